@@ -1,0 +1,41 @@
+// Package event turns the bytes of a Kafka record into an Event: what rules
+// look at. It never fails on content it can tolerate; what it cannot read is a
+// classified error that names the step. Start reading at Decoder.Decode.
+package event
+
+import "time"
+
+// Record is what the decoder needs of a Kafka record. The decoder keeps
+// references into Value and Headers: an Event is valid as long as they are.
+type Record struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	Key       []byte // nil: no key
+	Value     []byte // nil: a tombstone
+	Headers   []Header
+	Time      time.Time // the record's timestamp
+}
+
+// Header is one header of a record; names may repeat.
+type Header struct {
+	Name  string
+	Value []byte
+}
+
+// Event is one decoded record.
+type Event struct {
+	Record Record
+	// ID and Type are the first hit of the configured paths, "" when none is there.
+	ID, Type string
+	// Time is when the event happened: the first configured path that holds a
+	// time, else the CloudEvent's, else the record's timestamp.
+	Time time.Time
+	// Doc is the document, always an object.
+	Doc Value
+	// CE holds the CloudEvent attributes (id, source, type, …) as an object;
+	// Missing for other events.
+	CE Value
+	// SchemaID is the Confluent schema id; 0 when the record has no such frame.
+	SchemaID int
+}

@@ -1,0 +1,112 @@
+package outcome
+
+// Cause is the stable id of one kind of failure. It stands in dead letters, so
+// a cause is never renamed.
+type Cause string
+
+// The causes of source records that cannot become an event.
+const (
+	Truncated     Cause = "truncated"
+	TrailingBytes Cause = "trailing-bytes"
+	NotJSON       Cause = "not-json"
+	NotUTF8       Cause = "not-utf8"
+	NotAnObject   Cause = "not-an-object"
+	TooDeep       Cause = "too-deep"
+	EventTooLarge Cause = "event-too-large"
+	NeedsRegistry Cause = "needs-registry"
+	Pickle        Cause = "pickle"
+	Decompress    Cause = "decompress"
+	CloudEvent    Cause = "cloudevent"
+	RulePanicked  Cause = "rule-panicked"
+	AlertTooLarge Cause = "alert-too-large"
+)
+
+// The causes of deliveries that fail.
+const (
+	PayloadRefused   Cause = "payload-refused"   // the provider refuses this content
+	PayloadTooLarge  Cause = "payload-too-large" // the provider refuses this size
+	RenderPanicked   Cause = "render-panicked"   // our channel code panicked on this message
+	RecipientRefused Cause = "recipient-refused" // this addressee does not exist or does not want it
+	MailboxFull      Cause = "mailbox-full"
+	Greylisted       Cause = "greylisted"
+	RateLimited      Cause = "rate-limited"
+	Unavailable      Cause = "unavailable" // 5xx, SMTP 4xx
+	Unreachable      Cause = "unreachable" // DNS, refused, reset or time-out before the body
+	TLSFailed        Cause = "tls-failed"  // a certificate that does not verify
+	Credentials      Cause = "credentials" // a token, password or scope that is not accepted
+	Destination      Cause = "destination" // the configured channel, URL or addressees are gone or forbidden
+	Misconfigured    Cause = "misconfigured"
+	Timeout          Cause = "timeout" // no answer after the body was written
+	Reset            Cause = "reset"   // connection lost after the body was written
+	MaybeProcessed   Cause = "maybe-processed"
+	Unknown          Cause = "unknown"
+	Abandoned        Cause = "abandoned" // we cancelled: not a failure, not an attempt
+	WriteFailed      Cause = "write-failed"
+	Unrouted         Cause = "unrouted"
+)
+
+// Class is what a cause means for the delivery.
+type Class struct {
+	Scope      Scope
+	Permanence Permanence
+	// Reason is the reason of the dead letter this cause can lead to: at once
+	// when it is permanent for a message or a recipient, after the last
+	// attempt otherwise.
+	Reason Reason
+}
+
+var table = []struct {
+	cause Cause
+	class Class
+}{
+	{Truncated, Class{Message, Permanent, Undecodable}},
+	{TrailingBytes, Class{Message, Permanent, Undecodable}},
+	{NotJSON, Class{Message, Permanent, Undecodable}},
+	{NotUTF8, Class{Message, Permanent, Undecodable}},
+	{NotAnObject, Class{Message, Permanent, Undecodable}},
+	{TooDeep, Class{Message, Permanent, Undecodable}},
+	{EventTooLarge, Class{Message, Permanent, Undecodable}},
+	{NeedsRegistry, Class{Message, Permanent, Undecodable}},
+	{Pickle, Class{Message, Permanent, Undecodable}},
+	{Decompress, Class{Message, Permanent, Undecodable}},
+	{CloudEvent, Class{Message, Permanent, Undecodable}},
+	{RulePanicked, Class{Message, Permanent, RulePanic}},
+	{AlertTooLarge, Class{Message, Permanent, TooLarge}},
+	{PayloadRefused, Class{Message, Permanent, Refused}},
+	{PayloadTooLarge, Class{Message, Permanent, TooLarge}},
+	{RenderPanicked, Class{Message, Permanent, Refused}},
+	{RecipientRefused, Class{Recipient, Permanent, BadRecipient}},
+	{MailboxFull, Class{Recipient, Rate, Exhausted}},
+	{Greylisted, Class{Recipient, Rate, Exhausted}},
+	{RateLimited, Class{Channel, Rate, Exhausted}},
+	{Unavailable, Class{Channel, Transient, Exhausted}},
+	{Unreachable, Class{Channel, Transient, Exhausted}},
+	{TLSFailed, Class{Channel, Permanent, Exhausted}},
+	{Credentials, Class{Channel, Permanent, Exhausted}},
+	{Destination, Class{Channel, Permanent, Exhausted}},
+	{Misconfigured, Class{Channel, Permanent, Exhausted}},
+	{Timeout, Class{Channel, Ambiguous, Exhausted}},
+	{Reset, Class{Channel, Ambiguous, Exhausted}},
+	{MaybeProcessed, Class{Channel, Ambiguous, Exhausted}},
+	{Unknown, Class{Channel, Transient, Exhausted}},
+	{Abandoned, Class{Channel, Transient, Exhausted}},
+	{WriteFailed, Class{System, Transient, Exhausted}},
+	{Unrouted, Class{Message, Permanent, NoLongerRouted}},
+}
+
+var classes = func() map[Cause]Class {
+	m := make(map[Cause]Class, len(table))
+	for _, row := range table {
+		m[row.cause] = row.class
+	}
+	return m
+}()
+
+// Class looks the cause up in the table; a cause that is not in it counts as
+// Unknown.
+func (c Cause) Class() Class {
+	if class, ok := classes[c]; ok {
+		return class
+	}
+	return classes[Unknown]
+}

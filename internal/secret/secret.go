@@ -1,0 +1,101 @@
+// Package secret holds values that must never be shown: tokens, passwords,
+// URLs that carry a key. A String prints as where it came from, in every way
+// Go can print it; only Reveal gives the value.
+package secret
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// String is a secret. The zero value is empty. In YAML it is written env:NAME
+// or file:PATH; any other text is the secret itself.
+type String struct {
+	value  string
+	source string
+}
+
+// New returns a secret with a known value.
+func New(value string) String { return String{value: value, source: "set"} }
+
+// UnmarshalText keeps the reference; Resolve reads what it refers to.
+func (s *String) UnmarshalText(text []byte) error {
+	t := string(text)
+	if strings.HasPrefix(t, "env:") || strings.HasPrefix(t, "file:") {
+		*s = String{source: t}
+		return nil
+	}
+	*s = String{value: t}
+	if t != "" {
+		s.source = "set"
+	}
+	return nil
+}
+
+// Resolve reads the environment variable or the file that the secret refers
+// to; a relative path is relative to dir. A file's last line break is not part
+// of the secret. It does nothing for a value that was given directly.
+func (s *String) Resolve(dir string) error {
+	if name, ok := strings.CutPrefix(s.source, "env:"); ok {
+		v, ok := os.LookupEnv(name)
+		if !ok || v == "" {
+			return fmt.Errorf("environment variable %s is not set", name)
+		}
+		s.value = v
+		return nil
+	}
+	if path, ok := strings.CutPrefix(s.source, "file:"); ok {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("cannot read secret: %w", err)
+		}
+		s.value = strings.TrimRight(string(b), "\r\n")
+		if s.value == "" {
+			return fmt.Errorf("secret file %s is empty", path)
+		}
+	}
+	return nil
+}
+
+// Reveal returns the secret itself, for the one place that must send it.
+func (s String) Reveal() string { return s.value }
+
+// IsZero reports whether no secret was configured.
+func (s String) IsZero() bool { return s.value == "" && s.source == "" }
+
+// String returns where the secret came from (env:NAME, file:PATH) or
+// "[redacted]", never its value.
+func (s String) String() string {
+	switch {
+	case s.IsZero():
+		return ""
+	case strings.HasPrefix(s.source, "env:"), strings.HasPrefix(s.source, "file:"):
+		return s.source
+	default:
+		return "[redacted]"
+	}
+}
+
+// Format makes every verb of fmt print String.
+func (s String) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// MarshalText makes encoders print String.
+func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue makes slog print String.
+func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Redact replaces every occurrence of the secret in text. Secrets shorter than
+// four bytes are left alone: replacing them would only garble the text.
+func (s String) Redact(text string) string {
+	if len(s.value) < 4 {
+		return text
+	}
+	return strings.ReplaceAll(text, s.value, "[redacted]")
+}
