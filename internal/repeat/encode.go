@@ -69,7 +69,7 @@ func Decode(b []byte) (*Marks, error) {
 			return nil, errMarks
 		}
 		k := m.mark(input)
-		k.raise(done)
+		k.done = done
 		for range n {
 			id := r.string()
 			k.ids[id] = r.position()
