@@ -103,9 +103,8 @@ type topicPartition struct {
 	id    int32
 }
 
-// New returns a member that has not joined yet; joining begins at once in the
-// background, since that is how kgo works, so call Run soon.
-func New(p Params) (*Member, error) {
+// New returns a member; Run joins the group.
+func New(p Params) *Member {
 	m := &Member{
 		p:       p,
 		log:     p.Logger.With("component", p.Name),
@@ -118,15 +117,20 @@ func New(p Params) (*Member, error) {
 	}
 	m.health.turn()
 	m.health.committed()
-	opts := append(slices.Clone(p.Options),
-		kgo.ConsumerGroup(p.Group),
-		kgo.ConsumeTopics(p.Topics...),
+	return m
+}
+
+// join makes the client, which begins to join at once in the background.
+func (m *Member) join() error {
+	opts := append(slices.Clone(m.p.Options),
+		kgo.ConsumerGroup(m.p.Group),
+		kgo.ConsumeTopics(m.p.Topics...),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.SessionTimeout(p.SessionTimeout),
+		kgo.SessionTimeout(m.p.SessionTimeout),
 		kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.FetchMaxBytes(8<<20),
@@ -139,17 +143,17 @@ func New(p Params) (*Member, error) {
 		kgo.AdjustFetchOffsetsFn(m.adjustOffsets),
 		kgo.WithHooks(&groupHook{m}),
 	)
-	if p.InstanceID != "" {
-		opts = append(opts, kgo.InstanceID(p.InstanceID))
+	if m.p.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(m.p.InstanceID))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
-		return nil, fmt.Errorf("group %s: %w", p.Group, err)
+		return fmt.Errorf("group %s: %w", m.p.Group, err)
 	}
 	m.client = cl
 	m.admin = kadm.NewClient(cl)
 	close(m.created)
-	return m, nil
+	return nil
 }
 
 // retryTimeout bounds a commit, which a revoke may wait for; the rest is kgo's
@@ -164,10 +168,13 @@ func (m *Member) retryTimeout(key int16) time.Duration {
 	return 30 * time.Second
 }
 
-// Run consumes until ctx ends, then drains as a living member, commits and
-// leaves the group. It returns an error only when the process should end:
-// ErrDenied, or ErrFenced.
+// Run joins the group and consumes until ctx ends, then drains as a living
+// member, commits and leaves. It returns an error only when the process should
+// end: options that cannot be used, ErrDenied, or ErrFenced.
 func (m *Member) Run(ctx context.Context) error {
+	if err := m.join(); err != nil {
+		return err
+	}
 	var wg sync.WaitGroup
 	background, stop := context.WithCancel(context.Background())
 	wg.Go(func() { m.commitLoop(background) })
@@ -300,9 +307,6 @@ func (m *Member) partitions() []*Partition {
 	}
 	return parts
 }
-
-// Client returns the group's client, for questions to the cluster.
-func (m *Member) Client() *kgo.Client { return m.client }
 
 // ErrDenied is returned by Run when the brokers refuse us for a minute.
 var ErrDenied = errors.New("not authorised")

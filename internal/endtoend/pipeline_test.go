@@ -97,14 +97,8 @@ func TestSmoke(t *testing.T) {
 	if err := consume.EnsureStart(ctx, kadm.NewClient(out), consume.StartParams{Group: "g", Cluster: md.Cluster, Topics: []string{"trade-executions"}, Own: []string{"g.outbox.hook"}}); err != nil {
 		t.Fatal(err)
 	}
-	m1, err := consume.New(consume.Params{Name: "match", Group: "g", Topics: []string{"trade-executions"}, Cluster: md.Cluster, Options: base, SessionTimeout: 15 * time.Second, Window: win, Drain: 5 * time.Second, Handler: h, Logger: log, Registry: reg})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m2, err := consume.New(consume.Params{Name: "deliver", Group: "g.outbox", Topics: []string{"g.outbox.hook"}, OwnTopics: true, Cluster: md.Cluster, Options: base, SessionTimeout: 15 * time.Second, Window: win, Drain: 5 * time.Second, Handler: dh, Logger: log, Registry: reg})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m1 := consume.New(consume.Params{Name: "match", Group: "g", Topics: []string{"trade-executions"}, Cluster: md.Cluster, Options: base, SessionTimeout: 15 * time.Second, Window: win, Drain: 5 * time.Second, Handler: h, Logger: log, Registry: reg})
+	m2 := consume.New(consume.Params{Name: "deliver", Group: "g.outbox", Topics: []string{"g.outbox.hook"}, OwnTopics: true, Cluster: md.Cluster, Options: base, SessionTimeout: 15 * time.Second, Window: win, Drain: 5 * time.Second, Handler: dh, Logger: log, Registry: reg})
 	runCtx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { m1.Run(runCtx) })

@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
 )
@@ -58,9 +59,12 @@ func (b *batch) settleWrites(ctx context.Context) bool {
 
 // await waits for all promises and returns the writes that failed. While it
 // waits for long it says so, and looks whether an outbox topic was recreated.
+// After a revoke it gives what is in flight a moment: what is acknowledged in
+// it need not be written again by the next owner.
 func (b *batch) await(ctx context.Context) (failed []*write, ok bool) {
 	slow := time.NewTicker(holdAfter)
 	defer slow.Stop()
+	ended, grace := ctx.Done(), (<-chan time.Time)(nil)
 	for _, w := range b.writes {
 	waiting:
 		for {
@@ -70,7 +74,9 @@ func (b *batch) await(ctx context.Context) (failed []*write, ok bool) {
 			case <-slow.C:
 				b.p.Hold(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", w.record.Topic))
 				b.h.p.Outboxes.refresh(ctx, w.record.Topic)
-			case <-ctx.Done():
+			case <-ended:
+				ended, grace = nil, time.After(consume.RevokeGrace-100*time.Millisecond)
+			case <-grace:
 				return nil, false
 			}
 		}
