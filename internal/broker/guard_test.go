@@ -68,6 +68,18 @@ func (c *chunks) Read(p []byte) (int, error) { return c.Reader.Read(p) }
 func (c *chunks) Close() error               { c.closed = true; return nil }
 func (c *chunks) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
 
+func TestAReadThatTimesOutLosesNothing(t *testing.T) {
+	in := frame(3, 1, 2, 3)
+	from := iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(in))) // the second byte is late
+	guarded := &guardedConn{Conn: &chunks{Reader: from}, log: slog.New(slog.DiscardHandler)}
+	if _, err := guarded.Read(make([]byte, 64)); err != iotest.ErrTimeout {
+		t.Fatalf("got %v, want the time-out", err)
+	}
+	if got, err := io.ReadAll(guarded); err != nil || !bytes.Equal(got, in) {
+		t.Errorf("then it reads %x, %v, want %x", got, err, in)
+	}
+}
+
 // FuzzGuard compares the guard with the obvious reading of the whole input:
 // it hands on every byte up to the first bad head, whatever the pieces.
 func FuzzGuard(f *testing.F) {
