@@ -46,7 +46,7 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 	if err != nil {
 		return nil, faults, err
 	}
-	rules, name, err := l.readRules(src)
+	rules, name, err := l.readRules()
 	if err != nil {
 		return l, append(faults, fault(l.File, "rules", err.Error())), nil
 	}
@@ -118,14 +118,22 @@ func unreadable(name string, err error) error {
 	return fmt.Errorf("cannot read the configuration %s: %w", name, err)
 }
 
-func (l *Loaded) readRules(src Source) ([]byte, string, error) {
+// RulesFile returns the file of the rules; empty for the shipped ones.
+func (l *Loaded) RulesFile() string {
+	switch {
+	case l.File == "":
+		return ""
+	case filepath.IsAbs(l.Config.Rules):
+		return l.Config.Rules
+	}
+	return filepath.Join(filepath.Dir(l.File), l.Config.Rules)
+}
+
+func (l *Loaded) readRules() ([]byte, string, error) {
 	if l.File == "" {
 		return configs.Rules, "rules.yaml (shipped)", nil
 	}
-	name := l.Config.Rules
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(l.File), name)
-	}
+	name := l.RulesFile()
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, name, unreadableRules(name, err)

@@ -161,16 +161,12 @@ func onlyOne(want int32) string {
 	return ""
 }
 
-// MaxMessageBytes returns max.message.bytes of each topic, for a producer's
-// batches. A topic it cannot ask about has the default.
-func MaxMessageBytes(ctx context.Context, adm *kadm.Client, names []string) func(topic string) int32 {
-	sizes := make(map[string]int32, len(names))
-	for _, name := range names {
-		askCtx, cancel := context.WithTimeout(ctx, requestTimeout)
-		configs, err := topicConfigs(askCtx, adm, name)
-		cancel()
-		if n, convErr := strconv.ParseInt(configs["max.message.bytes"], 10, 32); err == nil && convErr == nil && n > 0 {
-			sizes[name] = int32(n)
+// MaxMessageBytes returns how large a batch each topic takes, for producers.
+func MaxMessageBytes(shapes []Shape) func(topic string) int32 {
+	sizes := make(map[string]int32, len(shapes))
+	for _, s := range shapes {
+		if n, err := strconv.ParseInt(s.Configs["max.message.bytes"], 10, 32); err == nil {
+			sizes[s.Topic] = int32(n)
 		}
 	}
 	return func(topic string) int32 {
@@ -179,4 +175,25 @@ func MaxMessageBytes(ctx context.Context, adm *kadm.Client, names []string) func
 		}
 		return DefaultMaxMessage
 	}
+}
+
+// WaitUsable waits until every partition of these topics has a leader: a topic
+// is made some time before it can be used.
+func WaitUsable(ctx context.Context, adm *kadm.Client, made []Shape, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	for _, s := range made {
+		for {
+			detail, err := lookUp(ctx, adm, s.Topic)
+			if err == nil && problem(Monitored{Topic: s.Topic, Role: RoleSource}, detail) == "" && len(detail.Partitions) == int(s.Partitions) {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("topic %s was made and has no leader after %s", s.Topic, d)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	return nil
 }
