@@ -1,0 +1,184 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// snapshot is what one partition has to commit.
+type snapshot struct {
+	p        *Partition
+	at       repeat.Position
+	metadata string
+	settled  int
+}
+
+// snapshot takes what there is to commit; fence makes it the last one.
+func (p *Partition) snapshot(fence bool) (snapshot, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fenced {
+		return snapshot{}, false
+	}
+	p.fenced = fence
+	at := p.tracker.Watermark()
+	if !p.dirty || at.Offset < 0 || (at.Offset == p.committed.Offset && p.tracker.Settled() == p.sentSettled) {
+		return snapshot{}, false
+	}
+	p.dirty = false
+	marks := p.tracker.Marks()
+	if !p.member.p.OwnTopics {
+		marks = nil
+	}
+	b := binding{p.member.p.Cluster, p.topicID}
+	return snapshot{p: p, at: at, metadata: b.encode(marks), settled: p.tracker.Settled()}, true
+}
+
+// wake has the commit loop run now.
+func (m *Member) wake() {
+	select {
+	case m.kick <- struct{}{}:
+	default:
+	}
+}
+
+// commitLoop is the only place, besides a revoke, that commits: again at once
+// while things settle, every commitInterval for quiet progress.
+func (m *Member) commitLoop(ctx context.Context) {
+	tick := time.NewTicker(commitInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.kick:
+		case <-tick.C:
+		}
+		m.commit()
+		m.health.committed()
+	}
+}
+
+// commit sends a snapshot of every partition that has moved. Snapshot and call
+// stand under one mutex that the revoke takes too: a snapshot taken before a
+// revoke cannot be sent after it.
+func (m *Member) commit() {
+	m.commitMu.Lock()
+	defer m.commitMu.Unlock()
+	var all []snapshot
+	for _, p := range m.partitions() {
+		if s, ok := p.snapshot(false); ok {
+			all = append(all, s)
+		}
+	}
+	m.send(all)
+}
+
+// send commits the snapshots; those refused for their metadata go again with
+// the binding alone. The caller holds commitMu.
+func (m *Member) send(all []snapshot) {
+	refused := m.sendOnce(all)
+	if len(refused) > 0 {
+		for i := range refused {
+			p := refused[i].p
+			refused[i].metadata = Binding(m.p.Cluster, p.TopicID())
+		}
+		m.sendOnce(refused)
+	}
+}
+
+// sendOnce makes one commit call and takes over its results. No context is
+// cancelled under it: that would kill the connection, and the broker could
+// still process the commit after a later one.
+func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
+	if len(all) == 0 {
+		return nil
+	}
+	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	metadata := make(map[topicPartition]string, len(all))
+	for _, s := range all {
+		if offsets[s.p.Topic] == nil {
+			offsets[s.p.Topic] = make(map[int32]kgo.EpochOffset)
+		}
+		offsets[s.p.Topic][s.p.ID] = kgo.EpochOffset{Epoch: s.at.Epoch, Offset: s.at.Offset}
+		metadata[topicPartition{s.p.Topic, s.p.ID}] = s.metadata
+	}
+	ctx := kgo.PreCommitFnContext(context.Background(), func(req *kmsg.OffsetCommitRequest) error {
+		for i := range req.Topics {
+			t := &req.Topics[i]
+			for j := range t.Partitions {
+				text := metadata[topicPartition{t.Topic, t.Partitions[j].Partition}]
+				t.Partitions[j].Metadata = &text
+			}
+		}
+		return nil
+	})
+	results := make(map[topicPartition]error, len(all))
+	var callErr error
+	m.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		callErr = err
+		if err != nil || resp == nil {
+			return
+		}
+		names := make(map[[16]byte]string, len(req.Topics))
+		for _, t := range req.Topics {
+			names[t.TopicID] = t.Topic
+		}
+		for _, t := range resp.Topics {
+			topic := t.Topic
+			if topic == "" {
+				topic = names[t.TopicID]
+			}
+			for _, p := range t.Partitions {
+				results[topicPartition{topic, p.Partition}] = kerr.ErrorForCode(p.ErrorCode)
+			}
+		}
+	})
+	for _, s := range all {
+		err, answered := results[topicPartition{s.p.Topic, s.p.ID}]
+		if !answered && callErr == nil {
+			err = errNoAnswer
+		} else if callErr != nil {
+			err = callErr
+		}
+		if errors.Is(err, kerr.OffsetMetadataTooLarge) {
+			refused = append(refused, s)
+			continue
+		}
+		m.committed(s, err)
+	}
+	return refused
+}
+
+var errNoAnswer = errors.New("the broker did not answer for this partition")
+
+// committed takes over the result for one partition.
+func (m *Member) committed(s snapshot, err error) {
+	p := s.p
+	p.mu.Lock()
+	if err != nil {
+		p.dirty = true
+	} else {
+		p.committed = s.at
+		p.sentSettled = s.settled
+	}
+	f := p.onCommit
+	p.mu.Unlock()
+	if err != nil {
+		m.metrics.commitFailures.Inc()
+		m.limit.do("commit "+err.Error(), func() {
+			m.log.Warn("commit failed, will be sent again", "topic", p.Topic, "partition", p.ID, "offset", s.at.Offset, "err", err)
+		})
+		return
+	}
+	if f != nil {
+		f()
+	}
+}

@@ -1,0 +1,315 @@
+// Package consume is a member of a consumer group, shared by both stages: it
+// polls, hands records to one goroutine per partition, tracks what is settled
+// and commits exactly that. Its invariants: an offset is committed only when
+// everything below it is settled, only by the partition's present owner, and
+// never backwards. Start reading at Member.Run, then Tracker.
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Handler handles one assignment of one partition. It runs in a goroutine of
+// its own, takes records by p.Next and says what is settled; it returns when
+// ctx ends, which is when the partition is revoked or the member stops, after
+// at most a short wait for what it has in flight. What it settles in that time
+// is still committed, for RevokeGrace after a revoke and for Params.Drain
+// before a stop.
+type Handler interface {
+	Handle(ctx context.Context, p *Partition)
+}
+
+// RevokeGrace is how long a revoke waits for work in flight. The callback
+// stops the polling of every partition and holds up the whole group, so it is
+// short.
+const RevokeGrace = time.Second
+
+// rebalanceTimeout is how long the group waits for a member to rejoin.
+const rebalanceTimeout = 10 * time.Second
+
+// commitInterval is how often quiet progress is committed; anything urgent is
+// committed at once.
+const commitInterval = 500 * time.Millisecond
+
+// deniedAfter is how long the group or a topic must be refused before Run
+// gives up.
+const deniedAfter = time.Minute
+
+// Window bounds what a member holds in memory.
+type Window struct {
+	Records int // per partition: queued or unsettled
+	Bytes   int // over all partitions; each may always hold its share
+}
+
+// Params is what a Member needs.
+type Params struct {
+	Name           string // for logs and metrics: match, deliver
+	Group          string
+	Topics         []string
+	Cluster        string // the cluster's id
+	Options        []kgo.Opt
+	InstanceID     string // static membership (KIP-345); empty: none
+	SessionTimeout time.Duration
+	Window         Window
+	// OwnTopics is true for topics that only we write and whose commits always
+	// carry metadata: a commit without is somebody's reset and holds the
+	// partition.
+	OwnTopics bool
+	Drain     time.Duration // how long a stop waits for work in flight
+	Handler   Handler
+	Logger    *slog.Logger
+	Registry  prometheus.Registerer
+}
+
+// Member is one member of a consumer group.
+type Member struct {
+	p       Params
+	log     *slog.Logger
+	client  *kgo.Client
+	admin   *kadm.Client
+	metrics *metrics
+	limit   *limiter
+
+	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
+	kick     chan struct{} // size 1: commit now
+	commitMu sync.Mutex    // from taking a snapshot to the end of its commit; taken by the revoke too
+
+	mu    sync.Mutex
+	parts map[topicPartition]*Partition
+	bytes atomic.Int64 // assigned partitions' share of Window.Bytes
+
+	deniedSince time.Time // guarded by mu
+	deniedLast  time.Time
+	deniedErr   error
+	fatal       chan error // size 1
+
+	health health
+}
+
+type topicPartition struct {
+	topic string
+	id    int32
+}
+
+// New returns a member; Run joins the group.
+func New(p Params) *Member {
+	m := &Member{
+		p:       p,
+		log:     p.Logger.With("component", p.Name),
+		metrics: newMetrics(p.Registry, p.Name),
+		created: make(chan struct{}),
+		kick:    make(chan struct{}, 1),
+		parts:   make(map[topicPartition]*Partition),
+		fatal:   make(chan error, 1),
+		limit:   newLimiter(time.Minute),
+	}
+	m.health.turn()
+	m.health.committed()
+	return m
+}
+
+// join makes the client, which begins to join at once in the background.
+func (m *Member) join() error {
+	opts := append(slices.Clone(m.p.Options),
+		kgo.ConsumerGroup(m.p.Group),
+		kgo.ConsumeTopics(m.p.Topics...),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SessionTimeout(m.p.SessionTimeout),
+		kgo.RebalanceTimeout(rebalanceTimeout),
+		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchMaxBytes(8<<20),
+		kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.RetryTimeoutFn(m.retryTimeout),
+		kgo.OnPartitionsAssigned(m.onAssigned),
+		kgo.OnPartitionsRevoked(m.onRevoked),
+		kgo.OnPartitionsLost(m.onLost),
+		kgo.OnOffsetsFetched(m.onOffsetsFetched),
+		kgo.AdjustFetchOffsetsFn(m.adjustOffsets),
+		kgo.WithHooks(&groupHook{m}),
+	)
+	if m.p.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(m.p.InstanceID))
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("group %s: %w", m.p.Group, err)
+	}
+	m.client = cl
+	m.admin = kadm.NewClient(cl)
+	close(m.created)
+	return nil
+}
+
+// retryTimeout bounds a commit, which a revoke may wait for; the rest is kgo's
+// own default.
+func (m *Member) retryTimeout(key int16) time.Duration {
+	switch kmsg.Key(key) {
+	case kmsg.OffsetCommit:
+		return 3 * time.Second
+	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat:
+		return m.p.SessionTimeout
+	}
+	return 30 * time.Second
+}
+
+// Run joins the group and consumes until ctx ends, then drains as a living
+// member, commits and leaves. It returns an error only when the process should
+// end: options that cannot be used, ErrDenied, or ErrFenced.
+func (m *Member) Run(ctx context.Context) error {
+	if err := m.join(); err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	background, stop := context.WithCancel(context.Background())
+	wg.Go(func() { m.commitLoop(background) })
+	wg.Go(func() { m.watchTopics(background) })
+
+	err := m.poll(ctx)
+	m.drain()
+	stop()
+	wg.Wait()
+	m.commit()
+	m.client.CloseAllowingRebalance()
+	return err
+}
+
+// poll never blocks on work: records go to their partition's queue, and a
+// partition that has too much is paused.
+func (m *Member) poll(ctx context.Context) error {
+	for {
+		pollCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		fetches := m.client.PollRecords(pollCtx, 10_000)
+		cancel()
+		m.health.turn()
+		if ctx.Err() != nil {
+			m.client.AllowRebalance()
+			return nil
+		}
+		fetches.EachError(m.fetchError)
+		fetches.EachTopic(func(t kgo.FetchTopic) {
+			t.EachPartition(func(fp kgo.FetchPartition) {
+				if len(fp.Records) > 0 {
+					m.deliver(t.Topic, fp.Partition, fp.Records)
+				}
+			})
+		})
+		m.client.AllowRebalance()
+		select {
+		case err := <-m.fatal:
+			return err
+		default:
+		}
+		if err := m.denied(); err != nil {
+			return err
+		}
+	}
+}
+
+// deliver queues records and pauses the partition when that fills its window.
+func (m *Member) deliver(topic string, id int32, records []*kgo.Record) {
+	m.mu.Lock()
+	p := m.parts[topicPartition{topic, id}]
+	m.mu.Unlock()
+	if p == nil {
+		return
+	}
+	n := 0
+	for _, r := range records {
+		n += size(r)
+	}
+	m.bytes.Add(int64(n))
+	p.add(records)
+	m.pauseIfFull(p)
+}
+
+func (m *Member) pauseIfFull(p *Partition) {
+	records, bytes := p.load()
+	full := records >= m.p.Window.Records || (bytes >= m.share() && int(m.bytes.Load()) >= m.p.Window.Bytes)
+	if !full {
+		return
+	}
+	p.mu.Lock()
+	pause := !p.paused && !p.fenced
+	p.paused = p.paused || pause
+	p.mu.Unlock()
+	if pause {
+		m.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
+		m.roomMade(p) // in case it emptied in between
+	}
+}
+
+// roomMade resumes a paused partition once half of its window is free.
+func (m *Member) roomMade(p *Partition) {
+	share := m.share()
+	p.mu.Lock()
+	records := len(p.queue) + p.taken + p.tracker.Unsettled()
+	resume := p.paused && !p.fenced && !p.frozen && records <= m.p.Window.Records/2 && p.bytes <= share/2+1
+	if resume {
+		p.paused = false
+	}
+	p.mu.Unlock()
+	if resume {
+		m.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
+	}
+}
+
+// share is the part of the byte window that each partition may always hold.
+func (m *Member) share() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.p.Window.Bytes / max(1, len(m.parts))
+}
+
+// drain tells every handler to stop and waits for what is in flight. The
+// member stays in its group meanwhile: heartbeats go on.
+func (m *Member) drain() {
+	parts := m.partitions()
+	for _, p := range parts {
+		p.cancel(errStopping)
+	}
+	deadline := time.NewTimer(m.p.Drain)
+	defer deadline.Stop()
+	for _, p := range parts {
+		if !p.running() {
+			continue
+		}
+		select {
+		case <-p.done:
+		case <-deadline.C:
+			m.log.Warn("stopped with work in flight; it will be done again", "topic", p.Topic, "partition", p.ID, "drain", m.p.Drain)
+			return
+		}
+	}
+}
+
+func (m *Member) partitions() []*Partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	parts := make([]*Partition, 0, len(m.parts))
+	for _, p := range m.parts {
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// ErrDenied is returned by Run when the brokers refuse us for a minute.
+var ErrDenied = errors.New("not authorised")
+
+// ErrFenced is returned by Run when another process uses our instance id.
+var ErrFenced = errors.New("fenced")

@@ -1,0 +1,66 @@
+package consume
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	assignedParts  *prometheus.GaugeVec
+	rebalances     *prometheus.CounterVec
+	groupErrors    *prometheus.CounterVec
+	commitFailures prometheus.Counter
+	held           *prometheus.GaugeVec
+}
+
+// newMetrics registers a member's metrics; both stages share the names and
+// differ in the stage label.
+func newMetrics(reg prometheus.Registerer, stage string) *metrics {
+	labels := prometheus.Labels{"stage": stage}
+	m := &metrics{
+		assignedParts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "notifier_assigned_partitions", Help: "Partitions assigned to this process.", ConstLabels: labels,
+		}, []string{"topic"}),
+		rebalances: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_rebalances_total", Help: "Rebalance callbacks.", ConstLabels: labels,
+		}, []string{"event"}),
+		groupErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_group_errors_total", Help: "Errors of fetching and of group membership, by Kafka's error code.", ConstLabels: labels,
+		}, []string{"reason"}),
+		commitFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "notifier_commit_failures_total", Help: "Offset commits that were refused or not answered.", ConstLabels: labels,
+		}),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "notifier_partition_held", Help: "1 while a partition does not move because something of ours cannot be written.", ConstLabels: labels,
+		}, []string{"topic", "partition", "reason"}),
+	}
+	for _, event := range []string{"assigned", "revoked", "lost"} {
+		m.rebalances.WithLabelValues(event)
+	}
+	if reg != nil {
+		reg.MustRegister(m.assignedParts, m.rebalances, m.groupErrors, m.commitFailures, m.held)
+	}
+	return m
+}
+
+func (m *metrics) assigned(parts map[string][]int32) { m.change(parts, 1, "assigned") }
+func (m *metrics) revoked(parts map[string][]int32)  { m.change(parts, -1, "revoked") }
+func (m *metrics) lost(parts map[string][]int32)     { m.change(parts, -1, "lost") }
+
+func (m *metrics) change(parts map[string][]int32, sign float64, event string) {
+	m.rebalances.WithLabelValues(event).Inc()
+	for topic, ids := range parts {
+		m.assignedParts.WithLabelValues(topic).Add(sign * float64(len(ids)))
+	}
+}
+
+func (m *metrics) heldChanged(topic string, id int32, old, now string) {
+	partition := strconv.Itoa(int(id))
+	if old != "" {
+		m.held.DeleteLabelValues(topic, partition, "write")
+	}
+	if now != "" {
+		m.held.WithLabelValues(topic, partition, "write").Set(1)
+	}
+}

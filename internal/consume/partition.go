@@ -1,0 +1,215 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// Partition is one assignment of one partition to this member: from being
+// assigned to being revoked. What is done to it afterwards changes nothing.
+type Partition struct {
+	Topic string
+	ID    int32
+
+	member *Member
+	ctx    context.Context // ends when the partition is revoked or the member stops
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when the handler has returned
+	ready  chan struct{} // size 1: there is something in queue
+
+	mu        sync.Mutex
+	topicID   string
+	tracker   *Tracker
+	marks     *repeat.Marks // as restored, for the handler
+	queue     []*kgo.Record
+	taken     int // records handed out and not advanced over (in-order stages)
+	bytes     int // of everything queued, taken or unsettled
+	takenSize int
+	fenced    bool
+	paused    bool
+	held      string // why the partition does not move, for people; "" when it does
+	committed repeat.Position
+	// sent is the watermark of the last successful commit and how many records
+	// the watermark had passed by then.
+	sentSettled int
+	dirty       bool // something to commit since the last snapshot
+	started     bool // the handler runs
+	fromStart   bool // the committed offset belongs to a topic that is gone
+	frozen      bool // waits for a person's decision
+	onCommit    func()
+}
+
+// errRevoked and errStopping are the causes with which a partition's context ends.
+var (
+	errRevoked  = errors.New("partition revoked")
+	errStopping = errors.New("stopping")
+)
+
+// TopicID returns the id of the topic as of this assignment; empty where the
+// broker has no topic ids.
+func (p *Partition) TopicID() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.topicID
+}
+
+// Next waits for records and returns all that have arrived, in order. It
+// returns the cause when ctx ends.
+func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		p.mu.Lock()
+		batch := p.queue
+		if len(batch) > 0 {
+			p.queue = nil
+			p.taken += len(batch)
+			for _, r := range batch {
+				p.takenSize += size(r)
+			}
+		}
+		p.mu.Unlock()
+		if len(batch) > 0 {
+			return batch, nil
+		}
+		select {
+		case <-p.ready:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Advance says that every record handed out by Next is settled. It is for
+// stages that handle records in order; urgent asks for a commit at once.
+func (p *Partition) Advance(last *kgo.Record, urgent bool) {
+	p.mu.Lock()
+	p.tracker.Advance(positionOf(last))
+	p.dirty = true
+	p.free(p.takenSize)
+	p.taken, p.takenSize = 0, 0
+	p.mu.Unlock()
+	p.member.roomMade(p)
+	if urgent {
+		p.member.wake()
+	}
+}
+
+// Begin says that the next record handed out needs work; Settle ends that.
+// Records are begun in order, each exactly once.
+func (p *Partition) Begin(r *kgo.Record, w repeat.Write) *Entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := size(r)
+	p.taken--
+	p.takenSize -= n
+	p.dirty = true
+	return p.tracker.Begin(positionOf(r), n, w)
+}
+
+// Settle says that nothing more is owed for a record. After a revoke it
+// changes nothing, and reports false.
+func (p *Partition) Settle(e *Entry) bool {
+	p.mu.Lock()
+	if p.fenced || e.settled {
+		p.mu.Unlock()
+		return false
+	}
+	p.tracker.Settle(e)
+	p.free(e.size)
+	p.dirty = true
+	p.mu.Unlock()
+	p.member.roomMade(p)
+	p.member.wake()
+	return true
+}
+
+// Marks returns a copy of the repeat filter's marks that were committed with
+// the position at which this assignment started.
+func (p *Partition) Marks() *repeat.Marks {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.marks.Clone()
+}
+
+// Committed returns the position below which this partition is committed.
+func (p *Partition) Committed() repeat.Position {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.committed
+}
+
+// Uncommitted returns how many records the watermark has passed since the last
+// commit: what a crash now would repeat besides what is unsettled.
+func (p *Partition) Uncommitted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tracker.Settled() - p.sentSettled
+}
+
+// OnCommit has f called after each successful commit of this partition.
+func (p *Partition) OnCommit(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onCommit = f
+}
+
+// Hold says why the partition does not move, for people to see; "" when it
+// moves again.
+func (p *Partition) Hold(reason string) {
+	p.mu.Lock()
+	changed := p.held != reason
+	old := p.held
+	p.held = reason
+	p.mu.Unlock()
+	if changed {
+		p.member.heldChanged(p, old, reason)
+	}
+}
+
+// add queues records that were just polled.
+func (p *Partition) add(records []*kgo.Record) {
+	p.mu.Lock()
+	p.queue = append(p.queue, records...)
+	for _, r := range records {
+		p.bytes += size(r)
+	}
+	p.mu.Unlock()
+	select {
+	case p.ready <- struct{}{}:
+	default:
+	}
+}
+
+// free gives back bytes of the window; p.mu is held.
+func (p *Partition) free(n int) {
+	if !p.fenced {
+		p.bytes -= n
+		p.member.bytes.Add(-int64(n))
+	}
+}
+
+// load returns how many records and bytes are queued, taken or unsettled.
+func (p *Partition) load() (records, bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue) + p.taken + p.tracker.Unsettled(), p.bytes
+}
+
+func positionOf(r *kgo.Record) repeat.Position {
+	return repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}
+}
+
+// size is what a record costs in memory, roughly.
+func size(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value) + 128
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
+}

@@ -1,0 +1,290 @@
+package consume
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// onAssigned starts a fresh tracker and a goroutine for each partition. Their
+// offsets are not known yet; onOffsetsFetched comes next, records after that.
+func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[string][]int32) {
+	<-m.created
+	cl.ResumeFetchPartitions(assigned) // a pause outlives a rebalance
+	m.mu.Lock()
+	for topic, ids := range assigned {
+		for _, id := range ids {
+			ctx, cancel := context.WithCancelCause(context.Background())
+			p := &Partition{
+				Topic: topic, ID: id, member: m,
+				ctx: ctx, cancel: cancel,
+				done:      make(chan struct{}),
+				ready:     make(chan struct{}, 1),
+				marks:     &repeat.Marks{},
+				committed: repeat.Position{Epoch: -1},
+			}
+			p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: -1}, p.marks)
+			m.parts[topicPartition{topic, id}] = p
+		}
+	}
+	m.mu.Unlock()
+	m.health.join(true, "")
+	m.metrics.assigned(assigned)
+	if len(assigned) > 0 {
+		m.log.Info("partitions assigned", "partitions", countOf(assigned))
+	}
+}
+
+// onOffsetsFetched reads what was committed: the position, and in its metadata
+// which log it belongs to and the marks of the repeat filter.
+func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	ids, err := topicIDs(ctx, m.admin, m.p.Topics)
+	if err != nil {
+		return err
+	}
+	names := make(map[string]string, len(ids))
+	for topic, id := range ids {
+		names[id] = topic
+	}
+	for _, p := range m.partitions() {
+		p.restoreID(ids[p.Topic])
+	}
+	if len(resp.Groups) > 0 {
+		for _, t := range resp.Groups[0].Topics {
+			topic := t.Topic
+			if topic == "" {
+				topic = names[envelope.TopicID(t.TopicID)]
+			}
+			for _, o := range t.Partitions {
+				m.restore(topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
+			}
+		}
+	}
+	for _, t := range resp.Topics {
+		for _, o := range t.Partitions {
+			m.restore(t.Topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.parts {
+		p.start()
+	}
+	return nil
+}
+
+func (p *Partition) restoreID(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.topicID == "" {
+		p.topicID = id
+	}
+}
+
+// start runs the handler, once.
+func (p *Partition) start() {
+	p.mu.Lock()
+	started := p.started
+	p.started = true
+	p.mu.Unlock()
+	if started {
+		return
+	}
+	go func() {
+		defer close(p.done)
+		p.member.p.Handler.Handle(p.ctx, p)
+	}()
+}
+
+// restore takes over one committed offset.
+func (m *Member) restore(topic string, id int32, offset int64, epoch int32, metadata *string) {
+	m.mu.Lock()
+	p := m.parts[topicPartition{topic, id}]
+	m.mu.Unlock()
+	if p == nil || offset < 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started {
+		return // kept through a rebalance, not new
+	}
+	text := ""
+	if metadata != nil {
+		text = *metadata
+	}
+	marks := &repeat.Marks{}
+	b, decoded, err := decodeMetadata(text)
+	switch {
+	case text == "" && m.p.OwnTopics:
+		p.frozen = true
+		p.held = "offset was set by hand: run 'notifier run --start earliest|latest|TIME' to accept it"
+	case err != nil || b.cluster != m.p.Cluster:
+		// another tool's, another version's, another cluster's: the offset counts
+	case b.topicID != "" && p.topicID != "" && b.topicID != p.topicID:
+		m.log.Warn("topic was recreated: its committed offset belongs to the old one, reading from the beginning",
+			"topic", topic, "partition", id, "offset", offset)
+		p.fromStart = true
+		return
+	default:
+		marks = decoded
+	}
+	start := repeat.Position{Epoch: epoch, Offset: offset}
+	p.committed, p.marks = start, marks
+	p.tracker = NewTracker(start, marks)
+}
+
+// adjustOffsets replaces the offsets that belong to a log that is gone.
+func (m *Member) adjustOffsets(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for topic, ps := range offsets {
+		for id := range ps {
+			p := m.parts[topicPartition{topic, id}]
+			if p == nil {
+				continue
+			}
+			p.mu.Lock()
+			if p.fromStart {
+				ps[id] = kgo.NewOffset().AtStart()
+			}
+			if p.frozen {
+				p.paused = true
+				go m.client.PauseFetchPartitions(map[string][]int32{topic: {id}})
+				m.limit.do("frozen "+topic, func() {
+					m.log.Error("partition held", "topic", topic, "partition", id, "reason", p.held)
+				})
+			}
+			p.mu.Unlock()
+		}
+	}
+	return offsets, nil
+}
+
+// onRevoked stops the partitions, gives what is in flight a moment, then in
+// one step fences them and commits what is settled: nothing that completes
+// later can be committed by us.
+func (m *Member) onRevoked(_ context.Context, cl *kgo.Client, revoked map[string][]int32) {
+	parts := m.take(revoked)
+	if len(parts) == 0 {
+		return
+	}
+	for _, p := range parts {
+		p.cancel(errRevoked)
+	}
+	grace := time.NewTimer(RevokeGrace)
+	defer grace.Stop()
+wait:
+	for _, p := range parts {
+		if !p.running() {
+			continue
+		}
+		select {
+		case <-p.done:
+		case <-grace.C:
+			break wait
+		}
+	}
+	m.commitMu.Lock()
+	defer m.commitMu.Unlock()
+	var final []snapshot
+	for _, p := range parts {
+		if s, ok := p.snapshot(true); ok {
+			final = append(final, s)
+		}
+	}
+	m.send(final)
+	m.forget(cl, parts, revoked)
+	m.metrics.revoked(revoked)
+	m.log.Info("partitions revoked", "partitions", countOf(revoked))
+}
+
+// onLost fences at once and commits nothing: the group has already given the
+// partitions away. It does not wait for a commit in flight.
+func (m *Member) onLost(_ context.Context, cl *kgo.Client, lost map[string][]int32) {
+	<-m.created
+	m.health.join(false, "left the group")
+	parts := m.take(lost)
+	if len(parts) == 0 {
+		return
+	}
+	for _, p := range parts {
+		p.mu.Lock()
+		p.fenced = true
+		p.mu.Unlock()
+		p.cancel(errRevoked)
+	}
+	m.forget(cl, parts, lost)
+	m.metrics.lost(lost)
+	m.log.Warn("partitions lost", "partitions", countOf(lost))
+}
+
+func (m *Member) take(gone map[string][]int32) []*Partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var parts []*Partition
+	for topic, ids := range gone {
+		for _, id := range ids {
+			if p := m.parts[topicPartition{topic, id}]; p != nil {
+				parts = append(parts, p)
+			}
+		}
+	}
+	return parts
+}
+
+func (m *Member) forget(cl *kgo.Client, parts []*Partition, gone map[string][]int32) {
+	m.mu.Lock()
+	for _, p := range parts {
+		delete(m.parts, topicPartition{p.Topic, p.ID})
+	}
+	m.mu.Unlock()
+	for _, p := range parts {
+		p.mu.Lock()
+		m.bytes.Add(-int64(p.bytes))
+		p.bytes = 0
+		held := p.held
+		p.mu.Unlock()
+		if held != "" {
+			m.heldChanged(p, held, "")
+		}
+	}
+	cl.ResumeFetchPartitions(gone)
+}
+
+func (p *Partition) running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.started
+}
+
+func topicIDs(ctx context.Context, adm *kadm.Client, topics []string) (map[string]string, error) {
+	details, err := adm.ListTopics(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("look up topic ids: %w", err)
+	}
+	ids := make(map[string]string, len(details))
+	for name, d := range details {
+		if d.Err == nil {
+			ids[name] = envelope.TopicID(d.ID)
+		}
+	}
+	return ids, nil
+}
+
+func countOf(m map[string][]int32) int {
+	n := 0
+	for _, ids := range m {
+		n += len(ids)
+	}
+	return n
+}

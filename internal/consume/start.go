@@ -1,0 +1,131 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Start says where a new group begins.
+type Start struct {
+	Latest bool
+	At     time.Time // the first record at or after this time; zero: Latest, else earliest
+}
+
+// ErrExpired is returned when the group has no offsets although it has worked
+// before: the brokers have forgotten them.
+var ErrExpired = errors.New("the group's committed offsets have expired")
+
+// StartParams is what EnsureStart needs.
+type StartParams struct {
+	Group   string
+	Cluster string
+	Topics  []string // the sources
+	Own     []string // topics that only we write; records in them prove that the group has worked
+	Start   Start
+	Force   bool // set the offsets even where there are some
+}
+
+// EnsureStart commits explicit offsets for the source partitions of a group
+// that has none, before it joins, so that "no commit" thereafter always means
+// a new partition, which is read from its beginning. It returns ErrExpired
+// when the group is not new but its offsets are gone. When another member was
+// first, its offsets stand.
+func EnsureStart(ctx context.Context, adm *kadm.Client, p StartParams) error {
+	for range 5 {
+		committed, err := adm.FetchOffsets(ctx, p.Group)
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return fmt.Errorf("read the offsets of group %s: %w", p.Group, err)
+		}
+		known := 0
+		for _, t := range p.Topics {
+			for _, o := range committed[t] {
+				if o.Err == nil && o.At >= 0 {
+					known++
+				}
+			}
+		}
+		if known > 0 && !p.Force {
+			return nil
+		}
+		if !p.Force {
+			if err := p.checkNew(ctx, adm); err != nil {
+				return err
+			}
+		}
+		err = p.commit(ctx, adm)
+		if !errors.Is(err, kerr.UnknownMemberID) {
+			return err
+		}
+		if p.Force {
+			return fmt.Errorf("cannot set the start of group %s while a notifier runs in it: stop it first", p.Group)
+		}
+		select { // another daemon has joined and is about to commit
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// checkNew reports whether our own topics hold records of an earlier life.
+func (p StartParams) checkNew(ctx context.Context, adm *kadm.Client) error {
+	if len(p.Own) == 0 {
+		return nil
+	}
+	ends, err := adm.ListEndOffsets(ctx, p.Own...)
+	if err != nil {
+		return fmt.Errorf("look into our own topics: %w", err)
+	}
+	var found error
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Err == nil && o.Offset > 0 {
+			found = fmt.Errorf("%w: group %s has none, yet %s holds records: choose where to go on with 'notifier run --start earliest|latest|TIME'", ErrExpired, p.Group, o.Topic)
+		}
+	})
+	return found
+}
+
+func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
+	listed, err := p.list(ctx, adm)
+	if err != nil {
+		return fmt.Errorf("look up where to start: %w", err)
+	}
+	ids, err := topicIDs(ctx, adm, p.Topics)
+	if err != nil {
+		return err
+	}
+	offsets := make(kadm.Offsets)
+	listed.Each(func(o kadm.ListedOffset) {
+		if o.Err == nil {
+			offsets.Add(kadm.Offset{
+				Topic: o.Topic, Partition: o.Partition, At: o.Offset, LeaderEpoch: -1,
+				Metadata: Binding(p.Cluster, ids[o.Topic]),
+			})
+		}
+	})
+	resp, err := adm.CommitOffsets(ctx, p.Group, offsets)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("commit the start of group %s: %w", p.Group, err)
+	}
+	return nil
+}
+
+func (p StartParams) list(ctx context.Context, adm *kadm.Client) (kadm.ListedOffsets, error) {
+	switch {
+	case !p.Start.At.IsZero():
+		return adm.ListOffsetsAfterMilli(ctx, p.Start.At.UnixMilli(), p.Topics...)
+	case p.Start.Latest:
+		return adm.ListEndOffsets(ctx, p.Topics...)
+	default:
+		return adm.ListStartOffsets(ctx, p.Topics...)
+	}
+}

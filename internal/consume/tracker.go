@@ -1,0 +1,109 @@
+package consume
+
+import (
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// Tracker knows which records of one partition still need something done. It
+// is pure: no goroutine, no lock, no clock; Partition guards it.
+//
+// It keeps the unsettled records in the order of the log. The watermark, the
+// offset that may be committed, is the first unsettled one, else the one after
+// the newest record begun: records need not have consecutive offsets, since
+// compaction and transactions leave gaps.
+//
+// For the repeat filter it also keeps the marks as of the watermark: what
+// settled records behind an unsettled one have said is carried by that one,
+// and joins the base when the watermark passes.
+type Tracker struct {
+	first, last *Entry
+	next        repeat.Position // one after the newest record begun
+	unsettled   int
+	settled     int // settled below the watermark, ever
+	base        repeat.Marks
+}
+
+// Entry is one unsettled record.
+type Entry struct {
+	offset     int64
+	size       int
+	before     int32 // leader epoch of the record before it
+	write      repeat.Write
+	behind     repeat.Marks // marks of the settled records between this and the next
+	behindN    int
+	prev, next *Entry
+	settled    bool
+}
+
+// NewTracker returns a tracker that starts at the committed position, with the
+// marks that were committed with it.
+func NewTracker(start repeat.Position, base *repeat.Marks) *Tracker {
+	t := &Tracker{next: start}
+	t.base.Merge(base)
+	return t
+}
+
+// Begin adds a record. Records are begun in the order of the log.
+func (t *Tracker) Begin(at repeat.Position, size int, w repeat.Write) *Entry {
+	e := &Entry{offset: at.Offset, size: size, before: t.next.Epoch, write: w, prev: t.last}
+	if t.last != nil {
+		t.last.next = e
+	} else {
+		t.first = e
+	}
+	t.last = e
+	t.next = repeat.Position{Epoch: at.Epoch, Offset: at.Offset + 1}
+	t.unsettled++
+	return e
+}
+
+// Settle marks a record as done with; settling twice changes nothing.
+func (t *Tracker) Settle(e *Entry) {
+	if e.settled {
+		return
+	}
+	e.settled = true
+	t.unsettled--
+	if e.prev == nil {
+		t.settled += 1 + e.behindN
+		t.base.Observe(e.write)
+		t.base.Merge(&e.behind)
+		t.first = e.next
+	} else {
+		e.prev.behindN += 1 + e.behindN
+		e.prev.behind.Observe(e.write)
+		e.prev.behind.Merge(&e.behind)
+		e.prev.next = e.next
+	}
+	if e.next != nil {
+		e.next.prev = e.prev
+	} else {
+		t.last = e.prev
+	}
+}
+
+// Advance settles everything up to and including the record at this position,
+// for a stage that handles records in order.
+func (t *Tracker) Advance(at repeat.Position) {
+	t.next = repeat.Position{Epoch: at.Epoch, Offset: at.Offset + 1}
+}
+
+// Watermark returns the position that may be committed: everything below it is
+// settled.
+func (t *Tracker) Watermark() repeat.Position {
+	if t.first != nil {
+		return repeat.Position{Epoch: t.first.before, Offset: t.first.offset}
+	}
+	return t.next
+}
+
+// Marks returns the marks of the repeat filter as of the watermark. They are
+// the tracker's own: read them before the next call.
+func (t *Tracker) Marks() *repeat.Marks { return &t.base }
+
+// Unsettled returns how many records are begun and not settled.
+func (t *Tracker) Unsettled() int { return t.unsettled }
+
+// Settled returns how many records have been settled and passed by the
+// watermark since the tracker was made.
+func (t *Tracker) Settled() int { return t.settled }

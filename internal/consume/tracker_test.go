@@ -1,0 +1,117 @@
+package consume
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+func at(offset int64) repeat.Position { return repeat.Position{Epoch: 1, Offset: offset} }
+
+func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
+	tr := NewTracker(at(3), &repeat.Marks{})
+	var e [6]*Entry
+	for _, o := range []int64{3, 4, 5} {
+		e[o] = tr.Begin(at(o), 1, repeat.Write{})
+	}
+	for _, step := range []struct{ settle, watermark int64 }{{5, 3}, {4, 3}, {3, 6}} {
+		tr.Settle(e[step.settle])
+		if got := tr.Watermark().Offset; got != step.watermark {
+			t.Fatalf("after settling %d the watermark is %d, want %d", step.settle, got, step.watermark)
+		}
+	}
+	if tr.Settled() != 3 || tr.Unsettled() != 0 {
+		t.Fatalf("settled %d, unsettled %d", tr.Settled(), tr.Unsettled())
+	}
+}
+
+func TestGapsInOffsetsAreNoGapsInWork(t *testing.T) {
+	tr := NewTracker(at(0), &repeat.Marks{})
+	a := tr.Begin(at(7), 1, repeat.Write{}) // 0 to 6 were compacted away
+	b := tr.Begin(at(20), 1, repeat.Write{})
+	tr.Settle(a)
+	if got := tr.Watermark().Offset; got != 20 {
+		t.Fatalf("watermark %d", got)
+	}
+	tr.Settle(b)
+	if got := tr.Watermark().Offset; got != 21 {
+		t.Fatalf("watermark %d", got)
+	}
+}
+
+// Whatever the order of settling: the watermark never goes back, never passes
+// unsettled work, and the marks are those of exactly the records below it.
+func TestTrackerUnderAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tr := NewTracker(at(0), &repeat.Marks{})
+		open := map[int64]*Entry{}
+		writes := map[int64]repeat.Write{}
+		next, last := int64(0), int64(0)
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			if len(open) == 0 || rng.IntN(2) == 0 {
+				next += 1 + int64(rng.IntN(3))
+				w := repeat.Write{
+					Input: repeat.Input{Topic: "t", Partition: int32(rng.IntN(2))},
+					From:  at(next), Done: at(max(0, next-int64(rng.IntN(10)))), Delivery: fmt.Sprint(next),
+				}
+				writes[next] = w
+				open[next] = tr.Begin(at(next), 1, w)
+			} else {
+				for o, e := range open { // any
+					tr.Settle(e)
+					tr.Settle(e) // twice changes nothing
+					delete(open, o)
+					break
+				}
+			}
+			w := tr.Watermark().Offset
+			if w < last {
+				t.Fatalf("watermark went from %d to %d", last, w)
+			}
+			last = w
+			var want repeat.Marks
+			for o := range writes {
+				if _, unsettled := open[o]; unsettled && o < w {
+					t.Fatalf("watermark %d passed %d, which is unsettled", w, o)
+				}
+			}
+			for o := int64(0); o < w; o++ {
+				if write, ok := writes[o]; ok {
+					want.Observe(write)
+				}
+			}
+			if got, want := string(tr.Marks().Append(nil, 1<<20)), string(want.Append(nil, 1<<20)); got != want {
+				t.Fatalf("marks as of %d are not those of the records below it", w)
+			}
+		}
+	})
+}
+
+func TestMetadataRoundTripsAndForeignTextIsIgnored(t *testing.T) {
+	var m repeat.Marks
+	for i := range 1000 {
+		m.Observe(repeat.Write{Input: repeat.Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
+	}
+	text := binding{"cluster", "topic"}.encode(&m)
+	if len(text) > metadataLimit {
+		t.Fatalf("%d characters", len(text))
+	}
+	b, marks, err := decodeMetadata(text)
+	if err != nil || b.cluster != "cluster" || b.topicID != "topic" || len(marks.Append(nil, 1<<20)) == 0 {
+		t.Fatalf("%v %v", b, err)
+	}
+	if b, _, err := decodeMetadata(binding{}.encode(nil)); err != nil || b != (binding{}) {
+		t.Fatalf("%v %v", b, err)
+	}
+	for _, foreign := range []string{"", "member-7", "notifier/2 a b", "notifier/1 a", "notifier/1 a b !!!", "notifier/1 a b AAAA", strings.Repeat("x", 5000)} {
+		if _, _, err := decodeMetadata(foreign); err == nil {
+			t.Errorf("%.20q was taken for ours", foreign)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package dispatch
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+)
+
+// delivery is one alert on its way to the channel.
+type delivery struct {
+	envelope *envelope.Envelope
+	entry    *consume.Entry
+	laneKey  []byte // nil: a lane of its own
+	received time.Time
+
+	attempts    int
+	firstTried  time.Time
+	witness     uint64   // the outbox's successes when it was first tried
+	recipients  []string // who is left; nil: all
+	refused     []Refusal
+	mayBeRepeat bool
+	dead        *dlq.Entry // set once it is to be a dead letter
+}
+
+// source is one assigned partition of the outbox topic.
+type source struct {
+	partition *consume.Partition
+	ready     []*lane
+	inFlight  int
+	dropped   bool
+	drained   chan struct{}
+}
+
+func (s *source) push(l *lane) {
+	l.state = ready
+	s.ready = append(s.ready, l)
+}
+
+// saturated reports whether so much is settled and not committed that a crash
+// now would repeat more than it may.
+func (s *source) saturated(limit int) bool {
+	return s.partition != nil && s.partition.Uncommitted() > limit
+}
+
+type laneState uint8
+
+const (
+	idle laneState = iota
+	ready
+	waiting // for its backoff
+	flying  // an attempt or a burial is under way
+)
+
+// lane is the deliveries of one key, in order: the first one's outcome comes
+// before the next one's first attempt.
+type lane struct {
+	key     laneKey
+	source  *source
+	queue   []*delivery
+	state   laneState
+	due     time.Time
+	told    bool // the wait was told by the provider: nothing cuts it short
+	tried   time.Time
+	backoff *backoff.ExponentialBackOff
+	index   int // in the heap of waiting lanes; -1: not there
+}
+
+type laneKey struct {
+	source *source
+	key    string
+	own    *delivery // for the null key
+}
+
+// laneHeap orders waiting lanes by when they are due.
+type laneHeap []*lane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (h *laneHeap) Push(x any) {
+	l := x.(*lane)
+	l.index = len(*h)
+	*h = append(*h, l)
+}
+
+// Pop implements heap.Interface.
+func (h *laneHeap) Pop() any {
+	old := *h
+	l := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	l.index = -1
+	return l
+}
+
+func (h *laneHeap) wait(l *lane, due time.Time, told bool) {
+	l.state, l.due, l.told = waiting, due, told
+	heap.Push(h, l)
+}
+
+func (h *laneHeap) remove(l *lane) {
+	if l.index >= 0 {
+		heap.Remove(h, l.index)
+	}
+}
+
+func (h laneHeap) first() *lane {
+	if len(h) == 0 {
+		return nil
+	}
+	return h[0]
+}
+
+// due takes out a lane whose wait is over.
+func (h *laneHeap) due(now time.Time) *lane {
+	if l := h.first(); l != nil && !l.due.After(now) {
+		return heap.Pop(h).(*lane)
+	}
+	return nil
+}
+
+// pick chooses the lane to try next: of the partitions in turn the one that
+// has been ready longest, or for a probe the one tried longest ago, whether it
+// waits for its backoff or not. It stays where it is until take.
+func (o *Outbox) pick(probe bool) *lane {
+	if probe {
+		return o.pickProbe()
+	}
+	for range o.sources {
+		o.turn = (o.turn + 1) % len(o.sources)
+		s := o.sources[o.turn]
+		if len(s.ready) > 0 && !s.saturated(o.uncommitted) {
+			return s.ready[0]
+		}
+	}
+	return nil
+}
+
+func (o *Outbox) pickProbe() *lane {
+	var best *lane
+	for _, l := range o.lanes {
+		candidate := l.state == ready || (l.state == waiting && !l.told)
+		if candidate && l.queue[0].dead == nil && (best == nil || l.tried.Before(best.tried)) {
+			best = l
+		}
+	}
+	return best
+}
+
+// take removes the lane from wherever it waits; an attempt begins.
+func (o *Outbox) take(l *lane) {
+	o.unlist(l)
+	l.state = flying
+	l.source.inFlight++
+}
+
+// unlist takes the lane out of the ready lanes, or of the waiting ones.
+func (o *Outbox) unlist(l *lane) {
+	switch l.state {
+	case waiting:
+		o.backoffs.remove(l)
+	case ready:
+		s := l.source
+		if s.ready[0] == l {
+			s.ready[0] = nil
+			s.ready = s.ready[1:]
+			return
+		}
+		if i := slices.Index(s.ready, l); i >= 0 {
+			s.ready = slices.Delete(s.ready, i, i+1)
+		}
+	}
+}
+
+// ready makes the lane available: to the channel, or to the dead letters.
+func (o *Outbox) ready(l *lane) {
+	if l.queue[0].dead != nil {
+		l.state = flying
+		o.burials = append(o.burials, l)
+		return
+	}
+	l.source.push(l)
+}
+
+// release ends an attempt.
+func (o *Outbox) release(l *lane) {
+	s := l.source
+	s.inFlight--
+	if s.dropped && s.inFlight == 0 {
+		close(s.drained)
+	}
+}
+
+// advance goes on with the lane's next delivery: its first one has its outcome.
+func (o *Outbox) advance(l *lane) {
+	o.unlist(l)
+	l.queue[0] = nil
+	l.queue = l.queue[1:]
+	l.backoff = nil
+	l.tried = time.Time{}
+	o.pending--
+	if len(l.queue) == 0 {
+		delete(o.lanes, l.key)
+		l.state = idle
+		return
+	}
+	l.source.push(l)
+}

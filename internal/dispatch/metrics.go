@@ -1,0 +1,195 @@
+package dispatch
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// Metrics are the metrics of all channels.
+type Metrics struct {
+	deliveries *prometheus.CounterVec
+	attempts   *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
+	age        *prometheus.HistogramVec
+	repeats    *prometheus.CounterVec
+	foreign    *prometheus.CounterVec
+	watched    *watched
+}
+
+// NewMetrics registers the channels' metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_deliveries_total", Help: "Deliveries by outcome.",
+		}, []string{"channel", "outcome"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_delivery_attempts_total", Help: "Attempts to send, by result.",
+		}, []string{"channel", "result"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "notifier_delivery_duration_seconds", Help: "Time one attempt took.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12),
+		}, []string{"channel"}),
+		age: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "notifier_alert_age_seconds", Help: "Time from the event to the provider's acceptance.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86400},
+		}, []string{"channel"}),
+		repeats: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_repeats_dropped_total", Help: "Outbox records that a crash had written twice.",
+		}, []string{"channel"}),
+		foreign: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_outbox_foreign_records_total", Help: "Outbox records that were not ours, skipped.",
+		}, []string{"channel"}),
+		watched: &watched{},
+	}
+	reg.MustRegister(m.deliveries, m.attempts, m.duration, m.age, m.repeats, m.foreign, m.watched)
+	return m
+}
+
+// channelMetrics are one channel's, looked up once. A nil one counts nothing.
+type channelMetrics struct {
+	m    *Metrics
+	name string
+}
+
+func (m *Metrics) channel(name string) *channelMetrics {
+	if m == nil {
+		return nil
+	}
+	for _, o := range []string{"delivered", "dead_lettered", "expired", "throttled"} {
+		m.deliveries.WithLabelValues(name, o)
+	}
+	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {
+		m.attempts.WithLabelValues(name, r)
+	}
+	m.repeats.WithLabelValues(name)
+	m.foreign.WithLabelValues(name)
+	return &channelMetrics{m, name}
+}
+
+func (c *channelMetrics) attempted(err error, took time.Duration) {
+	if c != nil {
+		c.m.attempts.WithLabelValues(c.name, resultOf(err)).Inc()
+		c.m.duration.WithLabelValues(c.name).Observe(took.Seconds())
+	}
+}
+
+// resultOf is the closed set of attempt results: who or what failed, and how.
+func resultOf(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	e := outcome.Classify(err)
+	class := e.Cause.Class()
+	switch {
+	case e.Cause == outcome.Abandoned:
+		return "abandoned"
+	case class.Scope == outcome.Channel:
+		return string(class.Permanence)
+	case class.Scope == outcome.Recipient && class.Permanence == outcome.Rate:
+		return "rate"
+	default:
+		return string(class.Scope)
+	}
+}
+
+func (c *channelMetrics) outcome(name string) {
+	if c != nil {
+		c.m.deliveries.WithLabelValues(c.name, name).Inc()
+	}
+}
+
+func (c *channelMetrics) delivered(age time.Duration) {
+	c.outcome("delivered")
+	if c != nil {
+		c.m.age.WithLabelValues(c.name).Observe(max(0, age.Seconds()))
+	}
+}
+
+func (c *channelMetrics) deadLettered()            { c.outcome("dead_lettered") }
+func (c *channelMetrics) suppressed(policy string) { c.outcome(policy) }
+
+func (c *channelMetrics) repeated() {
+	if c != nil {
+		c.m.repeats.WithLabelValues(c.name).Inc()
+	}
+}
+
+func (c *channelMetrics) foreign() {
+	if c != nil {
+		c.m.foreign.WithLabelValues(c.name).Inc()
+	}
+}
+
+func (m *Metrics) watch(o *Outbox) { m.watched.outboxes = append(m.watched.outboxes, o) }
+
+// watched reads each outbox's state when it is scraped.
+type watched struct{ outboxes []*Outbox }
+
+var (
+	stateDesc = prometheus.NewDesc("notifier_channel_state", "1 for the state the channel is in.", []string{"channel", "state"}, nil)
+	pendDesc  = prometheus.NewDesc("notifier_outbox_pending", "Deliveries this process holds for the channel.", []string{"channel"}, nil)
+	oldDesc   = prometheus.NewDesc("notifier_outbox_oldest_seconds", "Age of the oldest delivery this process holds for the channel; 0 when none.", []string{"channel"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (w *watched) Describe(c chan<- *prometheus.Desc) {
+	c <- stateDesc
+	c <- pendDesc
+	c <- oldDesc
+}
+
+// Collect implements prometheus.Collector.
+func (w *watched) Collect(c chan<- prometheus.Metric) {
+	for _, o := range w.outboxes {
+		s := o.Status()
+		for _, state := range []string{"closed", "half_open", "open", "latched"} {
+			v := 0.0
+			if s.State == state {
+				v = 1
+			}
+			c <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, v, o.name, state)
+		}
+		c <- prometheus.MustNewConstMetric(pendDesc, prometheus.GaugeValue, float64(s.Pending), o.name)
+		age := 0.0
+		if !s.Oldest.IsZero() {
+			age = time.Since(s.Oldest).Seconds()
+		}
+		c <- prometheus.MustNewConstMetric(oldDesc, prometheus.GaugeValue, age, o.name)
+	}
+}
+
+// Status is what a channel is doing.
+type Status struct {
+	Name    string
+	State   string // closed (works), half_open, open (breaker), latched (needs a person)
+	Reason  string // why latched
+	Since   time.Time
+	Pending int
+	Oldest  time.Time // source time of the oldest delivery held; zero: none
+}
+
+// Status returns the channel's present state.
+func (o *Outbox) Status() Status {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := Status{Name: o.name, Pending: o.pending, Reason: o.gate.reason, Since: o.gate.since}
+	switch state := o.breaker.State(); {
+	case o.gate.latched():
+		s.State = "latched"
+	case state == gobreaker.StateClosed:
+		s.State = "closed"
+	default:
+		s.State = strings.ReplaceAll(state.String(), "-", "_")
+	}
+	for _, l := range o.lanes {
+		if t := l.queue[0].envelope.Source.Time; s.Oldest.IsZero() || t.Before(s.Oldest) {
+			s.Oldest = t
+		}
+	}
+	return s
+}

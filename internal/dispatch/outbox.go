@@ -1,0 +1,323 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// Outbox brings the deliveries of one channel to it. It is the only place that
+// knows the channel's pace: order per lane, throttle, gate, pace, breaker,
+// retry. The order is retry around breaker around send: an open breaker is a
+// reason to wait, never one more failure.
+//
+// Everything that decides runs in pump, under one mutex; a lane that waits
+// holds no goroutine, an attempt in flight holds one.
+type Outbox struct {
+	name        string
+	channel     Channel
+	cfg         Config
+	uncommitted int
+	dead        DeadLetters
+	log         *slog.Logger
+	metrics     *channelMetrics
+
+	ctx    context.Context // ends when the process stops waiting for attempts
+	cancel context.CancelCauseFunc
+	flight sync.WaitGroup
+
+	mu        sync.Mutex
+	sources   []*source // assigned partitions, served in turn
+	turn      int
+	lanes     map[laneKey]*lane
+	backoffs  laneHeap
+	busy      int
+	pending   int
+	limiter   *rate.Limiter // nil: no pace
+	breaker   *gobreaker.TwoStepCircuitBreaker[struct{}]
+	lastState gobreaker.State
+	openedAt  time.Time
+	burials   []*lane // whose first delivery is to be a dead letter
+	gate      gate
+	throttles throttles
+	successes uint64 // deliveries that succeeded, ever: the witnesses
+	refusals  int    // messages refused in a row, with no success between
+	timer     *time.Timer
+}
+
+// DeadLetters takes what a channel will never take.
+type DeadLetters interface {
+	Write(ctx context.Context, entries ...*dlq.Entry) error
+}
+
+// Params is what an Outbox needs.
+type Params struct {
+	Name        string
+	Channel     Channel
+	Config      Config
+	Uncommitted int // settled and uncommitted deliveries of a partition beyond which dispatch waits
+	Dead        DeadLetters
+	Logger      *slog.Logger
+	Metrics     *Metrics // nil: none
+}
+
+// NewOutbox returns the outbox of one channel.
+func NewOutbox(p Params) *Outbox {
+	o := &Outbox{
+		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, dead: p.Dead,
+		log:     p.Logger.With("component", "deliver", "channel", p.Name),
+		metrics: p.Metrics.channel(p.Name),
+		lanes:   make(map[laneKey]*lane),
+	}
+	cfg := p.Config
+	o.ctx, o.cancel = context.WithCancelCause(context.Background())
+	if cfg.Pace.Rate > 0 {
+		o.limiter = rate.NewLimiter(rate.Limit(cfg.Pace.Rate), max(1, cfg.Pace.Burst))
+	}
+	o.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: p.Name, MaxRequests: 1, Interval: 0, Timeout: cfg.Breaker.Open,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= cfg.Breaker.Failures },
+		IsSuccessful: func(err error) bool { return err == nil || provesHealth(err) },
+		IsExcluded:   func(err error) bool { return err != nil && !provesHealth(err) && !countsAgainst(err) },
+	})
+	if p.Metrics != nil {
+		p.Metrics.watch(o)
+	}
+	return o
+}
+
+// add takes over one delivery of an assigned partition.
+func (o *Outbox) add(s *source, d *delivery) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.dropped {
+		return
+	}
+	o.pending++
+	key := laneKey{source: s, key: string(d.laneKey)}
+	if d.laneKey == nil { // null: a lane of its own
+		key.key, key.own = "", d
+	}
+	l := o.lanes[key]
+	if l == nil {
+		l = &lane{key: key, source: s, index: -1}
+		o.lanes[key] = l
+	}
+	l.queue = append(l.queue, d)
+	if l.state == idle {
+		s.push(l)
+		o.pump()
+	}
+}
+
+// join adds an assigned partition.
+func (o *Outbox) join(s *source) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sources = append(o.sources, s)
+}
+
+// leave drops what waits of a partition and returns a channel that is closed
+// when its attempts in flight are done.
+func (o *Outbox) leave(s *source) <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s.dropped = true
+	for i, other := range o.sources {
+		if other == s {
+			o.sources = append(o.sources[:i], o.sources[i+1:]...)
+			break
+		}
+	}
+	for key, l := range o.lanes {
+		if l.source != s {
+			continue
+		}
+		o.backoffs.remove(l)
+		o.pending -= len(l.queue)
+		delete(o.lanes, key)
+	}
+	s.ready = nil
+	s.drained = make(chan struct{})
+	if s.inFlight == 0 {
+		close(s.drained)
+	}
+	return s.drained
+}
+
+// wake looks again at what can be done now.
+func (o *Outbox) wake() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pump()
+}
+
+// pump starts every attempt that may start now and sets the timer for the next
+// that may later. o.mu is held.
+func (o *Outbox) pump() {
+	if o.ctx.Err() != nil {
+		return
+	}
+	now := time.Now()
+	for l := o.backoffs.due(now); l != nil; l = o.backoffs.due(now) {
+		o.ready(l)
+	}
+	o.startBurials()
+	next := o.start(now)
+	if l := o.backoffs.first(); l != nil && (next.IsZero() || l.due.Before(next)) {
+		next = l.due
+	}
+	o.arm(now, next)
+}
+
+// start begins attempts until something says wait; it returns when to look
+// again, zero when an event will tell. Gate, pace, breaker: in this order.
+func (o *Outbox) start(now time.Time) (again time.Time) {
+	for {
+		if o.busy >= o.cfg.Concurrency {
+			return time.Time{}
+		}
+		state := o.noteBreaker()
+		if state == gobreaker.StateOpen && len(o.lanes) > 0 {
+			return o.openedAt.Add(o.cfg.Breaker.Open + time.Millisecond)
+		}
+		l := o.pick(state == gobreaker.StateHalfOpen || o.gate.latched())
+		if l == nil {
+			return time.Time{}
+		}
+		d := l.queue[0]
+		if o.suppress(l, d, now) {
+			continue
+		}
+		if until := o.gate.closedUntil(now); until.After(now) {
+			return until
+		}
+		if o.limiter != nil {
+			if r := o.limiter.ReserveN(now, 1); r.DelayFrom(now) > 0 {
+				wait := r.DelayFrom(now)
+				r.CancelAt(now)
+				return now.Add(wait)
+			}
+		}
+		done, err := o.breaker.Allow()
+		if err != nil { // half-open, and its one probe is under way
+			return time.Time{}
+		}
+		o.gate.probing(now)
+		o.launch(l, d, now, done)
+	}
+}
+
+// launch starts one attempt.
+func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
+	o.take(l)
+	o.busy++
+	l.tried = now
+	if d.firstTried.IsZero() {
+		d.firstTried, d.witness = now, o.successes
+	}
+	m := Message{
+		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Source.Value,
+		Recipients: d.recipients, Now: now, MayBeRepeat: d.mayBeRepeat,
+	}
+	m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
+	o.flight.Go(func() { o.attempt(l, d, m, done) })
+}
+
+// attempt makes one attempt under its own deadline and settles it.
+func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
+	ctx, cancel := context.WithTimeout(o.ctx, o.cfg.Timeout)
+	receipt, err := o.send(ctx, m)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = timedOut(err)
+	}
+	cancel()
+	took := time.Since(m.Now)
+	done(err)
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.busy--
+	o.release(l)
+	o.metrics.attempted(err, took)
+	o.settle(l, d, receipt, err)
+	o.pump()
+}
+
+// send calls the channel; a panic there concerns this delivery alone.
+func (o *Outbox) send(ctx context.Context, m Message) (receipt Receipt, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", fmt.Sprint(v))
+			receipt, err = Receipt{}, outcome.Errorf(outcome.RenderPanicked, "the channel panicked (%T)", v)
+		}
+	}()
+	return o.channel.Send(ctx, m)
+}
+
+// timedOut classifies an error that came because the attempt's deadline ended:
+// unless the channel knows better, the provider may have taken the message.
+func timedOut(err error) error {
+	var known *outcome.Error
+	if errors.As(err, &known) && known.Cause != outcome.Abandoned && known.Cause != outcome.Unknown {
+		return err
+	}
+	return &outcome.Error{Cause: outcome.Timeout, Detail: "no answer within the time-out", Err: err}
+}
+
+// Close gives up attempts in flight and waits for them to end.
+func (o *Outbox) Close() error {
+	o.mu.Lock()
+	o.cancel(errClosed) // pump starts nothing more
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+	o.mu.Unlock()
+	o.flight.Wait()
+	if c, ok := o.channel.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+var errClosed = errors.New("notifier is stopping")
+
+func (o *Outbox) arm(now, next time.Time) {
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+	if next.IsZero() {
+		return
+	}
+	d := max(next.Sub(now), 0)
+	if o.timer == nil {
+		o.timer = time.AfterFunc(d, o.wake)
+		return
+	}
+	o.timer.Reset(d)
+}
+
+// countsAgainst: failures that speak against the provider's health.
+func countsAgainst(err error) bool {
+	e := outcome.Classify(err)
+	c := e.Cause.Class()
+	return c.Scope == outcome.Channel && e.Cause != outcome.Abandoned &&
+		(c.Permanence == outcome.Transient || c.Permanence == outcome.Ambiguous)
+}
+
+// provesHealth: refusals that only a healthy provider can give.
+func provesHealth(err error) bool {
+	e := outcome.Classify(err)
+	c := e.Cause.Class()
+	return e.Answered && c.Permanence == outcome.Permanent && c.Scope != outcome.Channel
+}

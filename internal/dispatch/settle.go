@@ -1,0 +1,274 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// defectAfter is how many different messages in a row a provider refuses, with
+// no success between, before that is taken for a defect of ours.
+const defectAfter = 20
+
+// rateLimitedFor is how long single recipients may answer "later" before the
+// delivery is given up, provided others could be sent.
+const rateLimitedFor = time.Hour
+
+// settle is the one place that turns the result of an attempt into what
+// happens to the delivery: delivered, again later, or a dead letter. o.mu is
+// held, the lane is in flight.
+func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
+	o.noteBreaker()
+	if l.source.dropped {
+		return // the partition's next owner does it again
+	}
+	if err == nil {
+		o.succeeded(l, d, receipt)
+		return
+	}
+	e := outcome.Classify(err)
+	class := e.Cause.Class()
+	switch {
+	case e.Cause == outcome.Abandoned:
+		l.source.push(l)
+	case class.Scope == outcome.Channel && class.Permanence == outcome.Permanent:
+		o.latch(e)
+		o.hold(l)
+	case class.Scope == outcome.Channel && class.Permanence == outcome.Rate:
+		o.gate.rateLimited(time.Now(), e.RetryAfter)
+		o.slowDown()
+		o.hold(l)
+	case class.Permanence == outcome.Rate: // one recipient's mailbox
+		o.later(l, d, e)
+	case class.Permanence == outcome.Permanent: // this message, or all its recipients
+		o.refused(l, d, e)
+	default:
+		o.failed(l, d, e, class)
+	}
+}
+
+// succeeded: the provider took it, for at least one recipient.
+func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
+	now := time.Now()
+	o.successes++
+	o.refusals = 0
+	if o.gate.open() {
+		o.log.Info("channel works again")
+	}
+	o.speedUp()
+	d.refused = append(d.refused, r.Refused...)
+	if len(r.Deferred) > 0 {
+		d.recipients = recipientsOf(r.Deferred)
+		o.later(l, d, outcome.Classify(r.Deferred[0].Err))
+		return
+	}
+	o.throttles.sent(d.envelope.Alert, now)
+	if len(d.refused) > 0 {
+		o.bury(l, d, outcome.Classify(d.refused[0].Err), outcome.BadRecipient)
+		return
+	}
+	a := d.envelope.Alert
+	o.metrics.delivered(now.Sub(a.EventTime))
+	o.log.Debug("delivered", "delivery", d.envelope.Delivery, "rule", a.Rule, "source", d.envelope.Source.String(),
+		"attempts", d.attempts+1, "receipt", r.ID, "age", now.Sub(a.EventTime).Round(time.Millisecond))
+	o.done(l, d)
+}
+
+// done settles the delivery and goes on with its lane.
+func (o *Outbox) done(l *lane, d *delivery) {
+	if d.entry != nil {
+		l.source.partition.Settle(d.entry)
+	}
+	o.advance(l)
+}
+
+// failed: transient or ambiguous. It counts as an attempt; attempts used up
+// are a dead letter only if another delivery succeeded meanwhile.
+func (o *Outbox) failed(l *lane, d *delivery, e *outcome.Error, class outcome.Class) {
+	if class.Permanence == outcome.Ambiguous {
+		d.mayBeRepeat = true
+		if o.cfg.Ambiguous == "dead-letter" {
+			d.attempts++
+			o.bury(l, d, e, outcome.Unconfirmed)
+			return
+		}
+	}
+	if d.attempts < o.cfg.Retry.Attempts {
+		d.attempts++
+	}
+	if d.attempts >= o.cfg.Retry.Attempts && o.successes > d.witness {
+		o.bury(l, d, e, outcome.Exhausted)
+		return
+	}
+	o.log.Info("attempt failed, will be tried again", "delivery", d.envelope.Delivery, "rule", d.envelope.Alert.Rule,
+		"attempt", d.attempts, "cause", e.Cause, "detail", e.Detail)
+	o.backoff(l, e.RetryAfter)
+}
+
+// later: the recipients that are left asked to wait. No attempt is counted.
+func (o *Outbox) later(l *lane, d *delivery, e *outcome.Error) {
+	if time.Since(d.firstTried) > rateLimitedFor && o.successes > d.witness {
+		for _, r := range d.recipients {
+			d.refused = append(d.refused, Refusal{Recipient: r, Err: e})
+		}
+		o.bury(l, d, e, outcome.Exhausted)
+		return
+	}
+	wait := e.RetryAfter
+	if wait <= 0 {
+		wait = 5 * time.Minute
+	}
+	o.backoffs.wait(l, time.Now().Add(wait), true)
+}
+
+// refused: the provider will never take this message. Many in a row are a
+// defect of ours, which dead letters would only bury.
+func (o *Outbox) refused(l *lane, d *delivery, e *outcome.Error) {
+	o.refusals++
+	if o.refusals >= defectAfter {
+		o.latch(outcome.Errorf(outcome.Misconfigured, "%d messages in a row were refused, the last with %s", o.refusals, e.Error()))
+		o.hold(l)
+		return
+	}
+	d.attempts++
+	o.bury(l, d, e, e.Cause.Class().Reason)
+}
+
+// hold puts the delivery back as it was: the channel waits, not the lane.
+func (o *Outbox) hold(l *lane) { l.source.push(l) }
+
+// backoff has the lane wait: as told, else a random time that grows.
+func (o *Outbox) backoff(l *lane, told time.Duration) {
+	if told > 0 {
+		o.backoffs.wait(l, time.Now().Add(told), true)
+		return
+	}
+	if l.backoff == nil {
+		l.backoff = newBackoff(o.cfg.Retry)
+	}
+	o.backoffs.wait(l, time.Now().Add(jitter(l.backoff.NextBackOff())), false)
+}
+
+// newBackoff computes 500 ms × 2ⁿ up to 30 s, as configured, without end.
+func newBackoff(r Retry) *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(r.Initial), backoff.WithMultiplier(r.Factor), backoff.WithMaxInterval(r.Max),
+		backoff.WithRandomizationFactor(0), backoff.WithMaxElapsedTime(0))
+}
+
+// minBackoff keeps a retry from following at once.
+const minBackoff = 250 * time.Millisecond
+
+// jitter draws uniformly from [minBackoff, d], so that lanes that failed
+// together do not come back together.
+func jitter(d time.Duration) time.Duration {
+	if d <= minBackoff {
+		return max(d, 0)
+	}
+	return minBackoff + rand.N(d-minBackoff+1)
+}
+
+// noteBreaker takes over what the breaker made of the last result. When it
+// closes, the waiting lanes' backoffs are cut short.
+func (o *Outbox) noteBreaker() gobreaker.State {
+	state := o.breaker.State()
+	if state == o.lastState {
+		return state
+	}
+	old := o.lastState
+	o.lastState = state
+	switch state {
+	case gobreaker.StateOpen:
+		o.openedAt = time.Now()
+		if old == gobreaker.StateClosed {
+			o.log.Warn("breaker open: waiting for the channel, trying one delivery at a time", "every", o.cfg.Breaker.Open)
+		}
+	case gobreaker.StateClosed:
+		o.log.Info("breaker closed: the channel works again")
+		for _, l := range o.lanes {
+			if l.state == waiting && !l.told && l.queue[0].dead == nil {
+				o.backoffs.remove(l)
+				l.source.push(l)
+			}
+		}
+	case gobreaker.StateHalfOpen:
+	}
+	return state
+}
+
+// latch closes the gate until a person has mended the channel.
+func (o *Outbox) latch(e *outcome.Error) {
+	if o.gate.latch(time.Now(), e.Error()) {
+		o.log.Error("channel latched: it needs a person; deliveries wait, one is tried from time to time",
+			"cause", e.Cause, "detail", e.Detail, "every", latchProbe)
+	}
+}
+
+// bury makes a dead letter of the delivery; it is settled when that is
+// acknowledged.
+func (o *Outbox) bury(l *lane, d *delivery, e *outcome.Error, reason outcome.Reason) {
+	now := time.Now()
+	class := e.Cause.Class()
+	d.dead = &dlq.Entry{
+		ID: d.envelope.Delivery, Envelope: d.envelope,
+		Reason: reason, Scope: class.Scope, Cause: e.Cause, Detail: e.Detail,
+		Attempts: max(1, d.attempts), FirstFailed: d.firstTried, LastFailed: now,
+		Recipients: recipientsOf(d.refused), State: dlq.Open,
+	}
+	o.ready(l)
+}
+
+// startBurials starts writing the dead letters that are due. They pass by
+// gate, pace and breaker: they do not concern the channel.
+func (o *Outbox) startBurials() {
+	for _, l := range o.burials {
+		if l.source.dropped {
+			continue
+		}
+		d := l.queue[0]
+		l.source.inFlight++
+		o.flight.Go(func() { o.writeDead(l, d) })
+	}
+	o.burials = o.burials[:0]
+}
+
+func (o *Outbox) writeDead(l *lane, d *delivery) {
+	err := o.dead.Write(o.ctx, d.dead)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.release(l)
+	switch {
+	case l.source.dropped:
+	case err != nil && o.ctx.Err() != nil:
+	case err != nil:
+		l.source.holdFor(fmt.Sprintf("a dead letter cannot be written (%v): is its topic missing? run 'notifier topics check'", errors.Unwrap(err)))
+		o.backoff(l, 0)
+	default:
+		l.source.holdFor("")
+		o.metrics.deadLettered()
+		o.log.Warn("dead letter", "entry", d.dead.ID, "rule", d.envelope.Alert.Rule, "source", d.envelope.Source.String(),
+			"reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail, "attempts", d.dead.Attempts,
+			"recipients", strings.Join(d.dead.Recipients, ","))
+		o.done(l, d)
+	}
+	o.pump()
+}
+
+func recipientsOf(rs []Refusal) []string {
+	if len(rs) == 0 {
+		return nil
+	}
+	names := make([]string, len(rs))
+	for i, r := range rs {
+		names[i] = r.Recipient
+	}
+	return names
+}

@@ -1,0 +1,88 @@
+package dispatch
+
+import (
+	"strings"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+)
+
+// throttles remembers, per rule and alert key, what was sent last. It lives in
+// memory: after a restart the first alert of each key is sent again.
+type throttles struct {
+	byKey map[string]*throttled
+}
+
+type throttled struct {
+	until    time.Time
+	severity alert.Severity
+	count    int // suppressed since the last message
+	since    time.Time
+}
+
+// maxThrottles bounds the memory; beyond it those that have run out are forgotten.
+const maxThrottles = 10_000
+
+func throttleKey(a *alert.Alert) string {
+	return a.Rule + "\x00" + strings.Join(a.Key, "\x00")
+}
+
+// suppress reports whether the alert is to be counted instead of sent: one of
+// its key was sent less than its throttle ago, and it is not more severe.
+func (t *throttles) suppress(a *alert.Alert, now time.Time) bool {
+	s := t.byKey[throttleKey(a)]
+	if a.Throttle <= 0 || s == nil || !now.Before(s.until) || a.Severity.Rank() > s.severity.Rank() {
+		return false
+	}
+	if s.count == 0 {
+		s.since = now
+	}
+	s.count++
+	return true
+}
+
+// suppressed returns what the next message of this alert's key has to tell.
+func (t *throttles) suppressed(a *alert.Alert) (int, time.Time) {
+	if s := t.byKey[throttleKey(a)]; s != nil && a.Throttle > 0 {
+		return s.count, s.since
+	}
+	return 0, time.Time{}
+}
+
+// sent opens the throttle anew.
+func (t *throttles) sent(a *alert.Alert, now time.Time) {
+	if a.Throttle <= 0 {
+		return
+	}
+	if t.byKey == nil {
+		t.byKey = make(map[string]*throttled)
+	}
+	if len(t.byKey) >= maxThrottles {
+		for k, s := range t.byKey {
+			if !now.Before(s.until) {
+				delete(t.byKey, k)
+			}
+		}
+	}
+	t.byKey[throttleKey(a)] = &throttled{until: now.Add(a.Throttle), severity: a.Severity}
+}
+
+// suppress settles a delivery that policy keeps from being sent, and reports
+// whether it did. o.mu is held.
+func (o *Outbox) suppress(l *lane, d *delivery, now time.Time) bool {
+	a := d.envelope.Alert
+	if d.attempts > 0 || !d.firstTried.IsZero() {
+		return false // it was tried: it goes on
+	}
+	switch {
+	case a.Expire > 0 && now.Sub(a.EventTime) > a.Expire:
+		o.metrics.suppressed("expired")
+		o.log.Info("expired: not sent", "delivery", d.envelope.Delivery, "rule", a.Rule, "age", now.Sub(a.EventTime).Round(time.Second))
+	case o.throttles.suppress(a, now):
+		o.metrics.suppressed("throttled")
+	default:
+		return false
+	}
+	o.done(l, d)
+	return true
+}

@@ -1,0 +1,114 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Writer writes dead letters with a producer of its own, so that a blocked
+// outbox never delays one. It is safe for concurrent use.
+type Writer struct {
+	client  *kgo.Client
+	group   string
+	log     *slog.Logger
+	written *prometheus.CounterVec
+	failed  *prometheus.CounterVec
+	// Observe, if set, is told of every entry that was acknowledged.
+	Observe func(*Entry)
+}
+
+// WriteTimeout bounds one call of Write.
+const WriteTimeout = 10 * time.Second
+
+// NewWriter returns a writer for the dead-letter topics of group. The client
+// must be made for it: idempotent, acks=all, with bounded delivery and a
+// manual partitioner.
+func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheus.Registerer) *Writer {
+	w := &Writer{
+		client: client, group: group, log: log.With("component", "dlq"),
+		written: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_dead_letters_total", Help: "Dead letters written and acknowledged.",
+		}, []string{"topic", "reason"}),
+		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_dead_letter_write_failures_total", Help: "Attempts to write a dead letter that failed.",
+		}, []string{"topic"}),
+	}
+	for _, t := range topics.All() {
+		for _, r := range outcome.Reasons() {
+			w.written.WithLabelValues(string(t), string(r))
+		}
+		w.failed.WithLabelValues(string(t))
+	}
+	if reg != nil {
+		reg.MustRegister(w.written, w.failed)
+	}
+	return w
+}
+
+// Write writes entries and returns once all in-sync replicas have them all. An
+// error means that some may be missing: write them all again, the ids collapse
+// duplicates. An entry that is too large loses its detail, then its value.
+func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
+	defer cancel()
+	records := make([]*kgo.Record, len(entries))
+	for i, e := range entries {
+		records[i] = e.record(topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic)))
+	}
+	results := w.client.ProduceSync(ctx, records...)
+	var first error
+	byRecord := make(map[*kgo.Record]error, len(results))
+	for _, r := range results {
+		byRecord[r.Record] = r.Err
+	}
+	for i, e := range entries {
+		err := byRecord[records[i]]
+		if errors.Is(err, kerr.MessageTooLarge) {
+			err = w.shrink(ctx, e, records[i])
+		}
+		if err != nil {
+			w.failed.WithLabelValues(e.Envelope.Source.Topic).Inc()
+			if first == nil {
+				first = fmt.Errorf("write dead letter to %s: %w", records[i].Topic, err)
+			}
+			continue
+		}
+		w.written.WithLabelValues(e.Envelope.Source.Topic, string(e.Reason)).Inc()
+		if w.Observe != nil {
+			w.Observe(e)
+		}
+	}
+	return first
+}
+
+// Topic returns the dead-letter topic an entry goes to.
+func (w *Writer) Topic(e *Entry) string {
+	return topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic))
+}
+
+// Purge makes the producer forget a topic that was deleted and made again.
+func (w *Writer) Purge(topic string) { w.client.PurgeTopicsFromProducing(topic) }
+
+// shrink writes an entry that did not fit: without its detail, then as a
+// pointer to its source. A partition is never held for the sake of a detail.
+func (w *Writer) shrink(ctx context.Context, e *Entry, r *kgo.Record) error {
+	plain := *e
+	plain.Detail = ""
+	err := w.client.ProduceSync(ctx, plain.record(r.Topic)).FirstErr()
+	if !errors.Is(err, kerr.MessageTooLarge) {
+		return err
+	}
+	w.log.Error("dead letter does not fit into its topic: keeping a pointer to its source only; raise max.message.bytes",
+		"topic", r.Topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
+	return w.client.ProduceSync(ctx, pointer(r, e)).FirstErr()
+}

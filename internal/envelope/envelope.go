@@ -1,0 +1,277 @@
+// Package envelope is the one record format of outbox topics and dead letters:
+// the source's value and headers as they came, then headers of ours. Wrap and
+// Parse are inverse; key, value (null and empty kept apart) and headers come
+// back byte for byte, and a checksum proves it.
+package envelope
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// Version is the version of the format that Wrap writes.
+const Version = 1
+
+// Source is the record that all began with.
+type Source struct {
+	Topic     string
+	TopicID   string // in text; empty where the broker has no topic ids
+	Partition int32
+	Offset    int64
+	Time      time.Time // millisecond precision, as Kafka keeps it
+	Key       []byte    // nil: null
+	Value     []byte    // nil: null
+	Headers   []kgo.RecordHeader
+}
+
+// String returns topic/partition@offset.
+func (s Source) String() string {
+	return fmt.Sprintf("%s/%d@%d", s.Topic, s.Partition, s.Offset)
+}
+
+// Envelope is one delivery, or one source record that failed before its rules
+// ran (then Alert is nil, and Delivery and Channel are empty).
+type Envelope struct {
+	Source   Source
+	Alert    *alert.Alert
+	Delivery string
+	Channel  string
+	// From and Done are for the repeat filter; dead letters have none.
+	From repeat.Write
+}
+
+// Names of our headers.
+const (
+	hVersion         = "notifier.version"
+	hOriginalHeaders = "notifier.original-headers"
+	hSourceTopic     = "notifier.source-topic"
+	hSourceTopicID   = "notifier.source-topic-id"
+	hSourcePartition = "notifier.source-partition"
+	hSourceOffset    = "notifier.source-offset"
+	hSourceTimestamp = "notifier.source-timestamp"
+	hKey             = "notifier.key"
+	hValue           = "notifier.value"
+	hChecksum        = "notifier.checksum"
+	hAlert           = "notifier.alert"
+	hDelivery        = "notifier.delivery"
+	hChannel         = "notifier.channel"
+	hFrom            = "notifier.from"
+	hDone            = "notifier.done"
+)
+
+// Wrap returns the record that carries e: value and headers; the caller sets
+// topic, key and partition, and may append headers of its own.
+func Wrap(e *Envelope) *kgo.Record {
+	s := &e.Source
+	r := &kgo.Record{Value: s.Value, Headers: make([]kgo.RecordHeader, len(s.Headers), len(s.Headers)+16)}
+	copy(r.Headers, s.Headers)
+	add := func(name, value string) {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+	}
+	add(hVersion, strconv.Itoa(Version))
+	add(hOriginalHeaders, strconv.Itoa(len(s.Headers)))
+	add(hSourceTopic, s.Topic)
+	if s.TopicID != "" {
+		add(hSourceTopicID, s.TopicID)
+	}
+	add(hSourcePartition, strconv.FormatInt(int64(s.Partition), 10))
+	add(hSourceOffset, strconv.FormatInt(s.Offset, 10))
+	add(hSourceTimestamp, s.Time.UTC().Format(time.RFC3339Nano))
+	if s.Key != nil {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: hKey, Value: s.Key})
+	}
+	if s.Value == nil { // a null value would be a tombstone of ours
+		r.Value = []byte{}
+		add(hValue, "null")
+	}
+	add(hChecksum, checksum(s))
+	if e.Alert != nil {
+		b, err := json.Marshal(e.Alert)
+		if err != nil { // strings and times within RFC 3339's years always marshal
+			b = []byte("{}")
+		}
+		add(hAlert, string(b))
+	}
+	if e.Delivery != "" {
+		add(hDelivery, e.Delivery)
+		add(hChannel, e.Channel)
+	}
+	if e.From.Delivery != "" {
+		w := e.From
+		add(hFrom, fmt.Sprintf("%s/%d/%s", w.Input.Topic, w.Input.Partition, w.From))
+		add(hDone, w.Done.String())
+	}
+	return r
+}
+
+// ErrForeign is returned for a record that is not in this format.
+var ErrForeign = errors.New("not a record of ours")
+
+// ErrChecksum is returned when key, value or headers are not what was wrapped.
+var ErrChecksum = errors.New("checksum mismatch")
+
+// Parse reads a record that Wrap made. extra are the headers that the writer
+// appended after Wrap. The envelope shares memory with the record.
+func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
+	n, ours, err := split(r.Headers)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := parser{}
+	e = &Envelope{Source: Source{Value: r.Value, Headers: r.Headers[:n:n]}}
+	if r.Value == nil {
+		e.Source.Value = []byte{}
+	}
+	s := &e.Source
+	var sum string
+	for _, h := range ours {
+		v := string(h.Value)
+		switch h.Key {
+		case hVersion:
+			if v != strconv.Itoa(Version) {
+				return nil, nil, fmt.Errorf("%w: format version %q, this notifier reads %d", ErrForeign, v, Version)
+			}
+		case hOriginalHeaders:
+		case hSourceTopic:
+			s.Topic = v
+		case hSourceTopicID:
+			s.TopicID = v
+		case hSourcePartition:
+			s.Partition = int32(p.int(h.Key, v, 32))
+		case hSourceOffset:
+			s.Offset = p.int(h.Key, v, 64)
+		case hSourceTimestamp:
+			s.Time = p.time(h.Key, v)
+		case hKey:
+			s.Key = h.Value
+			if s.Key == nil {
+				s.Key = []byte{}
+			}
+		case hValue:
+			s.Value = nil
+		case hChecksum:
+			sum = v
+		case hAlert:
+			e.Alert = new(alert.Alert)
+			p.keep(json.Unmarshal(h.Value, e.Alert))
+		case hDelivery:
+			e.Delivery = v
+		case hChannel:
+			e.Channel = v
+		case hFrom:
+			p.from(v, &e.From)
+		case hDone:
+			e.From.Done, err = repeat.ParsePosition(v)
+			p.keep(err)
+		default:
+			extra = append(extra, h)
+		}
+	}
+	e.From.Delivery = e.Delivery
+	if p.err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, p.err)
+	}
+	if sum != checksum(s) {
+		return nil, nil, ErrChecksum
+	}
+	return e, extra, nil
+}
+
+// split finds where the source's headers end and ours begin. Ours are last, so
+// a source that carries headers with our names does not mislead it.
+func split(headers []kgo.RecordHeader) (int, []kgo.RecordHeader, error) {
+	for i := len(headers) - 1; i > 0; i-- {
+		if headers[i].Key != hOriginalHeaders {
+			continue
+		}
+		n, err := strconv.Atoi(string(headers[i].Value))
+		if err != nil || n != i-1 || headers[n].Key != hVersion {
+			break
+		}
+		return n, headers[n:], nil
+	}
+	return 0, nil, ErrForeign
+}
+
+// checksum is the first 16 bytes of SHA-256 over key, value and headers, each
+// with its length before it and null as length -1, in hexadecimal.
+func checksum(s *Source) string {
+	h := sha256.New()
+	var n [8]byte
+	put := func(b []byte, null bool) {
+		length := int64(len(b))
+		if null {
+			length = -1
+		}
+		binary.BigEndian.PutUint64(n[:], uint64(length))
+		h.Write(n[:])
+		h.Write(b)
+	}
+	put(s.Key, s.Key == nil)
+	put(s.Value, s.Value == nil)
+	for _, header := range s.Headers {
+		put([]byte(header.Key), false)
+		put(header.Value, header.Value == nil)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+type parser struct{ err error }
+
+func (p *parser) keep(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+func (p *parser) int(name, v string, bits int) int64 {
+	n, err := strconv.ParseInt(v, 10, bits)
+	if err != nil {
+		p.keep(fmt.Errorf("header %s is not a number", name))
+	}
+	return n
+}
+
+func (p *parser) time(name, v string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, v)
+	if err != nil {
+		p.keep(fmt.Errorf("header %s is not a time", name))
+	}
+	return t
+}
+
+func (p *parser) from(v string, w *repeat.Write) {
+	var part, epoch int32
+	var offset int64
+	topic, rest := v, ""
+	if i := strings.IndexByte(v, '/'); i >= 0 {
+		topic, rest = v[:i], v[i+1:]
+	}
+	if _, err := fmt.Sscanf(rest, "%d/%d/%d", &part, &epoch, &offset); err != nil {
+		p.keep(fmt.Errorf("header %s is not topic-id/partition/epoch/offset", hFrom))
+	}
+	w.Input = repeat.Input{Topic: topic, Partition: part}
+	w.From = repeat.Position{Epoch: epoch, Offset: offset}
+}
+
+// TopicID returns a topic's id in text (base64 without padding, URL alphabet,
+// as Kafka's own tools print it); empty for the zero id.
+func TopicID(id [16]byte) string {
+	if id == ([16]byte{}) {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(id[:])
+}

@@ -1,0 +1,195 @@
+// Package match is stage one: it reads source topics, decodes each record,
+// asks the rules, and writes one record per alert and channel into the
+// channel's outbox topic, in source order. What cannot be decoded becomes a
+// dead letter. A source offset is settled only when everything its record
+// raised is acknowledged. Start reading at Handler.Handle.
+package match
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// Decoder turns a record into an event.
+type Decoder interface {
+	Decode(rec event.Record) (event.Event, error)
+}
+
+// Rules says which alerts an event raises.
+type Rules interface {
+	Match(ev *event.Event, now time.Time) []alert.Alert
+}
+
+// Params is what a Handler needs.
+type Params struct {
+	Group    string
+	Cluster  string
+	Decoder  Decoder
+	Rules    Rules
+	Outboxes *Outboxes
+	Dead     *dlq.Writer
+	Topics   []string // for metrics created at zero
+	RuleList []RuleName
+	Logger   *slog.Logger
+	Registry prometheus.Registerer
+}
+
+// RuleName names a rule and a severity it can yield, for metrics.
+type RuleName struct {
+	Rule     string
+	Severity alert.Severity
+}
+
+// Handler is a consume.Handler for source partitions.
+type Handler struct {
+	p       Params
+	log     *slog.Logger
+	metrics *metrics
+}
+
+// New returns a handler.
+func New(p Params) *Handler {
+	return &Handler{p: p, log: p.Logger.With("component", "match"), metrics: newMetrics(p)}
+}
+
+// Handle works through one partition in order, a batch at a time: match all,
+// produce what they raise as it is found, wait for the acknowledgements at the
+// end of the batch. A batch without alerts waits for nothing.
+func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
+	for {
+		records, err := p.Next(ctx)
+		if err != nil {
+			return
+		}
+		b := &batch{h: h, p: p, topicID: p.TopicID(), done: p.Committed()}
+		count := h.metrics.topic(p.Topic)
+		for _, r := range records {
+			b.record(r, count)
+		}
+		if !b.settle(ctx) {
+			return // revoked or stopping: the next owner does it again
+		}
+		p.Advance(records[len(records)-1], b.urgent)
+	}
+}
+
+// batch is what one call of Next has raised.
+type batch struct {
+	h       *Handler
+	p       *consume.Partition
+	topicID string
+	done    repeat.Position
+	writes  []*write
+	dead    []*dlq.Entry
+	urgent  bool
+}
+
+// record handles one record; a quiet one costs decoding and matching only.
+func (b *batch) record(r *kgo.Record, count *topicMetrics) {
+	ev, alerts, err := b.h.match(r)
+	switch {
+	case errors.Is(err, event.ErrTombstone):
+		count.skipped.Inc()
+	case err != nil:
+		count.deadLettered.Inc()
+		b.bury(r, err)
+	case len(alerts) == 0:
+		count.ignored.Inc()
+	default:
+		count.alerted.Inc()
+		b.raise(r, ev, alerts)
+	}
+}
+
+// match decodes and matches one record. A panic in either concerns this record
+// alone.
+func (h *Handler) match(r *kgo.Record) (ev event.Event, alerts []alert.Alert, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.log.Error("panic while matching", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "panic", fmt.Sprintf("%T", v))
+			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
+		}
+	}()
+	ev, err = h.p.Decoder.Decode(recordOf(r))
+	if err != nil {
+		return event.Event{}, nil, err
+	}
+	return ev, h.p.Rules.Match(&ev, time.Now()), nil
+}
+
+// raise produces one outbox record per alert and channel.
+func (b *batch) raise(r *kgo.Record, ev event.Event, alerts []alert.Alert) {
+	b.urgent = true
+	src := b.source(r)
+	id := b.identity(src)
+	for i := range alerts {
+		a := &alerts[i]
+		a.ID = alert.NewID(b.h.p.Group, id, a.Rule)
+		b.h.metrics.alert(a)
+		for _, channel := range a.Channels {
+			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel)}
+			e.From = repeat.Write{
+				Input:    repeat.Input{Topic: b.topicID, Partition: r.Partition},
+				From:     repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},
+				Done:     b.done,
+				Delivery: e.Delivery,
+			}
+			b.writes = append(b.writes, b.h.p.Outboxes.start(e))
+		}
+	}
+}
+
+// bury makes a dead letter of a record that could not be matched.
+func (b *batch) bury(r *kgo.Record, err error) {
+	b.urgent = true
+	src := b.source(r)
+	failure := outcome.Classify(err)
+	class := failure.Cause.Class()
+	now := time.Now()
+	b.dead = append(b.dead, &dlq.Entry{
+		ID:       alert.NewEntry(b.h.p.Group, b.identity(src)),
+		Envelope: &envelope.Envelope{Source: src},
+		Reason:   class.Reason, Scope: class.Scope, Cause: failure.Cause, Detail: failure.Detail,
+		Attempts: 1, FirstFailed: now, LastFailed: now, State: dlq.Open,
+	})
+}
+
+func (b *batch) source(r *kgo.Record) envelope.Source {
+	return envelope.Source{
+		Topic: r.Topic, TopicID: b.topicID, Partition: r.Partition, Offset: r.Offset,
+		Time: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
+	}
+}
+
+func (b *batch) identity(s envelope.Source) alert.Source {
+	topic := s.TopicID
+	if topic == "" {
+		topic = s.Topic
+	}
+	return alert.Source{Cluster: b.h.p.Cluster, Topic: topic, Partition: s.Partition, Offset: s.Offset}
+}
+
+func recordOf(r *kgo.Record) event.Record {
+	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp}
+	if len(r.Headers) > 0 {
+		rec.Headers = make([]event.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			rec.Headers[i] = event.Header{Name: h.Key, Value: h.Value}
+		}
+	}
+	return rec
+}

@@ -1,0 +1,118 @@
+package match
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Outboxes writes outbox records with a producer of its own. It knows how many
+// partitions each outbox has and which instance of the topic it writes to.
+type Outboxes struct {
+	client *kgo.Client
+	admin  *kadm.Client
+	group  string
+	log    *slog.Logger
+
+	mu     sync.Mutex
+	ids    map[string]string // topic → id of the instance written to
+	counts map[string]int32  // topic → partitions
+}
+
+// NewOutboxes looks up the outbox topics of these channels. The client must be
+// made for it: idempotent, acks=all, manual partitioner, no delivery timeout.
+func NewOutboxes(ctx context.Context, client *kgo.Client, group string, channels []string, log *slog.Logger) (*Outboxes, error) {
+	o := &Outboxes{
+		client: client, admin: kadm.NewClient(client), group: group, log: log.With("component", "match"),
+		ids: make(map[string]string), counts: make(map[string]int32),
+	}
+	for _, c := range channels {
+		topic := topics.Outbox(group, c)
+		details, err := o.admin.ListTopics(ctx, topic)
+		if err == nil {
+			err = details[topic].Err
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up outbox topic %s: %w", topic, err)
+		}
+		o.ids[topic] = envelope.TopicID(details[topic].ID)
+		o.counts[topic] = int32(len(details[topic].Partitions))
+	}
+	return o, nil
+}
+
+// write is one outbox record on its way. done is closed when err is final.
+type write struct {
+	envelope *envelope.Envelope
+	record   *kgo.Record
+	done     chan struct{}
+	err      error
+}
+
+// start produces the outbox record of an envelope.
+func (o *Outboxes) start(e *envelope.Envelope) *write {
+	w := &write{envelope: e}
+	o.produce(w)
+	return w
+}
+
+// produce sends, or sends again, with the partition count of now. Records of
+// one source partition and one outbox keep their order: one producer, one
+// partition, and nothing is produced again before all promises are in.
+func (o *Outboxes) produce(w *write) {
+	topic := topics.Outbox(o.group, w.envelope.Channel)
+	o.mu.Lock()
+	count := o.counts[topic]
+	o.mu.Unlock()
+	w.record = envelope.Outbox(w.envelope, topic, count)
+	w.done = make(chan struct{})
+	w.err = nil
+	done := w.done
+	o.client.Produce(context.Background(), w.record, func(_ *kgo.Record, err error) {
+		w.err = err
+		close(done)
+	})
+}
+
+// refresh looks whether an outbox topic was deleted and made again, and has
+// the producer forget the old one: what it had buffered then fails, and is
+// produced again by whoever waits for it.
+func (o *Outboxes) refresh(ctx context.Context, topic string) {
+	o.refreshTopic(ctx, topic, func() { o.client.PurgeTopicsFromProducing(topic) })
+}
+
+// refreshDead does the same for a dead-letter topic and its own producer.
+func (o *Outboxes) refreshDead(ctx context.Context, w *dlq.Writer, topic string) {
+	o.refreshTopic(ctx, topic, func() { w.Purge(topic) })
+}
+
+func (o *Outboxes) refreshTopic(ctx context.Context, topic string, purge func()) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	details, err := o.admin.ListTopics(ctx, topic)
+	if err != nil || details[topic].Err != nil {
+		return
+	}
+	id := envelope.TopicID(details[topic].ID)
+	o.mu.Lock()
+	old, known := o.ids[topic]
+	o.ids[topic] = id
+	o.counts[topic] = int32(len(details[topic].Partitions))
+	o.mu.Unlock()
+	if known && old == id {
+		return
+	}
+	if known {
+		o.log.Warn("topic was recreated, writing to the new one", "topic", topic)
+	}
+	purge()
+}

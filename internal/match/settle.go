@@ -1,0 +1,155 @@
+package match
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// settle waits until everything the batch raised is acknowledged, and reports
+// whether it is; false means that ctx ended first. What fails is done again
+// for ever, with backoff: the partition is held, and says so.
+func (b *batch) settle(ctx context.Context) bool {
+	if len(b.writes) == 0 && len(b.dead) == 0 {
+		return true
+	}
+	defer b.p.Hold("")
+	return b.settleWrites(ctx) && b.settleDead(ctx)
+}
+
+// settleWrites awaits every outbox record. When some failed it waits for all,
+// then produces those that are not acknowledged again, in order.
+func (b *batch) settleWrites(ctx context.Context) bool {
+	wait := newBackoff()
+	for {
+		failed, ok := b.await(ctx)
+		if !ok {
+			return false
+		}
+		b.writes = b.writes[:0]
+		for _, w := range failed {
+			if errors.Is(w.err, kerr.MessageTooLarge) {
+				b.tooLarge(w)
+				continue
+			}
+			b.writes = append(b.writes, w)
+		}
+		if len(b.writes) == 0 {
+			return true
+		}
+		first := b.writes[0]
+		b.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", first.record.Topic, brief(first.err)))
+		if !sleep(ctx, wait.NextBackOff()) {
+			return false
+		}
+		b.h.p.Outboxes.refresh(ctx, first.record.Topic)
+		for _, w := range b.writes {
+			b.h.p.Outboxes.produce(w)
+		}
+	}
+}
+
+// await waits for all promises and returns the writes that failed. While it
+// waits for long it says so, and looks whether an outbox topic was recreated.
+// After a revoke it gives what is in flight a moment: what is acknowledged in
+// it need not be written again by the next owner.
+func (b *batch) await(ctx context.Context) (failed []*write, ok bool) {
+	slow := time.NewTicker(holdAfter)
+	defer slow.Stop()
+	ended, grace := ctx.Done(), (<-chan time.Time)(nil)
+	for _, w := range b.writes {
+	waiting:
+		for {
+			select {
+			case <-w.done:
+				break waiting
+			case <-slow.C:
+				b.p.Hold(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", w.record.Topic))
+				b.h.p.Outboxes.refresh(ctx, w.record.Topic)
+			case <-ended:
+				ended, grace = nil, time.After(consume.RevokeGrace-100*time.Millisecond)
+			case <-grace:
+				return nil, false
+			}
+		}
+		if w.err != nil {
+			failed = append(failed, w)
+		}
+	}
+	return failed, true
+}
+
+// settleDead writes the batch's dead letters.
+func (b *batch) settleDead(ctx context.Context) bool {
+	wait := newBackoff()
+	for len(b.dead) > 0 {
+		err := b.h.p.Dead.Write(ctx, b.dead...)
+		if err == nil {
+			for _, e := range b.dead {
+				b.h.log.Warn("dead letter", "entry", e.ID, "source", e.Envelope.Source.String(), "cause", e.Cause, "detail", e.Detail)
+			}
+			break
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		topic := b.h.p.Dead.Topic(b.dead[0])
+		b.p.Hold(fmt.Sprintf("dead-letter topic %s cannot be written (%s): is it missing? run 'notifier topics check'", topic, brief(err)))
+		if !sleep(ctx, wait.NextBackOff()) {
+			return false
+		}
+		b.h.p.Outboxes.refreshDead(ctx, b.h.p.Dead, topic)
+	}
+	return true
+}
+
+// tooLarge makes a dead letter of an alert that its outbox cannot take.
+func (b *batch) tooLarge(w *write) {
+	class := outcome.AlertTooLarge.Class()
+	now := time.Now()
+	env := *w.envelope
+	b.dead = append(b.dead, &dlq.Entry{
+		ID: env.Delivery, Envelope: &env,
+		Reason: class.Reason, Scope: class.Scope, Cause: outcome.AlertTooLarge,
+		Detail:   fmt.Sprintf("the alert does not fit into %s (%d bytes of event): raise its max.message.bytes", w.record.Topic, len(env.Source.Value)),
+		Attempts: 1, FirstFailed: now, LastFailed: now, State: dlq.Open,
+	})
+}
+
+// holdAfter is how long an acknowledgement may take before people are told.
+const holdAfter = 5 * time.Second
+
+func newBackoff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(250*time.Millisecond), backoff.WithMultiplier(2),
+		backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
+}
+
+// sleep waits for d and reports whether ctx was still alive then.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// brief is an error in a few words: Kafka's own code where there is one.
+func brief(err error) string {
+	var ke *kerr.Error
+	if errors.As(err, &ke) {
+		return ke.Message
+	}
+	return err.Error()
+}

@@ -1,0 +1,151 @@
+// Package web is the daemon's one HTTP server: what there is, whether the
+// process is alive, whether it is ready, and its metrics. It decides nothing:
+// it asks the functions it is given. Start reading at New.
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Component is one part of the daemon as /readyz shows it.
+type Component struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Decides is true when the daemon is not ready without it. Channels are
+	// shown and decide nothing: a latched channel must not block the roll-out
+	// that mends it.
+	Decides bool   `json:"decides"`
+	Cause   string `json:"cause,omitempty"`
+	State   string `json:"state,omitempty"`
+}
+
+// Params is what a Server needs.
+type Params struct {
+	Listen   string // host:port
+	Version  string
+	Live     func() error       // nil: the process makes progress
+	Ready    func() []Component // what decides and what is shown
+	Gatherer prometheus.Gatherer
+	Level    *slog.LevelVar // changed by PUT /log-level
+	Logger   *slog.Logger
+}
+
+// Server is the HTTP server.
+type Server struct {
+	p        Params
+	listener net.Listener
+	server   *http.Server
+}
+
+// New listens at once, so that a port that is taken is known before anything
+// else starts; it serves in Run.
+func New(p Params) (*Server, error) {
+	l, err := net.Listen("tcp", p.Listen)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return nil, fmt.Errorf("cannot listen on %s (%w): change http.listen or --http", p.Listen, err)
+	}
+	s := &Server{p: p, listener: l}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.index)
+	mux.HandleFunc("GET /livez", s.livez)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}))
+	mux.HandleFunc("PUT /log-level", s.logLevel)
+	s.server = &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Addr returns the address it listens on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until ctx ends, then lets requests finish for a second.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.server.Serve(s.listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve http: %w", err)
+	case <-ctx.Done():
+	}
+	stopCtx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.server.Shutdown(stopCtx); err != nil {
+		return s.server.Close()
+	}
+	return nil
+}
+
+var page = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="color-scheme" content="light dark"><title>notifier</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-top:1px solid #8884;vertical-align:top}
+.ok{color:#188038}.bad{color:#d93025}code{font-size:.95em}</style>
+<h1>notifier</h1><p>{{if .Ready}}<b class="ok">ready</b>{{else}}<b class="bad">not ready</b>{{end}} · version {{.Version}}</p>
+<table>{{range .Components}}<tr><td>{{.Name}}</td><td class="{{if .OK}}ok{{else}}bad{{end}}">{{if .State}}{{.State}}{{else if .OK}}ok{{else}}down{{end}}</td><td>{{.Cause}}</td></tr>{{end}}</table>
+<p><a href="/readyz">/readyz</a> components as JSON, 503 when not ready<br><a href="/livez">/livez</a> 503 when the process is stuck<br>
+<a href="/metrics">/metrics</a> for Prometheus<br><code>PUT /log-level</code> debug, info, warn or error</p></html>
+`))
+
+func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
+	components := s.p.Ready()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = page.Execute(w, map[string]any{"Ready": ready(components), "Version": s.p.Version, "Components": components})
+}
+
+func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
+	if err := s.p.Live(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	components := s.p.Ready()
+	w.Header().Set("Content-Type", "application/json")
+	if !ready(components) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(map[string]any{"ready": ready(components), "components": components})
+}
+
+func (s *Server) logLevel(w http.ResponseWriter, r *http.Request) {
+	var text [16]byte
+	n, _ := r.Body.Read(text[:])
+	var level slog.Level
+	if err := level.UnmarshalText(text[:n]); err != nil {
+		http.Error(w, "write debug, info, warn or error", http.StatusBadRequest)
+		return
+	}
+	s.p.Level.Set(level)
+	fmt.Fprintln(w, level)
+}
+
+func ready(components []Component) bool {
+	for _, c := range components {
+		if c.Decides && !c.OK {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,118 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type state struct {
+	mu    sync.Mutex
+	parts []Component
+	live  error
+}
+
+func start(t *testing.T, s *state, level *slog.LevelVar) string {
+	t.Helper()
+	srv, err := New(Params{
+		Listen: "127.0.0.1:0", Version: "test", Gatherer: prometheus.NewRegistry(), Level: level,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Live:   func() error { s.mu.Lock(); defer s.mu.Unlock(); return s.live },
+		Ready:  func() []Component { s.mu.Lock(); defer s.mu.Unlock(); return s.parts },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + srv.Addr()
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b)
+}
+
+func TestReadinessFollowsTheDecidingComponentsOnly(t *testing.T) {
+	s := &state{parts: []Component{
+		{Name: "group", OK: true, Decides: true},
+		{Name: "channel desk", OK: false, Cause: "latched"},
+	}}
+	url := start(t, s, new(slog.LevelVar))
+	if code, _ := get(t, url+"/readyz"); code != 200 {
+		t.Fatalf("a latched channel made it %d", code)
+	}
+	s.mu.Lock()
+	s.parts[0].OK, s.parts[0].Cause = false, "broker gone"
+	s.mu.Unlock()
+	code, body := get(t, url+"/readyz")
+	var got struct {
+		Ready      bool
+		Components []Component
+	}
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if code != 503 || got.Ready || got.Components[0].Cause != "broker gone" {
+		t.Fatalf("%d %s", code, body)
+	}
+	if _, body := get(t, url+"/"); !strings.Contains(body, "not ready") || !strings.Contains(body, "broker gone") {
+		t.Fatalf("the page hides it: %s", body)
+	}
+}
+
+func TestLivezSaysWhy(t *testing.T) {
+	s := &state{live: errors.New("the poll loop stands still")}
+	url := start(t, s, new(slog.LevelVar))
+	if code, body := get(t, url+"/livez"); code != 503 || !strings.Contains(body, "stands still") {
+		t.Fatalf("%d %s", code, body)
+	}
+}
+
+func TestLogLevelChangesAtRunTime(t *testing.T) {
+	level := new(slog.LevelVar)
+	url := start(t, &state{}, level)
+	for body, want := range map[string]int{"debug": 200, "loud": 400} {
+		req, _ := http.NewRequest(http.MethodPut, url+"/log-level", strings.NewReader(body))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d", body, resp.StatusCode)
+		}
+	}
+	if level.Level() != slog.LevelDebug {
+		t.Errorf("level is %s", level.Level())
+	}
+}
+
+func TestTakenPortIsASentence(t *testing.T) {
+	url := start(t, &state{}, new(slog.LevelVar))
+	_, err := New(Params{Listen: strings.TrimPrefix(url, "http://"), Logger: slog.Default()})
+	if err == nil || !strings.Contains(err.Error(), "change http.listen") {
+		t.Fatal(err)
+	}
+}
