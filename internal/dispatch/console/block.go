@@ -105,8 +105,7 @@ func (l layout) notes(m dispatch.Message, beside bool) []string {
 }
 
 // atoms returns the pieces that a line is broken between: the fields, and the
-// words of each line of the text. Only the rule's own line breaks count: one
-// that came with a value is shown, not obeyed.
+// words of each line of the text.
 func atoms(a alert.Alert) (fields []string, text [][]string) {
 	for _, f := range a.Fields {
 		value := alert.Visible(f.Value.String())
@@ -115,23 +114,8 @@ func atoms(a alert.Alert) (fields []string, text [][]string) {
 		}
 		fields = append(fields, alert.Visible(f.Label)+" "+value)
 	}
-	var b strings.Builder
-	for _, part := range a.Text {
-		if part.Value {
-			b.WriteString(alert.Visible(part.Text))
-			continue
-		}
-		for i, line := range strings.Split(part.Text, "\n") {
-			if i > 0 {
-				b.WriteByte('\n')
-			}
-			b.WriteString(alert.Visible(line))
-		}
-	}
-	for line := range strings.Lines(b.String()) {
-		if words := strings.Fields(line); len(words) > 0 {
-			text = append(text, words)
-		}
+	for _, line := range a.Text.Lines() {
+		text = append(text, strings.Fields(line))
 	}
 	return fields, text
 }

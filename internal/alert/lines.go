@@ -1,0 +1,30 @@
+package alert
+
+import "strings"
+
+// Lines returns the text as people see it, line by line, without empty lines.
+// Only line breaks that the rule's author wrote count: one that came with a
+// value is shown like any other control character, so an event cannot forge a
+// line.
+func (t Text) Lines() []string {
+	var b strings.Builder
+	for _, part := range t {
+		if part.Value {
+			b.WriteString(Visible(part.Text))
+			continue
+		}
+		for i, line := range strings.Split(part.Text, "\n") {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString(Visible(line))
+		}
+	}
+	var lines []string
+	for line := range strings.SplitSeq(b.String(), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

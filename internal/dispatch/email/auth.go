@@ -1,0 +1,81 @@
+package email
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wneessen/go-mail/smtp"
+)
+
+// mechanism is one way to log in: its SASL name, and its name in the
+// configuration.
+type mechanism struct {
+	sasl, name string
+	plaintext  bool // shows the password to whoever reads the connection
+	explicit   bool // only when the configuration says so
+	start      func(l *login) smtp.Auth
+}
+
+// mechanisms in order of preference. CRAM-MD5 is last: it needs a server that
+// keeps passwords in the clear, and on an encrypted connection it gains nothing.
+var mechanisms = []mechanism{
+	{sasl: "SCRAM-SHA-256", name: "scram", start: func(l *login) smtp.Auth { return smtp.ScramSHA256Auth(l.credentials()) }},
+	{sasl: "SCRAM-SHA-1", name: "scram", start: func(l *login) smtp.Auth { return smtp.ScramSHA1Auth(l.credentials()) }},
+	{sasl: "PLAIN", name: "plain", plaintext: true, start: func(l *login) smtp.Auth {
+		user, password := l.credentials()
+		return smtp.PlainAuth("", user, password, l.host, false)
+	}},
+	{sasl: "LOGIN", name: "login", plaintext: true, start: func(l *login) smtp.Auth {
+		user, password := l.credentials()
+		return smtp.LoginAuth(user, password, l.host, false)
+	}},
+	{sasl: "CRAM-MD5", name: "cram-md5", start: func(l *login) smtp.Auth { return smtp.CRAMMD5Auth(l.credentials()) }},
+	{sasl: "XOAUTH2", name: "xoauth2", plaintext: true, explicit: true, start: func(l *login) smtp.Auth {
+		return smtp.XOAuth2Auth(l.credentials())
+	}},
+}
+
+func authNames() []string {
+	names := []string{authAuto}
+	for _, m := range mechanisms {
+		if !slices.Contains(names, m.name) {
+			names = append(names, m.name)
+		}
+	}
+	return append(names, authNone)
+}
+
+// errMechanism means that the server and the configuration have no way to log
+// in in common.
+var errMechanism = errors.New("no way to log in in common")
+
+// login is an smtp.Auth that chooses among what the server offers. go-mail has
+// a choice of its own, but it falls back to weaker mechanisms than were asked
+// for and takes NTLM before PLAIN.
+type login struct {
+	config *Config
+	host   string
+	smtp.Auth
+}
+
+func (l *login) credentials() (user, password string) {
+	return l.config.Username.Reveal(), l.config.Password.Reveal()
+}
+
+// Start implements smtp.Auth.
+func (l *login) Start(server *smtp.ServerInfo) (string, []byte, error) {
+	plaintext := server.TLS || l.config.local()
+	for _, m := range mechanisms {
+		switch {
+		case !slices.ContainsFunc(server.Auth, func(s string) bool { return strings.EqualFold(s, m.sasl) }):
+		case m.name != l.config.Auth && (l.config.Auth != authAuto || m.explicit):
+		case m.plaintext && !plaintext:
+		default:
+			l.Auth = m.start(l)
+			return l.Auth.Start(server)
+		}
+	}
+	return "", nil, fmt.Errorf("%w: configured %s, offered %q", errMechanism, l.config.Auth, server.Auth)
+}

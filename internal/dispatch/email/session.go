@@ -1,0 +1,170 @@
+package email
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+)
+
+// stage is a step of the dialogue. It stands in details, in front of the reply.
+type stage string
+
+const (
+	connect  stage = "connect"
+	greeting stage = "greeting"
+	ehlo     stage = "EHLO"
+	starttls stage = "STARTTLS"
+	auth     stage = "AUTH"
+	mailFrom stage = "MAIL"
+	rcptTo   stage = "RCPT"
+	data     stage = "DATA"
+	body     stage = "body"
+	// final begins with the dot that ends the body: from here on the server may
+	// have taken the mail although we never hear of it.
+	final stage = "end of data"
+	reset stage = "RSET"
+)
+
+// failure is an error and the stage it came in.
+type failure struct {
+	stage stage
+	// fresh is true on a connection that has not carried a mail before.
+	fresh bool
+	err   error
+}
+
+func (f *failure) Error() string { return string(f.stage) + ": " + f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+var errNoSTARTTLS = errors.New("the server does not offer STARTTLS")
+
+// session is a connection to the server: greeted, encrypted and logged in. One
+// goroutine uses it at a time.
+type session struct {
+	conn   net.Conn // closing it ends whatever waits for the server
+	client *smtp.Client
+	step   time.Duration
+	mails  int
+	broken bool // not fit for another mail
+	idle   *time.Timer
+}
+
+// dial opens a session. It does what go-mail's own dialling does, with the
+// same package's commands, so that the stage of a failure is known and a
+// connection that fails half-way is closed.
+func (c *Channel) dial(ctx context.Context) (*session, error) {
+	dialer := net.Dialer{Timeout: c.step}
+	conn, err := dialer.DialContext(ctx, "tcp", c.config.Server)
+	if err != nil {
+		return nil, &failure{stage: connect, fresh: true, err: err}
+	}
+	s := &session{conn: conn, step: c.step}
+	stop := context.AfterFunc(ctx, s.close)
+	if err := s.open(c.config, c.host); err != nil {
+		stop()
+		s.close()
+		return nil, err
+	}
+	if !stop() {
+		return nil, &failure{stage: connect, fresh: true, err: ctx.Err()}
+	}
+	return s, nil
+}
+
+// open leads the dialogue up to where mails can be sent.
+func (s *session) open(config Config, host string) error {
+	encryption := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if config.CA != "" {
+		pool, err := trusted(config.CA)
+		if err != nil {
+			return &failure{stage: starttls, fresh: true, err: errors.Join(errCA, err)}
+		}
+		encryption.RootCAs = pool
+	}
+	conn := s.conn
+	if config.TLS == tlsImplicit {
+		encrypted := tls.Client(s.conn, encryption)
+		if err := s.do(connect, s.step, encrypted.Handshake); err != nil {
+			return err
+		}
+		conn = encrypted
+	}
+	if err := s.do(greeting, s.step, func() (err error) {
+		s.client, err = smtp.NewClient(conn, host)
+		return err
+	}); err != nil {
+		return err
+	}
+	s.client.SkipSMTPUTF8(ascii(config.From) && ascii(strings.Join(config.To, "")))
+	if err := s.do(ehlo, s.step, func() error { return s.client.Hello(config.HELO) }); err != nil {
+		return err
+	}
+	if config.TLS == tlsMandatory {
+		if err := s.do(starttls, s.step, func() error {
+			if offered, _ := s.client.Extension("STARTTLS"); !offered {
+				return errNoSTARTTLS
+			}
+			return s.client.StartTLS(encryption)
+		}); err != nil {
+			return err
+		}
+	}
+	if config.Auth == authNone {
+		return nil
+	}
+	return s.do(auth, s.step, func() error { return s.client.Auth(&login{config: &config, host: host}) })
+}
+
+// errCA means that the configured certificates cannot be read any more.
+var errCA = errors.New("certificates to trust")
+
+// do runs one step within limit.
+func (s *session) do(st stage, limit time.Duration, f func() error) error {
+	err := s.conn.SetDeadline(time.Now().Add(limit))
+	if err == nil {
+		err = f()
+	}
+	if err != nil {
+		return &failure{stage: st, fresh: s.mails == 0, err: err}
+	}
+	return nil
+}
+
+// size returns the largest mail that the server says it takes; 0: it does not
+// say (RFC 1870).
+func (s *session) size() int {
+	_, limit := s.client.Extension("SIZE")
+	n, err := strconv.Atoi(limit)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// close ends the connection at once. It may be called while another goroutine
+// waits for the server.
+func (s *session) close() { _ = s.conn.Close() }
+
+// quit says goodbye and does not wait for an answer.
+func (s *session) quit() {
+	_ = s.do("QUIT", time.Second, func() error {
+		_, err := s.client.Text.Cmd("QUIT")
+		return err
+	})
+	s.close()
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
