@@ -121,6 +121,7 @@ func Start(t testing.TB, config Config) *Server {
 	}()
 	t.Cleanup(func() {
 		close(s.stopped)
+		_ = listener.Close() // Close leaves it open where Serve has not begun
 		_ = server.Close()
 		<-done
 	})
