@@ -264,17 +264,26 @@ func printPlan(g *globals, want, missing []kafka.Shape) {
 		}
 		return
 	}
-	t := table{head: []string{"", "TOPIC", "PARTITIONS", "REPLICATION", "CONFIGURATION"}, elastic: []int{4}}
+	t := table{head: []string{"", "TOPIC", "WHAT", "PARTITIONS", "REPLICATION"}}
+	configs := make(map[string]bool)
+	var lines []string
 	for _, s := range want {
 		if !isMissing(s) {
-			t.add("keep", s.Topic, "", "", "")
+			t.add("keep", s.Topic, roleWord(s.Role), "", "")
 			continue
 		}
-		var configs []string
+		t.add("create", s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions), fmt.Sprint(s.Replication))
+		var set []string
 		for _, k := range slices.Sorted(maps.Keys(s.Configs)) {
-			configs = append(configs, k+"="+s.Configs[k])
+			set = append(set, k+"="+s.Configs[k])
 		}
-		t.add("create", s.Topic, fmt.Sprint(s.Partitions), fmt.Sprint(s.Replication), strings.Join(configs, " "))
+		if line := roleWord(s.Role) + ": " + strings.Join(set, " "); len(set) > 0 && !configs[line] {
+			configs[line] = true
+			lines = append(lines, line)
+		}
 	}
 	t.write(g.io.out, g.width())
+	for _, line := range lines {
+		fmt.Fprintln(g.io.out, line)
+	}
 }

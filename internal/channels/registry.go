@@ -41,10 +41,14 @@ var kinds = []kind{
 		}),
 	// Slack takes a message a second and channel, with bursts (docs.slack.dev, "Rate limits").
 	of("slack", dispatch.Config{Concurrency: 1, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 1, Burst: 3}},
-		func(c slack.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) { return slack.New(c) }),
+		func(c slack.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) {
+			return slack.New(c)
+		}),
 	// A mail server may take a minute for the last dot, which costs nobody else.
 	of("email", dispatch.Config{Concurrency: 2, Timeout: 2 * time.Minute, Partitions: 1},
-		func(c email.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) { return email.New(c) }),
+		func(c email.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) {
+			return email.New(c)
+		}),
 	of("webhook", dispatch.Config{Concurrency: 16, Timeout: 15 * time.Second, Partitions: 6},
 		func(c webhook.Config, _ string, common dispatch.Config, _ With) (dispatch.Channel, error) {
 			return webhook.New(c, common.Concurrency)

@@ -401,7 +401,7 @@ func (p *parser) hex() (rune, bool) {
 		case c >= '0' && c <= '9':
 			c -= '0'
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			c = c|0x20 - 'a' + 10
+			c = c | 0x20 - 'a' + 10
 		default:
 			p.fail(outcome.NotJSON, "expected four hexadecimal digits")
 			return 0, false

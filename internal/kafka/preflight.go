@@ -224,20 +224,39 @@ func lacks(have []kadm.ACLOperation, s Shape) []string {
 	return lacking
 }
 
+// groupRights asks whether the group may be joined. A cluster that is new has
+// no coordinator until somebody asks, so it is asked again.
 func groupRights(ctx context.Context, adm *kadm.Client, group string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	described, err := adm.DescribeGroups(ctx, group)
-	if err == nil {
-		err = described[group].Err
+	for {
+		described, err := adm.DescribeGroups(ctx, group)
+		if err == nil {
+			err = described[group].Err
+		}
+		switch {
+		case err == nil, errors.Is(err, kerr.GroupIDNotFound):
+			return nil, nil
+		case isDenied(err):
+			return []string{"READ on group " + group}, nil
+		case !kerr.IsRetriable(cause(err)):
+			return nil, problemf(ExitUnavailable, "group %s cannot be looked at: %s", group, word(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, problemf(ExitUnavailable, "group %s has no coordinator: %s", group, word(err))
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
-	switch {
-	case isDenied(err):
-		return []string{"READ on group " + group}, nil
-	case err != nil && !errors.Is(err, kerr.GroupIDNotFound):
-		return nil, problemf(ExitUnavailable, "group %s cannot be looked at: %v", group, err)
+}
+
+// cause is the broker's own error inside of what kadm wraps around it.
+func cause(err error) error {
+	var shards *kadm.ShardErrors
+	if errors.As(err, &shards) && len(shards.Errs) > 0 {
+		return shards.Errs[0].Err
 	}
-	return nil, nil
+	return err
 }
 
 func isDenied(err error) bool {
@@ -247,7 +266,7 @@ func isDenied(err error) bool {
 // word is an error in the broker's one word for it, where it has one.
 func word(err error) string {
 	var k *kerr.Error
-	if errors.As(err, &k) {
+	if errors.As(cause(err), &k) {
 		return k.Message
 	}
 	return err.Error()
