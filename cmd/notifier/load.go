@@ -33,8 +33,20 @@ func (g *globals) load(src config.Source) (*config.Loaded, error) {
 	return l, g.reportFaults(faults)
 }
 
-// reportFaults prints every fault; an error that is silent if there is one
-// that is not only a warning.
+// loadQuietly is load for the daemon: warnings are its log's matter.
+func (g *globals) loadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults, error) {
+	l, faults, err := config.Load(src)
+	if err != nil {
+		return nil, nil, fail(exitConfig, "%w", err)
+	}
+	if len(faults.Errors()) > 0 {
+		return nil, nil, g.reportFaults(faults)
+	}
+	return l, faults, nil
+}
+
+// reportFaults prints every fault; an error if there is one that is not only a
+// warning.
 func (g *globals) reportFaults(faults yamldoc.Faults) error {
 	for _, f := range faults {
 		fmt.Fprintln(g.io.err, visible(f.String()))

@@ -28,11 +28,14 @@ func newRun(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			src := g.source()
 			src.Flags["kafka.start"] = start
-			l, err := g.load(src)
+			l, warnings, err := g.loadQuietly(src)
 			if err != nil {
 				return err
 			}
 			log, level := logger(l, g.io.err)
+			for _, w := range warnings {
+				log.Warn("configuration", "warning", w.String())
+			}
 			s := &setup{config: l, log: log, level: level, console: g.io.out}
 			if err := s.prepare(cmd.Context(), preparation{wait: wait, create: create, force: start != ""}); err != nil {
 				return err

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -18,7 +17,7 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID + "-" + role),
 		kgo.SoftwareNameAndVersion("notifier", "1"),
-		kgo.WithLogger(quiet{kslog.New(slog.New(atLeastWarn{log.With("component", "kafka", "client", role).Handler()}))}),
+		kgo.WithLogger(quiet{kslog.New(log.With("component", "kafka", "client", role))}),
 		kgo.DialTimeout(5 * time.Second),
 		// A lone alert after a quiet hour must not pay for a new connection;
 		// brokers close idle ones after 10 minutes.
@@ -84,18 +83,10 @@ func DeadLetterOptions(maxBytes func(topic string) int32) []kgo.Opt {
 	}
 }
 
-// quiet hides kgo's own reports below warning: what matters of them is said by
-// whoever uses the client.
+// quiet lets kgo say errors only. It writes several lines a request at debug
+// level, and a warning for each retry; what matters of them is said by whoever
+// uses the client, at most once a minute.
 type quiet struct{ kgo.Logger }
 
 // Level implements kgo.Logger.
-func (quiet) Level() kgo.LogLevel { return kgo.LogLevelWarn }
-
-// atLeastWarn is a handler that debug logging does not open: kgo writes
-// several lines per request there.
-type atLeastWarn struct{ slog.Handler }
-
-// Enabled implements slog.Handler.
-func (h atLeastWarn) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
-}
+func (quiet) Level() kgo.LogLevel { return kgo.LogLevelError }

@@ -171,7 +171,7 @@ func (c *Cluster) Delete(names ...string) {
 // Produce sends records and waits for their acknowledgements.
 func (c *Cluster) Produce(records ...*kgo.Record) {
 	c.t.Helper()
-	cl, err := kgo.NewClient(append(c.Options(), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	cl, err := kgo.NewClient(append(c.Options(), kgo.ProducerBatchMaxBytes(kafka.DefaultMaxMessage))...)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -245,8 +245,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		Headers: map[string]secret.String{"Authorization": secret.New(token)},
 	}
 	channeltest.AssertLeaksNoSecret(t, send(t, channel(t, config), message()), key, signing, token)
-	s.CloseClientConnections()
-	s.Close()
+	s.Down()
 	channeltest.AssertLeaksNoSecret(t, send(t, channel(t, config), message()), key, signing, token)
 }
 

@@ -47,9 +47,11 @@ func (r Request) Title() string {
 
 // Server is a receiver.
 type Server struct {
-	*httptest.Server
+	URL    string
 	t      testing.TB
 	signer *standard.Webhook
+	addr   string
+	server *httptest.Server
 
 	mu       sync.Mutex
 	answer   func(n int, r Request) Answer
@@ -70,14 +72,34 @@ func Start(t testing.TB, secret string, answer func(n int, r Request) Answer) *S
 		}
 		s.signer = signer
 	}
-	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.Server.Config.ErrorLog = nil
-	s.Server.Start()
-	t.Cleanup(func() {
-		s.CloseClientConnections()
-		s.Close()
-	})
+	s.addr = "127.0.0.1:0"
+	s.Up()
+	s.URL = s.server.URL
+	t.Cleanup(s.Down)
 	return s
+}
+
+// Down ends the server: connections are refused from now on.
+func (s *Server) Down() {
+	if s.server != nil {
+		s.server.CloseClientConnections()
+		s.server.Close()
+		s.server = nil
+	}
+}
+
+// Up starts it again, at the same address.
+func (s *Server) Up() {
+	s.t.Helper()
+	listener, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.addr = listener.Addr().String()
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	_ = s.server.Listener.Close()
+	s.server.Listener = listener
+	s.server.Start()
 }
 
 // SetAnswer changes how requests are answered from now on; nil: 200 for all.
