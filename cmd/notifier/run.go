@@ -40,10 +40,17 @@ func newRun(g *globals) *cobra.Command {
 			if err := s.prepare(cmd.Context(), preparation{wait: wait, create: create, force: start != ""}); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), s, func(p *parts) {
+			err = serve(cmd.Context(), s, func(p *parts) {
 				log.Info("running", "version", versionText(), "config", l.File, "group", l.Kafka.Group, "brokers", l.Kafka.Brokers,
 					"rules", len(l.Rules.Rules()), "channels", s.channelNames(), "http", p.server.Addr())
+				context.AfterFunc(cmd.Context(), func() {
+					log.Info("stopping", "cause", context.Cause(cmd.Context()), "drain", l.Shutdown.Drain)
+				})
 			})
+			if err == nil {
+				log.Info("stopped")
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
