@@ -118,6 +118,12 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 	if code := d.stop(); code != exitDone {
 		t.Errorf("stopped with %d", code)
 	}
+	stopped := func(component string) int {
+		return strings.Index(d.err.String(), `"msg":"partitions revoked","component":"`+component)
+	}
+	if m, dl := stopped("match"), stopped("deliver"); m < 0 || dl < m {
+		t.Errorf("matching stopped at %d of the log, delivering at %d: want matching first", m, dl)
+	}
 	if log := d.err.String(); strings.Contains(log, slacktest.Token) || strings.Contains(log, "s3cret-of-the-hook") || strings.Contains(log, "insufficient") {
 		t.Errorf("a secret or a payload stands in the log:\n%s", log)
 	}

@@ -19,17 +19,6 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// asMain makes the test binary run as the program itself, for tests that need
-// a process of its own.
-const asMain = "NOTIFIER_TEST_AS_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
 // process is the program in a process of its own.
 type process struct {
 	*exec.Cmd

@@ -8,10 +8,10 @@ import (
 )
 
 // Closest returns the candidate nearest to word by edit distance, or "" when
-// none is near: more than two edits, or more than a third of the word. Failing
+// none is near: more than two edits, or more than about a third of the word. Failing
 // that, a word of three characters or more is taken as the beginning of one.
 func Closest(word string, candidates []string) string {
-	best, bound := "", max(1, min(2, len(word)/3))
+	best, bound := "", max(1, min(2, (len(word)+1)/3))
 	for _, c := range candidates {
 		if d := levenshtein.ComputeDistance(word, c); d <= bound && c != word {
 			best, bound = c, d-1
