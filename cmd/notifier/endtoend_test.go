@@ -317,9 +317,9 @@ func TestARunThatIsDoneAgainAlertsNobodyTwice(t *testing.T) {
 
 	back := launch(t, dir, "--start", "earliest")
 	c.Produce(alerting(topics.TradeExecutions, "a", 80, 1)...)
-	list := got(t, hook, 81, 30*time.Second)
+	got(t, hook, 81, 30*time.Second)
 	settled(t, c)
-	if list = numbers(t, hook.Requests()); len(list) != 81 {
+	if list := numbers(t, hook.Requests()); len(list) != 81 {
 		t.Errorf("%d posts of 81 alerts", len(list))
 	}
 	back.err.wait(t, time.Second, `"msg":"running"`)

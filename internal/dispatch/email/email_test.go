@@ -244,16 +244,16 @@ func TestFailureOfAFurtherTransactionConcernsItsRecipientsOnly(t *testing.T) {
 }
 
 func TestOnlyWhatFailsAfterTheDotIsAmbiguous(t *testing.T) {
-	drop := func() error { return smtptest.Drop }
-	hang := func() error { return smtptest.Hang }
+	drop := func() error { return smtptest.ErrDrop }
+	hang := func() error { return smtptest.ErrHang }
 	after := func(f func() error) func(smtptest.Mail) error { return func(smtptest.Mail) error { return f() } }
 	for name, test := range map[string]struct {
 		config smtptest.Config
 		long   bool // a mail that does not fit into the socket's buffers
 		want   outcome.Cause
 	}{
-		"dropped at MAIL":       {smtptest.Config{Mail: func(string) error { return smtptest.Drop }}, false, outcome.Unreachable},
-		"no answer to RCPT":     {smtptest.Config{Rcpt: func(string) error { return smtptest.Hang }}, false, outcome.Unreachable},
+		"dropped at MAIL":       {smtptest.Config{Mail: func(string) error { return smtptest.ErrDrop }}, false, outcome.Unreachable},
+		"no answer to RCPT":     {smtptest.Config{Rcpt: func(string) error { return smtptest.ErrHang }}, false, outcome.Unreachable},
 		"dropped after the dot": {smtptest.Config{Data: after(drop)}, false, outcome.Reset},
 		"no answer to the dot":  {smtptest.Config{Data: after(hang)}, false, outcome.Timeout},
 	} {
@@ -273,7 +273,7 @@ func TestOnlyWhatFailsAfterTheDotIsAmbiguous(t *testing.T) {
 }
 
 func TestDropInsideTheBodyIsClean(t *testing.T) {
-	server := smtptest.Start(t, smtptest.Config{Body: func() error { return smtptest.Drop }})
+	server := smtptest.Start(t, smtptest.Config{Body: func() error { return smtptest.ErrDrop }})
 	c := open(t, server.Addr, nil)
 	s, err := c.dial(t.Context())
 	if err != nil {

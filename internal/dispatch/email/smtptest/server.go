@@ -28,8 +28,8 @@ type Mail struct {
 
 // Config says how a server behaves. The zero value takes every mail, offers no
 // TLS and asks for no login. The functions may be called by several
-// connections at once; an error of theirs is the server's answer: Reply, Drop
-// or Hang.
+// connections at once; an error of theirs is the server's answer: Reply,
+// ErrDrop or ErrHang.
 type Config struct {
 	TLS                bool // offer STARTTLS with a certificate of its own
 	Username, Password string
@@ -53,10 +53,10 @@ func Reply(code int, status, text string) error {
 }
 
 var (
-	// Drop closes the connection instead of an answer.
-	Drop = errors.New("drop the connection")
-	// Hang gives no answer until the client or the test has gone.
-	Hang = errors.New("do not answer")
+	// ErrDrop closes the connection instead of an answer.
+	ErrDrop = errors.New("drop the connection")
+	// ErrHang gives no answer until the client or the test has gone.
+	ErrHang = errors.New("do not answer")
 )
 
 // Greylist returns a Rcpt that turns each recipient away the first time.
@@ -152,9 +152,9 @@ type session struct {
 
 func (s *session) answer(err error) error {
 	switch {
-	case errors.Is(err, Drop):
+	case errors.Is(err, ErrDrop):
 		_ = s.conn.Conn().Close()
-	case errors.Is(err, Hang):
+	case errors.Is(err, ErrHang):
 		<-s.server.stopped
 	}
 	return err
