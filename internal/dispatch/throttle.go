@@ -10,7 +10,8 @@ import (
 // throttles remembers, per rule and alert key, what was sent last. It lives in
 // memory: after a restart the first alert of each key is sent again.
 type throttles struct {
-	byKey map[string]*throttled
+	byKey   map[string]*throttled
+	sweepAt int // how many there are when those that have run out are forgotten
 }
 
 type throttled struct {
@@ -20,8 +21,9 @@ type throttled struct {
 	since    time.Time
 }
 
-// maxThrottles bounds the memory; beyond it those that have run out are forgotten.
-const maxThrottles = 10_000
+// firstSweep is how many throttles there may be before any is forgotten. Each
+// sweep doubles it over what is left, so that sweeping costs little per alert.
+const firstSweep = 10_000
 
 func throttleKey(a *alert.Alert) string {
 	return a.Rule + "\x00" + strings.Join(a.Key, "\x00")
@@ -55,14 +57,15 @@ func (t *throttles) sent(a *alert.Alert, now time.Time) {
 		return
 	}
 	if t.byKey == nil {
-		t.byKey = make(map[string]*throttled)
+		t.byKey, t.sweepAt = make(map[string]*throttled), firstSweep
 	}
-	if len(t.byKey) >= maxThrottles {
+	if len(t.byKey) >= t.sweepAt {
 		for k, s := range t.byKey {
 			if !now.Before(s.until) {
 				delete(t.byKey, k)
 			}
 		}
+		t.sweepAt = max(firstSweep, 2*len(t.byKey))
 	}
 	t.byKey[throttleKey(a)] = &throttled{until: now.Add(a.Throttle), severity: a.Severity}
 }

@@ -214,11 +214,15 @@ func (p *parser) array(depth int, keep bool) Value {
 // next reads what follows an element: a comma or the closing bracket.
 func (p *parser) next(closing byte) (done, ok bool) {
 	p.space()
+	expected := "expected a comma or }"
+	if closing == ']' {
+		expected = "expected a comma or ]"
+	}
 	switch {
 	case p.pos < len(p.data) && p.data[p.pos] == closing:
 		p.pos++
 		return true, true
-	case p.take(',', "expected a comma or "+string(closing)):
+	case p.take(',', expected):
 		p.space()
 		return false, true
 	}
