@@ -21,7 +21,7 @@ func TestRepliesByStage(t *testing.T) {
 		{"", "421 4.3.2 closing down", outcome.Unavailable, 0, "greeting 421 4.3.2"},
 		{"", "450 later", outcome.Unavailable, 0, "greeting 450"},
 		{"", "554 5.7.1 blocked", outcome.Unavailable, 0, "greeting 554 5.7.1"},
-		{"", "SSH-2.0-OpenSSH_9.2", outcome.Unreachable, 0, "greeting: the answer is not SMTP"},
+		{"", "HTTP/1.1 400 Bad Request", outcome.Unreachable, 0, "greeting: the answer is not SMTP"},
 		{"", smtptest.DropNow, outcome.Unreachable, 0, "greeting: connection lost"},
 		{"", smtptest.HangNow, outcome.Unreachable, 0, "greeting: no answer in time"},
 		{"EHLO HELO", "502 5.5.1 no", outcome.Misconfigured, 0, "EHLO 502 5.5.1"},
@@ -111,7 +111,7 @@ func TestRepliesByStage(t *testing.T) {
 				}
 			})
 			if test.reply == smtptest.HangNow {
-				c.step, c.config.AcceptTimeout = 50*time.Millisecond, 50*time.Millisecond
+				c.hurry(test.at)
 			}
 			_, err := c.Send(t.Context(), message())
 			if err == nil {

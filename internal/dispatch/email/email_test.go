@@ -2,7 +2,6 @@ package email
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +48,33 @@ func open(t *testing.T, addr string, change func(*Config)) *Channel {
 	t.Cleanup(func() { _ = c.Close() })
 	c.zone, c.step, c.config.AcceptTimeout = time.UTC, 5*time.Second, 5*time.Second
 	return c
+}
+
+// hurry shortens the wait at the stage where the server is going to hang, and
+// no other: "." or a command.
+func (c *Channel) hurry(at string) {
+	if at == "." {
+		c.config.AcceptTimeout = 20 * time.Millisecond
+		return
+	}
+	c.step = 250 * time.Millisecond
+}
+
+// expiring is a context whose deadline comes when the test says so.
+type expiring struct {
+	context.Context
+	done chan struct{}
+}
+
+func (e expiring) Done() <-chan struct{} { return e.done }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 // three configures three recipients.
@@ -244,23 +270,27 @@ func TestFailureOfAFurtherTransactionConcernsItsRecipientsOnly(t *testing.T) {
 }
 
 func TestOnlyWhatFailsAfterTheDotIsAmbiguous(t *testing.T) {
-	drop := func() error { return smtptest.Drop }
-	hang := func() error { return smtptest.Hang }
-	after := func(f func() error) func(smtptest.Mail) error { return func(smtptest.Mail) error { return f() } }
 	for name, test := range map[string]struct {
-		config smtptest.Config
-		long   bool // a mail that does not fit into the socket's buffers
-		want   outcome.Cause
+		at, answer string
+		want       outcome.Cause
 	}{
-		"dropped at MAIL":       {smtptest.Config{Mail: func(string) error { return smtptest.Drop }}, false, outcome.Unreachable},
-		"no answer to RCPT":     {smtptest.Config{Rcpt: func(string) error { return smtptest.Hang }}, false, outcome.Unreachable},
-		"dropped after the dot": {smtptest.Config{Data: after(drop)}, false, outcome.Reset},
-		"no answer to the dot":  {smtptest.Config{Data: after(hang)}, false, outcome.Timeout},
+		"dropped at MAIL":       {"MAIL", smtptest.DropNow, outcome.Unreachable},
+		"dropped at RCPT":       {"RCPT", smtptest.DropNow, outcome.Unreachable},
+		"no answer to RCPT":     {"RCPT", smtptest.HangNow, outcome.Unreachable},
+		"dropped at DATA":       {"DATA", smtptest.DropNow, outcome.Unreachable},
+		"dropped after the dot": {".", smtptest.DropNow, outcome.Reset},
+		"no answer to the dot":  {".", smtptest.HangNow, outcome.Timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := smtptest.Start(t, test.config)
-			c := open(t, server.Addr, nil)
-			c.step, c.config.AcceptTimeout = 100*time.Millisecond, 100*time.Millisecond
+			c := open(t, smtptest.Raw(t, func(line string) string {
+				if strings.HasPrefix(line, test.at) {
+					return test.answer
+				}
+				return smtptest.Default(line)
+			}), nil)
+			if test.answer == smtptest.HangNow {
+				c.hurry(test.at)
+			}
 			_, err := c.Send(t.Context(), message())
 			if got := cause(err); got != test.want {
 				t.Errorf("%v, want %s", err, test.want)
@@ -307,15 +337,15 @@ func TestCancelledSendIsAbandoned(t *testing.T) {
 
 func TestDeadlineOfTheAttemptAfterTheDotIsAmbiguous(t *testing.T) {
 	for st, want := range map[string]outcome.Cause{"RCPT": outcome.Unreachable, ".": outcome.Timeout} {
+		ctx := expiring{t.Context(), make(chan struct{})}
 		addr := smtptest.Raw(t, func(line string) string {
 			if strings.HasPrefix(line, st) {
+				close(ctx.done)
 				return smtptest.HangNow
 			}
 			return smtptest.Default(line)
 		})
 		c := open(t, addr, nil)
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
 		if _, err := c.Send(ctx, message()); cause(err) != want {
 			t.Errorf("deadline at %q: %v, want %s", st, err, want)
 		}
@@ -340,5 +370,3 @@ func TestWaitingForAConnectionEndsWithTheContext(t *testing.T) {
 		t.Errorf("out of time: %v, want unreachable", err)
 	}
 }
-
-var _ = errors.Is

@@ -122,6 +122,7 @@ func Start(t testing.TB, config Config) *Server {
 	t.Cleanup(func() {
 		close(s.stopped)
 		_ = server.Close()
+		_ = s.listener.Close() // server does not know it before Serve has begun
 		<-done
 	})
 	return s
