@@ -27,8 +27,8 @@ func newDLQ(g *globals) *cobra.Command {
 // selection are the flags that choose dead letters.
 type selection struct {
 	topics, reasons, scopes, causes, rules, channels, fingerprints, keys, states []string
-	since, until                                                               string
-	limit                                                                      int
+	since, until                                                                 string
+	limit                                                                        int
 }
 
 func (s *selection) flags(cmd *cobra.Command) {
@@ -123,7 +123,7 @@ func newDLQList(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			reader, err := g.deadLetters()
+			reader, err := g.deadLetters(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func newDLQList(g *globals) *cobra.Command {
 			defer cancel()
 			all, err := reader.List(ctx, sources...)
 			if err != nil {
-				return g.unreachable(err)
+				return err
 			}
 			entries, err := sel.apply(all, time.Now())
 			if err != nil {

@@ -25,7 +25,7 @@ func newDLQShow(g *globals) *cobra.Command {
 		Long:  "Show everything about one dead letter. The beginning of an id is enough where no other begins so.",
 		Args:  oneArg("the id of a dead letter"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := g.deadLetters()
+			reader, err := g.deadLetters(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -34,7 +34,7 @@ func newDLQShow(g *globals) *cobra.Command {
 			e, err := reader.Find(ctx, args[0])
 			switch {
 			case err != nil:
-				return g.unreachable(err)
+				return err
 			case payload:
 				_, err = g.io.out.Write(e.Envelope.Source.Value)
 				return err

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	_ "time/tzdata" // containers have no zone files; rules name time zones
 )
 
@@ -18,16 +20,31 @@ type stdio struct {
 }
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(signals(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// Exit codes are a contract with scripts and with the systemd unit.
+// signals returns a context that the first interrupt or termination cancels.
+// The second ends the process at once.
+func signals() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	c := make(chan os.Signal, 2) // two: the second must not be lost while the first is handled
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		cancel(fmt.Errorf("%w: %s", errSignal, <-c))
+		<-c
+		os.Exit(exitInterrupted)
+	}()
+	return ctx
+}
+
+var errSignal = errors.New("stopped by a signal")
+
+// Exit codes are a contract with scripts and with the systemd unit. 69, 77 and
+// 78 come from sysexits.h; see also internal/kafka.
 const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitMisused     = 2
-	exitUnavailable = 69  // brokers unreachable or topics missing: a restart can help
-	exitDenied      = 77  // not authorised
 	exitConfig      = 78  // the configuration is wrong
 	exitInterrupted = 130 // a second signal
 )
@@ -38,14 +55,9 @@ type exitError struct {
 	err  error
 }
 
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
-
+func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
+func (e *exitError) ExitCode() int { return e.code }
 
 func fail(code int, format string, args ...any) error {
 	return &exitError{code, fmt.Errorf(format, args...)}
@@ -61,15 +73,11 @@ func run(ctx context.Context, args []string, io stdio) int {
 	}
 	code := exitFailed
 	var coded interface{ ExitCode() int }
-	var exit *exitError
-	switch {
-	case errors.As(err, &exit):
-		code = exit.code
-	case errors.As(err, &coded):
+	if errors.As(err, &coded) {
 		code = coded.ExitCode()
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(io.err, "notifier: "+strings.TrimSpace(text))
+	if text := strings.TrimSpace(err.Error()); text != "" {
+		fmt.Fprintln(io.err, "notifier: "+text)
 	}
 	if code == exitMisused {
 		fmt.Fprintf(io.err, "try '%s --help'\n", self())

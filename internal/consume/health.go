@@ -76,6 +76,9 @@ func (m *Member) Status() Status {
 	return s
 }
 
+// offsetReset is why a partition with a commit that is not ours is held.
+const offsetReset = "offset was set by hand: run 'notifier run --start earliest|latest|TIME' to accept it"
+
 func (m *Member) heldChanged(p *Partition, old, now string) {
 	m.metrics.heldChanged(p.Topic, p.ID, old, now)
 	if now != "" {
@@ -93,7 +96,7 @@ const watchInterval = 3 * time.Second
 func (m *Member) watchTopics(ctx context.Context) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
-	known := make(map[string]string)
+	following := make(map[string]string) // the instance each topic was last followed to
 	for {
 		select {
 		case <-ctx.Done():
@@ -106,13 +109,15 @@ func (m *Member) watchTopics(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		for topic, id := range ids {
-			if old := known[topic]; old != "" && id != old {
-				m.log.Warn("topic was recreated, following the new one", "topic", topic)
-				m.client.PurgeTopicsFromConsuming(topic)
-				m.client.AddConsumeTopics(topic)
+		for _, p := range m.partitions() {
+			id := ids[p.Topic]
+			if old := p.TopicID(); id == "" || old == "" || old == id || following[p.Topic] == id {
+				continue
 			}
-			known[topic] = id
+			following[p.Topic] = id
+			m.log.Warn("topic was recreated, following the new one", "topic", p.Topic)
+			m.client.PurgeTopicsFromConsuming(p.Topic)
+			m.client.AddConsumeTopics(p.Topic)
 		}
 	}
 }

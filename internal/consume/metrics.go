@@ -32,7 +32,7 @@ func newMetrics(reg prometheus.Registerer, stage string) *metrics {
 			Name: "notifier_commit_failures_total", Help: "Offset commits that were refused or not answered.", ConstLabels: labels,
 		}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_partition_held", Help: "1 while a partition does not move because something of ours cannot be written.", ConstLabels: labels,
+			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write), or its offset was set by hand (offset).", ConstLabels: labels,
 		}, []string{"topic", "partition", "reason"}),
 	}
 	for _, event := range []string{"assigned", "revoked", "lost"} {
@@ -58,9 +58,18 @@ func (m *metrics) change(parts map[string][]int32, sign float64, event string) {
 func (m *metrics) heldChanged(topic string, id int32, old, now string) {
 	partition := strconv.Itoa(int(id))
 	if old != "" {
-		m.held.DeleteLabelValues(topic, partition, "write")
+		m.held.DeleteLabelValues(topic, partition, heldReason(old))
 	}
 	if now != "" {
-		m.held.WithLabelValues(topic, partition, "write").Set(1)
+		m.held.WithLabelValues(topic, partition, heldReason(now)).Set(1)
 	}
+}
+
+// heldReason is the closed set of why a partition is held: something of ours
+// cannot be written, or its offset is not ours.
+func heldReason(text string) string {
+	if text == offsetReset {
+		return "offset"
+	}
+	return "write"
 }

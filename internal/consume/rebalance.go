@@ -127,7 +127,7 @@ func (m *Member) restore(topic string, id int32, offset int64, epoch int32, meta
 	switch {
 	case text == "" && m.p.OwnTopics:
 		p.frozen = true
-		p.held = "offset was set by hand: run 'notifier run --start earliest|latest|TIME' to accept it"
+		p.held = offsetReset
 	case err != nil || b.cluster != m.p.Cluster:
 		// another tool's, another version's, another cluster's: the offset counts
 	case b.topicID != "" && p.topicID != "" && b.topicID != p.topicID:
@@ -160,9 +160,7 @@ func (m *Member) adjustOffsets(_ context.Context, offsets map[string]map[int32]k
 			if p.frozen {
 				p.paused = true
 				go m.client.PauseFetchPartitions(map[string][]int32{topic: {id}})
-				m.limit.do("frozen "+topic, func() {
-					m.log.Error("partition held", "topic", topic, "partition", id, "reason", p.held)
-				})
+				m.heldChanged(p, "", p.held)
 			}
 			p.mu.Unlock()
 		}

@@ -1,26 +1,159 @@
 package dispatch
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Config is what every channel has, whatever its kind.
 type Config struct {
-	Concurrency int
-	Pace        Pace
-	Retry       Retry
-	Breaker     Breaker
-	Timeout     time.Duration
-	Ambiguous   string
-	Partitions  int
+	// Concurrency is how many attempts may be under way at once, 1 to 1024.
+	Concurrency int `yaml:"concurrency"`
+	// Pace bounds how many attempts are begun in a time; without a rate there
+	// is no bound. It is exact across all instances, because a paced channel's
+	// outbox has one partition.
+	Pace    Pace    `yaml:"pace"`
+	Retry   Retry   `yaml:"retry"`
+	Breaker Breaker `yaml:"breaker"`
+	// Timeout bounds one attempt.
+	Timeout time.Duration `yaml:"timeout"`
+	// Ambiguous is what happens to a delivery whose attempt may have succeeded:
+	// resend (twice is better than never) or dead-letter.
+	Ambiguous string `yaml:"ambiguous"`
+	// Partitions is how many partitions the channel's outbox topic is made
+	// with, 1 to 64. It is 1 wherever there is a pace.
+	Partitions int `yaml:"partitions"`
 }
+
+// The policies for ambiguous outcomes.
+const (
+	Resend     = "resend"
+	DeadLetter = "dead-letter"
+)
+
+// Pace is a rate of attempts.
 type Pace struct {
-	Rate  float64
-	Burst int
+	Rate  Rate `yaml:"rate"`
+	Burst int  `yaml:"burst"` // attempts that may be begun at once, at least 1
 }
+
+// Rate is a number of attempts a second; in files it is written 1/s, 30/m or
+// 100/h.
+type Rate float64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Rate) UnmarshalText(text []byte) error {
+	count, per, ok := strings.Cut(string(text), "/")
+	n, err := strconv.ParseFloat(strings.TrimSpace(count), 64)
+	units := map[string]float64{"s": 1, "m": 60, "h": 3600}
+	seconds := units[strings.TrimSpace(per)]
+	if !ok || err != nil || seconds == 0 || !(n > 0) || n > 1e6 {
+		return fmt.Errorf("%q is not a rate: write it as 1/s, 30/m or 100/h", text)
+	}
+	*r = Rate(n / seconds)
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (r Rate) MarshalText() ([]byte, error) {
+	switch {
+	case r == 0:
+		return nil, nil
+	case r >= 1:
+		return fmt.Appendf(nil, "%v/s", float64(r)), nil
+	case r >= 1.0/60:
+		return fmt.Appendf(nil, "%.4g/m", float64(r)*60), nil
+	}
+	return fmt.Appendf(nil, "%.4g/h", float64(r)*3600), nil
+}
+
+// Retry is the backoff between attempts: uniform in [250 ms, d], where d is
+// Initial × Factorⁿ, at most Max.
 type Retry struct {
-	Initial, Max time.Duration
-	Factor       float64
-	Attempts     int
+	Initial time.Duration `yaml:"initial"`
+	Factor  float64       `yaml:"factor"`
+	Max     time.Duration `yaml:"max"`
+	// Attempts is after how many a delivery is given up, if others succeeded
+	// meanwhile; while nothing succeeds it waits for as long as it takes.
+	Attempts int `yaml:"attempts"`
 }
+
+// Breaker opens after Failures failures in a row and lets one delivery through
+// after Open.
 type Breaker struct {
-	Failures int
-	Open     time.Duration
+	Failures int           `yaml:"failures"`
+	Open     time.Duration `yaml:"open"`
+}
+
+// DefaultRetry and DefaultBreaker hold for channels that say nothing else.
+func DefaultRetry() Retry {
+	return Retry{Initial: 500 * time.Millisecond, Factor: 2, Max: 30 * time.Second, Attempts: 6}
+}
+
+// DefaultBreaker is the breaker of channels that say nothing else.
+func DefaultBreaker() Breaker { return Breaker{Failures: 5, Open: time.Second} }
+
+// CheckYAML implements yamldoc.Checker.
+func (r *Retry) CheckYAML(at yamldoc.Cursor) {
+	within(at, "initial", r.Initial, time.Millisecond, time.Hour)
+	within(at, "max", r.Max, r.Initial, 24*time.Hour)
+	if !(r.Factor >= 1 && r.Factor <= 10) {
+		at.Field("factor").Fault("%v is not between 1 and 10", r.Factor)
+	}
+	if r.Attempts < 1 || r.Attempts > 1000 {
+		at.Field("attempts").Fault("%d is not between 1 and 1000", r.Attempts)
+	}
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (b *Breaker) CheckYAML(at yamldoc.Cursor) {
+	within(at, "open", b.Open, 10*time.Millisecond, time.Hour)
+	if b.Failures < 1 || b.Failures > 1000 {
+		at.Field("failures").Fault("%d is not between 1 and 1000", b.Failures)
+	}
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (p *Pace) CheckYAML(at yamldoc.Cursor) {
+	if p.Burst < 0 || p.Burst > 1000 {
+		at.Field("burst").Fault("%d is not between 1 and 1000", p.Burst)
+	}
+	if p.Burst > 0 && p.Rate == 0 {
+		at.Fault("a burst needs a rate, such as rate: 1/s")
+	}
+}
+
+// CheckYAML implements yamldoc.Checker. A paced channel's outbox gets one
+// partition.
+func (c *Config) CheckYAML(at yamldoc.Cursor) {
+	if c.Concurrency < 1 || c.Concurrency > 1024 {
+		at.Field("concurrency").Fault("%d is not between 1 and 1024", c.Concurrency)
+	}
+	within(at, "timeout", c.Timeout, 100*time.Millisecond, 10*time.Minute)
+	if c.Ambiguous != Resend && c.Ambiguous != DeadLetter {
+		at.Field("ambiguous").Fault("%q is neither %s nor %s", c.Ambiguous, Resend, DeadLetter)
+	}
+	if c.Pace.Rate > 0 {
+		if at.Has("partitions") && c.Partitions != 1 {
+			at.Field("partitions").Fault("a paced channel has one partition, so that one instance keeps the pace")
+		}
+		c.Partitions = 1
+	}
+	if c.Partitions < 1 || c.Partitions > 64 {
+		at.Field("partitions").Fault("%d is not between 1 and 64", c.Partitions)
+	}
+	if c.Breaker.Failures >= c.Retry.Attempts {
+		at.Fault("breaker.failures (%d) must be smaller than retry.attempts (%d): else one bad delivery is given up before the breaker can tell an outage",
+			c.Breaker.Failures, c.Retry.Attempts)
+	}
+}
+
+func within(at yamldoc.Cursor, name string, d, low, high time.Duration) {
+	if d < low || d > high {
+		at.Field(name).Fault("%s is not between %s and %s", d, low, high)
+	}
 }

@@ -95,7 +95,7 @@ func (o *Outbox) done(l *lane, d *delivery) {
 func (o *Outbox) failed(l *lane, d *delivery, e *outcome.Error, class outcome.Class) {
 	if class.Permanence == outcome.Ambiguous {
 		d.mayBeRepeat = true
-		if o.cfg.Ambiguous == "dead-letter" {
+		if o.cfg.Ambiguous == DeadLetter {
 			d.attempts++
 			o.bury(l, d, e, outcome.Unconfirmed)
 			return

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"strconv"
 
@@ -12,7 +13,9 @@ import (
 //
 // The key is the lane: deliveries of one key are sent in order. It is the
 // alert key for rules that throttle, whose decisions need that order, else the
-// source's record key; null is a lane of its own each.
+// source's record key; null is a lane of its own each. A key of more than
+// maxLane bytes is replaced by its hash, so that it does not travel twice: the
+// source's own stands in the envelope.
 func Outbox(e *Envelope, topic string, partitions int32) *kgo.Record {
 	r := Wrap(e)
 	r.Topic = topic
@@ -20,9 +23,15 @@ func Outbox(e *Envelope, topic string, partitions int32) *kgo.Record {
 	if e.Alert.Throttle > 0 {
 		r.Key, _ = json.Marshal(append([]string{e.Alert.Rule}, e.Alert.Key...))
 	}
+	if len(r.Key) > maxLane {
+		sum := sha256.Sum256(r.Key)
+		r.Key = sum[:]
+	}
 	r.Partition = partition(r.Key, e, partitions)
 	return r
 }
+
+const maxLane = 1 << 10
 
 // murmur2 is Kafka's own hash, as the Java client and kgo partition by it.
 var murmur2 = kgo.StickyKeyPartitioner(nil).ForTopic("")

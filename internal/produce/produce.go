@@ -17,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -152,7 +153,7 @@ func (s *sender) send(ctx context.Context, where string, doc []byte) error {
 	if !s.Raw {
 		e, err := s.Decode(event.Record{Topic: r.Topic, Value: doc, Time: s.Now()})
 		if err != nil {
-			return fmt.Errorf("%s: %w", where, err)
+			return fmt.Errorf("%s: %s", where, outcome.Classify(err).Detail)
 		}
 		if id := e.Doc.Get("session_id"); !id.IsNil() {
 			r.Key = []byte(id.Text())

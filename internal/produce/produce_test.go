@@ -108,7 +108,7 @@ func TestNothingIsSentFromTheFirstBadLineOn(t *testing.T) {
 	d := newDesk(t)
 	in := `{"n":1}` + "\n\n" + `{"n":2}` + "\n" + `{"n":` + "\n" + `{"n":4}`
 	account, err := d.run(Params{Lines: strings.NewReader(in)})
-	if err == nil || !strings.HasPrefix(err.Error(), "line 4: truncated") || !strings.HasSuffix(err.Error(), "(2 sent before)") {
+	if err == nil || !strings.HasPrefix(err.Error(), "line 4: not JSON at byte 5 (truncated)") || !strings.HasSuffix(err.Error(), "(2 sent before)") {
 		t.Errorf("the error is %v, want line 4, the step and the count", err)
 	}
 	if account.Sent != 2 {

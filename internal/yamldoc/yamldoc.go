@@ -103,8 +103,8 @@ func syntaxError(err error) (int, string) {
 	return max(line, 1), "not YAML: " + m[2]
 }
 
-// Scalar is a string that remembers where it stood, for values that are
-// checked after decoding, such as expressions.
+// Scalar is a string that remembers where its first character stood, for
+// values that are checked after decoding, such as expressions.
 type Scalar struct {
 	Value string
 	Pos   Pos
@@ -113,6 +113,9 @@ type Scalar struct {
 // UnmarshalYAMLDoc implements Unmarshaler.
 func (s *Scalar) UnmarshalYAMLDoc(c Cursor) {
 	s.Pos = c.Pos()
+	if c.resolved().Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+		s.Pos.Column++
+	}
 	s.Value, _ = c.Scalar()
 }
 

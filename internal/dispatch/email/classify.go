@@ -66,8 +66,8 @@ var rows = []row{
 	{stages: []stage{auth}, codes: "502 503 504", cause: outcome.Misconfigured},
 	{stages: []stage{auth}, codes: "5", cause: outcome.Credentials},
 
-	{stages: transfer, codes: "4", text: sesRate, cause: outcome.RateLimited, retry: 2 * time.Second},
 	{stages: []stage{mailFrom}, codes: "454", text: dailyText, cause: outcome.RateLimited, retry: quotaWait},
+	{stages: transfer, codes: "4", text: sesRate, cause: outcome.RateLimited, retry: 2 * time.Second},
 	{stages: transfer, codes: "4", text: rateText, cause: outcome.RateLimited, retry: time.Minute},
 	{stages: transfer, codes: "4 5", status: "4.2.2 5.2.2", cause: outcome.MailboxFull, retry: mailboxWait},
 	{stages: []stage{rcptTo}, codes: "452 552", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},

@@ -122,7 +122,7 @@ func Start(t testing.TB, config Config) *Server {
 	t.Cleanup(func() {
 		close(s.stopped)
 		_ = server.Close()
-		_ = s.listener.Close() // server does not know it before Serve has begun
+		_ = s.listener.Close() // the server leaves it open where Serve has not begun
 		<-done
 	})
 	return s

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newConfig(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration", Args: subcommand, RunE: help}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "check", Short: "Report everything that is wrong, the rules included", Args: noArgs,
+			RunE: func(*cobra.Command, []string) error {
+				l, err := g.load(g.source())
+				if err != nil {
+					return exitAs(err, exitFailed)
+				}
+				fmt.Fprintf(g.io.err, "%s is fine: %s, %s\n", l.File, count(len(l.Rules.Rules()), "rule"), count(len(l.Channels.Names()), "channel"))
+				return nil
+			},
+		},
+		&cobra.Command{
+			Use: "show", Short: "Show the effective values and where each comes from", Args: noArgs,
+			RunE: func(*cobra.Command, []string) error {
+				l, err := g.load(g.source())
+				if err != nil {
+					return exitAs(err, exitFailed)
+				}
+				values := l.Values()
+				if g.json() {
+					enc := json.NewEncoder(g.io.out)
+					enc.SetEscapeHTML(false)
+					for _, v := range values {
+						if err := enc.Encode(v); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+				t := table{head: []string{"KEY", "VALUE", "ORIGIN"}, elastic: []int{1}}
+				for _, v := range values {
+					t.add(v.Key, v.Value, v.Origin)
+				}
+				t.write(g.io.out, g.width())
+				return nil
+			},
+		},
+	)
+	return cmd
+}
+
+// exitAs changes an error's exit code: what stops the daemon for good is, for
+// a command that checks, a check that found faults.
+func exitAs(err error, code int) error { return &exitError{code, err} }

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/channels"
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/match"
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/web"
+)
+
+// The constructors of the daemon's parts. They are plain functions; app.go
+// wires them, and nothing here knows how.
+
+// setup is what the daemon is made from.
+type setup struct {
+	config  *config.Loaded
+	log     *slog.Logger
+	level   *slog.LevelVar
+	console io.Writer
+	shapes  []kafka.Shape
+	cluster string
+	// buried, where it is set, hears of every dead letter that was written.
+	buried func(*dlq.Entry)
+}
+
+func (s *setup) channelNames() []string { return s.config.Channels.Names() }
+
+func (s *setup) topics(role kafka.Role) []string {
+	var names []string
+	for _, shape := range s.shapes {
+		if shape.Role == role {
+			names = append(names, shape.Topic)
+		}
+	}
+	return names
+}
+
+func buildRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "notifier_build_info", Help: "1, with the version as a label.",
+	}, []string{"version"})
+	info.WithLabelValues(versionText()).Set(1)
+	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return reg
+}
+
+// producers are the two clients that write, apart from each other: a blocked
+// outbox must not delay a dead letter.
+type producers struct {
+	outbox, dead *kgo.Client
+}
+
+func newProducers(s *setup, reg *prometheus.Registry) (*producers, error) {
+	sizes := kafka.MaxMessageBytes(s.shapes)
+	producer := func(role string, options func(func(string) int32) []kgo.Opt) (*kgo.Client, error) {
+		opts, err := s.config.Kafka.Options(role, s.log, reg)
+		if err != nil {
+			return nil, err
+		}
+		return kgo.NewClient(append(opts, options(sizes)...)...)
+	}
+	outbox, err := producer("outbox", kafka.OutboxOptions)
+	if err != nil {
+		return nil, err
+	}
+	dead, err := producer("dead-letters", kafka.DeadLetterOptions)
+	if err != nil {
+		outbox.Close()
+		return nil, err
+	}
+	return &producers{outbox: outbox, dead: dead}, nil
+}
+
+func (p *producers) close() {
+	p.outbox.Close()
+	p.dead.Close()
+}
+
+func newDeadLetters(s *setup, p *producers, reg *prometheus.Registry) *dlq.Writer {
+	w := dlq.NewWriter(p.dead, s.config.Kafka.Group, s.log, reg)
+	w.Observe = s.buried
+	return w
+}
+
+func newMatchHandler(s *setup, p *producers, dead *dlq.Writer, reg *prometheus.Registry) (*match.Handler, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	outboxes, err := match.NewOutboxes(ctx, p.outbox, s.config.Kafka.Group, s.channelNames(), s.log)
+	if err != nil {
+		return nil, err
+	}
+	var names []match.RuleName
+	for _, r := range s.config.Rules.Rules() {
+		for _, severity := range r.Severities {
+			names = append(names, match.RuleName{Rule: r.Name, Severity: severity})
+		}
+	}
+	return match.New(match.Params{
+		Group: s.config.Kafka.Group, Cluster: s.cluster,
+		Decoder: event.NewDecoder(s.config.Events, s.config.Rules.Reads(), reg), Rules: s.config.Rules,
+		Outboxes: outboxes, Dead: dead, Topics: s.topics(kafka.RoleSource), RuleList: names, Logger: s.log, Registry: reg,
+	}), nil
+}
+
+// outboxes are the channels' outboxes, by their topics.
+type outboxes struct {
+	byTopic map[string]*dispatch.Outbox
+	ordered []*dispatch.Outbox
+}
+
+func newOutboxes(s *setup, dead *dlq.Writer, reg *prometheus.Registry) (*outboxes, error) {
+	metrics := dispatch.NewMetrics(reg)
+	all := &outboxes{byTopic: make(map[string]*dispatch.Outbox)}
+	for _, name := range s.channelNames() {
+		c := s.config.Channels.Get(name)
+		ch, err := c.Build(name, channels.With{Console: s.console})
+		if err != nil {
+			_ = all.close()
+			return nil, err
+		}
+		o := dispatch.NewOutbox(dispatch.Params{
+			Name: name, Channel: ch, Config: c.Dispatch, Uncommitted: s.config.Kafka.Window.Uncommitted,
+			Dead: dead, Logger: s.log, Metrics: metrics,
+		})
+		all.byTopic[topics.Outbox(s.config.Kafka.Group, name)] = o
+		all.ordered = append(all.ordered, o)
+	}
+	return all, nil
+}
+
+func (o *outboxes) close() error {
+	var first error
+	for _, outbox := range o.ordered {
+		if err := outbox.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// members are the two members of the consumer groups, one for each stage.
+type members struct {
+	match, deliver *consume.Member
+}
+
+func newMembers(s *setup, h *match.Handler, o *outboxes, reg *prometheus.Registry) (*members, error) {
+	c := s.config.Kafka
+	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
+		opts, err := c.Options(name, s.log, reg)
+		if err != nil {
+			return nil, err
+		}
+		return consume.New(consume.Params{
+			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: s.cluster, Options: opts,
+			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
+			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
+			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
+		}), nil
+	}
+	m, err := member("match", c.Group, s.topics(kafka.RoleSource), false, h)
+	if err != nil {
+		return nil, err
+	}
+	d, err := member("deliver", topics.OutboxGroup(c.Group), s.topics(kafka.RoleOutbox), true, dispatch.NewHandler(o.byTopic, s.log))
+	if err != nil {
+		return nil, err
+	}
+	return &members{match: m, deliver: d}, nil
+}
+
+func newMonitor(s *setup, p *producers, reg *prometheus.Registry) *kafka.Monitor {
+	var list []kafka.Monitored
+	for _, shape := range s.shapes {
+		list = append(list, kafka.Monitored{Topic: shape.Topic, Role: shape.Role})
+	}
+	return kafka.NewMonitor(kadm.NewClient(p.dead), list, s.log, reg)
+}
+
+func newWeb(s *setup, m *members, monitor *kafka.Monitor, o *outboxes, reg *prometheus.Registry) (*web.Server, error) {
+	return web.New(web.Params{
+		Listen: s.config.HTTP.Listen, Version: versionText(),
+		Live: m.live, Ready: func() []web.Component { return ready(m, monitor, o) },
+		Gatherer: reg, Level: s.level, Logger: s.log,
+	})
+}
+
+// stuckAfter is how long a loop may stand still in a process that is alive.
+// Held and paused partitions and latched channels are alive.
+const stuckAfter = 30 * time.Second
+
+func (m *members) live() error {
+	for name, status := range map[string]consume.Status{"match": m.match.Status(), "deliver": m.deliver.Status()} {
+		if d := time.Since(status.PolledAt); d > stuckAfter {
+			return fmt.Errorf("%s has not polled for %s", name, d.Round(time.Second))
+		}
+		if d := time.Since(status.CommittedAt); d > stuckAfter {
+			return fmt.Errorf("%s: the commit loop has not turned for %s", name, d.Round(time.Second))
+		}
+	}
+	return nil
+}
+
+// ready lists the components: groups, topics, dead letters and outboxes
+// decide, channels are shown.
+func ready(m *members, monitor *kafka.Monitor, o *outboxes) []web.Component {
+	group := web.Component{Name: "groups", OK: true, Decides: true}
+	for _, member := range []struct {
+		name   string
+		status consume.Status
+	}{{"match", m.match.Status()}, {"deliver", m.deliver.Status()}} {
+		if !member.status.Joined {
+			group.OK = false
+			if group.Cause != "" {
+				group.Cause += "; "
+			}
+			group.Cause += member.name + ": " + member.status.Cause
+		}
+	}
+	components := []web.Component{group}
+	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox} {
+		problem := monitor.Problems(role)
+		components = append(components, web.Component{Name: string(role), OK: problem == "", Decides: true, Cause: problem})
+	}
+	for _, outbox := range o.ordered {
+		s := outbox.Status()
+		components = append(components, web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason})
+	}
+	return components
+}

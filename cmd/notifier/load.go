@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// source says where the configuration of this invocation comes from.
+func (g *globals) source() config.Source {
+	flags := map[string]string{
+		"kafka.brokers": strings.Join(g.brokers, ","), "kafka.group": g.group, "log.level": g.logLevel,
+	}
+	return config.Source{File: g.config, Flags: flags, Getenv: os.Getenv}
+}
+
+// load returns the configuration with its rules, or all of its faults.
+func (g *globals) load(src config.Source) (*config.Loaded, error) {
+	l, faults, err := config.Load(src)
+	if err != nil {
+		return nil, fail(exitConfig, "%w", err)
+	}
+	return l, g.reportFaults(faults)
+}
+
+// loadQuietly is load for the daemon: warnings are its log's matter.
+func (g *globals) loadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults, error) {
+	l, faults, err := config.Load(src)
+	if err != nil {
+		return nil, nil, fail(exitConfig, "%w", err)
+	}
+	if len(faults.Errors()) > 0 {
+		return nil, nil, g.reportFaults(faults)
+	}
+	return l, faults, nil
+}
+
+// reportFaults prints every fault; an error if there is one that is not only a
+// warning.
+func (g *globals) reportFaults(faults yamldoc.Faults) error {
+	for _, f := range faults {
+		fmt.Fprintln(g.io.err, visible(f.String()))
+	}
+	if n := len(faults.Errors()); n > 0 {
+		return fail(exitConfig, "the configuration has %s", count(n, "fault"))
+	}
+	return nil
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// kafka returns how to reach the cluster, for commands that need nothing else:
+// they work without a file, and with faults elsewhere in it.
+func (g *globals) kafka() (*kafka.Config, error) {
+	src := g.source()
+	src.Shipped = true
+	l, faults, err := config.LoadBase(src)
+	if err != nil {
+		return nil, fail(exitConfig, "%w", err)
+	}
+	var ours yamldoc.Faults
+	for _, f := range faults {
+		if f.Path == "" || f.Path == "kafka" || strings.HasPrefix(f.Path, "kafka.") {
+			ours = append(ours, f)
+		}
+	}
+	return &l.Kafka, g.reportFaults(ours)
+}
+
+// reach returns a client of a cluster that answers.
+func (g *globals) reach(ctx context.Context, c *kafka.Config, role string, more ...kgo.Opt) (*kgo.Client, error) {
+	opts, err := c.Options(role, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return nil, fail(exitConfig, "%w", err)
+	}
+	cl, err := kgo.NewClient(append(opts, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := kafka.Reach(ctx, cl, c); err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return cl, nil
+}
+
+// deadLetters returns a reader of the dead letters of a cluster that answers.
+func (g *globals) deadLetters(ctx context.Context) (*dlq.Reader, error) {
+	c, err := g.kafka()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := g.reach(ctx, c, "dlq")
+	if err != nil {
+		return nil, err
+	}
+	cl.Close()
+	opts, err := c.Options("dlq", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return nil, fail(exitConfig, "%w", err)
+	}
+	return dlq.NewReader(c.Group, opts...), nil
+}
+
+// logger logs to w: text where that is a terminal, JSON elsewhere, unless the
+// configuration says which.
+func logger(l *config.Loaded, w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(l.Log.Level)
+	opts := &slog.HandlerOptions{Level: level}
+	if l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, opts)), level
+	}
+	return slog.New(slog.NewJSONHandler(w, opts)), level
+}

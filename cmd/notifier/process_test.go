@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/algotrade/notifier/internal/dispatch/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// process is the program in a process of its own.
+type process struct {
+	*exec.Cmd
+	err *lines
+}
+
+func spawn(t testing.TB, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], args...), err: newLines()}
+	p.Env = append(os.Environ(), asMain+"=1")
+	p.Stderr = p.err
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.Process.Kill()
+		_ = p.Wait()
+	})
+	return p
+}
+
+func TestAKilledDaemonLosesNothing(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
+	t.Setenv("KAFKA_GROUP_INSTANCE_ID", "killed-"+c.Group) // static: it is back at once
+	const alerts = 2000
+	c.Produce(alerting(topics.TradeExecutions, "", 0, alerts)...)
+
+	repeats := 0
+	for round := range 3 {
+		p := spawn(t, "run", "-c", filepath.Join(dir, "notifier.yaml"))
+		want := (round + 1) * alerts / 4
+		got(t, hook, want, 60*time.Second)
+		if err := p.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = p.Wait()
+	}
+	start(t, dir)
+	list := got(t, hook, alerts, 60*time.Second)
+	settled(t, c)
+	repeats = len(list) - distinct(list)
+	// Per kill and partition: what was in flight, and 64 settled and not committed.
+	if most := 3 * (2*64 + 16 + 2*64); repeats > most {
+		t.Errorf("%d repeats after three kills, want %d at most", repeats, most)
+	}
+	if n := len(deadLetters(t, c)); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+	t.Logf("%d repeats", repeats)
+}
+
+func TestTheSecondSignalEndsTheProcess(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Hang: true} })
+	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, timeout: 1m, partitions: 2}", hook.URL), fmt.Sprintf(every, "hook"))
+	p := spawn(t, "run", "-c", filepath.Join(dir, "notifier.yaml"))
+	p.err.wait(t, 30*time.Second, `"msg":"running"`)
+	c.Produce(alerting(topics.TradeExecutions, "a", 0, 1)...)
+	hook.Wait(30*time.Second, func(r []webhooktest.Request) bool { return len(r) == 1 })
+	ended := make(chan struct{})
+	go func() {
+		_ = p.Wait()
+		close(ended)
+	}()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	// It drains now, with a delivery that hangs; it is not ready any more.
+	p.err.wait(t, 10*time.Second, "stopping")
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("it goes on after a second signal")
+	}
+	if code := p.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+}
+
+func TestTheGraphIsComplete(t *testing.T) {
+	if err := fx.ValidateApp(graph(&setup{}), fx.Populate(new(*failure), new(*outboxes))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFailingStartStopsWhatHadStarted(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
+	first := start(t, dir)
+	taken := strings.TrimPrefix(first.http, "http://")
+	config := filepath.Join(dir, "notifier.yaml")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("127.0.0.1:0"), []byte(taken), 1)
+	if err := os.WriteFile(config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second := launch(t, dir)
+	second.err.wait(t, 20*time.Second, "notifier: cannot listen on "+taken+" (bind: address already in use): change http.listen or --http")
+	if code := second.stop(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	testkafka.Eventually(t, 20*time.Second, "the group has one member", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		groups, err := c.Admin.DescribeGroups(ctx, c.Group)
+		return err == nil && len(groups[c.Group].Members) == 1
+	})
+}

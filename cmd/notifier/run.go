@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+func newRun(g *globals) *cobra.Command {
+	var wait time.Duration
+	var create bool
+	var start string
+	cmd := &cobra.Command{
+		Use: "run", Short: "Run the daemon", Args: noArgs,
+		Long: "Run the daemon: consume the topics, match, deliver. It checks first what it needs and says\n" +
+			"in a sentence what is missing. SIGTERM stops it, after what is in flight; a second one at once.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			src := g.source()
+			src.Flags["kafka.start"] = start
+			l, warnings, err := g.loadQuietly(src)
+			if err != nil {
+				return err
+			}
+			log, level := logger(l, g.io.err)
+			for _, w := range warnings {
+				log.Warn("configuration", "warning", w.String())
+			}
+			s := &setup{config: l, log: log, level: level, console: g.io.out}
+			if err := s.prepare(cmd.Context(), preparation{wait: wait, create: create, force: start != ""}); err != nil {
+				return err
+			}
+			err = serve(cmd.Context(), s, func(p *parts) {
+				log.Info("running", "version", versionText(), "config", l.File, "group", l.Kafka.Group, "brokers", l.Kafka.Brokers,
+					"rules", len(l.Rules.Rules()), "channels", s.channelNames(), "http", p.server.Addr())
+				context.AfterFunc(cmd.Context(), func() {
+					log.Info("stopping", "cause", context.Cause(cmd.Context()), "drain", l.Shutdown.Drain)
+				})
+			})
+			if err == nil {
+				log.Info("stopped")
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&wait, "wait", 0, "wait so long for brokers that are still starting")
+	f.BoolVar(&create, "create-topics", false, "make our own topics, never the sources, where they are missing")
+	f.StringVar(&start, "start", "", "set the group to begin `WHERE`, even if it has offsets: earliest, latest or a time; needs a group that nobody runs in")
+	return cmd
+}
+
+// preparation says how to look at the cluster before anything starts.
+type preparation struct {
+	wait   time.Duration
+	create bool
+	force  bool // set the group's offsets
+}
+
+// prepare looks at the cluster: reachable, topics there and fit, rights, and
+// where the group begins.
+func (s *setup) prepare(ctx context.Context, p preparation) error {
+	c := &s.config.Kafka
+	opts, err := c.Options("preflight", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return fail(exitConfig, "%w", err)
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	err = kafka.WaitReachable(ctx, cl, c, p.wait, func(err error) {
+		s.log.Warn("waiting for the brokers", "for", p.wait, "err", err)
+	})
+	if err != nil {
+		return err
+	}
+	md, err := adm.BrokerMetadata(ctx)
+	if err != nil {
+		return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: fmt.Sprintf("look at the cluster: %v", err)}
+	}
+	s.cluster = md.Cluster
+	if s.shapes, err = kafka.Want(ctx, adm, layout(s.config)); err != nil {
+		return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
+	}
+	if p.create {
+		if err := s.createOwn(ctx, adm); err != nil {
+			return err
+		}
+	}
+	groups := []string{c.Group, topics.OutboxGroup(c.Group)}
+	findings, err := kafka.Preflight(ctx, adm, groups, s.shapes)
+	for _, f := range findings {
+		if f.Warning {
+			s.log.Warn("topic is not as it should be", "topic", f.Topic, "finding", f.Text)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.ensureStart(ctx, adm, p.force)
+}
+
+func (s *setup) createOwn(ctx context.Context, adm *kadm.Client) error {
+	var own []kafka.Shape
+	for _, shape := range s.shapes {
+		if shape.Role != kafka.RoleSource {
+			own = append(own, shape)
+		}
+	}
+	missing, err := kafka.Missing(ctx, adm, own)
+	if err != nil {
+		return err
+	}
+	for _, shape := range missing {
+		s.log.Info("creating topic", "topic", shape.Topic, "partitions", shape.Partitions, "replication", shape.Replication)
+	}
+	return kafka.Create(ctx, adm, missing)
+}
+
+func (s *setup) ensureStart(ctx context.Context, adm *kadm.Client, force bool) error {
+	c := s.config.Kafka
+	err := consume.EnsureStart(ctx, adm, consume.StartParams{
+		Group: c.Group, Cluster: s.cluster, Topics: s.topics(kafka.RoleSource), Own: s.topics(kafka.RoleOutbox),
+		Start: consume.Start{Latest: c.Start.Latest, At: c.Start.At}, Force: force,
+	})
+	if errors.Is(err, consume.ErrExpired) {
+		return &exitError{exitConfig, err}
+	}
+	return err
+}
+
+// layout is what the topics' shapes follow from.
+func layout(l *config.Loaded) kafka.Layout {
+	lay := kafka.Layout{Group: l.Kafka.Group}
+	for _, name := range l.Channels.Names() {
+		lay.Channels = append(lay.Channels, kafka.Channel{Name: name, Partitions: l.Channels.Get(name).Dispatch.Partitions})
+	}
+	return lay
+}

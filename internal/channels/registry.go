@@ -1,0 +1,76 @@
+// Package channels is the registry of channel kinds: how each is configured
+// and built. A new kind is one package and one entry in kinds.
+package channels
+
+import (
+	"io"
+	"time"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dispatch/console"
+	"github.com/algotrade/notifier/internal/dispatch/email"
+	"github.com/algotrade/notifier/internal/dispatch/slack"
+	"github.com/algotrade/notifier/internal/dispatch/webhook"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// With is what channels are built with.
+type With struct {
+	Console io.Writer // where console channels write
+}
+
+// kind is one kind of channel.
+type kind struct {
+	name     string
+	defaults dispatch.Config
+	decode   func(at yamldoc.Cursor) settings
+}
+
+// settings are a channel's own configuration.
+type settings interface {
+	build(name string, common dispatch.Config, with With) (dispatch.Channel, error)
+	value() any
+}
+
+// kinds are all there are. Channels for people have one outbox partition,
+// hence one owner and exact pace and throttle across all instances.
+var kinds = []kind{
+	of("console", dispatch.Config{Concurrency: 1, Timeout: 10 * time.Second, Partitions: 1},
+		func(c console.Config, name string, _ dispatch.Config, with With) (dispatch.Channel, error) {
+			return console.New(c, name, with.Console)
+		}),
+	// Slack takes a message a second and channel, with bursts (docs.slack.dev, "Rate limits").
+	of("slack", dispatch.Config{Concurrency: 1, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 1, Burst: 3}},
+		func(c slack.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) {
+			return slack.New(c)
+		}),
+	// A mail server may take a minute for the last dot, which costs nobody else.
+	of("email", dispatch.Config{Concurrency: 2, Timeout: 2 * time.Minute, Partitions: 1},
+		func(c email.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) {
+			return email.New(c)
+		}),
+	of("webhook", dispatch.Config{Concurrency: 16, Timeout: 15 * time.Second, Partitions: 6},
+		func(c webhook.Config, _ string, common dispatch.Config, _ With) (dispatch.Channel, error) {
+			return webhook.New(c, common.Concurrency)
+		}),
+}
+
+// of makes a kind of a package's Config and constructor.
+func of[C any](name string, defaults dispatch.Config, build func(C, string, dispatch.Config, With) (dispatch.Channel, error)) kind {
+	return kind{name: name, defaults: defaults, decode: func(at yamldoc.Cursor) settings {
+		s := &typed[C]{make: build}
+		at.Decode(&s.config)
+		return s
+	}}
+}
+
+type typed[C any] struct {
+	config C
+	make   func(C, string, dispatch.Config, With) (dispatch.Channel, error)
+}
+
+func (t *typed[C]) build(name string, common dispatch.Config, with With) (dispatch.Channel, error) {
+	return t.make(t.config, name, common, with)
+}
+
+func (t *typed[C]) value() any { return t.config }

@@ -1,0 +1,93 @@
+// Package config loads notifier.yaml: it composes the packages' own Configs,
+// reads the file strictly, puts environment and flags over it, compiles the
+// rules it names, and reports everything that is wrong together. Start reading
+// at Load.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channels"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Config is notifier.yaml.
+type Config struct {
+	Kafka  kafka.Config `yaml:"kafka"`
+	Events event.Config `yaml:"events"`
+	// Rules is the file with the rules, relative to this one.
+	Rules    string           `yaml:"rules"`
+	Channels channels.Set     `yaml:"channels"`
+	Retry    dispatch.Retry   `yaml:"retry"`
+	Breaker  dispatch.Breaker `yaml:"breaker"`
+	HTTP     HTTP             `yaml:"http"`
+	Log      Log              `yaml:"log"`
+	Shutdown Shutdown         `yaml:"shutdown"`
+}
+
+// HTTP configures the server for health and metrics.
+type HTTP struct {
+	Listen string `yaml:"listen"` // host:port
+}
+
+// Log configures what is logged to standard error.
+type Log struct {
+	Level  slog.Level `yaml:"level"`  // debug, info, warn or error
+	Format string     `yaml:"format"` // auto: text on a terminal, else JSON; text; json
+}
+
+// Shutdown configures how a stop goes.
+type Shutdown struct {
+	// Drain is how long a stop waits for deliveries in flight, less than
+	// StopTimeout.
+	Drain time.Duration `yaml:"drain"`
+}
+
+// StopTimeout is how long a stop may take as a whole. The supervisor's own
+// time-out (TimeoutStopSec in the unit) has to be longer.
+const StopTimeout = 30 * time.Second
+
+// Defaults returns what holds where nothing is said.
+func Defaults() Config {
+	return Config{
+		Kafka: kafka.Defaults(), Rules: "rules.yaml",
+		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(),
+		HTTP: HTTP{Listen: "127.0.0.1:9464"}, Log: Log{Format: "auto"}, Shutdown: Shutdown{Drain: 20 * time.Second},
+	}
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (c *Config) CheckYAML(at yamldoc.Cursor) {
+	c.Channels.Resolve(c.Retry, c.Breaker)
+	if !at.Has("channels") {
+		at.Field("channels").Fault("is missing: an alert has to go somewhere; write channels: {desk: {console: {}}}")
+	}
+	if c.Rules == "" {
+		at.Field("rules").Fault("is empty: name the file with the rules")
+	}
+	if _, _, err := net.SplitHostPort(c.HTTP.Listen); err != nil {
+		at.Field("http").Field("listen").Fault("%q is not host:port, such as 127.0.0.1:9464", c.HTTP.Listen)
+	}
+	if c.Log.Format != "auto" && c.Log.Format != "text" && c.Log.Format != "json" {
+		at.Field("log").Field("format").Fault("%q is none of auto, text and json", c.Log.Format)
+	}
+	// A drain that outlasts the stop would be cut off, and its work done again.
+	if limit := StopTimeout - 5*time.Second; c.Shutdown.Drain < 0 || c.Shutdown.Drain > limit {
+		at.Field("shutdown").Field("drain").Fault("%s is not between 0s and %s: a stop takes at most %s", c.Shutdown.Drain, limit, StopTimeout)
+	}
+}
+
+// checkGroup is done once flags and environment have had their say.
+func (c *Config) checkGroup() error {
+	if err := topics.CheckGroup(c.Kafka.Group, c.Channels.Names()...); err != nil {
+		return fmt.Errorf("kafka.group: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,233 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Source is what a configuration is loaded from.
+type Source struct {
+	// File is the file to read; empty: the first of $NOTIFIER_CONFIG,
+	// ./configs/notifier.yaml and /etc/notifier/notifier.yaml that there is.
+	File string
+	// Shipped falls back on the configuration inside the program where none
+	// of these is there, and does not look outside the working directory.
+	Shipped bool
+	// Flags are the values given on the command line, by key.
+	Flags  map[string]string
+	Getenv func(string) string
+}
+
+// Loaded is a configuration with the rules it names, and where it is from.
+type Loaded struct {
+	Config
+	Rules   *rule.Set
+	File    string // "" for the shipped one
+	origins map[string]string
+}
+
+// ErrNoFile is returned by Load where there is no file to load.
+var ErrNoFile = errors.New("no configuration: give one with -c, or put it at ./configs/notifier.yaml or /etc/notifier/notifier.yaml")
+
+// Load reads everything. The faults are those of both files, in their order; a
+// configuration with none that is an error can be used.
+func Load(src Source) (*Loaded, yamldoc.Faults, error) {
+	l, faults, err := LoadBase(src)
+	if err != nil {
+		return nil, faults, err
+	}
+	rules, name, err := l.readRules()
+	if err != nil {
+		return l, append(faults, fault(l.File, "rules", err.Error())), nil
+	}
+	set, more := rule.Compile(name, rules, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(l.Events)})
+	l.Rules = set
+	return l, append(faults, more...), nil
+}
+
+// LoadBase reads the configuration without its rules.
+func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
+	name, data, err := src.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	l := &Loaded{Config: Defaults(), File: name}
+	shown := name
+	if name == "" {
+		shown = "notifier.yaml (shipped)"
+	}
+	faults := yamldoc.Decode(shown, filepath.Dir(name), data, &l.Config)
+	l.origins = yamldoc.Places(shown, data)
+	faults = append(faults, l.override(src, shown)...)
+	if err := l.checkGroup(); err != nil {
+		faults = append(faults, fault(shown, "kafka.group", strings.TrimPrefix(err.Error(), "kafka.group: ")))
+	}
+	return l, faults, nil
+}
+
+func fault(file, path, message string) yamldoc.Fault {
+	return yamldoc.Fault{Pos: yamldoc.Pos{File: file, Line: 1, Column: 1, Path: path}, Message: message}
+}
+
+// read finds and reads the file. The name is empty for the shipped one.
+func (src Source) read() (string, []byte, error) {
+	if src.File != "" {
+		data, err := os.ReadFile(src.File)
+		return src.File, data, unreadable(src.File, err)
+	}
+	var candidates []string
+	if env := src.Getenv("NOTIFIER_CONFIG"); env != "" {
+		data, err := os.ReadFile(env)
+		return env, data, unreadable(env+" (NOTIFIER_CONFIG)", err)
+	}
+	candidates = append(candidates, filepath.Join("configs", "notifier.yaml"))
+	if !src.Shipped {
+		candidates = append(candidates, "/etc/notifier/notifier.yaml")
+	}
+	for _, name := range candidates {
+		data, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		return name, data, unreadable(name, err)
+	}
+	if src.Shipped {
+		return "", configs.Notifier, nil
+	}
+	return "", nil, ErrNoFile
+}
+
+func unreadable(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("cannot read the configuration %s: %w", name, err)
+}
+
+// RulesFile returns the file of the rules; empty for the shipped ones.
+func (l *Loaded) RulesFile() string {
+	switch {
+	case l.File == "":
+		return ""
+	case filepath.IsAbs(l.Config.Rules):
+		return l.Config.Rules
+	}
+	return filepath.Join(filepath.Dir(l.File), l.Config.Rules)
+}
+
+func (l *Loaded) readRules() ([]byte, string, error) {
+	if l.File == "" {
+		return configs.Rules, "rules.yaml (shipped)", nil
+	}
+	name := l.RulesFile()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, name, unreadableRules(name, err)
+	}
+	return data, name, nil
+}
+
+func unreadableRules(name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("cannot read %s: %w", name, err)
+}
+
+// The keys that flags and the environment can set, and the variables in the
+// order of their precedence.
+var overrides = []struct {
+	key       string
+	variables []string
+	set       func(c *Config, value string) error
+}{
+	{"kafka.brokers", []string{"KAFKA_BOOTSTRAP_SERVERS"}, func(c *Config, v string) error {
+		c.Kafka.Brokers = nil
+		for b := range strings.SplitSeq(v, ",") {
+			b = strings.TrimSpace(b)
+			if err := kafka.CheckAddress(b); err != nil {
+				return err
+			}
+			c.Kafka.Brokers = append(c.Kafka.Brokers, b)
+		}
+		return nil
+	}},
+	{"kafka.group", []string{"KAFKA_GROUP_ID_NOTIFICATIONS", "KAFKA_GROUP_ID"}, func(c *Config, v string) error {
+		c.Kafka.Group = v
+		return nil
+	}},
+	{"kafka.instance_id", []string{"KAFKA_GROUP_INSTANCE_ID"}, func(c *Config, v string) error {
+		c.Kafka.InstanceID = v
+		return nil
+	}},
+	{"log.level", []string{"NOTIFIER_LOG_LEVEL"}, func(c *Config, v string) error {
+		if err := c.Log.Level.UnmarshalText([]byte(v)); err != nil {
+			return fmt.Errorf("%q is none of debug, info, warn and error", v)
+		}
+		return nil
+	}},
+	{"http.listen", nil, func(c *Config, v string) error {
+		c.HTTP.Listen = v
+		return nil
+	}},
+	{"kafka.start", nil, func(c *Config, v string) error { return c.Kafka.Start.UnmarshalText([]byte(v)) }},
+}
+
+// override puts the environment, then the flags, over the file.
+func (l *Loaded) override(src Source, file string) yamldoc.Faults {
+	var faults yamldoc.Faults
+	for _, o := range overrides {
+		value, origin := "", ""
+		for _, name := range o.variables {
+			if v := src.Getenv(name); v != "" {
+				value, origin = v, "environment "+name
+				break
+			}
+		}
+		if v := src.Flags[o.key]; v != "" {
+			value, origin = v, "flag"
+		}
+		if origin == "" {
+			continue
+		}
+		if err := o.set(&l.Config, value); err != nil {
+			faults = append(faults, fault(origin, o.key, err.Error()))
+		}
+		l.origins[o.key] = origin
+	}
+	return faults
+}
+
+// samples decodes the shipped samples as the configuration says.
+func samples(fields event.Config) []rule.Sample {
+	d := event.NewDecoder(fields, nil, nil)
+	var list []rule.Sample
+	for _, s := range configs.Samples() {
+		e, err := d.Decode(event.Record{Topic: string(s.Topic), Value: s.Data})
+		if err != nil {
+			panic(err) // they are compiled in, and tested
+		}
+		list = append(list, rule.Sample{Name: s.Name, Event: e})
+	}
+	return list
+}
+
+// CompileRules compiles a file of rules against this configuration.
+func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faults) {
+	return rule.Compile(name, data, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(l.Events)})
+}

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channels"
+)
+
+// Value is one effective setting.
+type Value struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"` // default, the file with its line, environment NAME, flag
+}
+
+// Values returns every setting with where it comes from; secrets as the
+// reference they were given by, or "[redacted]".
+func (l *Loaded) Values() []Value {
+	w := &walker{origins: l.origins}
+	w.walk("", reflect.ValueOf(l.Config))
+	return w.values
+}
+
+type walker struct {
+	origins map[string]string
+	values  []Value
+}
+
+func (w *walker) walk(path string, v reflect.Value) {
+	switch value := v.Interface().(type) {
+	case channels.Set:
+		w.channels(path, value)
+		return
+	case time.Duration:
+		w.leaf(path, value.String())
+		return
+	case encoding.TextMarshaler:
+		text, err := value.MarshalText()
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		w.leaf(path, string(text))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+			if name != "" && name != "-" {
+				w.walk(join(path, name), v.Field(i))
+			}
+		}
+	case reflect.Map:
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, k := range keys {
+			w.walk(join(path, k.String()), v.MapIndex(k))
+		}
+	case reflect.Slice:
+		items := make([]string, v.Len())
+		for i := range items {
+			items[i] = fmt.Sprint(v.Index(i).Interface())
+		}
+		w.leaf(path, "["+strings.Join(items, ", ")+"]")
+	default:
+		w.leaf(path, fmt.Sprint(v.Interface()))
+	}
+}
+
+func (w *walker) channels(path string, set channels.Set) {
+	for _, name := range set.Names() {
+		c := set.Get(name)
+		at := join(path, name)
+		before := len(w.values)
+		w.walk(join(at, c.Kind), reflect.ValueOf(c.Settings()))
+		if len(w.values) == before {
+			w.leaf(join(at, c.Kind), "{}")
+		}
+		w.walk(at, reflect.ValueOf(c.Dispatch))
+	}
+}
+
+func (w *walker) leaf(path, text string) {
+	if text == "" {
+		text = `""`
+	}
+	w.values = append(w.values, Value{Key: path, Value: text, Origin: w.origin(path)})
+}
+
+// origin is that of the setting itself, or of what holds it.
+func (w *walker) origin(path string) string {
+	for {
+		if o, ok := w.origins[path]; ok {
+			return o
+		}
+		// Retry and breaker of a channel fall back on those of the file.
+		if parts := strings.Split(path, "."); len(parts) == 4 && parts[0] == "channels" && (parts[2] == "retry" || parts[2] == "breaker") {
+			path = strings.Join(parts[2:], ".")
+			continue
+		}
+		return "default"
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}

@@ -1,0 +1,163 @@
+package email
+
+import (
+	"flag"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	netmail "net/mail"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dispatch/channeltest"
+	"github.com/algotrade/notifier/internal/dispatch/email/smtptest"
+	"github.com/algotrade/notifier/internal/secret"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// parts reads a mail back as a mail program would.
+func parts(t testing.TB, raw []byte) (header netmail.Header, text, html string) {
+	t.Helper()
+	m, err := netmail.ReadMessage(strings.NewReader(string(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/alternative" {
+		t.Fatalf("content type %q, %v", kind, err)
+	}
+	r := multipart.NewReader(m.Body, params["boundary"])
+	for i := 0; ; i++ {
+		p, err := r.NextRawPart()
+		if err == io.EOF {
+			return m.Header, text, html
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		clean := strings.ReplaceAll(string(body), "\r\n", "\n")
+		switch kind, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type")); {
+		case kind == "text/plain" && i == 0:
+			text = clean
+		case kind == "text/html" && i == 1:
+			html = clean
+		default:
+			t.Fatalf("part %d is %s", i, kind)
+		}
+	}
+}
+
+func compose(t *testing.T, m dispatch.Message) (netmail.Header, string, string) {
+	t.Helper()
+	c := open(t, "127.0.0.1:25", func(c *Config) { c.From = "Alerts <alerts@example.com>" })
+	mail, err := c.compose(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parts(t, mail.bytes)
+}
+
+func TestAMailReadsWell(t *testing.T) {
+	m := channeltest.Message()
+	m.Alert.Severity = alert.Critical
+	m.Alert.Text = alert.Text{{Text: "First line.\nSecond: "}, {Text: "<script>alert(1)</script>", Value: true}}
+	m.Now = m.Alert.EventTime.Add(4*time.Minute + 10*time.Second)
+	m.MayBeRepeat = true
+	m.Suppressed, m.SuppressedSince = 14, m.Alert.EventTime
+	_, text, html := compose(t, m)
+	for name, got := range map[string]string{"mail.txt.golden": text, "mail.html.golden": html} {
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
+	}
+	if strings.Contains(html, "<script>") || strings.ContainsRune(html, '\u202e') {
+		t.Error("a value is obeyed as markup or direction")
+	}
+}
+
+func TestHeadersIdentifyDeliveryAndAlertKey(t *testing.T) {
+	m := channeltest.Message()
+	first, _, _ := compose(t, m)
+	m.Now = m.Now.Add(time.Hour)
+	again, _, _ := compose(t, m)
+	other := channeltest.Message()
+	other.Delivery, other.Alert.Key = "dl_other", []string{"ACC-2"}
+	different, _, _ := compose(t, other)
+	if id := first.Get("Message-ID"); id != "<dl_abcdefghijklmnopqrstuvwxyz@example.com>" || again.Get("Message-ID") != id {
+		t.Errorf("Message-ID is %s, then %s", id, again.Get("Message-ID"))
+	}
+	if refs := first.Get("References"); refs == "" || again.Get("References") != refs || different.Get("References") == refs {
+		t.Errorf("References are %s, then %s, of another key %s", refs, again.Get("References"), different.Get("References"))
+	}
+	if first.Get("Auto-Submitted") != "auto-generated" {
+		t.Error("the mail does not say that a machine sent it")
+	}
+}
+
+func TestNoAlertBreaksAMail(t *testing.T) {
+	long := strings.Repeat("ünïcödé <b>&🔴 ", 4000)
+	for name, title := range map[string]string{
+		"empty": "", "line breaks": "a\r\nBcc: evil@example.com\r\n\r\nbody", "NUL": "a\x00b", "long": long, "emoji": strings.Repeat("🔴", 300),
+	} {
+		m := channeltest.Message()
+		value := alert.Text{{Text: title, Value: true}}
+		m.Alert.Title, m.Alert.Text, m.Alert.Rule = value, value, title
+		m.Alert.Key, m.Alert.EventType = []string{title}, title
+		for range 30 {
+			m.Alert.Fields = append(m.Alert.Fields, alert.Field{Label: title, Value: value})
+		}
+		header, text, html := compose(t, m)
+		if header.Get("Bcc") != "" || len(header["Subject"]) != 1 {
+			t.Errorf("%s: the headers are %v", name, header)
+		}
+		if text == "" || len(html) > 102_000 {
+			t.Errorf("%s: text of %d, HTML of %d bytes", name, len(text), len(html))
+		}
+	}
+}
+
+func TestNoSecretIsShown(t *testing.T) {
+	const password = "hunter22-password"
+	refusing := smtptest.Start(t, smtptest.Config{TLS: true, Username: "notifier", Password: "another"})
+	c := open(t, refusing.Addr, func(c *Config) {
+		c.TLS, c.CA = tlsMandatory, refusing.CA
+		c.Username, c.Password = secret.New("notifier"), secret.New(password)
+	})
+	_, err := c.Send(t.Context(), message())
+	channeltest.AssertLeaksNoSecret(t, err, password)
+	echo := smtptest.Raw(t, func(line string) string {
+		switch {
+		case strings.HasPrefix(line, "EHLO"):
+			return "250-raw\n250 AUTH PLAIN"
+		case strings.HasPrefix(line, "AUTH"):
+			return "535 5.7.8 not with " + password
+		}
+		return smtptest.Default(line)
+	})
+	c = open(t, echo, func(c *Config) { c.Username, c.Password = secret.New("notifier"), secret.New(password) })
+	_, err = c.Send(t.Context(), message())
+	if strings.Contains(err.Error(), password) {
+		t.Errorf("shown: %v", err)
+	}
+}

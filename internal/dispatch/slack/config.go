@@ -1,0 +1,107 @@
+package slack
+
+import (
+	"errors"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/suggest"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Config configures a Slack channel: a bot's token and a channel's id, or an
+// incoming webhook.
+type Config struct {
+	// Token is a bot token (xoxb-…) with the scope chat:write.
+	Token secret.String `yaml:"token"`
+	// Channel is the channel's id, not its name: ids survive renaming.
+	Channel string `yaml:"channel"`
+	// Webhook is the URL of an incoming webhook, instead of token and channel.
+	Webhook secret.String `yaml:"webhook"`
+	// Mentions are notified with messages of a severity: ids of users (U…),
+	// groups (S…), or here and channel.
+	Mentions map[string][]string `yaml:"mentions"`
+	// API is where Slack's Web API is, for GovSlack or a proxy; empty:
+	// https://slack.com/api/.
+	API string `yaml:"api"`
+}
+
+var (
+	channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{6,}$`)
+	mentionID = regexp.MustCompile(`^([UW][A-Z0-9]{6,}|S[A-Z0-9]{6,}|here|channel)$`)
+)
+
+func (c *Config) api() string {
+	if c.API == "" {
+		return slack.APIURL
+	}
+	return strings.TrimSuffix(c.API, "/") + "/"
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (c *Config) CheckYAML(at yamldoc.Cursor) {
+	if c.Webhook.IsZero() && c.Token.IsZero() {
+		at.Fault("needs token and channel, or webhook")
+	}
+	if !c.Webhook.IsZero() && (!c.Token.IsZero() || c.Channel != "") {
+		at.Field("webhook").Fault("stands beside token or channel: one way to post is enough")
+	}
+	if !c.Token.IsZero() {
+		switch {
+		case c.Channel == "":
+			at.Field("channel").Fault("is missing")
+		case !channelID.MatchString(c.Channel):
+			at.Field("channel").Fault("%q is not a channel's id, such as C0123456789: it stands at the end of the channel's details in Slack", c.Channel)
+		}
+	}
+	if w := c.Webhook.Reveal(); w != "" {
+		if _, err := httpURL(w); err != nil {
+			at.Field("webhook").Fault("%v", err)
+		}
+	}
+	if c.API != "" {
+		if _, err := httpURL(c.API); err != nil {
+			at.Field("api").Fault("%v", err)
+		}
+	}
+	for severity, ids := range c.Mentions {
+		place := at.Field("mentions").Field(severity)
+		if alert.Severity(severity).Rank() == 0 {
+			names := []string{string(alert.Info), string(alert.Warning), string(alert.Critical)}
+			if s := suggest.Closest(severity, names); s != "" {
+				place.Fault("is not a severity: did you mean %s?", s)
+			} else {
+				place.Fault("is not a severity: write one of %s", strings.Join(names, ", "))
+			}
+		}
+		for _, id := range ids {
+			if !mentionID.MatchString(id) {
+				place.Fault("%q is not an id of a user (U…) or a group (S…), here or channel", id)
+			}
+		}
+	}
+}
+
+func httpURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, errors.New("is not a web address: it begins with https://")
+	}
+	return u, nil
+}
+
+func (c *Config) check() error {
+	if c.Webhook.IsZero() == c.Token.IsZero() {
+		return errors.New("slack: needs token and channel, or webhook")
+	}
+	if !c.Webhook.IsZero() {
+		_, err := httpURL(c.Webhook.Reveal())
+		return err
+	}
+	return nil
+}

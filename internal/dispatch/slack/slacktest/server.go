@@ -1,0 +1,309 @@
+// Package slacktest stands in for Slack in tests: chat.postMessage and one
+// incoming webhook, with Slack's checks of the payload, its limits, its one
+// message a second with 429 and Retry-After, and its odd answers on request.
+package slacktest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// Token and Channel are what the stand-in accepts.
+const (
+	Token   = "xoxb-0000-slacktest"
+	Channel = "C0DESK01"
+)
+
+// Answer replaces the stand-in's own. The zero Answer is Slack's.
+type Answer struct {
+	Status int // 0: Slack's own answer
+	Header map[string]string
+	Body   string
+	// Error is an error's name, answered as the endpoint does: 200 and JSON by
+	// the Web API, a plain body by the webhook.
+	Error                         string
+	Hang, ResetBefore, ResetAfter bool
+}
+
+// Message is one posted message.
+type Message struct {
+	Text   string
+	Blocks string // as JSON; empty: none
+	TS     string
+}
+
+// Server is the stand-in.
+type Server struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	answer   func(n int) Answer
+	requests int
+	messages []Message
+	remotes  map[string]bool
+	perSec   bool
+	last     time.Time
+	changed  chan struct{}
+}
+
+// Start starts a stand-in that ends with the test. answer is asked for each
+// request, counted from zero; nil: Slack's own answers.
+func Start(t testing.TB, answer func(n int) Answer) *Server {
+	t.Helper()
+	s := &Server{answer: answer, remotes: make(map[string]bool), changed: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/chat.postMessage", s.api)
+	mux.HandleFunc("POST /services/T0/B0/key", s.hook)
+	s.Server = httptest.NewServer(mux)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s
+}
+
+// API and Webhook are the addresses to configure.
+func (s *Server) API() string     { return s.URL + "/api/" }
+func (s *Server) Webhook() string { return s.URL + "/services/T0/B0/key" }
+
+// SetAnswer changes the answers from now on; nil: Slack's own.
+func (s *Server) SetAnswer(answer func(n int) Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// Limit turns on Slack's limit of one message a second.
+func (s *Server) Limit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.perSec = true
+}
+
+// Messages returns what was posted.
+func (s *Server) Messages() []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Message(nil), s.messages...)
+}
+
+// Requests returns how many requests came, and over how many connections.
+func (s *Server) Requests() (requests, connections int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests, len(s.remotes)
+}
+
+// Wait waits until n messages were posted, or fails the test.
+func (s *Server) Wait(t testing.TB, n int, within time.Duration) []Message {
+	t.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	for {
+		s.mu.Lock()
+		have, changed := append([]Message(nil), s.messages...), s.changed
+		s.mu.Unlock()
+		if len(have) >= n {
+			return have
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			t.Fatalf("after %s Slack had %d messages, want %d", within, len(have), n)
+		}
+	}
+}
+
+// begin takes note of a request and returns the answer for it.
+func (s *Server) begin(r *http.Request) Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.requests
+	s.requests++
+	s.remotes[r.RemoteAddr] = true
+	if s.answer == nil {
+		return Answer{}
+	}
+	return s.answer(n)
+}
+
+// odd answers as told; it reports whether that was all.
+func (s *Server) odd(w http.ResponseWriter, r *http.Request, a Answer) bool {
+	if a.ResetBefore {
+		reset(w)
+		return true
+	}
+	if a.ResetAfter || a.Hang {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if a.Hang {
+			<-r.Context().Done()
+			return true
+		}
+		reset(w)
+		return true
+	}
+	for k, v := range a.Header {
+		w.Header().Set(k, v)
+	}
+	if a.Status != 0 || a.Body != "" {
+		if a.Status != 0 {
+			w.WriteHeader(a.Status)
+		}
+		_, _ = io.WriteString(w, a.Body)
+		return true
+	}
+	return false
+}
+
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+func (s *Server) api(w http.ResponseWriter, r *http.Request) {
+	a := s.begin(r)
+	if s.odd(w, r, a) {
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		refuse(w, "invalid_form_data")
+		return
+	}
+	token := r.PostForm.Get("token")
+	if token == "" {
+		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	}
+	text, blocks := r.PostForm.Get("text"), r.PostForm.Get("blocks")
+	switch problem := checkPayload(text, blocks); {
+	case a.Error != "":
+		refuse(w, a.Error)
+	case token == "":
+		refuse(w, "not_authed")
+	case token != Token:
+		refuse(w, "invalid_auth")
+	case r.PostForm.Get("channel") != Channel:
+		refuse(w, "channel_not_found")
+	case problem != "":
+		refuse(w, problem)
+	case s.tooFast():
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = io.WriteString(w, `{"ok":false,"error":"ratelimited"}`)
+	default:
+		ts := s.keep(text, blocks)
+		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "channel": Channel, "ts": ts, "message": map[string]any{"text": text}})
+	}
+}
+
+func refuse(w http.ResponseWriter, name string) {
+	_ = json.NewEncoder(w).Encode(map[string]any{"ok": false, "error": name})
+}
+
+func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
+	a := s.begin(r)
+	if s.odd(w, r, a) {
+		return
+	}
+	var body struct {
+		Text   string          `json:"text"`
+		Blocks json.RawMessage `json:"blocks"`
+	}
+	plain := func(status int, text string) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
+	}
+	err := json.NewDecoder(r.Body).Decode(&body)
+	switch problem := checkPayload(body.Text, string(body.Blocks)); {
+	case a.Error != "":
+		plain(http.StatusBadRequest, a.Error)
+	case err != nil:
+		plain(http.StatusBadRequest, "invalid_payload")
+	case problem != "":
+		plain(http.StatusBadRequest, problem)
+	case s.tooFast():
+		w.Header().Set("Retry-After", "1")
+		plain(http.StatusTooManyRequests, `{"retry_after":1,"ok":false,"error":"rate_limited"}`)
+	default:
+		s.keep(body.Text, string(body.Blocks))
+		plain(http.StatusOK, "ok")
+	}
+}
+
+func (s *Server) tooFast() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.perSec && now.Sub(s.last) < time.Second {
+		return true
+	}
+	s.last = now
+	return false
+}
+
+func (s *Server) keep(text, blocks string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ts := fmt.Sprintf("%d.%06d", time.Now().Unix(), len(s.messages))
+	s.messages = append(s.messages, Message{Text: text, Blocks: blocks, TS: ts})
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return ts
+}
+
+// checkPayload holds Slack's limits of texts and blocks.
+func checkPayload(text, blocks string) string {
+	switch {
+	case text == "" && blocks == "":
+		return "no_text"
+	case utf8.RuneCountInString(text) > 40_000:
+		return "msg_too_long"
+	case blocks == "":
+		return ""
+	}
+	var list []struct {
+		Type     string
+		Text     *object
+		Fields   []object
+		Elements []object
+	}
+	if json.Unmarshal([]byte(blocks), &list) != nil || len(list) == 0 || len(list) > 50 {
+		return "invalid_blocks_format"
+	}
+	for _, b := range list {
+		most := map[string]int{"header": 150, "section": 3000, "context": 2000}[b.Type]
+		if most == 0 || len(b.Fields) > 10 || len(b.Elements) > 10 || b.Type == "header" && (b.Text == nil || b.Text.Type != "plain_text") {
+			return "invalid_blocks"
+		}
+		if b.Type == "section" && b.Text == nil && len(b.Fields) == 0 || b.Text != nil && !b.Text.fits(most) {
+			return "invalid_blocks"
+		}
+		for _, o := range append(b.Fields, b.Elements...) {
+			if !o.fits(2000) {
+				return "invalid_blocks"
+			}
+		}
+	}
+	return ""
+}
+
+type object struct{ Type, Text string }
+
+func (o object) fits(most int) bool {
+	n := utf8.RuneCountInString(o.Text)
+	return n > 0 && n <= most && (o.Type == "plain_text" || o.Type == "mrkdwn")
+}

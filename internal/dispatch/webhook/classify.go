@@ -1,0 +1,68 @@
+package webhook
+
+import (
+	"fmt"
+
+	"github.com/algotrade/notifier/internal/dispatch/posting"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
+)
+
+// answers is what a status means. The URL is configured, so what is wrong with
+// it is the channel's fault and holds; what is wrong with this body is the
+// message's. What stands nowhere is waited out.
+var answers = map[int]outcome.Cause{
+	400: outcome.PayloadRefused, 406: outcome.PayloadRefused, 411: outcome.PayloadRefused, 415: outcome.PayloadRefused, 422: outcome.PayloadRefused,
+	413: outcome.PayloadTooLarge, 414: outcome.PayloadTooLarge, 431: outcome.PayloadTooLarge,
+	401: outcome.Credentials, 403: outcome.Credentials, 407: outcome.Credentials,
+	404: outcome.Destination, 405: outcome.Destination, 410: outcome.Destination, 501: outcome.Destination, 505: outcome.Destination,
+	429: outcome.RateLimited,
+	// The server failed while it had the whole request.
+	500: outcome.MaybeProcessed, 502: outcome.MaybeProcessed, 504: outcome.MaybeProcessed,
+}
+
+// classify says what an answer means; nil: delivered.
+func (c *Channel) classify(r *posting.Reply, sent []byte, again bool) error {
+	cause, known := answers[r.Status]
+	switch delivery := r.Header.Get("webhook-delivery"); {
+	case delivery == "disable": // the receiver's wish, as Svix has it
+		cause = outcome.Destination
+	case delivery == "abort-message":
+		cause = outcome.PayloadRefused
+	case r.Status/100 == 2:
+		return nil
+	case r.Status == 409 && again: // it knows the webhook-id already
+		return nil
+	case r.Status == 409:
+		cause = outcome.PayloadRefused
+	case r.Status/100 == 3:
+		cause = outcome.Destination
+	case r.RetryAfter > 0 && r.Status >= 500, r.RetryAfter > 0 && !known:
+		cause = outcome.RateLimited
+	case !known:
+		cause = outcome.Unavailable
+	}
+	detail := fmt.Sprintf("%s answers %d", c.url.Host, r.Status)
+	if r.Status/100 == 3 {
+		detail += ", a redirect, which is not followed"
+	}
+	if text := posting.Snippet(r.Body, sent, c.redact); text != "" {
+		detail += ": " + text
+	}
+	return &outcome.Error{
+		Cause: cause, Detail: detail, RetryAfter: r.RetryAfter,
+		Answered: r.Status < 500 && r.Status/100 != 3 && cause != outcome.Unavailable,
+	}
+}
+
+// redact takes the configured secrets out of a text.
+func (c *Channel) redact(text string) string {
+	text = c.config.Secret.Redact(c.config.URL.Redact(text))
+	for _, h := range c.config.Headers {
+		text = h.Redact(text)
+	}
+	if q := c.url.RequestURI(); len(q) > 1 {
+		text = secret.New(q).Redact(text) // keys stand in paths and queries
+	}
+	return text
+}

@@ -1,0 +1,83 @@
+package webhook
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/dispatch/posting"
+	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Config configures a webhook channel.
+type Config struct {
+	// URL is where alerts are posted. It is a secret, since many carry a key.
+	URL secret.String `yaml:"url"`
+	// Secret signs the posts; empty: they are not signed.
+	Secret secret.String `yaml:"secret"`
+	// Headers are sent with each post, such as Authorization.
+	Headers map[string]secret.String `yaml:"headers"`
+	// CA is a PEM file with the certificates to trust instead of the system's.
+	CA string `yaml:"ca"`
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (c *Config) CheckYAML(at yamldoc.Cursor) {
+	switch {
+	case c.URL.IsZero():
+		at.Field("url").Fault("is missing")
+	case c.URL.Reveal() != "": // a reference that leads nowhere is reported already
+		if _, err := checkURL(c.URL.Reveal()); err != nil {
+			at.Field("url").Fault("%v", err)
+		}
+	}
+	if s := c.Secret.Reveal(); s != "" {
+		if _, err := signer(s); err != nil {
+			at.Field("secret").Fault("begins with whsec_ and is not base64 after it")
+		}
+	}
+	for name := range c.Headers {
+		switch key := http.CanonicalHeaderKey(name); {
+		case !token(name):
+			at.Field("headers").Field(name).Fault("is not a header's name")
+		case strings.HasPrefix(key, "Webhook-"), key == "Content-Type", key == "Content-Length", key == "Host", key == "Idempotency-Key":
+			at.Field("headers").Field(name).Fault("is set by the notifier itself")
+		case strings.ContainsAny(c.Headers[name].Reveal(), "\r\n\x00"):
+			at.Field("headers").Field(name).Fault("holds a line break")
+		}
+	}
+	if c.CA != "" {
+		if !filepath.IsAbs(c.CA) {
+			c.CA = filepath.Join(at.Dir(), c.CA)
+		}
+		if _, err := posting.Roots(c.CA); err != nil {
+			at.Field("ca").Fault("%v", err)
+		}
+	}
+}
+
+// checkURL never shows the URL: it may hold a key.
+func checkURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("must begin with https:// or http://")
+	case u.Host == "":
+		return nil, errors.New("names no host")
+	case u.User != nil:
+		return nil, errors.New("holds a user: put it into headers, as Authorization")
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+func token(name string) bool {
+	return name != "" && strings.IndexFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	}) < 0
+}

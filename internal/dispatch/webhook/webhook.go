@@ -1,0 +1,176 @@
+// Package webhook posts alerts as JSON, signed as Standard Webhooks
+// (https://www.standardwebhooks.com) says. Start reading at Channel.Send;
+// classify.go holds the table of answers.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dispatch/posting"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// Channel posts to one URL.
+type Channel struct {
+	config Config
+	url    *url.URL
+	client *posting.Client
+	signer *standard.Webhook // nil: not signed
+}
+
+// New returns a channel that makes up to concurrency posts at once.
+func New(config Config, concurrency int) (*Channel, error) {
+	u, err := checkURL(config.URL.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	c := &Channel{config: config, url: u}
+	if !config.Secret.IsZero() {
+		if c.signer, err = signer(config.Secret.Reveal()); err != nil {
+			return nil, fmt.Errorf("secret: %w", err)
+		}
+	}
+	var roots *x509.CertPool
+	if config.CA != "" {
+		if roots, err = posting.Roots(config.CA); err != nil {
+			return nil, fmt.Errorf("ca: %w", err)
+		}
+	}
+	c.client = posting.New(concurrency, roots)
+	return c, nil
+}
+
+// Close closes the connections.
+func (c *Channel) Close() error {
+	c.client.Close()
+	return nil
+}
+
+// Send posts m once.
+func (c *Channel) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+	body, err := render(m)
+	if err != nil {
+		return dispatch.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "the alert cannot be written as JSON: %v", err)
+	}
+	req := (&http.Request{
+		Method: http.MethodPost, URL: c.url, Host: c.url.Host, ProtoMajor: 1, ProtoMinor: 1,
+		Header: make(http.Header, 8), Body: readCloser{bytes.NewReader(body)}, ContentLength: int64(len(body)),
+	}).WithContext(ctx)
+	for name, value := range c.config.Headers {
+		req.Header.Set(name, value.Reveal())
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "notifier")
+	req.Header["webhook-id"] = []string{m.Delivery}
+	req.Header["webhook-timestamp"] = []string{strconv.FormatInt(m.Now.Unix(), 10)}
+	if c.signer != nil {
+		// Receivers refuse old timestamps, so each attempt is signed anew.
+		signature, err := c.signer.Sign(m.Delivery, m.Now, body)
+		if err != nil {
+			return dispatch.Receipt{}, outcome.Errorf(outcome.Misconfigured, "the secret cannot sign")
+		}
+		req.Header["webhook-signature"] = []string{signature}
+	}
+	reply, err := c.client.Do(req)
+	if err != nil {
+		return dispatch.Receipt{}, err
+	}
+	return dispatch.Receipt{}, c.classify(reply, body, m.MayBeRepeat)
+}
+
+type readCloser struct{ *bytes.Reader }
+
+// Close implements io.Closer.
+func (readCloser) Close() error { return nil }
+
+// payload is the default body. The event follows it as it came.
+type payload struct {
+	ID          string    `json:"id"`
+	Delivery    string    `json:"delivery"`
+	Rule        string    `json:"rule"`
+	Severity    string    `json:"severity"`
+	Key         []string  `json:"key"`
+	Group       string    `json:"group"`
+	Title       string    `json:"title"`
+	Text        string    `json:"text,omitempty"`
+	Fields      []field   `json:"fields"`
+	State       string    `json:"state"` // firing
+	EventTime   time.Time `json:"event_time"`
+	EventType   string    `json:"event_type,omitempty"`
+	EventID     string    `json:"event_id,omitempty"`
+	Topic       string    `json:"topic"`
+	Runbook     string    `json:"runbook,omitempty"`
+	Count       int       `json:"count"` // 1, and what was throttled since the last message
+	MayBeRepeat bool      `json:"may_be_repeat,omitempty"`
+	LateSeconds float64   `json:"late_seconds,omitempty"`
+}
+
+type field struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
+// render writes the body: {"alert": {…}, "event": …}. A source that is no JSON
+// comes as event_base64.
+func render(m dispatch.Message) ([]byte, error) {
+	a := m.Alert
+	p := payload{
+		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
+		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
+		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: a.Runbook,
+		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat,
+	}
+	if p.Key == nil {
+		p.Key = []string{}
+	}
+	for i, f := range a.Fields {
+		p.Fields[i] = field{Label: f.Label, Value: f.Value.String()}
+	}
+	if late, is := m.Late(); is {
+		p.LateSeconds = late.Seconds()
+	}
+	var b bytes.Buffer
+	b.Grow(1024 + len(m.Event))
+	b.WriteString(`{"alert":`)
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(p); err != nil {
+		return nil, err
+	}
+	b.Truncate(b.Len() - 1) // the line break of Encode
+	switch {
+	case m.Event == nil:
+		b.WriteString(`,"event":null}`)
+	case json.Valid(m.Event):
+		b.WriteString(`,"event":`)
+		b.Write(m.Event)
+		b.WriteByte('}')
+	default:
+		b.WriteString(`,"event":null,"event_base64":"`)
+		b.WriteString(base64.StdEncoding.EncodeToString(m.Event))
+		b.WriteString(`"}`)
+	}
+	return b.Bytes(), nil
+}
+
+// signer takes a secret as Standard Webhooks writes it, whsec_ and base64, or
+// any other text as the key itself.
+func signer(secret string) (*standard.Webhook, error) {
+	if strings.HasPrefix(secret, "whsec_") {
+		return standard.NewWebhook(secret)
+	}
+	return standard.NewWebhookRaw([]byte(secret))
+}

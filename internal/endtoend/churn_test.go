@@ -1,0 +1,325 @@
+//go:build synctests
+
+package endtoend
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/match"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+const rules = `
+version: 1
+rules:
+  - {name: every, topic: trade-executions, when: event.alert == true, to: [hook], title: "{{ event.k }}/{{ event.n }}"}
+`
+
+const (
+	group    = "notification-service"
+	keys     = 40
+	perKey   = 60
+	quietFor = 4 // records without an alert for each one with
+)
+
+// sink is the provider: slow now and then, and failing a little.
+type sink struct {
+	t    *testing.T
+	mu   sync.Mutex
+	rand *rand.Rand
+	// next is, per key, how many of its alerts have been taken in order.
+	next      map[string]int
+	delivered map[string]int
+	attempts  int
+}
+
+// Send implements dispatch.Channel. It holds the order of lanes: the first
+// attempt of one alert comes after the one before it was taken.
+func (s *sink) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+	title := m.Alert.Title.String()
+	var key string
+	var n int
+	if _, err := fmt.Sscanf(title, "k%d/%d", new(int), &n); err != nil {
+		s.t.Errorf("title %q", title)
+	}
+	key = title[:len(title)-len(strconv.Itoa(n))-1]
+	s.mu.Lock()
+	s.attempts++
+	if n > s.next[key] {
+		s.t.Errorf("%s starts while %s/%d is not delivered", title, key, s.next[key])
+	}
+	took := time.Duration(1+s.rand.IntN(20)) * time.Millisecond
+	if s.rand.IntN(200) == 0 {
+		took = time.Second
+	}
+	fails := s.rand.IntN(100) == 0
+	s.mu.Unlock()
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		return dispatch.Receipt{}, context.Cause(ctx)
+	}
+	if fails {
+		return dispatch.Receipt{}, outcome.Errorf(outcome.Unavailable, "not now")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delivered[title]++
+	if n == s.next[key] {
+		s.next[key]++
+	}
+	return dispatch.Receipt{}, nil
+}
+
+// world is a broker in memory and what every node needs of it.
+type world struct {
+	t       *testing.T
+	ctx     context.Context
+	net     *kfake.VirtualNetwork
+	fake    *kfake.Cluster
+	opts    []kgo.Opt
+	cluster string
+	set     *rule.Set
+	sink    *sink
+}
+
+func (w *world) client(more ...kgo.Opt) *kgo.Client {
+	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, w.opts...), more...)...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return cl
+}
+
+// node is one notifier: a member of both groups. stop leaves them.
+type node struct{ stop func() }
+
+func (w *world) node() *node {
+	log := slog.New(slog.DiscardHandler)
+	size := func(string) int32 { return kafka.DefaultMaxMessage }
+	writer, dead := w.client(kafka.OutboxOptions(size)...), w.client(kafka.DeadLetterOptions(size)...)
+	letters := dlq.NewWriter(dead, group, log, nil)
+	outboxes, err := match.NewOutboxes(w.ctx, writer, group, []string{"hook"}, log)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	h := match.New(match.Params{
+		Group: group, Cluster: w.cluster, Decoder: event.NewDecoder(nil, w.set.Reads(), nil), Rules: w.set,
+		Outboxes: outboxes, Dead: letters, Topics: []string{string(topics.TradeExecutions)}, Logger: log, Registry: prometheus.NewRegistry(),
+	})
+	outbox := dispatch.NewOutbox(dispatch.Params{
+		Name: "hook", Channel: w.sink, Uncommitted: 64, Dead: letters, Logger: log,
+		Config: dispatch.Config{Concurrency: 16, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
+	})
+	member := func(name, group, topic string, own bool, handler consume.Handler) *consume.Member {
+		return consume.New(consume.Params{
+			Name: name, Group: group, Topics: []string{topic}, OwnTopics: own, Cluster: w.cluster, Options: w.opts,
+			SessionTimeout: 15 * time.Second, Window: consume.Window{Records: 256, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log,
+		})
+	}
+	first := member("match", group, string(topics.TradeExecutions), false, h)
+	second := member("deliver", topics.OutboxGroup(group), topics.Outbox(group, "hook"), true,
+		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "hook"): outbox}, log))
+	run := func(m *consume.Member) (stop func()) {
+		ctx, cancel := context.WithCancel(w.ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := m.Run(ctx); err != nil {
+				w.t.Error(err)
+			}
+		}()
+		return func() {
+			cancel()
+			<-done
+		}
+	}
+	stopSecond, stopFirst := run(second), run(first)
+	return &node{stop: func() {
+		stopFirst()
+		stopSecond()
+		_ = outbox.Close()
+		writer.Close()
+		dead.Close()
+	}}
+}
+
+// TestChurnLosesNothing lets nodes join and leave about every second while
+// records come in and alerts go out.
+func TestChurnLosesNothing(t *testing.T) {
+	for seed := range uint64(5) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { churn(t, seed) })
+	}
+}
+
+func churn(t *testing.T, seed uint64) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		w := newWorld(t)
+		commits := watchCommits(t, w.fake)
+
+		nodes := []*node{w.node()}
+		produced := make(chan struct{})
+		go func() {
+			defer close(produced)
+			w.produce(seed)
+		}()
+		for range 30 {
+			time.Sleep(time.Duration(500+random.IntN(1000)) * time.Millisecond)
+			if len(nodes) == 1 || len(nodes) < 4 && random.IntN(2) == 0 {
+				nodes = append(nodes, w.node())
+				continue
+			}
+			i := random.IntN(len(nodes))
+			leaving := nodes[i]
+			nodes = append(nodes[:i], nodes[i+1:]...)
+			leaving.stop()
+		}
+		<-produced
+		for waited := 0; ; waited++ {
+			w.sink.mu.Lock()
+			n := len(w.sink.delivered)
+			w.sink.mu.Unlock()
+			if n == keys*perKey {
+				break
+			}
+			if waited == 120 {
+				t.Fatalf("%d of %d alerts are delivered after two more minutes", n, keys*perKey)
+			}
+			time.Sleep(time.Second)
+		}
+		for _, n := range nodes {
+			n.stop()
+		}
+		repeats := 0
+		for _, n := range w.sink.delivered {
+			repeats += n - 1
+		}
+		t.Logf("%d alerts, %d attempts, %d repeats", keys*perKey, w.sink.attempts, repeats)
+		if *commits < 100 {
+			t.Errorf("only %d commits were seen", *commits)
+		}
+		// What had finished behind an unfinished delivery, and a send that
+		// outlasts the second of a revoke, is done again by the next owner.
+		if repeats > keys*perKey/5 {
+			t.Errorf("%d of %d alerts were delivered more than once", repeats, keys*perKey)
+		}
+		w.fake.Close()
+	})
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{
+		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{},
+		sink: &sink{t: t, rand: rand.New(rand.NewPCG(3, 9)), next: map[string]int{}, delivered: map[string]int{}},
+	}
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(w.net.Listen),
+		kfake.SeedTopics(6, string(topics.TradeExecutions)), kfake.SeedTopics(1, topics.DeadLetter(group, topics.TradeExecutions)),
+		kfake.SeedTopics(4, topics.Outbox(group, "hook")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.fake = fake
+	config := kafka.Defaults()
+	config.Brokers = fake.ListenAddrs()
+	if w.opts, err = config.Options("test", slog.New(slog.DiscardHandler), nil); err != nil {
+		t.Fatal(err)
+	}
+	w.opts = append(w.opts, kgo.Dialer(w.net.DialContext))
+	admin := w.client()
+	defer admin.Close()
+	adm := kadm.NewClient(admin)
+	md, err := adm.BrokerMetadata(w.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cluster = md.Cluster
+	set, faults := rule.Compile("rules.yaml", []byte(rules), rule.Surroundings{})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	w.set = set
+	err = consume.EnsureStart(w.ctx, adm, consume.StartParams{Group: group, Cluster: w.cluster, Topics: []string{string(topics.TradeExecutions)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// produce sends each key's alerts in order, quiet records between them, over
+// about half a minute.
+func (w *world) produce(seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	cl := w.client(kgo.ProducerLinger(0))
+	defer cl.Close()
+	sent := make([]int, keys)
+	for left := keys * perKey; left > 0; {
+		k := random.IntN(keys)
+		if sent[k] == perKey {
+			continue
+		}
+		var batch []*kgo.Record
+		key := []byte("k" + strconv.Itoa(k))
+		for range quietFor {
+			batch = append(batch, &kgo.Record{Topic: string(topics.TradeExecutions), Key: key, Value: []byte(`{"alert":false}`)})
+		}
+		batch = append(batch, &kgo.Record{
+			Topic: string(topics.TradeExecutions), Key: key,
+			Value: fmt.Appendf(nil, `{"alert":true,"k":%q,"n":%d}`, key, sent[k]),
+		})
+		if err := cl.ProduceSync(w.ctx, batch...).FirstErr(); err != nil {
+			w.t.Error(err)
+			return
+		}
+		sent[k]++
+		left--
+		time.Sleep(time.Duration(random.IntN(25)) * time.Millisecond)
+	}
+}
+
+// watchCommits holds that no committed offset goes backwards.
+func watchCommits(t *testing.T, fake *kfake.Cluster) (seen *int) {
+	seen = new(int)
+	last := make(map[string]int64)
+	fake.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		commit := req.(*kmsg.OffsetCommitRequest)
+		for _, topic := range commit.Topics {
+			for _, p := range topic.Partitions {
+				name := topic.Topic
+				if name == "" {
+					name = fmt.Sprintf("%x", topic.TopicID)
+				}
+				at := fmt.Sprintf("%s %s/%d", commit.Group, name, p.Partition)
+				if p.Offset < last[at] {
+					t.Errorf("a commit of %s goes back from %d to %d", at, last[at], p.Offset)
+				}
+				last[at] = p.Offset
+				*seen++
+			}
+		}
+		return nil, nil, false
+	})
+	return seen
+}

@@ -1,0 +1,76 @@
+package event
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Config says where in each topic's documents an event's id, type and time
+// stand. A topic that is not named uses DefaultFields.
+type Config map[string]Fields
+
+// Fields are lists of paths, such as header.event_id; the first hit wins.
+type Fields struct {
+	ID   []string `yaml:"id"`
+	Type []string `yaml:"type"`
+	Time []string `yaml:"time"`
+}
+
+// DefaultFields is where our own samples keep them.
+func DefaultFields() Fields {
+	return Fields{ID: []string{"event_id"}, Type: []string{"event_type"}, Time: []string{"occurred_at", "timestamp"}}
+}
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler: keys must be source topics.
+func (c *Config) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	*c = make(Config)
+	for _, k := range at.Keys() {
+		if _, err := topics.Parse(k.Name); err != nil {
+			k.At.Fault("%v", err)
+			continue
+		}
+		fields := DefaultFields()
+		k.Value.Decode(&fields)
+		(*c)[k.Name] = fields
+	}
+}
+
+var path = regexp.MustCompile(`^[^.\s]+(\.[^.\s]+)*$`)
+
+// CheckYAML implements yamldoc.Checker.
+func (f *Fields) CheckYAML(at yamldoc.Cursor) {
+	for name, paths := range map[string][]string{"id": f.ID, "type": f.Type, "time": f.Time} {
+		for _, p := range paths {
+			if !path.MatchString(p) {
+				at.Field(name).Fault("%q is not a path: write member names joined with dots, such as header.id", p)
+			}
+		}
+	}
+}
+
+// paths are Fields in the form the decoder walks.
+type paths struct{ id, kind, time [][]string }
+
+func (f Fields) compile() paths {
+	split := func(list []string) [][]string {
+		out := make([][]string, len(list))
+		for i, p := range list {
+			out[i] = strings.Split(p, ".")
+		}
+		return out
+	}
+	return paths{id: split(f.ID), kind: split(f.Type), time: split(f.Time)}
+}
+
+func (p paths) roots(yield func(string) bool) {
+	for _, list := range [][][]string{p.id, p.kind, p.time} {
+		for _, path := range list {
+			if !yield(path[0]) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Decoder turns records into events. It is safe for concurrent use.
+type Decoder struct {
+	topics  map[string]*layout
+	fields  paths // of topics that are not in the map
+	repairs *prometheus.CounterVec
+}
+
+// layout is what the decoder knows about one topic.
+type layout struct {
+	paths
+	want map[string]bool // top-level members to keep; nil: all
+}
+
+// The repairs: tolerated mistakes of producers, counted because somebody
+// should mend them.
+const (
+	repairedNumber = "not-a-number"   // NaN and Infinity, which Python writes
+	repairedDouble = "double-encoded" // a JSON string that holds the document
+)
+
+// NewDecoder returns a decoder. reads names, per topic, the top-level members
+// that rules read: others are checked but not kept; nil, or a topic that is
+// absent, keeps all. The metrics register with reg, which may be nil.
+func NewDecoder(config Config, reads map[string][]string, reg prometheus.Registerer) *Decoder {
+	d := &Decoder{
+		topics: make(map[string]*layout), fields: DefaultFields().compile(),
+		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_events_repaired_total",
+			Help: "Events with a tolerated mistake of their producer: NaN or Infinity read as null, or a document encoded twice.",
+		}, []string{"topic", "repair"}),
+	}
+	for _, name := range topics.All() {
+		topic := string(name)
+		fields, ok := config[topic]
+		if !ok {
+			fields = DefaultFields()
+		}
+		l := &layout{paths: fields.compile()}
+		if names, ok := reads[topic]; ok {
+			l.want = make(map[string]bool)
+			for _, n := range names {
+				l.want[n] = true
+			}
+			for root := range l.roots {
+				l.want[root] = true
+			}
+		}
+		d.topics[topic] = l
+		d.repairs.WithLabelValues(topic, repairedNumber)
+		d.repairs.WithLabelValues(topic, repairedDouble)
+	}
+	if reg != nil {
+		reg.MustRegister(d.repairs)
+	}
+	return d
+}
+
+// Decode reads one record. It returns ErrTombstone for a record without a
+// value, and an *outcome.Error that names the step for one that cannot be
+// read; the event then holds the record alone.
+func (d *Decoder) Decode(rec Record) (Event, error) {
+	e := Event{Record: rec, Time: rec.Time}
+	if rec.Value == nil {
+		return e, ErrTombstone
+	}
+	l := d.topics[rec.Topic]
+	if l == nil {
+		l = &layout{paths: d.fields}
+	}
+	value, err := decompress(rec.Value)
+	if err != nil {
+		return e, err
+	}
+	if value, e.SchemaID, err = unframe(value); err != nil {
+		return e, err
+	}
+	structured := structuredCloudEvent(rec.Headers)
+	want := l.want
+	if structured {
+		want = nil
+	}
+	doc, err := d.document(rec.Topic, value, want)
+	if err != nil {
+		return e, err
+	}
+	if structured {
+		if doc, e.CE, err = d.openCloudEvent(rec.Topic, doc); err != nil {
+			return e, err
+		}
+	} else {
+		e.CE = binaryCloudEvent(rec.Headers)
+	}
+	e.Doc = doc
+	e.ID = firstText(doc, l.id, e.CE.Get("id"))
+	e.Type = firstText(doc, l.kind, e.CE.Get("type"))
+	e.Time = firstTime(doc, l.time, e.CE.Get("time"), rec.Time)
+	return e, nil
+}
+
+// document reads JSON that must hold an object, or a string that holds one.
+func (d *Decoder) document(topic string, data []byte, want map[string]bool) (Value, error) {
+	if len(data) >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 {
+		return Value{}, outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: the producer should send json.dumps(…)", data[1])
+	}
+	v, err := d.parse(topic, data, want)
+	if err != nil {
+		return Value{}, err
+	}
+	if v.Kind() == String {
+		inner := v.Text()
+		if strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "{") {
+			d.repairs.WithLabelValues(topic, repairedDouble).Inc()
+			v, err = d.parse(topic, []byte(inner), want)
+			if err != nil {
+				err := outcome.Classify(err)
+				return Value{}, outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
+			}
+		}
+	}
+	if v.Kind() != Object {
+		return Value{}, outcome.Errorf(outcome.NotAnObject, "an event is a JSON object, found %s", v.Kind())
+	}
+	return v, nil
+}
+
+func (d *Decoder) parse(topic string, data []byte, want map[string]bool) (Value, error) {
+	if !utf8.Valid(data) {
+		return Value{}, outcome.Errorf(outcome.NotUTF8, "not UTF-8 at byte %d", invalidAt(data))
+	}
+	v, repaired, err := parseJSON(data, want)
+	if repaired {
+		d.repairs.WithLabelValues(topic, repairedNumber).Inc()
+	}
+	return v, err
+}
+
+func invalidAt(data []byte) int {
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(data)
+}
+
+func firstText(doc Value, paths [][]string, fallback Value) string {
+	for _, path := range paths {
+		if v := doc.Lookup(path...); v.Kind() == String || v.Kind() == Number {
+			return v.Text()
+		}
+	}
+	return fallback.Text()
+}
+
+func firstTime(doc Value, paths [][]string, fallback Value, otherwise time.Time) time.Time {
+	for _, path := range paths {
+		if t, ok := ParseTime(doc.Lookup(path...)); ok {
+			return t
+		}
+	}
+	if t, ok := ParseTime(fallback); ok {
+		return t
+	}
+	return otherwise
+}
+
+// String returns the kind's name with its article, for sentences.
+func (k Kind) String() string {
+	switch k {
+	case Missing:
+		return "nothing"
+	case Null:
+		return "null"
+	case Bool:
+		return "a boolean"
+	case Number:
+		return "a number"
+	case String:
+		return "a string"
+	case Array:
+		return "an array"
+	case Object:
+		return "an object"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}

@@ -1,0 +1,97 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// FuzzDecode holds the decoder against encoding/json: they accept the same
+// documents, up to what the decoder tolerates on purpose, and read the same.
+func FuzzDecode(f *testing.F) {
+	for _, s := range configs.Samples() {
+		f.Add(s.Data)
+	}
+	for _, s := range []string{`{"a":NaN}`, `{"a":[1,2.50,-0,1e5],"b":{"c":"\u00e9\ud83d\ude00\ud83d"}}`, `"{\"a\":1}"`, "\x00\x00\x00\x00\x01{}", `{"a":1,"a":2}`, "\x80\x04", "{}{}"} {
+		f.Add([]byte(s))
+	}
+	d := decoder()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if data == nil {
+			data = []byte{}
+		}
+		before := bytes.Clone(data)
+		e, err := d.Decode(record(string(data)))
+		if !bytes.Equal(before, data) {
+			t.Fatal("the record's bytes were changed")
+		}
+		var classified *outcome.Error
+		if err != nil && !errors.As(err, &classified) {
+			t.Fatalf("unclassified: %v", err)
+		}
+		if err != nil && (classified.Cause.Class().Reason != outcome.Undecodable || !utf8.ValidString(classified.Detail)) {
+			t.Fatalf("%s %q", classified.Cause, classified.Detail)
+		}
+		if len(data) == 0 || data[0] == 0 || data[0] == 0x1f || data[0] == 0x28 || data[0] == 0x80 || data[0] == '"' {
+			return // not plain JSON
+		}
+		var want any
+		theirs := json.Unmarshal(data, &want)
+		_, object := want.(map[string]any)
+		switch accepted := theirs == nil && object && utf8.Valid(data); {
+		case accepted && err == nil:
+			same(t, e.Doc, want)
+		case accepted && classified.Cause != outcome.TooDeep:
+			t.Fatalf("refused with %v, encoding/json accepts", err)
+		case !accepted && err == nil && !bytes.Contains(data, []byte("NaN")) && !bytes.Contains(data, []byte("Infinity")) && !hasHuge(e.Doc):
+			t.Fatalf("accepted, encoding/json says %v", theirs)
+		}
+	})
+}
+
+func hasHuge(v event.Value) bool {
+	if math.IsInf(v.Float(), 0) {
+		return true
+	}
+	for i := range v.Len() {
+		if hasHuge(v.At(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+func same(t *testing.T, got event.Value, want any) {
+	t.Helper()
+	ok := true
+	switch w := want.(type) {
+	case nil:
+		ok = got.Kind() == event.Null
+	case bool:
+		ok = got.Kind() == event.Bool && got.Bool() == w
+	case float64:
+		ok = got.Kind() == event.Number && got.Float() == w
+	case string:
+		ok = got.Kind() == event.String && got.Text() == w
+	case []any:
+		ok = got.Kind() == event.Array && got.Len() == len(w)
+		for i := 0; ok && i < len(w); i++ {
+			same(t, got.At(i), w[i])
+		}
+	case map[string]any:
+		ok = got.Kind() == event.Object && got.Len() >= len(w)
+		for name, member := range w {
+			same(t, got.Get(name), member)
+		}
+	}
+	if !ok {
+		t.Fatalf("got %s %q, want %v", got.Kind(), got.Text(), want)
+	}
+}

@@ -1,0 +1,417 @@
+package event
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// MaxDepth is how deep arrays and objects may be nested.
+const MaxDepth = 64
+
+// parseJSON reads one JSON text (RFC 8259) in one pass. NaN, Infinity and
+// -Infinity, which Python's json.dumps writes, become null and set repaired.
+// Of an object at the top only the members in want are kept, of which nil
+// means all; the others are checked all the same. data must be UTF-8. Strings
+// in the result share data's memory.
+func parseJSON(data []byte, want map[string]bool) (v Value, repaired bool, err error) {
+	p := parsers.Get().(*parser)
+	p.data, p.pos, p.repaired, p.want, p.err = data, 0, false, want, nil
+	v = p.text()
+	repaired, err = p.repaired, p.err
+	clear(p.stack[:cap(p.stack)])
+	p.data, p.want, p.err = nil, nil, nil
+	parsers.Put(p)
+	if err != nil {
+		return Value{}, repaired, err
+	}
+	return v, repaired, nil
+}
+
+// A parser is used again: its stack holds the members of every container that
+// is still open, so that each container is allocated once, in its final size.
+type parser struct {
+	data     []byte
+	pos      int
+	stack    []Value
+	want     map[string]bool
+	repaired bool
+	err      error
+}
+
+var parsers = sync.Pool{New: func() any { return &parser{stack: make([]Value, 0, 64)} }}
+
+func (p *parser) text() Value {
+	p.stack = p.stack[:0]
+	p.space()
+	if p.pos == len(p.data) {
+		p.fail(outcome.NotJSON, "an empty value")
+		return Value{}
+	}
+	v := p.value(0, true)
+	if p.err != nil {
+		return Value{}
+	}
+	p.space()
+	if p.pos < len(p.data) {
+		p.err = outcome.Errorf(outcome.TrailingBytes, "%d more bytes after the document, which ends at byte %d", len(p.data)-p.pos, p.pos)
+	}
+	return v
+}
+
+// fail keeps the first error. At the end of the data it is a truncated
+// document, whatever was expected there.
+func (p *parser) fail(cause outcome.Cause, what string) {
+	switch {
+	case p.err != nil:
+	case cause == outcome.NotJSON && p.pos >= len(p.data) && len(p.data) > 0:
+		p.err = outcome.Errorf(outcome.Truncated, "not JSON at byte %d (truncated)", len(p.data))
+	default:
+		p.err = outcome.Errorf(cause, "not JSON at byte %d (%s)", p.pos, what)
+	}
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.data) {
+		switch p.data[p.pos] {
+		case ' ', '\t', '\r', '\n':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+// value reads the value that begins here; where it is not kept it is only
+// checked.
+func (p *parser) value(depth int, keep bool) Value {
+	if p.pos >= len(p.data) {
+		p.fail(outcome.NotJSON, "")
+		return Value{}
+	}
+	switch c := p.data[p.pos]; {
+	case c == '{':
+		return p.object(depth+1, keep)
+	case c == '[':
+		return p.array(depth+1, keep)
+	case c == '"':
+		s := p.string(keep)
+		return StringValue(s)
+	case c == '-' && p.literal("-Infinity"), c == 'N' && p.literal("NaN"), c == 'I' && p.literal("Infinity"):
+		p.repaired = true
+		return NullValue()
+	case c == '-' || c >= '0' && c <= '9':
+		return p.number(keep)
+	case c == 't' && p.literal("true"):
+		return BoolValue(true)
+	case c == 'f' && p.literal("false"):
+		return BoolValue(false)
+	case c == 'n' && p.literal("null"):
+		return NullValue()
+	}
+	if p.err == nil && p.prefixOfLiteral() {
+		p.pos = len(p.data)
+	}
+	p.fail(outcome.NotJSON, "expected a value")
+	return Value{}
+}
+
+func (p *parser) literal(word string) bool {
+	if len(p.data)-p.pos < len(word) || string(p.data[p.pos:p.pos+len(word)]) != word {
+		return false
+	}
+	p.pos += len(word)
+	return true
+}
+
+// prefixOfLiteral reports whether the data ends in the middle of a literal.
+func (p *parser) prefixOfLiteral() bool {
+	rest := string(p.data[p.pos:min(len(p.data), p.pos+len("-Infinity"))])
+	for _, word := range []string{"true", "false", "null", "NaN", "Infinity", "-Infinity"} {
+		if p.pos+len(rest) == len(p.data) && strings.HasPrefix(word, rest) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) enter(depth int) bool {
+	if depth > MaxDepth {
+		p.err = outcome.Errorf(outcome.TooDeep, "nested deeper than %d levels at byte %d", MaxDepth, p.pos)
+		return false
+	}
+	p.pos++ // the bracket
+	p.space()
+	return true
+}
+
+func (p *parser) object(depth int, keep bool) Value {
+	if !p.enter(depth) {
+		return Value{}
+	}
+	base := len(p.stack)
+	if p.pos < len(p.data) && p.data[p.pos] == '}' {
+		p.pos++
+		return ObjectValue(nil)
+	}
+	for {
+		if p.pos >= len(p.data) || p.data[p.pos] != '"' {
+			p.fail(outcome.NotJSON, "expected a member's name")
+			return Value{}
+		}
+		name := p.string(keep)
+		p.space()
+		if p.err != nil || !p.take(':', "expected a colon") {
+			return Value{}
+		}
+		p.space()
+		kept := keep && (depth > 1 || p.want == nil || p.want[name])
+		v := p.value(depth, kept)
+		if p.err != nil {
+			return Value{}
+		}
+		if kept {
+			p.stack = append(p.stack, Member(name, v))
+		}
+		if done, ok := p.next('}'); !ok {
+			return Value{}
+		} else if done {
+			return ObjectValue(p.pop(base))
+		}
+	}
+}
+
+func (p *parser) array(depth int, keep bool) Value {
+	if !p.enter(depth) {
+		return Value{}
+	}
+	base := len(p.stack)
+	if p.pos < len(p.data) && p.data[p.pos] == ']' {
+		p.pos++
+		return ArrayValue(nil)
+	}
+	for {
+		v := p.value(depth, keep)
+		if p.err != nil {
+			return Value{}
+		}
+		if keep {
+			p.stack = append(p.stack, v)
+		}
+		if done, ok := p.next(']'); !ok {
+			return Value{}
+		} else if done {
+			return ArrayValue(p.pop(base))
+		}
+	}
+}
+
+// next reads what follows an element: a comma or the closing bracket.
+func (p *parser) next(closing byte) (done, ok bool) {
+	p.space()
+	switch {
+	case p.pos < len(p.data) && p.data[p.pos] == closing:
+		p.pos++
+		return true, true
+	case p.take(',', "expected a comma or "+string(closing)):
+		p.space()
+		return false, true
+	}
+	return false, false
+}
+
+func (p *parser) take(c byte, expected string) bool {
+	if p.pos >= len(p.data) || p.data[p.pos] != c {
+		p.fail(outcome.NotJSON, expected)
+		return false
+	}
+	p.pos++
+	return true
+}
+
+func (p *parser) pop(base int) []Value {
+	if len(p.stack) == base {
+		return nil
+	}
+	out := make([]Value, len(p.stack)-base)
+	copy(out, p.stack[base:])
+	p.stack = p.stack[:base]
+	return out
+}
+
+// number reads a number and keeps its literal. One beyond float64 counts as
+// infinite in conditions.
+func (p *parser) number(keep bool) Value {
+	start := p.pos
+	if p.data[p.pos] == '-' {
+		p.pos++
+	}
+	switch {
+	case p.pos < len(p.data) && p.data[p.pos] == '0':
+		p.pos++
+	case !p.digits():
+		return Value{}
+	}
+	if p.pos < len(p.data) && p.data[p.pos] == '.' {
+		p.pos++
+		if !p.digits() {
+			return Value{}
+		}
+	}
+	if p.pos < len(p.data) && (p.data[p.pos]|0x20) == 'e' {
+		p.pos++
+		if p.pos < len(p.data) && (p.data[p.pos] == '+' || p.data[p.pos] == '-') {
+			p.pos++
+		}
+		if !p.digits() {
+			return Value{}
+		}
+	}
+	if !keep {
+		return Value{}
+	}
+	literal := share(p.data[start:p.pos])
+	f, _ := strconv.ParseFloat(literal, 64) // ±Inf where it is out of range
+	return LiteralValue(literal, f)
+}
+
+func (p *parser) digits() bool {
+	start := p.pos
+	for p.pos < len(p.data) && p.data[p.pos] >= '0' && p.data[p.pos] <= '9' {
+		p.pos++
+	}
+	if p.pos == start {
+		p.fail(outcome.NotJSON, "expected a digit")
+		return false
+	}
+	return true
+}
+
+// string reads a string; without an escape it shares the data's memory.
+func (p *parser) string(keep bool) string {
+	p.pos++ // the quote
+	start := p.pos
+	for p.pos < len(p.data) {
+		switch c := p.data[p.pos]; {
+		case c == '"':
+			s := share(p.data[start:p.pos])
+			p.pos++
+			return s
+		case c == '\\':
+			return p.escaped(start, keep)
+		case c < 0x20:
+			p.fail(outcome.NotJSON, "a control character in a string")
+			return ""
+		}
+		p.pos++
+	}
+	p.fail(outcome.NotJSON, "")
+	return ""
+}
+
+func (p *parser) escaped(start int, keep bool) string {
+	var b []byte
+	if keep {
+		b = append(b, p.data[start:p.pos]...)
+	}
+	for p.pos < len(p.data) {
+		c := p.data[p.pos]
+		switch {
+		case c == '"':
+			p.pos++
+			return share(b)
+		case c < 0x20:
+			p.fail(outcome.NotJSON, "a control character in a string")
+			return ""
+		case c != '\\':
+			b = append(b, c)
+			p.pos++
+			continue
+		}
+		r, ok := p.escape()
+		if !ok {
+			return ""
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	p.fail(outcome.NotJSON, "")
+	return ""
+}
+
+// escape reads one escape sequence. Half of a surrogate pair becomes U+FFFD.
+func (p *parser) escape() (rune, bool) {
+	p.pos++ // the backslash
+	if p.pos >= len(p.data) {
+		p.fail(outcome.NotJSON, "")
+		return 0, false
+	}
+	c := p.data[p.pos]
+	p.pos++
+	switch c {
+	case '"', '\\', '/':
+		return rune(c), true
+	case 'b':
+		return '\b', true
+	case 'f':
+		return '\f', true
+	case 'n':
+		return '\n', true
+	case 'r':
+		return '\r', true
+	case 't':
+		return '\t', true
+	case 'u':
+		r, ok := p.hex()
+		if !ok || !utf16.IsSurrogate(r) {
+			return r, ok
+		}
+		if p.pos+1 < len(p.data) && p.data[p.pos] == '\\' && p.data[p.pos+1] == 'u' {
+			mark := p.pos
+			p.pos += 2
+			low, ok := p.hex()
+			if !ok {
+				return 0, false
+			}
+			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
+				return both, true
+			}
+			p.pos = mark
+		}
+		return utf8.RuneError, true
+	}
+	p.pos--
+	p.fail(outcome.NotJSON, "an unknown escape")
+	return 0, false
+}
+
+func (p *parser) hex() (rune, bool) {
+	var r rune
+	for range 4 {
+		if p.pos >= len(p.data) {
+			p.fail(outcome.NotJSON, "")
+			return 0, false
+		}
+		c := p.data[p.pos]
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			p.fail(outcome.NotJSON, "expected four hexadecimal digits")
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+		p.pos++
+	}
+	return r, true
+}
+
+// share returns b as a string without copying it: a record's bytes never
+// change.
+func share(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,89 @@
+package event
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Earliest is the first moment that counts as an event's time. Before it lie
+// zero values and small numbers that are no times at all, and an alert with
+// such a time would be expired at once.
+var Earliest = time.Date(1973, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// latest is where the nanoseconds of an int64 end, in the year 2262.
+var latest = time.Unix(0, math.MaxInt64)
+
+var layouts = []string{
+	time.RFC3339Nano,
+	"2006-01-02T15:04:05",
+	"2006-01-02 15:04:05Z07:00",
+	"2006-01-02 15:04:05",
+	"2006-01-02T15:04:05Z0700",
+	"2006-01-02 15:04:05Z0700",
+	"2006-01-02T15:04:05Z07",
+	"2006-01-02 15:04:05Z07",
+	"2006-01-02T15:04Z07:00",
+	"2006-01-02T15:04",
+	"2006-01-02",
+}
+
+// ParseTime reads what producers write for a time: RFC 3339, the same without
+// a zone (UTC) or with a space, and the seconds, milliseconds, microseconds or
+// nanoseconds since 1970, told apart by their magnitude, as a number or a
+// string. A time before Earliest or after 2262 is none.
+func ParseTime(v Value) (time.Time, bool) {
+	switch v.Kind() {
+	case Number:
+		return epoch(v.Text(), v.Float())
+	case String:
+		s := strings.TrimSpace(v.Text())
+		if len(s) < len("2006-01-02") || len(s) > 40 {
+			return time.Time{}, false
+		}
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return epoch(s, f)
+		}
+		for _, layout := range layouts {
+			if t, err := time.Parse(layout, s); err == nil {
+				return within(t)
+			}
+		}
+		if upper := strings.ToUpper(s); upper != s { // RFC 3339 allows t and z
+			return ParseTime(StringValue(upper))
+		}
+	}
+	return time.Time{}, false
+}
+
+// epoch reads a number by its magnitude. Integers are read exactly: as
+// float64, nanoseconds of today are 256 apart.
+func epoch(literal string, f float64) (time.Time, bool) {
+	var unit time.Duration
+	switch {
+	case !(f >= 1e8 && f < 1e19):
+		return time.Time{}, false
+	case f < 1e11:
+		unit = time.Second
+	case f < 1e14:
+		unit = time.Millisecond
+	case f < 1e17:
+		unit = time.Microsecond
+	default:
+		unit = time.Nanosecond
+	}
+	if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
+		perSecond := int64(time.Second / unit)
+		return within(time.Unix(n/perSecond, n%perSecond*int64(unit)))
+	}
+	whole, fraction := math.Modf(f * (float64(unit) / float64(time.Second)))
+	return within(time.Unix(int64(whole), int64(fraction*1e9)).Round(time.Microsecond))
+}
+
+func within(t time.Time) (time.Time, bool) {
+	if t.Before(Earliest) || t.After(latest) {
+		return time.Time{}, false
+	}
+	return t.UTC(), true
+}

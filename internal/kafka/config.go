@@ -1,0 +1,260 @@
+// Package kafka knows how to reach the cluster: client options, the shapes of
+// topics, making and checking them, and the preflight that says in a sentence
+// what is wrong before anything starts. Start reading at Config and Preflight.
+package kafka
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/suggest"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Config says how to reach the cluster and how to be a member of its groups.
+type Config struct {
+	// Brokers are addresses to begin with, host:port; the rest is learnt from
+	// them.
+	Brokers []string `yaml:"brokers"`
+	// Group is the consumer group. Every topic of ours begins with it.
+	Group string `yaml:"group"`
+	// InstanceID makes the membership static (KIP-345): unique per process.
+	InstanceID string `yaml:"instance_id"`
+	ClientID   string `yaml:"client_id"`
+	// Rack is where this process runs; brokers then let it read from replicas
+	// nearby (KIP-392).
+	Rack string `yaml:"rack"`
+	// Start is where a new group begins.
+	Start Start `yaml:"start"`
+	// SessionTimeout is after how long without a heartbeat the group takes a
+	// member for dead, 6 s to 30 min.
+	SessionTimeout time.Duration `yaml:"session_timeout"`
+	TLS            TLS           `yaml:"tls"`
+	SASL           SASL          `yaml:"sasl"`
+	Window         Window        `yaml:"window"`
+}
+
+// TLS configures encryption; the files are PEM.
+type TLS struct {
+	Enabled bool   `yaml:"enabled"`
+	CA      string `yaml:"ca"` // trusted instead of the system's
+	Cert    string `yaml:"cert"`
+	Key     string `yaml:"key"`
+}
+
+// SASL configures authentication. With OAUTHBEARER the password is the token.
+type SASL struct {
+	Mechanism string        `yaml:"mechanism"`
+	Username  secret.String `yaml:"username"`
+	Password  secret.String `yaml:"password"`
+}
+
+// Window bounds what waits in memory.
+type Window struct {
+	Unsettled   int  `yaml:"unsettled"`   // records of a partition, 16 to 100,000
+	Bytes       Size `yaml:"bytes"`       // over all partitions, at least 1 MiB
+	Uncommitted int  `yaml:"uncommitted"` // settled and not committed, per partition: the bound on repeats after a crash
+}
+
+// Size is a number of bytes; in files it is written 64MiB or 1000000.
+type Size int64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Size) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > 1<<40 {
+		return fmt.Errorf("%q is not a size: write it as 64MiB", text)
+	}
+	*s = Size(n)
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Size) MarshalText() ([]byte, error) {
+	return []byte(strings.ReplaceAll(humanize.IBytes(uint64(s)), " ", "")), nil
+}
+
+// Start is where a new group begins: earliest, latest, or a time.
+type Start struct {
+	Latest bool
+	At     time.Time
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Start) UnmarshalText(text []byte) error {
+	switch t := string(text); t {
+	case "earliest":
+		*s = Start{}
+	case "latest":
+		*s = Start{Latest: true}
+	default:
+		at, err := time.Parse(time.RFC3339, t)
+		if err != nil {
+			return fmt.Errorf("%q is no place to start: write earliest, latest or a time such as 2026-11-23T09:30:00Z", t)
+		}
+		*s = Start{At: at}
+	}
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Start) MarshalText() ([]byte, error) {
+	switch {
+	case s.Latest:
+		return []byte("latest"), nil
+	case s.At.IsZero():
+		return []byte("earliest"), nil
+	}
+	return []byte(s.At.Format(time.RFC3339)), nil
+}
+
+// Defaults returns the configuration of a cluster on this machine.
+func Defaults() Config {
+	return Config{
+		Brokers: []string{"localhost:9092"}, Group: "notification-service", ClientID: "notifier",
+		SessionTimeout: 15 * time.Second,
+		Window:         Window{Unsettled: 4096, Bytes: 64 << 20, Uncommitted: 64},
+	}
+}
+
+var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
+
+// CheckYAML implements yamldoc.Checker.
+func (c *Config) CheckYAML(at yamldoc.Cursor) {
+	if len(c.Brokers) == 0 {
+		at.Field("brokers").Fault("names no broker: write [localhost:9092]")
+	}
+	for _, b := range c.Brokers {
+		if err := CheckAddress(b); err != nil {
+			at.Field("brokers").Fault("%v", err)
+		}
+	}
+	if c.SessionTimeout < 6*time.Second || c.SessionTimeout > 30*time.Minute {
+		at.Field("session_timeout").Fault("%s is not between 6s and 30m, which is what brokers take by default", c.SessionTimeout)
+	}
+}
+
+// CheckAddress reports what is wrong with a broker's address.
+func CheckAddress(b string) error {
+	host, port, err := net.SplitHostPort(b)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	switch {
+	case err != nil && !strings.Contains(b, ":"):
+		return fmt.Errorf("%q has no port: write %s:9092", b, b)
+	case strings.Contains(b, "://"):
+		return fmt.Errorf("%q is not host:port: leave out what stands before ://", b)
+	case err != nil || portErr != nil || n == 0 || host == "":
+		return fmt.Errorf("%q is not host:port, such as kafka-1.example.com:9092", b)
+	}
+	return nil
+}
+
+// CheckYAML implements yamldoc.Checker. It makes paths absolute and reads the
+// files once, so that a missing one is known now.
+func (t *TLS) CheckYAML(at yamldoc.Cursor) {
+	for name, path := range map[string]*string{"ca": &t.CA, "cert": &t.Cert, "key": &t.Key} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(at.Dir(), *path)
+		}
+		if *path != "" && !t.Enabled {
+			at.Field(name).Fault("is set while tls.enabled is false")
+		}
+	}
+	if (t.Cert == "") != (t.Key == "") {
+		at.Fault("cert and key belong together")
+		return
+	}
+	if t.Enabled {
+		if _, err := t.config(); err != nil {
+			at.Fault("%v", err)
+		}
+	}
+}
+
+func (t *TLS) config() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no PEM certificate", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read cert and key: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (s *SASL) CheckYAML(at yamldoc.Cursor) {
+	if s.Mechanism == "" {
+		if !s.Username.IsZero() || !s.Password.IsZero() {
+			at.Field("mechanism").Fault("is missing: write one of %s", strings.Join(mechanisms, ", "))
+		}
+		return
+	}
+	if _, err := s.mechanism(); err != nil {
+		at.Field("mechanism").Fault("%v", err)
+		return
+	}
+	if s.Mechanism != "OAUTHBEARER" && s.Username.IsZero() {
+		at.Field("username").Fault("is missing")
+	}
+	if s.Password.IsZero() {
+		at.Field("password").Fault("is missing")
+	}
+}
+
+func (s *SASL) mechanism() (sasl.Mechanism, error) {
+	user, password := s.Username.Reveal(), s.Password.Reveal()
+	switch s.Mechanism {
+	case "PLAIN":
+		return plain.Auth{User: user, Pass: password}.AsMechanism(), nil
+	case "SCRAM-SHA-256":
+		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism(), nil
+	case "SCRAM-SHA-512":
+		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism(), nil
+	case "OAUTHBEARER":
+		return oauth.Auth{Token: password}.AsMechanism(), nil
+	}
+	if meant := suggest.Closest(strings.ToUpper(s.Mechanism), mechanisms); meant != "" {
+		return nil, fmt.Errorf("%q is not known: did you mean %s?", s.Mechanism, meant)
+	}
+	return nil, errors.New("is not known: write one of " + strings.Join(mechanisms, ", "))
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (w *Window) CheckYAML(at yamldoc.Cursor) {
+	if w.Unsettled < 16 || w.Unsettled > 100_000 {
+		at.Field("unsettled").Fault("%d is not between 16 and 100000", w.Unsettled)
+	}
+	if w.Bytes < 1<<20 {
+		at.Field("bytes").Fault("is less than 1MiB")
+	}
+	if w.Uncommitted < 1 || w.Uncommitted > 10_000 {
+		at.Field("uncommitted").Fault("%d is not between 1 and 10000", w.Uncommitted)
+	}
+}

@@ -1,0 +1,147 @@
+package rule
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/algotrade/notifier/internal/event"
+)
+
+// missing stands in a text where an event has nothing.
+const missing = "–"
+
+// maxDisplay is how many characters of one value a text takes.
+const maxDisplay = 2000
+
+// display is a value in a text: numbers as they were sent, lists joined.
+func display(v event.Value) string {
+	switch v.Kind() {
+	case event.Missing, event.Null:
+		return missing
+	case event.Bool:
+		return strconv.FormatBool(v.Bool())
+	case event.Number:
+		if math.IsNaN(v.Float()) {
+			return missing
+		}
+		return v.Text()
+	case event.String:
+		return shorten(v.Text())
+	case event.Array:
+		texts := make([]string, v.Len())
+		for i := range texts {
+			texts[i] = display(v.At(i))
+		}
+		return shorten(strings.Join(texts, ", "))
+	}
+	texts := make([]string, v.Len())
+	for i := range texts {
+		texts[i] = v.At(i).Name() + " " + display(v.At(i))
+	}
+	return shorten(strings.Join(texts, ", "))
+}
+
+func shorten(s string) string {
+	if len(s) <= maxDisplay {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n++; n == maxDisplay {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+// money prints an amount with thousands separators and at least two decimals,
+// none of those that were sent lost: 1034210.5 is 1,034,210.50.
+func money(v event.Value) (string, bool) {
+	whole, fraction, ok := decimal(v)
+	if !ok {
+		return "", false
+	}
+	for len(fraction) < 2 {
+		fraction += "0"
+	}
+	return whole + "." + fraction, true
+}
+
+// quantity prints a count or a number of shares: 1,200 or 0.5.
+func quantity(v event.Value) (string, bool) {
+	whole, fraction, ok := decimal(v)
+	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
+		whole += "." + fraction
+	}
+	return whole, ok
+}
+
+// decimal splits a number's literal, its whole part with separators.
+func decimal(v event.Value) (whole, fraction string, ok bool) {
+	f, ok := number(v)
+	if !ok || math.IsNaN(f) || math.IsInf(f, 0) || math.Abs(f) >= 1e18 {
+		return "", "", false
+	}
+	literal := strings.TrimSpace(v.Text())
+	if strings.ContainsAny(literal, "eE") || v.Kind() == event.Number && len(literal) > 20 {
+		literal = strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	sign := ""
+	if literal = strings.TrimPrefix(literal, "+"); strings.HasPrefix(literal, "-") {
+		sign, literal = "-", literal[1:]
+	}
+	whole, fraction, _ = strings.Cut(literal, ".")
+	if whole == "" {
+		whole = "0"
+	}
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	return sign + whole, fraction, true
+}
+
+// percent prints a fraction: 0.081 is 8.1 %. Below one percent it takes a
+// second decimal.
+func percent(v event.Value) (string, bool) {
+	f, ok := number(v)
+	if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
+		return "", false
+	}
+	f *= 100
+	decimals := 1
+	if math.Abs(f) < 1 {
+		decimals = 2
+	}
+	text := strconv.FormatFloat(f, 'f', decimals, 64)
+	text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	if text == "-0" || text == "" {
+		text = "0"
+	}
+	return text + " %", true
+}
+
+// ago prints an age in seconds: 12 s ago, 4 m ago, 3 h ago.
+func ago(seconds float64) event.Value {
+	if math.IsNaN(seconds) || math.Abs(seconds) > 1e9 {
+		return event.Value{}
+	}
+	d := time.Duration(math.Abs(seconds) * float64(time.Second))
+	var text string
+	switch {
+	case d < time.Minute:
+		text = fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		text = fmt.Sprintf("%d m", d/time.Minute)
+	case d < 48*time.Hour:
+		text = fmt.Sprintf("%d h", d/time.Hour)
+	default:
+		text = fmt.Sprintf("%d d", d/(24*time.Hour))
+	}
+	if seconds < 0 {
+		return event.StringValue("in " + text)
+	}
+	return event.StringValue(text + " ago")
+}

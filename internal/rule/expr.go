@@ -1,0 +1,477 @@
+package rule
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/suggest"
+)
+
+// scope is what an expression is evaluated on.
+type scope struct {
+	ev  *event.Event
+	now time.Time
+	// elements are the lists' elements that any, filter and the like stand at,
+	// the innermost last.
+	elements []event.Value
+}
+
+// value and truth are compiled expressions. They are total: they return on
+// any event and never panic.
+type (
+	value func(*scope) event.Value
+	truth func(*scope) bool
+)
+
+// expression is one compiled expression.
+type expression struct {
+	source string
+	eval   value
+	test   truth // eval as a condition
+}
+
+// problem is one thing wrong with an expression. at is where, in characters
+// from its beginning.
+type problem struct {
+	at      int
+	message string
+	warning bool
+}
+
+// compiler turns one syntax tree into closures. The language's parser is
+// expr's; evaluation is ours, which makes it total by construction: expr's own
+// stops with an error on a missing field or a wrong type.
+type compiler struct {
+	vars     event.Value
+	zone     *time.Location
+	problems []problem
+	paths    []access
+	depth    int // of predicates
+}
+
+// access is a path of the document that an expression reads.
+type access struct {
+	path []string // "[]" stands for a list's elements
+	at   int
+}
+
+// compile parses and checks source. Without a problem that is not a warning
+// the expression can be evaluated.
+func (c *compiler) compile(source string) expression {
+	tree, err := parser.Parse(source)
+	if err != nil {
+		c.syntax(source, err)
+		return expression{source: source, eval: constant(event.Value{}), test: func(*scope) bool { return false }}
+	}
+	eval := c.value(tree.Node)
+	return expression{source: source, eval: eval, test: truthOf(eval)}
+}
+
+func (c *compiler) fault(n ast.Node, format string, args ...any) value {
+	c.problems = append(c.problems, problem{at: n.Location().From, message: fmt.Sprintf(format, args...)})
+	return constant(event.Value{})
+}
+
+func (c *compiler) warn(n ast.Node, format string, args ...any) {
+	c.problems = append(c.problems, problem{at: n.Location().From, message: fmt.Sprintf(format, args...), warning: true})
+}
+
+var token = regexp.MustCompile(`^unexpected token (\w+)\("(.*)"\)$`)
+
+// syntax rewords the parser's message for people.
+func (c *compiler) syntax(source string, err error) {
+	at, message := 0, err.Error()
+	if e, ok := err.(*file.Error); ok {
+		at, message = e.From, e.Message
+	}
+	switch m := token.FindStringSubmatch(message); {
+	case strings.TrimSpace(source) == "":
+		message = "the expression is empty"
+	case strings.HasPrefix(message, "unexpected token EOF"), strings.HasPrefix(message, "unexpected end"):
+		message = "the expression ends too early"
+	case m != nil && m[2] == "=":
+		message = `a comparison is written ==, not =`
+	case m != nil:
+		message = fmt.Sprintf("%q is not expected here", m[2])
+	}
+	c.problems = append(c.problems, problem{at: at, message: message})
+}
+
+func constant(v event.Value) value { return func(*scope) event.Value { return v } }
+
+// value compiles a node that yields any value.
+func (c *compiler) value(n ast.Node) value {
+	switch n := n.(type) {
+	case *ast.NilNode:
+		return constant(event.NullValue())
+	case *ast.BoolNode:
+		return constant(event.BoolValue(n.Value))
+	case *ast.IntegerNode:
+		return constant(event.LiteralValue(strconv.Itoa(n.Value), float64(n.Value)))
+	case *ast.FloatNode:
+		return constant(event.NumberValue(n.Value))
+	case *ast.StringNode:
+		return constant(event.StringValue(n.Value))
+	case *ast.ArrayNode:
+		return c.list(n)
+	case *ast.IdentifierNode, *ast.MemberNode, *ast.PointerNode:
+		return c.member(n)
+	case *ast.ChainNode:
+		return c.value(n.Node)
+	case *ast.UnaryNode:
+		return c.unary(n)
+	case *ast.BinaryNode:
+		return c.binary(n)
+	case *ast.ConditionalNode:
+		when := c.condition(n.Cond)
+		yes, no := c.value(n.Exp1), c.value(n.Exp2)
+		return func(s *scope) event.Value {
+			if when(s) {
+				return yes(s)
+			}
+			return no(s)
+		}
+	case *ast.BuiltinNode:
+		return c.call(n, n.Name, n.Arguments)
+	case *ast.CallNode:
+		if name, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return c.call(n, name.Value, n.Arguments)
+		}
+		return c.fault(n, "a value cannot be called")
+	case *ast.SliceNode:
+		return c.fault(n, "parts of lists (x[a:b]) are not part of the language")
+	case *ast.MapNode:
+		return c.fault(n, "objects ({a: b}) are not part of the language")
+	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
+		return c.fault(n, "let and ; are not part of the language: put the value under vars")
+	}
+	return c.fault(n, "this is not part of the language")
+}
+
+// condition compiles a node that is asked whether it is true.
+func (c *compiler) condition(n ast.Node) truth { return truthOf(c.value(n)) }
+
+// truthOf makes a condition of a value: what is not true is false.
+func truthOf(eval value) truth {
+	return func(s *scope) bool { return eval(s).Bool() }
+}
+
+func (c *compiler) list(n *ast.ArrayNode) value {
+	elements := make([]value, len(n.Nodes))
+	fixed := make([]event.Value, len(n.Nodes))
+	all := true
+	for i, e := range n.Nodes {
+		elements[i] = c.value(e)
+		switch e.(type) {
+		case *ast.NilNode, *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.StringNode:
+			fixed[i] = elements[i](nil)
+		default:
+			all = false
+		}
+	}
+	if all {
+		return constant(event.ArrayValue(fixed))
+	}
+	return func(s *scope) event.Value {
+		out := make([]event.Value, len(elements))
+		for i, e := range elements {
+			out[i] = e(s)
+		}
+		return event.ArrayValue(out)
+	}
+}
+
+func (c *compiler) unary(n *ast.UnaryNode) value {
+	switch n.Operator {
+	case "not", "!":
+		of := c.condition(n.Node)
+		return func(s *scope) event.Value { return event.BoolValue(!of(s)) }
+	case "-":
+		of := c.value(n.Node)
+		return func(s *scope) event.Value { return event.NumberValue(-toNumber(of(s))) }
+	case "+":
+		of := c.value(n.Node)
+		return func(s *scope) event.Value { return event.NumberValue(toNumber(of(s))) }
+	}
+	return c.fault(n, "the operator %s is not part of the language", n.Operator)
+}
+
+// operators are those of the language.
+var operators = []string{
+	"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "and", "or", "not", "in",
+	"contains", "startsWith", "endsWith", "matches", "?:", "??",
+}
+
+func (c *compiler) binary(n *ast.BinaryNode) value {
+	switch n.Operator {
+	case "and", "&&":
+		a, b := c.condition(n.Left), c.condition(n.Right)
+		return func(s *scope) event.Value { return event.BoolValue(a(s) && b(s)) }
+	case "or", "||":
+		a, b := c.condition(n.Left), c.condition(n.Right)
+		return func(s *scope) event.Value { return event.BoolValue(a(s) || b(s)) }
+	case "matches":
+		return c.matches(n)
+	case "..", "**", "^":
+		return c.fault(n, "the operator %s is not part of the language, which has %s", n.Operator, strings.Join(operators, " "))
+	}
+	a, b := c.value(n.Left), c.value(n.Right)
+	holds := func(f func(a, b event.Value) bool) value {
+		return func(s *scope) event.Value { return event.BoolValue(f(a(s), b(s))) }
+	}
+	texts := func(f func(s, part string) bool) value {
+		return holds(func(a, b event.Value) bool {
+			return a.Kind() == event.String && b.Kind() == event.String && f(a.Text(), b.Text())
+		})
+	}
+	ordered := func(f func(sign int) bool) value {
+		return holds(func(a, b event.Value) bool {
+			sign, ok := order(a, b)
+			return ok && f(sign)
+		})
+	}
+	switch n.Operator {
+	case "==", "!=":
+		c.floatLiteral(n)
+		if n.Operator == "==" {
+			return holds(equal)
+		}
+		return holds(func(a, b event.Value) bool { return !equal(a, b) })
+	case "<":
+		return ordered(func(sign int) bool { return sign < 0 })
+	case "<=":
+		return ordered(func(sign int) bool { return sign <= 0 })
+	case ">":
+		return ordered(func(sign int) bool { return sign > 0 })
+	case ">=":
+		return ordered(func(sign int) bool { return sign >= 0 })
+	case "in":
+		return holds(within)
+	case "contains":
+		return texts(strings.Contains)
+	case "startsWith":
+		return texts(strings.HasPrefix)
+	case "endsWith":
+		return texts(strings.HasSuffix)
+	case "??":
+		return func(s *scope) event.Value {
+			if v := a(s); !v.IsNil() {
+				return v
+			}
+			return b(s)
+		}
+	case "+", "-", "*", "/", "%":
+		operator := n.Operator
+		return func(s *scope) event.Value {
+			return event.NumberValue(arithmetic(operator, toNumber(a(s)), toNumber(b(s))))
+		}
+	}
+	return c.fault(n, "the operator %s is not part of the language, which has %s", n.Operator, strings.Join(operators, " "))
+}
+
+func (c *compiler) floatLiteral(n *ast.BinaryNode) {
+	for _, side := range []ast.Node{n.Left, n.Right} {
+		if f, ok := side.(*ast.FloatNode); ok && f.Value != math.Trunc(f.Value) {
+			c.warn(n, "%s against %v: a computed number is rarely exactly that; compare with < or >", n.Operator, f.Value)
+		}
+	}
+}
+
+// matches takes a constant pattern only: it is compiled once, and Go's regular
+// expressions (RE2) run in linear time.
+func (c *compiler) matches(n *ast.BinaryNode) value {
+	of := c.value(n.Left)
+	pattern, ok := n.Right.(*ast.StringNode)
+	if !ok {
+		return c.fault(n.Right, "the pattern of matches must be written out as a text")
+	}
+	re, err := regexp.Compile(pattern.Value)
+	if err != nil {
+		return c.fault(n.Right, "not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return func(s *scope) event.Value {
+		v := of(s)
+		return event.BoolValue(v.Kind() == event.String && re.MatchString(v.Text()))
+	}
+}
+
+var roots = []string{"event", "meta", "ce", "vars"}
+
+// member compiles event.a.b, meta.topic, vars.x, #.y and indexes.
+func (c *compiler) member(n ast.Node) value {
+	names, base, rest := c.unfold(n)
+	switch base := base.(type) {
+	case *ast.IdentifierNode:
+		return c.rooted(base, names, rest)
+	case *ast.PointerNode:
+		if base.Name != "" {
+			return c.fault(base, "#%s is not part of the language", base.Name)
+		}
+		at := c.depth - 1
+		return c.indexes(follow(func(s *scope) event.Value { return s.elements[at] }, names), rest)
+	default:
+		return c.indexes(follow(c.value(base), names), rest)
+	}
+}
+
+// unfold splits a.b[c].d into its base, the constant names that follow it
+// directly, and what comes after those.
+func (c *compiler) unfold(n ast.Node) (names []string, base ast.Node, rest []ast.Node) {
+	var properties []ast.Node
+	for {
+		switch m := n.(type) {
+		case *ast.ChainNode:
+			n = m.Node
+			continue
+		case *ast.MemberNode:
+			properties = append(properties, m.Property)
+			n = m.Node
+			continue
+		}
+		break
+	}
+	slices.Reverse(properties)
+	for i, p := range properties {
+		name, ok := p.(*ast.StringNode)
+		if !ok {
+			return names, n, properties[i:]
+		}
+		names = append(names, name.Value)
+	}
+	return names, n, nil
+}
+
+// indexes compiles what follows the constant names: computed names, indexes.
+func (c *compiler) indexes(of value, properties []ast.Node) value {
+	for _, p := range properties {
+		before, at := of, c.value(p)
+		of = func(s *scope) event.Value { return index(before(s), at(s)) }
+	}
+	return of
+}
+
+func follow(of value, names []string) value {
+	switch len(names) {
+	case 0:
+		return of
+	case 1:
+		name := names[0]
+		return func(s *scope) event.Value { return of(s).Get(name) }
+	}
+	return func(s *scope) event.Value { return of(s).Lookup(names...) }
+}
+
+func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.Node) value {
+	var of value
+	switch root.Value {
+	case "event":
+		c.paths = append(c.paths, access{path: names, at: root.Location().From})
+		of = follow(func(s *scope) event.Value { return s.ev.Doc }, names)
+	case "ce":
+		of = follow(func(s *scope) event.Value { return s.ev.CE }, names)
+	case "vars":
+		v := c.vars.Lookup(names...)
+		if v.Kind() == event.Missing {
+			return c.unknownVar(root, names)
+		}
+		of = constant(v)
+	case "meta":
+		of = c.meta(root, names)
+	default:
+		if s := suggest.Closest(root.Value, roots); s != "" {
+			return c.fault(root, "%s is not known: did you mean %s?", root.Value, s)
+		}
+		return c.fault(root, "%s is not known: the fields of an event are written event.%s", root.Value, root.Value)
+	}
+	return c.indexes(of, rest)
+}
+
+func (c *compiler) unknownVar(root ast.Node, names []string) value {
+	var known []string
+	for i := range c.vars.Len() {
+		known = append(known, c.vars.At(i).Name())
+	}
+	name := strings.Join(names, ".")
+	if s := suggest.Closest(name, known); s != "" {
+		return c.fault(root, "vars.%s is not defined: did you mean vars.%s?", name, s)
+	}
+	return c.fault(root, "vars.%s is not defined under vars", name)
+}
+
+var metaNames = []string{"topic", "partition", "offset", "key", "time", "id", "type", "schema_id", "headers"}
+
+func (c *compiler) meta(root ast.Node, names []string) value {
+	if len(names) == 0 || !slices.Contains(metaNames, names[0]) {
+		name := strings.Join(names, ".")
+		if s := suggest.Closest(name, metaNames); s != "" {
+			return c.fault(root, "meta.%s is not known: did you mean meta.%s?", name, s)
+		}
+		return c.fault(root, "meta has %s", strings.Join(metaNames, ", "))
+	}
+	var of value
+	switch names[0] {
+	case "topic":
+		of = func(s *scope) event.Value { return event.StringValue(s.ev.Record.Topic) }
+	case "partition":
+		of = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Partition)) }
+	case "offset":
+		of = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Offset)) }
+	case "key":
+		of = func(s *scope) event.Value { return text(s.ev.Record.Key) }
+	case "time":
+		of = func(s *scope) event.Value {
+			return event.StringValue(s.ev.Time.UTC().Format(time.RFC3339Nano))
+		}
+	case "id":
+		of = func(s *scope) event.Value { return orMissing(s.ev.ID) }
+	case "type":
+		of = func(s *scope) event.Value { return orMissing(s.ev.Type) }
+	case "schema_id":
+		of = func(s *scope) event.Value {
+			if s.ev.SchemaID == 0 {
+				return event.Value{}
+			}
+			return event.NumberValue(float64(s.ev.SchemaID))
+		}
+	case "headers":
+		of = headers
+	}
+	return follow(of, names[1:])
+}
+
+func headers(s *scope) event.Value {
+	members := make([]event.Value, len(s.ev.Record.Headers))
+	for i, h := range s.ev.Record.Headers {
+		members[i] = event.Member(h.Name, text(h.Value))
+	}
+	return event.ObjectValue(members)
+}
+
+// text is bytes from outside the document as a string; nil is missing.
+func text(b []byte) event.Value {
+	switch {
+	case b == nil:
+		return event.Value{}
+	case utf8.Valid(b):
+		return event.StringValue(string(b))
+	}
+	return event.StringValue(strings.ToValidUTF8(string(b), "\uFFFD"))
+}
+
+func orMissing(s string) event.Value {
+	if s == "" {
+		return event.Value{}
+	}
+	return event.StringValue(s)
+}

@@ -1,0 +1,207 @@
+package rule
+
+import (
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// document is rules.yaml as it is written.
+type document struct {
+	Version  version             `yaml:"version"`
+	Timezone zone                `yaml:"timezone"`
+	Vars     vars                `yaml:"vars"`
+	Routes   map[string]route    `yaml:"routes"`
+	Defaults map[string]defaults `yaml:"defaults"`
+	Rules    []entry             `yaml:"rules"`
+
+	Calendars unsupported `yaml:"calendars"`
+	Digest    unsupported `yaml:"digest"`
+
+	at yamldoc.Cursor
+}
+
+// unsupported is a key that belongs to the format but does nothing yet. It is
+// an error: a rule that only seems to work is worse than none.
+type unsupported struct{}
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (*unsupported) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	at.Fault("not supported by this version: take it out")
+}
+
+type version int
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (v *version) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	if text, ok := at.Scalar(); ok && text != "1" {
+		at.Fault("version %q is not known: write version: 1", text)
+	}
+	*v = 1
+}
+
+type zone struct{ *time.Location }
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (z *zone) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	name, ok := at.Scalar()
+	if !ok {
+		return
+	}
+	loaded, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		at.Fault("%q is not a time zone: write one of the IANA database, such as America/New_York or UTC", name)
+		return
+	}
+	z.Location = loaded
+}
+
+// vars are values that expressions read as vars.NAME.
+type vars struct{ value event.Value }
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (v *vars) UnmarshalYAMLDoc(at yamldoc.Cursor) { v.value = yamlValue(at) }
+
+func yamlValue(at yamldoc.Cursor) event.Value {
+	switch {
+	case at.IsMapping():
+		var members []event.Value
+		for _, k := range at.Keys() {
+			members = append(members, event.Member(k.Name, yamlValue(k.Value)))
+		}
+		return event.ObjectValue(members)
+	case at.IsSequence():
+		var elements []event.Value
+		for _, item := range at.Items() {
+			elements = append(elements, yamlValue(item))
+		}
+		return event.ArrayValue(elements)
+	}
+	text, _ := at.Scalar()
+	switch at.Tag() {
+	case "!!null":
+		return event.NullValue()
+	case "!!bool":
+		return event.BoolValue(text == "true" || text == "True" || text == "TRUE")
+	case "!!int", "!!float":
+		f, ok := parseNumber(text)
+		if !ok {
+			at.Fault("%s is not a number that expressions know: write it in decimal", text)
+		}
+		return event.LiteralValue(text, f)
+	}
+	return event.StringValue(text)
+}
+
+// route says which channels hear which severity.
+type route struct {
+	severities map[alert.Severity][]reference
+	at         yamldoc.Cursor
+}
+
+// reference is the name of a channel or route, and where it stands.
+type reference struct {
+	name string
+	at   yamldoc.Cursor
+}
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (r *reference) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	r.at = at
+	r.name, _ = at.Scalar()
+}
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (r *route) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	r.at, r.severities = at, make(map[alert.Severity][]reference)
+	for _, k := range at.Keys() {
+		severity := alert.Severity(k.Name)
+		if severity.Rank() == 0 {
+			k.At.Unknown(k.Name, severityNames())
+			continue
+		}
+		var names []reference
+		k.Value.Decode(&names)
+		r.severities[severity] = names
+	}
+}
+
+func severityNames() []string {
+	var names []string
+	for _, s := range alert.Severities() {
+		names = append(names, string(s))
+	}
+	return names
+}
+
+type defaults struct {
+	Where *yamldoc.Scalar `yaml:"where"`
+}
+
+// entry is one rule as it is written.
+type entry struct {
+	Name     string           `yaml:"name"`
+	Topic    topicList        `yaml:"topic"`
+	When     yamldoc.Scalar   `yaml:"when"`
+	Where    *yamldoc.Scalar  `yaml:"where"`
+	Severity *yamldoc.Scalar  `yaml:"severity"`
+	Key      []yamldoc.Scalar `yaml:"key"`
+	Throttle time.Duration    `yaml:"throttle"`
+	Expire   time.Duration    `yaml:"expire"`
+	To       []reference      `yaml:"to"`
+	Title    yamldoc.Scalar   `yaml:"title"`
+	Text     yamldoc.Scalar   `yaml:"text"`
+	Fields   []fieldEntry     `yaml:"fields"`
+	Runbook  string           `yaml:"runbook"`
+
+	GroupBy unsupported `yaml:"group_by"`
+	Clear   unsupported `yaml:"clear"`
+	Remind  unsupported `yaml:"remind"`
+
+	at yamldoc.Cursor
+}
+
+// topicList is one topic or several; none means all.
+type topicList []topics.Name
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (t *topicList) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	for _, item := range at.Items() {
+		text, ok := item.Scalar()
+		if !ok {
+			continue
+		}
+		name, err := topics.Parse(text)
+		if err != nil {
+			item.Fault("%v", err)
+			continue
+		}
+		*t = append(*t, name)
+	}
+}
+
+// fieldEntry is a field below the title: an expression, or a label with an
+// expression or a text with holes.
+type fieldEntry struct {
+	label string
+	value yamldoc.Scalar
+}
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (f *fieldEntry) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	if !at.IsMapping() {
+		f.value.UnmarshalYAMLDoc(at)
+		return
+	}
+	keys := at.Keys()
+	if len(keys) != 1 {
+		at.Fault("a field is one expression, or one label with its expression")
+	}
+	for _, k := range keys {
+		f.label = k.Name
+		f.value.UnmarshalYAMLDoc(k.Value)
+	}
+}

@@ -1,0 +1,231 @@
+package rule
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/algotrade/notifier/internal/event"
+)
+
+const sampleDoc = `{"type":"order.filled","n":5,"s":"5","t":"abc","id":"007","big":9007199254740993,"price":"0.10","neg":-2.5,
+ "nothing":null,"yes":true,"no":false,"at":"2026-11-23T14:31:05Z","list":[1,"2",null,3.5],"empty":[],"words":["a","b"],
+ "positions":[{"symbol":"AAPL","weight":0.2},{"symbol":"MSFT","weight":"0.1"},{"symbol":"NVDA"}],"o":{"a":1,"b":{"c":"deep"}}}`
+
+func onSample(t *testing.T) *scope {
+	t.Helper()
+	e, err := event.NewDecoder(nil, nil, nil).Decode(event.Record{
+		Topic: "trade-executions", Partition: 3, Offset: 7, Key: []byte("ses-1"), Value: []byte(sampleDoc),
+		Headers: []event.Header{{Name: "h", Value: []byte("one")}, {Name: "h", Value: []byte("two")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &scope{ev: &e, now: time.Date(2026, 11, 23, 14, 33, 5, 0, time.UTC)}
+}
+
+func newYork(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+func testCompiler(t *testing.T) *compiler {
+	t.Helper()
+	return &compiler{zone: newYork(t), vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4)), event.Member("name", event.StringValue("abc"))})}
+}
+
+func TestConditionsMeanWhatTheDocumentationSays(t *testing.T) {
+	for source, want := range map[string]bool{
+		// Missing counts as null, and what is not true is false.
+		`event.reconciliation != true`: true, `event.x == nil`: true, `event.nothing == nil`: true, `event.x == event.y`: true,
+		`event.x`: false, `event.n`: false, `event.yes`: true, `not event.x`: true, `event.x and true`: false, `event.t or event.yes`: true,
+		`event.x in ["a"]`: false, `event.x not in ["a"]`: true, `event.o.x.y.z == nil`: true, `event.t.x == nil`: true,
+		// Order is false on missing and on a wrong type.
+		`event.x > 5`: false, `event.x <= 5`: false, `not (event.x > 5)`: true, `event.o > 1`: false, `event.yes > 0`: false, `event.list < 1`: false,
+		`event.t > 1`: false, `1 < event.t`: false,
+		// Numbers and texts.
+		`event.n == 5`: true, `event.s == 5`: true, `5 == event.s`: true, `event.s == "5"`: true, `event.s == "5.0"`: false, `event.price == 0.1`: true,
+		`event.id == "7"`: false, `event.id == 7`: true, `event.s < "10"`: true, `event.t < "abd"`: true, `event.price < "0.2"`: true,
+		`event.big == 9007199254740993`: true, `event.big == 9007199254740992`: false, `event.neg < 0`: true, `"inf" > 1`: false, `"0x10" == 16`: false,
+		// Arithmetic is NaN on what is no number, and NaN compares false.
+		`event.n + 1 == 6`: true, `event.s * 2 == 10`: true, `event.x + 1 > 0`: false, `event.x + 1 <= 0`: false, `event.n / 0 > 1`: true, `event.n % 3 == 2`: true,
+		`event.t - 1 == event.t - 1`: false, `-event.n == -5`: true, `+event.s == 5`: true,
+		// Texts.
+		`event.t contains "b"`: true, `event.t startsWith "ab"`: true, `event.t endsWith "x"`: false, `event.n contains "5"`: false, `event.t matches "^a.c$"`: true, `event.n matches "5"`: false,
+		`event.t not contains "z"`: true, `event.x startsWith "a"`: false,
+		// Lists and objects.
+		`2 in event.list`: true, `"2" in event.list`: true, `nil in event.list`: true, `4 in event.list`: false, `"a" in event.o`: true, `"z" in event.o`: false, `1 in event.n`: false,
+		`any(event.positions, .weight > 0.15)`: true, `all(event.positions, .symbol != nil)`: true, `none(event.positions, .weight > 1)`: true,
+		`count(event.positions, .weight >= 0.1) == 2`: true, `count(event.list) == 0`: true, `any(event.x, true)`: false, `all(event.x, false)`: true, `none(event.n, true)`: true,
+		`len(filter(event.positions, .weight != nil)) == 2`: true, `sum(event.words) == 1`: false, `sum(filter(event.list, num(#) > 0)) == 6.5`: true, `sum(event.empty) == 0`: true,
+		`any(event.positions, any(event.words, # == "b") and .symbol == "MSFT")`: true, `map(event.positions, .symbol) == ["AAPL","MSFT","NVDA"]`: true,
+		`event.list[0] == 1`: true, `event.list[-1] == 3.5`: true, `event.list[9] == nil`: true, `event.list["a"] == nil`: true, `event.o["a"] == 1`: true, `event.o[event.words[0]] == 1`: true,
+		`event["n"] == 5`: true, `event?.o?.b?.c == "deep"`: true, `[1, event.n] == [1, 5]`: true, `event.o == event.o`: true, `event.o == event.list`: false,
+		// Functions.
+		`num(event.price) == 0.1`: true, `num(event.x) > 0`: false, `abs(event.neg) == 2.5`: true, `abs(event.x) > 0`: false, `len(event.t) == 3`: true, `len(event.x) == 0`: true,
+		`min(3, event.n, 4) == 3`: true, `max(event.list) > 0`: false, `max([1, 7]) == 7`: true, `min(event.empty) < 9`: false, `lower("ABC") == event.t`: true, `upper(event.x) == nil`: true,
+		`trim(" a ") == "a"`: true, `has(event.x)`: false, `has(event.nothing)`: false, `has(event.no)`: true, `age(event.at) == 120`: true, `age(event.x) < 60`: false,
+		`bps(101, 100) > 99.9 and bps(101, 100) < 100.1`: true, `event.n > 3 ? event.yes : event.no`: true, `(event.x ?? 7) == 7`: true, `(event.n ?? 7) == 5`: true,
+		`join(event.words, "+") == "a+b"`: true, `join(event.x) == ""`: true,
+		// Surroundings.
+		`vars.limit < event.n`: true, `event.t == vars.name`: true, `meta.topic == "trade-executions"`: true, `meta.partition == 3 and meta.offset == 7`: true, `meta.key == "ses-1"`: true,
+		`meta.headers.h == "two"`: true, `meta.headers.x == nil`: true, `meta.id == nil and meta.type == nil`: true, `meta.schema_id == nil`: true, `ce.id == nil`: true, `event.list[len(event.list) - 1] == 3.5`: true,
+	} {
+		c := testCompiler(t)
+		e := c.compile(source)
+		for _, p := range c.problems {
+			if !p.warning {
+				t.Errorf("%s: %s", source, p.message)
+			}
+		}
+		s := onSample(t)
+		if got := e.test(s); got != want {
+			t.Errorf("%s is %v, want %v", source, got, want)
+		}
+		if len(s.elements) != 0 {
+			t.Errorf("%s leaves elements behind", source)
+		}
+	}
+}
+
+func TestTextsShowValuesAsTheyWereSent(t *testing.T) {
+	for source, want := range map[string]string{
+		`{{ event.price }}`: "0.10", `{{ event.big }}`: "9007199254740993", `{{ event.x }}`: "–", `{{ event.nothing }}`: "–", `{{ event.yes }}`: "true",
+		`{{ event.list }}`: "1, 2, –, 3.5", `{{ event.o }}`: "a 1, b c deep", `{{ event.n / 0 }}`: "+Inf", `{{ event.x * 2 }}`: "–", `{{ event.n * 2 }}`: "10",
+		`a {{event.t}} b {{ event.n }}`: "a abc b 5", `no hole`: "no hole", ``: "", `{{ "}" }}`: "}",
+		`{{ money("1034210.5") }}`: "1,034,210.50", `{{ money(-1234.567) }}`: "-1,234.567", `{{ money(event.x) }}`: "–", `{{ money("999") }}`: "999.00", `{{ money(1e3) }}`: "1,000.00", `{{ money("x") }}`: "–",
+		`{{ qty("1200") }}`: "1,200", `{{ qty(0.5000) }}`: "0.5", `{{ qty("1234567.10") }}`: "1,234,567.1", `{{ pct(0.081) }}`: "8.1 %", `{{ pct(0.05) }}`: "5 %", `{{ pct(0.0004) }}`: "0.04 %",
+		`{{ pct(-0.0111) }}`: "-1.1 %", `{{ pct(event.x) }}`: "–", `{{ pct(0) }}`: "0 %", `{{ pct(-0.00000001) }}`: "0 %", `{{ ago(event.at) }}`: "2 m ago", `{{ ago(event.t) }}`: "–",
+		`{{ clock(event.at, "15:04 MST") }}`: "09:31 EST", `{{ clock(event.at) }}`: "09:31:05 EST", `{{ clock(event.x) }}`: "–",
+	} {
+		c := testCompiler(t)
+		tmpl := c.template(source)
+		if len(c.problems) > 0 {
+			t.Errorf("%s: %+v", source, c.problems)
+		}
+		if got := tmpl.text(onSample(t)).String(); got != want {
+			t.Errorf("%s is %q, want %q", source, got, want)
+		}
+	}
+}
+
+func TestValuesInATextAreMarkedAndLiteralsAreNot(t *testing.T) {
+	parts := testCompiler(t).template(`<b>{{ "<i>" }}`).text(onSample(t))
+	if len(parts) != 2 || parts[0].Value || !parts[1].Value {
+		t.Errorf("%+v", parts)
+	}
+}
+
+// TestEveryExpressionIsTotal draws expressions from the whole language and
+// evaluates them on arbitrary JSON: none fails to load, none panics, and a
+// condition is always true or false.
+func TestEveryExpressionIsTotal(t *testing.T) {
+	for name, f := range functions {
+		if f.min < 1 {
+			t.Fatalf("the generator calls functions with arguments, %s takes none", name)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		source := drawExpression(4, false).Draw(t, "expression")
+		c := &compiler{zone: time.UTC, vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
+		e := c.compile(source)
+		for _, p := range c.problems {
+			if strings.HasPrefix(p.message, "vars.") {
+				t.Skip("reads a variable that is not defined, which is found at load")
+			}
+			if !p.warning {
+				t.Fatalf("%s: %s", source, p.message)
+			}
+		}
+		s := &scope{ev: &event.Event{Doc: drawValue(3).Draw(t, "document"), CE: drawValue(1).Draw(t, "ce")}, now: time.Unix(1795444265, 0)}
+		v := e.eval(s)
+		if v.Kind() > event.Object {
+			t.Fatalf("%s yields kind %d", source, v.Kind())
+		}
+		if e.test(s) != v.Bool() {
+			t.Fatalf("%s: as a condition it differs from its value", source)
+		}
+		_ = display(v)
+	})
+}
+
+func drawExpression(depth int, inPredicate bool) *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		leaves := []string{
+			"event", "event.a", "event.b.c", "event.list", `event["a"]`, "event.list[0]", "event.list[-2]", "event?.a", "meta.topic", "meta.key", "meta.time", "meta.headers",
+			"meta.headers.h", "meta.id", "meta.type", "meta.schema_id", "meta.offset", "meta.partition", "ce", "ce.id", "vars.limit", "1", "-3", "2.5", "0", `"a"`, `"5"`, `""`, "true", "false", "nil", "[]", `[1, "a", nil]`,
+		}
+		if inPredicate {
+			leaves = append(leaves, "#", ".a", "#.b.c", "#[0]")
+		}
+		if depth == 0 {
+			return rapid.SampledFrom(leaves).Draw(t, "leaf")
+		}
+		sub := func(label string) string { return drawExpression(depth-1, inPredicate).Draw(t, label) }
+		switch rapid.IntRange(0, 8).Draw(t, "form") {
+		case 0, 1:
+			return rapid.SampledFrom(leaves).Draw(t, "leaf")
+		case 2, 3:
+			op := rapid.SampledFrom([]string{"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "and", "or", "in", "not in", "contains", "not contains", "startsWith", "endsWith", "??"}).Draw(t, "operator")
+			return "(" + sub("left") + ") " + op + " (" + sub("right") + ")"
+		case 4:
+			return rapid.SampledFrom([]string{"not", "!", "-", "+"}).Draw(t, "unary") + " (" + sub("operand") + ")"
+		case 5:
+			return "(" + sub("if") + ") ? (" + sub("then") + ") : (" + sub("else") + ")"
+		case 6:
+			return "(" + sub("of") + `) matches "^[a-z]+(x|y)*$"`
+		case 7:
+			name := rapid.SampledFrom(functionNames()).Draw(t, "function")
+			if _, ok := overLists[name]; ok {
+				predicate := drawExpression(depth-1, true).Draw(t, "predicate")
+				return name + "(" + sub("list") + ", " + predicate + ")"
+			}
+			n := functions[name].min
+			if functions[name].max > n {
+				n = functions[name].max
+			}
+			call := name + "(" + sub("argument")
+			for range n - 1 {
+				call += ", " + sub("argument")
+			}
+			return call + ")"
+		}
+		return "(" + sub("of") + ")[" + sub("index") + "]"
+	})
+}
+
+func drawValue(depth int) *rapid.Generator[event.Value] {
+	return rapid.Custom(func(t *rapid.T) event.Value {
+		kinds := 6
+		if depth == 0 {
+			kinds = 4
+		}
+		switch rapid.IntRange(0, kinds).Draw(t, "kind") {
+		case 0:
+			return event.NullValue()
+		case 1:
+			return event.BoolValue(rapid.Bool().Draw(t, "bool"))
+		case 2:
+			f := rapid.OneOf(rapid.Float64(), rapid.Just(math.NaN()), rapid.Just(math.Inf(-1)), rapid.Just(1e300)).Draw(t, "number")
+			return event.NumberValue(f)
+		case 3:
+			return event.StringValue(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"5", "1e999", "-0", "2026-11-23T14:31:05Z", "NaN", "+", ".", "1795444265"})).Draw(t, "string"))
+		case 4:
+			return event.LiteralValue(rapid.SampledFrom([]string{"1e999", "0.10", "9007199254740993"}).Draw(t, "literal"), 9007199254740993)
+		case 5:
+			return event.ArrayValue(rapid.SliceOfN(drawValue(depth-1), 0, 4).Draw(t, "elements"))
+		}
+		var members []event.Value
+		for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "list", "id"}), 0, 5).Draw(t, "names") {
+			members = append(members, event.Member(name, drawValue(depth-1).Draw(t, "member")))
+		}
+		return event.ObjectValue(members)
+	})
+}

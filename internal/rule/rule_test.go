@@ -1,0 +1,205 @@
+package rule_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/rule"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func samples(t testing.TB) []rule.Sample {
+	t.Helper()
+	d := event.NewDecoder(nil, nil, nil)
+	var list []rule.Sample
+	for _, s := range configs.Samples() {
+		e, err := d.Decode(event.Record{Topic: string(s.Topic), Value: s.Data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, rule.Sample{Name: s.Name, Event: e})
+	}
+	return list
+}
+
+func defaults(t testing.TB) *rule.Set {
+	t.Helper()
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{Channels: []string{"desk"}, Samples: samples(t)})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return set
+}
+
+// TestEveryDefaultRuleFiresOnExactlyItsOwnSamples is the shipped rules'
+// contract: what each alerts on, and how its alert reads.
+func TestEveryDefaultRuleFiresOnExactlyItsOwnSamples(t *testing.T) {
+	set := defaults(t)
+	fired := map[string]bool{}
+	var out strings.Builder
+	for _, s := range samples(t) {
+		now := s.Event.Time.Add(3 * time.Second)
+		for _, a := range set.Match(&s.Event, now) {
+			fired[a.Rule] = true
+			out.WriteString(s.Name + ": " + a.Rule + " " + string(a.Severity) + " [" + a.KeyText() + "] " + a.Title.String() + "\n")
+			for _, f := range a.Fields {
+				out.WriteString("    " + f.Label + ": " + f.Value.String() + "\n")
+			}
+		}
+	}
+	golden(t, "defaults.golden", out.String())
+	for _, r := range set.Rules() {
+		if !fired[r.Name] {
+			t.Errorf("%s fires on no sample", r.Name)
+		}
+	}
+	if len(set.Rules()) != 13 {
+		t.Errorf("%d default rules, want 13", len(set.Rules()))
+	}
+}
+
+func TestPaperAndReplayedFillsAlertNobody(t *testing.T) {
+	set := defaults(t)
+	d := event.NewDecoder(nil, nil, nil)
+	for name, doc := range map[string]string{
+		"paper":    `{"event_type":"order.rejected","mode":"paper"}`,
+		"backtest": `{"event_type":"order.rejected","mode":"backtest"}`,
+		"replayed": `{"event_type":"order.rejected","mode":"live","reconciliation":true}`,
+	} {
+		e, err := d.Decode(event.Record{Topic: "trade-executions", Value: []byte(doc)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if alerts := set.Match(&e, time.Now()); len(alerts) > 0 {
+			t.Errorf("%s: %s fires", name, alerts[0].Rule)
+		}
+	}
+	e, _ := d.Decode(event.Record{Topic: "trade-executions", Value: []byte(`{"event_type":"order.rejected"}`)})
+	if alerts := set.Match(&e, time.Now()); len(alerts) != 1 {
+		t.Error("an event that says nothing about its mode counts as live")
+	}
+}
+
+func TestTheDecoderKeepsEverythingTheDefaultRulesRead(t *testing.T) {
+	set := defaults(t)
+	sparing := event.NewDecoder(nil, set.Reads(), nil)
+	if len(set.Reads()) != 3 {
+		t.Fatalf("the rules read %v", set.Reads())
+	}
+	all := samples(t)
+	for i, s := range configs.Samples() {
+		e, err := sparing.Decode(event.Record{Topic: string(s.Topic), Value: s.Data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		got, want := set.Match(&e, now), set.Match(&all[i].Event, now)
+		if !slices.EqualFunc(got, want, func(a, b alert.Alert) bool { return a.Rule == b.Rule && a.Title.String() == b.Title.String() }) {
+			t.Errorf("%s: %v, want %v", s.Name, got, want)
+		}
+	}
+}
+
+// TestFaultsAreReportedTogether holds every kind of mistake to one line with
+// its place and, where there is one, what was meant.
+func TestFaultsAreReportedTogether(t *testing.T) {
+	for _, name := range []string{"nine-faults", "more-faults", "not-yaml", "warnings"} {
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, faults := rule.Compile(name+".yaml", data, rule.Surroundings{Channels: []string{"desk", "desk-mail"}, Samples: samples(t)})
+			if (set == nil) != (len(faults.Errors()) > 0) {
+				t.Errorf("set %v with %d errors", set, len(faults.Errors()))
+			}
+			golden(t, name+".golden", faults.Error()+"\n")
+			if name == "nine-faults" && len(faults) != 9 {
+				t.Errorf("%d faults", len(faults))
+			}
+		})
+	}
+}
+
+const routed = `
+version: 1
+routes:
+  trading: {critical: [desk, pager], warning: [desk], info: [mail]}
+rules:
+  - name: r
+    when: event.x > 0
+    severity: 'event.x > 9 ? "critical" : "warning"'
+    to: [trading, desk]
+    title: "x is {{ event.x }}"
+`
+
+func TestRoutesResolveIntoChannelsOncePerChannel(t *testing.T) {
+	set, faults := rule.Compile("r.yaml", []byte(routed), rule.Surroundings{Channels: []string{"desk", "pager", "mail"}})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for doc, want := range map[string][]string{`{"x":1}`: {"desk"}, `{"x":10}`: {"desk", "pager"}} {
+		e, err := event.NewDecoder(nil, nil, nil).Decode(event.Record{Topic: "trade-executions", Value: []byte(doc)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alerts := set.Match(&e, time.Now())
+		if len(alerts) != 1 || !slices.Equal(alerts[0].Channels, want) {
+			t.Errorf("%s: %+v", doc, alerts)
+		}
+	}
+	if r := set.Rules()[0]; !slices.Equal(r.Severities, []alert.Severity{alert.Warning, alert.Critical}) || !slices.Equal(r.Channels, []string{"desk", "pager"}) {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestOwnWhereReplacesTheTopicsDefault(t *testing.T) {
+	const file = `
+version: 1
+defaults: {trade-executions: {where: event.live}}
+rules:
+  - {name: a, when: event.x == 1, to: c, title: t}
+  - {name: b, when: event.x == 1, where: true, to: c, title: t}
+  - {name: c, when: event.x == 1, where: event.other, to: c, title: t}
+`
+	set, faults := rule.Compile("r.yaml", []byte(file), rule.Surroundings{})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for doc, want := range map[string]string{`{"x":1}`: "b", `{"x":1,"live":true}`: "ab", `{"x":1,"other":true}`: "bc"} {
+		e, _ := event.NewDecoder(nil, nil, nil).Decode(event.Record{Topic: "trade-executions", Value: []byte(doc)})
+		var got string
+		for _, a := range set.Match(&e, time.Now()) {
+			got += a.Rule
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", doc, got, want)
+		}
+	}
+}

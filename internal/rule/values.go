@@ -1,0 +1,182 @@
+package rule
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/event"
+)
+
+// The semantics of the language's operators on any two values. They are total:
+// none fails, whatever the kinds are.
+
+// number returns v as a number: a number itself, or a text that looks like
+// one, since money and quantities travel as decimal strings.
+func number(v event.Value) (float64, bool) {
+	switch v.Kind() {
+	case event.Number:
+		return v.Float(), true
+	case event.String:
+		return parseNumber(v.Text())
+	}
+	return math.NaN(), false
+}
+
+// parseNumber accepts decimal numbers only: neither "inf", "nan", hexadecimal
+// nor underscores, all of which strconv takes.
+func parseNumber(s string) (float64, bool) {
+	s = strings.TrimSpace(s)
+	if s == "" || len(s) > 64 {
+		return math.NaN(), false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c == '.', c == '+', c == '-', c == 'e', c == 'E':
+		default:
+			return math.NaN(), false
+		}
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return math.NaN(), false
+	}
+	return f, true
+}
+
+func toNumber(v event.Value) float64 {
+	f, ok := number(v)
+	if !ok {
+		return math.NaN()
+	}
+	return f
+}
+
+// equal is ==: missing equals null, a number against a text compares as
+// numbers, two texts as texts, so that the id 007 is not 7.
+func equal(a, b event.Value) bool {
+	switch {
+	case a.IsNil() || b.IsNil():
+		return a.IsNil() && b.IsNil()
+	case a.Kind() == event.Number && b.Kind() == event.Number:
+		return a.Float() == b.Float() && !differBeyondFloat(a, b)
+	case a.Kind() == event.Number && b.Kind() == event.String, a.Kind() == event.String && b.Kind() == event.Number:
+		return toNumber(a) == toNumber(b)
+	case a.Kind() != b.Kind():
+		return false
+	}
+	switch a.Kind() {
+	case event.String:
+		return a.Text() == b.Text()
+	case event.Bool:
+		return a.Bool() == b.Bool()
+	case event.Array:
+		return equalLists(a, b)
+	}
+	return equalObjects(a, b)
+}
+
+// differBeyondFloat tells whole numbers apart that float64 cannot: ids.
+func differBeyondFloat(a, b event.Value) bool {
+	const exact = 1 << 53
+	if math.Abs(a.Float()) < exact {
+		return false
+	}
+	m, errM := strconv.ParseInt(a.Text(), 10, 64)
+	n, errN := strconv.ParseInt(b.Text(), 10, 64)
+	return errM == nil && errN == nil && m != n
+}
+
+func equalLists(a, b event.Value) bool {
+	if a.Len() != b.Len() {
+		return false
+	}
+	for i := range a.Len() {
+		if !equal(a.At(i), b.At(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+func equalObjects(a, b event.Value) bool {
+	for i := range a.Len() {
+		if m := a.At(i); !equal(a.Get(m.Name()), b.Get(m.Name())) {
+			return false
+		}
+	}
+	for i := range b.Len() {
+		if m := b.At(i); !equal(a.Get(m.Name()), b.Get(m.Name())) {
+			return false
+		}
+	}
+	return true
+}
+
+// order compares for < <= > >=; ok is false where there is no order. Two texts
+// compare as numbers when both look like numbers, else character by character.
+func order(a, b event.Value) (sign int, ok bool) {
+	x, xok := number(a)
+	y, yok := number(b)
+	switch {
+	case xok && yok:
+		switch {
+		case x < y:
+			return -1, true
+		case x > y:
+			return 1, true
+		}
+		return 0, x == y
+	case a.Kind() == event.String && b.Kind() == event.String:
+		return strings.Compare(a.Text(), b.Text()), true
+	}
+	return 0, false
+}
+
+// within is in: an element of a list, or a member's name.
+func within(v, list event.Value) bool {
+	switch list.Kind() {
+	case event.Array:
+		for i := range list.Len() {
+			if equal(v, list.At(i)) {
+				return true
+			}
+		}
+	case event.Object:
+		return v.Kind() == event.String && list.Get(v.Text()).Kind() != event.Missing
+	}
+	return false
+}
+
+func arithmetic(operator string, a, b float64) float64 {
+	switch operator {
+	case "+":
+		return a + b
+	case "-":
+		return a - b
+	case "*":
+		return a * b
+	case "/":
+		return a / b
+	}
+	return math.Mod(a, b)
+}
+
+// index is list[i], from the end when i is negative, and object[name].
+func index(v, at event.Value) event.Value {
+	switch {
+	case v.Kind() == event.Object && at.Kind() == event.String:
+		return v.Get(at.Text())
+	case v.Kind() == event.Array && at.Kind() == event.Number:
+		f := at.Float()
+		if f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {
+			return event.Value{}
+		}
+		i := int(f)
+		if i < 0 {
+			i += v.Len()
+		}
+		return v.At(i)
+	}
+	return event.Value{}
+}

@@ -1,0 +1,221 @@
+// Package testkafka gives tests a Kafka cluster: an in-process kfake of their
+// own, or the real one that NOTIFIER_TEST_KAFKA names, on which it makes the
+// topics anew. Tests that share the real one do not run at the same time.
+package testkafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Env names the variable with the real cluster's brokers.
+const Env = "NOTIFIER_TEST_KAFKA"
+
+// Cluster is a cluster for one test.
+type Cluster struct {
+	Brokers []string
+	// Group is a group of the test's own; the topics derive from it.
+	Group string
+	// ID is the cluster's id.
+	ID string
+
+	t     testing.TB
+	fake  *kfake.Cluster
+	Admin *kadm.Client
+}
+
+// Start returns a cluster with the source topics, and the dead-letter and
+// outbox topics of a group of the test's own. Options are for the kfake.
+func Start(t testing.TB, channels []kafka.Channel, options ...kfake.Opt) *Cluster {
+	t.Helper()
+	c := Bare(t, options...)
+	c.Make(c.Shapes(channels)...)
+	return c
+}
+
+// Bare returns a cluster without topics.
+func Bare(t testing.TB, options ...kfake.Opt) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, Group: "notification-service"}
+	if brokers := os.Getenv(Env); brokers != "" {
+		c.Brokers = strings.Split(brokers, ",")
+		c.Group = fmt.Sprintf("test-%d", time.Now().UnixNano())
+	} else {
+		fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, options...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(fake.Close)
+		c.fake, c.Brokers = fake, fake.ListenAddrs()
+	}
+	c.Admin = kadm.NewClient(c.Client())
+	ctx := c.context()
+	if c.fake == nil {
+		var names []string
+		for _, n := range topics.All() {
+			names = append(names, string(n))
+		}
+		c.Delete(names...)
+	}
+	md, err := c.Admin.BrokerMetadata(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ID = md.Cluster
+	return c
+}
+
+// Real reports whether the cluster is a real one.
+func (c *Cluster) Real() bool { return c.fake == nil }
+
+// Fake returns the kfake, for faults and controls; a test that asks on a real
+// cluster fails.
+func (c *Cluster) Fake() *kfake.Cluster {
+	c.t.Helper()
+	if c.fake == nil {
+		c.t.Fatal("this test needs kfake: run it without " + Env)
+	}
+	return c.fake
+}
+
+func (c *Cluster) context() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	c.t.Cleanup(cancel)
+	return ctx
+}
+
+// Config returns how to reach the cluster.
+func (c *Cluster) Config() *kafka.Config {
+	config := kafka.Defaults()
+	config.Brokers, config.Group = c.Brokers, c.Group
+	return &config
+}
+
+// Options returns the options that the daemon's clients are made with.
+func (c *Cluster) Options() []kgo.Opt {
+	opts, err := c.Config().Options("test", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return opts
+}
+
+// Client returns a client that is closed with the test.
+func (c *Cluster) Client(more ...kgo.Opt) *kgo.Client {
+	c.t.Helper()
+	cl, err := kgo.NewClient(append(c.Options(), more...)...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(cl.Close)
+	return cl
+}
+
+// Shapes returns the sources and the group's own topics.
+func (c *Cluster) Shapes(channels []kafka.Channel) []kafka.Shape {
+	return kafka.Layout{Group: c.Group, Channels: channels, Partitions: 3}.Shapes(1, nil)
+}
+
+// Make makes topics and waits until they can be used.
+func (c *Cluster) Make(shapes ...kafka.Shape) {
+	c.t.Helper()
+	ctx := c.context()
+	if err := kafka.Create(ctx, c.Admin, shapes); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := kafka.WaitUsable(ctx, c.Admin, shapes, 20*time.Second); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Delete deletes topics and waits until they are gone.
+func (c *Cluster) Delete(names ...string) {
+	c.t.Helper()
+	ctx := c.context()
+	resp, err := c.Admin.DeleteTopics(ctx, names...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, r := range resp {
+		if r.Err != nil && r.Err != kerr.UnknownTopicOrPartition {
+			c.t.Fatalf("delete %s: %v", r.Topic, r.Err)
+		}
+	}
+	Eventually(c.t, 20*time.Second, "the topics are gone", func() bool {
+		details, err := c.Admin.ListTopics(ctx, names...)
+		if err != nil {
+			return false
+		}
+		for _, d := range details {
+			if d.Err == nil {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Produce sends records and waits for their acknowledgements.
+func (c *Cluster) Produce(records ...*kgo.Record) {
+	c.t.Helper()
+	cl, err := kgo.NewClient(append(c.Options(), kgo.ProducerBatchMaxBytes(kafka.DefaultMaxMessage))...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.ProduceSync(c.context(), records...).FirstErr(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Committed returns the committed offsets of a group, by topic and partition.
+func (c *Cluster) Committed(group string) kadm.OffsetResponses {
+	c.t.Helper()
+	offsets, err := c.Admin.FetchOffsets(c.context(), group)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return offsets
+}
+
+// Lag returns how many records the group has not committed, in all.
+func (c *Cluster) Lag(group string) int64 {
+	lags, err := c.Admin.Lag(c.context(), group)
+	if err != nil {
+		return -1
+	}
+	l, ok := lags[group]
+	if !ok || l.Error() != nil {
+		return -1
+	}
+	return l.Lag.Total()
+}
+
+// Eventually waits until a condition holds, or fails the test.
+func Eventually(t testing.TB, within time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("after %s it is not so that %s", within, what)
+		}
+	}
+}

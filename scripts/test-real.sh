@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Runs the tests of the broker and of the mail server against real ones:
+# Apache Kafka from Maven Central and an SMTP server from Debian. Both are
+# fetched where they are missing, started here and stopped at the end. No
+# broker or no server is a failure, never a skip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+stop() {
+	[ ! -e "$work/kafka/pid" ] || scripts/kafka.sh stop "$work/kafka"
+	[ ! -e "$work/smtp/pid" ] || scripts/smtp.sh stop "$work/smtp"
+	rm -rf "$work"
+}
+trap stop EXIT
+
+began=$SECONDS
+NOTIFIER_TEST_KAFKA=$(scripts/kafka.sh start "$work/kafka")
+export NOTIFIER_TEST_KAFKA
+echo "Apache Kafka at $NOTIFIER_TEST_KAFKA after $((SECONDS - began)) s"
+began=$SECONDS
+NOTIFIER_TEST_SMTP=$(scripts/smtp.sh start "$work/smtp")
+NOTIFIER_TEST_MAILDIR=$work/smtp/maildir
+export NOTIFIER_TEST_SMTP NOTIFIER_TEST_MAILDIR
+echo "SMTP server at $NOTIFIER_TEST_SMTP after $((SECONDS - began)) s"
+
+# One package at a time: they share the cluster and its source topics.
+go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/endtoend ./internal/dispatch/email
