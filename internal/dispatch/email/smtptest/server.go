@@ -4,6 +4,7 @@
 package smtptest
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -32,6 +33,7 @@ type Mail struct {
 // or Hang.
 type Config struct {
 	TLS                bool // offer STARTTLS with a certificate of its own
+	Implicit           bool // with TLS: encrypted from the first byte instead
 	Username, Password string
 	MaxBytes           int64 // announced as SIZE
 
@@ -114,10 +116,14 @@ func Start(t testing.TB, config Config) *Server {
 		s.CA = filepath.Join(t.TempDir(), "ca.pem")
 		write(t, s.CA, pem)
 	}
+	var incoming net.Listener = s.listener
+	if config.TLS && config.Implicit {
+		incoming = tls.NewListener(incoming, server.TLSConfig)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(s.listener)
+		_ = server.Serve(incoming)
 	}()
 	t.Cleanup(func() {
 		close(s.stopped)
