@@ -166,8 +166,10 @@ func TestSTARTTLSReplies(t *testing.T) {
 		{"250 raw", "", outcome.Misconfigured, "STARTTLS: the server does not offer STARTTLS"},
 		{"250-raw\n250 STARTTLS", "454 4.7.0 not now", outcome.Unavailable, "STARTTLS 454 4.7.0"},
 		{"250-raw\n250 STARTTLS", "502 5.5.1 no", outcome.Misconfigured, "STARTTLS 502 5.5.1"},
-		{"250-raw\n250 STARTTLS", "220 go ahead\nbut this is no TLS", outcome.TLSFailed,
-			"STARTTLS: the server does not speak TLS here; tls: mandatory is STARTTLS"},
+		{
+			"250-raw\n250 STARTTLS", "220 go ahead\nbut this is no TLS", outcome.TLSFailed,
+			"STARTTLS: the server does not speak TLS here; tls: mandatory is STARTTLS",
+		},
 	} {
 		addr := smtptest.Raw(t, func(line string) string {
 			switch verb, _, _ := strings.Cut(line, " "); verb {
@@ -195,12 +197,18 @@ func TestServersThatCannotBeReached(t *testing.T) {
 		detail       string
 	}{
 		{"nobody listens", "127.0.0.1:1", nil, outcome.Unreachable, "connect: connection refused"},
-		{"a certificate nobody vouches for", server.Addr, func(c *Config) { c.TLS = "mandatory" }, outcome.TLSFailed,
-			"STARTTLS: x509: certificate signed by unknown authority"},
-		{"implicit TLS to a port that has none", plain, func(c *Config) { c.TLS = "implicit" }, outcome.TLSFailed,
-			"connect: the server does not speak TLS here; tls: mandatory is STARTTLS"},
-		{"trusted certificates that are gone", server.Addr, func(c *Config) { c.TLS, c.CA = "mandatory", "/nonexistent/ca.pem" },
-			outcome.Misconfigured, ""},
+		{
+			"a certificate nobody vouches for", server.Addr, func(c *Config) { c.TLS = "mandatory" }, outcome.TLSFailed,
+			"STARTTLS: x509: certificate signed by unknown authority",
+		},
+		{
+			"implicit TLS to a port that has none", plain, func(c *Config) { c.TLS = "implicit" }, outcome.TLSFailed,
+			"connect: the server does not speak TLS here; tls: mandatory is STARTTLS",
+		},
+		{
+			"trusted certificates that are gone", server.Addr, func(c *Config) { c.TLS, c.CA = "mandatory", "/nonexistent/ca.pem" },
+			outcome.Misconfigured, "",
+		},
 		{"a login that the server does not offer", server.Addr, func(c *Config) {
 			c.TLS, c.CA, c.Auth = "mandatory", server.CA, "scram"
 			c.Username, c.Password = secret.New("notifier"), secret.New("hunter22")

@@ -54,11 +54,16 @@ func Reply(code int, status, text string) error {
 	return e
 }
 
-var (
+// silence is no answer at all.
+type silence string
+
+func (s silence) Error() string { return string(s) }
+
+const (
 	// Drop closes the connection instead of an answer.
-	Drop = errors.New("drop the connection")
-	// Hang gives no answer until the client or the test has gone.
-	Hang = errors.New("do not answer")
+	Drop silence = "drop the connection"
+	// Hang gives no answer until the test has ended.
+	Hang silence = "do not answer"
 )
 
 // Greylist returns a Rcpt that turns each recipient away the first time.
