@@ -115,28 +115,6 @@ func TestHeadersIdentifyDeliveryAndAlertKey(t *testing.T) {
 	}
 }
 
-func TestNoAlertBreaksAMail(t *testing.T) {
-	long := strings.Repeat("ünïcödé <b>&🔴 ", 4000)
-	for name, title := range map[string]string{
-		"empty": "", "line breaks": "a\r\nBcc: evil@example.com\r\n\r\nbody", "NUL": "a\x00b", "long": long, "emoji": strings.Repeat("🔴", 300),
-	} {
-		m := channeltest.Message()
-		value := alert.Text{{Text: title, Value: true}}
-		m.Alert.Title, m.Alert.Text, m.Alert.Rule = value, value, title
-		m.Alert.Key, m.Alert.EventType = []string{title}, title
-		for range 30 {
-			m.Alert.Fields = append(m.Alert.Fields, alert.Field{Label: title, Value: value})
-		}
-		header, text, html := compose(t, m)
-		if header.Get("Bcc") != "" || len(header["Subject"]) != 1 {
-			t.Errorf("%s: the headers are %v", name, header)
-		}
-		if text == "" || len(html) > 102_000 {
-			t.Errorf("%s: text of %d, HTML of %d bytes", name, len(text), len(html))
-		}
-	}
-}
-
 func TestNoSecretIsShown(t *testing.T) {
 	const password = "hunter22-password"
 	refusing := smtptest.Start(t, smtptest.Config{TLS: true, Username: "notifier", Password: "another"})
