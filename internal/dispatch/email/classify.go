@@ -167,7 +167,10 @@ func lost(ctx context.Context, f *failure) *outcome.Error {
 	case errors.As(f.err, &certificate):
 		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": "+clip(certificate.Err.Error())
 	case errors.As(f.err, &notTLS):
-		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": the server does not speak TLS here; tls: mandatory is STARTTLS"
+		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": the server does not speak TLS here"
+		if f.stage == connect {
+			e.Detail += "; STARTTLS is tls: mandatory"
+		}
 	case errors.Is(f.err, errNoSTARTTLS), errors.Is(f.err, errCA), errors.Is(f.err, errMechanism):
 		e.Cause, e.Detail = outcome.Misconfigured, clip(f.Error())
 	case f.stage == auth && !network(f.err):

@@ -168,7 +168,7 @@ func TestSTARTTLSReplies(t *testing.T) {
 		{"250-raw\n250 STARTTLS", "502 5.5.1 no", outcome.Misconfigured, "STARTTLS 502 5.5.1"},
 		{
 			"250-raw\n250 STARTTLS", "220 go ahead\nbut this is no TLS", outcome.TLSFailed,
-			"STARTTLS: the server does not speak TLS here; tls: mandatory is STARTTLS",
+			"STARTTLS: the server does not speak TLS here",
 		},
 	} {
 		addr := smtptest.Raw(t, func(line string) string {
@@ -203,7 +203,7 @@ func TestServersThatCannotBeReached(t *testing.T) {
 		},
 		{
 			"implicit TLS to a port that has none", plain, func(c *Config) { c.TLS = "implicit" }, outcome.TLSFailed,
-			"connect: the server does not speak TLS here; tls: mandatory is STARTTLS",
+			"connect: the server does not speak TLS here; STARTTLS is tls: mandatory",
 		},
 		{
 			"trusted certificates that are gone", server.Addr, func(c *Config) { c.TLS, c.CA = "mandatory", "/nonexistent/ca.pem" },

@@ -32,6 +32,10 @@ func TestDefaultsAreSafe(t *testing.T) {
 	if c.TLS != tlsMandatory || c.Auth != authNone || c.Connections != 2 || c.AcceptTimeout != time.Minute {
 		t.Errorf("%+v", c)
 	}
+	c, faults = decode(t, t.TempDir(), strings.Replace(minimal, "587", "465", 1))
+	if len(faults) > 0 || c.TLS != tlsImplicit {
+		t.Errorf("on port 465, tls is %s; %v", c.TLS, faults)
+	}
 	c, faults = decode(t, t.TempDir(), minimal+"username: notifier\npassword: hunter22\n")
 	if len(faults) > 0 || c.Auth != authAuto {
 		t.Errorf("with a username, auth is %s; %v", c.Auth, faults)
