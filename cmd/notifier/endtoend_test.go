@@ -300,3 +300,30 @@ rules:
 	}
 	settled(t, c)
 }
+
+// TestARunThatIsDoneAgainAlertsNobodyTwice puts the source's offsets back, as a
+// crash between the outbox and the commit does, only further.
+func TestARunThatIsDoneAgainAlertsNobodyTwice(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
+	d := start(t, dir)
+	c.Produce(append(alerting(topics.TradeExecutions, "a", 0, 40), alerting(topics.TradeExecutions, "", 40, 40)...)...)
+	got(t, hook, 80, 20*time.Second)
+	settled(t, c)
+	if code := d.stop(); code != exitDone {
+		t.Fatalf("stopped with %d", code)
+	}
+
+	back := launch(t, dir, "--start", "earliest")
+	c.Produce(alerting(topics.TradeExecutions, "a", 80, 1)...)
+	got(t, hook, 81, 30*time.Second)
+	settled(t, c)
+	if list := numbers(t, hook.Requests()); len(list) != 81 {
+		t.Errorf("%d posts of 81 alerts", len(list))
+	}
+	back.err.wait(t, time.Second, `"msg":"running"`)
+	if code := back.stop(); code != exitDone {
+		t.Fatalf("stopped with %d", code)
+	}
+}

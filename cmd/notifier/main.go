@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 // self is the command as it was started, for the commands we suggest.
 func self() string {
 	exe, err := os.Executable()
-	if err == nil && strings.Contains(exe, "go-build") {
+	if err == nil && strings.Contains(exe, "go-build") && !strings.HasSuffix(exe, ".test") {
 		return "go run ./cmd/notifier"
 	}
 	return "notifier"

@@ -31,6 +31,8 @@ type globals struct {
 	logLevel string
 }
 
+func init() { cobra.EnableCommandSorting = false } // dev first
+
 func newRoot(io stdio) *cobra.Command {
 	g := &globals{io: io}
 	root := &cobra.Command{
@@ -58,7 +60,6 @@ func newRoot(io stdio) *cobra.Command {
 	f.StringVar(&g.group, "group", "", "consumer group")
 	f.StringVarP(&g.output, "output", "o", "text", "text for people, json for programs")
 	f.StringVar(&g.logLevel, "log-level", "", "debug, info, warn or error")
-	cobra.EnableCommandSorting = false
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), newDLQ(g), newVersion(g))
 	return root

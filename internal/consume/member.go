@@ -108,7 +108,7 @@ func New(p Params) *Member {
 	m := &Member{
 		p:       p,
 		log:     p.Logger.With("component", p.Name),
-		metrics: newMetrics(p.Registry, p.Name),
+		metrics: newMetrics(p.Registry, p.Name, p.Topics),
 		created: make(chan struct{}),
 		kick:    make(chan struct{}, 1),
 		parts:   make(map[topicPartition]*Partition),
@@ -205,7 +205,7 @@ func (m *Member) poll(ctx context.Context) error {
 		fetches.EachTopic(func(t kgo.FetchTopic) {
 			t.EachPartition(func(fp kgo.FetchPartition) {
 				if len(fp.Records) > 0 {
-					m.deliver(t.Topic, fp.Partition, fp.Records)
+					m.deliver(t.Topic, fp)
 				}
 			})
 		})
@@ -222,12 +222,17 @@ func (m *Member) poll(ctx context.Context) error {
 }
 
 // deliver queues records and pauses the partition when that fills its window.
-func (m *Member) deliver(topic string, id int32, records []*kgo.Record) {
+func (m *Member) deliver(topic string, fetched kgo.FetchPartition) {
+	records := fetched.Records
 	m.mu.Lock()
-	p := m.parts[topicPartition{topic, id}]
+	p := m.parts[topicPartition{topic, fetched.Partition}]
 	m.mu.Unlock()
 	if p == nil {
 		return
+	}
+	if n := p.skipped(fetched.LogStartOffset, records[len(records)-1].Offset+1); n > 0 {
+		m.metrics.lostRecords.WithLabelValues(topic).Add(float64(n))
+		m.log.Error("events are lost: retention deleted them before they were read", "topic", topic, "partition", p.ID, "events", n)
 	}
 	n := 0
 	for _, r := range records {

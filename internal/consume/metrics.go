@@ -12,11 +12,14 @@ type metrics struct {
 	groupErrors    *prometheus.CounterVec
 	commitFailures prometheus.Counter
 	held           *prometheus.GaugeVec
+	lostRecords    *prometheus.CounterVec
+	processing     *prometheus.HistogramVec
+	processingOf   map[string]prometheus.Observer // looked up once
 }
 
 // newMetrics registers a member's metrics; both stages share the names and
 // differ in the stage label.
-func newMetrics(reg prometheus.Registerer, stage string) *metrics {
+func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metrics {
 	labels := prometheus.Labels{"stage": stage}
 	m := &metrics{
 		assignedParts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -34,12 +37,24 @@ func newMetrics(reg prometheus.Registerer, stage string) *metrics {
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write), or its offset was set by hand (offset).", ConstLabels: labels,
 		}, []string{"topic", "partition", "reason"}),
+		lostRecords: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_events_lost_total", Help: "Records that retention deleted before they were read.", ConstLabels: labels,
+		}, []string{"topic"}),
+		processing: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "notifier_processing_duration_seconds", Help: "Time from a record's arrival to its being settled; of a batch without alerts the oldest's.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 12), ConstLabels: labels,
+		}, []string{"topic"}),
+		processingOf: make(map[string]prometheus.Observer, len(topics)),
+	}
+	for _, topic := range topics {
+		m.lostRecords.WithLabelValues(topic)
+		m.processingOf[topic] = m.processing.WithLabelValues(topic)
 	}
 	for _, event := range []string{"assigned", "revoked", "lost"} {
 		m.rebalances.WithLabelValues(event)
 	}
 	if reg != nil {
-		reg.MustRegister(m.assignedParts, m.rebalances, m.groupErrors, m.commitFailures, m.held)
+		reg.MustRegister(m.assignedParts, m.rebalances, m.groupErrors, m.commitFailures, m.held, m.lostRecords, m.processing)
 	}
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -27,8 +28,11 @@ type Partition struct {
 	tracker   *Tracker
 	marks     *repeat.Marks // as restored, for the handler
 	queue     []*kgo.Record
-	taken     int // records handed out and not advanced over (in-order stages)
-	bytes     int // of everything queued, taken or unsettled
+	arrived   time.Time // when the oldest record in queue came
+	handed    time.Time // the same of what is handed out
+	next      int64     // where the next record is expected; -1: not known
+	taken     int       // records handed out and not advanced over (in-order stages)
+	bytes     int       // of everything queued, taken or unsettled
 	takenSize int
 	fenced    bool
 	paused    bool
@@ -68,7 +72,7 @@ func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
 		p.mu.Lock()
 		batch := p.queue
 		if len(batch) > 0 {
-			p.queue = nil
+			p.queue, p.handed = nil, p.arrived
 			p.taken += len(batch)
 			for _, r := range batch {
 				p.takenSize += size(r)
@@ -93,7 +97,9 @@ func (p *Partition) Advance(last *kgo.Record, urgent bool) {
 	p.dirty = true
 	p.free(p.takenSize)
 	p.taken, p.takenSize = 0, 0
+	arrived := p.handed
 	p.mu.Unlock()
+	p.member.metrics.processingOf[p.Topic].Observe(time.Since(arrived).Seconds())
 	p.member.roomMade(p)
 	if urgent {
 		p.member.wake()
@@ -109,7 +115,9 @@ func (p *Partition) Begin(r *kgo.Record, w repeat.Write) *Entry {
 	p.taken--
 	p.takenSize -= n
 	p.dirty = true
-	return p.tracker.Begin(positionOf(r), n, w)
+	e := p.tracker.Begin(positionOf(r), n, w)
+	e.arrived = p.handed
+	return e
 }
 
 // Settle says that nothing more is owed for a record. After a revoke it
@@ -124,6 +132,7 @@ func (p *Partition) Settle(e *Entry) bool {
 	p.free(e.size)
 	p.dirty = true
 	p.mu.Unlock()
+	p.member.metrics.processingOf[p.Topic].Observe(time.Since(e.arrived).Seconds())
 	p.member.roomMade(p)
 	p.member.wake()
 	return true
@@ -175,6 +184,9 @@ func (p *Partition) Hold(reason string) {
 // add queues records that were just polled.
 func (p *Partition) add(records []*kgo.Record) {
 	p.mu.Lock()
+	if len(p.queue) == 0 {
+		p.arrived = time.Now()
+	}
 	p.queue = append(p.queue, records...)
 	for _, r := range records {
 		p.bytes += size(r)
@@ -184,6 +196,20 @@ func (p *Partition) add(records []*kgo.Record) {
 	case p.ready <- struct{}{}:
 	default:
 	}
+}
+
+// skipped returns how many records lie between the one that was expected and
+// where the log begins now: retention has deleted them. next is where the one
+// after those that came is expected.
+func (p *Partition) skipped(logStart, next int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := int64(0)
+	if p.next >= 0 && logStart > p.next {
+		n = logStart - p.next
+	}
+	p.next = next
+	return n
 }
 
 // free gives back bytes of the window; p.mu is held.

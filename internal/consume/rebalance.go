@@ -29,6 +29,7 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 				ready:     make(chan struct{}, 1),
 				marks:     &repeat.Marks{},
 				committed: repeat.Position{Epoch: -1},
+				next:      -1,
 			}
 			p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: -1}, p.marks)
 			m.parts[topicPartition{topic, id}] = p
@@ -139,7 +140,7 @@ func (m *Member) restore(topic string, id int32, offset int64, epoch int32, meta
 		marks = decoded
 	}
 	start := repeat.Position{Epoch: epoch, Offset: offset}
-	p.committed, p.marks = start, marks
+	p.committed, p.marks, p.next = start, marks, offset
 	p.tracker = NewTracker(start, marks)
 }
 

@@ -1,6 +1,8 @@
 package consume
 
 import (
+	"time"
+
 	"github.com/algotrade/notifier/internal/repeat"
 )
 
@@ -33,6 +35,7 @@ type Entry struct {
 	behindN    int
 	prev, next *Entry
 	settled    bool
+	arrived    time.Time // for Partition's metric
 }
 
 // NewTracker returns a tracker that starts at the committed position, with the

@@ -37,8 +37,10 @@ func arbitrary(t *rapid.T) *Envelope {
 		e.Source.Headers = append(e.Source.Headers, kgo.RecordHeader{Key: name, Value: nilable("header")})
 	}
 	if rapid.Bool().Draw(t, "delivery") {
-		e.Alert = &alert.Alert{ID: "al_x", Rule: "r", Severity: alert.Critical, Key: []string{"a", ""}, EventTime: time.UnixMilli(1).UTC(),
-			Title: alert.Text{{Text: "Drawdown "}, {Text: rapid.String().Draw(t, "title"), Value: true}}, Throttle: time.Hour}
+		e.Alert = &alert.Alert{
+			ID: "al_x", Rule: "r", Severity: alert.Critical, Key: []string{"a", ""}, EventTime: time.UnixMilli(1).UTC(),
+			Title: alert.Text{{Text: "Drawdown "}, {Text: rapid.String().Draw(t, "title"), Value: true}}, Throttle: time.Hour,
+		}
 		e.Delivery, e.Channel = "dl_x", "desk"
 		e.From = repeat.Write{Input: repeat.Input{Topic: e.Source.TopicID, Partition: 3}, From: repeat.Position{Epoch: -1, Offset: 7}, Done: repeat.Position{Epoch: 2, Offset: 5}, Delivery: "dl_x"}
 	}

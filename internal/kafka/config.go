@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -240,7 +241,11 @@ func (s *SASL) mechanism() (sasl.Mechanism, error) {
 	case "OAUTHBEARER":
 		return oauth.Auth{Token: password}.AsMechanism(), nil
 	}
-	if meant := suggest.Closest(strings.ToUpper(s.Mechanism), mechanisms); meant != "" {
+	meant := strings.ToUpper(s.Mechanism)
+	if !slices.Contains(mechanisms, meant) {
+		meant = suggest.Closest(meant, mechanisms)
+	}
+	if meant != "" {
 		return nil, fmt.Errorf("%q is not known: did you mean %s?", s.Mechanism, meant)
 	}
 	return nil, errors.New("is not known: write one of " + strings.Join(mechanisms, ", "))

@@ -78,13 +78,9 @@ func (m *Monitor) Run(ctx context.Context) error {
 	}
 }
 
-// look asks about each topic in a request of its own: one forbidden topic in a
-// joint request would leave all without an answer.
 func (m *Monitor) look(ctx context.Context) {
 	for _, t := range m.topics {
-		askCtx, cancel := context.WithTimeout(kadm.WithAuthorizedOps(ctx), 2*MonitorInterval)
-		details, err := m.admin.ListTopics(askCtx, t.Topic)
-		cancel()
+		detail, err := lookUp(ctx, m.admin, t.Topic)
 		if ctx.Err() != nil {
 			return
 		}
@@ -92,7 +88,7 @@ func (m *Monitor) look(ctx context.Context) {
 			m.noBroker(err)
 			return
 		}
-		m.note(t, problem(t, details[t.Topic]))
+		m.note(t, problem(t, detail))
 	}
 	m.mu.Lock()
 	m.broker, m.looked = "", true
@@ -103,8 +99,10 @@ func problem(t Monitored, d kadm.TopicDetail) string {
 	switch {
 	case d.Err == kerr.UnknownTopicOrPartition:
 		return fmt.Sprintf("topic %s is missing: run 'notifier topics create'", t.Topic)
+	case isDenied(d.Err):
+		return fmt.Sprintf("topic %s is forbidden: DESCRIBE is not allowed", t.Topic)
 	case d.Err != nil:
-		return fmt.Sprintf("topic %s: %s", t.Topic, strings.SplitN(d.Err.Error(), ":", 2)[0])
+		return fmt.Sprintf("topic %s: %s", t.Topic, word(d.Err))
 	}
 	for _, p := range d.Partitions.Sorted() {
 		if p.Leader < 0 {

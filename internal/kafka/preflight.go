@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -97,6 +98,7 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var first *kgo.ErrFirstReadEOF
+	var timeout net.Error
 	switch {
 	case errors.Is(err, kerr.SaslAuthenticationFailed), strings.Contains(text, "SASL_AUTHENTICATION_FAILED"):
 		return problemf(ExitDenied, "%s refuses user and password (%s): check kafka.sasl", address, c.SASL.Mechanism)
@@ -116,7 +118,9 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 		return problemf(ExitConfig, "%s is not a Kafka broker: its answer makes no sense", address)
 	case errors.As(err, &first):
 		return problemf(ExitConfig, "%s closes the connection at once: %s", address, firstRead(first, c))
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(err, io.EOF) && c.SASL.Mechanism != "":
+		return problemf(ExitDenied, "%s ends the connection while logging in (%s): check user and password in kafka.sasl", address, c.SASL.Mechanism)
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return problemf(ExitUnavailable, "%s accepts the connection and does not answer: is it a Kafka broker, and has it started?", address)
 	}
 	return problemf(ExitUnavailable, "%s cannot be used: %v", address, err)

@@ -34,14 +34,17 @@ func lookUp(ctx context.Context, adm *kadm.Client, topic string) (kadm.TopicDeta
 	ctx, cancel := context.WithTimeout(kadm.WithAuthorizedOps(ctx), requestTimeout)
 	defer cancel()
 	details, err := adm.ListTopics(ctx, topic)
-	if err != nil {
+	switch {
+	case isDenied(err):
+		return kadm.TopicDetail{Topic: topic, Err: kerr.TopicAuthorizationFailed}, nil
+	case err != nil:
 		return kadm.TopicDetail{}, fmt.Errorf("look up topic %s: %w", topic, err)
 	}
 	return details[topic], nil
 }
 
 // requestTimeout bounds one request of a check.
-const requestTimeout = 10 * time.Second
+const requestTimeout = 5 * time.Second
 
 // Create makes topics. One that somebody else made meanwhile is fine.
 func Create(ctx context.Context, adm *kadm.Client, topics []Shape) error {

@@ -61,7 +61,7 @@ func TestOnlyWhatFailsAfterTheDotIsAmbiguous(t *testing.T) {
 }
 
 func TestDropInsideTheBodyIsClean(t *testing.T) {
-	server := smtptest.Start(t, smtptest.Config{Body: func() error { return smtptest.Drop }})
+	server := smtptest.Start(t, smtptest.Config{Body: func() error { return smtptest.ErrDrop }})
 	c := open(t, server.Addr, nil)
 	s, err := c.dial(t.Context())
 	if err != nil {

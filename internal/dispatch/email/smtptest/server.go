@@ -29,8 +29,8 @@ type Mail struct {
 
 // Config says how a server behaves. The zero value takes every mail, offers no
 // TLS and asks for no login. The functions may be called by several
-// connections at once; an error of theirs is the server's answer: Reply, Drop
-// or Hang.
+// connections at once; an error of theirs is the server's answer: Reply,
+// ErrDrop or ErrHang.
 type Config struct {
 	TLS                bool // offer STARTTLS with a certificate of its own
 	Implicit           bool // with TLS: encrypted from the first byte instead
@@ -54,16 +54,11 @@ func Reply(code int, status, text string) error {
 	return e
 }
 
-// silence is no answer at all.
-type silence string
-
-func (s silence) Error() string { return string(s) }
-
-const (
-	// Drop closes the connection instead of an answer.
-	Drop silence = "drop the connection"
-	// Hang gives no answer until the test has ended.
-	Hang silence = "do not answer"
+var (
+	// ErrDrop closes the connection instead of an answer.
+	ErrDrop = errors.New("drop the connection")
+	// ErrHang gives no answer until the test has ended.
+	ErrHang = errors.New("do not answer")
 )
 
 // Greylist returns a Rcpt that turns each recipient away the first time.
@@ -163,9 +158,9 @@ type session struct {
 
 func (s *session) answer(err error) error {
 	switch {
-	case errors.Is(err, Drop):
+	case errors.Is(err, ErrDrop):
 		_ = s.conn.Conn().Close()
-	case errors.Is(err, Hang):
+	case errors.Is(err, ErrHang):
 		<-s.server.stopped
 	}
 	return err

@@ -1,0 +1,363 @@
+// Package bench measures the daemon beside its limits, in one run and on one
+// machine: how fast raw consuming is, how fast the quiet path is beside it, how
+// many posts a second go out, how long an event takes to its post, and what
+// memory a backlog takes. See README.md. But for one, each benchmark makes one
+// long run and reports rates of its own; ns/op means nothing there.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/broker"
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dispatch/webhook"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/match"
+	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+const group = "notification-service"
+
+// desk is an in-process broker with the topics on it.
+type desk struct {
+	b       *testing.B
+	broker  *broker.Broker
+	config  kafka.Config
+	cluster string
+	log     *slog.Logger
+	shapes  []kafka.Shape
+}
+
+func newDesk(b *testing.B) *desk {
+	b.Helper()
+	br, err := broker.Start(b.Context(), broker.Config{Addr: "127.0.0.1:0", DataDir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = br.Close() })
+	d := &desk{b: b, broker: br, config: kafka.Defaults(), log: slog.New(slog.DiscardHandler)}
+	d.config.Brokers = []string{br.Addr()}
+	d.shapes = kafka.Layout{Group: group, Channels: []kafka.Channel{{Name: "desk", Partitions: 6}}}.Shapes(1, nil)
+	for _, s := range d.shapes {
+		s.Configs["retention.bytes"] = "-1" // the backlog stays
+		if _, err := br.CreateTopics(broker.Topic{Name: s.Topic, Partitions: s.Partitions, Configs: s.Configs}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	md, err := kadm.NewClient(d.client()).BrokerMetadata(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	d.cluster = md.Cluster
+	return d
+}
+
+func (d *desk) options() []kgo.Opt {
+	opts, err := d.config.Options("bench", d.log, nil)
+	if err != nil {
+		d.b.Fatal(err)
+	}
+	return opts
+}
+
+func (d *desk) client(more ...kgo.Opt) *kgo.Client {
+	cl, err := kgo.NewClient(append(d.options(), more...)...)
+	if err != nil {
+		d.b.Fatal(err)
+	}
+	d.b.Cleanup(cl.Close)
+	return cl
+}
+
+// quiet and loud are events of about 350 bytes; the loud one is a rejected
+// order.
+func document(kind string, n int) []byte {
+	return fmt.Appendf(nil, `{"event_id":"01KAQ2C7VY3E8M5Z%010d","event_type":%q,"schema":"trade-execution/1","occurred_at":%q,"session_id":"ses-%04d",`+
+		`"account_id":"ACC-%d","strategy_id":"mean-rev-7","mode":"live","order_id":"ord-%d","symbol":"AAPL","venue":"XNAS","side":"buy","order_qty":"200",`+
+		`"notional":"38070.00","slippage_bps":2.63,"reject_code":null,"reason":null}`, n, kind, time.Now().UTC().Format(time.RFC3339Nano), n%5000, n, n)
+}
+
+// fill writes n events, one in every `every` of them loud; 0: none.
+func (d *desk) fill(n, every int) {
+	cl := d.client(kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000))
+	for i := range n {
+		kind := "order.accepted"
+		if every > 0 && i%every == 0 {
+			kind = "order.rejected"
+		}
+		cl.Produce(d.b.Context(), &kgo.Record{Topic: string(topics.TradeExecutions), Key: fmt.Append(nil, i%5000), Value: document(kind, i)}, nil)
+	}
+	if err := cl.Flush(d.b.Context()); err != nil {
+		d.b.Fatal(err)
+	}
+}
+
+// raw consumes n events as fast as the client can and does nothing with them.
+func (d *desk) raw(n int) time.Duration {
+	began := time.Now()
+	cl := d.client(kgo.ConsumeTopics(string(topics.TradeExecutions)), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20))
+	for got := 0; got < n; {
+		got += cl.PollRecords(d.b.Context(), 10_000).NumRecords()
+	}
+	return time.Since(began)
+}
+
+// engine runs both stages with the default rules and one channel.
+type engine struct {
+	stop    func()
+	handled *counting
+}
+
+// counting counts what a handler advances over, without touching its path.
+type counting struct{ registry *prometheus.Registry }
+
+func (c *counting) records() int {
+	families, err := c.registry.Gather()
+	if err != nil {
+		return 0
+	}
+	n := 0.0
+	for _, f := range families {
+		if f.GetName() == "notifier_records_total" {
+			for _, m := range f.GetMetric() {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return int(n)
+}
+
+func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{Channels: []string{"desk"}})
+	if len(faults) > 0 {
+		d.b.Fatal(faults)
+	}
+	reg := prometheus.NewRegistry()
+	sizes := kafka.MaxMessageBytes(d.shapes)
+	writer, dead := d.client(kafka.OutboxOptions(sizes)...), d.client(kafka.DeadLetterOptions(sizes)...)
+	letters := dlq.NewWriter(dead, group, d.log, reg)
+	outboxes, err := match.NewOutboxes(d.b.Context(), writer, group, []string{"desk"}, d.log)
+	if err != nil {
+		d.b.Fatal(err)
+	}
+	var sources []string
+	for _, n := range topics.All() {
+		sources = append(sources, string(n))
+	}
+	h := match.New(match.Params{
+		Group: group, Cluster: d.cluster, Decoder: event.NewDecoder(nil, set.Reads(), nil), Rules: set,
+		Outboxes: outboxes, Dead: letters, Topics: sources, Logger: d.log, Registry: reg,
+	})
+	outbox := dispatch.NewOutbox(dispatch.Params{
+		Name: "desk", Channel: channel, Uncommitted: 64, Dead: letters, Logger: d.log, Metrics: dispatch.NewMetrics(reg),
+		Config: dispatch.Config{Concurrency: concurrency, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
+	})
+	member := func(name, group string, names []string, own bool, handler consume.Handler) *consume.Member {
+		return consume.New(consume.Params{
+			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: d.cluster, Options: d.options(), SessionTimeout: 15 * time.Second,
+			Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: d.log, Registry: reg,
+		})
+	}
+	first := member("match", group, sources, false, h)
+	second := member("deliver", topics.OutboxGroup(group), []string{topics.Outbox(group, "desk")}, true,
+		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "desk"): outbox}, d.log))
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for _, m := range []*consume.Member{second, first} {
+		wg.Go(func() {
+			if err := m.Run(ctx); err != nil {
+				d.b.Error(err)
+			}
+		})
+	}
+	e := &engine{handled: &counting{registry: reg}}
+	e.stop = sync.OnceFunc(func() {
+		cancel()
+		wg.Wait()
+		_ = outbox.Close()
+	})
+	d.b.Cleanup(e.stop)
+	return e
+}
+
+// sink takes everything at once.
+type sink struct{ got atomic.Int64 }
+
+// Send implements dispatch.Channel.
+func (s *sink) Send(context.Context, dispatch.Message) (dispatch.Receipt, error) {
+	s.got.Add(1)
+	return dispatch.Receipt{}, nil
+}
+
+func until(b *testing.B, holds func() bool) {
+	b.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for !holds() {
+		if time.Now().After(deadline) {
+			b.Fatal("it does not finish within two minutes")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// BenchmarkQuietPath is stage one on events of 350 bytes of which one in a
+// thousand alerts, beside raw consuming of the same events in the same run.
+func BenchmarkQuietPath(b *testing.B) {
+	const n = 1_000_000
+	d := newDesk(b)
+	d.fill(n, 1000)
+	raw := d.raw(n)
+	began := time.Now()
+	s := &sink{}
+	e := d.run(s, 16)
+	until(b, func() bool { return e.handled.records() >= n })
+	quiet := time.Since(began)
+	until(b, func() bool { return s.got.Load() >= n/1000 })
+	e.stop()
+	b.ReportMetric(n/raw.Seconds(), "raw-events/s")
+	b.ReportMetric(n/quiet.Seconds(), "events/s")
+}
+
+// BenchmarkDecodeAndMatch is the same without a broker: one goroutine.
+func BenchmarkDecodeAndMatch(b *testing.B) {
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{})
+	if len(faults) > 0 {
+		b.Fatal(faults)
+	}
+	decoder := event.NewDecoder(nil, set.Reads(), nil)
+	rec := event.Record{Topic: string(topics.TradeExecutions), Value: document("order.accepted", 1), Time: time.Now()}
+	b.SetBytes(int64(len(rec.Value)))
+	b.ReportAllocs()
+	for b.Loop() {
+		e, err := decoder.Decode(rec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(set.Match(&e, rec.Time)) > 0 {
+			b.Fatal("it is not quiet")
+		}
+	}
+}
+
+// posts is a receiver that counts and, per event, keeps the time.
+type posts struct {
+	*httptest.Server
+	n  atomic.Int64
+	mu sync.Mutex
+	at []time.Time
+}
+
+func newPosts(b *testing.B) *posts {
+	p := &posts{}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		p.mu.Lock()
+		p.at = append(p.at, time.Now())
+		p.mu.Unlock()
+		p.n.Add(1)
+	}))
+	b.Cleanup(p.Close)
+	return p
+}
+
+func (p *posts) channel(b *testing.B, concurrency int) dispatch.Channel {
+	c, err := webhook.New(webhook.Config{URL: secret.New(p.URL), Secret: secret.New("a secret of the bench")}, concurrency)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// BenchmarkPosts is a backlog of alerts, signed and posted.
+func BenchmarkPosts(b *testing.B) {
+	const n = 20_000
+	d := newDesk(b)
+	d.fill(n, 1)
+	p := newPosts(b)
+	began := time.Now()
+	e := d.run(p.channel(b, 64), 64)
+	until(b, func() bool { return p.n.Load() >= n })
+	b.ReportMetric(n/time.Since(began).Seconds(), "posts/s")
+	e.stop()
+}
+
+// BenchmarkLatency is event to post at 500 alerts a second.
+func BenchmarkLatency(b *testing.B) {
+	const n, perSecond = 2500, 500
+	d := newDesk(b)
+	p := newPosts(b)
+	e := d.run(p.channel(b, 16), 16)
+	cl := d.client(kgo.ProducerLinger(0))
+	send := func(i int) { // one lane each, so that posts come in the order of sending, nearly
+		cl.Produce(b.Context(), &kgo.Record{Topic: string(topics.TradeExecutions), Key: fmt.Append(nil, i), Value: document("order.rejected", i)}, nil)
+	}
+	send(0)
+	until(b, func() bool { return p.n.Load() == 1 })
+	p.mu.Lock()
+	p.at = nil
+	p.mu.Unlock()
+	before := p.n.Load()
+	sent := make([]time.Time, n)
+	tick := time.NewTicker(time.Second / perSecond)
+	for i := range n {
+		<-tick.C
+		sent[i] = time.Now()
+		send(int(before) + i)
+	}
+	tick.Stop()
+	until(b, func() bool { return p.n.Load() >= before+n })
+	took := make([]time.Duration, n)
+	p.mu.Lock()
+	for i, at := range p.at[:n] {
+		took[i] = at.Sub(sent[i])
+	}
+	p.mu.Unlock()
+	slices.Sort(took)
+	b.ReportMetric(float64(took[n/2].Microseconds())/1000, "median-ms")
+	b.ReportMetric(float64(took[n*99/100].Microseconds())/1000, "p99-ms")
+	e.stop()
+}
+
+// BenchmarkBacklogMemory is what the process holds while it works through five
+// million waiting records. The broker runs in the same process, on disk.
+func BenchmarkBacklogMemory(b *testing.B) {
+	const n = 5_000_000
+	if testing.Short() {
+		b.Skip("takes a minute and 2 GB of disk")
+	}
+	d := newDesk(b)
+	d.fill(n, 0)
+	runtime.GC()
+	e := d.run(&sink{}, 16)
+	var most uint64
+	until(b, func() bool {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		most = max(most, m.HeapInuse+m.StackInuse)
+		time.Sleep(50 * time.Millisecond)
+		return e.handled.records() >= n
+	})
+	b.ReportMetric(float64(most)/(1<<20), "MiB")
+	e.stop()
+}

@@ -1,0 +1,102 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/config"
+)
+
+func nothing(string) string { return "" }
+
+func write(t *testing.T, dir, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTheShippedConfigurationHasNoFault(t *testing.T) {
+	t.Chdir(t.TempDir())
+	l, faults, err := config.Load(config.Source{Shipped: true, Getenv: nothing})
+	if err != nil || len(faults) > 0 {
+		t.Fatal(err, faults)
+	}
+	if names := l.Channels.Names(); len(names) != 1 || names[0] != "desk" || l.Channels.Get("desk").Kind != "console" || l.File != "" {
+		t.Errorf("%v from %q", names, l.File)
+	}
+	if n := len(l.Rules.Rules()); n != 13 {
+		t.Errorf("%d rules", n)
+	}
+}
+
+// TestTheShippedConfigurationWithEveryCommentTakenAway holds that what stands
+// commented out can be used as it stands.
+func TestTheShippedConfigurationWithEveryCommentTakenAway(t *testing.T) {
+	off := regexp.MustCompile(`(?m)^(\s*)#([a-z][a-z-]*:)`)
+	if n := len(off.FindAll(configs.Notifier, -1)); n < 20 {
+		t.Fatalf("only %d settings stand commented out", n)
+	}
+	for _, name := range []string{"KAFKA_USER", "KAFKA_PASSWORD", "SLACK_BOT_TOKEN", "SMTP_USER", "SMTP_PASSWORD", "RISK_HOOK_SECRET"} {
+		t.Setenv(name, "value-of-"+name)
+	}
+	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
+	t.Setenv("RISK_HOOK_URL", "https://risk.example.com/hook")
+	dir := t.TempDir()
+	write(t, dir, "rules.yaml", configs.Rules)
+	file := write(t, dir, "notifier.yaml", off.ReplaceAll(configs.Notifier, []byte("$1$2")))
+	l, faults, err := config.Load(config.Source{File: file, Getenv: nothing})
+	if err != nil || len(faults) > 0 {
+		t.Fatal(err, faults)
+	}
+	if got := strings.Join(l.Channels.Names(), " "); got != "desk desk-hook desk-mail desk-slack risk-hook" {
+		t.Errorf("channels: %s", got)
+	}
+	// The comments show the defaults where they show values that are not
+	// somebody's own.
+	defaults := config.Defaults()
+	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.HTTP != defaults.HTTP || l.Log != defaults.Log || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
+		t.Error("a commented value is not the default")
+	}
+	for _, v := range l.Values() {
+		if strings.Contains(v.Value, "value-of-") || strings.Contains(v.Value, "hooks.slack.com") {
+			t.Errorf("%s shows a secret: %s", v.Key, v.Value)
+		}
+	}
+}
+
+func TestTheUnitOutlastsAStop(t *testing.T) {
+	unit, err := os.ReadFile("../../configs/systemd/notifier.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"TimeoutStopSec=45s", "RestartPreventExitStatus=77 78", "KAFKA_GROUP_INSTANCE_ID=%H"} {
+		if !strings.Contains(string(unit), want) {
+			t.Errorf("the unit lacks %s", want)
+		}
+	}
+	if config.Defaults().Shutdown.Drain >= config.StopTimeout || config.StopTimeout.Seconds() >= 45 {
+		t.Error("drain < stop < supervisor does not hold")
+	}
+}
+
+func TestAGroupThatCannotBePartOfATopicNameIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "rules.yaml", configs.Rules)
+	for group, want := range map[string]string{
+		"a b":                    `group "a b" cannot be part of a topic name`,
+		strings.Repeat("g", 240): "characters, a broker takes 249",
+	} {
+		file := write(t, dir, "notifier.yaml", []byte("kafka: {group: '"+group+"'}\nchannels: {desk: {console: {}}}\n"))
+		_, faults, err := config.Load(config.Source{File: file, Getenv: nothing})
+		if err != nil || len(faults.Errors()) != 1 || !strings.Contains(faults.Error(), want) {
+			t.Errorf("%v %v, want %s", err, faults, want)
+		}
+	}
+}

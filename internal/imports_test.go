@@ -1,0 +1,107 @@
+// Package internal_test holds the directions in which packages may import each
+// other: what keeps a rule from knowing about Kafka, and a channel from knowing
+// about another.
+package internal_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/algotrade/notifier/"
+
+type pkg struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+	GoFiles, TestGoFiles               []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		p.ImportPath = strings.TrimPrefix(p.ImportPath, module)
+		list = append(list, p)
+	}
+	return list
+}
+
+// below reports whether path is package dir or stands below it.
+func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+
+func TestImportDirections(t *testing.T) {
+	const kgo, fx, kfake = "github.com/twmb/franz-go", "go.uber.org/fx", "github.com/twmb/franz-go/pkg/kfake"
+	type rule struct {
+		what string
+		who  func(from string) bool
+		not  func(to string) bool
+	}
+	from := func(dirs ...string) func(string) bool {
+		return func(p string) bool { return slices.ContainsFunc(dirs, func(d string) bool { return below(p, d) }) }
+	}
+	except := func(dirs ...string) func(string) bool {
+		in := from(dirs...)
+		return func(p string) bool { return !in(p) }
+	}
+	to := func(path string) func(string) bool { return func(p string) bool { return below(p, path) } }
+	channel := func(p string) bool {
+		return strings.HasPrefix(p, "internal/dispatch/") && p != "internal/dispatch/posting" && p != "internal/dispatch/channeltest"
+	}
+	rules := []rule{
+		{"only cmd imports config", except("cmd", "internal/config"), to("internal/config")},
+		{"only cmd imports web", except("cmd", "internal/web"), to("internal/web")},
+		{"only cmd and config import channels", except("cmd", "internal/config", "internal/channels"), to("internal/channels")},
+		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
+		{"a channel knows nothing of Kafka", channel, to(kgo)},
+		{"matching knows nothing of dispatching", from("internal/match"), to("internal/dispatch")},
+		{"dispatching knows nothing of matching", from("internal/dispatch"), to("internal/match")},
+		{"dead letters know nothing of consuming", from("internal/dlq"), to("internal/consume")},
+		{"only cmd knows fx", except("cmd/notifier"), to(fx)},
+		{"only broker and testkafka know kfake", except("internal/broker", "internal/testkafka"), to(kfake)},
+		{"topics know nothing of ours", from("internal/topics"), to("internal")},
+		{"outcomes know nothing of ours", from("internal/outcome"), to("internal")},
+		{"secrets know nothing of ours", from("internal/secret"), to("internal")},
+	}
+	seen := 0
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			imported = strings.TrimPrefix(imported, module)
+			for _, r := range rules {
+				if r.who(p.ImportPath) && r.not(imported) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imported, r.what)
+				}
+			}
+			if channel(p.ImportPath) && channel(imported) && !below(imported, p.ImportPath) && !below(p.ImportPath, imported) {
+				t.Errorf("%s imports %s: a channel knows nothing of another", p.ImportPath, imported)
+			}
+			seen++
+		}
+	}
+	if seen < 100 {
+		t.Errorf("only %d imports were looked at", seen)
+	}
+}
+
+func TestOnlyOneFileImportsFx(t *testing.T) {
+	out, err := exec.Command("grep", "-rl", "--include=*.go", `"go.uber.org/fx"`, "..").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file := range strings.FieldsSeq(string(out)) {
+		if file != "../cmd/notifier/app.go" && !strings.HasSuffix(file, "_test.go") {
+			t.Errorf("%s imports fx", file)
+		}
+	}
+}

@@ -1,0 +1,298 @@
+package kafka_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// assertProblem holds the whole sentence and the exit code. ADDR in want
+// stands for the broker's address.
+func assertProblem(t *testing.T, err error, exit int, want, addr string) {
+	t.Helper()
+	var p *kafka.Problem
+	if !errors.As(err, &p) {
+		t.Fatalf("got %v, want a problem", err)
+	}
+	if want = strings.ReplaceAll(want, "ADDR", addr); p.Text != want || p.ExitCode() != exit {
+		t.Errorf("got %d: %s\nwant %d: %s", p.ExitCode(), p.Text, exit, want)
+	}
+}
+
+func reach(t *testing.T, c *kafka.Config) error {
+	t.Helper()
+	opts, err := c.Options("test", slogDiscard, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	return kafka.Reach(t.Context(), cl, c)
+}
+
+// talker answers each connection with what talk does.
+func talker(t *testing.T, talk func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go talk(conn)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func certificate(t *testing.T) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
+
+func TestWhatKgoOnlyRetriesForEverIsASentence(t *testing.T) {
+	plain, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(plain.Close)
+	login, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "alice", "right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(login.Close)
+	encrypted, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(certificate(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(encrypted.Close)
+	web := talker(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1024))
+		_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+		_ = c.Close()
+	})
+	mute := talker(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) })
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := closed.Addr().String()
+	_ = closed.Close()
+
+	user := func(password string) func(*kafka.Config) {
+		return func(c *kafka.Config) {
+			c.SASL = kafka.SASL{Mechanism: "PLAIN", Username: secret.New("alice"), Password: secret.New(password)}
+		}
+	}
+	overTLS := func(c *kafka.Config) { c.TLS.Enabled = true }
+	for name, c := range map[string]struct {
+		addr   string
+		change func(*kafka.Config)
+		exit   int
+		want   string // empty: it can be reached
+	}{
+		"reachable":           {plain.ListenAddrs()[0], nil, 0, ""},
+		"logged in":           {login.ListenAddrs()[0], user("right"), 0, ""},
+		"nobody there":        {nobody, nil, 69, "no broker can be reached: nothing listens on ADDR; check kafka.brokers"},
+		"unknown name":        {"no-such-host.invalid:9092", nil, 69, "no broker can be reached: the name no-such-host.invalid is not known; check kafka.brokers"},
+		"not a broker":        {web, nil, 78, "ADDR is not a Kafka broker: its answer makes no sense"},
+		"silent":              {mute, nil, 69, "ADDR accepts the connection and does not answer: is it a Kafka broker, and has it started?"},
+		"TLS where none is":   {web, overTLS, 78, "ADDR does not speak TLS: set kafka.tls.enabled to false, or use the port for TLS"},
+		"none where TLS is":   {encrypted.ListenAddrs()[0], nil, 78, "ADDR closes the connection at once: it may require TLS or a login; see kafka.tls and kafka.sasl"},
+		"unknown certificate": {encrypted.ListenAddrs()[0], overTLS, 78, "ADDR shows a certificate of an unknown authority: name it in kafka.tls.ca"},
+		"wrong password":      {login.ListenAddrs()[0], user("wrong"), 77, "ADDR ends the connection while logging in (PLAIN): check user and password in kafka.sasl"},
+		"login missing":       {login.ListenAddrs()[0], nil, 78, "ADDR closes the connection at once: it may require a login; see kafka.sasl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := kafka.Defaults()
+			config.Brokers = []string{c.addr}
+			if c.change != nil {
+				c.change(&config)
+			}
+			err := reach(t, &config)
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			assertProblem(t, err, c.exit, c.want, c.addr)
+		})
+	}
+}
+
+func TestWaitingEndsWhenABrokerAnswers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	config := kafka.Defaults()
+	config.Brokers = []string{addr}
+	opts, err := config.Options("test", slogDiscard, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	started := make(chan *kfake.Cluster, 1)
+	err = kafka.WaitReachable(t.Context(), cl, &config, 30*time.Second, func(err error) {
+		assertProblem(t, err, 69, "no broker can be reached: nothing listens on ADDR; check kafka.brokers", addr)
+		fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(func(string, string) (net.Listener, error) { return net.Listen("tcp", addr) }))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		started <- fake
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	(<-started).Close()
+	err = kafka.WaitReachable(t.Context(), cl, &config, time.Millisecond, func(error) {})
+	assertProblem(t, err, 69, "no broker can be reached: nothing listens on ADDR; check kafka.brokers", addr)
+}
+
+func preflight(t *testing.T, c *testkafka.Cluster, adm *kadm.Client) ([]kafka.Finding, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	return kafka.Preflight(ctx, adm, []string{c.Group, topics.OutboxGroup(c.Group)}, c.Shapes(channels))
+}
+
+var channels = []kafka.Channel{{Name: "desk", Partitions: 1}}
+
+func TestPreflightNamesWhatIsMissing(t *testing.T) {
+	c := testkafka.Start(t, channels)
+	if findings, err := preflight(t, c, c.Admin); err != nil || len(findings) > 0 {
+		t.Fatalf("%v %v", findings, err)
+	}
+	c.Delete(string(topics.ForwardTestEvents))
+	_, err := preflight(t, c, c.Admin)
+	assertProblem(t, err, 69, "missing topics: [forward-test-events]: run 'notifier topics create'", "")
+	c.Delete(topics.Outbox(c.Group, "desk"))
+	_, err = preflight(t, c, c.Admin)
+	assertProblem(t, err, 69, "missing topics: [forward-test-events, "+c.Group+".outbox.desk]: run 'notifier topics create'", "")
+}
+
+func TestPreflightNamesWhatDoesNotFit(t *testing.T) {
+	c := testkafka.Bare(t)
+	shapes := c.Shapes(channels)
+	dead, outbox := topics.DeadLetter(c.Group, topics.TradeExecutions), topics.Outbox(c.Group, "desk")
+	for i, s := range shapes {
+		switch s.Topic {
+		case dead:
+			shapes[i].Configs = map[string]string{"cleanup.policy": "delete", "max.message.bytes": "1000"}
+		case outbox:
+			shapes[i].Partitions = 2
+		case string(topics.PortfolioUpdates):
+			shapes[i].Partitions = 4
+			shapes[i].Configs = map[string]string{"retention.ms": "3600000"}
+		}
+	}
+	c.Make(shapes...)
+	findings, err := preflight(t, c, c.Admin)
+	assertProblem(t, err, 78, "topic "+dead+" its cleanup.policy is delete: dead letters would expire; set it to compact; "+
+		"topic "+dead+" takes messages of 1000 bytes, want 1114124: a large event would not fit; raise max.message.bytes; "+
+		"topic "+outbox+" has 2 partitions, want 1: pace and throttle would hold per partition only; make it anew, or set the channel's partitions", "")
+	var texts []string
+	for _, f := range findings {
+		texts = append(texts, f.Topic+" "+f.Text)
+	}
+	for _, want := range []string{
+		"portfolio-updates keeps events for 1h0m0s only: an outage longer than that loses alerts",
+		"trade-executions the sources differ in their partitions: trade-executions, forward-test-events have 3",
+	} {
+		if !slices.Contains(texts, want) {
+			t.Errorf("%q is not among %q", want, texts)
+		}
+	}
+}
+
+func TestPreflightNamesTheRightsThatAreMissing(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("the node of make test-real has no ACLs; kfake has")
+		return
+	}
+	c := testkafka.Start(t, channels)
+	denied := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: string(topics.TradeExecutions), Err: kerr.TopicAuthorizationFailed, Count: -1})
+	_, err := preflight(t, c, c.Admin)
+	assertProblem(t, err, 77, "not authorised: DESCRIBE on topic trade-executions; our own topics share a prefix, so one prefixed ACL covers them", "")
+	denied.Remove()
+	c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeGroups}, Group: c.Group, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	_, err = preflight(t, c, c.Admin)
+	assertProblem(t, err, 77, "not authorised: READ on group "+c.Group+"; our own topics share a prefix, so one prefixed ACL covers them", "")
+}
+
+func TestCreateIsIdempotent(t *testing.T) {
+	c := testkafka.Bare(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	want, err := kafka.Want(ctx, c.Admin, kafka.Layout{Group: c.Group, Channels: channels})
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing, err := kafka.Missing(ctx, c.Admin, want)
+	if err != nil || len(missing) != 7 {
+		t.Fatalf("%d missing, %v", len(missing), err)
+	}
+	for range 2 {
+		if err := kafka.Create(ctx, c.Admin, missing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := kafka.WaitUsable(ctx, c.Admin, missing, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	missing, err = kafka.Missing(ctx, c.Admin, want)
+	if err != nil || len(missing) != 0 {
+		t.Fatalf("%v missing, %v", missing, err)
+	}
+	findings, err := kafka.Check(ctx, c.Admin, want)
+	if err != nil || len(findings) != 0 {
+		t.Errorf("what was made is not as it should be: %v, %v", findings, err)
+	}
+}

@@ -1,0 +1,70 @@
+package secret_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/algotrade/notifier/internal/secret"
+)
+
+func TestASecretPrintsAsWhereItCameFrom(t *testing.T) {
+	t.Setenv("TOKEN", "hunter22")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("hunter22\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, shown := range map[string]string{"env:TOKEN": "env:TOKEN", "file:token": "file:token", "hunter22": "[redacted]", "": ""} {
+		var s secret.String
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Resolve(dir); err != nil {
+			t.Fatal(err)
+		}
+		if text != "" && s.Reveal() != "hunter22" {
+			t.Errorf("%s is %q", text, s.Reveal())
+		}
+		var log bytes.Buffer
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", s, "in", struct{ S secret.String }{s})
+		asJSON, err := json.Marshal(struct{ S secret.String }{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, out := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s %q %x", s, s, s, s, s, s), fmt.Sprintf("%+v", struct{ S secret.String }{s}), log.String(), string(asJSON)} {
+			if strings.Contains(out, "hunter22") || strings.Contains(out, "68756e746572") {
+				t.Errorf("%s is shown: %s", text, out)
+			}
+		}
+		if fmt.Sprint(s) != shown {
+			t.Errorf("%s prints as %s", text, s)
+		}
+	}
+}
+
+func TestAReferenceThatLeadsNowhereSaysSo(t *testing.T) {
+	for text, want := range map[string]string{
+		"env:NO_SUCH_VARIABLE": "environment variable NO_SUCH_VARIABLE is not set",
+		"file:none":            "cannot read secret: open none: no such file or directory",
+	} {
+		var s secret.String
+		_ = s.UnmarshalText([]byte(text))
+		if err := s.Resolve(""); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestRedactTakesASecretOutOfAText(t *testing.T) {
+	if got := secret.New("hunter22").Redact("a hunter22 b hunter22"); got != "a [redacted] b [redacted]" {
+		t.Errorf("got %s", got)
+	}
+	if got := secret.New("ab").Redact("cab"); got != "cab" {
+		t.Errorf("a secret that short only garbles: %s", got)
+	}
+}
