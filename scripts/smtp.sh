@@ -5,19 +5,20 @@
 #   scripts/smtp.sh start DIR [PORT]   start a server, print its address; mails come into DIR/maildir
 #   scripts/smtp.sh stop DIR           stop the server that was started in DIR
 #
-# Needs root, for apt and since Postfix changes to users of its own.
+# Needs root, for apt and since Postfix changes to users of its own. They must be
+# able to get into DIR; nothing outside of it is changed.
 set -euo pipefail
 
 install() {
 	command -v postfix >/dev/null && return
 	export DEBIAN_FRONTEND=noninteractive
 	# The package would start a server of the machine's own.
-	local policy=/usr/sbin/policy-rc.d made=
+	local policy=/usr/sbin/policy-rc.d
 	if [ ! -e "$policy" ]; then
-		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=1
+		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 	fi
 	{ apt-get install -y --no-install-recommends postfix || { apt-get update && apt-get install -y --no-install-recommends postfix; }; } >&2
-	[ -z "$made" ] || rm -f "$policy"
 }
 
 free_port() { # a port that nobody listens on
@@ -28,12 +29,21 @@ free_port() { # a port that nobody listens on
 	echo "smtp.sh: no free port" >&2 && exit 1
 }
 
+running() { # whether the process that was started in $1 is there, and not another with its number
+	[ -e "$1/pid" ] && grep -qzx "MAIL_CONFIG=$(cd "$1" && pwd)/etc" "/proc/$(cat "$1/pid")/environ" 2>/dev/null
+}
+
 start() {
 	local dir=$1 port=${2:-}
+	if running "$dir"; then echo "smtp.sh: a server runs in $dir: stop it first" >&2 && exit 1; fi
 	install
-	mkdir -p "$dir"/{maildir,etc,queue,data}
+	mkdir -p "$dir"
 	dir=$(cd "$dir" && pwd)
-	chmod 755 "$dir" "$(dirname "$dir")"
+	chmod 755 "$dir"
+	if ! setpriv --reuid nobody --regid nogroup --clear-groups test -x "$dir"; then
+		echo "smtp.sh: other users cannot get into $dir: open the directories above it (chmod o+x), or take another" >&2 && exit 1
+	fi
+	mkdir -p "$dir"/{maildir,etc,queue,data}
 	chown nobody "$dir/maildir"
 	chown postfix "$dir/data"
 	[ -n "$port" ] || port=$(free_port)
@@ -65,7 +75,7 @@ start() {
 	postfix -c "$dir/etc" start-fg >"$dir/postfix.log" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
 	for _ in $(seq 1 100); do
-		kill -0 "$(cat "$dir/pid")" 2>/dev/null || { tail -20 "$dir/postfix.log" >&2 && exit 1; }
+		kill -0 "$!" 2>/dev/null || { tail -20 "$dir/postfix.log" >&2 && exit 1; }
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && echo "127.0.0.1:$port" && return
 		sleep 0.1
 	done
@@ -77,14 +87,15 @@ stop() {
 	[ -e "$1/pid" ] || { echo "smtp.sh: nothing was started in $1" >&2 && exit 1; }
 	postfix -c "$1/etc" stop >>"$1/postfix.log" 2>&1 || true
 	for _ in $(seq 1 50); do
-		kill -0 "$(cat "$1/pid")" 2>/dev/null || break
+		running "$1" || break
 		sleep 0.1
 	done
+	if running "$1"; then kill -KILL "$(cat "$1/pid")"; fi
 	rm -f "$1/pid"
 }
 
 case ${1:-} in
 start) start "${2:?a directory}" "${3:-}" ;;
 stop) stop "${2:?a directory}" ;;
-*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
+chmod 755 "$work" # the mail server's users have to get in
 stop() {
 	[ ! -e "$work/kafka/pid" ] || scripts/kafka.sh stop "$work/kafka"
 	[ ! -e "$work/smtp/pid" ] || scripts/smtp.sh stop "$work/smtp"

@@ -45,7 +45,7 @@ const desync outcome.Cause = "desync"
 var (
 	greylist   = regexp.MustCompile(`(?i)gr[ae]y-?list`)
 	fullText   = regexp.MustCompile(`(?i)mailbox[^.]*full|over ?quota|quota exceeded`)
-	dailyText  = regexp.MustCompile(`(?i)daily|quota`)
+	dailyText  = regexp.MustCompile(`(?i)daily[^.]*(limit|quota)`)
 	sesRate    = regexp.MustCompile(`(?i)maximum sending rate`)
 	rateText   = regexp.MustCompile(`(?i)throttl|sending rate|rate limit|too much mail`)
 	tlsText    = regexp.MustCompile(`(?i)starttls|tls required`)
@@ -66,11 +66,13 @@ var rows = []row{
 	{stages: []stage{auth}, codes: "502 503 504", cause: outcome.Misconfigured},
 	{stages: []stage{auth}, codes: "5", cause: outcome.Credentials},
 
-	{stages: []stage{mailFrom}, codes: "454", text: dailyText, cause: outcome.RateLimited, retry: quotaWait},
+	// Amazon SES says 454, Gmail 550 5.4.5, Exchange Online 550 5.7.232 and .233.
+	{stages: transfer, codes: "4 5", text: dailyText, cause: outcome.RateLimited, retry: quotaWait},
+	{stages: transfer, codes: "5", status: "5.4.5 5.7.232 5.7.233", cause: outcome.RateLimited, retry: quotaWait},
 	{stages: transfer, codes: "4", text: sesRate, cause: outcome.RateLimited, retry: 2 * time.Second},
 	{stages: transfer, codes: "4", text: rateText, cause: outcome.RateLimited, retry: time.Minute},
 	{stages: transfer, codes: "4 5", status: "4.2.2 5.2.2", cause: outcome.MailboxFull, retry: mailboxWait},
-	{stages: []stage{rcptTo}, codes: "452 552", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},
+	{stages: []stage{rcptTo, data, final}, codes: "452 552", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},
 	{stages: transfer, codes: "4", text: greylist, cause: outcome.Greylisted, retry: greylistWait},
 	{stages: []stage{rcptTo}, codes: "450 451", status: "4.7.1 4.2.0 -", cause: outcome.Greylisted, retry: greylistWait},
 	{stages: transfer, codes: "4", cause: outcome.Unavailable},
@@ -167,7 +169,10 @@ func lost(ctx context.Context, f *failure) *outcome.Error {
 	case errors.As(f.err, &certificate):
 		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": "+clip(certificate.Err.Error())
 	case errors.As(f.err, &notTLS):
-		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": the server does not speak TLS here; tls: mandatory is STARTTLS"
+		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": the server does not speak TLS here"
+		if f.stage == connect {
+			e.Detail += "; STARTTLS is tls: mandatory"
+		}
 	case errors.Is(f.err, errNoSTARTTLS), errors.Is(f.err, errCA), errors.Is(f.err, errMechanism):
 		e.Cause, e.Detail = outcome.Misconfigured, clip(f.Error())
 	case f.stage == auth && !network(f.err):

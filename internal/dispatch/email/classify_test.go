@@ -46,6 +46,7 @@ func TestRepliesByStage(t *testing.T) {
 		{"MAIL", "451 4.3.0 trouble", outcome.Unavailable, 0, "MAIL 451 4.3.0"},
 		{"MAIL", "454 Throttling failure: Maximum sending rate exceeded.", outcome.RateLimited, 2 * time.Second, "MAIL 454"},
 		{"MAIL", "454 Throttling failure: Daily message quota exceeded.", outcome.RateLimited, time.Hour, "MAIL 454"},
+		{"MAIL", "550 5.4.5 Daily user sending limit exceeded.", outcome.RateLimited, time.Hour, "MAIL 550 5.4.5"},
 		{"MAIL", "450 4.7.1 Error: too much mail from 192.0.2.1", outcome.RateLimited, rate, "MAIL 450 4.7.1"},
 		{"MAIL", "552 5.3.4 too big", outcome.PayloadTooLarge, 0, "MAIL 552 5.3.4"},
 		{"MAIL", "421 4.3.2 closing down", outcome.Unavailable, 0, "MAIL 421 4.3.2"},
@@ -63,6 +64,7 @@ func TestRepliesByStage(t *testing.T) {
 		{"RCPT", "452 4.2.2 full", outcome.MailboxFull, mailboxWait, "RCPT 452 4.2.2"},
 		{"RCPT", "552 5.2.2 full", outcome.MailboxFull, mailboxWait, "RCPT 552 5.2.2"},
 		{"RCPT", "552 user is over quota", outcome.MailboxFull, mailboxWait, "RCPT 552"},
+		{"RCPT", "550 5.4.5 Daily sending quota exceeded", outcome.RateLimited, time.Hour, "RCPT 550 5.4.5"},
 		{"RCPT", "450 4.7.1 try later", outcome.Greylisted, greylisted, "RCPT 450 4.7.1"},
 		{"RCPT", "451 4.7.1 try later", outcome.Greylisted, greylisted, "RCPT 451 4.7.1"},
 		{"RCPT", "450 4.2.0 Recipient address rejected: Greylisted", outcome.Greylisted, greylisted, "RCPT 450 4.2.0"},
@@ -81,6 +83,12 @@ func TestRepliesByStage(t *testing.T) {
 		{".", "552 5.3.4 too big", outcome.PayloadTooLarge, 0, "end of data 552 5.3.4"},
 		{".", "554 5.2.3 too big", outcome.PayloadTooLarge, 0, "end of data 554 5.2.3"},
 		{".", "552 5.2.2 mailbox full", outcome.MailboxFull, mailboxWait, "end of data 552 5.2.2"},
+		{".", "552 Mailbox is full", outcome.MailboxFull, mailboxWait, "end of data 552"},
+		{
+			".", "550-5.4.5 Daily user sending limit exceeded. For more information\n550 5.4.5 see the limits", outcome.RateLimited, time.Hour,
+			"end of data 550 5.4.5",
+		},
+		{".", "550 5.7.233 Your tenant exceeded a limit", outcome.RateLimited, time.Hour, "end of data 550 5.7.233"},
 		{".", "554 5.6.0 not MIME", outcome.PayloadRefused, 0, "end of data 554 5.6.0"},
 		{".", "550 5.7.1 spam", outcome.PayloadRefused, 0, "end of data 550 5.7.1"},
 		{".", "554 5.7.1 spam", outcome.PayloadRefused, 0, "end of data 554 5.7.1"},
@@ -111,7 +119,7 @@ func TestRepliesByStage(t *testing.T) {
 				}
 			})
 			if test.reply == smtptest.HangNow {
-				c.step, c.config.AcceptTimeout = 50*time.Millisecond, 50*time.Millisecond
+				c.hurry(test.at)
 			}
 			_, err := c.Send(t.Context(), message())
 			if err == nil {
@@ -168,7 +176,7 @@ func TestSTARTTLSReplies(t *testing.T) {
 		{"250-raw\n250 STARTTLS", "502 5.5.1 no", outcome.Misconfigured, "STARTTLS 502 5.5.1"},
 		{
 			"250-raw\n250 STARTTLS", "220 go ahead\nbut this is no TLS", outcome.TLSFailed,
-			"STARTTLS: the server does not speak TLS here; tls: mandatory is STARTTLS",
+			"STARTTLS: the server does not speak TLS here",
 		},
 	} {
 		addr := smtptest.Raw(t, func(line string) string {
@@ -203,7 +211,7 @@ func TestServersThatCannotBeReached(t *testing.T) {
 		},
 		{
 			"implicit TLS to a port that has none", plain, func(c *Config) { c.TLS = "implicit" }, outcome.TLSFailed,
-			"connect: the server does not speak TLS here; tls: mandatory is STARTTLS",
+			"connect: the server does not speak TLS here; STARTTLS is tls: mandatory",
 		},
 		{
 			"trusted certificates that are gone", server.Addr, func(c *Config) { c.TLS, c.CA = "mandatory", "/nonexistent/ca.pem" },

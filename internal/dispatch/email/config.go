@@ -36,7 +36,8 @@ type Config struct {
 	Auth string `yaml:"auth"`
 
 	// TLS is mandatory (STARTTLS, the default), implicit (encrypted from the
-	// first byte, mostly port 465) or none, which is never chosen by itself.
+	// first byte, the default on port 465: RFC 8314, 7.3) or none, which is
+	// never chosen by itself.
 	TLS string `yaml:"tls"`
 	// CA is a PEM file with the certificates to trust instead of the system's.
 	// It is read at every connection, so it can be replaced while running.
@@ -68,6 +69,9 @@ func (c *Config) fill() {
 	}
 	if c.TLS == "" {
 		c.TLS = tlsMandatory
+		if strings.HasSuffix(c.Server, ":465") {
+			c.TLS = tlsImplicit
+		}
 	}
 	if c.Connections == 0 {
 		c.Connections = 2

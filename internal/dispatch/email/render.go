@@ -35,7 +35,7 @@ var page = template.Must(template.New("mail").Parse(layout))
 type view struct {
 	Severity, Colour, Title string
 	Preheader               string // what mailboxes show beside the subject
-	Notes                   []string
+	Notes                   []note
 	Lines                   []string
 	Fields                  []entry
 	Runbook                 string
@@ -44,6 +44,13 @@ type view struct {
 }
 
 type entry struct{ Label, Value string }
+
+// note is a line about the message. A strong one says that it is not an
+// ordinary, timely one.
+type note struct {
+	Text   string
+	Strong bool
+}
 
 func newView(m dispatch.Message, zone *time.Location) *view {
 	a := &m.Alert
@@ -74,23 +81,24 @@ func newView(m dispatch.Message, zone *time.Location) *view {
 }
 
 // notes says when the event was and what is special about this message.
-func notes(m dispatch.Message, zone *time.Location) []string {
-	var notes []string
+func notes(m dispatch.Message, zone *time.Location) []note {
+	var notes []note
 	if t := m.Alert.EventTime; !t.IsZero() {
-		note := "Event of " + t.In(zone).Format("2 Jan 2006 15:04:05.000 MST")
+		when := "Event of " + t.In(zone).Format("2 Jan 2006 15:04:05.000 MST")
 		if name, _ := t.In(zone).Zone(); name != "UTC" {
-			note += t.UTC().Format(" (15:04:05 UTC)")
+			when += t.UTC().Format(" (15:04:05 UTC)")
 		}
-		notes = append(notes, note+", "+m.Delay())
+		_, late := m.Late()
+		notes = append(notes, note{when + ", " + m.Delay(), late})
 	}
 	if m.MayBeRepeat {
-		notes = append(notes, "This may be a repeat: an earlier attempt got no clear answer.")
+		notes = append(notes, note{"This may be a repeat: an earlier attempt got no clear answer.", true})
 	}
 	if gap := m.Gap(zone); gap != "" {
 		if !m.SuppressedSince.IsZero() {
 			gap += m.SuppressedSince.In(zone).Format(" MST")
 		}
-		notes = append(notes, gap+" not sent one by one")
+		notes = append(notes, note{gap + ", not sent one by one", true})
 	}
 	return notes
 }
@@ -209,9 +217,13 @@ func (v *view) text() string {
 		}
 	}
 	paragraph(v.Severity + ": " + v.Title)
+	var notes []string
+	for _, n := range v.Notes {
+		notes = append(notes, n.Text)
+	}
+	paragraph(notes...)
 	paragraph(v.Lines...)
 	paragraph(columns(v.Fields)...)
-	paragraph(v.Notes...)
 	if v.Runbook != "" {
 		paragraph("Runbook: " + v.Runbook)
 	}

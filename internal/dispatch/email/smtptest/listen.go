@@ -20,9 +20,10 @@ import (
 type counter struct {
 	net.Listener
 
-	mu   sync.Mutex
-	made int
-	open map[*counted]bool
+	mu     sync.Mutex
+	made   int
+	open   map[*counted]bool
+	closed bool
 }
 
 type counted struct {
@@ -38,6 +39,10 @@ func (c *counter) Accept() (net.Conn, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
 	if c.open == nil {
 		c.open = map[*counted]bool{}
 	}
@@ -59,6 +64,15 @@ func (c *counter) counts() (made, open int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.made, len(c.open)
+}
+
+// Close implements net.Listener. It ends the connections too.
+func (c *counter) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.hangUp()
+	return c.Listener.Close()
 }
 
 func (c *counter) hangUp() {

@@ -54,8 +54,7 @@ func Raw(t testing.TB, answer func(line string) string) string {
 		}
 	})
 	t.Cleanup(func() {
-		_ = listener.Close()
-		counted.hangUp()
+		_ = counted.Close()
 		wg.Wait()
 	})
 	return listener.Addr().String()

@@ -4,6 +4,7 @@
 package smtptest
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -32,6 +33,7 @@ type Mail struct {
 // ErrDrop or ErrHang.
 type Config struct {
 	TLS                bool // offer STARTTLS with a certificate of its own
+	Implicit           bool // with TLS: encrypted from the first byte instead
 	Username, Password string
 	MaxBytes           int64 // announced as SIZE
 
@@ -55,7 +57,7 @@ func Reply(code int, status, text string) error {
 var (
 	// ErrDrop closes the connection instead of an answer.
 	ErrDrop = errors.New("drop the connection")
-	// ErrHang gives no answer until the client or the test has gone.
+	// ErrHang gives no answer until the test has ended.
 	ErrHang = errors.New("do not answer")
 )
 
@@ -114,15 +116,19 @@ func Start(t testing.TB, config Config) *Server {
 		s.CA = filepath.Join(t.TempDir(), "ca.pem")
 		write(t, s.CA, pem)
 	}
+	var incoming net.Listener = s.listener
+	if config.TLS && config.Implicit {
+		incoming = tls.NewListener(incoming, server.TLSConfig)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(s.listener)
+		_ = server.Serve(incoming)
 	}()
 	t.Cleanup(func() {
 		close(s.stopped)
-		_ = listener.Close() // Close leaves it open where Serve has not begun
 		_ = server.Close()
+		_ = s.listener.Close() // the server leaves it open where Serve has not begun
 		<-done
 	})
 	return s
