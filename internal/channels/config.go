@@ -97,6 +97,7 @@ func decode(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) *
 	}
 	c.common(keys)
 	c.Dispatch.CheckYAML(at)
+	c.settings.check(at, c.Dispatch)
 	return c
 }
 

@@ -29,6 +29,7 @@ type kind struct {
 // settings are a channel's own configuration.
 type settings interface {
 	build(name string, common dispatch.Config, with With) (dispatch.Channel, error)
+	check(at yamldoc.Cursor, common dispatch.Config)
 	value() any
 }
 
@@ -74,3 +75,12 @@ func (t *typed[C]) build(name string, common dispatch.Config, with With) (dispat
 }
 
 func (t *typed[C]) value() any { return t.config }
+
+// check lets a kind look at what it shares with all channels.
+func (t *typed[C]) check(at yamldoc.Cursor, common dispatch.Config) {
+	if c, ok := any(&t.config).(interface {
+		CheckCommon(at yamldoc.Cursor, common dispatch.Config)
+	}); ok {
+		c.CheckCommon(at, common)
+	}
+}

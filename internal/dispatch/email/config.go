@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -95,6 +96,17 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		if _, err := trusted(c.CA); err != nil {
 			at.Field("ca").Fault("%v", err)
 		}
+	}
+}
+
+// CheckCommon says where what all channels have does not fit an email channel:
+// the shorter of two time-outs, the smaller of two bounds, would win silently.
+func (c *Config) CheckCommon(at yamldoc.Cursor, common dispatch.Config) {
+	if c.AcceptTimeout >= common.Timeout {
+		at.Field("timeout").Fault("%s must be longer than email.accept_timeout (%s), which is a part of it", common.Timeout, c.AcceptTimeout)
+	}
+	if common.Concurrency > c.Connections {
+		at.Field("concurrency").Fault("%d is more than email.connections (%d)", common.Concurrency, c.Connections)
 	}
 }
 
