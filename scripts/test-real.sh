@@ -15,6 +15,15 @@ stop() {
 }
 trap stop EXIT
 
+# For the commands that the README shows.
+command -v kcat >/dev/null || {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get install -y --no-install-recommends kcat || { apt-get update && apt-get install -y --no-install-recommends kcat; }
+} >/dev/null
+python3 -c 'import ensurepip' 2>/dev/null || {
+	apt-get install -y --no-install-recommends python3-venv || { apt-get update && apt-get install -y --no-install-recommends python3-venv; }
+} >/dev/null
+
 began=$SECONDS
 NOTIFIER_TEST_KAFKA=$(scripts/kafka.sh start "$work/kafka")
 export NOTIFIER_TEST_KAFKA
@@ -26,4 +35,4 @@ export NOTIFIER_TEST_SMTP NOTIFIER_TEST_MAILDIR
 echo "SMTP server at $NOTIFIER_TEST_SMTP after $((SECONDS - began)) s"
 
 # One package at a time: they share the cluster and its source topics.
-go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/endtoend ./internal/dispatch/email
+go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/dispatch/email

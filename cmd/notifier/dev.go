@@ -51,7 +51,7 @@ func newDev(g *globals) *cobra.Command {
 func (g *globals) dev(ctx context.Context, d devFlags) error {
 	src := g.source()
 	src.Shipped = true
-	src.Flags["kafka.brokers"], src.Flags["http.listen"] = d.kafka, d.http
+	src.Flags["http.listen"] = d.http
 	if src.Flags["log.level"] == "" && os.Getenv("NOTIFIER_LOG_LEVEL") == "" {
 		src.Flags["log.level"] = "error" // what matters is on the screen
 	}
