@@ -15,7 +15,7 @@ stop() {
 }
 trap stop EXIT
 
-# For the commands that the README shows.
+# For the commands that the README shows, and for a client that is not ours.
 command -v kcat >/dev/null || {
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get install -y --no-install-recommends kcat || { apt-get update && apt-get install -y --no-install-recommends kcat; }
@@ -35,4 +35,4 @@ export NOTIFIER_TEST_SMTP NOTIFIER_TEST_MAILDIR
 echo "SMTP server at $NOTIFIER_TEST_SMTP after $((SECONDS - began)) s"
 
 # One package at a time: they share the cluster and its source topics.
-go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/dispatch/email
+go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/broker ./internal/dispatch/email

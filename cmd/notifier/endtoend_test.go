@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/dispatch/email/smtptest"
@@ -325,5 +328,81 @@ func TestARunThatIsDoneAgainAlertsNobodyTwice(t *testing.T) {
 	back.err.wait(t, time.Second, `"msg":"running"`)
 	if code := back.stop(); code != exitDone {
 		t.Fatalf("stopped with %d", code)
+	}
+}
+
+// TestPoisonOfEveryKindLeavesItsNeighboursAlone puts each kind between good
+// events, two of them side by side, one first and one last.
+func TestPoisonOfEveryKindLeavesItsNeighboursAlone(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	poison := map[string][]byte{
+		"truncated": []byte(`{"a":`), "trailing-bytes": []byte(`{"a":1}x`), "not-json": []byte("<a/>"), "not-utf8": []byte("{\"a\":\"\xff\"}"),
+		"not-an-object": []byte("[1]"), "too-deep": []byte(strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70)),
+		"needs-registry": []byte("\x00\x00\x00\x00\x07\x02avro"), "pickle": []byte("\x80\x04\x95"), "decompress": []byte("\x1f\x8b\x08broken gzip"),
+	}
+	var records []*kgo.Record
+	good := 0
+	for _, value := range poison {
+		records = append(records, &kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: value})
+		if good != 2 { // two adjacent
+			records = append(records, alerting(topics.TradeExecutions, "k", good, 1)...)
+		} else {
+			records = append(records, &kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k")}) // a tombstone
+		}
+		good++
+	}
+	records = append(records, &kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: []byte("last")})
+	c.Produce(records...)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	if list := got(t, hook, good-1, 20*time.Second); !slices.IsSorted(list) {
+		t.Errorf("out of order: %v", list)
+	}
+	settled(t, c)
+	entries := deadLetters(t, c, topics.TradeExecutions)
+	if len(entries) != len(poison)+1 {
+		t.Errorf("%d dead letters, want %d", len(entries), len(poison)+1)
+	}
+	for _, e := range entries {
+		value := e.Envelope.Source.Value
+		if want, ok := poison[string(e.Cause)]; ok && string(value) != "last" && !bytes.Equal(value, want) {
+			t.Errorf("%s holds %q", e.Cause, value)
+		}
+		delete(poison, string(e.Cause))
+	}
+	if len(poison) > 0 {
+		t.Errorf("no dead letter says %v", poison)
+	}
+	if got := d.metric(`notifier_records_total{outcome="skipped",topic="trade-executions"}`); got != "1" {
+		t.Errorf("%s tombstones were skipped", got)
+	}
+}
+
+// TestDispatchWaitsForCommits holds the bound on what a crash can repeat: what
+// is settled and not committed.
+func TestDispatchWaitsForCommits(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("a real broker cannot be told to refuse commits")
+		return
+	}
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	refused := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: topics.OutboxGroup(c.Group), Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	c.Produce(alerting(topics.TradeExecutions, "", 0, 1000)...)
+	hook.Wait(30*time.Second, func(r []webhooktest.Request) bool { return len(r) >= 2*64 })
+	testkafka.Eventually(t, 60*time.Second, "commits fail for a while", func() bool {
+		n, _ := strconv.ParseFloat(d.metric(`notifier_commit_failures_total{stage="deliver"}`), 64)
+		return n >= 2
+	})
+	// Per partition one more than 64, and what was under way when the bound was met.
+	if n := len(hook.Requests()); n > 2*(65+16) {
+		t.Errorf("%d posts without a commit", n)
+	}
+	refused.Remove()
+	list := got(t, hook, 1000, 60*time.Second)
+	settled(t, c)
+	if len(list) != 1000 {
+		t.Errorf("%d posts of 1000 alerts", len(list))
 	}
 }

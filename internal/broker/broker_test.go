@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -283,27 +282,5 @@ func TestEveryNewDirectoryIsAClusterOfItsOwn(t *testing.T) {
 	_ = first.Close()
 	if again := id(start(t, dir)); again != was {
 		t.Errorf("after a restart the cluster is %q, was %q", again, was)
-	}
-}
-
-func TestKcatProducesAndConsumes(t *testing.T) {
-	kcat, err := exec.LookPath("kcat")
-	if err != nil {
-		t.Skip("kcat is not installed")
-	}
-	b := start(t, "")
-	create(t, b, Topic{Name: "trades", Partitions: 3})
-	run := func(stdin string, args ...string) string {
-		cmd := exec.CommandContext(t.Context(), kcat, append([]string{"-q", "-b", b.Addr(), "-t", "trades"}, args...)...)
-		cmd.Stdin = strings.NewReader(stdin)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("kcat %q: %v: %s", args, err, out)
-		}
-		return string(out)
-	}
-	run("k:first\n", "-P", "-K:", "-X", "partitioner=murmur2_random")
-	if got := run("", "-C", "-e", "-o", "beginning"); got != "first\n" {
-		t.Errorf("kcat reads %q", got)
 	}
 }

@@ -14,10 +14,10 @@ import (
 
 // snapshot is what one partition has to commit.
 type snapshot struct {
-	p        *Partition
-	at       repeat.Position
-	metadata string
-	settled  int
+	p                 *Partition
+	at                repeat.Position
+	metadata          string
+	settled, finished int
 }
 
 // snapshot takes what there is to commit; fence makes it the last one.
@@ -29,7 +29,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	}
 	p.fenced = fence
 	at := p.tracker.Watermark()
-	if !p.dirty || at.Offset < 0 || (at.Offset == p.committed.Offset && p.tracker.Settled() == p.sentSettled) {
+	if !p.dirty || p.stands(at) {
 		return snapshot{}, false
 	}
 	p.dirty = false
@@ -38,7 +38,25 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		marks = nil
 	}
 	b := binding{p.member.p.Cluster, p.topicID}
-	return snapshot{p: p, at: at, metadata: b.encode(marks), settled: p.tracker.Settled()}, true
+	return snapshot{p: p, at: at, metadata: b.encode(marks), settled: p.tracker.Settled(), finished: p.tracker.Finished()}, true
+}
+
+// stands reports whether the watermark is where the last commit left it; p.mu
+// is held.
+func (p *Partition) stands(at repeat.Position) bool {
+	return at.Offset < 0 || at.Offset == p.committed.Offset && p.tracker.Settled() == p.sentSettled
+}
+
+// waive gives up waiting for a commit of what is settled behind a record that
+// waits: there is nothing to commit. It returns whom to tell.
+func (p *Partition) waive() func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sentFinished == p.tracker.Finished() || !p.stands(p.tracker.Watermark()) {
+		return nil
+	}
+	p.sentFinished = p.tracker.Finished()
+	return p.onCommit
 }
 
 // wake has the commit loop run now.
@@ -76,6 +94,8 @@ func (m *Member) commit() {
 	for _, p := range m.partitions() {
 		if s, ok := p.snapshot(false); ok {
 			all = append(all, s)
+		} else if tell := p.waive(); tell != nil {
+			tell()
 		}
 	}
 	m.send(all)
@@ -167,7 +187,7 @@ func (m *Member) committed(s snapshot, err error) {
 		p.dirty = true
 	} else {
 		p.committed = s.at
-		p.sentSettled = s.settled
+		p.sentSettled, p.sentFinished = s.settled, s.finished
 	}
 	f := p.onCommit
 	p.mu.Unlock()

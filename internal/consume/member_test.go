@@ -13,7 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/repeat"
@@ -363,5 +366,26 @@ func TestAGroupWhoseOffsetsExpiredIsRefused(t *testing.T) {
 	}
 	if err := start(nil); err != nil {
 		t.Errorf("with offsets it is fine: %v", err)
+	}
+}
+
+func TestACommitRefusedForItsMetadataIsRepeatedWithTheBindingAlone(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("the refusal is kfake's: a real broker's limit is not reached by what we write")
+		return
+	}
+	c := testkafka.Start(t, nil)
+	w := newWorker()
+	run(t, c, w, func(p *consume.Params) { p.OwnTopics = true })
+	produce(t, c, 2)
+	testkafka.Eventually(t, 20*time.Second, "all records are handed out", func() bool { return w.count() == 2 })
+	refused := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: c.Group, Err: kerr.OffsetMetadataTooLarge, Count: 1})
+	w.settle(0, 1)
+	testkafka.Eventually(t, 20*time.Second, "it is committed all the same", func() bool {
+		at, metadata := committed(c)
+		return at == 2 && strings.HasPrefix(metadata, "notifier/1 "+c.ID)
+	})
+	if refused.Hits() != 1 {
+		t.Errorf("%d commits were refused", refused.Hits())
 	}
 }

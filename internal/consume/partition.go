@@ -38,14 +38,13 @@ type Partition struct {
 	paused    bool
 	held      string // why the partition does not move, for people; "" when it does
 	committed repeat.Position
-	// sent is the watermark of the last successful commit and how many records
-	// the watermark had passed by then.
-	sentSettled int
-	dirty       bool // something to commit since the last snapshot
-	started     bool // the handler runs
-	fromStart   bool // the committed offset belongs to a topic that is gone
-	frozen      bool // waits for a person's decision
-	onCommit    func()
+	// What the tracker said when the last commit that succeeded was taken.
+	sentSettled, sentFinished int
+	dirty                     bool // something to commit since the last snapshot
+	started                   bool // the handler runs
+	fromStart                 bool // the committed offset belongs to a topic that is gone
+	frozen                    bool // waits for a person's decision
+	onCommit                  func()
 }
 
 // errRevoked and errStopping are the causes with which a partition's context ends.
@@ -153,12 +152,14 @@ func (p *Partition) Committed() repeat.Position {
 	return p.committed
 }
 
-// Uncommitted returns how many records the watermark has passed since the last
-// commit: what a crash now would repeat besides what is unsettled.
+// Uncommitted returns how many records were settled since the last commit was
+// taken: what a crash now would repeat for the want of a commit. What is
+// settled behind a record that waits is no part of it once a commit could do
+// nothing for it.
 func (p *Partition) Uncommitted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tracker.Settled() - p.sentSettled
+	return p.tracker.Finished() - p.sentFinished
 }
 
 // OnCommit has f called after each successful commit of this partition.

@@ -22,6 +22,7 @@ type Tracker struct {
 	next        repeat.Position // one after the newest record begun
 	unsettled   int
 	settled     int // settled below the watermark, ever
+	finished    int // settled anywhere, ever
 	base        repeat.Marks
 }
 
@@ -67,6 +68,7 @@ func (t *Tracker) Settle(e *Entry) {
 	}
 	e.settled = true
 	t.unsettled--
+	t.finished++
 	if e.prev == nil {
 		t.settled += 1 + e.behindN
 		t.base.Observe(e.write)
@@ -110,3 +112,7 @@ func (t *Tracker) Unsettled() int { return t.unsettled }
 // Settled returns how many records have been settled and passed by the
 // watermark since the tracker was made.
 func (t *Tracker) Settled() int { return t.settled }
+
+// Finished returns how many records have been settled since the tracker was
+// made, below the watermark or above it.
+func (t *Tracker) Finished() int { return t.finished }
