@@ -11,6 +11,8 @@ FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /notifier /notifier
 COPY configs/notifier.yaml configs/rules.yaml /etc/notifier/
+# In a container nobody else is on 127.0.0.1.
+ENV NOTIFIER_HTTP_LISTEN=0.0.0.0:9464
 USER 65532:65532
 EXPOSE 9464
 ENTRYPOINT ["/notifier"]

@@ -181,7 +181,7 @@ var overrides = []struct {
 		}
 		return nil
 	}},
-	{"http.listen", nil, func(c *Config, v string) error {
+	{"http.listen", []string{"NOTIFIER_HTTP_LISTEN"}, func(c *Config, v string) error {
 		c.HTTP.Listen = v
 		return nil
 	}},
