@@ -136,3 +136,20 @@ func TestAFailingStartStopsWhatHadStarted(t *testing.T) {
 		return err == nil && len(groups[c.Group].Members) == 1
 	})
 }
+
+func TestASecondDaemonOfTheSameNameFencesTheFirst(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
+	t.Setenv("KAFKA_GROUP_INSTANCE_ID", "desk-1")
+	first := start(t, dir)
+	c.Produce(alerting(topics.TradeExecutions, "a", 0, 1)...)
+	got(t, hook, 1, 20*time.Second)
+	start(t, dir)
+	first.err.wait(t, 30*time.Second, "another notifier runs as desk-1: give each its own kafka.instance_id")
+	if code := first.stop(); code != exitConfig {
+		t.Errorf("the first ends with %d, want %d: its unit must not start it again", code, exitConfig)
+	}
+	c.Produce(alerting(topics.TradeExecutions, "a", 1, 1)...)
+	got(t, hook, 2, 30*time.Second)
+}
