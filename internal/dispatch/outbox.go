@@ -248,9 +248,9 @@ func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.busy--
-	o.release(l)
 	o.metrics.attempted(err, took)
 	o.settle(l, d, receipt, err)
+	o.release(l) // last: who waits for it takes what is settled then for final
 	o.pump()
 }
 

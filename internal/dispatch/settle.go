@@ -28,7 +28,8 @@ const rateLimitedFor = time.Hour
 func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
 	o.noteBreaker()
 	if l.source.dropped {
-		return // the partition's next owner does it again
+		o.settleLate(l, d, receipt, err)
+		return
 	}
 	if err == nil {
 		o.succeeded(l, d, receipt)
@@ -52,6 +53,19 @@ func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
 		o.refused(l, d, e)
 	default:
 		o.failed(l, d, e, class)
+	}
+}
+
+// settleLate settles what ended after its partition was given up: a success
+// that comes within the wait for it is still committed, and changes nothing
+// later. Everything else is the next owner's.
+func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
+	if err != nil || len(r.Refused)+len(r.Deferred)+len(d.refused) > 0 {
+		return
+	}
+	o.metrics.delivered(time.Since(d.envelope.Alert.EventTime))
+	if d.entry != nil {
+		l.source.partition.Settle(d.entry)
 	}
 }
 
@@ -244,8 +258,13 @@ func (o *Outbox) writeDead(l *lane, d *delivery) {
 	err := o.dead.Write(o.ctx, d.dead)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.release(l)
+	defer o.release(l) // after it is settled, as in attempt
 	switch {
+	case l.source.dropped && err == nil:
+		o.metrics.deadLettered()
+		if d.entry != nil {
+			l.source.partition.Settle(d.entry)
+		}
 	case l.source.dropped:
 	case err != nil && o.ctx.Err() != nil:
 	case err != nil:

@@ -52,6 +52,8 @@ type sink struct {
 	next      map[string]int
 	delivered map[string]int
 	attempts  int
+	// takes, where it is set, is how long each attempt takes; none fails then.
+	takes time.Duration
 }
 
 // Send implements dispatch.Channel. It holds the order of lanes: the first
@@ -74,6 +76,9 @@ func (s *sink) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 		took = time.Second
 	}
 	fails := s.rand.IntN(100) == 0
+	if s.takes > 0 {
+		took, fails = s.takes, false
+	}
 	s.mu.Unlock()
 	select {
 	case <-time.After(took):

@@ -137,7 +137,6 @@ func TestEveryAnswerHasItsMeaning(t *testing.T) {
 		"418":                  {webhooktest.Answer{Status: 418}, outcome.Unavailable, 0},
 		"disable":              {webhooktest.Answer{Status: 500, Header: map[string]string{"webhook-delivery": "disable"}}, outcome.Destination, 0},
 		"abort":                {webhooktest.Answer{Status: 500, Header: map[string]string{"webhook-delivery": "abort-message"}}, outcome.PayloadRefused, 0},
-		"reset before":         {webhooktest.Answer{ResetBefore: true}, outcome.Reset, 0}, // small bodies are written with the header
 		"reset after":          {webhooktest.Answer{ResetAfter: true}, outcome.Reset, 0},
 		"reset inside":         {webhooktest.Answer{ResetInside: true}, outcome.Reset, 0},
 	} {
@@ -203,6 +202,13 @@ func TestConnectionsThatFail(t *testing.T) {
 	}()
 	_, err = channel(t, webhook.Config{URL: secret.New(hanging.URL)}).Send(ctx, message())
 	channeltest.AssertCause(t, err, outcome.Abandoned)
+}
+
+func TestAResetBeforeTheBodyIsWrittenIsNotAmbiguous(t *testing.T) {
+	s := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{ResetBefore: true} })
+	m := message()
+	m.Event = append(append([]byte(`"`), bytes.Repeat([]byte("x"), 32<<20)...), '"') // more than the system's buffers take
+	channeltest.AssertCause(t, send(t, channel(t, webhook.Config{URL: secret.New(s.URL)}), m), outcome.Unreachable)
 }
 
 func TestTrustsOnlyTheConfiguredCertificates(t *testing.T) {
