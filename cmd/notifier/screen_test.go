@@ -19,9 +19,6 @@ import (
 
 // TestTheScreenOfDev is what somebody sees who tries the notifier out.
 func TestTheScreenOfDev(t *testing.T) {
-	local := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = local })
 	var b bytes.Buffer
 	s := newScreen(&globals{io: stdio{out: &b}}, "127.0.0.1:9092")
 	now := time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,6 +19,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
 	}
+	time.Local = time.UTC // here, where nothing runs yet that looks at the clock
 	testscript.Main(m, map[string]func(){"notifier": main})
 }
 

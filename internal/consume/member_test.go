@@ -189,6 +189,27 @@ func TestNothingIsCommittedAboveAGap(t *testing.T) {
 	}
 }
 
+// TestWhatWaitedForAGapCountsOnceTheGapCloses settles a record behind a gap,
+// for which no commit can do anything, and then closes the gap.
+func TestWhatWaitedForAGapCountsOnceTheGapCloses(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("a real broker cannot be told to refuse commits")
+		return
+	}
+	c := testkafka.Start(t, nil)
+	produce(t, c, 3)
+	w := newWorker()
+	run(t, c, w, nil)
+	testkafka.Eventually(t, 10*time.Second, "three records", func() bool { return w.count() == 3 })
+	c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	w.settle(1, 2)
+	testkafka.Eventually(t, 10*time.Second, "nothing to wait for behind the gap", func() bool { return w.part.Uncommitted() == 0 })
+	w.settle(0)
+	if n := w.part.Uncommitted(); n != 3 {
+		t.Errorf("%d records are settled and not committed, want 3", n)
+	}
+}
+
 func TestACompletionAfterARevokeChangesNothing(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := newWorker()

@@ -154,12 +154,12 @@ func (p *Partition) Committed() repeat.Position {
 
 // Uncommitted returns how many records were settled since the last commit was
 // taken: what a crash now would repeat for the want of a commit. What is
-// settled behind a record that waits is no part of it once a commit could do
-// nothing for it.
+// settled behind a record that waits is no part of it while a commit could do
+// nothing for it, and is again once the watermark has passed.
 func (p *Partition) Uncommitted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tracker.Finished() - p.sentFinished
+	return max(p.tracker.Finished()-p.sentFinished, p.tracker.Settled()-p.sentSettled)
 }
 
 // OnCommit has f called after each successful commit of this partition.
