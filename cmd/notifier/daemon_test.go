@@ -217,7 +217,7 @@ func deadLetters(t testing.TB, c *testkafka.Cluster, of ...topics.Name) []*dlq.E
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	entries, err := dlq.NewReader(c.Group, c.Options()...).List(ctx, of...)
+	entries, err := dlq.NewReader(c.Client(), c.Group).List(ctx, of...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,10 +123,11 @@ func newDLQList(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			reader, err := g.deadLetters(cmd.Context())
+			reader, err := g.letters(cmd.Context())
 			if err != nil {
 				return err
 			}
+			defer reader.client.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), time.Minute)
 			defer cancel()
 			all, err := reader.List(ctx, sources...)

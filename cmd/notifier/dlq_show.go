@@ -25,10 +25,11 @@ func newDLQShow(g *globals) *cobra.Command {
 		Long:  "Show everything about one dead letter. The beginning of an id is enough where no other begins so.",
 		Args:  oneArg("the id of a dead letter"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := g.deadLetters(cmd.Context())
+			reader, err := g.letters(cmd.Context())
 			if err != nil {
 				return err
 			}
+			defer reader.client.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), time.Minute)
 			defer cancel()
 			e, err := reader.Find(ctx, args[0])

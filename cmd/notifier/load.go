@@ -99,22 +99,26 @@ func (g *globals) reach(ctx context.Context, c *kafka.Config, role string, more 
 	return cl, nil
 }
 
-// deadLetters returns a reader of the dead letters of a cluster that answers.
-func (g *globals) deadLetters(ctx context.Context) (*dlq.Reader, error) {
+// letters is the dead letters of a group, on a cluster that answers.
+type letters struct {
+	*dlq.Reader
+	client *kgo.Client
+	group  string
+}
+
+// letters returns the dead letters of the configured group. Whoever gets
+// them closes their client.
+func (g *globals) letters(ctx context.Context) (*letters, error) {
 	c, err := g.kafka()
 	if err != nil {
 		return nil, err
 	}
-	cl, err := g.reach(ctx, c, "dlq")
+	cl, err := g.reach(ctx, c, "dlq", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchMaxBytes(kafka.MaxEnvelope))
 	if err != nil {
 		return nil, err
 	}
-	cl.Close()
-	opts, err := c.Options("dlq", slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		return nil, fail(exitConfig, "%w", err)
-	}
-	return dlq.NewReader(c.Group, opts...), nil
+	return &letters{Reader: dlq.NewReader(cl, c.Group), client: cl, group: c.Group}, nil
 }
 
 // logger logs to w: text where that is a terminal, JSON elsewhere, unless the

@@ -87,6 +87,8 @@ func roleWord(r kafka.Role) string {
 		return "source"
 	case kafka.RoleDeadLetter:
 		return "dead letters"
+	case kafka.RoleReplay:
+		return "replay requests"
 	}
 	return "outbox"
 }

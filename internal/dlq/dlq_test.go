@@ -48,7 +48,7 @@ func list(t *testing.T, c *testkafka.Cluster) []*dlq.Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	entries, err := dlq.NewReader(c.Group, c.Options()...).List(ctx)
+	entries, err := dlq.NewReader(c.Client(), c.Group).List(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestAnEntryReadsBackByteForByte(t *testing.T) {
 	w := writer(t, c, reg)
 	for i, value := range [][]byte{[]byte(`{"a":`), {}, nil, {0, 0xff, 0xfe}, bytes.Repeat([]byte("x"), 1_000_000)} {
 		write(t, w, entry(fmt.Sprintf("re_%d", i), value))
-		got, err := dlq.NewReader(c.Group, c.Options()...).Find(t.Context(), fmt.Sprintf("re_%d", i))
+		got, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), fmt.Sprintf("re_%d", i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestListingFoldsTheSameBeforeAndAfterCompaction(t *testing.T) {
 func TestIDsMayBeShortenedWhereTheyAreUnique(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	write(t, writer(t, c, nil), entry("re_abc", nil), entry("re_abd", nil))
-	r := dlq.NewReader(c.Group, c.Options()...)
+	r := dlq.NewReader(c.Client(), c.Group)
 	if e, err := r.Find(t.Context(), "re_abc"); err != nil || e.ID != "re_abc" {
 		t.Errorf("%v %v", e, err)
 	}
@@ -213,7 +213,7 @@ func TestAWriteThatCannotSucceedEndsInBoundedTime(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := dlq.NewReader(c.Group, c.Options()...).List(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "run 'notifier topics create'") {
+	if _, err := dlq.NewReader(c.Client(), c.Group).List(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "run 'notifier topics create'") {
 		t.Errorf("listing says %v", err)
 	}
 }

@@ -1,16 +1,20 @@
 // Package dlq keeps what could not be handled: an Entry is the envelope of a
 // record or a delivery with why it failed, written to a compacted topic under
-// the entry's id. Start reading at Entry, then Writer and Reader.
+// the entry's id, and closed by a tombstone that says who closed it and why.
+// Nothing about an entry is kept anywhere else: its state follows from the
+// dead-letter topics and from the requests to send it again. Start reading at
+// Entry, then Writer, Reader and Fold.
 package dlq
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,17 +26,26 @@ import (
 // State is where an entry stands.
 type State string
 
-// The states that are written; Malformed is for records that are not ours.
+// The states. Open and Quarantined are written; Waiting is an entry with a
+// request to send it again that the daemon has not settled; Malformed is a
+// record that is not in the format; Resolved and Discarded are closed.
 const (
 	Open        State = "open"
+	Waiting     State = "waiting"
 	Quarantined State = "quarantined"
 	Malformed   State = "malformed"
+	Resolved    State = "resolved"
+	Discarded   State = "discarded"
 )
+
+// States returns every state, in the order above.
+func States() []State { return []State{Open, Waiting, Quarantined, Malformed, Resolved, Discarded} }
 
 // Entry is one dead letter.
 type Entry struct {
 	// ID is the delivery's id, or re_… for a record that failed before its
-	// rules ran. It is the record's key and is never reused.
+	// rules ran. It is the record's key and is never reused. A key that is not
+	// plain text, which only a malformed record has, is shown as 0x… here.
 	ID       string
 	Envelope *envelope.Envelope
 
@@ -47,12 +60,22 @@ type Entry struct {
 	Recipients              []string // those that were refused; empty: not about recipients
 	Replays                 int
 	State                   State
+	EditedBy                string // who edited the value for the last replay; "": nobody
 
-	// Offset and Partition are where the entry was read; Pointer is true when
-	// its value was too large to be kept here and must be read at its source.
-	Offset    int64
+	// Where the entry was read: its topic, partition and offset there, which is
+	// its version, and the record's key and size. Pointer is true when its value
+	// was too large to be kept here and must be read at its source.
+	Topic     string
 	Partition int32
+	Offset    int64
+	Key       []byte
+	Size      int
 	Pointer   bool
+
+	// Closed says how a resolved or discarded entry was closed.
+	Closed *Closing
+
+	fingerprint, rule string // as written
 }
 
 // MaxDetail is the longest detail that is kept, in bytes.
@@ -71,29 +94,23 @@ const (
 	hReplays     = "notifier.replays"
 	hState       = "notifier.state"
 	hPointer     = "notifier.pointer"
+	hEditedBy    = "notifier.edited-by"
+	hRule        = "notifier.rule"
 )
 
-var digits = regexp.MustCompile(`[0-9]+`)
-
-// Fingerprint groups entries that failed for the same reason: a short hash of
-// reason, scope, channel, rule and the detail with its numbers taken out.
-func (e *Entry) Fingerprint() string {
-	rule := ""
+// Rule returns the rule whose alert this is; empty for a record that failed
+// before its rules ran.
+func (e *Entry) Rule() string {
 	if e.Envelope.Alert != nil {
-		rule = e.Envelope.Alert.Rule
+		return e.Envelope.Alert.Rule
 	}
-	text := strings.Join([]string{
-		string(e.Reason), string(e.Scope), string(e.Cause), e.Envelope.Channel, rule,
-		digits.ReplaceAllString(e.Detail, "#"),
-	}, "\x00")
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:4])
+	return e.rule
 }
 
 // record returns the entry as it is written.
 func (e *Entry) record(topic string) *kgo.Record {
 	env := *e.Envelope
-	env.From.Delivery = "" // a dead letter says nothing to the repeat filter
+	env.From.Delivery, env.Replay = "", nil // a dead letter is on its way to nobody
 	r := envelope.Wrap(&env)
 	r.Topic = topic
 	r.Key = []byte(e.ID)
@@ -103,7 +120,7 @@ func (e *Entry) record(topic string) *kgo.Record {
 	add(hReason, string(e.Reason))
 	add(hScope, string(e.Scope))
 	add(hCause, string(e.Cause))
-	add(hFingerprint, e.Fingerprint())
+	add(hFingerprint, e.compute())
 	if d := cleanDetail(e.Detail); d != "" {
 		add(hDetail, d)
 	}
@@ -115,6 +132,12 @@ func (e *Entry) record(topic string) *kgo.Record {
 	}
 	add(hReplays, strconv.Itoa(e.Replays))
 	add(hState, string(e.State))
+	if rule := e.Rule(); rule != "" {
+		add(hRule, rule)
+	}
+	if e.EditedBy != "" {
+		add(hEditedBy, e.EditedBy)
+	}
 	return r
 }
 
@@ -133,19 +156,77 @@ func pointer(r *kgo.Record, e *Entry) *kgo.Record {
 	return out
 }
 
-// Parse reads one record of a dead-letter topic. A record that is not ours
-// comes back as an entry in state Malformed.
+// Parse reads one record of a dead-letter topic that is not a tombstone. It
+// never fails: a record that is not in the format comes back as an entry in
+// state Malformed, with what is wrong as its detail.
 func Parse(r *kgo.Record) *Entry {
-	e := &Entry{ID: string(r.Key), Offset: r.Offset, Partition: r.Partition, State: Open}
-	env, extra, err := envelope.Parse(r)
-	if err != nil {
-		e.State, e.Detail = Malformed, err.Error()
-		e.Envelope = &envelope.Envelope{Source: envelope.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp}}
-		e.LastFailed = r.Timestamp
-		return e
+	e := open(r)
+	if err := e.Envelope.DecodeAlert(); err != nil {
+		return e.malformed(r, err)
 	}
-	e.Envelope = env
-	for _, h := range extra {
+	return e
+}
+
+// open is Parse without the alert; Rule is known all the same.
+func open(r *kgo.Record) *Entry {
+	e := &Entry{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Size: len(r.Value)}
+	var plain bool
+	e.ID, plain = idOf(r.Key)
+	env, extra, err := envelope.Open(r)
+	if err == nil {
+		e.Envelope = env
+		err = e.read(extra)
+	}
+	if err == nil && !plain {
+		err = errors.New("its key is not an id")
+	}
+	if err != nil {
+		return e.malformed(r, err)
+	}
+	return e
+}
+
+func (e *Entry) malformed(r *kgo.Record, err error) *Entry {
+	return &Entry{
+		ID: e.ID, State: Malformed, Detail: cleanDetail(err.Error()), LastFailed: r.Timestamp,
+		Envelope: &envelope.Envelope{Source: envelope.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp}},
+		Topic:    e.Topic, Partition: e.Partition, Offset: e.Offset, Key: e.Key, Size: e.Size,
+	}
+}
+
+// idOf returns a key as an id that can be typed, and whether it is one as it
+// stands.
+func idOf(key []byte) (string, bool) {
+	id := string(key)
+	if id == "" || !utf8.ValidString(id) || strings.IndexFunc(id, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) >= 0 {
+		return "0x" + hex.EncodeToString(key), false
+	}
+	return id, true
+}
+
+// read takes over the headers that say why it failed.
+func (e *Entry) read(headers []kgo.RecordHeader) error {
+	var first error
+	keep := func(name string, err error) {
+		if err != nil && first == nil {
+			first = fmt.Errorf("header %s: %w", name, err)
+		}
+	}
+	number := func(name, v string) int {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			keep(name, errors.New("not a number"))
+		}
+		return n
+	}
+	instant := func(name, v string) time.Time {
+		t, err := time.Parse(time.RFC3339Nano, v)
+		if err != nil {
+			keep(name, errors.New("not a time"))
+		}
+		return t
+	}
+	for _, h := range headers {
 		v := string(h.Value)
 		switch h.Key {
 		case hReason:
@@ -154,25 +235,41 @@ func Parse(r *kgo.Record) *Entry {
 			e.Scope = outcome.Scope(v)
 		case hCause:
 			e.Cause = outcome.Cause(v)
+		case hFingerprint:
+			e.fingerprint = v
 		case hDetail:
 			e.Detail = v
 		case hAttempts:
-			e.Attempts, _ = strconv.Atoi(v)
+			e.Attempts = number(h.Key, v)
 		case hFirstFailed:
-			e.FirstFailed, _ = time.Parse(time.RFC3339Nano, v)
+			e.FirstFailed = instant(h.Key, v)
 		case hLastFailed:
-			e.LastFailed, _ = time.Parse(time.RFC3339Nano, v)
+			e.LastFailed = instant(h.Key, v)
 		case hRecipients:
 			e.Recipients = strings.Split(v, ",")
 		case hReplays:
-			e.Replays, _ = strconv.Atoi(v)
+			e.Replays = number(h.Key, v)
 		case hState:
 			e.State = State(v)
+		case hEditedBy:
+			e.EditedBy = v
+		case hRule:
+			e.rule = v
 		case hPointer:
 			e.Pointer = true
 		}
 	}
-	return e
+	switch {
+	case !slices.Contains(outcome.Reasons(), e.Reason):
+		keep(hReason, fmt.Errorf("%q is no reason that this notifier knows", e.Reason))
+	case e.Cause == "":
+		keep(hCause, errors.New("is missing"))
+	case e.State != Open && e.State != Quarantined:
+		keep(hState, fmt.Errorf("%q is no state", e.State))
+	case e.FirstFailed.IsZero() || e.LastFailed.IsZero():
+		keep(hFirstFailed, errors.New("is missing"))
+	}
+	return first
 }
 
 // cleanDetail cuts a detail to MaxDetail on a rune boundary and replaces
@@ -194,10 +291,14 @@ func cleanDetail(s string) string {
 	return s[:cut] + "…"
 }
 
-// Where returns the source as people are shown it: topic/partition@offset.
+// Where returns the source as people are shown it: topic/partition@offset. A
+// malformed record has no source; then it is where the record itself stands.
 func (e *Entry) Where() string {
-	if e.State == Malformed {
-		return fmt.Sprintf("dead-letter topic @%d", e.Offset)
+	if e.State == Malformed || e.Envelope.Source.Topic == "" {
+		return fmt.Sprintf("%s/%d@%d", e.Topic, e.Partition, e.Offset)
 	}
 	return e.Envelope.Source.String()
 }
+
+// emptyEnvelope is that of an entry of which nothing is left but its id.
+func emptyEnvelope() *envelope.Envelope { return &envelope.Envelope{} }

@@ -2,12 +2,15 @@ package dlq
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/topics"
@@ -15,19 +18,118 @@ import (
 
 // Reader reads dead letters. It joins no group and commits nothing.
 type Reader struct {
-	opts  []kgo.Opt
+	*Log
 	group string
 }
 
-// NewReader returns a reader of the dead letters of group; opts say how to
-// reach the cluster.
-func NewReader(group string, opts ...kgo.Opt) *Reader { return &Reader{opts: opts, group: group} }
+// NewReader returns a reader of the dead letters of group over any client of
+// the cluster.
+func NewReader(client *kgo.Client, group string) *Reader {
+	return &Reader{Log: NewLog(client), group: group}
+}
 
-// List returns the entries that stand in the dead-letter topics of these
-// sources, the newest first: the last version of each id up to the end offsets
-// asked now, so that it is the same before, during and after compaction.
-// Topics that do not exist are an error.
-func (r *Reader) List(ctx context.Context, sources ...topics.Name) ([]*Entry, error) {
+// Query says which entries are read.
+type Query struct {
+	Sources []topics.Name // of these source topics; nil: of all
+	Closed  bool          // the resolved and discarded ones too, as far as the topic still has them
+	// Brief leaves the alerts out, which is three times as fast: Envelope.Alert
+	// is nil, Rule is known.
+	Brief bool
+}
+
+// Each calls f for every entry, the one that was written last first, until f
+// returns false. An entry comes once, with its last state as of the end
+// offsets asked when Each begins, and so the same before, during and after
+// compaction: the topics are read backwards in blocks, and the first version
+// that is met of a key is its last. The first entries come long before the
+// beginning of the topics is reached. A dead-letter topic that does not exist
+// is an error.
+func (r *Reader) Each(ctx context.Context, q Query, f func(*Entry) bool) error {
+	spans, err := r.Ends(ctx, q.Sources)
+	if err != nil {
+		return err
+	}
+	return r.EachOf(ctx, spans, q, f)
+}
+
+// EachOf is Each over spans that Ends has returned.
+func (r *Reader) EachOf(ctx context.Context, spans []Span, q Query, f func(*Entry) bool) error {
+	waiting, err := r.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	return r.each(ctx, spans, q, func(e *Entry) bool {
+		if version, ok := waiting[e.ID]; ok && version == e.Offset && (e.State == Open || e.State == Quarantined) {
+			e.State = Waiting
+		}
+		return f(e)
+	})
+}
+
+// Change is something that was written to a dead-letter topic: an entry, new or
+// with another state, or its closing.
+type Change struct {
+	ID     string
+	Topic  string
+	Offset int64
+	Entry  *Entry   // nil: it was closed
+	Closed *Closing // nil: it was not
+}
+
+// Watch calls f for every change from the ends of the spans on, in the order
+// of each topic, until f returns false or ctx ends; that is no error. idle, if
+// not nil, is called whenever there is nothing more for now.
+func (r *Reader) Watch(ctx context.Context, spans []Span, f func(Change) bool, idle func() bool) error {
+	at := make([]int64, len(spans))
+	for i, s := range spans {
+		at[i] = s.End
+	}
+	for {
+		moved := false
+		for i, s := range spans {
+			records, next, err := r.Read(ctx, s.Topic, s.Partition, at[i], readBytes)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("watch %s: %w", s.Topic, err)
+			}
+			moved = moved || next > at[i]
+			at[i] = next
+			for _, rec := range records {
+				if !f(change(rec)) {
+					return nil
+				}
+			}
+		}
+		if moved {
+			continue
+		}
+		if idle != nil && !idle() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(idleWait):
+		}
+	}
+}
+
+func change(rec *kgo.Record) Change {
+	c := Change{Topic: rec.Topic, Offset: rec.Offset}
+	c.ID, _ = idOf(rec.Key)
+	if rec.Value == nil {
+		c.Closed = parseClosing(rec)
+	} else {
+		c.Entry = Parse(rec)
+	}
+	return c
+}
+
+// Ends returns the dead-letter topics of the sources, nil: of all, as far as
+// they are written now.
+func (r *Reader) Ends(ctx context.Context, sources []topics.Name) ([]Span, error) {
 	if len(sources) == 0 {
 		sources = topics.All()
 	}
@@ -35,132 +137,257 @@ func (r *Reader) List(ctx context.Context, sources ...topics.Name) ([]*Entry, er
 	for i, s := range sources {
 		names[i] = topics.DeadLetter(r.group, s)
 	}
-	latest := make(map[string]*Entry)
-	err := r.scan(ctx, names, func(rec *kgo.Record) {
-		id := rec.Topic + "\x00" + string(rec.Key)
-		if rec.Value == nil { // a tombstone: resolved or discarded
-			delete(latest, id)
-			return
-		}
-		latest[id] = Parse(rec)
-	})
-	if err != nil {
-		return nil, err
+	spans, err := r.Spans(ctx, names...)
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return nil, fmt.Errorf("read dead letters: %w: run 'notifier topics create'", err)
+	case err != nil:
+		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
-	entries := make([]*Entry, 0, len(latest))
-	for _, e := range latest {
-		entries = append(entries, e)
-	}
-	slices.SortFunc(entries, func(a, b *Entry) int {
-		if d := b.LastFailed.Compare(a.LastFailed); d != 0 {
-			return d
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return entries, nil
+	return spans, nil
 }
 
-// Find returns the entry whose id begins with prefix; no entry and several are
-// errors that say so.
-func (r *Reader) Find(ctx context.Context, prefix string) (*Entry, error) {
-	entries, err := r.List(ctx)
-	if err != nil {
-		return nil, err
+// each merges the spans, the newest record first.
+func (r *Reader) each(ctx context.Context, spans []Span, q Query, f func(*Entry) bool) error {
+	cursors := make([]*cursor, 0, len(spans))
+	for _, s := range spans {
+		c := &cursor{blocks: r.backwards(ctx, s)}
+		defer c.blocks.close()
+		cursors = append(cursors, c)
 	}
-	var found []*Entry
-	for _, e := range entries {
-		if e.ID == prefix {
-			return e, nil
+	seen := make(map[uint64]struct{})
+	tombs := make(map[uint64]*Entry) // closed entries whose last version is yet to come
+	var scratch []kgo.RecordHeader
+	parse := func(w *raw) *Entry {
+		if !q.Brief {
+			scratch = nil
 		}
-		if strings.HasPrefix(e.ID, prefix) {
-			found = append(found, e)
+		rec, err := w.record(scratch)
+		if err != nil {
+			e := &Entry{Topic: w.topic, Partition: w.partition, Offset: w.offset, Key: w.key, Size: len(w.value)}
+			e.ID, _ = idOf(w.key)
+			return e.malformed(&kgo.Record{Key: w.key, Value: w.value, Timestamp: time.UnixMilli(w.at)}, err)
 		}
-	}
-	switch len(found) {
-	case 0:
-		return nil, fmt.Errorf("no dead letter %s: see 'notifier dlq list'", prefix)
-	case 1:
-		return found[0], nil
-	}
-	return nil, fmt.Errorf("%s begins the ids of %d dead letters, %s and %s among them: give more of it", prefix, len(found), found[0].ID, found[1].ID)
-}
-
-// scan calls f for every record between the start and end offsets asked now.
-func (r *Reader) scan(ctx context.Context, names []string, f func(*kgo.Record)) error {
-	opts := append(slices.Clone(r.opts), kgo.FetchMaxWait(idlePoll/2))
-	cl, err := kgo.NewClient(opts...)
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	starts, err := adm.ListStartOffsets(ctx, names...)
-	if err != nil {
-		return fmt.Errorf("read dead letters: %w", err)
-	}
-	ends, err := adm.ListEndOffsets(ctx, names...)
-	if err != nil {
-		return fmt.Errorf("read dead letters: %w", err)
-	}
-	if err := ends.Error(); err != nil {
-		return fmt.Errorf("read dead letters: %w: run 'notifier topics create'", err)
-	}
-	from := make(map[string]map[int32]kgo.Offset)
-	left := make(map[string]map[int32]int64)
-	open := 0
-	ends.Each(func(end kadm.ListedOffset) {
-		start, _ := starts.Lookup(end.Topic, end.Partition)
-		if start.Offset >= end.Offset {
-			return
+		if !q.Brief {
+			return Parse(rec)
 		}
-		if from[end.Topic] == nil {
-			from[end.Topic], left[end.Topic] = make(map[int32]kgo.Offset), make(map[int32]int64)
-		}
-		from[end.Topic][end.Partition] = kgo.NewOffset().At(start.Offset)
-		left[end.Topic][end.Partition] = end.Offset
-		open++
-	})
-	if open == 0 {
-		return nil
+		scratch = rec.Headers
+		e := open(rec)
+		e.Envelope.Source.Headers = nil // they are the next one's
+		return e
 	}
-	cl.AddConsumePartitions(from)
-	idle := 0
-	for open > 0 {
-		pollCtx, cancel := context.WithTimeout(ctx, idlePoll)
-		fetches := cl.PollFetches(pollCtx)
-		cancel()
-		if ctx.Err() != nil {
-			return fmt.Errorf("read dead letters: %w", context.Cause(ctx))
+	seed := maphash.MakeSeed()
+	for {
+		rec, err := newest(ctx, cursors)
+		if err != nil {
+			return fmt.Errorf("read dead letters: %w", err)
 		}
-		idle++
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			end, ok := left[p.Topic][p.Partition]
-			if !ok || len(p.Records) == 0 {
-				return
-			}
-			idle = 0
-			for _, rec := range p.Records {
-				if rec.Offset < end {
-					f(rec)
+		if rec == nil {
+			break
+		}
+		h := keyHash(seed, rec.topic, rec.key)
+		if _, met := seen[h]; met {
+			if tomb := tombs[h]; tomb != nil && rec.value != nil {
+				delete(tombs, h)
+				e := parse(rec)
+				e.State, e.Closed = tomb.State, tomb.Closed
+				if !f(e) {
+					return nil
 				}
 			}
-			if p.Records[len(p.Records)-1].Offset >= end-1 {
-				delete(left[p.Topic], p.Partition)
-				open--
+			continue
+		}
+		seen[h] = struct{}{}
+		if rec.value == nil {
+			if q.Closed {
+				tombs[h] = closedEntry(rec)
 			}
-		})
-		// Where the last records below the end were compacted away nothing
-		// more will come: a broker that answers and has nothing has said so.
-		if idle >= 3 {
-			if err := cl.Ping(ctx); err != nil {
-				return fmt.Errorf("read dead letters: %w", err)
-			}
+			continue
+		}
+		if !f(parse(rec)) {
+			return nil
+		}
+	}
+	return rest(tombs, f)
+}
+
+// rest gives those closed entries of which the tombstone is left alone.
+func rest(tombs map[uint64]*Entry, f func(*Entry) bool) error {
+	left := make([]*Entry, 0, len(tombs))
+	for _, e := range tombs {
+		if e.Closed.By != "" { // a delivery that was made after all, and never was an entry, has none
+			left = append(left, e)
+		}
+	}
+	slices.SortFunc(left, func(a, b *Entry) int { return b.Closed.At.Compare(a.Closed.At) })
+	for _, e := range left {
+		if !f(e) {
 			return nil
 		}
 	}
 	return nil
 }
 
-// idlePoll is how long one poll of a scan waits; a broker with records answers
-// in a fraction of it.
-const idlePoll = 500 * time.Millisecond
+func keyHash(seed maphash.Seed, topic string, key []byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_, _ = h.WriteString(topic)
+	_ = h.WriteByte(0)
+	_, _ = h.Write(key)
+	return h.Sum64()
+}
+
+// cursor stands at the newest record of a partition that was not taken yet.
+type cursor struct {
+	blocks  *blocks
+	records []raw
+	done    bool
+}
+
+func (c *cursor) fill(ctx context.Context) error {
+	for len(c.records) == 0 && !c.done {
+		select {
+		case b, ok := <-c.blocks.next:
+			if b.err != nil {
+				return b.err
+			}
+			c.records, c.done = b.records, !ok
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return ctx.Err()
+}
+
+// newest takes the record that was written last; nil: there is none left.
+func newest(ctx context.Context, cursors []*cursor) (*raw, error) {
+	var best *cursor
+	for _, c := range cursors {
+		if err := c.fill(ctx); err != nil {
+			return nil, err
+		}
+		if n := len(c.records); n > 0 && (best == nil || c.records[n-1].at > best.records[len(best.records)-1].at) {
+			best = c
+		}
+	}
+	if best == nil {
+		return nil, nil
+	}
+	n := len(best.records) - 1
+	rec := &best.records[n]
+	best.records = best.records[:n]
+	return rec, nil
+}
+
+// List returns the entries that are not closed, the newest first.
+func (r *Reader) List(ctx context.Context, sources ...topics.Name) ([]*Entry, error) {
+	var entries []*Entry
+	err := r.Each(ctx, Query{Sources: sources}, func(e *Entry) bool {
+		entries = append(entries, e)
+		return true
+	})
+	return entries, err
+}
+
+// Find returns the entry whose id is or begins with prefix, closed ones
+// included; no entry and several are errors that say so.
+func (r *Reader) Find(ctx context.Context, prefix string) (*Entry, error) {
+	var exact *Entry
+	var found []*Entry
+	err := r.Each(ctx, Query{Closed: true}, func(e *Entry) bool {
+		if e.ID == prefix {
+			exact = e
+		} else if strings.HasPrefix(e.ID, prefix) && len(found) < 100 {
+			found = append(found, e)
+		}
+		return exact == nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case exact != nil:
+		return exact, nil
+	case len(found) == 0:
+		return nil, &NotFoundError{Prefix: prefix}
+	case len(found) > 1:
+		return nil, &NotFoundError{Prefix: prefix, Several: found}
+	}
+	return found[0], nil
+}
+
+// NotFoundError says that a prefix of an id means no entry, or several.
+type NotFoundError struct {
+	Prefix  string
+	Several []*Entry
+}
+
+func (e *NotFoundError) Error() string {
+	if len(e.Several) == 0 {
+		return fmt.Sprintf("no dead letter %s: see 'notifier dlq list'", e.Prefix)
+	}
+	return fmt.Sprintf("%s begins the ids of %d dead letters, %s and %s among them: give more of it", e.Prefix, len(e.Several), e.Several[0].ID, e.Several[1].ID)
+}
+
+// Waiting returns, by entry, the version that the newest request asks for
+// among those that the daemon has not settled: what is not committed of the
+// replay topic. Without that topic nothing waits.
+func (r *Reader) Waiting(ctx context.Context) (map[string]int64, error) {
+	topic := topics.Replay(r.group)
+	waiting := make(map[string]int64)
+	spans, err := r.Spans(ctx, topic)
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return waiting, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the replay requests: %w", err)
+	}
+	committed, err := r.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range spans {
+		for at := max(s.Start, committed[s.Partition]); at < s.End; {
+			records, next, err := r.Read(ctx, s.Topic, s.Partition, at, readBytes)
+			if err != nil {
+				return nil, fmt.Errorf("read the replay requests: %w", err)
+			}
+			for _, rec := range records {
+				if q, err := ParseRequest(rec); err == nil && rec.Offset < s.End {
+					waiting[q.Entry] = max(waiting[q.Entry], q.Version)
+				}
+			}
+			if next <= at {
+				break
+			}
+			at = next
+		}
+	}
+	return waiting, nil
+}
+
+// committed returns below which offset the daemon has settled the requests.
+func (r *Reader) committed(ctx context.Context) (map[int32]int64, error) {
+	offsets, err := r.admin.FetchOffsets(ctx, r.group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("read how far requests are settled: %w", err)
+	}
+	at := make(map[int32]int64)
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if o.Topic == topics.Replay(r.group) && o.Err == nil {
+			at[o.Partition] = o.At
+		}
+	})
+	return at, nil
+}
+
+func closedEntry(w *raw) *Entry {
+	rec, err := w.record(nil)
+	if err != nil { // the key is all there is of it
+		rec = &kgo.Record{Topic: w.topic, Partition: w.partition, Offset: w.offset, Key: w.key}
+	}
+	c := parseClosing(rec)
+	e := &Entry{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, Key: rec.Key, State: c.State, Closed: c}
+	e.ID, _ = idOf(rec.Key)
+	e.Envelope = emptyEnvelope()
+	return e
+}

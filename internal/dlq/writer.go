@@ -25,6 +25,16 @@ type Writer struct {
 	failed  *prometheus.CounterVec
 	// Observe, if set, is told of every entry that was acknowledged.
 	Observe func(*Entry)
+	// ObserveClosed, if set, is told of every entry that was closed.
+	ObserveClosed func(Closure)
+}
+
+// Closure is an entry to be closed: where it stands, under which key, and how.
+type Closure struct {
+	Topic     string // the dead-letter topic
+	Partition int32
+	Key       []byte // the entry's id as bytes
+	Closing
 }
 
 // WriteTimeout bounds one call of Write.
@@ -89,6 +99,27 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 		}
 	}
 	return first
+}
+
+// CloseEntries writes the tombstones of entries and returns once all in-sync replicas
+// have them all. After an error, close them all again: closing twice is
+// closing once.
+func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
+	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
+	defer cancel()
+	records := make([]*kgo.Record, len(closes))
+	for i, c := range closes {
+		records[i] = c.tombstone(c.Topic, c.Partition, c.Key)
+	}
+	if err := w.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("close dead letter in %s: %w", records[0].Topic, err)
+	}
+	if w.ObserveClosed != nil {
+		for _, c := range closes {
+			w.ObserveClosed(c)
+		}
+	}
+	return nil
 }
 
 // Topic returns the dead-letter topic an entry goes to.

@@ -51,6 +51,40 @@ type Envelope struct {
 	Channel  string
 	// From and Done are for the repeat filter; dead letters have none.
 	From repeat.Write
+	// Replay is set where this is a dead letter that is sent again.
+	Replay *Replay
+
+	alert []byte // as it came: see Open
+}
+
+// Replay says which dead letter a record comes from, and who asked for it.
+type Replay struct {
+	// Entry is the dead letter's id, Version the offset at which it stands in
+	// its topic. An entry whose rules had not run yet becomes deliveries with
+	// ids of their own; then Entry is another than the envelope's Delivery.
+	Entry   string
+	Version int64
+	// Number counts the entry's replays; this is the first, the second, …
+	Number      int
+	By          string
+	FirstFailed time.Time
+	Recipients  []string // who is left of a message that others have got; nil: all
+	// Edited is what the rules were given instead of the source's value, by
+	// EditedBy; nil: nothing was edited.
+	Edited   []byte
+	EditedBy string
+}
+
+// Resolves reports whether the delivery's outcome is the dead letter's.
+func (e *Envelope) Resolves() bool { return e.Replay != nil && e.Replay.Entry == e.Delivery }
+
+// Event returns the document that the alert was raised on: the source's value,
+// or what it was edited to.
+func (e *Envelope) Event() []byte {
+	if e.Replay != nil && e.Replay.Edited != nil {
+		return e.Replay.Edited
+	}
+	return e.Source.Value
 }
 
 // Names of our headers.
@@ -70,7 +104,23 @@ const (
 	hChannel         = "notifier.channel"
 	hFrom            = "notifier.from"
 	hDone            = "notifier.done"
+	hEntry           = "notifier.entry"
+	hEntryVersion    = "notifier.entry-version"
+	hReplay          = "notifier.replay"
+	hReplayBy        = "notifier.by"
+	hReplayFirst     = "notifier.entry-failed"
+	hReplayTo        = "notifier.entry-recipients"
+	hEdited          = "notifier.edited"
+	hEditedBy        = "notifier.edited-by"
 )
+
+// HeaderNames returns the names of the headers that Wrap writes.
+func HeaderNames() []string {
+	return []string{
+		hVersion, hOriginalHeaders, hSourceTopic, hSourceTopicID, hSourcePartition, hSourceOffset, hSourceTimestamp, hKey, hValue, hChecksum,
+		hAlert, hDelivery, hChannel, hFrom, hDone, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayFirst, hReplayTo, hEdited, hEditedBy,
+	}
+}
 
 // Wrap returns the record that carries e: value and headers; the caller sets
 // topic, key and partition, and may append headers of its own.
@@ -114,6 +164,20 @@ func Wrap(e *Envelope) *kgo.Record {
 		add(hFrom, fmt.Sprintf("%s/%d/%s", w.Input.Topic, w.Input.Partition, w.From))
 		add(hDone, w.Done.String())
 	}
+	if p := e.Replay; p != nil {
+		add(hEntry, p.Entry)
+		add(hEntryVersion, strconv.FormatInt(p.Version, 10))
+		add(hReplay, strconv.Itoa(p.Number))
+		add(hReplayBy, p.By)
+		add(hReplayFirst, p.FirstFailed.UTC().Format(time.RFC3339Nano))
+		if p.Recipients != nil {
+			add(hReplayTo, strings.Join(p.Recipients, ","))
+		}
+		if p.Edited != nil {
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: hEdited, Value: p.Edited})
+			add(hEditedBy, p.EditedBy)
+		}
+	}
 	return r
 }
 
@@ -126,11 +190,37 @@ var ErrChecksum = errors.New("checksum mismatch")
 // Parse reads a record that Wrap made. extra are the headers that the writer
 // appended after Wrap. The envelope shares memory with the record.
 func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
+	if e, extra, err = Open(r); err == nil {
+		err = e.DecodeAlert()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return e, extra, nil
+}
+
+// DecodeAlert sets Alert where Open left it out.
+func (e *Envelope) DecodeAlert() error {
+	if e.alert == nil {
+		return nil
+	}
+	a := new(alert.Alert)
+	if err := json.Unmarshal(e.alert, a); err != nil {
+		return fmt.Errorf("%w: header %s: %w", ErrForeign, hAlert, err)
+	}
+	e.Alert, e.alert = a, nil
+	return nil
+}
+
+// Open is Parse without the alert, which takes most of its time: for whoever
+// looks at a million records.
+func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	n, ours, err := split(r.Headers)
 	if err != nil {
 		return nil, nil, err
 	}
 	p := parser{}
+	var again Replay
 	e = &Envelope{Source: Source{Value: r.Value, Headers: r.Headers[:n:n]}}
 	if r.Value == nil {
 		e.Source.Value = []byte{}
@@ -138,6 +228,10 @@ func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	s := &e.Source
 	var sum string
 	for _, h := range ours {
+		if h.Key == hAlert {
+			e.alert = h.Value
+			continue
+		}
 		v := string(h.Value)
 		switch h.Key {
 		case hVersion:
@@ -164,9 +258,6 @@ func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			s.Value = nil
 		case hChecksum:
 			sum = v
-		case hAlert:
-			e.Alert = new(alert.Alert)
-			p.keep(json.Unmarshal(h.Value, e.Alert))
 		case hDelivery:
 			e.Delivery = v
 		case hChannel:
@@ -176,11 +267,33 @@ func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hDone:
 			e.From.Done, err = repeat.ParsePosition(v)
 			p.keep(err)
+		case hEntry:
+			again.Entry = v
+		case hEntryVersion:
+			again.Version = p.int(h.Key, v, 64)
+		case hReplay:
+			again.Number = int(p.int(h.Key, v, 32))
+		case hReplayBy:
+			again.By = v
+		case hReplayFirst:
+			again.FirstFailed = p.time(h.Key, v)
+		case hReplayTo:
+			again.Recipients = strings.Split(v, ",")
+		case hEdited:
+			again.Edited = append([]byte{}, h.Value...)
+		case hEditedBy:
+			again.EditedBy = v
 		default:
 			extra = append(extra, h)
 		}
 	}
-	e.From.Delivery = e.Delivery
+	switch {
+	case again.Entry != "":
+		e.Replay = &again
+	case again.EditedBy != "": // a dead letter says it too
+		extra = append(extra, kgo.RecordHeader{Key: hEditedBy, Value: []byte(again.EditedBy)})
+	}
+	e.From.Delivery = e.repeatID()
 	if p.err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, p.err)
 	}
@@ -188,6 +301,15 @@ func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		return nil, nil, ErrChecksum
 	}
 	return e, extra, nil
+}
+
+// repeatID is what the repeat filter knows a record by: the delivery's id, and
+// for a replay which version of its entry it is, since each is sent once.
+func (e *Envelope) repeatID() string {
+	if e.Replay == nil || e.Delivery == "" {
+		return e.Delivery
+	}
+	return e.Delivery + "@" + strconv.FormatInt(e.Replay.Version, 10)
 }
 
 // split finds where the source's headers end and ours begin. Ours are last, so

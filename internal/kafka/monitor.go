@@ -23,10 +23,14 @@ const (
 	RoleSource     Role = "topics"
 	RoleDeadLetter Role = "dead letters"
 	RoleOutbox     Role = "outboxes"
+	RoleReplay     Role = "replays"
 )
 
-// Monitored is one topic that must be there, and be writable unless it is a
-// source.
+// written reports whether the daemon writes to topics of this role.
+func (r Role) written() bool { return r == RoleDeadLetter || r == RoleOutbox }
+
+// Monitored is one topic that must be there, and be writable where the daemon
+// writes to it.
 type Monitored struct {
 	Topic string
 	Role  Role
@@ -109,7 +113,7 @@ func problem(t Monitored, d kadm.TopicDetail) string {
 			return fmt.Sprintf("topic %s, partition %d has no leader", t.Topic, p.Partition)
 		}
 	}
-	if ops := d.AuthorizedOperations; len(ops) > 0 && t.Role != RoleSource && !slices.Contains(ops, kmsg.ACLOperationWrite) && !slices.Contains(ops, kmsg.ACLOperationAll) {
+	if ops := d.AuthorizedOperations; len(ops) > 0 && t.Role.written() && !slices.Contains(ops, kmsg.ACLOperationWrite) && !slices.Contains(ops, kmsg.ACLOperationAll) {
 		return fmt.Sprintf("topic %s cannot be written: WRITE is not allowed", t.Topic)
 	}
 	return ""

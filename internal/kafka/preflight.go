@@ -213,11 +213,8 @@ func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Sh
 // without KIP-430 say nothing.
 func lacks(have []kadm.ACLOperation, s Shape) []string {
 	need := []kmsg.ACLOperation{kmsg.ACLOperationRead}
-	if s.Role != RoleSource {
+	if s.Role.written() {
 		need = append(need, kmsg.ACLOperationWrite)
-	}
-	if s.Role == RoleDeadLetter {
-		need = []kmsg.ACLOperation{kmsg.ACLOperationWrite}
 	}
 	var lacking []string
 	for _, op := range need {

@@ -43,6 +43,9 @@ const (
 	headroom = 64 << 10
 	// DefaultMaxMessage is max.message.bytes of a topic that does not say.
 	DefaultMaxMessage = 1048588
+	// MaxEnvelope is how large a batch commands write that do not know what a
+	// topic takes: the broker has the last word.
+	MaxEnvelope = 64 << 20
 )
 
 // Shapes returns the sources and our own topics as they should be. sizes are
@@ -86,6 +89,13 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 			}),
 		})
 	}
+	shapes = append(shapes, Shape{
+		Topic: topics.Replay(l.Group), Role: RoleReplay, Partitions: 1, Replication: replication,
+		Configs: durable(map[string]string{
+			"cleanup.policy": "delete", "retention.ms": ms(30 * 24 * time.Hour),
+			"max.message.bytes": strconv.Itoa(largest + headroom),
+		}),
+	})
 	for _, c := range l.Channels {
 		shapes = append(shapes, Shape{
 			Topic: topics.Outbox(l.Group, c.Name), Role: RoleOutbox, Partitions: int32(c.Partitions), Replication: replication,

@@ -144,6 +144,16 @@ func compareTopic(s Shape, partitions int, configs map[string]string, say func(t
 		if configs["cleanup.policy"] != "compact" {
 			say(s.Topic, false, "its cleanup.policy is %s: dead letters would expire; set it to compact", configs["cleanup.policy"])
 		}
+		if partitions != 1 {
+			say(s.Topic, false, "has %d partitions, want 1: an entry and what closes it must stand in one log; make it anew", partitions)
+		}
+	case RoleReplay:
+		if compacted {
+			say(s.Topic, false, "is compacted: requests would be lost; set cleanup.policy to delete")
+		}
+		if partitions != 1 {
+			say(s.Topic, false, "has %d partitions, want 1: one daemon has to see all requests; make it anew", partitions)
+		}
 	case RoleOutbox:
 		if compacted {
 			say(s.Topic, false, "is compacted: alerts with the same key would be lost; set cleanup.policy to delete")

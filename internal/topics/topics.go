@@ -67,6 +67,9 @@ func DeadLetter(group string, source Name) string { return group + ".dlq." + str
 // Outbox returns the topic that holds the deliveries waiting for a channel.
 func Outbox(group, channel string) string { return group + ".outbox." + channel }
 
+// Replay returns the topic that holds the requests to send dead letters again.
+func Replay(group string) string { return group + ".replay" }
+
 // OutboxGroup returns the consumer group that reads the outboxes of group.
 func OutboxGroup(group string) string { return group + ".outbox" }
 
@@ -84,6 +87,7 @@ func CheckGroup(group string, channels ...string) error {
 	for _, c := range channels {
 		derived = append(derived, Outbox(group, c))
 	}
+	derived = append(derived, Replay(group))
 	for _, d := range derived {
 		if len(d) > MaxNameLength {
 			return fmt.Errorf("topic name %s… has %d characters, a broker takes %d: choose a shorter group or channel name", d[:40], len(d), MaxNameLength)

@@ -1,0 +1,67 @@
+package dlq
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Closing is what a tombstone says: that an entry was resolved or discarded,
+// by whom, when and why. It stays readable until the topic's
+// delete.retention.ms is over.
+type Closing struct {
+	State    State // Resolved or Discarded
+	By       string
+	Comment  string
+	EditedBy string // who edited the value that was sent; "": nobody
+	At       time.Time
+}
+
+const (
+	hOutcome = "notifier.outcome"
+	hBy      = "notifier.by"
+	hComment = "notifier.comment"
+	hAt      = "notifier.at"
+)
+
+// tombstone returns the record that closes the entry of this id.
+func (c Closing) tombstone(topic string, partition int32, key []byte) *kgo.Record {
+	r := &kgo.Record{Topic: topic, Partition: partition, Key: key}
+	add := func(name, value string) {
+		if value != "" {
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+		}
+	}
+	add(hOutcome, string(c.State))
+	add(hBy, cleanDetail(c.By))
+	add(hComment, cleanDetail(c.Comment))
+	add(hEditedBy, cleanDetail(c.EditedBy))
+	add(hAt, c.At.UTC().Format(time.RFC3339Nano))
+	return r
+}
+
+// parseClosing reads a tombstone. One without our headers, which another tool
+// wrote, is a discard by nobody we know.
+func parseClosing(r *kgo.Record) *Closing {
+	c := &Closing{State: Discarded, At: r.Timestamp}
+	for _, h := range r.Headers {
+		v := string(h.Value)
+		switch h.Key {
+		case hOutcome:
+			if State(v) == Resolved {
+				c.State = Resolved
+			}
+		case hBy:
+			c.By = cleanDetail(v)
+		case hComment:
+			c.Comment = cleanDetail(v)
+		case hEditedBy:
+			c.EditedBy = cleanDetail(v)
+		case hAt:
+			if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+				c.At = t
+			}
+		}
+	}
+	return c
+}

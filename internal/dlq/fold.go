@@ -1,0 +1,341 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Fold knows the last version of every entry that is not closed: it reads the
+// dead-letter topics from their beginning and goes on as they grow. It holds
+// about 40 bytes an entry.
+type Fold struct {
+	log    *Log
+	names  []string
+	source map[string]topics.Name
+	logger *slog.Logger
+	seed   maphash.Seed
+
+	changed chan struct{} // size 1: something was read
+	ready   chan struct{} // closed once everything is read that stood there at the start
+
+	mu     sync.Mutex
+	topics map[string]*folded
+}
+
+type folded struct {
+	id      string // the topic's; another one: it was made anew
+	next    int64  // everything below is folded
+	entries map[uint64]standing
+	oldest  int64 // earliest first failure among entries, in unix seconds; 0: look again
+}
+
+// standing is the last version of an entry. Its size times the number of open
+// entries is what a Fold costs.
+type standing struct {
+	offset      int64
+	since       uint32 // first failure, in unix seconds
+	quarantined bool
+}
+
+// NewFold returns a fold of the group's dead letters; Run reads them.
+func NewFold(log *Log, group string, logger *slog.Logger) *Fold {
+	f := &Fold{
+		log: log, logger: logger, seed: maphash.MakeSeed(), source: make(map[string]topics.Name),
+		changed: make(chan struct{}, 1), ready: make(chan struct{}), topics: make(map[string]*folded),
+	}
+	for _, n := range topics.All() {
+		name := topics.DeadLetter(group, n)
+		f.names = append(f.names, name)
+		f.source[name] = n
+		f.topics[name] = &folded{entries: make(map[uint64]standing)}
+	}
+	return f
+}
+
+// idleWait is how long Run waits when there was nothing to read; failWait when
+// it could not.
+const (
+	idleWait = 50 * time.Millisecond
+	failWait = time.Second
+)
+
+// Run folds until ctx ends. What cannot be read is tried again.
+func (f *Fold) Run(ctx context.Context) {
+	ends := f.ends(ctx)
+	for ctx.Err() == nil {
+		moved, behind := false, false
+		for _, name := range f.names {
+			n, err := f.step(ctx, name)
+			if err != nil && ctx.Err() == nil {
+				f.logger.Warn("dead letters cannot be read", "topic", name, "err", err)
+				f.sleep(ctx, failWait)
+			}
+			moved = moved || n
+			behind = behind || f.at(name) < ends[name]
+		}
+		if !behind {
+			f.markReady()
+		}
+		if moved {
+			f.tell()
+		} else {
+			f.sleep(ctx, idleWait)
+		}
+	}
+}
+
+// ends returns up to where everything must be read before Ready. A topic that
+// is not there has nothing to read.
+func (f *Fold) ends(ctx context.Context) map[string]int64 {
+	ends := make(map[string]int64)
+	for _, name := range f.names {
+		for ctx.Err() == nil {
+			spans, err := f.log.Spans(ctx, name)
+			if errors.Is(err, kerr.UnknownTopicOrPartition) {
+				break
+			}
+			if err == nil {
+				f.mu.Lock()
+				f.topics[name].next = spans[0].Start
+				f.mu.Unlock()
+				ends[name] = spans[0].End
+				break
+			}
+			f.sleep(ctx, failWait)
+		}
+	}
+	return ends
+}
+
+// step reads some of a topic and reports whether there was anything.
+func (f *Fold) step(ctx context.Context, name string) (bool, error) {
+	id, err := f.log.TopicID(ctx, name)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		f.reset(name, "")
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	t := f.topics[name]
+	if t.id != "" && t.id != id {
+		f.reset(name, id)
+	}
+	t.id = id
+	at := f.at(name)
+	list, next, err := f.log.read(ctx, name, 0, at, readBytes)
+	switch {
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		f.log.forget(name)
+		spans, err := f.log.Spans(ctx, name)
+		if err == nil && spans[0].Start > at { // retention, or DeleteRecords, took what is below
+			f.mu.Lock()
+			t.next = spans[0].Start
+			f.mu.Unlock()
+		} else if err == nil {
+			f.reset(name, id)
+		}
+		return false, err
+	case err != nil:
+		return false, err
+	}
+	f.mu.Lock()
+	for i := range list {
+		f.observe(t, &list[i])
+	}
+	t.next = max(t.next, next)
+	f.mu.Unlock()
+	return next > at, nil
+}
+
+// observe takes note of one record. f.mu is held.
+func (f *Fold) observe(t *folded, r *raw) {
+	h := keyHash(f.seed, r.topic, r.key)
+	if r.value == nil {
+		if old, ok := t.entries[h]; ok && int64(old.since) == t.oldest {
+			t.oldest = 0
+		}
+		delete(t.entries, h)
+		return
+	}
+	s := standing{offset: r.offset, since: uint32(r.at / 1000)}
+	v := varints{b: r.headers}
+	for range v.varint() {
+		name, value := v.bytes(), v.bytes()
+		switch string(name) {
+		case hFirstFailed:
+			if at, err := time.Parse(time.RFC3339Nano, string(value)); err == nil {
+				s.since = uint32(at.Unix())
+			}
+		case hState:
+			s.quarantined = State(value) == Quarantined
+		}
+		if v.bad {
+			break
+		}
+	}
+	t.entries[h] = s
+	if t.oldest != 0 {
+		t.oldest = min(t.oldest, int64(s.since))
+	}
+}
+
+func (f *Fold) reset(name, id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.topics[name]; t.next > 0 || len(t.entries) > 0 {
+		*t = folded{id: id, entries: make(map[uint64]standing)}
+		f.logger.Warn("dead-letter topic was made anew, reading it from its beginning", "topic", name)
+	}
+}
+
+func (f *Fold) at(name string) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.topics[name].next
+}
+
+func (f *Fold) markReady() {
+	select {
+	case <-f.ready:
+	default:
+		close(f.ready)
+		f.tell()
+	}
+}
+
+func (f *Fold) tell() {
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (f *Fold) sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// Ready is closed once everything is folded that stood in the topics when Run
+// began.
+func (f *Fold) Ready() <-chan struct{} { return f.ready }
+
+// Changed has something in it after more was folded.
+func (f *Fold) Changed() <-chan struct{} { return f.changed }
+
+// Standing is what became of one version of an entry.
+type Standing uint8
+
+// What the fold knows of a version.
+const (
+	Unknown   Standing = iota // the fold has not come that far
+	Current                   // it is the entry's last version
+	Rewritten                 // there is a later one: it failed again
+	Isolated                  // there is a later one, which is quarantined
+	Gone                      // the entry is closed, or never had that version
+)
+
+// Standing returns what became of a version of an entry.
+func (f *Fold) Standing(topic, id string, version int64) Standing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := f.topics[topic]
+	if t == nil {
+		return Gone
+	}
+	if version >= t.next {
+		return Unknown
+	}
+	s, ok := t.entries[keyHash(f.seed, topic, []byte(id))]
+	switch {
+	case !ok || s.offset < version:
+		return Gone
+	case s.offset == version:
+		return Current
+	case s.quarantined:
+		return Isolated
+	}
+	return Rewritten
+}
+
+// open returns, by source topic, how many entries are open and when the oldest
+// of them first failed.
+func (f *Fold) open(yield func(source topics.Name, n int, oldest time.Time)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, t := range f.topics {
+		if t.oldest == 0 {
+			for _, s := range t.entries {
+				if t.oldest == 0 || int64(s.since) < t.oldest {
+					t.oldest = int64(s.since)
+				}
+			}
+		}
+		yield(f.source[name], len(t.entries), time.Unix(t.oldest, 0))
+	}
+}
+
+// Gauges shows how many dead letters are open and how old the oldest is. Only
+// the process that folds them, the one with the replay partition, has them.
+type Gauges struct {
+	mu   sync.Mutex
+	fold *Fold
+}
+
+// NewGauges registers the gauges.
+func NewGauges(reg prometheus.Registerer) *Gauges {
+	g := &Gauges{}
+	if reg != nil {
+		reg.MustRegister(g)
+	}
+	return g
+}
+
+// Show has the gauges show a fold; nil: none.
+func (g *Gauges) Show(f *Fold) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fold = f
+}
+
+var (
+	openDesc   = prometheus.NewDesc("notifier_dead_letters_open", "Dead letters that are neither resolved nor discarded; shown by the process that owns the replay partition.", []string{"topic"}, nil)
+	oldestDesc = prometheus.NewDesc("notifier_dead_letter_oldest_seconds", "Time since the oldest open dead letter first failed; 0 when there is none.", []string{"topic"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (g *Gauges) Describe(c chan<- *prometheus.Desc) {
+	c <- openDesc
+	c <- oldestDesc
+}
+
+// Collect implements prometheus.Collector.
+func (g *Gauges) Collect(c chan<- prometheus.Metric) {
+	g.mu.Lock()
+	f := g.fold
+	g.mu.Unlock()
+	if f == nil {
+		return
+	}
+	f.open(func(source topics.Name, n int, oldest time.Time) {
+		age := 0.0
+		if n > 0 {
+			age = max(0, time.Since(oldest).Seconds())
+		}
+		c <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(n), string(source))
+		c <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age, string(source))
+	})
+}

@@ -1,0 +1,258 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/envelope"
+)
+
+// Log reads records by their offsets, without a group and without committing:
+// one record, a block, or a partition backwards from its end. It is safe for
+// concurrent use.
+type Log struct {
+	client *kgo.Client
+	admin  *kadm.Client
+
+	mu     sync.Mutex
+	topics map[string]kadm.TopicDetail // leaders and ids, as last looked up
+}
+
+// NewLog returns a Log over any client of the cluster.
+func NewLog(client *kgo.Client) *Log {
+	return &Log{client: client, admin: kadm.NewClient(client), topics: make(map[string]kadm.TopicDetail)}
+}
+
+// Span is a part of a partition: the records with offsets in [Start, End).
+// Offsets may be absent, where compaction took their records away.
+type Span struct {
+	Topic      string
+	Partition  int32
+	Start, End int64
+}
+
+// Spans returns what the topics hold now. A topic that does not exist is an
+// error.
+func (l *Log) Spans(ctx context.Context, names ...string) ([]Span, error) {
+	starts, err := l.admin.ListStartOffsets(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := l.admin.ListEndOffsets(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	if err := ends.Error(); err != nil {
+		return nil, err
+	}
+	var spans []Span
+	ends.Each(func(end kadm.ListedOffset) {
+		start, _ := starts.Lookup(end.Topic, end.Partition)
+		spans = append(spans, Span{Topic: end.Topic, Partition: end.Partition, Start: start.Offset, End: end.Offset})
+	})
+	slices.SortFunc(spans, func(a, b Span) int {
+		if d := slices.Index(names, a.Topic) - slices.Index(names, b.Topic); d != 0 {
+			return d
+		}
+		return int(a.Partition - b.Partition)
+	})
+	return spans, nil
+}
+
+// Read returns the records from an offset on, in order: about maxBytes of
+// them, but whatever their size at least one batch where there is one. next is
+// where to go on; it is offset when there is nothing more.
+func (l *Log) Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error) {
+	list, next, err := l.read(ctx, topic, partition, offset, maxBytes)
+	records = make([]*kgo.Record, len(list))
+	for i := range list {
+		if records[i], err = list[i].record(nil); err != nil {
+			return nil, 0, err
+		}
+	}
+	return records, next, err
+}
+
+func (l *Log) read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []raw, next int64, err error) {
+	for try := 0; ; try++ {
+		records, next, err = l.fetch(ctx, topic, partition, offset, maxBytes)
+		if err == nil || try == 5 || !stale(err) {
+			return records, next, err
+		}
+		l.forget(topic)
+		select {
+		case <-ctx.Done():
+			return nil, 0, context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// stale reports whether an error may come from a leader that has moved.
+func stale(err error) bool {
+	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err)
+}
+
+func (l *Log) fetch(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) ([]raw, int64, error) {
+	d, err := l.detail(ctx, topic)
+	if err != nil {
+		return nil, 0, err
+	}
+	p, ok := d.Partitions[partition]
+	if !ok {
+		return nil, 0, fmt.Errorf("%s has no partition %d", topic, partition)
+	}
+	req := kmsg.NewPtrFetchRequest()
+	req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, maxBytes, 1
+	t := kmsg.NewFetchRequestTopic()
+	t.Topic, t.TopicID = topic, d.ID
+	rp := kmsg.NewFetchRequestTopicPartition()
+	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = partition, offset, maxBytes, -1
+	t.Partitions = append(t.Partitions, rp)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, l.client.Broker(int(p.Leader)))
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, 0, err
+	}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return nil, offset, nil
+	}
+	fetched := &resp.Topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(fetched.ErrorCode); err != nil {
+		return nil, 0, err
+	}
+	return records(topic, fetched, offset)
+}
+
+func (l *Log) detail(ctx context.Context, topic string) (kadm.TopicDetail, error) {
+	l.mu.Lock()
+	d, ok := l.topics[topic]
+	l.mu.Unlock()
+	if ok {
+		return d, nil
+	}
+	all, err := l.admin.ListTopics(ctx, topic)
+	if err != nil {
+		return d, err
+	}
+	d = all[topic]
+	if d.Err != nil {
+		return d, d.Err
+	}
+	l.mu.Lock()
+	l.topics[topic] = d
+	l.mu.Unlock()
+	return d, nil
+}
+
+func (l *Log) forget(topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.topics, topic)
+}
+
+// TopicID returns the topic's id in text; empty where the broker has none.
+func (l *Log) TopicID(ctx context.Context, topic string) (string, error) {
+	d, err := l.detail(ctx, topic)
+	return envelope.TopicID(d.ID), err
+}
+
+// The sizes of blocks that are read backwards: the first is small, so that its
+// records can be shown at once, the others grow to what one read carries well.
+const (
+	firstBlock = 500       // records
+	blockBytes = 2 << 20   // aimed at
+	blockLimit = 64 << 20  // never more in memory, but for a single record
+	readBytes  = 1 << 20   // of one request
+	maxBlock   = 1_000_000 // records
+)
+
+// backwards goes through a span from its end to its start, in blocks. Its
+// records are in the order of the log within a block, and the blocks come the
+// newest first. The next block is read while one is worked on.
+func (l *Log) backwards(ctx context.Context, s Span) *blocks {
+	ctx, cancel := context.WithCancel(ctx)
+	b := &blocks{next: make(chan block, 1), cancel: cancel}
+	go func() {
+		defer close(b.next)
+		hi, n := s.End, int64(firstBlock)
+		for hi > s.Start {
+			lo := max(s.Start, hi-n)
+			list, bytes, err := l.block(ctx, s, lo, hi)
+			if errors.Is(err, errBlockTooLarge) && n > 1 {
+				n = max(1, n/8)
+				continue
+			}
+			select {
+			case b.next <- block{list, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			// As many as blockBytes hold of what these were like.
+			if bytes > 0 {
+				n = min(n*4, max(1, (hi-lo)*blockBytes/int64(bytes)), maxBlock)
+			}
+			hi = lo
+		}
+	}()
+	return b
+}
+
+var errBlockTooLarge = errors.New("block too large")
+
+// block reads [lo, hi) whole.
+func (l *Log) block(ctx context.Context, s Span, lo, hi int64) (list []raw, bytes int, err error) {
+	for at := lo; at < hi; {
+		some, next, err := l.read(ctx, s.Topic, s.Partition, at, readBytes)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, r := range some {
+			if r.offset >= hi {
+				return list, bytes, nil
+			}
+			list = append(list, r)
+			bytes += len(r.key) + len(r.value) + len(r.headers) + 128
+		}
+		if bytes > blockLimit && hi-lo > 1 {
+			return nil, 0, errBlockTooLarge
+		}
+		if next <= at { // nothing more: the rest was compacted away
+			break
+		}
+		at = next
+	}
+	return list, bytes, nil
+}
+
+type block struct {
+	records []raw
+	err     error
+}
+
+type blocks struct {
+	next   chan block // size 1: one is read while one is worked on
+	cancel context.CancelFunc
+}
+
+// close ends the reading and waits for it.
+func (b *blocks) close() {
+	b.cancel()
+	for range b.next { // until it is closed
+	}
+}
