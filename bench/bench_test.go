@@ -170,7 +170,7 @@ func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
 		Outboxes: outboxes, Dead: letters, Topics: sources, Logger: d.log, Registry: reg,
 	})
 	outbox := dispatch.NewOutbox(dispatch.Params{
-		Name: "desk", Channel: channel, Uncommitted: 64, Dead: letters, Logger: d.log, Metrics: dispatch.NewMetrics(reg),
+		Name: "desk", Channel: channel, Uncommitted: 64, Group: group, Dead: letters, Logger: d.log, Metrics: dispatch.NewMetrics(reg),
 		Config: dispatch.Config{Concurrency: concurrency, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
 	})
 	member := func(name, group string, names []string, own bool, handler consume.Handler) *consume.Member {
@@ -181,7 +181,7 @@ func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
 	}
 	first := member("match", group, sources, false, h)
 	second := member("deliver", topics.OutboxGroup(group), []string{topics.Outbox(group, "desk")}, true,
-		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "desk"): outbox}, d.log))
+		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "desk"): outbox}, dlq.NewLog(dead), d.log))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for _, m := range []*consume.Member{second, first} {

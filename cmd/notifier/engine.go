@@ -115,8 +115,36 @@ func newMatchHandler(s *setup, p *producers, dead *dlq.Writer, reg *prometheus.R
 	return match.New(match.Params{
 		Group: s.config.Kafka.Group, Cluster: s.cluster,
 		Decoder: event.NewDecoder(s.config.Events, s.config.Rules.Reads(), reg), Rules: s.config.Rules,
-		Outboxes: outboxes, Dead: dead, Topics: s.topics(kafka.RoleSource), RuleList: names, Logger: s.log, Registry: reg,
+		Outboxes: outboxes, Dead: dead, Topics: s.topics(kafka.RoleSource), RuleList: names,
+		MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Registry: reg,
 	}), nil
+}
+
+func newReplays(s *setup, p *producers, h *match.Handler, reg *prometheus.Registry) *match.Replays {
+	rules := make(map[string][]string)
+	for _, r := range s.config.Rules.Rules() {
+		rules[r.Name] = r.Channels
+	}
+	return match.NewReplays(match.ReplayParams{
+		Handler: h, Log: dlq.NewLog(p.dead), Gauges: dlq.NewGauges(reg), OutboxGroup: topics.OutboxGroup(s.config.Kafka.Group),
+		Rules: rules, Registry: reg,
+	})
+}
+
+// stageOne hands partitions to the handler of what their topic holds.
+type stageOne struct {
+	replay  string
+	replays *match.Replays
+	sources *match.Handler
+}
+
+// Handle implements consume.Handler.
+func (h stageOne) Handle(ctx context.Context, p *consume.Partition) {
+	if p.Topic == h.replay {
+		h.replays.Handle(ctx, p)
+		return
+	}
+	h.sources.Handle(ctx, p)
 }
 
 // outboxes are the channels' outboxes, by their topics.
@@ -137,7 +165,7 @@ func newOutboxes(s *setup, dead *dlq.Writer, reg *prometheus.Registry) (*outboxe
 		}
 		o := dispatch.NewOutbox(dispatch.Params{
 			Name: name, Channel: ch, Config: c.Dispatch, Uncommitted: s.config.Kafka.Window.Uncommitted,
-			Dead: dead, Logger: s.log, Metrics: metrics,
+			Group: s.config.Kafka.Group, Dead: dead, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Metrics: metrics,
 		})
 		all.byTopic[topics.Outbox(s.config.Kafka.Group, name)] = o
 		all.ordered = append(all.ordered, o)
@@ -160,7 +188,7 @@ type members struct {
 	match, deliver *consume.Member
 }
 
-func newMembers(s *setup, h *match.Handler, o *outboxes, reg *prometheus.Registry) (*members, error) {
+func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
 	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
 		opts, err := c.Options(name, s.log, reg)
@@ -174,11 +202,13 @@ func newMembers(s *setup, h *match.Handler, o *outboxes, reg *prometheus.Registr
 			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
 		}), nil
 	}
-	m, err := member("match", c.Group, s.topics(kafka.RoleSource), false, h)
+	replay := topics.Replay(c.Group)
+	m, err := member("match", c.Group, append(s.topics(kafka.RoleSource), replay), false, stageOne{replay: replay, replays: r, sources: h})
 	if err != nil {
 		return nil, err
 	}
-	d, err := member("deliver", topics.OutboxGroup(c.Group), s.topics(kafka.RoleOutbox), true, dispatch.NewHandler(o.byTopic, s.log))
+	d, err := member("deliver", topics.OutboxGroup(c.Group), s.topics(kafka.RoleOutbox), true,
+		dispatch.NewHandler(o.byTopic, dlq.NewLog(p.dead), s.log))
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +268,8 @@ func ready(m *members, monitor *kafka.Monitor, o *outboxes) []web.Component {
 		problem := monitor.Problems(role)
 		components = append(components, web.Component{Name: string(role), OK: problem == "", Decides: true, Cause: problem})
 	}
+	problem := monitor.Problems(kafka.RoleReplay) // alerts go out without it
+	components = append(components, web.Component{Name: string(kafka.RoleReplay), OK: problem == "", Cause: problem})
 	for _, outbox := range o.ordered {
 		s := outbox.Status()
 		components = append(components, web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason})

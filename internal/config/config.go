@@ -27,9 +27,17 @@ type Config struct {
 	Channels channels.Set     `yaml:"channels"`
 	Retry    dispatch.Retry   `yaml:"retry"`
 	Breaker  dispatch.Breaker `yaml:"breaker"`
+	DLQ      DLQ              `yaml:"dlq"`
 	HTTP     HTTP             `yaml:"http"`
 	Log      Log              `yaml:"log"`
 	Shutdown Shutdown         `yaml:"shutdown"`
+}
+
+// DLQ configures what becomes of dead letters.
+type DLQ struct {
+	// MaxReplays is after how many replays an entry is quarantined: sent again
+	// only with --force.
+	MaxReplays int `yaml:"max_replays"`
 }
 
 // HTTP configures the server for health and metrics.
@@ -59,6 +67,7 @@ func Defaults() Config {
 	return Config{
 		Kafka: kafka.Defaults(), Rules: "rules.yaml",
 		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(),
+		DLQ:  DLQ{MaxReplays: 3},
 		HTTP: HTTP{Listen: "127.0.0.1:9464"}, Log: Log{Format: "auto"}, Shutdown: Shutdown{Drain: 20 * time.Second},
 	}
 }
@@ -77,6 +86,9 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	}
 	if c.Log.Format != "auto" && c.Log.Format != "text" && c.Log.Format != "json" {
 		at.Field("log").Field("format").Fault("%q is none of auto, text and json", c.Log.Format)
+	}
+	if c.DLQ.MaxReplays < 1 || c.DLQ.MaxReplays > 1000 {
+		at.Field("dlq").Field("max_replays").Fault("%d is not between 1 and 1000", c.DLQ.MaxReplays)
 	}
 	// A drain that outlasts the stop would be cut off, and its work done again.
 	if limit := StopTimeout - 5*time.Second; c.Shutdown.Drain < 0 || c.Shutdown.Drain > limit {

@@ -61,7 +61,7 @@ func TestTheShippedConfigurationWithEveryCommentTakenAway(t *testing.T) {
 	// The comments show the defaults where they show values that are not
 	// somebody's own.
 	defaults := config.Defaults()
-	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.HTTP != defaults.HTTP || l.Log != defaults.Log || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
+	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.DLQ != defaults.DLQ || l.HTTP != defaults.HTTP || l.Log != defaults.Log || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
 		t.Error("a commented value is not the default")
 	}
 	for _, v := range l.Values() {

@@ -40,10 +40,11 @@ type Partition struct {
 	committed repeat.Position
 	// What the tracker said when the last commit that succeeded was taken.
 	sentSettled, sentFinished int
-	dirty                     bool // something to commit since the last snapshot
-	started                   bool // the handler runs
-	fromStart                 bool // the committed offset belongs to a topic that is gone
-	frozen                    bool // waits for a person's decision
+	dirty                     bool  // something to commit since the last snapshot
+	started                   bool  // the handler runs
+	fromStart                 bool  // the committed offset belongs to a topic that is gone
+	beganAt, endedAt          int64 // the committed offset, and the end of the log, when this assignment began
+	frozen                    bool  // waits for a person's decision
 	onCommit                  func()
 }
 
@@ -92,17 +93,42 @@ func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
 // stages that handle records in order; urgent asks for a commit at once.
 func (p *Partition) Advance(last *kgo.Record, urgent bool) {
 	p.mu.Lock()
-	p.tracker.Advance(positionOf(last))
-	p.dirty = true
-	p.free(p.takenSize)
-	p.taken, p.takenSize = 0, 0
 	arrived := p.handed
 	p.mu.Unlock()
 	p.member.metrics.processingOf[p.Topic].Observe(time.Since(arrived).Seconds())
-	p.member.roomMade(p)
+	p.AdvanceTo(repeat.Position{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}, urgent)
+	p.Release()
+}
+
+// AdvanceTo says that everything below a position is settled, for a stage that
+// keeps its own account of what is not.
+func (p *Partition) AdvanceTo(next repeat.Position, urgent bool) {
+	p.mu.Lock()
+	p.tracker.Advance(next)
+	p.dirty = true
+	p.mu.Unlock()
 	if urgent {
 		p.member.wake()
 	}
+}
+
+// Release says that the records handed out by Next need no memory any more, so
+// that they do not fill the window.
+func (p *Partition) Release() {
+	p.mu.Lock()
+	p.free(p.takenSize)
+	p.taken, p.takenSize = 0, 0
+	p.mu.Unlock()
+	p.member.roomMade(p)
+}
+
+// Inherited reports whether a former owner may have worked on this record
+// already: it stood above the committed offset when this assignment began, and
+// within the window that an owner can have under way.
+func (p *Partition) Inherited(r *kgo.Record) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return r.Offset < p.endedAt && r.Offset < p.beganAt+int64(p.member.p.Window.Records)
 }
 
 // Begin says that the next record handed out needs work; Settle ends that.
@@ -179,6 +205,15 @@ func (p *Partition) Hold(reason string) {
 	p.mu.Unlock()
 	if changed {
 		p.member.heldChanged(p, old, reason)
+	}
+}
+
+// noteEnd takes note of where the log ended when this assignment began.
+func (p *Partition) noteEnd(highWatermark int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.endedAt == 0 {
+		p.endedAt = highWatermark
 	}
 }
 

@@ -141,6 +141,7 @@ func (m *Member) restore(topic string, id int32, offset int64, epoch int32, meta
 	}
 	start := repeat.Position{Epoch: epoch, Offset: offset}
 	p.committed, p.marks, p.next = start, marks, offset
+	p.beganAt = offset
 	p.tracker = NewTracker(start, marks)
 }
 

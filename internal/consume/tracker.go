@@ -87,11 +87,9 @@ func (t *Tracker) Settle(e *Entry) {
 	}
 }
 
-// Advance settles everything up to and including the record at this position,
-// for a stage that handles records in order.
-func (t *Tracker) Advance(at repeat.Position) {
-	t.next = repeat.Position{Epoch: at.Epoch, Offset: at.Offset + 1}
-}
+// Advance settles everything below a position, for a stage that handles
+// records in order.
+func (t *Tracker) Advance(next repeat.Position) { t.next = next }
 
 // Watermark returns the position that may be committed: everything below it is
 // settled.

@@ -41,6 +41,9 @@ type Message struct {
 	// the last message, the first of them at SuppressedSince.
 	Suppressed      int
 	SuppressedSince time.Time
+	// Replay is the number of this replay, where a dead letter is sent again;
+	// 0: it is none.
+	Replay int
 }
 
 // LateAfter is the delay from which a message says that it is late.

@@ -18,12 +18,20 @@ import (
 // hands each delivery to its channel's Outbox.
 type Handler struct {
 	outboxes map[string]*Outbox // by topic
+	letters  Letters
 	log      *slog.Logger
 }
 
+// Letters knows what became of dead letters.
+type Letters interface {
+	// Later returns which of these entries, by id, have a record later than the
+	// version given.
+	Later(ctx context.Context, topic string, versions map[string]int64) (map[string]bool, error)
+}
+
 // NewHandler returns the handler of these outboxes, by outbox topic.
-func NewHandler(outboxes map[string]*Outbox, log *slog.Logger) *Handler {
-	return &Handler{outboxes: outboxes, log: log.With("component", "deliver")}
+func NewHandler(outboxes map[string]*Outbox, letters Letters, log *slog.Logger) *Handler {
+	return &Handler{outboxes: outboxes, letters: letters, log: log.With("component", "deliver")}
 }
 
 // Handle takes in the deliveries of one partition until it is revoked, then
@@ -39,19 +47,77 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 		if err != nil {
 			break
 		}
-		for _, r := range records {
-			h.take(o, s, seen, r)
+		batch := make([]arrival, len(records))
+		for i, r := range records {
+			batch[i] = parse(r, p.Inherited(r))
+		}
+		if !h.lookUp(ctx, p, batch) {
+			break
+		}
+		for i := range batch {
+			h.take(o, s, seen, &batch[i])
 		}
 	}
 	<-o.leave(s)
 }
 
-// take takes in one record of an outbox.
-func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, r *kgo.Record) {
+// arrival is one record of an outbox.
+type arrival struct {
+	record    *kgo.Record
+	envelope  *envelope.Envelope
+	err       error
+	inherited bool // a former owner may have worked on it
+	ended     bool // a former owner has written how it ended
+}
+
+func parse(r *kgo.Record, inherited bool) arrival {
 	e, _, err := envelope.Parse(r)
 	if err == nil && (e.Alert == nil || e.Delivery == "") {
 		err = errNoAlert
 	}
+	return arrival{record: r, envelope: e, err: err, inherited: inherited}
+}
+
+// lookUp finds the replays that a former owner has ended without being able to
+// commit that: what was delivered then is not sent again. It is asked until it
+// is known; false means that ctx ended first.
+func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arrival) bool {
+	versions := make(map[string]map[string]int64) // by dead-letter topic, by entry
+	for _, a := range batch {
+		if a.err == nil && a.inherited && a.envelope.Resolves() {
+			topic := h.outboxes[p.Topic].letters(a.envelope)
+			if versions[topic] == nil {
+				versions[topic] = make(map[string]int64)
+			}
+			versions[topic][a.envelope.Delivery] = a.envelope.Replay.Version
+		}
+	}
+	wait := newBackoff(DefaultRetry())
+	for topic, entries := range versions {
+		for {
+			later, err := h.letters.Later(ctx, topic, entries)
+			if err == nil {
+				for i, a := range batch {
+					batch[i].ended = a.ended || a.err == nil && a.envelope.Resolves() && later[a.envelope.Delivery]
+				}
+				break
+			}
+			p.Hold("dead letters cannot be read")
+			h.log.Warn("dead letters cannot be read", "topic", topic, "err", err)
+			select {
+			case <-time.After(wait.NextBackOff()):
+			case <-ctx.Done():
+				return false
+			}
+		}
+		p.Hold("")
+	}
+	return true
+}
+
+// take takes in one record.
+func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, a *arrival) {
+	r, e, err := a.record, a.envelope, a.err
 	if err != nil {
 		o.metrics.foreign()
 		h.log.Error("skipped a record that is not ours", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", err)
@@ -59,16 +125,23 @@ func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, r *kgo.Record) 
 		return
 	}
 	entry := s.partition.Begin(r, e.From)
-	if seen.Observe(e.From) {
+	if seen.Observe(e.From) || a.ended {
 		o.metrics.repeated()
 		s.partition.Settle(entry)
 		return
 	}
 	own(e)
-	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), received: time.Now()})
+	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
 }
 
 var errNoAlert = errors.New("it carries no alert")
+
+func recipientsOfReplay(e *envelope.Envelope) []string {
+	if e.Replay == nil {
+		return nil
+	}
+	return e.Replay.Recipients
+}
 
 // own copies what outlives a poll: kgo's slices share the decompressed batch.
 func own(e *envelope.Envelope) {

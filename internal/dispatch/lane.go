@@ -25,13 +25,19 @@ type delivery struct {
 	recipients  []string // who is left; nil: all
 	refused     []Refusal
 	mayBeRepeat bool
-	dead        *dlq.Entry // set once it is to be a dead letter
+	inherited   bool         // a former owner may have made a dead letter of it
+	dead        *dlq.Entry   // set once it is to be a dead letter
+	closing     *dlq.Closure // set once its dead letter is to be closed: it was delivered
 }
+
+// written reports whether the delivery's end is decided and only to be written.
+func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
 
 // source is one assigned partition of the outbox topic.
 type source struct {
 	partition *consume.Partition
-	ready     []*lane
+	ready     []*lane // whose next delivery is live
+	replays   []*lane // whose next delivery is a dead letter sent again: they yield
 	inFlight  int
 	dropped   bool
 	drained   chan struct{}
@@ -39,7 +45,16 @@ type source struct {
 
 func (s *source) push(l *lane) {
 	l.state = ready
-	s.ready = append(s.ready, l)
+	list := s.list(l)
+	*list = append(*list, l)
+}
+
+// list is where a ready lane waits for its turn.
+func (s *source) list(l *lane) *[]*lane {
+	if l.queue[0].envelope.Replay != nil {
+		return &s.replays
+	}
+	return &s.ready
 }
 
 // saturated reports whether so much is settled and not committed that a crash
@@ -131,27 +146,32 @@ func (h *laneHeap) due(now time.Time) *lane {
 }
 
 // pick chooses the lane to try next: of the partitions in turn the one that
-// has been ready longest, or for a probe the one tried longest ago, whether it
+// has been ready longest, replays after all else, or for a probe the one tried longest ago, whether it
 // waits for its backoff or not. It stays where it is until take.
 func (o *Outbox) pick(probe bool) *lane {
 	if probe {
 		return o.pickProbe()
 	}
-	for range o.sources {
-		o.turn = (o.turn + 1) % len(o.sources)
-		s := o.sources[o.turn]
-		if len(s.ready) > 0 && !s.saturated(o.uncommitted) {
-			return s.ready[0]
+	for _, list := range []func(*source) []*lane{live, replayed} {
+		for range o.sources {
+			o.turn = (o.turn + 1) % len(o.sources)
+			s := o.sources[o.turn]
+			if lanes := list(s); len(lanes) > 0 && !s.saturated(o.uncommitted) {
+				return lanes[0]
+			}
 		}
 	}
 	return nil
 }
 
+func live(s *source) []*lane     { return s.ready }
+func replayed(s *source) []*lane { return s.replays }
+
 func (o *Outbox) pickProbe() *lane {
 	var best *lane
 	for _, l := range o.lanes {
 		candidate := l.state == ready || (l.state == waiting && !l.told)
-		if candidate && l.queue[0].dead == nil && (best == nil || l.tried.Before(best.tried)) {
+		if candidate && !l.queue[0].written() && (best == nil || l.tried.Before(best.tried)) {
 			best = l
 		}
 	}
@@ -171,21 +191,21 @@ func (o *Outbox) unlist(l *lane) {
 	case waiting:
 		o.backoffs.remove(l)
 	case ready:
-		s := l.source
-		if s.ready[0] == l {
-			s.ready[0] = nil
-			s.ready = s.ready[1:]
+		list := l.source.list(l)
+		if (*list)[0] == l {
+			(*list)[0] = nil
+			*list = (*list)[1:]
 			return
 		}
-		if i := slices.Index(s.ready, l); i >= 0 {
-			s.ready = slices.Delete(s.ready, i, i+1)
+		if i := slices.Index(*list, l); i >= 0 {
+			*list = slices.Delete(*list, i, i+1)
 		}
 	}
 }
 
 // ready makes the lane available: to the channel, or to the dead letters.
 func (o *Outbox) ready(l *lane) {
-	if l.queue[0].dead != nil {
+	if l.queue[0].written() {
 		l.state = flying
 		o.burials = append(o.burials, l)
 		return

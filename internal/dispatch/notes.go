@@ -22,6 +22,31 @@ func (m Message) Delay() string {
 	return Duration(d) + " after the event"
 }
 
+// Again says that this is a dead letter that is sent again, and for which time:
+// "replay", "replay 2". It is empty for other messages.
+func (m Message) Again() string {
+	switch m.Replay {
+	case 0:
+		return ""
+	case 1:
+		return "replay"
+	}
+	return fmt.Sprintf("replay %d", m.Replay)
+}
+
+// At writes when the event was, in zone: 14:31:05, with the day when that is
+// not today's. It is empty when the alert has no event time.
+func (m Message) At(zone *time.Location) string {
+	at := m.Alert.EventTime.In(zone)
+	switch {
+	case m.Alert.EventTime.IsZero():
+		return ""
+	case at.Format(time.DateOnly) == m.Now.In(zone).Format(time.DateOnly):
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format("2 Jan 15:04:05")
+}
+
 // Gap says how many alerts were throttled since the last message and from
 // when on, in zone: "+14 since 09:31", with the day when that is not today.
 // It is empty when there were none.

@@ -28,7 +28,9 @@ type Outbox struct {
 	channel     Channel
 	cfg         Config
 	uncommitted int
+	group       string
 	dead        DeadLetters
+	maxReplays  int
 	log         *slog.Logger
 	metrics     *channelMetrics
 
@@ -47,7 +49,7 @@ type Outbox struct {
 	breaker   *gobreaker.TwoStepCircuitBreaker[struct{}]
 	lastState gobreaker.State
 	openedAt  time.Time
-	burials   []*lane // whose first delivery is to be a dead letter
+	burials   []*lane // whose first delivery's end is to be written to the dead letters
 	gate      gate
 	throttles throttles
 	successes uint64 // deliveries that succeeded, ever: the witnesses
@@ -58,6 +60,7 @@ type Outbox struct {
 // DeadLetters takes what a channel will never take.
 type DeadLetters interface {
 	Write(ctx context.Context, entries ...*dlq.Entry) error
+	CloseEntries(ctx context.Context, closures ...dlq.Closure) error
 }
 
 // Params is what an Outbox needs.
@@ -66,7 +69,9 @@ type Params struct {
 	Channel     Channel
 	Config      Config
 	Uncommitted int // settled and uncommitted deliveries of a partition beyond which dispatch waits
+	Group       string
 	Dead        DeadLetters
+	MaxReplays  int // after which a dead letter is quarantined
 	Logger      *slog.Logger
 	Metrics     *Metrics // nil: none
 }
@@ -74,7 +79,7 @@ type Params struct {
 // NewOutbox returns the outbox of one channel.
 func NewOutbox(p Params) *Outbox {
 	o := &Outbox{
-		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, dead: p.Dead,
+		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, group: p.Group, dead: p.Dead, maxReplays: p.MaxReplays,
 		log:     p.Logger.With("component", "deliver", "channel", p.Name),
 		metrics: p.Metrics.channel(p.Name),
 		lanes:   make(map[laneKey]*lane),
@@ -147,7 +152,7 @@ func (o *Outbox) leave(s *source) <-chan struct{} {
 		o.pending -= len(l.queue)
 		delete(o.lanes, key)
 	}
-	s.ready = nil
+	s.ready, s.replays = nil, nil
 	s.drained = make(chan struct{})
 	if s.inFlight == 0 {
 		close(s.drained)
@@ -227,10 +232,14 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 		d.firstTried, d.witness = now, o.successes
 	}
 	m := Message{
-		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Source.Value,
+		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
 		Recipients: d.recipients, Now: now, MayBeRepeat: d.mayBeRepeat,
 	}
-	m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
+	if r := d.envelope.Replay; r != nil {
+		m.Replay = r.Number
+	} else {
+		m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
+	}
 	o.flight.Go(func() { o.attempt(l, d, m, done) })
 }
 

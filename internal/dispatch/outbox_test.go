@@ -74,7 +74,18 @@ func (c *scripted) set(answer func(m Message, n int) (Receipt, error)) {
 type graveyard struct {
 	mu      sync.Mutex
 	entries []*dlq.Entry
+	closed  []dlq.Closure
 	err     error
+}
+
+func (g *graveyard) CloseEntries(_ context.Context, closures ...dlq.Closure) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return g.err
+	}
+	g.closed = append(g.closed, closures...)
+	return nil
 }
 
 func (g *graveyard) Write(_ context.Context, entries ...*dlq.Entry) error {
@@ -130,7 +141,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	}
 	b := &bench{ch: &scripted{}, dead: &graveyard{}, src: &source{}, t: t}
 	b.Outbox = NewOutbox(Params{
-		Name: "desk", Channel: b.ch, Config: cfg, Uncommitted: 64, Dead: b.dead,
+		Name: "desk", Channel: b.ch, Config: cfg, Uncommitted: 64, Dead: b.dead, Group: "notification-service", MaxReplays: 3,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	b.join(b.src)

@@ -11,7 +11,9 @@ import (
 	"github.com/sony/gobreaker/v2"
 
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // defectAfter is how many different messages in a row a provider refuses, with
@@ -63,6 +65,12 @@ func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
 	if err != nil || len(r.Refused)+len(r.Deferred)+len(d.refused) > 0 {
 		return
 	}
+	if closing := o.closing(d); closing != nil { // it has to be written before the delivery is settled
+		d.closing = closing
+		l.source.inFlight++
+		o.flight.Go(func() { o.writeEnd(l, d) })
+		return
+	}
 	o.metrics.delivered(time.Since(d.envelope.Alert.EventTime))
 	if d.entry != nil {
 		l.source.partition.Settle(d.entry)
@@ -84,7 +92,9 @@ func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
 		o.later(l, d, outcome.Classify(r.Deferred[0].Err))
 		return
 	}
-	o.throttles.sent(d.envelope.Alert, now)
+	if d.envelope.Replay == nil {
+		o.throttles.sent(d.envelope.Alert, now)
+	}
 	if len(d.refused) > 0 {
 		o.bury(l, d, outcome.Classify(d.refused[0].Err), outcome.BadRecipient)
 		return
@@ -93,7 +103,40 @@ func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
 	o.metrics.delivered(now.Sub(a.EventTime))
 	o.log.Debug("delivered", "delivery", d.envelope.Delivery, "rule", a.Rule, "source", d.envelope.Source.String(),
 		"attempts", d.attempts+1, "receipt", r.ID, "age", now.Sub(a.EventTime).Round(time.Millisecond))
+	if d.closing = o.closing(d); d.closing != nil {
+		o.ready(l)
+		return
+	}
 	o.done(l, d)
+}
+
+// letters is the topic that the delivery's dead letter stands in, if it has
+// one.
+func (o *Outbox) letters(e *envelope.Envelope) string {
+	return topics.DeadLetter(o.group, topics.Name(e.Source.Topic))
+}
+
+// closing returns how the delivery's dead letter is closed now that it was
+// delivered; nil: it has none. A former owner may have written one and died
+// before it could commit.
+func (o *Outbox) closing(d *delivery) *dlq.Closure {
+	e := d.envelope
+	c := &dlq.Closure{
+		Topic: o.letters(e), Key: []byte(e.Delivery),
+		Closing: dlq.Closing{State: dlq.Resolved, At: time.Now()},
+	}
+	switch {
+	case e.Resolves():
+		c.By, c.Comment, c.EditedBy = e.Replay.By, "delivered to "+o.name, e.Replay.EditedBy
+		if e.Replay.Comment != "" {
+			c.Comment = e.Replay.Comment + " (" + c.Comment + ")"
+		}
+	case d.inherited:
+		c.Comment = "delivered to " + o.name + " after all"
+	default:
+		return nil
+	}
+	return c
 }
 
 // done settles the delivery and goes on with its lane.
@@ -208,7 +251,7 @@ func (o *Outbox) noteBreaker() gobreaker.State {
 	case gobreaker.StateClosed:
 		o.log.Info("breaker closed: the channel works again")
 		for _, l := range o.lanes {
-			if l.state == waiting && !l.told && l.queue[0].dead == nil {
+			if l.state == waiting && !l.told && !l.queue[0].written() {
 				o.backoffs.remove(l)
 				l.source.push(l)
 			}
@@ -229,19 +272,15 @@ func (o *Outbox) latch(e *outcome.Error) {
 // bury makes a dead letter of the delivery; it is settled when that is
 // acknowledged.
 func (o *Outbox) bury(l *lane, d *delivery, e *outcome.Error, reason outcome.Reason) {
-	now := time.Now()
-	class := e.Cause.Class()
-	d.dead = &dlq.Entry{
-		ID: d.envelope.Delivery, Envelope: d.envelope,
-		Reason: reason, Scope: class.Scope, Cause: e.Cause, Detail: e.Detail,
-		Attempts: max(1, d.attempts), FirstFailed: d.firstTried, LastFailed: now,
-		Recipients: recipientsOf(d.refused), State: dlq.Open,
-	}
+	d.dead = dlq.Failed(d.envelope.Delivery, d.envelope, dlq.Failure{
+		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried, Recipients: recipientsOf(d.refused),
+	}, o.maxReplays)
 	o.ready(l)
 }
 
-// startBurials starts writing the dead letters that are due. They pass by
-// gate, pace and breaker: they do not concern the channel.
+// startBurials starts writing the dead letters that are due, and the
+// tombstones of those that were delivered. They pass by gate, pace and breaker:
+// they do not concern the channel.
 func (o *Outbox) startBurials() {
 	for _, l := range o.burials {
 		if l.source.dropped {
@@ -249,19 +288,27 @@ func (o *Outbox) startBurials() {
 		}
 		d := l.queue[0]
 		l.source.inFlight++
-		o.flight.Go(func() { o.writeDead(l, d) })
+		o.flight.Go(func() { o.writeEnd(l, d) })
 	}
 	o.burials = o.burials[:0]
 }
 
-func (o *Outbox) writeDead(l *lane, d *delivery) {
-	err := o.dead.Write(o.ctx, d.dead)
+// writeEnd writes how a delivery ended to the dead letters.
+func (o *Outbox) writeEnd(l *lane, d *delivery) {
+	var err error
+	if d.dead != nil {
+		err = o.dead.Write(o.ctx, d.dead)
+	} else {
+		err = o.dead.CloseEntries(o.ctx, *d.closing)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	defer o.release(l) // after it is settled, as in attempt
 	switch {
 	case l.source.dropped && err == nil:
-		o.metrics.deadLettered()
+		if d.dead != nil {
+			o.metrics.deadLettered()
+		}
 		if d.entry != nil {
 			l.source.partition.Settle(d.entry)
 		}
@@ -270,6 +317,13 @@ func (o *Outbox) writeDead(l *lane, d *delivery) {
 	case err != nil:
 		l.source.holdFor(fmt.Sprintf("a dead letter cannot be written (%v): is its topic missing? run 'notifier topics check'", errors.Unwrap(err)))
 		o.backoff(l, 0)
+	case d.closing != nil:
+		l.source.holdFor("")
+		if d.envelope.Resolves() {
+			o.log.Info("dead letter resolved", "entry", d.envelope.Delivery, "rule", d.envelope.Alert.Rule,
+				"source", d.envelope.Source.String(), "replay", d.envelope.Replay.Number, "by", d.envelope.Replay.By)
+		}
+		o.done(l, d)
 	default:
 		l.source.holdFor("")
 		o.metrics.deadLettered()

@@ -74,6 +74,9 @@ func (t *throttles) sent(a *alert.Alert, now time.Time) {
 // whether it did. o.mu is held.
 func (o *Outbox) suppress(l *lane, d *delivery, now time.Time) bool {
 	a := d.envelope.Alert
+	if d.envelope.Replay != nil {
+		return false // somebody asked for it
+	}
 	if d.attempts > 0 || !d.firstTried.IsZero() {
 		return false // it was tried: it goes on
 	}

@@ -107,6 +107,20 @@ func (e *Entry) Rule() string {
 	return e.rule
 }
 
+// Again returns the entry's next version, to be completed with why it failed:
+// it was replayed once more, and is quarantined after so many times.
+func (e *Entry) Again(editedBy string, maxReplays int) *Entry {
+	next := *e
+	next.Replays++
+	next.EditedBy = editedBy
+	next.fingerprint = ""
+	next.State = Open
+	if next.Replays >= maxReplays {
+		next.State = Quarantined
+	}
+	return &next
+}
+
 // record returns the entry as it is written.
 func (e *Entry) record(topic string) *kgo.Record {
 	env := *e.Envelope

@@ -32,10 +32,11 @@ type Fold struct {
 }
 
 type folded struct {
-	id      string // the topic's; another one: it was made anew
-	next    int64  // everything below is folded
-	entries map[uint64]standing
-	oldest  int64 // earliest first failure among entries, in unix seconds; 0: look again
+	id         string // the topic's; another one: it was made anew
+	generation int
+	next       int64 // everything below is folded
+	entries    map[uint64]standing
+	oldest     int64 // earliest first failure among entries, in unix seconds; 0: look again
 }
 
 // standing is the last version of an entry. Its size times the number of open
@@ -193,7 +194,7 @@ func (f *Fold) reset(name, id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if t := f.topics[name]; t.next > 0 || len(t.entries) > 0 {
-		*t = folded{id: id, entries: make(map[uint64]standing)}
+		*t = folded{id: id, generation: t.generation + 1, entries: make(map[uint64]standing)}
 		f.logger.Warn("dead-letter topic was made anew, reading it from its beginning", "topic", name)
 	}
 }
@@ -248,18 +249,26 @@ const (
 	Gone                      // the entry is closed, or never had that version
 )
 
+// Key is how the fold knows an entry; it means nothing to another fold.
+func (f *Fold) Key(topic, id string) uint64 { return keyHash(f.seed, topic, []byte(id)) }
+
+// Generation changes when a dead-letter topic was deleted and made again:
+// versions from before mean nothing then.
+func (f *Fold) Generation(topic string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.topics[topic].generation
+}
+
 // Standing returns what became of a version of an entry.
-func (f *Fold) Standing(topic, id string, version int64) Standing {
+func (f *Fold) Standing(topic string, key uint64, version int64) Standing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := f.topics[topic]
-	if t == nil {
-		return Gone
-	}
 	if version >= t.next {
 		return Unknown
 	}
-	s, ok := t.entries[keyHash(f.seed, topic, []byte(id))]
+	s, ok := t.entries[key]
 	switch {
 	case !ok || s.offset < version:
 		return Gone

@@ -163,6 +163,36 @@ func (l *Log) forget(topic string) {
 	delete(l.topics, topic)
 }
 
+// Later returns which of these entries, by id, have a record later than the
+// version given.
+func (l *Log) Later(ctx context.Context, topic string, versions map[string]int64) (map[string]bool, error) {
+	spans, err := l.Spans(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	at := spans[0].End
+	for _, v := range versions {
+		at = min(at, v+1)
+	}
+	later := make(map[string]bool)
+	for at = max(at, spans[0].Start); at < spans[0].End; {
+		list, next, err := l.read(ctx, topic, spans[0].Partition, at, readBytes)
+		if err != nil {
+			return nil, err
+		}
+		for i := range list {
+			if v, ok := versions[string(list[i].key)]; ok && list[i].offset > v {
+				later[string(list[i].key)] = true
+			}
+		}
+		if next <= at {
+			break
+		}
+		at = next
+	}
+	return later, nil
+}
+
 // TopicID returns the topic's id in text; empty where the broker has none.
 func (l *Log) TopicID(ctx context.Context, topic string) (string, error) {
 	d, err := l.detail(ctx, topic)

@@ -26,6 +26,7 @@ type Request struct {
 	To      bool // Channel is not the entry's own: it was asked for
 	Force   bool // also when it is quarantined
 	By      string
+	Comment string
 	// Run names the command that asked, Total how many requests it makes.
 	Run   string
 	Total int
@@ -55,6 +56,9 @@ func (q *Request) Record(group string) *kgo.Record {
 	add(hRequestChannel, q.Channel)
 	add(hRequestOptions, strings.Join(q.options(), ","))
 	add(hBy, q.By)
+	if q.Comment != "" {
+		add(hComment, q.Comment)
+	}
 	add(hRequestRun, fmt.Sprintf("%s/%d", q.Run, q.Total))
 	if q.Edited != nil {
 		add(hRequestEdited, q.By)
@@ -114,7 +118,9 @@ func ParseRequest(r *kgo.Record) (Request, error) {
 				}
 			}
 		case hBy:
-			q.By = v
+			q.By = cleanDetail(v)
+		case hComment:
+			q.Comment = cleanDetail(v)
 		case hRequestRun:
 			run, total, _ := strings.Cut(v, "/")
 			q.Run = run

@@ -134,7 +134,7 @@ func (w *world) node() *node {
 		Outboxes: outboxes, Dead: letters, Topics: []string{string(topics.TradeExecutions)}, Logger: log, Registry: prometheus.NewRegistry(),
 	})
 	outbox := dispatch.NewOutbox(dispatch.Params{
-		Name: "hook", Channel: w.sink, Uncommitted: 64, Dead: letters, Logger: log,
+		Name: "hook", Channel: w.sink, Uncommitted: 64, Group: group, Dead: letters, Logger: log,
 		Config: dispatch.Config{Concurrency: 16, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
 	})
 	member := func(name, group, topic string, own bool, handler consume.Handler) *consume.Member {
@@ -145,7 +145,7 @@ func (w *world) node() *node {
 	}
 	first := member("match", group, string(topics.TradeExecutions), false, h)
 	second := member("deliver", topics.OutboxGroup(group), topics.Outbox(group, "hook"), true,
-		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "hook"): outbox}, log))
+		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "hook"): outbox}, dlq.NewLog(dead), log))
 	run := func(m *consume.Member) (stop func()) {
 		ctx, cancel := context.WithCancel(w.ctx)
 		done := make(chan struct{})

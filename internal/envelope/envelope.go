@@ -66,7 +66,7 @@ type Replay struct {
 	Version int64
 	// Number counts the entry's replays; this is the first, the second, …
 	Number      int
-	By          string
+	By, Comment string
 	FirstFailed time.Time
 	Recipients  []string // who is left of a message that others have got; nil: all
 	// Edited is what the rules were given instead of the source's value, by
@@ -108,6 +108,7 @@ const (
 	hEntryVersion    = "notifier.entry-version"
 	hReplay          = "notifier.replay"
 	hReplayBy        = "notifier.by"
+	hReplayComment   = "notifier.comment"
 	hReplayFirst     = "notifier.entry-failed"
 	hReplayTo        = "notifier.entry-recipients"
 	hEdited          = "notifier.edited"
@@ -118,7 +119,7 @@ const (
 func HeaderNames() []string {
 	return []string{
 		hVersion, hOriginalHeaders, hSourceTopic, hSourceTopicID, hSourcePartition, hSourceOffset, hSourceTimestamp, hKey, hValue, hChecksum,
-		hAlert, hDelivery, hChannel, hFrom, hDone, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayFirst, hReplayTo, hEdited, hEditedBy,
+		hAlert, hDelivery, hChannel, hFrom, hDone, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayTo, hEdited, hEditedBy,
 	}
 }
 
@@ -169,6 +170,9 @@ func Wrap(e *Envelope) *kgo.Record {
 		add(hEntryVersion, strconv.FormatInt(p.Version, 10))
 		add(hReplay, strconv.Itoa(p.Number))
 		add(hReplayBy, p.By)
+		if p.Comment != "" {
+			add(hReplayComment, p.Comment)
+		}
 		add(hReplayFirst, p.FirstFailed.UTC().Format(time.RFC3339Nano))
 		if p.Recipients != nil {
 			add(hReplayTo, strings.Join(p.Recipients, ","))
@@ -275,6 +279,8 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			again.Number = int(p.int(h.Key, v, 32))
 		case hReplayBy:
 			again.By = v
+		case hReplayComment:
+			again.Comment = v
 		case hReplayFirst:
 			again.FirstFailed = p.time(h.Key, v)
 		case hReplayTo:
@@ -293,7 +299,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	case again.EditedBy != "": // a dead letter says it too
 		extra = append(extra, kgo.RecordHeader{Key: hEditedBy, Value: []byte(again.EditedBy)})
 	}
-	e.From.Delivery = e.repeatID()
+	e.From.Delivery = e.RepeatID()
 	if p.err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, p.err)
 	}
@@ -303,9 +309,9 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	return e, extra, nil
 }
 
-// repeatID is what the repeat filter knows a record by: the delivery's id, and
+// RepeatID is what the repeat filter knows a record by: the delivery's id, and
 // for a replay which version of its entry it is, since each is sent once.
-func (e *Envelope) repeatID() string {
+func (e *Envelope) RepeatID() string {
 	if e.Replay == nil || e.Delivery == "" {
 		return e.Delivery
 	}

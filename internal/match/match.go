@@ -44,8 +44,10 @@ type Params struct {
 	Dead     *dlq.Writer
 	Topics   []string // for metrics created at zero
 	RuleList []RuleName
-	Logger   *slog.Logger
-	Registry prometheus.Registerer
+	// MaxReplays is after how many replays a dead letter is quarantined.
+	MaxReplays int
+	Logger     *slog.Logger
+	Registry   prometheus.Registerer
 }
 
 // RuleName names a rule and a severity it can yield, for metrics.
@@ -158,14 +160,8 @@ func (b *batch) bury(r *kgo.Record, err error) {
 	b.urgent = true
 	src := b.source(r)
 	failure := outcome.Classify(err)
-	class := failure.Cause.Class()
-	now := time.Now()
-	b.dead = append(b.dead, &dlq.Entry{
-		ID:       alert.NewEntry(b.h.p.Group, b.identity(src)),
-		Envelope: &envelope.Envelope{Source: src},
-		Reason:   class.Reason, Scope: class.Scope, Cause: failure.Cause, Detail: failure.Detail,
-		Attempts: 1, FirstFailed: now, LastFailed: now, State: dlq.Open,
-	})
+	b.dead = append(b.dead, dlq.Failed(alert.NewEntry(b.h.p.Group, b.identity(src)), &envelope.Envelope{Source: src},
+		dlq.Failure{Cause: failure.Cause, Detail: failure.Detail, First: time.Now()}, b.h.p.MaxReplays))
 }
 
 func (b *batch) source(r *kgo.Record) envelope.Source {

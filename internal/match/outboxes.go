@@ -50,6 +50,14 @@ func NewOutboxes(ctx context.Context, client *kgo.Client, group string, channels
 	return o, nil
 }
 
+// has reports whether there is such a channel.
+func (o *Outboxes) has(channel string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.counts[topics.Outbox(o.group, channel)]
+	return ok
+}
+
 // write is one outbox record on its way. done is closed when err is final.
 type write struct {
 	envelope *envelope.Envelope

@@ -113,15 +113,10 @@ func (b *batch) settleDead(ctx context.Context) bool {
 
 // tooLarge makes a dead letter of an alert that its outbox cannot take.
 func (b *batch) tooLarge(w *write) {
-	class := outcome.AlertTooLarge.Class()
-	now := time.Now()
-	env := *w.envelope
-	b.dead = append(b.dead, &dlq.Entry{
-		ID: env.Delivery, Envelope: &env,
-		Reason: class.Reason, Scope: class.Scope, Cause: outcome.AlertTooLarge,
-		Detail:   fmt.Sprintf("the alert does not fit into %s (%d bytes of event): raise its max.message.bytes", w.record.Topic, len(env.Source.Value)),
-		Attempts: 1, FirstFailed: now, LastFailed: now, State: dlq.Open,
-	})
+	b.dead = append(b.dead, dlq.Failed(w.envelope.Delivery, w.envelope, dlq.Failure{
+		Cause: outcome.AlertTooLarge, First: time.Now(),
+		Detail: fmt.Sprintf("the alert does not fit into %s (%d bytes of event): raise its max.message.bytes", w.record.Topic, len(w.envelope.Event())),
+	}, b.h.p.MaxReplays))
 }
 
 // holdAfter is how long an acknowledgement may take before people are told.

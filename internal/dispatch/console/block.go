@@ -97,6 +97,12 @@ func (l layout) notes(m dispatch.Message, beside bool) []string {
 	if m.MayBeRepeat {
 		notes = append(notes, "may be a repeat")
 	}
+	if again := m.Again(); again != "" {
+		if at := m.At(l.zone); at != "" {
+			again += ", event of " + at
+		}
+		notes = append(notes, again)
+	}
 	_, late := m.Late()
 	if delay := m.Delay(); delay != "" && (late || beside) {
 		notes = append(notes, delay)

@@ -94,6 +94,9 @@ func notes(m dispatch.Message, zone *time.Location) []note {
 	if m.MayBeRepeat {
 		notes = append(notes, note{"This may be a repeat: an earlier attempt got no clear answer.", true})
 	}
+	if again := m.Again(); again != "" {
+		notes = append(notes, note{"This is a " + again + ": it could not be sent before, and somebody sent it again.", true})
+	}
 	if gap := m.Gap(zone); gap != "" {
 		if !m.SuppressedSince.IsZero() {
 			gap += m.SuppressedSince.In(zone).Format(" MST")

@@ -119,6 +119,9 @@ func notes(m dispatch.Message) []string {
 	if m.MayBeRepeat {
 		notes = append(notes, "may be a repeat")
 	}
+	if again := m.Again(); again != "" {
+		notes = append(notes, again)
+	}
 	return notes
 }
 

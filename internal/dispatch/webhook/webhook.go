@@ -115,6 +115,7 @@ type payload struct {
 	Runbook     string    `json:"runbook,omitempty"`
 	Count       int       `json:"count"` // 1, and what was throttled since the last message
 	MayBeRepeat bool      `json:"may_be_repeat,omitempty"`
+	Replay      int       `json:"replay,omitempty"` // a dead letter sent again, for which time
 	LateSeconds float64   `json:"late_seconds,omitempty"`
 }
 
@@ -131,7 +132,7 @@ func render(m dispatch.Message) ([]byte, error) {
 		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
 		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: a.Runbook,
-		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat,
+		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat, Replay: m.Replay,
 	}
 	if p.Key == nil {
 		p.Key = []string{}

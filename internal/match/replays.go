@@ -1,0 +1,300 @@
+package match
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Replays is the consume.Handler of the replay topic: it sends dead letters
+// again as requests ask for it. A request means one version of one entry, and
+// is settled when the entry has a later record: the tombstone that resolves it,
+// or its next version. So an entry is sent at most once for each version,
+// however many requests there are and whoever died in between, and nothing has
+// to be remembered but the dead-letter topics themselves. Start reading at
+// replaying.run.
+type Replays struct {
+	p        ReplayParams
+	log      *slog.Logger
+	outcomes *prometheus.CounterVec
+}
+
+// ReplayParams is what Replays needs.
+type ReplayParams struct {
+	Handler *Handler // of the sources: its rules, outboxes and dead letters
+	Log     *dlq.Log
+	Gauges  *dlq.Gauges
+	// OutboxGroup is the group that reads the outboxes: how far it has come says
+	// how many replays are before a live alert.
+	OutboxGroup string
+	// Rules names the rules there are and the channels that each can lead to.
+	Rules    map[string][]string
+	Registry prometheus.Registerer
+}
+
+// perChannel is how many replays of a channel may be under way at once, so
+// that a live alert never has more of them before it.
+const perChannel = 256
+
+// NewReplays returns a handler.
+func NewReplays(p ReplayParams) *Replays {
+	h := &Replays{
+		p: p, log: p.Handler.p.Logger.With("component", "replay"),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_replays_total", Help: "Requests to send a dead letter again, by what became of them.",
+		}, []string{"outcome"}),
+	}
+	for _, o := range []string{resolved, reopened, quarantined, dropped} {
+		h.outcomes.WithLabelValues(o)
+	}
+	if p.Registry != nil {
+		p.Registry.MustRegister(h.outcomes)
+	}
+	return h
+}
+
+// What becomes of a request.
+const (
+	resolved    = "resolved"    // the entry is closed
+	reopened    = "reopened"    // it failed again
+	quarantined = "quarantined" // and once too often
+	dropped     = "dropped"     // there was nothing to do: another request, or a person, was first
+)
+
+// request is one request that is not settled. There may be a million of them,
+// so it is small.
+type request struct {
+	offset  int64 // in the replay topic
+	version int64
+	key     uint64 // the entry's in the fold
+	epoch   int32
+	run     *run
+	line    *line
+	source  uint8 // index into topics.All
+	state   progress
+	rematch bool
+	to      bool
+	force   bool
+	edited  bool
+}
+
+type progress uint8
+
+const (
+	waiting progress = iota
+	forwarded
+	settled
+)
+
+// line is the requests of one channel, or of none yet, in order.
+type line struct {
+	channel   string
+	queue     []*request
+	forwarded int
+}
+
+// replaying is one assignment of the replay topic's partition.
+type replaying struct {
+	*Replays
+	part *consume.Partition
+	fold *dlq.Fold
+
+	open        []*request // in order, from the first that is not settled
+	byKey       map[uint64]*request
+	lines       map[string]*line
+	forwarded   []*request
+	runs        map[string]*run
+	generations [3]int
+	backlog     backlog
+	chunk       map[string][]*kgo.Record // what was last read of each topic, for the entries that follow
+}
+
+// Handle works through requests until the partition is revoked.
+func (h *Replays) Handle(ctx context.Context, p *consume.Partition) {
+	w := &replaying{
+		Replays: h, part: p, fold: dlq.NewFold(h.p.Log, h.p.Handler.p.Group, h.log),
+		byKey: make(map[uint64]*request), lines: make(map[string]*line), runs: make(map[string]*run), chunk: make(map[string][]*kgo.Record),
+	}
+	h.p.Gauges.Show(w.fold)
+	defer h.p.Gauges.Show(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	in := make(chan []*kgo.Record)
+	wg.Go(func() { w.fold.Run(ctx) })
+	wg.Go(func() { read(ctx, p, in) })
+	w.run(ctx, in)
+}
+
+// read hands on what comes.
+func read(ctx context.Context, p *consume.Partition, in chan<- []*kgo.Record) {
+	for {
+		records, err := p.Next(ctx)
+		if err != nil {
+			return
+		}
+		select {
+		case in <- records:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// lookAgain is how often requests are looked at that wait for something which
+// nobody tells about.
+const lookAgain = 500 * time.Millisecond
+
+// run takes requests in, settles those whose entry has a later record, and
+// forwards what may be, in this order, whenever something has changed. The
+// first request is looked at once everything is folded that stood in the
+// dead-letter topics before.
+func (w *replaying) run(ctx context.Context, in <-chan []*kgo.Record) {
+	select {
+	case <-w.fold.Ready():
+	case <-ctx.Done():
+		return
+	}
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case records := <-in:
+			for _, r := range records {
+				w.take(r)
+			}
+			w.part.Release()
+		case <-w.fold.Changed():
+		case <-tick.C:
+			w.dropStale(ctx)
+			w.endRuns(time.Now())
+		case <-ctx.Done():
+			return
+		}
+		w.settleAll()
+		if !w.pump(ctx) {
+			return
+		}
+		w.advance()
+	}
+}
+
+// take takes in one request.
+func (w *replaying) take(r *kgo.Record) {
+	q, err := dlq.ParseRequest(r)
+	n := &request{offset: r.Offset, epoch: r.LeaderEpoch}
+	w.open = append(w.open, n)
+	if err != nil {
+		w.log.Error("skipped a record that is not ours", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", err)
+		n.state = settled
+		return
+	}
+	n.source = uint8(slices.Index(topics.All(), q.Source))
+	n.version, n.rematch, n.to, n.force, n.edited = q.Version, q.Rematch, q.To, q.Force, q.Edited != nil
+	n.key = w.fold.Key(w.topic(n), q.Entry)
+	n.run = w.runOf(&q)
+	n.run.open++
+	if w.byKey[n.key] != nil { // behind another request for it
+		w.settle(n, dropped)
+		return
+	}
+	w.byKey[n.key] = n
+	n.line = w.lines[q.Channel]
+	if n.line == nil {
+		n.line = &line{channel: q.Channel}
+		w.lines[q.Channel] = n.line
+	}
+	n.line.queue = append(n.line.queue, n)
+}
+
+// topic is the dead-letter topic that a request's entry stands in.
+func (w *replaying) topic(n *request) string {
+	return topics.DeadLetter(w.p.Handler.p.Group, topics.All()[n.source])
+}
+
+// settleAll settles the forwarded requests whose entry has a later record.
+func (w *replaying) settleAll() {
+	w.forwarded = slices.DeleteFunc(w.forwarded, func(n *request) bool {
+		switch w.fold.Standing(w.topic(n), n.key, n.version) {
+		case dlq.Gone:
+			w.settle(n, resolved)
+		case dlq.Rewritten:
+			w.settle(n, reopened)
+		case dlq.Isolated:
+			w.settle(n, quarantined)
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// settle says what became of a request: nothing more is owed for it.
+func (w *replaying) settle(n *request, outcome string) {
+	if n.state == forwarded {
+		n.line.forwarded--
+	}
+	n.state = settled
+	if w.byKey[n.key] == n {
+		delete(w.byKey, n.key)
+	}
+	w.outcomes.WithLabelValues(outcome).Inc()
+	w.count(n.run, outcome)
+}
+
+// advance moves the watermark over what is settled.
+func (w *replaying) advance() {
+	i := 0
+	for i < len(w.open) && w.open[i].state == settled {
+		i++
+	}
+	if i == 0 {
+		return
+	}
+	last := w.open[i-1]
+	clear(w.open[:i])
+	w.open = w.open[i:]
+	w.part.AdvanceTo(repeat.Position{Epoch: last.epoch, Offset: last.offset + 1}, true)
+}
+
+// dropStale drops requests that mean a version which never was: of a topic
+// that was deleted and made again since.
+func (w *replaying) dropStale(ctx context.Context) {
+	for i := range topics.All() {
+		topic := topics.DeadLetter(w.p.Handler.p.Group, topics.All()[i])
+		generation := w.fold.Generation(topic)
+		anew := generation != w.generations[i]
+		w.generations[i] = generation
+		end := int64(-1)
+		for _, n := range w.open {
+			if int(n.source) != i || n.state == settled || w.fold.Standing(topic, n.key, n.version) != dlq.Unknown {
+				continue
+			}
+			if end < 0 {
+				spans, err := w.p.Log.Spans(ctx, topic)
+				if err != nil {
+					break
+				}
+				end = spans[0].End
+			}
+			if anew || n.version >= end {
+				w.settle(n, dropped)
+			}
+		}
+	}
+	for _, l := range w.lines {
+		l.queue = slices.DeleteFunc(l.queue, func(n *request) bool { return n.state == settled })
+	}
+	w.forwarded = slices.DeleteFunc(w.forwarded, func(n *request) bool { return n.state == settled })
+}
