@@ -72,7 +72,7 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 		return err
 	}
 	screen := newScreen(g, b.Addr())
-	s := &setup{config: l, log: log, level: level, console: screen.out, buried: screen.deadLetter}
+	s := &setup{config: l, log: log, level: level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
 	if err := s.prepare(ctx, preparation{}); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -53,13 +54,15 @@ func TestTheScreenOfDev(t *testing.T) {
 		now = now.Add(4 * time.Second)
 	}
 	s.deadLetter(&dlq.Entry{
-		ID: "re_4k7qabcdefghijklmnopqrstuv", Detail: "not JSON at byte 214 (truncated)",
+		ID: "re_4k7qabcdefghijklmnopqrstuv", Detail: "not JSON at byte 214 (truncated)", Reason: outcome.Undecodable,
 		Envelope: &envelope.Envelope{Source: envelope.Source{Topic: string(topics.TradeExecutions), Partition: 3, Offset: 118}},
 	})
 	now = now.Add(13 * time.Second)
 	s.account(account{events: 1004, alerts: 9, deadLetters: 2})
 	s.try("configs/rules.yaml")
-	now = now.Add(time.Minute)
+	now = now.Add(10 * time.Second)
+	s.resolved(dlq.Closure{Key: []byte("re_4k7qabcdefghijklmnopqrstuv"), Closing: dlq.Closing{State: dlq.Resolved, By: "ann@desk", Comment: "edited"}})
+	now = now.Add(50 * time.Second)
 	s.end(account{events: 3404, alerts: 1, throttled: 12, deadLetters: 1}, d)
 
 	const golden = "testdata/screen.golden"
