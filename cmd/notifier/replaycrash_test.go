@@ -44,8 +44,8 @@ func TestADeadLetterWhoseCommitWasLostIsResolvedWhenItIsDeliveredAfterAll(t *tes
 	start(t, dir)
 	become(t, c, map[dlq.State]int{dlq.Resolved: 1})
 	settled(t, c)
-	if n := len(hook.Requests()); n != 3 {
-		t.Errorf("%d posts, want the first, the refused and the one that was taken", n)
+	if n := len(distinctDeliveries(t, hook)); n != 3 {
+		t.Errorf("%d deliveries", n)
 	}
 }
 
@@ -77,4 +77,13 @@ func TestAReplayWhoseCommitWasLostIsNotSentAgain(t *testing.T) {
 		}
 	}
 	become(t, c, map[dlq.State]int{dlq.Resolved: 4, dlq.Open: 1})
+}
+
+func distinctDeliveries(t testing.TB, s *webhooktest.Server) map[string]bool {
+	t.Helper()
+	ids := make(map[string]bool)
+	for _, r := range s.Requests() {
+		ids[alertOf(t, r).Delivery] = true
+	}
+	return ids
 }

@@ -367,9 +367,20 @@ func (r *Reader) Waiting(ctx context.Context) (map[string]int64, error) {
 
 // committed returns below which offset the daemon has settled the requests.
 func (r *Reader) committed(ctx context.Context) (map[int32]int64, error) {
-	offsets, err := r.admin.FetchOffsets(ctx, r.group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("read how far requests are settled: %w", err)
+	var offsets kadm.OffsetResponses
+	for try := 0; ; try++ {
+		var err error
+		if offsets, err = r.admin.FetchOffsets(ctx, r.group); err == nil || errors.Is(err, kerr.GroupIDNotFound) {
+			break
+		}
+		if try == 50 || !kerr.IsRetriable(err) { // a new cluster has no coordinator until it is asked for one
+			return nil, fmt.Errorf("read how far requests are settled: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 	at := make(map[int32]int64)
 	offsets.Each(func(o kadm.OffsetResponse) {
