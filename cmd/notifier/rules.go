@@ -110,7 +110,13 @@ func throttleText(d time.Duration) string {
 	if d == 0 {
 		return "–"
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
+	text := d.String()
+	for _, unit := range []string{"m0s", "h0m"} { // 10m, not 10m0s; but 10s stays
+		if rest, ok := strings.CutSuffix(text, unit); ok {
+			text = rest + unit[:1]
+		}
+	}
+	return text
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
