@@ -121,7 +121,7 @@ func (g *globals) deadLetters(ctx context.Context) (*dlq.Reader, error) {
 // configuration says which.
 func logger(l *config.Loaded, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
-	level.Set(l.Log.Level)
+	level.Set(l.Log.Level.Level)
 	opts := &slog.HandlerOptions{Level: level}
 	if l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts)), level
