@@ -67,6 +67,9 @@ var ruleName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // CheckYAML implements yamldoc.Checker.
 func (e *entry) CheckYAML(at yamldoc.Cursor) {
 	e.at = at
+	if !at.IsMapping() && !at.IsNull() {
+		return // that is said already
+	}
 	switch {
 	case e.Name == "":
 		at.Field("name").Fault("is missing")

@@ -19,11 +19,11 @@ type file struct {
 
 func TestWhatIsNotYAMLIsNamedWithTheLineThatBreaksIt(t *testing.T) {
 	for text, place := range map[string]string{
-		"version: 1\n\tthings: x\n":                                         "2:1",
-		"version: 1\nthings:\n  - name: a\n    to: [b]\n   to: [c]\n":       "5:4",
-		"version: 1\nthings:\n  - name: a\n    to: [b\n  - name: b\n":       "4:5",
+		"version: 1\n\tthings: x\n":                                          "2:1",
+		"version: 1\nthings:\n  - name: a\n    to: [b]\n   to: [c]\n":        "5:4",
+		"version: 1\nthings:\n  - name: a\n    to: [b\n  - name: b\n":        "4:5",
 		"version: 1\nthings:\n  - name: \"a\n    to: [b]\n  - name: \"c\"\n": "3:3",
-		"version: 1\nthings: [\n  {name: a},\n  {name: b}\n]\nx: ]\n":       "6:1",
+		"version: 1\nthings: [\n  {name: a},\n  {name: b}\n]\nx: ]\n":        "6:1",
 		"version: *one\n": "1:1",
 	} {
 		faults := yamldoc.Decode("f.yaml", "", []byte(text), &file{})
