@@ -29,7 +29,7 @@ func newRulesCheck(g *globals) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, name, err := g.rules(args)
 			if err != nil {
-				return exitAs(err, exitFailed)
+				return err
 			}
 			fmt.Fprintf(g.io.err, "%s is fine: %s\n", name, count(len(set.Rules()), "rule"))
 			return nil
