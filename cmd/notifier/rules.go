@@ -67,7 +67,7 @@ func (g *globals) rules(args []string) (*rule.Set, string, error) {
 		return nil, "", fmt.Errorf("cannot read %s: %w", args[0], err)
 	}
 	set, faults := l.CompileRules(args[0], data)
-	return set, args[0], g.reportFaults(faults)
+	return set, args[0], g.reportFaults(args[0], faults)
 }
 
 func newRulesList(g *globals) *cobra.Command {
