@@ -71,7 +71,7 @@ const StopTimeout = 30 * time.Second
 // Defaults returns what holds where nothing is said.
 func Defaults() Config {
 	return Config{
-		Kafka: kafka.Defaults(), Rules: "rules.yaml",
+		Kafka: kafka.Defaults(), Events: event.Defaults(), Rules: "rules.yaml",
 		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(),
 		HTTP: HTTP{Listen: "127.0.0.1:9464"}, Log: Log{Format: "auto"}, Shutdown: Shutdown{Drain: 20 * time.Second},
 	}
