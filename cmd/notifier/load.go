@@ -126,5 +126,15 @@ func logger(l *config.Loaded, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 	if l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts)), level
 	}
+	opts.ReplaceAttr = durationsInWords
 	return slog.New(slog.NewJSONHandler(w, opts)), level
+}
+
+// durationsInWords writes 3s, as text does, where JSON would have 3000000000
+// and nobody would know of what.
+func durationsInWords(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
