@@ -6,8 +6,7 @@ import "go.yaml.in/yaml/v3"
 // that is not YAML has none.
 func Places(file string, data []byte) map[string]Pos {
 	places := make(map[string]Pos)
-	var root yaml.Node
-	if yaml.Unmarshal(data, &root) == nil && len(root.Content) > 0 {
+	if root, _, err := parse(data); err == nil && len(root.Content) > 0 {
 		note(places, file, "", root.Content[0])
 	}
 	return places

@@ -112,12 +112,24 @@ func parse(data []byte) (root, second *yaml.Node, err error) {
 			return root, second, nil
 		case err != nil:
 			return nil, nil, err
+		case endless(&doc, nil):
+			return nil, nil, errors.New("an alias stands inside of what it means")
 		case n == 0:
 			root = &doc
 		case n == 1:
 			second = &doc
 		}
 	}
+}
+
+// endless reports whether an alias below n leads back to one of the nodes above
+// it: whoever follows aliases would never come to an end.
+func endless(n *yaml.Node, above []*yaml.Node) bool {
+	if n.Kind == yaml.AliasNode {
+		return slices.Contains(above, n.Alias)
+	}
+	above = append(above, n)
+	return slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return endless(child, above) })
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)

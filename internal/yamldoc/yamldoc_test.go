@@ -25,11 +25,18 @@ func TestWhatIsNotYAMLIsNamedWithTheLineThatBreaksIt(t *testing.T) {
 		"version: 1\nthings:\n  - name: \"a\n    to: [b]\n  - name: \"c\"\n": "3:3",
 		"version: 1\nthings: [\n  {name: a},\n  {name: b}\n]\nx: ]\n":        "6:1",
 		"version: *one\n": "1:1",
+		"version: 1\nthings: &all\n  - name: a\n  - *all\n": "4:3",
 	} {
 		faults := yamldoc.Decode("f.yaml", "", []byte(text), &file{})
 		if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), "f.yaml:"+place+": not YAML: ") {
 			t.Errorf("%q: %v, want it at %s", text, faults, place)
 		}
+	}
+}
+
+func TestAnAliasInsideOfWhatItMeansEndsNothing(t *testing.T) {
+	if places := yamldoc.Places("f.yaml", []byte("things: &a {to: *a}\n")); len(places) > 0 {
+		t.Error(places)
 	}
 }
 
