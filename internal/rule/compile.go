@@ -169,7 +169,7 @@ func (b *builder) rule(e *entry, where map[string]*expression) {
 		}
 		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], g)
 	}
-	if len(b.faults.Errors()) == 0 {
+	if len(b.faults.Errors()) == 0 && e.When.Pos.Line > 0 {
 		b.tryTexts(e, r)
 	}
 }
