@@ -44,24 +44,38 @@ func (b *bar) add() {
 	defer b.mu.Unlock()
 	b.done++
 	if b.drawn == nil {
-		if time.Since(b.began) < showAfter {
-			return
-		}
-		total := b.total
-		if total == 0 {
-			total = -1 // a spinner
-		}
-		b.drawn = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(b.out),
-			progressbar.OptionSetDescription("sending"),
-			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("events"),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
+		b.drawn = b.draw()
 	}
 	_ = b.drawn.Set(b.done)
+}
+
+// draw makes the bar at the first record, since it reckons its rate from there.
+func (b *bar) draw() *progressbar.ProgressBar {
+	total := b.total
+	if total == 0 {
+		total = -1 // a spinner
+	}
+	return progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(late{b}),
+		progressbar.OptionSetDescription("sending"),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("events"),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine of its own draws it, past the end
+		progressbar.OptionClearOnFinish(),
+	)
+}
+
+// late is the screen once there is time to read it. It is written to under the
+// bar's mutex.
+type late struct{ *bar }
+
+func (l late) Write(p []byte) (int, error) {
+	if time.Since(l.began) < showAfter {
+		return len(p), nil
+	}
+	return l.out.Write(p)
 }
 
 // finish takes the bar off the screen.
