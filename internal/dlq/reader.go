@@ -137,12 +137,18 @@ func (r *Reader) Ends(ctx context.Context, sources []topics.Name) ([]Span, error
 	for i, s := range sources {
 		names[i] = topics.DeadLetter(r.group, s)
 	}
-	spans, err := r.Spans(ctx, names...)
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return nil, fmt.Errorf("read dead letters: %w: run 'notifier topics create'", err)
-	case err != nil:
-		return nil, fmt.Errorf("read dead letters: %w", err)
+	var spans []Span
+	for _, name := range names { // one at a time: a forbidden one leaves the others without an answer
+		of, err := r.Spans(ctx, name)
+		switch {
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			return nil, fmt.Errorf("topic %s is missing: run 'notifier topics create'", name)
+		case errors.Is(err, kerr.TopicAuthorizationFailed):
+			return nil, fmt.Errorf("not allowed to read topic %s: grant READ and DESCRIBE on it, or on the prefix of our topics", name)
+		case err != nil:
+			return nil, fmt.Errorf("read topic %s: %w", name, err)
+		}
+		spans = append(spans, of...)
 	}
 	return spans, nil
 }
