@@ -106,7 +106,7 @@ esac`, asMain, exe, exe, exe))
 // devProcess is a running `notifier dev`.
 type devProcess struct{ kafka, http string }
 
-var head = regexp.MustCompile(`kafka (\S+)   http://(\S+)`)
+var head = regexp.MustCompile(`kafka (\S+)  http://(\S+)`)
 
 func spawnDev(t *testing.T) devProcess {
 	t.Helper()

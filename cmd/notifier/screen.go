@@ -49,7 +49,7 @@ func (s *screen) head(web string, sources, rules int, d devFlags) {
 	if d.noSamples {
 		samples = "no samples"
 	}
-	s.line("notifier dev   kafka %s   http://%s   %s  %s  %s", s.kafka, web, count(sources, "topic"), count(rules, "rule"), samples)
+	s.line("notifier dev  kafka %s  http://%s  %s  %s  %s", s.kafka, web, count(sources, "topic"), count(rules, "rule"), samples)
 }
 
 // deadLetter shows one entry as it is written.
@@ -141,7 +141,7 @@ func (s *screen) end(a account, d devFlags) {
 	} else {
 		s.line(" kept in %s; the same command goes on there", d.dataDir)
 	}
-	s.line("       %s topics create, then %s run --brokers HOST:PORT   for a Kafka of yours", self(), self())
+	s.line("       %s run --brokers HOST:PORT   with a Kafka of yours", self())
 }
 
 func (s *screen) line(format string, args ...any) {
