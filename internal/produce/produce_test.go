@@ -285,25 +285,6 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestTheBarIsDrawnOnlyWhenItTakesLong(t *testing.T) {
-	var out bytes.Buffer
-	b := newBar(&out)
-	b.expect(10)
-	b.add()
-	if out.Len() > 0 {
-		t.Errorf("a short run drew %q", out.String())
-	}
-	b.began = b.began.Add(-2 * showAfter)
-	b.add()
-	if !strings.Contains(out.String(), "2/10") {
-		t.Errorf("a long run drew %q, want 2/10", out.String())
-	}
-	b.finish()
-	if !strings.HasSuffix(out.String(), "\r") {
-		t.Errorf("the bar stays on the screen: %q", fmt.Sprint(out.String()))
-	}
-}
-
 func FuzzReplace(f *testing.F) {
 	f.Add([]byte(trade))
 	f.Add([]byte(`{"event_id":{"event_id":1},"a":[1,{"event_id":2}],"event_id":null}`))
