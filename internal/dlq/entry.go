@@ -252,7 +252,7 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hFingerprint:
 			e.fingerprint = v
 		case hDetail:
-			e.Detail = v
+			e.Detail = cleanDetail(v)
 		case hAttempts:
 			e.Attempts = number(h.Key, v)
 		case hFirstFailed:
@@ -312,6 +312,15 @@ func (e *Entry) Where() string {
 		return fmt.Sprintf("%s/%d@%d", e.Topic, e.Partition, e.Offset)
 	}
 	return e.Envelope.Source.String()
+}
+
+// sourceTopic is the topic whose dead letters the entry stands among. Unlike
+// the envelope's it is known of malformed entries too, and nobody can forge it.
+func (e *Entry) sourceTopic() string {
+	if i := strings.LastIndex(e.Topic, ".dlq."); i >= 0 {
+		return e.Topic[i+len(".dlq."):]
+	}
+	return e.Envelope.Source.Topic
 }
 
 // emptyEnvelope is that of an entry of which nothing is left but its id.

@@ -318,14 +318,24 @@ func (r *Reader) Find(ctx context.Context, prefix string) (*Entry, error) {
 // NotFoundError says that a prefix of an id means no entry, or several.
 type NotFoundError struct {
 	Prefix  string
-	Several []*Entry
+	Several []*Entry // some of them
+	Count   int      // how many there are; 0: as many as Several
 }
 
 func (e *NotFoundError) Error() string {
 	if len(e.Several) == 0 {
-		return fmt.Sprintf("no dead letter %s: see 'notifier dlq list'", e.Prefix)
+		return fmt.Sprintf("no dead letter %s: see 'notifier dlq list'", cleanDetail(e.Prefix))
 	}
-	return fmt.Sprintf("%s begins the ids of %d dead letters, %s and %s among them: give more of it", e.Prefix, len(e.Several), e.Several[0].ID, e.Several[1].ID)
+	return fmt.Sprintf("%s begins the ids of %d dead letters, %s and %s among them: give more of it",
+		e.Prefix, max(e.Count, len(e.Several)), shorten(e.Several[0].ID), shorten(e.Several[1].ID))
+}
+
+// shorten keeps the id of a malformed record, which may be very long, in bounds.
+func shorten(id string) string {
+	if len(id) <= 64 {
+		return id
+	}
+	return strings.ToValidUTF8(id[:64], "") + "…"
 }
 
 // Waiting returns, by entry, the version that the newest request asks for
