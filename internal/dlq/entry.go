@@ -72,6 +72,9 @@ type Entry struct {
 	Size      int
 	Pointer   bool
 
+	// Record is what the entry was read from, where the query asks for it.
+	Record *kgo.Record
+
 	// Closed says how a resolved or discarded entry was closed.
 	Closed *Closing
 
@@ -250,7 +253,9 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hCause:
 			e.Cause = outcome.Cause(v)
 		case hFingerprint:
-			e.fingerprint = v
+			if isFingerprint(v) {
+				e.fingerprint = v
+			}
 		case hDetail:
 			e.Detail = cleanDetail(v)
 		case hAttempts:
@@ -266,7 +271,7 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hState:
 			e.State = State(v)
 		case hEditedBy:
-			e.EditedBy = v
+			e.EditedBy = cleanDetail(v)
 		case hRule:
 			e.rule = v
 		case hPointer:
