@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/user"
@@ -21,22 +18,13 @@ func newDLQ(g *globals) *cobra.Command {
 		Long: "Look at what could not be handled, and close it. Start with 'dlq stats': it groups dead letters by\n" +
 			"what went wrong.",
 	}
-	cmd.AddCommand(newDLQList(g), newDLQShow(g))
+	cmd.AddCommand(newDLQStats(g), newDLQList(g), newDLQShow(g), newDLQDiscard(g), newDLQExport(g), newDLQImport(g), newDLQWatch(g))
 	return cmd
 }
 
 // writer returns a writer of dead letters, for entries to be closed.
 func (l *letters) writer() *dlq.Writer {
 	return dlq.NewWriter(l.client, l.group, slog.New(slog.DiscardHandler), nil)
-}
-
-// stopped is an error that says how far a command came when it was told to
-// stop; any other error stays as it is.
-func stopped(ctx context.Context, err error, format string, args ...any) error {
-	if err == nil || !errors.Is(context.Cause(ctx), errSignal) {
-		return err
-	}
-	return fmt.Errorf("%w: "+format, append([]any{errSignal}, args...)...)
 }
 
 // whoAmI is who a dead letter's audit trail says it was: user@host.

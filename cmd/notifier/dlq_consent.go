@@ -8,9 +8,11 @@ import (
 	"os"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/progress"
 )
 
 // consent is how a command that changes much is allowed to: it shows its plan
@@ -74,10 +76,26 @@ func (g *globals) plan(groups []*dlq.Group) {
 			rest += group.Count
 			continue
 		}
-		t.add(fmt.Sprint(group.Count), orDash(string(group.Reason)), orDash(string(group.Cause)), orDash(group.Channel), orDash(group.Rule), group.Fingerprint)
+		t.add(humanize.Comma(int64(group.Count)), reasonOf(group), orDash(string(group.Cause)), orDash(group.Channel), orDash(group.Rule), group.Fingerprint)
 	}
 	t.write(g.io.err, g.width())
 	if rest > 0 {
 		fmt.Fprintf(g.io.err, "and %s in %s more\n", many(int64(rest), "dead letter"), count(len(groups)-most, "group"))
 	}
+}
+
+// reasonOf is why a group failed, as a column of a table.
+func reasonOf(group *dlq.Group) string {
+	if group.Reason == "" {
+		return string(dlq.Malformed)
+	}
+	return string(group.Reason)
+}
+
+// bar returns a progress bar on the terminal; none where there is no terminal.
+func (g *globals) bar(doing, what string) *progress.Bar {
+	if !isTerminal(g.io.err) {
+		return nil
+	}
+	return progress.New(g.io.err, doing, what)
 }

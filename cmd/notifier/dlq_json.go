@@ -91,12 +91,13 @@ func toJSON(e *dlq.Entry) entryJSON {
 	return j
 }
 
-// instant is a time for programs; nil where nobody knows.
+// instant is a time for programs; nil where nobody knows, or where RFC 3339
+// cannot say it.
 func instant(t time.Time) *time.Time {
-	if t.IsZero() {
+	t = t.UTC()
+	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
 		return nil
 	}
-	t = t.UTC()
 	return &t
 }
 

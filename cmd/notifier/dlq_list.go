@@ -80,7 +80,7 @@ func (l *listing) put(e *dlq.Entry) bool {
 		return true
 	}
 	if len(l.first) == pageSize { // this one does not fit: ids are not unique among all
-		l.page(func(e *dlq.Entry) string { return brief(e.ID, longID) })
+		l.page(func(e *dlq.Entry) string { return brief(e.ID, longID) }, false)
 		return l.out.Flush() == nil && l.repeat(e)
 	}
 	l.first = append(l.first, e)
@@ -93,8 +93,8 @@ func (l *listing) repeat(e *dlq.Entry) bool {
 }
 
 // page prints the first page and decides on the columns: causes have one where
-// it is no loss to the others.
-func (l *listing) page(id func(*dlq.Entry) string) {
+// it is no loss to the others. all: nothing comes after it.
+func (l *listing) page(id func(*dlq.Entry) string, all bool) {
 	for _, l.cause = range []bool{true, false} {
 		l.table = &table{head: []string{"ID", "AGE", "SOURCE", "KEY", "REASON", "RULE", "CHANNEL", "STATE", "REPLAYS"}, elastic: []int{2, 3, 5, 6}, source: 2}
 		if l.cause {
@@ -103,6 +103,10 @@ func (l *listing) page(id func(*dlq.Entry) string) {
 		}
 		for _, e := range l.first {
 			l.table.add(l.row(e, id(e))...)
+		}
+		if !all {
+			l.table.room(slices.Index(l.table.head, "REASON"), len("undecodable"))
+			l.table.room(slices.Index(l.table.head, "STATE"), len("quarantined"))
 		}
 		if _, total := l.table.natural(); total <= l.g.width() {
 			break
@@ -140,7 +144,7 @@ func (l *listing) end(f *filter, seen int) error {
 			short := shortIDs(l.first)
 			id = func(e *dlq.Entry) string { return short[e.ID] }
 		}
-		l.page(id)
+		l.page(id, true)
 	}
 	if err := l.out.Flush(); err != nil {
 		return err

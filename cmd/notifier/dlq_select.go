@@ -31,7 +31,7 @@ const everyState = "all"
 func (s *selection) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&s.topics, "topic", nil, "of these source topics")
-	f.StringSliceVar(&s.reasons, "reason", nil, "with these reasons: "+strings.Join(words(outcome.Reasons()), ", "))
+	f.StringSliceVar(&s.reasons, "reason", nil, "with these reasons, such as undecodable, refused or exhausted")
 	f.StringSliceVar(&s.scopes, "scope", nil, "with these scopes: "+strings.Join(words(scopes), ", "))
 	f.StringSliceVar(&s.causes, "cause", nil, "with these causes, such as truncated or payload-refused")
 	f.StringSliceVar(&s.rules, "rule", nil, "of these rules")
@@ -117,7 +117,7 @@ func unknownWord(flag, word string, choice []string) error {
 	if meant != "" {
 		return misused("--%s %q is not known: did you mean %s?", flag, word, meant)
 	}
-	return misused("--%s %q is not known: choose of %s", flag, word, strings.Join(choice, ", "))
+	return misused("--%s %q is not known: choose from %s", flag, word, strings.Join(choice, ", "))
 }
 
 func parseWhen(s string, now time.Time) (time.Time, error) {

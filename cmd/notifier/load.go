@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -113,8 +115,7 @@ func (g *globals) letters(ctx context.Context) (*letters, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := g.reach(ctx, c, "dlq", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchMaxBytes(kafka.MaxEnvelope))
+	cl, err := g.reach(ctx, c, "dlq", kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })...)
 	if err != nil {
 		return nil, err
 	}
@@ -131,4 +132,13 @@ func logger(l *config.Loaded, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 		return slog.New(slog.NewTextHandler(w, opts)), level
 	}
 	return slog.New(slog.NewJSONHandler(w, opts)), level
+}
+
+// bare is an error of a file without the file's name, for whoever says it.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }

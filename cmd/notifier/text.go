@@ -18,11 +18,13 @@ type table struct {
 	head    []string
 	rows    [][]string
 	elastic []int
+	notes   map[int]string // below a row, by its number
 	// source, where it is not zero, is an elastic column of topic/partition@offset,
 	// which is shortened before its slash.
 	source int
 
-	widths []int // set once the first row is printed
+	least  map[int]int // widths that rows to come are known to need
+	widths []int       // set once the first row is printed
 }
 
 func (t *table) add(cells ...string) {
@@ -30,6 +32,14 @@ func (t *table) add(cells ...string) {
 		cells[i] = visible(cells[i])
 	}
 	t.rows = append(t.rows, cells)
+}
+
+// note puts a text below the last row, as wide as the terminal.
+func (t *table) note(text string) {
+	if t.notes == nil {
+		t.notes = make(map[int]string)
+	}
+	t.notes[len(t.rows)-1] = visible(text)
 }
 
 const (
@@ -44,10 +54,22 @@ func (t *table) write(w io.Writer, width int) {
 		t.fit(width)
 		t.print(w, t.head)
 	}
-	for _, row := range t.rows {
+	for i, row := range t.rows {
 		t.print(w, row)
+		if note := t.notes[i]; note != "" {
+			indent := t.widths[0] + 2
+			fmt.Fprintln(w, strings.Repeat(" ", indent)+cut(note, max(width-indent, minColumn)))
+		}
 	}
-	t.rows = t.rows[:0]
+	t.rows, t.notes = t.rows[:0], nil
+}
+
+// room has a column be at least so wide.
+func (t *table) room(column, width int) {
+	if t.least == nil {
+		t.least = make(map[int]int)
+	}
+	t.least[column] = width
 }
 
 // natural is how wide the table is when nothing gives way.
@@ -57,6 +79,9 @@ func (t *table) natural() (widths []int, total int) {
 		for i, cell := range row {
 			widths[i] = max(widths[i], uniseg.StringWidth(cell))
 		}
+	}
+	for i, n := range t.least {
+		widths[i] = max(widths[i], n)
 	}
 	total = 2 * (len(widths) - 1)
 	for _, n := range widths {
