@@ -137,3 +137,25 @@ func BenchmarkDeadLetterFold(b *testing.B) {
 	cancel()
 	<-done
 }
+
+// BenchmarkDeadLetterStats groups a million dead letters by what went wrong.
+func BenchmarkDeadLetterStats(b *testing.B) {
+	const n = 1_000_000
+	d := newDesk(b)
+	d.deadLetters(n)
+	r := dlq.NewReader(d.client(), group)
+	stop := peak()
+	began := time.Now()
+	var stats dlq.Stats
+	if err := r.Each(b.Context(), dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
+		stats.Add(e)
+		return true
+	}); err != nil {
+		b.Fatal(err)
+	}
+	if groups := stats.Groups(); stats.Count != n || len(groups) != 5 {
+		b.Fatalf("%d entries in %d groups", stats.Count, len(groups))
+	}
+	b.ReportMetric(time.Since(began).Seconds(), "s")
+	b.ReportMetric(stop(), "MiB")
+}

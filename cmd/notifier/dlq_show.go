@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/hex"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/outcome"
 )
 
 func newDLQShow(g *globals) *cobra.Command {
@@ -22,134 +18,96 @@ func newDLQShow(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show everything about one dead letter",
-		Long:  "Show everything about one dead letter. The beginning of an id is enough where no other begins so.",
-		Args:  oneArg("the id of a dead letter"),
+		Long: "Show everything about one dead letter: why it failed, what is in it, what a replay would do. The\n" +
+			"beginning of an id is enough where no other begins so. Closed ones are shown while the topic has them.",
+		Args: oneArg("the id of a dead letter"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := g.letters(cmd.Context())
+			if args[0] == "" {
+				return misused("the id is empty: give at least its beginning")
+			}
+			letters, err := g.letters(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer reader.client.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), time.Minute)
-			defer cancel()
-			e, err := reader.Find(ctx, args[0])
+			defer letters.client.Close()
+			e, err := letters.Find(cmd.Context(), args[0])
 			switch {
 			case err != nil:
 				return err
 			case payload:
-				_, err = g.io.out.Write(e.Envelope.Source.Value)
-				return err
+				return writePayload(g, e)
 			case g.json():
-				return json.NewEncoder(g.io.out).Encode(toJSON(e))
+				return newEncoder(g.io.out).Encode(toShownJSON(e))
 			}
-			showEntry(g.io.out, e)
-			return nil
+			page := page{width: g.width()}
+			page.entry(e)
+			_, err = g.io.out.Write(page.Bytes())
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&payload, "payload", false, "print the source record's value, byte for byte, and nothing else")
 	return cmd
 }
 
-func showEntry(w io.Writer, e *dlq.Entry) {
-	s := e.Envelope.Source
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", name, visible(fmt.Sprintf(format, args...)))
-	}
-	row("id", "%s", e.ID)
-	row("state", "%s, %d replays", e.State, e.Replays)
-	row("why", "%s", inWords(e))
-	if e.Detail != "" {
-		row("detail", "%s", e.Detail)
-	}
-	row("reason", "%s · cause %s · scope %s · fingerprint %s", e.Reason, e.Cause, e.Scope, e.Fingerprint())
-	row("attempts", "%d, from %s to %s", e.Attempts, stamp(e.FirstFailed), stamp(e.LastFailed))
-	if len(e.Recipients) > 0 {
-		row("recipients", "%s", strings.Join(e.Recipients, ", "))
-	}
-	if a := e.Envelope.Alert; a != nil {
-		row("alert", "%s: %s", a.Severity, a.Title.String())
-		row("rule", "%s · channel %s · alert key %s", a.Rule, e.Envelope.Channel, a.KeyText())
-	}
-	row("source", "%s of %s, key %s", s.String(), stamp(s.Time), keyText(s.Key))
-	for _, h := range s.Headers {
-		row("header", "%s: %s", h.Key, headerText(h.Value))
-	}
-	fmt.Fprintln(w)
+// writePayload prints the value of the source record. One that is not there is
+// an error, so that nothing empty is taken for it.
+func writePayload(g *globals, e *dlq.Entry) error {
 	switch {
 	case e.Pointer:
-		fmt.Fprintln(w, "value: not kept here, it was too large; read it at its source")
-	case s.Value == nil:
-		fmt.Fprintln(w, "value: null")
+		return fmt.Errorf("its value is not here, it was too large: read it at its source, %s", e.Where())
+	case !hasRecord(e):
+		return errors.New("its value is gone: nothing is left of it but how it was closed")
+	case e.Envelope.Source.Value == nil:
+		fmt.Fprintln(g.io.err, "its value is null")
+	}
+	_, err := g.io.out.Write(e.Envelope.Source.Value)
+	return err
+}
+
+// hasRecord reports whether more is left of an entry than how it was closed.
+func hasRecord(e *dlq.Entry) bool {
+	return e.Closed == nil || e.Envelope.Source.Topic != "" || e.Envelope.Source.Value != nil
+}
+
+// shownJSON is everything about an entry, for programs: what a list says, the
+// alert, and the source's headers and value.
+type shownJSON struct {
+	entryJSON
+	Headers     []headerJSON    `json:"headers"`
+	Alert       *alert.Alert    `json:"alert"`
+	Value       json.RawMessage `json:"value,omitempty"`
+	ValueBase64 *string         `json:"value_base64,omitempty"` // where the value is not JSON
+}
+
+// headerJSON is one header; both values are absent where it is null.
+type headerJSON struct {
+	Name        string  `json:"name"`
+	NameBase64  string  `json:"name_base64,omitempty"`
+	Value       *string `json:"value"`
+	ValueBase64 string  `json:"value_base64,omitempty"`
+}
+
+func toShownJSON(e *dlq.Entry) shownJSON {
+	s := e.Envelope.Source
+	j := shownJSON{entryJSON: toJSON(e), Headers: []headerJSON{}, Alert: e.Envelope.Alert}
+	for _, h := range s.Headers {
+		var shown headerJSON
+		if utf8.ValidString(h.Key) {
+			shown.Name = h.Key
+		} else {
+			shown.NameBase64 = base64.StdEncoding.EncodeToString([]byte(h.Key))
+		}
+		shown.Value, shown.ValueBase64 = textOrBase64(h.Value)
+		j.Headers = append(j.Headers, shown)
+	}
+	switch {
+	case s.Value == nil || e.Pointer:
+		j.Value = json.RawMessage("null")
+	case json.Valid(s.Value) && utf8.Valid(s.Value):
+		j.Value = s.Value
 	default:
-		fmt.Fprintf(w, "value (%d bytes):\n%s\n", len(s.Value), valueText(s.Value))
+		coded := base64.StdEncoding.EncodeToString(s.Value)
+		j.ValueBase64 = &coded
 	}
-}
-
-// inWords says what a reason means for the reader.
-func inWords(e *dlq.Entry) string {
-	switch e.Reason {
-	case outcome.Undecodable:
-		return "the record's bytes are not an event, so no rule has seen it"
-	case outcome.RulePanic:
-		return "a rule or the decoder failed on this event; that is a defect of the notifier's"
-	case outcome.Refused:
-		return "the provider refuses this message for its content; others are sent"
-	case outcome.TooLarge:
-		return "the message is too large for where it has to go"
-	case outcome.BadRecipient:
-		return "some recipients refuse it; the others have got it"
-	case outcome.Exhausted:
-		return "all attempts failed while other messages were delivered"
-	case outcome.Unconfirmed:
-		return "it may have been delivered: the connection ended before the provider's answer"
-	case outcome.NoLongerRouted:
-		return "its rule or channel is no longer configured"
-	case outcome.Schema:
-		return "the event does not follow its schema"
-	}
-	if e.State == dlq.Malformed {
-		return "this record was not written by a notifier that we know"
-	}
-	return string(e.Reason)
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
-}
-
-func headerText(b []byte) string {
-	if b == nil {
-		return "null"
-	}
-	if !utf8.Valid(b) {
-		return "0x" + hex.EncodeToString(b)
-	}
-	return string(b)
-}
-
-// valueText is JSON indented, other text as it is with control characters
-// shown, and bytes as a hex dump.
-func valueText(b []byte) string {
-	var pretty bytes.Buffer
-	if json.Indent(&pretty, b, "", "  ") == nil {
-		return visibleLines(pretty.String())
-	}
-	if utf8.Valid(b) {
-		return visibleLines(string(b))
-	}
-	if len(b) > 2048 {
-		return hex.Dump(b[:2048]) + fmt.Sprintf("… %d more bytes: --payload prints them all", len(b)-2048)
-	}
-	return strings.TrimSuffix(hex.Dump(b), "\n")
-}
-
-func visibleLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = visible(lines[i])
-	}
-	return strings.Join(lines, "\n")
+	return j
 }

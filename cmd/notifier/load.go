@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -113,8 +115,7 @@ func (g *globals) letters(ctx context.Context) (*letters, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := g.reach(ctx, c, "dlq", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchMaxBytes(kafka.MaxEnvelope))
+	cl, err := g.reach(ctx, c, "dlq", kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,4 +142,13 @@ func durationsInWords(_ []string, a slog.Attr) slog.Attr {
 		a.Value = slog.StringValue(a.Value.Duration().String())
 	}
 	return a
+}
+
+// bare is an error of a file without the file's name, for whoever says it.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }

@@ -55,10 +55,10 @@ func (s *screen) head(web string, sources, rules int, d devFlags) {
 // deadLetter shows one entry as it is written.
 func (s *screen) deadLetter(e *dlq.Entry) {
 	source := visible(e.Where())
-	command := "dlq show " + brief(e.ID)
+	command := "dlq show " + shortID(e.ID)
 	s.mu.Lock()
 	if s.poison == "" && e.Reason == outcome.Undecodable {
-		s.poison = brief(e.ID)
+		s.poison = shortID(e.ID)
 	}
 	s.mu.Unlock()
 	room := s.out.Width() - len(" 15:04:05  dead      ") - uniseg.StringWidth(source) - len("  ") - len(command) - len("  ")
@@ -80,11 +80,11 @@ func (s *screen) resolved(c dlq.Closure) {
 	if c.Comment != "" {
 		by += ": " + c.Comment
 	}
-	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, visible(brief(string(c.Key))), visible(by))
+	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, visible(shortID(string(c.Key))), visible(by))
 }
 
-// brief is the beginning of an id, enough where there are few.
-func brief(id string) string { return id[:min(7, len(id))] }
+// shortID is the beginning of an id, enough where there are few.
+func shortID(id string) string { return id[:min(7, len(id))] }
 
 // account is how things stand.
 type account struct {

@@ -72,6 +72,9 @@ type Entry struct {
 	Size      int
 	Pointer   bool
 
+	// Record is what the entry was read from, where the query asks for it.
+	Record *kgo.Record
+
 	// Closed says how a resolved or discarded entry was closed.
 	Closed *Closing
 
@@ -250,9 +253,11 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hCause:
 			e.Cause = outcome.Cause(v)
 		case hFingerprint:
-			e.fingerprint = v
+			if isFingerprint(v) {
+				e.fingerprint = v
+			}
 		case hDetail:
-			e.Detail = v
+			e.Detail = cleanDetail(v)
 		case hAttempts:
 			e.Attempts = number(h.Key, v)
 		case hFirstFailed:
@@ -266,7 +271,7 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hState:
 			e.State = State(v)
 		case hEditedBy:
-			e.EditedBy = v
+			e.EditedBy = cleanDetail(v)
 		case hRule:
 			e.rule = v
 		case hPointer:
@@ -312,6 +317,15 @@ func (e *Entry) Where() string {
 		return fmt.Sprintf("%s/%d@%d", e.Topic, e.Partition, e.Offset)
 	}
 	return e.Envelope.Source.String()
+}
+
+// sourceTopic is the topic whose dead letters the entry stands among. Unlike
+// the envelope's it is known of malformed entries too, and nobody can forge it.
+func (e *Entry) sourceTopic() string {
+	if i := strings.LastIndex(e.Topic, ".dlq."); i >= 0 {
+		return e.Topic[i+len(".dlq."):]
+	}
+	return e.Envelope.Source.Topic
 }
 
 // emptyEnvelope is that of an entry of which nothing is left but its id.

@@ -18,6 +18,11 @@ func (e *Entry) Fingerprint() string {
 	return e.compute()
 }
 
+// isFingerprint reports whether a notifier may have written it.
+func isFingerprint(s string) bool {
+	return len(s) >= 8 && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
 func (e *Entry) compute() string {
 	text := strings.Join([]string{
 		string(e.Reason), string(e.Scope), string(e.Cause), e.Envelope.Channel, e.Rule(), normalise(e.Detail),

@@ -35,6 +35,9 @@ type Query struct {
 	// Brief leaves the alerts out, which is three times as fast: Envelope.Alert
 	// is nil, Rule is known.
 	Brief bool
+	// Raw keeps the record an entry was read from: Entry.Record is set. It
+	// overrides Brief.
+	Raw bool
 }
 
 // Each calls f for every entry, the one that was written last first, until f
@@ -164,6 +167,7 @@ func (r *Reader) each(ctx context.Context, spans []Span, q Query, f func(*Entry)
 	seen := make(map[uint64]struct{})
 	tombs := make(map[uint64]*Entry) // closed entries whose last version is yet to come
 	var scratch []kgo.RecordHeader
+	q.Brief = q.Brief && !q.Raw
 	parse := func(w *raw) *Entry {
 		if !q.Brief {
 			scratch = nil
@@ -175,7 +179,11 @@ func (r *Reader) each(ctx context.Context, spans []Span, q Query, f func(*Entry)
 			return e.malformed(&kgo.Record{Key: w.key, Value: w.value, Timestamp: time.UnixMilli(w.at)}, err)
 		}
 		if !q.Brief {
-			return Parse(rec)
+			e := Parse(rec)
+			if q.Raw {
+				e.Record = rec
+			}
+			return e
 		}
 		scratch = rec.Headers
 		e := open(rec)
@@ -300,11 +308,14 @@ func (r *Reader) List(ctx context.Context, sources ...topics.Name) ([]*Entry, er
 func (r *Reader) Find(ctx context.Context, prefix string) (*Entry, error) {
 	var exact *Entry
 	var found []*Entry
-	err := r.Each(ctx, Query{Closed: true}, func(e *Entry) bool {
+	n := 0
+	err := r.Each(ctx, Query{Closed: true, Brief: true}, func(e *Entry) bool {
 		if e.ID == prefix {
 			exact = e
-		} else if strings.HasPrefix(e.ID, prefix) && len(found) < 100 {
-			found = append(found, e)
+		} else if strings.HasPrefix(e.ID, prefix) {
+			if n++; n <= 2 {
+				found = append(found, e)
+			}
 		}
 		return exact == nil
 	})
@@ -312,26 +323,54 @@ func (r *Reader) Find(ctx context.Context, prefix string) (*Entry, error) {
 	case err != nil:
 		return nil, err
 	case exact != nil:
-		return exact, nil
-	case len(found) == 0:
+		return r.whole(ctx, exact)
+	case n == 0:
 		return nil, &NotFoundError{Prefix: prefix}
-	case len(found) > 1:
-		return nil, &NotFoundError{Prefix: prefix, Several: found}
+	case n > 1:
+		return nil, &NotFoundError{Prefix: prefix, Several: found, Count: n}
 	}
-	return found[0], nil
+	return r.whole(ctx, found[0])
+}
+
+// whole reads an entry again that was read in brief. Where compaction has taken
+// its record meanwhile it stays as it is.
+func (r *Reader) whole(ctx context.Context, e *Entry) (*Entry, error) {
+	records, _, err := r.Read(ctx, e.Topic, e.Partition, e.Offset, 1)
+	if err != nil {
+		return nil, fmt.Errorf("read dead letter: %w", err)
+	}
+	if len(records) == 0 || records[0].Offset != e.Offset || records[0].Value == nil {
+		return e, nil
+	}
+	whole := Parse(records[0])
+	whole.Closed = e.Closed
+	if whole.State != Malformed || e.Closed != nil {
+		whole.State = e.State
+	}
+	return whole, nil
 }
 
 // NotFoundError says that a prefix of an id means no entry, or several.
 type NotFoundError struct {
 	Prefix  string
-	Several []*Entry
+	Several []*Entry // some of them
+	Count   int      // how many there are
 }
 
 func (e *NotFoundError) Error() string {
 	if len(e.Several) == 0 {
-		return fmt.Sprintf("no dead letter %s: see 'notifier dlq list'", e.Prefix)
+		return fmt.Sprintf("no dead letter %s: see 'notifier dlq list'", cleanDetail(e.Prefix))
 	}
-	return fmt.Sprintf("%s begins the ids of %d dead letters, %s and %s among them: give more of it", e.Prefix, len(e.Several), e.Several[0].ID, e.Several[1].ID)
+	return fmt.Sprintf("%s begins the ids of %d dead letters, %s and %s among them: give more of it",
+		e.Prefix, e.Count, shorten(e.Several[0].ID), shorten(e.Several[1].ID))
+}
+
+// shorten keeps the id of a malformed record, which may be very long, in bounds.
+func shorten(id string) string {
+	if len(id) <= 64 {
+		return id
+	}
+	return strings.ToValidUTF8(id[:64], "") + "…"
 }
 
 // Waiting returns, by entry, the version that the newest request asks for

@@ -102,6 +102,16 @@ var classes = func() map[Cause]Class {
 	return m
 }()
 
+// Causes returns every cause that this notifier writes, in the order of the
+// table.
+func Causes() []Cause {
+	list := make([]Cause, len(table))
+	for i, row := range table {
+		list[i] = row.cause
+	}
+	return list
+}
+
 // Class looks the cause up in the table; a cause that is not in it counts as
 // Unknown.
 func (c Cause) Class() Class {

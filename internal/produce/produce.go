@@ -20,6 +20,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/progress"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -70,8 +71,8 @@ func Run(ctx context.Context, p Params) (Account, error) {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	s := &sender{Params: p, limit: limiter(p.Rate), bar: newBar(p.Progress)}
-	defer s.bar.finish()
+	s := &sender{Params: p, limit: limiter(p.Rate), bar: progress.New(p.Progress, "sending", "events")}
+	defer s.bar.Finish()
 
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -99,7 +100,7 @@ func Run(ctx context.Context, p Params) (Account, error) {
 type sender struct {
 	Params
 	limit *rate.Limiter // nil: none
-	bar   *bar
+	bar   *progress.Bar
 	stop  context.CancelCauseFunc
 
 	handed int // records given to the client
@@ -111,7 +112,7 @@ type sender struct {
 // read twice, so they are kept when they are sent more than once.
 func (s *sender) sendAll(ctx context.Context) error {
 	if s.Sample != nil {
-		s.bar.expect(max(s.Count, 1))
+		s.bar.Expect(max(s.Count, 1))
 		for range max(s.Count, 1) {
 			doc, err := s.sample()
 			if err != nil {
@@ -138,7 +139,7 @@ func (s *sender) sendAll(ctx context.Context) error {
 			return err
 		}
 	}
-	s.bar.expect(len(kept) * s.Count)
+	s.bar.Expect(len(kept) * s.Count)
 	for range s.Count - 1 {
 		for _, l := range kept {
 			if err := s.send(ctx, l.String(), l.text); err != nil {
@@ -180,7 +181,7 @@ func (s *sender) send(ctx context.Context, where string, doc []byte) error {
 		}
 		s.sent.Add(1)
 		s.bytes.Add(int64(len(doc)))
-		s.bar.add()
+		s.bar.Add(1)
 	})
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -285,51 +283,6 @@ func (f *failing) Read(p []byte) (int, error) {
 	n := copy(p, f.data)
 	f.data = f.data[n:]
 	return n, nil
-}
-
-func TestTheBarIsDrawnOnlyWhenItTakesLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		b := newBar(&out)
-		b.expect(10)
-		b.add()
-		if out.Len() > 0 {
-			t.Errorf("a short run drew %q", out.String())
-		}
-		time.Sleep(2 * showAfter)
-		b.add()
-		if !strings.Contains(out.String(), "2/10") {
-			t.Errorf("a long run drew %q, want 2/10", out.String())
-		}
-		b.finish()
-		if !strings.HasSuffix(out.String(), "\r") {
-			t.Errorf("the bar stays on the screen: %q", fmt.Sprint(out.String()))
-		}
-	})
-}
-
-func TestTheBarsRateIsThatOfTheWholeRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, total := range []int{0, 1000} {
-			var out bytes.Buffer
-			b := newBar(&out)
-			b.expect(total)
-			for range 150 {
-				time.Sleep(10 * time.Millisecond)
-				b.add()
-			}
-			shown := regexp.MustCompile(`([0-9]+) events/s`).FindAllStringSubmatch(out.String(), -1)
-			if len(shown) == 0 {
-				t.Fatalf("no rate in %q", out.String())
-			}
-			for _, m := range shown {
-				if rate, _ := strconv.Atoi(m[1]); rate < 95 || rate > 110 {
-					t.Errorf("of %d: the rate is shown as %d/s, want 100/s", total, rate)
-				}
-			}
-			b.finish()
-		}
-	})
 }
 
 func TestATopicThatIsNotThereIsASentence(t *testing.T) {
