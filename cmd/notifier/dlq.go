@@ -21,7 +21,7 @@ func newDLQ(g *globals) *cobra.Command {
 		Long: "Look at what could not be handled, and close it. Start with 'dlq stats': it groups dead letters by\n" +
 			"what went wrong.",
 	}
-	cmd.AddCommand(newDLQList(g), newDLQShow(g))
+	cmd.AddCommand(newDLQList(g), newDLQShow(g), newDLQReplay(g))
 	return cmd
 }
 

@@ -108,13 +108,13 @@ type letters struct {
 
 // letters returns the dead letters of the configured group. Whoever gets
 // them closes their client.
-func (g *globals) letters(ctx context.Context) (*letters, error) {
+func (g *globals) letters(ctx context.Context, more ...kgo.Opt) (*letters, error) {
 	c, err := g.kafka()
 	if err != nil {
 		return nil, err
 	}
-	cl, err := g.reach(ctx, c, "dlq", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchMaxBytes(kafka.MaxEnvelope))
+	opts := []kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchMaxBytes(kafka.MaxEnvelope)}
+	cl, err := g.reach(ctx, c, "dlq", append(opts, more...)...)
 	if err != nil {
 		return nil, err
 	}
