@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/dlq"
@@ -60,19 +61,24 @@ func (g *globals) showPlan(p *dlq.Plan, r *replaying) error {
 func showGroups(w io.Writer, width int, groups []*dlq.Group) {
 	shown := groups[:min(len(groups), planGroups)]
 	t := table{head: []string{"COUNT", "REASON", "CAUSE", "RULE", "CHANNEL", "FINGERPRINT"}, elastic: []int{3, 4, 5}}
+	digits := len("COUNT")
+	if len(shown) > 0 { // the first is the largest
+		digits = max(digits, len(fmt.Sprint(shown[0].Count)))
+	}
+	below := strings.Repeat(" ", digits+2)
 	for _, c := range shown {
-		t.add(fmt.Sprintf("%5d", c.Count), string(c.Reason), string(c.Cause), orDash(c.Rule), orDash(c.Channel), c.Fingerprint)
+		t.add(fmt.Sprintf("%*d", digits, c.Count), string(c.Reason), string(c.Cause), orDash(c.Rule), orDash(c.Channel), c.Fingerprint)
 	}
 	t.fit(width)
 	t.print(w, t.head)
 	for i, c := range shown {
 		t.print(w, t.rows[i])
 		if c.Detail != "" {
-			fmt.Fprintln(w, cut("       "+visible(c.Detail), width))
+			fmt.Fprintln(w, cut(below+visible(c.Detail), width))
 		}
 	}
 	if more := len(groups) - len(shown); more > 0 {
-		fmt.Fprintf(w, "       and %s more\n", count(more, "group"))
+		fmt.Fprintf(w, "%sand %s more\n", below, count(more, "group"))
 	}
 }
 
