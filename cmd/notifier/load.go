@@ -110,12 +110,13 @@ type letters struct {
 
 // letters returns the dead letters of the configured group. Whoever gets
 // them closes their client.
-func (g *globals) letters(ctx context.Context) (*letters, error) {
+func (g *globals) letters(ctx context.Context, more ...kgo.Opt) (*letters, error) {
 	c, err := g.kafka()
 	if err != nil {
 		return nil, err
 	}
-	cl, err := g.reach(ctx, c, "dlq", kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })...)
+	opts := kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })
+	cl, err := g.reach(ctx, c, "dlq", append(opts, more...)...)
 	if err != nil {
 		return nil, err
 	}
