@@ -124,7 +124,8 @@ func become(t testing.TB, c *testkafka.Cluster, want map[dlq.State]int) {
 func alertOf(t testing.TB, r webhooktest.Request) (a struct {
 	Delivery, Title string
 	Replay          int
-}) {
+},
+) {
 	t.Helper()
 	var doc struct{ Alert json.RawMessage }
 	if err := json.Unmarshal(r.Body, &doc); err != nil {
@@ -307,7 +308,7 @@ func TestAReplayOutlivesWhoeverDies(t *testing.T) {
 func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "other", Partitions: 2}})
 	hook, other := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
-	d := start(t, files(t, c, hookChannel("hook", hook.URL)+hookChannel("other", other.URL), fmt.Sprintf(every, "hook, other")))
+	start(t, files(t, c, hookChannel("hook", hook.URL)+hookChannel("other", other.URL), fmt.Sprintf(every, "hook, other")))
 	c.Produce(&kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: []byte(`{"alert":true,"n":7,"k":`)},
 		&kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: []byte("pi")})
 	become(t, c, map[dlq.State]int{dlq.Open: 2})
@@ -352,7 +353,6 @@ func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 		t.Errorf("it was closed so: %+v", e.Closed)
 	}
 	settled(t, c)
-	_ = d
 }
 
 func TestADeliveryGoesElsewhereOrThroughItsRuleAgain(t *testing.T) {
@@ -372,7 +372,7 @@ func TestADeliveryGoesElsewhereOrThroughItsRuleAgain(t *testing.T) {
 	// The rule says something else now, and no longer wants the number 3.
 	rules := strings.ReplaceAll(fmt.Sprintf(every, "hook"), `"{{ event.n }}"`, `"{{ event.n + 100 }}"`)
 	rules = strings.ReplaceAll(rules, "event.alert == true", "event.alert == true and event.n != 3")
-	d = start(t, files(t, c, channels, rules))
+	start(t, files(t, c, channels, rules))
 	list := requests(entries, nil)
 	list[1].To, list[1].Channel = true, "other"
 	list[2].Rematch, list[3].Rematch = true, true
@@ -407,41 +407,49 @@ func TestADeliveryGoesElsewhereOrThroughItsRuleAgain(t *testing.T) {
 // TestReplaysLetLiveAlertsPass has a thousand dead letters wait for a channel
 // of one post at a time: a live alert comes before most of them.
 func TestReplaysLetLiveAlertsPass(t *testing.T) {
-	c := testkafka.Start(t, one("hook", 1))
-	hook := webhooktest.Start(t, "", refuses)
-	channel := fmt.Sprintf("  hook: {webhook: {url: %q}, concurrency: 1, partitions: 1}\n", hook.URL)
-	dir := files(t, c, channel, fmt.Sprintf(every, "hook"))
-	d := start(t, dir)
 	const n = 1000
 	var poison []*kgo.Record
 	for i := range n {
 		poison = append(poison, &kgo.Record{Topic: string(topics.TradeExecutions), Value: fmt.Appendf(nil, `{"alert":true,"n":%d,"k":`, i)})
 	}
-	c.Produce(poison...)
-	become(t, c, map[dlq.State]int{dlq.Open: n})
-	go_ := make(chan struct{})
-	hook.SetAnswer(func(int, webhooktest.Request) webhooktest.Answer {
-		<-go_
-		return webhooktest.Answer{}
-	})
-	// Records that become alerts only now: their entries are closed at once.
-	list := requests(deadLetters(t, c), func(q *dlq.Request) { q.Edited = []byte(`{"alert":true,"n":1,"k":"k"}`) })
-	ask(t, c, list...)
-	outbox := topics.Outbox(c.Group, "hook")
-	testkafka.Eventually(t, 20*time.Second, "the outbox has what it may", func() bool { return end(t, c, outbox) >= 256 })
-	c.Produce(alerting(topics.TradeExecutions, "live", n, 1)...)
-	testkafka.Eventually(t, 20*time.Second, "the live alert stands in the outbox", func() bool { return end(t, c, outbox) >= 257 })
-	if at := end(t, c, outbox); at > 2*256 {
-		t.Errorf("%d replays stand before the live alert", at)
+	for name, tt := range map[string]struct {
+		records []*kgo.Record
+		change  func(*dlq.Request)
+	}{
+		"deliveries": {bad("", 0, n), nil},
+		// They become alerts only now, and their entries are closed at once.
+		"records": {poison, func(q *dlq.Request) { q.Edited = []byte(`{"alert":true,"n":1,"k":"k"}`) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := testkafka.Start(t, one("hook", 1))
+			hook := webhooktest.Start(t, "", refuses)
+			start(t, files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, concurrency: 1, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook")))
+			c.Produce(tt.records...)
+			become(t, c, map[dlq.State]int{dlq.Open: n})
+			settled(t, c)
+			mended := make(chan struct{})
+			hook.SetAnswer(func(int, webhooktest.Request) webhooktest.Answer {
+				<-mended
+				return webhooktest.Answer{}
+			})
+			outbox := topics.Outbox(c.Group, "hook")
+			before, posted := end(t, c, outbox), len(hook.Requests())
+			ask(t, c, requests(deadLetters(t, c), tt.change)...)
+			testkafka.Eventually(t, 20*time.Second, "the outbox has what it may", func() bool { return end(t, c, outbox) >= before+256 })
+			c.Produce(alerting(topics.TradeExecutions, "live", n, 1)...)
+			testkafka.Eventually(t, 20*time.Second, "the live alert stands in the outbox", func() bool { return end(t, c, outbox) > before+256 })
+			if more := end(t, c, outbox) - before; more > 2*256 {
+				t.Errorf("%d replays stand before the live alert", more)
+			}
+			close(mended)
+			hook.Wait(60*time.Second, func(r []webhooktest.Request) bool { return len(r) == posted+n+1 })
+			place := slices.IndexFunc(hook.Requests()[posted:], func(r webhooktest.Request) bool { return r.Title() == fmt.Sprint(n) })
+			if place > 256 {
+				t.Errorf("the live alert came as number %d", place)
+			}
+			become(t, c, map[dlq.State]int{dlq.Resolved: n})
+		})
 	}
-	close(go_)
-	hook.Wait(60*time.Second, func(r []webhooktest.Request) bool { return len(r) == n+1 })
-	place := slices.IndexFunc(hook.Requests(), func(r webhooktest.Request) bool { return r.Title() == fmt.Sprint(n) })
-	if place > 256 {
-		t.Errorf("the live alert came as number %d", place)
-	}
-	become(t, c, map[dlq.State]int{dlq.Resolved: n})
-	_ = d
 }
 
 // end returns how many records a topic of one partition has had.
