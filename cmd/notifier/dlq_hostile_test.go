@@ -42,7 +42,7 @@ func hostile(t *testing.T, c *testkafka.Cluster) []*kgo.Record {
 		}
 	}
 	add("nothing", func(r *kgo.Record) { r.Headers, r.Value = nil, []byte{} })
-	add("foreign", func(r *kgo.Record) { r.Headers, r.Value = nil, []byte("\x1b[2J\x07bell\x9b31m‮") })
+	add("foreign", func(r *kgo.Record) { r.Headers, r.Value = nil, []byte("\x1b[2J\x07bell\x9b31m\u202e") })
 	add("version-9", set("notifier.version", []byte("9")))
 	add("version-null", set("notifier.version", nil))
 	add("headers-none", func(r *kgo.Record) { r.Headers = r.Headers[1:] })
