@@ -1,6 +1,7 @@
 package main
 
 import (
+	"hash/maphash"
 	"log/slog"
 	"os"
 	"os/user"
@@ -74,3 +75,30 @@ func argument(id string) string {
 	}
 	return word
 }
+
+// idSet is a set of entries by topic and id. It holds hashes of 64 bits: the
+// texts of a million would take five times as much.
+type idSet struct {
+	seed   maphash.Seed
+	hashes map[uint64]struct{}
+}
+
+func newIDSet() idSet { return idSet{maphash.MakeSeed(), make(map[uint64]struct{})} }
+
+func (s idSet) hash(topic, id string) uint64 { return maphash.Comparable(s.seed, [2]string{topic, id}) }
+
+func (s idSet) add(topic, id string) { s.hashes[s.hash(topic, id)] = struct{}{} }
+
+func (s idSet) has(topic, id string) bool {
+	_, ok := s.hashes[s.hash(topic, id)]
+	return ok
+}
+
+// remove takes an entry out and reports whether it was in.
+func (s idSet) remove(topic, id string) bool {
+	had := s.has(topic, id)
+	delete(s.hashes, s.hash(topic, id))
+	return had
+}
+
+func (s idSet) len() int { return len(s.hashes) }

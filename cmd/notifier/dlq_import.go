@@ -82,7 +82,7 @@ type importing struct {
 	file    string
 	in      *os.File
 
-	here                     map[string]bool // what is not closed here, by topic and id
+	here                     idSet // what is not closed here
 	stats                    dlq.Stats
 	refused, closed, already int
 }
@@ -91,14 +91,13 @@ func (i *importing) run(ctx context.Context, ok consent) error {
 	if err := i.lookHere(ctx); err != nil {
 		return err
 	}
-	mine := make(map[string]bool)
+	mine := newIDSet()
 	if err := i.lines(ctx, func(_ int, e *dlq.Entry) error {
-		id := e.Record.Topic + "\x00" + e.ID
-		if i.here[id] || mine[id] {
+		if i.here.has(e.Topic, e.ID) || mine.has(e.Topic, e.ID) {
 			i.already++
 			return nil
 		}
-		mine[id] = true
+		mine.add(e.Topic, e.ID)
 		i.stats.Add(e)
 		return nil
 	}, i.refuse); err != nil {
@@ -156,9 +155,9 @@ func (i *importing) end(done int) error {
 
 // lookHere finds out which entries are open here.
 func (i *importing) lookHere(ctx context.Context) error {
-	i.here = make(map[string]bool)
+	i.here = newIDSet()
 	return i.letters.Each(ctx, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
-		i.here[e.Topic+"\x00"+e.ID] = true
+		i.here.add(e.Topic, e.ID)
 		return true
 	})
 }
@@ -256,9 +255,9 @@ const (
 
 // write writes the entries that are wanted and returns how many are certainly
 // there. One that does not fit is refused.
-func (i *importing) write(ctx context.Context, wanted map[string]bool) (done int, err error) {
+func (i *importing) write(ctx context.Context, wanted idSet) (done int, err error) {
 	bar := i.g.bar("importing", "dead letters")
-	bar.Expect(len(wanted))
+	bar.Expect(wanted.len())
 	defer bar.Finish()
 	var batch []*kgo.Record
 	lineOf := make(map[*kgo.Record]int)
@@ -280,11 +279,9 @@ func (i *importing) write(ctx context.Context, wanted map[string]bool) (done int
 		return nil
 	}
 	err = i.lines(ctx, func(line int, e *dlq.Entry) error {
-		id := e.Topic + "\x00" + e.ID
-		if !wanted[id] {
+		if !wanted.remove(e.Topic, e.ID) { // the file may have it twice
 			return nil
 		}
-		delete(wanted, id)                                                                                    // the file may have it twice
 		r := &kgo.Record{Topic: e.Topic, Key: e.Record.Key, Value: e.Record.Value, Headers: e.Record.Headers} // of now: it is written now
 		batch, lineOf[r] = append(batch, r), line
 		if bytes += len(r.Value); len(batch) == importBatch || bytes > importBytes {

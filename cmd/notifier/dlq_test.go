@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -436,8 +437,10 @@ func TestWatchShowsWhatIsWritten(t *testing.T) {
 	objects, stopJSON := watch("-o", "json", "--channel", "risk-hook", "--limit", "3")
 	// The second watch says nothing before something happens: what happens until
 	// it watches may not be seen by it.
+	n := 100
 	testkafka.Eventually(t, 20*time.Second, "the second watches", func() bool {
-		writeEntries(t, c, refused(2, "order-rejected", "risk-hook"))
+		n++
+		writeEntries(t, c, refused(n, "order-rejected", "risk-hook"))
 		return strings.Contains(objects.String(), "opened")
 	})
 	writeEntries(t, c, undecodable(3, topics.PortfolioUpdates))
@@ -464,6 +467,19 @@ func TestOnlyYesIsYes(t *testing.T) {
 	for in, want := range map[string]bool{"y\n": true, "YES\n": true, " y": true, "": false, "\n": false, "no\n": false, "yess\n": false} {
 		if got := readAnswer(strings.NewReader(in)); (got == "y" || got == "yes") != want {
 			t.Errorf("%q is %q", in, got)
+		}
+	}
+}
+
+func TestMisuseAndFailureHaveCodesOfTheirOwn(t *testing.T) {
+	for args, want := range map[string]int{
+		"dlq list --reason undecodabl": exitMisused, "dlq stats --state x": exitMisused, "dlq export --since x": exitMisused, "dlq watch --scope x": exitMisused,
+		"dlq show": exitMisused, "dlq discard --all --yes": exitMisused, "dlq discard -m x --all": exitMisused, "dlq import": exitMisused,
+		"dlq import - --yes=false": exitMisused, "dlq discard -m x --yes": exitMisused, "dlq import no.such.file --yes": exitFailed,
+	} {
+		code := run(t.Context(), append(strings.Fields(args), "--brokers", "127.0.0.1:1"), stdio{strings.NewReader(""), io.Discard, io.Discard})
+		if code != want {
+			t.Errorf("%s: exit %d, want %d", args, code, want)
 		}
 	}
 }

@@ -36,13 +36,13 @@ func newDLQWatch(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := watching{g: g, out: bufio.NewWriter(g.io.out), filter: filter, known: make(map[string]bool)}
+			w := watching{g: g, out: bufio.NewWriter(g.io.out), filter: filter, known: newIDSet()}
 			// What was there before is read for the entries that are closed or come
 			// back: a tombstone says nothing of the entry but its id.
 			err = letters.EachOf(ctx, spans, dlq.Query{Brief: true}, w.remember)
 			if err == nil {
 				if !g.json() {
-					fmt.Fprintf(g.io.err, "watching the dead letters of %s, %d are meant now; end with Ctrl-C\n", letters.group, len(w.known))
+					fmt.Fprintf(g.io.err, "watching the dead letters of %s, %d are meant now; end with Ctrl-C\n", letters.group, w.known.len())
 				}
 				err = letters.Watch(ctx, spans, w.put, w.idle)
 			}
@@ -61,22 +61,18 @@ type watching struct {
 	g      *globals
 	out    *bufio.Writer
 	filter *filter
-	// known are the entries that are meant and not closed, by topic and id. They
-	// cost some 100 bytes each; a watch over a million takes as many megabytes.
-	known map[string]bool
-	shown int
-	err   error
+	known  idSet // the entries that are meant and not closed
+	shown  int
+	err    error
 }
 
 // remember takes note of an entry that was there before.
 func (w *watching) remember(e *dlq.Entry) bool {
 	if w.meant(e) {
-		w.known[known(e.Topic, e.ID)] = true
+		w.known.add(e.Topic, e.ID)
 	}
 	return true
 }
-
-func known(topic, id string) string { return topic + "\x00" + id }
 
 // meant reports whether an entry is chosen, whatever its state is by now.
 func (w *watching) meant(e *dlq.Entry) bool {
@@ -96,13 +92,10 @@ func (w *watching) wanted(s dlq.State) bool {
 
 // put shows a change and reports whether to go on.
 func (w *watching) put(c dlq.Change) bool {
-	id := known(c.Topic, c.ID)
 	event, state := "opened", dlq.Open
 	switch {
 	case c.Closed != nil:
-		meant := w.known[id]
-		delete(w.known, id)
-		if !meant { // closed again, or a delivery that was made after all and never was an entry
+		if !w.known.remove(c.Topic, c.ID) { // closed again, or a delivery that was made after all and never was an entry
 			return true
 		}
 		event, state = string(c.Closed.State), c.Closed.State
@@ -110,10 +103,10 @@ func (w *watching) put(c dlq.Change) bool {
 		return true
 	default:
 		state = c.Entry.State
-		if w.known[id] || c.Entry.Replays > 0 {
+		if w.known.has(c.Topic, c.ID) || c.Entry.Replays > 0 {
 			event = "reopened"
 		}
-		w.known[id] = true
+		w.known.add(c.Topic, c.ID)
 	}
 	if !w.wanted(state) {
 		return true

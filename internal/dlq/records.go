@@ -111,6 +111,7 @@ const (
 	transactional = 1 << 4
 	control       = 1 << 5
 	appendTime    = 1 << 3 // timestamps are the broker's
+	leastRecord   = 7      // bytes: length, attributes, time, offset, key, value, number of headers
 )
 
 func (b batch) baseOffset() int64 { return int64(binary.BigEndian.Uint64(b.raw)) }
@@ -143,7 +144,7 @@ func (b batch) append(list []raw, topic string, partition int32, from int64) ([]
 		}
 	}
 	n := b.count()
-	if n < 0 || n > len(body) {
+	if n < 0 || n > len(body)/leastRecord {
 		return nil, damaged(errShort)
 	}
 	list = slices.Grow(list, n)
