@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -55,36 +54,6 @@ type Envelope struct {
 	Replay *Replay
 
 	alert []byte // as it came: see Open
-}
-
-// Replay says which dead letter a record comes from, and who asked for it.
-type Replay struct {
-	// Entry is the dead letter's id, Version the offset at which it stands in
-	// its topic. An entry whose rules had not run yet becomes deliveries with
-	// ids of their own; then Entry is another than the envelope's Delivery.
-	Entry   string
-	Version int64
-	// Number counts the entry's replays; this is the first, the second, …
-	Number      int
-	By, Comment string
-	FirstFailed time.Time
-	Recipients  []string // who is left of a message that others have got; nil: all
-	// Edited is what the rules were given instead of the source's value, by
-	// EditedBy; nil: nothing was edited.
-	Edited   []byte
-	EditedBy string
-}
-
-// Resolves reports whether the delivery's outcome is the dead letter's.
-func (e *Envelope) Resolves() bool { return e.Replay != nil && e.Replay.Entry == e.Delivery }
-
-// Event returns the document that the alert was raised on: the source's value,
-// or what it was edited to.
-func (e *Envelope) Event() []byte {
-	if e.Replay != nil && e.Replay.Edited != nil {
-		return e.Replay.Edited
-	}
-	return e.Source.Value
 }
 
 // Names of our headers.
@@ -185,155 +154,6 @@ func Wrap(e *Envelope) *kgo.Record {
 	return r
 }
 
-// ErrForeign is returned for a record that is not in this format.
-var ErrForeign = errors.New("not a record of ours")
-
-// ErrChecksum is returned when key, value or headers are not what was wrapped.
-var ErrChecksum = errors.New("checksum mismatch")
-
-// Parse reads a record that Wrap made. extra are the headers that the writer
-// appended after Wrap. The envelope shares memory with the record.
-func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
-	if e, extra, err = Open(r); err == nil {
-		err = e.DecodeAlert()
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return e, extra, nil
-}
-
-// DecodeAlert sets Alert where Open left it out.
-func (e *Envelope) DecodeAlert() error {
-	if e.alert == nil {
-		return nil
-	}
-	a := new(alert.Alert)
-	if err := json.Unmarshal(e.alert, a); err != nil {
-		return fmt.Errorf("%w: header %s: %w", ErrForeign, hAlert, err)
-	}
-	e.Alert, e.alert = a, nil
-	return nil
-}
-
-// Open is Parse without the alert, which takes most of its time: for whoever
-// looks at a million records.
-func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
-	n, ours, err := split(r.Headers)
-	if err != nil {
-		return nil, nil, err
-	}
-	p := parser{}
-	var again Replay
-	e = &Envelope{Source: Source{Value: r.Value, Headers: r.Headers[:n:n]}}
-	if r.Value == nil {
-		e.Source.Value = []byte{}
-	}
-	s := &e.Source
-	var sum string
-	for _, h := range ours {
-		if h.Key == hAlert {
-			e.alert = h.Value
-			continue
-		}
-		v := string(h.Value)
-		switch h.Key {
-		case hVersion:
-			if v != strconv.Itoa(Version) {
-				return nil, nil, fmt.Errorf("%w: format version %q, this notifier reads %d", ErrForeign, v, Version)
-			}
-		case hOriginalHeaders:
-		case hSourceTopic:
-			s.Topic = v
-		case hSourceTopicID:
-			s.TopicID = v
-		case hSourcePartition:
-			s.Partition = int32(p.int(h.Key, v, 32))
-		case hSourceOffset:
-			s.Offset = p.int(h.Key, v, 64)
-		case hSourceTimestamp:
-			s.Time = p.time(h.Key, v)
-		case hKey:
-			s.Key = h.Value
-			if s.Key == nil {
-				s.Key = []byte{}
-			}
-		case hValue:
-			s.Value = nil
-		case hChecksum:
-			sum = v
-		case hDelivery:
-			e.Delivery = v
-		case hChannel:
-			e.Channel = v
-		case hFrom:
-			p.from(v, &e.From)
-		case hDone:
-			e.From.Done, err = repeat.ParsePosition(v)
-			p.keep(err)
-		case hEntry:
-			again.Entry = v
-		case hEntryVersion:
-			again.Version = p.int(h.Key, v, 64)
-		case hReplay:
-			again.Number = int(p.int(h.Key, v, 32))
-		case hReplayBy:
-			again.By = v
-		case hReplayComment:
-			again.Comment = v
-		case hReplayFirst:
-			again.FirstFailed = p.time(h.Key, v)
-		case hReplayTo:
-			again.Recipients = strings.Split(v, ",")
-		case hEdited:
-			again.Edited = append([]byte{}, h.Value...)
-		case hEditedBy:
-			again.EditedBy = v
-		default:
-			extra = append(extra, h)
-		}
-	}
-	switch {
-	case again.Entry != "":
-		e.Replay = &again
-	case again.EditedBy != "": // a dead letter says it too
-		extra = append(extra, kgo.RecordHeader{Key: hEditedBy, Value: []byte(again.EditedBy)})
-	}
-	e.From.Delivery = e.RepeatID()
-	if p.err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, p.err)
-	}
-	if sum != checksum(s) {
-		return nil, nil, ErrChecksum
-	}
-	return e, extra, nil
-}
-
-// RepeatID is what the repeat filter knows a record by: the delivery's id, and
-// for a replay which version of its entry it is, since each is sent once.
-func (e *Envelope) RepeatID() string {
-	if e.Replay == nil || e.Delivery == "" {
-		return e.Delivery
-	}
-	return e.Delivery + "@" + strconv.FormatInt(e.Replay.Version, 10)
-}
-
-// split finds where the source's headers end and ours begin. Ours are last, so
-// a source that carries headers with our names does not mislead it.
-func split(headers []kgo.RecordHeader) (int, []kgo.RecordHeader, error) {
-	for i := len(headers) - 1; i > 0; i-- {
-		if headers[i].Key != hOriginalHeaders {
-			continue
-		}
-		n, err := strconv.Atoi(string(headers[i].Value))
-		if err != nil || n != i-1 || headers[n].Key != hVersion {
-			break
-		}
-		return n, headers[n:], nil
-	}
-	return 0, nil, ErrForeign
-}
-
 // checksum is the first 16 bytes of SHA-256 over key, value and headers, each
 // with its length before it and null as length -1, in hexadecimal.
 func checksum(s *Source) string {
@@ -355,44 +175,6 @@ func checksum(s *Source) string {
 		put(header.Value, header.Value == nil)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-type parser struct{ err error }
-
-func (p *parser) keep(err error) {
-	if p.err == nil {
-		p.err = err
-	}
-}
-
-func (p *parser) int(name, v string, bits int) int64 {
-	n, err := strconv.ParseInt(v, 10, bits)
-	if err != nil {
-		p.keep(fmt.Errorf("header %s is not a number", name))
-	}
-	return n
-}
-
-func (p *parser) time(name, v string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, v)
-	if err != nil {
-		p.keep(fmt.Errorf("header %s is not a time", name))
-	}
-	return t
-}
-
-func (p *parser) from(v string, w *repeat.Write) {
-	var part, epoch int32
-	var offset int64
-	topic, rest := v, ""
-	if i := strings.IndexByte(v, '/'); i >= 0 {
-		topic, rest = v[:i], v[i+1:]
-	}
-	if _, err := fmt.Sscanf(rest, "%d/%d/%d", &part, &epoch, &offset); err != nil {
-		p.keep(fmt.Errorf("header %s is not topic-id/partition/epoch/offset", hFrom))
-	}
-	w.Input = repeat.Input{Topic: topic, Partition: part}
-	w.From = repeat.Position{Epoch: epoch, Offset: offset}
 }
 
 // TopicID returns a topic's id in text (base64 without padding, URL alphabet,
