@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -108,6 +109,33 @@ func BenchmarkDeadLetterList(b *testing.B) {
 	b.ReportMetric(first.Seconds(), "first-page-s")
 	b.ReportMetric(time.Since(began).Seconds(), "all-s")
 	b.ReportMetric(stop(), "MiB")
+}
+
+// BenchmarkDeadLetterFold is what the owner of the replay partition does when
+// it gets it: it folds a million dead letters, and holds them.
+func BenchmarkDeadLetterFold(b *testing.B) {
+	const n = 1_000_000
+	d := newDesk(b)
+	d.deadLetters(n)
+	f := dlq.NewFold(dlq.NewLog(d.client()), group, d.log)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began := time.Now()
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.Run(ctx)
+	}()
+	<-f.Ready()
+	took := time.Since(began)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(took.Seconds(), "s")
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "bytes/entry")
+	cancel()
+	<-done
 }
 
 // BenchmarkDeadLetterStats groups a million dead letters by what went wrong.

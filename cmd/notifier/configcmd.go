@@ -15,7 +15,7 @@ func newConfig(g *globals) *cobra.Command {
 			RunE: func(*cobra.Command, []string) error {
 				l, err := g.load(g.source())
 				if err != nil {
-					return exitAs(err, exitFailed)
+					return err
 				}
 				fmt.Fprintf(g.io.err, "%s is fine: %s, %s\n", l.File, count(len(l.Rules.Rules()), "rule"), count(len(l.Channels.Names()), "channel"))
 				return nil
@@ -26,7 +26,7 @@ func newConfig(g *globals) *cobra.Command {
 			RunE: func(*cobra.Command, []string) error {
 				l, err := g.load(g.source())
 				if err != nil {
-					return exitAs(err, exitFailed)
+					return err
 				}
 				values := l.Values()
 				if g.json() {
@@ -50,7 +50,3 @@ func newConfig(g *globals) *cobra.Command {
 	)
 	return cmd
 }
-
-// exitAs changes an error's exit code: what stops the daemon for good is, for
-// a command that checks, a check that found faults.
-func exitAs(err error, code int) error { return &exitError{code, err} }

@@ -26,7 +26,7 @@ type devFlags struct {
 func newDev(g *globals) *cobra.Command {
 	var d devFlags
 	cmd := &cobra.Command{
-		Use: "dev", Short: "Try it out: everything in one process, nothing to set up", Args: noArgs,
+		Use: "dev", Short: "Try it out: everything in one process, nothing to set up", Args: noArgs, Annotations: map[string]string{isDaemon: "yes"},
 		Long: "Try it out: a Kafka broker on 127.0.0.1:9092, the topics, a story of sample events, the rules, and\n" +
 			"alerts on this terminal, all in one process. Any Kafka client can talk to the broker. It is for\n" +
 			"trying out and for tests; its data is gone afterwards unless --data-dir says where to keep it.",
@@ -72,7 +72,7 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 		return err
 	}
 	screen := newScreen(g, b.Addr())
-	s := &setup{config: l, log: log, level: level, console: screen.out, buried: screen.deadLetter}
+	s := &setup{config: l, log: log, level: level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
 	if err := s.prepare(ctx, preparation{}); err != nil {
 		return err
 	}

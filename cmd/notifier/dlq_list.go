@@ -75,8 +75,8 @@ type listing struct {
 func (l *listing) put(e *dlq.Entry) bool {
 	l.n++
 	if l.table != nil {
-		l.table.add(l.row(e, brief(e.ID, longID))...)
-		l.table.write(l.out, 0)
+		l.add(e, brief(e.ID, longID))
+		l.table.write(l.out, l.g.width())
 		return true
 	}
 	if len(l.first) == pageSize { // this one does not fit: ids are not unique among all
@@ -102,7 +102,7 @@ func (l *listing) page(id func(*dlq.Entry) string, all bool) {
 			l.table.elastic = []int{2, 3, 6, 7}
 		}
 		for _, e := range l.first {
-			l.table.add(l.row(e, id(e))...)
+			l.add(e, id(e))
 		}
 		if !all {
 			l.table.room(slices.Index(l.table.head, "REASON"), len("undecodable"))
@@ -115,6 +115,14 @@ func (l *listing) page(id func(*dlq.Entry) string, all bool) {
 	l.show = id(l.first[0])
 	l.first = nil
 	l.table.write(l.out, l.g.width())
+}
+
+// add puts an entry into the table; below a closed one stands by whom and why.
+func (l *listing) add(e *dlq.Entry, id string) {
+	l.table.add(l.row(e, id)...)
+	if c := e.Closed; c != nil {
+		l.table.note(age(l.now.Sub(c.At)) + " ago by " + orDash(c.By) + prefixed(": ", c.Comment))
+	}
 }
 
 func (l *listing) row(e *dlq.Entry, id string) []string {

@@ -121,11 +121,12 @@ func writeEntries(t testing.TB, c *testkafka.Cluster, entries ...*dlq.Entry) {
 		if err := w.Write(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(2 * time.Millisecond) // topics are merged by their records' times, which are milliseconds
 	}
 }
 
-// requested writes a request to send an entry again, which nobody settles.
-func requested(t testing.TB, c *testkafka.Cluster, id string) {
+// askFor writes a request to send an entry again, which nobody settles.
+func askFor(t testing.TB, c *testkafka.Cluster, id string) {
 	t.Helper()
 	e, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), id)
 	if err != nil {
@@ -165,7 +166,7 @@ func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 	command(t, c, "dlq", "stats").want(t, exitDone, "no dead letters")
 	all := morning()
 	writeEntries(t, c, all...)
-	requested(t, c, all[4].ID)
+	askFor(t, c, all[4].ID)
 	newestFirst := ids(all)
 	slices.Reverse(newestFirst)
 	a := command(t, c, "dlq", "list", "-o", "json").want(t, exitDone)
@@ -268,7 +269,7 @@ func TestStatsGroupByWhatWentWrong(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	all := morning()
 	writeEntries(t, c, all...)
-	requested(t, c, all[4].ID)
+	askFor(t, c, all[4].ID)
 	a := command(t, c, "dlq", "stats").want(t, exitDone,
 		"9 dead letters: 7 open, 1 waiting, 1 quarantined", "7 of trade-executions, 1 of portfolio-updates, 1 of forward-test-events",
 		"1 waiting, 1 quarantined", "dlq list --fingerprint "+printOf(t, c, all[8]))
@@ -297,7 +298,7 @@ func TestShowSaysEverything(t *testing.T) {
 	hex := undecodable(20, topics.TradeExecutions)
 	hex.Envelope.Source.Value = []byte{0x80, 0x04, 0x95, 0x00}
 	writeEntries(t, c, append(all, hex)...)
-	requested(t, c, all[4].ID)
+	askFor(t, c, all[4].ID)
 	show := func(e *dlq.Entry, texts ...string) {
 		t.Helper()
 		command(t, c, "dlq", "show", e.ID).want(t, exitDone, append(texts, e.ID)...)
@@ -326,7 +327,7 @@ func TestDiscardingIsAClosingWithAComment(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	all := morning()
 	writeEntries(t, c, all...)
-	requested(t, c, all[4].ID)
+	askFor(t, c, all[4].ID)
 	command(t, c, "dlq", "discard", "--all", "--yes").want(t, exitMisused, "say why with -m")
 	command(t, c, "dlq", "discard", "-m", "x", "--yes").want(t, exitMisused, "say which dead letters to discard", "--all")
 	command(t, c, "dlq", "discard", "-m", "x", "--all", "--reason", "refused", "--yes").want(t, exitMisused, "neither ids nor filters")
@@ -360,7 +361,7 @@ func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 	odd.Envelope.Source.Headers = []kgo.RecordHeader{{Key: "a\xff", Value: nil}, {Key: "a\xff", Value: []byte{}}, {Key: "", Value: []byte{0xfe}}, {Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}}
 	all = append(all, odd)
 	writeEntries(t, c, all...)
-	requested(t, c, all[4].ID)
+	askFor(t, c, all[4].ID)
 	c.Produce(&kgo.Record{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("somebody's"), Value: []byte("else")})
 	before := records(t, c)
 	file := filepath.Join(t.TempDir(), "letters.jsonl")

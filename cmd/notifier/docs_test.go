@@ -69,10 +69,12 @@ func runBlocks(t *testing.T, info string, least int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// In the foreground, since timeout would else interrupt the program twice,
+	// itself and as one of its group, and the second time ends it at once.
 	wrap("notifier", fmt.Sprintf(`export %s=1
 case $1 in
-dev) timeout --preserve-status -s INT 3 %q "$@" --kafka 127.0.0.1:0 --http 127.0.0.1:0 ;;
-run) timeout --preserve-status -s INT 3 %q "$@" --group from-the-docs --create-topics ;;
+dev) timeout --foreground --preserve-status -s INT 3 %q "$@" --kafka 127.0.0.1:0 --http 127.0.0.1:0 ;;
+run) timeout --foreground --preserve-status -s INT 3 %q "$@" --group from-the-docs --create-topics ;;
 *) exec %q "$@" ;;
 esac`, asMain, exe, exe, exe))
 	wrap("go", `[ "$1 $2" = "run ./cmd/notifier" ] || exit 64; shift 2; exec notifier "$@"`)
@@ -106,7 +108,7 @@ esac`, asMain, exe, exe, exe))
 // devProcess is a running `notifier dev`.
 type devProcess struct{ kafka, http string }
 
-var head = regexp.MustCompile(`kafka (\S+)   http://(\S+)`)
+var head = regexp.MustCompile(`kafka (\S+)  http://(\S+)`)
 
 func spawnDev(t *testing.T) devProcess {
 	t.Helper()

@@ -146,8 +146,8 @@ func TestASinkThatIsDownLosesNothing(t *testing.T) {
 	testkafka.Eventually(t, 10*time.Second, "the breaker is open", func() bool {
 		return d.metric(`notifier_channel_state{channel="hook",state="closed"}`) == "0"
 	})
-	if status, ok, _ := d.component("channel hook"); status != http.StatusOK || ok {
-		t.Errorf("a channel that is down is shown and does not decide: %d, %v", status, ok)
+	if status, ok, cause := d.component("channel hook"); status != http.StatusOK || ok || !strings.Contains(cause, "unreachable") {
+		t.Errorf("a channel that is down is shown with its cause and does not decide: %d, %v, %q", status, ok, cause)
 	}
 	hook.Up()
 	list := got(t, hook, 120, 30*time.Second)

@@ -35,8 +35,10 @@ type setup struct {
 	console io.Writer
 	shapes  []kafka.Shape
 	cluster string
-	// buried, where it is set, hears of every dead letter that was written.
-	buried func(*dlq.Entry)
+	// buried and resolved, where they are set, hear of every dead letter that was
+	// written and closed.
+	buried   func(*dlq.Entry)
+	resolved func(dlq.Closure)
 }
 
 func (s *setup) channelNames() []string { return s.config.Channels.Names() }
@@ -95,7 +97,7 @@ func (p *producers) close() {
 
 func newDeadLetters(s *setup, p *producers, reg *prometheus.Registry) *dlq.Writer {
 	w := dlq.NewWriter(p.dead, s.config.Kafka.Group, s.log, reg)
-	w.Observe = s.buried
+	w.Observe, w.ObserveClosed = s.buried, s.resolved
 	return w
 }
 

@@ -32,7 +32,7 @@ func (g *globals) load(src config.Source) (*config.Loaded, error) {
 	if err != nil {
 		return nil, fail(exitConfig, "%w", err)
 	}
-	return l, g.reportFaults(faults)
+	return l, g.reportFaults("the configuration", faults)
 }
 
 // loadQuietly is load for the daemon: warnings are its log's matter.
@@ -42,19 +42,19 @@ func (g *globals) loadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults
 		return nil, nil, fail(exitConfig, "%w", err)
 	}
 	if len(faults.Errors()) > 0 {
-		return nil, nil, g.reportFaults(faults)
+		return nil, nil, g.reportFaults("the configuration", faults)
 	}
 	return l, faults, nil
 }
 
-// reportFaults prints every fault; an error if there is one that is not only a
-// warning.
-func (g *globals) reportFaults(faults yamldoc.Faults) error {
+// reportFaults prints every fault of what; an error if there is one that is not
+// only a warning.
+func (g *globals) reportFaults(what string, faults yamldoc.Faults) error {
 	for _, f := range faults {
 		fmt.Fprintln(g.io.err, visible(f.String()))
 	}
 	if n := len(faults.Errors()); n > 0 {
-		return fail(exitConfig, "the configuration has %s", count(n, "fault"))
+		return fail(exitConfig, "%s has %s", what, count(n, "fault"))
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (g *globals) kafka() (*kafka.Config, error) {
 			ours = append(ours, f)
 		}
 	}
-	return &l.Kafka, g.reportFaults(ours)
+	return &l.Kafka, g.reportFaults("the configuration", ours)
 }
 
 // reach returns a client of a cluster that answers.
@@ -110,12 +110,13 @@ type letters struct {
 
 // letters returns the dead letters of the configured group. Whoever gets
 // them closes their client.
-func (g *globals) letters(ctx context.Context) (*letters, error) {
+func (g *globals) letters(ctx context.Context, more ...kgo.Opt) (*letters, error) {
 	c, err := g.kafka()
 	if err != nil {
 		return nil, err
 	}
-	cl, err := g.reach(ctx, c, "dlq", kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })...)
+	opts := kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })
+	cl, err := g.reach(ctx, c, "dlq", append(opts, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +127,22 @@ func (g *globals) letters(ctx context.Context) (*letters, error) {
 // configuration says which.
 func logger(l *config.Loaded, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
-	level.Set(l.Log.Level)
+	level.Set(l.Log.Level.Level)
 	opts := &slog.HandlerOptions{Level: level}
 	if l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts)), level
 	}
+	opts.ReplaceAttr = durationsInWords
 	return slog.New(slog.NewJSONHandler(w, opts)), level
+}
+
+// durationsInWords writes 3s, as text does, where JSON would have 3000000000
+// and nobody would know of what.
+func durationsInWords(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // bare is an error of a file without the file's name, for whoever says it.

@@ -40,7 +40,7 @@ func signals() context.Context {
 var errSignal = errors.New("stopped by a signal")
 
 // Exit codes are a contract with scripts and with the systemd unit. 69, 77 and
-// 78 come from sysexits.h; see also internal/kafka.
+// 78 come from sysexits.h and are the daemon's alone; see also internal/kafka.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -67,7 +67,7 @@ func fail(code int, format string, args ...any) error {
 func run(ctx context.Context, args []string, io stdio) int {
 	cmd := newRoot(io)
 	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
@@ -75,6 +75,9 @@ func run(ctx context.Context, args []string, io stdio) int {
 	var coded interface{ ExitCode() int }
 	if errors.As(err, &coded) {
 		code = coded.ExitCode()
+	}
+	if code > exitMisused && ran.Annotations[isDaemon] == "" {
+		code = exitFailed
 	}
 	if text := strings.TrimSpace(err.Error()); text != "" {
 		fmt.Fprintln(io.err, "notifier: "+text)

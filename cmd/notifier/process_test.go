@@ -15,6 +15,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/algotrade/notifier/internal/dispatch/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -68,6 +69,49 @@ func TestAKilledDaemonLosesNothing(t *testing.T) {
 	}
 	if n := len(deadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters", n)
+	}
+	t.Logf("%d repeats", repeats)
+}
+
+// TestAKilledDaemonForgetsNoReplay kills it while it replays: every entry is
+// resolved in the end, and sent once but for what a kill can repeat.
+func TestAKilledDaemonForgetsNoReplay(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", refuses)
+	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
+	t.Setenv("KAFKA_GROUP_INSTANCE_ID", "killed-"+c.Group)
+	const letters = 1500
+	d := start(t, dir)
+	c.Produce(bad("", 0, letters)...)
+	become(t, c, map[dlq.State]int{dlq.Open: letters})
+	settled(t, c)
+	d.stop()
+	hook.SetAnswer(nil)
+	ask(t, c, requests(deadLetters(t, c), nil)...)
+	for round := range 3 {
+		p := spawn(t, "run", "-c", filepath.Join(dir, "notifier.yaml"))
+		want := (round + 1) * letters / 4
+		hook.Wait(60*time.Second, func([]webhooktest.Request) bool { return len(again(t, hook)) >= want })
+		if err := p.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = p.Wait()
+	}
+	start(t, dir)
+	become(t, c, map[dlq.State]int{dlq.Resolved: letters})
+	settled(t, c)
+	posts := again(t, hook)
+	once := make(map[string]bool)
+	for _, r := range posts {
+		once[alertOf(t, r).Delivery] = true
+	}
+	if len(once) != letters {
+		t.Errorf("%d of %d entries were sent", len(once), letters)
+	}
+	// What was in flight, or taken and its tombstone not yet written.
+	repeats := len(posts) - len(once)
+	if most := 3 * 2 * 16; repeats > most {
+		t.Errorf("%d repeats after three kills, want %d at most", repeats, most)
 	}
 	t.Logf("%d repeats", repeats)
 }

@@ -69,6 +69,10 @@ func newRoot(io stdio) *cobra.Command {
 // text and json.
 const moreFormats = "formats"
 
+// isDaemon is the annotation of the commands that are one, whose exit code says
+// whether another start can help.
+const isDaemon = "daemon"
+
 func (g *globals) json() bool { return g.output == "json" }
 
 // width is the terminal's width; 100 where out is no terminal.

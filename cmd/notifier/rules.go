@@ -29,7 +29,7 @@ func newRulesCheck(g *globals) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, name, err := g.rules(args)
 			if err != nil {
-				return exitAs(err, exitFailed)
+				return err
 			}
 			fmt.Fprintf(g.io.err, "%s is fine: %s\n", name, count(len(set.Rules()), "rule"))
 			return nil
@@ -67,7 +67,7 @@ func (g *globals) rules(args []string) (*rule.Set, string, error) {
 		return nil, "", fmt.Errorf("cannot read %s: %w", args[0], err)
 	}
 	set, faults := l.CompileRules(args[0], data)
-	return set, args[0], g.reportFaults(faults)
+	return set, args[0], g.reportFaults(args[0], faults)
 }
 
 func newRulesList(g *globals) *cobra.Command {
@@ -110,7 +110,13 @@ func throttleText(d time.Duration) string {
 	if d == 0 {
 		return "–"
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
+	text := d.String()
+	for _, unit := range []string{"m0s", "h0m"} { // 10m, not 10m0s; but 10s stays
+		if rest, ok := strings.CutSuffix(text, unit); ok {
+			text = rest + unit[:1]
+		}
+	}
+	return text
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

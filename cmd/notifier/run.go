@@ -22,7 +22,7 @@ func newRun(g *globals) *cobra.Command {
 	var create bool
 	var start string
 	cmd := &cobra.Command{
-		Use: "run", Short: "Run the daemon", Args: noArgs,
+		Use: "run", Short: "Run the daemon", Args: noArgs, Annotations: map[string]string{isDaemon: "yes"},
 		Long: "Run the daemon: consume the topics, match, deliver. It checks first what it needs and says\n" +
 			"in a sentence what is missing. SIGTERM stops it, after what is in flight; a second one at once.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/dispatch/console"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -28,6 +29,9 @@ type screen struct {
 	kafka string
 	now   func() time.Time
 	began time.Time
+
+	mu     sync.Mutex
+	poison string // the id of the first record that was no event; "": none yet
 }
 
 func newScreen(g *globals, kafka string) *screen {
@@ -45,18 +49,42 @@ func (s *screen) head(web string, sources, rules int, d devFlags) {
 	if d.noSamples {
 		samples = "no samples"
 	}
-	s.line("notifier dev   kafka %s   http://%s   %s  %s  %s", s.kafka, web, count(sources, "topic"), count(rules, "rule"), samples)
+	s.line("notifier dev  kafka %s  http://%s  %s  %s  %s", s.kafka, web, count(sources, "topic"), count(rules, "rule"), samples)
 }
 
 // deadLetter shows one entry as it is written.
 func (s *screen) deadLetter(e *dlq.Entry) {
 	source := visible(e.Where())
-	command := "dlq show " + e.ID[:min(7, len(e.ID))]
+	command := "dlq show " + shortID(e.ID)
+	s.mu.Lock()
+	if s.poison == "" && e.Reason == outcome.Undecodable {
+		s.poison = shortID(e.ID)
+	}
+	s.mu.Unlock()
 	room := s.out.Width() - len(" 15:04:05  dead      ") - uniseg.StringWidth(source) - len("  ") - len(command) - len("  ")
 	detail := cut(visible(e.Detail), max(room, 10))
-	s.line(" %s  dead      %s  %s%s  %s", s.now().Format(time.TimeOnly), source, detail,
+	word := "dead "
+	if e.Replays > 0 {
+		word = "again"
+	}
+	s.line(" %s  %s     %s  %s%s  %s", s.now().Format(time.TimeOnly), word, source, detail,
 		strings.Repeat(" ", max(room-uniseg.StringWidth(detail), 0)), command)
 }
+
+// resolved shows an entry as it is closed.
+func (s *screen) resolved(c dlq.Closure) {
+	if c.By == "" {
+		return // nobody asked: a delivery was made after all
+	}
+	by := "by " + c.By
+	if c.Comment != "" {
+		by += ": " + c.Comment
+	}
+	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, visible(shortID(string(c.Key))), visible(by))
+}
+
+// shortID is the beginning of an id, enough where there are few.
+func shortID(id string) string { return id[:min(7, len(id))] }
 
 // account is how things stand.
 type account struct {
@@ -91,6 +119,12 @@ func (s *screen) try(rules string) {
 		there = " --brokers " + s.kafka
 	}
 	s.line(" try:  %s dlq list%s", self(), there)
+	s.mu.Lock()
+	poison := s.poison
+	s.mu.Unlock()
+	if poison != "" {
+		s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | %s dlq replay %s --payload - --yes%s`, self(), poison, there)
+	}
 	s.line("       %s produce trade-executions --sample order.rejected%s", self(), there)
 	s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | kcat -P -b %s -t %s -k me -X partitioner=murmur2_random`, s.kafka, topics.TradeExecutions)
 	if rules != "" {
@@ -107,7 +141,7 @@ func (s *screen) end(a account, d devFlags) {
 	} else {
 		s.line(" kept in %s; the same command goes on there", d.dataDir)
 	}
-	s.line("       %s topics create, then %s run --brokers HOST:PORT   for a Kafka of yours", self(), self())
+	s.line("       %s run --brokers HOST:PORT   with a Kafka of yours", self())
 }
 
 func (s *screen) line(format string, args ...any) {

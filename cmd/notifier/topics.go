@@ -33,7 +33,7 @@ func (g *globals) layout() (*config.Loaded, kafka.Layout, error) {
 	if err != nil {
 		return nil, kafka.Layout{}, fail(exitConfig, "%w", err)
 	}
-	if err := g.reportFaults(faults); err != nil {
+	if err := g.reportFaults("the configuration", faults); err != nil {
 		return nil, kafka.Layout{}, err
 	}
 	if l.File == "" {

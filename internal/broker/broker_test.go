@@ -154,6 +154,8 @@ func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
 		if b, err := Start(t.Context(), Config{Addr: addr}); err == nil {
 			t.Errorf("%s is served", addr)
 			_ = b.Close()
+		} else if addr == "localhost:99999" && !strings.Contains(err.Error(), "has no port between 0 and 65535") {
+			t.Error(err)
 		}
 	}
 	b, err := Start(t.Context(), Config{Addr: "localhost:0"})

@@ -18,7 +18,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	}
 	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("%q has no port: write %s", addr, DefaultAddr)
+		return nil, fmt.Errorf("%q has no port between 0 and 65535: write %s", addr, DefaultAddr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
 		return nil, fmt.Errorf("the built-in broker has no authentication, so it listens on this machine only: not %s but 127.0.0.1:%d", addr, port)

@@ -52,7 +52,8 @@ func (s *Set) Get(name string) *Config { return s.byName[name] }
 var channelName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // Resolve reads the channels. What a channel does not say about retries and
-// the breaker holds from the defaults.
+// the breaker holds from the defaults. One with a fault keeps its name, so that
+// whatever names it is not at fault too.
 func (s *Set) Resolve(retry dispatch.Retry, breaker dispatch.Breaker) {
 	s.byName = make(map[string]*Config)
 	if !s.seen {
@@ -63,11 +64,9 @@ func (s *Set) Resolve(retry dispatch.Retry, breaker dispatch.Breaker) {
 			k.At.Fault("is not a channel's name: small letters, digits and single hyphens, 64 at most")
 			continue
 		}
-		if c := decode(k.Value, retry, breaker); c != nil {
-			s.byName[k.Name] = c
-		}
+		s.byName[k.Name] = decode(k.Value, retry, breaker)
 	}
-	if len(s.byName) == 0 && len(s.at.Keys()) == 0 {
+	if len(s.at.Keys()) == 0 {
 		s.at.Fault("names no channel")
 	}
 }
@@ -89,7 +88,7 @@ func decode(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) *
 	if c.settings == nil {
 		c.common(keys)
 		at.Fault("has no kind: write one of %s", strings.Join(kindNames(), ", "))
-		return nil
+		return c
 	}
 	c.Dispatch.Retry, c.Dispatch.Breaker = retry, breaker
 	if c.Dispatch.Ambiguous == "" {

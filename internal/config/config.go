@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/channels"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -47,9 +47,23 @@ type HTTP struct {
 
 // Log configures what is logged to standard error.
 type Log struct {
-	Level  slog.Level `yaml:"level"`  // debug, info, warn or error
-	Format string     `yaml:"format"` // auto: text on a terminal, else JSON; text; json
+	Level  Level  `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // auto: text on a terminal, else JSON; text; json
 }
+
+// Level is a level of the log that says what can be written.
+type Level struct{ slog.Level }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *Level) UnmarshalText(text []byte) error {
+	if err := l.Level.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is none of debug, info, warn and error", text)
+	}
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (l Level) MarshalText() ([]byte, error) { return []byte(strings.ToLower(l.String())), nil }
 
 // Shutdown configures how a stop goes.
 type Shutdown struct {
@@ -65,7 +79,7 @@ const StopTimeout = 30 * time.Second
 // Defaults returns what holds where nothing is said.
 func Defaults() Config {
 	return Config{
-		Kafka: kafka.Defaults(), Rules: "rules.yaml",
+		Kafka: kafka.Defaults(), Events: event.Defaults(), Rules: "rules.yaml",
 		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(),
 		DLQ:  DLQ{MaxReplays: 3},
 		HTTP: HTTP{Listen: "127.0.0.1:9464"}, Log: Log{Format: "auto"}, Shutdown: Shutdown{Drain: 20 * time.Second},
@@ -94,12 +108,4 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	if limit := StopTimeout - 5*time.Second; c.Shutdown.Drain < 0 || c.Shutdown.Drain > limit {
 		at.Field("shutdown").Field("drain").Fault("%s is not between 0s and %s: a stop takes at most %s", c.Shutdown.Drain, limit, StopTimeout)
 	}
-}
-
-// checkGroup is done once flags and environment have had their say.
-func (c *Config) checkGroup() error {
-	if err := topics.CheckGroup(c.Kafka.Group, c.Channels.Names()...); err != nil {
-		return fmt.Errorf("kafka.group: %w", err)
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -33,7 +34,7 @@ type Loaded struct {
 	Config
 	Rules   *rule.Set
 	File    string // "" for the shipped one
-	origins map[string]string
+	origins map[string]yamldoc.Pos
 }
 
 // ErrNoFile is returned by Load where there is no file to load.
@@ -48,7 +49,7 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 	}
 	rules, name, err := l.readRules()
 	if err != nil {
-		return l, append(faults, fault(l.File, "rules", err.Error())), nil
+		return l, append(faults, l.fault("rules", err.Error())), nil
 	}
 	set, more := rule.Compile(name, rules, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(l.Events)})
 	l.Rules = set
@@ -68,15 +69,20 @@ func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
 	}
 	faults := yamldoc.Decode(shown, filepath.Dir(name), data, &l.Config)
 	l.origins = yamldoc.Places(shown, data)
-	faults = append(faults, l.override(src, shown)...)
-	if err := l.checkGroup(); err != nil {
-		faults = append(faults, fault(shown, "kafka.group", strings.TrimPrefix(err.Error(), "kafka.group: ")))
+	faults = append(faults, l.override(src)...)
+	if err := topics.CheckGroup(l.Kafka.Group, l.Channels.Names()...); err != nil {
+		faults = append(faults, l.fault("kafka.group", err.Error()))
 	}
 	return l, faults, nil
 }
 
-func fault(file, path, message string) yamldoc.Fault {
-	return yamldoc.Fault{Pos: yamldoc.Pos{File: file, Line: 1, Column: 1, Path: path}, Message: message}
+// fault is one at a key, wherever its value comes from.
+func (l *Loaded) fault(key, message string) yamldoc.Fault {
+	at, ok := l.origins[key]
+	if !ok {
+		at = yamldoc.Pos{File: "default", Path: key}
+	}
+	return yamldoc.Fault{Pos: at, Message: message}
 }
 
 // read finds and reads the file. The name is empty for the shipped one.
@@ -175,12 +181,7 @@ var overrides = []struct {
 		c.Kafka.InstanceID = v
 		return nil
 	}},
-	{"log.level", []string{"NOTIFIER_LOG_LEVEL"}, func(c *Config, v string) error {
-		if err := c.Log.Level.UnmarshalText([]byte(v)); err != nil {
-			return fmt.Errorf("%q is none of debug, info, warn and error", v)
-		}
-		return nil
-	}},
+	{"log.level", []string{"NOTIFIER_LOG_LEVEL"}, func(c *Config, v string) error { return c.Log.Level.UnmarshalText([]byte(v)) }},
 	{"http.listen", []string{"NOTIFIER_HTTP_LISTEN"}, func(c *Config, v string) error {
 		c.HTTP.Listen = v
 		return nil
@@ -189,7 +190,7 @@ var overrides = []struct {
 }
 
 // override puts the environment, then the flags, over the file.
-func (l *Loaded) override(src Source, file string) yamldoc.Faults {
+func (l *Loaded) override(src Source) yamldoc.Faults {
 	var faults yamldoc.Faults
 	for _, o := range overrides {
 		value, origin := "", ""
@@ -205,10 +206,10 @@ func (l *Loaded) override(src Source, file string) yamldoc.Faults {
 		if origin == "" {
 			continue
 		}
+		l.origins[o.key] = yamldoc.Pos{File: origin, Path: o.key}
 		if err := o.set(&l.Config, value); err != nil {
-			faults = append(faults, fault(origin, o.key, err.Error()))
+			faults = append(faults, l.fault(o.key, err.Error()))
 		}
-		l.origins[o.key] = origin
 	}
 	return faults
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channels"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // Value is one effective setting.
@@ -27,7 +28,7 @@ func (l *Loaded) Values() []Value {
 }
 
 type walker struct {
-	origins map[string]string
+	origins map[string]yamldoc.Pos
 	values  []Value
 }
 
@@ -96,7 +97,10 @@ func (w *walker) leaf(path, text string) {
 func (w *walker) origin(path string) string {
 	for {
 		if o, ok := w.origins[path]; ok {
-			return o
+			if o.Line == 0 {
+				return o.File
+			}
+			return fmt.Sprintf("%s:%d", o.File, o.Line)
 		}
 		// Retry and breaker of a channel fall back on those of the file.
 		if parts := strings.Split(path, "."); len(parts) == 4 && parts[0] == "channels" && (parts[2] == "retry" || parts[2] == "breaker") {

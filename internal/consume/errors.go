@@ -93,7 +93,7 @@ func reasonOf(err error) string {
 	var session *kgo.ErrGroupSession
 	switch {
 	case errors.As(err, &ke):
-		return ke.Message
+		return ke.Message // of a set that Kafka closes
 	case errors.As(err, &session):
 		return "GROUP_SESSION"
 	default:

@@ -1,9 +1,13 @@
 package consume
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 type metrics struct {
@@ -35,7 +39,7 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 			Name: "notifier_commit_failures_total", Help: "Offset commits that were refused or not answered.", ConstLabels: labels,
 		}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write), or its offset was set by hand (offset).", ConstLabels: labels,
+			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write) or read (read), or its offset was set by hand (offset).", ConstLabels: labels,
 		}, []string{"topic", "partition", "reason"}),
 		lostRecords: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_events_lost_total", Help: "Records that retention deleted before they were read.", ConstLabels: labels,
@@ -49,6 +53,9 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 	for _, topic := range topics {
 		m.lostRecords.WithLabelValues(topic)
 		m.processingOf[topic] = m.processing.WithLabelValues(topic)
+	}
+	for _, err := range groupReasons {
+		m.groupErrors.WithLabelValues(reasonOf(err))
 	}
 	for _, event := range []string{"assigned", "revoked", "lost"} {
 		m.rebalances.WithLabelValues(event)
@@ -67,13 +74,23 @@ func (m *metrics) change(parts map[string][]int32, sign float64, event string) {
 	m.rebalances.WithLabelValues(event).Inc()
 	for topic, ids := range parts {
 		m.assignedParts.WithLabelValues(topic).Add(sign * float64(len(ids)))
+		for _, id := range ids {
+			partition := strconv.Itoa(int(id))
+			if sign < 0 {
+				m.held.DeletePartialMatch(prometheus.Labels{"topic": topic, "partition": partition})
+				continue
+			}
+			for _, reason := range []string{"offset", "read", "write"} {
+				m.held.WithLabelValues(topic, partition, reason)
+			}
+		}
 	}
 }
 
 func (m *metrics) heldChanged(topic string, id int32, old, now string) {
 	partition := strconv.Itoa(int(id))
 	if old != "" {
-		m.held.DeleteLabelValues(topic, partition, heldReason(old))
+		m.held.WithLabelValues(topic, partition, heldReason(old)).Set(0)
 	}
 	if now != "" {
 		m.held.WithLabelValues(topic, partition, heldReason(now)).Set(1)
@@ -81,10 +98,23 @@ func (m *metrics) heldChanged(topic string, id int32, old, now string) {
 }
 
 // heldReason is the closed set of why a partition is held: something of ours
-// cannot be written, or its offset is not ours.
+// cannot be written or read, or its offset is not ours.
 func heldReason(text string) string {
-	if text == offsetReset {
+	switch {
+	case text == offsetReset:
 		return "offset"
+	case strings.Contains(text, "cannot be read"):
+		return "read"
 	}
 	return "write"
 }
+
+// groupReasons are the reasons that exist from the start: Kafka's codes that a
+// consumer meets, what has none, and a lost session.
+var groupReasons = []error{
+	kerr.RebalanceInProgress, kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.FencedInstanceID, kerr.NotCoordinator,
+	kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress, kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed,
+	kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, kerr.OffsetOutOfRange, kerr.NotLeaderForPartition, &kgo.ErrGroupSession{}, errOther,
+}
+
+var errOther = errors.New("other")

@@ -199,9 +199,11 @@ func (p *Partition) OnCommit(f func()) {
 // moves again.
 func (p *Partition) Hold(reason string) {
 	p.mu.Lock()
-	changed := p.held != reason
 	old := p.held
-	p.held = reason
+	changed := old != reason && !p.fenced
+	if changed {
+		p.held = reason
+	}
 	p.mu.Unlock()
 	if changed {
 		p.member.heldChanged(p, old, reason)

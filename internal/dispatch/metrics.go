@@ -167,7 +167,7 @@ func (w *watched) Collect(c chan<- prometheus.Metric) {
 type Status struct {
 	Name    string
 	State   string // closed (works), half_open, open (breaker), latched (needs a person)
-	Reason  string // why latched
+	Reason  string // why not closed
 	Since   time.Time
 	Pending int
 	Oldest  time.Time // source time of the oldest delivery held; zero: none
@@ -184,7 +184,7 @@ func (o *Outbox) Status() Status {
 	case state == gobreaker.StateClosed:
 		s.State = "closed"
 	default:
-		s.State = strings.ReplaceAll(state.String(), "-", "_")
+		s.State, s.Reason = strings.ReplaceAll(state.String(), "-", "_"), o.lastError
 	}
 	for _, l := range o.lanes {
 		if t := l.queue[0].envelope.Source.Time; s.Oldest.IsZero() || t.Before(s.Oldest) {

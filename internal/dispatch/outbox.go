@@ -49,6 +49,7 @@ type Outbox struct {
 	breaker   *gobreaker.TwoStepCircuitBreaker[struct{}]
 	lastState gobreaker.State
 	openedAt  time.Time
+	lastError string  // of the last attempt that failed for the channel's sake
 	burials   []*lane // whose first delivery's end is to be written to the dead letters
 	gate      gate
 	throttles throttles

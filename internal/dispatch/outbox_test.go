@@ -104,6 +104,12 @@ func (g *graveyard) all() []*dlq.Entry {
 	return slices.Clone(g.entries)
 }
 
+func (g *graveyard) closings() []dlq.Closure {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.closed)
+}
+
 func (g *graveyard) ids() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -39,6 +39,9 @@ func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
 	}
 	e := outcome.Classify(err)
 	class := e.Cause.Class()
+	if class.Scope == outcome.Channel && e.Cause != outcome.Abandoned {
+		o.lastError = e.Error()
+	}
 	switch {
 	case e.Cause == outcome.Abandoned:
 		l.source.push(l)

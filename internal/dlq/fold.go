@@ -16,7 +16,7 @@ import (
 
 // Fold knows the last version of every entry that is not closed: it reads the
 // dead-letter topics from their beginning and goes on as they grow. It holds
-// about 40 bytes an entry.
+// 20 to 40 bytes an entry.
 type Fold struct {
 	log    *Log
 	names  []string
@@ -36,16 +36,32 @@ type folded struct {
 	generation int
 	next       int64 // everything below is folded
 	entries    map[uint64]standing
-	oldest     int64 // earliest first failure among entries, in unix seconds; 0: look again
+	oldest     int64 // earliest first failure among entries, in minutes; 0: look again
 }
 
-// standing is the last version of an entry. Its size times the number of open
-// entries is what a Fold costs.
-type standing struct {
-	offset      int64
-	since       uint32 // first failure, in unix seconds
-	quarantined bool
+// standing is the last version of an entry in 64 bits, since a Fold has one for
+// each: the offset in the upper 38, which is good for 270 billion records of
+// one topic; when it first failed, in minutes since 2020, in the next 25; and
+// whether it is quarantined.
+type standing uint64
+
+const (
+	sinceBits = 25
+	epoch2020 = 1577836800 // unix seconds
+)
+
+func newStanding(offset int64, since time.Time, quarantined bool) standing {
+	minutes := min(max((since.Unix()-epoch2020)/60, 1), 1<<sinceBits-1)
+	s := standing(offset)<<(sinceBits+1) | standing(minutes)<<1
+	if quarantined {
+		s |= 1
+	}
+	return s
 }
+
+func (s standing) offset() int64     { return int64(s >> (sinceBits + 1)) }
+func (s standing) minutes() int64    { return int64(s>>1) & (1<<sinceBits - 1) }
+func (s standing) quarantined() bool { return s&1 != 0 }
 
 // NewFold returns a fold of the group's dead letters; Run reads them.
 func NewFold(log *Log, group string, logger *slog.Logger) *Fold {
@@ -162,31 +178,32 @@ func (f *Fold) step(ctx context.Context, name string) (bool, error) {
 func (f *Fold) observe(t *folded, r *raw) {
 	h := keyHash(f.seed, r.topic, r.key)
 	if r.value == nil {
-		if old, ok := t.entries[h]; ok && int64(old.since) == t.oldest {
+		if old, ok := t.entries[h]; ok && old.minutes() == t.oldest {
 			t.oldest = 0
 		}
 		delete(t.entries, h)
 		return
 	}
-	s := standing{offset: r.offset, since: uint32(r.at / 1000)}
+	since, quarantined := time.UnixMilli(r.at), false
 	v := varints{b: r.headers}
 	for range v.varint() {
 		name, value := v.bytes(), v.bytes()
 		switch string(name) {
 		case hFirstFailed:
 			if at, err := time.Parse(time.RFC3339Nano, string(value)); err == nil {
-				s.since = uint32(at.Unix())
+				since = at
 			}
 		case hState:
-			s.quarantined = State(value) == Quarantined
+			quarantined = State(value) == Quarantined
 		}
 		if v.bad {
 			break
 		}
 	}
+	s := newStanding(r.offset, since, quarantined)
 	t.entries[h] = s
 	if t.oldest != 0 {
-		t.oldest = min(t.oldest, int64(s.since))
+		t.oldest = min(t.oldest, s.minutes())
 	}
 }
 
@@ -270,30 +287,30 @@ func (f *Fold) Standing(topic string, key uint64, version int64) Standing {
 	}
 	s, ok := t.entries[key]
 	switch {
-	case !ok || s.offset < version:
+	case !ok || s.offset() < version:
 		return Gone
-	case s.offset == version:
+	case s.offset() == version:
 		return Current
-	case s.quarantined:
+	case s.quarantined():
 		return Isolated
 	}
 	return Rewritten
 }
 
 // open returns, by source topic, how many entries are open and when the oldest
-// of them first failed.
+// of them first failed, to the minute.
 func (f *Fold) open(yield func(source topics.Name, n int, oldest time.Time)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, t := range f.topics {
 		if t.oldest == 0 {
 			for _, s := range t.entries {
-				if t.oldest == 0 || int64(s.since) < t.oldest {
-					t.oldest = int64(s.since)
+				if t.oldest == 0 || s.minutes() < t.oldest {
+					t.oldest = s.minutes()
 				}
 			}
 		}
-		yield(f.source[name], len(t.entries), time.Unix(t.oldest, 0))
+		yield(f.source[name], len(t.entries), time.Unix(epoch2020+60*t.oldest, 0))
 	}
 }
 

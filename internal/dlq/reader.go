@@ -140,12 +140,18 @@ func (r *Reader) Ends(ctx context.Context, sources []topics.Name) ([]Span, error
 	for i, s := range sources {
 		names[i] = topics.DeadLetter(r.group, s)
 	}
-	spans, err := r.Spans(ctx, names...)
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return nil, fmt.Errorf("read dead letters: %w: run 'notifier topics create'", err)
-	case err != nil:
-		return nil, fmt.Errorf("read dead letters: %w", err)
+	var spans []Span
+	for _, name := range names { // one at a time: a forbidden one leaves the others without an answer
+		of, err := r.Spans(ctx, name)
+		switch {
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			return nil, fmt.Errorf("topic %s is missing: run 'notifier topics create'", name)
+		case errors.Is(err, kerr.TopicAuthorizationFailed):
+			return nil, fmt.Errorf("not allowed to read topic %s: grant READ and DESCRIBE on it, or on the prefix of our topics", name)
+		case err != nil:
+			return nil, fmt.Errorf("read topic %s: %w", name, err)
+		}
+		spans = append(spans, of...)
 	}
 	return spans, nil
 }
@@ -406,9 +412,20 @@ func (r *Reader) Waiting(ctx context.Context) (map[string]int64, error) {
 
 // committed returns below which offset the daemon has settled the requests.
 func (r *Reader) committed(ctx context.Context) (map[int32]int64, error) {
-	offsets, err := r.admin.FetchOffsets(ctx, r.group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("read how far requests are settled: %w", err)
+	var offsets kadm.OffsetResponses
+	for try := 0; ; try++ {
+		var err error
+		if offsets, err = r.admin.FetchOffsets(ctx, r.group); err == nil || errors.Is(err, kerr.GroupIDNotFound) {
+			break
+		}
+		if try == 50 || !kerr.IsRetriable(err) { // a new cluster has no coordinator until it is asked for one
+			return nil, fmt.Errorf("read how far requests are settled: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 	at := make(map[int32]int64)
 	offsets.Each(func(o kadm.OffsetResponse) {

@@ -43,6 +43,17 @@ func arbitrary(t *rapid.T) *Envelope {
 		}
 		e.Delivery, e.Channel = "dl_x", "desk"
 		e.From = repeat.Write{Input: repeat.Input{Topic: e.Source.TopicID, Partition: 3}, From: repeat.Position{Epoch: -1, Offset: 7}, Done: repeat.Position{Epoch: 2, Offset: 5}, Delivery: "dl_x"}
+		if rapid.Bool().Draw(t, "replay") {
+			e.Replay = &Replay{Entry: rapid.SampledFrom([]string{"dl_x", "re_y"}).Draw(t, "entry"), Version: rapid.Int64Min(0).Draw(t, "version"), Number: 2, By: "ann@desk", FirstFailed: time.UnixMilli(5).UTC()}
+			e.Replay.Comment = rapid.SampledFrom([]string{"", "venue is back"}).Draw(t, "comment")
+			if rapid.Bool().Draw(t, "narrowed") {
+				e.Replay.Recipients = []string{"bob@example.com", "eve@example.com"}
+			}
+			if rapid.Bool().Draw(t, "edited") {
+				e.Replay.Edited, e.Replay.EditedBy = []byte(rapid.String().Draw(t, "value of now")), "ann@desk"
+			}
+			e.From.Delivery = e.RepeatID()
+		}
 	}
 	return e
 }

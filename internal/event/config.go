@@ -24,9 +24,18 @@ func DefaultFields() Fields {
 	return Fields{ID: []string{"event_id"}, Type: []string{"event_type"}, Time: []string{"occurred_at", "timestamp"}}
 }
 
+// Defaults returns the configuration of all topics where nothing is said.
+func Defaults() Config {
+	c := make(Config)
+	for _, n := range topics.All() {
+		c[string(n)] = DefaultFields()
+	}
+	return c
+}
+
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler: keys must be source topics.
 func (c *Config) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	*c = make(Config)
+	*c = Defaults()
 	for _, k := range at.Keys() {
 		if _, err := topics.Parse(k.Name); err != nil {
 			k.At.Fault("%v", err)

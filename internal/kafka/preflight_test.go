@@ -267,6 +267,22 @@ func TestPreflightNamesTheRightsThatAreMissing(t *testing.T) {
 	assertProblem(t, err, 77, "not authorised: READ on group "+c.Group+"; our own topics share a prefix, so one prefixed ACL covers them", "")
 }
 
+func TestWhatMayNotBeLookedAtIsNotTakenForThere(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("the node of make test-real has no ACLs; kfake has")
+		return
+	}
+	c := testkafka.Start(t, channels)
+	for _, topic := range []topics.Name{topics.TradeExecutions, topics.PortfolioUpdates} {
+		c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: string(topic), Err: kerr.TopicAuthorizationFailed, Count: -1})
+	}
+	missing, err := kafka.Missing(t.Context(), c.Admin, c.Shapes(channels))
+	assertProblem(t, err, 77, "not allowed to look at topics [trade-executions, portfolio-updates]: grant DESCRIBE on them, or on the prefix", "")
+	if len(missing) > 0 {
+		t.Error(missing)
+	}
+}
+
 func TestCreateIsIdempotent(t *testing.T) {
 	c := testkafka.Bare(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -13,17 +13,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Missing returns those of the topics that do not exist.
+// Missing returns those of the topics that do not exist. A broker does not say
+// whether one exists that we may not describe: then the error is a *Problem.
 func Missing(ctx context.Context, adm *kadm.Client, want []Shape) ([]Shape, error) {
 	var missing []Shape
+	var denied []string
 	for _, s := range want {
 		d, err := lookUp(ctx, adm, s.Topic)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+		case isDenied(d.Err):
+			denied = append(denied, s.Topic)
+		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			missing = append(missing, s)
 		}
+	}
+	if len(denied) > 0 {
+		return nil, problemf(ExitDenied, "not allowed to look at topics [%s]: grant DESCRIBE on them, or on the prefix", strings.Join(denied, ", "))
 	}
 	return missing, nil
 }

@@ -205,7 +205,9 @@ func (w *replaying) take(r *kgo.Record) {
 	n.key = w.fold.Key(w.topic(n), q.Entry)
 	n.run = w.runOf(&q)
 	n.run.open++
-	if w.byKey[n.key] != nil { // behind another request for it
+	// Behind another request for the same version. One for a newer version is
+	// none: somebody has read it before the fold came to it.
+	if other := w.byKey[n.key]; other != nil && other.version >= n.version {
 		w.settle(n, dropped)
 		return
 	}

@@ -8,11 +8,13 @@ package produce
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/time/rate"
 
@@ -174,7 +176,7 @@ func (s *sender) send(ctx context.Context, where string, doc []byte) error {
 	s.handed++
 	s.Client.Produce(ctx, r, func(_ *kgo.Record, err error) {
 		if err != nil {
-			s.stop(fmt.Errorf("send %s to %s: %w", where, s.Topic, err)) // the first one counts
+			s.stop(s.refused(where, err)) // the first one counts
 			return
 		}
 		s.sent.Add(1)
@@ -182,6 +184,17 @@ func (s *sender) send(ctx context.Context, where string, doc []byte) error {
 		s.bar.Add(1)
 	})
 	return nil
+}
+
+// refused says why the brokers do not take a record.
+func (s *sender) refused(where string, err error) error {
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("there is no topic %s: run 'notifier topics create'", s.Topic)
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return fmt.Errorf("not allowed to write to topic %s: grant WRITE on it", s.Topic)
+	}
+	return fmt.Errorf("send %s to %s: %w", where, s.Topic, err)
 }
 
 // sample returns the sample as the document that is sent now.

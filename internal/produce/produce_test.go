@@ -285,6 +285,14 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func TestATopicThatIsNotThereIsASentence(t *testing.T) {
+	d := newDesk(t, kgo.UnknownTopicRetries(0))
+	_, err := Run(t.Context(), Params{Client: d.client, Topic: topics.PortfolioUpdates, Sample: []byte(`{}`), Decode: decode})
+	if want := "there is no topic portfolio-updates: run 'notifier topics create' (0 sent before)"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func FuzzReplace(f *testing.F) {
 	f.Add([]byte(trade))
 	f.Add([]byte(`{"event_id":{"event_id":1},"a":[1,{"event_id":2}],"event_id":null}`))

@@ -57,24 +57,40 @@ func (b *Bar) Add(n int) {
 	defer b.mu.Unlock()
 	b.done += n
 	if b.drawn == nil {
-		if time.Since(b.began) < showAfter {
-			return
-		}
-		total := b.total
-		if total == 0 {
-			total = -1 // a spinner
-		}
-		b.drawn = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(b.out),
-			progressbar.OptionSetDescription(b.doing),
-			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString(b.what),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
+		b.drawn = b.draw()
 	}
 	_ = b.drawn.Set(b.done)
+}
+
+// draw makes the bar at the first that is done, since it reckons its rate from
+// there.
+func (b *Bar) draw() *progressbar.ProgressBar {
+	total := b.total
+	if total == 0 {
+		total = -1 // a spinner
+	}
+	return progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(late{b}),
+		progressbar.OptionSetDescription(b.doing),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString(b.what),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine of its own draws it, past the end
+		progressbar.OptionClearOnFinish(),
+	)
+}
+
+// late is the screen once there is time to read it. It is written to under the
+// bar's mutex.
+type late struct{ *Bar }
+
+// Write implements io.Writer.
+func (l late) Write(p []byte) (int, error) {
+	if time.Since(l.began) < showAfter {
+		return len(p), nil
+	}
+	return l.out.Write(p)
 }
 
 // Finish takes the bar off the screen.

@@ -67,6 +67,9 @@ var ruleName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // CheckYAML implements yamldoc.Checker.
 func (e *entry) CheckYAML(at yamldoc.Cursor) {
 	e.at = at
+	if !at.IsMapping() && !at.IsNull() {
+		return // that is said already
+	}
 	switch {
 	case e.Name == "":
 		at.Field("name").Fault("is missing")
@@ -166,7 +169,7 @@ func (b *builder) rule(e *entry, where map[string]*expression) {
 		}
 		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], g)
 	}
-	if len(b.faults.Errors()) == 0 {
+	if len(b.faults.Errors()) == 0 && e.When.Pos.Line > 0 {
 		b.tryTexts(e, r)
 	}
 }

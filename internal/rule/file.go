@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"slices"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
@@ -177,6 +178,10 @@ func (t *topicList) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 		name, err := topics.Parse(text)
 		if err != nil {
 			item.Fault("%v", err)
+			continue
+		}
+		if slices.Contains(*t, name) { // each alert would be raised twice
+			item.Fault("%s stands here twice", name)
 			continue
 		}
 		*t = append(*t, name)

@@ -147,6 +147,14 @@ func TestFaultsAreReportedTogether(t *testing.T) {
 	}
 }
 
+func TestARuleWithoutAConditionIsOneFault(t *testing.T) {
+	const file = "version: 1\nrules:\n  - {name: a, topic: trade-executions, to: [desk], title: t}\n"
+	set, faults := rule.Compile("r.yaml", []byte(file), rule.Surroundings{Channels: []string{"desk"}, Samples: samples(t)})
+	if got, want := faults.Error(), "r.yaml:3:5: rules[0].when: is missing"; set != nil || got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 const routed = `
 version: 1
 routes:

@@ -103,6 +103,37 @@ func TestTheStoryStaysWorthWatching(t *testing.T) {
 	}
 }
 
+// TestASampleAlertsWhileTheStoryIsTold holds that who sends a sample beside the
+// story sees its alert: the story alerts about none of the samples' keys.
+func TestASampleAlertsWhileTheStoryIsTold(t *testing.T) {
+	set, decoder := shipped(t), decoding.NewDecoder(nil, nil, nil)
+	keys := func(topic string, value []byte) (keys []string) {
+		e, err := decoder.Decode(decoding.Record{Topic: topic, Value: value, Time: morning})
+		if err != nil {
+			return nil
+		}
+		for _, a := range set.Match(&e, morning) {
+			if a.Throttle > 0 {
+				keys = append(keys, a.Rule+" "+a.KeyText())
+			}
+		}
+		return keys
+	}
+	sample := map[string]string{}
+	for _, s := range configs.Samples() {
+		for _, key := range keys(string(s.Topic), s.Data) {
+			sample[key] = s.Name
+		}
+	}
+	for _, r := range until(NewStory(1, morning, 2), 20*time.Minute) {
+		for _, key := range keys(string(r.Topic), r.Value) {
+			if name := sample[key]; name != "" {
+				t.Errorf("after %v the story alerts about %s, the key of the sample %s", r.At, key, name)
+			}
+		}
+	}
+}
+
 func TestTheCalmAlertsNobody(t *testing.T) {
 	for _, line := range first(alerts(t, until(NewStory(4, morning, 400), 90*time.Second))) {
 		if account := line.text("account_id"); account >= "ACC-2" {

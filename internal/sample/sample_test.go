@@ -115,7 +115,7 @@ func TestTheFirstSceneIsAVenueReject(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"symbol": "NVDA", "side": "buy", "order_qty": "400", "reason": "insufficient buying power",
-			"strategy_id": "mean-rev-7", "venue": "XNAS", "order_id": "ord-88213", "account_id": "ACC-1042",
+			"strategy_id": "mean-rev-7", "venue": "XNAS", "order_id": "ord-88213", "account_id": "ACC-1016",
 		} {
 			if doc[name] != want {
 				t.Errorf("%s is %v, want %s", name, doc[name], want)

@@ -23,7 +23,7 @@ func at(seconds float64) time.Duration { return time.Duration(seconds * float64(
 func (s *Story) firstMinute() {
 	named := func(account, strategy, symbol string) cast { return cast{account, strategy, listed(symbol)} }
 
-	s.reject(at(1.5), named("ACC-1042", "mean-rev-7", "NVDA"), "buy", 400, refusals[0])
+	s.reject(at(1.5), named("ACC-1016", "mean-rev-7", "NVDA"), "buy", 400, refusals[0])
 	s.large(at(4), named("ACC-1015", "momentum-3", "AAPL"), "buy", 2.3)
 	s.drawdown(at(6.5), "ACC-1007", 0.081, at(14))
 
@@ -38,7 +38,7 @@ func (s *Story) firstMinute() {
 	s.badDay(at(24), "ACC-1031", at(4.5))
 	s.slip(at(26.2), named("ACC-1038", "stat-arb-4", "AMD"), 9)
 	s.poison(at(27.5), spoils[1])
-	s.report(at(31), newForward(2291).measured(s.script, "forward_test.metrics", "running", 0.58, 0.39, -2.7))
+	s.report(at(31), newForward(2294).measured(s.script, "forward_test.metrics", "running", 0.58, 0.39, -2.7))
 	s.deny(at(35), named("ACC-1015", "gap-fade-1", "META"), "sell_short", 1200, denials[0])
 	s.quiet(at(36))
 	s.large(at(39.2), named("ACC-1034", "carry-2", "SPY"), "sell", 1.4)

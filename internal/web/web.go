@@ -4,11 +4,13 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -130,10 +132,9 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) logLevel(w http.ResponseWriter, r *http.Request) {
-	var text [16]byte
-	n, _ := r.Body.Read(text[:])
+	text, _ := io.ReadAll(io.LimitReader(r.Body, 16))
 	var level slog.Level
-	if err := level.UnmarshalText(text[:n]); err != nil {
+	if err := level.UnmarshalText(bytes.TrimSpace(text)); err != nil {
 		http.Error(w, "write debug, info, warn or error", http.StatusBadRequest)
 		return
 	}

@@ -93,7 +93,7 @@ func TestLivezSaysWhy(t *testing.T) {
 func TestLogLevelChangesAtRunTime(t *testing.T) {
 	level := new(slog.LevelVar)
 	url := start(t, &state{}, level)
-	for body, want := range map[string]int{"debug": 200, "loud": 400} {
+	for body, want := range map[string]int{"debug": 200, "debug\n": 200, "loud": 400, "": 400} {
 		req, _ := http.NewRequest(http.MethodPut, url+"/log-level", strings.NewReader(body))
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {

@@ -1,23 +1,18 @@
 package yamldoc
 
-import (
-	"fmt"
+import "go.yaml.in/yaml/v3"
 
-	"go.yaml.in/yaml/v3"
-)
-
-// Places returns where each key of a document stands, as file:line by its
-// path. A document that is not YAML has none.
-func Places(file string, data []byte) map[string]string {
-	places := make(map[string]string)
-	var root yaml.Node
-	if yaml.Unmarshal(data, &root) == nil && len(root.Content) > 0 {
+// Places returns where each key of a document stands, by its path. A document
+// that is not YAML has none.
+func Places(file string, data []byte) map[string]Pos {
+	places := make(map[string]Pos)
+	if root, _, err := parse(data); err == nil && len(root.Content) > 0 {
 		note(places, file, "", root.Content[0])
 	}
 	return places
 }
 
-func note(places map[string]string, file, path string, n *yaml.Node) {
+func note(places map[string]Pos, file, path string, n *yaml.Node) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -26,7 +21,7 @@ func note(places map[string]string, file, path string, n *yaml.Node) {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		at := join(path, n.Content[i].Value)
-		places[at] = fmt.Sprintf("%s:%d", file, n.Content[i].Line)
+		places[at] = Pos{File: file, Line: n.Content[i].Line, Column: n.Content[i].Column, Path: at}
 		note(places, file, at, n.Content[i+1])
 	}
 }

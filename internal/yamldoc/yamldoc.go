@@ -4,17 +4,20 @@
 package yamldoc
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
 // Pos is a place in a file. Line and Column count from one; Path is the key's
-// path, such as rules[2].when.
+// path, such as rules[2].when. Without a Line it is no file: File then says
+// where else a value comes from, such as a flag.
 type Pos struct {
 	File         string
 	Line, Column int
@@ -32,7 +35,11 @@ type Fault struct {
 // String returns the fault as one line: file:line:column: path: message.
 func (f Fault) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:%d: ", f.File, f.Line, f.Column)
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", f.Line, f.Column)
+	}
+	b.WriteString(": ")
 	if f.Warning {
 		b.WriteString("warning: ")
 	}
@@ -73,13 +80,16 @@ func (fs Faults) Sort() {
 // name that faults carry; relative paths inside secrets are relative to dir.
 func Decode(file, dir string, data []byte, into any) Faults {
 	d := &document{file: file, dir: dir}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		line, msg := syntaxError(err)
-		return Faults{{Pos: Pos{File: file, Line: line, Column: 1}, Message: msg}}
+	root, second, err := parse(data)
+	if err != nil {
+		return Faults{notYAML(file, data, err)}
+	}
+	if second != nil {
+		at := Cursor{doc: d, node: second}
+		at.Fault("a second document begins here, which nobody reads: write one document a file")
 	}
 	if root.Kind == 0 { // an empty file
-		root = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Line: 1, Column: 1}}}
+		root = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Line: 1, Column: 1}}}
 	}
 	Cursor{doc: d, node: root.Content[0]}.Decode(into)
 	d.faults.Sort()
@@ -91,16 +101,57 @@ type document struct {
 	faults    Faults
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
-
-func syntaxError(err error) (int, string) {
-	text := strings.Split(err.Error(), "\n")[0]
-	m := yamlLine.FindStringSubmatch(text)
-	if m == nil {
-		return 1, "not YAML: " + text
+// parse reads all of data: its first document, and the second if there is one.
+func parse(data []byte) (root, second *yaml.Node, err error) {
+	in := yaml.NewDecoder(bytes.NewReader(data))
+	root = &yaml.Node{}
+	for n := 0; ; n++ {
+		var doc yaml.Node
+		switch err := in.Decode(&doc); {
+		case errors.Is(err, io.EOF):
+			return root, second, nil
+		case err != nil:
+			return nil, nil, err
+		case endless(&doc, nil):
+			return nil, nil, errors.New("an alias stands inside of what it means")
+		case n == 0:
+			root = &doc
+		case n == 1:
+			second = &doc
+		}
 	}
-	line, _ := strconv.Atoi(m[1])
-	return max(line, 1), "not YAML: " + m[2]
+}
+
+// endless reports whether an alias below n leads back to one of the nodes above
+// it: whoever follows aliases would never come to an end.
+func endless(n *yaml.Node, above []*yaml.Node) bool {
+	if n.Kind == yaml.AliasNode {
+		return slices.Contains(above, n.Alias)
+	}
+	above = append(above, n)
+	return slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return endless(child, above) })
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+
+// notYAML is the fault of data that cannot be parsed. The library names the
+// line where what it was reading began, if any. What helps is the line up to
+// which everything can be read: a bracket that is never closed stands there.
+func notYAML(file string, data []byte, err error) Fault {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	good := len(lines) - 1
+	for good > 0 {
+		if _, _, err := parse(bytes.Join(lines[:good], nil)); err == nil {
+			break
+		}
+		good--
+	}
+	indent := len(lines[good]) - len(bytes.TrimLeft(lines[good], " "))
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return Fault{
+		Pos:     Pos{File: file, Line: good + 1, Column: indent + 1},
+		Message: "not YAML: " + yamlLine.ReplaceAllString(text, ""),
+	}
 }
 
 // Scalar is a string that remembers where its first character stood, for

@@ -47,6 +47,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	answer   func(n int) Answer
+	refuse   func(text string) string
 	requests int
 	messages []Message
 	remotes  map[string]bool
@@ -80,6 +81,14 @@ func (s *Server) SetAnswer(answer func(n int) Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
+}
+
+// Refuse has messages refused by their text: with the error's name that f
+// returns, unless that is empty. nil: none.
+func (s *Server) Refuse(f func(text string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = f
 }
 
 // Limit turns on Slack's limit of one message a second.
@@ -189,7 +198,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	}
 	text, blocks := r.PostForm.Get("text"), r.PostForm.Get("blocks")
-	switch problem := checkPayload(text, blocks); {
+	switch problem := s.check(text, blocks); {
 	case a.Error != "":
 		refuse(w, a.Error)
 	case token == "":
@@ -228,7 +237,7 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, text)
 	}
 	err := json.NewDecoder(r.Body).Decode(&body)
-	switch problem := checkPayload(body.Text, string(body.Blocks)); {
+	switch problem := s.check(body.Text, string(body.Blocks)); {
 	case a.Error != "":
 		plain(http.StatusBadRequest, a.Error)
 	case err != nil:
@@ -263,6 +272,18 @@ func (s *Server) keep(text, blocks string) string {
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return ts
+}
+
+func (s *Server) check(text, blocks string) string {
+	s.mu.Lock()
+	f := s.refuse
+	s.mu.Unlock()
+	if f != nil {
+		if problem := f(text); problem != "" {
+			return problem
+		}
+	}
+	return checkPayload(text, blocks)
 }
 
 // checkPayload holds Slack's limits of texts and blocks.

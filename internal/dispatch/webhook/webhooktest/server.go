@@ -27,6 +27,8 @@ type Answer struct {
 	// ResetBefore ends the connection before the request's body is read,
 	// ResetAfter after it, and ResetInside in the middle of the answer.
 	ResetBefore, ResetAfter, ResetInside bool
+	// ByBody, where it is set, has the last word, once the body is read.
+	ByBody func(body []byte) Answer
 }
 
 // Request is one request as it came.
@@ -134,6 +136,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.note(req)
+	if a.ByBody != nil {
+		a = a.ByBody(body)
+	}
 	switch {
 	case a.ResetAfter:
 		reset(w)

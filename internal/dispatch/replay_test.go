@@ -1,0 +1,189 @@
+package dispatch
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// again puts a dead letter that is sent again for the n-th time.
+func (b *bench) again(id, key string, n int, change ...func(*envelope.Replay)) {
+	r := &envelope.Replay{Entry: id, Version: 7, Number: n, By: "ann@desk", FirstFailed: time.Now().Add(-time.Hour)}
+	for _, f := range change {
+		f(r)
+	}
+	a := &alert.Alert{Rule: "r", Severity: alert.Warning, EventTime: time.Now().Add(-time.Hour), Key: []string{key}, Throttle: time.Minute, Expire: time.Minute}
+	e := &envelope.Envelope{Delivery: id, Alert: a, Channel: "desk", Replay: r, Source: envelope.Source{Topic: "trade-executions"}}
+	d := &delivery{envelope: e, recipients: recipientsOfReplay(e)}
+	if key != "" {
+		d.laneKey = []byte(key)
+	}
+	b.add(b.src, d)
+}
+
+func TestAReplayThatIsDeliveredIsSettledOnceItsEntryIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.dead.err = errors.New("wrap: no topic")
+		b.again("a1", "A", 2)
+		time.Sleep(10 * time.Second)
+		if n := len(b.ch.ids()); n != 1 || b.left() != 1 {
+			t.Fatalf("%d sends, %d left: it is sent once and waits for its tombstone", n, b.left())
+		}
+		b.dead.mu.Lock()
+		b.dead.err = nil
+		b.dead.mu.Unlock()
+		time.Sleep(time.Minute)
+		if n := len(b.ch.ids()); n != 1 || b.left() != 0 {
+			t.Errorf("%d sends, %d left", n, b.left())
+		}
+		c := b.dead.closings()
+		if len(c) != 1 || string(c[0].Key) != "a1" || c[0].Topic != "notification-service.dlq.trade-executions" || c[0].State != dlq.Resolved || c[0].By != "ann@desk" {
+			t.Errorf("closed: %+v", c)
+		}
+		if m := b.ch.all()[0].m; m.Replay != 2 || m.Again() != "replay 2" {
+			t.Errorf("the message says %+v", m)
+		}
+	})
+}
+
+func TestReplaysPassByPolicyAndLeaveItAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		throttled := func(a *alert.Alert) { a.Throttle = time.Hour }
+		b.put("live1", "A", throttled)
+		synctest.Wait()
+		b.again("old", "A", 1) // expired and throttled, were it alive
+		b.put("live2", "A", throttled)
+		synctest.Wait()
+		b.put("live3", "B", throttled)
+		b.again("other", "C", 1)
+		synctest.Wait()
+		b.put("live4", "C", throttled) // a replay opens no throttle
+		synctest.Wait()
+		if got, want := b.ch.ids(), []string{"live1", "old", "live3", "other", "live4"}; !slices.Equal(sorted(got), sorted(want)) {
+			t.Errorf("sent %v, want %v", got, want)
+		}
+		for _, s := range b.ch.all() {
+			if s.m.Replay > 0 && s.m.Suppressed > 0 {
+				t.Errorf("%s speaks for what was throttled", s.id)
+			}
+		}
+	})
+}
+
+func sorted(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return list
+}
+
+func TestReplaysYieldToLiveAlerts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Pace = Pace{Rate: 1, Burst: 1}; c.Concurrency = 1 })
+		defer b.close()
+		b.put("first", "0")
+		for _, id := range []string{"r1", "r2", "r3"} {
+			b.again(id, id, 1)
+		}
+		b.put("live1", "X")
+		b.put("live2", "r3") // its lane begins with a replay: order goes before rank
+		time.Sleep(time.Minute)
+		if got, want := b.ch.ids(), []string{"first", "live1", "r1", "r2", "r3", "live2"}; !slices.Equal(got, want) {
+			t.Errorf("sent %v, want %v", got, want)
+		}
+	})
+}
+
+func TestAReplayThatFailsIsTheEntrysNextVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.ch.answer = func(Message, int) (Receipt, error) { return Receipt{}, errRefused }
+		b.again("a1", "A", 2, func(r *envelope.Replay) { r.Edited, r.EditedBy = []byte("{}"), "ann@desk" })
+		b.again("a2", "B", 3)
+		time.Sleep(time.Second)
+		entries := b.dead.all()
+		slices.SortFunc(entries, func(x, y *dlq.Entry) int { return x.Replays - y.Replays })
+		if len(entries) != 2 || entries[0].Replays != 2 || entries[0].State != dlq.Open || entries[0].EditedBy != "ann@desk" ||
+			entries[1].Replays != 3 || entries[1].State != dlq.Quarantined || entries[1].Reason != outcome.Refused {
+			t.Fatalf("%+v", entries)
+		}
+		if d := time.Since(entries[0].FirstFailed); d < time.Hour {
+			t.Errorf("it first failed %s ago: the first version's time is kept", d)
+		}
+	})
+}
+
+func TestAReplayGoesToTheRefusedRecipientsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.ch.answer = func(m Message, _ int) (Receipt, error) {
+			if m.Delivery == "a2" {
+				return Receipt{Refused: []Refusal{{"bob@example.com", errRefused}}}, nil
+			}
+			return Receipt{}, nil
+		}
+		for _, id := range []string{"a1", "a2"} {
+			b.again(id, id, 1, func(r *envelope.Replay) { r.Recipients = []string{"bob@example.com", "eve@example.com"} })
+		}
+		time.Sleep(time.Second)
+		for _, s := range b.ch.all() {
+			if !slices.Equal(s.m.Recipients, []string{"bob@example.com", "eve@example.com"}) {
+				t.Errorf("%s goes to %v", s.id, s.m.Recipients)
+			}
+		}
+		if e := b.dead.all(); len(e) != 1 || !slices.Equal(e[0].Recipients, []string{"bob@example.com"}) || e[0].Replays != 1 {
+			t.Errorf("what is left is %+v", e)
+		}
+	})
+}
+
+// TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered: the dead letter
+// was written, only the commit was lost.
+func TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		a := &alert.Alert{Rule: "r", Severity: alert.Warning, EventTime: time.Now()}
+		for id, inherited := range map[string]bool{"old": true, "new": false} {
+			b.add(b.src, &delivery{envelope: &envelope.Envelope{Delivery: id, Alert: a, Source: envelope.Source{Topic: "trade-executions"}}, inherited: inherited})
+		}
+		time.Sleep(time.Second)
+		if c := b.dead.closings(); len(c) != 1 || string(c[0].Key) != "old" || c[0].By != "" {
+			t.Errorf("closed: %+v", c)
+		}
+		if b.left() != 0 {
+			t.Errorf("%d are left", b.left())
+		}
+	})
+}
+
+// TestAReplayThatEndsWhileItsPartitionIsGivenUp is closed within the wait for
+// what is in flight, and not sent again by the next owner.
+func TestAReplayThatEndsWhileItsPartitionIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.ch.answer = func(Message, int) (Receipt, error) {
+			time.Sleep(500 * time.Millisecond)
+			return Receipt{}, nil
+		}
+		b.again("a1", "A", 1)
+		synctest.Wait()
+		<-b.leave(b.src)
+		if c := b.dead.closings(); len(c) != 1 || string(c[0].Key) != "a1" {
+			t.Errorf("closed: %+v", c)
+		}
+	})
+}

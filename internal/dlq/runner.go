@@ -1,0 +1,201 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/time/rate"
+
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Runner carries out a plan: it writes one request for each entry to the
+// group's replay topic, and nothing else. It joins no group and commits
+// nothing.
+type Runner struct {
+	Reader *Reader
+	Client *kgo.Client // made with ProducerOptions
+	Plan   *Plan       // closed
+	// Spans are those that the plan was read from. What is written behind them
+	// is of the time of the run: an entry that fails again during it is seen
+	// there and is not sent again.
+	Spans []Span
+	// Rate is how many requests are made a second; 0: as many as can be.
+	Rate float64
+	// Canary is how many entries are sent first, and all others only when each
+	// of these has an outcome and none failed with a cause that the plan knows.
+	// 0: no canary.
+	Canary int
+	// Wait has Run wait until every request has an outcome.
+	Wait     bool
+	Observer Observer // nil: nobody watches
+	// LookEvery is how long passes between two looks for a notifier; 0: 10 s.
+	LookEvery time.Duration
+}
+
+// Observer is told how a run goes. Its methods are called from several
+// goroutines.
+type Observer interface {
+	// Progress comes now and then.
+	Progress(Account)
+	// Again comes for each entry that failed again; known is true if others of
+	// the plan had failed alike.
+	Again(e *Entry, known bool)
+	// Running comes when it is known whether a notifier is there to handle the
+	// requests, and whenever that changes.
+	Running(bool)
+}
+
+// ProducerOptions are for the client of a Runner: acknowledged by all in-sync
+// replicas, idempotent, and bounded in waiting and in memory. A request that
+// is written twice is handled once.
+func ProducerOptions(maxBytes int32) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.AllowIdempotentProduceCancellation(),
+		kgo.RecordDeliveryTimeout(deliverFor),
+		kgo.MaxBufferedRecords(20_000),
+		kgo.ProducerLinger(2 * time.Millisecond),
+		kgo.ProducerBatchMaxBytes(maxBytes),
+	}
+}
+
+const (
+	deliverFor = 30 * time.Second
+	// drainFor is how long a cancelled run waits for requests on their way.
+	drainFor = 5 * time.Second
+	// tellEvery is how often progress is told.
+	tellEvery = 100 * time.Millisecond
+)
+
+// errKnown ends the submitting when a known cause failed again.
+var errKnown = errors.New("a known cause failed again")
+
+// Check returns an error with what to try if requests cannot be written.
+func (r *Runner) Check(ctx context.Context) error {
+	topic := topics.Replay(r.Reader.group)
+	_, err := r.Reader.Spans(ctx, topic)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("%s: %w: run 'notifier topics create'", topic, err)
+	}
+	return err
+}
+
+// Run carries out the plan and returns its account, whatever the error. The
+// error is ctx's cause where that ended it, or what kept it from writing or
+// watching. A run that was stopped because a known cause failed again is no
+// error: see Account.Stopped.
+func (r *Runner) Run(ctx context.Context) (Account, error) {
+	if r.Observer == nil {
+		r.Observer = nobody{}
+	}
+	watched := r.Wait || r.Canary > 0 || r.Rate > 0
+	ctx, cancel := context.WithCancelCause(ctx)
+	pace, stop := context.WithCancelCause(ctx)
+	t := newTally(r.Plan, r.Reader.group, watched, func() { stop(errKnown) })
+	there := r.look(ctx)
+	var others sync.WaitGroup
+	others.Go(func() { r.tell(ctx, t) })
+	if watched {
+		others.Go(func() { r.keepLooking(ctx, there) })
+		others.Go(func() { cancel(r.watch(ctx, t)) })
+	}
+	err := r.carryOut(ctx, pace, stop, t)
+	cancel(nil)
+	others.Wait()
+	return t.now(), err
+}
+
+func (r *Runner) carryOut(ctx, pace context.Context, stop context.CancelCauseFunc, t *tally) error {
+	first := min(max(r.Canary, 0), r.Plan.Len())
+	err := r.submit(pace, stop, t, 0, first)
+	if err == nil && first > 0 {
+		err = await(ctx, t)
+	}
+	if err == nil {
+		err = r.submit(pace, stop, t, first, r.Plan.Len())
+	}
+	if errors.Is(err, errKnown) {
+		err = nil
+	}
+	if err == nil && r.Wait {
+		err = await(ctx, t)
+	}
+	return err
+}
+
+// submit makes the requests of the places [from, to) and returns when the
+// brokers have them, or with pace's cause.
+func (r *Runner) submit(pace context.Context, stop context.CancelCauseFunc, t *tally, from, to int) error {
+	// What was handed over goes out even when pace ends, for a while.
+	out, abandon := context.WithCancel(context.WithoutCancel(pace))
+	defer abandon()
+	defer context.AfterFunc(pace, func() { time.AfterFunc(drainFor, abandon) })()
+	limit := limiter(r.Rate)
+	for place := from; place < to; place++ {
+		if limit != nil && limit.Wait(pace) != nil || pace.Err() != nil {
+			break
+		}
+		if !t.take(place) {
+			continue
+		}
+		rec := r.Plan.request(r.Plan.order[place]).Record(r.Reader.group)
+		r.Client.Produce(out, rec, func(rec *kgo.Record, err error) {
+			t.acknowledged(place, rec.Offset, err)
+			if err != nil {
+				stop(fmt.Errorf("write to %s: %w", rec.Topic, err)) // the first one counts
+			}
+		})
+	}
+	flushed := r.Client.Flush(out)
+	if pace.Err() != nil {
+		return context.Cause(pace)
+	}
+	return flushed
+}
+
+// limiter lets so many requests a second pass; nil for no limit. It has a burst
+// of 10 ms, since timers are no finer than a millisecond.
+func limiter(perSecond float64) *rate.Limiter {
+	if !(perSecond > 0) {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/100)))
+}
+
+// await waits until every request that was made has an outcome.
+func await(ctx context.Context, t *tally) error {
+	for !t.settled() {
+		select {
+		case <-t.changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// tell reports progress until ctx ends, and once more then.
+func (r *Runner) tell(ctx context.Context, t *tally) {
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+		r.Observer.Progress(t.now())
+	}
+}
+
+type nobody struct{}
+
+func (nobody) Progress(Account)   {}
+func (nobody) Again(*Entry, bool) {}
+func (nobody) Running(bool)       {}
