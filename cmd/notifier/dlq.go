@@ -15,9 +15,9 @@ import (
 
 func newDLQ(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "dlq", Short: "Look at what could not be handled, and close it", Args: subcommand, RunE: help,
-		Long: "Look at what could not be handled, send it again, and close it. Start with 'dlq stats': it groups dead letters by\n" +
-			"what went wrong.",
+		Use: "dlq", Short: "Look at what could not be handled, send it again, close it", Args: subcommand, RunE: help,
+		Long: "Look at what could not be handled, send it again, close it. Start with 'dlq stats': it groups dead\n" +
+			"letters by what went wrong.",
 	}
 	cmd.AddCommand(newDLQStats(g), newDLQList(g), newDLQShow(g), newDLQReplay(g), newDLQDiscard(g), newDLQExport(g), newDLQImport(g), newDLQWatch(g))
 	return cmd

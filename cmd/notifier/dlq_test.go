@@ -121,6 +121,7 @@ func writeEntries(t testing.TB, c *testkafka.Cluster, entries ...*dlq.Entry) {
 		if err := w.Write(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(2 * time.Millisecond) // topics are merged by their records' times, which are milliseconds
 	}
 }
 
