@@ -434,7 +434,7 @@ func TestWatchShowsWhatIsWritten(t *testing.T) {
 		}
 	}
 	text, stop := watch()
-	text.wait(t, 20*time.Second, "1 are meant now")
+	text.wait(t, 20*time.Second, "1 of them there now")
 	objects, stopJSON := watch("-o", "json", "--channel", "risk-hook", "--limit", "3")
 	// The second watch says nothing before something happens: what happens until
 	// it watches may not be seen by it.

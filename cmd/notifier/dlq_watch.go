@@ -42,7 +42,7 @@ func newDLQWatch(g *globals) *cobra.Command {
 			err = letters.EachOf(ctx, spans, dlq.Query{Brief: true}, w.remember)
 			if err == nil {
 				if !g.json() {
-					fmt.Fprintf(g.io.err, "watching the dead letters of %s, %d are meant now; end with Ctrl-C\n", letters.group, w.known.len())
+					fmt.Fprintf(g.io.err, "watching the dead letters of %s, %d of them there now; Ctrl-C ends\n", letters.group, w.known.len())
 				}
 				err = letters.Watch(ctx, spans, w.put, w.idle)
 			}

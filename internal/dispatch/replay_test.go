@@ -187,3 +187,25 @@ func TestAReplayThatEndsWhileItsPartitionIsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// TestReplaysWaitForAChannelThatIsDown: an open breaker burns none of their
+// attempts, and no replay fails for an outage.
+func TestReplaysWaitForAChannelThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.ch.set(down)
+		for _, id := range []string{"a", "b", "c"} {
+			b.again(id, id, 1)
+		}
+		time.Sleep(5 * time.Hour)
+		if n := len(b.dead.all()); n != 0 || b.left() != 3 {
+			t.Fatalf("%d failed again, %d wait", n, b.left())
+		}
+		b.ch.set(nil)
+		time.Sleep(time.Minute)
+		if n := len(b.dead.closings()); n != 3 || b.left() != 0 {
+			t.Errorf("%d are resolved, %d wait", n, b.left())
+		}
+	})
+}
