@@ -80,7 +80,7 @@ func TestAKilledDaemonForgetsNoReplay(t *testing.T) {
 	hook := webhooktest.Start(t, "", refuses)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
 	t.Setenv("KAFKA_GROUP_INSTANCE_ID", "killed-"+c.Group)
-	const letters = 1500
+	const letters = 800
 	d := start(t, dir)
 	c.Produce(bad("", 0, letters)...)
 	become(t, c, map[dlq.State]int{dlq.Open: letters})
@@ -91,7 +91,7 @@ func TestAKilledDaemonForgetsNoReplay(t *testing.T) {
 	for round := range 3 {
 		p := spawn(t, "run", "-c", filepath.Join(dir, "notifier.yaml"))
 		want := (round + 1) * letters / 4
-		hook.Wait(60*time.Second, func([]webhooktest.Request) bool { return len(again(t, hook)) >= want })
+		replayed(t, hook, want)
 		if err := p.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -52,11 +52,7 @@ func TestAnEntryWhoseAcknowledgementIsLostIsOneEntry(t *testing.T) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, host)
 		return &forgetful{Conn: conn, lost: &lost}, err
 	})
-	var opts []kgo.Opt
-	for _, o := range append(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil))), dial, kgo.SeedBrokers(c.Brokers...)) {
-		opts = append(opts, o)
-	}
-	cl, err := kgo.NewClient(opts...)
+	cl, err := kgo.NewClient(append(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil))), dial, kgo.SeedBrokers(c.Brokers...))...)
 	if err != nil {
 		t.Fatal(err)
 	}

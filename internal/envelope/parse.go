@@ -61,27 +61,25 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	s := &e.Source
 	var sum string
 	for _, h := range ours {
-		if h.Key == hAlert {
-			e.alert = h.Value
-			continue
-		}
-		v := string(h.Value)
+		text := h.Value // made a string only where it is kept
 		switch h.Key {
+		case hAlert:
+			e.alert = h.Value
 		case hVersion:
-			if v != strconv.Itoa(Version) {
+			if v := string(text); v != strconv.Itoa(Version) {
 				return nil, nil, fmt.Errorf("%w: format version %q, this notifier reads %d", ErrForeign, v, Version)
 			}
 		case hOriginalHeaders:
 		case hSourceTopic:
-			s.Topic = v
+			s.Topic = string(text)
 		case hSourceTopicID:
-			s.TopicID = v
+			s.TopicID = string(text)
 		case hSourcePartition:
-			s.Partition = int32(p.int(h.Key, v, 32))
+			s.Partition = int32(p.int(h.Key, string(text), 32))
 		case hSourceOffset:
-			s.Offset = p.int(h.Key, v, 64)
+			s.Offset = p.int(h.Key, string(text), 64)
 		case hSourceTimestamp:
-			s.Time = p.time(h.Key, v)
+			s.Time = p.time(h.Key, string(text))
 		case hKey:
 			s.Key = h.Value
 			if s.Key == nil {
@@ -90,35 +88,38 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hValue:
 			s.Value = nil
 		case hChecksum:
-			sum = v
+			sum = string(text)
 		case hDelivery:
-			e.Delivery = v
+			e.Delivery = string(text)
 		case hChannel:
-			e.Channel = v
+			e.Channel = string(text)
 		case hFrom:
-			p.from(v, &e.From)
+			p.from(string(text), &e.From)
 		case hDone:
-			e.From.Done, err = repeat.ParsePosition(v)
+			e.From.Done, err = repeat.ParsePosition(string(text))
 			p.keep(err)
 		case hEntry:
-			again.Entry = v
+			again.Entry = string(text)
 		case hEntryVersion:
-			again.Version = p.int(h.Key, v, 64)
+			again.Version = p.int(h.Key, string(text), 64)
 		case hReplay:
-			again.Number = int(p.int(h.Key, v, 32))
+			again.Number = int(p.int(h.Key, string(text), 32))
 		case hReplayBy:
-			again.By = v
+			again.By = string(text)
 		case hReplayComment:
-			again.Comment = v
+			again.Comment = string(text)
 		case hReplayFirst:
-			again.FirstFailed = p.time(h.Key, v)
+			again.FirstFailed = p.time(h.Key, string(text))
 		case hReplayTo:
-			again.Recipients = strings.Split(v, ",")
+			again.Recipients = strings.Split(string(text), ",")
 		case hEdited:
 			again.Edited = append([]byte{}, h.Value...)
 		case hEditedBy:
-			again.EditedBy = v
+			again.EditedBy = string(text)
 		default:
+			if extra == nil {
+				extra = make([]kgo.RecordHeader, 0, len(ours))
+			}
 			extra = append(extra, h)
 		}
 	}
