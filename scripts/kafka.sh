@@ -43,6 +43,7 @@ start() {
 	fetch
 	mkdir -p "$dir"
 	dir=$(cd "$dir" && pwd)
+	rm -rf "$dir/data" # each node is a new one
 	[ -n "$port" ] || port=$(free_port)
 	controller=$(free_port)
 	cat >"$dir/server.properties" <<-CONF
