@@ -123,7 +123,8 @@ func (s *screen) try(rules string) {
 	poison := s.poison
 	s.mu.Unlock()
 	if poison != "" {
-		s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | %s dlq replay %s --payload - --yes%s`, self(), poison, there)
+		s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' |`)
+		s.line("         %s dlq replay %s --payload - --yes%s", self(), poison, there)
 	}
 	s.line("       %s produce trade-executions --sample order.rejected%s", self(), there)
 	s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | kcat -P -b %s -t %s -k me -X partitioner=murmur2_random`, s.kafka, topics.TradeExecutions)
