@@ -158,9 +158,9 @@ func (l *listing) end(f *filter, seen int) error {
 		return err
 	}
 	if l.n > pageSize {
-		fmt.Fprintf(l.g.io.err, "\n%s; what they have in common: %s dlq stats\n", many(int64(l.n), "dead letter"), self())
+		fmt.Fprintf(l.g.io.err, "\n%s; what they have in common: %s dlq stats\n", many(int64(l.n), "dead letter"), l.g.self())
 	} else {
-		fmt.Fprintf(l.g.io.err, "\nlook at one: %s dlq show %s\n", self(), argument(l.show))
+		fmt.Fprintf(l.g.io.err, "\nlook at one: %s dlq show %s\n", l.g.self(), argument(l.show))
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 type page struct {
 	bytes.Buffer
 	width int
+	self  string // the command as it was started
 }
 
 // longest is how much of one text is shown.
@@ -174,7 +175,7 @@ func (p *page) next(e *dlq.Entry) {
 	}
 	id := argument(brief(e.ID, longID))
 	command := func(what, format string, args ...any) {
-		fmt.Fprintf(p, "  %-16s %s %s\n", what, self(), fmt.Sprintf(format, args...))
+		fmt.Fprintf(p, "  %-16s %s %s\n", what, p.self, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case e.State == dlq.Malformed || e.State == dlq.Waiting:

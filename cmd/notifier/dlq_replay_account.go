@@ -59,7 +59,7 @@ func (g *globals) closeAccount(r *replaying, p *dlq.Plan, a dlq.Account, err err
 		}
 	} else {
 		fmt.Fprintln(g.io.out, accountText(a))
-		for _, line := range goOn(a) {
+		for _, line := range goOn(g.self(), a) {
 			fmt.Fprintln(g.io.out, visible(line))
 		}
 	}
@@ -128,26 +128,26 @@ func accountText(a dlq.Account) string {
 }
 
 // goOn are the commands to go on with.
-func goOn(a dlq.Account) []string {
+func goOn(self string, a dlq.Account) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	if a.First != nil {
-		add("the first that failed again:  %s dlq show %s", self(), argument(a.First.ID))
+		add("the first that failed again:  %s dlq show %s", self, argument(a.First.ID))
 	}
 	if a.Reopened > a.Quarantined {
-		add("what is open:                 %s dlq list --state open", self())
+		add("what is open:                 %s dlq list --state open", self)
 	}
 	if a.Quarantined > 0 {
-		add("what is quarantined:          %s dlq list --state quarantined", self())
+		add("what is quarantined:          %s dlq list --state quarantined", self)
 	}
 	if a.Lost != "" {
-		add("the first that was dropped:   %s dlq show %s", self(), argument(a.Lost))
+		add("the first that was dropped:   %s dlq show %s", self, argument(a.Lost))
 	}
 	if a.Waiting > 0 {
-		add("what still waits:             %s dlq list --state waiting", self())
+		add("what still waits:             %s dlq list --state waiting", self)
 	}
 	if !a.Watched && a.Waiting > 0 {
-		add("what failed again:            %s dlq stats", self())
+		add("what failed again:            %s dlq stats", self)
 	}
 	return lines
 }

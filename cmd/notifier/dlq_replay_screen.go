@@ -16,7 +16,8 @@ import (
 type replayScreen struct {
 	out   io.Writer
 	group string
-	wait  bool // the bar counts outcomes, not requests
+	self  string // the command as it was started
+	wait  bool   // the bar counts outcomes, not requests
 	began time.Time
 	draws bool
 
@@ -29,7 +30,7 @@ type replayScreen struct {
 var _ dlq.Observer = (*replayScreen)(nil)
 
 func newReplayScreen(g *globals, group string, wait bool) *replayScreen {
-	return &replayScreen{out: g.io.err, group: group, wait: wait, began: time.Now(), draws: isTerminal(g.io.err), said: make(map[string]bool)}
+	return &replayScreen{out: g.io.err, group: group, self: g.self(), wait: wait, began: time.Now(), draws: isTerminal(g.io.err), said: make(map[string]bool)}
 }
 
 const (
@@ -72,7 +73,7 @@ func (s *replayScreen) Again(e *dlq.Entry, known bool) {
 	}
 	s.said[fp] = true
 	if len(s.said) > newCauses {
-		s.say("there are more new causes: see '%s dlq stats'", self())
+		s.say("there are more new causes: see '%s dlq stats'", s.self)
 		return
 	}
 	s.say("%s failed again for a new cause (fingerprint %s): %s", e.ID, fp, because(e))

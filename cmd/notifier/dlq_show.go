@@ -39,7 +39,7 @@ func newDLQShow(g *globals) *cobra.Command {
 			case g.json():
 				return newEncoder(g.io.out).Encode(toShownJSON(e))
 			}
-			page := page{width: g.width()}
+			page := page{width: g.width(), self: g.self()}
 			page.entry(e)
 			_, err = g.io.out.Write(page.Bytes())
 			return err

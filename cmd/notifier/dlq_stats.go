@@ -130,7 +130,7 @@ func showStats(g *globals, s *dlq.Stats, now time.Time) {
 		worst = groups[i]
 	}
 	fmt.Fprintf(g.io.err, "\nlook at one:  %s dlq show %s\nall of those: %s dlq list --fingerprint %s\n",
-		self(), argument(brief(worst.Example, longID)), self(), argument(worst.Fingerprint))
+		g.self(), argument(brief(worst.Example, longID)), g.self(), argument(worst.Fingerprint))
 }
 
 // noteOn says which entries of a group are not simply open, and how the last

@@ -205,7 +205,7 @@ func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 	command(t, c, "dlq", "list", "--cause", "trunkated").want(t, exitDone, "no cause trunkated, did you mean truncated?")
 	command(t, c, "dlq", "list", "re_nothing").want(t, exitFailed, "no dead letter re_nothing")
 	command(t, c, "dlq", "list", "dl_", "zz").want(t, exitFailed, "dl_ begins the ids of 6 dead letters", "no dead letter zz")
-	text := command(t, c, "dlq", "list").want(t, exitDone, "waiting", "quarantined", "look at one: notifier dlq show dl_")
+	text := command(t, c, "dlq", "list").want(t, exitDone, "waiting", "quarantined", "look at one: notifier --brokers "+c.Brokers[0]+" --group "+c.Group+" dlq show dl_")
 	for line := range strings.Lines(text.out) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 100 {
 			t.Errorf("%d columns: %s", n, line)
@@ -249,7 +249,7 @@ func TestTheFirstPageDecidesTheWidths(t *testing.T) {
 		all = append(all, e)
 	}
 	writeEntries(t, c, all...)
-	a := command(t, c, "dlq", "list").want(t, exitDone, "60 dead letters; what they have in common: notifier dlq stats")
+	a := command(t, c, "dlq", "list").want(t, exitDone, "60 dead letters; what they have in common: notifier --brokers ", " dlq stats")
 	rows := strings.Split(strings.TrimSpace(a.out), "\n")
 	if len(rows) != 61 {
 		t.Fatalf("%d rows", len(rows))

@@ -93,7 +93,7 @@ esac`, asMain, exe, exe, exe))
 			text := strings.NewReplacer("127.0.0.1:9092", dev.kafka, "127.0.0.1:9464", dev.http).Replace(b.text)
 			cmd := exec.Command("bash", "-euo", "pipefail", "-c", text)
 			cmd.Dir = "../.."
-			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS="+dev.kafka)
+			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS="+dev.kafka, "NOTIFIER_HTTP_LISTEN=127.0.0.1:0")
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s\n%s", err, text, out)

@@ -73,6 +73,22 @@ const moreFormats = "formats"
 // whether another start can help.
 const isDaemon = "daemon"
 
+// self is the command as it was started, with the flags that say which cluster
+// and group are meant, for the commands we suggest.
+func (g *globals) self() string {
+	text := self()
+	if g.config != "" {
+		text += " -c " + argument(g.config)
+	}
+	if len(g.brokers) > 0 {
+		text += " --brokers " + argument(strings.Join(g.brokers, ","))
+	}
+	if g.group != "" {
+		text += " --group " + argument(g.group)
+	}
+	return text
+}
+
 func (g *globals) json() bool { return g.output == "json" }
 
 // width is the terminal's width; 100 where out is no terminal.
