@@ -169,7 +169,7 @@ func TestAFailingStartStopsWhatHadStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := launch(t, dir)
-	second.err.wait(t, 20*time.Second, "notifier: cannot listen on "+taken+" (bind: address already in use): change http.listen or --http")
+	second.err.wait(t, 20*time.Second, "notifier: cannot listen on "+taken+" (bind: address already in use): change http.listen, or dev's --http")
 	if code := second.stop(); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}

@@ -59,7 +59,7 @@ func New(p Params) (*Server, error) {
 		if errors.As(err, &op) {
 			err = op.Err
 		}
-		return nil, fmt.Errorf("cannot listen on %s (%w): change http.listen or --http", p.Listen, err)
+		return nil, fmt.Errorf("cannot listen on %s (%w): change http.listen, or dev's --http", p.Listen, err)
 	}
 	s := &Server{p: p, listener: l}
 	mux := http.NewServeMux()

@@ -210,6 +210,8 @@ func TestEveryAnswerOfTheAPIHasItsMeaning(t *testing.T) {
 		"empty 200":            {body(200, ""), outcome.Unknown},
 		"302":                  {slacktest.Answer{Status: 302, Header: map[string]string{"Location": "/login"}}, outcome.Destination},
 		"403 of a proxy":       {body(403, "forbidden by policy"), outcome.Credentials},
+		"a page of a proxy":    {body(403, "<html><body>Blocked by policy</body></html>"), outcome.Unknown},
+		"a page, not found":    {body(404, " <!DOCTYPE html><title>404</title>"), outcome.Unknown},
 		"500 with HTML":        {body(500, "<html>"), outcome.MaybeProcessed},
 		"503":                  {body(503, "<html>"), outcome.Unavailable},
 		"503 with Retry-After": {slacktest.Answer{Status: 503, Header: map[string]string{"Retry-After": "7"}}, outcome.RateLimited},
