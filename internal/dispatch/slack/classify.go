@@ -124,7 +124,7 @@ func (c *Channel) byStatus(a *answer, name string, known map[string]outcome.Caus
 	status := a.reply.Status
 	cause := outcome.Unknown
 	switch {
-	case status/100 == 4 && strings.HasPrefix(name, "<"):
+	case status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusProxyAuthRequired && strings.HasPrefix(name, "<"):
 		// A page where Slack has JSON: a proxy or a firewall answers, and what it
 		// says is not about our token or channel.
 		return outcome.Errorf(outcome.Unknown, "the answer, a page with status %d, is not Slack's: a proxy may be in between", status)

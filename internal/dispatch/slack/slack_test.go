@@ -211,6 +211,7 @@ func TestEveryAnswerOfTheAPIHasItsMeaning(t *testing.T) {
 		"302":                  {slacktest.Answer{Status: 302, Header: map[string]string{"Location": "/login"}}, outcome.Destination},
 		"403 of a proxy":       {body(403, "forbidden by policy"), outcome.Credentials},
 		"a page of a proxy":    {body(403, "<html><body>Blocked by policy</body></html>"), outcome.Unknown},
+		"429 with a page":      {body(429, "<html>slow down</html>"), outcome.RateLimited},
 		"a page, not found":    {body(404, " <!DOCTYPE html><title>404</title>"), outcome.Unknown},
 		"500 with HTML":        {body(500, "<html>"), outcome.MaybeProcessed},
 		"503":                  {body(503, "<html>"), outcome.Unavailable},
