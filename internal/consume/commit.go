@@ -14,10 +14,10 @@ import (
 
 // snapshot is what one partition has to commit.
 type snapshot struct {
-	p                 *Partition
-	at                repeat.Position
-	metadata          string
-	settled, finished int
+	p        *Partition
+	at       repeat.Position
+	metadata string
+	finished int
 }
 
 // snapshot takes what there is to commit; fence makes it the last one.
@@ -33,30 +33,18 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		return snapshot{}, false
 	}
 	p.dirty = false
-	marks := p.tracker.Marks()
-	if !p.member.p.OwnTopics {
-		marks = nil
-	}
 	b := binding{p.member.p.Cluster, p.topicID}
-	return snapshot{p: p, at: at, metadata: b.encode(marks), settled: p.tracker.Settled(), finished: p.tracker.Finished()}, true
-}
-
-// stands reports whether the watermark is where the last commit left it; p.mu
-// is held.
-func (p *Partition) stands(at repeat.Position) bool {
-	return at.Offset < 0 || at.Offset == p.committed.Offset && p.tracker.Settled() == p.sentSettled
-}
-
-// waive gives up waiting for a commit of what is settled behind a record that
-// waits: there is nothing to commit. It returns whom to tell.
-func (p *Partition) waive() func() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.sentFinished == p.tracker.Finished() || !p.stands(p.tracker.Watermark()) {
-		return nil
+	metadata := b.encode(nil, nil)
+	if p.member.p.OwnTopics {
+		metadata = b.encode(p.tracker.Marks(), p.tracker.unfinished().append(nil, at.Offset, listLimit))
 	}
-	p.sentFinished = p.tracker.Finished()
-	return p.onCommit
+	return snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}, true
+}
+
+// stands reports whether everything is as the last commit left it, the
+// watermark and what is finished above it; p.mu is held.
+func (p *Partition) stands(at repeat.Position) bool {
+	return at.Offset < 0 || at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
 // wake has the commit loop run now.
@@ -94,8 +82,6 @@ func (m *Member) commit() {
 	for _, p := range m.partitions() {
 		if s, ok := p.snapshot(false); ok {
 			all = append(all, s)
-		} else if tell := p.waive(); tell != nil {
-			tell()
 		}
 	}
 	m.send(all)
@@ -187,7 +173,7 @@ func (m *Member) committed(s snapshot, err error) {
 		p.dirty = true
 	} else {
 		p.committed = s.at
-		p.sentSettled, p.sentFinished = s.settled, s.finished
+		p.sentFinished = s.finished
 	}
 	f := p.onCommit
 	p.mu.Unlock()

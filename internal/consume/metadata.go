@@ -12,50 +12,67 @@ import (
 // was made for, so that offsets copied by a mirroring tool, or left by a topic
 // that was deleted and made again, are recognised. The format is
 //
-//	notifier/1 <cluster id> <topic id> [<base64 of the repeat filter's marks>]
+//	notifier/1 <cluster id> <topic id> [<marks> [<unfinished>]]
 //
-// A broker takes 4,096 characters by default (offset.metadata.max.bytes).
+// where marks are those of the repeat filter and unfinished the list of what is
+// above the committed offset, both in base64, "-" for none. A broker takes
+// 4,096 characters by default (offset.metadata.max.bytes).
 const (
 	metadataVersion = "notifier/1"
 	metadataLimit   = 4000
+	// listLimit is what the list of the unfinished may take, in bytes; the marks
+	// get what is left. maxGaps runs always fit: two or three bytes each, where
+	// offsets follow each other as closely as in a window of 4,096 records.
+	listLimit = 2400
+	maxGaps   = 600
 )
 
 // binding names the log that an offset belongs to.
 type binding struct{ cluster, topicID string }
 
-func (b binding) encode(marks *repeat.Marks) string {
+func (b binding) encode(marks *repeat.Marks, list []byte) string {
 	text := metadataVersion + " " + orDash(b.cluster) + " " + orDash(b.topicID)
-	if marks == nil {
+	above := ""
+	if len(list) > 0 {
+		above = " " + base64.RawStdEncoding.EncodeToString(list)
+	}
+	var raw []byte
+	if marks != nil {
+		raw = marks.Append(nil, base64.RawStdEncoding.DecodedLen(metadataLimit-len(text)-len(above)-1))
+	}
+	if len(raw) == 0 && above == "" {
 		return text
 	}
-	limit := base64.RawStdEncoding.DecodedLen(metadataLimit - len(text) - 1)
-	raw := marks.Append(nil, limit)
-	if len(raw) == 0 {
-		return text
-	}
-	return text + " " + base64.RawStdEncoding.EncodeToString(raw)
+	return text + " " + orDash(base64.RawStdEncoding.EncodeToString(raw)) + above
 }
 
 var errMetadata = errors.New("commit metadata is not ours")
 
-func decodeMetadata(text string) (binding, *repeat.Marks, error) {
+// decodeMetadata reads the metadata that was committed with an offset.
+func decodeMetadata(text string, offset int64) (binding, *repeat.Marks, unfinished, error) {
+	none := unfinished{newest: -1}
 	f := strings.Split(text, " ")
-	if len(f) < 3 || len(f) > 4 || f[0] != metadataVersion {
-		return binding{}, nil, errMetadata
+	if len(f) < 3 || len(f) > 5 || f[0] != metadataVersion {
+		return binding{}, nil, none, errMetadata
 	}
 	b := binding{cluster: fromDash(f[1]), topicID: fromDash(f[2])}
-	if len(f) == 3 {
-		return b, &repeat.Marks{}, nil
+	var parts [2][]byte
+	for i, text := range f[3:] {
+		raw, err := base64.RawStdEncoding.DecodeString(fromDash(text))
+		if err != nil {
+			return binding{}, nil, none, errMetadata
+		}
+		parts[i] = raw
 	}
-	raw, err := base64.RawStdEncoding.DecodeString(f[3])
+	marks, err := repeat.Decode(parts[0])
 	if err != nil {
-		return binding{}, nil, errMetadata
+		return binding{}, nil, none, err
 	}
-	marks, err := repeat.Decode(raw)
+	list, err := decodeUnfinished(parts[1], offset)
 	if err != nil {
-		return binding{}, nil, err
+		return binding{}, nil, none, err
 	}
-	return b, marks, nil
+	return b, marks, list, nil
 }
 
 func orDash(s string) string {
@@ -74,4 +91,4 @@ func fromDash(s string) string {
 
 // Binding returns the metadata of a commit that carries no marks, for offsets
 // that are committed from outside the group.
-func Binding(cluster, topicID string) string { return binding{cluster, topicID}.encode(nil) }
+func Binding(cluster, topicID string) string { return binding{cluster, topicID}.encode(nil, nil) }

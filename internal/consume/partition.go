@@ -38,14 +38,15 @@ type Partition struct {
 	paused    bool
 	held      string // why the partition does not move, for people; "" when it does
 	committed repeat.Position
-	// What the tracker said when the last commit that succeeded was taken.
-	sentSettled, sentFinished int
-	dirty                     bool  // something to commit since the last snapshot
-	started                   bool  // the handler runs
-	fromStart                 bool  // the committed offset belongs to a topic that is gone
-	beganAt, endedAt          int64 // the committed offset, and the end of the log, when this assignment began
-	frozen                    bool  // waits for a person's decision
-	onCommit                  func()
+
+	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
+	dirty            bool       // something to commit since the last snapshot
+	started          bool       // the handler runs
+	fromStart        bool       // the committed offset belongs to a topic that is gone
+	beganAt, endedAt int64      // the committed offset, and the end of the log, when this assignment began
+	above            unfinished // what a former owner left above beganAt
+	frozen           bool       // waits for a person's decision
+	onCommit         func()
 }
 
 // errRevoked and errStopping are the causes with which a partition's context ends.
@@ -179,13 +180,27 @@ func (p *Partition) Committed() repeat.Position {
 }
 
 // Uncommitted returns how many records were settled since the last commit was
-// taken: what a crash now would repeat for the want of a commit. What is
-// settled behind a record that waits is no part of it while a commit could do
-// nothing for it, and is again once the watermark has passed.
+// taken: what a crash now would repeat.
 func (p *Partition) Uncommitted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return max(p.tracker.Finished()-p.sentFinished, p.tracker.Settled()-p.sentSettled)
+	return p.tracker.Finished() - p.sentFinished
+}
+
+// Holds reports whether a commit could still say so if this record were
+// settled now: the list of what is unfinished has a limit.
+func (p *Partition) Holds(e *Entry) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tracker.Gaps() < maxGaps || !p.tracker.Splits(e)
+}
+
+// Finished reports whether a former owner has finished this record, although
+// one before it was not.
+func (p *Partition) Finished(r *kgo.Record) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.above.finished(r.Offset, p.beganAt)
 }
 
 // OnCommit has f called after each successful commit of this partition.

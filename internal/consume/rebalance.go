@@ -28,6 +28,7 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 				done:      make(chan struct{}),
 				ready:     make(chan struct{}, 1),
 				marks:     &repeat.Marks{},
+				above:     unfinished{newest: -1},
 				committed: repeat.Position{Epoch: -1},
 				next:      -1,
 			}
@@ -123,8 +124,8 @@ func (m *Member) restore(topic string, id int32, offset int64, epoch int32, meta
 	if metadata != nil {
 		text = *metadata
 	}
-	marks := &repeat.Marks{}
-	b, decoded, err := decodeMetadata(text)
+	marks, above := &repeat.Marks{}, unfinished{newest: -1}
+	b, decoded, list, err := decodeMetadata(text, offset)
 	switch {
 	case text == "" && m.p.OwnTopics:
 		p.frozen = true
@@ -137,11 +138,11 @@ func (m *Member) restore(topic string, id int32, offset int64, epoch int32, meta
 		p.fromStart = true
 		return
 	default:
-		marks = decoded
+		marks, above = decoded, list
 	}
 	start := repeat.Position{Epoch: epoch, Offset: offset}
 	p.committed, p.marks, p.next = start, marks, offset
-	p.beganAt = offset
+	p.beganAt, p.above = offset, above
 	p.tracker = NewTracker(start, marks)
 }
 

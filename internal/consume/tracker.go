@@ -21,8 +21,9 @@ type Tracker struct {
 	first, last *Entry
 	next        repeat.Position // one after the newest record begun
 	unsettled   int
-	settled     int // settled below the watermark, ever
-	finished    int // settled anywhere, ever
+	finished    int   // settled, ever
+	newest      int64 // the highest offset that is settled
+	gaps        int   // unsettled records with settled ones behind them
 	base        repeat.Marks
 }
 
@@ -42,7 +43,7 @@ type Entry struct {
 // NewTracker returns a tracker that starts at the committed position, with the
 // marks that were committed with it.
 func NewTracker(start repeat.Position, base *repeat.Marks) *Tracker {
-	t := &Tracker{next: start}
+	t := &Tracker{next: start, newest: -1}
 	t.base.Merge(base)
 	return t
 }
@@ -69,12 +70,18 @@ func (t *Tracker) Settle(e *Entry) {
 	e.settled = true
 	t.unsettled--
 	t.finished++
+	t.newest = max(t.newest, e.offset)
+	if e.behindN > 0 {
+		t.gaps--
+	}
 	if e.prev == nil {
-		t.settled += 1 + e.behindN
 		t.base.Observe(e.write)
 		t.base.Merge(&e.behind)
 		t.first = e.next
 	} else {
+		if e.prev.behindN == 0 {
+			t.gaps++
+		}
 		e.prev.behindN += 1 + e.behindN
 		e.prev.behind.Observe(e.write)
 		e.prev.behind.Merge(&e.behind)
@@ -107,10 +114,36 @@ func (t *Tracker) Marks() *repeat.Marks { return &t.base }
 // Unsettled returns how many records are begun and not settled.
 func (t *Tracker) Unsettled() int { return t.unsettled }
 
-// Settled returns how many records have been settled and passed by the
-// watermark since the tracker was made.
-func (t *Tracker) Settled() int { return t.settled }
-
 // Finished returns how many records have been settled since the tracker was
 // made, below the watermark or above it.
 func (t *Tracker) Finished() int { return t.finished }
+
+// Gaps returns how many runs of unsettled records have settled ones behind
+// them: what a commit has to list.
+func (t *Tracker) Gaps() int { return t.gaps }
+
+// Splits reports whether settling a record would make one run of unsettled
+// records two, and so the list longer.
+func (t *Tracker) Splits(e *Entry) bool {
+	return e.prev != nil && e.prev.behindN == 0 && e.behindN == 0
+}
+
+// unfinished returns what a commit of the watermark has to say about the
+// records above it.
+func (t *Tracker) unfinished() unfinished {
+	u := unfinished{newest: -1}
+	if t.first == nil || t.newest < t.first.offset {
+		return u
+	}
+	u.newest = t.newest
+	begin := t.first.offset
+	for e := t.first; e != nil && e.offset < t.newest; e = e.next {
+		if e.behindN > 0 {
+			u.runs = append(u.runs, span{begin, e.offset})
+			if e.next != nil {
+				begin = e.next.offset
+			}
+		}
+	}
+	return u
+}

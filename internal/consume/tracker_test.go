@@ -25,8 +25,8 @@ func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
 			t.Fatalf("after settling %d the watermark is %d, want %d", step.settle, got, step.watermark)
 		}
 	}
-	if tr.Settled() != 3 || tr.Unsettled() != 0 {
-		t.Fatalf("settled %d, unsettled %d", tr.Settled(), tr.Unsettled())
+	if tr.Finished() != 3 || tr.Unsettled() != 0 {
+		t.Fatalf("finished %d, unsettled %d", tr.Finished(), tr.Unsettled())
 	}
 }
 
@@ -86,6 +86,7 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 					want.Observe(write)
 				}
 			}
+			checkUnfinished(t, tr, open, writes, w)
 			if got, want := string(tr.Marks().Append(nil, 1<<20)), string(want.Append(nil, 1<<20)); got != want {
 				t.Fatalf("marks as of %d are not those of the records below it", w)
 			}
@@ -93,24 +94,90 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 	})
 }
 
+// checkUnfinished holds the list of a commit against what is open: whole, it
+// says of each record whether it is finished; cut short, it says of none that
+// is open that it is.
+func checkUnfinished(t *rapid.T, tr *Tracker, open map[int64]*Entry, writes map[int64]repeat.Write, watermark int64) {
+	t.Helper()
+	gaps := len(tr.unfinished().runs)
+	if gaps != tr.Gaps() {
+		t.Fatalf("%d runs, and %d gaps are counted", gaps, tr.Gaps())
+	}
+	for _, limit := range []int{1 << 20, 40, 12} {
+		list, err := decodeUnfinished(tr.unfinished().append(nil, watermark, limit), watermark)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for o := range writes {
+			_, unsettled := open[o]
+			switch finished := list.finished(o, watermark); {
+			case finished && unsettled:
+				t.Fatalf("limit %d: %d is open and listed as finished: %+v", limit, o, list)
+			case limit == 1<<20 && !finished && !unsettled && o >= watermark:
+				t.Fatalf("%d is finished and not listed as that: %+v", o, list)
+			}
+		}
+	}
+	for _, e := range open {
+		if splits := tr.Splits(e); splits != (gapsAfter(tr, e) > gaps) {
+			t.Fatalf("settling %d splits a run: %v; there are %d", e.offset, splits, gaps)
+		}
+	}
+}
+
+// gapsAfter is how many runs there would be if a record were settled.
+func gapsAfter(tr *Tracker, settled *Entry) int {
+	gaps := 0
+	for e := tr.first; e != nil; e = e.next {
+		if e != settled && (e.behindN > 0 || e.next == settled) {
+			gaps++
+		}
+	}
+	return gaps
+}
+
+func TestAListOfWhatIsUnfinishedFitsWhereDispatchStops(t *testing.T) {
+	tr := NewTracker(at(1_000_000_000), &repeat.Marks{})
+	var entries []*Entry
+	for o := range int64(4096) {
+		entries = append(entries, tr.Begin(at(1_000_000_000+o), 1, repeat.Write{}))
+	}
+	for i, e := range entries { // every second, as far as may be
+		if i%2 == 1 && (tr.Gaps() < maxGaps || !tr.Splits(e)) {
+			tr.Settle(e)
+		}
+	}
+	if tr.Gaps() != maxGaps {
+		t.Fatalf("%d gaps", tr.Gaps())
+	}
+	list := tr.unfinished().append(nil, 1_000_000_000, listLimit)
+	if u, err := decodeUnfinished(list, 1_000_000_000); err != nil || len(u.runs) != maxGaps {
+		t.Errorf("%d runs in %d bytes, %v", len(u.runs), len(list), err)
+	}
+}
+
 func TestMetadataRoundTripsAndForeignTextIsIgnored(t *testing.T) {
 	var m repeat.Marks
 	for i := range 1000 {
 		m.Observe(repeat.Write{Input: repeat.Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
 	}
-	text := binding{"cluster", "topic"}.encode(&m)
+	list := unfinished{newest: 20, runs: []span{{7, 7}, {9, 12}}}
+	text := binding{"cluster", "topic"}.encode(&m, list.append(nil, 7, listLimit))
 	if len(text) > metadataLimit {
 		t.Fatalf("%d characters", len(text))
 	}
-	b, marks, err := decodeMetadata(text)
+	b, marks, above, err := decodeMetadata(text, 7)
+	if fmt.Sprint(above) != fmt.Sprint(list) {
+		t.Fatalf("%v, want %v", above, list)
+	}
 	if err != nil || b.cluster != "cluster" || b.topicID != "topic" || len(marks.Append(nil, 1<<20)) == 0 {
 		t.Fatalf("%v %v", b, err)
 	}
-	if b, _, err := decodeMetadata(binding{}.encode(nil)); err != nil || b != (binding{}) {
+	if b, _, _, err := decodeMetadata(binding{}.encode(nil, nil), 0); err != nil || b != (binding{}) {
 		t.Fatalf("%v %v", b, err)
 	}
-	for _, foreign := range []string{"", "member-7", "notifier/2 a b", "notifier/1 a", "notifier/1 a b !!!", "notifier/1 a b AAAA", strings.Repeat("x", 5000)} {
-		if _, _, err := decodeMetadata(foreign); err == nil {
+	for _, foreign := range []string{"", "member-7", "notifier/2 a b", "notifier/1 a", "notifier/1 a b !!!", "notifier/1 a b AAAA", "notifier/1 a b - !", "notifier/1 a b - AAAB", "notifier/1 a b - - -", strings.Repeat("x", 5000)} {
+		if _, _, _, err := decodeMetadata(foreign, 0); err == nil {
 			t.Errorf("%.20q was taken for ours", foreign)
 		}
 	}

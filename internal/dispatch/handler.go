@@ -125,7 +125,12 @@ func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, a *arrival) {
 		return
 	}
 	entry := s.partition.Begin(r, e.From)
-	if seen.Observe(e.From) || a.ended {
+	repeated := seen.Observe(e.From)
+	if s.partition.Finished(r) { // by a former owner, behind one that it did not finish
+		s.partition.Settle(entry)
+		return
+	}
+	if repeated || a.ended {
 		o.metrics.repeated()
 		s.partition.Settle(entry)
 		return

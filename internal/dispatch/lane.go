@@ -63,6 +63,13 @@ func (s *source) saturated(limit int) bool {
 	return s.partition != nil && s.partition.Uncommitted() > limit
 }
 
+// holds reports whether a commit could still say that the lane's next delivery
+// is finished. There is always one for which it could: the oldest of all.
+func (s *source) holds(l *lane) bool {
+	d := l.queue[0]
+	return s.partition == nil || d.entry == nil || s.partition.Holds(d.entry)
+}
+
 type laneState uint8
 
 const (
@@ -157,7 +164,9 @@ func (o *Outbox) pick(probe bool) *lane {
 			o.turn = (o.turn + 1) % len(o.sources)
 			s := o.sources[o.turn]
 			if lanes := list(s); len(lanes) > 0 && !s.saturated(o.uncommitted) {
-				return lanes[0]
+				if i := slices.IndexFunc(lanes, s.holds); i >= 0 {
+					return lanes[i]
+				}
 			}
 		}
 	}
