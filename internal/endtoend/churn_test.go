@@ -107,6 +107,8 @@ type world struct {
 	cluster string
 	set     *rule.Set
 	sink    *sink
+	channel dispatch.Channel // nil: the sink
+	window  int              // records of a partition
 }
 
 func (w *world) client(more ...kgo.Opt) *kgo.Client {
@@ -133,14 +135,18 @@ func (w *world) node() *node {
 		Group: group, Cluster: w.cluster, Decoder: event.NewDecoder(nil, w.set.Reads(), nil), Rules: w.set,
 		Outboxes: outboxes, Dead: letters, Topics: []string{string(topics.TradeExecutions)}, Logger: log, Registry: prometheus.NewRegistry(),
 	})
+	channel := w.channel
+	if channel == nil {
+		channel = w.sink
+	}
 	outbox := dispatch.NewOutbox(dispatch.Params{
-		Name: "hook", Channel: w.sink, Uncommitted: 64, Group: group, Dead: letters, Logger: log,
+		Name: "hook", Channel: channel, Uncommitted: 64, Group: group, Dead: letters, Logger: log,
 		Config: dispatch.Config{Concurrency: 16, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
 	})
 	member := func(name, group, topic string, own bool, handler consume.Handler) *consume.Member {
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: []string{topic}, OwnTopics: own, Cluster: w.cluster, Options: w.opts,
-			SessionTimeout: 15 * time.Second, Window: consume.Window{Records: 256, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log,
+			SessionTimeout: 15 * time.Second, Window: consume.Window{Records: w.window, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log,
 		})
 	}
 	first := member("match", group, string(topics.TradeExecutions), false, h)
@@ -225,9 +231,9 @@ func churn(t *testing.T, seed uint64) {
 		if *commits < 100 {
 			t.Errorf("only %d commits were seen", *commits)
 		}
-		// What had finished behind an unfinished delivery, and a send that
-		// outlasts the second of a revoke, is done again by the next owner.
-		if repeats > keys*perKey/5 {
+		// A send that outlasts the second of a revoke is done again by the next
+		// owner, and nothing else.
+		if repeats > keys*perKey/50 {
 			t.Errorf("%d of %d alerts were delivered more than once", repeats, keys*perKey)
 		}
 		w.fake.Close()
@@ -236,7 +242,7 @@ func churn(t *testing.T, seed uint64) {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{},
+		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{}, window: 256,
 		sink: &sink{t: t, rand: rand.New(rand.NewPCG(3, 9)), next: map[string]int{}, delivered: map[string]int{}},
 	}
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(w.net.Listen),

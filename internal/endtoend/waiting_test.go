@@ -1,0 +1,83 @@
+//go:build synctests
+
+package endtoend
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// greylisting tells every second alert to come again in an hour, the first
+// time, and takes the others.
+type greylisting struct {
+	mu        sync.Mutex
+	tries     map[string]int
+	delivered map[string]int
+}
+
+// Send implements dispatch.Channel.
+func (g *greylisting) Send(_ context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	title := m.Alert.Title.String()
+	var n int
+	_, _ = fmt.Sscanf(title, "k0/%d", &n)
+	if g.tries[title]++; n%2 == 1 && g.tries[title] == 1 {
+		return dispatch.Receipt{}, &outcome.Error{Cause: outcome.Greylisted, Detail: "450", RetryAfter: time.Hour}
+	}
+	g.delivered[title]++
+	return dispatch.Receipt{}, nil
+}
+
+func (g *greylisting) counts() (delivered, repeats int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, n := range g.delivered {
+		repeats += n - 1
+	}
+	return len(g.delivered), repeats
+}
+
+// TestHundredsThatWaitBetweenOthersAreKept has so many deliveries wait that a
+// commit could not list them all: what it could not list is not begun, so that
+// the next owner repeats nothing, and goes on to the last.
+func TestHundredsThatWaitBetweenOthersAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.fake.Close()
+		g := &greylisting{tries: map[string]int{}, delivered: map[string]int{}}
+		w.channel, w.window = g, 4096
+		first := w.node()
+		time.Sleep(5 * time.Second)
+		const alerts = 12_000 // 3,000 for each partition of the outbox
+		cl := w.client(kgo.ProducerLinger(0))
+		for i := range alerts {
+			cl.Produce(w.ctx, &kgo.Record{Topic: string(topics.TradeExecutions), Value: fmt.Appendf(nil, `{"alert":true,"k":"k0","n":%d}`, i)}, nil)
+		}
+		if err := cl.Flush(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+		cl.Close()
+		time.Sleep(time.Minute)
+		if n, _ := g.counts(); n == 0 || n >= alerts/2 {
+			t.Errorf("%d are delivered while half of all wait: it should have stopped before the list is full", n)
+		}
+		first.stop()
+		second := w.node()
+		time.Sleep(3 * time.Hour)
+		second.stop()
+		if n, repeats := g.counts(); n != alerts || repeats != 0 {
+			t.Errorf("%d of %d are delivered, %d of them twice", n, alerts, repeats)
+		}
+	})
+}
