@@ -87,12 +87,16 @@ const (
 // Run folds until ctx ends. What cannot be read is tried again.
 func (f *Fold) Run(ctx context.Context) {
 	ends := f.ends(ctx)
+	var said time.Time // that something cannot be read
 	for ctx.Err() == nil {
 		moved, behind := false, false
 		for _, name := range f.names {
 			n, err := f.step(ctx, name)
 			if err != nil && ctx.Err() == nil {
-				f.logger.Warn("dead letters cannot be read", "topic", name, "err", err)
+				if now := time.Now(); now.Sub(said) > time.Minute {
+					said = now
+					f.logger.Warn("dead letters cannot be read", "topic", name, "err", err)
+				}
 				f.sleep(ctx, failWait)
 			}
 			moved = moved || n

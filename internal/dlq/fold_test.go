@@ -88,7 +88,8 @@ func TestTheGaugesAreThoseOfTheFold(t *testing.T) {
 	old, young := entry("re_old", nil), entry("re_young", nil)
 	old.FirstFailed, young.FirstFailed = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
 	write(t, w, old, young)
-	g.Show(folding(t, c))
+	f := folding(t, c)
+	g.Show(f)
 	oldest := func() float64 {
 		families, err := reg.Gather()
 		if err != nil {
@@ -129,7 +130,11 @@ func TestTheGaugesAreThoseOfTheFold(t *testing.T) {
 	}
 	closeEntries(t, c, w, dlq.Resolved, "re_old")
 	testkafka.Eventually(t, 10*time.Second, "none is left", func() bool { return open(0) == nil && oldest() == 0 })
-	g.Show(nil)
+	g.Hide(dlq.NewFold(dlq.NewLog(c.Client()), c.Group, slog.New(slog.DiscardHandler))) // somebody else's
+	if n := testutil.CollectAndCount(reg, "notifier_dead_letters_open"); n == 0 {
+		t.Error("another's fold hid this one")
+	}
+	g.Hide(f)
 	if n := testutil.CollectAndCount(reg, "notifier_dead_letters_open"); n != 0 {
 		t.Errorf("%d series after the partition was given up", n)
 	}

@@ -42,11 +42,20 @@ func NewGauges(reg prometheus.Registerer) *Gauges {
 	return g
 }
 
-// Show has the gauges show a fold; nil: none.
+// Show has the gauges show a fold until Hide is called for it.
 func (g *Gauges) Show(f *Fold) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.fold = f
+}
+
+// Hide has the gauges show nothing, unless they show another fold by now.
+func (g *Gauges) Hide(f *Fold) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fold == f {
+		g.fold = nil
+	}
 }
 
 var (

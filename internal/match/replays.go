@@ -126,7 +126,7 @@ func (h *Replays) Handle(ctx context.Context, p *consume.Partition) {
 		byKey: make(map[uint64]*request), lines: make(map[string]*line), runs: make(map[string]*run), chunk: make(map[string][]*kgo.Record),
 	}
 	h.p.Gauges.Show(w.fold)
-	defer h.p.Gauges.Show(nil)
+	defer h.p.Gauges.Hide(w.fold)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
