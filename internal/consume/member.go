@@ -230,7 +230,6 @@ func (m *Member) deliver(topic string, fetched kgo.FetchPartition) {
 	if p == nil {
 		return
 	}
-	p.noteEnd(fetched.HighWatermark)
 	if n := p.skipped(fetched.LogStartOffset, records[len(records)-1].Offset+1); n > 0 {
 		m.metrics.lostRecords.WithLabelValues(topic).Add(float64(n))
 		m.log.Error("events are lost: retention deleted them before they were read", "topic", topic, "partition", p.ID, "events", n)

@@ -123,9 +123,9 @@ func (p *Partition) Release() {
 	p.member.roomMade(p)
 }
 
-// Inherited reports whether a former owner may have worked on this record
-// already: it stood above the committed offset when this assignment began, and
-// within the window that an owner can have under way.
+// Inherited reports whether a former owner may have worked on this record of
+// an own topic already: it stood above the committed offset when this
+// assignment began, and within the window that an owner can have under way.
 func (p *Partition) Inherited(r *kgo.Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -222,15 +222,6 @@ func (p *Partition) Hold(reason string) {
 	p.mu.Unlock()
 	if changed {
 		p.member.heldChanged(p, old, reason)
-	}
-}
-
-// noteEnd takes note of where the log ended when this assignment began.
-func (p *Partition) noteEnd(highWatermark int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.endedAt == 0 {
-		p.endedAt = highWatermark
 	}
 }
 

@@ -57,8 +57,15 @@ func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg
 	for topic, id := range ids {
 		names[id] = topic
 	}
+	var ends kadm.ListedOffsets
+	if m.p.OwnTopics {
+		if ends, err = m.admin.ListEndOffsets(ctx, m.p.Topics...); err != nil {
+			return fmt.Errorf("look up where our topics end: %w", err)
+		}
+	}
 	for _, p := range m.partitions() {
-		p.restoreID(ids[p.Topic])
+		end, _ := ends.Lookup(p.Topic, p.ID)
+		p.restoreID(ids[p.Topic], end.Offset)
 	}
 	if len(resp.Groups) > 0 {
 		for _, t := range resp.Groups[0].Topics {
@@ -84,11 +91,15 @@ func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg
 	return nil
 }
 
-func (p *Partition) restoreID(id string) {
+// restoreID takes over the topic's id and where its log ends now.
+func (p *Partition) restoreID(id string, end int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.topicID == "" {
 		p.topicID = id
+	}
+	if !p.started { // else it was kept through a rebalance
+		p.endedAt = end
 	}
 }
 

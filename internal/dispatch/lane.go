@@ -39,6 +39,7 @@ type source struct {
 	ready     []*lane // whose next delivery is live
 	replays   []*lane // whose next delivery is a dead letter sent again: they yield
 	inFlight  int
+	ending    int // deliveries whose end is decided and not yet written
 	dropped   bool
 	drained   chan struct{}
 }
@@ -57,10 +58,14 @@ func (s *source) list(l *lane) *[]*lane {
 	return &s.ready
 }
 
-// saturated reports whether so much is settled and not committed that a crash
-// now would repeat more than it may.
+// saturated reports whether so much was sent of which no commit says so that a
+// crash now would repeat more than it may.
 func (s *source) saturated(limit int) bool {
-	return s.partition != nil && s.partition.Uncommitted() > limit
+	n := s.ending
+	if s.partition != nil {
+		n += s.partition.Uncommitted()
+	}
+	return n > limit
 }
 
 // holds reports whether a commit could still say that the lane's next delivery

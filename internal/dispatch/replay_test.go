@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -206,6 +207,30 @@ func TestReplaysWaitForAChannelThatIsDown(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n := len(b.dead.closings()); n != 3 || b.left() != 0 {
 			t.Errorf("%d are resolved, %d wait", n, b.left())
+		}
+	})
+}
+
+// TestWhatCannotBeWrittenOffIsNotSentOnAndOn: while tombstones cannot be
+// written, a crash would send again all that was delivered without one.
+func TestWhatCannotBeWrittenOffIsNotSentOnAndOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.dead.err = errors.New("wrap: no topic")
+		for i := range 200 {
+			b.again(fmt.Sprint(i), fmt.Sprint("k", i), 1)
+		}
+		time.Sleep(10 * time.Minute)
+		if n := len(b.ch.ids()); n < 64 || n > 65+testConfig().Concurrency {
+			t.Errorf("%d were sent without a tombstone", n)
+		}
+		b.dead.mu.Lock()
+		b.dead.err = nil
+		b.dead.mu.Unlock()
+		time.Sleep(10 * time.Minute)
+		if n := len(b.ch.ids()); n != 200 || b.left() != 0 {
+			t.Errorf("%d were sent in all, %d are left", n, b.left())
 		}
 	})
 }

@@ -107,6 +107,7 @@ func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
 	o.log.Debug("delivered", "delivery", d.envelope.Delivery, "rule", a.Rule, "source", d.envelope.Source.String(),
 		"attempts", d.attempts+1, "receipt", r.ID, "age", now.Sub(a.EventTime).Round(time.Millisecond))
 	if d.closing = o.closing(d); d.closing != nil {
+		l.source.ending++
 		o.ready(l)
 		return
 	}
@@ -144,6 +145,9 @@ func (o *Outbox) closing(d *delivery) *dlq.Closure {
 
 // done settles the delivery and goes on with its lane.
 func (o *Outbox) done(l *lane, d *delivery) {
+	if d.written() {
+		l.source.ending--
+	}
 	if d.entry != nil {
 		l.source.partition.Settle(d.entry)
 	}
@@ -278,6 +282,7 @@ func (o *Outbox) bury(l *lane, d *delivery, e *outcome.Error, reason outcome.Rea
 	d.dead = dlq.Failed(d.envelope.Delivery, d.envelope, dlq.Failure{
 		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried, Recipients: recipientsOf(d.refused),
 	}, o.maxReplays)
+	l.source.ending++
 	o.ready(l)
 }
 
