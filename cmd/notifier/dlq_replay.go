@@ -73,21 +73,12 @@ func (r *replaying) prepare(g *globals, ids []string) (*filter, error) {
 	case r.canary < 0:
 		return nil, misused("--canary %d: give how many dead letters to send first", r.canary)
 	}
-	err = firstError(filter.must("send again"), r.possible(g), g.checkChannel(r.ask.To))
+	err = firstOf(filter.must("send again"), r.possible(g), g.checkChannel(r.ask.To))
 	if err == nil && r.payload != "" {
 		r.ask.Edited, err = g.readPayload(r.payload, r.ask.Force)
 	}
 	r.ask.By, r.ask.Run = whoAmI(), dlq.NewRun(time.Now())
 	return filter, err
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // replay makes the plan, shows it, asks and carries it out.

@@ -23,7 +23,7 @@ func (g *globals) showPlan(p *dlq.Plan, r *replaying) error {
 		w = g.io.out
 	}
 	rate := r.rate
-	fmt.Fprintf(w, "%s to send again\n\n", count(p.Len(), "dead letter"))
+	fmt.Fprintf(w, "%s to send again\n\n", many(int64(p.Len()), "dead letter"))
 	showGroups(w, g.width(), p.Stats.Groups())
 	fmt.Fprintln(w)
 	row := func(name, format string, args ...any) {
@@ -92,7 +92,7 @@ func destination(d dlq.Destination) string {
 	case d.Rematch:
 		return fmt.Sprintf("%s through its rule again, and to channel %s if that still raises an alert", goes(d.Count), d.Channel)
 	}
-	return fmt.Sprintf("people will see %s in channel %s", count(d.Count, "message"), d.Channel)
+	return fmt.Sprintf("people will see %s in channel %s", many(int64(d.Count), "message"), d.Channel)
 }
 
 func goes(n int) string {

@@ -327,6 +327,3 @@ func (e *Entry) sourceTopic() string {
 	}
 	return e.Envelope.Source.Topic
 }
-
-// emptyEnvelope is that of an entry of which nothing is left but its id.
-func emptyEnvelope() *envelope.Envelope { return &envelope.Envelope{} }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/envelope"
 )
 
 // each merges the spans, the newest record first.
@@ -155,6 +157,6 @@ func closedEntry(w *raw) *Entry {
 	c := parseClosing(rec)
 	e := &Entry{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, Key: rec.Key, State: c.State, Closed: c}
 	e.ID, _ = idOf(rec.Key)
-	e.Envelope = emptyEnvelope()
+	e.Envelope = &envelope.Envelope{} // nothing is left of it but its id
 	return e
 }

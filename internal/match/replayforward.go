@@ -44,9 +44,6 @@ func (w *replaying) due(ctx context.Context) []*request {
 		i := 0
 		for ; i < len(l.queue) && room > 0 && len(due) < perChannel; i++ {
 			n := l.queue[i]
-			if n.state == settled {
-				continue
-			}
 			standing := w.fold.Standing(w.topic(n), n.key, n.version)
 			if standing == dlq.Unknown {
 				break

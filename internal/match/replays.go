@@ -271,32 +271,41 @@ func (w *replaying) advance() {
 }
 
 // dropStale drops requests that mean a version which never was: of a topic
-// that was deleted and made again since.
+// that was deleted and made again since. Those that wait are looked at from the
+// first of each line on, which is what holds up the others.
 func (w *replaying) dropStale(ctx context.Context) {
-	for i := range topics.All() {
-		topic := topics.DeadLetter(w.p.Handler.p.Group, topics.All()[i])
-		generation := w.fold.Generation(topic)
-		anew := generation != w.generations[i]
-		w.generations[i] = generation
-		end := int64(-1)
-		for _, n := range w.open {
-			if int(n.source) != i || n.state == settled || w.fold.Standing(topic, n.key, n.version) != dlq.Unknown {
-				continue
-			}
-			if end < 0 {
-				spans, err := w.p.Log.Spans(ctx, topic)
-				if err != nil {
-					break
-				}
-				end = spans[0].End
-			}
-			if anew || n.version >= end {
-				w.settle(n, dropped)
-			}
+	var anew [3]bool
+	ends := make(map[string]int64)
+	for i, source := range topics.All() {
+		generation := w.fold.Generation(topics.DeadLetter(w.p.Handler.p.Group, source))
+		anew[i], w.generations[i] = generation != w.generations[i], generation
+	}
+	stale := func(n *request) bool {
+		topic := w.topic(n)
+		if w.fold.Standing(topic, n.key, n.version) != dlq.Unknown {
+			return false
 		}
+		end, asked := ends[topic]
+		if !asked {
+			spans, err := w.p.Log.Spans(ctx, topic)
+			if err != nil {
+				return false
+			}
+			end = spans[0].End
+			ends[topic] = end
+		}
+		if anew[n.source] || n.version >= end {
+			w.settle(n, dropped)
+			return true
+		}
+		return false
 	}
 	for _, l := range w.lines {
-		l.queue = slices.DeleteFunc(l.queue, func(n *request) bool { return n.state == settled })
+		i := 0
+		for i < len(l.queue) && stale(l.queue[i]) {
+			i++
+		}
+		l.queue = l.queue[i:]
 	}
-	w.forwarded = slices.DeleteFunc(w.forwarded, func(n *request) bool { return n.state == settled })
+	w.forwarded = slices.DeleteFunc(w.forwarded, stale)
 }
