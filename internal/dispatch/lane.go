@@ -58,14 +58,32 @@ func (s *source) list(l *lane) *[]*lane {
 	return &s.ready
 }
 
-// saturated reports whether so much was sent of which no commit says so that a
-// crash now would repeat more than it may.
-func (s *source) saturated(limit int) bool {
-	n := s.ending
+// atRisk is how many deliveries of the partition a crash now would repeat: what
+// is in flight, and what is settled or as good as and no commit says so yet.
+func (s *source) atRisk() int {
+	n := s.ending + s.inFlight
 	if s.partition != nil {
 		n += s.partition.Uncommitted()
 	}
-	return n > limit
+	return n
+}
+
+// saturated reports whether one more attempt for this partition could make a
+// crash repeat more than it may: over all partitions what is uncommitted, so
+// many of each, and what the channel may have in flight on top of it.
+func (o *Outbox) saturated(s *source) bool {
+	own := s.atRisk()
+	if own < o.uncommitted {
+		return false
+	}
+	if own-s.inFlight >= o.uncommitted {
+		return true // it waits for its commit
+	}
+	over := 0
+	for _, other := range o.sources {
+		over += max(0, other.atRisk()-o.uncommitted)
+	}
+	return over >= o.cfg.Concurrency
 }
 
 // holds reports whether a commit could still say that the lane's next delivery
@@ -168,7 +186,7 @@ func (o *Outbox) pick(probe bool) *lane {
 		for range o.sources {
 			o.turn = (o.turn + 1) % len(o.sources)
 			s := o.sources[o.turn]
-			if lanes := list(s); len(lanes) > 0 && !s.saturated(o.uncommitted) {
+			if lanes := list(s); len(lanes) > 0 && !o.saturated(s) {
 				if i := slices.IndexFunc(lanes, s.holds); i >= 0 {
 					return lanes[i]
 				}
