@@ -101,6 +101,9 @@ func serve(ctx context.Context, s *setup, started func(*parts)) error {
 	startCtx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	if err := app.Start(startCtx); err != nil {
+		if ctx.Err() != nil {
+			return nil // nothing has failed: we were asked to stop
+		}
 		return dig.RootCause(err)
 	}
 	started(&p)
