@@ -11,6 +11,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // onAssigned starts a fresh tracker and a goroutine for each partition. Their
@@ -38,6 +39,7 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 	}
 	m.mu.Unlock()
 	m.health.join(true, "")
+	m.troubles.Over(trouble.Overstayed, m.p.Group)
 	m.metrics.assigned(assigned)
 	if len(assigned) > 0 {
 		m.log.Info("partitions assigned", "partitions", countOf(assigned))
@@ -174,7 +176,7 @@ func (m *Member) adjustOffsets(_ context.Context, offsets map[string]map[int32]k
 			if p.frozen {
 				p.paused = true
 				go m.client.PauseFetchPartitions(map[string][]int32{topic: {id}})
-				m.heldChanged(p, "", p.held)
+				p.heldChanged()
 			}
 			p.mu.Unlock()
 		}
@@ -264,11 +266,8 @@ func (m *Member) forget(cl *kgo.Client, parts []*Partition, gone map[string][]in
 		p.mu.Lock()
 		m.bytes.Add(-int64(p.bytes))
 		p.bytes = 0
-		held := p.held
+		m.troubles.Forget(p.name())
 		p.mu.Unlock()
-		if held != "" {
-			m.heldChanged(p, held, "")
-		}
 	}
 	cl.ResumeFetchPartitions(gone)
 }
