@@ -32,7 +32,7 @@ func TestAPartitionThatStandsStillMakesTheDaemonNotReady(t *testing.T) {
 	d.running()
 	testkafka.Eventually(t, 20*time.Second, "the daemon is not ready and says why", func() bool {
 		status, ok, cause := d.component("partitions")
-		return status == http.StatusServiceUnavailable && !ok && strings.HasPrefix(cause, outbox+"/0: offset was set by hand: run ")
+		return status == http.StatusServiceUnavailable && !ok && strings.HasPrefix(cause, outbox+"/0: its offset was set by hand: ")
 	})
 	if status, body := d.get("/livez"); status != http.StatusOK {
 		t.Errorf("what is held is alive: %d %s", status, body)

@@ -42,6 +42,7 @@ type Partition struct {
 	restUntil time.Time    // not zero: nothing is fetched until then
 	look      look         // what the last look at the brokers saw
 	committed repeat.Position
+	known     bool // the coordinator has this commit
 
 	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
 	dirty            bool       // something to commit since the last snapshot
@@ -76,6 +77,9 @@ func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
 		}
 		p.mu.Lock()
 		batch := p.queue
+		if p.frozen {
+			batch = nil
+		}
 		if len(batch) > 0 {
 			p.queue, p.handed = nil, p.arrived
 			p.taken += len(batch)

@@ -102,7 +102,7 @@ func (m *Member) truncated(err *kgo.ErrDataLoss) {
 func (m *Member) skipTo(p *Partition, offset int64) string {
 	then := "start it"
 	if m.p.OwnTopics {
-		then = "start it, and accept the offset as it then says"
+		then = "start it once with 'notifier run --start committed'"
 	}
 	return fmt.Sprintf("stop the daemon, run 'kafka-consumer-groups.sh --bootstrap-server %s --group %s --topic %s:%d --reset-offsets --to-offset %d --execute', and %s",
 		m.brokers(), m.p.Group, p.Topic, p.ID, offset, then)

@@ -64,16 +64,36 @@ func (m *Member) followTopics(ctx context.Context, followed map[string]string) {
 			continue
 		}
 		followed[p.Topic] = id
-		m.log.Warn("topic was recreated, following the new one", "topic", p.Topic)
+		m.sayRecreated(p.Topic)
 		m.client.PurgeTopicsFromConsuming(p.Topic)
 		m.client.AddConsumeTopics(p.Topic)
 		m.troubles.Over(trouble.Recreated, p.Topic)
 	}
 }
 
-// extent is where a partition's log begins, up to where it may be read, and
+// sayRecreated says that a topic was deleted and made again while we read it.
+// Of our own topics, what was taken from the old one and is not settled is lost
+// with it; there may be more that was never read.
+func (m *Member) sayRecreated(topic string) {
+	waiting := 0
+	for _, p := range m.partitions() {
+		if p.Topic == topic {
+			n, _ := p.load()
+			waiting += n
+		}
+	}
+	if !m.p.OwnTopics {
+		m.log.Warn("topic was recreated, following the new one", "topic", topic)
+		return
+	}
+	m.metrics.lostRecords.WithLabelValues(topic).Add(float64(waiting))
+	m.log.Error("topic was recreated: what waited in the old one is lost; 'notifier run --start TIME' raises its alerts again",
+		"topic", topic, "waited", waiting)
+}
+
+// reach is where a partition's log begins, up to where it may be read, and
 // where it ends: the last two differ while a transaction is open.
-type extent struct {
+type reach struct {
 	begin, stable, end int64
 	epoch              int32 // of the first record
 }
@@ -120,13 +140,13 @@ func (m *Member) lookAtOffsets(ctx context.Context) {
 		stable, ok2 := stables.Lookup(p.Topic, p.ID)
 		end, ok3 := ends.Lookup(p.Topic, p.ID)
 		if ok1 && ok2 && ok3 && begin.Err == nil && stable.Err == nil && end.Err == nil {
-			m.judge(ctx, p, extent{begin: begin.Offset, stable: stable.Offset, end: end.Offset, epoch: begin.LeaderEpoch})
+			m.judge(ctx, p, reach{begin: begin.Offset, stable: stable.Offset, end: end.Offset, epoch: begin.LeaderEpoch})
 		}
 	}
 }
 
 // judge decides from one more look whether a partition moves.
-func (m *Member) judge(ctx context.Context, p *Partition, l extent) {
+func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 	p.mu.Lock()
 	if !p.started || p.fenced || p.frozen {
 		p.mu.Unlock()
@@ -166,7 +186,7 @@ func (m *Member) judge(ctx context.Context, p *Partition, l extent) {
 
 // sight is what is seen now. patient says that what is read may wait for as
 // long as a channel is down. p.mu is held.
-func (p *Partition) sight(l extent, patient bool) look {
+func (p *Partition) sight(l reach, patient bool) look {
 	old := p.look
 	now := look{at: time.Now(), next: p.next, stable: l.stable, settled: p.tracker.Watermark().Offset, finished: p.tracker.Finished()}
 	if p.next < 0 { // nothing was committed: it is read from the beginning
@@ -182,7 +202,7 @@ func (p *Partition) sight(l extent, patient bool) look {
 // passed returns how many records retention has deleted before they were read,
 // where nothing is left behind them that would tell by its arrival. p.mu is
 // held.
-func (p *Partition) passed(l extent, looks int) int64 {
+func (p *Partition) passed(l reach, looks int) int64 {
 	if looks < 2 || p.next < 0 || p.next >= l.begin {
 		return 0
 	}
@@ -200,7 +220,7 @@ func (p *Partition) passed(l extent, looks int) int64 {
 func (p *Partition) records() int { return len(p.queue) + p.taken + p.tracker.Unsettled() }
 
 // openTransaction says which producer keeps a partition from being read on.
-func (m *Member) openTransaction(ctx context.Context, p *Partition, l extent, since time.Time) {
+func (m *Member) openTransaction(ctx context.Context, p *Partition, l reach, since time.Time) {
 	who := "which producer it is, the brokers do not say"
 	begin := l.stable
 	topics := make(kadm.TopicsSet)

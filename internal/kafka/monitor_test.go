@@ -189,7 +189,7 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor(t)
-		m.wire.Freeze()
+		m.wire.Cut()
 		const says = "no broker can be reached: nothing listens on 10.0.0.1:9092; check kafka.brokers"
 		m.fails(&kafka.Problem{Exit: kafka.ExitUnavailable, Text: says})
 		time.Sleep(time.Hour)
@@ -207,7 +207,7 @@ func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
 			t.Fatalf("it does not wait: %v", err)
 		default:
 		}
-		m.wire.Thaw()
+		m.wire.Mend()
 		m.fails(nil)
 		time.Sleep(20 * time.Second)
 		if got := m.Problems(kafka.RoleSource); got != "" || m.lines("level=INFO", "brokers answer again") != 1 {
@@ -221,7 +221,7 @@ func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
 func TestALoginThatIsRefusedForAMinuteEndsTheDaemon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor(t)
-		m.wire.Freeze()
+		m.wire.Cut()
 		m.fails(&kafka.Problem{Exit: kafka.ExitDenied, Text: "it ends the connection while logging in"})
 		time.Sleep(5 * time.Minute)
 		m.fails(kafka.LoginRefused("10.0.0.1:9092", "SCRAM-SHA-512"))

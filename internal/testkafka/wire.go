@@ -18,6 +18,7 @@ type Wire struct {
 
 	mu      sync.Mutex
 	open    chan struct{} // closed while bytes pass
+	frozen  bool
 	corrupt []byte
 }
 
@@ -30,11 +31,16 @@ func NewWire(dial Dial) *Wire {
 
 // Dial makes a connection through the wire.
 func (w *Wire) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	open, frozen := w.gate()
+	over := time.After(5 * time.Second) // as kafka.Config.Options has it
+	if frozen {
+		over = nil
+	}
 	select {
-	case <-w.gate():
+	case <-open:
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-time.After(5 * time.Second): // as kafka.Config.Options has it
+	case <-over:
 		return nil, os.ErrDeadlineExceeded
 	}
 	conn, err := w.dial(ctx, network, address)
@@ -44,16 +50,22 @@ func (w *Wire) Dial(ctx context.Context, network, address string) (net.Conn, err
 	return &wireConn{Conn: conn, w: w, closed: make(chan struct{})}, nil
 }
 
-// Freeze lets nothing pass until Thaw: both sides wait for as long as their
-// deadlines let them, as with a cut cable.
-func (w *Wire) Freeze() {
+// Cut lets nothing pass until Mend: both sides wait for as long as their
+// deadlines let them.
+func (w *Wire) Cut() { w.shut(false) }
+
+// Freeze lets nothing pass until Mend, and deadlines do not pass either, as for
+// a process that is stopped.
+func (w *Wire) Freeze() { w.shut(true) }
+
+func (w *Wire) shut(frozen bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.open = make(chan struct{})
+	w.open, w.frozen = make(chan struct{}), frozen
 }
 
-// Thaw ends Freeze.
-func (w *Wire) Thaw() {
+// Mend ends Cut and Freeze.
+func (w *Wire) Mend() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	close(w.open)
@@ -67,10 +79,10 @@ func (w *Wire) Corrupt(pattern []byte) {
 	w.corrupt = pattern
 }
 
-func (w *Wire) gate() <-chan struct{} {
+func (w *Wire) gate() (open <-chan struct{}, frozen bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.open
+	return w.open, w.frozen
 }
 
 type wireConn struct {
@@ -84,9 +96,13 @@ type wireConn struct {
 // pass waits until bytes pass again.
 func (c *wireConn) pass(d *deadline) error {
 	for {
+		open, frozen := c.w.gate()
 		over, changed := d.get()
+		if frozen {
+			over = nil
+		}
 		select {
-		case <-c.w.gate():
+		case <-open:
 			return nil
 		case <-c.closed:
 			return net.ErrClosed
