@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -128,13 +129,16 @@ func (s still) again(same bool, since time.Time) still {
 
 // lookAtOffsets compares every partition with the log of its broker.
 func (m *Member) lookAtOffsets(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	askCtx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	// What is not answered is not judged: when a broker is gone or a topic
 	// missing, the monitor says so.
-	begins, _ := m.admin.ListStartOffsets(ctx, m.p.Topics...)
-	stables, _ := m.admin.ListCommittedOffsets(ctx, m.p.Topics...)
-	ends, _ := m.admin.ListEndOffsets(ctx, m.p.Topics...)
+	var begins, stables, ends kadm.ListedOffsets
+	var wg sync.WaitGroup
+	wg.Go(func() { begins, _ = m.admin.ListStartOffsets(askCtx, m.p.Topics...) })
+	wg.Go(func() { stables, _ = m.admin.ListCommittedOffsets(askCtx, m.p.Topics...) })
+	wg.Go(func() { ends, _ = m.admin.ListEndOffsets(askCtx, m.p.Topics...) })
+	wg.Wait()
 	for _, p := range m.partitions() {
 		begin, ok1 := begins.Lookup(p.Topic, p.ID)
 		stable, ok2 := stables.Lookup(p.Topic, p.ID)
@@ -225,6 +229,8 @@ func (m *Member) openTransaction(ctx context.Context, p *Partition, l reach, sin
 	begin := l.stable
 	topics := make(kadm.TopicsSet)
 	topics.Add(p.Topic, p.ID)
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
 	if described, err := m.admin.DescribeProducers(ctx, topics); err == nil {
 		for _, d := range described.SortedProducers() {
 			if d.CurrentTxnStartOffset >= 0 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/expfmt"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -423,4 +424,41 @@ func TestRightsOnATopicThatAreTakenAwayAreSaid(t *testing.T) {
 			t.Errorf("%d records were handed out", n)
 		}
 	})
+}
+
+// TestAPartitionWithoutALeaderHoldsUpNoOther: neither when it is assigned nor
+// later, and it is read once it has one.
+func TestAPartitionWithoutALeaderHoldsUpNoOther(t *testing.T) {
+	for name, own := range map[string]bool{"source": false, "outbox": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := testkafka.Virtual(t, nil)
+				produce(t, c, 3) // to partition 0
+				commits := make(kadm.Offsets)
+				for id := range int32(3) {
+					commits.Add(kadm.Offset{Topic: topic, Partition: id, At: 0, LeaderEpoch: -1, Metadata: consume.Binding(c.ID, "")})
+				}
+				if err := c.Admin.CommitAllOffsets(t.Context(), c.Group, commits); err != nil {
+					t.Fatal(err)
+				}
+				mend := c.Leaderless(topic, 1)
+				h := newTaking()
+				w := watch(t, c, h, func(p *consume.Params) { p.OwnTopics = own })
+				time.Sleep(30 * time.Second)
+				if n := len(h.values); n != 3 {
+					t.Errorf("%d records of the others were handed out:\n%s", n, w.text())
+				}
+				mend()
+				r := &kgo.Record{Topic: topic, Partition: 1, Value: []byte("1")}
+				if err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), r).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if n := len(h.values); n != 4 {
+					t.Errorf("%d records were handed out:\n%s", n, w.text())
+				}
+				w.silent()
+			})
+		})
+	}
 }
