@@ -68,6 +68,8 @@ func (h *groupHook) OnGroupManageError(err error) {
 		m.fence()
 	case isOutdated(err):
 		m.overstayed()
+	default:
+		m.failed(err)
 	}
 	m.limit.do("group "+reasonOf(err), func() {
 		m.log.Warn("left the group, joining again", "group", m.p.Group, "err", err)

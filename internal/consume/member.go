@@ -99,6 +99,8 @@ type Member struct {
 	parts map[topicPartition]*Partition
 	bytes atomic.Int64 // assigned partitions' share of Window.Bytes
 
+	failures atomic.Int32 // of the group, since something was begun
+
 	fatal chan error    // size 1
 	again chan struct{} // size 1: look now whether a topic was recreated
 

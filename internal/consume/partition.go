@@ -39,6 +39,7 @@ type Partition struct {
 	paused    bool
 	held      string       // why the handler does not go on, for people; "" when it does
 	unread    trouble.Kind // why nothing can be read; "" when it can
+	bad       badBatch     // the batch that cannot be decoded
 	restUntil time.Time    // not zero: nothing is fetched until then
 	look      look         // what the last look at the brokers saw
 	committed repeat.Position

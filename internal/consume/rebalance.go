@@ -40,9 +40,11 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 	m.health.join(true, "")
 	m.troubles.Over(trouble.Overstayed, m.p.Group)
 	m.metrics.assigned(assigned)
-	if len(assigned) > 0 {
-		m.log.Info("partitions assigned", "partitions", countOf(assigned))
+	if len(assigned) == 0 {
+		m.begun() // there is nothing to begin
+		return
 	}
+	m.log.Info("partitions assigned", "partitions", countOf(assigned))
 }
 
 // start runs the handler, once.

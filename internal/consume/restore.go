@@ -51,6 +51,7 @@ func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg
 		}
 		p.restore(c, ids[p.Topic], log)
 	}
+	m.begun()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range m.parts {

@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,27 @@ func (m *Member) overstayed() {
 	})
 }
 
+// failed says that the group's coordinator fails us for the second time with
+// nothing begun between. Once is nothing: coordinators move. What is no answer
+// of a broker is the monitor's.
+func (m *Member) failed(err error) {
+	var code *kerr.Error
+	if !errors.As(err, &code) || m.failures.Add(1) < 2 {
+		return
+	}
+	m.troubles.Report(trouble.Trouble{
+		Kind: trouble.Group, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
+		Problem: fmt.Sprintf("group %s cannot be used (%s): nothing of it is read. "+
+			"Look after the brokers: is a partition of __consumer_offsets without a leader, or does a transaction on the group's offsets not end?", m.p.Group, code.Message),
+	})
+}
+
+// begun says that the group works.
+func (m *Member) begun() {
+	m.failures.Store(0)
+	m.troubles.Over(trouble.Group, m.p.Group)
+}
+
 // restFor is how long a partition rests after an error that would else come
 // back at once, and watch how often it is tried again.
 const restFor = 5 * time.Second
@@ -71,9 +93,15 @@ func (m *Member) corrupt(topic string, partition int32, err error) {
 		return
 	}
 	m.unreadable(p, trouble.Corrupt, func(next int64) string {
-		return fmt.Sprintf("the batch at offset %d of %s cannot be decoded (%v): nothing behind it is read; it is tried again every %s, in case only the way to us damaged it. "+
-			"To give up what it holds, %s; if the batch has more than one record, take a higher offset",
-			next, p.name(), err, restFor, m.skipTo(p, next+1))
+		if p.bad.begin != next {
+			p.bad = badBatch{begin: next} // another one than before
+		}
+		what, further, to := fmt.Sprintf("the batch at offset %d of %s", next, p.name()), "; if the batch has more than one record, take a higher offset", next+1
+		if p.bad.end > 0 {
+			what, further, to = fmt.Sprintf("the batch with the offsets %d to %d of %s", next, p.bad.end-1, p.name()), "", p.bad.end
+		}
+		return fmt.Sprintf("%s cannot be decoded (%v): nothing behind it is read; it is tried again every %s, in case only the way to us damaged it. To give up what it holds, %s%s",
+			what, err, restFor, m.skipTo(p, to), further)
 	})
 }
 

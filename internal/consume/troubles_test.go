@@ -112,3 +112,44 @@ func TestTheFirstOfTwoWithOneInstanceIDIsFenced(t *testing.T) {
 	}
 	testkafka.Eventually(t, 20*time.Second, "the second has all partitions", func() bool { s := second.Status(); return s.Joined && s.Partitions == 3 })
 }
+
+func TestABatchThatGrowsTooLargeIsNotSkippedUntilAPersonDoes(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	produce(t, c, 1)
+	big := make([]byte, 300_000) // of zeros: small on its way
+	packed := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(time.Second), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	if err := packed.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: big}, &kgo.Record{Topic: topic, Value: big}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, 1)
+	var board *trouble.Board
+	w := newWorker()
+	start := func(bound int) *running {
+		return run(t, c, w, func(p *consume.Params) {
+			board = trouble.New(p.Logger, nil)
+			p.Troubles = board
+			p.Options = append(p.Options, kgo.MaxDecompressBatchBytes(bound))
+		})
+	}
+	r := start(500_000)
+	testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
+		return strings.Contains(board.Text(trouble.TooLarge), "the batch with the offsets 1 to 2 of trade-executions/0 decompresses to more than 64 MiB") &&
+			strings.Contains(board.Text(trouble.TooLarge), "--reset-offsets --to-offset 3 --execute")
+	})
+	if n := w.count(); n != 1 {
+		t.Errorf("%d records were handed out", n)
+	}
+	w.settle(0)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if at, _ := committed(c); at != 1 {
+		t.Errorf("committed at %d", at)
+	}
+	commit(t, c, 3, "")
+	r = start(500_000)
+	testkafka.Eventually(t, 20*time.Second, "what is behind it is handed out", func() bool { return w.count() == 2 })
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -161,6 +161,7 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 	p.look = now
 	records := p.records()
 	gone := p.passed(l, now.reading.looks)
+	sizing := p.unread == trouble.Corrupt && p.bad.end == 0
 	if now.txn.looks == 0 {
 		p.goOn(trouble.Transaction)
 	}
@@ -169,6 +170,9 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 	}
 	explained := p.held != "" || p.unread == trouble.Corrupt || p.unread == trouble.TooLarge
 	p.mu.Unlock()
+	if sizing {
+		m.measure(ctx, p, now.next)
+	}
 	switch {
 	case gone > 0:
 		m.lost(p, gone)
@@ -177,13 +181,13 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 		m.openTransaction(ctx, p, l, now.txn.since)
 	case now.reading.looks >= stillAfter:
 		m.unreadable(p, trouble.Progress, func(int64) string {
-			return fmt.Sprintf("%s is not read: %d records wait since %s, from offset %d on, and the broker that leads the partition brings none. "+
-				"Look after that broker; if it is well, start the daemon anew", p.name(), l.stable-now.next, clock(now.reading.since), now.next)
+			return fmt.Sprintf("%s is not read: %s waiting since %s, from offset %d on, and the broker that leads the partition brings none. "+
+				"Look after that broker; if it is well, start the daemon anew", p.name(), countRecords(l.stable-now.next), clock(now.reading.since), now.next)
 		})
 	case now.handling.looks >= stillAfter:
 		m.unreadable(p, trouble.Progress, func(int64) string {
-			return fmt.Sprintf("%s does not move: %d records wait since %s, the last one handled was offset %d. "+
-				"This is a defect of ours: end the daemon with SIGQUIT, which prints where it stands, start it anew and report that", p.name(), records, clock(now.handling.since), now.settled-1)
+			return fmt.Sprintf("%s does not move: %s waiting since %s, the last one handled was offset %d. "+
+				"This is a defect of ours: end the daemon with SIGQUIT, which prints where it stands, start it anew and report that", p.name(), countRecords(int64(records)), clock(now.handling.since), now.settled-1)
 		})
 	}
 }
@@ -226,25 +230,29 @@ func (p *Partition) records() int { return len(p.queue) + p.taken + p.tracker.Un
 // openTransaction says which producer keeps a partition from being read on.
 func (m *Member) openTransaction(ctx context.Context, p *Partition, l reach, since time.Time) {
 	who := "which producer it is, the brokers do not say"
-	begin := l.stable
 	topics := make(kadm.TopicsSet)
 	topics.Add(p.Topic, p.ID)
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	if described, err := m.admin.DescribeProducers(ctx, topics); err == nil {
 		for _, d := range described.SortedProducers() {
-			if d.CurrentTxnStartOffset >= 0 {
-				begin = d.CurrentTxnStartOffset
+			if d.CurrentTxnStartOffset == l.stable { // what may be read ends where the oldest begins
 				who = fmt.Sprintf("it is producer id %d, which wrote last at %s", d.ProducerID, clock(time.UnixMilli(d.LastTimestamp)))
-				break
 			}
 		}
 	}
 	m.unreadable(p, trouble.Transaction, func(int64) string {
-		return fmt.Sprintf("a producer's transaction has been open on %s since %s: %d records from offset %d on cannot be read until it ends; %s. "+
+		return fmt.Sprintf("a producer's transaction has been open on %s since %s: %s from offset %d on cannot be read until it ends; %s. "+
 			"End it there, or abort it: 'kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d'",
-			p.name(), clock(since), l.end-l.stable, l.stable, who, m.brokers(), p.Topic, p.ID, begin)
+			p.name(), clock(since), countRecords(l.end-l.stable), l.stable, who, m.brokers(), p.Topic, p.ID, l.stable)
 	})
+}
+
+func countRecords(n int64) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }

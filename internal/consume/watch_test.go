@@ -151,7 +151,8 @@ func send(t *testing.T, cl *kgo.Client, values ...string) {
 func TestATransactionThatDoesNotEndIsSaidAndAbortedOnesAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
-		w := watch(t, c, newTaking(), nil)
+		h := newTaking()
+		w := watch(t, c, h, nil)
 		manual := kgo.RecordPartitioner(kgo.ManualPartitioner())
 		open := c.Client(manual, kgo.TransactionalID("bookings"), kgo.TransactionTimeout(15*time.Minute))
 		plain := c.Client(manual)
@@ -166,6 +167,9 @@ func TestATransactionThatDoesNotEndIsSaidAndAbortedOnesAreNot(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		w.silent() // the aborted ones and the markers behind them are not waited for
+		if n := len(h.values); n != 2 {
+			t.Errorf("%d records were handed out: markers and what was aborted are no events", n)
+		}
 
 		if err := open.BeginTransaction(); err != nil {
 			t.Fatal(err)
@@ -212,14 +216,24 @@ func TestACorruptBatchIsSaidAndReadOnceItIsNot(t *testing.T) {
 		send(t, cl, "good", "also good")
 		time.Sleep(time.Second)
 		wire.Corrupt([]byte("rotten"))
-		send(t, cl, "rotten", "behind it")
+		batch := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(time.Second))
+		var records []*kgo.Record
+		for _, v := range []string{"in it", "rotten", "in it"} {
+			records = append(records, &kgo.Record{Topic: topic, Value: []byte(v)})
+		}
+		if err := batch.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		send(t, cl, "behind it")
+		time.Sleep(time.Second)
+		w.says(trouble.Corrupt, "read", "the batch at offset 2 of trade-executions/0 cannot be decoded (encoded crc ")
 		time.Sleep(5 * time.Minute)
 		if n := len(h.values); n != 2 {
 			t.Errorf("%d records were handed out", n)
 		}
-		w.says(trouble.Corrupt, "read", "the batch at offset 2 of trade-executions/0 cannot be decoded (encoded crc ")
+		w.says(trouble.Corrupt, "read", "the batch with the offsets 2 to 4 of trade-executions/0 cannot be decoded (encoded crc ")
 		w.says(trouble.Corrupt, "read", "stop the daemon, run 'kafka-consumer-groups.sh --bootstrap-server "+c.Brokers[0]+
-			" --group notification-service --topic trade-executions:0 --reset-offsets --to-offset 3 --execute', and start it")
+			" --group notification-service --topic trade-executions:0 --reset-offsets --to-offset 5 --execute', and start it")
 		if n := w.lines("batch is corrupt"); n < 4 || n > 6 {
 			t.Errorf("said %d times in five minutes", n)
 		}
@@ -230,7 +244,7 @@ func TestACorruptBatchIsSaidAndReadOnceItIsNot(t *testing.T) {
 		wire.Corrupt(nil)
 		time.Sleep(10 * time.Second)
 		w.silent()
-		if n := len(h.values); n != 4 {
+		if n := len(h.values); n != 6 {
 			t.Errorf("%d records were handed out", n)
 		}
 		if n := w.lines("level=INFO", "partition is read again"); n != 1 {
@@ -299,7 +313,7 @@ func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		w.silent()
 		time.Sleep(90 * time.Second)
-		w.says(trouble.Progress, "progress", "trade-executions/0 is not read: 7 records wait since ")
+		w.says(trouble.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
 		w.says(trouble.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none. Look after that broker; if it is well, start the daemon anew")
 		fault.Remove()
 		time.Sleep(30 * time.Second)
@@ -329,7 +343,7 @@ func TestAHandlerThatStandsStillIsSaidUnlessItMay(t *testing.T) {
 					w.silent()
 					return
 				}
-				w.says(trouble.Progress, "progress", "trade-executions/0 does not move: 3 records wait since ")
+				w.says(trouble.Progress, "progress", "trade-executions/0 does not move: 3 records waiting since ")
 				w.says(trouble.Progress, "progress", "the last one handled was offset 1. This is a defect of ours")
 				h.settle(2, 3, 4)
 				time.Sleep(20 * time.Second)
@@ -461,4 +475,22 @@ func TestAPartitionWithoutALeaderHoldsUpNoOther(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAGroupThatFailsAgainAndAgainIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		produce(t, c, 3)
+		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: c.Group, Err: kerr.UnstableOffsetCommit, Count: -1})
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		time.Sleep(3 * time.Minute)
+		w.says(trouble.Group, "", "group notification-service cannot be used (UNSTABLE_OFFSET_COMMIT): nothing of it is read. Look after the brokers: ")
+		fault.Remove()
+		time.Sleep(time.Minute)
+		w.silent()
+		if n := len(h.values); n != 3 {
+			t.Errorf("%d records were handed out", n)
+		}
+	})
 }

@@ -17,6 +17,7 @@ const (
 	Topic       Kind = "topic"       // missing, forbidden, without a leader, not writable
 	Recreated   Kind = "recreated"   // a topic was deleted, and perhaps made again
 	Denied      Kind = "denied"      // a topic or the group may not be read any more
+	Group       Kind = "group"       // its coordinator fails again and again
 	Overstayed  Kind = "overstayed"  // the group went on without this process
 	Held        Kind = "held"        // something of ours cannot be written or read, or an offset was set by hand
 	Corrupt     Kind = "corrupt"     // a batch cannot be decoded
@@ -36,6 +37,7 @@ var words = map[Kind]struct {
 	Topic:       {slog.LevelError, "topic unavailable", "topic available again"},
 	Recreated:   {slog.LevelWarn, "topic is not the one that was read", "topic is read again"},
 	Denied:      {slog.LevelError, "not authorised", "authorised again"},
+	Group:       {slog.LevelError, "the group cannot be used", "the group can be used again"},
 	Overstayed:  {slog.LevelWarn, "the group went on without this process", "back in the group"},
 	Held:        {slog.LevelError, "partition held", "partition moves again"},
 	Corrupt:     {slog.LevelError, "batch is corrupt", "partition is read again"},
@@ -47,6 +49,6 @@ var words = map[Kind]struct {
 // Groups and Partitions are the kinds that concern the membership of a group,
 // and single partitions: the components of readiness that they decide.
 var (
-	Groups     = []Kind{Denied, Overstayed}
+	Groups     = []Kind{Denied, Group, Overstayed}
 	Partitions = []Kind{Held, Corrupt, TooLarge, Transaction, Progress, Recreated}
 )
