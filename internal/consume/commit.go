@@ -20,6 +20,9 @@ type snapshot struct {
 	finished int
 }
 
+// bare is the metadata that is sent where a broker has refused the whole.
+func (s snapshot) bare() string { return Binding(s.p.member.p.Cluster, s.p.TopicID()) }
+
 // snapshot takes what there is to commit; fence makes it the last one.
 func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.mu.Lock()
@@ -36,9 +39,15 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	b := binding{p.member.p.Cluster, p.topicID}
 	metadata := b.encode(nil, nil)
 	if p.member.p.OwnTopics {
-		metadata = b.encode(p.tracker.Marks(), p.tracker.unfinished().append(nil, at.Offset, listLimit))
+		metadata = b.encode(p.tracker.Marks(), p.unfinished(at.Offset).append(nil, at.Offset, listLimit))
 	}
 	return snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}, true
+}
+
+// unfinished returns what is finished above the watermark: by us, and further
+// on, where we have read nothing yet, by a former owner. p.mu is held.
+func (p *Partition) unfinished(watermark int64) unfinished {
+	return p.tracker.unfinished().and(p.above, watermark, p.tracker.next.Offset)
 }
 
 // stands reports whether everything is as the last commit left it, the
@@ -93,8 +102,7 @@ func (m *Member) send(all []snapshot) {
 	refused := m.sendOnce(all)
 	if len(refused) > 0 {
 		for i := range refused {
-			p := refused[i].p
-			refused[i].metadata = Binding(m.p.Cluster, p.TopicID())
+			refused[i].metadata = refused[i].bare()
 		}
 		m.sendOnce(refused)
 	}

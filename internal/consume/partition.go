@@ -201,7 +201,13 @@ func (p *Partition) Uncommitted() int {
 func (p *Partition) Holds(e *Entry) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tracker.Gaps() < maxGaps || !p.tracker.Splits(e)
+	return p.gaps() < maxGaps || !p.tracker.Splits(e)
+}
+
+// gaps returns how many runs of unfinished records a commit has to list; p.mu
+// is held.
+func (p *Partition) gaps() int {
+	return p.tracker.Gaps() + len(p.above.from(p.tracker.next.Offset))
 }
 
 // Finished reports whether a former owner has finished this record, although

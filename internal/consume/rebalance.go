@@ -21,19 +21,7 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 	m.mu.Lock()
 	for topic, ids := range assigned {
 		for _, id := range ids {
-			ctx, cancel := context.WithCancelCause(context.Background())
-			p := &Partition{
-				Topic: topic, ID: id, member: m,
-				ctx: ctx, cancel: cancel,
-				done:      make(chan struct{}),
-				ready:     make(chan struct{}, 1),
-				marks:     &repeat.Marks{},
-				above:     unfinished{newest: -1},
-				committed: repeat.Position{Epoch: -1},
-				next:      -1,
-			}
-			p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: -1}, p.marks)
-			m.parts[topicPartition{topic, id}] = p
+			m.parts[topicPartition{topic, id}] = m.newPartition(topic, id)
 		}
 	}
 	m.mu.Unlock()
@@ -45,6 +33,23 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 		return
 	}
 	m.log.Info("partitions assigned", "partitions", countOf(assigned))
+}
+
+// newPartition returns an assignment of which nothing is known yet.
+func (m *Member) newPartition(topic string, id int32) *Partition {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	p := &Partition{
+		Topic: topic, ID: id, member: m,
+		ctx: ctx, cancel: cancel,
+		done:      make(chan struct{}),
+		ready:     make(chan struct{}, 1),
+		marks:     &repeat.Marks{},
+		above:     unfinished{newest: -1},
+		committed: repeat.Position{Epoch: -1},
+		next:      -1,
+	}
+	p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: -1}, p.marks)
+	return p
 }
 
 // start runs the handler, once.
@@ -110,14 +115,19 @@ func (m *Member) onLost(_ context.Context, cl *kgo.Client, lost map[string][]int
 		return
 	}
 	for _, p := range parts {
-		p.mu.Lock()
-		p.fenced = true
-		p.mu.Unlock()
+		p.fence()
 		p.cancel(errRevoked)
 	}
 	m.forget(cl, parts, lost)
 	m.metrics.lost(lost)
 	m.log.Warn("partitions lost", "partitions", countOf(lost))
+}
+
+// fence ends the assignment: nothing that completes later changes anything.
+func (p *Partition) fence() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fenced = true
 }
 
 func (m *Member) take(gone map[string][]int32) []*Partition {
