@@ -23,7 +23,7 @@ func graph(s *setup) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(s, &failure{}),
-		fx.Provide(buildRegistry, newProducers, newDeadLetters, newMatchHandler, newReplays, newOutboxes, newMembers, newMonitor, newWeb),
+		fx.Provide(buildRegistry, newProducers, newDeadLetters, newMatchHandler, newReplays, newOutboxes, newTroubles, newMembers, newMonitor, newWeb),
 		fx.Invoke(lifecycle),
 	)
 }
