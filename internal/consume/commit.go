@@ -53,7 +53,7 @@ func (p *Partition) unfinished(watermark int64) unfinished {
 // stands reports whether everything is as the last commit left it, the
 // watermark and what is finished above it; p.mu is held.
 func (p *Partition) stands(at repeat.Position) bool {
-	return at.Offset < 0 || at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
+	return at.Offset < 0 || p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
 // wake has the commit loop run now.
@@ -180,7 +180,7 @@ func (m *Member) committed(s snapshot, err error) {
 	if err != nil {
 		p.dirty = true
 	} else {
-		p.committed = s.at
+		p.committed, p.known = s.at, true
 		p.sentFinished = s.finished
 	}
 	f := p.onCommit

@@ -38,6 +38,7 @@ type Partition struct {
 	paused    bool
 	held      string // why the partition does not move, for people; "" when it does
 	committed repeat.Position
+	known     bool // the coordinator has this commit
 
 	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
 	dirty            bool       // something to commit since the last snapshot
@@ -72,6 +73,9 @@ func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
 		}
 		p.mu.Lock()
 		batch := p.queue
+		if p.frozen {
+			batch = nil
+		}
 		if len(batch) > 0 {
 			p.queue, p.handed = nil, p.arrived
 			p.taken += len(batch)

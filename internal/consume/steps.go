@@ -39,10 +39,11 @@ func (s *Steps) Assign(topic string, id int32, topicID string, end int64, last *
 	m.mu.Lock()
 	m.parts[topicPartition{topic, id}] = p
 	m.mu.Unlock()
-	p.restoreID(topicID, end)
+	c := commitOf{offset: -1}
 	if last != nil {
-		m.restore(topic, id, last.At.Offset, last.At.Epoch, &last.Metadata)
+		c = commitOf{offset: last.At.Offset, epoch: last.At.Epoch, metadata: last.Metadata}
 	}
+	p.restore(c, topicID, extent{end: end})
 	if last == nil || p.fromStart {
 		return p, -1
 	}
