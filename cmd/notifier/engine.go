@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/trouble"
@@ -231,10 +232,34 @@ func newMonitor(s *setup, p *producers, troubles *trouble.Board, reg *prometheus
 	})
 }
 
-func newWeb(s *setup, m *members, monitor *kafka.Monitor, o *outboxes, troubles *trouble.Board, reg *prometheus.Registry) (*web.Server, error) {
+// newBacklogs returns what looks at what waits for us.
+func newBacklogs(s *setup, p *producers, o *outboxes, reg *prometheus.Registry) *lag.Monitor {
+	c := &s.config.Kafka
+	states := make(map[string]*dispatch.Outbox, len(o.ordered))
+	var list []lag.Topic
+	for _, topic := range append(s.topics(kafka.RoleSource), topics.Replay(c.Group)) {
+		list = append(list, lag.Topic{Name: topic, Group: c.Group})
+	}
+	for _, outbox := range o.ordered {
+		name := outbox.Status().Name
+		states[name] = outbox
+		list = append(list, lag.Topic{Name: topics.Outbox(c.Group, name), Group: topics.OutboxGroup(c.Group), Channel: name})
+	}
+	return lag.New(lag.Params{
+		Admin: kadm.NewClient(p.dead), Log: dlq.NewLog(p.dead), Cluster: s.cluster, Topics: list,
+		Outboxes: topics.Outbox(c.Group, ""), OutboxGroup: topics.OutboxGroup(c.Group), Brokers: c.Brokers,
+		State: func(channel string) (state, reason string) {
+			status := states[channel].Status()
+			return status.State, status.Reason
+		},
+		Logger: s.log, Registry: reg,
+	})
+}
+
+func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board, reg *prometheus.Registry) (*web.Server, error) {
 	return web.New(web.Params{
 		Listen: s.config.HTTP.Listen, Version: versionText(),
-		Live: m.live, Ready: func() []web.Component { return ready(m, monitor, o, troubles) },
+		Live: m.live, Ready: func() []web.Component { return ready(s, m, monitor, backlogs, o, troubles) },
 		Gatherer: reg, Level: s.level, Logger: s.log,
 	})
 }
@@ -257,7 +282,7 @@ func (m *members) live() error {
 
 // ready lists the components: groups, partitions, topics, dead letters and
 // outboxes decide, channels are shown.
-func ready(m *members, monitor *kafka.Monitor, o *outboxes, troubles *trouble.Board) []web.Component {
+func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board) []web.Component {
 	group := web.Component{Name: "groups", Decides: true, Cause: troubles.Text(trouble.Groups...)}
 	group.OK = group.Cause == ""
 	for _, member := range []struct {
@@ -281,8 +306,27 @@ func ready(m *members, monitor *kafka.Monitor, o *outboxes, troubles *trouble.Bo
 	problem := monitor.Problems(kafka.RoleReplay) // alerts go out without it
 	components = append(components, web.Component{Name: string(kafka.RoleReplay), OK: problem == "", Cause: problem})
 	for _, outbox := range o.ordered {
-		s := outbox.Status()
-		components = append(components, web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason})
+		status := outbox.Status()
+		waits := backlogs.Backlog(topics.Outbox(s.config.Kafka.Group, status.Name))
+		components = append(components, channelComponent(status, &waits, time.Now()))
 	}
 	return components
+}
+
+// channelComponent says what a channel is doing, why, and what waits for it:
+// "invalid_auth — 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
+func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) web.Component {
+	c := web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
+	if !waits.Oldest.IsZero() {
+		c.Oldest = &waits.Oldest
+	}
+	if !waits.KeptUntil.IsZero() {
+		c.KeptUntil = &waits.KeptUntil
+	}
+	if text := waits.Sentence(now, c.OK, dispatch.Duration); c.Cause == "" {
+		c.Cause = text
+	} else if text != "" {
+		c.Cause += " — " + text
+	}
+	return c
 }
