@@ -11,6 +11,7 @@ build: ## the program, into dist/
 test: ## every test that needs nothing but Go, with the race detector
 	$(GO) test -race ./...
 	$(GO) test -race -tags synctests ./internal/endtoend
+	$(GO) test -run TestSchedules ./internal/simulation
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh
