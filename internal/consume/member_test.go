@@ -195,7 +195,7 @@ func TestNothingIsCommittedAboveAGap(t *testing.T) {
 	}
 	w.settle(1)
 	testkafka.Eventually(t, 10*time.Second, "the gap is closed and all is committed", at(6))
-	if _, metadata := committed(c); !strings.HasPrefix(metadata, "notifier/1 "+c.ID+" ") {
+	if _, metadata := committed(c); !strings.HasPrefix(metadata, "notifier/2 "+c.ID+" ") {
 		t.Errorf("the commit's metadata is %q", metadata)
 	}
 }
@@ -246,8 +246,8 @@ func TestACompletionAfterARevokeChangesNothing(t *testing.T) {
 
 func TestForeignMetadataIsIgnoredAndItsOffsetHonoured(t *testing.T) {
 	for name, metadata := range map[string]string{
-		"another tool's": "mirrored by somebody at 12:00", "another version's": "notifier/9 x y z", "another cluster's": "notifier/1 other-cluster AAAA",
-		"corrupt": "notifier/1 ? !!!", "long": strings.Repeat("x", 4000), "none": "",
+		"another tool's": "mirrored by somebody at 12:00", "another version's": "notifier/9 x y z", "another cluster's": "notifier/2 other-cluster AAAA",
+		"corrupt": "notifier/2 ? !!!", "long": strings.Repeat("x", 4000), "none": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := testkafka.Start(t, nil)
@@ -415,7 +415,7 @@ func TestACommitRefusedForItsMetadataIsRepeatedWithTheBindingAlone(t *testing.T)
 	w.settle(0, 1)
 	testkafka.Eventually(t, 20*time.Second, "it is committed all the same", func() bool {
 		at, metadata := committed(c)
-		return at == 2 && strings.HasPrefix(metadata, "notifier/1 "+c.ID)
+		return at == 2 && strings.HasPrefix(metadata, "notifier/2 "+c.ID)
 	})
 	if refused.Hits() != 1 {
 		t.Errorf("%d commits were refused", refused.Hits())

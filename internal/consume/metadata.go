@@ -12,13 +12,13 @@ import (
 // was made for, so that offsets copied by a mirroring tool, or left by a topic
 // that was deleted and made again, are recognised. The format is
 //
-//	notifier/1 <cluster id> <topic id> [<marks> [<unfinished>]]
+//	notifier/2 <cluster id> <topic id> [<marks> [<unfinished>]]
 //
 // where marks are those of the repeat filter and unfinished the list of what is
 // above the committed offset, both in base64, "-" for none. A broker takes
 // 4,096 characters by default (offset.metadata.max.bytes).
 const (
-	metadataVersion = "notifier/1"
+	metadataVersion = "notifier/2"
 	metadataLimit   = 4000
 	// listLimit is what the list of the unfinished may take, in bytes; the marks
 	// get what is left. maxGaps runs always fit: two or three bytes each, where

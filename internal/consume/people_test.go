@@ -117,7 +117,7 @@ func TestASourcePartitionWhoseOffsetWasDeletedIsReadFromItsBeginning(t *testing.
 	// is settled.
 	testkafka.Eventually(t, 10*time.Second, "its beginning is committed", func() bool {
 		at, metadata := committed(c)
-		return at == 0 && strings.HasPrefix(metadata, "notifier/1 "+c.ID)
+		return at == 0 && strings.HasPrefix(metadata, "notifier/2 "+c.ID)
 	})
 }
 

@@ -1,8 +1,10 @@
 package repeat
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -25,28 +27,36 @@ func (m *Marks) Append(b []byte, limit int) []byte {
 		return int(a.Partition) - int(b.Partition)
 	})
 	start := len(b)
+	topics := make(map[string]uint64) // those that are spelt out already, from 1
 	for _, input := range inputs {
 		k := m.inputs[input]
-		one := appendString(nil, input.Topic)
-		one = binary.AppendVarint(one, int64(input.Partition))
-		one = appendPosition(one, k.done)
-		ids := make([]string, 0, len(k.ids))
-		for id := range k.ids {
-			ids = append(ids, id)
+		var one []byte
+		if n := topics[input.Topic]; n > 0 {
+			one = binary.AppendUvarint(one, n)
+		} else {
+			one = appendString(append(one, 0), input.Topic)
 		}
-		slices.Sort(ids)
+		one = binary.AppendVarint(one, int64(input.Partition))
+		one = appendPosition(one, k.done, Position{})
+		ids := slices.SortedFunc(maps.Keys(k.ids), func(a, b id) int {
+			p, q := k.ids[a], k.ids[b]
+			return cmp.Or(cmp.Compare(p.Epoch, q.Epoch), cmp.Compare(p.Offset, q.Offset), cmp.Compare(a, b))
+		})
 		var list []byte
-		n := 0
+		n, at := 0, k.done
 		for _, id := range ids {
-			e := appendPosition(appendString(nil, id), k.ids[id])
+			e := appendPosition(binary.BigEndian.AppendUint64(nil, uint64(id)), k.ids[id], at)
 			if len(b)-start+len(one)+len(list)+len(e)+4 > limit {
 				break
 			}
-			list = append(list, e...)
+			list, at = append(list, e...), k.ids[id]
 			n++
 		}
 		if len(b)-start+len(one)+len(list)+4 > limit {
 			break
+		}
+		if topics[input.Topic] == 0 {
+			topics[input.Topic] = uint64(len(topics) + 1)
 		}
 		b = append(b, one...)
 		b = binary.AppendUvarint(b, uint64(n))
@@ -61,18 +71,29 @@ var errMarks = errors.New("marks of the repeat filter are damaged")
 func Decode(b []byte) (*Marks, error) {
 	r := reader{b: b}
 	m := &Marks{}
+	var topics []string
 	for len(r.b) > 0 && !r.bad {
-		input := Input{Topic: r.string(), Partition: int32(r.varint())}
-		done := r.position()
+		i := r.uvarint()
+		switch {
+		case i == 0:
+			topics = append(topics, r.string())
+			i = uint64(len(topics))
+		case i > uint64(len(topics)):
+			return nil, errMarks
+		}
+		input := Input{Topic: topics[i-1], Partition: int32(r.varint())}
+		done := r.position(Position{})
 		n := r.uvarint()
 		if r.bad || n > uint64(len(r.b)) {
 			return nil, errMarks
 		}
 		k := m.mark(input)
 		k.done = done
+		at := done
 		for range n {
-			id := r.string()
-			k.ids[id] = r.position()
+			id := r.id()
+			at = r.position(at)
+			k.ids[id] = at
 		}
 	}
 	if r.bad {
@@ -85,8 +106,9 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func appendPosition(b []byte, p Position) []byte {
-	return binary.AppendVarint(binary.AppendVarint(b, int64(p.Epoch)), p.Offset)
+// appendPosition writes a position as what it is beyond another.
+func appendPosition(b []byte, p, from Position) []byte {
+	return binary.AppendVarint(binary.AppendVarint(b, int64(p.Epoch)-int64(from.Epoch)), p.Offset-from.Offset)
 }
 
 type reader struct {
@@ -125,6 +147,17 @@ func (r *reader) string() string {
 	return s
 }
 
-func (r *reader) position() Position {
-	return Position{Epoch: int32(r.varint()), Offset: r.varint()}
+func (r *reader) id() id {
+	if len(r.b) < 8 {
+		r.bad = true
+		return 0
+	}
+	v := binary.BigEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return id(v)
+}
+
+func (r *reader) position(from Position) Position {
+	epoch := int64(from.Epoch) + r.varint()
+	return Position{Epoch: int32(epoch), Offset: from.Offset + r.varint()}
 }

@@ -9,6 +9,8 @@
 package repeat
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"strconv"
@@ -72,7 +74,18 @@ type Marks struct {
 
 type mark struct {
 	done Position
-	ids  map[string]Position
+	ids  map[id]Position
+}
+
+// id stands for a delivery's id: 64 bits of its SHA-256, so that a commit can
+// speak of many. Two deliveries of one outbox partition that are open at the
+// same time would have to share them for one to be taken for the other: with a
+// thousand open, once in 10^16.
+type id uint64
+
+func idOf(delivery string) id {
+	sum := sha256.Sum256([]byte(delivery))
+	return id(binary.BigEndian.Uint64(sum[:]))
 }
 
 // Observe takes note of a record, in the order of the log, and reports whether
@@ -82,11 +95,12 @@ func (m *Marks) Observe(w Write) (repeated bool) {
 		return false
 	}
 	k := m.mark(w.Input)
-	_, known := k.ids[w.Delivery]
+	id := idOf(w.Delivery)
+	_, known := k.ids[id]
 	repeated = known || w.From.Before(k.done)
 	k.raise(w.Done)
 	if !w.From.Before(k.done) {
-		k.ids[w.Delivery] = w.From
+		k.ids[id] = w.From
 	}
 	return repeated
 }
@@ -119,7 +133,7 @@ func (m *Marks) mark(input Input) *mark {
 		if m.inputs == nil {
 			m.inputs = make(map[Input]*mark)
 		}
-		k = &mark{done: Position{Epoch: -1}, ids: make(map[string]Position)}
+		k = &mark{done: Position{Epoch: -1}, ids: make(map[id]Position)}
 		m.inputs[input] = k
 	}
 	return k
@@ -131,5 +145,5 @@ func (k *mark) raise(done Position) {
 		return
 	}
 	k.done = done
-	maps.DeleteFunc(k.ids, func(_ string, from Position) bool { return from.Before(done) })
+	maps.DeleteFunc(k.ids, func(_ id, from Position) bool { return from.Before(done) })
 }

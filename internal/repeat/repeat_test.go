@@ -92,6 +92,33 @@ func TestEncodeRoundTripsAndLeavesOutWhatDoesNotFit(t *testing.T) {
 	})
 }
 
+// TestACommitSpeaksOfHundredsOfOpenIDs: while the group of the sources cannot
+// commit, every delivery that is made stays open, and after a crash all of them
+// are written again. 18 inputs are what three topics of six partitions are.
+func TestACommitSpeaksOfHundredsOfOpenIDs(t *testing.T) {
+	var m Marks
+	const most = 240
+	for i := range most {
+		topic := fmt.Sprintf("AAAAAAAAAAAAAAAAAAAAA%d", i%3)
+		m.Observe(Write{
+			Input: Input{topic, int32(i / 3 % 6)}, From: Position{7, int64(1_000_000 + 40*i)}, Done: Position{7, 999_000},
+			Delivery: fmt.Sprintf("dl_%026d", i),
+		})
+	}
+	const room = 2900 // bytes, of 4,000 characters of base64 that also bind the offset
+	kept, err := Decode(m.Append(nil, room))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !same(kept, &m) {
+		n := 0
+		for _, k := range kept.inputs {
+			n += len(k.ids)
+		}
+		t.Errorf("%d of %d ids in %d inputs fit into %d bytes", n, most, len(kept.inputs), room)
+	}
+}
+
 func FuzzDecodeNeverPanics(f *testing.F) {
 	var m Marks
 	m.Observe(write(1, 0, "a"))
