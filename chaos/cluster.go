@@ -206,7 +206,7 @@ func until(ctx context.Context, within time.Duration, what string, holds func(co
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		ask, done := context.WithTimeout(ctx, 20*time.Second)
+		ask, done := context.WithTimeout(ctx, time.Minute)
 		ok := holds(ask)
 		done()
 		if ok {

@@ -216,9 +216,19 @@ func (l *ledger) took(d *delivery, arrived time.Time, marked bool) {
 			l.refused--
 		}
 	} else {
-		l.repeats = append(l.repeats, repeat{delivery: d, first: d.lastTried, at: arrived, marked: marked})
+		// Mails come out of their queue in another order than they went in.
+		first, again := d.lastTried, arrived
+		if again.Before(first) {
+			first, again = again, first
+		}
+		l.repeats = append(l.repeats, repeat{delivery: d, first: first, at: again, marked: marked})
 	}
-	d.lastTried = arrived
+	if arrived.After(d.lastTried) {
+		d.lastTried = arrived
+	}
+	if arrived.Before(d.firstTook) {
+		d.firstTook = arrived
+	}
 }
 
 // mistake enters what must not be; l.mu is held. A few say it all.

@@ -161,9 +161,9 @@ func (s *scene) hear(line logLine) {
 	switch {
 	case s.resting.Load(): // it stops because we ask it to
 	case line.Msg == "partitions lost":
-		s.ledger.disturb(line.Msg, time.Second)
+		s.ledger.disturb(line.Msg, 100*time.Millisecond)
 	case line.Msg == "partitions revoked":
-		s.ledger.disturb(line.Msg, time.Second)
+		s.ledger.disturb(line.Msg, 100*time.Millisecond)
 		s.mu.Lock()
 		s.revoked++
 		s.mu.Unlock()
