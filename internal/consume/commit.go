@@ -18,7 +18,17 @@ type snapshot struct {
 	at       repeat.Position
 	metadata string
 	finished int
+	doubt    time.Time // which this commit ends if it succeeds
 }
+
+// A commit that is not answered within slowAfter may have been given up and sent
+// again by kgo over another connection, and what was given up may still be
+// carried out, for about doubtFor: behind a later one, so that the group is set
+// back. Whoever is in doubt commits once more after that.
+const (
+	slowAfter = time.Second
+	doubtFor  = 10 * time.Second
+)
 
 // snapshot takes what there is to commit; fence makes it the last one.
 func (p *Partition) snapshot(fence bool) (snapshot, bool) {
@@ -29,7 +39,8 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	}
 	p.fenced = fence
 	at := p.tracker.Watermark()
-	if !p.dirty || p.stands(at) {
+	again := !p.doubt.IsZero() && (fence || time.Since(p.doubt) > doubtFor)
+	if at.Offset < 0 || !again && (!p.dirty || p.stands(at)) {
 		return snapshot{}, false
 	}
 	p.dirty = false
@@ -38,13 +49,17 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	if p.member.p.OwnTopics {
 		metadata = b.encode(p.tracker.Marks(), p.tracker.unfinished().append(nil, at.Offset, listLimit))
 	}
-	return snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}, true
+	s := snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}
+	if again {
+		s.doubt = p.doubt
+	}
+	return s, true
 }
 
 // stands reports whether everything is as the last commit left it, the
 // watermark and what is finished above it; p.mu is held.
 func (p *Partition) stands(at repeat.Position) bool {
-	return at.Offset < 0 || at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
+	return at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
 // wake has the commit loop run now.
@@ -128,6 +143,7 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 	})
 	results := make(map[topicPartition]error, len(all))
 	var callErr error
+	begun := time.Now()
 	m.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 		callErr = err
 		if err != nil || resp == nil {
@@ -158,22 +174,28 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 			refused = append(refused, s)
 			continue
 		}
-		m.committed(s, err)
+		m.committed(s, err, time.Since(begun) > slowAfter)
 	}
 	return refused
 }
 
 var errNoAnswer = errors.New("the broker did not answer for this partition")
 
-// committed takes over the result for one partition.
-func (m *Member) committed(s snapshot, err error) {
+// committed takes over the result for one partition; slow: it took long to come.
+func (m *Member) committed(s snapshot, err error, slow bool) {
 	p := s.p
 	p.mu.Lock()
-	if err != nil {
-		p.dirty = true
-	} else {
+	if err == nil {
 		p.committed = s.at
 		p.sentFinished = s.finished
+	} else {
+		p.dirty = true
+	}
+	switch {
+	case slow:
+		p.doubt = time.Now()
+	case err == nil && s.doubt.Equal(p.doubt):
+		p.doubt = time.Time{}
 	}
 	f := p.onCommit
 	p.mu.Unlock()

@@ -21,6 +21,13 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 		m.noteDenied(topic, err)
 	case errors.Is(err, kerr.FencedInstanceID):
 		m.fence()
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+		m.mu.Lock()
+		p := m.parts[topicPartition{topic, partition}]
+		m.mu.Unlock()
+		if p != nil {
+			p.unknown.Store(true)
+		}
 	}
 	m.metrics.groupErrors.WithLabelValues(reasonOf(err)).Inc()
 	m.limit.do(fmt.Sprintf("fetch %s/%d %s", topic, partition, reasonOf(err)), func() {

@@ -110,8 +110,10 @@ func (m *Member) watchTopics(ctx context.Context) {
 			continue
 		}
 		for _, p := range m.partitions() {
-			id := ids[p.Topic]
-			if old := p.TopicID(); id == "" || old == "" || old == id || following[p.Topic] == id {
+			id, old := ids[p.Topic], p.TopicID()
+			recreated := old != "" && old != id && following[p.Topic] != id
+			// kgo may have looked the topic up before it was made again, and we after.
+			if id == "" || !recreated && !p.unknown.Swap(false) {
 				continue
 			}
 			following[p.Topic] = id

@@ -43,6 +43,10 @@ const rebalanceTimeout = 10 * time.Second
 // committed at once.
 const commitInterval = 500 * time.Millisecond
 
+// errorPause is how long the poll loop waits after a poll that brought nothing
+// but errors: of a topic that was deleted they come as fast as one asks.
+const errorPause = 50 * time.Millisecond
+
 // deniedAfter is how long the group or a topic must be refused before Run
 // gives up.
 const deniedAfter = time.Minute
@@ -84,7 +88,7 @@ type Member struct {
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
 	kick     chan struct{} // size 1: commit now
-	commitMu sync.Mutex    // from taking a snapshot to the end of its commit; taken by the revoke too
+	commitMu turn          // from taking a snapshot to the end of its commit; taken by the revoke too
 
 	mu    sync.Mutex
 	parts map[topicPartition]*Partition
@@ -98,6 +102,16 @@ type Member struct {
 	health health
 }
 
+// turn is a mutex that is held while brokers are waited for. It is a channel,
+// because a fake clock stands still while somebody waits for a sync.Mutex.
+type turn chan struct{}
+
+// Lock waits for its turn.
+func (t turn) Lock() { t <- struct{}{} }
+
+// Unlock ends it.
+func (t turn) Unlock() { <-t }
+
 type topicPartition struct {
 	topic string
 	id    int32
@@ -106,14 +120,15 @@ type topicPartition struct {
 // New returns a member; Run joins the group.
 func New(p Params) *Member {
 	m := &Member{
-		p:       p,
-		log:     p.Logger.With("component", p.Name),
-		metrics: newMetrics(p.Registry, p.Name, p.Topics),
-		created: make(chan struct{}),
-		kick:    make(chan struct{}, 1),
-		parts:   make(map[topicPartition]*Partition),
-		fatal:   make(chan error, 1),
-		limit:   newLimiter(time.Minute),
+		p:        p,
+		log:      p.Logger.With("component", p.Name),
+		metrics:  newMetrics(p.Registry, p.Name, p.Topics),
+		created:  make(chan struct{}),
+		kick:     make(chan struct{}, 1),
+		commitMu: make(turn, 1),
+		parts:    make(map[topicPartition]*Partition),
+		fatal:    make(chan error, 1),
+		limit:    newLimiter(time.Minute),
 	}
 	m.health.turn()
 	m.health.committed()
@@ -195,7 +210,6 @@ func (m *Member) poll(ctx context.Context) error {
 	for {
 		pollCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		fetches := m.client.PollRecords(pollCtx, 10_000)
-		cancel()
 		m.health.turn()
 		if ctx.Err() != nil {
 			m.client.AllowRebalance()
@@ -210,6 +224,13 @@ func (m *Member) poll(ctx context.Context) error {
 			})
 		})
 		m.client.AllowRebalance()
+		if fetches.NumRecords() == 0 {
+			select {
+			case <-time.After(errorPause):
+			case <-pollCtx.Done(): // it brought nothing at all
+			}
+		}
+		cancel()
 		select {
 		case err := <-m.fatal:
 			return err

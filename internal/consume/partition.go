@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,6 +24,10 @@ type Partition struct {
 	done   chan struct{} // closed when the handler has returned
 	ready  chan struct{} // size 1: there is something in queue
 
+	// unknown is set when a broker says that it does not know the topic which the
+	// client asks for.
+	unknown atomic.Bool
+
 	mu        sync.Mutex
 	topicID   string
 	tracker   *Tracker
@@ -40,6 +45,7 @@ type Partition struct {
 	committed repeat.Position
 
 	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
+	doubt            time.Time  // when a commit was last slow to be answered; zero: none since one was sent for it
 	dirty            bool       // something to commit since the last snapshot
 	started          bool       // the handler runs
 	fromStart        bool       // the committed offset belongs to a topic that is gone

@@ -87,6 +87,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 			err = w.shrink(ctx, e, records[i])
 		}
 		if err != nil {
+			w.follow(records[i].Topic, err)
 			w.failed.WithLabelValues(e.Envelope.Source.Topic).Inc()
 			if first == nil {
 				first = fmt.Errorf("write dead letter to %s: %w", records[i].Topic, err)
@@ -112,6 +113,9 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
 		records[i] = c.tombstone(c.Topic, c.Partition, c.Key)
 	}
 	if err := w.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		for _, r := range records {
+			w.follow(r.Topic, err)
+		}
 		return fmt.Errorf("close dead letter in %s: %w", records[0].Topic, err)
 	}
 	if w.ObserveClosed != nil {
@@ -125,6 +129,15 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
 // Topic returns the dead-letter topic an entry goes to.
 func (w *Writer) Topic(e *Entry) string {
 	return topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic))
+}
+
+// follow has the producer follow a topic that was deleted and made again, if
+// that is why a write failed: it refuses to on its own. What others have
+// buffered for the topic fails with it, and is written again by them.
+func (w *Writer) follow(topic string, err error) {
+	if errors.Is(err, kerr.UnknownTopicID) {
+		w.Purge(topic)
+	}
 }
 
 // Purge makes the producer forget a topic that was deleted and made again.
