@@ -30,6 +30,9 @@ const (
 	doubtFor  = 10 * time.Second
 )
 
+// bare is the metadata that is sent where a broker has refused the whole.
+func (s snapshot) bare() string { return Binding(s.p.member.p.Cluster, s.p.TopicID()) }
+
 // snapshot takes what there is to commit; fence makes it the last one.
 func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.mu.Lock()
@@ -47,7 +50,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	b := binding{p.member.p.Cluster, p.topicID}
 	metadata := b.encode(nil, nil)
 	if p.member.p.OwnTopics {
-		metadata = b.encode(p.tracker.Marks(), p.tracker.unfinished().append(nil, at.Offset, listLimit))
+		metadata = b.encode(p.tracker.Marks(), p.unfinished(at.Offset).append(nil, at.Offset, listLimit))
 	}
 	s := snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}
 	if again {
@@ -56,10 +59,16 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	return s, true
 }
 
+// unfinished returns what is finished above the watermark: by us, and further
+// on, where we have read nothing yet, by a former owner. p.mu is held.
+func (p *Partition) unfinished(watermark int64) unfinished {
+	return p.tracker.unfinished().and(p.above, watermark, p.tracker.next.Offset)
+}
+
 // stands reports whether everything is as the last commit left it, the
 // watermark and what is finished above it; p.mu is held.
 func (p *Partition) stands(at repeat.Position) bool {
-	return at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
+	return p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
 // wake has the commit loop run now.
@@ -108,8 +117,7 @@ func (m *Member) send(all []snapshot) {
 	refused := m.sendOnce(all)
 	if len(refused) > 0 {
 		for i := range refused {
-			p := refused[i].p
-			refused[i].metadata = Binding(m.p.Cluster, p.TopicID())
+			refused[i].metadata = refused[i].bare()
 		}
 		m.sendOnce(refused)
 	}
@@ -186,7 +194,7 @@ func (m *Member) committed(s snapshot, err error, slow bool) {
 	p := s.p
 	p.mu.Lock()
 	if err == nil {
-		p.committed = s.at
+		p.committed, p.known = s.at, true
 		p.sentFinished = s.finished
 	} else {
 		p.dirty = true

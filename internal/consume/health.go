@@ -76,8 +76,12 @@ func (m *Member) Status() Status {
 	return s
 }
 
-// offsetReset is why a partition with a commit that is not ours is held.
-const offsetReset = "offset was set by hand: run 'notifier run --start earliest|latest|TIME' to accept it"
+// Why a partition of our own topics is held for a person's decision: its commit
+// is not ours, or there is none although what stands in it has been read.
+const (
+	offsetReset = "its offset was set by hand: 'notifier run --start committed' goes on there"
+	offsetGone  = "its offset was deleted or has expired, and reading from the beginning would send everything in it again: 'notifier run --start earliest|latest|TIME' says where to go on"
+)
 
 func (m *Member) heldChanged(p *Partition, old, now string) {
 	m.metrics.heldChanged(p.Topic, p.ID, old, now)
@@ -86,6 +90,26 @@ func (m *Member) heldChanged(p *Partition, old, now string) {
 		return
 	}
 	m.log.Info("partition moves again", "topic", p.Topic, "partition", p.ID)
+}
+
+// sayRecreated says that a topic was deleted and made again while we read it.
+// Of our own topics, what was taken from the old one and is not settled is lost
+// with it; there may be more that was never read.
+func (m *Member) sayRecreated(topic string) {
+	waiting := 0
+	for _, p := range m.partitions() {
+		if p.Topic == topic {
+			n, _ := p.load()
+			waiting += n
+		}
+	}
+	if !m.p.OwnTopics {
+		m.log.Warn("topic was recreated, following the new one", "topic", topic)
+		return
+	}
+	m.metrics.lostRecords.WithLabelValues(topic).Add(float64(waiting))
+	m.log.Error("topic was recreated: what waited in the old one is lost; 'notifier run --start TIME' raises its alerts again",
+		"topic", topic, "waited", waiting)
 }
 
 // watchInterval is how often topic ids are compared.
@@ -117,7 +141,7 @@ func (m *Member) watchTopics(ctx context.Context) {
 				continue
 			}
 			following[p.Topic] = id
-			m.log.Warn("topic was recreated, following the new one", "topic", p.Topic)
+			m.sayRecreated(p.Topic)
 			m.client.PurgeTopicsFromConsuming(p.Topic)
 			m.client.AddConsumeTopics(p.Topic)
 		}

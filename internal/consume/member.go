@@ -212,6 +212,7 @@ func (m *Member) poll(ctx context.Context) error {
 		fetches := m.client.PollRecords(pollCtx, 10_000)
 		m.health.turn()
 		if ctx.Err() != nil {
+			cancel()
 			m.client.AllowRebalance()
 			return nil
 		}

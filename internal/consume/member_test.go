@@ -288,7 +288,7 @@ func TestEventsThatRetentionDeletedAreCountedAndSaid(t *testing.T) {
 	w := newWorker()
 	r := run(t, c, w, nil)
 	testkafka.Eventually(t, 20*time.Second, "what is left is handed out", func() bool { return w.count() == 10 })
-	want := fmt.Sprintf("# HELP notifier_events_lost_total Records that retention deleted before they were read.\n# TYPE notifier_events_lost_total counter\nnotifier_events_lost_total{stage=\"match\",topic=%q} 30\n", topic)
+	want := fmt.Sprintf("# HELP notifier_events_lost_total Records that were deleted before they were handled: by retention, or with their topic.\n# TYPE notifier_events_lost_total counter\nnotifier_events_lost_total{stage=\"match\",topic=%q} 30\n", topic)
 	if err := testutil.GatherAndCompare(r.reg, strings.NewReader(want), "notifier_events_lost_total"); err != nil {
 		t.Error(err)
 	}

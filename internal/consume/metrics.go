@@ -42,7 +42,7 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write) or read (read), or its offset was set by hand (offset).", ConstLabels: labels,
 		}, []string{"topic", "partition", "reason"}),
 		lostRecords: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "notifier_events_lost_total", Help: "Records that retention deleted before they were read.", ConstLabels: labels,
+			Name: "notifier_events_lost_total", Help: "Records that were deleted before they were handled: by retention, or with their topic.", ConstLabels: labels,
 		}, []string{"topic"}),
 		processing: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "notifier_processing_duration_seconds", Help: "Time from a record's arrival to its being settled; of a batch without alerts the oldest's.",
@@ -101,7 +101,7 @@ func (m *metrics) heldChanged(topic string, id int32, old, now string) {
 // cannot be written or read, or its offset is not ours.
 func heldReason(text string) string {
 	switch {
-	case text == offsetReset:
+	case text == offsetReset || text == offsetGone:
 		return "offset"
 	case strings.Contains(text, "cannot be read"):
 		return "read"

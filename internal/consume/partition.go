@@ -43,6 +43,7 @@ type Partition struct {
 	paused    bool
 	held      string // why the partition does not move, for people; "" when it does
 	committed repeat.Position
+	known     bool // the coordinator has this commit
 
 	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
 	doubt            time.Time  // when a commit was last slow to be answered; zero: none since one was sent for it
@@ -78,6 +79,9 @@ func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
 		}
 		p.mu.Lock()
 		batch := p.queue
+		if p.frozen {
+			batch = nil
+		}
 		if len(batch) > 0 {
 			p.queue, p.handed = nil, p.arrived
 			p.taken += len(batch)
@@ -147,6 +151,9 @@ func (p *Partition) Begin(r *kgo.Record, w repeat.Write) *Entry {
 	p.taken--
 	p.takenSize -= n
 	p.dirty = true
+	if r.Offset < p.tracker.next.Offset { // the log was cut off: these are other records
+		p.above = unfinished{newest: -1}
+	}
 	e := p.tracker.Begin(positionOf(r), n, w)
 	e.arrived = p.handed
 	return e
@@ -198,7 +205,13 @@ func (p *Partition) Uncommitted() int {
 func (p *Partition) Holds(e *Entry) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tracker.Gaps() < maxGaps || !p.tracker.Splits(e)
+	return p.gaps() < maxGaps || !p.tracker.Splits(e)
+}
+
+// gaps returns how many runs of unfinished records a commit has to list; p.mu
+// is held.
+func (p *Partition) gaps() int {
+	return p.tracker.Gaps() + len(p.above.from(p.tracker.next.Offset))
 }
 
 // Finished reports whether a former owner has finished this record, although

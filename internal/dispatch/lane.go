@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"time"
@@ -89,6 +90,7 @@ const (
 type lane struct {
 	key     laneKey
 	source  *source
+	number  uint64 // in the order in which lanes were made
 	queue   []*delivery
 	state   laneState
 	due     time.Time
@@ -108,7 +110,7 @@ type laneKey struct {
 type laneHeap []*lane
 
 func (h laneHeap) Len() int           { return len(h) }
-func (h laneHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h laneHeap) Less(i, j int) bool { return byDue(h[i], h[j]) < 0 }
 func (h laneHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
@@ -140,6 +142,20 @@ func (h *laneHeap) remove(l *lane) {
 	if l.index >= 0 {
 		heap.Remove(h, l.index)
 	}
+}
+
+func byDue(a, b *lane) int {
+	if d := a.due.Compare(b.due); d != 0 {
+		return d
+	}
+	return cmp.Compare(a.number, b.number)
+}
+
+// sorted returns the waiting lanes, the next one due first.
+func (h laneHeap) sorted() []*lane {
+	lanes := slices.Clone(h)
+	slices.SortFunc(lanes, byDue)
+	return lanes
 }
 
 func (h laneHeap) first() *lane {
@@ -185,11 +201,18 @@ func (o *Outbox) pickProbe() *lane {
 	var best *lane
 	for _, l := range o.lanes {
 		candidate := l.state == ready || (l.state == waiting && !l.told)
-		if candidate && !l.queue[0].written() && (best == nil || l.tried.Before(best.tried)) {
+		if candidate && !l.queue[0].written() && (best == nil || byTried(l, best) < 0) {
 			best = l
 		}
 	}
 	return best
+}
+
+func byTried(a, b *lane) int {
+	if d := a.tried.Compare(b.tried); d != 0 {
+		return d
+	}
+	return cmp.Compare(a.number, b.number)
 }
 
 // take removes the lane from wherever it waits; an attempt begins.
