@@ -133,17 +133,19 @@ func (m *Member) watchTopics(ctx context.Context) {
 		if err != nil {
 			continue
 		}
+		anew := make(map[string]bool)
 		for _, p := range m.partitions() {
 			id, old := ids[p.Topic], p.TopicID()
 			recreated := old != "" && old != id && following[p.Topic] != id
 			// kgo may have looked the topic up before it was made again, and we after.
-			if id == "" || !recreated && !p.unknown.Swap(false) {
-				continue
+			if unknown := p.unknown.Swap(false); id != "" && (recreated || unknown) {
+				anew[p.Topic] = true
 			}
-			following[p.Topic] = id
-			m.sayRecreated(p.Topic)
-			m.client.PurgeTopicsFromConsuming(p.Topic)
-			m.client.AddConsumeTopics(p.Topic)
+		}
+		for topic := range anew {
+			following[topic] = ids[topic]
+			m.sayRecreated(topic)
+			m.purge(topic)
 		}
 	}
 }

@@ -201,6 +201,7 @@ func (m *Member) Run(ctx context.Context) error {
 	wg.Wait()
 	m.commit()
 	m.client.CloseAllowingRebalance()
+	m.drain() // what was assigned meanwhile, which nobody has revoked
 	return err
 }
 

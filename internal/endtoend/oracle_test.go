@@ -302,7 +302,7 @@ func (c *court) reason(a, b int) (why string) {
 			say(s, "overtaken")
 		case s.kind == back && strings.HasPrefix(s.text, fmt.Sprintf("%s/%d ", topics.Outbox(group, from.channel), c.partitionOf(from))):
 			say(s, "the offset went back") // a commit came late, or the client took the log for cut off
-		case i >= began && s.kind == deleted && s.channel == from.channel:
+		case s.kind == deleted && s.channel == from.channel: // and the marks of its repeat filter with it
 			say(s, "deleted")
 		}
 	}

@@ -77,23 +77,38 @@ func (n *process) crash(why string) {
 func (t *trial) expire(n *process) {
 	time.Sleep(session + rebalance + time.Second)
 	for _, g := range []string{group, topics.OutboxGroup(group)} {
-		info := t.fake.GroupInfo(g)
-		if info == nil {
+		t.expel(g, n.name+"-")
+	}
+}
+
+// expel has a group forget the members of the clients with this prefix.
+func (t *trial) expel(g, client string) {
+	info := t.fake.GroupInfo(g)
+	if info == nil {
+		return
+	}
+	for _, m := range info.Members {
+		if !strings.HasPrefix(m.ClientID, client) {
 			continue
 		}
-		for _, m := range info.Members {
-			if !strings.HasPrefix(m.ClientID, n.name+"-") {
-				continue
-			}
-			t.history.note(fault, n.name, "expires in %s", g)
-			req := kmsg.NewPtrLeaveGroupRequest()
-			req.Group = g
-			leaving := kmsg.NewLeaveGroupRequestMember()
-			leaving.MemberID, leaving.InstanceID = m.MemberID, m.InstanceID
-			req.Members = append(req.Members, leaving)
-			if _, err := req.RequestWith(t.ctx, t.admin); err != nil {
-				t.history.note(fault, n.name, "expires in %s: %v", g, err)
-			}
+		t.history.note(fault, "", "%s is expelled from %s", m.ClientID, g)
+		req := kmsg.NewPtrLeaveGroupRequest()
+		req.Group = g
+		leaving := kmsg.NewLeaveGroupRequestMember()
+		leaving.MemberID, leaving.InstanceID = m.MemberID, m.InstanceID
+		req.Members = append(req.Members, leaving)
+		if _, err := req.RequestWith(t.ctx, t.admin); err != nil {
+			t.history.note(fault, "", "and was not: %v", err)
+		}
+	}
+}
+
+// unstick ends a rebalance that brokers in memory have forgotten to end, which
+// happens where a coordinator moves meanwhile.
+func (t *trial) unstick() {
+	for _, g := range []string{group, topics.OutboxGroup(group)} {
+		if info := t.fake.GroupInfo(g); info != nil && info.State != "Stable" {
+			t.expel(g, "")
 		}
 	}
 }

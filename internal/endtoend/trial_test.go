@@ -287,7 +287,7 @@ func (t *trial) atRest() string {
 
 // rest waits until nothing is left to be done.
 func (t *trial) rest(most time.Duration) bool {
-	begun := time.Now()
+	begun, unstuck := time.Now(), time.Duration(0)
 	for {
 		left := t.atRest()
 		if left == "" {
@@ -295,6 +295,10 @@ func (t *trial) rest(most time.Duration) bool {
 		}
 		if time.Since(begun) > 2*time.Minute { // a message that fails each time, with no other to witness that it is the message, is held for ever
 			t.mend()
+		}
+		if now := time.Since(begun); now > unstuck+2*time.Minute {
+			unstuck = now
+			t.unstick()
 		}
 		if time.Since(begun) > most {
 			for _, g := range []string{group, topics.OutboxGroup(group)} {
