@@ -119,7 +119,9 @@ func (m *Member) send(all []snapshot) {
 		for i := range refused {
 			refused[i].metadata = refused[i].bare()
 		}
-		m.sendOnce(refused)
+		for _, s := range m.sendOnce(refused) { // even that is too long for these brokers
+			m.committed(s, kerr.OffsetMetadataTooLarge, false)
+		}
 	}
 }
 

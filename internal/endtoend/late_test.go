@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -48,6 +50,29 @@ func TestACommitThatIsCarriedOutLateDoesNotStand(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		if at := w.fake.GroupInfo(group).Commits[source][0].Offset; !slow || at != 2 {
 			t.Errorf("the group stands at %d of 2", at)
+		}
+		n.stop()
+	})
+}
+
+// TestACommitThatIsRefusedTwiceIsSentAgain: also the one that goes out when the
+// whole was refused for its metadata may be refused.
+func TestACommitThatIsRefusedTwiceIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.fake.Close()
+		n := w.node()
+		time.Sleep(5 * time.Second)
+		source := string(topics.TradeExecutions)
+		w.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: group, Err: kerr.OffsetMetadataTooLarge, Count: 6})
+		cl := w.client(kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		defer cl.Close()
+		if err := cl.ProduceSync(w.ctx, &kgo.Record{Topic: source, Value: []byte(`{"alert":false}`)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if at := w.fake.GroupInfo(group).Commits[source][0].Offset; at != 1 {
+			t.Errorf("the group stands at %d of 1", at)
 		}
 		n.stop()
 	})

@@ -237,7 +237,8 @@ func (c *court) repeated() {
 		}
 	}
 	for what, n := range counts {
-		if n > uncommitted+concurrency { // settled and not committed, and in flight
+		unbounded := slices.ContainsFunc([]string{"went back", "deleted", "did not fit"}, func(why string) bool { return strings.Contains(what, why) })
+		if !unbounded && n > uncommitted+concurrency { // settled and not committed, and in flight
 			c.blame("%d are repeated for one reason: %s", n, what)
 		}
 	}
@@ -263,6 +264,10 @@ func (c *court) began(i int) int {
 	return i
 }
 
+// fullMetadata is the length from which on a commit may have left marks of the
+// repeat filter out: its limit is 4,000 characters, a mark takes about 43.
+const fullMetadata = 3900
+
 // reason returns what explains that an event taken at step a was taken again at
 // step b: that the first owner died before it could commit, was held up, had
 // lost its partition or could not commit; that the second is a former owner who
@@ -272,8 +277,8 @@ func (c *court) reason(a, b int) (why string) {
 	began, begunAgain := c.began(a), c.began(b)
 	held := make(map[string]bool)
 	say := func(s step, what string) { why = fmt.Sprintf("%s: %s at %s", s.node, what, s.at) }
-	for _, s := range c.steps[b:] { // it may hear of it later
-		if s.node == from.node && s.kind == moved && strings.Contains(s.text, "partitions lost") && s.at-again.at < session+rebalance {
+	for _, s := range c.steps[b:] { // it may hear of it later, or die before
+		if (s.node == from.node || s.node == again.node) && (s.kind == crashed || s.kind == moved && strings.Contains(s.text, "partitions lost")) && s.at-again.at < session+rebalance {
 			say(s, "heard late that it had lost it")
 		}
 	}
@@ -302,6 +307,8 @@ func (c *court) reason(a, b int) (why string) {
 			say(s, "overtaken")
 		case s.kind == back && strings.HasPrefix(s.text, fmt.Sprintf("%s/%d ", topics.Outbox(group, from.channel), c.partitionOf(from))):
 			say(s, "the offset went back") // a commit came late, or the client took the log for cut off
+		case i >= a && s.kind == committed && len(s.commit.metadata) > fullMetadata && s.commit.topic == topics.Outbox(group, from.channel) && s.commit.partition == c.partitionOf(from):
+			say(s, "the marks of the repeat filter did not fit")
 		case s.kind == deleted && s.channel == from.channel: // and the marks of its repeat filter with it
 			say(s, "deleted")
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
@@ -276,7 +277,8 @@ func (t *trial) atRest() string {
 		for _, topic := range names {
 			for _, p := range t.fake.PartitionInfos(topic) {
 				c, ok := info.Commits[topic][p.Partition]
-				if p.HighWatermark > 0 && (!ok || c.Offset < p.HighWatermark) {
+				ours := strings.Contains(c.Metadata, " "+envelope.TopicID(t.fake.TopicInfo(topic).TopicID)) // a commit for another instance is none
+				if p.HighWatermark > 0 && (!ok || !ours || c.Offset < p.HighWatermark) {
 					return fmt.Sprintf("%s/%d is committed at %d of %d", topic, p.Partition, c.Offset, p.HighWatermark)
 				}
 			}
