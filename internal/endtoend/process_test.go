@@ -31,7 +31,8 @@ type process struct {
 	name     string
 	instance string // static membership; "": none
 	wire     *wire
-	ctx      context.Context // ends when it is told to stop
+	registry *prometheus.Registry // of its present life
+	ctx      context.Context      // ends when it is told to stop
 	stop     context.CancelFunc
 	ended    chan struct{}
 }
@@ -152,6 +153,7 @@ func (n *process) run() error {
 		return err
 	}
 	reg := prometheus.NewRegistry()
+	n.registry = reg
 	letters := dlq.NewWriter(dead, group, log, reg)
 	outboxes, err := match.NewOutboxes(ctx, writer, group, t.channels(), log)
 	if err != nil {
@@ -184,7 +186,7 @@ func (n *process) run() error {
 		}
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: t.cluster, Options: opts, InstanceID: n.instance,
-			SessionTimeout: session, Window: consume.Window{Records: 128, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log,
+			SessionTimeout: session, Window: consume.Window{Records: 128, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log, Registry: reg,
 		})
 	}
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})

@@ -90,16 +90,7 @@ func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, 
 		t.Fatal(err)
 	}
 	tr.fake = fake
-	config := kafka.Defaults()
-	config.Brokers, config.ClientID = fake.ListenAddrs(), "people"
-	base, err := config.Options("test", slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.admin, err = kgo.NewClient(append(append(base, dlq.ProducerOptions(kafka.MaxEnvelope)...), kgo.Dialer(tr.net.DialContext))...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr.admin = tr.client("people", dlq.ProducerOptions(kafka.MaxEnvelope)...)
 	tr.adm = kadm.NewClient(tr.admin)
 	md, err := tr.adm.BrokerMetadata(tr.ctx)
 	if err != nil {
@@ -219,20 +210,24 @@ func (t *trial) lookBack(g string) {
 	}
 }
 
-// produce writes the events, spread over a time.
-func (t *trial) produce(random *rand.Rand, over time.Duration) {
+// client is one that is none of the daemon's.
+func (t *trial) client(name string, more ...kgo.Opt) *kgo.Client {
 	config := kafka.Defaults()
-	config.Brokers, config.ClientID = t.fake.ListenAddrs(), "platform"
+	config.Brokers, config.ClientID = t.fake.ListenAddrs(), name
 	opts, err := config.Options("test", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
-		t.t.Error(err)
-		return
+		t.t.Fatal(err)
 	}
-	cl, err := kgo.NewClient(append(opts, kgo.ProducerLinger(0), kgo.Dialer(t.net.DialContext))...)
+	cl, err := kgo.NewClient(append(append(opts, kgo.Dialer(t.net.DialContext)), more...)...)
 	if err != nil {
-		t.t.Error(err)
-		return
+		t.t.Fatal(err)
 	}
+	return cl
+}
+
+// produce writes the events, spread over a time.
+func (t *trial) produce(random *rand.Rand, over time.Duration) {
+	cl := t.client("platform", kgo.ProducerLinger(0))
 	defer cl.Close()
 	pause := over / time.Duration(len(t.events))
 	for left := t.events; len(left) > 0; {
