@@ -159,7 +159,7 @@ func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, a *arrival) {
 		return
 	}
 	own(e)
-	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
+	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), offset: r.Offset, received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
 }
 
 var errNoAlert = errors.New("it carries no alert")

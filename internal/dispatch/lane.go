@@ -18,12 +18,14 @@ type delivery struct {
 	envelope *envelope.Envelope
 	entry    *consume.Entry
 	laneKey  []byte // nil: a lane of its own
+	offset   int64
 	received time.Time
 
 	attempts    int
 	firstTried  time.Time
-	witness     uint64   // the outbox's successes when it was first tried
-	recipients  []string // who is left; nil: all
+	sent        time.Time // to all that would take it; zero: not yet
+	witness     uint64    // the outbox's successes when it was first tried
+	recipients  []string  // who is left; nil: all
 	refused     []Refusal
 	mayBeRepeat bool
 	inherited   bool         // a former owner may have made a dead letter of it
@@ -39,8 +41,9 @@ type source struct {
 	partition *consume.Partition
 	ready     []*lane // whose next delivery is live
 	replays   []*lane // whose next delivery is a dead letter sent again: they yield
-	inFlight  int
-	ending    int // deliveries whose end is decided and not yet written
+	inFlight  int     // attempts and burials under way
+	attempts  int     // of these, attempts
+	ending    int     // deliveries whose end is decided and not yet written
 	dropped   bool
 	drained   chan struct{}
 }
@@ -59,14 +62,16 @@ func (s *source) list(l *lane) *[]*lane {
 	return &s.ready
 }
 
-// saturated reports whether so much was sent of which no commit says so that a
-// crash now would repeat more than it may.
+// saturated reports whether one more attempt could make it more than limit
+// deliveries that were sent and of which no commit says so: a crash would
+// repeat them. What is under way counts, since all of it can end before the next
+// commit.
 func (s *source) saturated(limit int) bool {
-	n := s.ending
+	n := s.ending + s.attempts
 	if s.partition != nil {
 		n += s.partition.Uncommitted()
 	}
-	return n > limit
+	return n >= limit
 }
 
 // holds reports whether a commit could still say that the lane's next delivery
@@ -98,6 +103,14 @@ type lane struct {
 	tried   time.Time
 	backoff *backoff.ExponentialBackOff
 	index   int // in the heap of waiting lanes; -1: not there
+}
+
+func (l *lane) work(d *delivery, do func()) Work {
+	w := Work{Delivery: d.envelope.RepeatID(), Offset: d.offset, Do: do}
+	if l.source.partition != nil {
+		w.Partition = l.source.partition.ID
+	}
+	return w
 }
 
 type laneKey struct {
@@ -200,8 +213,10 @@ func replayed(s *source) []*lane { return s.replays }
 func (o *Outbox) pickProbe() *lane {
 	var best *lane
 	for _, l := range o.lanes {
-		candidate := l.state == ready || (l.state == waiting && !l.told)
-		if candidate && !l.queue[0].written() && (best == nil || byTried(l, best) < 0) {
+		if l.state != ready && (l.state != waiting || l.told) || l.queue[0].written() || best != nil && byTried(l, best) > 0 {
+			continue
+		}
+		if !l.source.saturated(o.uncommitted) && l.source.holds(l) {
 			best = l
 		}
 	}

@@ -233,6 +233,7 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	o.take(l)
 	o.busy++
+	l.source.attempts++
 	l.tried = now
 	if d.firstTried.IsZero() {
 		d.firstTried, d.witness = now, o.successes
@@ -246,7 +247,9 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	} else {
 		m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
 	}
-	o.driver.Go(func() { o.attempt(l, d, m, done) })
+	w := l.work(d, func() { o.attempt(l, d, m, done) })
+	w.Attempt = true
+	o.driver.Go(w)
 }
 
 // attempt makes one attempt under its own deadline and settles it.
@@ -263,6 +266,7 @@ func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.busy--
+	l.source.attempts--
 	o.metrics.attempted(err, took)
 	o.settle(l, d, receipt, err)
 	o.release(l) // last: who waits for it takes what is settled then for final

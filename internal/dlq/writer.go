@@ -74,7 +74,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	defer cancel()
 	records, turns := make([]*kgo.Record, len(entries)), make([]int, len(entries))
 	for i, e := range entries {
-		records[i] = e.record(topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic)))
+		records[i] = e.Encode(topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic)))
 		turns[i] = w.follow.Turn(records[i].Topic)
 	}
 	results := w.client.ProduceSync(ctx, records...)
@@ -112,7 +112,7 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
 	defer cancel()
 	records, turns := make([]*kgo.Record, len(closes)), make([]int, len(closes))
 	for i, c := range closes {
-		records[i], turns[i] = c.tombstone(c.Topic, c.Partition, c.Key), w.follow.Turn(c.Topic)
+		records[i], turns[i] = c.Encode(), w.follow.Turn(c.Topic)
 	}
 	results := w.client.ProduceSync(ctx, records...)
 	if err := results.FirstErr(); err != nil {
@@ -143,7 +143,7 @@ func (w *Writer) Topic(e *Entry) string {
 func (w *Writer) shrink(ctx context.Context, e *Entry, r *kgo.Record) error {
 	plain := *e
 	plain.Detail = ""
-	err := w.client.ProduceSync(ctx, plain.record(r.Topic)).FirstErr()
+	err := w.client.ProduceSync(ctx, plain.Encode(r.Topic)).FirstErr()
 	if !errors.Is(err, kerr.MessageTooLarge) {
 		return err
 	}
