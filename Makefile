@@ -3,14 +3,21 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build test test-real chaos chaos-short soak check bench clean
+.PHONY: build test simulate test-real chaos chaos-short soak check bench clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
 
 test: ## every test that needs nothing but Go, with the race detector
 	$(GO) test -race ./...
-	$(GO) test -race -tags synctests ./internal/endtoend ./internal/consume ./internal/kafka
+	$(GO) test -race -tags synctests ./internal/consume ./internal/kafka
+	$(GO) test -race -tags synctests ./internal/endtoend -schedules 30 -rebalances 200
+	$(MAKE) simulate
+
+SCHEDULES ?= 300
+SEED ?= 1
+simulate: ## both stages on a broker in memory and a fake clock, under seeded faults: SCHEDULES of them from SEED on
+	$(GO) test -tags synctests ./internal/endtoend -run "TestNothingIsLostWhateverBreaks|TestRebalancesLeaveNothingBehind" -schedules $(SCHEDULES) -seed $(SEED)
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh

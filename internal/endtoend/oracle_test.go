@@ -292,7 +292,8 @@ func (c *court) reason(a, b int) (why string) {
 			held[s.node] = false
 		}
 		switch {
-		case s.node == from.node && i >= began && (s.kind == crashed || loses || s.kind == heldUp || s.kind == goesOn || held[s.node]):
+		// What is lost is given up an instant after the group has said so.
+		case s.node == from.node && s.at >= c.steps[began].at-10*time.Millisecond && (s.kind == crashed || loses || s.kind == heldUp || s.kind == goesOn || held[s.node]):
 			say(s, string(s.kind))
 		case s.node == from.node && i > a && s.kind == moved && strings.Contains(s.text, "commit failed"):
 			say(s, "could not commit")
