@@ -20,6 +20,9 @@ type Handler struct {
 	outboxes map[string]*Outbox // by topic
 	letters  Letters
 	log      *slog.Logger
+	// Moves is closed once it is known what is to be sent elsewhere; nil: nothing
+	// is. What was moved by a former owner must not be sent here first.
+	Moves <-chan struct{}
 }
 
 // Letters knows what became of dead letters.
@@ -38,10 +41,11 @@ func NewHandler(outboxes map[string]*Outbox, letters Letters, log *slog.Logger) 
 // waits for the attempts in flight.
 func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 	o := h.outboxes[p.Topic]
-	s := &source{partition: p}
+	s := &source{partition: p, input: repeat.Input{Topic: p.TopicID(), Partition: p.ID}}
 	o.join(s)
 	p.OnCommit(o.wake)
 	seen := p.Marks()
+	h.awaitMoves(ctx)
 	for {
 		records, err := p.Next(ctx)
 		if err != nil {
@@ -60,6 +64,24 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 	}
 	<-o.leave(s)
 }
+
+// awaitMoves waits until the requests to move alerts are known. Alerts go out
+// without them, so it does not wait for long.
+func (h *Handler) awaitMoves(ctx context.Context) {
+	if h.Moves == nil {
+		return
+	}
+	slow := time.NewTimer(movesWithin)
+	defer slow.Stop()
+	select {
+	case <-h.Moves:
+	case <-slow.C:
+		h.log.Warn("requests to move alerts are not known yet, going on without them", "waited", movesWithin)
+	case <-ctx.Done():
+	}
+}
+
+const movesWithin = 10 * time.Second
 
 // arrival is one record of an outbox.
 type arrival struct {
@@ -136,7 +158,7 @@ func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, a *arrival) {
 		return
 	}
 	own(e)
-	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
+	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
 }
 
 var errNoAlert = errors.New("it carries no alert")

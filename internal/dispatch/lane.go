@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/repeat"
 )
 
 // delivery is one alert on its way to the channel.
@@ -21,8 +22,9 @@ type delivery struct {
 
 	attempts    int
 	firstTried  time.Time
-	witness     uint64   // the outbox's successes when it was first tried
-	recipients  []string // who is left; nil: all
+	at          repeat.Position // where it stands in the outbox
+	witness     uint64          // the outbox's successes when it was first tried
+	recipients  []string        // who is left; nil: all
 	refused     []Refusal
 	mayBeRepeat bool
 	inherited   bool         // a former owner may have made a dead letter of it
@@ -36,12 +38,16 @@ func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
 // source is one assigned partition of the outbox topic.
 type source struct {
 	partition *consume.Partition
-	ready     []*lane // whose next delivery is live
-	replays   []*lane // whose next delivery is a dead letter sent again: they yield
+	input     repeat.Input // what it is to the repeat filter of another outbox
+	ready     []*lane      // whose next delivery is live
+	replays   []*lane      // whose next delivery is a dead letter sent again: they yield
 	inFlight  int
 	ending    int // deliveries whose end is decided and not yet written
 	dropped   bool
 	drained   chan struct{}
+	moving    bool      // a batch is on its way to another channel's outbox
+	moveFails int       // batches in a row that could not be put there
+	moveAgain time.Time // not before this is it tried again
 }
 
 func (s *source) push(l *lane) {
@@ -60,12 +66,16 @@ func (s *source) list(l *lane) *[]*lane {
 
 // saturated reports whether so much was sent of which no commit says so that a
 // crash now would repeat more than it may.
-func (s *source) saturated(limit int) bool {
+func (s *source) saturated(limit int) bool { return s.uncommitted() > limit }
+
+// uncommitted returns how many deliveries a crash now would repeat, but for
+// those in flight.
+func (s *source) uncommitted() int {
 	n := s.ending
 	if s.partition != nil {
 		n += s.partition.Uncommitted()
 	}
-	return n > limit
+	return n
 }
 
 // holds reports whether a commit could still say that the lane's next delivery
@@ -169,7 +179,7 @@ func (o *Outbox) pick(probe bool) *lane {
 			o.turn = (o.turn + 1) % len(o.sources)
 			s := o.sources[o.turn]
 			if lanes := list(s); len(lanes) > 0 && !s.saturated(o.uncommitted) {
-				if i := slices.IndexFunc(lanes, s.holds); i >= 0 {
+				if i := slices.IndexFunc(lanes, func(l *lane) bool { return s.holds(l) && o.moveTo(s, l.queue[0]) == "" }); i >= 0 {
 					return lanes[i]
 				}
 			}
@@ -185,7 +195,7 @@ func (o *Outbox) pickProbe() *lane {
 	var best *lane
 	for _, l := range o.lanes {
 		candidate := l.state == ready || (l.state == waiting && !l.told)
-		if candidate && !l.queue[0].written() && (best == nil || l.tried.Before(best.tried)) {
+		if candidate && !l.queue[0].written() && o.moveTo(l.source, l.queue[0]) == "" && (best == nil || l.tried.Before(best.tried)) {
 			best = l
 		}
 	}
@@ -229,7 +239,11 @@ func (o *Outbox) ready(l *lane) {
 
 // release ends an attempt.
 func (o *Outbox) release(l *lane) {
-	s := l.source
+	l.source.release()
+}
+
+// release ends one of the things under way.
+func (s *source) release() {
 	s.inFlight--
 	if s.dropped && s.inFlight == 0 {
 		close(s.drained)
