@@ -4,8 +4,12 @@
 package internal_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -103,5 +107,23 @@ func TestOnlyOneFileImportsFx(t *testing.T) {
 		if file != "../cmd/notifier/app.go" && !strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s imports fx", file)
 		}
+	}
+}
+
+// TestTheEngineNeverSleeps: a wait that nothing can end holds up a stop, and a
+// test cannot steer it.
+func TestTheEngineNeverSleeps(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte("time.Sleep(")) {
+			t.Errorf("%s sleeps", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

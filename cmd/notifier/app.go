@@ -25,7 +25,7 @@ func graph(s *setup) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(s, &failure{}),
-		fx.Provide(buildRegistry, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newMembers, newMonitor, newBacklogs, newWeb),
+		fx.Provide(buildRegistry, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newTroubles, newMembers, newMonitor, newBacklogs, newWeb),
 		fx.Invoke(lifecycle),
 	)
 }
@@ -103,6 +103,9 @@ func serve(ctx context.Context, s *setup, started func(*parts)) error {
 	startCtx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	if err := app.Start(startCtx); err != nil {
+		if ctx.Err() != nil {
+			return nil // nothing has failed: we were asked to stop
+		}
 		return dig.RootCause(err)
 	}
 	started(&p)

@@ -25,6 +25,7 @@ import (
 	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/trouble"
 	"github.com/algotrade/notifier/internal/web"
 )
 
@@ -214,7 +215,9 @@ type members struct {
 	match, deliver *consume.Member
 }
 
-func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, moves *reroute.Follower, reg *prometheus.Registry) (*members, error) {
+func newTroubles(s *setup, reg *prometheus.Registry) *trouble.Board { return trouble.New(s.log, reg) }
+
+func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, moves *reroute.Follower, troubles *trouble.Board, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
 	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
 		opts, err := c.Options(name, s.log, reg)
@@ -226,6 +229,7 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
 			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
 			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
+			Patient: []string{topics.Replay(c.Group)}, Troubles: troubles,
 		}), nil
 	}
 	replay := topics.Replay(c.Group)
@@ -242,12 +246,14 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 	return &members{match: m, deliver: d}, nil
 }
 
-func newMonitor(s *setup, p *producers, reg *prometheus.Registry) *kafka.Monitor {
+func newMonitor(s *setup, p *producers, troubles *trouble.Board, reg *prometheus.Registry) *kafka.Monitor {
 	var list []kafka.Monitored
 	for _, shape := range s.shapes {
 		list = append(list, kafka.Monitored{Topic: shape.Topic, Role: shape.Role})
 	}
-	return kafka.NewMonitor(kadm.NewClient(p.dead), list, s.log, reg)
+	return kafka.NewMonitor(kafka.MonitorParams{
+		Admin: kadm.NewClient(p.dead), Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka), Troubles: troubles, Registry: reg,
+	})
 }
 
 // newBacklogs returns what looks at what waits for us.
@@ -274,10 +280,10 @@ func newBacklogs(s *setup, p *producers, o *outboxes, reg *prometheus.Registry) 
 	})
 }
 
-func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, reg *prometheus.Registry) (*web.Server, error) {
+func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board, reg *prometheus.Registry) (*web.Server, error) {
 	return web.New(web.Params{
 		Listen: s.config.HTTP.Listen, Version: versionText(),
-		Live: m.live, Ready: func() []web.Component { return ready(s, m, monitor, backlogs, o) },
+		Live: m.live, Ready: func() []web.Component { return ready(s, m, monitor, backlogs, o, troubles) },
 		Gatherer: reg, Level: s.level, Logger: s.log,
 	})
 }
@@ -298,10 +304,11 @@ func (m *members) live() error {
 	return nil
 }
 
-// ready lists the components: groups, topics, dead letters and outboxes
-// decide, channels are shown.
-func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes) []web.Component {
-	group := web.Component{Name: "groups", OK: true, Decides: true}
+// ready lists the components: groups, partitions, topics, dead letters and
+// outboxes decide, channels are shown.
+func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board) []web.Component {
+	group := web.Component{Name: "groups", Decides: true, Cause: troubles.Text(trouble.Groups...)}
+	group.OK = group.Cause == ""
 	for _, member := range []struct {
 		name   string
 		status consume.Status
@@ -314,7 +321,8 @@ func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, 
 			group.Cause += member.name + ": " + member.status.Cause
 		}
 	}
-	components := []web.Component{group}
+	stand := troubles.Text(trouble.Partitions...)
+	components := []web.Component{group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}}
 	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox} {
 		problem := monitor.Problems(role)
 		components = append(components, web.Component{Name: string(role), OK: problem == "", Decides: true, Cause: problem})

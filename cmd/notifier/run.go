@@ -27,7 +27,9 @@ func newRun(g *globals) *cobra.Command {
 			"in a sentence what is missing. SIGTERM stops it, after what is in flight; a second one at once.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			src := g.source()
-			src.Flags["kafka.start"] = start
+			if start != committed {
+				src.Flags["kafka.start"] = start
+			}
 			l, warnings, err := g.loadQuietly(src)
 			if err != nil {
 				return err
@@ -37,7 +39,12 @@ func newRun(g *globals) *cobra.Command {
 				log.Warn("configuration", "warning", w.String())
 			}
 			s := &setup{config: l, log: log, level: level, console: g.io.out}
-			if err := s.prepare(cmd.Context(), preparation{wait: wait, create: create, force: start != ""}); err != nil {
+			err = s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start})
+			if err != nil && cmd.Context().Err() != nil { // nothing has failed: we were asked to stop
+				log.Info("stopped before it ran", "cause", context.Cause(cmd.Context()), "err", err)
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 			err = serve(cmd.Context(), s, func(p *parts) {
@@ -56,7 +63,7 @@ func newRun(g *globals) *cobra.Command {
 	f := cmd.Flags()
 	f.DurationVar(&wait, "wait", 0, "wait so long for brokers that are still starting")
 	f.BoolVar(&create, "create-topics", false, "make our own topics, never the sources, where they are missing")
-	f.StringVar(&start, "start", "", "set the group to begin `WHERE`, even if it has offsets: earliest, latest or a time; needs a group that nobody runs in")
+	f.StringVar(&start, "start", "", "set the group to begin `WHERE`, even if it has offsets: earliest, latest or a time; or committed, which accepts\noffsets that were set by hand; needs a group that nobody runs in")
 	return cmd
 }
 
@@ -64,8 +71,11 @@ func newRun(g *globals) *cobra.Command {
 type preparation struct {
 	wait   time.Duration
 	create bool
-	force  bool // set the group's offsets
+	start  string // not empty: a person's word about where to go on
 }
+
+// committed is the word for where the offsets stand.
+const committed = "committed"
 
 // prepare looks at the cluster: reachable, topics there and fit, rights, and
 // where the group begins.
@@ -113,7 +123,7 @@ func (s *setup) prepare(ctx context.Context, p preparation) error {
 	if s.gone, err = s.findGone(ctx, adm); err != nil { // they wait, and nothing else depends on them
 		s.log.Warn("cannot look for outboxes without a channel", "err", err)
 	}
-	return s.ensureStart(ctx, adm, p.force)
+	return s.ensureStart(ctx, adm, p.start)
 }
 
 func (s *setup) createOwn(ctx context.Context, adm *kadm.Client) error {
@@ -133,12 +143,23 @@ func (s *setup) createOwn(ctx context.Context, adm *kadm.Client) error {
 	return kafka.Create(ctx, adm, missing)
 }
 
-func (s *setup) ensureStart(ctx context.Context, adm *kadm.Client, force bool) error {
+// ensureStart sees to it that the groups have offsets to begin at; where is what
+// a person said, empty: nothing.
+func (s *setup) ensureStart(ctx context.Context, adm *kadm.Client, where string) error {
 	c := s.config.Kafka
-	err := consume.EnsureStart(ctx, adm, consume.StartParams{
+	start := consume.StartParams{
 		Group: c.Group, Cluster: s.cluster, Topics: s.topics(kafka.RoleSource), Own: s.topics(kafka.RoleOutbox),
-		Start: consume.Start{Latest: c.Start.Latest, At: c.Start.At}, Force: force,
-	})
+		Start: consume.Start{Latest: c.Start.Latest, At: c.Start.At}, Force: where != "" && where != committed,
+	}
+	err := consume.EnsureStart(ctx, adm, start)
+	if err == nil && where != "" {
+		own := start
+		own.Group, own.Topics, own.Force = topics.OutboxGroup(c.Group), start.Own, true
+		if where == committed {
+			own.Start = consume.Start{}
+		}
+		err = consume.AcceptOffsets(ctx, adm, own)
+	}
 	if errors.Is(err, consume.ErrExpired) {
 		return &exitError{exitConfig, err}
 	}

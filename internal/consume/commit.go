@@ -20,6 +20,9 @@ type snapshot struct {
 	finished int
 }
 
+// bare is the metadata that is sent where a broker has refused the whole.
+func (s snapshot) bare() string { return Binding(s.p.member.p.Cluster, s.p.TopicID()) }
+
 // snapshot takes what there is to commit; fence makes it the last one.
 func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.mu.Lock()
@@ -36,15 +39,21 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	b := binding{p.member.p.Cluster, p.topicID}
 	metadata := b.encode(nil, nil)
 	if p.member.p.OwnTopics {
-		metadata = b.encode(p.tracker.Marks(), p.tracker.unfinished().append(nil, at.Offset, listLimit))
+		metadata = b.encode(p.tracker.Marks(), p.unfinished(at.Offset).append(nil, at.Offset, listLimit))
 	}
 	return snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}, true
+}
+
+// unfinished returns what is finished above the watermark: by us, and further
+// on, where we have read nothing yet, by a former owner. p.mu is held.
+func (p *Partition) unfinished(watermark int64) unfinished {
+	return p.tracker.unfinished().and(p.above, watermark, p.tracker.next.Offset)
 }
 
 // stands reports whether everything is as the last commit left it, the
 // watermark and what is finished above it; p.mu is held.
 func (p *Partition) stands(at repeat.Position) bool {
-	return at.Offset < 0 || at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
+	return at.Offset < 0 || p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
 // wake has the commit loop run now.
@@ -93,8 +102,7 @@ func (m *Member) send(all []snapshot) {
 	refused := m.sendOnce(all)
 	if len(refused) > 0 {
 		for i := range refused {
-			p := refused[i].p
-			refused[i].metadata = Binding(m.p.Cluster, p.TopicID())
+			refused[i].metadata = refused[i].bare()
 		}
 		m.sendOnce(refused)
 	}
@@ -172,13 +180,14 @@ func (m *Member) committed(s snapshot, err error) {
 	if err != nil {
 		p.dirty = true
 	} else {
-		p.committed = s.at
+		p.committed, p.known = s.at, true
 		p.sentFinished = s.finished
 	}
 	f := p.onCommit
 	p.mu.Unlock()
 	if err != nil {
 		m.metrics.commitFailures.Inc()
+		m.commitRefused(err)
 		m.limit.do("commit "+err.Error(), func() {
 			m.log.Warn("commit failed, will be sent again", "topic", p.Topic, "partition", p.ID, "offset", s.at.Offset, "err", err)
 		})

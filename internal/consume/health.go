@@ -1,7 +1,6 @@
 package consume
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -76,48 +75,9 @@ func (m *Member) Status() Status {
 	return s
 }
 
-// offsetReset is why a partition with a commit that is not ours is held.
-const offsetReset = "offset was set by hand: run 'notifier run --start earliest|latest|TIME' to accept it"
-
-func (m *Member) heldChanged(p *Partition, old, now string) {
-	m.metrics.heldChanged(p.Topic, p.ID, old, now)
-	if now != "" {
-		m.log.Error("partition held", "topic", p.Topic, "partition", p.ID, "reason", now)
-		return
-	}
-	m.log.Info("partition moves again", "topic", p.Topic, "partition", p.ID)
-}
-
-// watchInterval is how often topic ids are compared.
-const watchInterval = 3 * time.Second
-
-// watchTopics notices topics that were deleted and made again, which kgo
-// refuses to follow on its own: it would wait for the old one for ever.
-func (m *Member) watchTopics(ctx context.Context) {
-	tick := time.NewTicker(watchInterval)
-	defer tick.Stop()
-	following := make(map[string]string) // the instance each topic was last followed to
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		askCtx, cancel := context.WithTimeout(ctx, watchInterval)
-		ids, err := topicIDs(askCtx, m.admin, m.p.Topics)
-		cancel()
-		if err != nil {
-			continue
-		}
-		for _, p := range m.partitions() {
-			id := ids[p.Topic]
-			if old := p.TopicID(); id == "" || old == "" || old == id || following[p.Topic] == id {
-				continue
-			}
-			following[p.Topic] = id
-			m.log.Warn("topic was recreated, following the new one", "topic", p.Topic)
-			m.client.PurgeTopicsFromConsuming(p.Topic)
-			m.client.AddConsumeTopics(p.Topic)
-		}
-	}
-}
+// Why a partition of our own topics is held for a person's decision: its commit
+// is not ours, or there is none although what stands in it has been read.
+const (
+	offsetReset = "its offset was set by hand: 'notifier run --start committed' goes on there"
+	offsetGone  = "its offset was deleted or has expired, and reading from the beginning would send everything in it again: 'notifier run --start earliest|latest|TIME' says where to go on"
+)

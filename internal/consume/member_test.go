@@ -94,6 +94,7 @@ type running struct {
 	reg  *prometheus.Registry
 	log  *logged
 	stop func() error
+	wait func() error // until it ends by itself
 }
 
 // run runs a member until the test or stop ends it.
@@ -110,12 +111,22 @@ func run(t *testing.T, c *testkafka.Cluster, h consume.Handler, change func(*con
 	}
 	r.Member = consume.New(p)
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
+	ended := make(chan struct{})
+	var err error
+	go func() {
+		defer close(ended)
+		err = r.Run(ctx)
+	}()
+	r.wait = func() error { // its error is the test's business
+		<-ended
+		result := err
+		err = nil
+		return result
+	}
 	r.stop = sync.OnceValue(func() error {
 		cancel()
 		select {
-		case err := <-ended:
+		case <-ended:
 			return err
 		case <-time.After(20 * time.Second):
 			return errors.New("the member does not stop")
@@ -288,7 +299,7 @@ func TestEventsThatRetentionDeletedAreCountedAndSaid(t *testing.T) {
 	w := newWorker()
 	r := run(t, c, w, nil)
 	testkafka.Eventually(t, 20*time.Second, "what is left is handed out", func() bool { return w.count() == 10 })
-	want := fmt.Sprintf("# HELP notifier_events_lost_total Records that retention deleted before they were read.\n# TYPE notifier_events_lost_total counter\nnotifier_events_lost_total{stage=\"match\",topic=%q} 30\n", topic)
+	want := fmt.Sprintf("# HELP notifier_events_lost_total Records that were deleted before they were handled: by retention, or with their topic.\n# TYPE notifier_events_lost_total counter\nnotifier_events_lost_total{stage=\"match\",topic=%q} 30\n", topic)
 	if err := testutil.GatherAndCompare(r.reg, strings.NewReader(want), "notifier_events_lost_total"); err != nil {
 		t.Error(err)
 	}

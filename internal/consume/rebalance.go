@@ -7,10 +7,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // onAssigned starts a fresh tracker and a goroutine for each partition. Their
@@ -21,86 +21,35 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 	m.mu.Lock()
 	for topic, ids := range assigned {
 		for _, id := range ids {
-			ctx, cancel := context.WithCancelCause(context.Background())
-			p := &Partition{
-				Topic: topic, ID: id, member: m,
-				ctx: ctx, cancel: cancel,
-				done:      make(chan struct{}),
-				ready:     make(chan struct{}, 1),
-				marks:     &repeat.Marks{},
-				above:     unfinished{newest: -1},
-				committed: repeat.Position{Epoch: -1},
-				next:      -1,
-			}
-			p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: -1}, p.marks)
-			m.parts[topicPartition{topic, id}] = p
+			m.parts[topicPartition{topic, id}] = m.newPartition(topic, id)
 		}
 	}
 	m.mu.Unlock()
 	m.health.join(true, "")
+	m.troubles.Over(trouble.Overstayed, m.p.Group)
 	m.metrics.assigned(assigned)
-	if len(assigned) > 0 {
-		m.log.Info("partitions assigned", "partitions", countOf(assigned))
+	if len(assigned) == 0 {
+		m.begun() // there is nothing to begin
+		return
 	}
+	m.log.Info("partitions assigned", "partitions", countOf(assigned))
 }
 
-// onOffsetsFetched reads what was committed: the position, and in its metadata
-// which log it belongs to and the marks of the repeat filter.
-func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	ids, err := topicIDs(ctx, m.admin, m.p.Topics)
-	if err != nil {
-		return err
+// newPartition returns an assignment of which nothing is known yet.
+func (m *Member) newPartition(topic string, id int32) *Partition {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	p := &Partition{
+		Topic: topic, ID: id, member: m,
+		ctx: ctx, cancel: cancel,
+		done:      make(chan struct{}),
+		ready:     make(chan struct{}, 1),
+		marks:     &repeat.Marks{},
+		above:     unfinished{newest: -1},
+		committed: repeat.Position{Epoch: -1},
+		next:      -1,
 	}
-	names := make(map[string]string, len(ids))
-	for topic, id := range ids {
-		names[id] = topic
-	}
-	var ends kadm.ListedOffsets
-	if m.p.OwnTopics {
-		if ends, err = m.admin.ListEndOffsets(ctx, m.p.Topics...); err != nil {
-			return fmt.Errorf("look up where our topics end: %w", err)
-		}
-	}
-	for _, p := range m.partitions() {
-		end, _ := ends.Lookup(p.Topic, p.ID)
-		p.restoreID(ids[p.Topic], end.Offset)
-	}
-	if len(resp.Groups) > 0 {
-		for _, t := range resp.Groups[0].Topics {
-			topic := t.Topic
-			if topic == "" {
-				topic = names[envelope.TopicID(t.TopicID)]
-			}
-			for _, o := range t.Partitions {
-				m.restore(topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
-			}
-		}
-	}
-	for _, t := range resp.Topics {
-		for _, o := range t.Partitions {
-			m.restore(t.Topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, p := range m.parts {
-		p.start()
-	}
-	return nil
-}
-
-// restoreID takes over the topic's id and where its log ends now.
-func (p *Partition) restoreID(id string, end int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.topicID == "" {
-		p.topicID = id
-	}
-	if !p.started { // else it was kept through a rebalance
-		p.endedAt = end
-	}
+	p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: -1}, p.marks)
+	return p
 }
 
 // start runs the handler, once.
@@ -116,70 +65,6 @@ func (p *Partition) start() {
 		defer close(p.done)
 		p.member.p.Handler.Handle(p.ctx, p)
 	}()
-}
-
-// restore takes over one committed offset.
-func (m *Member) restore(topic string, id int32, offset int64, epoch int32, metadata *string) {
-	m.mu.Lock()
-	p := m.parts[topicPartition{topic, id}]
-	m.mu.Unlock()
-	if p == nil || offset < 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.started {
-		return // kept through a rebalance, not new
-	}
-	text := ""
-	if metadata != nil {
-		text = *metadata
-	}
-	marks, above := &repeat.Marks{}, unfinished{newest: -1}
-	b, decoded, list, err := decodeMetadata(text, offset)
-	switch {
-	case text == "" && m.p.OwnTopics:
-		p.frozen = true
-		p.held = offsetReset
-	case err != nil || b.cluster != m.p.Cluster:
-		// another tool's, another version's, another cluster's: the offset counts
-	case b.topicID != "" && p.topicID != "" && b.topicID != p.topicID:
-		m.log.Warn("topic was recreated: its committed offset belongs to the old one, reading from the beginning",
-			"topic", topic, "partition", id, "offset", offset)
-		p.fromStart = true
-		return
-	default:
-		marks, above = decoded, list
-	}
-	start := repeat.Position{Epoch: epoch, Offset: offset}
-	p.committed, p.marks, p.next = start, marks, offset
-	p.beganAt, p.above = offset, above
-	p.tracker = NewTracker(start, marks)
-}
-
-// adjustOffsets replaces the offsets that belong to a log that is gone.
-func (m *Member) adjustOffsets(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for topic, ps := range offsets {
-		for id := range ps {
-			p := m.parts[topicPartition{topic, id}]
-			if p == nil {
-				continue
-			}
-			p.mu.Lock()
-			if p.fromStart {
-				ps[id] = kgo.NewOffset().AtStart()
-			}
-			if p.frozen {
-				p.paused = true
-				go m.client.PauseFetchPartitions(map[string][]int32{topic: {id}})
-				m.heldChanged(p, "", p.held)
-			}
-			p.mu.Unlock()
-		}
-	}
-	return offsets, nil
 }
 
 // onRevoked stops the partitions, gives what is in flight a moment, then in
@@ -230,14 +115,19 @@ func (m *Member) onLost(_ context.Context, cl *kgo.Client, lost map[string][]int
 		return
 	}
 	for _, p := range parts {
-		p.mu.Lock()
-		p.fenced = true
-		p.mu.Unlock()
+		p.fence()
 		p.cancel(errRevoked)
 	}
 	m.forget(cl, parts, lost)
 	m.metrics.lost(lost)
 	m.log.Warn("partitions lost", "partitions", countOf(lost))
+}
+
+// fence ends the assignment: nothing that completes later changes anything.
+func (p *Partition) fence() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fenced = true
 }
 
 func (m *Member) take(gone map[string][]int32) []*Partition {
@@ -264,11 +154,8 @@ func (m *Member) forget(cl *kgo.Client, parts []*Partition, gone map[string][]in
 		p.mu.Lock()
 		m.bytes.Add(-int64(p.bytes))
 		p.bytes = 0
-		held := p.held
+		m.troubles.Forget(p.name())
 		p.mu.Unlock()
-		if held != "" {
-			m.heldChanged(p, held, "")
-		}
 	}
 	cl.ResumeFetchPartitions(gone)
 }

@@ -61,9 +61,6 @@ func EnsureStart(ctx context.Context, adm *kadm.Client, p StartParams) error {
 		if !errors.Is(err, kerr.UnknownMemberID) {
 			return err
 		}
-		if p.Force {
-			return fmt.Errorf("cannot set the start of group %s while a notifier runs in it: stop it first", p.Group)
-		}
 		select { // another daemon has joined and is about to commit
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
@@ -109,9 +106,53 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
 			})
 		}
 	})
+	return p.store(ctx, adm, offsets)
+}
+
+// AcceptOffsets is the person's word about the group that reads our own topics:
+// an offset that was set by hand is where it goes on, and a partition that has
+// none although records stand in it begins at p.Start. p.Topics are our own.
+func AcceptOffsets(ctx context.Context, adm *kadm.Client, p StartParams) error {
+	committed, err := adm.FetchOffsets(ctx, p.Group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return fmt.Errorf("read the offsets of group %s: %w", p.Group, err)
+	}
+	begin, err := p.list(ctx, adm)
+	if err != nil {
+		return fmt.Errorf("look up where to start: %w", err)
+	}
+	ids, err := topicIDs(ctx, adm, p.Topics)
+	if err != nil {
+		return err
+	}
+	accepted := make(kadm.Offsets)
+	begin.Each(func(o kadm.ListedOffset) {
+		at, epoch := o.Offset, int32(-1)
+		if c, ok := committed.Lookup(o.Topic, o.Partition); ok && c.Err == nil && c.At >= 0 {
+			if c.Metadata != "" {
+				return
+			}
+			at, epoch = c.At, c.LeaderEpoch
+		}
+		if o.Err == nil {
+			accepted.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition, At: at, LeaderEpoch: epoch, Metadata: Binding(p.Cluster, ids[o.Topic])})
+		}
+	})
+	if len(accepted) == 0 {
+		return nil
+	}
+	return p.store(ctx, adm, accepted)
+}
+
+// store commits offsets from outside of the group, which the brokers take only
+// while nobody is in it.
+func (p StartParams) store(ctx context.Context, adm *kadm.Client, offsets kadm.Offsets) error {
 	resp, err := adm.CommitOffsets(ctx, p.Group, offsets)
 	if err == nil {
 		err = resp.Error()
+	}
+	if errors.Is(err, kerr.UnknownMemberID) && p.Force {
+		return fmt.Errorf("cannot set the start of group %s while a notifier runs in it: stop it first", p.Group)
 	}
 	if err != nil {
 		return fmt.Errorf("commit the start of group %s: %w", p.Group, err)

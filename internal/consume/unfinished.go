@@ -29,6 +29,43 @@ func (u unfinished) finished(offset, committed int64) bool {
 	return true
 }
 
+// and returns u, which knows of the records from first to below next, with what
+// above says from there on: a former owner has finished it, and it was not read
+// again yet. A commit must not forget that.
+func (u unfinished) and(above unfinished, first, next int64) unfinished {
+	if above.newest < next {
+		return u
+	}
+	add := func(s span) {
+		if n := len(u.runs); n > 0 && u.runs[n-1].last+1 >= s.first {
+			u.runs[n-1].last = s.last
+		} else if s.first <= s.last {
+			u.runs = append(u.runs, s)
+		}
+	}
+	if first < next { // something below next is open: all of it above the newest finished one is
+		add(span{max(first, u.newest+1), next - 1})
+	}
+	for _, r := range above.from(next) {
+		add(span{max(r.first, next), r.last})
+	}
+	u.newest = above.newest
+	return u
+}
+
+// from returns the runs that reach to an offset or beyond.
+func (u unfinished) from(offset int64) []span {
+	if u.newest < offset {
+		return nil
+	}
+	for i, r := range u.runs {
+		if r.last >= offset {
+			return u.runs[i:]
+		}
+	}
+	return nil
+}
+
 // append encodes u to at most limit bytes and appends it to b; nothing where
 // nothing is finished. The numbers are differences: newest to the committed
 // offset, then each run's begin to the end before it, and its length. Runs that

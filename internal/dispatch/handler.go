@@ -40,29 +40,15 @@ func NewHandler(outboxes map[string]*Outbox, letters Letters, log *slog.Logger) 
 // Handle takes in the deliveries of one partition until it is revoked, then
 // waits for the attempts in flight.
 func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
-	o := h.outboxes[p.Topic]
-	s := &source{partition: p, input: repeat.Input{Topic: p.TopicID(), Partition: p.ID}}
-	o.join(s)
-	p.OnCommit(o.wake)
-	seen := p.Marks()
+	a := h.Assign(p)
 	h.awaitMoves(ctx)
 	for {
 		records, err := p.Next(ctx)
-		if err != nil {
+		if err != nil || !a.Take(ctx, records) {
 			break
-		}
-		batch := make([]arrival, len(records))
-		for i, r := range records {
-			batch[i] = parse(r, p.Inherited(r))
-		}
-		if !h.lookUp(ctx, p, batch) {
-			break
-		}
-		for i := range batch {
-			h.take(o, s, seen, &batch[i])
 		}
 	}
-	<-o.leave(s)
+	<-a.Leave()
 }
 
 // awaitMoves waits until the requests to move alerts are known. Alerts go out
@@ -82,6 +68,43 @@ func (h *Handler) awaitMoves(ctx context.Context) {
 }
 
 const movesWithin = 10 * time.Second
+
+// Assignment is one partition in the hands of its channel's Outbox.
+type Assignment struct {
+	handler *Handler
+	outbox  *Outbox
+	source  *source
+	seen    *repeat.Marks
+}
+
+// Assign gives a partition to its channel's Outbox.
+func (h *Handler) Assign(p *consume.Partition) *Assignment {
+	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p, input: repeat.Input{Topic: p.TopicID(), Partition: p.ID}}, seen: p.Marks()}
+	a.outbox.join(a.source)
+	p.OnCommit(a.outbox.wake)
+	return a
+}
+
+// Take takes in the records that follow, in the order of the log; false means
+// that ctx ended first.
+func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
+	p := a.source.partition
+	batch := make([]arrival, len(records))
+	for i, r := range records {
+		batch[i] = parse(r, p.Inherited(r))
+	}
+	if !a.handler.lookUp(ctx, p, batch) {
+		return false
+	}
+	for i := range batch {
+		a.handler.take(a.outbox, a.source, a.seen, &batch[i])
+	}
+	return true
+}
+
+// Leave drops what waits and returns a channel that is closed when the attempts
+// in flight are done.
+func (a *Assignment) Leave() <-chan struct{} { return a.outbox.leave(a.source) }
 
 // arrival is one record of an outbox.
 type arrival struct {

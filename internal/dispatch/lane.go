@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"time"
@@ -17,14 +18,15 @@ import (
 type delivery struct {
 	envelope *envelope.Envelope
 	entry    *consume.Entry
-	laneKey  []byte // nil: a lane of its own
+	laneKey  []byte          // nil: a lane of its own
+	at       repeat.Position // where it stands in the outbox
 	received time.Time
 
 	attempts    int
 	firstTried  time.Time
-	at          repeat.Position // where it stands in the outbox
-	witness     uint64          // the outbox's successes when it was first tried
-	recipients  []string        // who is left; nil: all
+	sent        time.Time // to all that would take it; zero: not yet
+	witness     uint64    // the outbox's successes when it was first tried
+	recipients  []string  // who is left; nil: all
 	refused     []Refusal
 	mayBeRepeat bool
 	inherited   bool         // a former owner may have made a dead letter of it
@@ -41,8 +43,9 @@ type source struct {
 	input     repeat.Input // what it is to the repeat filter of another outbox
 	ready     []*lane      // whose next delivery is live
 	replays   []*lane      // whose next delivery is a dead letter sent again: they yield
-	inFlight  int
-	ending    int // deliveries whose end is decided and not yet written
+	inFlight  int          // attempts, burials and moves under way
+	attempts  int          // of these, attempts
+	ending    int          // deliveries whose end is decided and not yet written
 	dropped   bool
 	drained   chan struct{}
 	moving    bool      // a batch is on its way to another channel's outbox
@@ -64,14 +67,15 @@ func (s *source) list(l *lane) *[]*lane {
 	return &s.ready
 }
 
-// saturated reports whether so much was sent of which no commit says so that a
-// crash now would repeat more than it may.
-func (s *source) saturated(limit int) bool { return s.uncommitted() > limit }
+// saturated reports whether one more attempt could make it more than limit
+// deliveries that were sent and of which no commit says so: a crash would
+// repeat them.
+func (s *source) saturated(limit int) bool { return s.uncommitted() >= limit }
 
-// uncommitted returns how many deliveries a crash now would repeat, but for
-// those in flight.
+// uncommitted returns how many deliveries a crash now would repeat. What is
+// under way counts, since all of it can end before the next commit.
 func (s *source) uncommitted() int {
-	n := s.ending
+	n := s.ending + s.attempts
 	if s.partition != nil {
 		n += s.partition.Uncommitted()
 	}
@@ -99,6 +103,7 @@ const (
 type lane struct {
 	key     laneKey
 	source  *source
+	number  uint64 // in the order in which lanes were made
 	queue   []*delivery
 	state   laneState
 	due     time.Time
@@ -106,6 +111,14 @@ type lane struct {
 	tried   time.Time
 	backoff *backoff.ExponentialBackOff
 	index   int // in the heap of waiting lanes; -1: not there
+}
+
+func (l *lane) work(d *delivery, do func()) Work {
+	w := Work{Delivery: d.envelope.RepeatID(), Offset: d.at.Offset, Do: do}
+	if l.source.partition != nil {
+		w.Partition = l.source.partition.ID
+	}
+	return w
 }
 
 type laneKey struct {
@@ -118,7 +131,7 @@ type laneKey struct {
 type laneHeap []*lane
 
 func (h laneHeap) Len() int           { return len(h) }
-func (h laneHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h laneHeap) Less(i, j int) bool { return byDue(h[i], h[j]) < 0 }
 func (h laneHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
@@ -150,6 +163,20 @@ func (h *laneHeap) remove(l *lane) {
 	if l.index >= 0 {
 		heap.Remove(h, l.index)
 	}
+}
+
+func byDue(a, b *lane) int {
+	if d := a.due.Compare(b.due); d != 0 {
+		return d
+	}
+	return cmp.Compare(a.number, b.number)
+}
+
+// sorted returns the waiting lanes, the next one due first.
+func (h laneHeap) sorted() []*lane {
+	lanes := slices.Clone(h)
+	slices.SortFunc(lanes, byDue)
+	return lanes
 }
 
 func (h laneHeap) first() *lane {
@@ -194,12 +221,21 @@ func replayed(s *source) []*lane { return s.replays }
 func (o *Outbox) pickProbe() *lane {
 	var best *lane
 	for _, l := range o.lanes {
-		candidate := l.state == ready || (l.state == waiting && !l.told)
-		if candidate && !l.queue[0].written() && o.moveTo(l.source, l.queue[0]) == "" && (best == nil || l.tried.Before(best.tried)) {
+		if l.state != ready && (l.state != waiting || l.told) || l.queue[0].written() || best != nil && byTried(l, best) > 0 {
+			continue
+		}
+		if !l.source.saturated(o.uncommitted) && l.source.holds(l) && o.moveTo(l.source, l.queue[0]) == "" {
 			best = l
 		}
 	}
 	return best
+}
+
+func byTried(a, b *lane) int {
+	if d := a.tried.Compare(b.tried); d != 0 {
+		return d
+	}
+	return cmp.Compare(a.number, b.number)
 }
 
 // take removes the lane from wherever it waits; an attempt begins.

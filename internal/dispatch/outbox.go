@@ -35,15 +35,16 @@ type Outbox struct {
 	maxReplays  int
 	log         *slog.Logger
 	metrics     *channelMetrics
+	driver      Driver
 
 	ctx    context.Context // ends when the process stops waiting for attempts
 	cancel context.CancelCauseFunc
-	flight sync.WaitGroup
 
 	mu        sync.Mutex
 	sources   []*source // assigned partitions, served in turn
 	turn      int
 	lanes     map[laneKey]*lane
+	made      uint64 // lanes, ever
 	backoffs  laneHeap
 	busy      int
 	pending   int
@@ -58,7 +59,6 @@ type Outbox struct {
 	throttles throttles
 	successes uint64 // deliveries that succeeded, ever: the witnesses
 	refusals  int    // messages refused in a row, with no success between
-	timer     *time.Timer
 }
 
 // DeadLetters takes what a channel will never take.
@@ -79,6 +79,7 @@ type Params struct {
 	MaxReplays  int       // after which a dead letter is quarantined
 	Logger      *slog.Logger
 	Metrics     *Metrics // nil: none
+	Driver      Driver   // nil: goroutines and timers
 }
 
 // NewOutbox returns the outbox of one channel.
@@ -86,8 +87,11 @@ func NewOutbox(p Params) *Outbox {
 	o := &Outbox{
 		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, group: p.Group, dead: p.Dead, elsewhere: p.Elsewhere, maxReplays: p.MaxReplays,
 		log:     p.Logger.With("component", "deliver", "channel", p.Name),
-		metrics: p.Metrics.channel(p.Name),
-		lanes:   make(map[laneKey]*lane),
+		metrics: p.Metrics.channel(p.Name), driver: p.Driver,
+		lanes: make(map[laneKey]*lane),
+	}
+	if o.driver == nil {
+		o.driver = &goroutines{}
 	}
 	cfg := p.Config
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
@@ -120,7 +124,8 @@ func (o *Outbox) add(s *source, d *delivery) {
 	}
 	l := o.lanes[key]
 	if l == nil {
-		l = &lane{key: key, source: s, index: -1}
+		o.made++
+		l = &lane{key: key, source: s, number: o.made, index: -1}
 		o.lanes[key] = l
 	}
 	l.queue = append(l.queue, d)
@@ -172,7 +177,7 @@ func (o *Outbox) wake() {
 	o.pump()
 }
 
-// pump starts every attempt that may start now and sets the timer for the next
+// pump starts every attempt that may start now and asks to be woken for the next
 // that may later. o.mu is held.
 func (o *Outbox) pump() {
 	if o.ctx.Err() != nil {
@@ -191,7 +196,7 @@ func (o *Outbox) pump() {
 	if l := o.backoffs.first(); l != nil && (next.IsZero() || l.due.Before(next)) {
 		next = l.due
 	}
-	o.arm(now, next)
+	o.driver.WakeAt(next, o.wake)
 }
 
 // start begins attempts until something says wait; it returns when to look
@@ -236,6 +241,7 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	o.take(l)
 	o.busy++
+	l.source.attempts++
 	l.tried = now
 	if d.firstTried.IsZero() {
 		d.firstTried, d.witness = now, o.successes
@@ -249,7 +255,9 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	} else {
 		m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
 	}
-	o.flight.Go(func() { o.attempt(l, d, m, done) })
+	w := l.work(d, func() { o.attempt(l, d, m, done) })
+	w.Attempt = true
+	o.driver.Go(w)
 }
 
 // attempt makes one attempt under its own deadline and settles it.
@@ -266,6 +274,7 @@ func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.busy--
+	l.source.attempts--
 	o.metrics.attempted(err, took)
 	o.settle(l, d, receipt, err)
 	o.release(l) // last: who waits for it takes what is settled then for final
@@ -297,11 +306,9 @@ func timedOut(err error) error {
 func (o *Outbox) Close() error {
 	o.mu.Lock()
 	o.cancel(errClosed) // pump starts nothing more
-	if o.timer != nil {
-		o.timer.Stop()
-	}
+	o.driver.WakeAt(time.Time{}, nil)
 	o.mu.Unlock()
-	o.flight.Wait()
+	o.driver.Wait()
 	if c, ok := o.channel.(io.Closer); ok {
 		return c.Close()
 	}
@@ -309,21 +316,6 @@ func (o *Outbox) Close() error {
 }
 
 var errClosed = errors.New("notifier is stopping")
-
-func (o *Outbox) arm(now, next time.Time) {
-	if o.timer != nil {
-		o.timer.Stop()
-	}
-	if next.IsZero() {
-		return
-	}
-	d := max(next.Sub(now), 0)
-	if o.timer == nil {
-		o.timer = time.AfterFunc(d, o.wake)
-		return
-	}
-	o.timer.Reset(d)
-}
 
 // countsAgainst: failures that speak against the provider's health.
 func countsAgainst(err error) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -732,7 +733,7 @@ func TestBackoffIsBoundedAtAnyAttempt(t *testing.T) {
 	r := testConfig().Retry
 	b := newBackoff(r)
 	for n := range 1_000_000 {
-		d := jitter(b.NextBackOff())
+		d := jitter(b.NextBackOff(), rand.N)
 		if d < minBackoff && n > 0 || d <= 0 || d > r.Max {
 			t.Fatalf("backoff %d is %s", n, d)
 		}

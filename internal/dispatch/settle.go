@@ -3,7 +3,6 @@ package dispatch
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -71,7 +70,7 @@ func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
 	if closing := o.closing(d); closing != nil { // it has to be written before the delivery is settled
 		d.closing = closing
 		l.source.inFlight++
-		o.flight.Go(func() { o.writeEnd(l, d) })
+		o.driver.Go(l.work(d, func() { o.writeEnd(l, d) }))
 		return
 	}
 	o.metrics.delivered(time.Since(d.envelope.Alert.EventTime))
@@ -95,9 +94,7 @@ func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
 		o.later(l, d, outcome.Classify(r.Deferred[0].Err))
 		return
 	}
-	if d.envelope.Replay == nil {
-		o.throttles.sent(d.envelope.Alert, now)
-	}
+	d.sent = now
 	if len(d.refused) > 0 {
 		o.bury(l, d, outcome.Classify(d.refused[0].Err), outcome.BadRecipient)
 		return
@@ -147,6 +144,9 @@ func (o *Outbox) closing(d *delivery) *dlq.Closure {
 func (o *Outbox) done(l *lane, d *delivery) {
 	if d.written() {
 		l.source.ending--
+	}
+	if d.envelope.Replay == nil && !d.sent.IsZero() { // not before: its lane waits, and it may have to be sent again
+		o.throttles.sent(d.envelope.Alert, d.sent)
 	}
 	if d.entry != nil {
 		l.source.partition.Settle(d.entry)
@@ -218,7 +218,7 @@ func (o *Outbox) backoff(l *lane, told time.Duration) {
 	if l.backoff == nil {
 		l.backoff = newBackoff(o.cfg.Retry)
 	}
-	o.backoffs.wait(l, time.Now().Add(jitter(l.backoff.NextBackOff())), false)
+	o.backoffs.wait(l, time.Now().Add(jitter(l.backoff.NextBackOff(), o.driver.Draw)), false)
 }
 
 // newBackoff computes 500 ms × 2ⁿ up to 30 s, as configured, without end.
@@ -233,11 +233,11 @@ const minBackoff = 250 * time.Millisecond
 
 // jitter draws uniformly from [minBackoff, d], so that lanes that failed
 // together do not come back together.
-func jitter(d time.Duration) time.Duration {
+func jitter(d time.Duration, draw func(time.Duration) time.Duration) time.Duration {
 	if d <= minBackoff {
 		return max(d, 0)
 	}
-	return minBackoff + rand.N(d-minBackoff+1)
+	return minBackoff + draw(d-minBackoff+1)
 }
 
 // noteBreaker takes over what the breaker made of the last result. When it
@@ -257,8 +257,8 @@ func (o *Outbox) noteBreaker() gobreaker.State {
 		}
 	case gobreaker.StateClosed:
 		o.log.Info("breaker closed: the channel works again")
-		for _, l := range o.lanes {
-			if l.state == waiting && !l.told && !l.queue[0].written() {
+		for _, l := range o.backoffs.sorted() {
+			if !l.told && !l.queue[0].written() {
 				o.backoffs.remove(l)
 				l.source.push(l)
 			}
@@ -296,7 +296,7 @@ func (o *Outbox) startBurials() {
 		}
 		d := l.queue[0]
 		l.source.inFlight++
-		o.flight.Go(func() { o.writeEnd(l, d) })
+		o.driver.Go(l.work(d, func() { o.writeEnd(l, d) }))
 	}
 	o.burials = o.burials[:0]
 }

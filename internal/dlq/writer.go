@@ -73,7 +73,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	defer cancel()
 	records := make([]*kgo.Record, len(entries))
 	for i, e := range entries {
-		records[i] = e.record(topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic)))
+		records[i] = e.Encode(topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic)))
 	}
 	results := w.client.ProduceSync(ctx, records...)
 	var first error
@@ -109,7 +109,7 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
 	defer cancel()
 	records := make([]*kgo.Record, len(closes))
 	for i, c := range closes {
-		records[i] = c.tombstone(c.Topic, c.Partition, c.Key)
+		records[i] = c.Encode()
 	}
 	if err := w.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("close dead letter in %s: %w", records[0].Topic, err)
@@ -135,7 +135,7 @@ func (w *Writer) Purge(topic string) { w.client.PurgeTopicsFromProducing(topic) 
 func (w *Writer) shrink(ctx context.Context, e *Entry, r *kgo.Record) error {
 	plain := *e
 	plain.Detail = ""
-	err := w.client.ProduceSync(ctx, plain.record(r.Topic)).FirstErr()
+	err := w.client.ProduceSync(ctx, plain.Encode(r.Topic)).FirstErr()
 	if !errors.Is(err, kerr.MessageTooLarge) {
 		return err
 	}

@@ -24,7 +24,8 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 		kgo.ConnIdleTimeout(9 * time.Minute),
 		// A moved leader costs a produce request 5 s with the default.
 		kgo.MetadataMinAge(250 * time.Millisecond),
-		kgo.MetadataMaxAge(time.Minute),
+		// Partitions that are added are seen after that time.
+		kgo.MetadataMaxAge(15 * time.Second),
 		kgo.RequestTimeoutOverhead(2 * time.Second),
 		kgo.ProduceRequestTimeout(3 * time.Second),
 		kgo.MaxDecompressBatchBytes(64 << 20),

@@ -15,8 +15,10 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Outboxes writes outbox records with a producer of its own. It knows how many
-// partitions each outbox has and which instance of the topic it writes to.
+// Outboxes writes outbox records with a producer of its own. It knows which
+// instance of each outbox it writes to, and how many partitions that had at
+// first: partitions that are added while it runs are used from the next start
+// on, since the alerts of a key are in order within one partition only.
 type Outboxes struct {
 	client *kgo.Client
 	admin  *kadm.Client
@@ -73,7 +75,7 @@ func (o *Outboxes) start(e *envelope.Envelope) *write {
 	return w
 }
 
-// produce sends, or sends again, with the partition count of now. Records of
+// produce sends, or sends again, perhaps to a new instance of the topic. Records of
 // one source partition and one outbox keep their order: one producer, one
 // partition, and nothing is produced again before all promises are in.
 func (o *Outboxes) produce(w *write) {
@@ -113,8 +115,9 @@ func (o *Outboxes) refreshTopic(ctx context.Context, topic string, purge func())
 	id := envelope.TopicID(details[topic].ID)
 	o.mu.Lock()
 	old, known := o.ids[topic]
-	o.ids[topic] = id
-	o.counts[topic] = int32(len(details[topic].Partitions))
+	if !known || old != id { // else its count stands, so that a key stays where it is
+		o.ids[topic], o.counts[topic] = id, int32(len(details[topic].Partitions))
+	}
 	o.mu.Unlock()
 	if known && old == id {
 		return

@@ -90,12 +90,3 @@ func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LogValue makes slog print String.
 func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// Redact replaces every occurrence of the secret in text. Secrets shorter than
-// four bytes are left alone: replacing them would only garble the text.
-func (s String) Redact(text string) string {
-	if len(s.value) < 4 {
-		return text
-	}
-	return strings.ReplaceAll(text, s.value, "[redacted]")
-}

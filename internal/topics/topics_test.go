@@ -58,3 +58,19 @@ func TestAGroupMustFitIntoTopicNames(t *testing.T) {
 		t.Error("a channel's name that makes its outbox's too long is taken")
 	}
 }
+
+// TestNoTopicOfOursIsASource: whatever the group and the channels are called,
+// the daemon never writes to what it reads events from.
+func TestNoTopicOfOursIsASource(t *testing.T) {
+	for _, group := range []string{"notification-service", "trade-executions", ".", "a", "trade"} {
+		own := []string{topics.Replay(group)}
+		for _, name := range topics.All() {
+			own = append(own, topics.DeadLetter(group, name), topics.Outbox(group, string(name)))
+		}
+		for _, topic := range own {
+			if _, err := topics.Parse(topic); err == nil || !strings.HasPrefix(topic, group+".") {
+				t.Errorf("%s, a topic of group %q, can be taken for a source", topic, group)
+			}
+		}
+	}
+}

@@ -2,10 +2,12 @@ package webhook
 
 import (
 	"fmt"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/algotrade/notifier/internal/dispatch/posting"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/secret"
 )
 
 // answers is what a status means. The URL is configured, so what is wrong with
@@ -55,14 +57,33 @@ func (c *Channel) classify(r *posting.Reply, sent []byte, again bool) error {
 	}
 }
 
-// redact takes the configured secrets out of a text.
+// redact takes what is secret out of a text: the configured values, and the
+// parts of them that a provider may repeat alone.
 func (c *Channel) redact(text string) string {
-	text = c.config.Secret.Redact(c.config.URL.Redact(text))
-	for _, h := range c.config.Headers {
-		text = h.Redact(text)
-	}
-	if q := c.url.RequestURI(); len(q) > 1 {
-		text = secret.New(q).Redact(text) // keys stand in paths and queries
+	for _, part := range c.hidden {
+		text = strings.ReplaceAll(text, part, "[redacted]")
 	}
 	return text
+}
+
+// hiddenParts returns the secrets of a configuration and their parts, the
+// longest first. A part of a few characters is no secret, and taking it out
+// would garble the text.
+func hiddenParts(config Config, u *url.URL) []string {
+	const shortest, shortestPart = 4, 8
+	signing := config.Secret.Reveal()
+	whole := []string{config.URL.Reveal(), u.RequestURI(), signing}
+	parts := append([]string{strings.TrimPrefix(signing, signingPrefix)}, strings.Split(u.Path, "/")...) // keys stand in paths
+	for _, values := range u.Query() {                                                                   // and in queries
+		parts = append(parts, values...)
+	}
+	for _, h := range config.Headers {
+		whole = append(whole, h.Reveal())
+		parts = append(parts, strings.Fields(h.Reveal())...) // Bearer …
+	}
+	whole = slices.DeleteFunc(whole, func(s string) bool { return len(s) < shortest })
+	parts = slices.DeleteFunc(parts, func(s string) bool { return len(s) < shortestPart })
+	hidden := append(whole, parts...)
+	slices.SortFunc(hidden, func(a, b string) int { return len(b) - len(a) })
+	return hidden
 }

@@ -29,6 +29,7 @@ type Channel struct {
 	url    *url.URL
 	client *posting.Client
 	signer *standard.Webhook // nil: not signed
+	hidden []string          // what no text may show
 }
 
 // New returns a channel that makes up to concurrency posts at once.
@@ -37,7 +38,7 @@ func New(config Config, concurrency int) (*Channel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
-	c := &Channel{config: config, url: u}
+	c := &Channel{config: config, url: u, hidden: hiddenParts(config, u)}
 	if !config.Secret.IsZero() {
 		if c.signer, err = signer(config.Secret.Reveal()); err != nil {
 			return nil, fmt.Errorf("secret: %w", err)
@@ -167,10 +168,13 @@ func render(m dispatch.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// signingPrefix marks a secret whose key is base64 (Standard Webhooks).
+const signingPrefix = "whsec_"
+
 // signer takes a secret as Standard Webhooks writes it, whsec_ and base64, or
 // any other text as the key itself.
 func signer(secret string) (*standard.Webhook, error) {
-	if strings.HasPrefix(secret, "whsec_") {
+	if strings.HasPrefix(secret, signingPrefix) {
 		return standard.NewWebhook(secret)
 	}
 	return standard.NewWebhookRaw([]byte(secret))

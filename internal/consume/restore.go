@@ -1,0 +1,230 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// staleAfter is how old records of an own topic without a commit may be and
+// still be taken for those of a new partition. What is older has been read
+// before, and reading it again would send it all again.
+const staleAfter = time.Hour
+
+// commitOf is what the group's coordinator keeps for one partition.
+type commitOf struct {
+	offset   int64 // negative: there is none
+	epoch    int32
+	metadata string
+}
+
+// onOffsetsFetched reads what was committed: the position, and in its metadata
+// which log it belongs to, what is finished above it, and the marks of the
+// repeat filter. Then the handlers start.
+func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	ids, err := topicIDs(ctx, m.admin, m.p.Topics)
+	if err != nil {
+		return err
+	}
+	l := m.listLogs(ctx)
+	commits := commitsIn(resp, ids)
+	for _, p := range m.partitions() {
+		c, ok := commits[topicPartition{p.Topic, p.ID}]
+		if !ok {
+			c.offset = -1
+		}
+		log := l.of(p)
+		if m.p.OwnTopics && c.offset < 0 && log.fresh < 0 && l.err != nil {
+			return fmt.Errorf("look up where %s begins: %w", p.name(), l.err)
+		}
+		p.restore(c, ids[p.Topic], log)
+	}
+	m.begun()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.parts {
+		p.start()
+	}
+	return nil
+}
+
+// commitsIn takes the commits out of a response, of old brokers and of new ones.
+func commitsIn(resp *kmsg.OffsetFetchResponse, ids map[string]string) map[topicPartition]commitOf {
+	names := make(map[string]string, len(ids))
+	for topic, id := range ids {
+		names[id] = topic
+	}
+	commits := make(map[topicPartition]commitOf)
+	add := func(topic string, id int32, offset int64, epoch int32, metadata *string) {
+		c := commitOf{offset: offset, epoch: epoch}
+		if metadata != nil {
+			c.metadata = *metadata
+		}
+		commits[topicPartition{topic, id}] = c
+	}
+	if len(resp.Groups) > 0 {
+		for _, t := range resp.Groups[0].Topics {
+			topic := t.Topic
+			if topic == "" {
+				topic = names[envelope.TopicID(t.TopicID)]
+			}
+			for _, o := range t.Partitions {
+				add(topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
+			}
+		}
+	}
+	for _, t := range resp.Topics {
+		for _, o := range t.Partitions {
+			add(t.Topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
+		}
+	}
+	return commits
+}
+
+// logs says where the logs of the member's topics begin and end.
+type logs struct {
+	starts, fresh, ends kadm.ListedOffsets
+	err                 error // why it does not say so of some
+}
+
+// extent is where one log begins and ends, and where in it the records begin
+// that are younger than staleAfter. -1: not known.
+type extent struct{ start, fresh, end int64 }
+
+// listTimeout bounds how long one request about the logs may wait. A partition
+// whose brokers are down is asked about until then: the others are known at
+// once, and must not wait for it for ever.
+const listTimeout = 2 * time.Second
+
+// listLogs asks about all logs at the same time. What is not answered, for want
+// of a leader, is not known.
+func (m *Member) listLogs(ctx context.Context) (l logs) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	var errs [3]error
+	wg.Go(func() { l.starts, errs[0] = m.admin.ListStartOffsets(ctx, m.p.Topics...) })
+	wg.Go(func() { l.ends, errs[1] = m.admin.ListEndOffsets(ctx, m.p.Topics...) })
+	if m.p.OwnTopics {
+		wg.Go(func() {
+			l.fresh, errs[2] = m.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-staleAfter).UnixMilli(), m.p.Topics...)
+		})
+	}
+	wg.Wait()
+	l.err = errors.Join(errs[:]...)
+	return l
+}
+
+func (l logs) of(p *Partition) extent {
+	at := func(listed kadm.ListedOffsets) int64 {
+		if o, ok := listed.Lookup(p.Topic, p.ID); ok && o.Err == nil {
+			return o.Offset
+		}
+		return -1
+	}
+	return extent{start: at(l.starts), fresh: at(l.fresh), end: at(l.ends)}
+}
+
+// restore takes over what was committed for a partition that is new to us.
+func (p *Partition) restore(c commitOf, id string, log extent) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started {
+		return // kept through a rebalance
+	}
+	m := p.member
+	p.topicID, p.endedAt = id, log.end
+	if log.end < 0 {
+		p.endedAt = math.MaxInt64 // of any record a former owner may have known
+	}
+	say := m.log.With("topic", p.Topic, "partition", p.ID)
+	if c.offset < 0 {
+		switch {
+		case m.p.OwnTopics && log.start >= 0 && log.fresh > log.start:
+			p.freeze(offsetGone)
+			return
+		case log.end > log.start:
+			say.Warn("no offset is committed: a new partition, or its offset was deleted; reading from its beginning", "records", log.end-log.start)
+		}
+		p.begin(log.start)
+		return
+	}
+	marks, above := &repeat.Marks{}, unfinished{newest: -1}
+	b, decoded, list, err := decodeMetadata(c.metadata, c.offset)
+	switch {
+	case c.metadata == "" && m.p.OwnTopics:
+		p.freeze(offsetReset)
+	case err != nil || b.cluster != m.p.Cluster:
+		say.Warn("the committed offset was set by hand or by another program: going on there", "offset", c.offset, "records", log.end-c.offset)
+	case b.topicID != "" && id != "" && b.topicID != id:
+		p.sayRecreated(c.offset)
+		p.fromStart = true
+		p.begin(log.start)
+		return
+	default:
+		marks, above = decoded, list
+	}
+	start := repeat.Position{Epoch: c.epoch, Offset: c.offset}
+	p.committed, p.marks, p.next, p.known = start, marks, c.offset, true
+	p.beganAt, p.above = c.offset, above
+	p.tracker = NewTracker(start, marks)
+}
+
+// begin starts at the beginning of a log that has no commit. The position is
+// committed soon, so that a missing commit means something; p.mu is held.
+func (p *Partition) begin(start int64) {
+	if start < 0 {
+		return
+	}
+	p.next, p.beganAt, p.dirty = start, start, true
+	p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: start}, p.marks)
+}
+
+// freeze holds the partition for a person's decision; p.mu is held.
+func (p *Partition) freeze(reason string) { p.frozen, p.held = true, reason }
+
+func (p *Partition) sayRecreated(offset int64) {
+	log := p.member.log.With("topic", p.Topic, "partition", p.ID, "offset", offset)
+	if p.member.p.OwnTopics {
+		log.Error("topic was recreated: alerts that waited in the old one are lost; 'notifier run --start TIME' raises them again")
+		return
+	}
+	log.Warn("topic was recreated: its committed offset belongs to the old one, reading from the beginning")
+}
+
+// adjustOffsets replaces the offsets that belong to a log that is gone.
+func (m *Member) adjustOffsets(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for topic, ps := range offsets {
+		for id := range ps {
+			p := m.parts[topicPartition{topic, id}]
+			if p == nil {
+				continue
+			}
+			p.mu.Lock()
+			if p.fromStart {
+				ps[id] = kgo.NewOffset().AtStart()
+			}
+			if p.frozen {
+				p.paused = true
+				go m.client.PauseFetchPartitions(map[string][]int32{topic: {id}})
+				p.heldChanged()
+			}
+			p.mu.Unlock()
+		}
+	}
+	return offsets, nil
+}

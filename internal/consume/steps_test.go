@@ -1,0 +1,117 @@
+package consume
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// owners is a partition of 20 records that one owner after the other has.
+type owners struct {
+	*Steps
+	last *Committed
+}
+
+func newOwners() *owners {
+	return &owners{Steps: NewSteps(Params{
+		Name: "test", Cluster: "c", OwnTopics: true, Topics: []string{"outbox"},
+		Window: Window{Records: 4096, Bytes: 1 << 20}, Logger: slog.New(slog.DiscardHandler),
+	})}
+}
+
+// next begins an assignment that gets this many records above its commit, and
+// settles those that a former owner has finished.
+func (o *owners) next(records int) (*Partition, map[int64]*Entry) {
+	p, from := o.Assign("outbox", 0, "id", 20, o.last)
+	var polled []*kgo.Record
+	for offset := max(from, 0); len(polled) < records; offset++ {
+		polled = append(polled, &kgo.Record{Topic: "outbox", Offset: offset, LeaderEpoch: 1})
+	}
+	open := make(map[int64]*Entry)
+	for _, r := range o.Deliver(p, polled) {
+		e := p.Begin(r, repeat.Write{})
+		if p.Finished(r) {
+			p.Settle(e)
+		} else {
+			open[r.Offset] = e
+		}
+	}
+	return p, open
+}
+
+func (o *owners) commit(t *testing.T, p *Partition) {
+	t.Helper()
+	s, ok := o.Snapshot(p, false)
+	if !ok {
+		t.Fatal("nothing to commit")
+	}
+	o.Answered(s, nil)
+	o.last = &s.Committed
+}
+
+func (o *owners) holds(t *testing.T, when string, finished ...bool) {
+	t.Helper()
+	for offset, want := range finished {
+		if got := o.last.Finished(int64(offset)); got != want {
+			t.Errorf("%s: %d finished: %v", when, offset, got)
+		}
+	}
+}
+
+// A new owner knows of the records that it has not read yet only from the
+// commit that it began with. A commit of its own must not forget them.
+func TestACommitKeepsWhatAFormerOwnerFinishedFurtherOn(t *testing.T) {
+	o := newOwners()
+	p, open := o.next(10)
+	for _, offset := range []int64{2, 3, 4, 6, 8, 9} {
+		p.Settle(open[offset])
+	}
+	o.commit(t, p)
+	const done, not = true, false
+	o.holds(t, "the first owner", not, not, done, done, done, not, done, not, done, done, not)
+
+	p, _ = o.next(3) // 0, 1 and 2, of which the last is finished
+	o.commit(t, p)
+	o.holds(t, "the second has read 3", not, not, done, done, done, not, done, not, done, done, not)
+
+	p, open = o.next(2)
+	p.Settle(open[0])
+	o.commit(t, p)
+	o.holds(t, "the third has read 2 and settled 1", done, not, done, done, done, not, done, not, done, done, not)
+
+	p, open = o.next(1)
+	p.Settle(open[1])
+	o.commit(t, p)
+	o.holds(t, "the fourth has settled all it has read", done, done, done, done, done, not, done, not, done, done, not)
+
+	p, open = o.next(8) // 2 to 9: the fifth goes on
+	p.Settle(open[5])
+	p.Settle(open[7])
+	o.commit(t, p)
+	if at := o.last.At.Offset; at != 10 {
+		t.Errorf("committed %d in the end, want 10", at)
+	}
+}
+
+func TestTheListOfAFormerOwnerCountsTowardsItsLimit(t *testing.T) {
+	o := newOwners()
+	p, open := o.next(2 * maxGaps)
+	for offset := int64(1); offset < 2*maxGaps; offset += 2 {
+		p.Settle(open[offset])
+	}
+	o.commit(t, p)
+	p, open = o.next(4)
+	if p.Holds(open[2]) != true {
+		t.Error("ending 2 joins two runs of finished ones")
+	}
+	p, open = o.next(1)
+	if !p.Holds(open[0]) {
+		t.Error("the oldest of all can always end")
+	}
+	if n := p.gaps(); n != maxGaps-1 {
+		t.Errorf("%d gaps, want %d beyond what was read", n, maxGaps-1)
+	}
+}

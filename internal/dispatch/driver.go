@@ -1,0 +1,62 @@
+package dispatch
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Driver is what an Outbox leaves to others: starting work, being woken, and
+// chance. The Outbox itself starts no goroutine, arms no timer and draws
+// nothing, so that a simulation can step through its decisions and repeat them.
+// Time is time.Now's, which testing/synctest steers.
+type Driver interface {
+	// Go starts work. It must not do it before it returns: the caller holds a
+	// lock that the work takes.
+	Go(w Work)
+	// WakeAt has the Outbox look again at a time, in place of the time that was
+	// asked for before; zero: not at all.
+	WakeAt(at time.Time, wake func())
+	// Draw returns a duration from [0, n).
+	Draw(n time.Duration) time.Duration
+	// Wait returns when all work has ended.
+	Wait()
+}
+
+// Work is an attempt to send a delivery, or the writing of how it ended.
+type Work struct {
+	Delivery  string // as the repeat filter knows it
+	Partition int32  // of the outbox, and where the delivery stands there
+	Offset    int64
+	Attempt   bool
+	Do        func()
+}
+
+// goroutines is the Driver of the daemon. WakeAt is called under the Outbox's
+// lock alone.
+type goroutines struct {
+	work  sync.WaitGroup
+	timer *time.Timer
+}
+
+func (g *goroutines) Go(w Work) { g.work.Go(w.Do) }
+func (g *goroutines) Wait()     { g.work.Wait() }
+
+// Draw implements Driver.
+func (g *goroutines) Draw(n time.Duration) time.Duration { return rand.N(n) }
+
+// WakeAt implements Driver.
+func (g *goroutines) WakeAt(at time.Time, wake func()) {
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+	if at.IsZero() {
+		return
+	}
+	d := max(time.Until(at), 0)
+	if g.timer == nil {
+		g.timer = time.AfterFunc(d, wake)
+		return
+	}
+	g.timer.Reset(d)
+}

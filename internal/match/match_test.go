@@ -1,0 +1,94 @@
+package match_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/match"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// fragile panics on the values that are named so.
+type fragile struct{}
+
+// Decode implements match.Decoder.
+func (fragile) Decode(r event.Record) (event.Event, error) {
+	if string(r.Value) == "decoder" {
+		panic("index out of range")
+	}
+	return event.Event{Type: string(r.Value)}, nil
+}
+
+// Match implements match.Rules.
+func (fragile) Match(ev *event.Event, _ time.Time) []alert.Alert {
+	if ev.Type == "rule" {
+		panic(ev)
+	}
+	return []alert.Alert{{Rule: "every", Channels: []string{"hook"}}}
+}
+
+// TestAPanicTouchesOneRecord in the decoder or in a rule.
+func TestAPanicTouchesOneRecord(t *testing.T) {
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
+	size := func(string) int32 { return kafka.DefaultMaxMessage }
+	log := slog.New(slog.DiscardHandler)
+	outboxes, err := match.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(size)...), c.Group, []string{"hook"}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewRegistry()
+	h := match.New(match.Params{
+		Group: c.Group, Cluster: c.ID, Decoder: fragile{}, Rules: fragile{}, Outboxes: outboxes,
+		Dead: dlq.NewWriter(c.Client(kafka.DeadLetterOptions(size)...), c.Group, log, reg), Topics: []string{string(topics.TradeExecutions)},
+		Logger: log, Registry: reg,
+	})
+	m := consume.New(consume.Params{
+		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
+		SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h, Logger: log, Registry: reg,
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+
+	for _, value := range []string{"good", "decoder", "good", "rule", "rule", "good"} {
+		c.Produce(&kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: []byte(value)})
+	}
+	testkafka.Eventually(t, 20*time.Second, "everything is committed", func() bool { return c.Lag(c.Group) == 0 })
+	ends, err := c.Admin.ListEndOffsets(t.Context(), topics.Outbox(c.Group, "hook"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, _ := ends.Lookup(topics.Outbox(c.Group, "hook"), 0); o.Offset != 3 {
+		t.Errorf("%d alerts of 3 good events", o.Offset)
+	}
+	entries, err := dlq.NewReader(c.Client(), c.Group).List(t.Context(), topics.TradeExecutions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if v := string(e.Envelope.Source.Value); e.Cause != outcome.RulePanicked || v == "good" {
+			t.Errorf("a dead letter of %q for %s", v, e.Cause)
+		}
+	}
+	if len(entries) != 3 {
+		t.Errorf("%d dead letters of 3 panics", len(entries))
+	}
+}
