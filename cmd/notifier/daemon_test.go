@@ -116,16 +116,22 @@ func files(t testing.TB, c *testkafka.Cluster, channels, rules string) string {
 func start(t testing.TB, dir string, args ...string) *daemon {
 	t.Helper()
 	d := launch(t, dir, args...)
-	var line struct{ HTTP string }
-	if err := json.Unmarshal([]byte(d.err.wait(t, 20*time.Second, `"msg":"running"`)), &line); err != nil {
-		t.Fatal(err)
-	}
-	d.http = "http://" + line.HTTP
+	d.running()
 	testkafka.Eventually(t, 30*time.Second, "the daemon is ready", func() bool {
 		status, _ := d.get("/readyz")
 		return status == http.StatusOK
 	})
 	return d
+}
+
+// running waits until it runs, ready or not.
+func (d *daemon) running() {
+	d.t.Helper()
+	var line struct{ HTTP string }
+	if err := json.Unmarshal([]byte(d.err.wait(d.t, 20*time.Second, `"msg":"running"`)), &line); err != nil {
+		d.t.Fatal(err)
+	}
+	d.http = "http://" + line.HTTP
 }
 
 // launch runs the daemon and waits for nothing.

@@ -19,8 +19,10 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/trouble"
 	"github.com/algotrade/notifier/internal/web"
 )
 
@@ -190,7 +192,9 @@ type members struct {
 	match, deliver *consume.Member
 }
 
-func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, reg *prometheus.Registry) (*members, error) {
+func newTroubles(s *setup, reg *prometheus.Registry) *trouble.Board { return trouble.New(s.log, reg) }
+
+func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, troubles *trouble.Board, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
 	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
 		opts, err := c.Options(name, s.log, reg)
@@ -202,6 +206,7 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
 			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
 			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
+			Patient: []string{topics.Replay(c.Group)}, Troubles: troubles,
 		}), nil
 	}
 	replay := topics.Replay(c.Group)
@@ -217,18 +222,44 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 	return &members{match: m, deliver: d}, nil
 }
 
-func newMonitor(s *setup, p *producers, reg *prometheus.Registry) *kafka.Monitor {
+func newMonitor(s *setup, p *producers, troubles *trouble.Board, reg *prometheus.Registry) *kafka.Monitor {
 	var list []kafka.Monitored
 	for _, shape := range s.shapes {
 		list = append(list, kafka.Monitored{Topic: shape.Topic, Role: shape.Role})
 	}
-	return kafka.NewMonitor(kadm.NewClient(p.dead), list, s.log, reg)
+	return kafka.NewMonitor(kafka.MonitorParams{
+		Admin: kadm.NewClient(p.dead), Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka), Troubles: troubles, Registry: reg,
+	})
 }
 
-func newWeb(s *setup, m *members, monitor *kafka.Monitor, o *outboxes, reg *prometheus.Registry) (*web.Server, error) {
+// newBacklogs returns what looks at what waits for us.
+func newBacklogs(s *setup, p *producers, o *outboxes, reg *prometheus.Registry) *lag.Monitor {
+	c := &s.config.Kafka
+	states := make(map[string]*dispatch.Outbox, len(o.ordered))
+	var list []lag.Topic
+	for _, topic := range append(s.topics(kafka.RoleSource), topics.Replay(c.Group)) {
+		list = append(list, lag.Topic{Name: topic, Group: c.Group})
+	}
+	for _, outbox := range o.ordered {
+		name := outbox.Status().Name
+		states[name] = outbox
+		list = append(list, lag.Topic{Name: topics.Outbox(c.Group, name), Group: topics.OutboxGroup(c.Group), Channel: name})
+	}
+	return lag.New(lag.Params{
+		Admin: kadm.NewClient(p.dead), Log: dlq.NewLog(p.dead), Cluster: s.cluster, Topics: list,
+		Outboxes: topics.Outbox(c.Group, ""), OutboxGroup: topics.OutboxGroup(c.Group), Brokers: c.Brokers,
+		State: func(channel string) (state, reason string) {
+			status := states[channel].Status()
+			return status.State, status.Reason
+		},
+		Logger: s.log, Registry: reg,
+	})
+}
+
+func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board, reg *prometheus.Registry) (*web.Server, error) {
 	return web.New(web.Params{
 		Listen: s.config.HTTP.Listen, Version: versionText(),
-		Live: m.live, Ready: func() []web.Component { return ready(m, monitor, o) },
+		Live: m.live, Ready: func() []web.Component { return ready(s, m, monitor, backlogs, o, troubles) },
 		Gatherer: reg, Level: s.level, Logger: s.log,
 	})
 }
@@ -249,10 +280,11 @@ func (m *members) live() error {
 	return nil
 }
 
-// ready lists the components: groups, topics, dead letters and outboxes
-// decide, channels are shown.
-func ready(m *members, monitor *kafka.Monitor, o *outboxes) []web.Component {
-	group := web.Component{Name: "groups", OK: true, Decides: true}
+// ready lists the components: groups, partitions, topics, dead letters and
+// outboxes decide, channels are shown.
+func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board) []web.Component {
+	group := web.Component{Name: "groups", Decides: true, Cause: troubles.Text(trouble.Groups...)}
+	group.OK = group.Cause == ""
 	for _, member := range []struct {
 		name   string
 		status consume.Status
@@ -265,7 +297,8 @@ func ready(m *members, monitor *kafka.Monitor, o *outboxes) []web.Component {
 			group.Cause += member.name + ": " + member.status.Cause
 		}
 	}
-	components := []web.Component{group}
+	stand := troubles.Text(trouble.Partitions...)
+	components := []web.Component{group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}}
 	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox} {
 		problem := monitor.Problems(role)
 		components = append(components, web.Component{Name: string(role), OK: problem == "", Decides: true, Cause: problem})
@@ -273,8 +306,27 @@ func ready(m *members, monitor *kafka.Monitor, o *outboxes) []web.Component {
 	problem := monitor.Problems(kafka.RoleReplay) // alerts go out without it
 	components = append(components, web.Component{Name: string(kafka.RoleReplay), OK: problem == "", Cause: problem})
 	for _, outbox := range o.ordered {
-		s := outbox.Status()
-		components = append(components, web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason})
+		status := outbox.Status()
+		waits := backlogs.Backlog(topics.Outbox(s.config.Kafka.Group, status.Name))
+		components = append(components, channelComponent(status, &waits, time.Now()))
 	}
 	return components
+}
+
+// channelComponent says what a channel is doing, why, and what waits for it:
+// "invalid_auth — 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
+func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) web.Component {
+	c := web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
+	if !waits.Oldest.IsZero() {
+		c.Oldest = &waits.Oldest
+	}
+	if !waits.KeptUntil.IsZero() {
+		c.KeptUntil = &waits.KeptUntil
+	}
+	if text := waits.Sentence(now, c.OK, dispatch.Duration); c.Cause == "" {
+		c.Cause = text
+	} else if text != "" {
+		c.Cause += " — " + text
+	}
+	return c
 }

@@ -39,7 +39,12 @@ func newRun(g *globals) *cobra.Command {
 				log.Warn("configuration", "warning", w.String())
 			}
 			s := &setup{config: l, log: log, level: level, console: g.io.out}
-			if err := s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start}); err != nil {
+			err = s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start})
+			if err != nil && cmd.Context().Err() != nil { // nothing has failed: we were asked to stop
+				log.Info("stopped before it ran", "cause", context.Cause(cmd.Context()), "err", err)
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 			err = serve(cmd.Context(), s, func(p *parts) {

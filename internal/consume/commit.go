@@ -187,6 +187,7 @@ func (m *Member) committed(s snapshot, err error) {
 	p.mu.Unlock()
 	if err != nil {
 		m.metrics.commitFailures.Inc()
+		m.commitRefused(err)
 		m.limit.do("commit "+err.Error(), func() {
 			m.log.Warn("commit failed, will be sent again", "topic", p.Topic, "partition", p.ID, "offset", s.at.Offset, "err", err)
 		})

@@ -9,18 +9,38 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // fetchError judges an error that came out of a poll. None ends the loop by
-// itself: kgo goes on by itself, and what lasts shows in health.
+// itself: kgo goes on by itself, and what lasts shows in health. It fetches
+// again at once, so that most of them would come back thousands of times a
+// second: the partition rests between.
 func (m *Member) fetchError(topic string, partition int32, err error) {
+	var tooLarge *kgo.ErrDecompressTooLarge
+	var session *kgo.ErrGroupSession
+	var truncated *kgo.ErrDataLoss
+	var code *kerr.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
 		return
 	case isDenied(err):
-		m.noteDenied(topic, err)
+		m.denies(topic, err)
 	case errors.Is(err, kerr.FencedInstanceID):
 		m.fence()
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+		m.recreated(topic)
+	case errors.As(err, &tooLarge):
+		m.bomb(topic, partition, tooLarge)
+	case errors.As(err, &truncated):
+		m.truncated(truncated)
+	case errors.As(err, &session), errors.As(err, &code):
+	default: // kgo gives no type to what it cannot decode
+		m.corrupt(topic, partition, err)
+	}
+	if p := m.partition(topic, partition); p != nil && tooLarge == nil && truncated == nil {
+		m.rest(p)
 	}
 	m.metrics.groupErrors.WithLabelValues(reasonOf(err)).Inc()
 	m.limit.do(fmt.Sprintf("fetch %s/%d %s", topic, partition, reasonOf(err)), func() {
@@ -43,13 +63,31 @@ func (h *groupHook) OnGroupManageError(err error) {
 	m.metrics.groupErrors.WithLabelValues(reasonOf(err)).Inc()
 	switch {
 	case isDenied(err):
-		m.noteDenied("group "+m.p.Group, err)
+		m.denies("group "+m.p.Group, err)
 	case errors.Is(err, kerr.FencedInstanceID):
 		m.fence()
+	case isOutdated(err):
+		m.overstayed()
+	default:
+		m.failed(err)
 	}
 	m.limit.do("group "+reasonOf(err), func() {
 		m.log.Warn("left the group, joining again", "group", m.p.Group, "err", err)
 	})
+}
+
+// commitRefused judges why a commit was refused. What was refused is not
+// committed by us any more: kgo joins again, which revokes the partitions, and
+// their next owner does it.
+func (m *Member) commitRefused(err error) {
+	switch {
+	case errors.Is(err, kerr.FencedInstanceID):
+		m.fence()
+	case isDenied(err):
+		m.denies("group "+m.p.Group, err)
+	case isOutdated(err):
+		m.overstayed()
+	}
 }
 
 func (m *Member) fence() {
@@ -64,26 +102,19 @@ func isDenied(err error) bool {
 		errors.Is(err, kerr.ClusterAuthorizationFailed) || errors.Is(err, kerr.SaslAuthenticationFailed)
 }
 
-func (m *Member) noteDenied(what string, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := time.Now()
-	if m.deniedSince.IsZero() || now.Sub(m.deniedLast) > 15*time.Second {
-		m.deniedSince = now
-	}
-	m.deniedLast = now
-	m.deniedErr = fmt.Errorf("%s: %w", what, err)
+// isOutdated reports whether the group no longer knows us.
+func isOutdated(err error) bool {
+	return errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.IllegalGeneration)
 }
 
 // denied returns an error once the brokers have refused us for deniedAfter
 // without a pause.
 func (m *Member) denied() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.deniedSince.IsZero() || m.deniedLast.Sub(m.deniedSince) < deniedAfter {
+	t, lasted := m.troubles.Longest(trouble.Denied)
+	if lasted < deniedAfter {
 		return nil
 	}
-	return fmt.Errorf("%w for %s: %w", ErrDenied, deniedAfter, m.deniedErr)
+	return fmt.Errorf("%w for %s: %s", ErrDenied, deniedAfter, t.Problem)
 }
 
 // reasonOf is a short, closed name for an error: Kafka's own code where there

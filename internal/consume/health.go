@@ -1,7 +1,6 @@
 package consume
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -82,66 +81,3 @@ const (
 	offsetReset = "its offset was set by hand: 'notifier run --start committed' goes on there"
 	offsetGone  = "its offset was deleted or has expired, and reading from the beginning would send everything in it again: 'notifier run --start earliest|latest|TIME' says where to go on"
 )
-
-func (m *Member) heldChanged(p *Partition, old, now string) {
-	m.metrics.heldChanged(p.Topic, p.ID, old, now)
-	if now != "" {
-		m.log.Error("partition held", "topic", p.Topic, "partition", p.ID, "reason", now)
-		return
-	}
-	m.log.Info("partition moves again", "topic", p.Topic, "partition", p.ID)
-}
-
-// sayRecreated says that a topic was deleted and made again while we read it.
-// Of our own topics, what was taken from the old one and is not settled is lost
-// with it; there may be more that was never read.
-func (m *Member) sayRecreated(topic string) {
-	waiting := 0
-	for _, p := range m.partitions() {
-		if p.Topic == topic {
-			n, _ := p.load()
-			waiting += n
-		}
-	}
-	if !m.p.OwnTopics {
-		m.log.Warn("topic was recreated, following the new one", "topic", topic)
-		return
-	}
-	m.metrics.lostRecords.WithLabelValues(topic).Add(float64(waiting))
-	m.log.Error("topic was recreated: what waited in the old one is lost; 'notifier run --start TIME' raises its alerts again",
-		"topic", topic, "waited", waiting)
-}
-
-// watchInterval is how often topic ids are compared.
-const watchInterval = 3 * time.Second
-
-// watchTopics notices topics that were deleted and made again, which kgo
-// refuses to follow on its own: it would wait for the old one for ever.
-func (m *Member) watchTopics(ctx context.Context) {
-	tick := time.NewTicker(watchInterval)
-	defer tick.Stop()
-	following := make(map[string]string) // the instance each topic was last followed to
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		askCtx, cancel := context.WithTimeout(ctx, watchInterval)
-		ids, err := topicIDs(askCtx, m.admin, m.p.Topics)
-		cancel()
-		if err != nil {
-			continue
-		}
-		for _, p := range m.partitions() {
-			id := ids[p.Topic]
-			if old := p.TopicID(); id == "" || old == "" || old == id || following[p.Topic] == id {
-				continue
-			}
-			following[p.Topic] = id
-			m.sayRecreated(p.Topic)
-			m.client.PurgeTopicsFromConsuming(p.Topic)
-			m.client.AddConsumeTopics(p.Topic)
-		}
-	}
-}

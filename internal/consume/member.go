@@ -19,6 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // Handler handles one assignment of one partition. It runs in a goroutine of
@@ -69,8 +71,13 @@ type Params struct {
 	OwnTopics bool
 	Drain     time.Duration // how long a stop waits for work in flight
 	Handler   Handler
-	Logger    *slog.Logger
-	Registry  prometheus.Registerer
+	// Patient are the topics whose records may stay unsettled for as long as a
+	// channel is down: standing still is no trouble there.
+	Patient  []string
+	Logger   *slog.Logger
+	Registry prometheus.Registerer
+	// Troubles is told what stands still; nil: a board of the member's own.
+	Troubles *trouble.Board
 }
 
 // Member is one member of a consumer group.
@@ -81,6 +88,8 @@ type Member struct {
 	admin   *kadm.Client
 	metrics *metrics
 	limit   *limiter
+	// troubles is what the log, the metric and /readyz hear of what stands still.
+	troubles *trouble.Board
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
 	kick     chan struct{} // size 1: commit now
@@ -90,10 +99,10 @@ type Member struct {
 	parts map[topicPartition]*Partition
 	bytes atomic.Int64 // assigned partitions' share of Window.Bytes
 
-	deniedSince time.Time // guarded by mu
-	deniedLast  time.Time
-	deniedErr   error
-	fatal       chan error // size 1
+	failures atomic.Int32 // of the group, since something was begun
+
+	fatal chan error    // size 1
+	again chan struct{} // size 1: look now whether a topic was recreated
 
 	health health
 }
@@ -113,7 +122,11 @@ func New(p Params) *Member {
 		kick:    make(chan struct{}, 1),
 		parts:   make(map[topicPartition]*Partition),
 		fatal:   make(chan error, 1),
+		again:   make(chan struct{}, 1),
 		limit:   newLimiter(time.Minute),
+	}
+	if m.troubles = p.Troubles; m.troubles == nil {
+		m.troubles = trouble.New(p.Logger, nil)
 	}
 	m.health.turn()
 	m.health.committed()
@@ -128,6 +141,7 @@ func (m *Member) join() error {
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // so that we know how far has been read: see deliver
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.SessionTimeout(m.p.SessionTimeout),
@@ -178,7 +192,7 @@ func (m *Member) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	background, stop := context.WithCancel(context.Background())
 	wg.Go(func() { m.commitLoop(background) })
-	wg.Go(func() { m.watchTopics(background) })
+	wg.Go(func() { m.watch(background) })
 
 	err := m.poll(ctx)
 	m.drain()
@@ -222,17 +236,24 @@ func (m *Member) poll(ctx context.Context) error {
 }
 
 // deliver queues records and pauses the partition when that fills its window.
+// The markers of transactions are no events. They are fetched all the same,
+// because after the last of them, or after a transaction that was aborted, it
+// would else look as if records were waiting.
 func (m *Member) deliver(topic string, fetched kgo.FetchPartition) {
-	records := fetched.Records
+	next := fetched.Records[len(fetched.Records)-1].Offset + 1
+	records := slices.DeleteFunc(fetched.Records, func(r *kgo.Record) bool { return r.Attrs.IsControl() })
 	m.mu.Lock()
 	p := m.parts[topicPartition{topic, fetched.Partition}]
 	m.mu.Unlock()
 	if p == nil {
 		return
 	}
-	if n := p.skipped(fetched.LogStartOffset, records[len(records)-1].Offset+1); n > 0 {
-		m.metrics.lostRecords.WithLabelValues(topic).Add(float64(n))
-		m.log.Error("events are lost: retention deleted them before they were read", "topic", topic, "partition", p.ID, "events", n)
+	if n := p.skipped(fetched.LogStartOffset, next); n > 0 {
+		m.lost(p, n)
+	}
+	p.read()
+	if len(records) == 0 {
+		return
 	}
 	n := 0
 	for _, r := range records {
@@ -263,8 +284,8 @@ func (m *Member) pauseIfFull(p *Partition) {
 func (m *Member) roomMade(p *Partition) {
 	share := m.share()
 	p.mu.Lock()
-	records := len(p.queue) + p.taken + p.tracker.Unsettled()
-	resume := p.paused && !p.fenced && !p.frozen && records <= m.p.Window.Records/2 && p.bytes <= share/2+1
+	records := p.records()
+	resume := p.paused && !p.fenced && !p.frozen && p.restUntil.IsZero() && records <= m.p.Window.Records/2 && p.bytes <= share/2+1
 	if resume {
 		p.paused = false
 	}

@@ -94,6 +94,7 @@ type running struct {
 	reg  *prometheus.Registry
 	log  *logged
 	stop func() error
+	wait func() error // until it ends by itself
 }
 
 // run runs a member until the test or stop ends it.
@@ -110,12 +111,22 @@ func run(t *testing.T, c *testkafka.Cluster, h consume.Handler, change func(*con
 	}
 	r.Member = consume.New(p)
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
+	ended := make(chan struct{})
+	var err error
+	go func() {
+		defer close(ended)
+		err = r.Run(ctx)
+	}()
+	r.wait = func() error { // its error is the test's business
+		<-ended
+		result := err
+		err = nil
+		return result
+	}
 	r.stop = sync.OnceValue(func() error {
 		cancel()
 		select {
-		case err := <-ended:
+		case <-ended:
 			return err
 		case <-time.After(20 * time.Second):
 			return errors.New("the member does not stop")

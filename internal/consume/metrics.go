@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 type metrics struct {
@@ -39,7 +41,7 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 			Name: "notifier_commit_failures_total", Help: "Offset commits that were refused or not answered.", ConstLabels: labels,
 		}),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write) or read (read), or its offset was set by hand (offset).", ConstLabels: labels,
+			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write), it or something of ours cannot be read (read), a transaction on it does not end (transaction), records wait for no known reason (progress), or its offset was set by hand (offset).", ConstLabels: labels,
 		}, []string{"topic", "partition", "reason"}),
 		lostRecords: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_events_lost_total", Help: "Records that were deleted before they were handled: by retention, or with their topic.", ConstLabels: labels,
@@ -80,25 +82,35 @@ func (m *metrics) change(parts map[string][]int32, sign float64, event string) {
 				m.held.DeletePartialMatch(prometheus.Labels{"topic": topic, "partition": partition})
 				continue
 			}
-			for _, reason := range []string{"offset", "read", "write"} {
+			for _, reason := range heldReasons {
 				m.held.WithLabelValues(topic, partition, reason)
 			}
 		}
 	}
 }
 
-func (m *metrics) heldChanged(topic string, id int32, old, now string) {
-	partition := strconv.Itoa(int(id))
-	if old != "" {
-		m.held.WithLabelValues(topic, partition, heldReason(old)).Set(0)
+// heldReasons are the closed set of why a partition does not move.
+var heldReasons = []string{"offset", "progress", "read", "transaction", "write"}
+
+// holds shows why a partition does not move: what its handler waits for, and
+// what keeps it from being read.
+func (m *metrics) holds(topic string, id int32, held string, unread trouble.Kind) {
+	now := make(map[string]bool, 2)
+	if held != "" {
+		now[heldReason(held)] = true
 	}
-	if now != "" {
-		m.held.WithLabelValues(topic, partition, heldReason(now)).Set(1)
+	if unread != "" {
+		now[unreadReason(unread)] = true
+	}
+	for _, reason := range heldReasons {
+		v := 0.0
+		if now[reason] {
+			v = 1
+		}
+		m.held.WithLabelValues(topic, strconv.Itoa(int(id)), reason).Set(v)
 	}
 }
 
-// heldReason is the closed set of why a partition is held: something of ours
-// cannot be written or read, or its offset is not ours.
 func heldReason(text string) string {
 	switch {
 	case text == offsetReset || text == offsetGone:
@@ -107,6 +119,16 @@ func heldReason(text string) string {
 		return "read"
 	}
 	return "write"
+}
+
+func unreadReason(kind trouble.Kind) string {
+	switch kind {
+	case trouble.Transaction:
+		return "transaction"
+	case trouble.Progress:
+		return "progress"
+	}
+	return "read"
 }
 
 // groupReasons are the reasons that exist from the start: Kafka's codes that a

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // Partition is one assignment of one partition to this member: from being
@@ -36,7 +37,11 @@ type Partition struct {
 	takenSize int
 	fenced    bool
 	paused    bool
-	held      string // why the partition does not move, for people; "" when it does
+	held      string       // why the handler does not go on, for people; "" when it does
+	unread    trouble.Kind // why nothing can be read; "" when it can
+	bad       badBatch     // the batch that cannot be decoded
+	restUntil time.Time    // not zero: nothing is fetched until then
+	look      look         // what the last look at the brokers saw
 	committed repeat.Position
 	known     bool // the coordinator has this commit
 
@@ -224,14 +229,10 @@ func (p *Partition) OnCommit(f func()) {
 // moves again.
 func (p *Partition) Hold(reason string) {
 	p.mu.Lock()
-	old := p.held
-	changed := old != reason && !p.fenced
-	if changed {
+	defer p.mu.Unlock()
+	if p.held != reason && !p.fenced {
 		p.held = reason
-	}
-	p.mu.Unlock()
-	if changed {
-		p.member.heldChanged(p, old, reason)
+		p.heldChanged()
 	}
 }
 
@@ -278,7 +279,7 @@ func (p *Partition) free(n int) {
 func (p *Partition) load() (records, bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.queue) + p.taken + p.tracker.Unsettled(), p.bytes
+	return p.records(), p.bytes
 }
 
 func positionOf(r *kgo.Record) repeat.Position {

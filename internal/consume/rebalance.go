@@ -10,6 +10,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // onAssigned starts a fresh tracker and a goroutine for each partition. Their
@@ -25,10 +26,13 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 	}
 	m.mu.Unlock()
 	m.health.join(true, "")
+	m.troubles.Over(trouble.Overstayed, m.p.Group)
 	m.metrics.assigned(assigned)
-	if len(assigned) > 0 {
-		m.log.Info("partitions assigned", "partitions", countOf(assigned))
+	if len(assigned) == 0 {
+		m.begun() // there is nothing to begin
+		return
 	}
+	m.log.Info("partitions assigned", "partitions", countOf(assigned))
 }
 
 // newPartition returns an assignment of which nothing is known yet.
@@ -150,11 +154,8 @@ func (m *Member) forget(cl *kgo.Client, parts []*Partition, gone map[string][]in
 		p.mu.Lock()
 		m.bytes.Add(-int64(p.bytes))
 		p.bytes = 0
-		held := p.held
+		m.troubles.Forget(p.name())
 		p.mu.Unlock()
-		if held != "" {
-			m.heldChanged(p, held, "")
-		}
 	}
 	cl.ResumeFetchPartitions(gone)
 }

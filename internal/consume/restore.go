@@ -2,7 +2,10 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -35,18 +38,20 @@ func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg
 	if err != nil {
 		return err
 	}
-	l, err := m.listLogs(ctx)
-	if err != nil {
-		return err
-	}
+	l := m.listLogs(ctx)
 	commits := commitsIn(resp, ids)
 	for _, p := range m.partitions() {
 		c, ok := commits[topicPartition{p.Topic, p.ID}]
 		if !ok {
 			c.offset = -1
 		}
-		p.restore(c, ids[p.Topic], l.of(p))
+		log := l.of(p)
+		if m.p.OwnTopics && c.offset < 0 && log.fresh < 0 && l.err != nil {
+			return fmt.Errorf("look up where %s begins: %w", p.name(), l.err)
+		}
+		p.restore(c, ids[p.Topic], log)
 	}
+	m.begun()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range m.parts {
@@ -89,23 +94,37 @@ func commitsIn(resp *kmsg.OffsetFetchResponse, ids map[string]string) map[topicP
 }
 
 // logs says where the logs of the member's topics begin and end.
-type logs struct{ starts, fresh, ends kadm.ListedOffsets }
+type logs struct {
+	starts, fresh, ends kadm.ListedOffsets
+	err                 error // why it does not say so of some
+}
 
 // extent is where one log begins and ends, and where in it the records begin
 // that are younger than staleAfter. -1: not known.
 type extent struct{ start, fresh, end int64 }
 
-func (m *Member) listLogs(ctx context.Context) (l logs, err error) {
-	if l.starts, err = m.admin.ListStartOffsets(ctx, m.p.Topics...); err == nil {
-		l.ends, err = m.admin.ListEndOffsets(ctx, m.p.Topics...)
+// listTimeout bounds how long one request about the logs may wait. A partition
+// whose brokers are down is asked about until then: the others are known at
+// once, and must not wait for it for ever.
+const listTimeout = 2 * time.Second
+
+// listLogs asks about all logs at the same time. What is not answered, for want
+// of a leader, is not known.
+func (m *Member) listLogs(ctx context.Context) (l logs) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	var errs [3]error
+	wg.Go(func() { l.starts, errs[0] = m.admin.ListStartOffsets(ctx, m.p.Topics...) })
+	wg.Go(func() { l.ends, errs[1] = m.admin.ListEndOffsets(ctx, m.p.Topics...) })
+	if m.p.OwnTopics {
+		wg.Go(func() {
+			l.fresh, errs[2] = m.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-staleAfter).UnixMilli(), m.p.Topics...)
+		})
 	}
-	if err == nil && m.p.OwnTopics {
-		l.fresh, err = m.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-staleAfter).UnixMilli(), m.p.Topics...)
-	}
-	if err != nil {
-		return logs{}, fmt.Errorf("look up where the topics begin and end: %w", err)
-	}
-	return l, nil
+	wg.Wait()
+	l.err = errors.Join(errs[:]...)
+	return l
 }
 
 func (l logs) of(p *Partition) extent {
@@ -127,6 +146,9 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 	}
 	m := p.member
 	p.topicID, p.endedAt = id, log.end
+	if log.end < 0 {
+		p.endedAt = math.MaxInt64 // of any record a former owner may have known
+	}
 	say := m.log.With("topic", p.Topic, "partition", p.ID)
 	if c.offset < 0 {
 		switch {
@@ -199,7 +221,7 @@ func (m *Member) adjustOffsets(_ context.Context, offsets map[string]map[int32]k
 			if p.frozen {
 				p.paused = true
 				go m.client.PauseFetchPartitions(map[string][]int32{topic: {id}})
-				m.heldChanged(p, "", p.held)
+				p.heldChanged()
 			}
 			p.mu.Unlock()
 		}

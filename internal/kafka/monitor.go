@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // Role is what a topic is to the daemon.
@@ -40,11 +41,10 @@ type Monitored struct {
 const MonitorInterval = 2 * time.Second
 
 // Monitor looks at the topics that the daemon needs, again and again: kgo says
-// nothing about one that goes missing.
+// nothing about one that goes missing, about brokers that are gone, and about a
+// password that is no longer right.
 type Monitor struct {
-	admin     *kadm.Client
-	topics    []Monitored
-	log       *slog.Logger
+	p         MonitorParams
 	available *prometheus.GaugeVec
 
 	mu       sync.Mutex
@@ -53,27 +53,71 @@ type Monitor struct {
 	looked   bool
 }
 
-// NewMonitor returns a monitor of these topics.
-func NewMonitor(admin *kadm.Client, topics []Monitored, log *slog.Logger, reg prometheus.Registerer) *Monitor {
+// MonitorParams is what a Monitor needs.
+type MonitorParams struct {
+	Admin  *kadm.Client
+	Topics []Monitored
+	// Probe connects anew, as ProbeOf does, and says why that fails; it is asked
+	// when the brokers do not answer.
+	Probe    func(context.Context) error
+	Troubles *trouble.Board
+	Registry prometheus.Registerer
+}
+
+// NewMonitor returns a monitor.
+func NewMonitor(p MonitorParams) *Monitor {
 	m := &Monitor{
-		admin: admin, topics: topics, log: log.With("component", "monitor"),
+		p: p,
 		available: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "notifier_topic_available", Help: "1 while the topic is there and can be used.",
 		}, []string{"topic"}),
 		problems: make(map[string]string),
 	}
-	if reg != nil {
-		reg.MustRegister(m.available)
+	for _, t := range p.Topics {
+		m.available.WithLabelValues(t.Topic)
+	}
+	if p.Registry != nil {
+		p.Registry.MustRegister(m.available)
 	}
 	return m
 }
 
-// Run looks every MonitorInterval until ctx ends.
+// ProbeOf returns a function that makes a client, asks a broker for a sign of
+// life as Reach does, and closes it: connections that stand say nothing about
+// whether a new one could be made.
+func ProbeOf(c *Config) func(context.Context) error {
+	return func(ctx context.Context) error {
+		opts, err := c.Options("probe", slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			return err
+		}
+		cl, err := kgo.NewClient(opts...)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		return Reach(ctx, cl, c)
+	}
+}
+
+// RefusedAfter is how long the brokers must refuse the login before Run gives
+// up.
+const RefusedAfter = time.Minute
+
+// refusedLease is how long a refusal counts after it was last met.
+const refusedLease = 30 * time.Second
+
+// Run looks every MonitorInterval until ctx ends. It returns a *Problem when
+// the brokers have refused the login for RefusedAfter.
 func (m *Monitor) Run(ctx context.Context) error {
 	tick := time.NewTicker(MonitorInterval)
 	defer tick.Stop()
 	for {
 		m.look(ctx)
+		m.p.Troubles.Tick()
+		if t, lasted := m.p.Troubles.Longest(trouble.Login); lasted >= RefusedAfter {
+			return problemf(ExitDenied, "login refused for %s: %s", RefusedAfter, t.Problem)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -83,13 +127,13 @@ func (m *Monitor) Run(ctx context.Context) error {
 }
 
 func (m *Monitor) look(ctx context.Context) {
-	for _, t := range m.topics {
-		detail, err := lookUp(ctx, m.admin, t.Topic)
+	for _, t := range m.p.Topics {
+		detail, err := lookUp(ctx, m.p.Admin, t.Topic)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			m.noBroker(err)
+			m.noBroker(ctx, err)
 			return
 		}
 		m.note(t, problem(t, detail))
@@ -97,6 +141,8 @@ func (m *Monitor) look(ctx context.Context) {
 	m.mu.Lock()
 	m.broker, m.looked = "", true
 	m.mu.Unlock()
+	m.p.Troubles.Over(trouble.Brokers, "")
+	m.p.Troubles.Over(trouble.Login, "")
 }
 
 func problem(t Monitored, d kadm.TopicDetail) string {
@@ -104,47 +150,54 @@ func problem(t Monitored, d kadm.TopicDetail) string {
 	case d.Err == kerr.UnknownTopicOrPartition:
 		return fmt.Sprintf("topic %s is missing: run 'notifier topics create'", t.Topic)
 	case isDenied(d.Err):
-		return fmt.Sprintf("topic %s is forbidden: DESCRIBE is not allowed", t.Topic)
+		return fmt.Sprintf("topic %s is forbidden: DESCRIBE is not allowed; grant it on the topic, or on the prefix", t.Topic)
 	case d.Err != nil:
 		return fmt.Sprintf("topic %s: %s", t.Topic, word(d.Err))
 	}
 	for _, p := range d.Partitions.Sorted() {
 		if p.Leader < 0 {
-			return fmt.Sprintf("topic %s, partition %d has no leader", t.Topic, p.Partition)
+			return fmt.Sprintf("topic %s, partition %d has no leader: a broker that holds it must come back", t.Topic, p.Partition)
 		}
 	}
-	if ops := d.AuthorizedOperations; len(ops) > 0 && t.Role.written() && !slices.Contains(ops, kmsg.ACLOperationWrite) && !slices.Contains(ops, kmsg.ACLOperationAll) {
-		return fmt.Sprintf("topic %s cannot be written: WRITE is not allowed", t.Topic)
+	if rights := lacks(d.AuthorizedOperations, Shape{Topic: t.Topic, Role: t.Role}); len(rights) > 0 {
+		return fmt.Sprintf("not authorised: %s; grant it on the topic, or on the prefix", strings.Join(rights, ", "))
 	}
 	return ""
 }
 
 func (m *Monitor) note(t Monitored, problem string) {
 	m.mu.Lock()
-	old := m.problems[t.Topic]
 	m.problems[t.Topic] = problem
 	m.mu.Unlock()
 	if problem == "" {
 		m.available.WithLabelValues(t.Topic).Set(1)
-	} else {
-		m.available.WithLabelValues(t.Topic).Set(0)
+		m.p.Troubles.Over(trouble.Topic, t.Topic)
+		return
 	}
-	switch {
-	case problem != "" && problem != old:
-		m.log.Error("topic unavailable", "topic", t.Topic, "problem", problem)
-	case problem == "" && old != "":
-		m.log.Info("topic available again", "topic", t.Topic)
-	}
+	m.available.WithLabelValues(t.Topic).Set(0)
+	m.p.Troubles.Report(trouble.Trouble{Kind: trouble.Topic, Subject: t.Topic, Problem: problem, Attrs: []any{"topic", t.Topic}})
 }
 
-func (m *Monitor) noBroker(err error) {
-	m.mu.Lock()
-	first := m.broker == ""
-	m.broker, m.looked = "no broker answers", true
-	m.mu.Unlock()
-	if first {
-		m.log.Error("no broker answers", "err", err)
+// noBroker finds out why nobody answers. Only an answer of the broker that
+// refuses user and password counts as that: a connection that is closed while
+// we log in may be a broker that stops, and must not end the daemon.
+func (m *Monitor) noBroker(ctx context.Context, err error) {
+	t := trouble.Trouble{Kind: trouble.Brokers, Problem: fmt.Sprintf("no broker answers: %v", err)}
+	probed := m.p.Probe(ctx)
+	if ctx.Err() != nil {
+		return
 	}
+	switch {
+	case probed != nil && IsRefused(probed):
+		t = trouble.Trouble{Kind: trouble.Login, Problem: probed.Error(), Lease: refusedLease}
+		m.p.Troubles.Over(trouble.Brokers, "")
+	case probed != nil:
+		t.Problem = probed.Error()
+	}
+	m.mu.Lock()
+	m.broker, m.looked = t.Problem, true
+	m.mu.Unlock()
+	m.p.Troubles.Report(t)
 }
 
 // Problems returns what is wrong with the topics of a role, in words; empty
@@ -159,7 +212,7 @@ func (m *Monitor) Problems(role Role) string {
 		return m.broker
 	}
 	var all []string
-	for _, t := range m.topics {
+	for _, t := range m.p.Topics {
 		if p := m.problems[t.Topic]; t.Role == role && p != "" {
 			all = append(all, p)
 		}

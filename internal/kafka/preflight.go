@@ -30,7 +30,11 @@ const (
 type Problem struct {
 	Exit int
 	Text string
+	err  error // the broker's own, where there is one
 }
+
+// Unwrap returns the broker's own error.
+func (p *Problem) Unwrap() error { return p.err }
 
 func (p *Problem) Error() string { return p.Text }
 
@@ -100,8 +104,8 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 	var first *kgo.ErrFirstReadEOF
 	var timeout net.Error
 	switch {
-	case errors.Is(err, kerr.SaslAuthenticationFailed), strings.Contains(text, "SASL_AUTHENTICATION_FAILED"):
-		return problemf(ExitDenied, "%s refuses user and password (%s): check kafka.sasl", address, c.SASL.Mechanism)
+	case IsRefused(err):
+		return LoginRefused(address, c.SASL.Mechanism)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return problemf(ExitConfig, "%s does not offer %s: choose another kafka.sasl.mechanism", address, c.SASL.Mechanism)
 	case errors.Is(err, kerr.IllegalSaslState):
@@ -124,6 +128,19 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 		return problemf(ExitUnavailable, "%s accepts the connection and does not answer: is it a Kafka broker, and has it started?", address)
 	}
 	return problemf(ExitUnavailable, "%s cannot be used: %v", address, err)
+}
+
+// LoginRefused is the problem of a broker that does not take user and password.
+func LoginRefused(address, mechanism string) *Problem {
+	p := problemf(ExitDenied, "%s refuses user and password (%s): check kafka.sasl", address, mechanism)
+	p.err = kerr.SaslAuthenticationFailed
+	return p
+}
+
+// IsRefused reports whether a broker has answered that user or password are
+// wrong.
+func IsRefused(err error) bool {
+	return errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message)
 }
 
 func firstRead(err *kgo.ErrFirstReadEOF, c *Config) string {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ type Cluster struct {
 
 	t     testing.TB
 	fake  *kfake.Cluster
+	dial  Dial // nil: by TCP
 	Admin *kadm.Client
 }
 
@@ -78,6 +80,36 @@ func Bare(t testing.TB, options ...kfake.Opt) *Cluster {
 	return c
 }
 
+// Virtual returns a kfake in a network of its own, which lives in the bubble of
+// testing/synctest with its fake clock; kgo needs the build tag synctests for
+// that.
+func Virtual(t testing.TB, channels []kafka.Channel, options ...kfake.Opt) *Cluster {
+	t.Helper()
+	network := &kfake.VirtualNetwork{}
+	fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.ListenFn(network.Listen)}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	c := &Cluster{t: t, Group: "notification-service", fake: fake, Brokers: fake.ListenAddrs(), dial: network.DialContext}
+	c.Admin = kadm.NewClient(c.Client())
+	md, err := c.Admin.BrokerMetadata(c.context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ID = md.Cluster
+	c.Make(c.Shapes(channels)...)
+	return c
+}
+
+// Wire returns a wire to the cluster that a test can misuse.
+func (c *Cluster) Wire() *Wire {
+	if c.dial != nil {
+		return NewWire(c.dial)
+	}
+	return NewWire((&net.Dialer{}).DialContext)
+}
+
 // Real reports whether the cluster is a real one.
 func (c *Cluster) Real() bool { return c.fake == nil }
 
@@ -109,6 +141,9 @@ func (c *Cluster) Options() []kgo.Opt {
 	opts, err := c.Config().Options("test", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		c.t.Fatal(err)
+	}
+	if c.dial != nil {
+		opts = append(opts, kgo.Dialer(c.dial))
 	}
 	return opts
 }

@@ -1,0 +1,237 @@
+package consume
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/trouble"
+)
+
+// The troubles that a member sees, each as the sentence that people read: what
+// is wrong, and what to do.
+
+// deniedLease is how long a refusal counts after it was last met: kgo tries
+// again more often than that.
+const deniedLease = 15 * time.Second
+
+// denies says that the brokers refuse us something.
+func (m *Member) denies(what string, err error) {
+	remedy := fmt.Sprintf("grant READ on group %s and on the topics", m.p.Group)
+	if strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message) {
+		remedy = "check user and password in kafka.sasl"
+	}
+	m.troubles.Report(trouble.Trouble{
+		Kind: trouble.Denied, Subject: what, Lease: deniedLease,
+		Problem: fmt.Sprintf("%s: the brokers refuse us (%s): %s; the daemon ends when it lasts for %s", what, reasonOf(err), remedy, deniedAfter),
+	})
+}
+
+// overstayed says that the group has given our partitions to others.
+func (m *Member) overstayed() {
+	m.troubles.Report(trouble.Trouble{
+		Kind: trouble.Overstayed, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
+		Problem: fmt.Sprintf("group %s went on without this process, which was silent for longer than kafka.session_timeout (%s) or than a rebalance may take (%s); "+
+			"it joins again, and what it had not committed is done again by the next owner. "+
+			"If it comes back: is the process starved of CPU, frozen, or cut off from the brokers?",
+			m.p.Group, m.p.SessionTimeout, rebalanceTimeout),
+	})
+}
+
+// failed says that the group's coordinator fails us for the second time with
+// nothing begun between. Once is nothing: coordinators move. What is no answer
+// of a broker is the monitor's.
+func (m *Member) failed(err error) {
+	var code *kerr.Error
+	if !errors.As(err, &code) || m.failures.Add(1) < 2 {
+		return
+	}
+	m.troubles.Report(trouble.Trouble{
+		Kind: trouble.Group, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
+		Problem: fmt.Sprintf("group %s cannot be used (%s): nothing of it is read. "+
+			"Look after the brokers: is a partition of __consumer_offsets without a leader, or does a transaction on the group's offsets not end?", m.p.Group, code.Message),
+	})
+}
+
+// begun says that the group works.
+func (m *Member) begun() {
+	m.failures.Store(0)
+	m.troubles.Over(trouble.Group, m.p.Group)
+}
+
+// restFor is how long a partition rests after an error that would else come
+// back at once, and watch how often it is tried again.
+const restFor = 5 * time.Second
+
+// recreated lets all partitions of a topic rest whose id the brokers do not
+// know any more, and has the watch look for the new one.
+func (m *Member) recreated(topic string) {
+	for _, p := range m.partitions() {
+		if p.Topic == topic {
+			m.rest(p)
+		}
+	}
+	m.troubles.Report(trouble.Trouble{
+		Kind: trouble.Recreated, Subject: topic, Lease: 3 * restFor, Attrs: []any{"topic", topic},
+		Problem: fmt.Sprintf("topic %s was deleted: it is read again from its beginning as soon as it is made again ('notifier topics create')", topic),
+	})
+	select {
+	case m.again <- struct{}{}:
+	default:
+	}
+}
+
+// corrupt says that what stands next in a partition cannot be decoded.
+func (m *Member) corrupt(topic string, partition int32, err error) {
+	p := m.partition(topic, partition)
+	if p == nil {
+		return
+	}
+	m.unreadable(p, trouble.Corrupt, func(next int64) string {
+		if p.bad.begin != next {
+			p.bad = badBatch{begin: next} // another one than before
+		}
+		what, further, to := fmt.Sprintf("the batch at offset %d of %s", next, p.name()), "; if the batch has more than one record, take a higher offset", next+1
+		if p.bad.end > 0 {
+			what, further, to = fmt.Sprintf("the batch with the offsets %d to %d of %s", next, p.bad.end-1, p.name()), "", p.bad.end
+		}
+		return fmt.Sprintf("%s cannot be decoded (%v): nothing behind it is read; it is tried again every %s, in case only the way to us damaged it. To give up what it holds, %s%s",
+			what, err, restFor, m.skipTo(p, to), further)
+	})
+}
+
+// bomb says that a batch grows beyond MaxDecompressBatchBytes. kgo says so
+// once and does not fetch the partition any more.
+func (m *Member) bomb(topic string, partition int32, err *kgo.ErrDecompressTooLarge) {
+	p := m.partition(topic, partition)
+	if p == nil {
+		return
+	}
+	m.unreadable(p, trouble.TooLarge, func(int64) string {
+		return fmt.Sprintf("the batch with the offsets %d to %d of %s decompresses to more than 64 MiB: nothing behind it is read. "+
+			"Have its producer send smaller batches; to give up what it holds, %s",
+			err.Offset, err.NextOffset-1, p.name(), m.skipTo(p, err.NextOffset))
+	})
+}
+
+// truncated says that the brokers lost records that were acknowledged.
+func (m *Member) truncated(err *kgo.ErrDataLoss) {
+	m.log.Error("brokers lost records that we had read: an election took a replica that lacked them; reading goes on where the log ends now",
+		"topic", err.Topic, "partition", err.Partition, "read", err.ConsumedTo, "reset", err.ResetTo)
+}
+
+// skipTo is how a person gives up records. We never do: they would be lost
+// without anybody's decision.
+func (m *Member) skipTo(p *Partition, offset int64) string {
+	then := "start it"
+	if m.p.OwnTopics {
+		then = "start it once with 'notifier run --start committed'"
+	}
+	return fmt.Sprintf("stop the daemon, run 'kafka-consumer-groups.sh --bootstrap-server %s --group %s --topic %s:%d --reset-offsets --to-offset %d --execute', and %s",
+		m.brokers(), m.p.Group, p.Topic, p.ID, offset, then)
+}
+
+func (m *Member) brokers() string {
+	seeds, _ := m.client.OptValue(kgo.SeedBrokers).([]string)
+	return strings.Join(seeds, ",")
+}
+
+// lost counts records that were deleted before they were read, and says so.
+func (m *Member) lost(p *Partition, n int64) {
+	m.metrics.lostRecords.WithLabelValues(p.Topic).Add(float64(n))
+	m.log.Error("events are lost: retention deleted them before they were read", "topic", p.Topic, "partition", p.ID, "events", n,
+		"problem", fmt.Sprintf("the topic keeps less than this outage lasted: raise retention.ms or retention.bytes of %s", p.Topic))
+}
+
+// name is what a partition is called where troubles are told.
+func (p *Partition) name() string { return fmt.Sprintf("%s/%d", p.Topic, p.ID) }
+
+func (m *Member) partition(topic string, id int32) *Partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.parts[topicPartition{topic, id}]
+}
+
+// unreadable says why nothing can be read of a partition. problem is given the
+// offset of the next record.
+func (m *Member) unreadable(p *Partition, kind trouble.Kind, problem func(next int64) string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fenced {
+		return
+	}
+	if p.unread != kind && p.unread != "" {
+		m.troubles.Over(p.unread, p.name())
+	}
+	p.unread = kind
+	m.metrics.holds(p.Topic, p.ID, p.held, p.unread)
+	m.troubles.Report(trouble.Trouble{
+		Kind: kind, Subject: p.name(), Problem: problem(max(p.next, 0)), Attrs: []any{"topic", p.Topic, "partition", p.ID},
+	})
+}
+
+// read says that something was read of a partition.
+func (p *Partition) read() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.goOn(trouble.Corrupt, trouble.TooLarge, trouble.Transaction)
+}
+
+// goOn ends a trouble of these kinds; p.mu is held.
+func (p *Partition) goOn(kinds ...trouble.Kind) {
+	if p.unread == "" || p.fenced || !slices.Contains(kinds, p.unread) {
+		return
+	}
+	p.member.troubles.Over(p.unread, p.name())
+	p.unread = ""
+	p.member.metrics.holds(p.Topic, p.ID, p.held, p.unread)
+}
+
+// heldChanged tells of a change of p.held; p.mu is held.
+func (p *Partition) heldChanged() {
+	p.member.metrics.holds(p.Topic, p.ID, p.held, p.unread)
+	if p.held == "" {
+		p.member.troubles.Over(trouble.Held, p.name())
+		return
+	}
+	p.member.troubles.Report(trouble.Trouble{
+		Kind: trouble.Held, Subject: p.name(), Problem: p.held, Attrs: []any{"topic", p.Topic, "partition", p.ID},
+	})
+}
+
+// rest has nothing fetched of a partition for restFor.
+func (m *Member) rest(p *Partition) {
+	p.mu.Lock()
+	if p.fenced {
+		p.mu.Unlock()
+		return
+	}
+	p.restUntil = time.Now().Add(restFor)
+	pause := !p.paused
+	p.paused = true
+	p.mu.Unlock()
+	if pause {
+		m.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
+	}
+}
+
+// endRests has partitions fetched again that have rested.
+func (m *Member) endRests() {
+	now := time.Now()
+	for _, p := range m.partitions() {
+		p.mu.Lock()
+		over := !p.restUntil.IsZero() && !now.Before(p.restUntil)
+		if over {
+			p.restUntil = time.Time{}
+		}
+		p.mu.Unlock()
+		if over {
+			m.roomMade(p)
+		}
+	}
+}

@@ -1,0 +1,496 @@
+//go:build synctests
+
+package consume_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/trouble"
+)
+
+// watched runs a member on a fake clock, and reads what it says of troubles.
+type watched struct {
+	*running
+	t        *testing.T
+	troubles *trouble.Board
+}
+
+func watch(t *testing.T, c *testkafka.Cluster, h consume.Handler, change func(*consume.Params)) *watched {
+	w := &watched{t: t}
+	w.running = run(t, c, h, func(p *consume.Params) {
+		w.troubles = trouble.New(p.Logger, p.Registry)
+		p.Troubles = w.troubles
+		if change != nil {
+			change(p)
+		}
+	})
+	return w
+}
+
+// says holds that readiness, log and metric speak of a trouble.
+func (w *watched) says(kind trouble.Kind, reason, sentence string) {
+	w.t.Helper()
+	if got := w.troubles.Text(kind); !strings.Contains(got, sentence) {
+		w.t.Errorf("readiness says %q, want %q", got, sentence)
+	}
+	if log := w.text(); !strings.Contains(log, sentence) {
+		w.t.Errorf("the log does not say %q:\n%s", sentence, log)
+	}
+	w.metric("notifier_trouble", fmt.Sprintf("notifier_trouble{kind=%q} 1\n", kind))
+	if reason != "" {
+		w.metric("notifier_partition_held", fmt.Sprintf("notifier_partition_held{partition=\"0\",reason=%q,stage=\"match\",topic=%q} 1\n", reason, topic))
+	}
+}
+
+// silent holds that nothing is wrong.
+func (w *watched) silent() {
+	w.t.Helper()
+	if got := w.troubles.Text(append([]trouble.Kind{trouble.Recreated}, append(trouble.Groups, trouble.Partitions...)...)...); got != "" {
+		w.t.Errorf("readiness says %q", got)
+	}
+	if text := w.exposed(); strings.Contains(text, "notifier_partition_held{") && strings.Contains(after(text, "notifier_partition_held{"), "} 1\n") {
+		w.t.Errorf("a partition is held:\n%s", text)
+	}
+}
+
+func after(text, first string) string {
+	var lines strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, first) {
+			lines.WriteString(line)
+		}
+	}
+	return lines.String()
+}
+
+func (w *watched) metric(name, line string) {
+	w.t.Helper()
+	if text := w.exposed(); !strings.Contains(text, line) {
+		w.t.Errorf("the metrics lack %s%s", line, after(text, name))
+	}
+}
+
+func (w *watched) exposed() string {
+	families, err := w.reg.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&text, f); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return text.String()
+}
+
+func (w *watched) text() string {
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	return w.log.text.String()
+}
+
+// lines counts the lines of the log that contain all these words.
+func (w *watched) lines(words ...string) int {
+	n := 0
+	for line := range strings.Lines(w.text()) {
+		all := true
+		for _, word := range words {
+			all = all && strings.Contains(line, word)
+		}
+		if all {
+			n++
+		}
+	}
+	return n
+}
+
+// taking settles whatever it is given, in order.
+type taking struct{ values chan string }
+
+// Handle implements consume.Handler.
+func (h taking) Handle(ctx context.Context, p *consume.Partition) {
+	for {
+		records, err := p.Next(ctx)
+		if err != nil {
+			return
+		}
+		for _, r := range records {
+			h.values <- string(r.Value)
+		}
+		p.Advance(records[len(records)-1], true)
+	}
+}
+
+func newTaking() taking { return taking{make(chan string, 10_000)} } // more than any test sends
+
+func send(t *testing.T, cl *kgo.Client, values ...string) {
+	t.Helper()
+	for _, v := range values {
+		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte(v)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestATransactionThatDoesNotEndIsSaidAndAbortedOnesAreNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		manual := kgo.RecordPartitioner(kgo.ManualPartitioner())
+		open := c.Client(manual, kgo.TransactionalID("bookings"), kgo.TransactionTimeout(15*time.Minute))
+		plain := c.Client(manual)
+		for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
+			if err := open.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			send(t, open, "a", "b")
+			if err := open.EndTransaction(t.Context(), end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		w.silent() // the aborted ones and the markers behind them are not waited for
+		if n := len(h.values); n != 2 {
+			t.Errorf("%d records were handed out: markers and what was aborted are no events", n)
+		}
+
+		if err := open.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		send(t, open, "c")
+		send(t, plain, "behind it")
+		time.Sleep(30 * time.Second)
+		w.silent() // an ordinary transaction takes some time
+		time.Sleep(90 * time.Second)
+		w.says(trouble.Transaction, "transaction", "a producer's transaction has been open on trade-executions/0 since ")
+		text := w.troubles.Text(trouble.Transaction)
+		for _, want := range []string{
+			"2 records from offset 6 on cannot be read until it ends", "it is producer id ", ", which wrote last at ",
+			"abort it: 'kafka-transactions.sh --bootstrap-server " + c.Brokers[0] + " abort --topic trade-executions --partition 0 --start-offset 6'",
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q lacks %q", text, want)
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		if n := w.lines("transaction does not end"); n < 5 || n > 7 {
+			t.Errorf("said %d times in some six minutes", n)
+		}
+		if err := open.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		w.silent()
+		if n := w.lines("level=INFO", "transaction has ended"); n != 1 {
+			t.Errorf("its end is said %d times", n)
+		}
+		time.Sleep(10 * time.Minute)
+		w.silent()
+	})
+}
+
+func TestACorruptBatchIsSaidAndReadOnceItIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		wire := c.Wire()
+		h := newTaking()
+		w := watch(t, c, h, func(p *consume.Params) { p.Options = append(p.Options, kgo.Dialer(wire.Dial)) })
+		cl := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		send(t, cl, "good", "also good")
+		time.Sleep(time.Second)
+		wire.Corrupt([]byte("rotten"))
+		batch := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(time.Second))
+		var records []*kgo.Record
+		for _, v := range []string{"in it", "rotten", "in it"} {
+			records = append(records, &kgo.Record{Topic: topic, Value: []byte(v)})
+		}
+		if err := batch.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		send(t, cl, "behind it")
+		time.Sleep(time.Second)
+		w.says(trouble.Corrupt, "read", "the batch at offset 2 of trade-executions/0 cannot be decoded (encoded crc ")
+		time.Sleep(5 * time.Minute)
+		if n := len(h.values); n != 2 {
+			t.Errorf("%d records were handed out", n)
+		}
+		w.says(trouble.Corrupt, "read", "the batch with the offsets 2 to 4 of trade-executions/0 cannot be decoded (encoded crc ")
+		w.says(trouble.Corrupt, "read", "stop the daemon, run 'kafka-consumer-groups.sh --bootstrap-server "+c.Brokers[0]+
+			" --group notification-service --topic trade-executions:0 --reset-offsets --to-offset 5 --execute', and start it")
+		if n := w.lines("batch is corrupt"); n < 4 || n > 6 {
+			t.Errorf("said %d times in five minutes", n)
+		}
+		// kgo by itself asks some hundred times a second.
+		if text := after(w.exposed(), `notifier_group_errors_total{reason="OTHER"`); len(text) == 0 || strings.Contains(text, "e+") || countOf(text) > 120 {
+			t.Errorf("it was tried too often, or never: %s", text)
+		}
+		wire.Corrupt(nil)
+		time.Sleep(10 * time.Second)
+		w.silent()
+		if n := len(h.values); n != 6 {
+			t.Errorf("%d records were handed out", n)
+		}
+		if n := w.lines("level=INFO", "partition is read again"); n != 1 {
+			t.Errorf("its end is said %d times", n)
+		}
+	})
+}
+
+// countOf is the value of a metric's only line.
+func countOf(line string) float64 {
+	var v float64
+	_, _ = fmt.Sscan(line[strings.LastIndexByte(line, ' '):], &v)
+	return v
+}
+
+func TestADecompressionBombIsSaidAndNotSkipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		h := newTaking()
+		w := watch(t, c, h, func(p *consume.Params) { p.Options = append(p.Options, kgo.MaxDecompressBatchBytes(1<<20)) })
+		manual := kgo.RecordPartitioner(kgo.ManualPartitioner())
+		plain, packed := c.Client(manual), c.Client(manual, kgo.ProducerLinger(time.Second), kgo.ProducerBatchMaxBytes(16<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+		send(t, plain, "good")
+		big := bytes.Repeat([]byte{'0'}, 1<<20)
+		if err := packed.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: big}, &kgo.Record{Topic: topic, Value: big}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		send(t, plain, "behind it")
+		time.Sleep(5 * time.Minute)
+		w.says(trouble.TooLarge, "read", "the batch with the offsets 1 to 2 of trade-executions/0 decompresses to more than 64 MiB: nothing behind it is read.")
+		w.says(trouble.TooLarge, "read", "--topic trade-executions:0 --reset-offsets --to-offset 3 --execute'")
+		if n := w.lines("batch decompresses too large"); n < 4 || n > 6 {
+			t.Errorf("said %d times in five minutes", n)
+		}
+		if n := len(h.values); n != 1 {
+			t.Errorf("%d records were handed out", n)
+		}
+		if at, _ := committed(c); at != 1 {
+			t.Errorf("committed at %d", at)
+		}
+		// The remedy, as the sentence has it.
+		if err := w.stop(); err != nil {
+			t.Fatal(err)
+		}
+		commit(t, c, 3, "")
+		w = watch(t, c, h, nil)
+		time.Sleep(5 * time.Second)
+		w.silent()
+		if n := len(h.values); n != 2 {
+			t.Errorf("%d records were handed out", n)
+		}
+	})
+}
+
+func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		produce(t, c, 3)
+		time.Sleep(time.Second)
+		// kgo says nothing of this error and tries for ever; on one partition alone
+		// it would do so without a pause, in which a fake clock does not move.
+		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: kerr.CorruptMessage, Count: -1})
+		produce(t, c, 7)
+		time.Sleep(30 * time.Second)
+		w.silent()
+		time.Sleep(90 * time.Second)
+		w.says(trouble.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
+		w.says(trouble.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none. Look after that broker; if it is well, start the daemon anew")
+		fault.Remove()
+		time.Sleep(30 * time.Second)
+		w.silent()
+		if n := len(h.values); n != 10 {
+			t.Errorf("%d records were handed out", n)
+		}
+	})
+}
+
+func TestAHandlerThatStandsStillIsSaidUnlessItMay(t *testing.T) {
+	for name, change := range map[string]func(*consume.Params){
+		"stuck":   nil,
+		"patient": func(p *consume.Params) { p.Patient = []string{topic} },
+		"outbox":  func(p *consume.Params) { p.OwnTopics = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := testkafka.Virtual(t, nil)
+				h := newWorker()
+				w := watch(t, c, h, change)
+				produce(t, c, 5)
+				time.Sleep(time.Second)
+				h.settle(0, 1)
+				time.Sleep(3 * time.Minute)
+				if change != nil {
+					w.silent()
+					return
+				}
+				w.says(trouble.Progress, "progress", "trade-executions/0 does not move: 3 records waiting since ")
+				w.says(trouble.Progress, "progress", "the last one handled was offset 1. This is a defect of ours")
+				h.settle(2, 3, 4)
+				time.Sleep(20 * time.Second)
+				w.silent()
+			})
+		})
+	}
+}
+
+func TestRetentionThatDeletesEverythingIsCountedAlthoughNothingArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		produce(t, c, 10)
+		time.Sleep(time.Second)
+		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: kerr.CorruptMessage, Count: -1})
+		produce(t, c, 40)
+		if err := c.Fake().DeleteRecords(topic, 0, 50); err != nil {
+			t.Fatal(err)
+		}
+		fault.Remove()
+		time.Sleep(2 * time.Minute)
+		w.metric("notifier_events_lost_total", fmt.Sprintf("notifier_events_lost_total{stage=\"match\",topic=%q} 40\n", topic))
+		if n := w.lines("level=ERROR", "events are lost", "events=40", "raise retention.ms or retention.bytes of trade-executions"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, w.text())
+		}
+		if at, _ := committed(c); at != 50 {
+			t.Errorf("committed at %d: the next owner would count them again", at)
+		}
+		produce(t, c, 1)
+		time.Sleep(time.Second)
+		if n := len(h.values); n != 11 {
+			t.Errorf("%d records were handed out", n)
+		}
+		w.metric("notifier_events_lost_total", fmt.Sprintf("notifier_events_lost_total{stage=\"match\",topic=%q} 40\n", topic))
+		w.silent()
+	})
+}
+
+func TestAMemberThatWasFrozenCommitsNothingAndSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		wire := c.Wire()
+		slow := newWorker()
+		frozen := watch(t, c, slow, func(p *consume.Params) { p.Options = append(p.Options, kgo.Dialer(wire.Dial)) })
+		produce(t, c, 20)
+		time.Sleep(time.Second)
+		slow.settle(0, 1, 2)
+		time.Sleep(time.Second)
+		wire.Freeze()
+		h := newTaking()
+		other := watch(t, c, h, nil)
+		time.Sleep(time.Minute)
+		if n := len(h.values); n != 17 {
+			t.Fatalf("the other one was handed %d records", n)
+		}
+		slow.settle(3, 4)
+		wire.Mend()
+		time.Sleep(time.Second)
+		slow.settle(5)
+		time.Sleep(20 * time.Second)
+		if at, _ := committed(c); at != 20 {
+			t.Errorf("committed at %d: what was frozen must not commit", at)
+		}
+		if n := frozen.lines("level=WARN", "the group went on without this process", "silent for longer than kafka.session_timeout (10s) or than a rebalance may take (10s)"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, frozen.text())
+		}
+		if !frozen.Status().Joined {
+			t.Error("it has not joined again")
+		}
+		frozen.silent()
+		other.silent()
+	})
+}
+
+func TestRightsOnATopicThatAreTakenAwayAreSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		produce(t, c, 1)
+		time.Sleep(time.Second)
+		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: kerr.TopicAuthorizationFailed, Count: -1})
+		produce(t, c, 1)
+		time.Sleep(30 * time.Second)
+		w.says(trouble.Denied, "", "trade-executions: the brokers refuse us (TOPIC_AUTHORIZATION_FAILED): grant READ on group notification-service and on the topics; the daemon ends when it lasts for 1m0s")
+		fault.Remove()
+		time.Sleep(30 * time.Second)
+		w.silent()
+		if n := len(h.values); n != 2 {
+			t.Errorf("%d records were handed out", n)
+		}
+	})
+}
+
+// TestAPartitionWithoutALeaderHoldsUpNoOther: neither when it is assigned nor
+// later, and it is read once it has one.
+func TestAPartitionWithoutALeaderHoldsUpNoOther(t *testing.T) {
+	for name, own := range map[string]bool{"source": false, "outbox": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := testkafka.Virtual(t, nil)
+				produce(t, c, 3) // to partition 0
+				commits := make(kadm.Offsets)
+				for id := range int32(3) {
+					commits.Add(kadm.Offset{Topic: topic, Partition: id, At: 0, LeaderEpoch: -1, Metadata: consume.Binding(c.ID, "")})
+				}
+				if err := c.Admin.CommitAllOffsets(t.Context(), c.Group, commits); err != nil {
+					t.Fatal(err)
+				}
+				mend := c.Leaderless(topic, 1)
+				h := newTaking()
+				w := watch(t, c, h, func(p *consume.Params) { p.OwnTopics = own })
+				time.Sleep(30 * time.Second)
+				if n := len(h.values); n != 3 {
+					t.Errorf("%d records of the others were handed out:\n%s", n, w.text())
+				}
+				mend()
+				r := &kgo.Record{Topic: topic, Partition: 1, Value: []byte("1")}
+				if err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), r).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if n := len(h.values); n != 4 {
+					t.Errorf("%d records were handed out:\n%s", n, w.text())
+				}
+				w.silent()
+			})
+		})
+	}
+}
+
+func TestAGroupThatFailsAgainAndAgainIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		produce(t, c, 3)
+		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: c.Group, Err: kerr.UnstableOffsetCommit, Count: -1})
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		time.Sleep(3 * time.Minute)
+		w.says(trouble.Group, "", "group notification-service cannot be used (UNSTABLE_OFFSET_COMMIT): nothing of it is read. Look after the brokers: ")
+		fault.Remove()
+		time.Sleep(time.Minute)
+		w.silent()
+		if n := len(h.values); n != 3 {
+			t.Errorf("%d records were handed out", n)
+		}
+	})
+}

@@ -1,0 +1,277 @@
+//go:build synctests
+
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/trouble"
+)
+
+// monitored is a monitor on a fake clock, of a cluster behind a wire.
+type monitored struct {
+	*kafka.Monitor
+	t        *testing.T
+	c        *testkafka.Cluster
+	wire     *testkafka.Wire
+	troubles *trouble.Board
+	reg      *prometheus.Registry
+	ended    chan error
+
+	mu    sync.Mutex
+	text  strings.Builder
+	probe error // what a new connection meets
+}
+
+// Write implements io.Writer, for the log.
+func (m *monitored) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.text.Write(p)
+}
+
+func (m *monitored) fails(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.probe = err
+}
+
+// lines counts those that contain all these words.
+func (m *monitored) lines(words ...string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+next:
+	for line := range strings.Lines(m.text.String()) {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				continue next
+			}
+		}
+		n++
+	}
+	return n
+}
+
+func monitor(t *testing.T) *monitored {
+	m := &monitored{t: t, c: testkafka.Virtual(t, channels), reg: prometheus.NewPedanticRegistry(), ended: make(chan error, 1)}
+	m.wire = m.c.Wire()
+	log := slog.New(slog.NewTextHandler(m, nil))
+	m.troubles = trouble.New(log, m.reg)
+	var list []kafka.Monitored
+	for _, s := range m.c.Shapes(channels) {
+		list = append(list, kafka.Monitored{Topic: s.Topic, Role: s.Role})
+	}
+	m.Monitor = kafka.NewMonitor(kafka.MonitorParams{
+		Admin: kadm.NewClient(m.c.Client(kgo.Dialer(m.wire.Dial))), Topics: list, Troubles: m.troubles, Registry: m.reg,
+		Probe: func(context.Context) error {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.probe
+		},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { m.ended <- m.Run(ctx) }()
+	t.Cleanup(cancel)
+	time.Sleep(time.Second)
+	return m
+}
+
+// available is the metric of a topic.
+func (m *monitored) available(topic string) float64 {
+	m.t.Helper()
+	families, err := m.reg.Gather()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, s := range f.GetMetric() {
+			if f.GetName() == "notifier_topic_available" && s.GetLabel()[0].GetValue() == topic {
+				return s.GetGauge().GetValue()
+			}
+		}
+	}
+	m.t.Fatalf("no metric of %s", topic)
+	return 0
+}
+
+func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
+	dead := topics.DeadLetter("notification-service", topics.TradeExecutions)
+	outbox := topics.Outbox("notification-service", "desk")
+	rights := func(topic string, bits int32) func(*monitored) func() {
+		return func(m *monitored) func() {
+			gone := false
+			m.c.Fake().ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				m.c.Fake().KeepControl()
+				req := r.(*kmsg.MetadataRequest)
+				if gone || len(req.Topics) != 1 || req.Topics[0].Topic == nil || *req.Topics[0].Topic != topic {
+					return nil, nil, false
+				}
+				resp := req.ResponseKind().(*kmsg.MetadataResponse)
+				answer := kmsg.NewMetadataResponseTopic()
+				answer.Topic, answer.AuthorizedOperations = &topic, bits
+				resp.Topics = append(resp.Topics, answer)
+				return resp, nil, true
+			})
+			return func() { gone = true }
+		}
+	}
+	const read, write, describe = 1 << 3, 1 << 4, 1 << 8
+	for name, c := range map[string]struct {
+		topic string
+		role  kafka.Role
+		spoil func(*monitored) (mend func())
+		says  string
+	}{
+		"deleted": {string(topics.TradeExecutions), kafka.RoleSource, func(m *monitored) func() {
+			m.c.Delete(string(topics.TradeExecutions))
+			return func() {
+				for _, s := range m.c.Shapes(channels) {
+					if s.Topic == string(topics.TradeExecutions) {
+						m.c.Make(s)
+					}
+				}
+			}
+		}, "topic trade-executions is missing: run 'notifier topics create'"},
+		"not readable":             {string(topics.TradeExecutions), kafka.RoleSource, rights(string(topics.TradeExecutions), describe), "not authorised: READ on topic trade-executions; grant it on the topic, or on the prefix"},
+		"outbox not writable":      {outbox, kafka.RoleOutbox, rights(outbox, read|describe), "not authorised: WRITE on topic " + outbox + "; grant it on the topic, or on the prefix"},
+		"dead letter not writable": {dead, kafka.RoleDeadLetter, rights(dead, read|describe), "not authorised: WRITE on topic " + dead + "; grant it on the topic, or on the prefix"},
+		"all is well":              {outbox, kafka.RoleOutbox, rights(outbox, read|write|describe), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := monitor(t)
+				if got := m.Problems(c.role); got != "" || m.available(c.topic) != 1 {
+					t.Fatalf("it begins with %q", got)
+				}
+				mend := c.spoil(m)
+				time.Sleep(5 * time.Minute)
+				if got := m.Problems(c.role); got != c.says {
+					t.Errorf("readiness says %q, want %q", got, c.says)
+				}
+				if c.says == "" {
+					return
+				}
+				if n := m.lines("level=ERROR", "topic unavailable", c.says); n < 5 || n > 6 {
+					t.Errorf("said %d times in five minutes", n)
+				}
+				if m.available(c.topic) != 0 || m.available(string(topics.PortfolioUpdates)) != 1 {
+					t.Error("the metric is not the topic's")
+				}
+				mend()
+				time.Sleep(5 * time.Second)
+				if got := m.Problems(c.role); got != "" || m.available(c.topic) != 1 || m.lines("level=INFO", "topic available again", "topic="+c.topic) != 1 {
+					t.Errorf("it is over, and readiness says %q", got)
+				}
+			})
+		})
+	}
+}
+
+func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := monitor(t)
+		m.wire.Cut()
+		const says = "no broker can be reached: nothing listens on 10.0.0.1:9092; check kafka.brokers"
+		m.fails(&kafka.Problem{Exit: kafka.ExitUnavailable, Text: says})
+		time.Sleep(time.Hour)
+		if got := m.Problems(kafka.RoleSource); got != says {
+			t.Errorf("readiness says %q", got)
+		}
+		if n := m.lines("level=ERROR", "no broker answers", says); n < 50 || n > 61 {
+			t.Errorf("said %d times in an hour", n)
+		}
+		if n := testutil.CollectAndCount(m.reg, "notifier_trouble"); n == 0 {
+			t.Error("no metric")
+		}
+		select {
+		case err := <-m.ended:
+			t.Fatalf("it does not wait: %v", err)
+		default:
+		}
+		m.wire.Mend()
+		m.fails(nil)
+		time.Sleep(20 * time.Second)
+		if got := m.Problems(kafka.RoleSource); got != "" || m.lines("level=INFO", "brokers answer again") != 1 {
+			t.Errorf("it is over, and readiness says %q", got)
+		}
+	})
+}
+
+// TestALoginThatIsRefusedForAMinuteEndsTheDaemon: what looks like a refusal,
+// or is one for less than a minute, does not.
+func TestALoginThatIsRefusedForAMinuteEndsTheDaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := monitor(t)
+		m.wire.Cut()
+		m.fails(&kafka.Problem{Exit: kafka.ExitDenied, Text: "it ends the connection while logging in"})
+		time.Sleep(5 * time.Minute)
+		m.fails(kafka.LoginRefused("10.0.0.1:9092", "SCRAM-SHA-512"))
+		time.Sleep(40 * time.Second)
+		m.fails(&kafka.Problem{Exit: kafka.ExitUnavailable, Text: "starting"})
+		time.Sleep(5 * time.Minute)
+		select {
+		case err := <-m.ended:
+			t.Fatalf("it ended: %v", err)
+		default:
+		}
+		m.fails(kafka.LoginRefused("10.0.0.1:9092", "SCRAM-SHA-512"))
+		began := time.Now()
+		err := <-m.ended
+		var p *kafka.Problem
+		if !errors.As(err, &p) || p.ExitCode() != 77 || p.Text != "login refused for 1m0s: 10.0.0.1:9092 refuses user and password (SCRAM-SHA-512): check kafka.sasl" {
+			t.Errorf("it ended with %v", err)
+		}
+		if d := time.Since(began); d < time.Minute || d > 90*time.Second {
+			t.Errorf("after %s", d)
+		}
+		if m.lines("level=ERROR", "login refused", "check kafka.sasl") == 0 {
+			t.Error("the log does not say so")
+		}
+	})
+}
+
+// TestAProbeTellsWrongPasswordsFromNoAnswer uses a broker's own answer.
+func TestAProbeTellsWrongPasswordsFromNoAnswer(t *testing.T) {
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "alice", "right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	config := kafka.Defaults()
+	config.Brokers = fake.ListenAddrs()
+	config.SASL = kafka.SASL{Mechanism: "PLAIN", Username: secret.New("alice"), Password: secret.New("right")}
+	if err := kafka.ProbeOf(&config)(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// As Kafka answers; kfake by itself closes the connection.
+	fake.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		resp := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		text := "Authentication failed: Invalid username or password"
+		resp.ErrorCode, resp.ErrorMessage = 58, &text
+		return resp, nil, true
+	})
+	assertProblem(t, kafka.ProbeOf(&config)(t.Context()), 77, "ADDR refuses user and password (PLAIN): check kafka.sasl", config.Brokers[0])
+	if err := kafka.ProbeOf(&config)(t.Context()); !kafka.IsRefused(err) {
+		t.Errorf("it is not known for a refusal: %v", err)
+	}
+}
