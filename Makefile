@@ -3,7 +3,7 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build test test-real chaos chaos-short soak check bench clean
+.PHONY: build test simulate test-real chaos chaos-short soak check bench clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -11,7 +11,9 @@ build: ## the program, into dist/
 test: ## every test that needs nothing but Go, with the race detector
 	$(GO) test -race ./...
 	$(GO) test -race -tags synctests ./internal/endtoend ./internal/consume ./internal/kafka
-	$(GO) test -run TestSchedules ./internal/simulation
+
+simulate: ## ten thousand schedules of crashes, rebalances and outages; SIMULATE="-schedules 100000" for more
+	$(GO) test -run TestSchedules ./internal/simulation $(if $(SIMULATE),-args $(SIMULATE))
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh
