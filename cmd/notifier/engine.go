@@ -256,7 +256,7 @@ func (m *members) live() error {
 }
 
 // ready lists the components: groups, partitions, topics, dead letters and
-// outboxes decide, channels are shown.
+// outboxes decide; held partitions, replays and channels are shown.
 func ready(m *members, monitor *kafka.Monitor, o *outboxes, troubles *trouble.Board) []web.Component {
 	group := web.Component{Name: "groups", Decides: true, Cause: troubles.Text(trouble.Groups...)}
 	group.OK = group.Cause == ""
@@ -273,7 +273,10 @@ func ready(m *members, monitor *kafka.Monitor, o *outboxes, troubles *trouble.Bo
 		}
 	}
 	stand := troubles.Text(trouble.Partitions...)
-	components := []web.Component{group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}}
+	held := troubles.Text(trouble.Held)
+	components := []web.Component{
+		group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}, {Name: "held", OK: held == "", Cause: held},
+	}
 	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox} {
 		problem := monitor.Problems(role)
 		components = append(components, web.Component{Name: string(role), OK: problem == "", Decides: true, Cause: problem})
