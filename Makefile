@@ -3,7 +3,7 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build test test-real check bench clean
+.PHONY: build test simulate test-real chaos chaos-short soak check bench clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -12,8 +12,20 @@ test: ## every test that needs nothing but Go, with the race detector
 	$(GO) test -race ./...
 	$(GO) test -race -tags synctests ./internal/endtoend ./internal/consume ./internal/kafka
 
+simulate: ## ten thousand schedules of crashes, rebalances and outages; SIMULATE="-schedules 100000" for more
+	$(GO) test -run TestSchedules ./internal/simulation $(if $(SIMULATE),-args $(SIMULATE))
+
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh
+
+chaos: build ## break a real cluster of three nodes, its network, the daemons and the providers, one after the other: half an hour
+	$(GO) run ./chaos $(CHAOS)
+
+chaos-short: build ## the rows of it that matter most, in three minutes
+	$(GO) run ./chaos -short
+
+soak: build ## one daemon for half an hour at a steady rate: does anything grow?
+	$(GO) run ./chaos -soak 30m
 
 check: ## format, vet and staticcheck
 	@files=$$($(TOOL) gofumpt -l .); test -z "$$files" || { echo "not formatted (gofumpt -w): $$files"; exit 1; }

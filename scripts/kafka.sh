@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# A single node of Apache Kafka for tests: real, on 127.0.0.1, gone afterwards.
+# Apache Kafka for tests: real, on 127.0.0.1, gone afterwards.
 #
-#   scripts/kafka.sh start DIR [PORT]   start a node with its data in DIR, print its address
-#   scripts/kafka.sh stop DIR           stop the node that was started in DIR
+#   scripts/kafka.sh start DIR [PORT]          start one node with its data in DIR, print its address
+#   scripts/kafka.sh cluster DIR [ADDRESS...]  start three nodes in DIR/1, DIR/2 and DIR/3, each a broker and
+#                                              a controller; print for each the address for clients and the one
+#                                              that the brokers use among themselves. With three ADDRESSes
+#                                              these are what clients are told instead: of a proxy, for example
+#   scripts/kafka.sh node DIR                  start the stopped node in DIR again, with the data it has
+#   scripts/kafka.sh stop DIR                  stop the node, or the three nodes, in DIR
 #
-# Needs Java 17 and Maven. The broker comes from Maven Central and is kept in
-# .cache (or $NOTIFIER_CACHE).
+# DIR/pid is a node's process. Needs Java 17 and Maven. The broker comes from
+# Maven Central and is kept in .cache (or $NOTIFIER_CACHE).
 set -euo pipefail
 
 version=4.2.0
@@ -30,12 +35,44 @@ fetch() {
 	touch "$libs/.complete"
 }
 
-free_port() { # a port that nobody listens on
-	local port
-	for port in $(shuf -i 20000-29999 -n 50); do
-		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port" && return; }
+free_ports() { # so many ports that nobody listens on
+	local port left=$1
+	for port in $(shuf -i 20000-29999 -n 100); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue
+		echo "$port"
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 0
 	done
 	echo "kafka.sh: no free port" >&2 && exit 1
+}
+
+alive() { # whether the process $1 runs; one that nobody has waited for does not
+	[ -e "/proc/$1/stat" ] && ! grep -qs ') Z ' "/proc/$1/stat"
+}
+
+tool() { java -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool "$@"; }
+
+format() { # the node in $1, for the cluster with the id $2
+	tool format -t "$2" -c "$1/server.properties" >"$1/format.log" 2>&1 || { cat "$1/format.log" >&2 && exit 1; }
+}
+
+node() { # start the node in $1; more options are the JVM's
+	local dir=$1 pid
+	shift
+	[ -e "$dir/server.properties" ] || { echo "kafka.sh: no node was made in $dir" >&2 && exit 1; }
+	if [ -e "$dir/pid" ] && alive "$(cat "$dir/pid")"; then echo "kafka.sh: a node runs in $dir" >&2 && exit 1; fi
+	# shellcheck disable=SC2046
+	nohup java $(cat "$dir/jvm.options") -cp "$libs/*" kafka.Kafka "$dir/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
+	echo $! >"$dir/pid"
+}
+
+listening() { # wait until the node in $1 does on port $2
+	for _ in $(seq 1 600); do
+		alive "$(cat "$1/pid")" || { tail -20 "$1/kafka.log" >&2 && exit 1; }
+		(exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null && return
+		sleep 0.1
+	done
+	echo "kafka.sh: the node does not listen after 60 s, see $1/kafka.log" >&2 && exit 1
 }
 
 start() {
@@ -44,8 +81,9 @@ start() {
 	mkdir -p "$dir"
 	dir=$(cd "$dir" && pwd)
 	rm -rf "$dir/data" # each node is a new one
-	[ -n "$port" ] || port=$(free_port)
-	controller=$(free_port)
+	[ -n "$port" ] || port=$(free_ports 1)
+	controller=$(free_ports 1)
+	echo "-Xmx512m -Xms256m" >"$dir/jvm.options"
 	cat >"$dir/server.properties" <<-CONF
 		process.roles=broker,controller
 		node.id=1
@@ -65,33 +103,86 @@ start() {
 		share.coordinator.state.topic.min.isr=1
 		group.initial.rebalance.delay.ms=0
 	CONF
-	java -cp "$libs/*" kafka.tools.StorageTool format -t "$(java -cp "$libs/*" kafka.tools.StorageTool random-uuid)" \
-		-c "$dir/server.properties" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2 && exit 1; }
-	nohup java -Xmx512m -Xms256m -cp "$libs/*" kafka.Kafka "$dir/server.properties" >"$dir/kafka.log" 2>&1 </dev/null &
-	echo $! >"$dir/pid"
-	for _ in $(seq 1 300); do
-		kill -0 "$(cat "$dir/pid")" 2>/dev/null || { tail -20 "$dir/kafka.log" >&2 && exit 1; }
-		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && echo "127.0.0.1:$port" && return
-		sleep 0.1
+	format "$dir" "$(tool random-uuid)"
+	: >"$dir/kafka.log"
+	node "$dir"
+	listening "$dir" "$port"
+	echo "127.0.0.1:$port"
+}
+
+cluster() {
+	local base=$1 id ports voters i client internal
+	shift
+	[ $# -eq 0 ] || [ $# -eq 3 ] || { echo "kafka.sh: give three addresses, or none" >&2 && exit 2; }
+	fetch
+	mkdir -p "$base"
+	base=$(cd "$base" && pwd)
+	mapfile -t ports < <(free_ports 9)
+	voters=1@127.0.0.1:${ports[6]},2@127.0.0.1:${ports[7]},3@127.0.0.1:${ports[8]}
+	id=$(tool random-uuid)
+	for i in 1 2 3; do
+		local dir=$base/$i
+		client=127.0.0.1:${ports[$((i - 1))]} internal=127.0.0.1:${ports[$((i + 2))]}
+		rm -rf "$dir/data" && mkdir -p "$dir"
+		# Three of them share a small machine with what is tested.
+		echo "-Xmx384m -Xms128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1" >"$dir/jvm.options"
+		cat >"$dir/server.properties" <<-CONF
+			process.roles=broker,controller
+			node.id=$i
+			controller.quorum.voters=$voters
+			listeners=CLIENT://$client,INTERNAL://$internal,CONTROLLER://127.0.0.1:${ports[$((i + 5))]}
+			advertised.listeners=CLIENT://${!i:-$client},INTERNAL://$internal
+			inter.broker.listener.name=INTERNAL
+			controller.listener.names=CONTROLLER
+			listener.security.protocol.map=CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
+			log.dirs=$dir/data
+			log.index.size.max.bytes=1048576
+			log.cleaner.dedupe.buffer.size=16777216
+			file.delete.delay.ms=1000
+			auto.create.topics.enable=false
+			default.replication.factor=3
+			min.insync.replicas=2
+			offsets.topic.replication.factor=3
+			offsets.topic.num.partitions=6
+			transaction.state.log.replication.factor=3
+			transaction.state.log.min.isr=2
+			transaction.state.log.num.partitions=3
+			share.coordinator.state.topic.replication.factor=3
+			share.coordinator.state.topic.min.isr=2
+			group.initial.rebalance.delay.ms=0
+		CONF
+		: >"$dir/kafka.log"
+		format "$dir" "$id" &
 	done
-	echo "kafka.sh: the node does not listen after 30 s, see $dir/kafka.log" >&2 && exit 1
+	wait
+	for i in 1 2 3; do node "$base/$i"; done
+	for i in 1 2 3; do listening "$base/$i" "${ports[$((i - 1))]}"; done
+	for i in 1 2 3; do echo "127.0.0.1:${ports[$((i - 1))]} 127.0.0.1:${ports[$((i + 2))]}"; done
 }
 
 stop() {
-	local pid
-	[ -e "$1/pid" ] || { echo "kafka.sh: nothing was started in $1" >&2 && exit 1; }
-	pid=$(cat "$1/pid")
-	kill "$pid" 2>/dev/null || true
-	for _ in $(seq 1 100); do
-		kill -0 "$pid" 2>/dev/null || { rm -f "$1/pid" && return; }
-		sleep 0.1
+	local pid dirs=("$1") dir
+	[ ! -d "$1/1" ] || dirs=("$1"/[123])
+	for dir in "${dirs[@]}"; do
+		[ -e "$dir/pid" ] || { [ "${#dirs[@]}" -gt 1 ] || { echo "kafka.sh: nothing was started in $dir" >&2 && exit 1; }; continue; }
+		kill "$(cat "$dir/pid")" 2>/dev/null || true
 	done
-	kill -9 "$pid" 2>/dev/null || true
-	rm -f "$1/pid"
+	for dir in "${dirs[@]}"; do
+		[ -e "$dir/pid" ] || continue
+		pid=$(cat "$dir/pid")
+		for _ in $(seq 1 100); do
+			alive "$pid" || break
+			sleep 0.1
+		done
+		kill -9 "$pid" 2>/dev/null || true
+		rm -f "$dir/pid"
+	done
 }
 
 case ${1:-} in
 start) start "${2:?a directory}" "${3:-}" ;;
+cluster) cluster "${@:2}" ;;
+node) node "${2:?a directory}" ;;
 stop) stop "${2:?a directory}" ;;
-*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

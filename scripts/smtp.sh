@@ -62,6 +62,7 @@ start() {
 		virtual_mailbox_domains = example.com
 		virtual_mailbox_base = $dir
 		virtual_mailbox_maps = static:maildir/
+		enable_long_queue_ids = yes
 		virtual_uid_maps = static:65534
 		virtual_gid_maps = static:65534
 		smtpd_tls_cert_file = $dir/ca.pem

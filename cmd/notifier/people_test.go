@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,12 +44,16 @@ func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testi
 
 	outbox := topics.Outbox(c.Group, "hook")
 	setOffset(t, c, topics.OutboxGroup(c.Group), outbox, 7)
-	d = start(t, dir)
+	d = launch(t, dir)
+	d.running()
 	c.Produce(alerting(topics.TradeExecutions, "a", 10, 1)...)
 	got(t, other, 11, 20*time.Second)
 	d.err.wait(t, 20*time.Second, `"level":"ERROR"`, "partition held", outbox, "run --start committed")
 	if n := d.metric(fmt.Sprintf(`notifier_partition_held{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); n != "1" {
 		t.Errorf("the metric of what is held is %q", n)
+	}
+	if status, ok, cause := d.component("partitions"); status != http.StatusServiceUnavailable || ok || !strings.Contains(cause, "run --start committed") {
+		t.Errorf("readiness says %d, %v, %q", status, ok, cause)
 	}
 	if n := len(hook.Requests()); n != 10 {
 		t.Errorf("%d posts while its outbox is held", n)

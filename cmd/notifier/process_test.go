@@ -222,6 +222,19 @@ func TestAFailingStartStopsWhatHadStarted(t *testing.T) {
 	})
 }
 
+// TestAStopBeforeItRunsIsNoFailure: a supervisor that stops it while it looks
+// at the cluster finds nothing wrong.
+func TestAStopBeforeItRunsIsNoFailure(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 1))
+	dir := files(t, c, hookChannel("hook", "http://127.0.0.1:1"), fmt.Sprintf(every, "hook"))
+	d := launch(t, dir, "--brokers", "127.0.0.1:1", "--wait", "5m")
+	d.err.wait(t, 20*time.Second, "waiting for the brokers")
+	if code := d.stop(); code != exitDone {
+		t.Errorf("it ends with %d", code)
+	}
+	d.err.wait(t, time.Second, "stopped before it ran")
+}
+
 func TestASecondDaemonOfTheSameNameFencesTheFirst(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)

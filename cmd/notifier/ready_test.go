@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,17 @@ func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
 		status, ok, cause := d.component("channel hook")
 		return status == http.StatusOK && !ok && strings.Contains(cause, "answers 410")
 	})
+	waits := regexp.MustCompile(`answers 410.* — 3 wait, the oldest for \d+.* s, kept until \d+ [A-Z][a-z]+ \d\d:\d\d$`)
+	testkafka.Eventually(t, 40*time.Second, "it says how many wait, for how long, and until when they are kept", func() bool {
+		_, _, cause := d.component("channel hook")
+		return waits.MatchString(cause)
+	})
+	if got := d.metric(`notifier_outbox_lag_records{channel="hook"}`); got != "3" {
+		t.Errorf("the lag is %q", got)
+	}
+	if got := d.metric(`notifier_time_until_loss_seconds{topic="` + topics.Outbox(c.Group, "hook") + `"}`); got == "" || got == "+Inf" {
+		t.Errorf("the time until loss is %q", got)
+	}
 	if n := len(deadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters: a wrong destination is never the message's fault", n)
 	}

@@ -39,7 +39,12 @@ func newRun(g *globals) *cobra.Command {
 				log.Warn("configuration", "warning", w.String())
 			}
 			s := &setup{config: l, log: log, level: level, console: g.io.out}
-			if err := s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start}); err != nil {
+			err = s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start})
+			if err != nil && cmd.Context().Err() != nil { // nothing has failed: we were asked to stop
+				log.Info("stopped before it ran", "cause", context.Cause(cmd.Context()), "err", err)
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 			err = serve(cmd.Context(), s, func(p *parts) {
@@ -114,6 +119,9 @@ func (s *setup) prepare(ctx context.Context, p preparation) error {
 	}
 	if err != nil {
 		return err
+	}
+	if s.gone, err = s.findGone(ctx, adm); err != nil { // they wait, and nothing else depends on them
+		s.log.Warn("cannot look for outboxes without a channel", "err", err)
 	}
 	return s.ensureStart(ctx, adm, p.start)
 }

@@ -11,9 +11,9 @@ import (
 // nothing, so that a simulation can step through its decisions and repeat them.
 // Time is time.Now's, which testing/synctest steers.
 type Driver interface {
-	// Go starts an attempt, or the writing of how a delivery ended. It must not
-	// do the work before it returns: the caller holds a lock that the work takes.
-	Go(work func())
+	// Go starts work. It must not do it before it returns: the caller holds a
+	// lock that the work takes.
+	Go(w Work)
 	// WakeAt has the Outbox look again at a time, in place of the time that was
 	// asked for before; zero: not at all.
 	WakeAt(at time.Time, wake func())
@@ -23,6 +23,15 @@ type Driver interface {
 	Wait()
 }
 
+// Work is an attempt to send a delivery, or the writing of how it ended.
+type Work struct {
+	Delivery  string // as the repeat filter knows it
+	Partition int32  // of the outbox, and where the delivery stands there
+	Offset    int64
+	Attempt   bool
+	Do        func()
+}
+
 // goroutines is the Driver of the daemon. WakeAt is called under the Outbox's
 // lock alone.
 type goroutines struct {
@@ -30,8 +39,8 @@ type goroutines struct {
 	timer *time.Timer
 }
 
-func (g *goroutines) Go(work func()) { g.work.Go(work) }
-func (g *goroutines) Wait()          { g.work.Wait() }
+func (g *goroutines) Go(w Work) { g.work.Go(w.Do) }
+func (g *goroutines) Wait()     { g.work.Wait() }
 
 // Draw implements Driver.
 func (g *goroutines) Draw(n time.Duration) time.Duration { return rand.N(n) }

@@ -60,7 +60,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	if m == nil {
 		return nil
 	}
-	for _, o := range []string{"delivered", "dead_lettered", "expired", "throttled"} {
+	for _, o := range []string{"delivered", "dead_lettered", "expired", "throttled", "rerouted"} {
 		m.deliveries.WithLabelValues(name, o)
 	}
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {
@@ -133,14 +133,12 @@ type watched struct{ outboxes []*Outbox }
 var (
 	stateDesc = prometheus.NewDesc("notifier_channel_state", "1 for the state the channel is in.", []string{"channel", "state"}, nil)
 	pendDesc  = prometheus.NewDesc("notifier_outbox_pending", "Deliveries this process holds for the channel.", []string{"channel"}, nil)
-	oldDesc   = prometheus.NewDesc("notifier_outbox_oldest_seconds", "Age of the oldest delivery this process holds for the channel; 0 when none.", []string{"channel"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (w *watched) Describe(c chan<- *prometheus.Desc) {
 	c <- stateDesc
 	c <- pendDesc
-	c <- oldDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -155,11 +153,6 @@ func (w *watched) Collect(c chan<- prometheus.Metric) {
 			c <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, v, o.name, state)
 		}
 		c <- prometheus.MustNewConstMetric(pendDesc, prometheus.GaugeValue, float64(s.Pending), o.name)
-		age := 0.0
-		if !s.Oldest.IsZero() {
-			age = time.Since(s.Oldest).Seconds()
-		}
-		c <- prometheus.MustNewConstMetric(oldDesc, prometheus.GaugeValue, age, o.name)
 	}
 }
 
@@ -170,7 +163,6 @@ type Status struct {
 	Reason  string // why not closed
 	Since   time.Time
 	Pending int
-	Oldest  time.Time // source time of the oldest delivery held; zero: none
 }
 
 // Status returns the channel's present state.
@@ -185,11 +177,6 @@ func (o *Outbox) Status() Status {
 		s.State = "closed"
 	default:
 		s.State, s.Reason = strings.ReplaceAll(state.String(), "-", "_"), o.lastError
-	}
-	for _, l := range o.lanes {
-		if t := l.queue[0].envelope.Source.Time; s.Oldest.IsZero() || t.Before(s.Oldest) {
-			s.Oldest = t
-		}
 	}
 	return s
 }

@@ -70,7 +70,7 @@ func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
 	if closing := o.closing(d); closing != nil { // it has to be written before the delivery is settled
 		d.closing = closing
 		l.source.inFlight++
-		o.driver.Go(func() { o.writeEnd(l, d) })
+		o.driver.Go(l.work(d, func() { o.writeEnd(l, d) }))
 		return
 	}
 	o.metrics.delivered(time.Since(d.envelope.Alert.EventTime))
@@ -94,9 +94,7 @@ func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
 		o.later(l, d, outcome.Classify(r.Deferred[0].Err))
 		return
 	}
-	if d.envelope.Replay == nil {
-		o.throttles.sent(d.envelope.Alert, now)
-	}
+	d.sent = now
 	if len(d.refused) > 0 {
 		o.bury(l, d, outcome.Classify(d.refused[0].Err), outcome.BadRecipient)
 		return
@@ -146,6 +144,9 @@ func (o *Outbox) closing(d *delivery) *dlq.Closure {
 func (o *Outbox) done(l *lane, d *delivery) {
 	if d.written() {
 		l.source.ending--
+	}
+	if d.envelope.Replay == nil && !d.sent.IsZero() { // not before: its lane waits, and it may have to be sent again
+		o.throttles.sent(d.envelope.Alert, d.sent)
 	}
 	if d.entry != nil {
 		l.source.partition.Settle(d.entry)
@@ -295,7 +296,7 @@ func (o *Outbox) startBurials() {
 		}
 		d := l.queue[0]
 		l.source.inFlight++
-		o.driver.Go(func() { o.writeEnd(l, d) })
+		o.driver.Go(l.work(d, func() { o.writeEnd(l, d) }))
 	}
 	o.burials = o.burials[:0]
 }

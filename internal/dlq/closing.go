@@ -24,9 +24,9 @@ const (
 	hAt      = "notifier.at"
 )
 
-// tombstone returns the record that closes the entry of this id.
-func (c Closing) tombstone(topic string, partition int32, key []byte) *kgo.Record {
-	r := &kgo.Record{Topic: topic, Partition: partition, Key: key}
+// Encode returns the tombstone that closes the entry.
+func (c Closure) Encode() *kgo.Record {
+	r := &kgo.Record{Topic: c.Topic, Partition: c.Partition, Key: c.Key}
 	add := func(name, value string) {
 		if value != "" {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})

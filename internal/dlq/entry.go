@@ -124,8 +124,8 @@ func (e *Entry) Again(editedBy string, maxReplays int) *Entry {
 	return &next
 }
 
-// record returns the entry as it is written.
-func (e *Entry) record(topic string) *kgo.Record {
+// Encode returns the entry as it is written to this topic.
+func (e *Entry) Encode(topic string) *kgo.Record {
 	env := *e.Envelope
 	env.From.Delivery, env.Replay = "", nil // a dead letter is on its way to nobody
 	r := envelope.Wrap(&env)
@@ -168,7 +168,7 @@ func pointer(r *kgo.Record, e *Entry) *kgo.Record {
 	}
 	p := *e
 	p.Envelope, p.Detail = &short, ""
-	out := p.record(r.Topic)
+	out := p.Encode(r.Topic)
 	out.Headers = append(out.Headers, kgo.RecordHeader{Key: hPointer, Value: []byte("value dropped: it did not fit; read it at its source")})
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -175,6 +176,19 @@ func (f *Fold) step(ctx context.Context, name string) (bool, error) {
 	t.next = max(t.next, next)
 	f.mu.Unlock()
 	return next > at, nil
+}
+
+// Take folds records that somebody else has read, in the order of the log, up
+// to next. Run does the same with what it reads.
+func (f *Fold) Take(topic string, records []*kgo.Record, next int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := f.topics[topic]
+	for _, r := range records {
+		w := rawOf(r)
+		f.observe(t, &w)
+	}
+	t.next = max(t.next, next)
 }
 
 // observe takes note of one record. f.mu is held.

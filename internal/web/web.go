@@ -30,6 +30,11 @@ type Component struct {
 	Decides bool   `json:"decides"`
 	Cause   string `json:"cause,omitempty"`
 	State   string `json:"state,omitempty"`
+	// Waiting is how many alerts wait for a channel, the oldest since Oldest;
+	// KeptUntil is when the brokers may delete it, nil where they do not.
+	Waiting   int64      `json:"waiting,omitempty"`
+	Oldest    *time.Time `json:"oldest,omitempty"`
+	KeptUntil *time.Time `json:"kept_until,omitempty"`
 }
 
 // Params is what a Server needs.

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// line is a row as it stands in the report.
+type line struct {
+	row      *row
+	scene    *scene
+	verdict  *verdict
+	err      error
+	duration time.Duration
+}
+
+func (l *line) ok() bool { return l.err == nil && l.verdict.ok() }
+
+// repeats is how many deliveries came again, and what may be.
+func (l *line) repeats() string {
+	v := l.verdict
+	switch {
+	case v.share > 0:
+		return fmt.Sprintf("%d (%.2f %% of %.0f %%)", v.repeated, 100*float64(v.repeated)/float64(max(1, v.deliveries)), 100*v.share)
+	case v.marked > 0 && v.repeated == v.marked:
+		return fmt.Sprintf("%d (marked)", v.repeated)
+	case v.disturbances > 0:
+		return fmt.Sprintf("%d (%d of %d)", v.repeated, v.worst, v.bound)
+	}
+	return fmt.Sprintf("%d (0)", v.repeated)
+}
+
+func (l *line) recovered() string {
+	switch d := l.scene.recover; {
+	case d == 0:
+		return "-"
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	default:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+}
+
+const form = "%-16s %8s %10s %6s  %5s %6s  %-20s %9s  %s\n"
+
+func head(w io.Writer) {
+	fmt.Fprintf(w, form, "ROW", "EVENTS", "DELIVERED", "DEAD", "LOST", "ORDER", "REPEATED (MAY)", "RECOVERED", "")
+}
+
+func (l *line) text(w io.Writer) {
+	if l.err != nil {
+		fmt.Fprintf(w, "%-16s FAILED: %v\n", l.row.name, l.err)
+	}
+	v := l.verdict
+	if v == nil {
+		return
+	}
+	word := "ok"
+	if !v.ok() {
+		word = "FAILED"
+	}
+	fmt.Fprintf(w, form, l.row.name, grouped(v.events), grouped(v.deliveries), grouped(v.letters), grouped(v.lost), grouped(v.disordered),
+		l.repeats(), l.recovered(), word)
+	for _, n := range l.scene.notes {
+		fmt.Fprintf(w, "    %s\n", n)
+	}
+	if said := l.scene.said(); len(said) > 0 {
+		fmt.Fprintf(w, "    errors said: %s\n", strings.Join(said, ", "))
+	}
+	for _, f := range v.failures {
+		fmt.Fprintf(w, "    %s\n", f)
+	}
+}
+
+// markdown writes the table for the documentation.
+func markdown(w io.Writer, lines []*line) {
+	fmt.Fprintln(w, "| row | what is broken | events | deliveries | dead letters | lost | order broken | repeated (may be) | recovered after |")
+	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|---|--:|")
+	for _, l := range lines {
+		if l.verdict == nil {
+			fmt.Fprintf(w, "| %s | %s | failed: %v |||||||\n", l.row.name, l.row.what, l.err)
+			continue
+		}
+		v := l.verdict
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n", l.row.name, l.row.what, grouped(v.events), grouped(v.deliveries),
+			grouped(v.letters), grouped(v.lost), grouped(v.disordered), l.repeats(), l.recovered())
+	}
+	fmt.Fprintln(w)
+	for _, l := range lines {
+		if l.scene == nil {
+			continue
+		}
+		for _, n := range l.scene.notes {
+			fmt.Fprintf(w, "- `%s`: %s\n", l.row.name, n)
+		}
+	}
+}
+
+// grouped writes a number with commas.
+func grouped(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,41 @@
+package consume
+
+import (
+	"testing"
+
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
+	tracker := NewTracker(repeat.Position{Epoch: 0, Offset: 100}, &repeat.Marks{})
+	var entries []*Entry
+	for i := range int64(10) {
+		entries = append(entries, tracker.Begin(repeat.Position{Epoch: 0, Offset: 100 + i}, 1, repeat.Write{}))
+	}
+	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
+		tracker.Settle(entries[i])
+	}
+	text := binding{"cluster", "topic"}.encode(tracker.Marks(), tracker.unfinished().append(nil, 100, listLimit))
+	for name, c := range map[string]struct {
+		commit     Commit
+		start, end int64
+		first, n   int64
+	}{
+		"what is finished above counts":         {Commit{"cluster", "topic", 100, text}, 0, 110, 100, 7},
+		"and what came since":                   {Commit{"cluster", "topic", 100, text}, 0, 1000, 100, 897},
+		"below a bound between them":            {Commit{"cluster", "topic", 100, text}, 0, 104, 100, 2},
+		"retention has passed the commit":       {Commit{"cluster", "topic", 100, text}, 103, 110, 104, 5},
+		"another cluster's list is no list":     {Commit{"other", "topic", 100, text}, 0, 110, 100, 10},
+		"a topic made anew begins at its start": {Commit{"cluster", "new", 100, text}, 0, 5, 0, 5},
+		"without ids the list counts":           {Commit{"cluster", "", 100, text}, 0, 110, 100, 7},
+		"no commit":                             {Commit{"cluster", "topic", -1, ""}, 3, 10, 3, 7},
+		"foreign metadata: the offset counts":   {Commit{"cluster", "topic", 100, "x"}, 0, 110, 100, 10},
+		"nothing waits":                         {Commit{"cluster", "topic", 110, ""}, 0, 110, 110, 0},
+		"an end below the commit (a lost log)":  {Commit{"cluster", "topic", 110, ""}, 0, 50, 110, 0},
+		"no list: the binding alone was taken":  {Commit{"cluster", "topic", 100, Binding("cluster", "topic")}, 0, 110, 100, 10},
+	} {
+		if first, n := c.commit.Waiting(c.start, c.end); first != c.first || n != c.n {
+			t.Errorf("%s: %d wait from %d, want %d from %d", name, n, first, c.n, c.first)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+// Package lag knows what waits: of each topic that our groups read how many
+// records are not finished, how old the oldest is, and until when the brokers
+// keep it. It asks the brokers now and then, a few requests each time, and
+// joins no group. Start reading at Monitor.Run.
+package lag
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Interval is how often the brokers are asked.
+const Interval = 15 * time.Second
+
+// Topic is one topic that is read by one of our groups.
+type Topic struct {
+	Name, Group string
+	// Channel is whose outbox it is; empty: a source, or the replay topic.
+	Channel string
+}
+
+// Log reads records by their offsets.
+type Log interface {
+	Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error)
+}
+
+// Params is what a Monitor needs.
+type Params struct {
+	Admin   *kadm.Client
+	Log     Log
+	Cluster string // the cluster's id
+	Topics  []Topic
+	// Outboxes is what the names of our outboxes begin with: there may be some
+	// of channels that are configured no more. OutboxGroup reads them.
+	Outboxes, OutboxGroup string
+	// State says what a channel is doing; "closed" is a channel that works.
+	State func(channel string) (state, reason string)
+	// Brokers is how people reach the cluster, for the commands that are said.
+	Brokers  []string
+	Logger   *slog.Logger
+	Registry prometheus.Registerer
+}
+
+// Backlog is what waits in one topic.
+type Backlog struct {
+	Topic
+	Waiting int64
+	// Oldest is when the oldest waiting record was written; zero where none
+	// waits.
+	Oldest time.Time
+	// KeptUntil is when the brokers may delete it; zero: never. They delete whole
+	// segments, so it may stay for longer.
+	KeptUntil time.Time
+	// Retention is how long the topic keeps records; zero: for ever.
+	Retention time.Duration
+	Looked    bool // false: not looked at yet, or it could not be
+}
+
+// Left returns how long the oldest waiting record is kept from now on; false:
+// nothing waits that could be deleted.
+func (b *Backlog) Left(now time.Time) (time.Duration, bool) {
+	if b.KeptUntil.IsZero() {
+		return 0, false
+	}
+	return b.KeptUntil.Sub(now), true
+}
+
+// Monitor looks at what waits.
+type Monitor struct {
+	p       Params
+	log     *slog.Logger
+	parts   map[place]*part
+	rules   retentions
+	unread  map[string]time.Time // outboxes without a channel, by when that was said
+	alarmed map[string]*alarm    // by topic
+	waits   map[string]*alarm    // by channel that does not work
+
+	mu   sync.Mutex
+	last map[string]Backlog // by topic
+}
+
+// place is a partition.
+type place struct {
+	topic string
+	id    int32
+}
+
+// New returns a monitor.
+func New(p Params) *Monitor {
+	m := &Monitor{
+		p: p, log: p.Logger.With("component", "lag"), parts: make(map[place]*part), last: make(map[string]Backlog),
+		unread: make(map[string]time.Time), alarmed: make(map[string]*alarm), waits: make(map[string]*alarm),
+	}
+	if p.Registry != nil {
+		p.Registry.MustRegister(m)
+	}
+	return m
+}
+
+// Run looks every Interval until ctx ends.
+func (m *Monitor) Run(ctx context.Context) error {
+	tick := time.NewTicker(Interval)
+	defer tick.Stop()
+	failing := false
+	for {
+		err := m.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			failing = false
+			m.tell(time.Now())
+		case !failing: // brokers that are gone are said by others
+			failing = true
+			m.log.Warn("cannot look at what waits", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Backlog returns what waited in a topic when it was last looked at.
+func (m *Monitor) Backlog(topic string) Backlog {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last[topic]
+}

@@ -1,0 +1,107 @@
+package lag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/envelope"
+)
+
+// Partitions is what waits in each partition of a topic.
+type Partitions struct {
+	TopicID string // in text; empty where the broker has no ids
+	Parts   map[int32]Part
+	Err     error // why it is not known
+}
+
+// Part is what waited in one partition when that was asked.
+type Part struct {
+	Start, End int64 // of the log
+	First      int64 // the first unfinished offset
+	Waiting    int64
+	commit     consume.Commit
+}
+
+// Below returns how many records wait below an offset of each partition, in one
+// instance of the topic: none where that is gone. False: it is not known.
+func (p Partitions) Below(topicID string, offsets map[int32]int64) (n int64, known bool) {
+	switch {
+	case errors.Is(p.Err, kerr.UnknownTopicOrPartition):
+		return 0, true
+	case p.Err != nil:
+		return 0, false
+	case p.TopicID != topicID:
+		return 0, true
+	}
+	for id, offset := range offsets {
+		part := p.Parts[id]
+		_, waiting := part.commit.Waiting(part.Start, min(offset, part.End))
+		n += waiting
+	}
+	return n, true
+}
+
+// Total returns how many records wait in all partitions.
+func (p Partitions) Total() (n int64) {
+	for _, part := range p.Parts {
+		n += part.Waiting
+	}
+	return n
+}
+
+// Waiting asks what waits in these topics for a group: what a reader of
+// committed transactions would see of it. It makes four requests, two of them
+// to each broker.
+func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topics ...string) (map[string]Partitions, error) {
+	committed, err := adm.FetchOffsets(ctx, group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
+	}
+	details, err := adm.ListTopics(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("look up topics: %w", err)
+	}
+	all := make(map[string]Partitions, len(topics))
+	var there []string
+	for _, topic := range topics {
+		d := details[topic]
+		all[topic] = Partitions{TopicID: envelope.TopicID(d.ID), Parts: make(map[int32]Part), Err: d.Err}
+		if d.Err == nil {
+			there = append(there, topic)
+		}
+	}
+	if len(there) == 0 {
+		return all, nil
+	}
+	starts, err := adm.ListStartOffsets(ctx, there...)
+	if err != nil {
+		return nil, fmt.Errorf("look up where topics begin: %w", err)
+	}
+	ends, err := adm.ListCommittedOffsets(ctx, there...)
+	if err != nil {
+		return nil, fmt.Errorf("look up where topics end: %w", err)
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		topic := all[end.Topic]
+		start, _ := starts.Lookup(end.Topic, end.Partition)
+		c := consume.Commit{Cluster: cluster, TopicID: topic.TopicID, Offset: -1}
+		o, known := committed.Lookup(end.Topic, end.Partition)
+		if known {
+			c.Offset, c.Metadata = o.At, o.Metadata
+		}
+		if err := errors.Join(start.Err, end.Err, o.Err); err != nil {
+			topic.Err = fmt.Errorf("partition %d: %w", end.Partition, err)
+			all[end.Topic] = topic
+			return
+		}
+		p := Part{Start: start.Offset, End: end.Offset, commit: c}
+		p.First, p.Waiting = c.Waiting(p.Start, p.End)
+		topic.Parts[end.Partition] = p
+	})
+	return all, nil
+}

@@ -1,0 +1,236 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// driver is the dispatch.Driver of one outbox of one process: work waits until
+// the schedule has it end.
+type driver struct {
+	w       *world
+	pr      *process
+	channel string
+	work    []dispatch.Work
+	current dispatch.Work // the one that is ending
+	wakeAt  time.Time
+	wake    func()
+	crashed bool
+	tries   map[string]int
+}
+
+// equip gives a process its outboxes.
+func (w *world) equip(pr *process) {
+	outboxes := make(map[string]*dispatch.Outbox)
+	for i, c := range channels {
+		d := &driver{w: w, pr: pr, channel: c, tries: make(map[string]int)}
+		pr.drivers = append(pr.drivers, d)
+		cfg := dispatch.Config{
+			Concurrency: 1 + 2*i, Timeout: 15 * time.Second, Ambiguous: []string{dispatch.Resend, dispatch.DeadLetter}[i],
+			Retry:   dispatch.Retry{Initial: 500 * time.Millisecond, Factor: 2, Max: 5 * time.Second, Attempts: 3},
+			Breaker: dispatch.Breaker{Failures: 2, Open: time.Second},
+		}
+		if c == "desk" {
+			cfg.Pace = dispatch.Pace{Rate: 2, Burst: 3}
+		}
+		limit := uncommitted
+		if w.is(unbounded) {
+			limit = 1000
+		}
+		outboxes[topics.Outbox(group, c)] = dispatch.NewOutbox(dispatch.Params{
+			Name: c, Channel: d, Config: cfg, Uncommitted: limit, Group: group, Dead: d, MaxReplays: maxReplays, Logger: w.log, Driver: d,
+		})
+	}
+	pr.handler = dispatch.NewHandler(outboxes, letters{w}, w.log)
+}
+
+// letters is what the dead letters tell an owner that inherits replays.
+type letters struct{ w *world }
+
+// Later implements dispatch.Letters.
+func (l letters) Later(_ context.Context, _ string, versions map[string]int64) (map[string]bool, error) {
+	later := make(map[string]bool)
+	for _, r := range l.w.letters.records {
+		if v, asked := versions[string(r.Key)]; asked && r.Offset > v {
+			later[string(r.Key)] = true
+		}
+	}
+	return later, nil
+}
+
+func (d *driver) place(k dispatch.Work) oracle.Place {
+	return d.w.outboxes[d.channel][k.Partition].place(k.Offset)
+}
+
+// Go implements dispatch.Driver.
+func (d *driver) Go(k dispatch.Work) {
+	if d.crashed {
+		return
+	}
+	d.work = append(d.work, k)
+	if k.Attempt {
+		d.w.happened(oracle.Happening{Kind: oracle.Started, By: d.pr.id, Group: topics.OutboxGroup(group), Place: d.place(k), ID: k.Delivery})
+	}
+}
+
+// WakeAt implements dispatch.Driver.
+func (d *driver) WakeAt(at time.Time, wake func()) { d.wakeAt, d.wake = at, wake }
+
+// Draw implements dispatch.Driver.
+func (d *driver) Draw(n time.Duration) time.Duration { return time.Duration(d.w.rng.Int64N(int64(n))) }
+
+// Wait implements dispatch.Driver.
+func (d *driver) Wait() {}
+
+// end has one piece of work end.
+func (d *driver) end() bool {
+	if len(d.work) == 0 || d.pr.gone {
+		return false
+	}
+	i := d.w.rng.IntN(len(d.work))
+	d.current = d.work[i]
+	d.work = append(d.work[:i:i], d.work[i+1:]...)
+	d.current.Do()
+	return true
+}
+
+// look wakes the outbox if it is time.
+func (d *driver) look() bool {
+	if d.pr.gone || d.wakeAt.IsZero() || time.Now().Before(d.wakeAt) {
+		return false
+	}
+	d.wakeAt = time.Time{}
+	d.wake()
+	return true
+}
+
+// crash: what was sent may have been taken.
+func (d *driver) crash() {
+	d.crashed = true
+	for _, k := range d.work {
+		if d.w.chance(50) {
+			d.current = k
+			k.Do()
+		}
+	}
+	d.work = nil
+}
+
+var (
+	errRefused   = &outcome.Error{Cause: outcome.PayloadRefused, Detail: "422", Answered: true}
+	errRecipient = &outcome.Error{Cause: outcome.RecipientRefused, Detail: "550", Answered: true}
+)
+
+// Send implements dispatch.Channel: the provider answers as it is in the mood
+// for.
+func (d *driver) Send(_ context.Context, _ dispatch.Message) (dispatch.Receipt, error) {
+	k, w := d.current, d.w
+	answer := func(r oracle.Result, receipt dispatch.Receipt, err error) (dispatch.Receipt, error) {
+		w.happened(oracle.Happening{Kind: oracle.Answered, By: d.pr.id, Group: topics.OutboxGroup(group), Place: d.place(k), ID: k.Delivery, Result: r})
+		return receipt, err
+	}
+	fail := func(c outcome.Cause) (dispatch.Receipt, error) {
+		return answer(oracle.Failed, dispatch.Receipt{}, outcome.Errorf(c, "not now"))
+	}
+	mood := w.moods[d.channel]
+	if w.well {
+		mood = fine
+	}
+	switch mood {
+	case down:
+		if w.is(outageIsRefusal) {
+			return answer(oracle.Failed, dispatch.Receipt{}, errRefused)
+		}
+		if d.tries[k.Delivery]++; w.is(outageUsesUp) && d.tries[k.Delivery] >= 3 {
+			return answer(oracle.Failed, dispatch.Receipt{}, errRefused)
+		}
+		if w.chance(30) {
+			return answer(oracle.Unclear, dispatch.Receipt{}, outcome.Errorf(outcome.Timeout, "no answer"))
+		}
+		return fail(outcome.Unavailable)
+	case limiting:
+		e := outcome.Errorf(outcome.RateLimited, "429")
+		e.RetryAfter = time.Duration(w.rng.IntN(3)) * time.Second
+		return answer(oracle.Failed, dispatch.Receipt{}, e)
+	case latching:
+		return fail(outcome.Credentials)
+	case flaky:
+		switch w.rng.IntN(5) {
+		case 0:
+			return fail(outcome.Unreachable)
+		case 1:
+			return answer(oracle.Unclear, dispatch.Receipt{}, outcome.Errorf(outcome.Reset, "reset"))
+		}
+	}
+	switch n := w.rng.IntN(100); {
+	case w.well:
+	case n < 8:
+		return answer(oracle.Refused, dispatch.Receipt{}, errRefused)
+	case n < 11:
+		return answer(oracle.Refused, dispatch.Receipt{}, errRecipient)
+	case n < 14:
+		return answer(oracle.Partly, dispatch.Receipt{Refused: []dispatch.Refusal{{Recipient: "eve", Err: errRecipient}}}, nil)
+	case n < 16:
+		return answer(oracle.Partly, dispatch.Receipt{Deferred: []dispatch.Refusal{{Recipient: "bob", Err: outcome.Errorf(outcome.Greylisted, "later")}}}, nil)
+	case n < 18:
+		return fail(outcome.MailboxFull)
+	}
+	return answer(oracle.Delivered, dispatch.Receipt{ID: fmt.Sprint(k.Offset)}, nil)
+}
+
+var errWrite = fmt.Errorf("write dead letter: %w", errors.New("no answer"))
+
+// Write implements dispatch.DeadLetters.
+func (d *driver) Write(_ context.Context, entries ...*dlq.Entry) error {
+	if d.w.writeDead(d.pr.id, entries) {
+		return nil
+	}
+	return errWrite
+}
+
+// CloseEntries implements dispatch.DeadLetters.
+func (d *driver) CloseEntries(_ context.Context, closures ...dlq.Closure) error {
+	if d.w.is(noTombstones) {
+		return nil
+	}
+	ok := !d.w.chance(15)
+	if ok || d.w.chance(50) {
+		for _, c := range closures {
+			d.w.appendClosing(d.pr.id, c)
+		}
+	}
+	if ok {
+		return nil
+	}
+	return errWrite
+}
+
+// deliver hands an outbox what follows in its topic.
+func (w *world) deliver(p *part) bool {
+	if p.assignment == nil || p.leaving || p.next >= p.log.end() {
+		return false
+	}
+	n := min(p.log.end()-p.next, 1+int64(w.rng.IntN(6)))
+	records := p.log.records[p.next : p.next+n]
+	if w.is(noLanes) {
+		loose := make([]*kgo.Record, len(records))
+		for i, r := range records {
+			one := *r
+			one.Key = nil
+			loose[i] = &one
+		}
+		records = loose
+	}
+	p.next += n
+	return p.assignment.Take(context.Background(), p.proc.steps.Deliver(p.p, records))
+}

@@ -1,0 +1,606 @@
+package oracle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Limits are what a history is measured by.
+type Limits struct {
+	// Uncommitted is how many deliveries of one outbox partition may be settled
+	// and not committed.
+	Uncommitted int
+}
+
+// Judge goes through a history, one happening after the other.
+type Judge struct {
+	limits Limits
+	n      int // happenings
+	faults []Violation
+
+	events   map[Place]string // the digests of what was produced
+	work     map[owned]map[int64]Happening
+	records  map[partition][]*record // of outboxes
+	items    map[string]*item
+	letters  map[string]*letter
+	requests map[Place]*Happening
+	sent     map[string][]Happening // by throttle key: what was delivered
+
+	owners    map[member]int
+	commits   map[member]commit
+	high      map[member]int64 // the highest offset ever committed
+	touched   map[owned]map[int64]bool
+	since     map[owned]int  // when an owner first had a partition
+	delivered map[sender]int // deliveries that succeeded
+	stale     map[owned]int  // what was settled by one that owns the partition no more
+	last      Happening
+}
+
+// member is a partition as a group reads it.
+type member struct {
+	group string
+	partition
+}
+
+type owned struct {
+	by int
+	partition
+}
+
+// sender is a process and the outbox topic it sends from.
+type sender struct {
+	by    int
+	topic string
+}
+
+type commit struct {
+	offset int64
+	above  []Span
+}
+
+// covers reports whether the commit says that an offset is finished.
+func (c commit) covers(offset int64) bool {
+	return offset < c.offset || slices.ContainsFunc(c.above, func(s Span) bool { return s.First <= offset && offset <= s.Last })
+}
+
+// record is one record of an outbox.
+type record struct {
+	Happening
+	item   *item
+	repeat bool // there was one with this id before, or its input was committed further on
+	bare   bool // the marks that would tell a repeat of it are gone
+}
+
+// item is one delivery, or one replay of a dead letter.
+type item struct {
+	id        string
+	entry     string // the dead letter that this is a replay of
+	version   int64
+	records   int
+	promised  bool
+	scattered bool // its records are in several partitions, whose readers do not know of each other
+	lost      bool // with a topic that somebody deleted
+	delivered int
+	whole     bool // delivered to all that were left
+	partly    bool // and once to some only
+	unclear   int
+	permits   int              // how often it may be delivered again
+	answers   map[int][]Result // by whom
+	witness   map[int]int      // who has tried it, and how many others it had delivered then
+	policy    Policy
+	queued    Happening
+	by        int // who delivered it last, and whether it was the owner then
+	byOwner   bool
+	when      int
+}
+
+// letter is one dead letter.
+type letter struct {
+	last    int64 // the offset of its last record
+	written []version
+	open    bool
+	from    Place
+	item    *item // that it is of
+	byOwner bool  // who wrote it owned the delivery then: else it may be superfluous
+	when    int
+}
+
+// version is one record of a dead letter: its offset, and which happening it was.
+type version struct {
+	offset int64
+	when   int
+}
+
+// Violation is a promise that was broken, and by which happening.
+type Violation struct {
+	Index   int // in the history; its length: at the end
+	Promise string
+	Text    string
+}
+
+func (v Violation) String() string { return fmt.Sprintf("#%d %s: %s", v.Index, v.Promise, v.Text) }
+
+// New returns a judge.
+func New(l Limits) *Judge {
+	return &Judge{
+		limits: l, events: make(map[Place]string), work: make(map[owned]map[int64]Happening), records: make(map[partition][]*record),
+		items: make(map[string]*item), letters: make(map[string]*letter), requests: make(map[Place]*Happening), sent: make(map[string][]Happening),
+		owners: make(map[member]int), commits: make(map[member]commit), high: make(map[member]int64),
+		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]int), stale: make(map[owned]int), since: make(map[owned]int),
+	}
+}
+
+// Check judges a whole history, at whose end everything was well for long
+// enough: nothing may be left over.
+func Check(history []Happening, l Limits) []Violation {
+	j := New(l)
+	for _, h := range history {
+		j.Add(h)
+	}
+	return j.End()
+}
+
+// Violations returns what was found up to now.
+func (j *Judge) Violations() []Violation { return j.faults }
+
+func (j *Judge) fault(promise, format string, args ...any) {
+	j.faults = append(j.faults, Violation{j.n, promise, fmt.Sprintf(format, args...)})
+}
+
+// Add judges the next happening.
+func (j *Judge) Add(h Happening) {
+	switch h.Kind {
+	case Produced:
+		j.events[h.Place] = h.Digest
+	case Matched:
+		o := owned{h.By, h.Place.partition()}
+		if j.work[o] == nil {
+			j.work[o] = make(map[int64]Happening)
+		}
+		j.work[o][h.Place.Offset] = h
+	case Queued:
+		j.queued(h)
+	case Entered:
+		j.entered(h)
+	case Closed:
+		if l := j.letters[h.ID]; l != nil {
+			l.last, l.open, l.when = h.Place.Offset, false, j.n
+			l.written = append(l.written, version{h.Place.Offset, j.n})
+		}
+	case Requested:
+		j.requests[h.Place] = &h
+	case Assigned:
+		j.owners[member{h.Group, h.Place.partition()}] = h.By
+		if o := (owned{h.By, h.Place.partition()}); j.since[o] == 0 {
+			j.since[o] = j.n + 1
+		}
+	case Left:
+		j.left(h)
+	case Started:
+		j.started(h)
+	case Answered:
+		j.answered(h)
+	case Committed:
+		j.committed(h)
+	case Reset:
+		j.reset(h)
+	case Recreated:
+		j.recreated(h)
+	}
+	j.n++
+	j.last = h
+}
+
+func (j *Judge) queued(h Happening) {
+	it := j.items[h.ID]
+	if it == nil {
+		it = &item{id: h.ID, entry: h.Entry, version: h.Version, policy: h.Policy, queued: h, witness: make(map[int]int), answers: make(map[int][]Result)}
+		j.items[h.ID] = it
+	}
+	r := &record{Happening: h, item: it, repeat: it.records > 0}
+	for m, high := range j.high {
+		if m.partition == h.From.partition() && h.From.Offset < high {
+			r.repeat = true
+		}
+	}
+	if it.records > 0 && !j.recognised(it, h.Place.partition()) {
+		it.permits++
+		it.scattered = true
+	}
+	it.records++
+	j.replayed(h)
+	p := h.Place.partition()
+	for int64(len(j.records[p])) < h.Place.Offset { // compaction and transactions leave gaps
+		j.records[p] = append(j.records[p], nil)
+	}
+	j.records[p] = append(j.records[p], r)
+}
+
+// replayed: a replay is of what was the last version of its entry when whoever
+// sends it took over, or later.
+func (j *Judge) replayed(h Happening) {
+	l := j.letters[h.Entry]
+	if h.Entry == "" || l == nil {
+		return
+	}
+	for _, v := range l.written {
+		if v.offset > h.Version && v.when < j.since[owned{h.By, h.From.partition()}] {
+			j.fault("replays", "%d sends version %d of %s again, which had a later one when it took over", h.By, h.Version, h.Entry)
+			return
+		}
+	}
+}
+
+// recognised reports whether the reader of a partition can know that it had a
+// delivery before.
+func (j *Judge) recognised(it *item, p partition) bool {
+	return slices.ContainsFunc(j.records[p], func(r *record) bool { return r != nil && r.item == it && !r.bare })
+}
+
+// ended reports whether nothing more is owed for a delivery.
+func (j *Judge) ended(it *item, now Happening) bool {
+	if it.lost {
+		return true
+	}
+	if it.entry != "" { // a replay ends when its entry has a later record
+		l := j.letters[it.entry]
+		if l == nil || l.last > it.version {
+			return true
+		}
+		return it.entry != it.base() && (it.whole || j.letters[it.base()] != nil)
+	}
+	if it.whole || j.letters[it.id] != nil {
+		return true
+	}
+	return j.suppressed(it, now)
+}
+
+// base is the delivery that a replay is of.
+func (it *item) base() string {
+	for i := range it.id {
+		if it.id[i] == '@' {
+			return it.id[:i]
+		}
+	}
+	return it.id
+}
+
+// suppressed reports whether policy allows that it was never sent: it was too
+// old by now, or another of its key was sent while it waited or shortly before.
+func (j *Judge) suppressed(it *item, now Happening) bool {
+	p := it.policy
+	if p.Expire > 0 && now.At-p.Event > p.Expire {
+		return true
+	}
+	if p.Throttle == 0 {
+		return false
+	}
+	return slices.ContainsFunc(j.sent[it.queued.Place.Topic+" "+p.Key], func(h Happening) bool {
+		return h.ID != it.id && h.At+p.Throttle > it.queued.At
+	})
+}
+
+// left: what the owner had sent, or was sending, of which no commit says so,
+// may be sent once more. That is bounded.
+func (j *Judge) left(h Happening) {
+	o := owned{h.By, h.Place.partition()}
+	c := j.commits[member{h.Group, o.partition}]
+	settled := 0
+	for _, offset := range slices.Sorted(maps.Keys(j.touched[o])) {
+		if c.covers(offset) {
+			continue
+		}
+		r := j.at(o.partition, offset)
+		if r == nil {
+			continue
+		}
+		r.item.permits++
+		if !j.touched[o][offset] {
+			settled++
+		}
+	}
+	delete(j.touched, o)
+	j.stale[o] = settled
+	if settled > j.limits.Uncommitted {
+		j.fault("bounded repeats", "%d deliveries of %s were settled by %d and not committed when it ended; %d are allowed",
+			settled, o.partition, h.By, j.limits.Uncommitted)
+	}
+	m := member{h.Group, o.partition}
+	if j.owners[m] == h.By {
+		delete(j.owners, m)
+	}
+}
+
+func (p partition) String() string { return fmt.Sprintf("%s/%d", p.topic, p.id) }
+
+func (j *Judge) at(p partition, offset int64) *record {
+	if rs := j.records[p]; offset >= 0 && offset < int64(len(rs)) {
+		return rs[offset]
+	}
+	return nil
+}
+
+// touch notes that the owner works on a record; flying: it has no outcome yet.
+func (j *Judge) touch(h Happening, flying bool) {
+	o := owned{h.By, h.Place.partition()}
+	if j.owners[member{h.Group, o.partition}] != h.By {
+		j.late(o, h, flying)
+		return
+	}
+	if j.touched[o] == nil {
+		j.touched[o] = make(map[int64]bool)
+	}
+	j.touched[o][h.Place.Offset] = flying
+}
+
+// late: a former owner that does not know it yet, or was sending when it lost
+// the partition, makes repeats, no more of them than a crash.
+func (j *Judge) late(o owned, h Happening, flying bool) {
+	r := j.at(o.partition, h.Place.Offset)
+	if flying {
+		r.item.permits++
+		return
+	}
+	j.stale[o]++
+	if j.stale[o] > j.limits.Uncommitted && o.by != 0 {
+		j.fault("bounded repeats", "%d, which does not own %s any more, has settled %d deliveries since its last commit; %d are allowed",
+			o.by, o.partition, j.stale[o], j.limits.Uncommitted)
+	}
+}
+
+// started: in its lane, all before it must have their outcomes.
+func (j *Judge) started(h Happening) {
+	r := j.at(h.Place.partition(), h.Place.Offset)
+	if r == nil || r.item.id != h.ID {
+		j.fault("ids", "%d sends %s, which does not stand at %s", h.By, h.ID, h.Place)
+		return
+	}
+	j.touch(h, true)
+	if _, tried := r.item.witness[h.By]; !tried {
+		r.item.witness[h.By] = j.delivered[sender{h.By, h.Place.Topic}]
+	}
+	if it := r.item; it.delivered > it.permits+it.unclear && !it.partly {
+		j.fault("repeats", "%s at %s was delivered %d times and is sent again; %d repeats were unavoidable", h.ID, h.Place, it.delivered, it.permits+it.unclear)
+	}
+	if r.Lane == "" {
+		return
+	}
+	for _, before := range j.records[h.Place.partition()][:h.Place.Offset] {
+		if before == nil || before.Lane != r.Lane || before.item == r.item || before.repeat || j.ended(before.item, h) {
+			continue
+		}
+		j.fault("order", "%s at %s is sent before %s at %s of the same lane has its outcome", h.ID, h.Place, before.item.id, before.Place)
+	}
+}
+
+func (j *Judge) answered(h Happening) {
+	r := j.at(h.Place.partition(), h.Place.Offset)
+	if r == nil {
+		return
+	}
+	it := r.item
+	it.answers[h.By] = append(it.answers[h.By], h.Result)
+	switch h.Result {
+	case Unclear:
+		it.unclear++
+	case Delivered, Partly:
+		it.delivered++
+		it.partly = it.partly || h.Result == Partly
+		it.whole = it.whole || h.Result == Delivered
+		it.by, it.when = h.By, j.n
+		it.byOwner = j.owners[member{h.Group, h.Place.partition()}] == h.By
+		j.delivered[sender{h.By, h.Place.Topic}]++
+		if it.policy.Key != "" && it.entry == "" {
+			k := h.Place.Topic + " " + it.policy.Key
+			j.sent[k] = append(j.sent[k], h)
+		}
+		if extra := it.delivered - 1; extra > it.permits+it.unclear && !it.partly {
+			j.fault("repeats", "%s was delivered %d times; %d repeats were unavoidable", h.ID, it.delivered, it.permits+it.unclear)
+		}
+		if h.Result == Delivered { // else some recipients are left, and it is under way
+			j.touch(h, false)
+		}
+	}
+}
+
+func (j *Judge) entered(h Happening) {
+	if digest, known := j.events[h.From]; !known || digest != h.Digest {
+		j.fault("dead letters", "%s at %s is not, byte for byte, the record at %s", h.ID, h.Place, h.From)
+	}
+	l := j.letters[h.ID]
+	if l == nil {
+		l = &letter{from: h.From}
+		j.letters[h.ID] = l
+	}
+	if l.from != h.From {
+		j.fault("dead letters", "id %s denotes the records at %s and at %s", h.ID, l.from, h.From)
+	}
+	l.last, l.open, l.when, l.byOwner = h.Place.Offset, true, j.n, true
+	l.written = append(l.written, version{h.Place.Offset, j.n})
+	if h.Result == Unmatched {
+		return
+	}
+	// of which delivery, or of which replay of it
+	it := j.items[h.ID]
+	if h.Version > 0 {
+		it = j.items[fmt.Sprintf("%s@%d", h.ID, h.Version-1)]
+	}
+	if it == nil {
+		j.fault("dead letters", "%s at %s is of no delivery", h.ID, h.Place)
+		return
+	}
+	l.item, l.byOwner = it, j.owners[member{h.Group, it.queued.Place.partition()}] == h.By
+	why := ""
+	switch {
+	case h.Result == Exhausted && j.delivered[sender{h.By, it.queued.Place.Topic}] <= it.witness[h.By]:
+		why = "nothing else was delivered meanwhile"
+	case h.Result == Unconfirmed && it.unclear == 0:
+		why = "no answer was unclear"
+	case h.Result == Refused && !slices.Contains(it.answers[h.By], Refused) && !it.partly:
+		why = fmt.Sprintf("nobody refused it: the answers were %v", it.answers[h.By])
+	case it.delivered > it.permits+it.unclear && !it.partly && h.Result != Unconfirmed:
+		why = "it was delivered"
+	}
+	if why != "" {
+		j.fault("dead letters", "%s at %s as %s, although %s", h.ID, h.Place, h.Result, why)
+	}
+}
+
+func (j *Judge) committed(h Happening) {
+	m := member{h.Group, h.Place.partition()}
+	if by := j.owners[m]; by != h.By {
+		j.fault("ownership", "%d commits %s, which %d owns", h.By, h.Place, by)
+	}
+	old, known := j.commits[m]
+	if known && h.Place.Offset < old.offset {
+		j.fault("commits", "%d commits %s after %d", h.By, h.Place, old.offset)
+	}
+	c := commit{h.Place.Offset, h.Above}
+	j.commits[m] = c
+	if rs := j.records[m.partition]; rs != nil {
+		j.outboxCommitted(h, old, c, rs)
+	} else {
+		j.inputCommitted(h, old, m)
+	}
+	if h.Bare {
+		o := owned{h.By, m.partition}
+		for offset, flying := range j.touched[o] {
+			if r := j.at(m.partition, offset); !flying && r != nil {
+				r.item.permits++
+				delete(j.touched[o], offset)
+			}
+		}
+		for _, r := range j.records[m.partition] {
+			if r == nil {
+				continue
+			}
+			r.bare = true
+			if forgotten := old.covers(r.Place.Offset) && !c.covers(r.Place.Offset); forgotten || r.repeat && r.Place.Offset >= h.Place.Offset {
+				r.item.permits++
+			}
+		}
+	}
+	j.high[m] = max(j.high[m], h.Place.Offset)
+}
+
+// outboxCommitted: what a commit says is finished must be.
+func (j *Judge) outboxCommitted(h Happening, old, c commit, rs []*record) {
+	for offset, r := range rs {
+		if r == nil || !c.covers(int64(offset)) {
+			continue
+		}
+		delete(j.touched[owned{h.By, r.Place.partition()}], int64(offset))
+		if old.covers(int64(offset)) || r.repeat || j.ended(r.item, h) {
+			continue
+		}
+		j.fault("commits", "%d commits %s, past %s at %d, which is not finished", h.By, h.Place, r.item.id, offset)
+	}
+}
+
+// inputCommitted: everything that the records below a commit have raised is in
+// outboxes or among the dead letters; from now on it is promised.
+func (j *Judge) inputCommitted(h Happening, old commit, m member) {
+	for offset := old.offset; offset < h.Place.Offset; offset++ {
+		at := Place{m.topic, m.id, offset}
+		if q := j.requests[at]; q != nil {
+			if l := j.letters[q.Entry]; l != nil && l.last == q.Version && l.open {
+				j.fault("replays", "%d commits %s, past the request at %d for version %d of %s, which nothing came of", h.By, h.Place, offset, q.Version, q.Entry)
+			}
+			continue
+		}
+		if _, there := j.events[at]; !there {
+			continue
+		}
+		w, done := j.work[owned{h.By, m.partition}][offset]
+		if !done {
+			j.fault("commits", "%d commits %s, past the event at %d, which it has not worked through", h.By, h.Place, offset)
+			continue
+		}
+		if w.Entry != "" && j.letters[w.Entry] == nil {
+			j.fault("commits", "%d commits %s, past the event at %d, whose dead letter was not written", h.By, h.Place, offset)
+		}
+		for _, id := range w.IDs {
+			it := j.items[id]
+			if it == nil && j.letters[id] == nil {
+				j.fault("commits", "%d commits %s, past the event at %d, whose alert %s is in no outbox", h.By, h.Place, offset, id)
+			} else if it != nil && offset >= j.high[m] {
+				it.promised = true
+			}
+		}
+	}
+}
+
+// reset: what stands above the new offset may come again. Of a source the
+// repeat filter drops it; an outbox's marks are gone with the commit.
+func (j *Judge) reset(h Happening) {
+	m := member{h.Group, h.Place.partition()}
+	j.commits[m] = commit{offset: h.Place.Offset}
+	for _, r := range j.records[m.partition] {
+		if r == nil {
+			continue
+		}
+		r.bare = true
+		if r.Place.Offset >= h.Place.Offset {
+			r.item.permits++
+		}
+	}
+}
+
+// recreated: what stood in the topic and was not sent is gone.
+func (j *Judge) recreated(h Happening) {
+	for p, rs := range j.records {
+		if p.topic != h.Place.Topic {
+			continue
+		}
+		for _, r := range rs {
+			if r != nil {
+				r.item.lost = true
+				r.item.permits++ // its marks are gone too: what is written again is sent again
+			}
+		}
+		j.records[p] = []*record{}
+	}
+	for m := range j.commits {
+		if m.topic == h.Place.Topic {
+			delete(j.commits, m)
+			delete(j.high, m)
+		}
+	}
+	for o := range j.touched {
+		if o.topic == h.Place.Topic {
+			delete(j.touched, o)
+		}
+	}
+}
+
+// End judges what is left over and returns all violations.
+func (j *Judge) End() []Violation {
+	for _, id := range slices.Sorted(maps.Keys(j.items)) {
+		it := j.items[id]
+		if it.promised && !j.ended(it, j.last) {
+			j.fault("nothing lost", "%s was raised and committed, and nothing came of it", id)
+		}
+		if l := j.letters[it.base()]; l != nil && l.open && it.entry == "" && it.delivered > 0 && !it.partly && it.byOwner && l.byOwner && l.item == it && it.when > l.when && it.unclear == 0 && !it.scattered && !it.lost {
+			j.fault("dead letters", "%s stays open although it was delivered after it was written", id)
+		}
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(j.records), func(a, b partition) int { return cmpPartition(a, b) }) {
+		for _, r := range j.records[p] {
+			if r != nil && !r.repeat && !j.ended(r.item, j.last) {
+				j.fault("progress", "%s at %s has no outcome although all is well", r.item.id, r.Place)
+			}
+		}
+	}
+	return j.faults
+}
+
+func cmpPartition(a, b partition) int {
+	if a.topic != b.topic {
+		if a.topic < b.topic {
+			return -1
+		}
+		return 1
+	}
+	return int(a.id - b.id)
+}

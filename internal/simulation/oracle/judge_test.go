@@ -1,0 +1,222 @@
+package oracle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A history in which all is well: two alerts of one lane, the first of which
+// fails once, and a record that is poison. Each test breaks it in one place.
+func history() []Happening {
+	source := func(o int64) Place { return Place{"trade-executions", 0, o} }
+	outbox := func(o int64) Place { return Place{"g.outbox.desk", 0, o} }
+	list := []Happening{
+		{Kind: Produced, Place: source(0), Digest: "d0"},
+		{Kind: Produced, Place: source(1), Digest: "d1"},
+		{Kind: Produced, Place: source(2), Digest: "d2"},
+		{Kind: Assigned, By: 1, Group: "g", Place: source(0)},
+		{Kind: Assigned, By: 2, Group: "g.outbox", Place: outbox(0)},
+		{Kind: Queued, By: 1, Place: outbox(0), ID: "a", Lane: "k", From: source(0)},
+		{Kind: Queued, By: 1, Place: outbox(1), ID: "b", Lane: "k", From: source(1)},
+		{Kind: Entered, By: 1, Place: Place{"g.dlq", 0, 0}, ID: "re", From: source(2), Digest: "d2", Result: Unmatched},
+		{Kind: Matched, By: 1, Place: source(0), IDs: []string{"a"}},
+		{Kind: Matched, By: 1, Place: source(1), IDs: []string{"b"}},
+		{Kind: Matched, By: 1, Place: source(2), Entry: "re"},
+		{Kind: Committed, By: 1, Group: "g", Place: source(3)},
+		{Kind: Started, By: 2, Group: "g.outbox", Place: outbox(0), ID: "a"},
+		{Kind: Answered, By: 2, Group: "g.outbox", Place: outbox(0), ID: "a", Result: Failed},
+		{Kind: Started, By: 2, Group: "g.outbox", Place: outbox(0), ID: "a"},
+		{Kind: Answered, By: 2, Group: "g.outbox", Place: outbox(0), ID: "a", Result: Delivered},
+		{Kind: Committed, By: 2, Group: "g.outbox", Place: outbox(1)},
+		{Kind: Started, By: 2, Group: "g.outbox", Place: outbox(1), ID: "b"},
+		{Kind: Answered, By: 2, Group: "g.outbox", Place: outbox(1), ID: "b", Result: Delivered},
+		{Kind: Committed, By: 2, Group: "g.outbox", Place: outbox(2)},
+		{Kind: Left, By: 2, Group: "g.outbox", Place: outbox(2)},
+	}
+	for i := range list {
+		list[i].At = time.Duration(i) * time.Second
+	}
+	return list
+}
+
+// find returns the index of the n-th happening of a kind, from 0.
+func find(list []Happening, k Kind, n int) int {
+	for i, h := range list {
+		if h.Kind == k {
+			if n == 0 {
+				return i
+			}
+			n--
+		}
+	}
+	panic(fmt.Sprintf("no such %s", k))
+}
+
+func TestAHistoryInWhichAllIsWell(t *testing.T) {
+	if v := Check(history(), Limits{Uncommitted: 1}); len(v) > 0 {
+		t.Error(v)
+	}
+}
+
+func TestBrokenHistories(t *testing.T) {
+	remove := func(k Kind, n int) func([]Happening) []Happening {
+		return func(list []Happening) []Happening { i := find(list, k, n); return slices.Delete(list, i, i+1) }
+	}
+	change := func(k Kind, n int, f func(*Happening)) func([]Happening) []Happening {
+		return func(list []Happening) []Happening { f(&list[find(list, k, n)]); return list }
+	}
+	again := func(k Kind, n int, more ...func(*Happening)) func([]Happening) []Happening {
+		return func(list []Happening) []Happening {
+			h := list[find(list, k, n)]
+			for _, f := range more {
+				f(&h)
+			}
+			return append(list, h)
+		}
+	}
+	all := func(fs ...func([]Happening) []Happening) func([]Happening) []Happening {
+		return func(list []Happening) []Happening {
+			for _, f := range fs {
+				list = f(list)
+			}
+			return list
+		}
+	}
+	at := func(o int64) func(*Happening) { return func(h *Happening) { h.Place.Offset = o } }
+	replay := func(order ...string) func([]Happening) []Happening {
+		return func(list []Happening) []Happening {
+			for _, what := range order {
+				switch what {
+				case "request":
+					list = append(list, Happening{Kind: Requested, Place: Place{"g.replay", 0, 0}, Entry: "re", Version: 0})
+				case "owner":
+					list = append(list, Happening{Kind: Assigned, By: 1, Group: "g", Place: Place{"g.replay", 0, 0}})
+				case "discard":
+					list = append(list, Happening{Kind: Closed, Place: Place{"g.dlq", 0, 1}, ID: "re"})
+				case "send":
+					list = append(list, Happening{Kind: Queued, By: 1, Place: Place{"g.outbox.desk", 0, 2}, ID: "c@0", Entry: "re", Version: 0, From: Place{"g.replay", 0, 0}})
+				case "settle":
+					list = append(list, Happening{Kind: Committed, By: 1, Group: "g", Place: Place{"g.replay", 0, 1}})
+				}
+			}
+			return list
+		}
+	}
+	for name, tc := range map[string]struct {
+		change  func([]Happening) []Happening
+		promise string
+		says    string
+	}{
+		"an event is committed that nobody worked through": {remove(Matched, 1), "commits", "has not worked through"},
+		"an alert was written to no outbox":                {all(remove(Queued, 1), remove(Started, 2), remove(Answered, 2)), "commits", "is in no outbox"},
+		"poison was written to no dead letter":             {remove(Entered, 0), "commits", "dead letter was not written"},
+		"a delivery is committed that has no outcome":      {all(remove(Started, 2), remove(Answered, 2)), "commits", "which is not finished"},
+		"a list of the finished says too much":             {change(Committed, 1, func(h *Happening) { h.Above = []Span{{1, 1}} }), "commits", "past b at 1"},
+		"a commit goes back":                               {again(Committed, 0, at(2)), "commits", "after 3"},
+		"somebody else commits":                            {change(Committed, 1, func(h *Happening) { h.By = 3 }), "ownership", "which 2 owns"},
+		"one that has left commits":                        {again(Committed, 2), "ownership", "which 0 owns"},
+		"the second starts before the first has ended": {func(l []Happening) []Happening {
+			i, j := find(l, Started, 2), find(l, Answered, 1)
+			l[i], l[j] = l[j], l[i]
+			return l
+		}, "order", "b at g.outbox.desk/0@1 is sent before a"},
+		"what was committed is sent again": {all(remove(Left, 0), again(Started, 1), again(Answered, 1)), "repeats", "a was delivered 2 times"},
+		"a dead letter has other bytes":    {change(Entered, 0, func(h *Happening) { h.Digest = "d1" }), "dead letters", "byte for byte"},
+		"one id is of two records":         {again(Entered, 0, at(1), func(h *Happening) { h.From.Offset, h.Digest = 1, "d1" }), "dead letters", "denotes"},
+		"a dead letter is of a delivery that nobody refused": {
+			func(l []Happening) []Happening {
+				return append(l[:16:16], Happening{Kind: Entered, By: 2, Place: Place{"g.dlq", 0, 1}, ID: "b", From: Place{"trade-executions", 0, 1}, Digest: "d1", Result: Refused})
+			}, "dead letters", "nobody refused it",
+		},
+		"attempts are used up while nothing is delivered": {
+			func(l []Happening) []Happening {
+				return append(l[:14:14], Happening{Kind: Entered, By: 2, Place: Place{"g.dlq", 0, 1}, ID: "a", From: Place{"trade-executions", 0, 0}, Digest: "d0", Result: Exhausted})
+			}, "dead letters", "nothing else was delivered",
+		},
+		"too much is settled and not committed when its owner goes": {all(remove(Committed, 2), remove(Committed, 1)), "bounded repeats", "2 deliveries of g.outbox.desk/0"},
+		"something is left over":                                    {func(l []Happening) []Happening { return l[:14] }, "progress", "has no outcome although all is well"},
+		"a promise is not kept":                                     {func(l []Happening) []Happening { return l[:14] }, "nothing lost", "a was raised and committed"},
+		"a dead letter that was delivered stays open": {
+			func(l []Happening) []Happening {
+				l[13].Result = Refused
+				i := find(l, Started, 1)
+				return slices.Insert(l, i, Happening{Kind: Entered, By: 2, Group: "g.outbox", Place: Place{"g.dlq", 0, 1}, ID: "a", From: Place{"trade-executions", 0, 0}, Digest: "d0", Result: Refused})
+			}, "dead letters", "stays open",
+		},
+		"a request is settled and nothing came of it": {replay("request", "owner", "settle"), "replays", "which nothing came of"},
+		"a request is of a version that was no more":  {replay("request", "discard", "owner", "send"), "replays", "had a later one"},
+		"what is sent does not stand there":           {change(Started, 0, func(h *Happening) { h.ID = "b" }), "ids", "does not stand at"},
+	} {
+		found := Check(tc.change(history()), Limits{Uncommitted: 1})
+		if !slices.ContainsFunc(found, func(v Violation) bool { return v.Promise == tc.promise && strings.Contains(v.Text, tc.says) }) {
+			t.Errorf("%s: found %v", name, found)
+		}
+	}
+}
+
+// What semantics.md allows is no violation.
+func TestWhatIsAllowed(t *testing.T) {
+	outbox := Place{"g.outbox.desk", 0, 1}
+	crash := Happening{Kind: Left, By: 2, Group: "g.outbox", Place: outbox}
+	next := Happening{Kind: Assigned, By: 3, Group: "g.outbox", Place: outbox}
+	started := Happening{Kind: Started, By: 3, Group: "g.outbox", Place: outbox, ID: "b"}
+	delivered := Happening{Kind: Answered, By: 3, Group: "g.outbox", Place: outbox, ID: "b", Result: Delivered}
+	committed := Happening{Kind: Committed, By: 3, Group: "g.outbox", Place: Place{"g.outbox.desk", 0, 2}}
+	for name, tc := range map[string]func([]Happening) []Happening{
+		"what was in flight at a crash is sent again": func(l []Happening) []Happening {
+			return append(l[:18:18], crash, next, started, delivered, committed)
+		},
+		"what was settled and not committed at a crash is sent again": func(l []Happening) []Happening {
+			return append(l[:19:19], crash, next, started, delivered, committed)
+		},
+		"what was answered unclearly is sent again": func(l []Happening) []Happening {
+			l[find(l, Answered, 0)].Result = Unclear
+			return l
+		},
+		"what expired is not sent": func(l []Happening) []Happening {
+			l[find(l, Queued, 1)].Policy = Policy{Expire: time.Second}
+			return slices.Delete(l, find(l, Started, 2), find(l, Answered, 2)+1)
+		},
+		"what is throttled is not sent": func(l []Happening) []Happening {
+			for n := range 2 {
+				l[find(l, Queued, n)].Policy = Policy{Throttle: time.Hour, Key: "k"}
+			}
+			return slices.Delete(l, find(l, Started, 2), find(l, Answered, 2)+1)
+		},
+		"offsets of a source are set back": func(l []Happening) []Happening {
+			return append(l, Happening{Kind: Reset, Group: "g", Place: Place{"trade-executions", 0, 0}}, l[find(l, Committed, 0)])
+		},
+		"an outbox is deleted with what is in it": func(l []Happening) []Happening {
+			return append(l[:14:14], crash, Happening{Kind: Recreated, Place: Place{Topic: "g.outbox.desk"}})
+		},
+	} {
+		if v := Check(tc(history()), Limits{Uncommitted: 1}); len(v) > 0 {
+			t.Errorf("%s: %v", name, v)
+		}
+	}
+}
+
+func TestDigestsKeepNullAndEmptyApart(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, r := range []kgo.Record{
+		{},
+		{Key: []byte{}},
+		{Value: []byte{}},
+		{Key: []byte("a")},
+		{Value: []byte("a")},
+		{Headers: []kgo.RecordHeader{{Key: "h"}}},
+		{Headers: []kgo.RecordHeader{{Key: "h", Value: []byte{}}}},
+		{Headers: []kgo.RecordHeader{{Key: "h"}, {Key: "h"}}},
+		{Headers: []kgo.RecordHeader{{Key: "", Value: []byte("h")}}},
+	} {
+		seen[Digest(r.Key, r.Value, r.Headers)] = true
+	}
+	if len(seen) != 9 {
+		t.Errorf("%d digests of 9 records", len(seen))
+	}
+}

@@ -1,0 +1,369 @@
+package simulation
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// stage is which of the two groups a process is a member of.
+type stage int
+
+const (
+	matching stage = iota
+	delivering
+)
+
+func (s stage) group() string {
+	if s == matching {
+		return group
+	}
+	return topics.OutboxGroup(group)
+}
+
+// process is one incarnation of one stage.
+type process struct {
+	id     int
+	stage  stage
+	steps  *consume.Steps
+	parts  []*part
+	commit *committing
+	kicked bool // out of the group, whether it knows or not
+	gone   bool // it has crashed; what it had sent may still arrive
+
+	buffers []*buffer // of the producer to the outboxes
+	counts  map[string]int32
+	rules   int
+
+	handler *dispatch.Handler
+	drivers []*driver
+}
+
+// part is one partition that a process was assigned.
+type part struct {
+	proc    *process
+	p       *consume.Partition
+	log     *topicLog
+	next    int64 // to be read
+	leaving bool  // revoked, within the grace
+	left    bool  // it is another's
+
+	batch   *batch   // of a source
+	replays *replays // of the replay topic
+
+	assignment *dispatch.Assignment // of an outbox
+}
+
+// committing is a commit on its way; there is one at a time.
+type committing struct {
+	parts   []*part
+	taken   []consume.Snapshot
+	applied bool
+	err     error
+}
+
+var (
+	errRejected = errors.New("illegal generation")
+	errLost     = errors.New("no answer")
+)
+
+// start starts a process.
+func (w *world) start(s stage) *process {
+	w.born++
+	pr := &process{id: w.born, stage: s, rules: w.rules, counts: make(map[string]int32)}
+	params := consume.Params{
+		Name: "sim", Group: s.group(), Cluster: cluster, Window: consume.Window{Records: 4096, Bytes: 64 << 20},
+		OwnTopics: s == delivering, Logger: w.log,
+	}
+	for _, l := range w.inputs(s) {
+		if !slices.Contains(params.Topics, l.topic) {
+			params.Topics = append(params.Topics, l.topic)
+		}
+	}
+	pr.steps = consume.NewSteps(params)
+	for _, c := range channels {
+		pr.counts[c] = int32(len(w.outboxes[c]))
+	}
+	if s == delivering {
+		w.equip(pr)
+	}
+	w.processes = append(w.processes, pr)
+	return pr
+}
+
+// members returns the processes that are in the group.
+func (w *world) members(s stage) []*process {
+	var all []*process
+	for _, pr := range w.processes {
+		if pr.stage == s && !pr.kicked {
+			all = append(all, pr)
+		}
+	}
+	return all
+}
+
+// owner returns who has a partition now.
+func (w *world) owner(l *topicLog) *part {
+	for _, pr := range w.processes {
+		for _, p := range pr.parts {
+			if p.log == l && !p.left {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// assign gives a partition that nobody has to a member, an old or a new one.
+func (w *world) assign() bool {
+	s := stage(w.rng.IntN(2))
+	var free []*topicLog
+	for _, l := range w.inputs(s) {
+		if w.owner(l) == nil {
+			free = append(free, l)
+		}
+	}
+	if len(free) == 0 {
+		return false
+	}
+	members := w.members(s)
+	if len(members) == 0 || len(members) < 2 && w.chance(50) {
+		members = append(members, w.start(s))
+	}
+	w.give(members[w.rng.IntN(len(members))], free[w.rng.IntN(len(free))])
+	return true
+}
+
+func (w *world) give(pr *process, l *topicLog) {
+	last := w.commits[l]
+	if last != nil && w.is(listForgotten) {
+		bare := *last
+		f := strings.Split(bare.Metadata, " ")
+		bare.Metadata = strings.Join(f[:min(len(f), 4)], " ")
+		last = &bare
+	}
+	if last != nil && w.is(marksForgotten) {
+		bare := *last
+		bare.Metadata = consume.Binding(cluster, l.id)
+		last = &bare
+	}
+	told := w.told["topic was recreated"]
+	p, from := pr.steps.Assign(l.topic, l.partition, l.id, l.end(), last)
+	if last != nil && strings.HasPrefix(l.id, "again-") && !strings.Contains(last.Metadata, l.id) && w.told["topic was recreated"] == told {
+		w.unsaid++
+	}
+	a := &part{proc: pr, p: p, log: l, next: max(from, 0)}
+	w.happened(oracle.Happening{Kind: oracle.Assigned, By: pr.id, Group: pr.stage.group(), Place: l.place(a.next)})
+	pr.parts = append(pr.parts, a)
+	switch {
+	case pr.stage == delivering:
+		a.assignment = pr.handler.Assign(p)
+	case l == w.replay:
+		a.replays = newReplays(w, a)
+	}
+}
+
+// take begins a commit of everything that moved.
+func (w *world) takeCommit(pr *process) bool {
+	if pr.commit != nil || pr.gone {
+		return false
+	}
+	c := &committing{}
+	for _, p := range pr.parts {
+		if s, ok := pr.steps.Snapshot(p.p, false); ok {
+			c.parts, c.taken = append(c.parts, p), append(c.taken, s)
+		}
+	}
+	if len(c.parts) == 0 {
+		return false
+	}
+	pr.commit = c
+	return true
+}
+
+// resolve goes on with a commit: it takes effect, is answered, refused, or lost
+// on its way there or back.
+func (w *world) resolve(pr *process) bool {
+	c := pr.commit
+	if c == nil || pr.gone {
+		return false
+	}
+	if c.applied {
+		w.answer(pr, c, c.err)
+		return true
+	}
+	switch n := w.rng.IntN(100); {
+	case w.well || n < 50:
+		w.answer(pr, c, w.apply(pr, c))
+	case n < 75:
+		c.err, c.applied = w.apply(pr, c), true
+	case n < 80: // too long for this broker
+		for i := range c.taken {
+			c.taken[i] = c.taken[i].WithoutMarks()
+		}
+		w.answer(pr, c, w.apply(pr, c))
+	case n < 90:
+		_ = w.apply(pr, c)
+		w.answer(pr, c, errLost)
+	default:
+		w.answer(pr, c, errLost)
+	}
+	return true
+}
+
+// apply is the coordinator taking a commit. It does not know who owns a
+// partition, only who is a member.
+func (w *world) apply(pr *process, c *committing) error {
+	if pr.kicked && !w.is(unfenced) {
+		return errRejected
+	}
+	for i, p := range c.parts {
+		at := c.taken[i].Committed
+		if w.is(newestCommitted) && pr.stage == delivering {
+			at.At.Offset, at.Metadata = p.next, consume.Binding(cluster, p.log.id)
+		}
+		w.commits[p.log] = &at
+		h := oracle.Happening{Kind: oracle.Committed, By: pr.id, Group: pr.stage.group(), Place: p.log.place(at.At.Offset), Bare: pr.stage == delivering && at.Metadata != c.taken[i].Full()}
+		for offset := at.At.Offset; offset < p.log.end(); offset++ {
+			if at.Finished(offset) {
+				h.Above = append(h.Above, oracle.Span{First: offset, Last: offset})
+			}
+		}
+		w.happened(h)
+	}
+	return nil
+}
+
+func (w *world) answer(pr *process, c *committing, err error) {
+	pr.commit = nil
+	for _, s := range c.taken {
+		pr.steps.Answered(s, err)
+	}
+}
+
+// revoke begins to take a partition from its owner.
+func (w *world) revoke(p *part) bool {
+	if p.left || p.leaving || p.proc.kicked {
+		return false
+	}
+	p.leaving = true
+	if p.assignment != nil {
+		p.assignment.Leave()
+	}
+	return true
+}
+
+// release ends a revoke: the grace is over. It waits for a commit on its way.
+func (w *world) release(p *part) bool {
+	pr := p.proc
+	if !p.leaving || p.left || pr.kicked {
+		return false
+	}
+	if !w.is(revokeOvertakes) {
+		for pr.commit != nil {
+			w.resolve(pr)
+		}
+	}
+	if w.is(unfenced) {
+		w.leave(p)
+		return true
+	}
+	if s, ok := pr.steps.Snapshot(p.p, true); ok {
+		c := &committing{parts: []*part{p}, taken: []consume.Snapshot{s}}
+		switch n := w.rng.IntN(100); {
+		case w.well || n < 80:
+			w.answerFinal(pr, c, w.apply(pr, c))
+		case n < 90:
+			_ = w.apply(pr, c)
+			w.answerFinal(pr, c, errLost)
+		default:
+			w.answerFinal(pr, c, errLost)
+		}
+	}
+	w.leave(p)
+	return true
+}
+
+func (w *world) answerFinal(pr *process, c *committing, err error) {
+	for _, s := range c.taken {
+		pr.steps.Answered(s, err)
+	}
+}
+
+// leave: the partition is free.
+func (w *world) leave(p *part) {
+	p.left = true
+	w.happened(oracle.Happening{Kind: oracle.Left, By: p.proc.id, Group: p.proc.stage.group(), Place: p.log.place(p.next)})
+}
+
+// kick is the group giving up a member that was silent for too long. The member
+// does not know yet.
+func (w *world) kick(pr *process) bool {
+	if pr.kicked {
+		return false
+	}
+	pr.kicked = true
+	for _, p := range pr.parts {
+		if !p.left {
+			w.leave(p)
+		}
+	}
+	return true
+}
+
+// learn is a member hearing that it has lost its partitions.
+func (w *world) learn(pr *process) bool {
+	if !pr.kicked || pr.gone || len(pr.parts) == 0 {
+		return false
+	}
+	for _, p := range pr.parts {
+		if !w.is(unfenced) {
+			pr.steps.Lose(p.p)
+		}
+		if p.assignment != nil && !p.leaving {
+			p.leaving = true
+			p.assignment.Leave()
+		}
+		p.leaving = true
+	}
+	return true
+}
+
+// crash ends a process at once. What it had in flight may or may not have
+// arrived; what its producer had sent may arrive late.
+func (w *world) crash(pr *process) bool {
+	if pr.gone {
+		return false
+	}
+	for _, d := range pr.drivers {
+		d.crash()
+	}
+	pr.gone = true
+	if pr.commit != nil && !pr.commit.applied && w.chance(50) {
+		_ = w.apply(pr, pr.commit)
+	}
+	for _, p := range pr.parts {
+		if !p.left {
+			w.leave(p)
+		}
+	}
+	pr.kicked, pr.parts, pr.commit = true, nil, nil
+	if !w.chance(50) {
+		pr.buffers = nil
+	}
+	w.bury(pr)
+	return true
+}
+
+// bury forgets a process of which nothing more will come.
+func (w *world) bury(pr *process) {
+	if !pr.gone || slices.ContainsFunc(pr.buffers, func(b *buffer) bool { return len(b.writes) > 0 }) {
+		return
+	}
+	w.processes = slices.DeleteFunc(w.processes, func(o *process) bool { return o == pr })
+}

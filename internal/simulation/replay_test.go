@@ -1,0 +1,169 @@
+package simulation
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/repeat"
+)
+
+// replays is one assignment of the replay topic: package match's, step by step,
+// around the real fold.
+type replays struct {
+	fold     *dlq.Fold
+	at, end  int64 // folded so far; what has to be before the first request
+	open     []*asked
+	writes   []*write
+	dead     []*dlq.Entry
+	closures []dlq.Closure
+}
+
+// asked is one request.
+type asked struct {
+	dlq.Request
+	position repeat.Position
+	key      uint64
+	state    int // 0: waiting, 1: forwarded, 2: settled
+}
+
+func newReplays(w *world, _ *part) *replays {
+	return &replays{fold: dlq.NewFold(nil, group, slog.New(slog.DiscardHandler)), end: w.letters.end()}
+}
+
+// foldMore folds some more dead letters.
+func (w *world) foldMore(p *part) bool {
+	r := p.replays
+	if r == nil || p.leaving || r.at >= w.letters.end() {
+		return false
+	}
+	n := min(w.letters.end()-r.at, 1+int64(w.rng.IntN(6)))
+	r.fold.Take(w.letters.topic, w.letters.records[r.at:r.at+n], r.at+n)
+	r.at += n
+	return true
+}
+
+// requestsMore takes requests in.
+func (w *world) requestsMore(p *part) bool {
+	r := p.replays
+	if r == nil || p.leaving || r.at < r.end || p.next >= p.log.end() {
+		return false
+	}
+	n := min(p.log.end()-p.next, 1+int64(w.rng.IntN(3)))
+	for _, rec := range p.proc.steps.Deliver(p.p, p.log.records[p.next:p.next+n]) {
+		q, err := dlq.ParseRequest(rec)
+		if err != nil {
+			panic(err)
+		}
+		a := &asked{Request: q, position: repeat.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.fold.Key(w.letters.topic, q.Entry)}
+		for _, other := range r.open {
+			if other.state != 2 && other.key == a.key && other.Version >= a.Version {
+				a.state = 2
+			}
+		}
+		r.open = append(r.open, a)
+	}
+	p.p.Release()
+	p.next += n
+	return true
+}
+
+// replayMore settles requests whose entry has a later record, forwards the
+// next, and moves the watermark.
+func (w *world) replayMore(p *part) bool {
+	r := p.replays
+	if r == nil || p.proc.gone {
+		return false
+	}
+	if w.acknowledge(r.writes) {
+		return true
+	}
+	if all, did := w.again(p.proc, r.writes); !all {
+		return did
+	}
+	r.writes = nil
+	if len(r.dead) > 0 {
+		if w.writeDead(p.proc.id, r.dead) {
+			r.dead = nil
+		}
+		return true
+	}
+	if len(r.closures) > 0 {
+		if !w.chance(15) {
+			for _, c := range r.closures {
+				w.appendClosing(p.proc.id, c)
+			}
+			r.closures = nil
+		}
+		return true
+	}
+	if p.leaving {
+		return false
+	}
+	moved := false
+	for _, a := range r.open {
+		standing := r.fold.Standing(w.letters.topic, a.key, a.Version)
+		switch {
+		case a.state == 2 || standing == dlq.Unknown:
+		case standing != dlq.Current && !w.is(unfoldedRequests):
+			a.state, moved = 2, true
+		case a.state == 0:
+			a.state, moved = 1, true
+			w.forward(p, a)
+		}
+		if len(r.writes)+len(r.dead)+len(r.closures) > 0 {
+			break // await it
+		}
+	}
+	if w.is(forwardedIsSettled) {
+		for _, a := range r.open {
+			if a.state == 1 {
+				a.state = 2
+			}
+		}
+	}
+	for len(r.open) > 0 && r.open[0].state == 2 {
+		at := r.open[0].position
+		at.Offset++
+		p.p.AdvanceTo(at, true)
+		r.open, moved = r.open[1:], true
+	}
+	return moved
+}
+
+// forward sends an entry on its way.
+func (w *world) forward(p *part, a *asked) {
+	r := p.replays
+	e := dlq.Parse(w.letters.records[a.Version])
+	if e.State == dlq.Quarantined && !a.Force {
+		a.state = 2
+		return
+	}
+	replay := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: a.By, FirstFailed: e.FirstFailed}
+	send := func(al *alert.Alert, channel, delivery string) {
+		x := &envelope.Envelope{Source: e.Envelope.Source, Alert: al, Channel: channel, Delivery: delivery, Replay: replay}
+		x.From = repeat.Write{Input: repeat.Input{Topic: p.log.id, Partition: 0}, From: a.position, Done: p.p.Committed(), Delivery: x.RepeatID()}
+		r.writes = append(r.writes, w.send(p.proc, &write{envelope: x}))
+	}
+	if e.Envelope.Alert != nil {
+		replay.Recipients = e.Recipients
+		send(e.Envelope.Alert, e.Envelope.Channel, e.ID)
+		return
+	}
+	if !w.mended {
+		next := e.Again("", maxReplays)
+		next.Cause, next.Reason, next.Scope, next.LastFailed = outcome.NotUTF8, outcome.Undecodable, outcome.Message, time.Now()
+		r.dead = append(r.dead, next)
+		return
+	}
+	for _, al := range w.alerts(p.proc.rules, e.Envelope.Source) {
+		al.ID = alert.NewID(group, w.identity(e.Envelope.Source), al.Rule)
+		for _, c := range al.Channels {
+			send(&al, c, alert.NewDelivery(al.ID, c))
+		}
+	}
+	r.closures = append(r.closures, dlq.Closure{Topic: e.Topic, Partition: e.Partition, Key: e.Key, Closing: dlq.Closing{State: dlq.Resolved, By: a.By, At: time.Now()}})
+}

@@ -1,0 +1,309 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+const (
+	group       = "notification-service"
+	cluster     = "cluster"
+	uncommitted = 4 // small, so that short schedules come to it
+	maxReplays  = 3
+)
+
+// world is everything there is: what the brokers keep, the processes, and the
+// providers' moods.
+type world struct {
+	rng     *rand.Rand
+	began   time.Time
+	broken  mutation // what is wrong with this world, to see that the judge finds it
+	judge   *oracle.Judge
+	history []oracle.Happening
+	log     *slog.Logger
+	told    map[string]int // warnings, by how their message begins
+	unsaid  int            // things that should have been said, and were not
+
+	sources  []*topicLog
+	outboxes map[string][]*topicLog // by channel
+	letters  *topicLog
+	replay   *topicLog
+	commits  map[*topicLog]*consume.Committed
+
+	rules    int  // their version
+	mended   bool // what was poison can be decoded now
+	moods    map[string]mood
+	well     bool // nothing fails any more
+	events   int
+	requests int
+
+	processes []*process // living ones, and those that still write
+	born      int
+}
+
+// mood is how a provider answers.
+type mood int
+
+const (
+	fine mood = iota
+	flaky
+	down
+	limiting
+	latching
+)
+
+// channels: desk is for people, one partition; hook has two, and null keys.
+var channels = []string{"desk", "hook"}
+
+// topicLog is one partition of a topic.
+type topicLog struct {
+	topic, id string
+	partition int32
+	records   []*kgo.Record
+}
+
+func (l *topicLog) end() int64 { return int64(len(l.records)) }
+
+func (l *topicLog) place(offset int64) oracle.Place {
+	return oracle.Place{Topic: l.topic, Partition: l.partition, Offset: offset}
+}
+
+// append adds a record as a broker does.
+func (l *topicLog) append(r *kgo.Record) *kgo.Record {
+	at := *r
+	at.Topic, at.Partition, at.Offset, at.LeaderEpoch, at.Timestamp = l.topic, l.partition, l.end(), 1, time.Now()
+	l.records = append(l.records, &at)
+	return &at
+}
+
+func newWorld(seed uint64, broken mutation) *world {
+	w := &world{
+		rng: rand.New(rand.NewPCG(seed, 1)), began: time.Now(), broken: broken,
+		judge: oracle.New(oracle.Limits{Uncommitted: uncommitted}), told: make(map[string]int),
+		outboxes: make(map[string][]*topicLog), commits: make(map[*topicLog]*consume.Committed), moods: make(map[string]mood),
+		rules: 1,
+	}
+	w.log = slog.New(&warnings{told: w.told})
+	source := string(topics.TradeExecutions)
+	for i := range int32(1 + w.rng.IntN(2)) {
+		w.sources = append(w.sources, &topicLog{topic: source, id: "source-id", partition: i})
+	}
+	for i, c := range channels {
+		for p := range int32(1 + i) {
+			w.outboxes[c] = append(w.outboxes[c], &topicLog{topic: topics.Outbox(group, c), id: "outbox-id-" + c, partition: p})
+		}
+	}
+	w.letters = &topicLog{topic: topics.DeadLetter(group, topics.TradeExecutions), id: "letters-id"}
+	w.replay = &topicLog{topic: topics.Replay(group), id: "replay-id"}
+	return w
+}
+
+// warnings counts what is logged for people, by the message up to its colon.
+type warnings struct{ told map[string]int }
+
+func (*warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (h *warnings) Handle(_ context.Context, r slog.Record) error {
+	what, _, _ := strings.Cut(r.Message, ":")
+	h.told[what]++
+	return nil
+}
+func (h *warnings) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h *warnings) WithGroup(string) slog.Handler      { return h }
+
+// happened adds to the history.
+func (w *world) happened(h oracle.Happening) {
+	h.At = time.Since(w.began)
+	w.history = append(w.history, h)
+	w.judge.Add(h)
+}
+
+// chance is true n times in a hundred, and never once all is well.
+func (w *world) chance(n int) bool { return !w.well && w.rng.IntN(100) < n }
+
+// inputs returns the partitions that stage one or stage two reads.
+func (w *world) inputs(stage stage) []*topicLog {
+	if stage == matching {
+		return append(slices.Clone(w.sources), w.replay)
+	}
+	var all []*topicLog
+	for _, c := range channels {
+		all = append(all, w.outboxes[c]...)
+	}
+	return all
+}
+
+// produce adds an event. Its value says what it is: quiet, an alert, or poison.
+func (w *world) produce() bool {
+	if w.events >= 24 || w.well {
+		return false
+	}
+	w.events++
+	r := &kgo.Record{}
+	switch n := w.rng.IntN(10); {
+	case n < 2:
+		r.Value = fmt.Appendf(nil, "quiet %d", w.events)
+	case n < 3:
+		r.Value = fmt.Appendf(nil, "poison %d\x00\xff", w.events)
+	case n < 4:
+		r.Value = nil // null: stands for an alert here, to see that null survives
+	default:
+		r.Value = fmt.Appendf(nil, "alert %d", w.events)
+	}
+	r.Key = [][]byte{nil, {}, []byte("a"), []byte("b"), []byte("c\xfe")}[w.rng.IntN(5)]
+	headers := []kgo.RecordHeader{
+		{Key: "", Value: nil}, {Key: "trace", Value: []byte{}}, {Key: "trace", Value: []byte("\x00\xff")}, {Key: "notifier.version", Value: []byte("9")},
+	}
+	for range w.rng.IntN(4) {
+		r.Headers = append(r.Headers, headers[w.rng.IntN(len(headers))])
+	}
+	l := w.sources[w.rng.IntN(len(w.sources))]
+	at := l.append(r)
+	w.happened(oracle.Happening{Kind: oracle.Produced, Place: l.place(at.Offset), Digest: oracle.Digest(at.Key, at.Value, at.Headers)})
+	return true
+}
+
+// appendOutbox is a broker taking a write to an outbox.
+func (w *world) appendOutbox(by int, l *topicLog, r *kgo.Record) {
+	at := l.append(r)
+	e, _, err := envelope.Parse(at)
+	if err != nil {
+		panic(err)
+	}
+	h := oracle.Happening{
+		Kind: oracle.Queued, By: by, Place: l.place(at.Offset), ID: e.RepeatID(), Lane: lane(at.Key),
+		From: oracle.Place{Topic: e.Source.Topic, Partition: e.Source.Partition, Offset: e.Source.Offset},
+	}
+	if e.Alert.Throttle > 0 {
+		h.Policy.Throttle, h.Policy.Key = e.Alert.Throttle, e.Alert.Rule+"/"+e.Alert.KeyText()
+	}
+	h.Policy.Expire, h.Policy.Event = e.Alert.Expire, e.Alert.EventTime.Sub(w.began)
+	if e.Replay != nil {
+		h.Entry, h.Version = e.Replay.Entry, e.Replay.Version
+		h.From = w.replay.place(e.From.From.Offset)
+		h.Policy = oracle.Policy{}
+	}
+	w.happened(h)
+}
+
+// lane is the record's key; null is none.
+func lane(key []byte) string {
+	if key == nil {
+		return ""
+	}
+	return "=" + string(key)
+}
+
+// appendEntry is a broker taking a dead letter.
+func (w *world) appendEntry(by int, e *dlq.Entry) {
+	if w.is(headersLost) {
+		changed := *e.Envelope
+		changed.Source.Headers = nil
+		again := *e
+		again.Envelope = &changed
+		e = &again
+	}
+	at := w.letters.append(e.Encode(w.letters.topic))
+	read := dlq.Parse(at)
+	if read.State == dlq.Malformed {
+		panic("malformed: " + read.Detail)
+	}
+	s := read.Envelope.Source
+	h := oracle.Happening{
+		Kind: oracle.Entered, By: by, Group: topics.OutboxGroup(group), Place: w.letters.place(at.Offset), ID: read.ID,
+		From: oracle.Place{Topic: s.Topic, Partition: s.Partition, Offset: s.Offset}, Digest: oracle.Digest(s.Key, s.Value, s.Headers),
+		Result: oracle.Refused,
+	}
+	switch read.Reason {
+	case outcome.Exhausted:
+		h.Result = oracle.Exhausted
+	case outcome.Unconfirmed:
+		h.Result = oracle.Unconfirmed
+	case outcome.Undecodable, outcome.NoLongerRouted:
+		h.Result = oracle.Unmatched
+	}
+	if r := e.Envelope.Replay; r != nil {
+		h.Version = r.Version + 1
+	}
+	w.happened(h)
+}
+
+// appendClosing is a broker taking a tombstone.
+func (w *world) appendClosing(by int, c dlq.Closure) {
+	at := w.letters.append(c.Encode())
+	w.happened(oracle.Happening{Kind: oracle.Closed, By: by, Place: w.letters.place(at.Offset), ID: string(c.Key), Result: oracle.Result(c.State)})
+}
+
+// entries returns the last record of each dead letter that is open.
+func (w *world) entries() []*dlq.Entry {
+	last := make(map[string]*kgo.Record)
+	for _, r := range w.letters.records {
+		last[string(r.Key)] = r
+	}
+	var open []*dlq.Entry
+	for _, r := range w.letters.records {
+		if r.Value != nil && last[string(r.Key)] == r {
+			open = append(open, dlq.Parse(r))
+		}
+	}
+	return open
+}
+
+// request is somebody asking for a dead letter to be sent again, once or twice.
+func (w *world) request() bool {
+	entries := w.entries()
+	if len(entries) == 0 || w.requests >= 8 || w.well {
+		return false
+	}
+	e := entries[w.rng.IntN(len(entries))]
+	for range 1 + w.rng.IntN(2) {
+		w.requests++
+		q := dlq.Request{
+			Entry: e.ID, Source: topics.TradeExecutions, Version: e.Offset, Channel: e.Envelope.Channel,
+			Force: e.State == dlq.Quarantined, By: "ann", Run: "rp", Total: 1,
+		}
+		at := w.replay.append(q.Record(group))
+		w.happened(oracle.Happening{Kind: oracle.Requested, Place: w.replay.place(at.Offset), Entry: e.ID, Version: e.Offset})
+	}
+	return true
+}
+
+// discard is somebody closing a dead letter.
+func (w *world) discard() bool {
+	entries := w.entries()
+	if len(entries) == 0 || w.well {
+		return false
+	}
+	e := entries[w.rng.IntN(len(entries))]
+	w.appendClosing(0, dlq.Closure{Topic: e.Topic, Partition: e.Partition, Key: e.Key, Closing: dlq.Closing{State: dlq.Discarded, By: "bob", At: time.Now()}})
+	return true
+}
+
+// print writes the last part of the history.
+func (w *world) print(out io.Writer, last int) {
+	from := max(0, len(w.history)-last)
+	for i, h := range w.history[from:] {
+		fmt.Fprintf(out, "%5d %s\n", from+i, h)
+	}
+}
+
+// text is the whole history.
+func (w *world) text() string {
+	var b strings.Builder
+	w.print(&b, len(w.history))
+	return b.String()
+}
