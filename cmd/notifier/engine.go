@@ -305,7 +305,7 @@ func (m *members) live() error {
 }
 
 // ready lists the components: groups, partitions, topics, dead letters and
-// outboxes decide, channels are shown.
+// outboxes decide; held partitions, replays and channels are shown.
 func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board) []web.Component {
 	group := web.Component{Name: "groups", Decides: true, Cause: troubles.Text(trouble.Groups...)}
 	group.OK = group.Cause == ""
@@ -322,7 +322,10 @@ func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, 
 		}
 	}
 	stand := troubles.Text(trouble.Partitions...)
-	components := []web.Component{group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}}
+	held := troubles.Text(trouble.Held)
+	components := []web.Component{
+		group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}, {Name: "held", OK: held == "", Cause: held},
+	}
 	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox} {
 		problem := monitor.Problems(role)
 		components = append(components, web.Component{Name: string(role), OK: problem == "", Decides: true, Cause: problem})
