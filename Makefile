@@ -19,6 +19,9 @@ SEED ?= 1
 simulate: ## both stages on a broker in memory and a fake clock, under seeded faults: SCHEDULES of them from SEED on
 	$(GO) test -tags synctests ./internal/endtoend -run "TestNothingIsLostWhateverBreaks|TestRebalancesLeaveNothingBehind" -schedules $(SCHEDULES) -seed $(SEED)
 
+simulate: ## ten thousand schedules of crashes, rebalances and outages; SIMULATE="-schedules 100000" for more
+	$(GO) test -run TestSchedules ./internal/simulation $(if $(SIMULATE),-args $(SIMULATE))
+
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh
 

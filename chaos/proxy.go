@@ -18,7 +18,10 @@ type proxy struct {
 	toxi       *toxiproxy.Proxy
 }
 
-var toxics = toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+var toxics = func() *toxiproxy.ApiServer {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics write to the global logger
+	return toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+}()
 
 // newProxy returns a proxy that listens on a port of its own and leads nowhere
 // until to is called.

@@ -238,6 +238,9 @@ func (st *stage) play(ctx context.Context, r *row) (*scene, *verdict, error) {
 		return s, nil, err
 	}
 	v := s.ledger.judge(letters, r.terms(s))
+	if err := os.WriteFile(filepath.Join(s.files, "repeats"), s.ledger.accountOfRepeats(), 0o644); err != nil {
+		return s, nil, err
+	}
 	if s.failed != nil {
 		v.failures = append(v.failures, s.failed.Error())
 	}

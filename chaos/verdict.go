@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -237,4 +238,20 @@ func (l *ledger) judgeRepeats(v *verdict, t terms, fail func(string, ...any)) {
 		}
 		v.worst = max(v.worst, sum)
 	}
+}
+
+// accountOfRepeats writes who came again and when, for whoever looks into it.
+func (l *ledger) accountOfRepeats() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b bytes.Buffer
+	const clock = "15:04:05.000"
+	for _, d := range l.disturbed {
+		fmt.Fprintf(&b, "%s %s\n", d.at.UTC().Format(clock), d.what)
+	}
+	for _, r := range l.repeats {
+		d := r.delivery
+		fmt.Fprintf(&b, "%s again, first %s: %s %s/%d %s\n", r.at.UTC().Format(clock), r.first.UTC().Format(clock), d.lane.channel, d.lane.key, d.index, d.id)
+	}
+	return b.Bytes()
 }

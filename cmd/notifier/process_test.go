@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/fx"
 
 	"github.com/algotrade/notifier/internal/dispatch/webhook/webhooktest"
@@ -233,6 +235,32 @@ func TestAStopBeforeItRunsIsNoFailure(t *testing.T) {
 		t.Errorf("it ends with %d", code)
 	}
 	d.err.wait(t, time.Second, "stopped before it ran")
+}
+
+// TestAStartWaitsForBrokersThatRestartWhileItLooks: the first answer is no
+// promise that the next one comes.
+func TestAStartWaitsForBrokersThatRestartWhileItLooks(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("a real broker cannot be told to close connections")
+		return
+	}
+	c := testkafka.Start(t, one("hook", 1))
+	dir := files(t, c, hookChannel("hook", "http://127.0.0.1:1"), fmt.Sprintf(every, "hook"))
+	var connections atomic.Int32
+	c.Fake().ControlKey(int16(kmsg.ApiVersions), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.Fake().KeepControl()
+		n := connections.Add(1)
+		if n == 1 || n > 4 { // the first sign of life comes, then three connections are closed
+			return nil, nil, false
+		}
+		return nil, errors.New("restarting"), true
+	})
+	d := launch(t, dir, "--wait", "1m")
+	d.err.wait(t, 60*time.Second, `"msg":"running"`)
+	d.err.wait(t, time.Second, "waiting for the brokers")
+	if n := connections.Load(); n < 5 {
+		t.Errorf("only %d connections: nothing was closed", n)
+	}
 }
 
 func TestASecondDaemonOfTheSameNameFencesTheFirst(t *testing.T) {

@@ -77,9 +77,33 @@ type preparation struct {
 // committed is the word for where the offsets stand.
 const committed = "committed"
 
-// prepare looks at the cluster: reachable, topics there and fit, rights, and
-// where the group begins.
+// prepare looks at the cluster until it has seen everything: while brokers
+// restart one may answer and the next be gone, and that is waited for as well.
 func (s *setup) prepare(ctx context.Context, p preparation) error {
+	deadline := time.Now().Add(p.wait)
+	for {
+		err := s.look(ctx, p)
+		var coded interface{ ExitCode() int }
+		if err == nil || errors.As(err, &coded) {
+			return err
+		}
+		// The brokers did not answer, or not what they do when all is well.
+		p.wait = time.Until(deadline)
+		if p.wait <= 0 || ctx.Err() != nil {
+			return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
+		}
+		s.log.Warn("waiting for the brokers", "for", p.wait.Round(time.Second), "err", err)
+		select {
+		case <-time.After(min(time.Second, p.wait)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// look looks at the cluster: reachable, topics there and fit, rights, and
+// where the group begins. What may be over in a moment is an error without an
+// exit code.
+func (s *setup) look(ctx context.Context, p preparation) error {
 	c := &s.config.Kafka
 	opts, err := c.Options("preflight", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -99,11 +123,11 @@ func (s *setup) prepare(ctx context.Context, p preparation) error {
 	}
 	md, err := adm.BrokerMetadata(ctx)
 	if err != nil {
-		return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: fmt.Sprintf("look at the cluster: %v", err)}
+		return fmt.Errorf("look at the cluster: %w", err)
 	}
 	s.cluster = md.Cluster
 	if s.shapes, err = kafka.Want(ctx, adm, layout(s.config)); err != nil {
-		return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
+		return err
 	}
 	if p.create {
 		if err := s.createOwn(ctx, adm); err != nil {
@@ -119,6 +143,9 @@ func (s *setup) prepare(ctx context.Context, p preparation) error {
 	}
 	if err != nil {
 		return err
+	}
+	if s.gone, err = s.findGone(ctx, adm); err != nil { // they wait, and nothing else depends on them
+		s.log.Warn("cannot look for outboxes without a channel", "err", err)
 	}
 	return s.ensureStart(ctx, adm, p.start)
 }

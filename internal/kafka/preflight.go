@@ -177,15 +177,16 @@ func WaitReachable(ctx context.Context, cl *kgo.Client, c *Config, d time.Durati
 
 // Preflight checks everything that the daemon needs of the cluster before it
 // joins a group: that each topic exists, that it may read the sources and
-// write its own, and that these are fit for it. The error is a *Problem.
-// Warnings are returned beside it.
+// write its own, and that these are fit for it. The error is a *Problem, unless
+// the brokers could not say: that may be over in a moment. Warnings are returned
+// beside it.
 func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Shape) ([]Finding, error) {
 	var missing, denied []string
 	for _, s := range want {
 		d, err := lookUp(ctx, adm, s.Topic)
 		switch {
 		case err != nil:
-			return nil, problemf(ExitUnavailable, "%v", err)
+			return nil, err
 		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			missing = append(missing, s.Topic)
 			continue
@@ -193,7 +194,7 @@ func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Sh
 			denied = append(denied, fmt.Sprintf("DESCRIBE on topic %s", s.Topic))
 			continue
 		case d.Err != nil:
-			return nil, problemf(ExitUnavailable, "topic %s: %v", s.Topic, d.Err)
+			return nil, fmt.Errorf("topic %s: %w", s.Topic, d.Err)
 		}
 		denied = append(denied, lacks(d.AuthorizedOperations, s)...)
 	}
@@ -212,7 +213,7 @@ func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Sh
 	}
 	findings, err := Check(ctx, adm, want)
 	if err != nil {
-		return nil, problemf(ExitUnavailable, "%v", err)
+		return nil, err
 	}
 	var faults []string
 	for _, f := range findings {
@@ -258,11 +259,11 @@ func groupRights(ctx context.Context, adm *kadm.Client, group string) ([]string,
 		case isDenied(err):
 			return []string{"READ on group " + group}, nil
 		case !kerr.IsRetriable(cause(err)):
-			return nil, problemf(ExitUnavailable, "group %s cannot be looked at: %s", group, word(err))
+			return nil, fmt.Errorf("group %s cannot be looked at: %s", group, word(err))
 		}
 		select {
 		case <-ctx.Done():
-			return nil, problemf(ExitUnavailable, "group %s has no coordinator: %s", group, word(err))
+			return nil, fmt.Errorf("group %s has no coordinator: %s", group, word(err))
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

@@ -13,6 +13,6 @@
 //
 //	go test ./internal/simulation -run TestSchedules -seed 4711 -v
 //
-// replays one schedule and prints what happened; -schedules N makes more of
+// replays one schedule and prints what happened; -schedules N makes as many of
 // them. Start reading at world.
 package simulation

@@ -152,10 +152,9 @@ func (w *world) give(pr *process, l *topicLog) {
 		bare.Metadata = consume.Binding(cluster, l.id)
 		last = &bare
 	}
-	const recreated = "topic was recreated: its committed offset belongs to the old one, reading from the beginning"
-	told := w.told[recreated]
+	told := w.told["topic was recreated"]
 	p, from := pr.steps.Assign(l.topic, l.partition, l.id, l.end(), last)
-	if last != nil && strings.HasPrefix(l.id, "again-") && !strings.Contains(last.Metadata, l.id) && w.told[recreated] == told {
+	if last != nil && strings.HasPrefix(l.id, "again-") && !strings.Contains(last.Metadata, l.id) && w.told["topic was recreated"] == told {
 		w.unsaid++
 	}
 	a := &part{proc: pr, p: p, log: l, next: max(from, 0)}

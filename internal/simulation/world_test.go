@@ -36,7 +36,7 @@ type world struct {
 	judge   *oracle.Judge
 	history []oracle.Happening
 	log     *slog.Logger
-	told    map[string]int // warnings, by message
+	told    map[string]int // warnings, by how their message begins
 	unsaid  int            // things that should have been said, and were not
 
 	sources  []*topicLog
@@ -113,12 +113,13 @@ func newWorld(seed uint64, broken mutation) *world {
 	return w
 }
 
-// warnings counts what is logged for people, by message.
+// warnings counts what is logged for people, by the message up to its colon.
 type warnings struct{ told map[string]int }
 
 func (*warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
 func (h *warnings) Handle(_ context.Context, r slog.Record) error {
-	h.told[r.Message]++
+	what, _, _ := strings.Cut(r.Message, ":")
+	h.told[what]++
 	return nil
 }
 func (h *warnings) WithAttrs([]slog.Attr) slog.Handler { return h }
