@@ -48,7 +48,7 @@ type source struct {
 	ending    int          // deliveries whose end is decided and not yet written
 	dropped   bool
 	drained   chan struct{}
-	moving    bool      // a batch is on its way to another channel's outbox
+	moving    int       // deliveries of a batch that is on its way to another channel's outbox
 	moveFails int       // batches in a row that could not be put there
 	moveAgain time.Time // not before this is it tried again
 }
@@ -75,7 +75,7 @@ func (s *source) saturated(limit int) bool { return s.uncommitted() >= limit }
 // uncommitted returns how many deliveries a crash now would repeat. What is
 // under way counts, since all of it can end before the next commit.
 func (s *source) uncommitted() int {
-	n := s.ending + s.attempts
+	n := s.ending + s.attempts + s.moving
 	if s.partition != nil {
 		n += s.partition.Uncommitted()
 	}

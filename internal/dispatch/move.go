@@ -76,7 +76,7 @@ func (o *Outbox) startMoves(now time.Time) (again time.Time) {
 	}
 	for _, s := range o.sources {
 		room := o.uncommitted - s.uncommitted()
-		if s.moving || room <= 0 {
+		if s.moving > 0 || room <= 0 {
 			continue
 		}
 		if s.moveAgain.After(now) {
@@ -86,7 +86,7 @@ func (o *Outbox) startMoves(now time.Time) (again time.Time) {
 			continue
 		}
 		if batch := o.movable(s, room); len(batch) > 0 {
-			s.moving = true
+			s.moving = len(batch)
 			s.inFlight++
 			o.driver.Go(Work{Delivery: batch[0].delivery.envelope.RepeatID(), Partition: s.input.Partition, Offset: batch[0].delivery.at.Offset, Do: func() { o.move(s, batch) }})
 		}
@@ -132,7 +132,7 @@ func (o *Outbox) move(s *source, batch []*moving) {
 	})
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s.moving = false
+	s.moving = 0
 	var failed error
 	for i, m := range batch {
 		m.err = errs[i]
