@@ -10,10 +10,15 @@ build: ## the program, into dist/
 
 test: ## every test that needs nothing but Go, with the race detector
 	$(GO) test -race ./...
-	$(GO) test -race -tags synctests ./internal/endtoend ./internal/consume ./internal/kafka
+	$(GO) test -race -tags synctests ./internal/consume ./internal/kafka
+	$(GO) test -race -tags synctests ./internal/endtoend -schedules 30 -rebalances 200
 
-simulate: ## ten thousand schedules of crashes, rebalances and outages; SIMULATE="-schedules 100000" for more
-	$(GO) test -run TestSchedules ./internal/simulation $(if $(SIMULATE),-args $(SIMULATE))
+SCHEDULES ?= 300
+STEPS ?= 10000
+SEED ?= 1
+simulate: ## STEPS schedules of the decisions alone, SCHEDULES of both stages on a broker in memory, all drawn from SEED on
+	$(GO) test ./internal/simulation -run TestSchedules -schedules $(STEPS)
+	$(GO) test -tags synctests ./internal/endtoend -run "TestNothingIsLostWhateverBreaks|TestRebalancesLeaveNothingBehind" -schedules $(SCHEDULES) -seed $(SEED)
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh

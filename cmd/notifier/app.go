@@ -15,6 +15,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/web"
 )
 
@@ -24,7 +25,7 @@ func graph(s *setup) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(s, &failure{}),
-		fx.Provide(buildRegistry, newProducers, newDeadLetters, newMatchHandler, newReplays, newOutboxes, newTroubles, newMembers, newMonitor, newBacklogs, newWeb),
+		fx.Provide(buildRegistry, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newTroubles, newMembers, newMonitor, newBacklogs, newWeb),
 		fx.Invoke(lifecycle),
 	)
 }
@@ -32,10 +33,10 @@ func graph(s *setup) fx.Option {
 // lifecycle starts the parts from the last stage to the first and stops them
 // the other way round: nobody asks about a daemon that is going, matching ends
 // before delivering, and the producers outlive both.
-func lifecycle(lc fx.Lifecycle, f *failure, p *producers, o *outboxes, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, server *web.Server, end fx.Shutdowner) {
+func lifecycle(lc fx.Lifecycle, f *failure, p *producers, o *outboxes, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, moves *reroute.Follower, server *web.Server, end fx.Shutdowner) {
 	lc.Append(fx.StopHook(p.close))
 	lc.Append(fx.StopHook(o.close))
-	for _, run := range []func(context.Context) error{m.deliver.Run, m.match.Run, monitor.Run, backlogs.Run, server.Run} {
+	for _, run := range []func(context.Context) error{moves.Run, m.deliver.Run, m.match.Run, monitor.Run, backlogs.Run, server.Run} {
 		lc.Append(running(run, func(err error) {
 			f.set(err)
 			_ = end.Shutdown()

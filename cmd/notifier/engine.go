@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +23,7 @@ import (
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/match"
+	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/trouble"
 	"github.com/algotrade/notifier/internal/web"
@@ -37,6 +40,7 @@ type setup struct {
 	console io.Writer
 	shapes  []kafka.Shape
 	cluster string
+	gone    []string // channels that are configured no more and that alerts wait for
 	// buried and resolved, where they are set, hear of every dead letter that was
 	// written and closed.
 	buried   func(*dlq.Entry)
@@ -103,13 +107,14 @@ func newDeadLetters(s *setup, p *producers, reg *prometheus.Registry) *dlq.Write
 	return w
 }
 
-func newMatchHandler(s *setup, p *producers, dead *dlq.Writer, reg *prometheus.Registry) (*match.Handler, error) {
+// newOutboxWriter returns what writes to the outboxes, for both stages.
+func newOutboxWriter(s *setup, p *producers) (*match.Outboxes, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	outboxes, err := match.NewOutboxes(ctx, p.outbox, s.config.Kafka.Group, s.channelNames(), s.log)
-	if err != nil {
-		return nil, err
-	}
+	return match.NewOutboxes(ctx, p.outbox, s.config.Kafka.Group, s.channelNames(), s.log)
+}
+
+func newMatchHandler(s *setup, outboxes *match.Outboxes, dead *dlq.Writer, reg *prometheus.Registry) *match.Handler {
 	var names []match.RuleName
 	for _, r := range s.config.Rules.Rules() {
 		for _, severity := range r.Severities {
@@ -121,7 +126,7 @@ func newMatchHandler(s *setup, p *producers, dead *dlq.Writer, reg *prometheus.R
 		Decoder: event.NewDecoder(s.config.Events, s.config.Rules.Reads(), reg), Rules: s.config.Rules,
 		Outboxes: outboxes, Dead: dead, Topics: s.topics(kafka.RoleSource), RuleList: names,
 		MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Registry: reg,
-	}), nil
+	})
 }
 
 func newReplays(s *setup, p *producers, h *match.Handler, reg *prometheus.Registry) *match.Replays {
@@ -157,9 +162,17 @@ type outboxes struct {
 	ordered []*dispatch.Outbox
 }
 
-func newOutboxes(s *setup, dead *dlq.Writer, reg *prometheus.Registry) (*outboxes, error) {
+func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *match.Outboxes, reg *prometheus.Registry) (*outboxes, error) {
 	metrics := dispatch.NewMetrics(reg)
 	all := &outboxes{byTopic: make(map[string]*dispatch.Outbox)}
+	add := func(name string, ch dispatch.Channel, cfg dispatch.Config) {
+		o := dispatch.NewOutbox(dispatch.Params{
+			Name: name, Channel: ch, Config: cfg, Uncommitted: s.config.Kafka.Window.Uncommitted, Group: s.config.Kafka.Group,
+			Dead: dead, Elsewhere: elsewhere, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Metrics: metrics,
+		})
+		all.byTopic[topics.Outbox(s.config.Kafka.Group, name)] = o
+		all.ordered = append(all.ordered, o)
+	}
 	for _, name := range s.channelNames() {
 		c := s.config.Channels.Get(name)
 		ch, err := c.Build(name, channels.With{Console: s.console})
@@ -167,12 +180,10 @@ func newOutboxes(s *setup, dead *dlq.Writer, reg *prometheus.Registry) (*outboxe
 			_ = all.close()
 			return nil, err
 		}
-		o := dispatch.NewOutbox(dispatch.Params{
-			Name: name, Channel: ch, Config: c.Dispatch, Uncommitted: s.config.Kafka.Window.Uncommitted,
-			Group: s.config.Kafka.Group, Dead: dead, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Metrics: metrics,
-		})
-		all.byTopic[topics.Outbox(s.config.Kafka.Group, name)] = o
-		all.ordered = append(all.ordered, o)
+		add(name, ch, c.Dispatch)
+	}
+	for _, name := range s.gone {
+		add(name, goneChannel{name}, goneConfig())
 	}
 	return all, nil
 }
@@ -187,6 +198,18 @@ func (o *outboxes) close() error {
 	return first
 }
 
+// newMoves returns what follows the requests to send elsewhere what waits for
+// a channel.
+func newMoves(s *setup, p *producers, o *outboxes) *reroute.Follower {
+	group := s.config.Kafka.Group
+	take := func(q reroute.Request) {
+		if outbox := o.byTopic[topics.Outbox(group, q.From)]; outbox != nil {
+			outbox.Move(q)
+		}
+	}
+	return reroute.NewFollower(kadm.NewClient(p.dead), dlq.NewLog(p.dead), group, take, s.log)
+}
+
 // members are the two members of the consumer groups, one for each stage.
 type members struct {
 	match, deliver *consume.Member
@@ -194,7 +217,7 @@ type members struct {
 
 func newTroubles(s *setup, reg *prometheus.Registry) *trouble.Board { return trouble.New(s.log, reg) }
 
-func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, troubles *trouble.Board, reg *prometheus.Registry) (*members, error) {
+func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, moves *reroute.Follower, troubles *trouble.Board, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
 	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
 		opts, err := c.Options(name, s.log, reg)
@@ -214,8 +237,9 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 	if err != nil {
 		return nil, err
 	}
-	d, err := member("deliver", topics.OutboxGroup(c.Group), s.topics(kafka.RoleOutbox), true,
-		dispatch.NewHandler(o.byTopic, dlq.NewLog(p.dead), s.log))
+	deliver := dispatch.NewHandler(o.byTopic, dlq.NewLog(p.dead), s.log)
+	deliver.Moves = moves.Ready()
+	d, err := member("deliver", topics.OutboxGroup(c.Group), slices.Sorted(maps.Keys(o.byTopic)), true, deliver)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +305,7 @@ func (m *members) live() error {
 }
 
 // ready lists the components: groups, partitions, topics, dead letters and
-// outboxes decide, channels are shown.
+// outboxes decide; held partitions, replays and channels are shown.
 func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board) []web.Component {
 	group := web.Component{Name: "groups", Decides: true, Cause: troubles.Text(trouble.Groups...)}
 	group.OK = group.Cause == ""
@@ -298,7 +322,10 @@ func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, 
 		}
 	}
 	stand := troubles.Text(trouble.Partitions...)
-	components := []web.Component{group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}}
+	held := troubles.Text(trouble.Held)
+	components := []web.Component{
+		group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}, {Name: "held", OK: held == "", Cause: held},
+	}
 	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox} {
 		problem := monitor.Problems(role)
 		components = append(components, web.Component{Name: string(role), OK: problem == "", Decides: true, Cause: problem})

@@ -44,15 +44,14 @@ func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testi
 
 	outbox := topics.Outbox(c.Group, "hook")
 	setOffset(t, c, topics.OutboxGroup(c.Group), outbox, 7)
-	d = launch(t, dir)
-	d.running()
+	d = start(t, dir)
 	c.Produce(alerting(topics.TradeExecutions, "a", 10, 1)...)
 	got(t, other, 11, 20*time.Second)
 	d.err.wait(t, 20*time.Second, `"level":"ERROR"`, "partition held", outbox, "run --start committed")
 	if n := d.metric(fmt.Sprintf(`notifier_partition_held{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); n != "1" {
 		t.Errorf("the metric of what is held is %q", n)
 	}
-	if status, ok, cause := d.component("partitions"); status != http.StatusServiceUnavailable || ok || !strings.Contains(cause, "run --start committed") {
+	if status, ok, cause := d.component("held"); status != http.StatusOK || ok || !strings.Contains(cause, "run --start committed") {
 		t.Errorf("readiness says %d, %v, %q", status, ok, cause)
 	}
 	if n := len(hook.Requests()); n != 10 {

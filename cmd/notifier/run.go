@@ -144,6 +144,9 @@ func (s *setup) look(ctx context.Context, p preparation) error {
 	if err != nil {
 		return err
 	}
+	if s.gone, err = s.findGone(ctx, adm); err != nil { // they wait, and nothing else depends on them
+		s.log.Warn("cannot look for outboxes without a channel", "err", err)
+	}
 	return s.ensureStart(ctx, adm, p.start)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/dispatch/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -17,9 +18,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestAPartitionThatStandsStillMakesTheDaemonNotReady uses the trouble that is
-// easiest to make; all take the same way to log, metric and readiness.
-func TestAPartitionThatStandsStillMakesTheDaemonNotReady(t *testing.T) {
+// TestAHeldPartitionIsShownEverywhereAndDoesNotDecide: it waits by decision.
+func TestAHeldPartitionIsShownEverywhereAndDoesNotDecide(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	outbox := topics.Outbox(c.Group, "hook")
 	by := make(kadm.Offsets)
@@ -30,9 +30,9 @@ func TestAPartitionThatStandsStillMakesTheDaemonNotReady(t *testing.T) {
 	hook := webhooktest.Start(t, "", nil)
 	d := launch(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
 	d.running()
-	testkafka.Eventually(t, 20*time.Second, "the daemon is not ready and says why", func() bool {
-		status, ok, cause := d.component("partitions")
-		return status == http.StatusServiceUnavailable && !ok && strings.HasPrefix(cause, outbox+"/0: its offset was set by hand: ")
+	testkafka.Eventually(t, 20*time.Second, "the daemon says why", func() bool {
+		status, ok, cause := d.component("held")
+		return status == http.StatusOK && !ok && strings.HasPrefix(cause, outbox+"/0: its offset was set by hand: ")
 	})
 	if status, body := d.get("/livez"); status != http.StatusOK {
 		t.Errorf("what is held is alive: %d %s", status, body)
@@ -44,6 +44,37 @@ func TestAPartitionThatStandsStillMakesTheDaemonNotReady(t *testing.T) {
 		t.Errorf("notifier_partition_held is %q", got)
 	}
 	d.err.wait(t, time.Second, `"level":"ERROR"`, `"msg":"partition held"`, `"component":"trouble"`, `"topic":"`+outbox+`"`, `"partition":0`)
+}
+
+// TestAPartitionThatIsNotReadMakesTheDaemonNotReady uses the trouble that is
+// made at once; all take the same way to log, metric and readiness.
+func TestAPartitionThatIsNotReadMakesTheDaemonNotReady(t *testing.T) {
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
+	hook := webhooktest.Start(t, "", nil)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	zeros := make([]byte, 1<<20) // 70 of them are a batch of a few hundred KB
+	packed := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(5*time.Second), kgo.MaxBufferedRecords(70),
+		kgo.ProducerBatchMaxBytes(100<<20), kgo.BrokerMaxWriteBytes(100<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	for range 70 {
+		packed.Produce(t.Context(), &kgo.Record{Topic: string(topics.TradeExecutions), Value: zeros}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err := packed.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	testkafka.Eventually(t, 30*time.Second, "the daemon is not ready and says why", func() bool {
+		status, ok, cause := d.component("partitions")
+		return status == http.StatusServiceUnavailable && !ok && strings.Contains(cause, "the batch with the offsets 0 to 69 of trade-executions/0 decompresses to more than 64 MiB")
+	})
+	if status, body := d.get("/livez"); status != http.StatusOK {
+		t.Errorf("it is alive: %d %s", status, body)
+	}
+	if got := d.metric(`notifier_trouble{kind="too-large"}`); got != "1" {
+		t.Errorf("notifier_trouble is %q", got)
+	}
 }
 
 func TestADaemonWithTheInstanceIDOfAnotherTakesOver(t *testing.T) {

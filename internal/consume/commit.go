@@ -18,7 +18,17 @@ type snapshot struct {
 	at       repeat.Position
 	metadata string
 	finished int
+	doubt    time.Time // which this commit ends if it succeeds
 }
+
+// A commit that is not answered within slowAfter may have been given up and sent
+// again by kgo over another connection, and what was given up may still be
+// carried out, for about doubtFor: behind a later one, so that the group is set
+// back. Whoever is in doubt commits once more after that.
+const (
+	slowAfter = time.Second
+	doubtFor  = 10 * time.Second
+)
 
 // bare is the metadata that is sent where a broker has refused the whole.
 func (s snapshot) bare() string { return Binding(s.p.member.p.Cluster, s.p.TopicID()) }
@@ -32,7 +42,8 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	}
 	p.fenced = fence
 	at := p.tracker.Watermark()
-	if !p.dirty || p.stands(at) {
+	again := !p.doubt.IsZero() && (fence || time.Since(p.doubt) > doubtFor)
+	if at.Offset < 0 || !again && (!p.dirty || p.stands(at)) {
 		return snapshot{}, false
 	}
 	p.dirty = false
@@ -41,7 +52,11 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	if p.member.p.OwnTopics {
 		metadata = b.encode(p.tracker.Marks(), p.unfinished(at.Offset).append(nil, at.Offset, listLimit))
 	}
-	return snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}, true
+	s := snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}
+	if again {
+		s.doubt = p.doubt
+	}
+	return s, true
 }
 
 // unfinished returns what is finished above the watermark: by us, and further
@@ -53,7 +68,7 @@ func (p *Partition) unfinished(watermark int64) unfinished {
 // stands reports whether everything is as the last commit left it, the
 // watermark and what is finished above it; p.mu is held.
 func (p *Partition) stands(at repeat.Position) bool {
-	return at.Offset < 0 || p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
+	return p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
 // wake has the commit loop run now.
@@ -104,7 +119,9 @@ func (m *Member) send(all []snapshot) {
 		for i := range refused {
 			refused[i].metadata = refused[i].bare()
 		}
-		m.sendOnce(refused)
+		for _, s := range m.sendOnce(refused) { // even that is too long for these brokers
+			m.committed(s, kerr.OffsetMetadataTooLarge, false)
+		}
 	}
 }
 
@@ -136,6 +153,7 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 	})
 	results := make(map[topicPartition]error, len(all))
 	var callErr error
+	begun := time.Now()
 	m.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 		callErr = err
 		if err != nil || resp == nil {
@@ -166,22 +184,28 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 			refused = append(refused, s)
 			continue
 		}
-		m.committed(s, err)
+		m.committed(s, err, time.Since(begun) > slowAfter)
 	}
 	return refused
 }
 
 var errNoAnswer = errors.New("the broker did not answer for this partition")
 
-// committed takes over the result for one partition.
-func (m *Member) committed(s snapshot, err error) {
+// committed takes over the result for one partition; slow: it took long to come.
+func (m *Member) committed(s snapshot, err error, slow bool) {
 	p := s.p
 	p.mu.Lock()
-	if err != nil {
-		p.dirty = true
-	} else {
+	if err == nil {
 		p.committed, p.known = s.at, true
 		p.sentFinished = s.finished
+	} else {
+		p.dirty = true
+	}
+	switch {
+	case slow:
+		p.doubt = time.Now()
+	case err == nil && s.doubt.Equal(p.doubt):
+		p.doubt = time.Time{}
 	}
 	f := p.onCommit
 	p.mu.Unlock()

@@ -30,6 +30,9 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 	case errors.Is(err, kerr.FencedInstanceID):
 		m.fence()
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+		if p := m.partition(topic, partition); p != nil {
+			p.unknown.Store(true)
+		}
 		m.recreated(topic)
 	case errors.As(err, &tooLarge):
 		m.bomb(topic, partition, tooLarge)

@@ -93,7 +93,7 @@ type Member struct {
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
 	kick     chan struct{} // size 1: commit now
-	commitMu sync.Mutex    // from taking a snapshot to the end of its commit; taken by the revoke too
+	commitMu turn          // from taking a snapshot to the end of its commit; taken by the revoke too
 
 	mu    sync.Mutex
 	parts map[topicPartition]*Partition
@@ -107,6 +107,16 @@ type Member struct {
 	health health
 }
 
+// turn is a mutex that is held while brokers are waited for. It is a channel,
+// because a fake clock stands still while somebody waits for a sync.Mutex.
+type turn chan struct{}
+
+// Lock waits for its turn.
+func (t turn) Lock() { t <- struct{}{} }
+
+// Unlock ends it.
+func (t turn) Unlock() { <-t }
+
 type topicPartition struct {
 	topic string
 	id    int32
@@ -115,15 +125,16 @@ type topicPartition struct {
 // New returns a member; Run joins the group.
 func New(p Params) *Member {
 	m := &Member{
-		p:       p,
-		log:     p.Logger.With("component", p.Name),
-		metrics: newMetrics(p.Registry, p.Name, p.Topics),
-		created: make(chan struct{}),
-		kick:    make(chan struct{}, 1),
-		parts:   make(map[topicPartition]*Partition),
-		fatal:   make(chan error, 1),
-		again:   make(chan struct{}, 1),
-		limit:   newLimiter(time.Minute),
+		p:        p,
+		log:      p.Logger.With("component", p.Name),
+		metrics:  newMetrics(p.Registry, p.Name, p.Topics),
+		created:  make(chan struct{}),
+		kick:     make(chan struct{}, 1),
+		parts:    make(map[topicPartition]*Partition),
+		fatal:    make(chan error, 1),
+		again:    make(chan struct{}, 1),
+		commitMu: make(turn, 1),
+		limit:    newLimiter(time.Minute),
 	}
 	if m.troubles = p.Troubles; m.troubles == nil {
 		m.troubles = trouble.New(p.Logger, nil)
@@ -200,6 +211,7 @@ func (m *Member) Run(ctx context.Context) error {
 	wg.Wait()
 	m.commit()
 	m.client.CloseAllowingRebalance()
+	m.drain() // what was assigned meanwhile, which nobody has revoked
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,6 +24,10 @@ type Partition struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when the handler has returned
 	ready  chan struct{} // size 1: there is something in queue
+
+	// unknown is set when a broker says that it does not know the topic which the
+	// client asks for.
+	unknown atomic.Bool
 
 	mu        sync.Mutex
 	topicID   string
@@ -46,6 +51,7 @@ type Partition struct {
 	known     bool // the coordinator has this commit
 
 	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
+	doubt            time.Time  // when a commit was last slow to be answered; zero: none since one was sent for it
 	dirty            bool       // something to commit since the last snapshot
 	started          bool       // the handler runs
 	fromStart        bool       // the committed offset belongs to a topic that is gone
@@ -150,6 +156,9 @@ func (p *Partition) Begin(r *kgo.Record, w repeat.Write) *Entry {
 	p.taken--
 	p.takenSize -= n
 	p.dirty = true
+	if r.Offset < p.tracker.next.Offset { // the log was cut off: these are other records
+		p.above = unfinished{newest: -1}
+	}
 	e := p.tracker.Begin(positionOf(r), n, w)
 	e.arrived = p.handed
 	return e

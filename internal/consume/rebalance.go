@@ -17,6 +17,9 @@ import (
 // offsets are not known yet; onOffsetsFetched comes next, records after that.
 func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[string][]int32) {
 	<-m.created
+	// What kgo was told to forget while a rebalance was under way comes back
+	// without having been revoked.
+	m.drop(cl, assigned)
 	cl.ResumeFetchPartitions(assigned) // a pause outlives a rebalance
 	m.mu.Lock()
 	for topic, ids := range assigned {
@@ -110,17 +113,37 @@ wait:
 func (m *Member) onLost(_ context.Context, cl *kgo.Client, lost map[string][]int32) {
 	<-m.created
 	m.health.join(false, "left the group")
-	parts := m.take(lost)
+	m.drop(cl, lost)
+}
+
+// drop ends those of the assignments that there still are.
+func (m *Member) drop(cl *kgo.Client, gone map[string][]int32) {
+	parts := m.take(gone)
 	if len(parts) == 0 {
 		return
 	}
+	lost := make(map[string][]int32)
 	for _, p := range parts {
 		p.fence()
 		p.cancel(errRevoked)
+		lost[p.Topic] = append(lost[p.Topic], p.ID)
 	}
 	m.forget(cl, parts, lost)
 	m.metrics.lost(lost)
-	m.log.Warn("partitions lost", "partitions", countOf(lost))
+	m.log.Warn("partitions lost", "partitions", len(parts))
+}
+
+// purge has the client follow a topic that was deleted and made again.
+func (m *Member) purge(topic string) {
+	m.client.PurgeTopicsFromConsuming(topic)
+	rest := make(map[string][]int32) // in a rebalance kgo revokes nothing
+	for _, p := range m.partitions() {
+		if p.Topic == topic {
+			rest[topic] = append(rest[topic], p.ID)
+		}
+	}
+	m.drop(m.client, rest)
+	m.client.AddConsumeTopics(topic)
 }
 
 // fence ends the assignment: nothing that completes later changes anything.

@@ -86,7 +86,7 @@ func (s Snapshot) WithoutMarks() Snapshot {
 func (s Snapshot) Full() string { return s.taken.metadata }
 
 // Answered takes over what the coordinator answered.
-func (s *Steps) Answered(c Snapshot, err error) { s.member.committed(c.taken, err) }
+func (s *Steps) Answered(c Snapshot, err error) { s.member.committed(c.taken, err, false) }
 
 // Lose fences at once, and commits nothing.
 func (s *Steps) Lose(p *Partition) { p.fence() }

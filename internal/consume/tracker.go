@@ -25,6 +25,9 @@ type Tracker struct {
 	newest      int64 // the highest offset that is settled
 	gaps        int   // unsettled records with settled ones behind them
 	base        repeat.Marks
+	// cut is where the log went back to while records above were unsettled; nil:
+	// it did not. An offset says nothing then about what is settled above it.
+	cut *repeat.Position
 }
 
 // Entry is one unsettled record.
@@ -48,8 +51,13 @@ func NewTracker(start repeat.Position, base *repeat.Marks) *Tracker {
 	return t
 }
 
-// Begin adds a record. Records are begun in the order of the log.
+// Begin adds a record. Records are begun in the order of the log; where that
+// was cut off, and goes on from a lower offset, nothing above it is committed
+// until all that was begun is settled.
 func (t *Tracker) Begin(at repeat.Position, size int, w repeat.Write) *Entry {
+	if at.Offset < t.next.Offset && (t.cut == nil || at.Offset < t.cut.Offset) {
+		t.cut = &at
+	}
 	e := &Entry{offset: at.Offset, size: size, before: t.next.Epoch, write: w, prev: t.last}
 	if t.last != nil {
 		t.last.next = e
@@ -71,6 +79,9 @@ func (t *Tracker) Settle(e *Entry) {
 	t.unsettled--
 	t.finished++
 	t.newest = max(t.newest, e.offset)
+	if t.unsettled == 0 && t.cut != nil {
+		t.cut, t.newest = nil, -1
+	}
 	if e.behindN > 0 {
 		t.gaps--
 	}
@@ -101,10 +112,13 @@ func (t *Tracker) Advance(next repeat.Position) { t.next = next }
 // Watermark returns the position that may be committed: everything below it is
 // settled.
 func (t *Tracker) Watermark() repeat.Position {
-	if t.first != nil {
-		return repeat.Position{Epoch: t.first.before, Offset: t.first.offset}
+	switch {
+	case t.first == nil:
+		return t.next
+	case t.cut != nil && t.cut.Offset < t.first.offset:
+		return *t.cut
 	}
-	return t.next
+	return repeat.Position{Epoch: t.first.before, Offset: t.first.offset}
 }
 
 // Marks returns the marks of the repeat filter as of the watermark. They are
@@ -132,7 +146,7 @@ func (t *Tracker) Splits(e *Entry) bool {
 // records above it.
 func (t *Tracker) unfinished() unfinished {
 	u := unfinished{newest: -1}
-	if t.first == nil || t.newest < t.first.offset {
+	if t.first == nil || t.cut != nil || t.newest < t.first.offset {
 		return u
 	}
 	u.newest = t.newest

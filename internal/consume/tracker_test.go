@@ -182,3 +182,33 @@ func TestMetadataRoundTripsAndForeignTextIsIgnored(t *testing.T) {
 		}
 	}
 }
+
+// TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled: after an unclean
+// election the log may go on from a lower offset, with other records.
+func TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled(t *testing.T) {
+	pos := func(epoch int32, offset int64) repeat.Position {
+		return repeat.Position{Epoch: epoch, Offset: offset}
+	}
+	tr := NewTracker(pos(0, 0), &repeat.Marks{})
+	old := make([]*Entry, 8)
+	for i := range old {
+		old[i] = tr.Begin(pos(0, int64(i)), 1, repeat.Write{})
+	}
+	for _, i := range []int{0, 1, 2, 3, 5, 7} {
+		tr.Settle(old[i])
+	}
+	anew := []*Entry{tr.Begin(pos(1, 2), 1, repeat.Write{}), tr.Begin(pos(1, 3), 1, repeat.Write{})}
+	if w := tr.Watermark(); w.Offset != 2 {
+		t.Errorf("the watermark is %v while offset 2 of the new log is unsettled", w)
+	}
+	tr.Settle(anew[1])
+	tr.Settle(old[4])
+	tr.Settle(old[6])
+	if w := tr.Watermark(); w.Offset != 2 {
+		t.Errorf("the watermark is %v while offset 2 of the new log is unsettled", w)
+	}
+	tr.Settle(anew[0])
+	if w := tr.Watermark(); w != pos(1, 4) {
+		t.Errorf("the watermark is %v when all is settled", w)
+	}
+}

@@ -59,16 +59,20 @@ func (m *Member) followTopics(ctx context.Context, followed map[string]string) {
 	if err != nil {
 		return
 	}
+	anew := make(map[string]bool)
 	for _, p := range m.partitions() {
-		id := ids[p.Topic]
-		if old := p.TopicID(); id == "" || old == "" || old == id || followed[p.Topic] == id {
-			continue
+		id, old := ids[p.Topic], p.TopicID()
+		recreated := old != "" && old != id && followed[p.Topic] != id
+		// The client may have looked the topic up before it was made again, and we after.
+		if unknown := p.unknown.Swap(false); id != "" && (recreated || unknown) {
+			anew[p.Topic] = true
 		}
-		followed[p.Topic] = id
-		m.sayRecreated(p.Topic)
-		m.client.PurgeTopicsFromConsuming(p.Topic)
-		m.client.AddConsumeTopics(p.Topic)
-		m.troubles.Over(trouble.Recreated, p.Topic)
+	}
+	for topic := range anew {
+		followed[topic] = ids[topic]
+		m.sayRecreated(topic)
+		m.purge(topic)
+		m.troubles.Over(trouble.Recreated, topic)
 	}
 }
 

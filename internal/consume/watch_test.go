@@ -60,7 +60,7 @@ func (w *watched) says(kind trouble.Kind, reason, sentence string) {
 // silent holds that nothing is wrong.
 func (w *watched) silent() {
 	w.t.Helper()
-	if got := w.troubles.Text(append([]trouble.Kind{trouble.Recreated}, append(trouble.Groups, trouble.Partitions...)...)...); got != "" {
+	if got := w.troubles.Text(append([]trouble.Kind{trouble.Held}, append(trouble.Groups, trouble.Partitions...)...)...); got != "" {
 		w.t.Errorf("readiness says %q", got)
 	}
 	if text := w.exposed(); strings.Contains(text, "notifier_partition_held{") && strings.Contains(after(text, "notifier_partition_held{"), "} 1\n") {

@@ -20,6 +20,9 @@ type Handler struct {
 	outboxes map[string]*Outbox // by topic
 	letters  Letters
 	log      *slog.Logger
+	// Moves is closed once it is known what is to be sent elsewhere; nil: nothing
+	// is. What was moved by a former owner must not be sent here first.
+	Moves <-chan struct{}
 }
 
 // Letters knows what became of dead letters.
@@ -38,6 +41,7 @@ func NewHandler(outboxes map[string]*Outbox, letters Letters, log *slog.Logger) 
 // waits for the attempts in flight.
 func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 	a := h.Assign(p)
+	h.awaitMoves(ctx)
 	for {
 		records, err := p.Next(ctx)
 		if err != nil || !a.Take(ctx, records) {
@@ -46,6 +50,24 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 	}
 	<-a.Leave()
 }
+
+// awaitMoves waits until the requests to move alerts are known. Alerts go out
+// without them, so it does not wait for long.
+func (h *Handler) awaitMoves(ctx context.Context) {
+	if h.Moves == nil {
+		return
+	}
+	slow := time.NewTimer(movesWithin)
+	defer slow.Stop()
+	select {
+	case <-h.Moves:
+	case <-slow.C:
+		h.log.Warn("requests to move alerts are not known yet, going on without them", "waited", movesWithin)
+	case <-ctx.Done():
+	}
+}
+
+const movesWithin = 10 * time.Second
 
 // Assignment is one partition in the hands of its channel's Outbox.
 type Assignment struct {
@@ -57,7 +79,7 @@ type Assignment struct {
 
 // Assign gives a partition to its channel's Outbox.
 func (h *Handler) Assign(p *consume.Partition) *Assignment {
-	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p}, seen: p.Marks()}
+	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p, input: repeat.Input{Topic: p.TopicID(), Partition: p.ID}}, seen: p.Marks()}
 	a.outbox.join(a.source)
 	p.OnCommit(a.outbox.wake)
 	return a
@@ -159,7 +181,7 @@ func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, a *arrival) {
 		return
 	}
 	own(e)
-	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), offset: r.Offset, received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
+	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
 }
 
 var errNoAlert = errors.New("it carries no alert")

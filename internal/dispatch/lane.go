@@ -11,14 +11,15 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/repeat"
 )
 
 // delivery is one alert on its way to the channel.
 type delivery struct {
 	envelope *envelope.Envelope
 	entry    *consume.Entry
-	laneKey  []byte // nil: a lane of its own
-	offset   int64
+	laneKey  []byte          // nil: a lane of its own
+	at       repeat.Position // where it stands in the outbox
 	received time.Time
 
 	attempts    int
@@ -39,13 +40,17 @@ func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
 // source is one assigned partition of the outbox topic.
 type source struct {
 	partition *consume.Partition
-	ready     []*lane // whose next delivery is live
-	replays   []*lane // whose next delivery is a dead letter sent again: they yield
-	inFlight  int     // attempts and burials under way
-	attempts  int     // of these, attempts
-	ending    int     // deliveries whose end is decided and not yet written
+	input     repeat.Input // what it is to the repeat filter of another outbox
+	ready     []*lane      // whose next delivery is live
+	replays   []*lane      // whose next delivery is a dead letter sent again: they yield
+	inFlight  int          // attempts, burials and moves under way
+	attempts  int          // of these, attempts
+	ending    int          // deliveries whose end is decided and not yet written
 	dropped   bool
 	drained   chan struct{}
+	moving    int       // deliveries of a batch that is on its way to another channel's outbox
+	moveFails int       // batches in a row that could not be put there
+	moveAgain time.Time // not before this is it tried again
 }
 
 func (s *source) push(l *lane) {
@@ -64,14 +69,17 @@ func (s *source) list(l *lane) *[]*lane {
 
 // saturated reports whether one more attempt could make it more than limit
 // deliveries that were sent and of which no commit says so: a crash would
-// repeat them. What is under way counts, since all of it can end before the next
-// commit.
-func (s *source) saturated(limit int) bool {
-	n := s.ending + s.attempts
+// repeat them.
+func (s *source) saturated(limit int) bool { return s.uncommitted() >= limit }
+
+// uncommitted returns how many deliveries a crash now would repeat. What is
+// under way counts, since all of it can end before the next commit.
+func (s *source) uncommitted() int {
+	n := s.ending + s.attempts + s.moving
 	if s.partition != nil {
 		n += s.partition.Uncommitted()
 	}
-	return n >= limit
+	return n
 }
 
 // holds reports whether a commit could still say that the lane's next delivery
@@ -106,7 +114,7 @@ type lane struct {
 }
 
 func (l *lane) work(d *delivery, do func()) Work {
-	w := Work{Delivery: d.envelope.RepeatID(), Offset: d.offset, Do: do}
+	w := Work{Delivery: d.envelope.RepeatID(), Offset: d.at.Offset, Do: do}
 	if l.source.partition != nil {
 		w.Partition = l.source.partition.ID
 	}
@@ -198,7 +206,7 @@ func (o *Outbox) pick(probe bool) *lane {
 			o.turn = (o.turn + 1) % len(o.sources)
 			s := o.sources[o.turn]
 			if lanes := list(s); len(lanes) > 0 && !s.saturated(o.uncommitted) {
-				if i := slices.IndexFunc(lanes, s.holds); i >= 0 {
+				if i := slices.IndexFunc(lanes, func(l *lane) bool { return s.holds(l) && o.moveTo(s, l.queue[0]) == "" }); i >= 0 {
 					return lanes[i]
 				}
 			}
@@ -216,7 +224,7 @@ func (o *Outbox) pickProbe() *lane {
 		if l.state != ready && (l.state != waiting || l.told) || l.queue[0].written() || best != nil && byTried(l, best) > 0 {
 			continue
 		}
-		if !l.source.saturated(o.uncommitted) && l.source.holds(l) {
+		if !l.source.saturated(o.uncommitted) && l.source.holds(l) && o.moveTo(l.source, l.queue[0]) == "" {
 			best = l
 		}
 	}
@@ -267,7 +275,11 @@ func (o *Outbox) ready(l *lane) {
 
 // release ends an attempt.
 func (o *Outbox) release(l *lane) {
-	s := l.source
+	l.source.release()
+}
+
+// release ends one of the things under way.
+func (s *source) release() {
 	s.inFlight--
 	if s.dropped && s.inFlight == 0 {
 		close(s.drained)

@@ -60,7 +60,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	if m == nil {
 		return nil
 	}
-	for _, o := range []string{"delivered", "dead_lettered", "expired", "throttled"} {
+	for _, o := range []string{"delivered", "dead_lettered", "expired", "throttled", "rerouted"} {
 		m.deliveries.WithLabelValues(name, o)
 	}
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {

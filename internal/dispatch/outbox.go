@@ -14,6 +14,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/reroute"
 )
 
 // Outbox brings the deliveries of one channel to it. It is the only place that
@@ -30,6 +31,7 @@ type Outbox struct {
 	uncommitted int
 	group       string
 	dead        DeadLetters
+	elsewhere   Elsewhere
 	maxReplays  int
 	log         *slog.Logger
 	metrics     *channelMetrics
@@ -50,8 +52,9 @@ type Outbox struct {
 	breaker   *gobreaker.TwoStepCircuitBreaker[struct{}]
 	lastState gobreaker.State
 	openedAt  time.Time
-	lastError string  // of the last attempt that failed for the channel's sake
-	burials   []*lane // whose first delivery's end is to be written to the dead letters
+	lastError string            // of the last attempt that failed for the channel's sake
+	moves     []reroute.Request // what is sent elsewhere, in the order in which that was asked
+	burials   []*lane           // whose first delivery's end is to be written to the dead letters
 	gate      gate
 	throttles throttles
 	successes uint64 // deliveries that succeeded, ever: the witnesses
@@ -72,7 +75,8 @@ type Params struct {
 	Uncommitted int // settled and uncommitted deliveries of a partition beyond which dispatch waits
 	Group       string
 	Dead        DeadLetters
-	MaxReplays  int // after which a dead letter is quarantined
+	Elsewhere   Elsewhere // nil: nothing can be moved
+	MaxReplays  int       // after which a dead letter is quarantined
 	Logger      *slog.Logger
 	Metrics     *Metrics // nil: none
 	Driver      Driver   // nil: goroutines and timers
@@ -81,7 +85,7 @@ type Params struct {
 // NewOutbox returns the outbox of one channel.
 func NewOutbox(p Params) *Outbox {
 	o := &Outbox{
-		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, group: p.Group, dead: p.Dead, maxReplays: p.MaxReplays,
+		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, group: p.Group, dead: p.Dead, elsewhere: p.Elsewhere, maxReplays: p.MaxReplays,
 		log:     p.Logger.With("component", "deliver", "channel", p.Name),
 		metrics: p.Metrics.channel(p.Name), driver: p.Driver,
 		lanes: make(map[laneKey]*lane),
@@ -184,7 +188,11 @@ func (o *Outbox) pump() {
 		o.ready(l)
 	}
 	o.startBurials()
+	again := o.startMoves(now)
 	next := o.start(now)
+	if !again.IsZero() && (next.IsZero() || again.Before(next)) {
+		next = again
+	}
 	if l := o.backoffs.first(); l != nil && (next.IsZero() || l.due.Before(next)) {
 		next = l.due
 	}

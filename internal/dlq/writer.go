@@ -19,6 +19,7 @@ import (
 // outbox never delays one. It is safe for concurrent use.
 type Writer struct {
 	client  *kgo.Client
+	follow  *Follower
 	group   string
 	log     *slog.Logger
 	written *prometheus.CounterVec
@@ -45,7 +46,7 @@ const WriteTimeout = 10 * time.Second
 // manual partitioner.
 func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheus.Registerer) *Writer {
 	w := &Writer{
-		client: client, group: group, log: log.With("component", "dlq"),
+		client: client, follow: NewFollower(client), group: group, log: log.With("component", "dlq"),
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_dead_letters_total", Help: "Dead letters written and acknowledged.",
 		}, []string{"topic", "reason"}),
@@ -71,9 +72,10 @@ func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheu
 func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
-	records := make([]*kgo.Record, len(entries))
+	records, turns := make([]*kgo.Record, len(entries)), make([]int, len(entries))
 	for i, e := range entries {
 		records[i] = e.Encode(topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic)))
+		turns[i] = w.follow.Turn(records[i].Topic)
 	}
 	results := w.client.ProduceSync(ctx, records...)
 	var first error
@@ -87,6 +89,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 			err = w.shrink(ctx, e, records[i])
 		}
 		if err != nil {
+			w.follow.Failed(records[i].Topic, turns[i], err)
 			w.failed.WithLabelValues(e.Envelope.Source.Topic).Inc()
 			if first == nil {
 				first = fmt.Errorf("write dead letter to %s: %w", records[i].Topic, err)
@@ -107,11 +110,19 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
-	records := make([]*kgo.Record, len(closes))
+	records, turns := make([]*kgo.Record, len(closes)), make([]int, len(closes))
 	for i, c := range closes {
-		records[i] = c.Encode()
+		records[i], turns[i] = c.Encode(), w.follow.Turn(c.Topic)
 	}
-	if err := w.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	results := w.client.ProduceSync(ctx, records...)
+	if err := results.FirstErr(); err != nil {
+		for i, r := range records {
+			for _, result := range results {
+				if result.Record == r {
+					w.follow.Failed(r.Topic, turns[i], result.Err)
+				}
+			}
+		}
 		return fmt.Errorf("close dead letter in %s: %w", records[0].Topic, err)
 	}
 	if w.ObserveClosed != nil {
@@ -126,9 +137,6 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
 func (w *Writer) Topic(e *Entry) string {
 	return topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic))
 }
-
-// Purge makes the producer forget a topic that was deleted and made again.
-func (w *Writer) Purge(topic string) { w.client.PurgeTopicsFromProducing(topic) }
 
 // shrink writes an entry that did not fit: without its detail, then as a
 // pointer to its source. A partition is never held for the sake of a detail.

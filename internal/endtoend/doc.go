@@ -1,5 +1,8 @@
-// Package endtoend holds the test that no package can have alone: both stages
-// together, while members of their groups come and go. The test runs on a fake
-// clock with an in-process broker and needs the build tag synctests, under
-// which kgo blocks in a way that testing/synctest understands.
+// Package endtoend holds the tests that no package can have alone: both stages
+// together, while members of their groups come and go and everything around them
+// fails. They run on a fake clock with an in-process broker and need the build
+// tag synctests, under which kgo blocks in a way that testing/synctest
+// understands. Start reading at faults_test.go: a trial is a broker with
+// processes, disturb_test.go what is done to it, history_test.go what happened,
+// and oracle_test.go what is wrong with that.
 package endtoend

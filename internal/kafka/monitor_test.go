@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,11 +119,11 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 	outbox := topics.Outbox("notification-service", "desk")
 	rights := func(topic string, bits int32) func(*monitored) func() {
 		return func(m *monitored) func() {
-			gone := false
+			var gone atomic.Bool
 			m.c.Fake().ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
 				m.c.Fake().KeepControl()
 				req := r.(*kmsg.MetadataRequest)
-				if gone || len(req.Topics) != 1 || req.Topics[0].Topic == nil || *req.Topics[0].Topic != topic {
+				if gone.Load() || len(req.Topics) != 1 || req.Topics[0].Topic == nil || *req.Topics[0].Topic != topic {
 					return nil, nil, false
 				}
 				resp := req.ResponseKind().(*kmsg.MetadataResponse)
@@ -131,7 +132,7 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 				resp.Topics = append(resp.Topics, answer)
 				return resp, nil, true
 			})
-			return func() { gone = true }
+			return func() { gone.Store(true) }
 		}
 	}
 	const read, write, describe = 1 << 3, 1 << 4, 1 << 8

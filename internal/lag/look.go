@@ -137,23 +137,52 @@ func (m *Monitor) oldest(ctx context.Context, p *part, at place, first, end int6
 		p.until = max(first, p.until)
 	}
 	p.first, p.at, p.oldest = first, -1, time.Time{}
-	for p.until < end {
-		records, next, err := m.p.Log.Read(ctx, at.topic, at.id, p.until, 1)
-		if err != nil {
-			return time.Time{}, err
-		}
-		i := slices.IndexFunc(records, func(r *kgo.Record) bool { return r.Offset >= p.until })
-		if i >= 0 {
-			p.at, p.oldest = records[i].Offset, records[i].Timestamp
-			p.until = p.at
-			break
-		}
-		if next <= p.until {
-			break
-		}
-		p.until = next
+	found, until, err := firstFrom(ctx, m.p.Log, at.topic, at.id, p.until, end)
+	if err != nil {
+		return time.Time{}, err
+	}
+	p.until = until
+	if found != nil {
+		p.at, p.oldest, p.until = found.Offset, found.Timestamp, found.Offset
 	}
 	return p.oldest, nil
+}
+
+// firstFrom returns the first record at an offset or above it, below end; nil:
+// there is none as far as until.
+func firstFrom(ctx context.Context, in Log, topic string, id int32, from, end int64) (found *kgo.Record, until int64, err error) {
+	for from < end {
+		records, next, err := in.Read(ctx, topic, id, from, 1)
+		if err != nil {
+			return nil, from, err
+		}
+		if i := slices.IndexFunc(records, func(r *kgo.Record) bool { return r.Offset >= from }); i >= 0 {
+			return records[i], from, nil
+		}
+		if next <= from {
+			break
+		}
+		from = next
+	}
+	return nil, from, nil
+}
+
+// Oldest returns when the oldest record that waits in a topic was written; zero:
+// none waits.
+func Oldest(ctx context.Context, in Log, topic string, p Partitions) (oldest time.Time, err error) {
+	for id, part := range p.Parts {
+		if part.Waiting == 0 {
+			continue
+		}
+		r, _, err := firstFrom(ctx, in, topic, id, part.First, part.End)
+		if err != nil {
+			return oldest, fmt.Errorf("read the oldest record of %s: %w", topic, err)
+		}
+		if r != nil && (oldest.IsZero() || r.Timestamp.Before(oldest)) {
+			oldest = r.Timestamp
+		}
+	}
+	return oldest, nil
 }
 
 // lookForUnread finds outboxes of our group that no channel is configured for

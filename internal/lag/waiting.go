@@ -27,10 +27,23 @@ type Part struct {
 	commit     consume.Commit
 }
 
-// Below returns how many records below an offset wait.
-func (p Part) Below(offset int64) int64 {
-	_, n := p.commit.Waiting(p.Start, min(offset, p.End))
-	return n
+// Below returns how many records wait below an offset of each partition, in one
+// instance of the topic: none where that is gone. False: it is not known.
+func (p Partitions) Below(topicID string, offsets map[int32]int64) (n int64, known bool) {
+	switch {
+	case errors.Is(p.Err, kerr.UnknownTopicOrPartition):
+		return 0, true
+	case p.Err != nil:
+		return 0, false
+	case p.TopicID != topicID:
+		return 0, true
+	}
+	for id, offset := range offsets {
+		part := p.Parts[id]
+		_, waiting := part.commit.Waiting(part.Start, min(offset, part.End))
+		n += waiting
+	}
+	return n, true
 }
 
 // Total returns how many records wait in all partitions.

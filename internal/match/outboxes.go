@@ -21,6 +21,7 @@ import (
 // on, since the alerts of a key are in order within one partition only.
 type Outboxes struct {
 	client *kgo.Client
+	follow *dlq.Follower
 	admin  *kadm.Client
 	group  string
 	log    *slog.Logger
@@ -34,7 +35,7 @@ type Outboxes struct {
 // made for it: idempotent, acks=all, manual partitioner, no delivery timeout.
 func NewOutboxes(ctx context.Context, client *kgo.Client, group string, channels []string, log *slog.Logger) (*Outboxes, error) {
 	o := &Outboxes{
-		client: client, admin: kadm.NewClient(client), group: group, log: log.With("component", "match"),
+		client: client, follow: dlq.NewFollower(client), admin: kadm.NewClient(client), group: group, log: log.With("component", "match"),
 		ids: make(map[string]string), counts: make(map[string]int32),
 	}
 	for _, c := range channels {
@@ -66,6 +67,7 @@ type write struct {
 	record   *kgo.Record
 	done     chan struct{}
 	err      error
+	turn     int // of the Follower
 }
 
 // start produces the outbox record of an envelope.
@@ -85,7 +87,7 @@ func (o *Outboxes) produce(w *write) {
 	o.mu.Unlock()
 	w.record = envelope.Outbox(w.envelope, topic, count)
 	w.done = make(chan struct{})
-	w.err = nil
+	w.err, w.turn = nil, o.follow.Turn(topic)
 	done := w.done
 	o.client.Produce(context.Background(), w.record, func(_ *kgo.Record, err error) {
 		w.err = err
@@ -93,19 +95,18 @@ func (o *Outboxes) produce(w *write) {
 	})
 }
 
-// refresh looks whether an outbox topic was deleted and made again, and has
-// the producer forget the old one: what it had buffered then fails, and is
-// produced again by whoever waits for it.
+// failed has the producer follow the outbox topic of a write that failed, if it
+// was deleted and made again.
+func (o *Outboxes) failed(ctx context.Context, w *write) {
+	if o.follow.Failed(w.record.Topic, w.turn, w.err) {
+		o.log.Warn("topic was recreated, writing to the new one", "topic", w.record.Topic)
+	}
+	o.refresh(ctx, w.record.Topic)
+}
+
+// refresh looks how many partitions an outbox topic has, if it is another one
+// than before.
 func (o *Outboxes) refresh(ctx context.Context, topic string) {
-	o.refreshTopic(ctx, topic, func() { o.client.PurgeTopicsFromProducing(topic) })
-}
-
-// refreshDead does the same for a dead-letter topic and its own producer.
-func (o *Outboxes) refreshDead(ctx context.Context, w *dlq.Writer, topic string) {
-	o.refreshTopic(ctx, topic, func() { w.Purge(topic) })
-}
-
-func (o *Outboxes) refreshTopic(ctx context.Context, topic string, purge func()) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	details, err := o.admin.ListTopics(ctx, topic)
@@ -114,16 +115,8 @@ func (o *Outboxes) refreshTopic(ctx context.Context, topic string, purge func())
 	}
 	id := envelope.TopicID(details[topic].ID)
 	o.mu.Lock()
-	old, known := o.ids[topic]
-	if !known || old != id { // else its count stands, so that a key stays where it is
+	defer o.mu.Unlock()
+	if o.ids[topic] != id { // else its count stands, so that a key stays where it is
 		o.ids[topic], o.counts[topic] = id, int32(len(details[topic].Partitions))
 	}
-	o.mu.Unlock()
-	if known && old == id {
-		return
-	}
-	if known {
-		o.log.Warn("topic was recreated, writing to the new one", "topic", topic)
-	}
-	purge()
 }

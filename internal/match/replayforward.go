@@ -119,7 +119,6 @@ func (w *replaying) close(ctx context.Context, closes []dlq.Closure) bool {
 		if !sleep(ctx, wait.NextBackOff()) {
 			return false
 		}
-		w.p.Handler.p.Outboxes.refreshDead(ctx, w.p.Handler.p.Dead, closes[0].Topic)
 	}
 	w.part.Hold("")
 	return true

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -116,6 +117,8 @@ type replaying struct {
 	runs        map[string]*run
 	generations [3]int
 	backlog     backlog
+	moves       []*move // that are not done
+	movesAsked  time.Time
 	chunk       map[string][]*kgo.Record // what was last read of each topic, for the entries that follow
 }
 
@@ -179,6 +182,7 @@ func (w *replaying) run(ctx context.Context, in <-chan []*kgo.Record) {
 		case <-tick.C:
 			w.dropStale(ctx)
 			w.endRuns(time.Now())
+			w.endMoves(ctx, time.Now())
 		case <-ctx.Done():
 			return
 		}
@@ -195,6 +199,10 @@ func (w *replaying) take(r *kgo.Record) {
 	q, err := dlq.ParseRequest(r)
 	n := &request{offset: r.Offset, epoch: r.LeaderEpoch}
 	w.open = append(w.open, n)
+	if q, none := reroute.Parse(r); none == nil {
+		w.takeMove(n, q)
+		return
+	}
 	if err != nil {
 		w.log.Error("skipped a record that is not ours", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", err)
 		n.state = settled

@@ -50,7 +50,13 @@ func (b *batch) settleWrites(ctx context.Context) bool {
 		if !sleep(ctx, wait.NextBackOff()) {
 			return false
 		}
-		b.h.p.Outboxes.refresh(ctx, first.record.Topic)
+		looked := make(map[string]bool)
+		for _, w := range b.writes {
+			if !looked[w.record.Topic] {
+				looked[w.record.Topic] = true
+				b.h.p.Outboxes.failed(ctx, w)
+			}
+		}
 		for _, w := range b.writes {
 			b.h.p.Outboxes.produce(w)
 		}
@@ -106,7 +112,6 @@ func (b *batch) settleDead(ctx context.Context) bool {
 		if !sleep(ctx, wait.NextBackOff()) {
 			return false
 		}
-		b.h.p.Outboxes.refreshDead(ctx, b.h.p.Dead, topic)
 	}
 	return true
 }

@@ -47,8 +47,10 @@ var words = map[Kind]struct {
 }
 
 // Groups and Partitions are the kinds that concern the membership of a group,
-// and single partitions: the components of readiness that they decide.
+// and partitions that are not read: components of readiness that decide. Held
+// is shown only: it waits by decision, and where something cannot be written
+// its topic decides.
 var (
 	Groups     = []Kind{Denied, Group, Overstayed}
-	Partitions = []Kind{Held, Corrupt, TooLarge, Transaction, Progress, Recreated}
+	Partitions = []Kind{Corrupt, TooLarge, Transaction, Progress, Recreated}
 )

@@ -68,8 +68,9 @@ func (c commit) covers(offset int64) bool {
 type record struct {
 	Happening
 	item   *item
-	repeat bool // there was one with this id before, or its input was committed further on
-	bare   bool // the marks that would tell a repeat of it are gone
+	flying map[int]int // attempts that have no answer, by whom
+	repeat bool        // there was one with this id before, or its input was committed further on
+	bare   bool        // the marks that would tell a repeat of it are gone
 }
 
 // item is one delivery, or one replay of a dead letter.
@@ -79,6 +80,7 @@ type item struct {
 	version   int64
 	records   int
 	promised  bool
+	stray     bool // an attempt outlived its assignment, and the partition came back to who made it
 	scattered bool // its records are in several partitions, whose readers do not know of each other
 	lost      bool // with a topic that somebody deleted
 	delivered int
@@ -172,9 +174,7 @@ func (j *Judge) Add(h Happening) {
 		j.requests[h.Place] = &h
 	case Assigned:
 		j.owners[member{h.Group, h.Place.partition()}] = h.By
-		if o := (owned{h.By, h.Place.partition()}); j.since[o] == 0 {
-			j.since[o] = j.n + 1
-		}
+		j.assigned(owned{h.By, h.Place.partition()})
 	case Left:
 		j.left(h)
 	case Started:
@@ -192,13 +192,24 @@ func (j *Judge) Add(h Happening) {
 	j.last = h
 }
 
+func (j *Judge) assigned(o owned) {
+	if j.since[o] == 0 {
+		j.since[o] = j.n + 1
+	}
+	for _, r := range j.records[o.partition] {
+		if r != nil && r.flying[o.by] > 0 {
+			r.item.stray = true
+		}
+	}
+}
+
 func (j *Judge) queued(h Happening) {
 	it := j.items[h.ID]
 	if it == nil {
 		it = &item{id: h.ID, entry: h.Entry, version: h.Version, policy: h.Policy, queued: h, witness: make(map[int]int), answers: make(map[int][]Result)}
 		j.items[h.ID] = it
 	}
-	r := &record{Happening: h, item: it, repeat: it.records > 0}
+	r := &record{Happening: h, item: it, flying: make(map[int]int), repeat: it.records > 0}
 	for m, high := range j.high {
 		if m.partition == h.From.partition() && h.From.Offset < high {
 			r.repeat = true
@@ -356,6 +367,7 @@ func (j *Judge) started(h Happening) {
 		j.fault("ids", "%d sends %s, which does not stand at %s", h.By, h.ID, h.Place)
 		return
 	}
+	r.flying[h.By]++
 	j.touch(h, true)
 	if _, tried := r.item.witness[h.By]; !tried {
 		r.item.witness[h.By] = j.delivered[sender{h.By, h.Place.Topic}]
@@ -379,6 +391,7 @@ func (j *Judge) answered(h Happening) {
 	if r == nil {
 		return
 	}
+	r.flying[h.By]--
 	it := r.item
 	it.answers[h.By] = append(it.answers[h.By], h.Result)
 	switch h.Result {
@@ -398,7 +411,7 @@ func (j *Judge) answered(h Happening) {
 		if extra := it.delivered - 1; extra > it.permits+it.unclear && !it.partly {
 			j.fault("repeats", "%s was delivered %d times; %d repeats were unavoidable", h.ID, it.delivered, it.permits+it.unclear)
 		}
-		if h.Result == Delivered { // else some recipients are left, and it is under way
+		if h.Result == Delivered && !it.stray { // else some recipients are left, and it is under way
 			j.touch(h, false)
 		}
 	}
@@ -581,7 +594,7 @@ func (j *Judge) End() []Violation {
 		if it.promised && !j.ended(it, j.last) {
 			j.fault("nothing lost", "%s was raised and committed, and nothing came of it", id)
 		}
-		if l := j.letters[it.base()]; l != nil && l.open && it.entry == "" && it.delivered > 0 && !it.partly && it.byOwner && l.byOwner && l.item == it && it.when > l.when && it.unclear == 0 && !it.scattered && !it.lost {
+		if l := j.letters[it.base()]; l != nil && l.open && it.entry == "" && it.delivered > 0 && !it.partly && it.byOwner && l.byOwner && l.item == it && it.when > l.when && it.unclear == 0 && !it.scattered && !it.stray && !it.lost {
 			j.fault("dead letters", "%s stays open although it was delivered after it was written", id)
 		}
 	}

@@ -1,0 +1,13 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newChannels(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "channels", Short: "Send what waits for one channel to another", Args: subcommand, RunE: help,
+		Long: "What waits for a channel stands in its outbox topic; /readyz says how much, for how long, and until\n" +
+			"when it is kept.",
+	}
+	cmd.AddCommand(newChannelsMove(g))
+	return cmd
+}

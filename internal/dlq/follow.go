@@ -1,0 +1,56 @@
+package dlq
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Follower has a producer follow topics that were deleted and made again, which
+// it refuses to on its own.
+//
+// It makes the producer forget such a topic exactly once for each time it was
+// made anew. Once more would lose records: the producer counts from 0 again
+// under the same id, and the broker, which knows those numbers from this
+// instance of the topic, acknowledges what it takes for a duplicate and does
+// not write it.
+type Follower struct {
+	client *kgo.Client
+
+	mu    sync.Mutex
+	times map[string]int // that each topic was forgotten
+}
+
+// NewFollower returns a follower for a producer.
+func NewFollower(client *kgo.Client) *Follower {
+	return &Follower{client: client, times: make(map[string]int)}
+}
+
+// Turn is to be asked before a record is produced, for Failed.
+func (f *Follower) Turn(topic string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.times[topic]
+}
+
+// Failed is to be told why a record was not written that was produced at that
+// turn, before it is produced again. It reports whether the topic was found to
+// be made anew and is followed from now on; what others have buffered for it
+// fails, and is produced again by them.
+func (f *Follower) Failed(topic string, turn int, err error) bool {
+	if !errors.Is(err, kerr.UnknownTopicID) {
+		return false
+	}
+	f.mu.Lock()
+	first := f.times[topic] == turn
+	if first {
+		f.times[topic]++
+	}
+	f.mu.Unlock()
+	if first {
+		f.client.PurgeTopicsFromProducing(topic)
+	}
+	return first
+}

@@ -1,0 +1,146 @@
+//go:build synctests
+
+package endtoend
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// TestADeletedTopicIsNotAskedForWithoutPause: brokers answer at once that they
+// do not know a topic that is gone, and the client asks again at once. The
+// member must not turn as fast as that, and goes on once the topic is back.
+func TestADeletedTopicIsNotAskedForWithoutPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.fake.Close()
+		n := w.node()
+		time.Sleep(5 * time.Second)
+		outbox := topics.Outbox(group, "hook")
+		if err := w.fake.DeleteTopic(outbox); err != nil {
+			t.Fatal(err)
+		}
+		var fetches atomic.Int64
+		w.fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			w.fake.KeepControl()
+			if fetches.Add(1) > 10_000 {
+				time.Sleep(100 * time.Millisecond) // so that the clock moves and the test ends
+			}
+			return nil, nil, false
+		})
+		const gone = 20 * time.Second
+		time.Sleep(gone)
+		if most := int64(100 * gone.Seconds()); fetches.Load() > most {
+			t.Errorf("%d fetches in %s, more than %d", fetches.Load(), gone, most)
+		}
+		if err := w.fake.CreateTopic(outbox, 4, nil); err != nil {
+			t.Fatal(err)
+		}
+		cl := w.client(kgo.ProducerLinger(0))
+		r := &kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k0"), Value: []byte(`{"alert":true,"k":"k0","n":0}`)}
+		if err := cl.ProduceSync(w.ctx, r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		cl.Close()
+		time.Sleep(30 * time.Second)
+		n.stop()
+		if w.sink.attempts != 1 {
+			t.Errorf("%d attempts for the alert that came once the topic was back", w.sink.attempts)
+		}
+	})
+}
+
+// TestATopicMadeAnewWhileAMemberJoinsIsFollowed: the client has looked the
+// topic up before it was deleted, the member when it was there again. Nothing
+// differs then between the assignment and the brokers, and still the client
+// asks for the old one.
+func TestATopicMadeAnewWhileAMemberJoinsIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.fake.Close()
+		first := w.node()
+		time.Sleep(5 * time.Second)
+		second := w.node()
+		time.Sleep(100 * time.Millisecond)
+		outbox := topics.Outbox(group, "hook")
+		if err := w.fake.DeleteTopic(outbox); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.fake.CreateTopic(outbox, 4, nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		const alerts = 40
+		cl := w.client(kgo.ProducerLinger(0))
+		for i := range alerts {
+			r := &kgo.Record{Topic: string(topics.TradeExecutions), Key: fmt.Append(nil, "k", i), Value: fmt.Appendf(nil, `{"alert":true,"k":"k%d","n":0}`, i)}
+			if err := cl.ProduceSync(w.ctx, r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cl.Close()
+		time.Sleep(time.Minute)
+		first.stop()
+		second.stop()
+		if n := len(w.sink.delivered); n != alerts {
+			t.Errorf("%d of %d alerts are delivered", n, alerts)
+		}
+	})
+}
+
+// refusing refuses every message.
+type refusing struct{}
+
+// Send implements dispatch.Channel.
+func (refusing) Send(context.Context, dispatch.Message) (dispatch.Receipt, error) {
+	return dispatch.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "400")
+}
+
+// TestDeadLettersOfDeliveriesFollowATopicMadeAnew: the producer refuses to
+// follow by itself, and stage one, which might have it, writes none.
+func TestDeadLettersOfDeliveriesFollowATopicMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.fake.Close()
+		w.channel = refusing{}
+		n := w.node()
+		cl := w.client(kgo.ProducerLinger(0))
+		defer cl.Close()
+		alert := func(i int) {
+			r := &kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: fmt.Appendf(nil, `{"alert":true,"k":"k0","n":%d}`, i)}
+			if err := cl.ProduceSync(w.ctx, r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		letters := topics.DeadLetter(group, topics.TradeExecutions)
+		alert(0)
+		time.Sleep(5 * time.Second)
+		if at := w.fake.PartitionInfo(letters, 0).HighWatermark; at != 1 {
+			t.Fatalf("%d dead letters", at)
+		}
+		if err := w.fake.DeleteTopic(letters); err != nil {
+			t.Fatal(err)
+		}
+		alert(1)
+		time.Sleep(5 * time.Second)
+		if err := w.fake.CreateTopic(letters, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		n.stop()
+		if at := w.fake.PartitionInfo(letters, 0).HighWatermark; at != 1 {
+			t.Errorf("%d dead letters in the topic that was made anew, and there should be one", at)
+		}
+	})
+}

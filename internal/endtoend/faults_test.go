@@ -1,0 +1,187 @@
+//go:build synctests
+
+package endtoend
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+var (
+	schedules = flag.Int("schedules", 300, "how many schedules of faults are run")
+	firstSeed = flag.Uint64("seed", 1, "the first of their seeds; the others follow it")
+	only      = flag.String("only", "", "draw faults of this name only")
+)
+
+// TestNothingIsLostWhateverBreaks runs the daemon's own code, both stages and
+// replays, against brokers in memory on a fake clock, and breaks what a seed
+// says: requests refused or carried out and not answered, leaders and
+// coordinators that move, processes that come, go, die at any moment or stand
+// still, topics deleted, offsets rewound, providers that fail in every way.
+// Then all is whole again, it has to come to rest, and the oracle judges what
+// happened.
+//
+// A seed fixes what is drawn, not how goroutines are scheduled: a failure may
+// take a few runs to come again, which is why its history is kept.
+func TestNothingIsLostWhateverBreaks(t *testing.T) {
+	failures := 0
+	for i := range *schedules {
+		seed := *firstSeed + uint64(i)
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { schedule(t, seed) }) {
+			if failures++; failures == 5 {
+				t.Fatal("five schedules failed: that is enough to read")
+			}
+		}
+	}
+}
+
+// loadFor is how long events come and faults happen; settleFor how long it may
+// take afterwards until nothing is left to be done, both on the fake clock.
+const (
+	loadFor   = 10 * time.Second
+	settleFor = 15 * time.Minute
+)
+
+func schedule(t *testing.T, seed uint64) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		partitions := map[string]int32{"calm": draw(random, int32(1), 4), "rough": draw(random, int32(1), 6)}
+		moods := map[string]mood{"calm": {slow: random.IntN(3)}, "rough": drawMood(random)}
+		tr := newTrial(t, partitions, moods, drawLoad(random, 200+random.IntN(200)), seed)
+		tr.eager = random.IntN(5) == 0
+		defer tr.close()
+		for range 1 + random.IntN(3) {
+			tr.startOne(random)
+		}
+		time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
+
+		var wg sync.WaitGroup
+		wg.Go(func() { tr.produce(rand.New(rand.NewPCG(seed, 2)), loadFor) })
+		for range 2 + random.IntN(6) {
+			d := drawDisturbance(random)
+			at, own := time.Duration(random.Int64N(int64(loadFor))), rand.New(rand.NewPCG(seed, random.Uint64()))
+			wg.Go(func() {
+				time.Sleep(at)
+				tr.history.note(fault, "", "%s", d.name)
+				d.do(tr, own)
+			})
+		}
+		wg.Wait()
+		tr.heal(random)
+		if tr.rest(settleFor) && random.IntN(2) == 0 { // what was wrong with messages is mended, and people send them again
+			tr.mend()
+			tr.replay(true)
+			tr.rest(settleFor)
+		}
+		tr.stop()
+		tr.report(seed)
+	})
+}
+
+func drawDisturbance(random *rand.Rand) disturbance {
+	total := 0
+	for _, d := range disturbances {
+		if *only == "" || d.name == *only {
+			total += d.weight
+		}
+	}
+	x := random.IntN(total)
+	for _, d := range disturbances {
+		if *only != "" && d.name != *only {
+			continue
+		}
+		if x -= d.weight; x < 0 {
+			return d
+		}
+	}
+	panic("unreachable")
+}
+
+// heal ends what is wrong with brokers and providers, and has somebody work.
+func (t *trial) heal(random *rand.Rand) {
+	t.whole.Store(true)
+	t.mu.Lock()
+	for _, h := range t.faults {
+		h.Remove()
+	}
+	t.mu.Unlock()
+	for _, p := range t.providers {
+		p.mu.Lock()
+		p.healed, p.onTaken = true, nil
+		p.mu.Unlock()
+	}
+	for _, n := range t.alive() {
+		n.wire.set(nil)
+	}
+	if len(t.alive()) == 0 {
+		t.startOne(random)
+	}
+	t.history.note(healed, "", "")
+}
+
+func (t *trial) mend() {
+	for _, p := range t.providers {
+		p.mu.Lock()
+		p.mended = true
+		p.mu.Unlock()
+	}
+}
+
+// report judges what happened and, where that is wrong, writes the history down
+// and how to run the schedule again.
+func (t *trial) report(seed uint64) {
+	for _, w := range judge(t.evidence()) {
+		t.t.Error(w)
+	}
+	if !t.t.Failed() {
+		return
+	}
+	name := filepath.Join(os.TempDir(), fmt.Sprintf("notifier-history-%d.txt", seed))
+	var text strings.Builder
+	t.history.print(&text)
+	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
+		t.t.Log(text.String())
+		return
+	}
+	t.t.Logf("the history is in %s; run it again with\n\tgo test -tags synctests ./internal/endtoend -run TestNothingIsLostWhateverBreaks -schedules 1 -seed %d", name, seed)
+}
+
+func (t *trial) evidence() *evidence {
+	e := &evidence{begun: t.history.begun, events: t.events, sources: make(map[string]int)}
+	take := func(log outboxLog, gone bool) {
+		if !slices.Contains(t.deadTopics(), log.topic) {
+			e.logs = append(e.logs, log)
+			return
+		}
+		for _, r := range log.records {
+			e.letters = append(e.letters, letter{r, gone})
+		}
+	}
+	for _, log := range t.gone {
+		take(log, true)
+	}
+	for _, topic := range slices.Concat(t.outboxTopics(), t.deadTopics()) {
+		take(outboxLog{topic, envelope.TopicID(t.fake.TopicInfo(topic).TopicID), t.read(topic)}, false)
+	}
+	for _, topic := range t.sources() {
+		for _, p := range t.fake.PartitionInfos(topic) {
+			e.sources[topic] += int(p.HighWatermark)
+		}
+	}
+	t.lookBack(group)
+	t.lookBack(topics.OutboxGroup(group))
+	e.steps = t.history.list()
+	return e
+}

@@ -1,0 +1,121 @@
+//go:build synctests
+
+package endtoend
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// history is what happened in one trial, in order. It is what the oracle
+// judges, and what a person reads when that finds fault.
+type history struct {
+	mu    sync.Mutex
+	begun time.Time
+	steps []step
+}
+
+// step is one thing that happened. Which fields are set depends on its kind.
+type step struct {
+	at      time.Duration
+	kind    kind
+	node    string
+	channel string
+	event   int   // the event's number; -1: none
+	replay  bool  // an attempt at a dead letter that is sent again
+	tries   int   // the attempt, counted from 1 over all nodes
+	partial []int // events that a person's deletion of a topic has taken away
+	commit  *commit
+	text    string
+}
+
+type kind string
+
+const (
+	begin     kind = "begin"     // an attempt begins
+	taken     kind = "taken"     // the provider has taken the message, and said so
+	unsure    kind = "unsure"    // the provider has taken it, and the answer is lost
+	failed    kind = "failed"    // it has not
+	died      kind = "died"      // the attempt's process died under it
+	committed kind = "commit"    // a commit is asked for
+	back      kind = "back"      // a committed offset is lower than it was
+	crashed   kind = "crash"     // a process ends: nothing it does reaches anybody
+	heldUp    kind = "hold-up"   // a process or its network stands still
+	goesOn    kind = "goes-on"   // and goes on
+	joins     kind = "join"      // a process starts
+	leaves    kind = "leave"     // a process stops, as it should
+	moved     kind = "moved"     // partitions were assigned, revoked or lost
+	fault     kind = "fault"     // the schedule does something
+	deleted   kind = "deleted"   // a topic is deleted, with what is in it
+	rewound   kind = "rewound"   // the group's offsets are set back
+	replays   kind = "replays"   // dead letters are asked for
+	healed    kind = "healed"    // from here on nothing is disturbed
+	garbled   kind = "garbled"   // a message is not what its event was
+	complains kind = "complains" // a process ended by itself
+)
+
+// commit is one partition's part of a commit request.
+type commit struct {
+	group, topic string
+	partition    int32
+	offset       int64
+	metadata     string
+	member       string
+	// ends is where the logs of our own topics ended when it was asked for.
+	ends map[topicPartition]int64
+}
+
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+func (h *history) add(s step) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.at = time.Since(h.begun)
+	h.steps = append(h.steps, s)
+}
+
+func (h *history) note(k kind, node, format string, args ...any) {
+	h.add(step{kind: k, node: node, event: -1, text: fmt.Sprintf(format, args...)})
+}
+
+// list returns what happened so far.
+func (h *history) list() []step {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.steps[:len(h.steps):len(h.steps)]
+}
+
+func (h *history) print(w io.Writer) {
+	for _, s := range h.list() {
+		_, _ = fmt.Fprintln(w, s)
+	}
+}
+
+// String is one line.
+func (s step) String() string {
+	line := fmt.Sprintf("%10s %-9s %-4s", s.at.Round(time.Microsecond), s.kind, s.node)
+	if s.event >= 0 {
+		line += fmt.Sprintf(" %s #%d", s.channel, s.event)
+		if s.tries > 0 {
+			line += fmt.Sprintf(" try %d", s.tries)
+		}
+		if s.replay {
+			line += " (replay)"
+		}
+	}
+	if c := s.commit; c != nil {
+		line += fmt.Sprintf(" %s/%d@%d by %.12s", c.topic, c.partition, c.offset, c.member)
+		if len(c.metadata) > 0 {
+			line += fmt.Sprintf(" (+%d) %s", len(c.metadata), c.metadata)
+		}
+	}
+	if s.text != "" {
+		line += " " + s.text
+	}
+	return line
+}

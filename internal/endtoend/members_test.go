@@ -1,0 +1,152 @@
+//go:build synctests
+
+package endtoend
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// quietTrial is one in which nothing fails of itself.
+func quietTrial(t *testing.T, n int, partitions map[string]int32, rough mood) *trial {
+	return newTrial(t, partitions, map[string]mood{"rough": rough}, drawLoad(rand.New(rand.NewPCG(5, uint64(n))), n), 1)
+}
+
+// holdsWithoutRepeats judges a trial in which nothing may come twice.
+func (t *trial) holdsWithoutRepeats() {
+	t.t.Helper()
+	t.stop()
+	for _, wrong := range judge(t.evidence()) {
+		t.t.Error(wrong)
+	}
+	sent := make(map[string]int)
+	for _, s := range t.history.list() {
+		if s.kind == taken {
+			if sent[about(s.channel, s.event)]++; sent[about(s.channel, s.event)] > 1 {
+				t.t.Errorf("%s was sent twice", about(s.channel, s.event))
+			}
+		}
+	}
+}
+
+// TestProcessesOfANewGroupStartAtOnce: each commits where the group begins,
+// one is first, and nothing is skipped.
+func TestProcessesOfANewGroupStartAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := quietTrial(t, 200, map[string]int32{"calm": 4, "rough": 1}, mood{})
+		defer tr.close()
+		tr.produce(rand.New(rand.NewPCG(1, 1)), time.Millisecond)
+		for range 4 {
+			tr.start("")
+		}
+		tr.rest(time.Minute)
+		for _, s := range tr.history.list() {
+			if s.kind == fault {
+				t.Error(s)
+			}
+		}
+		tr.holdsWithoutRepeats()
+	})
+}
+
+// TestBothWaysOfRebalancingComeToTheSame: cooperative, which is ours, and
+// eager, which takes everything from everybody each time.
+func TestBothWaysOfRebalancingComeToTheSame(t *testing.T) {
+	for _, eager := range []bool{false, true} {
+		t.Run(fmt.Sprint("eager ", eager), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := quietTrial(t, 600, map[string]int32{"calm": 4, "rough": 6}, mood{})
+				defer tr.close()
+				tr.eager = eager
+				go tr.produce(rand.New(rand.NewPCG(2, 2)), 40*time.Second)
+				stays := tr.start("")
+				for range 5 {
+					guest := tr.start("")
+					time.Sleep(4 * time.Second)
+					guest.leave()
+					time.Sleep(3 * time.Second)
+				}
+				time.Sleep(20 * time.Second)
+				tr.rest(time.Minute)
+				if n := len(stays.trial.alive()); n != 1 {
+					t.Errorf("%d are alive", n)
+				}
+				tr.holdsWithoutRepeats()
+			})
+		})
+	}
+}
+
+// TestAProcessCutOffSendsNoMoreThanItMayRepeat: it does not know that it is not
+// the owner any more, cannot commit, and stops by itself.
+func TestAProcessCutOffSendsNoMoreThanItMayRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Its channel comes back right after: it has a full window to send.
+		tr := quietTrial(t, 1500, map[string]int32{"calm": 4, "rough": 2}, mood{downUntil: 5 * time.Second})
+		defer tr.close()
+		former := tr.start("")
+		tr.produce(rand.New(rand.NewPCG(3, 3)), 4*time.Second)
+		tr.history.note(heldUp, former.name, "")
+		former.wire.holdUp()
+		tr.start("")
+		time.Sleep(30 * time.Second)
+		tr.history.note(goesOn, former.name, "")
+		former.wire.release()
+		tr.rest(time.Minute)
+		tr.stop()
+		e := tr.evidence()
+		for _, wrong := range judge(e) {
+			t.Error(wrong)
+		}
+		c := &court{evidence: e}
+		c.read()
+		late, cut := make(map[string]int), false
+		for _, s := range e.steps {
+			cut = cut || s.kind == heldUp
+			if cut && s.kind == taken && s.node == former.name {
+				late[fmt.Sprintf("%s/%d", s.channel, c.partitionOf(s))]++
+			}
+		}
+		if late["rough/0"]+late["rough/1"] == 0 {
+			t.Error("it was not cut off while it had something to send")
+		}
+		for partition, n := range late {
+			if n > uncommitted {
+				t.Errorf("%d were sent to %s after it was cut off", n, partition)
+			}
+		}
+	})
+}
+
+// TestOthersAreNotHeldUpByARevokeThatWaits: sends that take long hold up what
+// is revoked for a second, and what is kept for no longer.
+func TestOthersAreNotHeldUpByARevokeThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := quietTrial(t, 1000, map[string]int32{"calm": 4, "rough": 4}, mood{slow: 100})
+		defer tr.close()
+		stays := tr.start("")
+		time.Sleep(time.Second)
+		begun := time.Now()
+		go tr.produce(rand.New(rand.NewPCG(4, 4)), 20*time.Second)
+		time.Sleep(5 * time.Second)
+		tr.start("")
+		time.Sleep(16 * time.Second)
+		last, gap := begun.Sub(tr.history.begun), time.Duration(0)
+		for _, s := range tr.history.list() {
+			if s.kind == begin && s.channel == "calm" && s.node == stays.name && s.at < last+20*time.Second {
+				gap, last = max(gap, s.at-last), s.at
+			}
+		}
+		if gap > 1500*time.Millisecond {
+			t.Errorf("nothing was begun for %s", gap)
+		}
+		tr.rest(5 * time.Minute)
+		tr.stop()
+		for _, wrong := range judge(tr.evidence()) {
+			t.Error(wrong)
+		}
+	})
+}

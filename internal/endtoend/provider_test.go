@@ -1,0 +1,178 @@
+//go:build synctests
+
+package endtoend
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// provider is what a channel of a trial sends to, shared by all processes. How
+// it answers depends on its mood, the event and how often it was tried, not on
+// which process asks.
+type provider struct {
+	name    string
+	seed    uint64
+	mood    mood
+	history *history
+	events  []*original
+
+	mu     sync.Mutex
+	tries  map[int]int
+	healed bool // nothing goes wrong any more but for what a message deserves
+	mended bool // not even that
+	// onTaken, where it is set, is told once of the next message that is taken,
+	// before its sender is.
+	onTaken func(*process)
+}
+
+// mood is how often what goes wrong, in percent of attempts.
+type mood struct {
+	slow, failing, limited, unsure int
+	// hopeless has some messages refused, some panic, and some fail each time.
+	hopeless bool
+	// down and latched are when nothing is taken, since the trial began.
+	downFrom, downUntil, latchedFrom, latchedUntil time.Duration
+}
+
+func drawMood(random *rand.Rand) mood {
+	m := mood{slow: random.IntN(10), hopeless: random.IntN(2) == 0}
+	if random.IntN(2) == 0 {
+		m.failing = random.IntN(30)
+	}
+	if random.IntN(3) == 0 {
+		m.limited = random.IntN(10)
+	}
+	if random.IntN(3) == 0 {
+		m.unsure = random.IntN(8)
+	}
+	if random.IntN(4) == 0 {
+		m.downFrom = time.Duration(random.IntN(8000)) * time.Millisecond
+		m.downUntil = m.downFrom + time.Duration(random.IntN(10_000))*time.Millisecond
+	}
+	if random.IntN(6) == 0 {
+		m.latchedFrom = time.Duration(random.IntN(8000)) * time.Millisecond
+		m.latchedUntil = m.latchedFrom + time.Duration(random.IntN(4000))*time.Millisecond
+	}
+	return m
+}
+
+// of is the channel as one process has it.
+func (p *provider) of(n *process) dispatch.Channel { return &line{p, n} }
+
+type line struct {
+	*provider
+	process *process
+}
+
+// answer is what becomes of one attempt.
+type answer struct {
+	takes time.Duration
+	kind  kind
+	err   error
+	panic bool
+}
+
+// Send implements dispatch.Channel.
+func (l *line) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+	n, err := strconv.Atoi(m.Alert.Title.String())
+	if err != nil || n >= len(l.events) || string(l.events[n].record.Value) != string(m.Event) {
+		l.history.note(garbled, l.process.name, "%s got %q as %q", l.name, m.Event, m.Alert.Title.String())
+	}
+	l.mu.Lock()
+	l.tries[n]++
+	try := l.tries[n]
+	a := l.answer(n, try)
+	l.mu.Unlock()
+	s := step{node: l.process.name, channel: l.name, event: n, tries: try, replay: m.Replay > 0}
+	say := func(k kind) {
+		s.kind = k
+		l.history.add(s)
+	}
+	select {
+	case <-l.process.wire.dead: // a dead process begins nothing
+		<-ctx.Done()
+		return dispatch.Receipt{}, context.Cause(ctx)
+	default:
+	}
+	say(begin)
+	timer := time.NewTimer(a.takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.process.wire.dead:
+		say(died)
+		<-ctx.Done()
+		return dispatch.Receipt{}, context.Cause(ctx)
+	case <-ctx.Done():
+		say(failed)
+		return dispatch.Receipt{}, context.Cause(ctx)
+	}
+	say(a.kind)
+	if a.kind == taken {
+		l.mu.Lock()
+		told := l.onTaken
+		l.onTaken = nil
+		l.mu.Unlock()
+		if told != nil {
+			told(l.process)
+			<-ctx.Done()
+			return dispatch.Receipt{}, context.Cause(ctx)
+		}
+	}
+	if a.panic {
+		panic("a message that the channel's code cannot take")
+	}
+	return dispatch.Receipt{}, a.err
+}
+
+// answer decides about an attempt; p.mu is held.
+func (p *provider) answer(n, try int) answer {
+	random := rand.New(rand.NewPCG(p.seed, uint64(n)<<16|uint64(try)))
+	a := answer{kind: taken, takes: time.Duration(1+random.IntN(20)) * time.Millisecond}
+	fails := func(c outcome.Cause, detail string) answer {
+		a.kind, a.err = failed, outcome.Errorf(c, "%s", detail)
+		return a
+	}
+	m := p.mood
+	if m.hopeless && !p.mended {
+		switch n % 37 {
+		case 3:
+			a.kind, a.panic = failed, true
+			return a
+		case 7, 17:
+			return fails(outcome.PayloadRefused, "400")
+		case 11:
+			return fails(outcome.Unavailable, "500 each time")
+		}
+	}
+	if p.healed {
+		return a
+	}
+	now := time.Since(p.history.begun)
+	switch {
+	case now >= m.latchedFrom && now < m.latchedUntil:
+		return fails(outcome.Credentials, "401")
+	case now >= m.downFrom && now < m.downUntil:
+		return fails(outcome.Unreachable, "refused")
+	}
+	if random.IntN(100) < m.slow {
+		a.takes = time.Duration(200+random.IntN(3000)) * time.Millisecond
+	}
+	switch x := random.IntN(100); {
+	case x < m.failing:
+		return fails(outcome.Unavailable, "503")
+	case x < m.failing+m.limited:
+		a.kind = failed
+		a.err = &outcome.Error{Cause: outcome.RateLimited, Detail: "429", RetryAfter: time.Duration(random.IntN(2000)) * time.Millisecond}
+	case x < m.failing+m.limited+m.unsure:
+		a.kind, a.err = unsure, outcome.Errorf(outcome.Timeout, "no answer")
+	}
+	return a
+}

@@ -1,0 +1,48 @@
+package match
+
+import (
+	"context"
+	"time"
+
+	"github.com/algotrade/notifier/internal/envelope"
+)
+
+// Has reports whether there is such a channel.
+func (o *Outboxes) Has(channel string) bool { return o.has(channel) }
+
+// Put writes outbox records, in order, and returns for each of them whether it
+// is acknowledged; ctx ends the waiting, and what is not known then counts as
+// not acknowledged. While a topic does not answer for long it calls slow, and
+// looks whether the topic was made anew.
+func (o *Outboxes) Put(ctx context.Context, list []*envelope.Envelope, slow func(topic string)) []error {
+	writes := make([]*write, len(list))
+	for i, e := range list {
+		writes[i] = o.start(e)
+	}
+	tick := time.NewTicker(holdAfter)
+	defer tick.Stop()
+	errs := make([]error, len(list))
+	failed := ""
+	for i, w := range writes {
+		for waiting := true; waiting; {
+			select {
+			case <-w.done:
+				waiting = false
+				errs[i] = w.err
+			case <-tick.C:
+				slow(w.record.Topic)
+				o.refresh(ctx, w.record.Topic)
+			case <-ctx.Done():
+				waiting = false
+				errs[i] = context.Cause(ctx)
+			}
+		}
+		if errs[i] != nil {
+			failed = w.record.Topic
+		}
+	}
+	if failed != "" && ctx.Err() == nil {
+		o.refresh(ctx, failed)
+	}
+	return errs
+}
