@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 		m.bomb(topic, partition, tooLarge)
 	case errors.As(err, &truncated):
 		m.truncated(truncated)
-	case errors.As(err, &session), errors.As(err, &code):
+	case errors.As(err, &session), errors.As(err, &code), isConnection(err):
 	default: // kgo gives no type to what it cannot decode
 		m.corrupt(topic, partition, err)
 	}
@@ -103,6 +104,14 @@ func (m *Member) fence() {
 func isDenied(err error) bool {
 	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) ||
 		errors.Is(err, kerr.ClusterAuthorizationFailed) || errors.Is(err, kerr.SaslAuthenticationFailed)
+}
+
+// isConnection reports whether an error is about the way to a broker, not about
+// what it sent.
+func isConnection(err error) bool {
+	var closed *kgo.ErrFirstReadEOF
+	var network *net.OpError
+	return errors.As(err, &closed) || errors.As(err, &network)
 }
 
 // isOutdated reports whether the group no longer knows us.

@@ -658,6 +658,30 @@ func TestFailedDeliveryOpensNoThrottle(t *testing.T) {
 	})
 }
 
+// TestWhatExpiresWhileItsChannelIsLatchedIsNotSent: a probe is no reason to
+// send it days later.
+func TestWhatExpiresWhileItsChannelIsLatchedIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.ch.answer = func(Message, int) (Receipt, error) {
+			return Receipt{}, outcome.Errorf(outcome.Credentials, "401")
+		}
+		b.put("short", "A", func(a *alert.Alert) { a.Expire, a.Throttle = time.Hour, time.Hour })
+		b.put("long", "A", func(a *alert.Alert) { a.Expire = 96 * time.Hour })
+		time.Sleep(48 * time.Hour)
+		if ids := b.ch.ids(); ids[0] != "short" || ids[len(ids)-1] != "long" {
+			t.Errorf("it tried %s first and %s last", ids[0], ids[len(ids)-1])
+		}
+		tries := len(b.ch.ids())
+		b.ch.set(nil)
+		time.Sleep(2 * latchProbe)
+		if sent := b.ch.ids()[tries:]; !slices.Equal(sent, []string{"long"}) || b.left() != 0 {
+			t.Errorf("sent %v, %d left", sent, b.left())
+		}
+	})
+}
+
 func TestExpiredAlertIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)

@@ -77,14 +77,15 @@ func (o *Outbox) suppress(l *lane, d *delivery, now time.Time) bool {
 	if d.envelope.Replay != nil {
 		return false // somebody asked for it
 	}
-	if d.attempts > 0 || !d.firstTried.IsZero() {
-		return false // it was tried: it goes on
+	if d.recipients != nil || len(d.refused) > 0 {
+		return false // some have it: it goes on
 	}
+	tried := d.attempts > 0 || !d.firstTried.IsZero() // then it has its turn in the throttle
 	switch {
 	case a.Expire > 0 && now.Sub(a.EventTime) > a.Expire:
 		o.metrics.suppressed("expired")
 		o.log.Info("expired: not sent", "delivery", d.envelope.Delivery, "rule", a.Rule, "age", now.Sub(a.EventTime).Round(time.Second))
-	case o.throttles.suppress(a, now):
+	case !tried && o.throttles.suppress(a, now):
 		o.metrics.suppressed("throttled")
 	default:
 		return false

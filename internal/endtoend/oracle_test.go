@@ -407,7 +407,7 @@ func (c *claims) finished(offset int64) bool {
 // readClaims reads a commit's metadata, apart from the code that wrote it.
 func readClaims(c *commit) (*claims, error) {
 	f := strings.Fields(c.metadata)
-	if len(f) < 3 || f[0] != "notifier/1" {
+	if len(f) < 3 || f[0] != "notifier/2" {
 		return nil, fmt.Errorf("metadata %q", c.metadata)
 	}
 	out := &claims{topicID: f[2], offset: c.offset, newest: c.offset - 1}
