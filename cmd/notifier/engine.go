@@ -252,7 +252,8 @@ func newMonitor(s *setup, p *producers, troubles *trouble.Board, reg *prometheus
 		list = append(list, kafka.Monitored{Topic: shape.Topic, Role: shape.Role})
 	}
 	return kafka.NewMonitor(kafka.MonitorParams{
-		Admin: kadm.NewClient(p.dead), Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka), Troubles: troubles, Registry: reg,
+		Admin: kadm.NewClient(p.dead), Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka),
+		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, Troubles: troubles, Registry: reg,
 	})
 }
 

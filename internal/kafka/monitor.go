@@ -49,6 +49,7 @@ type Monitor struct {
 
 	mu       sync.Mutex
 	problems map[string]string // topic → what is wrong
+	refused  map[Role]*Problem // of producers that were refused an id
 	broker   string            // why no broker answers; empty: one does
 	looked   bool
 }
@@ -59,9 +60,11 @@ type MonitorParams struct {
 	Topics []Monitored
 	// Probe connects anew, as ProbeOf does, and says why that fails; it is asked
 	// when the brokers do not answer.
-	Probe    func(context.Context) error
-	Troubles *trouble.Board
-	Registry prometheus.Registerer
+	Probe func(context.Context) error
+	// Producers are the clients that write, by what they write to.
+	Producers map[Role]*kgo.Client
+	Troubles  *trouble.Board
+	Registry  prometheus.Registerer
 }
 
 // NewMonitor returns a monitor.
@@ -71,7 +74,7 @@ func NewMonitor(p MonitorParams) *Monitor {
 		available: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "notifier_topic_available", Help: "1 while the topic is there and can be used.",
 		}, []string{"topic"}),
-		problems: make(map[string]string),
+		problems: make(map[string]string), refused: make(map[Role]*Problem),
 	}
 	for _, t := range p.Topics {
 		m.available.WithLabelValues(t.Topic)
@@ -108,7 +111,8 @@ const RefusedAfter = time.Minute
 const refusedLease = 30 * time.Second
 
 // Run looks every MonitorInterval until ctx ends. It returns a *Problem when
-// the brokers have refused the login for RefusedAfter.
+// the brokers have refused the login for RefusedAfter, or a producer its id
+// for ProducerRefusedAfter.
 func (m *Monitor) Run(ctx context.Context) error {
 	tick := time.NewTicker(MonitorInterval)
 	defer tick.Stop()
@@ -117,6 +121,9 @@ func (m *Monitor) Run(ctx context.Context) error {
 		m.p.Troubles.Tick()
 		if t, lasted := m.p.Troubles.Longest(trouble.Login); lasted >= RefusedAfter {
 			return problemf(ExitDenied, "login refused for %s: %s", RefusedAfter, t.Problem)
+		}
+		if err := m.refusedProducer(); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -138,6 +145,7 @@ func (m *Monitor) look(ctx context.Context) {
 		}
 		m.note(t, problem(t, detail))
 	}
+	m.lookAtProducers(ctx)
 	m.mu.Lock()
 	m.broker, m.looked = "", true
 	m.mu.Unlock()
@@ -212,6 +220,9 @@ func (m *Monitor) Problems(role Role) string {
 		return m.broker
 	}
 	var all []string
+	if p := m.refused[role]; p != nil {
+		all = append(all, p.Text)
+	}
 	for _, t := range m.p.Topics {
 		if p := m.problems[t.Topic]; t.Role == role && p != "" {
 			all = append(all, p)

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -72,8 +73,12 @@ next:
 	return n
 }
 
-func monitor(t *testing.T) *monitored {
+// monitor starts one, on a cluster with which something was done before.
+func monitor(t *testing.T, before ...func(*testkafka.Cluster)) *monitored {
 	m := &monitored{t: t, c: testkafka.Virtual(t, channels), reg: prometheus.NewPedanticRegistry(), ended: make(chan error, 1)}
+	for _, do := range before {
+		do(m.c)
+	}
 	m.wire = m.c.Wire()
 	log := slog.New(slog.NewTextHandler(m, nil))
 	m.troubles = trouble.New(log, m.reg)
@@ -83,6 +88,7 @@ func monitor(t *testing.T) *monitored {
 	}
 	m.Monitor = kafka.NewMonitor(kafka.MonitorParams{
 		Admin: kadm.NewClient(m.c.Client(kgo.Dialer(m.wire.Dial))), Topics: list, Troubles: m.troubles, Registry: m.reg,
+		Producers: map[kafka.Role]*kgo.Client{kafka.RoleDeadLetter: m.c.Client(kgo.Dialer(m.wire.Dial))},
 		Probe: func(context.Context) error {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -275,4 +281,57 @@ func TestAProbeTellsWrongPasswordsFromNoAnswer(t *testing.T) {
 	if err := kafka.ProbeOf(&config)(t.Context()); !kafka.IsRefused(err) {
 		t.Errorf("it is not known for a refusal: %v", err)
 	}
+}
+
+// TestAProducerThatIsRefusedItsIDEndsTheDaemon: the client keeps the first such
+// answer and does not ask again.
+func TestAProducerThatIsRefusedItsIDEndsTheDaemon(t *testing.T) {
+	refuse := func(with *kerr.Error, times int) func(*testkafka.Cluster) {
+		return func(c *testkafka.Cluster) {
+			c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: with, Count: times})
+		}
+	}
+	for name, c := range map[string]struct {
+		answer *kerr.Error
+		exit   int
+		says   string
+	}{
+		"it failed": {kerr.UnknownServerError, 69, "the brokers refuse an id to the producer of dead letters (UNKNOWN_SERVER_ERROR), and only a new process asks again: look after the brokers"},
+		"denied":    {kerr.ClusterAuthorizationFailed, 77, "the brokers refuse an id to the producer of dead letters (CLUSTER_AUTHORIZATION_FAILED): grant WRITE on them, or on the prefix"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				m := monitor(t, refuse(c.answer, 1))
+				if got := m.Problems(kafka.RoleDeadLetter); got != c.says {
+					t.Errorf("readiness says %q, want %q", got, c.says)
+				}
+				if got := m.Problems(kafka.RoleOutbox); got != "" {
+					t.Errorf("of another producer it says %q", got)
+				}
+				err := <-m.ended
+				assertProblem(t, err, c.exit, c.says, "")
+				if d := time.Since(began); d < kafka.ProducerRefusedAfter || d > 2*kafka.ProducerRefusedAfter {
+					t.Errorf("it ended after %s", d)
+				}
+				if m.lines("level=ERROR", "producer refused", c.answer.Message) != 1 {
+					t.Error("the log does not say so once")
+				}
+			})
+		})
+	}
+	t.Run("asked again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := monitor(t, refuse(kerr.CoordinatorLoadInProgress, 30))
+			time.Sleep(5 * time.Minute)
+			select {
+			case err := <-m.ended:
+				t.Fatalf("it ended: %v", err)
+			default:
+			}
+			if got := m.Problems(kafka.RoleDeadLetter); got != "" || m.lines("producer refused") > 0 {
+				t.Errorf("readiness says %q", got)
+			}
+		})
+	})
 }

@@ -15,6 +15,7 @@ const (
 	Brokers     Kind = "brokers"     // none answers
 	Login       Kind = "login"       // they refuse user and password
 	Topic       Kind = "topic"       // missing, forbidden, without a leader, not writable
+	Producer    Kind = "producer"    // the brokers refuse it an id, for good
 	Recreated   Kind = "recreated"   // a topic was deleted, and perhaps made again
 	Denied      Kind = "denied"      // a topic or the group may not be read any more
 	Group       Kind = "group"       // its coordinator fails again and again
@@ -35,6 +36,7 @@ var words = map[Kind]struct {
 	Brokers:     {slog.LevelError, "no broker answers", "brokers answer again"},
 	Login:       {slog.LevelError, "login refused", "login accepted again"},
 	Topic:       {slog.LevelError, "topic unavailable", "topic available again"},
+	Producer:    {slog.LevelError, "producer refused", "producer accepted again"},
 	Recreated:   {slog.LevelWarn, "topic is not the one that was read", "topic is read again"},
 	Denied:      {slog.LevelError, "not authorised", "authorised again"},
 	Group:       {slog.LevelError, "the group cannot be used", "the group can be used again"},
