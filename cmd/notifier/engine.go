@@ -111,7 +111,11 @@ func newDeadLetters(s *setup, p *producers, reg *prometheus.Registry) *dlq.Write
 func newOutboxWriter(s *setup, p *producers) (*match.Outboxes, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return match.NewOutboxes(ctx, p.outbox, s.config.Kafka.Group, s.channelNames(), s.log)
+	o, err := match.NewOutboxes(ctx, p.outbox, s.config.Kafka.Group, s.channelNames(), s.log)
+	if err != nil { // it was there a moment ago, so another start can help
+		return nil, &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
+	}
+	return o, nil
 }
 
 func newMatchHandler(s *setup, outboxes *match.Outboxes, dead *dlq.Writer, reg *prometheus.Registry) *match.Handler {

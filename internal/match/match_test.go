@@ -2,12 +2,16 @@ package match_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/consume"
@@ -90,5 +94,29 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 	}
 	if len(entries) != 3 {
 		t.Errorf("%d dead letters of 3 panics", len(entries))
+	}
+}
+
+// TestOutboxesAreLookedUpUntilABrokerAnswers: while brokers restart one by one,
+// the look at the cluster may have met one that is gone a moment later.
+func TestOutboxesAreLookedUpUntilABrokerAnswers(t *testing.T) {
+	c := testkafka.Virtual(t, []kafka.Channel{{Name: "hook", Partitions: 3}})
+	var left atomic.Int32
+	left.Store(4)
+	c.Fake().ControlKey(int16(kmsg.ApiVersions), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.Fake().KeepControl()
+		if left.Add(-1) >= 0 {
+			return nil, errors.New("closed"), true
+		}
+		return nil, nil, false
+	})
+	o, err := match.NewOutboxes(t.Context(), c.Client(), c.Group, []string{"hook"}, slog.New(slog.DiscardHandler))
+	if err != nil || o == nil {
+		t.Fatalf("it gives up: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := match.NewOutboxes(ctx, c.Client(), c.Group, []string{"desk"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), c.Group+".outbox.desk") {
+		t.Errorf("of an outbox that is not there it says %v", err)
 	}
 }

@@ -31,8 +31,9 @@ type Outboxes struct {
 	counts map[string]int32  // topic → partitions
 }
 
-// NewOutboxes looks up the outbox topics of these channels. The client must be
-// made for it: idempotent, acks=all, manual partitioner, no delivery timeout.
+// NewOutboxes looks up the outbox topics of these channels, again until ctx
+// ends while brokers do not answer. The client must be made for it: idempotent,
+// acks=all, manual partitioner, no delivery timeout.
 func NewOutboxes(ctx context.Context, client *kgo.Client, group string, channels []string, log *slog.Logger) (*Outboxes, error) {
 	o := &Outboxes{
 		client: client, follow: dlq.NewFollower(client), admin: kadm.NewClient(client), group: group, log: log.With("component", "match"),
@@ -40,17 +41,25 @@ func NewOutboxes(ctx context.Context, client *kgo.Client, group string, channels
 	}
 	for _, c := range channels {
 		topic := topics.Outbox(group, c)
-		details, err := o.admin.ListTopics(ctx, topic)
-		if err == nil {
-			err = details[topic].Err
+		found, err := o.lookUp(ctx, topic)
+		for wait := newBackoff(); err != nil && sleep(ctx, wait.NextBackOff()); {
+			found, err = o.lookUp(ctx, topic)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("look up outbox topic %s: %w", topic, err)
 		}
-		o.ids[topic] = envelope.TopicID(details[topic].ID)
-		o.counts[topic] = int32(len(details[topic].Partitions))
+		o.ids[topic] = envelope.TopicID(found.ID)
+		o.counts[topic] = int32(len(found.Partitions))
 	}
 	return o, nil
+}
+
+func (o *Outboxes) lookUp(ctx context.Context, topic string) (kadm.TopicDetail, error) {
+	details, err := o.admin.ListTopics(ctx, topic)
+	if err == nil {
+		err = details[topic].Err
+	}
+	return details[topic], err
 }
 
 // has reports whether there is such a channel.
@@ -109,14 +118,14 @@ func (o *Outboxes) failed(ctx context.Context, w *write) {
 func (o *Outboxes) refresh(ctx context.Context, topic string) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	details, err := o.admin.ListTopics(ctx, topic)
-	if err != nil || details[topic].Err != nil {
+	found, err := o.lookUp(ctx, topic)
+	if err != nil {
 		return
 	}
-	id := envelope.TopicID(details[topic].ID)
+	id := envelope.TopicID(found.ID)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ids[topic] != id { // else its count stands, so that a key stays where it is
-		o.ids[topic], o.counts[topic] = id, int32(len(details[topic].Partitions))
+		o.ids[topic], o.counts[topic] = id, int32(len(found.Partitions))
 	}
 }
