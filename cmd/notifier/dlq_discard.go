@@ -146,11 +146,11 @@ func (d *discard) write(ctx context.Context) (done int, err error) {
 	bar.Expect(len(d.entries))
 	defer bar.Finish()
 	d.closing.At = time.Now()
-	batch := make([]dlq.Closure, 0, closeBatch)
+	batch := make([]*dlq.Closure, 0, closeBatch)
 	for done < len(d.entries) {
 		batch = batch[:0]
 		for _, p := range d.entries[done:min(done+closeBatch, len(d.entries))] {
-			batch = append(batch, dlq.Closure{Topic: p.topic, Partition: p.partition, Key: []byte(p.key), Closing: d.closing})
+			batch = append(batch, &dlq.Closure{Topic: p.topic, Partition: p.partition, Key: []byte(p.key), Closing: d.closing})
 		}
 		if err := w.CloseEntries(ctx, batch...); err != nil {
 			if cause := context.Cause(ctx); errors.Is(cause, errSignal) {

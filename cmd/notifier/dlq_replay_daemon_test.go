@@ -90,7 +90,7 @@ func (s *scripted) handle(ctx context.Context, r *kgo.Record) {
 		return
 	case "resolve", "discard":
 		state := map[string]dlq.State{"resolve": dlq.Resolved, "discard": dlq.Discarded}[do.what]
-		err = s.w.CloseEntries(ctx, dlq.Closure{Topic: topic, Key: []byte(q.Entry), Closing: dlq.Closing{State: state, By: q.By, At: time.Now()}})
+		err = s.w.CloseEntries(ctx, &dlq.Closure{Topic: topic, Key: []byte(q.Entry), Closing: dlq.Closing{State: state, By: q.By, At: time.Now()}})
 	case "fail":
 		var records []*kgo.Record
 		records, _, err = dlq.NewLog(s.c.Client()).Read(ctx, topic, 0, q.Version, 1<<20)

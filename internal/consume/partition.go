@@ -147,6 +147,14 @@ func (p *Partition) Inherited(r *kgo.Record) bool {
 	return r.Offset < p.endedAt && r.Offset < p.beganAt+int64(p.member.p.Window.Records)
 }
 
+// Stood reports whether this record stood in the log when this assignment
+// began: whoever wrote it knows nothing of what has happened since.
+func (p *Partition) Stood(r *kgo.Record) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return r.Offset < p.endedAt
+}
+
 // Begin says that the next record handed out needs work; Settle ends that.
 // Records are begun in order, each exactly once.
 func (p *Partition) Begin(r *kgo.Record, w repeat.Write) *Entry {

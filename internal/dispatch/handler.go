@@ -27,9 +27,9 @@ type Handler struct {
 
 // Letters knows what became of dead letters.
 type Letters interface {
-	// Later returns which of these entries, by id, have a record later than the
-	// version given.
-	Later(ctx context.Context, topic string, versions map[string]int64) (map[string]bool, error)
+	// Later returns, of those of these entries that have a record later than the
+	// version given, where the last one stands; by id.
+	Later(ctx context.Context, topic string, versions map[string]int64) (map[string]int64, error)
 }
 
 // NewHandler returns the handler of these outboxes, by outbox topic.
@@ -91,7 +91,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 	p := a.source.partition
 	batch := make([]arrival, len(records))
 	for i, r := range records {
-		batch[i] = parse(r, p.Inherited(r))
+		batch[i] = parse(r, p.Inherited(r), p.Stood(r))
 	}
 	if !a.handler.lookUp(ctx, p, batch) {
 		return false
@@ -112,29 +112,38 @@ type arrival struct {
 	envelope  *envelope.Envelope
 	err       error
 	inherited bool // a former owner may have worked on it
+	stood     bool // it was there before this owner
 	ended     bool // a former owner has written how it ended
 }
 
-func parse(r *kgo.Record, inherited bool) arrival {
+// replays reports whether it is a dead letter that is sent again.
+func (a *arrival) replays() bool { return a.err == nil && a.envelope.Resolves() }
+
+func parse(r *kgo.Record, inherited, stood bool) arrival {
 	e, _, err := envelope.Parse(r)
 	if err == nil && (e.Alert == nil || e.Delivery == "") {
 		err = errNoAlert
 	}
-	return arrival{record: r, envelope: e, err: err, inherited: inherited}
+	return arrival{record: r, envelope: e, err: err, inherited: inherited, stood: stood}
 }
 
-// lookUp finds the replays that a former owner has ended without being able to
-// commit that: what was delivered then is not sent again. It is asked until it
-// is known; false means that ctx ended first.
+// lookUp finds the replays whose entry has a later record, by a former owner
+// that ended them without being able to commit that, or that buried the
+// delivery once more after the replay was asked for: they are not sent. It is
+// asked until it is known; false means that ctx ended first.
 func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arrival) bool {
 	versions := make(map[string]map[string]int64) // by dead-letter topic, by entry
 	for _, a := range batch {
-		if a.err == nil && a.inherited && a.envelope.Resolves() {
+		if a.stood && a.replays() {
 			topic := h.outboxes[p.Topic].letters(a.envelope)
 			if versions[topic] == nil {
 				versions[topic] = make(map[string]int64)
 			}
-			versions[topic][a.envelope.Delivery] = a.envelope.Replay.Version
+			version := a.envelope.Replay.Version
+			if v, other := versions[topic][a.envelope.Delivery]; other {
+				version = min(version, v)
+			}
+			versions[topic][a.envelope.Delivery] = version
 		}
 	}
 	wait := newBackoff(DefaultRetry())
@@ -143,7 +152,12 @@ func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arri
 			later, err := h.letters.Later(ctx, topic, entries)
 			if err == nil {
 				for i, a := range batch {
-					batch[i].ended = a.ended || a.err == nil && a.envelope.Resolves() && later[a.envelope.Delivery]
+					if !a.stood || !a.replays() {
+						continue
+					}
+					if last, ok := later[a.envelope.Delivery]; ok && last > a.envelope.Replay.Version {
+						batch[i].ended = true
+					}
 				}
 				break
 			}

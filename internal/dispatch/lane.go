@@ -46,6 +46,10 @@ type source struct {
 	inFlight  int          // attempts, burials and moves under way
 	attempts  int          // of these, attempts
 	ending    int          // deliveries whose end is decided and not yet written
+	// rewritten are the entries of deliveries that a former owner may have buried
+	// and that ended here, by the version that this owner wrote: a replay of an
+	// older one is obsolete. There are no more than a window has deliveries.
+	rewritten map[string]int64
 	dropped   bool
 	drained   chan struct{}
 	moving    int       // deliveries of a batch that is on its way to another channel's outbox

@@ -64,7 +64,7 @@ type Outbox struct {
 // DeadLetters takes what a channel will never take.
 type DeadLetters interface {
 	Write(ctx context.Context, entries ...*dlq.Entry) error
-	CloseEntries(ctx context.Context, closures ...dlq.Closure) error
+	CloseEntries(ctx context.Context, closures ...*dlq.Closure) error
 }
 
 // Params is what an Outbox needs.
@@ -215,7 +215,7 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 			return time.Time{}
 		}
 		d := l.queue[0]
-		if o.suppress(l, d, now) {
+		if o.obsolete(l, d) || o.suppress(l, d, now) {
 			continue
 		}
 		if until := o.gate.closedUntil(now); until.After(now) {

@@ -79,13 +79,16 @@ type graveyard struct {
 	err     error
 }
 
-func (g *graveyard) CloseEntries(_ context.Context, closures ...dlq.Closure) error {
+func (g *graveyard) CloseEntries(_ context.Context, closures ...*dlq.Closure) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.err != nil {
 		return g.err
 	}
-	g.closed = append(g.closed, closures...)
+	for _, c := range closures {
+		c.Offset = int64(len(g.entries) + len(g.closed))
+		g.closed = append(g.closed, *c)
+	}
 	return nil
 }
 
@@ -95,7 +98,10 @@ func (g *graveyard) Write(_ context.Context, entries ...*dlq.Entry) error {
 	if g.err != nil {
 		return g.err
 	}
-	g.entries = append(g.entries, entries...)
+	for _, e := range entries {
+		e.Offset = int64(len(g.entries) + len(g.closed))
+		g.entries = append(g.entries, e)
+	}
 	return nil
 }
 

@@ -1,14 +1,19 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -166,6 +171,97 @@ func TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered(t *testing.T) {
 		}
 		if b.left() != 0 {
 			t.Errorf("%d are left", b.left())
+		}
+	})
+}
+
+// TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent: a delivery that a former
+// owner had buried is tried again by us, for its commit was lost, and buried or
+// delivered. What somebody asked for in between is behind it.
+func TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent(t *testing.T) {
+	version := func(v int64) func(*envelope.Replay) { return func(r *envelope.Replay) { r.Version = v } }
+	for name, c := range map[string]struct {
+		answer func(m Message, n int) (Receipt, error)
+		newest int64 // a version somebody can ask for: where our record stands, or behind our tombstone
+		want   []string
+	}{
+		"buried again": {func(m Message, _ int) (Receipt, error) {
+			if m.Replay == 0 {
+				return Receipt{}, errRefused
+			}
+			return Receipt{}, nil
+		}, 8, []string{"live 0", "replay 2"}},
+		"delivered after all": {func(Message, int) (Receipt, error) { return Receipt{}, nil }, 9, []string{"live 0", "replay 2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, nil)
+				defer b.close()
+				b.dead.entries = make([]*dlq.Entry, 8) // so that the next is version 8
+				b.ch.answer = c.answer
+				a := &alert.Alert{Rule: "r", Severity: alert.Warning, EventTime: time.Now()}
+				b.add(b.src, &delivery{
+					envelope:  &envelope.Envelope{Delivery: "a", Alert: a, Source: envelope.Source{Topic: "trade-executions"}},
+					laneKey:   []byte("A"),
+					inherited: true,
+				})
+				b.again("a", "A", 1, version(7))
+				b.again("a", "A", 2, version(c.newest))
+				time.Sleep(time.Minute)
+				var got []string
+				for _, s := range b.ch.all() {
+					if s.m.Replay == 0 {
+						got = append(got, "live 0")
+					} else {
+						got = append(got, fmt.Sprint("replay ", s.m.Replay))
+					}
+				}
+				if !slices.Equal(got, c.want) || b.left() != 0 {
+					t.Errorf("sent %v, %d are left; want %v", got, b.left(), c.want)
+				}
+			})
+		})
+	}
+}
+
+// ended are entries, by where their last record stands.
+type ended map[string]int64
+
+func (e ended) Later(context.Context, string, map[string]int64) (map[string]int64, error) {
+	return e, nil
+}
+
+// TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown: what makes it
+// obsolete is the end of another record, which a former owner came to.
+func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		steps := consume.NewSteps(consume.Params{
+			Name: "deliver", OwnTopics: true, Topics: []string{"outbox"}, Window: consume.Window{Records: 2, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
+		})
+		const end = 5
+		p, _ := steps.Assign("outbox", 0, "id", end, nil)
+		a := NewHandler(map[string]*Outbox{"outbox": b.Outbox}, ended{"dl_3": 8, "dl_4": 7, "dl_5": 8}, slog.New(slog.DiscardHandler)).Assign(p)
+		var records []*kgo.Record
+		for i := range end + 1 {
+			e := &envelope.Envelope{
+				Source: envelope.Source{Topic: "trade-executions", Offset: int64(i)}, Delivery: fmt.Sprint("dl_", i), Channel: "desk",
+				Alert: &alert.Alert{Rule: "r", Severity: alert.Warning, EventTime: time.Now()},
+			}
+			if i >= 3 {
+				e.Replay = &envelope.Replay{Entry: e.Delivery, Version: 7, Number: 1, By: "ann@desk"}
+			}
+			r := envelope.Outbox(e, "outbox", 1)
+			r.Offset = int64(i)
+			records = append(records, r)
+		}
+		a.Take(t.Context(), steps.Deliver(p, records))
+		time.Sleep(time.Minute)
+		// dl_5 came after the assignment: whoever forwarded it knew that it was the
+		// last.
+		if got, want := sorted(b.ch.ids()), []string{"dl_0", "dl_1", "dl_2", "dl_4", "dl_5"}; !slices.Equal(got, want) {
+			t.Errorf("sent %v, want %v", got, want)
 		}
 	})
 }

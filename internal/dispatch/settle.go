@@ -140,6 +140,34 @@ func (o *Outbox) closing(d *delivery) *dlq.Closure {
 	return c
 }
 
+// rewrote notes that the dead letter that a former owner may have written of
+// this delivery has a later record now.
+func (s *source) rewrote(d *delivery) {
+	if !d.inherited || d.envelope.Replay != nil {
+		return
+	}
+	if s.rewritten == nil {
+		s.rewritten = make(map[string]int64)
+	}
+	if d.dead != nil {
+		s.rewritten[d.envelope.Delivery] = d.dead.Offset
+	} else {
+		s.rewritten[d.envelope.Delivery] = d.closing.Offset
+	}
+}
+
+// obsolete drops a replay whose entry has a later record: who asks for that
+// one gets it.
+func (o *Outbox) obsolete(l *lane, d *delivery) bool {
+	version, rewritten := l.source.rewritten[d.envelope.Delivery]
+	if !rewritten || !d.envelope.Resolves() || d.envelope.Replay.Version >= version {
+		return false
+	}
+	o.metrics.repeated()
+	o.done(l, d)
+	return true
+}
+
 // done settles the delivery and goes on with its lane.
 func (o *Outbox) done(l *lane, d *delivery) {
 	if d.written() {
@@ -307,7 +335,7 @@ func (o *Outbox) writeEnd(l *lane, d *delivery) {
 	if d.dead != nil {
 		err = o.dead.Write(o.ctx, d.dead)
 	} else {
-		err = o.dead.CloseEntries(o.ctx, *d.closing)
+		err = o.dead.CloseEntries(o.ctx, d.closing)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -327,6 +355,7 @@ func (o *Outbox) writeEnd(l *lane, d *delivery) {
 		o.backoff(l, 0)
 	case d.closing != nil:
 		l.source.holdFor("")
+		l.source.rewrote(d)
 		if d.envelope.Resolves() {
 			o.log.Info("dead letter resolved", "entry", d.envelope.Delivery, "rule", d.envelope.Alert.Rule,
 				"source", d.envelope.Source.String(), "replay", d.envelope.Replay.Number, "by", d.envelope.Replay.By)
@@ -334,6 +363,7 @@ func (o *Outbox) writeEnd(l *lane, d *delivery) {
 		o.done(l, d)
 	default:
 		l.source.holdFor("")
+		l.source.rewrote(d)
 		o.metrics.deadLettered()
 		o.log.Warn("dead letter", "entry", d.dead.ID, "rule", d.envelope.Alert.Rule, "source", d.envelope.Source.String(),
 			"reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail, "attempts", d.dead.Attempts,

@@ -37,7 +37,7 @@ func folding(t *testing.T, c *testkafka.Cluster) *dlq.Fold {
 func closeEntries(t *testing.T, c *testkafka.Cluster, w *dlq.Writer, state dlq.State, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		err := w.CloseEntries(t.Context(), dlq.Closure{
+		err := w.CloseEntries(t.Context(), &dlq.Closure{
 			Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte(id),
 			Closing: dlq.Closing{State: state, By: "ann@desk", Comment: "venue is back", At: time.Now()},
 		})
@@ -168,7 +168,7 @@ func TestLaterFindsWhatHasALaterRecord(t *testing.T) {
 	closeEntries(t, c, w, dlq.Resolved, "re_2")
 	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
 	later, err := dlq.NewLog(c.Client()).Later(t.Context(), topic, map[string]int64{"re_0": 0, "re_1": 1, "re_2": 2})
-	if err != nil || len(later) != 2 || !later["re_1"] || !later["re_2"] {
+	if err != nil || len(later) != 2 || later["re_1"] != 3 || later["re_2"] != 4 {
 		t.Errorf("%v, %v", later, err)
 	}
 	if later, err = dlq.NewLog(c.Client()).Later(t.Context(), topic, map[string]int64{"re_1": 3}); err != nil || len(later) != 0 {

@@ -162,9 +162,9 @@ func (l *Log) forget(topic string) {
 	delete(l.topics, topic)
 }
 
-// Later returns which of these entries, by id, have a record later than the
-// version given.
-func (l *Log) Later(ctx context.Context, topic string, versions map[string]int64) (map[string]bool, error) {
+// Later returns, of those of these entries that have a record later than the
+// version given, where the last one stands; by id.
+func (l *Log) Later(ctx context.Context, topic string, versions map[string]int64) (map[string]int64, error) {
 	spans, err := l.Spans(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (l *Log) Later(ctx context.Context, topic string, versions map[string]int64
 	for _, v := range versions {
 		at = min(at, v+1)
 	}
-	later := make(map[string]bool)
+	later := make(map[string]int64)
 	for at = max(at, spans[0].Start); at < spans[0].End; {
 		list, next, err := l.read(ctx, topic, spans[0].Partition, at, readBytes)
 		if err != nil {
@@ -181,7 +181,7 @@ func (l *Log) Later(ctx context.Context, topic string, versions map[string]int64
 		}
 		for i := range list {
 			if v, ok := versions[string(list[i].key)]; ok && list[i].offset > v {
-				later[string(list[i].key)] = true
+				later[string(list[i].key)] = list[i].offset
 			}
 		}
 		if next <= at {

@@ -130,7 +130,7 @@ func TestClosedEntriesAreReadWhileTheTopicHasThem(t *testing.T) {
 	dead := topics.DeadLetter(c.Group, topics.TradeExecutions)
 	for i, state := range []dlq.State{dlq.Resolved, dlq.Discarded} {
 		closing := dlq.Closing{State: state, By: "me@here", Comment: "why", At: failed.Add(time.Duration(i) * time.Hour)}
-		if err := w.CloseEntries(t.Context(), dlq.Closure{Topic: dead, Key: fmt.Appendf(nil, "re_%d", i), Closing: closing}); err != nil {
+		if err := w.CloseEntries(t.Context(), &dlq.Closure{Topic: dead, Key: fmt.Appendf(nil, "re_%d", i), Closing: closing}); err != nil {
 			t.Fatal(err)
 		}
 	}

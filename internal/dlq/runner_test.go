@@ -140,7 +140,7 @@ func TestARequestIsDroppedWhenItIsPassedAndNothingCame(t *testing.T) {
 
 func resolve(t *testing.T, c *testkafka.Cluster, w *dlq.Writer, id string) {
 	t.Helper()
-	if err := w.CloseEntries(t.Context(), dlq.Closure{
+	if err := w.CloseEntries(t.Context(), &dlq.Closure{
 		Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte(id),
 		Closing: dlq.Closing{State: dlq.Resolved, By: "ann", At: time.Now()},
 	}); err != nil {

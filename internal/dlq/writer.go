@@ -35,6 +35,7 @@ type Closure struct {
 	Topic     string // the dead-letter topic
 	Partition int32
 	Key       []byte // the entry's id as bytes
+	Offset    int64  // where the tombstone stands, once it is written
 	Closing
 }
 
@@ -68,7 +69,8 @@ func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheu
 
 // Write writes entries and returns once all in-sync replicas have them all. An
 // error means that some may be missing: write them all again, the ids collapse
-// duplicates. An entry that is too large loses its detail, then its value.
+// duplicates. An entry that is too large loses its detail, then its value. What
+// is written has its Offset.
 func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
@@ -86,7 +88,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	for i, e := range entries {
 		err := byRecord[records[i]]
 		if errors.Is(err, kerr.MessageTooLarge) {
-			err = w.shrink(ctx, e, records[i])
+			records[i], err = w.shrink(ctx, e, records[i])
 		}
 		if err != nil {
 			w.follow.Failed(records[i].Topic, turns[i], err)
@@ -96,6 +98,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 			}
 			continue
 		}
+		e.Offset = records[i].Offset
 		w.written.WithLabelValues(e.Envelope.Source.Topic, string(e.Reason)).Inc()
 		if w.Observe != nil {
 			w.Observe(e)
@@ -105,9 +108,9 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 }
 
 // CloseEntries writes the tombstones of entries and returns once all in-sync replicas
-// have them all. After an error, close them all again: closing twice is
-// closing once.
-func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
+// have them all; each then has its Offset. After an error, close them all
+// again: closing twice is closing once.
+func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
 	records, turns := make([]*kgo.Record, len(closes)), make([]int, len(closes))
@@ -125,9 +128,10 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...Closure) error {
 		}
 		return fmt.Errorf("close dead letter in %s: %w", records[0].Topic, err)
 	}
-	if w.ObserveClosed != nil {
-		for _, c := range closes {
-			w.ObserveClosed(c)
+	for i, c := range closes {
+		c.Offset = records[i].Offset
+		if w.ObserveClosed != nil {
+			w.ObserveClosed(*c)
 		}
 	}
 	return nil
@@ -140,14 +144,14 @@ func (w *Writer) Topic(e *Entry) string {
 
 // shrink writes an entry that did not fit: without its detail, then as a
 // pointer to its source. A partition is never held for the sake of a detail.
-func (w *Writer) shrink(ctx context.Context, e *Entry, r *kgo.Record) error {
+func (w *Writer) shrink(ctx context.Context, e *Entry, r *kgo.Record) (*kgo.Record, error) {
 	plain := *e
 	plain.Detail = ""
-	err := w.client.ProduceSync(ctx, plain.Encode(r.Topic)).FirstErr()
+	less, err := w.client.ProduceSync(ctx, plain.Encode(r.Topic)).First()
 	if !errors.Is(err, kerr.MessageTooLarge) {
-		return err
+		return less, err
 	}
 	w.log.Error("dead letter does not fit into its topic: keeping a pointer to its source only; raise max.message.bytes",
 		"topic", r.Topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
-	return w.client.ProduceSync(ctx, pointer(r, e)).FirstErr()
+	return w.client.ProduceSync(ctx, pointer(r, e)).First()
 }

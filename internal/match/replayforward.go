@@ -68,7 +68,7 @@ func (w *replaying) due(ctx context.Context) []*request {
 // entries, and entries that are closed once those are acknowledged.
 type forwarding struct {
 	*batch
-	closes []dlq.Closure
+	closes []*dlq.Closure
 }
 
 // forward reads the entries and sends them on their way; it returns when that
@@ -108,7 +108,7 @@ func entryID(e *dlq.Entry) string {
 }
 
 // close writes tombstones, and tries for ever.
-func (w *replaying) close(ctx context.Context, closes []dlq.Closure) bool {
+func (w *replaying) close(ctx context.Context, closes []*dlq.Closure) bool {
 	wait := newBackoff()
 	for len(closes) > 0 {
 		err := w.p.Handler.p.Dead.CloseEntries(ctx, closes...)
@@ -349,7 +349,7 @@ func (s *sending) close(comment string) {
 	if s.n.run.comment != "" {
 		comment = join(s.n.run.comment, comment)
 	}
-	s.b.closes = append(s.b.closes, dlq.Closure{
+	s.b.closes = append(s.b.closes, &dlq.Closure{
 		Topic: s.e.Topic, Partition: s.e.Partition, Key: s.e.Key,
 		Closing: dlq.Closing{State: dlq.Resolved, By: s.n.run.by, Comment: comment, EditedBy: s.replay.EditedBy, At: time.Now()},
 	})

@@ -58,11 +58,11 @@ func (w *world) equip(pr *process) {
 type letters struct{ w *world }
 
 // Later implements dispatch.Letters.
-func (l letters) Later(_ context.Context, _ string, versions map[string]int64) (map[string]bool, error) {
-	later := make(map[string]bool)
+func (l letters) Later(_ context.Context, _ string, versions map[string]int64) (map[string]int64, error) {
+	later := make(map[string]int64)
 	for _, r := range l.w.letters.records {
 		if v, asked := versions[string(r.Key)]; asked && r.Offset > v {
-			later[string(r.Key)] = true
+			later[string(r.Key)] = r.Offset
 		}
 	}
 	return later, nil
@@ -199,7 +199,7 @@ func (d *driver) Write(_ context.Context, entries ...*dlq.Entry) error {
 }
 
 // CloseEntries implements dispatch.DeadLetters.
-func (d *driver) CloseEntries(_ context.Context, closures ...dlq.Closure) error {
+func (d *driver) CloseEntries(_ context.Context, closures ...*dlq.Closure) error {
 	if d.w.is(noTombstones) {
 		return nil
 	}

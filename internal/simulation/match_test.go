@@ -244,6 +244,7 @@ func (w *world) writeDead(by int, entries []*dlq.Entry) bool {
 	ok := !w.chance(15)
 	if ok || w.chance(50) {
 		for _, e := range entries {
+			e.Offset = w.letters.end()
 			w.appendEntry(by, e)
 		}
 	}

@@ -94,7 +94,7 @@ func (w *world) replayMore(p *part) bool {
 	if len(r.closures) > 0 {
 		if !w.chance(15) {
 			for _, c := range r.closures {
-				w.appendClosing(p.proc.id, c)
+				w.appendClosing(p.proc.id, &c)
 			}
 			r.closures = nil
 		}

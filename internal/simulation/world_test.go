@@ -243,8 +243,9 @@ func (w *world) appendEntry(by int, e *dlq.Entry) {
 }
 
 // appendClosing is a broker taking a tombstone.
-func (w *world) appendClosing(by int, c dlq.Closure) {
+func (w *world) appendClosing(by int, c *dlq.Closure) {
 	at := w.letters.append(c.Encode())
+	c.Offset = at.Offset
 	w.happened(oracle.Happening{Kind: oracle.Closed, By: by, Place: w.letters.place(at.Offset), ID: string(c.Key), Result: oracle.Result(c.State)})
 }
 
@@ -289,7 +290,7 @@ func (w *world) discard() bool {
 		return false
 	}
 	e := entries[w.rng.IntN(len(entries))]
-	w.appendClosing(0, dlq.Closure{Topic: e.Topic, Partition: e.Partition, Key: e.Key, Closing: dlq.Closing{State: dlq.Discarded, By: "bob", At: time.Now()}})
+	w.appendClosing(0, &dlq.Closure{Topic: e.Topic, Partition: e.Partition, Key: e.Key, Closing: dlq.Closing{State: dlq.Discarded, By: "bob", At: time.Now()}})
 	return true
 }
 
