@@ -54,9 +54,10 @@ func newProducer(c *cluster, l *ledger, m mix, seed uint64, quiet *atomic.Bool, 
 }
 
 // run produces at the rate until ctx ends, then waits until the brokers have
-// acknowledged everything.
-func (p *producer) run(ctx context.Context) {
+// acknowledged everything, or until all is over.
+func (p *producer) run(ctx, all context.Context) {
 	defer p.client.Close()
+	defer context.AfterFunc(all, func() { _ = p.client.AbortBufferedRecords(context.Background()) })()
 	const step = 10 * time.Millisecond
 	tick := time.NewTicker(step)
 	defer tick.Stop()

@@ -13,7 +13,7 @@ func allRows() []*row {
 	var rows []*row
 	for _, list := range [][]*row{
 		{calm()},
-		brokerRows(), daemonRows(), networkRows(), sinkRows(), diskRows(), topicRows(),
+		brokerRows(), daemonRows(), networkRows(), sinkRows(), backlogRows(), topicRows(), diskRows(),
 	} {
 		rows = append(rows, list...)
 	}

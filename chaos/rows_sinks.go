@@ -10,6 +10,9 @@ import (
 // sinkRows have the receivers misbehave: webhooks, then mail.
 func sinkRows() []*row {
 	hold := func(*scene) terms { return terms{perDisturbance: crashBound(), exhausted: true} }
+	unclear := func(*scene) terms {
+		return terms{perDisturbance: crashBound(), exhausted: true, marked: true, superfluous: true}
+	}
 	return []*row{
 		{
 			name: "sink-429", what: "the hook answers 429 with `Retry-After: 2` to everything for 10 s, then to a third", static: true, replays: true,
@@ -20,12 +23,12 @@ func sinkRows() []*row {
 			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{status: 500} }),
 		},
 		{
-			name: "sink-hang", what: "the hook takes everything and never answers for 10 s, then a third", static: true, replays: true, timeout: 2 * time.Second, terms: hold,
-			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{hang: true} }),
+			name: "sink-hang", what: "the hook takes everything and never answers for 10 s, then a third", static: true, replays: true, timeout: 2 * time.Second, terms: unclear,
+			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{hang: true, taken: true} }),
 		},
 		{
-			name: "sink-reset", what: "the hook resets the connection after each body for 10 s, then after a third", static: true, replays: true, terms: hold,
-			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{reset: true} }),
+			name: "sink-reset", what: "the hook takes everything and resets the connection instead of an answer for 10 s, then a third", static: true, replays: true, terms: unclear,
+			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{reset: true, taken: true} }),
 		},
 		{
 			name: "mail-cut", what: "the mail server's connection breaks in the middle of DATA, each time for 10 s", static: true, short: true,
@@ -41,7 +44,8 @@ func sinkRows() []*row {
 			mix:   withMail(),
 			terms: func(*scene) terms { return terms{perDisturbance: crashBound(), exhausted: true, marked: true} },
 			during: func(ctx context.Context, s *scene) error {
-				return s.poisonous(ctx, []*proxy{s.post.proxy}, seconds(s, 10, 4), toxic{"limit_data", downstream, map[string]int{"bytes": 2200}})
+				// Behind the 354 that asks for the mail, before the end of the last answer.
+				return s.poisonous(ctx, []*proxy{s.post.proxy}, seconds(s, 10, 4), toxic{"limit_data", downstream, map[string]int{"bytes": 2310}})
 			},
 		},
 		{

@@ -273,7 +273,7 @@ func (s *scene) act(ctx context.Context) error {
 	}
 	producing, stopProducing := context.WithCancel(ctx)
 	var produced sync.WaitGroup
-	produced.Go(func() { load.run(producing) })
+	produced.Go(func() { load.run(producing, ctx) })
 	if s.row.replays {
 		produced.Go(func() { s.replay(producing) })
 	}

@@ -29,6 +29,7 @@ type answer struct {
 	retryAfter int  // seconds
 	hang       bool // answer nothing
 	reset      bool // reset the connection once the body is read
+	taken      bool // and the post was taken all the same
 }
 
 func newSink() (*sink, error) {
@@ -86,10 +87,15 @@ func (s *sink) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case d == nil:
 		w.WriteHeader(http.StatusBadRequest)
-	case a.hang:
+	case a.hang || a.reset:
+		if a.taken && !d.refuse {
+			l.took(d, arrived, p.Alert.MayBeRepeat)
+		}
+		if a.reset {
+			reset(w)
+			return
+		}
 		<-r.Context().Done()
-	case a.reset:
-		reset(w)
 	case a.status != 0:
 		if a.retryAfter > 0 {
 			w.Header().Set("Retry-After", fmt.Sprint(a.retryAfter))

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// waiting is how many alerts wait in the row of the latched channel.
+const waiting = 500_000
+
+// backlogRows let alerts wait for a channel that needs a person.
+func backlogRows() []*row {
+	return []*row{{
+		name: "latched", what: fmt.Sprintf("the hook refuses our credentials until %s alerts wait; the daemon is killed meanwhile", grouped(waiting)), static: true,
+		mix: mix{rate: 3000, hook: 950, both: 20, mailed: 1, poison: 1, null: 20, ahead: 4 * waiting},
+		during: func(ctx context.Context, s *scene) error {
+			begun := time.Now()
+			s.sink.set(func(channel string) answer {
+				if channel == hook {
+					return answer{status: 401}
+				}
+				return answer{}
+			})
+			var memory []string
+			for _, part := range []int{waiting / 10, waiting / 2, waiting} {
+				if err := s.waits(ctx, part); err != nil {
+					return err
+				}
+				memory = append(memory, fmt.Sprintf("%.0f MiB at %s", s.resident(ctx), grouped(part)))
+			}
+			s.quiet.Store(true)
+			built := time.Now()
+			delays := s.ledger.delays(desk, begun, built)
+			if len(delays) == 0 {
+				return errors.New("desk got nothing while hook was latched")
+			}
+			s.note("%s alerts wait for hook after %s; resident memory %s", grouped(waiting), built.Sub(begun).Round(time.Second), memory)
+			s.note("meanwhile desk got %s, half of them within %s, 99 of 100 within %s", grouped(len(delays)), ms(median(delays)), ms(delays[len(delays)*99/100]))
+
+			d := s.running()[0]
+			d.kill()
+			s.ledger.disturb("kill -9", 100*time.Millisecond)
+			s.forget(d)
+			d, err := s.start(0)
+			if err != nil {
+				return err
+			}
+			if err := d.ready(ctx); err != nil {
+				return err
+			}
+			if err := s.waits(ctx, waiting); err != nil {
+				return err
+			}
+			s.note("started again: %.0f MiB; /readyz says: %s", s.resident(ctx), s.saysOf(ctx, hook))
+
+			s.sink.set(nil)
+			mended, taken := time.Now(), s.ledger.deliveries()
+			if err := s.delivered(ctx, 100); err != nil { // the next slow probe
+				return err
+			}
+			probed := time.Now()
+			if err := s.caughtUp(ctx, mended); err != nil {
+				return err
+			}
+			rate := float64(s.ledger.deliveries()-taken) / time.Since(probed).Seconds()
+			s.note("mended, the first went out after %s and the last after %s: %.0f/s; resident memory then %.0f MiB",
+				probed.Sub(mended).Round(time.Second), time.Since(mended).Round(time.Second), rate, s.resident(ctx))
+			s.quiet.Store(false)
+			return nil
+		},
+	}}
+}
+
+// waits waits until the daemon says that so many alerts wait for the hook.
+func (s *scene) waits(ctx context.Context, n int) error {
+	lag := sample(`notifier_outbox_lag_records{channel="` + hook + `"}`)
+	return s.wait(ctx, 6*time.Minute, fmt.Sprintf("%s alerts wait for hook", grouped(n)), func(ctx context.Context) bool {
+		_, metrics := s.running()[0].get(ctx, "/metrics")
+		return lag(metrics) >= float64(n)
+	})
+}
+
+// resident is the daemon's memory in MiB.
+func (s *scene) resident(ctx context.Context) float64 {
+	_, metrics := s.running()[0].get(ctx, "/metrics")
+	return sample("process_resident_memory_bytes")(metrics) / (1 << 20)
+}
+
+// saysOf returns what /readyz says of a channel.
+func (s *scene) saysOf(ctx context.Context, channel string) string {
+	_, body := s.running()[0].get(ctx, "/readyz")
+	var answer struct {
+		Components []struct{ Name, Cause string }
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		return err.Error()
+	}
+	for _, c := range answer.Components {
+		if c.Name == "channel "+channel {
+			return c.Cause
+		}
+	}
+	return "nothing"
+}
+
+// delays returns how long those deliveries of a channel took, from the event's
+// production to their arrival, that arrived in a span of time; in order.
+func (l *ledger) delays(channel string, from, to time.Time) []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []time.Duration
+	for _, d := range l.all {
+		if d.lane.channel == channel && d.takes > 0 && d.produced.After(from) && d.firstTook.Before(to) {
+			all = append(all, d.firstTook.Sub(d.produced))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
