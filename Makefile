@@ -3,15 +3,25 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build test simulate test-real chaos chaos-short soak check bench clean
+.PHONY: build test race race-short simulate test-real chaos chaos-short soak check bench clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
 
-test: ## every test that needs nothing but Go, with the race detector
+test: ## every test that needs nothing but Go
+	$(GO) test ./...
+	$(GO) test -tags synctests ./internal/consume ./internal/kafka
+	$(GO) test -tags synctests ./internal/endtoend -schedules 30 -rebalances 200
+
+race: ## the same with the race detector, and longer: a quarter of an hour
 	$(GO) test -race ./...
 	$(GO) test -race -tags synctests ./internal/consume ./internal/kafka
-	$(GO) test -race -tags synctests ./internal/endtoend -schedules 30 -rebalances 200
+	$(GO) test -race -tags synctests ./internal/endtoend -schedules 30 -weekend 48
+
+race-short: ## with the race detector, what has goroutines of its own, and the whole daemon under a few schedules
+	$(GO) test -race ./internal/consume ./internal/dispatch ./internal/dlq ./internal/lag ./internal/match ./internal/reroute ./internal/trouble
+	$(GO) test -race -tags synctests ./internal/kafka
+	$(GO) test -race -tags synctests ./internal/endtoend -schedules 10 -rebalances 50 -weekend 1
 
 SCHEDULES ?= 300
 STEPS ?= 10000

@@ -49,7 +49,7 @@ func daemonRows() []*row {
 	flood := mix{rate: 5000, hook: 950, both: 10, mailed: 1, refused: 2, poison: 2, null: 35, ahead: 20_000}
 	return []*row{
 		{
-			name: "daemon-kill", what: "the daemon, by `kill -9`, at up to 5,000 deliveries/s: 100 times", short: true, static: true, mix: flood, replays: true,
+			name: "daemon-kill", what: "the daemon, by `kill -9`, while it delivers as fast as it can: 100 times", short: true, static: true, mix: flood, replays: true,
 			during: killDaemon,
 		},
 		{
@@ -85,8 +85,10 @@ func killDaemon(ctx context.Context, s *scene) error {
 		times = 8
 	}
 	var fromStart, fromKill []time.Duration
-	began, before := time.Now(), s.ledger.deliveries()
+	var ran time.Duration // in which it could deliver
+	taken := 0
 	for range times {
+		began, before := time.Now(), s.ledger.deliveries()
 		if err := pause(ctx, time.Duration(200+s.random.IntN(1200))*time.Millisecond); err != nil {
 			return err
 		}
@@ -96,6 +98,7 @@ func killDaemon(ctx context.Context, s *scene) error {
 		d := s.running()[0]
 		killed := time.Now()
 		d.kill()
+		ran, taken = ran+killed.Sub(began), taken+s.ledger.deliveries()-before
 		s.ledger.disturb("kill -9", 100*time.Millisecond) // the next one needs longer to begin
 		s.forget(d)
 		next := s.ledger.nextAttempt()
@@ -116,14 +119,13 @@ func killDaemon(ctx context.Context, s *scene) error {
 		fromStart = append(fromStart, s.ledger.tried().Sub(d.started))
 		fromKill = append(fromKill, s.ledger.tried().Sub(killed))
 	}
-	rate := float64(s.ledger.deliveries()-before) / time.Since(began).Seconds()
 	slices.Sort(fromStart)
 	slices.Sort(fromKill)
 	met := "met"
 	if median(fromKill) > time.Second {
 		met = "NOT met"
 	}
-	s.note("%d kills at %.0f deliveries/s all told; from exec to the first attempt: median %s, 9 of 10 within %s, at most %s", times, rate,
+	s.note("%d kills at %.0f deliveries/s; from exec to the first attempt: median %s, 9 of 10 within %s, at most %s", times, float64(taken)/ran.Seconds(),
 		ms(median(fromStart)), ms(fromStart[len(fromStart)*9/10]), ms(fromStart[len(fromStart)-1]))
 	s.note("from kill -9 to the first attempt: median %s, 9 of 10 within %s, at most %s; within 1 s: %s", ms(median(fromKill)),
 		ms(fromKill[len(fromKill)*9/10]), ms(fromKill[len(fromKill)-1]), met)
