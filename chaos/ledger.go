@@ -298,6 +298,12 @@ func (l *ledger) behind() int {
 // stays a dead letter unless somebody replays it.
 func (d *delivery) over() bool { return d.takes > 0 || d.dead || d.refuse }
 
+func (l *ledger) repeated() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.repeats)
+}
+
 func (l *ledger) deliveries() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,7 +15,7 @@ const waiting = 500_000
 // backlogRows let alerts wait for a channel that needs a person.
 func backlogRows() []*row {
 	return []*row{{
-		name: "latched", what: fmt.Sprintf("the hook refuses our credentials until %s alerts wait; the daemon is killed meanwhile", grouped(waiting)), static: true,
+		name: "latched", what: fmt.Sprintf("the hook refuses our credentials until %s alerts wait; the daemon is killed then, and again while it catches up", grouped(waiting)), static: true,
 		mix: mix{rate: 3000, hook: 950, both: 20, mailed: 1, poison: 1, null: 20, ahead: 4 * waiting},
 		during: func(ctx context.Context, s *scene) error {
 			begun := time.Now()
@@ -41,15 +41,7 @@ func backlogRows() []*row {
 			s.note("%s alerts wait for hook after %s; resident memory %s", grouped(waiting), built.Sub(begun).Round(time.Second), memory)
 			s.note("meanwhile desk got %s, half of them within %s, 99 of 100 within %s", grouped(len(delays)), ms(median(delays)), ms(delays[len(delays)*99/100]))
 
-			d := s.running()[0]
-			d.kill()
-			s.ledger.disturb("kill -9", 100*time.Millisecond)
-			s.forget(d)
-			d, err := s.start(0)
-			if err != nil {
-				return err
-			}
-			if err := d.ready(ctx); err != nil {
+			if err := s.replace(ctx); err != nil {
 				return err
 			}
 			if err := s.waits(ctx, waiting); err != nil {
@@ -63,16 +55,36 @@ func backlogRows() []*row {
 				return err
 			}
 			probed := time.Now()
-			if err := s.caughtUp(ctx, mended); err != nil {
+			if err := s.delivered(ctx, waiting/4); err != nil {
 				return err
 			}
 			rate := float64(s.ledger.deliveries()-taken) / time.Since(probed).Seconds()
-			s.note("mended, the first went out after %s and the last after %s: %.0f/s; resident memory then %.0f MiB",
-				probed.Sub(mended).Round(time.Second), time.Since(mended).Round(time.Second), rate, s.resident(ctx))
+			repeated := s.ledger.repeated()
+			if err := s.replace(ctx); err != nil {
+				return err
+			}
+			if err := s.caughtUp(ctx, mended); err != nil {
+				return err
+			}
+			s.note("mended, the first went out after %s and the last after %s; killed while it sent %.0f/s, it repeated %d; resident memory then %.0f MiB",
+				probed.Sub(mended).Round(time.Second), time.Since(mended).Round(time.Second), rate, s.ledger.repeated()-repeated, s.resident(ctx))
 			s.quiet.Store(false)
 			return nil
 		},
 	}}
+}
+
+// replace kills the daemon and starts another.
+func (s *scene) replace(ctx context.Context) error {
+	d := s.running()[0]
+	d.kill()
+	s.ledger.disturb("kill -9", 100*time.Millisecond)
+	s.forget(d)
+	d, err := s.start(0)
+	if err != nil {
+		return err
+	}
+	return d.ready(ctx)
 }
 
 // waits waits until the daemon says that so many alerts wait for the hook.
