@@ -93,7 +93,7 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	if structured {
 		want = nil
 	}
-	doc, err := d.document(rec.Topic, value, want)
+	doc, repaired, err := d.document(rec.Topic, value, want)
 	if err != nil {
 		return e, err
 	}
@@ -104,48 +104,50 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	} else {
 		e.CE = binaryCloudEvent(rec.Headers)
 	}
-	e.Doc = doc
+	e.Doc, e.Repaired = doc, repaired
 	e.ID = firstText(doc, l.id, e.CE.Get("id"))
 	e.Type = firstText(doc, l.kind, e.CE.Get("type"))
 	e.Time = firstTime(doc, l.time, e.CE.Get("time"), rec.Time)
 	return e, nil
 }
 
-// document reads JSON that must hold an object, or a string that holds one.
-func (d *Decoder) document(topic string, data []byte, want map[string]bool) (Value, error) {
+// document reads JSON that must hold an object, or a string that holds one, and
+// says what it has repaired.
+func (d *Decoder) document(topic string, data []byte, want map[string]bool) (_ Value, repaired string, _ error) {
 	if len(data) >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 {
-		return Value{}, outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: the producer should send json.dumps(…)", data[1])
+		return Value{}, "", outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: the producer should send json.dumps(…)", data[1])
 	}
-	v, err := d.parse(topic, data, want)
+	v, repaired, err := d.parse(topic, data, want)
 	if err != nil {
-		return Value{}, err
+		return Value{}, "", err
 	}
 	if v.Kind() == String {
 		inner := v.Text()
 		if strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "{") {
 			d.repairs.WithLabelValues(topic, repairedDouble).Inc()
-			v, err = d.parse(topic, []byte(inner), want)
+			repaired = "a JSON string that holds the document: it was encoded twice"
+			v, _, err = d.parse(topic, []byte(inner), want)
 			if err != nil {
 				err := outcome.Classify(err)
-				return Value{}, outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
+				return Value{}, "", outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
 			}
 		}
 	}
 	if v.Kind() != Object {
-		return Value{}, outcome.Errorf(outcome.NotAnObject, "an event is a JSON object, found %s", v.Kind())
+		return Value{}, "", outcome.Errorf(outcome.NotAnObject, "an event is a JSON object, found %s", v.Kind())
 	}
-	return v, nil
+	return v, repaired, nil
 }
 
-func (d *Decoder) parse(topic string, data []byte, want map[string]bool) (Value, error) {
+func (d *Decoder) parse(topic string, data []byte, want map[string]bool) (_ Value, repaired string, _ error) {
 	if !utf8.Valid(data) {
-		return Value{}, outcome.Errorf(outcome.NotUTF8, "not UTF-8 at byte %d", invalidAt(data))
+		return Value{}, "", outcome.Errorf(outcome.NotUTF8, "not UTF-8 at byte %d", invalidAt(data))
 	}
 	v, repaired, err := parseJSON(data, want)
-	if repaired {
+	if repaired != "" {
 		d.repairs.WithLabelValues(topic, repairedNumber).Inc()
 	}
-	return v, err
+	return v, repaired, err
 }
 
 func invalidAt(data []byte) int {

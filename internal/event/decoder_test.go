@@ -123,9 +123,9 @@ func TestPoisonNamesTheStepThatFails(t *testing.T) {
 func TestProducersMistakesAreToleratedAndCounted(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	d := event.NewDecoder(nil, nil, reg)
-	for _, value := range []string{
-		`{"x":NaN,"y":[Infinity,-Infinity],"price":0.10}`,
-		`"{\"x\":null,\"y\":[null,null],\"price\":0.10}"`,
+	for value, repaired := range map[string]string{
+		`{"x":NaN,"y":[Infinity,-Infinity],"price":0.10}`: "NaN at byte 5",
+		`"{\"x\":null,\"y\":[null,null],\"price\":0.10}"`: "a JSON string that holds the document: it was encoded twice",
 	} {
 		e, err := d.Decode(record(value))
 		if err != nil {
@@ -133,6 +133,9 @@ func TestProducersMistakesAreToleratedAndCounted(t *testing.T) {
 		}
 		if e.Doc.Get("x").Kind() != event.Null || e.Doc.Get("y").At(1).Kind() != event.Null || e.Doc.Get("price").Text() != "0.10" {
 			t.Errorf("%s reads as %v", value, e.Doc)
+		}
+		if e.Repaired != repaired {
+			t.Errorf("%s: %q is repaired, want %q", value, e.Repaired, repaired)
 		}
 	}
 	want := `

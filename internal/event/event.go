@@ -36,6 +36,9 @@ type Event struct {
 	// CE holds the CloudEvent attributes (id, source, type, …) as an object;
 	// Missing for other events.
 	CE Value
+	// Repaired is the first mistake of the producer that was tolerated, such as
+	// "NaN at byte 41"; empty: none.
+	Repaired string
 	// SchemaID is the Confluent schema id; 0 when the record has no such frame.
 	SchemaID int
 }

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,13 +13,14 @@ import (
 const MaxDepth = 64
 
 // parseJSON reads one JSON text (RFC 8259) in one pass. NaN, Infinity and
-// -Infinity, which Python's json.dumps writes, become null and set repaired.
+// -Infinity, which Python's json.dumps writes, become null; repaired is the first
+// of them with its byte.
 // Of an object at the top only the members in want are kept, of which nil
 // means all; the others are checked all the same. data must be UTF-8. Strings
 // in the result share data's memory.
-func parseJSON(data []byte, want map[string]bool) (v Value, repaired bool, err error) {
+func parseJSON(data []byte, want map[string]bool) (v Value, repaired string, err error) {
 	p := parsers.Get().(*parser)
-	p.data, p.pos, p.repaired, p.want, p.err = data, 0, false, want, nil
+	p.data, p.pos, p.repaired, p.want, p.err = data, 0, "", want, nil
 	v = p.text()
 	repaired, err = p.repaired, p.err
 	clear(p.stack[:cap(p.stack)])
@@ -37,7 +39,7 @@ type parser struct {
 	pos      int
 	stack    []Value
 	want     map[string]bool
-	repaired bool
+	repaired string
 	err      error
 }
 
@@ -91,6 +93,7 @@ func (p *parser) value(depth int, keep bool) Value {
 		p.fail(outcome.NotJSON, "")
 		return Value{}
 	}
+	start := p.pos
 	switch c := p.data[p.pos]; {
 	case c == '{':
 		return p.object(depth+1, keep)
@@ -100,7 +103,9 @@ func (p *parser) value(depth int, keep bool) Value {
 		s := p.string(keep)
 		return StringValue(s)
 	case c == '-' && p.literal("-Infinity"), c == 'N' && p.literal("NaN"), c == 'I' && p.literal("Infinity"):
-		p.repaired = true
+		if p.repaired == "" {
+			p.repaired = fmt.Sprintf("%s at byte %d", p.data[start:p.pos], start)
+		}
 		return NullValue()
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number(keep)

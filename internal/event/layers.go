@@ -144,14 +144,14 @@ func (d *Decoder) openCloudEvent(topic string, envelope Value) (doc, attributes 
 		if err != nil {
 			return doc, attributes, outcome.Errorf(outcome.CloudEvent, "data_base64 is not base64")
 		}
-		doc, err = d.document(topic, raw, nil)
+		doc, _, err = d.document(topic, raw, nil)
 		return doc, attributes, err
 	}
 	switch data.Kind() {
 	case Object:
 		return data, attributes, nil
 	case String:
-		doc, err = d.document(topic, []byte(data.Text()), nil)
+		doc, _, err = d.document(topic, []byte(data.Text()), nil)
 		return doc, attributes, err
 	case Missing, Null:
 		return ObjectValue(nil), attributes, nil

@@ -125,6 +125,18 @@ func Want(ctx context.Context, adm *kadm.Client, l Layout) ([]Shape, error) {
 	return l.Shapes(len(md.Brokers), sizes), nil
 }
 
+// MaxMessage returns how large a batch a topic takes, or the default where that
+// cannot be read.
+func MaxMessage(ctx context.Context, adm *kadm.Client, topic string) int32 {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	configs, err := topicConfigs(ctx, adm, topic)
+	if n, parseErr := strconv.ParseInt(configs["max.message.bytes"], 10, 32); err == nil && parseErr == nil && n > 0 {
+		return int32(n)
+	}
+	return DefaultMaxMessage
+}
+
 // topicConfigs returns a topic's configuration as it is in force.
 func topicConfigs(ctx context.Context, adm *kadm.Client, topic string) (map[string]string, error) {
 	described, err := adm.DescribeTopicConfigs(ctx, topic)

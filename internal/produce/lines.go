@@ -2,6 +2,7 @@ package produce
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -54,5 +55,83 @@ func readLine(in *bufio.Reader) (text []byte, err error) {
 		case err != bufio.ErrBufferFull:
 			return text, err
 		}
+	}
+}
+
+// keepAtMost bounds what is kept of input that is sent several times and cannot
+// be rewound.
+const keepAtMost = 64 << 20
+
+// repeated yields the lines of r so many times, with their numbers. Reading ends
+// with ctx, even where it would wait for ever.
+func repeated(ctx context.Context, r io.Reader, times int) iter.Seq2[line, error] {
+	start, rewind := int64(0), false
+	seeker, ok := r.(io.Seeker)
+	if ok {
+		var err error
+		start, err = seeker.Seek(0, io.SeekCurrent)
+		rewind = err == nil // pipes cannot
+	}
+	return func(yield func(line, error) bool) {
+		var kept []line
+		size := 0
+		for round := range times {
+			if round > 0 && !rewind {
+				for _, l := range kept {
+					if !yield(l, nil) {
+						return
+					}
+				}
+				continue
+			}
+			if round > 0 {
+				if _, err := seeker.Seek(start, io.SeekStart); err != nil {
+					yield(line{}, fmt.Errorf("read from the beginning again: %w", err))
+					return
+				}
+			}
+			for l, err := range lines(&interruptible{ctx: ctx, from: r}) {
+				if times > 1 && !rewind {
+					kept = append(kept, l)
+					if size += len(l.text); size > keepAtMost && err == nil {
+						err = fmt.Errorf("line %d: more than %d MiB to send again: put them into a file and use -f", l.number, keepAtMost>>20)
+					}
+				}
+				if !yield(l, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// interruptible reads from another reader in a goroutine, and stops waiting when
+// ctx ends. The goroutine may outlive that: nothing but the end of the process
+// interrupts reading from a terminal or a pipe.
+type interruptible struct {
+	ctx  context.Context
+	from io.Reader
+	done chan read // holds what the goroutine returns, when nobody waits any more
+}
+
+type read struct {
+	n   int
+	err error
+}
+
+// Read implements io.Reader. It is not called again after ctx has ended.
+func (i *interruptible) Read(p []byte) (int, error) {
+	if i.done == nil {
+		i.done = make(chan read, 1)
+	}
+	go func() {
+		n, err := i.from.Read(p)
+		i.done <- read{n, err}
+	}()
+	select {
+	case r := <-i.done:
+		return r.n, r.err
+	case <-i.ctx.Done():
+		return 0, context.Cause(i.ctx)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/broker"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -108,7 +112,7 @@ func TestNothingIsSentFromTheFirstBadLineOn(t *testing.T) {
 	d := newDesk(t)
 	in := `{"n":1}` + "\n\n" + `{"n":2}` + "\n" + `{"n":` + "\n" + `{"n":4}`
 	account, err := d.run(Params{Lines: strings.NewReader(in)})
-	if err == nil || !strings.HasPrefix(err.Error(), "line 4: not JSON at byte 5 (truncated)") || !strings.HasSuffix(err.Error(), "(2 sent before)") {
+	if err == nil || err.Error() != "line 4: not JSON at byte 5 (truncated) (2 sent before)" {
 		t.Errorf("the error is %v, want line 4, the step and the count", err)
 	}
 	if account.Sent != 2 {
@@ -121,6 +125,125 @@ func TestNothingIsSentFromTheFirstBadLineOn(t *testing.T) {
 		if strings.Contains(string(r.Value), "4") {
 			t.Errorf("%s was sent", r.Value)
 		}
+	}
+}
+
+func TestRefusedDocumentsAreLeftOutAndNamedWhenTheRunKeepsGoing(t *testing.T) {
+	d := newDesk(t, kgo.ProducerBatchMaxBytes(2000), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	in := `{"n":1}` + "\n" + `{"price": NaN}` + "\n" + `[{"n":3}]` + "\n{\n" + `{"n":"` + strings.Repeat("x", 5000) + `"}` + "\n \r\n" + `"{\"n\":7}"` + "\n\xef\xbb\xbf{}\n" + `{"n":9}`
+	var said []string
+	account, err := d.run(Params{Lines: strings.NewReader(in), KeepGoing: true, Say: func(text string) error {
+		said = append(said, text)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"line 2: NaN at byte 10: this notifier would repair it, other readers of the topic will not",
+		"line 3: an event is a JSON object, found an array; 'jq -c .[]' writes its elements one a line",
+		"line 4: not JSON at byte 1 (truncated); is the document spread over several lines? 'jq -c .' writes it on one",
+		"line 5: 5008 bytes are more than topic trade-executions takes in a record (max.message.bytes)",
+		"line 7: a JSON string that holds the document: it was encoded twice: this notifier would repair it, other readers of the topic will not",
+		"line 8: begins with a byte order mark, which is no JSON: write UTF-8 without it",
+	}
+	slices.Sort(said) // what the brokers refuse is known later
+	if !slices.Equal(said, want) {
+		t.Errorf("it said\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(want, "\n"))
+	}
+	if want := (Account{Sent: 2, Bytes: 14, Refused: 6, Line: 9}); account != want {
+		t.Errorf("account %+v, want %+v", account, want)
+	}
+	sent := map[string]bool{}
+	for _, r := range d.read(2) {
+		sent[string(r.Value)] = true
+	}
+	if !sent[`{"n":1}`] || !sent[`{"n":9}`] {
+		t.Errorf("sent %v", sent)
+	}
+}
+
+func TestAnUnknownTypeIsWarnedAboutOnce(t *testing.T) {
+	d := newDesk(t)
+	var said []string
+	types := map[string]topics.Name{"order.rejected": topics.TradeExecutions, "margin.call": topics.PortfolioUpdates}
+	in := `{"event_type":"order.rejectd"}` + "\n{}\n" + `{"event_type":"order.rejected"}` + "\n" + `{"event_type":"order.rejectd"}` + "\n" +
+		`{"event_type":"margin.call"}` + "\n" + `{"event_type":"lunch"}`
+	account, err := d.run(Params{Lines: strings.NewReader(in), Types: types, Say: func(text string) error {
+		said = append(said, text)
+		return nil
+	}})
+	want := []string{
+		`line 1: warning: an event of type "order.rejectd": did you mean order.rejected?`,
+		`line 5: warning: an event of type "margin.call" belongs to topic portfolio-updates`,
+		`line 6: warning: an event of type "lunch" is in no sample of trade-executions`,
+	}
+	if err != nil || account.Sent != 6 || !slices.Equal(said, want) {
+		t.Errorf("%+v, %v, it said\n%s", account, err, strings.Join(said, "\n"))
+	}
+}
+
+func TestARunEndsWhenNobodyHearsWhatItSays(t *testing.T) {
+	d := newDesk(t)
+	gone := errors.New("broken pipe")
+	account, err := d.run(Params{Lines: strings.NewReader("{}\n[]\n{}\n"), KeepGoing: true, Say: func(string) error { return gone }})
+	if !errors.Is(err, gone) || account.Sent != 1 {
+		t.Errorf("%+v, %v", account, err)
+	}
+}
+
+// TestStoppingDoesNotWaitForInput: a pipe whose writer is silent, as tail -f is.
+func TestStoppingDoesNotWaitForInput(t *testing.T) {
+	d := newDesk(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	in, out := io.Pipe()
+	defer out.Close()
+	stopped := errors.New("interrupted")
+	go func() {
+		_, _ = out.Write([]byte("{}\n{}\n{\"n\":"))
+		d.read(2)
+		cancel(stopped)
+	}()
+	account, err := Run(ctx, Params{Client: d.client, Topic: topics.TradeExecutions, Lines: in, Decode: decode})
+	if !errors.Is(err, stopped) || !strings.HasSuffix(err.Error(), "(2 sent before, up to line 2)") {
+		t.Errorf("got %v", err)
+	}
+	if want := (Account{Sent: 2, Bytes: 4, Line: 2}); account != want {
+		t.Errorf("account %+v, want %+v", account, want)
+	}
+}
+
+// endless is input without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return copy(p, "{}\n"), nil }
+
+// TestBrokersThatDoNotAnswerHoldTheInput: what is read and not acknowledged is
+// bounded, and a stop says that it may be there.
+func TestBrokersThatDoNotAnswerHoldTheInput(t *testing.T) {
+	wire := testkafka.NewWire((&net.Dialer{}).DialContext)
+	d := newDesk(t, kgo.Dialer(wire.Dial))
+	if _, err := d.run(Params{Lines: strings.NewReader("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	wire.Freeze()
+	defer wire.Mend()
+	defer func(d time.Duration) { drainFor = d }(drainFor)
+	drainFor = 50 * time.Millisecond
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("interrupted")
+	decoded := 0
+	account, err := Run(ctx, Params{Client: d.client, Topic: topics.TradeExecutions, Lines: endless{}, Decode: func(r event.Record) (event.Event, error) {
+		if decoded++; decoded > room { // there is no room for this one
+			cancel(stopped)
+		}
+		return decode(r)
+	}})
+	if want := (Account{Unanswered: room, Line: room}); account != want || !errors.Is(err, stopped) {
+		t.Errorf("account %+v, want %+v; %v", account, want, err)
+	}
+	if want := "(0 sent before, up to line 4096, 4096 without an answer, which may be there)"; !strings.HasSuffix(fmt.Sprint(err), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 
@@ -145,17 +268,42 @@ func TestRawSendsEveryLineAsItIs(t *testing.T) {
 
 func TestCountSendsEverythingAgain(t *testing.T) {
 	d := newDesk(t)
-	account, err := d.run(Params{Lines: strings.NewReader("{\"n\":1}\n{\"n\":2}\n"), Count: 3})
-	if err != nil || account.Sent != 6 {
-		t.Fatalf("%+v, %v, want 6 sent", account, err)
+	const in = "{\"n\":1}\n{\"n\":2}\n"
+	for name, lines := range map[string]io.Reader{"rewound": strings.NewReader(in), "kept": &failing{data: []byte(in), err: io.EOF}} {
+		account, err := d.run(Params{Lines: lines, Count: 3})
+		if want := (Account{Sent: 6, Bytes: 42, Line: 2}); err != nil || account != want {
+			t.Fatalf("%s: %+v, %v, want %+v", name, account, err, want)
+		}
+		counts := map[string]int{}
+		for _, r := range d.read(6) {
+			counts[string(r.Value)]++
+		}
+		if counts[`{"n":1}`] != 3 || counts[`{"n":2}`] != 3 {
+			t.Errorf("%s: sent %v", name, counts)
+		}
 	}
-	counts := map[string]int{}
-	for _, r := range d.read(6) {
-		counts[string(r.Value)]++
+}
+
+func TestInputThatCannotBeRewoundIsKeptWithinBounds(t *testing.T) {
+	d := newDesk(t)
+	long := io.LimitReader(&padding{}, keepAtMost+maxLine)
+	_, err := d.run(Params{Lines: long, Count: 2})
+	if err == nil || !strings.Contains(err.Error(), "more than 64 MiB to send again: put them into a file and use -f") {
+		t.Errorf("got %v", err)
 	}
-	if counts[`{"n":1}`] != 3 || counts[`{"n":2}`] != 3 {
-		t.Errorf("sent %v", counts)
+}
+
+// padding is blank lines of a megabyte without an end.
+type padding struct{ n int }
+
+func (p *padding) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = ' '
+		if p.n++; p.n%(1<<20) == 0 {
+			b[i] = '\n'
+		}
 	}
+	return len(b), nil
 }
 
 const trade = `{
@@ -207,7 +355,7 @@ func TestARefusedRecordEndsTheRunWithItsLine(t *testing.T) {
 	d := newDesk(t, kgo.ProducerBatchMaxBytes(2000), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	in := `{"n":1}` + "\n" + `{"n":"` + strings.Repeat("x", 5000) + `"}`
 	account, err := d.run(Params{Lines: strings.NewReader(in)})
-	if err == nil || !strings.HasPrefix(err.Error(), "send line 2 to trade-executions: ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "line 2: 5008 bytes are more than topic trade-executions takes in a record") {
 		t.Errorf("got %v, want line 2", err)
 	}
 	if account.Sent > 1 {

@@ -93,6 +93,21 @@ func (l late) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
+// Above has print write lines of its own where the bar stands; the bar comes back
+// below them.
+func (b *Bar) Above(print func()) {
+	if b == nil {
+		print()
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.drawn != nil {
+		_ = b.drawn.Clear()
+	}
+	print()
+}
+
 // Finish takes the bar off the screen.
 func (b *Bar) Finish() {
 	if b == nil {
