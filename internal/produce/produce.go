@@ -218,6 +218,9 @@ func (s *sender) send(ctx context.Context, where string, doc []byte) error {
 			return ctx.Err()
 		}
 	}
+	if err := ctx.Err(); err != nil { // there was room besides
+		return err
+	}
 	s.handed++
 	// Not with ctx: what was handed over is finished when it is cancelled.
 	s.Client.Produce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) {
