@@ -59,8 +59,8 @@ func readLine(in *bufio.Reader) (text []byte, err error) {
 }
 
 // keepAtMost bounds what is kept of input that is sent several times and cannot
-// be rewound.
-const keepAtMost = 64 << 20
+// be rewound. It is a variable for tests.
+var keepAtMost = 64 << 20
 
 // repeated yields the lines of r so many times, with their numbers. Reading ends
 // with ctx, even where it would wait for ever.
