@@ -6,6 +6,11 @@
 #                                              a controller; print for each the address for clients and the one
 #                                              that the brokers use among themselves. With three ADDRESSes
 #                                              these are what clients are told instead: of a proxy, for example
+#   scripts/kafka.sh secured DIR               start one node that takes nothing without a right (StandardAuthorizer)
+#                                              and listens for PLAINTEXT, TLS, MTLS (mutual TLS) and SASL (over
+#                                              TLS: PLAIN, SCRAM, OAUTHBEARER); print NAME ADDRESS for each. DIR
+#                                              holds ca.pem and broker.pem, a key and its certificate; users are
+#                                              alice and carol with the passwords alice-secret and carol-secret
 #   scripts/kafka.sh node DIR                  start the stopped node in DIR again, with the data it has
 #   scripts/kafka.sh stop DIR                  stop the node, or the three nodes, in DIR
 #
@@ -110,6 +115,58 @@ start() {
 	echo "127.0.0.1:$port"
 }
 
+secured() {
+	local dir ports oauth=org.apache.kafka.common.security.oauthbearer
+	dir=$(cd "$1" && pwd)
+	fetch
+	rm -rf "$dir/data"
+	mapfile -t ports < <(free_ports 5)
+	echo "-Xmx384m -Xms128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1" >"$dir/jvm.options"
+	# Whoever has no name is a super user: on PLAINTEXT and TLS, and the node itself.
+	cat >"$dir/server.properties" <<-CONF
+		process.roles=broker,controller
+		node.id=1
+		controller.quorum.voters=1@127.0.0.1:${ports[4]}
+		listeners=PLAINTEXT://127.0.0.1:${ports[0]},TLS://127.0.0.1:${ports[1]},MTLS://127.0.0.1:${ports[2]},SASL://127.0.0.1:${ports[3]},CONTROLLER://127.0.0.1:${ports[4]}
+		advertised.listeners=PLAINTEXT://127.0.0.1:${ports[0]},TLS://127.0.0.1:${ports[1]},MTLS://127.0.0.1:${ports[2]},SASL://127.0.0.1:${ports[3]}
+		inter.broker.listener.name=PLAINTEXT
+		controller.listener.names=CONTROLLER
+		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,TLS:SSL,MTLS:SSL,SASL:SASL_SSL,CONTROLLER:PLAINTEXT
+		authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+		super.users=User:ANONYMOUS
+		ssl.keystore.type=PEM
+		ssl.keystore.location=$dir/broker.pem
+		ssl.truststore.type=PEM
+		ssl.truststore.location=$dir/ca.pem
+		listener.name.mtls.ssl.client.auth=required
+		sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+		listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret" user_carol="carol-secret";
+		listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+		listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+		listener.name.sasl.oauthbearer.sasl.jaas.config=$oauth.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+		log.dirs=$dir/data
+		auto.create.topics.enable=false
+		offsets.topic.replication.factor=1
+		offsets.topic.num.partitions=2
+		transaction.state.log.replication.factor=1
+		transaction.state.log.min.isr=1
+		transaction.state.log.num.partitions=1
+		share.coordinator.state.topic.replication.factor=1
+		share.coordinator.state.topic.min.isr=1
+		group.initial.rebalance.delay.ms=0
+	CONF
+	tool format -t "$(tool random-uuid)" -c "$dir/server.properties" \
+		-S 'SCRAM-SHA-256=[name=alice,password=alice-secret]' -S 'SCRAM-SHA-512=[name=alice,password=alice-secret]' \
+		>"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2 && exit 1; }
+	: >"$dir/kafka.log"
+	node "$dir"
+	listening "$dir" "${ports[3]}"
+	echo "PLAINTEXT 127.0.0.1:${ports[0]}"
+	echo "TLS 127.0.0.1:${ports[1]}"
+	echo "MTLS 127.0.0.1:${ports[2]}"
+	echo "SASL 127.0.0.1:${ports[3]}"
+}
+
 cluster() {
 	local base=$1 id ports voters i client internal
 	shift
@@ -181,8 +238,9 @@ stop() {
 
 case ${1:-} in
 start) start "${2:?a directory}" "${3:-}" ;;
+secured) secured "${2:?a directory}" ;;
 cluster) cluster "${@:2}" ;;
 node) node "${2:?a directory}" ;;
 stop) stop "${2:?a directory}" ;;
-*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+*) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

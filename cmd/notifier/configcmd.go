@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -16,6 +17,12 @@ func newConfig(g *globals) *cobra.Command {
 				l, err := g.load(g.source())
 				if err != nil {
 					return err
+				}
+				for _, f := range l.Kafka.TLS.Findings(time.Now()) {
+					fmt.Fprintln(g.io.err, visible(f.Text))
+					if f.Exit != 0 {
+						return fail(exitConfig, "the configuration names a certificate that is not valid")
+					}
 				}
 				fmt.Fprintf(g.io.err, "%s is fine: %s, %s\n", l.File, count(len(l.Rules.Rules()), "rule"), count(len(l.Channels.Names()), "channel"))
 				return nil

@@ -257,7 +257,7 @@ func newMonitor(s *setup, p *producers, troubles *trouble.Board, reg *prometheus
 	}
 	return kafka.NewMonitor(kafka.MonitorParams{
 		Admin: kadm.NewClient(p.dead), Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka),
-		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, Troubles: troubles, Registry: reg,
+		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, TLS: &s.config.Kafka.TLS, Troubles: troubles, Registry: reg,
 	})
 }
 

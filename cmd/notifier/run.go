@@ -126,6 +126,9 @@ func (s *setup) look(ctx context.Context, p preparation) error {
 		return fmt.Errorf("look at the cluster: %w", err)
 	}
 	s.cluster = md.Cluster
+	if ahead, err := kafka.ClockOffset(ctx, cl); err == nil && kafka.ClockText(ahead) != "" {
+		s.log.Warn("clock", "problem", kafka.ClockText(ahead))
+	}
 	if s.shapes, err = kafka.Want(ctx, adm, layout(s.config)); err != nil {
 		return err
 	}

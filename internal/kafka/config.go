@@ -4,26 +4,14 @@
 package kafka
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/oauth"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"github.com/algotrade/notifier/internal/secret"
-	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -48,21 +36,6 @@ type Config struct {
 	TLS            TLS           `yaml:"tls"`
 	SASL           SASL          `yaml:"sasl"`
 	Window         Window        `yaml:"window"`
-}
-
-// TLS configures encryption; the files are PEM.
-type TLS struct {
-	Enabled bool   `yaml:"enabled"`
-	CA      string `yaml:"ca"` // trusted instead of the system's
-	Cert    string `yaml:"cert"`
-	Key     string `yaml:"key"`
-}
-
-// SASL configures authentication. With OAUTHBEARER the password is the token.
-type SASL struct {
-	Mechanism string        `yaml:"mechanism"`
-	Username  secret.String `yaml:"username"`
-	Password  secret.String `yaml:"password"`
 }
 
 // Window bounds what waits in memory.
@@ -133,8 +106,6 @@ func Defaults() Config {
 	}
 }
 
-var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
-
 // CheckYAML implements yamldoc.Checker.
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	if len(c.Brokers) == 0 {
@@ -163,92 +134,6 @@ func CheckAddress(b string) error {
 		return fmt.Errorf("%q is not host:port, such as kafka-1.example.com:9092", b)
 	}
 	return nil
-}
-
-// CheckYAML implements yamldoc.Checker. It makes paths absolute and reads the
-// files once, so that a missing one is known now.
-func (t *TLS) CheckYAML(at yamldoc.Cursor) {
-	for name, path := range map[string]*string{"ca": &t.CA, "cert": &t.Cert, "key": &t.Key} {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(at.Dir(), *path)
-		}
-		if *path != "" && !t.Enabled {
-			at.Field(name).Fault("is set while tls.enabled is false")
-		}
-	}
-	if (t.Cert == "") != (t.Key == "") {
-		at.Fault("cert and key belong together")
-		return
-	}
-	if t.Enabled {
-		if _, err := t.config(); err != nil {
-			at.Fault("%v", err)
-		}
-	}
-}
-
-func (t *TLS) config() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no PEM certificate", t.CA)
-		}
-	}
-	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("read cert and key: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
-}
-
-// CheckYAML implements yamldoc.Checker.
-func (s *SASL) CheckYAML(at yamldoc.Cursor) {
-	if s.Mechanism == "" {
-		if !s.Username.IsZero() || !s.Password.IsZero() {
-			at.Field("mechanism").Fault("is missing: write one of %s", strings.Join(mechanisms, ", "))
-		}
-		return
-	}
-	if _, err := s.mechanism(); err != nil {
-		at.Field("mechanism").Fault("%v", err)
-		return
-	}
-	if s.Mechanism != "OAUTHBEARER" && s.Username.IsZero() {
-		at.Field("username").Fault("is missing")
-	}
-	if s.Password.IsZero() {
-		at.Field("password").Fault("is missing")
-	}
-}
-
-func (s *SASL) mechanism() (sasl.Mechanism, error) {
-	user, password := s.Username.Reveal(), s.Password.Reveal()
-	switch s.Mechanism {
-	case "PLAIN":
-		return plain.Auth{User: user, Pass: password}.AsMechanism(), nil
-	case "SCRAM-SHA-256":
-		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism(), nil
-	case "SCRAM-SHA-512":
-		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism(), nil
-	case "OAUTHBEARER":
-		return oauth.Auth{Token: password}.AsMechanism(), nil
-	}
-	meant := strings.ToUpper(s.Mechanism)
-	if !slices.Contains(mechanisms, meant) {
-		meant = suggest.Closest(meant, mechanisms)
-	}
-	if meant != "" {
-		return nil, fmt.Errorf("%q is not known: did you mean %s?", s.Mechanism, meant)
-	}
-	return nil, errors.New("is not known: write one of " + strings.Join(mechanisms, ", "))
 }
 
 // CheckYAML implements yamldoc.Checker.

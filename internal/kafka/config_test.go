@@ -57,15 +57,16 @@ func TestAddresses(t *testing.T) {
 
 func TestTLSAndSASLBelongTogetherWithWhatTheyNeed(t *testing.T) {
 	for text, want := range map[string]string{
-		`{tls: {ca: ca.pem}}`:                            "f:1:12: tls.ca: is set while tls.enabled is false",
-		`{tls: {enabled: true, ca: none.pem}}`:           "f:1:7: tls: read ca: open /dir/none.pem: no such file or directory",
-		`{tls: {enabled: true, cert: a.pem}}`:            "f:1:7: tls: cert and key belong together",
-		`{sasl: {username: a}}`:                          "f:1:8: sasl.mechanism: is missing: write one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER",
-		`{sasl: {mechanism: plain}}`:                     `f:1:20: sasl.mechanism: "plain" is not known: did you mean PLAIN?`,
-		`{sasl: {mechanism: PLAIN, username: a}}`:        "f:1:8: sasl.password: is missing",
-		`{window: {unsettled: 3}}`:                       "f:1:22: window.unsettled: 3 is not between 16 and 100000",
-		`{brokers: []}`:                                  "f:1:11: brokers: names no broker: write [localhost:9092]",
-		`{sasl: {mechanism: OAUTHBEARER, password: tk}}`: "",
+		`{tls: {ca: ca.pem}}`:                                         "f:1:12: tls.ca: is set while tls.enabled is false",
+		`{tls: {enabled: true, ca: none.pem}}`:                        "f:1:27: tls.ca: cannot read /dir/none.pem: no such file or directory",
+		`{tls: {enabled: true, cert: a.pem}}`:                         "f:1:7: tls: cert and key belong together",
+		`{sasl: {username: a}}`:                                       "f:1:8: sasl.mechanism: is missing: write one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER",
+		`{sasl: {mechanism: plain}}`:                                  `f:1:20: sasl.mechanism: "plain" is not known: did you mean PLAIN?`,
+		`{sasl: {mechanism: PLAIN, username: a}}`:                     "f:1:8: sasl.password: is missing",
+		`{window: {unsettled: 3}}`:                                    "f:1:22: window.unsettled: 3 is not between 16 and 100000",
+		`{brokers: []}`:                                               "f:1:11: brokers: names no broker: write [localhost:9092]",
+		`{sasl: {mechanism: OAUTHBEARER, password: tk}}`:              "",
+		`{sasl: {mechanism: OAUTHBEARER, username: a, password: tk}}`: "f:1:43: sasl.username: is not used with OAUTHBEARER, whose token names the user: take it out",
 	} {
 		c := kafka.Defaults()
 		faults := yamldoc.Decode("f", "/dir", []byte(text), &c)

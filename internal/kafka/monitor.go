@@ -63,8 +63,10 @@ type MonitorParams struct {
 	Probe func(context.Context) error
 	// Producers are the clients that write, by what they write to.
 	Producers map[Role]*kgo.Client
-	Troubles  *trouble.Board
-	Registry  prometheus.Registerer
+	// TLS, where it is set, has its files read again and its certificates watched.
+	TLS      *TLS
+	Troubles *trouble.Board
+	Registry prometheus.Registerer
 }
 
 // NewMonitor returns a monitor.
@@ -81,6 +83,9 @@ func NewMonitor(p MonitorParams) *Monitor {
 	}
 	if p.Registry != nil {
 		p.Registry.MustRegister(m.available)
+		if p.TLS != nil && p.TLS.wire != nil {
+			p.Registry.MustRegister(newExpiry(p.TLS.wire))
+		}
 	}
 	return m
 }
@@ -118,6 +123,9 @@ func (m *Monitor) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		m.look(ctx)
+		if m.p.TLS != nil {
+			m.p.TLS.watch(time.Now())
+		}
 		m.p.Troubles.Tick()
 		if t, lasted := m.p.Troubles.Longest(trouble.Login); lasted >= RefusedAfter {
 			return problemf(ExitDenied, "login refused for %s: %s", RefusedAfter, t.Problem)

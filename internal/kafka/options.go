@@ -10,6 +10,9 @@ import (
 	"github.com/twmb/franz-go/plugin/kslog"
 )
 
+// dialTimeout bounds making a connection, the handshake of TLS included.
+const dialTimeout = 5 * time.Second
+
 // Options returns what every client is made with. role names the client in
 // the brokers' logs and in kprom's metrics, which register with reg; nil: none.
 func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registerer) ([]kgo.Opt, error) {
@@ -18,7 +21,7 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 		kgo.ClientID(c.ClientID + "-" + role),
 		kgo.SoftwareNameAndVersion("notifier", "1"),
 		kgo.WithLogger(quiet{kslog.New(log.With("component", "kafka", "client", role))}),
-		kgo.DialTimeout(5 * time.Second),
+		kgo.DialTimeout(dialTimeout),
 		// A lone alert after a quiet hour must not pay for a new connection;
 		// brokers close idle ones after 10 minutes.
 		kgo.ConnIdleTimeout(9 * time.Minute),
@@ -35,11 +38,11 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 		opts = append(opts, kgo.Rack(c.Rack))
 	}
 	if c.TLS.Enabled {
-		config, err := c.TLS.config()
-		if err != nil {
+		if err := c.TLS.open(); err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.DialTLSConfig(config))
+		c.TLS.wire.logTo(log.With("component", "kafka"))
+		opts = append(opts, kgo.Dialer(c.TLS.wire.dial))
 	}
 	if c.SASL.Mechanism != "" {
 		mechanism, err := c.SASL.mechanism()

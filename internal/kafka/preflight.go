@@ -2,20 +2,14 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -45,136 +39,6 @@ func problemf(exit int, format string, args ...any) *Problem {
 	return &Problem{Exit: exit, Text: fmt.Sprintf(format, args...)}
 }
 
-// Reach asks one broker for a sign of life, within a few seconds. kgo by
-// itself polls for ever without an error where an address or a password is
-// wrong. The error is a *Problem.
-func Reach(ctx context.Context, cl *kgo.Client, c *Config) error {
-	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
-	defer cancel()
-	if err := dialAny(ctx, c.Brokers); err != nil {
-		return err
-	}
-	if err := cl.Ping(ctx); err != nil {
-		return connectProblem(ctx, err, c)
-	}
-	return nil
-}
-
-const reachTimeout = 8 * time.Second
-
-// dialAny reports why no address can be connected to; nil when one can.
-func dialAny(ctx context.Context, brokers []string) error {
-	var reasons []string
-	for _, address := range brokers {
-		d := net.Dialer{Timeout: 3 * time.Second}
-		conn, err := d.DialContext(ctx, "tcp", address)
-		if err == nil {
-			_ = conn.Close()
-			return nil
-		}
-		reasons = append(reasons, dialReason(address, err))
-	}
-	return problemf(ExitUnavailable, "no broker can be reached: %s; check kafka.brokers", strings.Join(reasons, "; "))
-}
-
-func dialReason(address string, err error) string {
-	var dns *net.DNSError
-	var timeout interface{ Timeout() bool }
-	host, _, _ := net.SplitHostPort(address)
-	switch {
-	case errors.As(err, &dns):
-		return fmt.Sprintf("the name %s is not known", host)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("nothing listens on %s", address)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf("%s does not answer", address)
-	}
-	return fmt.Sprintf("%s: %v", address, errors.Unwrap(err))
-}
-
-// connectProblem says what a failed handshake means.
-func connectProblem(ctx context.Context, err error, c *Config) error {
-	address := strings.Join(c.Brokers, ", ")
-	text := err.Error()
-	var unknown x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var verification *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var first *kgo.ErrFirstReadEOF
-	var timeout net.Error
-	switch {
-	case IsRefused(err):
-		return LoginRefused(address, c.SASL.Mechanism)
-	case errors.Is(err, kerr.UnsupportedSaslMechanism):
-		return problemf(ExitConfig, "%s does not offer %s: choose another kafka.sasl.mechanism", address, c.SASL.Mechanism)
-	case errors.Is(err, kerr.IllegalSaslState):
-		return problemf(ExitConfig, "%s does not expect a login on this port: take kafka.sasl out, or use the port for it", address)
-	case errors.As(err, &unknown):
-		return problemf(ExitConfig, "%s shows a certificate of an unknown authority: name it in kafka.tls.ca", address)
-	case errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &verification):
-		return problemf(ExitConfig, "the certificate of %s does not verify: %v", address, errors.Unwrap(err))
-	case errors.As(err, &record), strings.Contains(text, "first record does not look like a TLS handshake"):
-		return problemf(ExitConfig, "%s does not speak TLS: set kafka.tls.enabled to false, or use the port for TLS", address)
-	case strings.Contains(text, "tls alert record"):
-		return problemf(ExitConfig, "%s speaks TLS: set kafka.tls.enabled to true", address)
-	case strings.Contains(text, "invalid large response size"):
-		return problemf(ExitConfig, "%s is not a Kafka broker: its answer makes no sense", address)
-	case errors.As(err, &first):
-		return problemf(ExitConfig, "%s closes the connection at once: %s", address, firstRead(first, c))
-	case errors.Is(err, io.EOF) && c.SASL.Mechanism != "":
-		return problemf(ExitDenied, "%s ends the connection while logging in (%s): check user and password in kafka.sasl", address, c.SASL.Mechanism)
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return problemf(ExitUnavailable, "%s accepts the connection and does not answer: is it a Kafka broker, and has it started?", address)
-	}
-	return problemf(ExitUnavailable, "%s cannot be used: %v", address, err)
-}
-
-// LoginRefused is the problem of a broker that does not take user and password.
-func LoginRefused(address, mechanism string) *Problem {
-	p := problemf(ExitDenied, "%s refuses user and password (%s): check kafka.sasl", address, mechanism)
-	p.err = kerr.SaslAuthenticationFailed
-	return p
-}
-
-// IsRefused reports whether a broker has answered that user or password are
-// wrong.
-func IsRefused(err error) bool {
-	return errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message)
-}
-
-func firstRead(err *kgo.ErrFirstReadEOF, c *Config) string {
-	switch {
-	case c.SASL.Mechanism == "" && strings.Contains(err.Error(), "SASL missing"):
-		return "it may require a login; see kafka.sasl"
-	case !c.TLS.Enabled:
-		return "it may require TLS or a login; see kafka.tls and kafka.sasl"
-	}
-	return "it may not expect TLS on this port; see kafka.tls"
-}
-
-// WaitReachable tries Reach until it succeeds or d is over; a problem that
-// waiting cannot mend ends it at once.
-func WaitReachable(ctx context.Context, cl *kgo.Client, c *Config, d time.Duration, waiting func(error)) error {
-	deadline := time.Now().Add(d)
-	for said := false; ; {
-		err := Reach(ctx, cl, c)
-		var p *Problem
-		if err == nil || !errors.As(err, &p) || p.Exit != ExitUnavailable || time.Now().After(deadline) {
-			return err
-		}
-		if !said {
-			waiting(err)
-			said = true
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(min(time.Second, time.Until(deadline)+time.Millisecond)):
-		}
-	}
-}
-
 // Preflight checks everything that the daemon needs of the cluster before it
 // joins a group: that each topic exists, that it may read the sources and
 // write its own, and that these are fit for it. The error is a *Problem, unless
@@ -191,7 +55,9 @@ func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Sh
 			missing = append(missing, s.Topic)
 			continue
 		case isDenied(d.Err):
-			denied = append(denied, fmt.Sprintf("DESCRIBE on topic %s", s.Topic))
+			for _, op := range s.Role.needs() { // DESCRIBE comes with either
+				denied = append(denied, fmt.Sprintf("%s on topic %s", op, s.Topic))
+			}
 			continue
 		case d.Err != nil:
 			return nil, fmt.Errorf("topic %s: %w", s.Topic, d.Err)
@@ -230,17 +96,21 @@ func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Sh
 // lacks names the rights on a topic that are needed and not there. Brokers
 // without KIP-430 say nothing.
 func lacks(have []kadm.ACLOperation, s Shape) []string {
-	need := []kmsg.ACLOperation{kmsg.ACLOperationRead}
-	if s.Role.written() {
-		need = append(need, kmsg.ACLOperationWrite)
-	}
 	var lacking []string
-	for _, op := range need {
+	for _, op := range s.Role.needs() {
 		if len(have) > 0 && !slices.Contains(have, op) && !slices.Contains(have, kmsg.ACLOperationAll) {
 			lacking = append(lacking, fmt.Sprintf("%s on topic %s", op, s.Topic))
 		}
 	}
 	return lacking
+}
+
+// needs are the daemon's rights on a topic of this role.
+func (r Role) needs() []kmsg.ACLOperation {
+	if r.written() {
+		return []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite}
+	}
+	return []kmsg.ACLOperation{kmsg.ACLOperationRead}
 }
 
 // groupRights asks whether the group may be joined. A cluster that is new has

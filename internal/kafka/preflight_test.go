@@ -137,7 +137,7 @@ func TestWhatKgoOnlyRetriesForEverIsASentence(t *testing.T) {
 		"silent":              {mute, nil, 69, "ADDR accepts the connection and does not answer: is it a Kafka broker, and has it started?"},
 		"TLS where none is":   {web, overTLS, 78, "ADDR does not speak TLS: set kafka.tls.enabled to false, or use the port for TLS"},
 		"none where TLS is":   {encrypted.ListenAddrs()[0], nil, 78, "ADDR closes the connection at once: it may require TLS or a login; see kafka.tls and kafka.sasl"},
-		"unknown certificate": {encrypted.ListenAddrs()[0], overTLS, 78, "ADDR shows a certificate of an unknown authority: name it in kafka.tls.ca"},
+		"unknown certificate": {encrypted.ListenAddrs()[0], overTLS, 78, "ADDR shows a certificate of an unknown authority: serial number 1, signed by itself; the system does not know it: name a file with its certificate in kafka.tls.ca"},
 		"wrong password":      {login.ListenAddrs()[0], user("wrong"), 77, "ADDR ends the connection while logging in (PLAIN): check user and password in kafka.sasl"},
 		"login missing":       {login.ListenAddrs()[0], nil, 78, "ADDR closes the connection at once: it may require a login; see kafka.sasl"},
 	} {
@@ -260,7 +260,7 @@ func TestPreflightNamesTheRightsThatAreMissing(t *testing.T) {
 	c := testkafka.Start(t, channels)
 	denied := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: string(topics.TradeExecutions), Err: kerr.TopicAuthorizationFailed, Count: -1})
 	_, err := preflight(t, c, c.Admin)
-	assertProblem(t, err, 77, "not authorised: DESCRIBE on topic trade-executions; our own topics share a prefix, so one prefixed ACL covers them", "")
+	assertProblem(t, err, 77, "not authorised: READ on topic trade-executions; our own topics share a prefix, so one prefixed ACL covers them", "")
 	denied.Remove()
 	c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeGroups}, Group: c.Group, Err: kerr.GroupAuthorizationFailed, Count: -1})
 	_, err = preflight(t, c, c.Admin)

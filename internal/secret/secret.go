@@ -16,6 +16,7 @@ import (
 type String struct {
 	value  string
 	source string
+	path   string // of the file that it was read from, absolute
 }
 
 // New returns a secret with a known value.
@@ -51,16 +52,36 @@ func (s *String) Resolve(dir string) error {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		b, err := os.ReadFile(path)
+		value, err := read(path)
 		if err != nil {
-			return fmt.Errorf("cannot read secret: %w", err)
+			return err
 		}
-		s.value = strings.TrimRight(string(b), "\r\n")
-		if s.value == "" {
-			return fmt.Errorf("secret file %s is empty", path)
-		}
+		s.value, s.path = value, path
 	}
 	return nil
+}
+
+func read(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot read secret: %w", err)
+	}
+	value := strings.TrimRight(string(b), "\r\n")
+	if value == "" {
+		return "", fmt.Errorf("secret file %s is empty", path)
+	}
+	return value, nil
+}
+
+// Current is Reveal for secrets that change: of one from a file it returns what
+// the file holds now, or what it held at first, where it cannot be read.
+func (s String) Current() string {
+	if s.path != "" {
+		if value, err := read(s.path); err == nil {
+			return value
+		}
+	}
+	return s.value
 }
 
 // Reveal returns the secret itself, for the one place that must send it.

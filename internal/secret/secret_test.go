@@ -59,3 +59,35 @@ func TestAReferenceThatLeadsNowhereSaysSo(t *testing.T) {
 		}
 	}
 }
+
+// TestAFileIsReadAgain: for passwords and tokens that change while the daemon
+// runs.
+func TestAFileIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first\n")
+	var s secret.String
+	_ = s.UnmarshalText([]byte("file:token"))
+	if err := s.Resolve(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	copied := s
+	for text, want := range map[string]string{"second\n": "second", "": "first"} { // empty: half written
+		if write(text); copied.Current() != want {
+			t.Errorf("%q: %q, want %q", text, copied.Current(), want)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if copied.Current() != "first" || copied.Reveal() != "first" {
+		t.Errorf("without the file: %q", copied.Current())
+	}
+	if given := secret.New("x"); given.Current() != "x" {
+		t.Errorf("given: %q", given.Current())
+	}
+}
