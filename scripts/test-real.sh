@@ -35,4 +35,4 @@ export NOTIFIER_TEST_SMTP NOTIFIER_TEST_MAILDIR
 echo "SMTP server at $NOTIFIER_TEST_SMTP after $((SECONDS - began)) s"
 
 # One package at a time: they share the cluster and its source topics.
-go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/broker ./internal/dispatch/email
+go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/lag ./internal/broker ./internal/dispatch/email

@@ -275,7 +275,7 @@ func newBacklogs(s *setup, p *producers, o *outboxes, reg *prometheus.Registry) 
 		list = append(list, lag.Topic{Name: topics.Outbox(c.Group, name), Group: topics.OutboxGroup(c.Group), Channel: name})
 	}
 	return lag.New(lag.Params{
-		Admin: kadm.NewClient(p.dead), Log: dlq.NewLog(p.dead), Cluster: s.cluster, Topics: list,
+		Client: p.dead, Log: dlq.NewLog(p.dead), Cluster: s.cluster, Topics: list, Others: s.config.Lag,
 		Outboxes: topics.Outbox(c.Group, ""), OutboxGroup: topics.OutboxGroup(c.Group), Brokers: c.Brokers,
 		State: func(channel string) (state, reason string) {
 			status := states[channel].Status()

@@ -15,6 +15,7 @@ import (
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	Retry    dispatch.Retry   `yaml:"retry"`
 	Breaker  dispatch.Breaker `yaml:"breaker"`
 	DLQ      DLQ              `yaml:"dlq"`
+	Lag      lag.Config       `yaml:"lag"`
 	HTTP     HTTP             `yaml:"http"`
 	Log      Log              `yaml:"log"`
 	Shutdown Shutdown         `yaml:"shutdown"`

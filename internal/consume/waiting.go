@@ -16,8 +16,8 @@ func (c Commit) Waiting(start, end int64) (first, n int64) {
 	first = max(c.Offset, start)
 	b, _, above, err := decodeMetadata(c.Metadata, c.Offset)
 	ours := err == nil && b.cluster == c.Cluster
-	if ours && b.topicID != "" && c.TopicID != "" && b.topicID != c.TopicID {
-		first, ours = start, false // the offset is of a topic that is gone
+	if c.stale() {
+		first, ours = start, false
 	}
 	if !ours || c.Offset < 0 {
 		return first, max(end-first, 0)
@@ -45,4 +45,26 @@ func (u unfinished) runAt(offset int64) span {
 		}
 	}
 	return span{u.newest + 1, u.newest + 1}
+}
+
+// Lost returns how many records that were not finished stood below the log's
+// start: they were deleted unread.
+func (c Commit) Lost(start int64) int64 {
+	if c.Offset < 0 || c.stale() {
+		return 0
+	}
+	_, n := c.Waiting(c.Offset, start)
+	return n
+}
+
+// Bound reports whether the commit says which log it is of, as ours do.
+func (c Commit) Bound() bool {
+	b, _, _, err := decodeMetadata(c.Metadata, c.Offset)
+	return err == nil && b.cluster == c.Cluster && b.topicID != ""
+}
+
+// stale reports whether the commit is of a topic that is gone.
+func (c Commit) stale() bool {
+	b, _, _, err := decodeMetadata(c.Metadata, c.Offset)
+	return err == nil && b.cluster == c.Cluster && b.topicID != "" && c.TopicID != "" && b.topicID != c.TopicID
 }

@@ -39,3 +39,29 @@ func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
 		}
 	}
 }
+
+func TestLostCountsWhatWasNotFinished(t *testing.T) {
+	tracker := NewTracker(repeat.Position{Epoch: 0, Offset: 100}, &repeat.Marks{})
+	var entries []*Entry
+	for i := range int64(10) {
+		entries = append(entries, tracker.Begin(repeat.Position{Epoch: 0, Offset: 100 + i}, 1, repeat.Write{}))
+	}
+	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
+		tracker.Settle(entries[i])
+	}
+	text := binding{"cluster", "topic"}.encode(tracker.Marks(), tracker.unfinished().append(nil, 100, listLimit))
+	for name, c := range map[string]struct {
+		commit   Commit
+		start, n int64
+	}{
+		"nothing was deleted":                  {Commit{"cluster", "topic", 100, text}, 100, 0},
+		"what is finished above is not lost":   {Commit{"cluster", "topic", 100, text}, 105, 3},
+		"of another service's commits all are": {Commit{"cluster", "topic", 100, "x"}, 105, 5},
+		"a topic made anew has lost nothing":   {Commit{"cluster", "new", 100, text}, 105, 0},
+		"no commit":                            {Commit{"cluster", "topic", -1, ""}, 105, 0},
+	} {
+		if n := c.commit.Lost(c.start); n != c.n {
+			t.Errorf("%s: %d are lost, want %d", name, n, c.n)
+		}
+	}
+}

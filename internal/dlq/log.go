@@ -3,6 +3,7 @@ package dlq
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ import (
 type Log struct {
 	client *kgo.Client
 	admin  *kadm.Client
+	unpack kgo.Decompressor // the client's, bounded as the client's is
 
 	mu     sync.Mutex
 	topics map[string]kadm.TopicDetail // leaders and ids, as last looked up
@@ -28,7 +30,8 @@ type Log struct {
 
 // NewLog returns a Log over any client of the cluster.
 func NewLog(client *kgo.Client) *Log {
-	return &Log{client: client, admin: kadm.NewClient(client), topics: make(map[string]kadm.TopicDetail)}
+	unpack, _ := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	return &Log{client: client, admin: kadm.NewClient(client), unpack: unpack, topics: make(map[string]kadm.TopicDetail)}
 }
 
 // Span is a part of a partition: the records with offsets in [Start, End).
@@ -111,7 +114,9 @@ func (l *Log) fetch(ctx context.Context, topic string, partition int32, offset i
 		return nil, 0, fmt.Errorf("%s has no partition %d", topic, partition)
 	}
 	req := kmsg.NewPtrFetchRequest()
-	req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, maxBytes, 1
+	// The bound is the partition's, for there is no other: kfake forgets to list
+	// aborted transactions where that of the request ends the answer.
+	req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, math.MaxInt32, 1
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = topic, d.ID
 	rp := kmsg.NewFetchRequestTopicPartition()
@@ -132,7 +137,7 @@ func (l *Log) fetch(ctx context.Context, topic string, partition int32, offset i
 	if err := kerr.ErrorForCode(fetched.ErrorCode); err != nil {
 		return nil, 0, err
 	}
-	return records(topic, fetched, offset)
+	return records(topic, fetched, offset, l.unpack)
 }
 
 func (l *Log) detail(ctx context.Context, topic string) (kadm.TopicDetail, error) {

@@ -32,7 +32,7 @@ type raw struct {
 // Batches of an old format or of transactions go to kgo all the same.
 //
 // The format is KIP-98's: org.apache.kafka.common.record.DefaultRecordBatch.
-func records(topic string, p *kmsg.FetchResponseTopicPartition, from int64) (list []raw, next int64, err error) {
+func records(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpack kgo.Decompressor) (list []raw, next int64, err error) {
 	next = from
 	for in := p.RecordBatches; len(in) >= batchHeader; {
 		length := int64(int32(binary.BigEndian.Uint32(in[8:]))) + 12
@@ -41,9 +41,9 @@ func records(topic string, p *kmsg.FetchResponseTopicPartition, from int64) (lis
 		}
 		b := batch{in[:length]}
 		if b.magic() != 2 || b.attributes()&(transactional|control) != 0 {
-			return byClient(topic, p, from)
+			return byClient(topic, p, from, unpack)
 		}
-		if list, err = b.append(list, topic, p.Partition, from); err != nil {
+		if list, err = b.append(list, topic, p.Partition, from, unpack); err != nil {
 			return nil, 0, err
 		}
 		next = max(next, b.baseOffset()+int64(b.lastDelta())+1)
@@ -52,10 +52,10 @@ func records(topic string, p *kmsg.FetchResponseTopicPartition, from int64) (lis
 	return list, next, nil
 }
 
-func byClient(topic string, p *kmsg.FetchResponseTopicPartition, from int64) ([]raw, int64, error) {
+func byClient(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpack kgo.Decompressor) ([]raw, int64, error) {
 	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Offset: from, Topic: topic, Partition: p.Partition, IsolationLevel: kgo.ReadCommitted(),
-	}, p, decompressor, nil)
+	}, p, unpack, nil)
 	list := make([]raw, len(fp.Records))
 	for i, r := range fp.Records {
 		list[i] = rawOf(r)
@@ -101,8 +101,6 @@ func (w *raw) record(scratch []kgo.RecordHeader) (*kgo.Record, error) {
 	return r, nil
 }
 
-var decompressor = kgo.DefaultDecompressor()
-
 // batch is a record batch of format 2. Its header is 61 bytes.
 type batch struct{ raw []byte }
 
@@ -129,7 +127,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 var errBatch = errors.New("a batch is damaged")
 
 // append decodes the batch's records with an offset of at least from.
-func (b batch) append(list []raw, topic string, partition int32, from int64) ([]raw, error) {
+func (b batch) append(list []raw, topic string, partition int32, from int64, unpack kgo.Decompressor) ([]raw, error) {
 	damaged := func(why error) error {
 		return fmt.Errorf("%s/%d@%d: %w: %w", topic, partition, b.baseOffset(), errBatch, why)
 	}
@@ -139,7 +137,7 @@ func (b batch) append(list []raw, topic string, partition int32, from int64) ([]
 	body := b.raw[batchHeader:]
 	if codec := kgo.CompressionCodecType(b.attributes() & 7); codec != kgo.CodecNone {
 		var err error
-		if body, err = decompressor.Decompress(body, codec); err != nil {
+		if body, err = unpack.Decompress(body, codec); err != nil {
 			return nil, damaged(err)
 		}
 	}

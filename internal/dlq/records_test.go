@@ -153,7 +153,7 @@ func FuzzRecords(f *testing.F) {
 		for _, in := range [][]byte{body, sealed(attributes, count, body)} {
 			p := kmsg.NewFetchResponseTopicPartition()
 			p.RecordBatches = in
-			list, _, err := records("t", &p, 0)
+			list, _, err := records("t", &p, 0, kgo.DefaultDecompressor())
 			if err != nil {
 				continue
 			}

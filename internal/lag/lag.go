@@ -1,7 +1,8 @@
-// Package lag knows what waits: of each topic that our groups read how many
-// records are not finished, how old the oldest is, and until when the brokers
-// keep it. It asks the brokers now and then, a few requests each time, and
-// joins no group. Start reading at Monitor.Run.
+// Package lag knows what waits for consumer groups, ours and others': of each
+// topic how many records are not finished, how old the oldest is, and until when
+// the brokers keep it. It asks the brokers now and then, a few requests each time,
+// joins no group and commits nothing. Start reading at Looker.Look, which asks
+// once, and at Monitor.Run, which does so as long as the daemon runs.
 package lag
 
 import (
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -32,10 +32,11 @@ type Log interface {
 
 // Params is what a Monitor needs.
 type Params struct {
-	Admin   *kadm.Client
+	Client  *kgo.Client
 	Log     Log
 	Cluster string // the cluster's id
 	Topics  []Topic
+	Others  Config // whose lag is looked at beside ours
 	// Outboxes is what the names of our outboxes begin with: there may be some
 	// of channels that are configured no more. OutboxGroup reads them.
 	Outboxes, OutboxGroup string
@@ -75,27 +76,23 @@ func (b *Backlog) Left(now time.Time) (time.Duration, bool) {
 type Monitor struct {
 	p       Params
 	log     *slog.Logger
-	parts   map[place]*part
-	rules   retentions
+	looker  *Looker
 	unread  map[string]time.Time // outboxes without a channel, by when that was said
 	alarmed map[string]*alarm    // by topic
 	waits   map[string]*alarm    // by channel that does not work
+	strange map[string]*alarm    // by group of others whose lag is not wholly known
+	leftOut alarm
 
-	mu   sync.Mutex
-	last map[string]Backlog // by topic
-}
-
-// place is a partition.
-type place struct {
-	topic string
-	id    int32
+	mu       sync.Mutex
+	last     map[string]Backlog // by topic
+	snapshot *Snapshot          // nil: not looked yet
 }
 
 // New returns a monitor.
 func New(p Params) *Monitor {
 	m := &Monitor{
-		p: p, log: p.Logger.With("component", "lag"), parts: make(map[place]*part), last: make(map[string]Backlog),
-		unread: make(map[string]time.Time), alarmed: make(map[string]*alarm), waits: make(map[string]*alarm),
+		p: p, log: p.Logger.With("component", "lag"), looker: NewLooker(p.Client, p.Log, p.Cluster), last: make(map[string]Backlog),
+		unread: make(map[string]time.Time), alarmed: make(map[string]*alarm), waits: make(map[string]*alarm), strange: make(map[string]*alarm),
 	}
 	if p.Registry != nil {
 		p.Registry.MustRegister(m)

@@ -40,7 +40,7 @@ func watch(t *testing.T, partitions int) *watched {
 		list = append(list, Topic{Name: string(name), Group: c.Group})
 	}
 	w.Monitor = New(Params{
-		Admin: c.Admin, Log: dlq.NewLog(c.Client()), Cluster: c.ID, Topics: list, Outboxes: topics.Outbox(c.Group, ""),
+		Client: c.Client(), Log: dlq.NewLog(c.Client()), Cluster: c.ID, Topics: list, Outboxes: topics.Outbox(c.Group, ""),
 		OutboxGroup: topics.OutboxGroup(c.Group), Brokers: []string{"kafka:9092"}, Registry: w.reg,
 		State:  func(string) (string, string) { return w.state, "invalid_auth" },
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
@@ -135,7 +135,7 @@ func TestWhatWaitsIsCountedWithItsAgeAndItsEnd(t *testing.T) {
 	}
 	expect("some are deleted", 4, time.Minute)
 	w.alter("retention.ms", "-1")
-	w.rules.asked = time.Time{}
+	w.looker.rules.asked = time.Time{}
 	if b := w.now(); b.Waiting != 4 || !b.KeptUntil.IsZero() {
 		t.Errorf("kept for ever: %+v", b)
 	}
@@ -197,7 +197,7 @@ func (w *watched) alter(key, value string) {
 	if _, err := w.c.Admin.AlterTopicConfigs(w.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: key, Value: kadm.StringPtr(value)}}, w.outbox); err != nil {
 		w.t.Fatal(err)
 	}
-	w.rules.asked = time.Time{}
+	w.looker.rules.asked = time.Time{}
 }
 
 // lines returns what was said since the last call, by its message.
@@ -328,9 +328,9 @@ func TestAnOutboxWithoutAChannelIsSaid(t *testing.T) {
 
 func TestBytesBoundHowLongRecordsAreKept(t *testing.T) {
 	now := time.Now()
-	at := place{"t", 0}
+	at := topicPart{"t", 0}
 	// 100 bytes each; 600 of 1,000 stand behind the oldest.
-	r := retentions{sizes: map[place]int64{at: 100_000}, byTopic: map[string]retention{"t": {age: 24 * time.Hour, bytes: 96_000}}}
+	r := retentions{sizes: map[topicPart]int64{at: 100_000}, byTopic: map[string]retention{"t": {age: 24 * time.Hour, bytes: 96_000}}}
 	w := Part{Start: 0, End: 1000}
 	if got := r.keptUntil(at, now, 400, w, 10, now); !got.Equal(now.Add(36 * time.Second)) {
 		t.Errorf("at 10 a second it is kept for %s, want 36 s: 360 more fit", got.Sub(now))

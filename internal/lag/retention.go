@@ -21,8 +21,14 @@ type retention struct {
 // matters.
 type retentions struct {
 	byTopic map[string]retention
-	sizes   map[place]int64
+	sizes   map[topicPart]int64
 	asked   time.Time
+}
+
+// topicPart is a partition, whoever reads it.
+type topicPart struct {
+	topic string
+	id    int32
 }
 
 // rulesFor is how long a topic's configuration is taken to stay as it is.
@@ -52,14 +58,14 @@ func (r *retentions) refresh(ctx context.Context, adm *kadm.Client, names []stri
 			bounded.Add(c.Name)
 		}
 	}
-	r.byTopic, r.sizes, r.asked = fresh, make(map[place]int64), time.Now()
+	r.byTopic, r.sizes, r.asked = fresh, make(map[topicPart]int64), time.Now()
 	if len(bounded) == 0 {
 		return nil
 	}
 	if dirs, err := adm.DescribeAllLogDirs(ctx, bounded); err == nil {
 		dirs.Each(func(d kadm.DescribedLogDir) {
 			d.Topics.Each(func(p kadm.DescribedLogDirPartition) {
-				at := place{p.Topic, p.Partition}
+				at := topicPart{p.Topic, p.Partition}
 				r.sizes[at] = max(r.sizes[at], p.Size)
 			})
 		})
@@ -94,7 +100,7 @@ func retentionOf(c kadm.ResourceConfig) (keep retention) {
 // older than retention.ms, or when, as fast as its partition grows, more than
 // retention.bytes stand behind it; zero: never. Brokers delete whole segments,
 // so that it may stay for longer.
-func (r *retentions) keptUntil(p place, written time.Time, offset int64, w Part, rate float64, now time.Time) (until time.Time) {
+func (r *retentions) keptUntil(p topicPart, written time.Time, offset int64, w Part, rate float64, now time.Time) (until time.Time) {
 	keep := r.of(p.topic)
 	if keep.age > 0 {
 		until = written.Add(keep.age)

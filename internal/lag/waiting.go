@@ -99,9 +99,14 @@ func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topic
 			all[end.Topic] = topic
 			return
 		}
-		p := Part{Start: start.Offset, End: end.Offset, commit: c}
-		p.First, p.Waiting = c.Waiting(p.Start, p.End)
-		topic.Parts[end.Partition] = p
+		topic.Parts[end.Partition] = partOf(c, start.Offset, end.Offset)
 	})
 	return all, nil
+}
+
+// partOf is what waits in a partition, whose log holds [start, end).
+func partOf(c consume.Commit, start, end int64) Part {
+	p := Part{Start: start, End: end, commit: c}
+	p.First, p.Waiting = c.Waiting(start, end)
+	return p
 }

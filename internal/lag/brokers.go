@@ -1,0 +1,253 @@
+package lag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/envelope"
+)
+
+// described is a group as its coordinator describes it.
+type described struct {
+	state   string
+	members int
+	owners  map[string]map[int32]member // by topic and partition
+	topics  []string                    // that its members want
+	err     error
+}
+
+// member is who has a partition.
+type member struct{ clientID, host string }
+
+func (d *described) owns(topic string, partition int32, m member) {
+	if d.owners == nil {
+		d.owners = make(map[string]map[int32]member)
+	}
+	if d.owners[topic] == nil {
+		d.owners[topic] = make(map[int32]member)
+	}
+	d.owners[topic][partition] = m
+}
+
+// describe asks for the state of groups of both protocols: to the question of
+// the classic one a coordinator says that there is no group of KIP-848, and
+// kfake that it has no members.
+func (l *Looker) describe(ctx context.Context, names []string) (map[string]described, error) {
+	all := make(map[string]described, len(names))
+	if len(names) == 0 {
+		return all, nil
+	}
+	groups, failed, err := each(names, func(names ...string) (kadm.DescribedGroups, error) { return l.adm.DescribeGroups(ctx, names...) })
+	if err != nil {
+		return nil, err
+	}
+	var unknown []string
+	for _, name := range names {
+		g, answered := groups[name]
+		switch {
+		case failed[name] != nil:
+			all[name] = described{err: failed[name]}
+		case answered && g.Err == nil && (g.State == "Empty" || len(g.Members) > 0):
+			all[name] = classic(&g)
+		case answered && g.Err != nil && !errors.Is(g.Err, kerr.GroupIDNotFound):
+			all[name] = described{err: g.Err}
+		default:
+			all[name] = described{state: Dead}
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return all, nil
+	}
+	// Brokers before 3.7 do not know the question, and then there are none.
+	newer, _, _ := each(unknown, func(names ...string) (kadm.DescribedConsumerGroups, error) {
+		return l.adm.DescribeConsumerGroups(ctx, names...)
+	})
+	for name, g := range newer {
+		if g.Err == nil && g.State != Dead {
+			all[name] = consumer(&g)
+		}
+	}
+	return all, nil
+}
+
+func classic(g *kadm.DescribedGroup) described {
+	d := described{state: g.State, members: len(g.Members), topics: g.JoinTopics()}
+	for _, m := range g.Members {
+		if a, ok := m.Assigned.AsConsumer(); ok {
+			for _, t := range a.Topics {
+				for _, p := range t.Partitions {
+					d.owns(t.Topic, p, member{m.ClientID, m.ClientHost})
+				}
+			}
+		}
+	}
+	return d
+}
+
+func consumer(g *kadm.DescribedConsumerGroup) described {
+	d := described{state: g.State, members: len(g.Members), topics: g.SubscribedTopics()}
+	for _, m := range g.Members {
+		for topic, partitions := range m.Assignment {
+			for p := range partitions {
+				if topic != "" { // kfake gives ids alone
+					d.owns(topic, p, member{m.ClientID, m.ClientHost})
+				}
+			}
+		}
+	}
+	return d
+}
+
+// each asks for all names at once; where one of them is forbidden, which
+// leaves kadm without an answer for any, for one after the other. An error is
+// that nobody answers at all.
+func each[M ~map[string]T, T any](names []string, ask func(...string) (M, error)) (all M, failed map[string]error, err error) {
+	all, failed = make(M), make(map[string]error)
+	take := func(names ...string) (forbidden bool) {
+		got, err := ask(names...)
+		maps.Copy(all, got)
+		var denied *kadm.AuthError
+		if errors.As(err, &denied) && len(names) > 1 {
+			return true
+		}
+		for _, name := range names {
+			if _, there := all[name]; !there && err != nil {
+				failed[name] = plain(err)
+			}
+		}
+		return false
+	}
+	if take(names...) {
+		for _, name := range names {
+			take(name)
+		}
+	}
+	if len(all) == 0 && len(failed) > 0 && !errors.As(failed[names[0]], new(*kadm.AuthError)) {
+		return nil, nil, failed[names[0]]
+	}
+	return all, failed, nil
+}
+
+// plain is the first error of those that a request to several brokers had.
+func plain(err error) error {
+	var some *kadm.ShardErrors
+	if errors.As(err, &some) && len(some.Errs) > 0 {
+		return some.Errs[0].Err
+	}
+	return err
+}
+
+// topicLogs are the partitions of a topic.
+type topicLogs struct {
+	id    string // the topic's, in text; empty where the broker has no ids
+	err   error  // ErrNoTopic, not authorised
+	parts map[int32]logEnds
+}
+
+// logEnds is where a log begins, up to where readers of committed transactions
+// may read it, and where it ends.
+type logEnds struct {
+	start, end, high int64
+	err              error
+}
+
+// logs asks where topics begin and end.
+func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs, error) {
+	all, err := l.metadata(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("look up topics: %w", err)
+	}
+	var there []string
+	for name, t := range all {
+		if t.err == nil {
+			there = append(there, name)
+		}
+	}
+	if len(there) == 0 {
+		return all, nil
+	}
+	for _, list := range []struct {
+		what string
+		ask  func(context.Context, ...string) (kadm.ListedOffsets, error)
+		take func(*logEnds, int64)
+	}{
+		{"begin", l.adm.ListStartOffsets, func(e *logEnds, at int64) { e.start = at }},
+		{"end", l.adm.ListCommittedOffsets, func(e *logEnds, at int64) { e.end = at }},
+		{"end", l.adm.ListEndOffsets, func(e *logEnds, at int64) { e.high = at }},
+	} {
+		listed, err := list.ask(ctx, there...)
+		var some *kadm.ShardErrors
+		if err != nil && (!errors.As(err, &some) || some.AllFailed) {
+			return nil, fmt.Errorf("look up where topics %s: %w", list.what, plain(err))
+		}
+		for _, topic := range there {
+			for id, ends := range all[topic].parts {
+				o, ok := listed.Lookup(topic, id)
+				switch {
+				case ends.err != nil:
+				case !ok:
+					ends.err = fmt.Errorf("no broker answers for the partition: %w", kerr.LeaderNotAvailable)
+				case o.Err != nil:
+					ends.err = o.Err
+				default:
+					list.take(&ends, o.Offset)
+				}
+				all[topic].parts[id] = ends
+			}
+		}
+	}
+	return all, nil
+}
+
+// metadata looks topics up. kadm has no answer for any where one is forbidden.
+func (l *Looker) metadata(ctx context.Context, names []string) (map[string]topicLogs, error) {
+	all := make(map[string]topicLogs, len(names))
+	if len(names) == 0 {
+		return all, nil
+	}
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, l.client)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range resp.Topics {
+		if t.Topic == nil {
+			continue
+		}
+		logs := topicLogs{id: envelope.TopicID(t.TopicID), parts: make(map[int32]logEnds, len(t.Partitions)), err: topicError(*t.Topic, kerr.ErrorForCode(t.ErrorCode))}
+		for _, p := range t.Partitions {
+			var leaderless error
+			if p.Leader < 0 {
+				leaderless = errors.New("the partition has no leader")
+			}
+			logs.parts[p.Partition] = logEnds{err: leaderless}
+		}
+		if logs.err != nil {
+			logs.parts = nil
+		}
+		all[*t.Topic] = logs
+	}
+	return all, nil
+}
+
+func topicError(topic string, err error) error {
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return ErrNoTopic
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return fmt.Errorf("not authorised: DESCRIBE on topic %s", topic)
+	}
+	return err
+}
