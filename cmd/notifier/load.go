@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -69,6 +70,16 @@ func count(n int, noun string) string {
 // kafka returns how to reach the cluster, for commands that need nothing else:
 // they work without a file, and with faults elsewhere in it.
 func (g *globals) kafka() (*kafka.Config, error) {
+	l, err := g.part("kafka")
+	if err != nil {
+		return nil, err
+	}
+	return &l.Kafka, nil
+}
+
+// part returns the configuration for commands that need only these keys of it,
+// whose faults alone count.
+func (g *globals) part(keys ...string) (*config.Loaded, error) {
 	src := g.source()
 	src.Shipped = true
 	l, faults, err := config.LoadBase(src)
@@ -77,11 +88,12 @@ func (g *globals) kafka() (*kafka.Config, error) {
 	}
 	var ours yamldoc.Faults
 	for _, f := range faults {
-		if f.Path == "" || f.Path == "kafka" || strings.HasPrefix(f.Path, "kafka.") {
+		key, _, _ := strings.Cut(f.Path, ".")
+		if key, _, _ = strings.Cut(key, "["); f.Path == "" || slices.Contains(keys, key) {
 			ours = append(ours, f)
 		}
 	}
-	return &l.Kafka, g.reportFaults("the configuration", ours)
+	return l, g.reportFaults("the configuration", ours)
 }
 
 // reach returns a client of a cluster that answers.

@@ -22,6 +22,9 @@ type table struct {
 	// source, where it is not zero, is an elastic column of topic/partition@offset,
 	// which is shortened before its slash.
 	source int
+	// middle are elastic columns that are shortened in their middle: names that
+	// begin alike.
+	middle []int
 
 	least  map[int]int // widths that rows to come are known to need
 	widths []int       // set once the first row is printed
@@ -122,6 +125,8 @@ func (t *table) print(w io.Writer, row []string) {
 		switch {
 		case i == t.source && i > 0:
 			cell = cutSource(cell, t.widths[i])
+		case slices.Contains(t.middle, i):
+			cell = cutMiddle(cell, t.widths[i])
 		case slices.Contains(t.elastic, i):
 			cell = cut(cell, t.widths[i])
 		}
@@ -158,6 +163,34 @@ func cut(s string, width int) string {
 		b.WriteString(g.Str())
 	}
 	return b.String() + "…"
+}
+
+// cutMiddle shortens a text to a display width and keeps both ends of it, of the
+// last one more.
+func cutMiddle(s string, width int) string {
+	if uniseg.StringWidth(s) <= width || width < 3 {
+		return cut(s, width)
+	}
+	var all []string
+	for g := uniseg.NewGraphemes(s); g.Next(); {
+		all = append(all, g.Str())
+	}
+	head, tail, used := 0, len(all), 1 // the ellipsis
+	for head < tail {
+		next := all[head]
+		if tail > 0 && len(all)-tail <= head {
+			next = all[tail-1]
+		}
+		if used += uniseg.StringWidth(next); used > width {
+			break
+		}
+		if len(all)-tail <= head {
+			tail--
+		} else {
+			head++
+		}
+	}
+	return strings.Join(all[:head], "") + "…" + strings.Join(all[tail:], "")
 }
 
 // visible keeps control characters of data from the terminal.

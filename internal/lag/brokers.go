@@ -164,12 +164,7 @@ func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs
 	if err != nil {
 		return nil, fmt.Errorf("look up topics: %w", err)
 	}
-	var there []string
-	for name, t := range all {
-		if t.err == nil {
-			there = append(there, name)
-		}
-	}
+	there := present(all)
 	if len(there) == 0 {
 		return all, nil
 	}
@@ -179,8 +174,10 @@ func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs
 		take func(*logEnds, int64)
 	}{
 		{"begin", l.adm.ListStartOffsets, func(e *logEnds, at int64) { e.start = at }},
-		{"end", l.adm.ListCommittedOffsets, func(e *logEnds, at int64) { e.end = at }},
+		// In this order, so that what comes in between is not taken for what stands
+		// behind a transaction.
 		{"end", l.adm.ListEndOffsets, func(e *logEnds, at int64) { e.high = at }},
+		{"end", l.adm.ListCommittedOffsets, func(e *logEnds, at int64) { e.end = at }},
 	} {
 		listed, err := list.ask(ctx, there...)
 		var some *kadm.ShardErrors
@@ -204,6 +201,16 @@ func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs
 		}
 	}
 	return all, nil
+}
+
+// present returns the topics that are there.
+func present(all map[string]topicLogs) (names []string) {
+	for name, t := range all {
+		if t.err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // metadata looks topics up. kadm has no answer for any where one is forbidden.

@@ -28,6 +28,9 @@ type Want struct {
 	Groups []string
 	Every  bool
 	AtMost int
+	// Kept: it is found out of every topic until when its records are kept, where
+	// that may be asked; else of those alone that were asked about before.
+	Kept bool
 }
 
 const (
@@ -87,6 +90,9 @@ func (l *Looker) Look(ctx context.Context, w Want) (*Snapshot, error) {
 	logs, err := l.logs(ctx, slices.Compact(union))
 	if err != nil {
 		return nil, err
+	}
+	if w.Kept {
+		_ = l.rules.refresh(ctx, l.adm, present(logs)) // it takes a right that many have not
 	}
 	s := &Snapshot{At: time.Now(), LeftOut: leftOut}
 	for _, name := range names {
