@@ -53,6 +53,7 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 		processingOf: make(map[string]prometheus.Observer, len(topics)),
 	}
 	for _, topic := range topics {
+		m.assignedParts.WithLabelValues(topic)
 		m.lostRecords.WithLabelValues(topic)
 		m.processingOf[topic] = m.processing.WithLabelValues(topic)
 	}

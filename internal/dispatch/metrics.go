@@ -66,6 +66,8 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {
 		m.attempts.WithLabelValues(name, r)
 	}
+	m.duration.WithLabelValues(name)
+	m.age.WithLabelValues(name)
 	m.repeats.WithLabelValues(name)
 	m.foreign.WithLabelValues(name)
 	return &channelMetrics{m, name}

@@ -53,7 +53,7 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 	}
 	if reg != nil {
 		opts = append(opts, kgo.WithHooks(kprom.NewMetrics("kafka",
-			kprom.Registerer(reg), kprom.WithStaticLabel(prometheus.Labels{"client": role}))))
+			kprom.Registerer(wellNamed{reg}), kprom.WithStaticLabel(prometheus.Labels{"client": role}))))
 	}
 	return opts, nil
 }
