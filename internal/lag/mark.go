@@ -121,7 +121,7 @@ func rowOf(g *Group, t *GroupTopic, now time.Time) Row {
 		note(Bad, "nobody is in the group")
 	}
 	if r.Lost > 0 {
-		note(Bad, "%s before they were read", counted(r.Lost, "record was deleted", "records were deleted"))
+		note(Bad, "%s", counted(r.Lost, "record was deleted before it was read", "records were deleted before they were read"))
 	}
 	var unowned, uncommitted, hidden int64
 	for i := range t.Partitions {
