@@ -141,6 +141,7 @@ func New(p Params) *Member {
 	}
 	m.health.turn()
 	m.health.committed()
+	watchMember(p.Registry, m)
 	return m
 }
 

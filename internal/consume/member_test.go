@@ -364,7 +364,14 @@ func TestGaugesOfAPartitionEndWithIt(t *testing.T) {
 			return testutil.GatherAndCompare(r.reg, strings.NewReader(want), "notifier_assigned_partitions") == nil
 		}
 	}
+	joined := func(n int) bool {
+		want := fmt.Sprintf("# HELP notifier_group_joined 1 while this process is a member of the group, with or without partitions.\n# TYPE notifier_group_joined gauge\nnotifier_group_joined{group=%q,stage=\"match\"} %d\n", c.Group, n)
+		return testutil.GatherAndCompare(r.reg, strings.NewReader(want), "notifier_group_joined") == nil
+	}
 	testkafka.Eventually(t, 20*time.Second, "three partitions are assigned", assigned(3))
+	if !joined(1) {
+		t.Error("a member with partitions is said not to have joined")
+	}
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}

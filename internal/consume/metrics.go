@@ -69,6 +69,22 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 	return m
 }
 
+// watchMember adds what a member says of itself.
+func watchMember(reg prometheus.Registerer, m *Member) {
+	if reg == nil {
+		return
+	}
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "notifier_group_joined", Help: "1 while this process is a member of the group, with or without partitions.",
+		ConstLabels: prometheus.Labels{"stage": m.p.Name, "group": m.p.Group},
+	}, func() float64 {
+		if m.Status().Joined {
+			return 1
+		}
+		return 0
+	}))
+}
+
 func (m *metrics) assigned(parts map[string][]int32) { m.change(parts, 1, "assigned") }
 func (m *metrics) revoked(parts map[string][]int32)  { m.change(parts, -1, "revoked") }
 func (m *metrics) lost(parts map[string][]int32)     { m.change(parts, -1, "lost") }

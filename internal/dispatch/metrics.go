@@ -70,6 +70,8 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	m.age.WithLabelValues(name)
 	m.repeats.WithLabelValues(name)
 	m.foreign.WithLabelValues(name)
+	m.duration.WithLabelValues(name)
+	m.age.WithLabelValues(name)
 	return &channelMetrics{m, name}
 }
 
