@@ -3,7 +3,7 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build test race race-short simulate test-real chaos chaos-short soak check bench clean
+.PHONY: build test race race-short simulate test-real chaos chaos-short soak alerts dashboard check bench clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -12,6 +12,7 @@ test: ## every test that needs nothing but Go
 	$(GO) test ./...
 	$(GO) test -tags synctests ./internal/consume ./internal/kafka
 	$(GO) test -tags synctests ./internal/endtoend -schedules 30 -rebalances 200
+	cd tools/dashboard && $(GO) test ./...
 
 race: ## the same with the race detector, and longer: a quarter of an hour
 	$(GO) test -race ./...
@@ -41,6 +42,13 @@ chaos-short: build ## the rows of it that matter most, in three minutes
 
 soak: build ## one daemon for half an hour at a steady rate: does anything grow?
 	$(GO) run ./chaos -soak 30m
+
+alerts: build ## cause what every alert is about, on a real Kafka, and see a real Prometheus fire and resolve it: ten minutes
+	$(GO) run ./chaos -alerts $(ALERTS)
+
+dashboard: ## write configs/grafana/dashboards from tools/dashboard
+	cd tools/dashboard && $(GO) run . >../../configs/grafana/dashboards/notifier.json.new
+	mv configs/grafana/dashboards/notifier.json.new configs/grafana/dashboards/notifier.json
 
 check: ## format, vet and staticcheck
 	@files=$$($(TOOL) gofumpt -l .); test -z "$$files" || { echo "not formatted (gofumpt -w): $$files"; exit 1; }

@@ -34,7 +34,7 @@ func main() {
 
 type options struct {
 	binary, rows, output, dir string
-	short, list               bool
+	short, list, alerts       bool
 	seed                      uint64
 	soak                      time.Duration
 }
@@ -50,9 +50,20 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	f.StringVar(&o.output, "o", "text", "text, or markdown for the documentation")
 	f.StringVar(&o.dir, "dir", "", "keep logs and data in this directory")
 	f.Uint64Var(&o.seed, "seed", 0, "draw as in the run that printed this seed")
+	f.BoolVar(&o.alerts, "alerts", false, "instead of the rows: cause what every alerting rule is about, and see it fire and resolve; -rows names some of them")
 	f.DurationVar(&o.soak, "soak", 0, "instead of the rows: one daemon at a steady rate for so long")
 	if err := f.Parse(args); err != nil {
 		return 2
+	}
+	if o.alerts {
+		ok, err := drillAlerts(ctx, &o, out)
+		if err != nil {
+			fmt.Fprintln(errs, "chaos:", err)
+		}
+		if err != nil || !ok {
+			return 1
+		}
+		return 0
 	}
 	rows, err := choose(&o)
 	if err == nil && o.list {

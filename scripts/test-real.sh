@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tests of the broker and of the mail server against real ones:
-# Apache Kafka from Maven Central and an SMTP server from Debian. Both are
-# fetched where they are missing, started here and stopped at the end. No
-# broker or no server is a failure, never a skip.
+# Runs the tests of the broker, of the mail server and of what watches the
+# daemon against real ones: Apache Kafka from Maven Central, an SMTP server and
+# Prometheus from Debian. They are fetched where they are missing, started here
+# and stopped at the end. No broker or no server is a failure, never a skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,6 +43,10 @@ NOTIFIER_TEST_SMTP=$(scripts/smtp.sh start "$work/smtp")
 NOTIFIER_TEST_MAILDIR=$work/smtp/maildir
 export NOTIFIER_TEST_SMTP NOTIFIER_TEST_MAILDIR
 echo "SMTP server at $NOTIFIER_TEST_SMTP after $((SECONDS - began)) s"
+
+began=$SECONDS
+scripts/prometheus.sh check
+echo "Prometheus' rules checked and tested after $((SECONDS - began)) s"
 
 # One package at a time: they share the cluster and its source topics.
 go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/lag ./internal/broker ./internal/dispatch/email
