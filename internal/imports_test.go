@@ -77,6 +77,7 @@ func TestImportDirections(t *testing.T) {
 		{"topics know nothing of ours", from("internal/topics"), to("internal")},
 		{"outcomes know nothing of ours", from("internal/outcome"), to("internal")},
 		{"secrets know nothing of ours", from("internal/secret"), to("internal")},
+		{"telling systemd knows nothing of ours", from("internal/sdnotify"), to("internal")},
 	}
 	seen := 0
 	for _, p := range packages(t) {

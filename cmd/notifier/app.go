@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/reroute"
+	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/web"
 )
 
@@ -25,15 +26,16 @@ func graph(s *setup) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(s, &failure{}),
-		fx.Provide(buildRegistry, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newTroubles, newMembers, newMonitor, newBacklogs, newWeb),
+		fx.Provide(buildRegistry, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newTroubles, newMembers, newMonitor, newBacklogs, newReporter, newWeb),
 		fx.Invoke(lifecycle),
 	)
 }
 
 // lifecycle starts the parts from the last stage to the first and stops them
 // the other way round: nobody asks about a daemon that is going, matching ends
-// before delivering, and the producers outlive both.
-func lifecycle(lc fx.Lifecycle, f *failure, p *producers, o *outboxes, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, moves *reroute.Follower, server *web.Server, end fx.Shutdowner) {
+// before delivering, the producers outlive both, and systemd hears of all of it.
+func lifecycle(lc fx.Lifecycle, f *failure, p *producers, o *outboxes, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, moves *reroute.Follower, reporter *sdnotify.Reporter, server *web.Server, end fx.Shutdowner) {
+	lc.Append(running(reporter.Run, f.set))
 	lc.Append(fx.StopHook(p.close))
 	lc.Append(fx.StopHook(o.close))
 	for _, run := range []func(context.Context) error{moves.Run, m.deliver.Run, m.match.Run, monitor.Run, backlogs.Run, server.Run} {
@@ -96,7 +98,7 @@ func (f *failure) get() error {
 func serve(ctx context.Context, s *setup, started func(*parts)) error {
 	var f *failure
 	var p parts
-	app := fx.New(graph(s), fx.Populate(&f, &p.server, &p.registry))
+	app := fx.New(graph(s), fx.Populate(&f, &p.server, &p.registry, &p.reporter))
 	if err := app.Err(); err != nil {
 		return dig.RootCause(err)
 	}
@@ -113,6 +115,7 @@ func serve(ctx context.Context, s *setup, started func(*parts)) error {
 	case <-ctx.Done():
 	case <-app.Wait():
 	}
+	p.reporter.Stopping(stoppingText(s))
 	stopCtx, cancel := context.WithTimeout(context.Background(), config.StopTimeout)
 	defer cancel()
 	err := app.Stop(stopCtx)
@@ -129,6 +132,7 @@ func serve(ctx context.Context, s *setup, started func(*parts)) error {
 type parts struct {
 	server   *web.Server
 	registry *prometheus.Registry
+	reporter *sdnotify.Reporter
 }
 
 // exitOf gives a failed part's error its exit code.

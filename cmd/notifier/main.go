@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	_ "time/tzdata" // containers have no zone files; rules name time zones
+
+	"github.com/algotrade/notifier/internal/sdnotify"
 )
 
 // stdio are the streams a command works with: data on out, words on err.
@@ -81,6 +83,9 @@ func run(ctx context.Context, args []string, io stdio) int {
 	}
 	if text := strings.TrimSpace(err.Error()); text != "" {
 		fmt.Fprintln(io.err, "notifier: "+text)
+		if ran.Annotations[isDaemon] != "" {
+			sdnotify.Status("failed: " + text)
+		}
 	}
 	if code == exitMisused {
 		fmt.Fprintf(io.err, "try '%s --help'\n", self())

@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -81,6 +82,7 @@ const committed = "committed"
 // restart one may answer and the next be gone, and that is waited for as well.
 func (s *setup) prepare(ctx context.Context, p preparation) error {
 	deadline := time.Now().Add(p.wait)
+	sdnotify.Starting("looking at the cluster", p.wait+lookTime)
 	for {
 		err := s.look(ctx, p)
 		var coded interface{ ExitCode() int }
@@ -92,12 +94,20 @@ func (s *setup) prepare(ctx context.Context, p preparation) error {
 		if p.wait <= 0 || ctx.Err() != nil {
 			return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
 		}
-		s.log.Warn("waiting for the brokers", "for", p.wait.Round(time.Second), "err", err)
+		s.waiting(p.wait.Round(time.Second), err)
 		select {
 		case <-time.After(min(time.Second, p.wait)):
 		case <-ctx.Done():
 		}
 	}
+}
+
+// lookTime is more than a look at a cluster that answers takes.
+const lookTime = 30 * time.Second
+
+func (s *setup) waiting(d time.Duration, err error) {
+	s.log.Warn("waiting for the brokers", "for", d, "err", err)
+	sdnotify.Starting("waiting for the brokers: "+err.Error(), d+lookTime)
 }
 
 // look looks at the cluster: reachable, topics there and fit, rights, and
@@ -115,9 +125,7 @@ func (s *setup) look(ctx context.Context, p preparation) error {
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	err = kafka.WaitReachable(ctx, cl, c, p.wait, func(err error) {
-		s.log.Warn("waiting for the brokers", "for", p.wait, "err", err)
-	})
+	err = kafka.WaitReachable(ctx, cl, c, p.wait, func(err error) { s.waiting(p.wait, err) })
 	if err != nil {
 		return err
 	}

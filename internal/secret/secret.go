@@ -36,9 +36,16 @@ func (s *String) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// credentials is how a path begins that leads to the service's credentials:
+// systemd names their directory to the service alone (systemd.exec(5),
+// LoadCredential=). No other variable is looked at in a path.
+const credentials, credentialsVariable = "${CREDENTIALS_DIRECTORY}/", "CREDENTIALS_DIRECTORY"
+
 // Resolve reads the environment variable or the file that the secret refers
-// to; a relative path is relative to dir. A file's last line break is not part
-// of the secret. It does nothing for a value that was given directly.
+// to; a relative path is relative to dir, and ${CREDENTIALS_DIRECTORY}/ at its
+// beginning is where systemd put the service's credentials. A file's last line
+// break is not part of the secret. It does nothing for a value that was given
+// directly.
 func (s *String) Resolve(dir string) error {
 	if name, ok := strings.CutPrefix(s.source, "env:"); ok {
 		v, ok := os.LookupEnv(name)
@@ -49,6 +56,13 @@ func (s *String) Resolve(dir string) error {
 		return nil
 	}
 	if path, ok := strings.CutPrefix(s.source, "file:"); ok {
+		if name, ok := strings.CutPrefix(path, credentials); ok {
+			at := os.Getenv(credentialsVariable)
+			if at == "" {
+				return fmt.Errorf("%s is not set: systemd sets it for a service with LoadCredential=%s:…; for a command, set it to the directory with that file", credentialsVariable, name)
+			}
+			path = filepath.Join(at, name)
+		}
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}

@@ -91,3 +91,29 @@ func TestAFileIsReadAgain(t *testing.T) {
 		t.Errorf("given: %q", given.Current())
 	}
 }
+
+// TestACredentialIsFoundWhereSystemdPutIt: the directory's name is the
+// service's matter, the configuration has the credential's.
+func TestACredentialIsFoundWhereSystemdPutIt(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "slack"), []byte("hunter22\n"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	var s secret.String
+	_ = s.UnmarshalText([]byte("file:${CREDENTIALS_DIRECTORY}/slack"))
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if err := s.Resolve(""); err == nil || !strings.HasPrefix(err.Error(), "CREDENTIALS_DIRECTORY is not set: systemd sets it for a service with LoadCredential=slack:…") {
+		t.Errorf("outside of a service: %v", err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	if err := s.Resolve("/elsewhere"); err != nil || s.Reveal() != "hunter22" {
+		t.Errorf("%q, %v", s.Reveal(), err)
+	}
+	if fmt.Sprint(s) != "file:${CREDENTIALS_DIRECTORY}/slack" {
+		t.Errorf("it prints as %s", s)
+	}
+	_ = s.UnmarshalText([]byte("file:${HOME}/slack"))
+	if err := s.Resolve(dir); err == nil || !strings.Contains(err.Error(), "${HOME}/slack") {
+		t.Errorf("another variable: %v", err)
+	}
+}

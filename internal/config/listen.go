@@ -1,0 +1,34 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// HTTPListen returns where a daemon with this configuration serves HTTP, or
+// the default where there is none. It looks at http.listen alone: no rules, no
+// secrets, and faults elsewhere do not matter.
+func HTTPListen(src Source) (string, error) {
+	listen := Defaults().HTTP.Listen
+	name, data, err := src.read()
+	if err != nil && !errors.Is(err, ErrNoFile) {
+		return "", err
+	}
+	var file struct {
+		HTTP struct {
+			Listen string `yaml:"listen"`
+		} `yaml:"http"`
+	}
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return "", fmt.Errorf("cannot read http.listen in %s: %w", name, err)
+	}
+	listen = cmp.Or(src.Getenv("NOTIFIER_HTTP_LISTEN"), file.HTTP.Listen, listen)
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		return "", fmt.Errorf("http.listen: %q is not host:port, such as 127.0.0.1:9464", listen)
+	}
+	return listen, nil
+}
