@@ -59,8 +59,9 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 	if err != nil {
 		return err
 	}
-	log, level := logger(l, g.io.err)
-	b, err := broker.Start(ctx, broker.Config{Addr: d.kafka, DataDir: d.dataDir, Logger: log})
+	log := logger(l, g.io.err)
+	defer log.Flush()
+	b, err := broker.Start(ctx, broker.Config{Addr: d.kafka, DataDir: d.dataDir, Logger: log.Logger})
 	if err != nil {
 		return devStart(err)
 	}
@@ -72,7 +73,7 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 		return err
 	}
 	screen := newScreen(g, b.Addr())
-	s := &setup{config: l, log: log, level: level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
+	s := &setup{config: l, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
 	if err := s.prepare(ctx, preparation{}); err != nil {
 		return err
 	}

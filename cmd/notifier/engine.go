@@ -22,6 +22,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/logging"
 	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
@@ -219,7 +220,7 @@ type members struct {
 	match, deliver *consume.Member
 }
 
-func newTroubles(s *setup, reg *prometheus.Registry) *trouble.Board { return trouble.New(s.log, reg) }
+func newTroubles(s *setup, reg *prometheus.Registry) *trouble.Board { return trouble.New(logging.Unlimited(s.log), reg) }
 
 func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, moves *reroute.Follower, troubles *trouble.Board, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
@@ -289,7 +290,7 @@ func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor,
 	return web.New(web.Params{
 		Listen: s.config.HTTP.Listen, Version: versionText(),
 		Live: m.live, Ready: func() []web.Component { return ready(s, m, monitor, backlogs, o, troubles) },
-		Gatherer: reg, Level: s.level, Logger: s.log,
+		Gatherer: reg, Level: s.level, Logger: logging.Unlimited(s.log),
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/logging"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -137,24 +138,9 @@ func (g *globals) letters(ctx context.Context, more ...kgo.Opt) (*letters, error
 
 // logger logs to w: text where that is a terminal, JSON elsewhere, unless the
 // configuration says which.
-func logger(l *config.Loaded, w io.Writer) (*slog.Logger, *slog.LevelVar) {
-	level := new(slog.LevelVar)
-	level.Set(l.Log.Level.Level)
-	opts := &slog.HandlerOptions{Level: level}
-	if l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, opts)), level
-	}
-	opts.ReplaceAttr = durationsInWords
-	return slog.New(slog.NewJSONHandler(w, opts)), level
-}
-
-// durationsInWords writes 3s, as text does, where JSON would have 3000000000
-// and nobody would know of what.
-func durationsInWords(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String())
-	}
-	return a
+func logger(l *config.Loaded, w io.Writer) *logging.Log {
+	text := l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(w)
+	return logging.New(w, l.Log.Level.Level, text)
 }
 
 // bare is an error of a file without the file's name, for whoever says it.

@@ -35,11 +35,12 @@ func newRun(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, level := logger(l, g.io.err)
+			log := logger(l, g.io.err)
+			defer log.Flush()
 			for _, w := range warnings {
 				log.Warn("configuration", "warning", w.String())
 			}
-			s := &setup{config: l, log: log, level: level, console: g.io.out}
+			s := &setup{config: l, log: log.Logger, level: log.Level, console: g.io.out}
 			err = s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start})
 			if err != nil && cmd.Context().Err() != nil { // nothing has failed: we were asked to stop
 				log.Info("stopped before it ran", "cause", context.Cause(cmd.Context()), "err", err)

@@ -4,13 +4,11 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -53,6 +51,7 @@ type Server struct {
 	p        Params
 	listener net.Listener
 	server   *http.Server
+	levels   *levels
 }
 
 // New listens at once, so that a port that is taken is known before anything
@@ -66,13 +65,14 @@ func New(p Params) (*Server, error) {
 		}
 		return nil, fmt.Errorf("cannot listen on %s (%w): change http.listen, or dev's --http", p.Listen, err)
 	}
-	s := &Server{p: p, listener: l}
+	s := &Server{p: p, listener: l, levels: &levels{level: p.Level, log: p.Logger.With("component", "web")}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("GET /livez", s.livez)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}))
-	mux.HandleFunc("PUT /log-level", s.logLevel)
+	mux.HandleFunc("GET /log-level", s.levels.get)
+	mux.HandleFunc("PUT /log-level", s.levels.put)
 	s.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
@@ -85,6 +85,7 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // Run serves until ctx ends, then lets requests finish for a second.
 func (s *Server) Run(ctx context.Context) error {
+	defer s.levels.stop()
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(s.listener) }()
 	select {
@@ -108,7 +109,7 @@ table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-
 <h1>notifier</h1><p>{{if .Ready}}<b class="ok">ready</b>{{else}}<b class="bad">not ready</b>{{end}} · version {{.Version}}</p>
 <table>{{range .Components}}<tr><td>{{.Name}}</td><td class="{{if .OK}}ok{{else}}bad{{end}}">{{if .State}}{{.State}}{{else if .OK}}ok{{else}}down{{end}}</td><td>{{.Cause}}</td></tr>{{end}}</table>
 <p><a href="/readyz">/readyz</a> components as JSON, 503 when not ready<br><a href="/livez">/livez</a> 503 when the process is stuck<br>
-<a href="/metrics">/metrics</a> for Prometheus<br><code>PUT /log-level</code> debug, info, warn or error</p></html>
+<a href="/metrics">/metrics</a> for Prometheus<br><a href="/log-level">/log-level</a> what is logged; <code>PUT</code> debug, info, warn or error, with <code>?for=10m</code> for a time</p></html>
 `))
 
 func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
@@ -134,17 +135,6 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(map[string]any{"ready": ready(components), "components": components})
-}
-
-func (s *Server) logLevel(w http.ResponseWriter, r *http.Request) {
-	text, _ := io.ReadAll(io.LimitReader(r.Body, 16))
-	var level slog.Level
-	if err := level.UnmarshalText(bytes.TrimSpace(text)); err != nil {
-		http.Error(w, "write debug, info, warn or error", http.StatusBadRequest)
-		return
-	}
-	s.p.Level.Set(level)
-	fmt.Fprintln(w, level)
 }
 
 func ready(components []Component) bool {

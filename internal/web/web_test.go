@@ -90,25 +90,6 @@ func TestLivezSaysWhy(t *testing.T) {
 	}
 }
 
-func TestLogLevelChangesAtRunTime(t *testing.T) {
-	level := new(slog.LevelVar)
-	url := start(t, &state{}, level)
-	for body, want := range map[string]int{"debug": 200, "debug\n": 200, "loud": 400, "": 400} {
-		req, _ := http.NewRequest(http.MethodPut, url+"/log-level", strings.NewReader(body))
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != want {
-			t.Errorf("%s: %d", body, resp.StatusCode)
-		}
-	}
-	if level.Level() != slog.LevelDebug {
-		t.Errorf("level is %s", level.Level())
-	}
-}
-
 func TestTakenPortIsASentence(t *testing.T) {
 	url := start(t, &state{}, new(slog.LevelVar))
 	_, err := New(Params{Listen: strings.TrimPrefix(url, "http://"), Logger: slog.Default()})
