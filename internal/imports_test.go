@@ -74,6 +74,8 @@ func TestImportDirections(t *testing.T) {
 		{"dead letters know nothing of consuming", from("internal/dlq"), to("internal/consume")},
 		{"only cmd knows fx", except("cmd/notifier"), to(fx)},
 		{"only broker and testkafka know kfake", except("internal/broker", "internal/testkafka"), to(kfake)},
+		{"only tracing knows OpenTelemetry", except("internal/tracing"), to("go.opentelemetry.io")},
+		{"tracing knows nothing of ours but YAML", from("internal/tracing"), func(p string) bool { return below(p, "internal") && p != "internal/yamldoc" }},
 		{"the log knows nothing of ours", from("internal/logging"), to("internal")},
 		{"topics know nothing of ours", from("internal/topics"), to("internal")},
 		{"outcomes know nothing of ours", from("internal/outcome"), to("internal")},

@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/sdnotify"
+	"github.com/algotrade/notifier/internal/tracing"
 	"github.com/algotrade/notifier/internal/web"
 )
 
@@ -26,7 +27,7 @@ func graph(s *setup) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(s, &failure{}),
-		fx.Provide(buildRegistry, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newTroubles, newMembers, newMonitor, newBacklogs, newReporter, newWeb),
+		fx.Provide(buildRegistry, newTracer, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newTroubles, newMembers, newMonitor, newBacklogs, newReporter, newWeb),
 		fx.Invoke(lifecycle),
 	)
 }
@@ -34,8 +35,9 @@ func graph(s *setup) fx.Option {
 // lifecycle starts the parts from the last stage to the first and stops them
 // the other way round: nobody asks about a daemon that is going, matching ends
 // before delivering, the producers outlive both, and systemd hears of all of it.
-func lifecycle(lc fx.Lifecycle, f *failure, p *producers, o *outboxes, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, moves *reroute.Follower, reporter *sdnotify.Reporter, server *web.Server, end fx.Shutdowner) {
+func lifecycle(lc fx.Lifecycle, f *failure, tracer *tracing.Tracer, p *producers, o *outboxes, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, moves *reroute.Follower, reporter *sdnotify.Reporter, server *web.Server, end fx.Shutdowner) {
 	lc.Append(running(reporter.Run, f.set))
+	lc.Append(fx.StopHook(tracer.Close)) // last of what works, when every span has ended
 	lc.Append(fx.StopHook(p.close))
 	lc.Append(fx.StopHook(o.close))
 	for _, run := range []func(context.Context) error{moves.Run, m.deliver.Run, m.match.Run, monitor.Run, backlogs.Run, server.Run} {

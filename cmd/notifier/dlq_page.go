@@ -13,6 +13,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // page is what 'dlq show' shows.
@@ -152,6 +153,9 @@ func (p *page) alert(e *dlq.Entry) {
 func (p *page) source(e *dlq.Entry) {
 	s := e.Envelope.Source
 	p.row("source", "%s of %s, key %s", s.String(), stamp(s.Time), keyText(s.Key))
+	if id := tracing.TraceID(e.Envelope.Trace); id != "" {
+		p.row("trace", "%s", id)
+	}
 }
 
 func (p *page) value(e *dlq.Entry) {

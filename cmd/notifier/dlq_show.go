@@ -11,6 +11,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 func newDLQShow(g *globals) *cobra.Command {
@@ -73,6 +74,7 @@ func hasRecord(e *dlq.Entry) bool {
 // alert, and the source's headers and value.
 type shownJSON struct {
 	entryJSON
+	TraceID     string          `json:"trace_id,omitempty"`
 	Headers     []headerJSON    `json:"headers"`
 	Alert       *alert.Alert    `json:"alert"`
 	Value       json.RawMessage `json:"value,omitempty"`
@@ -89,7 +91,7 @@ type headerJSON struct {
 
 func toShownJSON(e *dlq.Entry) shownJSON {
 	s := e.Envelope.Source
-	j := shownJSON{entryJSON: toJSON(e), Headers: []headerJSON{}, Alert: e.Envelope.Alert}
+	j := shownJSON{entryJSON: toJSON(e), TraceID: tracing.TraceID(e.Envelope.Trace), Headers: []headerJSON{}, Alert: e.Envelope.Alert}
 	for _, h := range s.Headers {
 		var shown headerJSON
 		if utf8.ValidString(h.Key) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/tracing"
 	"github.com/algotrade/notifier/internal/trouble"
 	"github.com/algotrade/notifier/internal/web"
 )
@@ -70,6 +72,10 @@ func buildRegistry() *prometheus.Registry {
 	return reg
 }
 
+func newTracer(s *setup, reg *prometheus.Registry) *tracing.Tracer {
+	return tracing.New(tracing.Params{Config: s.config.Tracing, Version: versionText(), Getenv: os.Getenv, Logger: s.log, Registry: reg})
+}
+
 // producers are the two clients that write, apart from each other: a blocked
 // outbox must not delay a dead letter.
 type producers struct {
@@ -102,24 +108,25 @@ func (p *producers) close() {
 	p.dead.Close()
 }
 
-func newDeadLetters(s *setup, p *producers, reg *prometheus.Registry) *dlq.Writer {
+func newDeadLetters(s *setup, p *producers, tracer *tracing.Tracer, reg *prometheus.Registry) *dlq.Writer {
 	w := dlq.NewWriter(p.dead, s.config.Kafka.Group, s.log, reg)
-	w.Observe, w.ObserveClosed = s.buried, s.resolved
+	w.Observe, w.ObserveClosed, w.Tracer = s.buried, s.resolved, tracer
 	return w
 }
 
 // newOutboxWriter returns what writes to the outboxes, for both stages.
-func newOutboxWriter(s *setup, p *producers) (*match.Outboxes, error) {
+func newOutboxWriter(s *setup, p *producers, tracer *tracing.Tracer) (*match.Outboxes, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	o, err := match.NewOutboxes(ctx, p.outbox, s.config.Kafka.Group, s.channelNames(), s.log)
 	if err != nil { // it was there a moment ago, so another start can help
 		return nil, &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
 	}
+	o.Tracer = tracer
 	return o, nil
 }
 
-func newMatchHandler(s *setup, outboxes *match.Outboxes, dead *dlq.Writer, reg *prometheus.Registry) *match.Handler {
+func newMatchHandler(s *setup, outboxes *match.Outboxes, dead *dlq.Writer, tracer *tracing.Tracer, reg *prometheus.Registry) *match.Handler {
 	var names []match.RuleName
 	for _, r := range s.config.Rules.Rules() {
 		for _, severity := range r.Severities {
@@ -130,7 +137,7 @@ func newMatchHandler(s *setup, outboxes *match.Outboxes, dead *dlq.Writer, reg *
 		Group: s.config.Kafka.Group, Cluster: s.cluster,
 		Decoder: event.NewDecoder(s.config.Events, s.config.Rules.Reads(), reg), Rules: s.config.Rules,
 		Outboxes: outboxes, Dead: dead, Topics: s.topics(kafka.RoleSource), RuleList: names,
-		MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Registry: reg,
+		MaxReplays: s.config.DLQ.MaxReplays, Tracer: tracer, Logger: s.log, Registry: reg,
 	})
 }
 
@@ -167,13 +174,13 @@ type outboxes struct {
 	ordered []*dispatch.Outbox
 }
 
-func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *match.Outboxes, reg *prometheus.Registry) (*outboxes, error) {
+func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *match.Outboxes, tracer *tracing.Tracer, reg *prometheus.Registry) (*outboxes, error) {
 	metrics := dispatch.NewMetrics(reg)
 	all := &outboxes{byTopic: make(map[string]*dispatch.Outbox)}
 	add := func(name string, ch dispatch.Channel, cfg dispatch.Config) {
 		o := dispatch.NewOutbox(dispatch.Params{
 			Name: name, Channel: ch, Config: cfg, Uncommitted: s.config.Kafka.Window.Uncommitted, Group: s.config.Kafka.Group,
-			Dead: dead, Elsewhere: elsewhere, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Metrics: metrics,
+			Dead: dead, Elsewhere: elsewhere, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Tracer: tracer, Metrics: metrics,
 		})
 		all.byTopic[topics.Outbox(s.config.Kafka.Group, name)] = o
 		all.ordered = append(all.ordered, o)
@@ -220,7 +227,9 @@ type members struct {
 	match, deliver *consume.Member
 }
 
-func newTroubles(s *setup, reg *prometheus.Registry) *trouble.Board { return trouble.New(logging.Unlimited(s.log), reg) }
+func newTroubles(s *setup, reg *prometheus.Registry) *trouble.Board {
+	return trouble.New(logging.Unlimited(s.log), reg)
+}
 
 func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *outboxes, moves *reroute.Follower, troubles *trouble.Board, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka

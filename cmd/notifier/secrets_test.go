@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,13 +16,14 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/tracing/tracingtest"
 )
 
 // TestAConfiguredSecretIsNowhere: the provider repeats everything it knows, in
 // its answer's body and headers, and none of it is in what we write, say or
-// show; nor is the payload in what we say.
+// show, not at debug and in no span either; nor is the payload in what we say.
 func TestAConfiguredSecretIsNowhere(t *testing.T) {
-	const inPath, token, payload = "k3y-in-the-path", "t0ken-in-a-header", "p4yload-of-the-event"
+	const inPath, token, payload, collectors = "k3y-in-the-path", "t0ken-in-a-header", "p4yload-of-the-event", "t0ken-of-the-collector"
 	signing := base64.StdEncoding.EncodeToString([]byte("s1gning-secret-of-32-bytes-long.."))
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", func(_ int, r webhooktest.Request) webhooktest.Answer {
@@ -31,8 +33,11 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	t.Setenv("HOOK_URL", hook.URL+"/"+inPath)
 	t.Setenv("HOOK_SECRET", "whsec_"+signing)
 	t.Setenv("HOOK_TOKEN", "Bearer "+token)
+	collector := tracingtest.Start(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20"+collectors)
 	dir := files(t, c, "  hook: {webhook: {url: env:HOOK_URL, secret: env:HOOK_SECRET, headers: {Authorization: env:HOOK_TOKEN}}, partitions: 2}\n", fmt.Sprintf(every, "hook"))
-	d := start(t, dir)
+	d := start(t, dir, "--log-level", "debug")
 	r := alerting(topics.TradeExecutions, "a", 0, 1)[0]
 	r.Value = []byte(`{"alert":true,"n":0,"k":"a","note":"` + payload + `"}`)
 	c.Produce(r)
@@ -63,8 +68,19 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	for _, h := range letters.PollFetches(ctx).Records()[0].Headers {
 		shown["the dead letter's header "+h.Key] += string(h.Value)
 	}
+	collector.Wait(t, 20*time.Second, func(list []tracingtest.Span) bool { return len(list) >= 6 })
+	collector.Refuse(http.StatusUnauthorized) // and repeats the header
+	d.stop()
+	shown["the log"] = d.err.String()
+	spans := collector.Spans()
+	for _, s := range spans {
+		shown["the spans"] += fmt.Sprintln(s.String, s.Attributes, s.Resource)
+	}
+	if len(spans) < 4 || !strings.Contains(shown["the log"], "it answers 401") || len(collector.Headers()) == 0 || collector.Headers()[0].Get("Authorization") != "Bearer "+collectors {
+		t.Errorf("the collector has got %v, with %v:\n%s", tracingtest.Names(spans), collector.Headers(), d.err)
+	}
 	for where, text := range shown {
-		for _, secret := range []string{inPath, token, signing} {
+		for _, secret := range []string{inPath, token, signing, collectors} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s shows %s:\n%s", where, secret, text)
 			}

@@ -178,14 +178,14 @@ func runbookQueries(t *testing.T) []string {
 type scrape map[string]map[string][]string
 
 var (
-	sampleLine = regexp.MustCompile(`(?m)^([a-z_]+)(?:\{(.*)\})? \S+$`)
+	anySample = regexp.MustCompile(`(?m)^([a-z_]+)(?:\{(.*)\})? \S+$`)
 	labelPair  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"([^"]*)"`)
 	selector   = regexp.MustCompile(`\b((?:notifier|process|go|job|kafka)[a-z]*[_:][a-z0-9_:]*)(?:\{([^}]*)\})?`)
 )
 
 func parseScrape(body string) scrape {
 	s := make(scrape)
-	for _, m := range sampleLine.FindAllStringSubmatch(body, -1) {
+	for _, m := range anySample.FindAllStringSubmatch(body, -1) {
 		if s[m[1]] == nil {
 			s[m[1]] = make(map[string][]string)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/tracing"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -30,6 +31,7 @@ type Config struct {
 	Breaker  dispatch.Breaker `yaml:"breaker"`
 	DLQ      DLQ              `yaml:"dlq"`
 	Lag      lag.Config       `yaml:"lag"`
+	Tracing  tracing.Config   `yaml:"tracing"`
 	HTTP     HTTP             `yaml:"http"`
 	Log      Log              `yaml:"log"`
 	Shutdown Shutdown         `yaml:"shutdown"`
@@ -83,7 +85,7 @@ func Defaults() Config {
 	return Config{
 		Kafka: kafka.Defaults(), Events: event.Defaults(), Rules: "rules.yaml",
 		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(),
-		DLQ:  DLQ{MaxReplays: 3},
+		DLQ: DLQ{MaxReplays: 3}, Tracing: tracing.Defaults(),
 		HTTP: HTTP{Listen: "127.0.0.1:9464"}, Log: Log{Format: "auto"}, Shutdown: Shutdown{Drain: 20 * time.Second},
 	}
 }

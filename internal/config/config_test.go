@@ -61,7 +61,7 @@ func TestTheShippedConfigurationWithEveryCommentTakenAway(t *testing.T) {
 	// The comments show the defaults where they show values that are not
 	// somebody's own.
 	defaults := config.Defaults()
-	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.DLQ != defaults.DLQ || l.HTTP != defaults.HTTP || l.Log != defaults.Log || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
+	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.DLQ != defaults.DLQ || l.HTTP != defaults.HTTP || l.Log != defaults.Log || l.Tracing != defaults.Tracing || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
 		t.Error("a commented value is not the default")
 	}
 	for _, v := range l.Values() {
@@ -97,6 +97,49 @@ func TestAGroupThatCannotBePartOfATopicNameIsRefused(t *testing.T) {
 		_, faults, err := config.Load(config.Source{File: file, Getenv: nothing})
 		if err != nil || len(faults.Errors()) != 1 || !strings.Contains(faults.Error(), want) {
 			t.Errorf("%v %v, want %s", err, faults, want)
+		}
+	}
+}
+
+// TestTheEnvironmentOfOpenTelemetryNamesTheCollector: of its two variables the
+// one for traces holds, and means the whole URL.
+func TestTheEnvironmentOfOpenTelemetryNamesTheCollector(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "rules.yaml", configs.Rules)
+	const both, traces = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	for _, tc := range []struct {
+		file                   string
+		env                    map[string]string
+		endpoint, origin, says string
+	}{
+		{"", nil, `""`, "default", ""},
+		{"{endpoint: 'http://c:4318'}", nil, "http://c:4318/v1/traces", "notifier.yaml:2", ""},
+		{"{endpoint: 'http://c:4318'}", map[string]string{both: "http://other:4318"}, "http://other:4318/v1/traces", "environment " + both, ""},
+		{"{}", map[string]string{both: "http://other:4318/base/", traces: "http://third/spans"}, "http://third/spans", "environment " + traces, ""},
+		{"{endpoint: 'c:4317'}", nil, "", "", "notifier.yaml:2:21: tracing.endpoint: is not the URL of a collector, such as http://127.0.0.1:4318"},
+		{"{endpoint: 'http://me:s3cret@c'}", nil, "", "", "notifier.yaml:2:21: tracing.endpoint: holds a user or a query"},
+		{"{ratio: 1.5}", nil, "", "", "1.5 is not between 0 and 1"},
+		{"{}", map[string]string{both: "s3cret"}, "", "", "environment " + both},
+	} {
+		text := "channels: {desk: {console: {}}}\n"
+		if tc.file != "" {
+			text += "tracing: " + tc.file + "\n"
+		}
+		file := write(t, dir, "notifier.yaml", []byte(text))
+		l, faults, err := config.Load(config.Source{File: file, Getenv: func(name string) string { return tc.env[name] }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.says != "" {
+			if !strings.Contains(faults.Error(), tc.says) || strings.Contains(faults.Error(), "s3cret") {
+				t.Errorf("%s %v: %v", tc.file, tc.env, faults)
+			}
+			continue
+		}
+		for _, v := range l.Values() {
+			if v.Key == "tracing.endpoint" && (v.Value != tc.endpoint || !strings.HasSuffix(v.Origin, tc.origin)) || len(faults) > 0 {
+				t.Errorf("%s %v: %+v, %v", tc.file, tc.env, v, faults)
+			}
 		}
 	}
 }

@@ -186,6 +186,10 @@ var overrides = []struct {
 		c.HTTP.Listen = v
 		return nil
 	}},
+	// Of OpenTelemetry's own two, which mean different things, the one for traces
+	// holds: it stands last.
+	{"tracing.endpoint", []string{"OTEL_EXPORTER_OTLP_ENDPOINT"}, func(c *Config, v string) error { return c.Tracing.SetBase(v) }},
+	{"tracing.endpoint", []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}, func(c *Config, v string) error { return c.Tracing.SetEndpoint(v) }},
 	{"kafka.start", nil, func(c *Config, v string) error { return c.Kafka.Start.UnmarshalText([]byte(v)) }},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // delivery is one alert on its way to the channel.
@@ -22,6 +23,8 @@ type delivery struct {
 	at       repeat.Position // where it stands in the outbox
 	received time.Time
 
+	span        *tracing.Span // from its first attempt on
+	tries       int           // attempts begun, whether they count or not
 	attempts    int
 	firstTried  time.Time
 	sent        time.Time // to all that would take it; zero: not yet

@@ -10,6 +10,16 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
+// How deliveries end, for metrics and spans.
+const (
+	delivered     = "delivered"
+	deadLettered  = "dead_lettered"
+	expired       = "expired"
+	throttledAway = "throttled"
+	rerouted      = "rerouted"
+	abandoned     = "abandoned" // the next owner's; in spans only
+)
+
 // Metrics are the metrics of all channels.
 type Metrics struct {
 	deliveries *prometheus.CounterVec
@@ -60,7 +70,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	if m == nil {
 		return nil
 	}
-	for _, o := range []string{"delivered", "dead_lettered", "expired", "throttled", "rerouted"} {
+	for _, o := range []string{delivered, deadLettered, expired, throttledAway, rerouted} {
 		m.deliveries.WithLabelValues(name, o)
 	}
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {
@@ -108,13 +118,13 @@ func (c *channelMetrics) outcome(name string) {
 }
 
 func (c *channelMetrics) delivered(age time.Duration) {
-	c.outcome("delivered")
+	c.outcome(delivered)
 	if c != nil {
 		c.m.age.WithLabelValues(c.name).Observe(max(0, age.Seconds()))
 	}
 }
 
-func (c *channelMetrics) deadLettered()            { c.outcome("dead_lettered") }
+func (c *channelMetrics) deadLettered()            { c.outcome(deadLettered) }
 func (c *channelMetrics) suppressed(policy string) { c.outcome(policy) }
 
 func (c *channelMetrics) repeated() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"time"
@@ -125,6 +126,9 @@ func (o *Outbox) movable(s *source, most int) []*moving {
 func (o *Outbox) move(s *source, batch []*moving) {
 	list := make([]*envelope.Envelope, len(batch))
 	for i, m := range batch {
+		if o.tracer != nil {
+			o.begin(m.lane, m.delivery, nil)
+		}
 		list[i] = m.envelope(s)
 	}
 	errs := o.elsewhere.Put(o.ctx, list, func(topic string) {
@@ -171,6 +175,9 @@ func (o *Outbox) moved(s *source, batch []*moving) {
 		}
 	}
 	if s.dropped {
+		for _, m := range batch {
+			m.delivery.end(abandoned) // unless it was moved, and has ended
+		}
 		return
 	}
 	for _, l := range lanes {
@@ -192,7 +199,9 @@ func (o *Outbox) movedOne(s *source, m *moving) {
 	if m.delivery.entry != nil && !s.partition.Settle(m.delivery.entry) {
 		return // the partition is somebody else's by now
 	}
-	o.metrics.outcome("rerouted")
+	o.metrics.outcome(rerouted)
+	m.delivery.end(rerouted)
+	o.tell(slog.LevelDebug, "moved to another channel", m.delivery, "to", m.to)
 	if s.dropped {
 		return // its lanes are gone
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/reroute"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // Outbox brings the deliveries of one channel to it. It is the only place that
@@ -34,6 +36,7 @@ type Outbox struct {
 	elsewhere   Elsewhere
 	maxReplays  int
 	log         *slog.Logger
+	tracer      *tracing.Tracer
 	metrics     *channelMetrics
 	driver      Driver
 
@@ -78,16 +81,17 @@ type Params struct {
 	Elsewhere   Elsewhere // nil: nothing can be moved
 	MaxReplays  int       // after which a dead letter is quarantined
 	Logger      *slog.Logger
-	Metrics     *Metrics // nil: none
-	Driver      Driver   // nil: goroutines and timers
+	Tracer      *tracing.Tracer // nil: no spans
+	Metrics     *Metrics        // nil: none
+	Driver      Driver          // nil: goroutines and timers
 }
 
 // NewOutbox returns the outbox of one channel.
 func NewOutbox(p Params) *Outbox {
 	o := &Outbox{
 		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, group: p.Group, dead: p.Dead, elsewhere: p.Elsewhere, maxReplays: p.MaxReplays,
-		log:     p.Logger.With("component", "deliver", "channel", p.Name),
-		metrics: p.Metrics.channel(p.Name), driver: p.Driver,
+		log:    p.Logger.With("component", "deliver", "channel", p.Name),
+		tracer: p.Tracer, metrics: p.Metrics.channel(p.Name), driver: p.Driver,
 		lanes: make(map[laneKey]*lane),
 	}
 	if o.driver == nil {
@@ -161,6 +165,9 @@ func (o *Outbox) leave(s *source) <-chan struct{} {
 		o.backoffs.remove(l)
 		o.pending -= len(l.queue)
 		delete(o.lanes, key)
+		if l.state != flying { // what is under way ends by itself
+			l.queue[0].end(abandoned)
+		}
 	}
 	s.ready, s.replays = nil, nil
 	s.drained = make(chan struct{})
@@ -243,6 +250,8 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	o.busy++
 	l.source.attempts++
 	l.tried = now
+	d.tries++
+	o.begin(l, d, o.throttles.traces(d.envelope))
 	if d.firstTried.IsZero() {
 		d.firstTried, d.witness = now, o.successes
 	}
@@ -263,12 +272,14 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 // attempt makes one attempt under its own deadline and settles it.
 func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
 	ctx, cancel := context.WithTimeout(o.ctx, o.cfg.Timeout)
+	ctx, span := d.span.Attempt(ctx, o.name, d.tries)
 	receipt, err := o.send(ctx, m)
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = timedOut(err)
 	}
 	cancel()
 	took := time.Since(m.Now)
+	tellAttempt(span, err)
 	done(err)
 
 	o.mu.Lock()
@@ -285,11 +296,20 @@ func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
 func (o *Outbox) send(ctx context.Context, m Message) (receipt Receipt, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", fmt.Sprint(v))
+			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", panicText(v))
 			receipt, err = Receipt{}, outcome.Errorf(outcome.RenderPanicked, "the channel panicked (%T)", v)
 		}
 	}()
 	return o.channel.Send(ctx, m)
+}
+
+// panicText is what may be said of a panic: the runtime's own words, or else
+// its type, since its text may hold anything.
+func panicText(v any) string {
+	if err, ok := v.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", v)
 }
 
 // timedOut classifies an error that came because the attempt's deadline ended:

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -65,6 +66,7 @@ func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
 // later. Everything else is the next owner's.
 func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
 	if err != nil || len(r.Refused)+len(r.Deferred)+len(d.refused) > 0 {
+		d.end(abandoned)
 		return
 	}
 	if closing := o.closing(d); closing != nil { // it has to be written before the delivery is settled
@@ -77,6 +79,7 @@ func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
 	if d.entry != nil {
 		l.source.partition.Settle(d.entry)
 	}
+	d.end(delivered)
 }
 
 // succeeded: the provider took it, for at least one recipient.
@@ -101,14 +104,13 @@ func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
 	}
 	a := d.envelope.Alert
 	o.metrics.delivered(now.Sub(a.EventTime))
-	o.log.Debug("delivered", "delivery", d.envelope.Delivery, "rule", a.Rule, "source", d.envelope.Source.String(),
-		"attempts", d.attempts+1, "receipt", r.ID, "age", now.Sub(a.EventTime).Round(time.Millisecond))
+	o.tell(slog.LevelDebug, "delivered", d, "attempts", d.tries, "receipt", r.ID, "duration", now.Sub(d.received), "age", now.Sub(a.EventTime).Round(time.Millisecond))
 	if d.closing = o.closing(d); d.closing != nil {
 		l.source.ending++
 		o.ready(l)
 		return
 	}
-	o.done(l, d)
+	o.done(l, d, delivered)
 }
 
 // letters is the topic that the delivery's dead letter stands in, if it has
@@ -164,12 +166,13 @@ func (o *Outbox) obsolete(l *lane, d *delivery) bool {
 		return false
 	}
 	o.metrics.repeated()
-	o.done(l, d)
+	o.done(l, d, "obsolete")
 	return true
 }
 
 // done settles the delivery and goes on with its lane.
-func (o *Outbox) done(l *lane, d *delivery) {
+func (o *Outbox) done(l *lane, d *delivery, how string) {
+	d.end(how)
 	if d.written() {
 		l.source.ending--
 	}
@@ -200,8 +203,7 @@ func (o *Outbox) failed(l *lane, d *delivery, e *outcome.Error, class outcome.Cl
 		o.bury(l, d, e, outcome.Exhausted)
 		return
 	}
-	o.log.Info("attempt failed, will be tried again", "delivery", d.envelope.Delivery, "rule", d.envelope.Alert.Rule,
-		"attempt", d.attempts, "cause", e.Cause, "detail", e.Detail)
+	o.tell(slog.LevelInfo, "attempt failed, will be tried again", d, "attempt", d.tries, "cause", e.Cause, "detail", e.Detail)
 	o.backoff(l, e.RetryAfter)
 }
 
@@ -345,10 +347,12 @@ func (o *Outbox) writeEnd(l *lane, d *delivery) {
 		if d.dead != nil {
 			o.metrics.deadLettered()
 		}
+		d.end(d.decided())
 		if d.entry != nil {
 			l.source.partition.Settle(d.entry)
 		}
 	case l.source.dropped:
+		d.end(abandoned)
 	case err != nil && o.ctx.Err() != nil:
 	case err != nil:
 		l.source.holdFor(fmt.Sprintf("a dead letter cannot be written (%v): is its topic missing? run 'notifier topics check'", errors.Unwrap(err)))
@@ -357,18 +361,16 @@ func (o *Outbox) writeEnd(l *lane, d *delivery) {
 		l.source.holdFor("")
 		l.source.rewrote(d)
 		if d.envelope.Resolves() {
-			o.log.Info("dead letter resolved", "entry", d.envelope.Delivery, "rule", d.envelope.Alert.Rule,
-				"source", d.envelope.Source.String(), "replay", d.envelope.Replay.Number, "by", d.envelope.Replay.By)
+			o.tell(slog.LevelInfo, "dead letter resolved", d, "replay", d.envelope.Replay.Number, "by", d.envelope.Replay.By)
 		}
-		o.done(l, d)
+		o.done(l, d, d.decided())
 	default:
 		l.source.holdFor("")
 		l.source.rewrote(d)
 		o.metrics.deadLettered()
-		o.log.Warn("dead letter", "entry", d.dead.ID, "rule", d.envelope.Alert.Rule, "source", d.envelope.Source.String(),
-			"reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail, "attempts", d.dead.Attempts,
-			"recipients", strings.Join(d.dead.Recipients, ","))
-		o.done(l, d)
+		o.tell(slog.LevelWarn, "dead letter", d, "reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail,
+			"attempts", d.dead.Attempts, "recipients", strings.Join(d.dead.Recipients, ","), "duration", time.Since(d.received))
+		o.done(l, d, d.decided())
 	}
 	o.pump()
 }

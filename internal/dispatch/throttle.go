@@ -1,10 +1,12 @@
 package dispatch
 
 import (
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/envelope"
 )
 
 // throttles remembers, per rule and alert key, what was sent last. It lives in
@@ -19,6 +21,7 @@ type throttled struct {
 	severity alert.Severity
 	count    int // suppressed since the last message
 	since    time.Time
+	traces   []string // of the suppressed, the first maxLinks
 }
 
 // firstSweep is how many throttles there may be before any is forgotten. Each
@@ -51,6 +54,28 @@ func (t *throttles) suppressed(a *alert.Alert) (int, time.Time) {
 	return 0, time.Time{}
 }
 
+// maxLinks is how many suppressed alerts the next message's span links.
+const maxLinks = 32
+
+// link remembers the trace of an alert that was suppressed.
+func (t *throttles) link(a *alert.Alert, trace string) {
+	if s := t.byKey[throttleKey(a)]; s != nil && trace != "" && len(s.traces) < maxLinks {
+		s.traces = append(s.traces, trace)
+	}
+}
+
+// traces returns those that the next message of this alert's key speaks for
+// as well.
+func (t *throttles) traces(e *envelope.Envelope) []string {
+	if e.Replay != nil || e.Alert.Throttle <= 0 {
+		return nil
+	}
+	if s := t.byKey[throttleKey(e.Alert)]; s != nil {
+		return s.traces
+	}
+	return nil
+}
+
 // sent opens the throttle anew.
 func (t *throttles) sent(a *alert.Alert, now time.Time) {
 	if a.Throttle <= 0 {
@@ -81,15 +106,24 @@ func (o *Outbox) suppress(l *lane, d *delivery, now time.Time) bool {
 		return false // some have it: it goes on
 	}
 	tried := d.attempts > 0 || !d.firstTried.IsZero() // then it has its turn in the throttle
+	how := expired
 	switch {
 	case a.Expire > 0 && now.Sub(a.EventTime) > a.Expire:
-		o.metrics.suppressed("expired")
-		o.log.Info("expired: not sent", "delivery", d.envelope.Delivery, "rule", a.Rule, "age", now.Sub(a.EventTime).Round(time.Second))
+		o.metrics.suppressed(expired)
+		o.tell(slog.LevelInfo, "expired, not sent", d, "age", now.Sub(a.EventTime).Round(time.Second))
 	case !tried && o.throttles.suppress(a, now):
-		o.metrics.suppressed("throttled")
+		how = throttledAway
+		o.metrics.suppressed(throttledAway)
+		o.tell(slog.LevelDebug, "throttled, not sent", d)
 	default:
 		return false
 	}
-	o.done(l, d)
+	if o.tracer != nil {
+		o.begin(l, d, nil)
+		if how == throttledAway {
+			o.throttles.link(a, d.envelope.Trace)
+		}
+	}
+	o.done(l, d, how)
 	return true
 }

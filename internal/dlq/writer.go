@@ -13,6 +13,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // Writer writes dead letters with a producer of its own, so that a blocked
@@ -28,6 +29,8 @@ type Writer struct {
 	Observe func(*Entry)
 	// ObserveClosed, if set, is told of every entry that was closed.
 	ObserveClosed func(Closure)
+	// Tracer, if set, makes a span of every dead letter that is written.
+	Tracer *tracing.Tracer
 }
 
 // Closure is an entry to be closed: where it stands, under which key, and how.
@@ -75,8 +78,10 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
 	records, turns := make([]*kgo.Record, len(entries)), make([]int, len(entries))
+	spans := make([]*tracing.Span, len(entries))
 	for i, e := range entries {
-		records[i] = e.Encode(topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic)))
+		e, spans[i] = w.begin(e)
+		records[i] = e.Encode(w.Topic(e))
 		turns[i] = w.follow.Turn(records[i].Topic)
 	}
 	results := w.client.ProduceSync(ctx, records...)
@@ -90,6 +95,12 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 		if errors.Is(err, kerr.MessageTooLarge) {
 			records[i], err = w.shrink(ctx, e, records[i])
 		}
+		if err != nil {
+			spans[i].Fail(string(outcome.WriteFailed))
+		} else {
+			spans[i].Wrote(records[i].Partition, records[i].Offset)
+		}
+		spans[i].End()
 		if err != nil {
 			w.follow.Failed(records[i].Topic, turns[i], err)
 			w.failed.WithLabelValues(e.Envelope.Source.Topic).Inc()
@@ -105,6 +116,16 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 		}
 	}
 	return first
+}
+
+// begin begins the span of an entry that is written, and returns the entry as
+// it is written: it names that span.
+func (w *Writer) begin(e *Entry) (*Entry, *tracing.Span) {
+	span := w.Tracer.Send(w.Topic(e), e.Envelope.Trace, e.Envelope.Source.Headers)
+	span.Set(slog.String("entry", e.ID), slog.String("reason", string(e.Reason)), slog.String("cause", string(e.Cause)))
+	written, env := *e, *e.Envelope
+	env.Trace, written.Envelope = span.Traceparent(), &env
+	return &written, span
 }
 
 // CloseEntries writes the tombstones of entries and returns once all in-sync replicas

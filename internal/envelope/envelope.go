@@ -52,6 +52,9 @@ type Envelope struct {
 	From repeat.Write
 	// Replay is set where this is a dead letter that is sent again.
 	Replay *Replay
+	// Trace is the span that the record follows from, as a traceparent (W3C Trace
+	// Context); empty: none. The source's own stands among its headers.
+	Trace string
 
 	alert []byte // as it came: see Open
 }
@@ -82,13 +85,14 @@ const (
 	hReplayTo        = "notifier.entry-recipients"
 	hEdited          = "notifier.edited"
 	hEditedBy        = "notifier.edited-by"
+	hTrace           = "traceparent"
 )
 
 // HeaderNames returns the names of the headers that Wrap writes.
 func HeaderNames() []string {
 	return []string{
 		hVersion, hOriginalHeaders, hSourceTopic, hSourceTopicID, hSourcePartition, hSourceOffset, hSourceTimestamp, hKey, hValue, hChecksum,
-		hAlert, hDelivery, hChannel, hFrom, hDone, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayTo, hEdited, hEditedBy,
+		hAlert, hDelivery, hChannel, hFrom, hDone, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayTo, hEdited, hEditedBy, hTrace,
 	}
 }
 
@@ -150,6 +154,9 @@ func Wrap(e *Envelope) *kgo.Record {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: hEdited, Value: p.Edited})
 			add(hEditedBy, p.EditedBy)
 		}
+	}
+	if e.Trace != "" {
+		add(hTrace, e.Trace)
 	}
 	return r
 }

@@ -33,9 +33,10 @@ func arbitrary(t *rapid.T) *Envelope {
 			e.Source.Headers = append(e.Source.Headers, e.Source.Headers[i%5])
 			continue
 		}
-		name := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "notifier.original-headers", "notifier.version", "notifier.key", "notifier.checksum"})).Draw(t, "name")
+		name := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "notifier.original-headers", "notifier.version", "notifier.key", "notifier.checksum", "traceparent"})).Draw(t, "name")
 		e.Source.Headers = append(e.Source.Headers, kgo.RecordHeader{Key: name, Value: nilable("header")})
 	}
+	e.Trace = rapid.SampledFrom([]string{"", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}).Draw(t, "trace")
 	if rapid.Bool().Draw(t, "delivery") {
 		e.Alert = &alert.Alert{
 			ID: "al_x", Rule: "r", Severity: alert.Critical, Key: []string{"a", ""}, EventTime: time.UnixMilli(1).UTC(),

@@ -116,6 +116,8 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			again.Edited = append([]byte{}, h.Value...)
 		case hEditedBy:
 			again.EditedBy = string(text)
+		case hTrace:
+			e.Trace = string(text)
 		default:
 			if extra == nil {
 				extra = make([]kgo.RecordHeader, 0, len(ours))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outcome"
 )
 
 // Has reports whether there is such a channel.
@@ -38,6 +39,8 @@ func (o *Outboxes) Put(ctx context.Context, list []*envelope.Envelope, slow func
 			}
 		}
 		if errs[i] != nil {
+			w.span.Fail(string(outcome.WriteFailed))
+			w.span.End()
 			failed = w.record.Topic
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // Decoder turns a record into an event.
@@ -46,6 +47,7 @@ type Params struct {
 	RuleList []RuleName
 	// MaxReplays is after how many replays a dead letter is quarantined.
 	MaxReplays int
+	Tracer     *tracing.Tracer // nil: no spans
 	Logger     *slog.Logger
 	Registry   prometheus.Registerer
 }
@@ -138,12 +140,15 @@ func (b *batch) raise(r *kgo.Record, ev event.Event, alerts []alert.Alert) {
 	b.urgent = true
 	src := b.source(r)
 	id := b.identity(src)
+	span := b.span(r)
+	defer span.End()
+	span.Set(slog.String("event", ev.ID), slog.String("event_type", ev.Type), slog.String("outcome", "alerted"), slog.Int("alerts", len(alerts)))
 	for i := range alerts {
 		a := &alerts[i]
 		a.ID = alert.NewID(b.h.p.Group, id, a.Rule)
 		b.h.metrics.alert(a)
 		for _, channel := range a.Channels {
-			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel)}
+			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
 			e.From = repeat.Write{
 				Input:    repeat.Input{Topic: b.topicID, Partition: r.Partition},
 				From:     repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},
@@ -160,8 +165,17 @@ func (b *batch) bury(r *kgo.Record, err error) {
 	b.urgent = true
 	src := b.source(r)
 	failure := outcome.Classify(err)
-	b.dead = append(b.dead, dlq.Failed(alert.NewEntry(b.h.p.Group, b.identity(src)), &envelope.Envelope{Source: src},
+	span := b.span(r)
+	defer span.End()
+	span.Set(slog.String("outcome", "dead_lettered"))
+	span.Fail(string(failure.Cause))
+	b.dead = append(b.dead, dlq.Failed(alert.NewEntry(b.h.p.Group, b.identity(src)), &envelope.Envelope{Source: src, Trace: span.Traceparent()},
 		dlq.Failure{Cause: failure.Cause, Detail: failure.Detail, First: time.Now()}, b.h.p.MaxReplays))
+}
+
+// span begins the span of a record that something comes of.
+func (b *batch) span(r *kgo.Record) *tracing.Span {
+	return b.h.p.Tracer.Process(tracing.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Group: b.h.p.Group, Size: len(r.Value)}, r.Headers)
 }
 
 func (b *batch) source(r *kgo.Record) envelope.Source {

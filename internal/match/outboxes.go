@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // Outboxes writes outbox records with a producer of its own. It knows which
@@ -20,6 +21,9 @@ import (
 // first: partitions that are added while it runs are used from the next start
 // on, since the alerts of a key are in order within one partition only.
 type Outboxes struct {
+	// Tracer, if set, makes a span of every record that is written.
+	Tracer *tracing.Tracer
+
 	client *kgo.Client
 	follow *dlq.Follower
 	admin  *kadm.Client
@@ -77,11 +81,14 @@ type write struct {
 	done     chan struct{}
 	err      error
 	turn     int // of the Follower
+	span     *tracing.Span
 }
 
 // start produces the outbox record of an envelope.
 func (o *Outboxes) start(e *envelope.Envelope) *write {
-	w := &write{envelope: e}
+	w := &write{envelope: e, span: o.Tracer.Send(topics.Outbox(o.group, e.Channel), e.Trace, e.Source.Headers)}
+	w.span.Set(slog.String("channel", e.Channel), slog.String("delivery", e.Delivery), slog.String("rule", e.Alert.Rule), slog.String("severity", string(e.Alert.Severity)))
+	e.Trace = w.span.Traceparent()
 	o.produce(w)
 	return w
 }
@@ -98,7 +105,11 @@ func (o *Outboxes) produce(w *write) {
 	w.done = make(chan struct{})
 	w.err, w.turn = nil, o.follow.Turn(topic)
 	done := w.done
-	o.client.Produce(context.Background(), w.record, func(_ *kgo.Record, err error) {
+	o.client.Produce(context.Background(), w.record, func(r *kgo.Record, err error) {
+		if err == nil {
+			w.span.Wrote(r.Partition, r.Offset)
+			w.span.End()
+		}
 		w.err = err
 		close(done)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sort"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // pump forwards every request that may be now, in the order in which they were
@@ -196,7 +198,14 @@ func (w *replaying) send(b *forwarding, n *request, e *dlq.Entry, edited []byte)
 	if edited != nil {
 		r.Edited, r.EditedBy = edited, n.run.by
 	}
-	s := sending{w: w, b: b, n: n, e: e, replay: r}
+	span := w.p.Handler.p.Tracer.Replay(tracing.Record{Topic: w.part.Topic, Partition: w.part.ID, Offset: n.offset, Group: w.p.Handler.p.Group}, e.Envelope.Trace)
+	defer span.End()
+	span.Set(slog.String("entry", e.ID), slog.Int("replay", r.Number))
+	if t := span.Traceparent(); t != "" { // else the trace it was written in goes on
+		env := *e.Envelope
+		env.Trace, e.Envelope = t, &env
+	}
+	s := sending{w: w, b: b, n: n, e: e, replay: r, span: span}
 	switch {
 	case e.Envelope.Alert == nil:
 		s.record()
@@ -214,6 +223,7 @@ type sending struct {
 	n      *request
 	e      *dlq.Entry
 	replay *envelope.Replay
+	span   *tracing.Span
 }
 
 // asRaised sends a delivery's alert as it was raised.
@@ -324,7 +334,7 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 	if channel == s.e.Envelope.Channel {
 		r.Recipients = s.e.Recipients
 	}
-	e := &envelope.Envelope{Source: s.e.Envelope.Source, Alert: a, Channel: channel, Delivery: delivery, Replay: &r}
+	e := &envelope.Envelope{Source: s.e.Envelope.Source, Alert: a, Channel: channel, Delivery: delivery, Replay: &r, Trace: s.e.Envelope.Trace}
 	e.From = repeat.Write{
 		Input: repeat.Input{Topic: s.b.topicID, Partition: s.w.part.ID},
 		From:  repeat.Position{Epoch: s.n.epoch, Offset: s.n.offset},
@@ -339,6 +349,7 @@ func (s *sending) unrouted(format string, args ...any) {
 
 // reopen writes the entry's next version: it failed again.
 func (s *sending) reopen(cause outcome.Cause, reason outcome.Reason, detail string) {
+	s.span.Fail(string(cause))
 	next := s.e.Again(s.replay.EditedBy, s.w.p.Handler.p.MaxReplays)
 	next.Cause, next.Reason, next.Scope, next.Detail, next.LastFailed = cause, reason, cause.Class().Scope, detail, time.Now()
 	s.b.dead = append(s.b.dead, next)

@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // settle waits until everything the batch raised is acknowledged, and reports
@@ -22,7 +23,14 @@ func (b *batch) settle(ctx context.Context) bool {
 		return true
 	}
 	defer b.p.Hold("")
-	return b.settleWrites(ctx) && b.settleDead(ctx)
+	if b.settleWrites(ctx) && b.settleDead(ctx) {
+		return true
+	}
+	for _, w := range b.writes {
+		w.span.Fail(string(outcome.Abandoned)) // unless it is acknowledged, and has ended
+		w.span.End()
+	}
+	return false
 }
 
 // settleWrites awaits every outbox record. When some failed it waits for all,
@@ -100,7 +108,11 @@ func (b *batch) settleDead(ctx context.Context) bool {
 		err := b.h.p.Dead.Write(ctx, b.dead...)
 		if err == nil {
 			for _, e := range b.dead {
-				b.h.log.Warn("dead letter", "entry", e.ID, "source", e.Envelope.Source.String(), "cause", e.Cause, "detail", e.Detail)
+				s := e.Envelope.Source
+				b.h.log.Warn("dead letter", append([]any{
+					"topic", s.Topic, "partition", s.Partition, "offset", s.Offset, "entry", e.ID,
+					"reason", e.Reason, "cause", e.Cause, "detail", e.Detail,
+				}, tracing.Log(e.Envelope.Trace)...)...)
 			}
 			break
 		}
@@ -118,6 +130,8 @@ func (b *batch) settleDead(ctx context.Context) bool {
 
 // tooLarge makes a dead letter of an alert that its outbox cannot take.
 func (b *batch) tooLarge(w *write) {
+	w.span.Fail(string(outcome.AlertTooLarge))
+	w.span.End()
 	b.dead = append(b.dead, dlq.Failed(w.envelope.Delivery, w.envelope, dlq.Failure{
 		Cause: outcome.AlertTooLarge, First: time.Now(),
 		Detail: fmt.Sprintf("the alert does not fit into %s (%d bytes of event): raise its max.message.bytes", w.record.Topic, len(w.envelope.Event())),

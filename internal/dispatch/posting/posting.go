@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // MaxReply is how much of an answer is kept, in bytes.
@@ -90,6 +91,7 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 		return nil, failure(req.Context(), req.URL.Host, err, written.Load())
 	}
 	defer resp.Body.Close()
+	tracing.Answered(req.Context(), resp.StatusCode)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply))
 	if err != nil && resp.StatusCode/100 == 2 {
 		return nil, failure(req.Context(), req.URL.Host, err, true)

@@ -43,7 +43,8 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		switch key := http.CanonicalHeaderKey(name); {
 		case !token(name):
 			at.Field("headers").Field(name).Fault("is not a header's name")
-		case strings.HasPrefix(key, "Webhook-"), key == "Content-Type", key == "Content-Length", key == "Host", key == "Idempotency-Key":
+		case strings.HasPrefix(key, "Webhook-"), key == "Content-Type", key == "Content-Length", key == "Host", key == "Idempotency-Key",
+			key == "Traceparent", key == "Tracestate":
 			at.Field("headers").Field(name).Fault("is set by the notifier itself")
 		case strings.ContainsAny(c.Headers[name].Reveal(), "\r\n\x00"):
 			at.Field("headers").Field(name).Fault("holds a line break")

@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dispatch/posting"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // Channel posts to one URL.
@@ -85,6 +86,7 @@ func (c *Channel) Send(ctx context.Context, m dispatch.Message) (dispatch.Receip
 		}
 		req.Header["webhook-signature"] = []string{signature}
 	}
+	tracing.Inject(ctx, req.Header)
 	reply, err := c.client.Do(req)
 	if err != nil {
 		return dispatch.Receipt{}, err

@@ -269,16 +269,17 @@ func TestAnAnswerThatRepeatsThePayloadIsNotShown(t *testing.T) {
 func TestFaultsOfTheConfiguration(t *testing.T) {
 	t.Setenv("HOOK", "https://user:pw@example.com/x")
 	for text, want := range map[string]string{
-		`{}`:                                           "url: is missing",
-		`{url: "ftp://x"}`:                             "url: must begin with https:// or http://",
-		`{url: "https://"}`:                            "url: names no host",
-		`{url: env:HOOK}`:                              "url: holds a user: put it into headers, as Authorization",
-		`{url: env:NO_SUCH_HOOK}`:                      "url: environment variable NO_SUCH_HOOK is not set",
-		`{url: "http://a/", secrt: x}`:                 `secrt: unknown key: did you mean "secret"?`,
-		`{url: "http://a/", secret: "whsec_%"}`:        "secret: begins with whsec_ and is not base64 after it",
-		`{url: "http://a/", headers: {"a b": c}}`:      "headers.a b: is not a header's name",
-		`{url: "http://a/", headers: {webhook-id: c}}`: "headers.webhook-id: is set by the notifier itself",
-		`{url: "http://a/", ca: none.pem}`:             "ca: open none.pem: no such file or directory",
+		`{}`:                                            "url: is missing",
+		`{url: "ftp://x"}`:                              "url: must begin with https:// or http://",
+		`{url: "https://"}`:                             "url: names no host",
+		`{url: env:HOOK}`:                               "url: holds a user: put it into headers, as Authorization",
+		`{url: env:NO_SUCH_HOOK}`:                       "url: environment variable NO_SUCH_HOOK is not set",
+		`{url: "http://a/", secrt: x}`:                  `secrt: unknown key: did you mean "secret"?`,
+		`{url: "http://a/", secret: "whsec_%"}`:         "secret: begins with whsec_ and is not base64 after it",
+		`{url: "http://a/", headers: {"a b": c}}`:       "headers.a b: is not a header's name",
+		`{url: "http://a/", headers: {webhook-id: c}}`:  "headers.webhook-id: is set by the notifier itself",
+		`{url: "http://a/", headers: {TraceParent: c}}`: "headers.TraceParent: is set by the notifier itself",
+		`{url: "http://a/", ca: none.pem}`:              "ca: open none.pem: no such file or directory",
 	} {
 		var c webhook.Config
 		faults := yamldoc.Decode("f", "", []byte(text), &c)
