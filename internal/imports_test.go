@@ -79,6 +79,7 @@ func TestImportDirections(t *testing.T) {
 		{"the log knows nothing of ours", from("internal/logging"), to("internal")},
 		{"topics know nothing of ours", from("internal/topics"), to("internal")},
 		{"outcomes know nothing of ours", from("internal/outcome"), to("internal")},
+		{"findings know nothing of ours", from("internal/finding"), to("internal")},
 		{"secrets know nothing of ours", from("internal/secret"), to("internal")},
 		{"telling systemd knows nothing of ours", from("internal/sdnotify"), to("internal")},
 	}

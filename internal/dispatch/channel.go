@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/finding"
 )
 
 // Channel sends messages to one destination. Implementations live in packages
@@ -16,9 +17,17 @@ import (
 // other error counts as channel/transient. A nil error means that the provider
 // took the message, for at least one recipient.
 //
-// A channel may also implement io.Closer.
+// A channel may also implement io.Closer and Verifier.
 type Channel interface {
 	Send(ctx context.Context, m Message) (Receipt, error)
+}
+
+// Verifier is a channel that can look at its settings and its destination
+// without sending anything, and without any other effect there: what it can
+// know of name, certificate, credentials and addressee. It returns before ctx
+// ends, with what it has found by then.
+type Verifier interface {
+	Verify(ctx context.Context) []finding.Finding
 }
 
 // Message is one delivery, ready to be rendered.
@@ -44,6 +53,9 @@ type Message struct {
 	// Replay is the number of this replay, where a dead letter is sent again;
 	// 0: it is none.
 	Replay int
+	// Test is true when a person tries the channel: nothing has happened, and its
+	// reader is told so.
+	Test bool
 }
 
 // LateAfter is the delay from which a message says that it is late.
@@ -60,6 +72,9 @@ func (m Message) Late() (time.Duration, bool) {
 type Receipt struct {
 	// ID is what the provider calls the message: Slack's ts, a Message-ID; may be empty.
 	ID string
+	// Answer is what else the provider said, for a person who tries the channel;
+	// no secret, may be empty.
+	Answer string
 	// Refused are the recipients that will never take it, while others did.
 	Refused []Refusal
 	// Deferred are the recipients to be tried again alone, after RetryAfter.

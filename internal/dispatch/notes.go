@@ -7,9 +7,9 @@ import (
 
 // Delay says how long after its event the message is sent: "3 ms after the
 // event", or "4 m 10 s late" from LateAfter on. It is empty when the alert has
-// no event time.
+// no event time, and for a test, which has no event.
 func (m Message) Delay() string {
-	if m.Alert.EventTime.IsZero() {
+	if m.Alert.EventTime.IsZero() || m.Test {
 		return ""
 	}
 	d, late := m.Late()
@@ -32,6 +32,14 @@ func (m Message) Again() string {
 		return "replay"
 	}
 	return fmt.Sprintf("replay %d", m.Replay)
+}
+
+// Trial says that a person tries the channel; it is empty for other messages.
+func (m Message) Trial() string {
+	if m.Test {
+		return "a test"
+	}
+	return ""
 }
 
 // At writes when the event was, in zone: 14:31:05, with the day when that is

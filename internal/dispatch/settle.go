@@ -302,7 +302,7 @@ func (o *Outbox) noteBreaker() gobreaker.State {
 func (o *Outbox) latch(e *outcome.Error) {
 	if o.gate.latch(time.Now(), e.Error()) {
 		o.log.Error("channel latched: it needs a person; deliveries wait, one is tried from time to time",
-			"cause", e.Cause, "detail", e.Detail, "every", latchProbe)
+			"cause", e.Cause, "detail", e.Detail, "every", latchProbe, "do", e.Remedy())
 	}
 }
 

@@ -120,3 +120,19 @@ func (c Cause) Class() Class {
 	}
 	return classes[Unknown]
 }
+
+// remedies is what a person can do about what a channel cannot mend by itself.
+var remedies = map[Cause]string{
+	PayloadRefused:   "look at what the provider says about the message, and report it as a defect",
+	PayloadTooLarge:  "shorten the texts of the rule",
+	RecipientRefused: "correct the recipient's address in the channel",
+	MailboxFull:      "have the recipient's mailbox emptied",
+	Greylisted:       "nothing: the server wants to be asked again later, which the daemon does",
+	RateLimited:      "wait, or set a slower pace for the channel",
+	Unavailable:      "nothing: the provider is in trouble; the daemon tries again",
+	Unreachable:      "check the name and the port, and that a firewall lets this host connect",
+	TLSFailed:        "check the certificate and its names; trust another authority with ca",
+	Credentials:      "check the token or password that the configuration refers to, and its rights",
+	Destination:      "correct where the channel sends to",
+	Misconfigured:    "correct the channel's configuration",
+}

@@ -64,6 +64,9 @@ type Error struct {
 	Detail string
 	// RetryAfter is how long the provider asked us to wait; zero when it did not say.
 	RetryAfter time.Duration
+	// Do is what a person can do about it, where the channel knows better than
+	// its cause does: see Remedy.
+	Do string
 	// Answered is true when the provider itself answered in its own format,
 	// which proves that it is healthy even when it refused.
 	Answered bool
@@ -79,6 +82,15 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Remedy is what a person can do about the failure; empty where waiting mends
+// it, or where nothing can be said.
+func (e *Error) Remedy() string {
+	if e.Do != "" {
+		return e.Do
+	}
+	return remedies[e.Cause]
+}
 
 // Errorf returns an Error of cause c whose detail is the formatted text.
 func Errorf(c Cause, format string, args ...any) *Error {

@@ -91,6 +91,9 @@ func (l layout) details(m dispatch.Message) []string {
 // delay that is not worth a line of its own is shown only beside details.
 func (l layout) notes(m dispatch.Message, beside bool) []string {
 	var notes []string
+	if trial := m.Trial(); trial != "" {
+		notes = append(notes, trial)
+	}
 	if gap := m.Gap(l.zone); gap != "" {
 		notes = append(notes, gap)
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/outcome"
 )
@@ -112,6 +113,7 @@ func (c *Channel) Send(ctx context.Context, m dispatch.Message) (dispatch.Receip
 			break
 		}
 		receipt.ID = mail.id
+		receipt.Answer = "the server answers 250 " + clip(alert.Visible(v.answer))
 		rest = v.overflow
 	}
 	if receipt.ID == "" {

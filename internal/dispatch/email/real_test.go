@@ -71,3 +71,19 @@ func TestAMailGoesThroughARealServer(t *testing.T) {
 		t.Errorf("text:\n%s\nHTML:\n%s", text, html)
 	}
 }
+
+// TestARealServerIsAskedAboutEachRecipient verifies the same channel without
+// sending anything.
+func TestARealServerIsAskedAboutEachRecipient(t *testing.T) {
+	server, maildir := os.Getenv("NOTIFIER_TEST_SMTP"), os.Getenv("NOTIFIER_TEST_MAILDIR")
+	if server == "" || maildir == "" {
+		t.Fatal("NOTIFIER_TEST_SMTP and NOTIFIER_TEST_MAILDIR are not set: run make test-real")
+	}
+	c := open(t, server, func(c *Config) {
+		c.TLS, c.CA = tlsMandatory, filepath.Join(filepath.Dir(maildir), "ca.pem")
+		c.To = []string{"desk@example.com", "stranger@example.org", "risk@example.com"}
+	})
+	channeltest.AssertLines(t, channeltest.Verify(t, c),
+		"ok server: "+server+" is ready", "warning encryption: TLS 1.3, certificate until", "ok sender alerts@example.com: accepted",
+		"ok recipient desk@example.com: accepted", "fault recipient stranger@example.org: RCPT 554 5.7.1 → correct", "ok recipient risk@example.com: accepted")
+}

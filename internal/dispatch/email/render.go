@@ -83,7 +83,9 @@ func newView(m dispatch.Message, zone *time.Location) *view {
 // notes says when the event was and what is special about this message.
 func notes(m dispatch.Message, zone *time.Location) []note {
 	var notes []note
-	if t := m.Alert.EventTime; !t.IsZero() {
+	if m.Test {
+		notes = append(notes, note{"This is a test of the channel, sent by hand: nothing has happened.", true})
+	} else if t := m.Alert.EventTime; !t.IsZero() {
 		when := "Event of " + t.In(zone).Format("2 Jan 2006 15:04:05.000 MST")
 		if name, _ := t.In(zone).Zone(); name != "UTC" {
 			when += t.UTC().Format(" (15:04:05 UTC)")

@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"errors"
+	"io"
 	"net/textproto"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type verdict struct {
 	accepted, overflow []string // overflow: to be sent in another transaction
 	refused, deferred  []dispatch.Refusal
+	answer             string // to the mail's end
 }
 
 // transact runs one transaction on an idle session, else on a new one. An idle
@@ -87,20 +89,18 @@ func (s *session) transact(ctx context.Context, m *composed, to []string, accept
 		s.abort()
 		return v, nil
 	}
-	return v, s.send(m.bytes, accept)
+	v.answer, err = s.send(m.bytes, accept)
+	return v, err
 }
 
-// send transfers the mail. What fails before the dot has left was not
+// send transfers the mail and returns what the server answers. What fails before the dot has left was not
 // delivered: the server must not act on a mail without its end (RFC 5321,
 // 4.1.1.4).
-func (s *session) send(mail []byte, accept time.Duration) error {
-	var w interface {
-		Write([]byte) (int, error)
-		Close() error
-	}
+func (s *session) send(mail []byte, accept time.Duration) (answer string, err error) {
+	var w io.WriteCloser
 	if err := s.command(data, func() (err error) { w, err = s.client.Data(); return err }); err != nil {
 		s.abort()
-		return err
+		return "", err
 	}
 	if err := s.command(body, func() error {
 		if _, err := w.Write(mail); err != nil {
@@ -108,11 +108,14 @@ func (s *session) send(mail []byte, accept time.Duration) error {
 		}
 		return s.client.Text.W.Flush()
 	}); err != nil {
-		return err
+		return "", err
 	}
-	err := s.observe(s.do(final, accept, w.Close))
+	err = s.observe(s.do(final, accept, w.Close))
 	s.mails++
-	return err
+	if said, ok := w.(interface{ ServerResponse() string }); ok && err == nil {
+		answer = said.ServerResponse()
+	}
+	return answer, err
 }
 
 // command runs one step of a transaction.

@@ -84,12 +84,34 @@ func (c *Channel) apiOutcome(a *answer) (string, error) {
 	case body.Error == "":
 		return "", outcome.Errorf(outcome.Unknown, "Slack answers ok: false without a reason")
 	}
-	err := c.named(body.Error, apiErrors, a)
-	if body.Needed != "" {
-		err.Detail += fmt.Sprintf(": it needs %s, the token has %s", word(body.Needed), word(body.Provided))
-	}
-	return "", err
+	return "", c.refused(body.Error, body.Needed, body.Provided, a)
 }
+
+// refused judges an answer that names its error, and the scopes where that is
+// about them.
+func (c *Channel) refused(name, needed, provided string, a *answer) *outcome.Error {
+	err := c.named(name, apiErrors, a)
+	if needed != "" {
+		err.Detail += fmt.Sprintf(": it needs %s, the token has %s", word(needed), word(provided))
+	}
+	return err
+}
+
+// remedies is what a person can do about an error, by its name.
+var remedies = map[string]string{
+	"not_in_channel":    "invite the bot: /invite @BOT in the channel",
+	"channel_not_found": "check the channel's id, at the end of its details in Slack; invite the bot where it is private",
+	"is_archived":       "unarchive the channel, or post to another",
+	"missing_scope":     "add the scope chat:write to the bot (api.slack.com/apps, OAuth & Permissions) and install the app again",
+	"no_service":        revoked, "no_service_id": revoked, "no_active_hooks": revoked, "invalid_token": revoked, "no_team": revoked,
+	"channel_is_archived": "unarchive the channel, or make a webhook for another",
+	"invalid_auth":        newToken, "token_revoked": newToken, "token_expired": newToken, "account_inactive": newToken, "not_authed": newToken,
+}
+
+const (
+	revoked  = "the webhook was revoked: make a new one (api.slack.com/apps, Incoming Webhooks) and put its URL where the configuration refers to"
+	newToken = "copy the bot token (xoxb-…) again from api.slack.com/apps, OAuth & Permissions, to where the configuration refers to"
+)
 
 // webhookOutcome judges an answer of an incoming webhook.
 func (c *Channel) webhookOutcome(a *answer) error {
@@ -149,7 +171,7 @@ func (c *Channel) named(name string, known map[string]outcome.Cause, a *answer) 
 	if !ok {
 		return &outcome.Error{Cause: outcome.Unknown, Detail: "Slack answers " + word(name), RetryAfter: a.reply.RetryAfter}
 	}
-	err := &outcome.Error{Cause: cause, Detail: "Slack answers " + name, RetryAfter: a.reply.RetryAfter, Answered: true}
+	err := &outcome.Error{Cause: cause, Detail: "Slack answers " + name, RetryAfter: a.reply.RetryAfter, Answered: true, Do: remedies[name]}
 	if name == "message_limit_exceeded" && err.RetryAfter == 0 {
 		err.RetryAfter = overLimit
 	}

@@ -110,6 +110,9 @@ func footer(m dispatch.Message, notes []string) []slack.MixedElement {
 
 func notes(m dispatch.Message) []string {
 	var notes []string
+	if trial := m.Trial(); trial != "" {
+		notes = append(notes, trial)
+	}
 	if _, late := m.Late(); late && !m.Alert.EventTime.IsZero() {
 		notes = append(notes, m.Delay())
 	}

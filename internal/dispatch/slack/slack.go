@@ -70,7 +70,7 @@ func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (
 			w.Blocks = &slack.Blocks{BlockSet: blocks}
 		}
 		_ = slack.PostWebhookCustomHTTPContext(ctx, c.config.Webhook.Reveal(), c.http, w) // the answer says more
-		return dispatch.Receipt{}, c.webhookOutcome(a)
+		return answered("", c.webhookOutcome(a))
 	}
 	options := []slack.MsgOption{
 		slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(), slack.MsgOptionDisableMarkdown(),
@@ -79,8 +79,14 @@ func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (
 		options = append(options, slack.MsgOptionBlocks(blocks...))
 	}
 	_, _, _ = c.api.PostMessageContext(ctx, c.config.Channel, options...) // the answer says more
-	ts, err := c.apiOutcome(a)
-	return dispatch.Receipt{ID: ts}, err
+	return answered(c.apiOutcome(a))
+}
+
+func answered(ts string, err error) (dispatch.Receipt, error) {
+	if err != nil {
+		return dispatch.Receipt{}, err
+	}
+	return dispatch.Receipt{ID: ts, Answer: "Slack answers ok"}, nil
 }
 
 // answer is what one call brought, kept beside slack-go.

@@ -44,17 +44,28 @@ func (c *Channel) classify(r *posting.Reply, sent []byte, again bool) error {
 	case !known:
 		cause = outcome.Unavailable
 	}
-	detail := fmt.Sprintf("%s answers %d", c.url.Host, r.Status)
-	if r.Status/100 == 3 {
-		detail += ", a redirect, which is not followed"
-	}
-	if text := posting.Snippet(r.Body, sent, c.redact); text != "" {
-		detail += ": " + text
-	}
 	return &outcome.Error{
-		Cause: cause, Detail: detail, RetryAfter: r.RetryAfter,
+		Cause: cause, Detail: c.answer(r, sent), Do: remedies[cause], RetryAfter: r.RetryAfter,
 		Answered: r.Status < 500 && r.Status/100 != 3 && cause != outcome.Unavailable,
 	}
+}
+
+// answer is an answer in words.
+func (c *Channel) answer(r *posting.Reply, sent []byte) string {
+	text := fmt.Sprintf("%s answers %d", c.url.Host, r.Status)
+	if r.Status/100 == 3 {
+		text += ", a redirect, which is not followed"
+	}
+	if snippet := posting.Snippet(r.Body, sent, c.redact); snippet != "" {
+		text += ": " + snippet
+	}
+	return text
+}
+
+// remedies is what a person can do where a receiver refuses us for good.
+var remedies = map[outcome.Cause]string{
+	outcome.Credentials: "check what the receiver wants in headers (Authorization), and secret",
+	outcome.Destination: "correct url: the receiver does not take posts there",
 }
 
 // redact takes what is secret out of a text: the configured values, and the

@@ -91,7 +91,10 @@ func (c *Channel) Send(ctx context.Context, m dispatch.Message) (dispatch.Receip
 	if err != nil {
 		return dispatch.Receipt{}, err
 	}
-	return dispatch.Receipt{}, c.classify(reply, body, m.MayBeRepeat)
+	if err := c.classify(reply, body, m.MayBeRepeat); err != nil {
+		return dispatch.Receipt{}, err
+	}
+	return dispatch.Receipt{Answer: c.answer(reply, body)}, nil
 }
 
 type readCloser struct{ *bytes.Reader }
@@ -119,6 +122,7 @@ type payload struct {
 	Count       int       `json:"count"` // 1, and what was throttled since the last message
 	MayBeRepeat bool      `json:"may_be_repeat,omitempty"`
 	Replay      int       `json:"replay,omitempty"` // a dead letter sent again, for which time
+	Test        bool      `json:"test,omitempty"`   // a person tries the channel: nothing has happened
 	LateSeconds float64   `json:"late_seconds,omitempty"`
 }
 
@@ -135,7 +139,7 @@ func render(m dispatch.Message) ([]byte, error) {
 		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
 		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: a.Runbook,
-		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat, Replay: m.Replay,
+		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat, Replay: m.Replay, Test: m.Test,
 	}
 	if p.Key == nil {
 		p.Key = []string{}

@@ -41,6 +41,17 @@ type Message struct {
 	TS     string
 }
 
+// Bot is who the token belongs to, and what it may see.
+type Bot struct {
+	Scopes string // as Slack lists them: "chat:write,channels:read"
+	Error  string // of auth.test; empty: it is taken
+	// InfoError is that of conversations.info; Archived and Outside are what it
+	// says of the channel: that it is archived, and that the bot is not in it.
+	InfoError         string
+	Archived, Outside bool
+	Date              time.Time // of the answers; zero: now
+}
+
 // Server is the stand-in.
 type Server struct {
 	*httptest.Server
@@ -52,6 +63,7 @@ type Server struct {
 	messages []Message
 	remotes  map[string]bool
 	perSec   bool
+	bot      Bot
 	last     time.Time
 	changed  chan struct{}
 }
@@ -64,6 +76,8 @@ func Start(t testing.TB, answer func(n int) Answer) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/chat.postMessage", s.api)
 	mux.HandleFunc("POST /services/T0/B0/key", s.hook)
+	mux.HandleFunc("POST /api/auth.test", s.authTest)
+	mux.HandleFunc("POST /api/conversations.info", s.info)
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		s.CloseClientConnections()
@@ -89,6 +103,59 @@ func (s *Server) Refuse(f func(text string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refuse = f
+}
+
+// SetBot changes who the token belongs to.
+func (s *Server) SetBot(b Bot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bot = b
+}
+
+// look answers a method that changes nothing, unless it refuses; it reports
+// whether the caller goes on.
+func (s *Server) look(w http.ResponseWriter, r *http.Request) (Bot, bool) {
+	s.mu.Lock()
+	b := s.bot
+	s.mu.Unlock()
+	if b.Scopes != "" {
+		w.Header().Set("X-OAuth-Scopes", b.Scopes)
+	}
+	if !b.Date.IsZero() {
+		w.Header().Set("Date", b.Date.UTC().Format(http.TimeFormat))
+	}
+	switch token := r.FormValue("token"); {
+	case b.Error != "":
+		refuse(w, b.Error)
+	case token != Token:
+		refuse(w, "invalid_auth")
+	default:
+		return b, true
+	}
+	return b, false
+}
+
+func (s *Server) authTest(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.look(w, r); ok {
+		_, _ = io.WriteString(w, `{"ok":true,"url":"https://algotrade.slack.com/","team":"AlgoTrade","user":"alerts","team_id":"T0","user_id":"U0","bot_id":"B0"}`)
+	}
+}
+
+func (s *Server) info(w http.ResponseWriter, r *http.Request) {
+	b, ok := s.look(w, r)
+	switch {
+	case !ok:
+	case b.InfoError == "missing_scope":
+		_, _ = io.WriteString(w, `{"ok":false,"error":"missing_scope","needed":"channels:read","provided":"chat:write"}`)
+	case b.InfoError != "":
+		refuse(w, b.InfoError)
+	case r.FormValue("channel") != Channel:
+		refuse(w, "channel_not_found")
+	default:
+		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "channel": map[string]any{
+			"id": Channel, "name": "desk", "is_archived": b.Archived, "is_member": !b.Outside,
+		}})
+	}
 }
 
 // Limit turns on Slack's limit of one message a second.
