@@ -211,7 +211,7 @@ func (o *outboxes) close() error {
 }
 
 // newMoves returns what follows the requests to send elsewhere what waits for
-// a channel.
+// a channel, and to try a channel now.
 func newMoves(s *setup, p *producers, o *outboxes) *reroute.Follower {
 	group := s.config.Kafka.Group
 	take := func(q reroute.Request) {
@@ -219,7 +219,13 @@ func newMoves(s *setup, p *producers, o *outboxes) *reroute.Follower {
 			outbox.Move(q)
 		}
 	}
-	return reroute.NewFollower(kadm.NewClient(p.dead), dlq.NewLog(p.dead), group, take, s.log)
+	f := reroute.NewFollower(kadm.NewClient(p.dead), dlq.NewLog(p.dead), group, take, s.log)
+	f.Resets = func(q reroute.Reset) {
+		if outbox := o.byTopic[topics.Outbox(group, q.Channel)]; outbox != nil {
+			outbox.Reset(q.By)
+		}
+	}
+	return f
 }
 
 // members are the two members of the consumer groups, one for each stage.
@@ -361,6 +367,9 @@ func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) web.
 	c := web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
 	if !waits.Oldest.IsZero() {
 		c.Oldest = &waits.Oldest
+	}
+	if !s.Tried.IsZero() {
+		c.Tried = &s.Tried
 	}
 	if !waits.KeptUntil.IsZero() {
 		c.KeptUntil = &waits.KeptUntil

@@ -231,7 +231,7 @@ func TestTheTableOfLag(t *testing.T) {
 	show("with trends", v.lines(s, w.trend, 100))
 	v.f.partitions = true
 	show("partitions", v.lines(s, nil, 100))
-	golden(t, "testdata/lag.golden", b.String())
+	golden(t, "lag.golden", b.String())
 }
 
 // TestTheScreenFitsTheTerminal: what does not fit is left out and said, control
@@ -277,23 +277,6 @@ func TestSparklines(t *testing.T) {
 		if got := sparkline(c.samples, now); got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
 		}
-	}
-}
-
-// golden holds a text against a file, which -update writes.
-func golden(t *testing.T, file, text string) {
-	t.Helper()
-	if *updateScripts {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text != string(want) {
-		t.Errorf("it shows\n%s\nwant\n%s", text, want)
 	}
 }
 

@@ -48,13 +48,13 @@ notifier_processing_duration_seconds{topic}
 notifier_build_info{}
 `
 
-// metric is a metric's type and its labels.
-type metric struct {
+// shownMetric is a metric's type and its labels.
+type shownMetric struct {
 	kind   string
 	labels []string
 }
 
-func (m metric) String() string { return m.kind + " {" + strings.Join(m.labels, ",") + "}" }
+func (m shownMetric) String() string { return m.kind + " {" + strings.Join(m.labels, ",") + "}" }
 
 var (
 	typeLine   = regexp.MustCompile(`(?m)^# TYPE (notifier_\w+) (\w+)$`)
@@ -64,11 +64,11 @@ var (
 )
 
 // scraped returns the metrics of an exposition.
-func scraped(t *testing.T, text string) map[string]metric {
+func scraped(t *testing.T, text string) map[string]shownMetric {
 	t.Helper()
-	all := make(map[string]metric)
+	all := make(map[string]shownMetric)
 	for _, m := range typeLine.FindAllStringSubmatch(text, -1) {
-		all[m[1]] = metric{kind: m[2]}
+		all[m[1]] = shownMetric{kind: m[2]}
 	}
 	for _, s := range sampleLine.FindAllStringSubmatch(text, -1) {
 		name := s[1]
@@ -96,13 +96,13 @@ func scraped(t *testing.T, text string) map[string]metric {
 }
 
 // documented returns the metrics of docs/metrics.md.
-func documented(t *testing.T) map[string]metric {
+func documented(t *testing.T) map[string]shownMetric {
 	t.Helper()
-	all := make(map[string]metric)
+	all := make(map[string]shownMetric)
 	for _, m := range metricRow.FindAllStringSubmatch(document(t, "docs/metrics.md"), -1) {
 		labels := strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' })
 		slices.Sort(labels)
-		all[m[1]] = metric{m[3], labels}
+		all[m[1]] = shownMetric{m[3], labels}
 	}
 	return all
 }

@@ -179,8 +179,8 @@ type scrape map[string]map[string][]string
 
 var (
 	anySample = regexp.MustCompile(`(?m)^([a-z_]+)(?:\{(.*)\})? \S+$`)
-	labelPair  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"([^"]*)"`)
-	selector   = regexp.MustCompile(`\b((?:notifier|process|go|job|kafka)[a-z]*[_:][a-z0-9_:]*)(?:\{([^}]*)\})?`)
+	labelPair = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"([^"]*)"`)
+	selector  = regexp.MustCompile(`\b((?:notifier|process|go|job|kafka)[a-z]*[_:][a-z0-9_:]*)(?:\{([^}]*)\})?`)
 )
 
 func parseScrape(body string) scrape {

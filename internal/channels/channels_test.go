@@ -44,6 +44,9 @@ func TestEachKindIsBuiltWithItsDefaults(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		if _, ok := ch.(dispatch.Verifier); !ok || c.Destination() == "" {
+			t.Errorf("%s cannot be verified, or says not where it sends to (%q)", name, c.Destination())
+		}
 		if closer, ok := ch.(io.Closer); ok {
 			_ = closer.Close()
 		}

@@ -23,6 +23,17 @@ type Config struct {
 // Settings returns the kind's own configuration, for showing it.
 func (c *Config) Settings() any { return c.settings.value() }
 
+// Destination is where the channel sends to, as far as it may be shown.
+func (c *Config) Destination() string {
+	if c.settings == nil { // it has a fault
+		return ""
+	}
+	if d, ok := c.settings.value().(interface{ Destination() string }); ok {
+		return d.Destination()
+	}
+	return ""
+}
+
 // Build makes the channel.
 func (c *Config) Build(name string, with With) (dispatch.Channel, error) {
 	ch, err := c.settings.build(name, c.Dispatch, with)

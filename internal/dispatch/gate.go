@@ -19,16 +19,19 @@ type gate struct {
 	reason    string        // why latched; empty: not latched
 	since     time.Time
 	nextProbe time.Time
+	asked     bool // a person wants the next probe now, and it has not told yet
 }
 
 func (g *gate) latched() bool { return g.reason != "" }
 
-// latch reports whether the gate was not latched before.
+// latch reports whether that is news: the gate was not latched before, or a
+// person asked.
 func (g *gate) latch(now time.Time, reason string) bool {
 	first := g.reason == ""
 	if first {
 		g.since = now
 	}
+	first, g.asked = first || g.asked, false
 	g.reason = reason
 	g.nextProbe = now.Add(latchProbe)
 	return first
@@ -52,6 +55,13 @@ func (g *gate) closedUntil(now time.Time) time.Time {
 		return g.nextProbe
 	}
 	return g.until
+}
+
+// askedFor has a latched gate let an attempt through now.
+func (g *gate) askedFor(now time.Time) {
+	if g.latched() {
+		g.nextProbe, g.asked = now, true
+	}
 }
 
 // probing notes that an attempt is made now.

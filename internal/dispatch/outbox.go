@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -53,6 +54,7 @@ type Outbox struct {
 	pending   int
 	limiter   *rate.Limiter // nil: no pace
 	breaker   *gobreaker.TwoStepCircuitBreaker[struct{}]
+	probation atomic.Bool // after a reset: the breaker trips at the first failure; it reads that without mu
 	lastState gobreaker.State
 	openedAt  time.Time
 	lastError string            // of the last attempt that failed for the channel's sake
@@ -60,8 +62,9 @@ type Outbox struct {
 	burials   []*lane           // whose first delivery's end is to be written to the dead letters
 	gate      gate
 	throttles throttles
-	successes uint64 // deliveries that succeeded, ever: the witnesses
-	refusals  int    // messages refused in a row, with no success between
+	successes uint64    // deliveries that succeeded, ever: the witnesses
+	refusals  int       // messages refused in a row, with no success between
+	tried     time.Time // when the last attempt ended
 }
 
 // DeadLetters takes what a channel will never take.
@@ -102,16 +105,22 @@ func NewOutbox(p Params) *Outbox {
 	if cfg.Pace.Rate > 0 {
 		o.limiter = rate.NewLimiter(rate.Limit(cfg.Pace.Rate), max(1, cfg.Pace.Burst))
 	}
-	o.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: p.Name, MaxRequests: 1, Interval: 0, Timeout: cfg.Breaker.Open,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= cfg.Breaker.Failures },
-		IsSuccessful: func(err error) bool { return err == nil || provesHealth(err) },
-		IsExcluded:   func(err error) bool { return err != nil && !provesHealth(err) && !countsAgainst(err) },
-	})
+	o.breaker = o.newBreaker()
 	if p.Metrics != nil {
 		p.Metrics.watch(o)
 	}
 	return o
+}
+
+func (o *Outbox) newBreaker() *gobreaker.TwoStepCircuitBreaker[struct{}] {
+	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: o.name, MaxRequests: 1, Interval: 0, Timeout: o.cfg.Breaker.Open,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return int(c.ConsecutiveFailures) >= o.cfg.Breaker.Failures || o.probation.Load()
+		},
+		IsSuccessful: func(err error) bool { return err == nil || provesHealth(err) },
+		IsExcluded:   func(err error) bool { return err != nil && !provesHealth(err) && !countsAgainst(err) },
+	})
 }
 
 // add takes over one delivery of an assigned partition.
@@ -217,7 +226,10 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 		if state == gobreaker.StateOpen && len(o.lanes) > 0 {
 			return o.openedAt.Add(o.cfg.Breaker.Open + time.Millisecond)
 		}
-		l := o.pick(state == gobreaker.StateHalfOpen || o.gate.latched())
+		if o.probation.Load() && o.busy > 0 { // its one probe is under way
+			return time.Time{}
+		}
+		l := o.pick(o.probing(state))
 		if l == nil {
 			return time.Time{}
 		}
@@ -264,20 +276,16 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	} else {
 		m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
 	}
-	w := l.work(d, func() { o.attempt(l, d, m, done) })
+	asked := o.probation.Load() || o.gate.asked // what it meets is what a person waits for
+	w := l.work(d, func() { o.attempt(l, d, m, done, asked) })
 	w.Attempt = true
 	o.driver.Go(w)
 }
 
 // attempt makes one attempt under its own deadline and settles it.
-func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
-	ctx, cancel := context.WithTimeout(o.ctx, o.cfg.Timeout)
-	ctx, span := d.span.Attempt(ctx, o.name, d.tries)
-	receipt, err := o.send(ctx, m)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = timedOut(err)
-	}
-	cancel()
+func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error), asked bool) {
+	ctx, span := d.span.Attempt(o.ctx, o.name, d.tries)
+	receipt, err := attempt(ctx, o.send, o.cfg.Timeout, m)
 	took := time.Since(m.Now)
 	tellAttempt(span, err)
 	done(err)
@@ -285,11 +293,31 @@ func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.busy--
+	o.tried = time.Now()
 	l.source.attempts--
 	o.metrics.attempted(err, took)
+	if asked {
+		o.judge(err)
+	}
 	o.settle(l, d, receipt, err)
 	o.release(l) // last: who waits for it takes what is settled then for final
 	o.pump()
+}
+
+// Attempt sends a message once, as the daemon does: within a time, with the
+// error classified.
+func Attempt(ctx context.Context, c Channel, limit time.Duration, m Message) (Receipt, error) {
+	return attempt(ctx, c.Send, limit, m)
+}
+
+func attempt(ctx context.Context, send func(context.Context, Message) (Receipt, error), limit time.Duration, m Message) (Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	receipt, err := send(ctx, m)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = timedOut(err)
+	}
+	return receipt, err
 }
 
 // send calls the channel; a panic there concerns this delivery alone.

@@ -287,15 +287,20 @@ func (o *Outbox) noteBreaker() gobreaker.State {
 		}
 	case gobreaker.StateClosed:
 		o.log.Info("breaker closed: the channel works again")
-		for _, l := range o.backoffs.sorted() {
-			if !l.told && !l.queue[0].written() {
-				o.backoffs.remove(l)
-				l.source.push(l)
-			}
-		}
+		o.hurry()
 	case gobreaker.StateHalfOpen:
 	}
 	return state
+}
+
+// hurry cuts the waiting lanes' backoffs short, but for what the provider told.
+func (o *Outbox) hurry() {
+	for _, l := range o.backoffs.sorted() {
+		if !l.told && !l.queue[0].written() {
+			o.backoffs.remove(l)
+			l.source.push(l)
+		}
+	}
 }
 
 // latch closes the gate until a person has mended the channel.

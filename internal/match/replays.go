@@ -203,6 +203,10 @@ func (w *replaying) take(r *kgo.Record) {
 		w.takeMove(n, q)
 		return
 	}
+	if _, none := reroute.ParseReset(r); none == nil { // stage two has read it by itself
+		n.state = settled
+		return
+	}
 	if err != nil {
 		w.log.Error("skipped a record that is not ours", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", err)
 		n.state = settled

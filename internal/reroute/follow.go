@@ -29,6 +29,9 @@ type Follower struct {
 	group string
 	take  func(Request)
 	log   *slog.Logger
+	// Resets, where it is set, is called for each reset that is made from now on.
+	// One that stood there at the start meant the processes of before.
+	Resets func(Reset)
 
 	once  sync.Once
 	ready chan struct{} // closed once what stood there at the start is read
@@ -110,14 +113,31 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 			return at, err
 		}
 		for _, r := range records {
-			if q, err := Parse(r); err == nil && r.Offset >= at {
-				f.take(q)
+			if r.Offset >= at {
+				f.handOn(r)
 			}
 		}
 		if next <= at {
 			return at, nil
 		}
 		at = next
+	}
+}
+
+// handOn hands on what a record asks for.
+func (f *Follower) handOn(r *kgo.Record) {
+	if q, err := Parse(r); err == nil {
+		f.take(q)
+		return
+	}
+	q, err := ParseReset(r)
+	if err != nil || f.Resets == nil {
+		return
+	}
+	select {
+	case <-f.ready:
+		f.Resets(q)
+	default:
 	}
 }
 

@@ -51,3 +51,25 @@ func TestOtherRecordsAreNoRequests(t *testing.T) {
 		}
 	}
 }
+
+func TestAResetComesBackAsItWasMade(t *testing.T) {
+	q := reroute.Reset{Channel: "desk", By: "ann@host"}
+	r := q.Record("g")
+	if got, err := reroute.ParseReset(r); err != nil || got != q || r.Topic != topics.Replay("g") {
+		t.Errorf("%+v, %v: want %+v", got, err, q)
+	}
+	if _, err := reroute.Parse(r); !errors.Is(err, reroute.ErrNone) {
+		t.Error("it is taken for a request to move alerts")
+	}
+	if _, err := dlq.ParseRequest(r); err == nil {
+		t.Error("it is taken for a request to send a dead letter again")
+	}
+	later := q.Record("g")
+	later.Headers[0].Value = []byte("2")
+	move := (&reroute.Request{From: "a", To: "b", Below: map[int32]int64{0: 1}}).Record("g")
+	for name, r := range map[string]*kgo.Record{"nothing": {}, "a move": move, "a later version": later, "no channel": (&reroute.Reset{By: "ann"}).Record("g")} {
+		if q, err := reroute.ParseReset(r); !errors.Is(err, reroute.ErrNone) {
+			t.Errorf("%s: %+v, %v", name, q, err)
+		}
+	}
+}

@@ -33,6 +33,8 @@ type Component struct {
 	Waiting   int64      `json:"waiting,omitempty"`
 	Oldest    *time.Time `json:"oldest,omitempty"`
 	KeptUntil *time.Time `json:"kept_until,omitempty"`
+	// Tried is when a channel's last attempt ended; nil: there was none.
+	Tried *time.Time `json:"tried,omitempty"`
 }
 
 // Params is what a Server needs.
