@@ -158,7 +158,7 @@ func (d *drill) set(ctx context.Context) (err error) {
 		if err := os.MkdirAll(s.dir, 0o755); err != nil {
 			return err
 		}
-		config := fmt.Sprintf(`kafka: {brokers: [%q], group: %s, session_timeout: 6s}
+		config := fmt.Sprintf(`kafka: {brokers: [%q], group: %s, session_timeout: 10s}
 rules: rules.yaml
 http: {listen: %q}
 log: {format: json}

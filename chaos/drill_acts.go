@@ -20,7 +20,8 @@ const otherGroup = "risk-service"
 func allActs() []*act {
 	return []*act{
 		down(), gone(), restarting(), rebalancing(), intruder(), favourite(), otherProtocol(),
-		channelsFail(), topicDeleted(), deadLettersRefused(), slowWrites(), retentionPassed(), brokersDown(),
+		channelsFail(), deadLettersRefused(), slowWrites(), retentionPassed(), brokersDown(),
+		topicDeleted(), // the last: a producer does not follow a topic that was made anew
 	}
 }
 
@@ -52,10 +53,14 @@ func restarting() *act {
 		meanwhile: func(ctx context.Context, d *drill) {
 			for ctx.Err() == nil {
 				d.slots[1].daemon.kill()
-				if d.start(ctx, d.slots[1]) != nil {
+				if d.launch(d.slots[1]) != nil {
 					return
 				}
-				_ = pause(ctx, time.Second) // Prometheus has seen it
+				select {
+				case <-d.slots[1].daemon.running:
+					_ = pause(ctx, time.Second) // Prometheus has seen it
+				case <-ctx.Done():
+				}
 			}
 		},
 		mend: func(ctx context.Context, d *drill) error {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// prometheus is a real one that scrapes the daemons twice a second and has the
+// prometheus is a real one that scrapes the daemons once a second and has the
 // shipped rules, in which time runs sixty times as fast.
 type prometheus struct {
 	dir, url string
@@ -64,7 +64,7 @@ func startPrometheus(ctx context.Context, dir string, targets []string) (*promet
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf("global: {scrape_interval: 500ms, scrape_timeout: 450ms, evaluation_interval: 500ms}\nrule_files: [rules.yaml]\nscrape_configs: [{job_name: notifier, static_configs: [{targets: [%s]}]}]\n",
+	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yaml]\nscrape_configs: [{job_name: notifier, static_configs: [{targets: [%s]}]}]\n",
 		strings.Join(targets, ", "))
 	for name, text := range map[string]string{"rules.yaml": short, "prometheus.yml": config} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

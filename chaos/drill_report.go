@@ -35,7 +35,7 @@ func (a *act) alerts() string {
 // result is what became of one alert.
 type result struct {
 	sign
-	fired, resolved time.Duration // since the cause, since it was mended; 0: not
+	fired, resolved time.Duration // since its cause began, since mending did; 0: not
 	also            []string      // what else fired meanwhile
 }
 
@@ -95,11 +95,11 @@ func (d *drill) play(ctx context.Context, a *act) (results []*result, err error)
 	})
 	stop()
 	<-done
+	mended := time.Now()
 	if err := errors.Join(err, a.mend(ctx, d)); err != nil {
 		d.tell(results, also)
 		return results, err
 	}
-	mended := time.Now()
 	err = until(ctx, 3*time.Minute, "all of them are resolved", func(ctx context.Context) bool {
 		now := d.prom.firing(ctx)
 		for _, r := range results {
@@ -110,7 +110,9 @@ func (d *drill) play(ctx context.Context, a *act) (results []*result, err error)
 			}
 		}
 		for name := range now {
-			also[name] = also[name] || open[name] == nil
+			if open[name] == nil {
+				also[name] = true
+			}
 		}
 		return !slices.ContainsFunc(results, func(r *result) bool { return r.resolved == 0 })
 	})

@@ -26,7 +26,7 @@ func (d *drill) join(ctx context.Context, balancer kgo.GroupBalancer) (*stranger
 	}
 	joined := make(chan struct{}, 1)
 	client, err := kgo.NewClient(kgo.SeedBrokers(d.kafka.addr), kgo.ConsumerGroup(drillGroup), kgo.ConsumeTopics(consumed...), kgo.Balancers(balancer),
-		kgo.DisableAutoCommit(), kgo.SessionTimeout(6*time.Second), kgo.RebalanceTimeout(10*time.Second), kgo.DisableClientMetrics(),
+		kgo.DisableAutoCommit(), kgo.SessionTimeout(10*time.Second), kgo.RebalanceTimeout(10*time.Second), kgo.DisableClientMetrics(),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) {
 			select {
 			case joined <- struct{}{}:
