@@ -57,6 +57,10 @@ alive() { # whether the process $1 runs; one that nobody has waited for does not
 
 tool() { java -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool "$@"; }
 
+cluster_id() { # a random one as Kafka writes them; a JVM takes seconds for it
+	echo "k$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c2-22)"
+}
+
 format() { # the node in $1, for the cluster with the id $2
 	tool format -t "$2" -c "$1/server.properties" >"$1/format.log" 2>&1 || { cat "$1/format.log" >&2 && exit 1; }
 }
@@ -108,7 +112,7 @@ start() {
 		share.coordinator.state.topic.min.isr=1
 		group.initial.rebalance.delay.ms=0
 	CONF
-	format "$dir" "$(tool random-uuid)"
+	format "$dir" "$(cluster_id)"
 	: >"$dir/kafka.log"
 	node "$dir"
 	listening "$dir" "$port"
@@ -155,7 +159,7 @@ secured() {
 		share.coordinator.state.topic.min.isr=1
 		group.initial.rebalance.delay.ms=0
 	CONF
-	tool format -t "$(tool random-uuid)" -c "$dir/server.properties" \
+	tool format -t "$(cluster_id)" -c "$dir/server.properties" \
 		-S 'SCRAM-SHA-256=[name=alice,password=alice-secret]' -S 'SCRAM-SHA-512=[name=alice,password=alice-secret]' \
 		>"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2 && exit 1; }
 	: >"$dir/kafka.log"
@@ -176,7 +180,7 @@ cluster() {
 	base=$(cd "$base" && pwd)
 	mapfile -t ports < <(free_ports 9)
 	voters=1@127.0.0.1:${ports[6]},2@127.0.0.1:${ports[7]},3@127.0.0.1:${ports[8]}
-	id=$(tool random-uuid)
+	id=$(cluster_id)
 	for i in 1 2 3; do
 		local dir=$base/$i
 		client=127.0.0.1:${ports[$((i - 1))]} internal=127.0.0.1:${ports[$((i + 2))]}

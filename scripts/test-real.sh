@@ -11,6 +11,7 @@ chmod 755 "$work" # the mail server's users have to get in
 stop() {
 	[ ! -e "$work/kafka/pid" ] || scripts/kafka.sh stop "$work/kafka"
 	[ ! -e "$work/smtp/pid" ] || scripts/smtp.sh stop "$work/smtp"
+	[ ! -e "$work/secured/pid" ] || scripts/kafka.sh stop "$work/secured"
 	rm -rf "$work"
 }
 trap stop EXIT
@@ -47,6 +48,8 @@ echo "SMTP server at $NOTIFIER_TEST_SMTP after $((SECONDS - began)) s"
 began=$SECONDS
 scripts/prometheus.sh check
 echo "Prometheus' rules checked and tested after $((SECONDS - began)) s"
+
+export NOTIFIER_TEST_SECURED=$work/secured # where a test starts one node more
 
 # One package at a time: they share the cluster and its source topics.
 go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/lag ./internal/broker ./internal/dispatch/email

@@ -23,12 +23,11 @@ import (
 // scripts/test-real.sh installs.
 func TestCommandsForOtherClientsWork(t *testing.T) { runBlocks(t, "sh real", 1) }
 
-// python returns a Python with the client that the documents name, in an
-// environment of its own.
-func python(t *testing.T) string {
+// python returns a Python with these packages, in an environment of its own.
+func python(t *testing.T, packages ...string) string {
 	t.Helper()
 	env := filepath.Join(t.TempDir(), "venv")
-	for _, args := range [][]string{{"python3", "-m", "venv", env}, {env + "/bin/pip", "install", "--quiet", "kafka-python", "python-snappy"}} {
+	for _, args := range [][]string{{"python3", "-m", "venv", env}, append([]string{env + "/bin/pip", "install", "--quiet"}, packages...)} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
@@ -50,7 +49,7 @@ func pythonBlock(t *testing.T, file string) string {
 
 func TestThePythonInTheReadmeWorks(t *testing.T) {
 	dev := spawnDev(t)
-	cmd := exec.Command(python(t), "-c", strings.ReplaceAll(pythonBlock(t, "README.md"), "127.0.0.1:9092", dev.kafka))
+	cmd := exec.Command(python(t, "kafka-python", "python-snappy"), "-c", strings.ReplaceAll(pythonBlock(t, "README.md"), "127.0.0.1:9092", dev.kafka))
 	cmd.Env = os.Environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
@@ -78,7 +77,7 @@ func TestAReaderInAnotherLanguageReadsDeadLetters(t *testing.T) {
 	script := strings.NewReplacer("127.0.0.1:9092", c.Brokers[0], "notification-service.", c.Group+".").Replace(pythonBlock(t, "docs/dlq.md"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, python(t), "-c", script).CombinedOutput()
+	out, err := exec.CommandContext(ctx, python(t, "kafka-python", "python-snappy"), "-c", script).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -87,6 +87,7 @@ func (g *globals) part(keys ...string) (*config.Loaded, error) {
 	if err != nil {
 		return nil, fail(exitConfig, "%w", err)
 	}
+	g.inUse = l.Kafka.Group
 	var ours yamldoc.Faults
 	for _, f := range faults {
 		key, _, _ := strings.Cut(f.Path, ".")

@@ -67,7 +67,8 @@ func fail(code int, format string, args ...any) error {
 
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, io stdio) int {
-	cmd := newRoot(io)
+	g := &globals{io: io}
+	cmd := newRoot(g)
 	cmd.SetArgs(args)
 	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
@@ -86,6 +87,9 @@ func run(ctx context.Context, args []string, io stdio) int {
 		if ran.Annotations[isDaemon] != "" {
 			sdnotify.Status("failed: " + text)
 		}
+	}
+	if needed := rightsOf(ran, g.inUse); isDenied(err) && needed != "" {
+		fmt.Fprintf(io.err, "%s needs %s\n", ran.CommandPath(), needed)
 	}
 	if code == exitMisused {
 		fmt.Fprintf(io.err, "try '%s --help'\n", self())

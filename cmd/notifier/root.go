@@ -29,12 +29,13 @@ type globals struct {
 	group    string
 	output   string
 	logLevel string
+	inUse    string // the group, once the configuration is read
 }
 
 func init() { cobra.EnableCommandSorting = false } // dev first
 
-func newRoot(io stdio) *cobra.Command {
-	g := &globals{io: io}
+func newRoot(g *globals) *cobra.Command {
+	io := g.io
 	root := &cobra.Command{
 		Use: "notifier", Short: "Kafka events in, alerts out", Long: fmt.Sprintf(about, self()),
 		SilenceErrors: true, SilenceUsage: true,

@@ -9,15 +9,18 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/dispatch/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // TestSecuredKafka runs the daemon and the commands against a real broker that
@@ -33,6 +36,8 @@ func TestSecuredKafka(t *testing.T) {
 		}
 	}
 	t.Run("every way of encryption and login", func(t *testing.T) { everyWayIn(t, n) })
+	t.Run("the least rights", func(t *testing.T) { theLeastRights(t, n) })
+	t.Run("wrong settings", func(t *testing.T) { wrongSettings(t, n) })
 }
 
 // site is one configuration for the secured node.
@@ -161,6 +166,160 @@ func everyWayIn(t *testing.T, n *testkafka.Node) {
 			s.do("dlq", "stats").want(t, exitDone)
 			if code := d.stop(); code != exitDone {
 				t.Errorf("exit %d", code)
+			}
+		})
+	}
+}
+
+// acls are a right as Kafka keeps it, for this group.
+func (r right) acls(group string) *kadm.ACLBuilder {
+	op, err := kmsg.ParseACLOperation(r.operation)
+	if err != nil {
+		panic(err)
+	}
+	pattern, names := kadm.ACLPatternLiteral, []string{strings.Replace(r.name, "GROUP", group, 1)}
+	if r.prefixed {
+		pattern = kadm.ACLPatternPrefixed
+	}
+	if r.name == "SOURCES" {
+		names = nil
+		for _, n := range topics.All() {
+			names = append(names, string(n))
+		}
+	}
+	b := kadm.NewACLs().Operations(op).ResourcePatternType(pattern)
+	if r.resource == "Group" {
+		return b.Groups(names...)
+	}
+	return b.Topics(names...)
+}
+
+// only has a principal have these rights, and no other.
+func only(t testing.TB, n *testkafka.Node, principal, group string, rights []right) {
+	t.Helper()
+	all := kadm.NewACLs().AnyResource().ResourcePatternType(kadm.ACLPatternAny).Operations(kadm.OpAny).Allow(principal).AllowHosts()
+	if _, err := n.Admin.DeleteACLs(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rights {
+		grant(t, n, principal, r.acls(group))
+	}
+}
+
+// theLeastRights holds the list of rights: with exactly these the daemon and
+// each command work, and without any one of them they say which.
+func theLeastRights(t *testing.T, n *testkafka.Node) {
+	const group, user = "least", "User:carol"
+	settings := fmt.Sprintf("  tls: {enabled: true, ca: %q}\n  sasl: {mechanism: PLAIN, username: carol, password: carol-secret}", filepath.Join(n.Dir, "ca.pem"))
+	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer {
+		return webhooktest.Answer{Status: http.StatusUnprocessableEntity}
+	})
+	s := newSite(t, n, group, n.SASL, settings, hook.URL)
+
+	// Each right in turn is left out; the command then fails with the name of it.
+	without := func(t *testing.T, command string, more []right, run func() answer, code int) {
+		t.Helper()
+		all := append(slices.Clone(rights[command]), more...)
+		for i, left := range all {
+			only(t, n, user, group, slices.Delete(slices.Clone(all), i, i+1))
+			a := run()
+			text := strings.ToLower(a.out + a.err)
+			resource := strings.ToLower(strings.Replace(left.name, "GROUP", group, 1))
+			if left.name == "SOURCES" {
+				resource = "trade-executions"
+				text = strings.ReplaceAll(text, "the source topics", resource)
+			}
+			if a.code != code || !strings.Contains(text, strings.ToLower(left.operation)+" on ") || !strings.Contains(text, resource) {
+				t.Errorf("%s without %s: exit %d, want %d and its name\n%s%s", command, left, a.code, code, a.out, a.err)
+			}
+		}
+		only(t, n, user, group, all)
+	}
+
+	without(t, "topics create", nil, func() answer { return s.do("topics", "create") }, exitFailed)
+	s.do("topics", "create").want(t, exitDone)
+	without(t, "topics check", nil, func() answer { return s.do("topics", "check") }, exitFailed)
+	s.do("topics", "check").want(t, exitDone, "its configuration cannot be read", "grant DESCRIBE_CONFIGS")
+	without(t, "run", nil, func() answer {
+		d := launch(t, s.dir)
+		// It ends by itself; one that does not is told to, and has failed.
+		testkafka.Eventually(t, 20*time.Second, "it says what is missing, or runs", func() bool {
+			return strings.Contains(d.err.String(), "not authorised") || strings.Contains(d.err.String(), `"msg":"running"`)
+		})
+		return answer{code: d.stop(), err: d.err.String()}
+	}, kafka.ExitDenied)
+
+	only(t, n, user, group, rights["run"])
+	d := start(t, s.dir)
+	without(t, "produce", nil, func() answer { return s.do("produce", "trade-executions", "--sample", "order.rejected") }, exitFailed)
+	only(t, n, user, group, append(slices.Clone(rights["produce"]), rights["run"]...))
+	s.doWith(`{"alert":true,"n":1}`+"\n", "produce", "trade-executions").want(t, exitDone)
+	list := func() answer { return s.do("dlq", "list", "-o", "json") }
+	testkafka.Eventually(t, 20*time.Second, "there is a dead letter", func() bool { return len(list().objects(t)) == 1 })
+	d.stop()
+	id := fmt.Sprint(list().objects(t)[0]["id"])
+
+	for command, args := range map[string][]string{
+		"dlq list": {"dlq", "list"}, "dlq stats": {"dlq", "stats"}, "dlq show": {"dlq", "show", id}, "dlq export": {"dlq", "export"},
+		"dlq replay": {"dlq", "replay", id, "--yes"}, "dlq discard": {"dlq", "discard", id, "--yes", "-m", "a test"},
+	} {
+		without(t, command, nil, func() answer { return s.do(args...) }, exitFailed)
+	}
+	for _, args := range [][]string{{"dlq", "list"}, {"dlq", "stats"}, {"dlq", "show", id}, {"dlq", "export"}, {"dlq", "replay", id, "--yes"}} {
+		only(t, n, user, group, rights[args[0]+" "+args[1]])
+		s.do(args...).want(t, exitDone)
+	}
+
+	// Without topics of its own the daemon makes them, where it may.
+	other := newSite(t, n, "least-new", n.SASL, settings, hook.URL)
+	only(t, n, user, "least-new", rights["run"])
+	d = launch(t, other.dir, "--create-topics")
+	d.err.wait(t, 20*time.Second, "not allowed to create topic least-new.", "grant CREATE")
+	if code := d.stop(); code != kafka.ExitDenied {
+		t.Errorf("exit %d, want %d", code, kafka.ExitDenied)
+	}
+	only(t, n, user, "least-new", append(slices.Clone(rights["run"]), creating))
+	start(t, other.dir, "--create-topics").stop()
+}
+
+// wrongSettings are those that only a real broker answers as it does.
+func wrongSettings(t *testing.T, n *testkafka.Node) {
+	ca := fmt.Sprintf("  tls: {enabled: true, ca: %q}\n", filepath.Join(n.Dir, "ca.pem"))
+	login := func(mechanism, user, password string) string {
+		return ca + fmt.Sprintf("  sasl: {mechanism: %s, username: %s, password: %s}", mechanism, user, password)
+	}
+	token := func(token string) string {
+		return ca + fmt.Sprintf("  sasl: {mechanism: OAUTHBEARER, password: %s}", token)
+	}
+	_, port, _ := strings.Cut(n.TLS, ":")
+	for name, c := range map[string]struct {
+		address, settings string
+		exit              int
+		want              string
+	}{
+		"plain text where TLS is":   {n.TLS, "", kafka.ExitConfig, "ADDR closes the connection at once: it may require TLS or a login; see kafka.tls and kafka.sasl"},
+		"TLS where plain text is":   {n.Plaintext, ca, kafka.ExitConfig, "ADDR does not speak TLS: set kafka.tls.enabled to false, or use the port for TLS"},
+		"no certificate":            {n.MTLS, ca, kafka.ExitConfig, "ADDR asks for a certificate of ours, and there is none: name it in kafka.tls.cert and kafka.tls.key"},
+		"another name":              {"localhost:" + port, ca, kafka.ExitConfig, "ADDR shows a certificate for kafka.test, 127.0.0.1 (CN=broker), not for localhost"},
+		"unknown authority":         {n.TLS, "  tls: {enabled: true}", kafka.ExitConfig, "ADDR shows a certificate of an unknown authority: CN=broker, signed by CN=Test Authority"},
+		"wrong password":            {n.SASL, login("PLAIN", "alice", "wrong"), kafka.ExitDenied, "ADDR refuses user and password (PLAIN): check kafka.sasl"},
+		"wrong password with SCRAM": {n.SASL, login("SCRAM-SHA-512", "alice", "wrong"), kafka.ExitDenied, "ADDR refuses user and password (SCRAM-SHA-512): check kafka.sasl"},
+		"unknown to SCRAM":          {n.SASL, login("SCRAM-SHA-256", "carol", "carol-secret"), kafka.ExitDenied, "ADDR refuses user and password (SCRAM-SHA-256): check kafka.sasl"},
+		"expired token":             {n.SASL, token(unsecured("erin", -time.Minute)), kafka.ExitDenied, "ADDR refuses the token (OAUTHBEARER): check kafka.sasl.password"},
+		"no token":                  {n.SASL, token("hunter22"), kafka.ExitDenied, "ADDR refuses the token (OAUTHBEARER): check kafka.sasl.password"},
+		"no login where one is due": {n.SASL, ca, kafka.ExitConfig, "ADDR closes the connection at once: it may require a login; see kafka.sasl"},
+		"a login where none is":     {n.TLS, login("PLAIN", "alice", "alice-secret"), kafka.ExitConfig, "ADDR does not expect a login on this port: take kafka.sasl out, or use the port for it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, n, "wrong", c.address, c.settings, "http://127.0.0.1:1")
+			a := s.do("run")
+			if want := strings.ReplaceAll(c.want, "ADDR", c.address); a.code != c.exit || !strings.Contains(a.err, want) {
+				t.Errorf("exit %d, want %d\n%s\nwant %s", a.code, c.exit, a.err, want)
+			}
+			for _, secret := range []string{"alice-secret", "carol-secret", "hunter22", "eyJ"} {
+				if strings.Contains(a.out+a.err, secret) {
+					t.Errorf("it shows %s", secret)
+				}
 			}
 		})
 	}

@@ -38,6 +38,7 @@ func (g *globals) layout() (*config.Loaded, kafka.Layout, error) {
 	if l.File == "" {
 		fmt.Fprintln(g.io.err, "no configuration here: using the shipped one, with the channel desk")
 	}
+	g.inUse = l.Kafka.Group
 	return l, layout(l), nil
 }
 

@@ -81,7 +81,7 @@ func (r *Reader) Ends(ctx context.Context, sources []topics.Name) ([]Span, error
 		case errors.Is(err, kerr.UnknownTopicOrPartition):
 			return nil, fmt.Errorf("topic %s is missing: run 'notifier topics create'", name)
 		case errors.Is(err, kerr.TopicAuthorizationFailed):
-			return nil, fmt.Errorf("not allowed to read topic %s: grant READ and DESCRIBE on it, or on the prefix of our topics", name)
+			return nil, fmt.Errorf("not allowed to read topic %s (%w): grant READ on it, or on the prefix of our topics", name, kerr.TopicAuthorizationFailed)
 		case err != nil:
 			return nil, fmt.Errorf("read topic %s: %w", name, err)
 		}

@@ -97,6 +97,9 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 // LoginRefused is the problem of a broker that does not take user and password.
 func LoginRefused(address, mechanism string) *Problem {
 	p := problemf(ExitDenied, "%s refuses user and password (%s): check kafka.sasl", address, mechanism)
+	if mechanism == "OAUTHBEARER" {
+		p = problemf(ExitDenied, "%s refuses the token (OAUTHBEARER): check kafka.sasl.password", address)
+	}
 	p.err = kerr.SaslAuthenticationFailed
 	return p
 }

@@ -30,7 +30,7 @@ func Missing(ctx context.Context, adm *kadm.Client, want []Shape) ([]Shape, erro
 		}
 	}
 	if len(denied) > 0 {
-		return nil, problemf(ExitDenied, "not allowed to look at topics [%s]: grant DESCRIBE on them, or on the prefix", strings.Join(denied, ", "))
+		return nil, deniedf("not allowed to look at topics [%s]: grant DESCRIBE on them, or on the prefix", strings.Join(denied, ", "))
 	}
 	return missing, nil
 }
@@ -69,7 +69,7 @@ func Create(ctx context.Context, adm *kadm.Client, topics []Shape) error {
 		switch {
 		case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
 		case isDenied(err):
-			return &Problem{Exit: ExitDenied, Text: fmt.Sprintf("not allowed to create topic %s: grant CREATE on it, or on the prefix, or have it made by somebody who may", s.Topic)}
+			return deniedf("not allowed to create topic %s: grant CREATE on it, or on the prefix, or have it made by somebody who may", s.Topic)
 		case resp.ErrMessage != "":
 			return fmt.Errorf("create topic %s: %s", s.Topic, resp.ErrMessage)
 		default:
@@ -110,7 +110,7 @@ func Check(ctx context.Context, adm *kadm.Client, want []Shape) ([]Finding, erro
 		}
 		configs, err := topicConfigs(ctx, adm, s.Topic)
 		if err != nil {
-			say(s.Topic, true, "its configuration cannot be read (%s)", word(err))
+			say(s.Topic, true, "its configuration cannot be read (%s), so nobody knows whether it fits%s", word(err), grantDescribeConfigs(err))
 			continue
 		}
 		if s.Role == RoleSource {
@@ -125,6 +125,13 @@ func Check(ctx context.Context, adm *kadm.Client, want []Shape) ([]Finding, erro
 		slices.SortStableFunc(findings, func(a, b Finding) int { return strings.Compare(a.Topic, b.Topic) })
 	}
 	return findings, nil
+}
+
+func grantDescribeConfigs(err error) string {
+	if isDenied(err) {
+		return ": grant DESCRIBE_CONFIGS on it, or on the prefix"
+	}
+	return ""
 }
 
 func plural(n int, one, many string) string {

@@ -268,7 +268,7 @@ func (s *sender) failed(where string, err error) error {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("there is no topic %s: run 'notifier topics create'", s.Topic)
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return fmt.Errorf("not allowed to write to topic %s: grant WRITE on it", s.Topic)
+		return fmt.Errorf("not allowed to write to topic %s (%w)", s.Topic, err)
 	case errors.Is(err, kgo.ErrRecordTimeout):
 		return fmt.Errorf("send %s to %s: the brokers have not taken it for %s", where, s.Topic, DeliveryTimeout)
 	}
