@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/web"
@@ -93,15 +92,4 @@ func (r *readiness) channel(name string) *web.Component {
 		}
 	}
 	return nil
-}
-
-// metric returns the value of the first sample of a metric; empty: there is none.
-func metric(metrics []byte, name string) string {
-	for line := range strings.Lines(string(metrics)) {
-		if rest, ok := strings.CutPrefix(line, name); ok && (rest[0] == ' ' || rest[0] == '{') {
-			fields := strings.Fields(line)
-			return fields[len(fields)-1]
-		}
-	}
-	return ""
 }

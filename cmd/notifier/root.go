@@ -62,7 +62,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.StringVarP(&g.output, "output", "o", "text", "text for people, json for programs")
 	f.StringVar(&g.logLevel, "log-level", "", "debug, info, warn or error")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), newChannels(g), newDLQ(g), newLag(g), newHealth(g), newVersion(g))
+	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), newChannels(g), newDLQ(g), newLag(g), newHealth(g), newDoctor(g), newVersion(g))
 	return root
 }
 

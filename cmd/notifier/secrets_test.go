@@ -55,7 +55,7 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	_, readyz := d.get("/readyz")
 	_, index := d.get("/")
 	shown := map[string]string{"the log": d.err.String(), "the metrics": metrics, "/readyz": readyz, "/": index}
-	for _, args := range [][]string{{"config", "show"}, {"dlq", "list"}, {"dlq", "list", "-o", "json"}, {"dlq", "stats"}, {"dlq", "show", entries[0].ID}} {
+	for _, args := range [][]string{{"config", "show"}, {"dlq", "list"}, {"dlq", "list", "-o", "json"}, {"dlq", "stats"}, {"dlq", "show", entries[0].ID}, {"channels", "list"}, {"channels", "list", "-o", "json"}} {
 		out, errs := newLines(), newLines()
 		if code := run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), stdio{strings.NewReader(""), out, errs}); code != exitDone {
 			t.Errorf("%v ends with %d: %s", args, code, errs)

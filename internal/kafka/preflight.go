@@ -53,34 +53,12 @@ func problemf(exit int, format string, args ...any) *Problem {
 // the brokers could not say: that may be over in a moment. Warnings are returned
 // beside it.
 func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Shape) ([]Finding, error) {
-	var missing, denied []string
-	for _, s := range want {
-		d, err := lookUp(ctx, adm, s.Topic)
-		switch {
-		case err != nil:
-			return nil, err
-		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-			missing = append(missing, s.Topic)
-			continue
-		case isDenied(d.Err):
-			for _, op := range s.Role.needs() { // DESCRIBE comes with either
-				denied = append(denied, fmt.Sprintf("%s on topic %s", op, s.Topic))
-			}
-			continue
-		case d.Err != nil:
-			return nil, fmt.Errorf("topic %s: %w", s.Topic, d.Err)
-		}
-		denied = append(denied, lacks(d.AuthorizedOperations, s)...)
+	missing, denied, err := Rights(ctx, adm, groups, want)
+	if err != nil {
+		return nil, err
 	}
 	if len(missing) > 0 {
 		return nil, problemf(ExitUnavailable, "missing topics: [%s]: run 'notifier topics create'", strings.Join(missing, ", "))
-	}
-	for _, group := range groups {
-		more, err := groupRights(ctx, adm, group)
-		if err != nil {
-			return nil, err
-		}
-		denied = append(denied, more...)
 	}
 	if len(denied) > 0 {
 		return nil, deniedf("not authorised: %s; our own topics share a prefix, so one prefixed ACL covers them", strings.Join(denied, ", "))
@@ -99,6 +77,41 @@ func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Sh
 		return findings, problemf(ExitConfig, "%s", strings.Join(faults, "; "))
 	}
 	return findings, nil
+}
+
+// Rights asks for the topics that do not exist, and for the rights on topics and
+// groups that are needed and not there: "WRITE on topic x". Groups are not
+// looked at where topics are missing: the daemon does not come to join them.
+func Rights(ctx context.Context, adm *kadm.Client, groups []string, want []Shape) (missing, denied []string, err error) {
+	for _, s := range want {
+		d, err := lookUp(ctx, adm, s.Topic)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
+			missing = append(missing, s.Topic)
+			continue
+		case isDenied(d.Err):
+			for _, op := range s.Role.needs() { // DESCRIBE comes with either
+				denied = append(denied, fmt.Sprintf("%s on topic %s", op, s.Topic))
+			}
+			continue
+		case d.Err != nil:
+			return nil, nil, fmt.Errorf("topic %s: %w", s.Topic, d.Err)
+		}
+		denied = append(denied, lacks(d.AuthorizedOperations, s)...)
+	}
+	if len(missing) > 0 {
+		return missing, denied, nil
+	}
+	for _, group := range groups {
+		more, err := groupRights(ctx, adm, group)
+		if err != nil {
+			return nil, nil, err
+		}
+		denied = append(denied, more...)
+	}
+	return nil, denied, nil
 }
 
 // lacks names the rights on a topic that are needed and not there. Brokers

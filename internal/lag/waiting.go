@@ -27,6 +27,12 @@ type Part struct {
 	commit     consume.Commit
 }
 
+// Committed returns the committed offset; below zero: there is none.
+func (p Part) Committed() int64 { return p.commit.Offset }
+
+// ByHand reports whether the commit is not ours: it was set with other tools.
+func (p Part) ByHand() bool { return p.commit.Offset >= 0 && p.commit.Metadata == "" }
+
 // Below returns how many records wait below an offset of each partition, in one
 // instance of the topic: none where that is gone. False: it is not known.
 func (p Partitions) Below(topicID string, offsets map[int32]int64) (n int64, known bool) {

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/finding"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// tolerated is how far ahead a record may be: producers' clocks differ a little,
+// and records come while we look.
+const tolerated = 5 * time.Second
+
+// lookAtClock looks at what there is to compare this host's clock with: what the
+// kernel knows, the newest records of the sources, whose time is their
+// producers', and Slack's answers, which its channel says itself.
+func (d *doctor) lookAtClock(ctx context.Context) []finding.Finding {
+	found := []finding.Finding{synchronised()}
+	adm, none := d.admin("newest events")
+	if none != nil {
+		return append(found, none...)
+	}
+	ahead, newest := time.Duration(0), ""
+	seen := false
+	for _, name := range topics.All() {
+		listed, err := adm.ListMaxTimestampOffsets(ctx, string(name))
+		if err != nil {
+			continue
+		}
+		for _, o := range listed[string(name)] {
+			if o.Err != nil || o.Timestamp <= 0 {
+				continue
+			}
+			seen = true
+			if by := time.Until(time.UnixMilli(o.Timestamp)); by > ahead {
+				ahead, newest = by, string(name)
+			}
+		}
+	}
+	switch {
+	case !seen:
+		found = append(found, finding.Skipf("newest events", "there are none to compare with"))
+	case ahead > tolerated:
+		found = append(found, finding.Warnf("newest events", "compare both clocks: ages of events, throttles and expiry depend on them",
+			"an event of %s is %s ahead of this host's clock: this clock is behind, or its producer's ahead", newest, dispatch.Duration(ahead)))
+	default:
+		found = append(found, finding.Okf("newest events", "none is ahead of this host's clock"))
+	}
+	return found
+}

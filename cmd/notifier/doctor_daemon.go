@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/algotrade/notifier/internal/finding"
+	"github.com/algotrade/notifier/internal/web"
+)
+
+// lookAtDaemon asks the notifier that listens where the configuration says.
+func (d *doctor) lookAtDaemon(ctx context.Context) []finding.Finding {
+	subject := "http://" + d.daemon.addr
+	now, err := d.daemon.readiness(ctx)
+	if err != nil {
+		return []finding.Finding{finding.Skipf(subject, "no notifier answers there (%v): nothing is known of one", err)}
+	}
+	var found []finding.Finding
+	switch status, _, body, err := d.daemon.get(ctx, "/livez"); {
+	case err != nil:
+		found = append(found, finding.Faultf(subject, "look into its log, and restart it", "/livez: %v", err))
+	case status != http.StatusOK:
+		found = append(found, finding.Faultf(subject, "look into its log, and restart it", "it is stuck: %s", strings.TrimSpace(string(body))))
+	default:
+		found = append(found, finding.Okf(subject, "alive"))
+	}
+	if now.Ready {
+		found = append(found, finding.Okf(subject, "ready"))
+	}
+	for _, c := range now.Components {
+		found = append(found, d.component(c)...)
+	}
+	_, _, metrics, err := d.daemon.get(ctx, "/metrics")
+	if err != nil {
+		return append(found, finding.Warnf(subject, "", "/metrics: %v", err))
+	}
+	return append(found, aboutProcess(string(metrics))...)
+}
+
+// component says what is wrong with a part of the daemon.
+func (d *doctor) component(c web.Component) []finding.Finding {
+	name, channel := strings.CutPrefix(c.Name, "channel ")
+	switch {
+	case c.OK:
+		return nil
+	case channel && c.State == "latched":
+		return []finding.Finding{finding.Faultf(c.Name, "mend it, then '"+d.g.self()+" channels reset "+name+"'; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
+	case channel:
+		return []finding.Finding{finding.Warnf(c.Name, d.g.self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
+	case c.Name == "held":
+		return []finding.Finding{finding.Faultf(c.Name, "see docs/standstill.md", "%s", c.Cause)}
+	case c.Decides:
+		return []finding.Finding{finding.Faultf(c.Name, "see docs/standstill.md", "not ready: %s", c.Cause)}
+	}
+	return []finding.Finding{finding.Warnf(c.Name, "", "%s", c.Cause)}
+}
+
+// aboutProcess says what the daemon's metrics tell of its process, and whether it
+// is of another version than this command.
+func aboutProcess(metrics string) []finding.Finding {
+	var found []finding.Finding
+	switch v := label(metrics, "notifier_build_info", "version"); {
+	case v == "":
+	case v != versionText():
+		found = append(found, finding.Warnf("version", "restart it, if it was to be upgraded; run the command of its version, if not",
+			"the notifier that runs is %s, this command %s", v, versionText()))
+	default:
+		found = append(found, finding.Okf("version", "%s, as this command", v))
+	}
+	open, most := number(metrics, "process_open_fds"), number(metrics, "process_max_fds")
+	if open > 0 && most > 0 {
+		f := finding.Okf("open files", "%s of %s", humanize.Comma(int64(open)), humanize.Comma(int64(most)))
+		if open > most*8/10 {
+			f.Verdict, f.Do = finding.Warning, "raise LimitNOFILE in the unit, or ulimit -n"
+		}
+		found = append(found, f)
+	}
+	if rss := number(metrics, "process_resident_memory_bytes"); rss > 0 {
+		found = append(found, finding.Okf("memory", "%s resident", humanize.IBytes(uint64(rss))))
+	}
+	return found
+}
+
+// number returns the value of a metric without labels; 0: there is none.
+func number(metrics, name string) float64 {
+	for line := range strings.Lines(metrics) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			v, _ := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			return v
+		}
+	}
+	return 0
+}
+
+// label returns a label of the first sample of a metric; empty: there is none.
+func label(metrics, name, label string) string {
+	for line := range strings.Lines(metrics) {
+		if rest, ok := strings.CutPrefix(line, name+"{"); ok {
+			_, value, _ := strings.Cut(rest, label+`="`)
+			value, _, _ = strings.Cut(value, `"`)
+			return value
+		}
+	}
+	return ""
+}
