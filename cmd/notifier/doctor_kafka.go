@@ -41,6 +41,7 @@ func newCluster(g *globals, c *kafka.Config) *cluster {
 	k.reach = sync.OnceValues(func() (*kgo.Client, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), reachWithin)
 		defer cancel()
+		c := listening(ctx, c)
 		opts, err := c.Options("doctor", slog.New(slog.DiscardHandler), nil)
 		if err != nil {
 			return nil, err
@@ -57,6 +58,37 @@ func newCluster(g *globals, c *kafka.Config) *cluster {
 		return cl, nil
 	})
 	return k
+}
+
+// listening returns a configuration with those brokers that take connections, or
+// with all where none does: one that is down is said once, and must not fail
+// the other checks, whose requests would go to it now and then.
+func listening(ctx context.Context, c *kafka.Config) *kafka.Config {
+	ctx, cancel := context.WithTimeout(ctx, reachWithin/2)
+	defer cancel()
+	up := make([]bool, len(c.Brokers))
+	var wg sync.WaitGroup
+	for i, address := range c.Brokers {
+		wg.Go(func() {
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+			if err == nil {
+				_ = conn.Close()
+			}
+			up[i] = err == nil
+		})
+	}
+	wg.Wait()
+	only := *c
+	only.Brokers = nil
+	for i, address := range c.Brokers {
+		if up[i] {
+			only.Brokers = append(only.Brokers, address)
+		}
+	}
+	if len(only.Brokers) == 0 {
+		return c
+	}
+	return &only
 }
 
 // close ends the connection, if there is one.

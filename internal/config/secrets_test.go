@@ -30,6 +30,9 @@ channels:
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(l.Values()) == 0 { // with a channel that has a fault, too
+		t.Error("there are no values to show")
+	}
 	got := l.Secrets()
 	slices.Sort(got)
 	want := []string{"AKIA0123456789", "https://example.com/s-url", "https://hooks.slack.com/s-webhook", "s-header", "s-kafka", "s-mail", "s-signing", "s-token"}

@@ -76,6 +76,9 @@ func (w *walker) walk(path string, v reflect.Value) {
 func (w *walker) channels(path string, set channels.Set) {
 	for _, name := range set.Names() {
 		c := set.Get(name)
+		if c.Kind == "" { // it has a fault
+			continue
+		}
 		at := join(path, name)
 		before := len(w.values)
 		w.walk(join(at, c.Kind), reflect.ValueOf(c.Settings()))

@@ -28,18 +28,28 @@ import (
 // and some do not.
 func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
 	seen := &connections{byAddress: make(map[string]tls.ConnectionState)}
-	opts, err := c.Options("doctor", slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		return []finding.Finding{finding.Faultf("kafka", "correct the configuration", "%v", err)}
-	}
-	cl, err := kgo.NewClient(append(opts, kgo.WithHooks(seen))...)
+	cl, err := c.watched(seen)
 	if err != nil {
 		return []finding.Finding{finding.Faultf("kafka", "correct the configuration", "%v", err)}
 	}
 	defer cl.Close()
-	answers := ask(ctx, cl, c, seen, cl.SeedBrokers(), c.Brokers)
-	if !slices.ContainsFunc(answers, func(a answer) bool { return a.err == nil }) {
+	answers := ask(ctx, c, seen, cl.SeedBrokers(), c.Brokers)
+	var up []string
+	for _, a := range answers {
+		if a.err == nil {
+			up = append(up, a.address)
+		}
+	}
+	switch {
+	case len(up) == 0:
 		return findings(answers)
+	case len(up) < len(answers): // kgo would ask one that is down, now and then
+		answering := *c
+		answering.Brokers = up
+		if cl, err = answering.watched(seen); err != nil {
+			return findings(answers)
+		}
+		defer cl.Close()
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -57,13 +67,21 @@ func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
 		}
 		more, addresses = append(more, cl.Broker(int(b.NodeID))), append(addresses, address)
 	}
-	named := ask(ctx, cl, c, seen, more, addresses)
+	named := ask(ctx, c, seen, more, addresses)
 	for i := range named {
 		named[i].named = true
 	}
 	answers = append(answers, named...)
 	cluster := finding.Okf("cluster", "%s, %d %s, controller %d", md.Cluster, len(md.Brokers), plural(len(md.Brokers), "broker", "brokers"), md.Controller)
 	return append(append(findings(answers), cluster), features(answers)...)
+}
+
+func (c *Config) watched(seen *connections) (*kgo.Client, error) {
+	opts, err := c.Options("doctor", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return nil, err
+	}
+	return kgo.NewClient(append(opts, kgo.WithHooks(seen))...)
 }
 
 // connections keeps what encrypted connections showed.
@@ -95,7 +113,7 @@ type answer struct {
 }
 
 // ask asks brokers at once what they are.
-func ask(ctx context.Context, cl *kgo.Client, c *Config, seen *connections, brokers []*kgo.Broker, addresses []string) []answer {
+func ask(ctx context.Context, c *Config, seen *connections, brokers []*kgo.Broker, addresses []string) []answer {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	answers := make([]answer, len(brokers))
