@@ -26,27 +26,31 @@ type Driver interface {
 // Work is an attempt to send a delivery, or the writing of how it ended.
 type Work struct {
 	Delivery  string // as the repeat filter knows it
-	Partition int32  // of the outbox, and where the delivery stands there
+	Topic     string // the id of the outbox's topic
+	Partition int32  // of it, and where the delivery stands there
 	Offset    int64
 	Attempt   bool
 	Do        func()
 }
 
-// goroutines is the Driver of the daemon. WakeAt is called under the Outbox's
+// Goroutines is the Driver of the daemon. WakeAt is called under the Outbox's
 // lock alone.
-type goroutines struct {
+type Goroutines struct {
 	work  sync.WaitGroup
 	timer *time.Timer
 }
 
-func (g *goroutines) Go(w Work) { g.work.Go(w.Do) }
-func (g *goroutines) Wait()     { g.work.Wait() }
+// Go implements Driver.
+func (g *Goroutines) Go(w Work) { g.work.Go(w.Do) }
+
+// Wait implements Driver.
+func (g *Goroutines) Wait() { g.work.Wait() }
 
 // Draw implements Driver.
-func (g *goroutines) Draw(n time.Duration) time.Duration { return rand.N(n) }
+func (g *Goroutines) Draw(n time.Duration) time.Duration { return rand.N(n) }
 
 // WakeAt implements Driver.
-func (g *goroutines) WakeAt(at time.Time, wake func()) {
+func (g *Goroutines) WakeAt(at time.Time, wake func()) {
 	if g.timer != nil {
 		g.timer.Stop()
 	}

@@ -89,7 +89,7 @@ func (o *Outbox) startMoves(now time.Time) (again time.Time) {
 		if batch := o.movable(s, room); len(batch) > 0 {
 			s.moving = len(batch)
 			s.inFlight++
-			o.driver.Go(Work{Delivery: batch[0].delivery.envelope.RepeatID(), Partition: s.input.Partition, Offset: batch[0].delivery.at.Offset, Do: func() { o.move(s, batch) }})
+			o.driver.Go(Work{Delivery: batch[0].delivery.envelope.RepeatID(), Topic: s.input.Topic, Partition: s.input.Partition, Offset: batch[0].delivery.at.Offset, Do: func() { o.move(s, batch) }})
 		}
 	}
 	return again

@@ -86,7 +86,7 @@ type Params struct {
 	Logger      *slog.Logger
 	Tracer      *tracing.Tracer // nil: no spans
 	Metrics     *Metrics        // nil: none
-	Driver      Driver          // nil: goroutines and timers
+	Driver      Driver          // nil: Goroutines
 }
 
 // NewOutbox returns the outbox of one channel.
@@ -98,7 +98,7 @@ func NewOutbox(p Params) *Outbox {
 		lanes: make(map[laneKey]*lane),
 	}
 	if o.driver == nil {
-		o.driver = &goroutines{}
+		o.driver = &Goroutines{}
 	}
 	cfg := p.Config
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())

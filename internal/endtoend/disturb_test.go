@@ -3,19 +3,21 @@
 package endtoend
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -261,19 +263,15 @@ func topicDeleted(t *trial, random *rand.Rand) {
 		return // another one has deleted it
 	}
 	closed := t.fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotLeaderForPartition, Count: -1})
-	records := t.read(topic)
-	s := step{kind: deleted, event: -1, text: topic}
-	for _, r := range records {
-		if e, _, err := envelope.Parse(r); err == nil && e.Channel != "" && topics.Outbox(group, e.Channel) == topic {
-			s.channel = e.Channel
-			s.partial = append(s.partial, numberOf(e.Source.Value))
-		}
+	logs := make(map[oracle.Place][]*kgo.Record)
+	for _, p := range t.fake.PartitionInfos(topic) {
+		at := oracle.Place{Topic: topic, Partition: p.Partition, Instance: t.present[topic]}
+		logs[at] = t.read(topic, p)
 	}
-	t.history.add(s)
-	id := t.fake.TopicInfo(topic).TopicID
+	t.history.note(deleted, "", "%s", topic)
 	t.mu.Lock()
-	delete(t.ids, id)
-	t.gone = append(t.gone, outboxLog{topic, envelope.TopicID(id), records})
+	maps.Copy(t.gone, logs)
+	t.present[topic]++
 	t.mu.Unlock()
 	if err := t.fake.DeleteTopic(topic); err != nil {
 		t.t.Error(err)
@@ -284,9 +282,7 @@ func topicDeleted(t *trial, random *rand.Rand) {
 		t.t.Error(err)
 		return
 	}
-	t.mu.Lock()
-	t.ids[t.fake.TopicInfo(topic).TopicID] = topic
-	t.mu.Unlock()
+	t.identify(topic)
 	t.history.note(fault, "", "%s is there again", topic)
 }
 
@@ -313,9 +309,6 @@ func rewind(t *trial, random *rand.Rand) {
 	if _, err := t.adm.CommitOffsets(t.ctx, group, offsets); err != nil {
 		t.history.note(fault, "", "the rewind was refused: %v", err)
 	}
-	t.mu.Lock()
-	clear(t.stood)
-	t.mu.Unlock()
 	t.startOne(random)
 }
 
@@ -344,11 +337,4 @@ func (t *trial) replay(force bool) {
 	if _, err := run.Run(t.ctx); err != nil {
 		t.history.note(fault, "", "replay: %v", err)
 	}
-}
-
-// numberOf returns the number of the event whose value this is; -1: it has none.
-func numberOf(value []byte) int {
-	doc := struct{ N int }{N: -1}
-	_ = json.Unmarshal(value, &doc)
-	return doc.N
 }

@@ -7,11 +7,14 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/algotrade/notifier/internal/simulation/oracle"
 )
 
-// history is what happened in one trial, in order. It is what the oracle
-// judges, and what a person reads when that finds fault.
+// history is what happened in one trial, in order: what a person reads when
+// the oracle, which hears of it by happenings, finds fault.
 type history struct {
+	look  func(*step) // sees what is new at the brokers
 	mu    sync.Mutex
 	begun time.Time
 	steps []step
@@ -22,13 +25,25 @@ type step struct {
 	at      time.Duration
 	kind    kind
 	node    string
+	by      int // which life of a process
 	channel string
-	event   int   // the event's number; -1: none
-	replay  bool  // an attempt at a dead letter that is sent again
-	tries   int   // the attempt, counted from 1 over all nodes
-	partial []int // events that a person's deletion of a topic has taken away
-	commit  *commit
+	event   int  // the event's number; -1: none
+	replay  bool // an attempt at a dead letter that is sent again
+	tries   int  // the attempt, counted from 1 over all nodes
 	text    string
+
+	what     oracle.Happening // of attempts, commits that are asked for, and assignments
+	metadata string           // of such a commit
+	ends     []oracle.Place   // of logs that have grown since the step before
+	stands   []stand          // what was committed since
+}
+
+// stand is a commit as a group's coordinator keeps it.
+type stand struct {
+	group, topic string
+	partition    int32
+	offset       int64
+	metadata     string
 }
 
 type kind string
@@ -40,7 +55,8 @@ const (
 	failed    kind = "failed"    // it has not
 	died      kind = "died"      // the attempt's process died under it
 	committed kind = "commit"    // a commit is asked for
-	back      kind = "back"      // a committed offset is lower than it was
+	assigned  kind = "assigned"  // a handler begins
+	ended     kind = "end"       // a life of a process is over
 	crashed   kind = "crash"     // a process ends: nothing it does reaches anybody
 	heldUp    kind = "hold-up"   // a process or its network stands still
 	goesOn    kind = "goes-on"   // and goes on
@@ -50,32 +66,20 @@ const (
 	fault     kind = "fault"     // the schedule does something
 	deleted   kind = "deleted"   // a topic is deleted, with what is in it
 	rewound   kind = "rewound"   // the group's offsets are set back
+	truncated kind = "truncated" // a process is told that a log was cut off
 	replays   kind = "replays"   // dead letters are asked for
 	healed    kind = "healed"    // from here on nothing is disturbed
 	garbled   kind = "garbled"   // a message is not what its event was
 	complains kind = "complains" // a process ended by itself
 )
 
-// commit is one partition's part of a commit request.
-type commit struct {
-	group, topic string
-	partition    int32
-	offset       int64
-	metadata     string
-	member       string
-	// ends is where the logs of our own topics ended when it was asked for.
-	ends map[topicPartition]int64
-}
-
-type topicPartition struct {
-	topic     string
-	partition int32
-}
-
 func (h *history) add(s step) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.at = time.Since(h.begun)
+	if s.kind != moved { // that is said with locks held
+		h.look(&s)
+	}
 	h.steps = append(h.steps, s)
 }
 
@@ -108,11 +112,11 @@ func (s step) String() string {
 			line += " (replay)"
 		}
 	}
-	if c := s.commit; c != nil {
-		line += fmt.Sprintf(" %s/%d@%d by %.12s", c.topic, c.partition, c.offset, c.member)
-		if len(c.metadata) > 0 {
-			line += fmt.Sprintf(" (+%d) %s", len(c.metadata), c.metadata)
-		}
+	if s.what.Place.Topic != "" {
+		line += " " + s.what.Place.String()
+	}
+	if len(s.metadata) > 0 {
+		line += fmt.Sprintf(" (+%d) %s", len(s.metadata), s.metadata)
 	}
 	if s.text != "" {
 		line += " " + s.text

@@ -19,14 +19,13 @@ func quietTrial(t *testing.T, n int, partitions map[string]int32, rough mood) *t
 func (t *trial) holdsWithoutRepeats() {
 	t.t.Helper()
 	t.stop()
-	for _, wrong := range judge(t.evidence()) {
-		t.t.Error(wrong)
-	}
+	t.judge()
 	sent := make(map[string]int)
 	for _, s := range t.history.list() {
 		if s.kind == taken {
-			if sent[about(s.channel, s.event)]++; sent[about(s.channel, s.event)] > 1 {
-				t.t.Errorf("%s was sent twice", about(s.channel, s.event))
+			what := fmt.Sprintf("%s #%d", s.channel, s.event)
+			if sent[what]++; sent[what] > 1 {
+				t.t.Errorf("%s was sent twice", what)
 			}
 		}
 	}
@@ -97,17 +96,12 @@ func TestAProcessCutOffSendsNoMoreThanItMayRepeat(t *testing.T) {
 		former.wire.release()
 		tr.rest(time.Minute)
 		tr.stop()
-		e := tr.evidence()
-		for _, wrong := range judge(e) {
-			t.Error(wrong)
-		}
-		c := &court{evidence: e}
-		c.read()
+		tr.judge()
 		late, cut := make(map[string]int), false
-		for _, s := range e.steps {
+		for _, s := range tr.history.list() {
 			cut = cut || s.kind == heldUp
 			if cut && s.kind == taken && s.node == former.name {
-				late[fmt.Sprintf("%s/%d", s.channel, c.partitionOf(s))]++
+				late[fmt.Sprintf("%s/%d", s.channel, s.what.Place.Partition)]++
 			}
 		}
 		if late["rough/0"]+late["rough/1"] == 0 {
@@ -145,8 +139,6 @@ func TestOthersAreNotHeldUpByARevokeThatWaits(t *testing.T) {
 		}
 		tr.rest(5 * time.Minute)
 		tr.stop()
-		for _, wrong := range judge(tr.evidence()) {
-			t.Error(wrong)
-		}
+		tr.judge()
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/match"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -30,6 +31,7 @@ type process struct {
 	trial    *trial
 	name     string
 	instance string // static membership; "": none
+	life     int    // which one this is, over all processes
 	wire     *wire
 	registry *prometheus.Registry // of its present life
 	ctx      context.Context      // ends when it is told to stop
@@ -41,7 +43,8 @@ type process struct {
 func (t *trial) start(instance string) *process {
 	t.mu.Lock()
 	t.started++
-	n := &process{trial: t, name: fmt.Sprint("n", t.started), instance: instance, wire: newWire(t.net.DialContext), ended: make(chan struct{})}
+	n := &process{trial: t, name: fmt.Sprint("n", t.started), instance: instance, ended: make(chan struct{})}
+	n.wire = newWire(t.net.DialContext, func(by int, request []byte) { t.sees(n, by, request) })
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	t.all = append(t.all, n)
 	t.living = append(t.living, n)
@@ -65,7 +68,7 @@ func (t *trial) start(instance string) *process {
 // crash ends it at this instant: nothing that it does from now on reaches
 // anybody.
 func (n *process) crash(why string) {
-	n.trial.history.note(crashed, n.name, "%s", why)
+	n.trial.history.add(step{kind: crashed, node: n.name, by: n.life, event: -1, text: why})
 	n.wire.cut()
 	n.stop()
 	n.trial.forget(n)
@@ -129,12 +132,16 @@ func (n *process) options(role string) []kgo.Opt {
 	if err != nil {
 		panic(err) // defaults
 	}
-	return append(opts, n.wire.dialer(role))
+	return append(opts, n.wire.dialer(role, n.life))
 }
 
 // run is one life of the daemon, from its preflight to its end.
 func (n *process) run() error {
 	t, log := n.trial, slog.New(&journal{n})
+	t.mu.Lock()
+	t.lives++
+	n.life = t.lives
+	t.mu.Unlock()
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	writer, err := kgo.NewClient(append(n.options("outbox"), kafka.OutboxOptions(size)...)...)
 	if err != nil {
@@ -173,8 +180,9 @@ func (n *process) run() error {
 		if t.partitions[c] == 1 {
 			config.Pace = dispatch.Pace{Rate: 50, Burst: 10}
 		}
+		line := t.providers[c].of(n)
 		o := dispatch.NewOutbox(dispatch.Params{
-			Name: c, Channel: t.providers[c].of(n), Config: config, Uncommitted: uncommitted, Group: group, Dead: letters, MaxReplays: maxReplays, Logger: log,
+			Name: c, Channel: line, Driver: line, Config: config, Uncommitted: uncommitted, Group: group, Dead: letters, MaxReplays: maxReplays, Logger: log,
 		})
 		defer o.Close()
 		byTopic[topics.Outbox(group, c)] = o
@@ -186,7 +194,7 @@ func (n *process) run() error {
 		}
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: t.cluster, Options: opts, InstanceID: n.instance,
-			SessionTimeout: session, Window: consume.Window{Records: 128, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log, Registry: reg,
+			SessionTimeout: session, Window: consume.Window{Records: 128, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: witnessed{handler, n, group}, Logger: log, Registry: reg,
 		})
 	}
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})
@@ -203,6 +211,7 @@ func (n *process) run() error {
 	wg.Go(func() { failures[1] = second.Run(lower); stopUpper() })
 	wg.Go(func() { failures[0] = first.Run(upper); stopLower() })
 	wg.Wait()
+	t.history.add(step{kind: ended, node: n.name, by: n.life, event: -1})
 	for _, err := range failures {
 		if err != nil && !n.wire.isCut() {
 			t.history.note(complains, n.name, "%v", err)
@@ -226,6 +235,21 @@ func (h bothKinds) Handle(ctx context.Context, p *consume.Partition) {
 	h.sources.Handle(ctx, p)
 }
 
+// witnessed puts into the history when a handler begins.
+type witnessed struct {
+	consume.Handler
+	process *process
+	group   string
+}
+
+// Handle implements consume.Handler.
+func (w witnessed) Handle(ctx context.Context, p *consume.Partition) {
+	n := w.process
+	at := n.trial.placeOf(p.TopicID(), p.ID, 0)
+	n.trial.history.add(step{kind: assigned, node: n.name, by: n.life, event: -1, what: oracle.Happening{Kind: oracle.Assigned, By: n.life, Group: w.group, Place: at}})
+	w.Handler.Handle(ctx, p)
+}
+
 // journal puts into the history what a process logs about its partitions and
 // what needs a person.
 type journal struct{ process *process }
@@ -243,7 +267,11 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 		text += fmt.Sprintf(" %s=%v", a.Key, a.Value)
 		return true
 	})
-	j.process.trial.history.note(moved, j.process.name, "%s", text)
+	s := step{kind: moved, node: j.process.name, by: j.process.life, event: -1, text: text}
+	if strings.HasPrefix(r.Message, "brokers lost records") {
+		s.kind, s.what = truncated, j.process.trial.cut(j.process.life, r)
+	}
+	j.process.trial.history.add(s)
 	return nil
 }
 

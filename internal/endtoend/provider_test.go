@@ -4,13 +4,18 @@ package endtoend
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // provider is what a channel of a trial sends to, shared by all processes. How
@@ -63,12 +68,51 @@ func drawMood(random *rand.Rand) mood {
 	return m
 }
 
-// of is the channel as one process has it.
-func (p *provider) of(n *process) dispatch.Channel { return &line{p, n} }
-
+// line is the channel as one life of a process has it. As its driver it knows
+// where in the outbox stands what is sent.
 type line struct {
+	dispatch.Goroutines
 	*provider
 	process *process
+	by      int
+
+	sending sync.Mutex
+	places  map[string][]oracle.Place // by delivery, what was begun and not sent
+}
+
+func (p *provider) of(n *process) *line {
+	return &line{provider: p, process: n, by: n.life, places: make(map[string][]oracle.Place)}
+}
+
+// Go implements dispatch.Driver.
+func (l *line) Go(w dispatch.Work) {
+	if w.Attempt {
+		at := l.process.trial.placeOf(w.Topic, w.Partition, w.Offset)
+		delivery, _, replay := strings.Cut(w.Delivery, "@")
+		l.sending.Lock()
+		key := fmt.Sprint(delivery, replay)
+		l.places[key] = append(l.places[key], at)
+		l.sending.Unlock()
+		do := w.Do
+		w.Do = func() {
+			do()
+			l.sending.Lock()
+			defer l.sending.Unlock()
+			l.places[key] = slices.DeleteFunc(l.places[key], func(p oracle.Place) bool { return p == at })
+		}
+	}
+	l.Goroutines.Go(w)
+}
+
+// place returns where stands what is sent.
+func (l *line) place(m dispatch.Message) (at oracle.Place) {
+	l.sending.Lock()
+	defer l.sending.Unlock()
+	key := fmt.Sprint(m.Delivery, m.Replay > 0)
+	if all := l.places[key]; len(all) > 0 {
+		at, l.places[key] = all[0], all[1:]
+	}
+	return at
 }
 
 // answer is what becomes of one attempt.
@@ -77,6 +121,8 @@ type answer struct {
 	kind  kind
 	err   error
 	panic bool
+	// refused: it will be each time
+	refused bool
 }
 
 // Send implements dispatch.Channel.
@@ -90,9 +136,22 @@ func (l *line) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 	try := l.tries[n]
 	a := l.answer(n, try)
 	l.mu.Unlock()
-	s := step{node: l.process.name, channel: l.name, event: n, tries: try, replay: m.Replay > 0}
+	s := step{node: l.process.name, by: l.by, channel: l.name, event: n, tries: try, replay: m.Replay > 0}
+	s.what = oracle.Happening{By: l.by, Group: topics.OutboxGroup(group), Place: l.place(m)}
 	say := func(k kind) {
-		s.kind = k
+		s.kind, s.what.Kind, s.what.Result = k, oracle.Answered, oracle.Failed
+		switch {
+		case k == begin:
+			s.what.Kind, s.what.Result = oracle.Started, ""
+		case k == died:
+			s.what.Kind = ""
+		case k == taken:
+			s.what.Result = oracle.Delivered
+		case k == unsure:
+			s.what.Result = oracle.Unclear
+		case a.panic || a.refused:
+			s.what.Result = oracle.Refused
+		}
 		l.history.add(s)
 	}
 	select {
@@ -111,6 +170,7 @@ func (l *line) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 		<-ctx.Done()
 		return dispatch.Receipt{}, context.Cause(ctx)
 	case <-ctx.Done():
+		a = answer{}
 		say(failed)
 		return dispatch.Receipt{}, context.Cause(ctx)
 	}
@@ -147,6 +207,7 @@ func (p *provider) answer(n, try int) answer {
 			a.kind, a.panic = failed, true
 			return a
 		case 7, 17:
+			a.refused = true
 			return fails(outcome.PayloadRefused, "400")
 		case 11:
 			return fails(outcome.Unavailable, "500 each time")

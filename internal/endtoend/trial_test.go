@@ -23,6 +23,7 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -61,16 +62,21 @@ type trial struct {
 	started int
 	whole   atomic.Bool // nothing is disturbed any more
 	faults  []*kfake.FaultHandle
-	ids     map[[16]byte]string      // topic ids
-	gone    []outboxLog              // topics of ours that were deleted, as they were then
-	stood   map[topicPartition]int64 // what was last seen to be committed
+	lives   int                     // of processes, ever
+	ids     map[string]oracle.Place // topics by their ids, in text: which, and which instance of it
+	present map[string]int          // the instance of a topic that there is now, or will be
+	gone    map[oracle.Place][]*kgo.Record
+	writers map[int64]int          // producer ids, and whose they are
+	grown   map[oracle.Place]int64 // how far logs were seen to have grown
+	stood   map[stand]stand        // what was last seen to be committed, by its first three fields
 }
 
 func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, events []*original, seed uint64) *trial {
 	tr := &trial{
 		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{}, partitions: partitions, events: events,
-		history: &history{begun: time.Now()}, ids: make(map[[16]byte]string), providers: make(map[string]*provider),
-		stood: make(map[topicPartition]int64),
+		history: &history{begun: time.Now()}, ids: make(map[string]oracle.Place), providers: make(map[string]*provider),
+		present: make(map[string]int), gone: make(map[oracle.Place][]*kgo.Record), writers: make(map[int64]int),
+		grown: make(map[oracle.Place]int64), stood: make(map[stand]stand),
 	}
 	for c := range partitions {
 		tr.providers[c] = &provider{name: c, seed: seed ^ uint64(len(c)), mood: moods[c], history: tr.history, events: events, tries: make(map[int]int)}
@@ -103,9 +109,9 @@ func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, 
 	}
 	tr.set = set
 	for _, topic := range slices.Concat(tr.sources(), tr.ours()) {
-		tr.ids[fake.TopicInfo(topic).TopicID] = topic
+		tr.identify(topic)
 	}
-	tr.watchCommits()
+	tr.history.look = tr.look
 	return tr
 }
 
@@ -148,68 +154,6 @@ func (t *trial) one(random *rand.Rand) *process {
 	return nil
 }
 
-// ends returns where the logs of our own topics end now.
-func (t *trial) ends() map[topicPartition]int64 {
-	ends := make(map[topicPartition]int64)
-	for _, topic := range t.ours() {
-		for _, p := range t.fake.PartitionInfos(topic) {
-			ends[topicPartition{topic, p.Partition}] = p.HighWatermark
-		}
-	}
-	return ends
-}
-
-// watchCommits puts every commit that is asked for into the history, with
-// where our topics ended at that moment.
-func (t *trial) watchCommits() {
-	t.fake.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		t.fake.KeepControl()
-		asked := req.(*kmsg.OffsetCommitRequest)
-		t.lookBack(asked.Group)
-		ends := t.ends()
-		for _, topic := range asked.Topics {
-			name := topic.Topic
-			if name == "" {
-				t.mu.Lock()
-				name = t.ids[topic.TopicID]
-				t.mu.Unlock()
-			}
-			for _, p := range topic.Partitions {
-				c := &commit{group: asked.Group, topic: name, partition: p.Partition, offset: p.Offset, member: asked.MemberID, ends: ends}
-				if p.Metadata != nil {
-					c.metadata = *p.Metadata
-				}
-				t.history.add(step{kind: committed, event: -1, commit: c})
-			}
-		}
-		return nil, nil, false
-	})
-}
-
-// lookBack holds what stands against what stood before, of each instance of a
-// topic: a commit that names another one counts as none.
-func (t *trial) lookBack(g string) {
-	info := t.fake.GroupInfo(g)
-	if info == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for topic, ps := range info.Commits {
-		for id, c := range ps {
-			instance := ""
-			if f := strings.Fields(c.Metadata); len(f) > 2 {
-				instance = f[2]
-			}
-			p := topicPartition{g + " " + topic + " " + instance, id}
-			if before, ok := t.stood[p]; ok && c.Offset < before {
-				t.history.note(back, "", "%s/%d of %s from %d to %d", topic, id, g, before, c.Offset)
-			}
-			t.stood[p] = c.Offset
-		}
-	}
-}
-
 // client is one that is none of the daemon's.
 func (t *trial) client(name string, more ...kgo.Opt) *kgo.Client {
 	config := kafka.Defaults()
@@ -223,6 +167,14 @@ func (t *trial) client(name string, more ...kgo.Opt) *kgo.Client {
 		t.t.Fatal(err)
 	}
 	return cl
+}
+
+// identify takes down the id of a topic that was made.
+func (t *trial) identify(topic string) {
+	id := envelope.TopicID(t.fake.TopicInfo(topic).TopicID)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ids[id] = oracle.Place{Topic: topic, Instance: t.present[topic]}
 }
 
 // produce writes the events, spread over a time.
@@ -245,19 +197,25 @@ func (t *trial) produce(random *rand.Rand, over time.Duration) {
 	}
 }
 
-// read returns what a topic holds, all partitions, in their order.
-func (t *trial) read(topic string) []*kgo.Record {
-	log := dlq.NewLog(t.admin)
+// read returns what a partition holds, in its order, with who wrote it.
+func (t *trial) read(topic string, p *kfake.PartitionInfo) []*kgo.Record {
 	var all []*kgo.Record
-	for _, p := range t.fake.PartitionInfos(topic) {
-		for at := p.LogStartOffset; at < p.HighWatermark; {
-			records, next, err := log.Read(t.ctx, topic, p.Partition, at, 8<<20)
-			if err != nil || next <= at {
-				t.t.Errorf("read %s/%d@%d: %v", topic, p.Partition, at, err)
-				break
-			}
-			all, at = append(all, records...), next
+	for at, tries := p.LogStartOffset, 0; at < p.HighWatermark && tries < 100; tries++ {
+		req := kmsg.NewPtrFetchRequest()
+		req.MaxBytes = 64 << 20
+		ft := kmsg.NewFetchRequestTopic()
+		ft.Topic, ft.TopicID = topic, t.fake.TopicInfo(topic).TopicID
+		fp := kmsg.NewFetchRequestTopicPartition()
+		fp.Partition, fp.FetchOffset, fp.PartitionMaxBytes, fp.CurrentLeaderEpoch = p.Partition, at, 32<<20, -1
+		ft.Partitions = append(ft.Partitions, fp)
+		req.Topics = append(req.Topics, ft)
+		resp, err := req.RequestWith(t.ctx, t.admin.Broker(int(t.fake.PartitionInfo(topic, p.Partition).Leader)))
+		if err != nil || resp.ErrorCode != 0 || len(resp.Topics) == 0 || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+			time.Sleep(100 * time.Millisecond)
+			continue
 		}
+		got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: at, Topic: topic, Partition: p.Partition}, &resp.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
+		all, at = append(all, got.Records...), next
 	}
 	return all
 }

@@ -21,6 +21,7 @@ import (
 // then. And it can be cut at the moment of a certain request.
 type wire struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	sees func(by int, request []byte) // is shown every request, once
 
 	mu    sync.Mutex
 	dead  chan struct{} // closed by cut
@@ -44,14 +45,14 @@ type trap struct {
 // brokers that are gone, so that its client waits between two tries.
 var errCut = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-func newWire(dial func(ctx context.Context, network, address string) (net.Conn, error)) *wire {
-	w := &wire{dial: dial, dead: make(chan struct{}), going: make(chan struct{}), conns: make(map[*conn]struct{})}
+func newWire(dial func(ctx context.Context, network, address string) (net.Conn, error), sees func(by int, request []byte)) *wire {
+	w := &wire{dial: dial, sees: sees, dead: make(chan struct{}), going: make(chan struct{}), conns: make(map[*conn]struct{})}
 	close(w.going)
 	return w
 }
 
-// dialer is the option of a client in one role.
-func (w *wire) dialer(role string) kgo.Opt {
+// dialer is the option of a client in one role, in one life of the process.
+func (w *wire) dialer(role string, by int) kgo.Opt {
 	return kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
 		time.Sleep(time.Millisecond)
 		select {
@@ -71,7 +72,7 @@ func (w *wire) dialer(role string) kgo.Opt {
 			_ = inner.Close()
 			return nil, errCut
 		}
-		c := &conn{Conn: inner, wire: w, role: role, closed: make(chan struct{})}
+		c := &conn{Conn: inner, wire: w, role: role, by: by, closed: make(chan struct{})}
 		w.conns[c] = struct{}{}
 		return c, nil
 	})
@@ -153,6 +154,7 @@ type conn struct {
 	net.Conn
 	wire *wire
 	role string
+	by   int
 
 	mu       sync.Mutex
 	closed   chan struct{}
@@ -182,6 +184,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.answer = t
 		c.mu.Unlock()
 	}
+	c.wire.sees(c.by, b)
 	if keyOf(b) == int16(kmsg.Fetch) {
 		// kgo fetches again at once where a broker says that a topic is gone, until
 		// it looks that up; without this the clock would never come to that.

@@ -144,7 +144,7 @@ func (w *world) rare() bool {
 		if n > 3 {
 			return false
 		}
-		w.outboxes["hook"] = append(w.outboxes["hook"], &topicLog{topic: l.topic, id: l.id, partition: n})
+		w.outboxes["hook"] = append(w.outboxes["hook"], &topicLog{topic: l.topic, id: l.id, instance: l.instance, partition: n})
 	case 2:
 		w.mended = true
 	case 3, 4:
@@ -184,7 +184,7 @@ func (w *world) recreate(channel string) bool {
 	}
 	keep := w.chance(50)
 	for i, old := range w.outboxes[channel] {
-		l := &topicLog{topic: old.topic, id: "again-" + old.id, partition: old.partition}
+		l := &topicLog{topic: old.topic, id: "again-" + old.id, instance: old.instance + 1, partition: old.partition}
 		w.outboxes[channel][i] = l
 		if last := w.commits[old]; last != nil && keep {
 			w.commits[l] = last

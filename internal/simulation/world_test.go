@@ -14,9 +14,8 @@ import (
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/envelope"
-	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
+	"github.com/algotrade/notifier/internal/simulation/seen"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -73,6 +72,7 @@ var channels = []string{"desk", "hook"}
 // topicLog is one partition of a topic.
 type topicLog struct {
 	topic, id string
+	instance  int
 	partition int32
 	records   []*kgo.Record
 }
@@ -80,7 +80,7 @@ type topicLog struct {
 func (l *topicLog) end() int64 { return int64(len(l.records)) }
 
 func (l *topicLog) place(offset int64) oracle.Place {
-	return oracle.Place{Topic: l.topic, Partition: l.partition, Offset: offset}
+	return oracle.Place{Topic: l.topic, Instance: l.instance, Partition: l.partition, Offset: offset}
 }
 
 // append adds a record as a broker does.
@@ -180,32 +180,17 @@ func (w *world) produce() bool {
 // appendOutbox is a broker taking a write to an outbox.
 func (w *world) appendOutbox(by int, l *topicLog, r *kgo.Record) {
 	at := l.append(r)
-	e, _, err := envelope.Parse(at)
+	h, e, err := seen.Queued(at)
 	if err != nil {
 		panic(err)
 	}
-	h := oracle.Happening{
-		Kind: oracle.Queued, By: by, Place: l.place(at.Offset), ID: e.RepeatID(), Lane: lane(at.Key),
-		From: oracle.Place{Topic: e.Source.Topic, Partition: e.Source.Partition, Offset: e.Source.Offset},
-	}
-	if e.Alert.Throttle > 0 {
-		h.Policy.Throttle, h.Policy.Key = e.Alert.Throttle, e.Alert.Rule+"/"+e.Alert.KeyText()
-	}
-	h.Policy.Expire, h.Policy.Event = e.Alert.Expire, e.Alert.EventTime.Sub(w.began)
+	h.By, h.Place = by, l.place(at.Offset)
+	h.From = oracle.Place{Topic: e.Source.Topic, Partition: e.Source.Partition, Offset: e.Source.Offset}
+	h.Policy.Event = e.Alert.EventTime.Sub(w.began)
 	if e.Replay != nil {
-		h.Entry, h.Version = e.Replay.Entry, e.Replay.Version
 		h.From = w.replay.place(e.From.From.Offset)
-		h.Policy = oracle.Policy{}
 	}
 	w.happened(h)
-}
-
-// lane is the record's key; null is none.
-func lane(key []byte) string {
-	if key == nil {
-		return ""
-	}
-	return "=" + string(key)
 }
 
 // appendEntry is a broker taking a dead letter.
@@ -218,24 +203,11 @@ func (w *world) appendEntry(by int, e *dlq.Entry) {
 		e = &again
 	}
 	at := w.letters.append(e.Encode(w.letters.topic))
-	read := dlq.Parse(at)
-	if read.State == dlq.Malformed {
-		panic("malformed: " + read.Detail)
+	h, _, err := seen.Letter(at)
+	if err != nil {
+		panic(err)
 	}
-	s := read.Envelope.Source
-	h := oracle.Happening{
-		Kind: oracle.Entered, By: by, Group: topics.OutboxGroup(group), Place: w.letters.place(at.Offset), ID: read.ID,
-		From: oracle.Place{Topic: s.Topic, Partition: s.Partition, Offset: s.Offset}, Digest: oracle.Digest(s.Key, s.Value, s.Headers),
-		Result: oracle.Refused,
-	}
-	switch read.Reason {
-	case outcome.Exhausted:
-		h.Result = oracle.Exhausted
-	case outcome.Unconfirmed:
-		h.Result = oracle.Unconfirmed
-	case outcome.Undecodable, outcome.NoLongerRouted:
-		h.Result = oracle.Unmatched
-	}
+	h.By, h.Group, h.Place = by, topics.OutboxGroup(group), w.letters.place(at.Offset)
 	if r := e.Envelope.Replay; r != nil {
 		h.Version = r.Version + 1
 	}

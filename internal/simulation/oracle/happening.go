@@ -38,9 +38,11 @@ const (
 	Left      Kind = "left"      // By owns it no more: crashed, revoked or lost
 	Started   Kind = "started"   // By began an attempt for the outbox record ID at Place
 	Answered  Kind = "answered"  // and that is how it ended: Result
+	Claimed   Kind = "claimed"   // By asked for a commit of Place: Above
 	Committed Kind = "committed" // By's commit of Place took effect: Above, Bare
+	Cut       Kind = "cut"       // the brokers told By that the log ends at Place, before what it has read
 	Reset     Kind = "reset"     // a person set Group's committed offset to Place
-	Recreated Kind = "recreated" // Place's topic was deleted and made again
+	Recreated Kind = "recreated" // Place's topic was deleted and made again: Place's Instance is the new one
 )
 
 // Result is how an attempt ended, or why there is a dead letter.
@@ -63,21 +65,33 @@ const (
 	Unmatched   Result = "unmatched"   // its rules never ran, or it has no channel any more
 )
 
-// Place is an offset of a partition.
+// Place is an offset of a partition. A topic that was deleted and made again
+// is another Instance, counted from 0. The offsets of dead letters are counted
+// on through all instances, since a version is only ever compared with others
+// of its entry.
 type Place struct {
 	Topic     string
 	Partition int32
 	Offset    int64
+	Instance  int
 }
 
-func (p Place) String() string { return fmt.Sprintf("%s/%d@%d", p.Topic, p.Partition, p.Offset) }
+func (p Place) String() string { return fmt.Sprintf("%s@%d", p.partition(), p.Offset) }
 
 type partition struct {
-	topic string
-	id    int32
+	topic    string
+	id       int32
+	instance int
 }
 
-func (p Place) partition() partition { return partition{p.Topic, p.Partition} }
+func (p Place) partition() partition { return partition{p.Topic, p.Partition, p.Instance} }
+
+func (p partition) String() string {
+	if p.instance > 0 {
+		return fmt.Sprintf("%s#%d/%d", p.topic, p.instance, p.id)
+	}
+	return fmt.Sprintf("%s/%d", p.topic, p.id)
+}
 
 // Span is the offsets from First to Last.
 type Span struct{ First, Last int64 }

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +29,9 @@ type Judge struct {
 	sent     map[string][]Happening // by throttle key: what was delivered
 
 	owners    map[member]int
+	claims    map[member][]claim
 	commits   map[member]commit
+	cuts      map[member]int64 // where a log was said to end, since the last commit
 	high      map[member]int64 // the highest offset ever committed
 	touched   map[owned]map[int64]bool
 	since     map[owned]int  // when an owner first had a partition
@@ -57,6 +60,15 @@ type sender struct {
 type commit struct {
 	offset int64
 	above  []Span
+	when   int // it was asked for
+}
+
+// claim is a commit that was asked for.
+type claim struct {
+	by     int
+	offset int64
+	above  []Span
+	when   int
 }
 
 // covers reports whether the commit says that an offset is finished.
@@ -99,6 +111,7 @@ type item struct {
 
 // letter is one dead letter.
 type letter struct {
+	topic   string
 	last    int64 // the offset of its last record
 	written []version
 	open    bool
@@ -128,7 +141,7 @@ func New(l Limits) *Judge {
 	return &Judge{
 		limits: l, events: make(map[Place]string), work: make(map[owned]map[int64]Happening), records: make(map[partition][]*record),
 		items: make(map[string]*item), letters: make(map[string]*letter), requests: make(map[Place]*Happening), sent: make(map[string][]Happening),
-		owners: make(map[member]int), commits: make(map[member]commit), high: make(map[member]int64),
+		owners: make(map[member]int), claims: make(map[member][]claim), commits: make(map[member]commit), cuts: make(map[member]int64), high: make(map[member]int64),
 		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]int), stale: make(map[owned]int), since: make(map[owned]int),
 	}
 }
@@ -166,23 +179,26 @@ func (j *Judge) Add(h Happening) {
 	case Entered:
 		j.entered(h)
 	case Closed:
-		if l := j.letters[h.ID]; l != nil {
-			l.last, l.open, l.when = h.Place.Offset, false, j.n
-			l.written = append(l.written, version{h.Place.Offset, j.n})
-		}
+		j.closed(h)
 	case Requested:
 		j.requests[h.Place] = &h
 	case Assigned:
-		j.owners[member{h.Group, h.Place.partition()}] = h.By
-		j.assigned(owned{h.By, h.Place.partition()})
+		m := member{h.Group, h.Place.partition()}
+		j.owners[m] = h.By
+		delete(j.claims, m)
+		j.assigned(owned{h.By, m.partition})
 	case Left:
 		j.left(h)
 	case Started:
 		j.started(h)
 	case Answered:
 		j.answered(h)
+	case Claimed:
+		j.claimed(h)
 	case Committed:
 		j.committed(h)
+	case Cut:
+		j.cut(h)
 	case Reset:
 		j.reset(h)
 	case Recreated:
@@ -323,8 +339,6 @@ func (j *Judge) left(h Happening) {
 	}
 }
 
-func (p partition) String() string { return fmt.Sprintf("%s/%d", p.topic, p.id) }
-
 func (j *Judge) at(p partition, offset int64) *record {
 	if rs := j.records[p]; offset >= 0 && offset < int64(len(rs)) {
 		return rs[offset]
@@ -423,7 +437,7 @@ func (j *Judge) entered(h Happening) {
 	}
 	l := j.letters[h.ID]
 	if l == nil {
-		l = &letter{from: h.From}
+		l = &letter{from: h.From, topic: h.Place.Topic}
 		j.letters[h.ID] = l
 	}
 	if l.from != h.From {
@@ -460,21 +474,82 @@ func (j *Judge) entered(h Happening) {
 	}
 }
 
+// claimed: one owner never asks for less than it has asked for before, and
+// what it asks for is done when it does, whether that takes effect or not.
+func (j *Judge) claimed(h Happening) {
+	m := member{h.Group, h.Place.partition()}
+	for _, c := range j.claims[m] {
+		if cut, told := j.cuts[m]; c.by == h.By && c.offset > h.Place.Offset && (!told || h.Place.Offset < cut) {
+			j.fault("commits", "%d asks to commit %s after %d", h.By, h.Place, c.offset)
+			break
+		}
+	}
+	j.claims[m] = append(j.claims[m], claim{h.By, h.Place.Offset, h.Above, j.n})
+	j.finished(h, j.commits[m])
+}
+
+// askedFor returns when a commit that takes effect was asked for, the first
+// time and the last; -1: it is not known.
+func (j *Judge) askedFor(m member, h Happening) (first, last int) {
+	first, last = -1, -1
+	for _, c := range j.claims[m] {
+		if c.by != h.By || c.offset != h.Place.Offset || !slices.Equal(c.above, h.Above) {
+			continue
+		}
+		if last = c.when; first < 0 {
+			first = c.when
+		}
+	}
+	return first, last
+}
+
+// closed: we close what was delivered, or sent through the rules again.
+func (j *Judge) closed(h Happening) {
+	l := j.letters[h.ID]
+	if l == nil {
+		return
+	}
+	if l.item != nil && h.By != 0 && !j.anyDelivered(h.ID) {
+		j.fault("dead letters", "%d closes %s at %s, which was not delivered", h.By, h.ID, h.Place)
+	}
+	l.last, l.open, l.when = h.Place.Offset, false, j.n
+	l.written = append(l.written, version{h.Place.Offset, j.n})
+}
+
+// anyDelivered reports whether a delivery, or a replay of it, may have reached
+// somebody.
+func (j *Judge) anyDelivered(id string) bool {
+	for _, it := range j.items {
+		if it.base() == id && it.delivered+it.unclear > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (j *Judge) committed(h Happening) {
 	m := member{h.Group, h.Place.partition()}
 	if by := j.owners[m]; by != h.By {
 		j.fault("ownership", "%d commits %s, which %d owns", h.By, h.Place, by)
 	}
 	old, known := j.commits[m]
-	if known && h.Place.Offset < old.offset {
+	first, last := j.askedFor(m, h)
+	late := first >= 0 && first < old.when
+	c := commit{h.Place.Offset, h.Above, last}
+	if cut, told := j.cuts[m]; known && c.offset < old.offset && !late && (!told || c.offset < cut) {
 		j.fault("commits", "%d commits %s after %d", h.By, h.Place, old.offset)
 	}
-	c := commit{h.Place.Offset, h.Above}
-	j.commits[m] = c
-	if rs := j.records[m.partition]; rs != nil {
-		j.outboxCommitted(h, old, c, rs)
+	if late {
+		j.overtaken(m, old, c)
 	} else {
-		j.inputCommitted(h, old, m)
+		delete(j.cuts, m)
+	}
+	j.commits[m] = c
+	j.finished(h, old)
+	if j.records[m.partition] != nil {
+		j.untouched(h, c)
+	} else {
+		j.promise(h, old, m)
 	}
 	if h.Bare {
 		o := owned{h.By, m.partition}
@@ -497,25 +572,66 @@ func (j *Judge) committed(h Happening) {
 	j.high[m] = max(j.high[m], h.Place.Offset)
 }
 
-// outboxCommitted: what a commit says is finished must be.
-func (j *Judge) outboxCommitted(h Happening, old, c commit, rs []*record) {
-	for offset, r := range rs {
-		if r == nil || !c.covers(int64(offset)) {
-			continue
+// overtaken: a commit that the brokers carry out behind a later one of the same
+// owner undoes that one. What only the later one said is not known any more.
+func (j *Judge) overtaken(m member, old, c commit) {
+	for _, r := range j.records[m.partition] {
+		if r != nil && old.covers(r.Place.Offset) && !c.covers(r.Place.Offset) {
+			r.item.permits++
 		}
-		delete(j.touched[owned{h.By, r.Place.partition()}], int64(offset))
-		if old.covers(int64(offset)) || r.repeat || j.ended(r.item, h) {
+	}
+}
+
+// cut: what stood above is gone, as far as the owner can know; where it stands
+// there still, it comes again.
+func (j *Judge) cut(h Happening) {
+	m := member{h.Group, h.Place.partition()}
+	if at, told := j.cuts[m]; !told || h.Place.Offset < at {
+		j.cuts[m] = h.Place.Offset
+	}
+	for _, r := range j.records[m.partition] {
+		if r != nil && r.Place.Offset >= h.Place.Offset {
+			r.item.permits++
+		}
+	}
+}
+
+// finished: what a commit says is finished must be.
+func (j *Judge) finished(h Happening, old commit) {
+	m := member{h.Group, h.Place.partition()}
+	if rs := j.records[m.partition]; rs != nil {
+		j.outboxFinished(h, old, rs)
+	} else {
+		j.inputFinished(h, old, m)
+	}
+}
+
+func (j *Judge) outboxFinished(h Happening, old commit, rs []*record) {
+	c := commit{offset: h.Place.Offset, above: h.Above}
+	for offset, r := range rs {
+		if r == nil || !c.covers(int64(offset)) || old.covers(int64(offset)) || r.repeat || j.ended(r.item, h) {
 			continue
 		}
 		j.fault("commits", "%d commits %s, past %s at %d, which is not finished", h.By, h.Place, r.item.id, offset)
 	}
 }
 
-// inputCommitted: everything that the records below a commit have raised is in
-// outboxes or among the dead letters; from now on it is promised.
-func (j *Judge) inputCommitted(h Happening, old commit, m member) {
+// untouched: what a commit covers is not repeated by the next owner.
+func (j *Judge) untouched(h Happening, c commit) {
+	touched := j.touched[owned{h.By, h.Place.partition()}]
+	for offset := range touched {
+		if c.covers(offset) {
+			delete(touched, offset)
+		}
+	}
+}
+
+// inputFinished: everything that the records below a commit have raised is in
+// outboxes or among the dead letters.
+func (j *Judge) inputFinished(h Happening, old commit, m member) {
 	for offset := old.offset; offset < h.Place.Offset; offset++ {
-		at := Place{m.topic, m.id, offset}
+		at := h.Place
+		at.Offset = offset
 		if q := j.requests[at]; q != nil {
 			if l := j.letters[q.Entry]; l != nil && l.last == q.Version && l.open {
 				j.fault("replays", "%d commits %s, past the request at %d for version %d of %s, which nothing came of", h.By, h.Place, offset, q.Version, q.Entry)
@@ -534,10 +650,18 @@ func (j *Judge) inputCommitted(h Happening, old commit, m member) {
 			j.fault("commits", "%d commits %s, past the event at %d, whose dead letter was not written", h.By, h.Place, offset)
 		}
 		for _, id := range w.IDs {
-			it := j.items[id]
-			if it == nil && j.letters[id] == nil {
+			if j.items[id] == nil && j.letters[id] == nil {
 				j.fault("commits", "%d commits %s, past the event at %d, whose alert %s is in no outbox", h.By, h.Place, offset, id)
-			} else if it != nil && offset >= j.high[m] {
+			}
+		}
+	}
+}
+
+// promise: once it is committed, what an event has raised is promised.
+func (j *Judge) promise(h Happening, old commit, m member) {
+	for offset := max(old.offset, j.high[m]); offset < h.Place.Offset; offset++ {
+		for _, id := range j.work[owned{h.By, m.partition}][offset].IDs {
+			if it := j.items[id]; it != nil {
 				it.promised = true
 			}
 		}
@@ -560,29 +684,25 @@ func (j *Judge) reset(h Happening) {
 	}
 }
 
-// recreated: what stood in the topic and was not sent is gone.
+// recreated: what stood in the topic and was not sent is gone, and so are the
+// marks of those who read it: what is written again is sent again. A dead
+// letter that is gone is as one that was closed.
 func (j *Judge) recreated(h Happening) {
 	for p, rs := range j.records {
-		if p.topic != h.Place.Topic {
+		if p.topic != h.Place.Topic || p.instance >= h.Place.Instance {
 			continue
 		}
 		for _, r := range rs {
 			if r != nil {
 				r.item.lost = true
-				r.item.permits++ // its marks are gone too: what is written again is sent again
+				r.item.permits++
 			}
 		}
-		j.records[p] = []*record{}
 	}
-	for m := range j.commits {
-		if m.topic == h.Place.Topic {
-			delete(j.commits, m)
-			delete(j.high, m)
-		}
-	}
-	for o := range j.touched {
-		if o.topic == h.Place.Topic {
-			delete(j.touched, o)
+	for _, l := range j.letters {
+		if l.topic == h.Place.Topic {
+			l.last++ // no record has this offset: one that follows has a higher one
+			l.open = false
 		}
 	}
 }
@@ -609,11 +729,5 @@ func (j *Judge) End() []Violation {
 }
 
 func cmpPartition(a, b partition) int {
-	if a.topic != b.topic {
-		if a.topic < b.topic {
-			return -1
-		}
-		return 1
-	}
-	return int(a.id - b.id)
+	return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.instance, b.instance), cmp.Compare(a.id, b.id))
 }

@@ -13,8 +13,8 @@ import (
 // A history in which all is well: two alerts of one lane, the first of which
 // fails once, and a record that is poison. Each test breaks it in one place.
 func history() []Happening {
-	source := func(o int64) Place { return Place{"trade-executions", 0, o} }
-	outbox := func(o int64) Place { return Place{"g.outbox.desk", 0, o} }
+	source := func(o int64) Place { return Place{Topic: "trade-executions", Offset: o} }
+	outbox := func(o int64) Place { return Place{Topic: "g.outbox.desk", Offset: o} }
 	list := []Happening{
 		{Kind: Produced, Place: source(0), Digest: "d0"},
 		{Kind: Produced, Place: source(1), Digest: "d1"},
@@ -23,7 +23,7 @@ func history() []Happening {
 		{Kind: Assigned, By: 2, Group: "g.outbox", Place: outbox(0)},
 		{Kind: Queued, By: 1, Place: outbox(0), ID: "a", Lane: "k", From: source(0)},
 		{Kind: Queued, By: 1, Place: outbox(1), ID: "b", Lane: "k", From: source(1)},
-		{Kind: Entered, By: 1, Place: Place{"g.dlq", 0, 0}, ID: "re", From: source(2), Digest: "d2", Result: Unmatched},
+		{Kind: Entered, By: 1, Place: Place{Topic: "g.dlq", Offset: 0}, ID: "re", From: source(2), Digest: "d2", Result: Unmatched},
 		{Kind: Matched, By: 1, Place: source(0), IDs: []string{"a"}},
 		{Kind: Matched, By: 1, Place: source(1), IDs: []string{"b"}},
 		{Kind: Matched, By: 1, Place: source(2), Entry: "re"},
@@ -93,15 +93,15 @@ func TestBrokenHistories(t *testing.T) {
 			for _, what := range order {
 				switch what {
 				case "request":
-					list = append(list, Happening{Kind: Requested, Place: Place{"g.replay", 0, 0}, Entry: "re", Version: 0})
+					list = append(list, Happening{Kind: Requested, Place: Place{Topic: "g.replay", Offset: 0}, Entry: "re", Version: 0})
 				case "owner":
-					list = append(list, Happening{Kind: Assigned, By: 1, Group: "g", Place: Place{"g.replay", 0, 0}})
+					list = append(list, Happening{Kind: Assigned, By: 1, Group: "g", Place: Place{Topic: "g.replay", Offset: 0}})
 				case "discard":
-					list = append(list, Happening{Kind: Closed, Place: Place{"g.dlq", 0, 1}, ID: "re"})
+					list = append(list, Happening{Kind: Closed, Place: Place{Topic: "g.dlq", Offset: 1}, ID: "re"})
 				case "send":
-					list = append(list, Happening{Kind: Queued, By: 1, Place: Place{"g.outbox.desk", 0, 2}, ID: "c@0", Entry: "re", Version: 0, From: Place{"g.replay", 0, 0}})
+					list = append(list, Happening{Kind: Queued, By: 1, Place: Place{Topic: "g.outbox.desk", Offset: 2}, ID: "c@0", Entry: "re", Version: 0, From: Place{Topic: "g.replay", Offset: 0}})
 				case "settle":
-					list = append(list, Happening{Kind: Committed, By: 1, Group: "g", Place: Place{"g.replay", 0, 1}})
+					list = append(list, Happening{Kind: Committed, By: 1, Group: "g", Place: Place{Topic: "g.replay", Offset: 1}})
 				}
 			}
 			return list
@@ -130,12 +130,12 @@ func TestBrokenHistories(t *testing.T) {
 		"one id is of two records":         {again(Entered, 0, at(1), func(h *Happening) { h.From.Offset, h.Digest = 1, "d1" }), "dead letters", "denotes"},
 		"a dead letter is of a delivery that nobody refused": {
 			func(l []Happening) []Happening {
-				return append(l[:16:16], Happening{Kind: Entered, By: 2, Place: Place{"g.dlq", 0, 1}, ID: "b", From: Place{"trade-executions", 0, 1}, Digest: "d1", Result: Refused})
+				return append(l[:16:16], Happening{Kind: Entered, By: 2, Place: Place{Topic: "g.dlq", Offset: 1}, ID: "b", From: Place{Topic: "trade-executions", Offset: 1}, Digest: "d1", Result: Refused})
 			}, "dead letters", "nobody refused it",
 		},
 		"attempts are used up while nothing is delivered": {
 			func(l []Happening) []Happening {
-				return append(l[:14:14], Happening{Kind: Entered, By: 2, Place: Place{"g.dlq", 0, 1}, ID: "a", From: Place{"trade-executions", 0, 0}, Digest: "d0", Result: Exhausted})
+				return append(l[:14:14], Happening{Kind: Entered, By: 2, Place: Place{Topic: "g.dlq", Offset: 1}, ID: "a", From: Place{Topic: "trade-executions", Offset: 0}, Digest: "d0", Result: Exhausted})
 			}, "dead letters", "nothing else was delivered",
 		},
 		"too much is settled and not committed when its owner goes": {all(remove(Committed, 2), remove(Committed, 1)), "bounded repeats", "2 deliveries of g.outbox.desk/0"},
@@ -145,7 +145,7 @@ func TestBrokenHistories(t *testing.T) {
 			func(l []Happening) []Happening {
 				l[13].Result = Refused
 				i := find(l, Started, 1)
-				return slices.Insert(l, i, Happening{Kind: Entered, By: 2, Group: "g.outbox", Place: Place{"g.dlq", 0, 1}, ID: "a", From: Place{"trade-executions", 0, 0}, Digest: "d0", Result: Refused})
+				return slices.Insert(l, i, Happening{Kind: Entered, By: 2, Group: "g.outbox", Place: Place{Topic: "g.dlq", Offset: 1}, ID: "a", From: Place{Topic: "trade-executions", Offset: 0}, Digest: "d0", Result: Refused})
 			}, "dead letters", "stays open",
 		},
 		"a request is settled and nothing came of it": {replay("request", "owner", "settle"), "replays", "which nothing came of"},
@@ -161,12 +161,12 @@ func TestBrokenHistories(t *testing.T) {
 
 // What semantics.md allows is no violation.
 func TestWhatIsAllowed(t *testing.T) {
-	outbox := Place{"g.outbox.desk", 0, 1}
+	outbox := Place{Topic: "g.outbox.desk", Offset: 1}
 	crash := Happening{Kind: Left, By: 2, Group: "g.outbox", Place: outbox}
 	next := Happening{Kind: Assigned, By: 3, Group: "g.outbox", Place: outbox}
 	started := Happening{Kind: Started, By: 3, Group: "g.outbox", Place: outbox, ID: "b"}
 	delivered := Happening{Kind: Answered, By: 3, Group: "g.outbox", Place: outbox, ID: "b", Result: Delivered}
-	committed := Happening{Kind: Committed, By: 3, Group: "g.outbox", Place: Place{"g.outbox.desk", 0, 2}}
+	committed := Happening{Kind: Committed, By: 3, Group: "g.outbox", Place: Place{Topic: "g.outbox.desk", Offset: 2}}
 	for name, tc := range map[string]func([]Happening) []Happening{
 		"what was in flight at a crash is sent again": func(l []Happening) []Happening {
 			return append(l[:18:18], crash, next, started, delivered, committed)
@@ -189,10 +189,10 @@ func TestWhatIsAllowed(t *testing.T) {
 			return slices.Delete(l, find(l, Started, 2), find(l, Answered, 2)+1)
 		},
 		"offsets of a source are set back": func(l []Happening) []Happening {
-			return append(l, Happening{Kind: Reset, Group: "g", Place: Place{"trade-executions", 0, 0}}, l[find(l, Committed, 0)])
+			return append(l, Happening{Kind: Reset, Group: "g", Place: Place{Topic: "trade-executions", Offset: 0}}, l[find(l, Committed, 0)])
 		},
 		"an outbox is deleted with what is in it": func(l []Happening) []Happening {
-			return append(l[:14:14], crash, Happening{Kind: Recreated, Place: Place{Topic: "g.outbox.desk"}})
+			return append(l[:14:14], crash, Happening{Kind: Recreated, Place: Place{Topic: "g.outbox.desk", Instance: 1}})
 		},
 	} {
 		if v := Check(tc(history()), Limits{Uncommitted: 1}); len(v) > 0 {
