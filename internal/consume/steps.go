@@ -85,8 +85,9 @@ func (s Snapshot) WithoutMarks() Snapshot {
 // Full is the metadata that was to be committed.
 func (s Snapshot) Full() string { return s.taken.metadata }
 
-// Answered takes over what the coordinator answered.
-func (s *Steps) Answered(c Snapshot, err error) { s.member.committed(c.taken, err, false) }
+// Answered takes over what the coordinator answered; slow: that took so long
+// that the commit may still be carried out.
+func (s *Steps) Answered(c Snapshot, err error, slow bool) { s.member.committed(c.taken, err, slow) }
 
 // Lose fences at once, and commits nothing.
 func (s *Steps) Lose(p *Partition) { p.fence() }

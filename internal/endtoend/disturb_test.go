@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -49,6 +50,7 @@ var disturbances = []disturbance{
 	{"topic-deleted", 2, topicDeleted},
 	{"rewind", 1, rewind},
 	{"replay", 3, replay},
+	{"move", 3, moveWaiting},
 }
 
 func draw[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
@@ -310,6 +312,27 @@ func rewind(t *trial, random *rand.Rand) {
 		t.history.note(fault, "", "the rewind was refused: %v", err)
 	}
 	t.startOne(random)
+}
+
+// moveWaiting asks to send what waits for one channel to the other, as the
+// command does.
+func moveWaiting(t *trial, random *rand.Rand) {
+	q := reroute.Request{From: "rough", To: "calm", Below: make(map[int32]int64), By: "ann"}
+	if random.IntN(3) == 0 {
+		q.From, q.To = q.To, q.From
+	}
+	topic := topics.Outbox(group, q.From)
+	for _, p := range t.fake.PartitionInfos(topic) {
+		q.Below[p.Partition] = p.HighWatermark
+	}
+	if len(q.Below) == 0 {
+		return // it is deleted
+	}
+	q.TopicID = t.idOf(topic)
+	t.history.note(fault, "", "what waits for %s is to go to %s: %v", q.From, q.To, q.Below)
+	if err := t.admin.ProduceSync(t.ctx, q.Record(group)).FirstErr(); err != nil {
+		t.history.note(fault, "", "it is not asked for: %v", err)
+	}
 }
 
 // replay asks for every dead letter that there is, as the command does.

@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/match"
+	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -182,7 +183,7 @@ func (n *process) run() error {
 		}
 		line := t.providers[c].of(n)
 		o := dispatch.NewOutbox(dispatch.Params{
-			Name: c, Channel: line, Driver: line, Config: config, Uncommitted: uncommitted, Group: group, Dead: letters, MaxReplays: maxReplays, Logger: log,
+			Name: c, Channel: line, Driver: line, Config: config, Uncommitted: uncommitted, Group: group, Dead: letters, Elsewhere: outboxes, MaxReplays: maxReplays, Logger: log,
 		})
 		defer o.Close()
 		byTopic[topics.Outbox(group, c)] = o
@@ -198,7 +199,10 @@ func (n *process) run() error {
 		})
 	}
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})
-	second := member("deliver", topics.OutboxGroup(group), t.outboxTopics(), true, dispatch.NewHandler(byTopic, dlq.NewLog(dead), log))
+	moves := reroute.NewFollower(kadm.NewClient(dead), dlq.NewLog(dead), group, func(q reroute.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) }, log)
+	deliver := dispatch.NewHandler(byTopic, dlq.NewLog(dead), log)
+	deliver.Moves = moves.Ready()
+	second := member("deliver", topics.OutboxGroup(group), t.outboxTopics(), true, deliver)
 
 	// They start from the last stage to the first and stop the other way round;
 	// one that ends by itself ends the process.
@@ -208,6 +212,7 @@ func (n *process) run() error {
 	defer stopLower()
 	var wg sync.WaitGroup
 	var failures [2]error
+	wg.Go(func() { _ = moves.Run(lower) })
 	wg.Go(func() { failures[1] = second.Run(lower); stopUpper() })
 	wg.Go(func() { failures[0] = first.Run(upper); stopLower() })
 	wg.Wait()

@@ -9,6 +9,7 @@ type mutation string
 
 const (
 	newestCommitted         mutation = "the newest is committed, not the watermark"
+	oldestCommitted         mutation = "an older commit is asked for after a later one"
 	unfenced                mutation = "nobody is fenced, by us or by the coordinator"
 	revokeOvertakes         mutation = "a revoke does not wait for the commit before it"
 	doneTooFar              mutation = "a record says that its input is committed as far as it was read"
@@ -34,6 +35,7 @@ func TestEveryMutationIsFound(t *testing.T) {
 	const within = 1500 // schedules; the rarest takes some 300
 	for m, promise := range map[mutation]string{
 		newestCommitted:         "commits",
+		oldestCommitted:         "commits",
 		unfenced:                "ownership",
 		revokeOvertakes:         "ownership",
 		doneTooFar:              "commits",

@@ -33,8 +33,9 @@ type process struct {
 	steps  *consume.Steps
 	parts  []*part
 	commit *committing
-	kicked bool // out of the group, whether it knows or not
-	gone   bool // it has crashed; what it had sent may still arrive
+	late   []*committing // given up by us, and not by the network
+	kicked bool          // out of the group, whether it knows or not
+	gone   bool          // it has crashed; what it had sent may still arrive
 
 	buffers []*buffer // of the producer to the outboxes
 	counts  map[string]int32
@@ -52,6 +53,7 @@ type part struct {
 	next    int64 // to be read
 	leaving bool  // revoked, within the grace
 	left    bool  // it is another's
+	oldest  *consume.Snapshot
 
 	batch   *batch   // of a source
 	replays *replays // of the replay topic
@@ -176,6 +178,11 @@ func (w *world) takeCommit(pr *process) bool {
 	c := &committing{}
 	for _, p := range pr.parts {
 		if s, ok := pr.steps.Snapshot(p.p, false); ok {
+			if p.oldest == nil {
+				p.oldest = &s
+			} else if w.is(oldestCommitted) && w.chance(20) {
+				s = *p.oldest
+			}
 			c.parts, c.taken = append(c.parts, p), append(c.taken, s)
 		}
 	}
@@ -183,7 +190,26 @@ func (w *world) takeCommit(pr *process) bool {
 		return false
 	}
 	pr.commit = c
+	w.claim(pr, c)
 	return true
+}
+
+// claim: a commit is asked for.
+func (w *world) claim(pr *process, c *committing) {
+	for i, p := range c.parts {
+		at := c.taken[i].Committed
+		w.happened(oracle.Happening{Kind: oracle.Claimed, By: pr.id, Group: pr.stage.group(), Place: p.log.place(at.At.Offset), Above: above(p.log, at)})
+	}
+}
+
+// above is what a commit says is finished above its offset.
+func above(l *topicLog, c consume.Committed) (spans []oracle.Span) {
+	for offset := c.At.Offset; offset < l.end(); offset++ {
+		if c.Finished(offset) {
+			spans = append(spans, oracle.Span{First: offset, Last: offset})
+		}
+	}
+	return spans
 }
 
 // resolve goes on with a commit: it takes effect, is answered, refused, or lost
@@ -206,13 +232,30 @@ func (w *world) resolve(pr *process) bool {
 		for i := range c.taken {
 			c.taken[i] = c.taken[i].WithoutMarks()
 		}
+		w.claim(pr, c)
 		w.answer(pr, c, w.apply(pr, c))
 	case n < 90:
 		_ = w.apply(pr, c)
 		w.answer(pr, c, errLost)
 	default:
+		pr.late = append(pr.late, c)
 		w.answer(pr, c, errLost)
 	}
+	return true
+}
+
+// overtake has a commit take effect that its process has given up, as long as
+// the group is as it was: behind one that was asked for after it.
+func (w *world) overtake(pr *process) bool {
+	if len(pr.late) == 0 || pr.gone || w.well {
+		return false
+	}
+	c := pr.late[0]
+	pr.late = pr.late[1:]
+	if slices.ContainsFunc(c.parts, func(p *part) bool { return p.left }) {
+		return false
+	}
+	_ = w.apply(pr, c)
 	return true
 }
 
@@ -228,13 +271,10 @@ func (w *world) apply(pr *process, c *committing) error {
 			at.At.Offset, at.Metadata = p.next, consume.Binding(cluster, p.log.id)
 		}
 		w.commits[p.log] = &at
-		h := oracle.Happening{Kind: oracle.Committed, By: pr.id, Group: pr.stage.group(), Place: p.log.place(at.At.Offset), Bare: pr.stage == delivering && at.Metadata != c.taken[i].Full()}
-		for offset := at.At.Offset; offset < p.log.end(); offset++ {
-			if at.Finished(offset) {
-				h.Above = append(h.Above, oracle.Span{First: offset, Last: offset})
-			}
-		}
-		w.happened(h)
+		w.happened(oracle.Happening{
+			Kind: oracle.Committed, By: pr.id, Group: pr.stage.group(), Place: p.log.place(at.At.Offset),
+			Above: above(p.log, at), Bare: pr.stage == delivering && at.Metadata != c.taken[i].Full(),
+		})
 	}
 	return nil
 }
@@ -242,7 +282,7 @@ func (w *world) apply(pr *process, c *committing) error {
 func (w *world) answer(pr *process, c *committing, err error) {
 	pr.commit = nil
 	for _, s := range c.taken {
-		pr.steps.Answered(s, err)
+		pr.steps.Answered(s, err, errors.Is(err, errLost))
 	}
 }
 
@@ -275,6 +315,7 @@ func (w *world) release(p *part) bool {
 	}
 	if s, ok := pr.steps.Snapshot(p.p, true); ok {
 		c := &committing{parts: []*part{p}, taken: []consume.Snapshot{s}}
+		w.claim(pr, c)
 		switch n := w.rng.IntN(100); {
 		case w.well || n < 80:
 			w.answerFinal(pr, c, w.apply(pr, c))
@@ -291,7 +332,7 @@ func (w *world) release(p *part) bool {
 
 func (w *world) answerFinal(pr *process, c *committing, err error) {
 	for _, s := range c.taken {
-		pr.steps.Answered(s, err)
+		pr.steps.Answered(s, err, false)
 	}
 }
 

@@ -61,6 +61,8 @@ func (w *world) try(n int) bool {
 		return w.takeCommit(pr)
 	case n < 46:
 		return w.resolve(pr)
+	case n < 47 && w.rng.IntN(2) == 0:
+		return w.overtake(pr)
 	case n < 47:
 		return w.rng.IntN(5) == 0 && w.crash(pr)
 	case n < 48:

@@ -1,15 +1,28 @@
 // Package oracle judges what a notifier did. A history is a plain list of
 // happenings, as a broker and a provider could have seen them; Check returns
-// every promise that it breaks. Neither knows how the notifier works inside, so
-// that a simulation and a test with real parts can use the same judge.
+// every promise that it breaks. Neither knows how the notifier works inside:
+// the simulation without goroutines and the one of the whole daemon on brokers
+// in memory have the same judge.
 //
 // The promises: every alert is delivered, a dead letter, suppressed by policy,
 // or unsettled, and what is unsettled is not committed past. Per lane the next
 // delivery is first tried after the one before has its outcome. Commits never
-// go backwards and come from the present owner. A dead letter is, byte for
-// byte, the record it is about, and there is one for each id. An alert is sent
-// twice only where a crash, a lost partition or an unclear answer made it
-// unavoidable, and a crash leaves no more of that than is allowed.
+// go backwards, come from the present owner, and claim nothing that is not done
+// when that asks for them, whether they take effect or not. A dead letter is,
+// byte for byte, the record it is about, there is one for each id, and we close
+// it only when it was delivered. An alert is sent twice only where a crash, a
+// lost partition or an unclear answer made it unavoidable, and a crash leaves
+// no more of that than is allowed. What is moved to another channel is
+// delivered by that one alone.
+//
+// What brokers and people do may excuse the notifier, each as far as it reaches.
+// A commit that is carried out behind one which its owner had asked for later
+// may set the group back, and what only the later one said may be sent again.
+// Where a client was told that a log was cut off, its owner may commit down to
+// that end, and what stands above may be sent again. With the marks of the
+// repeat filter, where a commit cannot carry them, goes the knowledge of what
+// was sent. What stood in a topic that was deleted is owed no more. Whoever has
+// lost a partition and does not know may send on, no more than a crash repeats.
 // Start reading at Judge.
 package oracle
 
@@ -30,7 +43,7 @@ type Kind string
 const (
 	Produced  Kind = "produced"  // an event at Place: Digest
 	Matched   Kind = "matched"   // By has worked through the event at Place: IDs must be in outboxes, Entry among the dead letters
-	Queued    Kind = "queued"    // By's outbox record was appended at Place: ID, Lane, From, Policy; Entry and Version where it is a replay
+	Queued    Kind = "queued"    // By's outbox record was appended at Place: ID, Lane, From, Policy; Entry and Version where it is a replay. From an outbox: it was moved
 	Entered   Kind = "entered"   // By's dead letter was appended at Place: ID, From, Digest, Result
 	Closed    Kind = "closed"    // By's tombstone of dead letter ID was appended at Place
 	Requested Kind = "requested" // a request to send Version of Entry again was appended at Place

@@ -83,6 +83,7 @@ type record struct {
 	flying map[int]int // attempts that have no answer, by whom
 	repeat bool        // there was one with this id before, or its input was committed further on
 	bare   bool        // the marks that would tell a repeat of it are gone
+	moved  bool        // it stands in another channel's outbox
 }
 
 // item is one delivery, or one replay of a dead letter.
@@ -92,9 +93,10 @@ type item struct {
 	version   int64
 	records   int
 	promised  bool
-	stray     bool // an attempt outlived its assignment, and the partition came back to who made it
-	scattered bool // its records are in several partitions, whose readers do not know of each other
-	lost      bool // with a topic that somebody deleted
+	stray     bool  // an attempt outlived its assignment, and the partition came back to who made it
+	scattered bool  // its records are in several partitions, whose readers do not know of each other
+	movedTo   *item // the delivery to another channel that has taken its place
+	lost      bool  // with a topic that somebody deleted
 	delivered int
 	whole     bool // delivered to all that were left
 	partly    bool // and once to some only
@@ -235,6 +237,7 @@ func (j *Judge) queued(h Happening) {
 		it.permits++
 		it.scattered = true
 	}
+	j.moved(it, h)
 	it.records++
 	j.replayed(h)
 	p := h.Place.partition()
@@ -244,11 +247,53 @@ func (j *Judge) queued(h Happening) {
 	j.records[p] = append(j.records[p], r)
 }
 
+// moved: an alert that waits is delivered by the channel that it is moved to
+// instead, in the order of its lane. Where a rule leads to both channels that
+// one may have had it already.
+func (j *Judge) moved(it *item, h Happening) {
+	src := j.at(h.From.partition(), h.From.Offset)
+	if src == nil {
+		return
+	}
+	if other := src.item.movedTo; other != nil && other != it {
+		j.fault("moves", "%s at %s is moved to %s, and was to %s before", src.item.id, h.From, h.Place, other.id)
+	}
+	if src.item.delivered > src.item.permits+src.item.unclear && !src.item.partly {
+		j.fault("moves", "%s at %s is moved to %s, although it was delivered", src.item.id, h.From, h.Place)
+	}
+	if src.moved {
+		return
+	}
+	j.inTurn(src, h, "moved to "+h.Place.Topic)
+	src.moved = true
+	if it == src.item { // a dead letter that is sent again stays its entry's
+		return
+	}
+	src.item.movedTo = it
+	it.promised = it.promised || src.item.promised
+	if it.records > 0 {
+		it.permits++
+	}
+}
+
+// inTurn: of its lane, all before it must have their outcomes.
+func (j *Judge) inTurn(r *record, h Happening, what string) {
+	if r.Lane == "" {
+		return
+	}
+	for _, before := range j.records[r.Place.partition()][:r.Place.Offset] {
+		if before == nil || before.Lane != r.Lane || before.item == r.item || before.repeat || before.moved || j.ended(before.item, h) {
+			continue
+		}
+		j.fault("order", "%s at %s is %s before %s at %s of the same lane has its outcome", r.item.id, r.Place, what, before.item.id, before.Place)
+	}
+}
+
 // replayed: a replay is of what was the last version of its entry when whoever
 // sends it took over, or later.
 func (j *Judge) replayed(h Happening) {
 	l := j.letters[h.Entry]
-	if h.Entry == "" || l == nil {
+	if h.Entry == "" || l == nil || j.requests[h.From] == nil {
 		return
 	}
 	for _, v := range l.written {
@@ -267,7 +312,7 @@ func (j *Judge) recognised(it *item, p partition) bool {
 
 // ended reports whether nothing more is owed for a delivery.
 func (j *Judge) ended(it *item, now Happening) bool {
-	if it.lost {
+	if it.lost || it.movedTo != nil {
 		return true
 	}
 	if it.entry != "" { // a replay ends when its entry has a later record
@@ -389,15 +434,10 @@ func (j *Judge) started(h Happening) {
 	if it := r.item; it.delivered > it.permits+it.unclear && !it.partly {
 		j.fault("repeats", "%s at %s was delivered %d times and is sent again; %d repeats were unavoidable", h.ID, h.Place, it.delivered, it.permits+it.unclear)
 	}
-	if r.Lane == "" {
-		return
+	if r.moved && r.item.permits+r.item.unclear == 0 {
+		j.fault("moves", "%s at %s is sent although it was moved to another channel", h.ID, h.Place)
 	}
-	for _, before := range j.records[h.Place.partition()][:h.Place.Offset] {
-		if before == nil || before.Lane != r.Lane || before.item == r.item || before.repeat || j.ended(before.item, h) {
-			continue
-		}
-		j.fault("order", "%s at %s is sent before %s at %s of the same lane has its outcome", h.ID, h.Place, before.item.id, before.Place)
-	}
+	j.inTurn(r, h, "sent")
 }
 
 func (j *Judge) answered(h Happening) {
@@ -475,7 +515,9 @@ func (j *Judge) entered(h Happening) {
 }
 
 // claimed: one owner never asks for less than it has asked for before, and
-// what it asks for is done when it does, whether that takes effect or not.
+// what it asks for is done when it does, whether that takes effect or not. Of a
+// former owner only the first is held: what it asks for cannot take effect, and
+// may be from before a person's reset.
 func (j *Judge) claimed(h Happening) {
 	m := member{h.Group, h.Place.partition()}
 	for _, c := range j.claims[m] {
@@ -485,7 +527,9 @@ func (j *Judge) claimed(h Happening) {
 		}
 	}
 	j.claims[m] = append(j.claims[m], claim{h.By, h.Place.Offset, h.Above, j.n})
-	j.finished(h, j.commits[m])
+	if j.owners[m] == h.By {
+		j.finished(h, j.commits[m])
+	}
 }
 
 // askedFor returns when a commit that takes effect was asked for, the first
@@ -609,7 +653,7 @@ func (j *Judge) finished(h Happening, old commit) {
 func (j *Judge) outboxFinished(h Happening, old commit, rs []*record) {
 	c := commit{offset: h.Place.Offset, above: h.Above}
 	for offset, r := range rs {
-		if r == nil || !c.covers(int64(offset)) || old.covers(int64(offset)) || r.repeat || j.ended(r.item, h) {
+		if r == nil || !c.covers(int64(offset)) || old.covers(int64(offset)) || r.repeat || r.moved || j.ended(r.item, h) {
 			continue
 		}
 		j.fault("commits", "%d commits %s, past %s at %d, which is not finished", h.By, h.Place, r.item.id, offset)
@@ -720,7 +764,7 @@ func (j *Judge) End() []Violation {
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(j.records), func(a, b partition) int { return cmpPartition(a, b) }) {
 		for _, r := range j.records[p] {
-			if r != nil && !r.repeat && !j.ended(r.item, j.last) {
+			if r != nil && !r.repeat && !r.moved && !j.ended(r.item, j.last) {
 				j.fault("progress", "%s at %s has no outcome although all is well", r.item.id, r.Place)
 			}
 		}

@@ -57,6 +57,30 @@ func find(list []Happening, k Kind, n int) int {
 	panic(fmt.Sprintf("no such %s", k))
 }
 
+// asked is the request for a commit, committedAt its effect at another offset.
+func asked(h Happening, offset int64) Happening {
+	h.Kind, h.Place.Offset = Claimed, offset
+	return h
+}
+
+func committedAt(h Happening, offset int64) Happening {
+	h.Place.Offset = offset
+	return h
+}
+
+// moveOf is that the record at an offset of desk's outbox is moved to hook's.
+func moveOf(offset int64, id string) Happening {
+	return Happening{Kind: Queued, By: 2, Place: Place{Topic: "g.outbox.hook"}, ID: id, Lane: "k", From: Place{Topic: "g.outbox.desk", Offset: offset}}
+}
+
+// refused is the dead letter of a, written by one that was refused.
+func refused(by int) Happening {
+	return Happening{
+		Kind: Entered, By: by, Group: "g.outbox", Place: Place{Topic: "g.dlq", Offset: 1}, ID: "a",
+		From: Place{Topic: "trade-executions"}, Digest: "d0", Result: Refused,
+	}
+}
+
 func TestAHistoryInWhichAllIsWell(t *testing.T) {
 	if v := Check(history(), Limits{Uncommitted: 1}); len(v) > 0 {
 		t.Error(v)
@@ -148,6 +172,54 @@ func TestBrokenHistories(t *testing.T) {
 				return slices.Insert(l, i, Happening{Kind: Entered, By: 2, Group: "g.outbox", Place: Place{Topic: "g.dlq", Offset: 1}, ID: "a", From: Place{Topic: "trade-executions", Offset: 0}, Digest: "d0", Result: Refused})
 			}, "dead letters", "stays open",
 		},
+		"one asks for less than it has asked for before": {func(l []Happening) []Happening {
+			return append(l, asked(l[find(l, Committed, 2)], 2), asked(l[find(l, Committed, 2)], 1))
+		}, "commits", "2 asks to commit g.outbox.desk/0@1 after 2"},
+		"what is not finished is asked for, and refused": {func(l []Happening) []Happening {
+			i := find(l, Started, 2)
+			return slices.Insert(l, i, asked(l[find(l, Committed, 2)], 2))
+		}, "commits", "past b at 1"},
+		"a commit goes back that nobody had asked for before": {func(l []Happening) []Happening {
+			c := l[find(l, Committed, 2)]
+			return slices.Concat(l[:19:19], []Happening{asked(c, 2), c, committedAt(c, 1)})
+		}, "commits", "2 commits g.outbox.desk/0@1 after 2"},
+		"one that was frozen sends more than it may repeat": {func(l []Happening) []Happening {
+			left, next := l[find(l, Left, 0)], l[find(l, Assigned, 1)]
+			next.By = 3
+			return slices.Concat(l[:12:12], []Happening{left, next}, l[12:16:16], l[17:19])
+		}, "bounded repeats", "2, which does not own g.outbox.desk/0 any more, has settled 2"},
+		"what stands in a topic that was made again is not sent": {func(l []Happening) []Happening {
+			q := l[find(l, Queued, 1)]
+			q.ID, q.Place, q.From.Offset = "c", Place{Topic: "g.outbox.desk", Instance: 1}, 3
+			return append(l, Happening{Kind: Recreated, Place: q.Place}, q)
+		}, "progress", "c at g.outbox.desk#1/0@0"},
+		"a log that was cut off is committed below its end": {func(l []Happening) []Happening {
+			c := l[find(l, Committed, 2)]
+			return append(l[:20:20], Happening{Kind: Cut, By: 2, Group: "g.outbox", Place: Place{Topic: "g.outbox.desk", Offset: 1}}, committedAt(c, 0))
+		}, "commits", "2 commits g.outbox.desk/0@0 after 2"},
+		"what was moved is sent by both channels": {func(l []Happening) []Happening {
+			i := find(l, Started, 2)
+			return slices.Insert(l, i, moveOf(1, "b at hook"))
+		}, "moves", "b at g.outbox.desk/0@1 is sent although it was moved"},
+		"what was delivered is moved": {func(l []Happening) []Happening {
+			return append(l[:20:20], moveOf(1, "b at hook"))
+		}, "moves", "although it was delivered"},
+		"what was moved is moved to a third": {func(l []Happening) []Happening {
+			again := moveOf(1, "b at mail")
+			again.Place.Topic = "g.outbox.mail"
+			return append(l[:17:17], moveOf(1, "b at hook"), again)
+		}, "moves", "and was to b at hook before"},
+		"the second of a lane is moved before the first": {func(l []Happening) []Happening {
+			return append(l[:12:12], moveOf(1, "b at hook"))
+		}, "order", "is moved to g.outbox.hook before a"},
+		"what was moved is delivered by nobody": {func(l []Happening) []Happening {
+			return append(l[:17:17], moveOf(1, "b at hook"))
+		}, "nothing lost", "b at hook was raised and committed"},
+		"a dead letter is closed that nobody took": {func(l []Happening) []Happening {
+			l[15].Result = Refused
+			i := find(l, Started, 2)
+			return slices.Insert(l, i, refused(2), Happening{Kind: Closed, By: 2, Place: Place{Topic: "g.dlq", Offset: 2}, ID: "a"})
+		}, "dead letters", "which was not delivered"},
 		"a request is settled and nothing came of it": {replay("request", "owner", "settle"), "replays", "which nothing came of"},
 		"a request is of a version that was no more":  {replay("request", "discard", "owner", "send"), "replays", "had a later one"},
 		"what is sent does not stand there":           {change(Started, 0, func(h *Happening) { h.ID = "b" }), "ids", "does not stand at"},
@@ -190,6 +262,29 @@ func TestWhatIsAllowed(t *testing.T) {
 		},
 		"offsets of a source are set back": func(l []Happening) []Happening {
 			return append(l, Happening{Kind: Reset, Group: "g", Place: Place{Topic: "trade-executions", Offset: 0}}, l[find(l, Committed, 0)])
+		},
+		"a commit is carried out behind the next, and what only that said is sent again": func(l []Happening) []Happening {
+			one, two := l[find(l, Committed, 1)], l[find(l, Committed, 2)]
+			list := slices.Concat(l[:16:16], []Happening{asked(one, 1)}, l[17:19], []Happening{asked(two, 2), two, one})
+			return append(list, crash, next, started, delivered, committed)
+		},
+		"a log is said to be cut off, and is read again from there": func(l []Happening) []Happening {
+			one, two := l[find(l, Committed, 1)], l[find(l, Committed, 2)]
+			again := []Happening{l[17], l[18], asked(two, 2), two}
+			return slices.Concat(l[:20:20], []Happening{{Kind: Cut, By: 2, Group: "g.outbox", Place: one.Place}, asked(one, 1), one}, again)
+		},
+		"dead letters are deleted, and nothing comes of requests for them": func(l []Happening) []Happening {
+			return append(l, Happening{Kind: Requested, Place: Place{Topic: "g.replay"}, Entry: "re"},
+				Happening{Kind: Assigned, By: 1, Group: "g", Place: Place{Topic: "g.replay"}},
+				Happening{Kind: Recreated, Place: Place{Topic: "g.dlq", Instance: 1}},
+				Happening{Kind: Committed, By: 1, Group: "g", Place: Place{Topic: "g.replay", Offset: 1}})
+		},
+		"what waits is moved, and the other channel takes it": func(l []Happening) []Happening {
+			hook := started
+			hook.ID, hook.Place = "b at hook", Place{Topic: "g.outbox.hook"}
+			taken := hook
+			taken.Kind, taken.Result = Answered, Delivered
+			return append(l[:17:17], moveOf(1, "b at hook"), l[19], hook, taken)
 		},
 		"an outbox is deleted with what is in it": func(l []Happening) []Happening {
 			return append(l[:14:14], crash, Happening{Kind: Recreated, Place: Place{Topic: "g.outbox.desk", Instance: 1}})
