@@ -258,7 +258,7 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 		return nil, err
 	}
 	deliver := dispatch.NewHandler(o.byTopic, dlq.NewLog(p.dead), s.log)
-	deliver.Moves = moves.Ready()
+	deliver.Moves = moves.Known
 	d, err := member("deliver", topics.OutboxGroup(c.Group), slices.Sorted(maps.Keys(o.byTopic)), true, deliver)
 	if err != nil {
 		return nil, err

@@ -20,9 +20,10 @@ type Handler struct {
 	outboxes map[string]*Outbox // by topic
 	letters  Letters
 	log      *slog.Logger
-	// Moves is closed once it is known what is to be sent elsewhere; nil: nothing
-	// is. What was moved by a former owner must not be sent here first.
-	Moves <-chan struct{}
+	// Moves returns a channel that is closed once it is known what is by now to be
+	// sent elsewhere; nil: nothing is. What a former owner has moved must not be
+	// sent here, however long this process has been running.
+	Moves func() <-chan struct{}
 }
 
 // Letters knows what became of dead letters.
@@ -60,7 +61,7 @@ func (h *Handler) awaitMoves(ctx context.Context) {
 	slow := time.NewTimer(movesWithin)
 	defer slow.Stop()
 	select {
-	case <-h.Moves:
+	case <-h.Moves():
 	case <-slow.C:
 		h.log.Warn("requests to move alerts are not known yet, going on without them", "waited", movesWithin)
 	case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -28,6 +29,9 @@ func (t *trial) judge() []oracle.Happening {
 	x := newTelling(t)
 	for _, s := range t.history.list() {
 		x.step(s)
+	}
+	for key := range x.owners {
+		x.left(step{at: time.Since(t.history.begun)}, key)
 	}
 	for _, w := range x.wrong {
 		t.t.Error(w)
@@ -164,12 +168,6 @@ func (x *telling) step(s step) {
 		x.left(s, key)
 		x.owners[key] = owned{s.what.By, s.what.Place}
 		x.add(s, s.what)
-	case crashed, ended:
-		for key, o := range x.owners {
-			if o.by == s.by {
-				x.left(s, key)
-			}
-		}
 	case truncated:
 		x.add(s, s.what)
 	case deleted:
@@ -192,6 +190,9 @@ func (x *telling) rank(p oracle.Place) int {
 	return 3
 }
 
+// left tells of an assignment that is over: at the latest when the group gives
+// the partition to somebody. What a process had asked for when it died may take
+// effect until then.
 func (x *telling) left(s step, key tenancy) {
 	if o, known := x.owners[key]; known {
 		x.add(s, oracle.Happening{Kind: oracle.Left, By: o.by, Group: key.group, Place: o.at})

@@ -201,7 +201,7 @@ func (n *process) run() error {
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})
 	moves := reroute.NewFollower(kadm.NewClient(dead), dlq.NewLog(dead), group, func(q reroute.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) }, log)
 	deliver := dispatch.NewHandler(byTopic, dlq.NewLog(dead), log)
-	deliver.Moves = moves.Ready()
+	deliver.Moves = moves.Known
 	second := member("deliver", topics.OutboxGroup(group), t.outboxTopics(), true, deliver)
 
 	// They start from the last stage to the first and stop the other way round;

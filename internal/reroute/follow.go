@@ -33,19 +33,40 @@ type Follower struct {
 	// One that stood there at the start meant the processes of before.
 	Resets func(Reset)
 
-	once  sync.Once
-	ready chan struct{} // closed once what stood there at the start is read
+	kick chan struct{} // size 1: look now
+
+	mu     sync.Mutex
+	asking []chan struct{} // to be closed after the next look
 }
 
 // NewFollower returns one that calls take for each request, in the order in
 // which they were made.
 func NewFollower(admin *kadm.Client, in Log, group string, take func(Request), log *slog.Logger) *Follower {
-	return &Follower{admin: admin, in: in, group: group, take: take, log: log.With("component", "moves"), ready: make(chan struct{})}
+	return &Follower{admin: admin, in: in, group: group, take: take, log: log.With("component", "moves"), kick: make(chan struct{}, 1)}
 }
 
-// Ready is closed once every request is taken that stood there at the start,
-// or it is known that there can be none.
-func (f *Follower) Ready() <-chan struct{} { return f.ready }
+// Known returns a channel that is closed once every request is taken that
+// stands there now, or it is known that there can be none.
+func (f *Follower) Known() <-chan struct{} {
+	c := make(chan struct{})
+	f.mu.Lock()
+	f.asking = append(f.asking, c)
+	f.mu.Unlock()
+	select {
+	case f.kick <- struct{}{}:
+	default:
+	}
+	return c
+}
+
+// asked takes those who wait for a look that begins now.
+func (f *Follower) asked() []chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := f.asking
+	f.asking = nil
+	return all
+}
 
 const (
 	followEvery = time.Second
@@ -59,25 +80,35 @@ func (f *Follower) Run(ctx context.Context) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
+		waiting := f.asked()
 		next, err := f.follow(ctx, at)
 		at = next
+		known := err == nil || errors.Is(err, kerr.UnknownTopicOrPartition)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			f.once.Do(func() { close(f.ready) })
 			failing = false
 		case errors.Is(err, kerr.UnknownTopicOrPartition): // its absence is said by others
-			f.once.Do(func() { close(f.ready) })
 			at = -1
 		case !failing:
 			failing = true
 			f.log.Warn("requests to move alerts cannot be read", "err", err)
 		}
+		if known {
+			for _, c := range waiting {
+				close(c)
+			}
+		} else {
+			f.mu.Lock()
+			f.asking = append(f.asking, waiting...)
+			f.mu.Unlock()
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-f.kick:
 		}
 	}
 }

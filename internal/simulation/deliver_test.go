@@ -31,7 +31,7 @@ type driver struct {
 
 // equip gives a process its outboxes.
 func (w *world) equip(pr *process) {
-	outboxes := make(map[string]*dispatch.Outbox)
+	pr.outboxes = make(map[string]*dispatch.Outbox)
 	for i, c := range channels {
 		d := &driver{w: w, pr: pr, channel: c, tries: make(map[string]int)}
 		pr.drivers = append(pr.drivers, d)
@@ -47,11 +47,14 @@ func (w *world) equip(pr *process) {
 		if w.is(unbounded) {
 			limit = 1000
 		}
-		outboxes[topics.Outbox(group, c)] = dispatch.NewOutbox(dispatch.Params{
-			Name: c, Channel: d, Config: cfg, Uncommitted: limit, Group: group, Dead: d, MaxReplays: maxReplays, Logger: w.log, Driver: d,
+		pr.outboxes[topics.Outbox(group, c)] = dispatch.NewOutbox(dispatch.Params{
+			Name: c, Channel: d, Config: cfg, Uncommitted: limit, Group: group, Dead: d, Elsewhere: elsewhere{w, pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
 		})
 	}
-	pr.handler = dispatch.NewHandler(outboxes, letters{w}, w.log)
+	pr.handler = dispatch.NewHandler(pr.outboxes, letters{w}, w.log)
+	if last := w.commits[w.replay]; last != nil {
+		pr.heard = last.At.Offset
+	}
 }
 
 // letters is what the dead letters tell an owner that inherits replays.

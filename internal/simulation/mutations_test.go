@@ -25,6 +25,7 @@ const (
 	noTombstones            mutation = "tombstones are not written"
 	unfoldedRequests        mutation = "requests are not compared with the fold"
 	forwardedIsSettled      mutation = "requests are settled when they are forwarded"
+	movesUnheard            mutation = "who is given a partition does not know what is to be moved"
 	oneIDForTwo             mutation = "the partition is no part of an id"
 )
 
@@ -51,6 +52,7 @@ func TestEveryMutationIsFound(t *testing.T) {
 		noTombstones:            "dead letters",
 		unfoldedRequests:        "replays",
 		forwardedIsSettled:      "replays",
+		movesUnheard:            "moves",
 		oneIDForTwo:             "dead letters",
 	} {
 		t.Run(string(m), func(t *testing.T) {

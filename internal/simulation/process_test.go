@@ -41,8 +41,10 @@ type process struct {
 	counts  map[string]int32
 	rules   int
 
-	handler *dispatch.Handler
-	drivers []*driver
+	handler  *dispatch.Handler
+	drivers  []*driver
+	outboxes map[string]*dispatch.Outbox
+	heard    int64 // below it, requests to move alerts are known
 }
 
 // part is one partition that a process was assigned.
@@ -165,6 +167,7 @@ func (w *world) give(pr *process, l *topicLog) {
 	switch {
 	case pr.stage == delivering:
 		a.assignment = pr.handler.Assign(p)
+		w.hearAll(pr)
 	case l == w.replay:
 		a.replays = newReplays(w, a)
 	}

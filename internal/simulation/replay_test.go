@@ -9,6 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/reroute"
 )
 
 // replays is one assignment of the replay topic: package match's, step by step,
@@ -27,6 +28,7 @@ type asked struct {
 	dlq.Request
 	position repeat.Position
 	key      uint64
+	move     *reroute.Request
 	state    int // 0: waiting, 1: forwarded, 2: settled
 }
 
@@ -54,13 +56,17 @@ func (w *world) requestsMore(p *part) bool {
 	}
 	n := min(p.log.end()-p.next, 1+int64(w.rng.IntN(3)))
 	for _, rec := range p.proc.steps.Deliver(p.p, p.log.records[p.next:p.next+n]) {
+		if q, err := reroute.Parse(rec); err == nil {
+			r.open = append(r.open, &asked{move: &q, position: repeat.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}})
+			continue
+		}
 		q, err := dlq.ParseRequest(rec)
 		if err != nil {
 			panic(err)
 		}
 		a := &asked{Request: q, position: repeat.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.fold.Key(w.letters.topic, q.Entry)}
 		for _, other := range r.open {
-			if other.state != 2 && other.key == a.key && other.Version >= a.Version {
+			if other.move == nil && other.state != 2 && other.key == a.key && other.Version >= a.Version {
 				a.state = 2
 			}
 		}
@@ -105,6 +111,12 @@ func (w *world) replayMore(p *part) bool {
 	}
 	moved := false
 	for _, a := range r.open {
+		if a.move != nil {
+			if a.state != 2 && w.moved(a.move) {
+				a.state, moved = 2, true
+			}
+			continue
+		}
 		standing := r.fold.Standing(w.letters.topic, a.key, a.Version)
 		switch {
 		case a.state == 2 || standing == dlq.Unknown:

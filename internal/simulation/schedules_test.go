@@ -47,6 +47,8 @@ func (w *world) try(n int) bool {
 		return w.rng.IntN(3) == 0 && w.discard()
 	case n < 21:
 		return w.request()
+	case n < 22 && w.rng.IntN(4) == 0:
+		return w.moveWaiting()
 	case n < 22:
 		return w.rare()
 	}
@@ -68,7 +70,7 @@ func (w *world) try(n int) bool {
 	case n < 48:
 		return w.rng.IntN(5) == 0 && w.kick(pr)
 	case n < 50:
-		return w.learn(pr)
+		return w.learn(pr) || w.hear(pr)
 	case n < 62 && len(pr.drivers) > 0:
 		return pr.drivers[w.rng.IntN(len(pr.drivers))].end()
 	case n < 66 && len(pr.drivers) > 0:
@@ -188,6 +190,7 @@ func (w *world) recreate(channel string) bool {
 	for i, old := range w.outboxes[channel] {
 		l := &topicLog{topic: old.topic, id: "again-" + old.id, instance: old.instance + 1, partition: old.partition}
 		w.outboxes[channel][i] = l
+		w.former = append(w.former, old)
 		if last := w.commits[old]; last != nil && keep {
 			w.commits[l] = last
 		}
@@ -238,6 +241,7 @@ func (w *world) round() bool {
 	}
 	for _, pr := range slices.Clone(w.processes) {
 		did = w.arrive(pr) || did
+		did = w.hear(pr) || did
 		for _, d := range pr.drivers {
 			did = d.look() || did
 			for d.end() {

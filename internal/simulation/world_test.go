@@ -14,6 +14,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/repeat"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/simulation/seen"
 	"github.com/algotrade/notifier/internal/topics"
@@ -40,6 +41,7 @@ type world struct {
 
 	sources  []*topicLog
 	outboxes map[string][]*topicLog // by channel
+	former   []*topicLog            // outboxes that were deleted
 	letters  *topicLog
 	replay   *topicLog
 	commits  map[*topicLog]*consume.Committed
@@ -50,6 +52,7 @@ type world struct {
 	well     bool // nothing fails any more
 	events   int
 	requests int
+	moves    int
 
 	processes []*process // living ones, and those that still write
 	born      int
@@ -185,12 +188,19 @@ func (w *world) appendOutbox(by int, l *topicLog, r *kgo.Record) {
 		panic(err)
 	}
 	h.By, h.Place = by, l.place(at.Offset)
-	h.From = oracle.Place{Topic: e.Source.Topic, Partition: e.Source.Partition, Offset: e.Source.Offset}
+	h.From = w.origin(e.From.Input).place(e.From.From.Offset)
 	h.Policy.Event = e.Alert.EventTime.Sub(w.began)
-	if e.Replay != nil {
-		h.From = w.replay.place(e.From.From.Offset)
-	}
 	w.happened(h)
+}
+
+// origin returns the log that an outbox record was made of.
+func (w *world) origin(in repeat.Input) *topicLog {
+	for _, l := range slices.Concat(w.inputs(matching), w.inputs(delivering), w.former) {
+		if l.id == in.Topic && l.partition == in.Partition {
+			return l
+		}
+	}
+	panic("made of nothing: " + in.Topic)
 }
 
 // appendEntry is a broker taking a dead letter.

@@ -95,6 +95,8 @@ type item struct {
 	promised  bool
 	stray     bool  // an attempt outlived its assignment, and the partition came back to who made it
 	scattered bool  // its records are in several partitions, whose readers do not know of each other
+	raised    bool  // a rule has sent it to this channel
+	came      bool  // it was moved to it
 	movedTo   *item // the delivery to another channel that has taken its place
 	lost      bool  // with a topic that somebody deleted
 	delivered int
@@ -252,6 +254,11 @@ func (j *Judge) queued(h Happening) {
 // one may have had it already.
 func (j *Judge) moved(it *item, h Happening) {
 	src := j.at(h.From.partition(), h.From.Offset)
+	before := it.raised && it.came
+	it.raised, it.came = it.raised || src == nil, it.came || src != nil
+	if it.raised && it.came && !before {
+		it.permits++
+	}
 	if src == nil {
 		return
 	}
@@ -271,9 +278,6 @@ func (j *Judge) moved(it *item, h Happening) {
 	}
 	src.item.movedTo = it
 	it.promised = it.promised || src.item.promised
-	if it.records > 0 {
-		it.permits++
-	}
 }
 
 // inTurn: of its lane, all before it must have their outcomes.
@@ -758,7 +762,7 @@ func (j *Judge) End() []Violation {
 		if it.promised && !j.ended(it, j.last) {
 			j.fault("nothing lost", "%s was raised and committed, and nothing came of it", id)
 		}
-		if l := j.letters[it.base()]; l != nil && l.open && it.entry == "" && it.delivered > 0 && !it.partly && it.byOwner && l.byOwner && l.item == it && it.when > l.when && it.unclear == 0 && !it.scattered && !it.stray && !it.lost {
+		if l := j.letters[it.base()]; l != nil && l.open && it.entry == "" && it.delivered > 0 && !it.partly && it.byOwner && l.byOwner && l.item == it && it.when > l.when && it.unclear == 0 && !it.scattered && !it.stray && !it.lost && !(it.raised && it.came) {
 			j.fault("dead letters", "%s stays open although it was delivered after it was written", id)
 		}
 	}

@@ -1,0 +1,93 @@
+package simulation
+
+import (
+	"context"
+
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/reroute"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// moveWaiting is somebody asking to send what waits for one channel to another.
+func (w *world) moveWaiting() bool {
+	if w.moves >= 2 || w.well {
+		return false
+	}
+	i := w.rng.IntN(len(channels))
+	from, to := channels[i], channels[1-i]
+	q := reroute.Request{From: from, To: to, TopicID: w.outboxes[from][0].id, Below: make(map[int32]int64), By: "ann"}
+	for _, l := range w.outboxes[from] {
+		q.Below[l.partition] = l.end()
+	}
+	w.moves++
+	w.replay.append(q.Record(group))
+	return true
+}
+
+// hear has a process take the next request to move alerts.
+func (w *world) hear(pr *process) bool {
+	if pr.handler == nil || pr.gone {
+		return false
+	}
+	for pr.heard < w.replay.end() {
+		q, err := reroute.Parse(w.replay.records[pr.heard])
+		pr.heard++
+		if err == nil {
+			pr.outboxes[topics.Outbox(group, q.From)].Move(q)
+			return true
+		}
+	}
+	return false
+}
+
+// hearAll: whoever is given a partition knows all requests before it sends what
+// stands there, as dispatch.Handler holds.
+func (w *world) hearAll(pr *process) {
+	for !w.is(movesUnheard) && w.hear(pr) {
+	}
+}
+
+// moved reports whether nothing that a request means waits any more.
+func (w *world) moved(q *reroute.Request) bool {
+	for _, l := range w.outboxes[q.From] {
+		if l.id != q.TopicID {
+			return true // it was deleted
+		}
+		for offset := range q.Below[l.partition] {
+			if c := w.commits[l]; c == nil || !c.Finished(offset) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// elsewhere is the dispatch.Elsewhere of one process.
+type elsewhere struct {
+	w  *world
+	pr *process
+}
+
+// Has implements dispatch.Elsewhere.
+func (elsewhere) Has(string) bool { return true }
+
+// Put implements dispatch.Elsewhere: each may be taken without our hearing of
+// it, and from the first that is not none is, as in a producer's buffer.
+func (e elsewhere) Put(_ context.Context, list []*envelope.Envelope, _ func(string)) []error {
+	errs, failed := make([]error, len(list)), false
+	for i, x := range list {
+		if failed {
+			errs[i] = errWrite
+			continue
+		}
+		r := envelope.Outbox(x, topics.Outbox(group, x.Channel), int32(len(e.w.outboxes[x.Channel])))
+		failed = e.w.chance(10)
+		if !failed || e.w.chance(30) {
+			e.w.appendOutbox(e.pr.id, e.w.outboxes[x.Channel][r.Partition], r)
+		}
+		if failed {
+			errs[i] = errWrite
+		}
+	}
+	return errs
+}
