@@ -48,7 +48,7 @@ func (o *owners) commit(t *testing.T, p *Partition) {
 	if !ok {
 		t.Fatal("nothing to commit")
 	}
-	o.Answered(s, nil)
+	o.Answered(s, nil, false)
 	o.last = &s.Committed
 }
 

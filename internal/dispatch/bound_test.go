@@ -54,7 +54,7 @@ func TestNoMoreIsSettledAndUncommittedThanTheLimitWhateverIsUnderWay(t *testing.
 				t.Fatalf("concurrency %d: %d are settled and not committed, want 64", concurrency, n)
 			}
 			s, _ := steps.Snapshot(p, false)
-			steps.Answered(s, nil)
+			steps.Answered(s, nil, false)
 			time.Sleep(10 * time.Minute)
 			if n := len(b.ch.ids()); n != 128 {
 				t.Fatalf("concurrency %d: %d sent after a commit, want 128", concurrency, n)
