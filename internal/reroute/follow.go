@@ -33,7 +33,8 @@ type Follower struct {
 	// One that stood there at the start meant the processes of before.
 	Resets func(Reset)
 
-	kick chan struct{} // size 1: look now
+	begun bool          // what stood there at the start is read; Run's alone
+	kick  chan struct{} // size 1: look now
 
 	mu     sync.Mutex
 	asking []chan struct{} // to be closed after the next look
@@ -95,6 +96,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			failing = true
 			f.log.Warn("requests to move alerts cannot be read", "err", err)
 		}
+		f.begun = f.begun || known
 		if known {
 			for _, c := range waiting {
 				close(c)
@@ -161,14 +163,8 @@ func (f *Follower) handOn(r *kgo.Record) {
 		f.take(q)
 		return
 	}
-	q, err := ParseReset(r)
-	if err != nil || f.Resets == nil {
-		return
-	}
-	select {
-	case <-f.ready:
+	if q, err := ParseReset(r); err == nil && f.begun && f.Resets != nil {
 		f.Resets(q)
-	default:
 	}
 }
 
