@@ -103,8 +103,13 @@ func (g *globals) lagView(ctx context.Context, f lagFlags, named []string) (*lag
 	return v, nil
 }
 
+// lookFor bounds one look, for whose end somebody waits.
+const lookFor = 15 * time.Second
+
 // look looks once.
 func (v *lagView) look(ctx context.Context) (*lag.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
 	w := lag.Want{Groups: slices.Concat(v.named, v.also), Every: v.every, Kept: true}
 	if len(v.named) == 0 {
 		w.Groups = append(w.Groups, v.ours, topics.OutboxGroup(v.ours))

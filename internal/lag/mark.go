@@ -40,7 +40,8 @@ type Row struct {
 }
 
 // Rows returns a row for each topic of each group that exists, the worst first:
-// by mark, by age, by number.
+// by mark, by age, by number. Those that are fine keep the order of the groups,
+// and so their places from one look to the next.
 func (s *Snapshot) Rows() []Row {
 	var rows []Row
 	for i := range s.Groups {
@@ -60,6 +61,9 @@ func (s *Snapshot) Rows() []Row {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int {
+		if a.Mark == Fine && b.Mark == Fine {
+			return 0
+		}
 		return cmp.Or(-cmp.Compare(a.Mark, b.Mark), compareOldest(a.Oldest, b.Oldest), -cmp.Compare(a.Waiting, b.Waiting))
 	})
 	return rows
@@ -92,6 +96,9 @@ func ByPartition(rows []Row) (all []PartitionRow) {
 	}
 	slices.SortStableFunc(all, func(a, b PartitionRow) int {
 		p, q := a.Partition, b.Partition
+		if a.Mark == Fine && b.Mark == Fine {
+			return 0
+		}
 		return cmp.Or(-cmp.Compare(a.Mark, b.Mark), compareOldest(p.Oldest, q.Oldest), -cmp.Compare(p.Waiting, q.Waiting))
 	})
 	return all

@@ -78,7 +78,7 @@ func TestTheWorstComesFirst(t *testing.T) {
 	for _, r := range s.Rows() {
 		got = append(got, r.Group.Name)
 	}
-	if want := "[hours left forbidden few and old more many and new idle no topics]"; fmt.Sprint(got) != want {
+	if want := "[hours left forbidden idle few and old many and new more no topics]"; fmt.Sprint(got) != want {
 		t.Errorf("the order is %v, want %s", got, want)
 	}
 	parts := []Partition{{ID: 0}, {ID: 1, Part: Part{Waiting: 1}, Oldest: now.Add(-time.Second)}, {ID: 2, Part: Part{Waiting: 9}, Oldest: now.Add(-time.Minute)}, {ID: 3, Err: errors.New("no leader")}}
