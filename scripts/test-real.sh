@@ -24,16 +24,6 @@ command -v kcat >/dev/null || {
 python3 -c 'import ensurepip' 2>/dev/null || {
 	apt-get install -y --no-install-recommends python3-venv || { apt-get update && apt-get install -y --no-install-recommends python3-venv; }
 } >/dev/null
-# promtool, whose package would start a server of the machine's own.
-command -v promtool >/dev/null || (
-	export DEBIAN_FRONTEND=noninteractive
-	policy=/usr/sbin/policy-rc.d
-	if [ ! -e "$policy" ]; then
-		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
-		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-	fi
-	apt-get install -y --no-install-recommends prometheus || { apt-get update && apt-get install -y --no-install-recommends prometheus; }
-) >/dev/null
 
 began=$SECONDS
 NOTIFIER_TEST_KAFKA=$(scripts/kafka.sh start "$work/kafka")

@@ -9,7 +9,7 @@ import (
 )
 
 // TestPromtoolHasNothingToSay: what a daemon exposes is what Prometheus' own
-// tool takes for well made. scripts/test-real.sh installs it.
+// tool takes for well made. scripts/prometheus.sh installs it.
 func TestPromtoolHasNothingToSay(t *testing.T) {
 	cmd := exec.Command("promtool", "check", "metrics")
 	cmd.Stdin = strings.NewReader(exposition(t))
