@@ -297,6 +297,25 @@ func TestCompressedRecordsHaveAnAge(t *testing.T) {
 	}
 }
 
+// TestABatchThatGrowsTooLargeLeavesTheAgeOut: it is not unpacked beyond the
+// client's bound, its partition has its lag all the same, and the other its age.
+func TestABatchThatGrowsTooLargeLeavesTheAgeOut(t *testing.T) {
+	o := other(t, 2)
+	bounded := o.c.Client(kgo.MaxDecompressBatchBytes(1 << 20))
+	o.Looker = NewLooker(bounded, dlq.NewLog(bounded), o.c.ID)
+	writer := o.c.Client(kgo.ProducerBatchCompression(kgo.ZstdCompression()), kgo.ProducerBatchMaxBytes(8<<20), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: o.topic, Value: make([]byte, 4<<20)}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+	o.put(1, 2, at)
+	o.commit(o.group, 0, 0)
+	_, total, parts := o.read()
+	if total.Waiting != 3 || !total.Oldest.Equal(at) || parts[0].Waiting != 1 || parts[0].Unread == nil || !strings.Contains(parts[0].Unread.Error(), "MaxDecompressBatchBytes") {
+		t.Errorf("%+v %+v", total, parts)
+	}
+}
+
 func TestARecordIsReadOnceWhileItIsTheOldest(t *testing.T) {
 	if !onFake(t) {
 		return
