@@ -24,6 +24,7 @@ command -v kcat >/dev/null || {
 python3 -c 'import ensurepip' 2>/dev/null || {
 	apt-get install -y --no-install-recommends python3-venv || { apt-get update && apt-get install -y --no-install-recommends python3-venv; }
 } >/dev/null
+scripts/prometheus.sh install # promtool, too
 
 began=$SECONDS
 NOTIFIER_TEST_KAFKA=$(scripts/kafka.sh start "$work/kafka")

@@ -72,7 +72,7 @@ func TestPrometheusAnswersEveryQuery(t *testing.T) {
 		for _, target := range panel.Targets {
 			asked++
 			result := p.query(ask.Replace(target.Expr))
-			if _, ok := rightlyEmpty[panel.Title]; len(result) == 0 && !ok && !speaksOf(target.Expr, awaited) {
+			if _, ok := rightlyEmpty[panel.Title]; len(result) == 0 && !ok {
 				t.Errorf("%s: no result of %s", panel.Title, target.Expr)
 			}
 		}
@@ -104,16 +104,6 @@ func TestPrometheusAnswersEveryQuery(t *testing.T) {
 	if seen < 40 {
 		t.Errorf("Prometheus has only %d rules", seen)
 	}
-}
-
-// speaksOf reports whether an expression is made from one of these metrics.
-func speaksOf(expr string, names map[string]bool) bool {
-	for name := range names {
-		if strings.Contains(expr, name) {
-			return true
-		}
-	}
-	return false
 }
 
 type panel struct {
