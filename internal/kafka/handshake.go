@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,6 +48,9 @@ func tlsProblem(err error, address string, c *Config, now time.Time) *Problem {
 		return problemf(ExitConfig, "%s shows a certificate that does not verify: %v", address, verification.Err)
 	case errors.As(err, &record), strings.Contains(err.Error(), "first record does not look like a TLS handshake"):
 		return problemf(ExitConfig, "%s does not speak TLS: set kafka.tls.enabled to false, or use the port for TLS", address)
+	case handshake != nil && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+		// A balancer in front of brokers that are gone does so too: a restart may help.
+		return problemf(ExitUnavailable, "%s closes the connection at once: it may not expect TLS on this port; see kafka.tls", address)
 	case strings.Contains(err.Error(), "tls alert record"):
 		return problemf(ExitConfig, "%s speaks TLS: set kafka.tls.enabled to true", address)
 	}

@@ -102,7 +102,7 @@ func Check(ctx context.Context, adm *kadm.Client, want []Shape) ([]Finding, erro
 			say(s.Topic, false, "missing: run 'notifier topics create'")
 			continue
 		case isDenied(d.Err):
-			say(s.Topic, false, "forbidden: DESCRIBE is not allowed")
+			say(s.Topic, false, "forbidden: grant DESCRIBE on it, or on the prefix")
 			continue
 		case d.Err != nil:
 			say(s.Topic, false, "%v", d.Err)
