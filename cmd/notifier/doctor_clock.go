@@ -6,6 +6,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/finding"
+	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -14,7 +15,7 @@ import (
 const tolerated = 5 * time.Second
 
 // lookAtClock looks at what there is to compare this host's clock with: what the
-// kernel knows, the newest records of the sources, whose time is their
+// kernel knows, the time of the brokers' quorum, the newest records of the sources, whose time is their
 // producers', and Slack's answers, which its channel says itself.
 func (d *doctor) lookAtClock(ctx context.Context) []finding.Finding {
 	found := []finding.Finding{synchronised()}
@@ -22,6 +23,7 @@ func (d *doctor) lookAtClock(ctx context.Context) []finding.Finding {
 	if none != nil {
 		return append(found, none...)
 	}
+	found = append(found, d.brokersClock(ctx))
 	ahead, newest := time.Duration(0), ""
 	seen := false
 	for _, name := range topics.All() {
@@ -49,4 +51,22 @@ func (d *doctor) lookAtClock(ctx context.Context) []finding.Finding {
 		found = append(found, finding.Okf("newest events", "none is ahead of this host's clock"))
 	}
 	return found
+}
+
+// brokersClock compares this host's clock with the brokers', where they say what
+// it is.
+func (d *doctor) brokersClock(ctx context.Context) finding.Finding {
+	const subject = "brokers' clock"
+	cl, err := d.cluster.reach()
+	if err != nil {
+		return finding.Skipf(subject, "%v", err)
+	}
+	ahead, err := kafka.ClockOffset(ctx, cl)
+	if err != nil {
+		return finding.Skipf(subject, "the brokers do not say their time to us, which takes DESCRIBE on the cluster: %v", err)
+	}
+	if text := kafka.ClockText(ahead); text != "" {
+		return finding.Warnf(subject, "have both clocks kept (chrony, systemd-timesyncd)", "%s", text)
+	}
+	return finding.Okf(subject, "%d ms apart", max(ahead, -ahead).Milliseconds())
 }

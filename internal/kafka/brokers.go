@@ -34,6 +34,7 @@ func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
 	}
 	defer cl.Close()
 	answers := ask(ctx, c, seen, cl.SeedBrokers(), c.Brokers)
+	own := c.ownCertificate(time.Now())
 	var up []string
 	for _, a := range answers {
 		if a.err == nil {
@@ -42,7 +43,7 @@ func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
 	}
 	switch {
 	case len(up) == 0:
-		return findings(answers)
+		return append(findings(answers), own...)
 	case len(up) < len(answers): // kgo would ask one that is down, now and then
 		answering := *c
 		answering.Brokers = up
@@ -73,7 +74,22 @@ func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
 	}
 	answers = append(answers, named...)
 	cluster := finding.Okf("cluster", "%s, %d %s, controller %d", md.Cluster, len(md.Brokers), plural(len(md.Brokers), "broker", "brokers"), md.Controller)
-	return append(append(findings(answers), cluster), features(answers)...)
+	return slices.Concat(findings(answers), own, []finding.Finding{cluster}, features(answers))
+}
+
+// ownCertificate says what is wrong with the certificate that we show.
+func (c *Config) ownCertificate(now time.Time) []finding.Finding {
+	var found []finding.Finding
+	for _, f := range c.TLS.Findings(now) {
+		switch {
+		case f.Of != "kafka.tls.cert": // a broker's, of which its connection told
+		case f.Exit != 0:
+			found = append(found, finding.Faultf(f.Of, "put a valid one there", "%s", f.Text))
+		default:
+			found = append(found, finding.Warnf(f.Of, "have it renewed", "%s", f.Text))
+		}
+	}
+	return found
 }
 
 func (c *Config) watched(seen *connections) (*kgo.Client, error) {
