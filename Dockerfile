@@ -1,19 +1,27 @@
 # Two stages: the first builds one static binary, the last holds nothing else.
-FROM golang:1.26 AS build
+# Certificates of the public authorities and time zones are inside the program.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /notifier ./cmd/notifier
+ARG VERSION= TARGETOS= TARGETARCH=
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/notifier ./cmd/notifier
 
 FROM scratch
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /notifier /notifier
+ARG VERSION=
+LABEL org.opencontainers.image.title="notifier" \
+      org.opencontainers.image.description="AlgoTrade notifier: Kafka events in, alerts out" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"
+COPY --from=build /out/notifier /usr/bin/notifier
 COPY configs/notifier.yaml configs/rules.yaml /etc/notifier/
 # In a container nobody else is on 127.0.0.1.
 ENV NOTIFIER_HTTP_LISTEN=0.0.0.0:9464
 USER 65532:65532
 EXPOSE 9464
-ENTRYPOINT ["/notifier"]
+# Alive, not ready: brokers that are down must not have it killed.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=90s --retries=3 CMD ["/usr/bin/notifier", "health"]
+ENTRYPOINT ["/usr/bin/notifier"]
 CMD ["run"]

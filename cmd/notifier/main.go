@@ -12,6 +12,8 @@ import (
 	"syscall"
 	_ "time/tzdata" // containers have no zone files; rules name time zones
 
+	_ "golang.org/x/crypto/x509roots/fallback" // nor certificates; where a system has its own, those hold
+
 	"github.com/algotrade/notifier/internal/sdnotify"
 )
 

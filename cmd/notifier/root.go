@@ -38,7 +38,7 @@ func newRoot(g *globals) *cobra.Command {
 	io := g.io
 	root := &cobra.Command{
 		Use: "notifier", Short: "Kafka events in, alerts out", Long: fmt.Sprintf(about, self()),
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Version: built().String(),
 		Args: subcommand, RunE: help,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			formats := []string{"text", "json"}
@@ -51,6 +51,7 @@ func newRoot(g *globals) *cobra.Command {
 			return nil
 		},
 	}
+	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetIn(io.in)
 	root.SetOut(io.out)
 	root.SetErr(io.err)
@@ -61,8 +62,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.StringVar(&g.group, "group", "", "consumer group")
 	f.StringVarP(&g.output, "output", "o", "text", "text for people, json for programs")
 	f.StringVar(&g.logLevel, "log-level", "", "debug, info, warn or error")
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), newChannels(g), newDLQ(g), newLag(g), newHealth(g), newDoctor(g), newVersion(g))
+	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), newChannels(g), newDLQ(g), newLag(g), newHealth(g), newDoctor(g), newVersion(g), newCompletion(g))
 	return root
 }
 
