@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,5 +142,23 @@ func TestTheEnvironmentOfOpenTelemetryNamesTheCollector(t *testing.T) {
 				t.Errorf("%s %v: %+v, %v", tc.file, tc.env, v, faults)
 			}
 		}
+	}
+}
+
+// TestTheConfigurationOfComposeIsFine, with the default rules, which compose.yaml
+// mounts beside it.
+func TestTheConfigurationOfComposeIsFine(t *testing.T) {
+	text, err := os.ReadFile("../../configs/compose/notifier.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, "rules.yaml", configs.Rules)
+	l, faults, err := config.Load(config.Source{File: write(t, dir, "notifier.yaml", text), Getenv: nothing})
+	if err != nil || len(faults) > 0 {
+		t.Fatal(err, faults)
+	}
+	if !slices.Equal(l.Kafka.Brokers, []string{"kafka:19092"}) {
+		t.Errorf("the brokers are %v", l.Kafka.Brokers)
 	}
 }
