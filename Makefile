@@ -3,7 +3,7 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build test race race-short simulate test-real chaos chaos-short soak alerts dashboard check bench clean
+.PHONY: build test race race-short simulate test-real chaos chaos-short soak alerts dashboard check bench release vuln test-install clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -13,6 +13,7 @@ test: ## every test that needs nothing but Go
 	$(GO) test -tags synctests ./internal/consume ./internal/kafka
 	$(GO) test -tags synctests ./internal/endtoend -schedules 30 -rebalances 200
 	cd tools/dashboard && $(GO) test ./...
+	cd tools/compose && $(GO) test ./...
 
 race: ## the same with the race detector, and longer: a quarter of an hour
 	$(GO) test -race ./...
@@ -58,6 +59,18 @@ check: ## format, vet and staticcheck
 
 bench: ## benchmarks: see bench/README.md
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./bench
+
+VERSION ?=
+release: ## dist/: programs, Debian packages, bills of materials; VERSION=1.2.3, else the tag's: see docs/releasing.md
+	VERSION=$(VERSION) scripts/release.sh
+
+test-install: ## the package under a real systemd and the container's image, on a machine to throw away
+	scripts/test-install.sh
+	scripts/test-image.sh
+
+vuln: ## known vulnerabilities that the program can reach; needs the internet
+	$(GO) -C tools/release build -o ../../dist/tools/ golang.org/x/vuln/cmd/govulncheck
+	dist/tools/govulncheck ./...
 
 clean:
 	rm -rf dist .cache
