@@ -2,7 +2,7 @@
 # A machine to throw away: runs a command as root under systemd, the real one, as
 # process 1 of namespaces of its own. It sees the files of this machine, and what
 # it changes is gone afterwards; the network is this machine's. For tests of what
-# is installed.
+# is installed: /run/changes has every file that was changed, and no other.
 #
 #   scripts/machine.sh COMMAND [ARGUMENT...]
 #
@@ -12,7 +12,7 @@ set -euo pipefail
 
 case ${MACHINE_STAGE:-} in
 "")
-	[ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+	[ $# -gt 0 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 	[ -x /lib/systemd/systemd ] || {
 		export DEBIAN_FRONTEND=noninteractive
 		apt-get install -y --no-install-recommends systemd || { apt-get update && apt-get install -y --no-install-recommends systemd; }
@@ -59,6 +59,8 @@ inside)
 	fi
 	mount --rbind /dev dev
 	mount -t tmpfs -o mode=755 tmpfs run
+	mkdir run/changes
+	mount --bind -o ro "$box/upper" run/changes
 	mkdir -p ".$MACHINE_DIR"
 	mount --bind "$MACHINE_DIR" ".$MACHINE_DIR"
 	# Nothing of this machine is started but what is asked for.

@@ -11,9 +11,10 @@ command -v buildah >/dev/null || {
 } >/dev/null
 
 work=$(mktemp -d)
-box= broker=
+box= broker= pid=
 storage() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
 stop() {
+	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
 	[ -z "$broker" ] || { kill -INT "$broker" && wait "$broker"; } || true
 	[ -z "$box" ] || storage rm "$box" >/dev/null
 	rm -rf "$work"
@@ -56,18 +57,21 @@ kafka=$(sed -n 's/.*  kafka \(\S*\)  .*/\1/p' "$work/dev")
 [ -n "$kafka" ] || fail "no broker: $(cat "$work/dev")"
 port=$(shuf -i 20000-29999 -n 1)
 storage config --env "KAFKA_BOOTSTRAP_SERVERS=$kafka" --env KAFKA_GROUP_ID=image --env "NOTIFIER_HTTP_LISTEN=0.0.0.0:$port" "$box"
+daemon() { # its process, as this machine sees it
+	for p in $(pgrep -f "^/usr/bin/notifier run --create-topics"); do
+		if tr '\0' '\n' <"/proc/$p/environ" | grep -qx "NOTIFIER_HTTP_LISTEN=0.0.0.0:$port"; then echo "$p"; fi
+	done
+}
 run run --create-topics >"$work/daemon" 2>&1 &
-daemon=$!
+runs=$!
 for _ in $(seq 1 300); do
 	run health --ready >"$work/health" 2>&1 && break
 	sleep 0.1
 done
+pid=$(daemon)
 grep -qx ready "$work/health" || fail "the daemon is not ready: $(cat "$work/health" "$work/daemon")"
 [ "$(run health)" = alive ] || fail "the daemon is not alive"
-pid=$(for p in $(pgrep -f "^/usr/bin/notifier run --create-topics"); do
-	case $(readlink "/proc/$p/exe") in "$work"/*) echo "$p" ;; esac
-done)
 [ "$(awk '/^Uid:/{print $2}' "/proc/$pid/status")" = 65532 ] || fail "it runs as another user"
 kill -TERM "$pid"
-wait "$daemon" || fail "it did not stop well: $(cat "$work/daemon")"
+wait "$runs" || fail "it did not stop well: $(cat "$work/daemon")"
 echo "the image is well: $size MB, $found"

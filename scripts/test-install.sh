@@ -45,9 +45,10 @@ eventually() {
 }
 show() { systemctl show --property "$1" --value notifier; }
 is() { [ "$(show "$1")" = "$2" ]; }
-files() { find /etc /usr /var /opt /lib -xdev ! -path '/var/lib/dpkg/*' ! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/usr/lib/systemd/*' | sort; }
+files() { find /run/changes -type f -regex '/run/changes/\(etc\|usr\|var\|opt\)/.*' ! -path '*/var/lib/dpkg/*' ! -path '*/var/log/*' ! -path '*/var/cache/*' ! -name .pwd.lock | sort; }
 
 inside() {
+	cd / # where there is no configs/notifier.yaml
 	files >/tmp/before
 	dpkg -i "$1" >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log && fail "it cannot be installed"; }
 	grep -q 'systemctl enable --now notifier' /tmp/dpkg.log || fail "the installation does not say how to go on"
@@ -56,7 +57,7 @@ inside() {
 		/usr/share/man/man1/notifier.1.gz /usr/share/man/man1/notifier-dlq-replay.1.gz /usr/share/doc/notifier/copyright /usr/share/doc/notifier/changelog.gz; do
 		[ -s "$f" ] || dpkg-query --listfiles notifier | grep -qx "$f" || fail "$f is missing"
 	done
-	(cd / && dpkg --verify notifier)
+	dpkg --verify notifier
 	/usr/bin/notifier --version | grep -q '^notifier 1\.0\.0 ([0-9a-f]\{12\}' || fail "the version is $(/usr/bin/notifier --version)"
 	[ "$(systemctl is-enabled notifier)" = disabled ] || fail "it is enabled before it is configured"
 	is ActiveState inactive || fail "it was started before it is configured"
@@ -81,7 +82,7 @@ inside() {
 	sed -i 's|^channels:|&\n  hook:\n    webhook: { url: "file:${CREDENTIALS_DIRECTORY}/hook" }|' /etc/notifier/notifier.yaml
 	export CREDENTIALS_DIRECTORY=/etc/notifier/credentials # as a person runs commands
 	/usr/bin/notifier config check >/tmp/check 2>&1 || { cat /tmp/check && fail "the configuration has faults"; }
-	/usr/bin/notifier topics create >/dev/null
+	/usr/bin/notifier topics create >/dev/null 2>&1
 	systemctl daemon-reload
 
 	# It starts, says so, and is what the unit says it is.
@@ -122,7 +123,7 @@ inside() {
 	rm -r /etc/systemd/system/notifier.service.d # of the test
 	files >/tmp/after
 	diff /tmp/before /tmp/after || fail "the purge has left something"
-	[ ! -e /usr/lib/systemd/system/notifier.service ] || fail "the purge has left the unit"
+	[ ! -e /etc/notifier ] || fail "the purge has left /etc/notifier"
 	echo "installed, watched, upgraded and purged"
 }
 

@@ -50,7 +50,7 @@ func newDev(g *globals) *cobra.Command {
 
 func (g *globals) dev(ctx context.Context, d devFlags) error {
 	src := g.source()
-	src.Shipped = true
+	src.Shipped, src.Here = true, true // what this host runs is not tried out
 	src.Flags["http.listen"] = d.http
 	if src.Flags["log.level"] == "" && os.Getenv("NOTIFIER_LOG_LEVEL") == "" {
 		src.Flags["log.level"] = "error" // what matters is on the screen

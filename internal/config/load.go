@@ -22,8 +22,10 @@ type Source struct {
 	// ./configs/notifier.yaml and /etc/notifier/notifier.yaml that there is.
 	File string
 	// Shipped falls back on the configuration inside the program where none
-	// of these is there, and does not look outside the working directory.
+	// of these is there.
 	Shipped bool
+	// Here does not look outside the working directory.
+	Here bool
 	// Flags are the values given on the command line, by key.
 	Flags  map[string]string
 	Getenv func(string) string
@@ -97,7 +99,7 @@ func (src Source) read() (string, []byte, error) {
 		return env, data, unreadable(env+" (NOTIFIER_CONFIG)", err)
 	}
 	candidates = append(candidates, filepath.Join("configs", "notifier.yaml"))
-	if !src.Shipped {
+	if !src.Here {
 		candidates = append(candidates, "/etc/notifier/notifier.yaml")
 	}
 	for _, name := range candidates {
