@@ -25,7 +25,7 @@ export VERSION
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-go -C tools/release build -o "$work/tools/" github.com/goreleaser/nfpm/v2/cmd/nfpm github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+CGO_ENABLED=0 go -C tools/release build -trimpath -buildvcs=false -o "$work/tools/" github.com/goreleaser/nfpm/v2/cmd/nfpm github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 build() { # the program for the architecture $1, as $2
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=true -ldflags "-s -w -X main.version=$VERSION" -o "$2" ./cmd/notifier
