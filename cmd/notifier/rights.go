@@ -36,8 +36,11 @@ func (r right) String() string {
 // flags. docs/security.md has the same list, and tests on a real broker hold it.
 var rights = map[string][]right{
 	"run": {
-		{"Read", "Topic", "SOURCES", false}, {"Read", "Topic", "GROUP.", true}, {"Write", "Topic", "GROUP.", true},
-		{"Read", "Group", "GROUP", false}, {"Read", "Group", "GROUP.outbox", false},
+		{"Read", "Topic", "SOURCES", false},
+		{"Read", "Topic", "GROUP.", true},
+		{"Write", "Topic", "GROUP.", true},
+		{"Read", "Group", "GROUP", false},
+		{"Read", "Group", "GROUP.outbox", false},
 	},
 	"topics check":  {{"Describe", "Topic", "SOURCES", false}, {"Describe", "Topic", "GROUP.", true}},
 	"topics create": {{"Create", "Topic", "SOURCES", false}, {"Describe", "Topic", "SOURCES", false}, {"Create", "Topic", "GROUP.", true}, {"Describe", "Topic", "GROUP.", true}},
@@ -51,8 +54,11 @@ var rights = map[string][]right{
 	"dlq discard":   append(reading, right{"Write", "Topic", "GROUP.dlq.", true}),
 	"dlq import":    append(reading, right{"Write", "Topic", "GROUP.dlq.", true}),
 	"channels move": {
-		{"Describe", "Topic", "GROUP.outbox.", true}, {"Read", "Topic", "GROUP.replay", false}, {"Write", "Topic", "GROUP.replay", false},
-		{"Describe", "Group", "GROUP", false}, {"Describe", "Group", "GROUP.outbox", false},
+		{"Describe", "Topic", "GROUP.outbox.", true},
+		{"Read", "Topic", "GROUP.replay", false},
+		{"Write", "Topic", "GROUP.replay", false},
+		{"Describe", "Group", "GROUP", false},
+		{"Describe", "Group", "GROUP.outbox", false},
 	},
 }
 

@@ -235,7 +235,7 @@ func (j *Judge) queued(h Happening) {
 			r.repeat = true
 		}
 	}
-	if it.records > 0 && !j.recognised(it, h.Place.partition()) {
+	if it.records > 0 && !j.recognised(it, h) {
 		it.permits++
 		it.scattered = true
 	}
@@ -250,17 +250,16 @@ func (j *Judge) queued(h Happening) {
 }
 
 // moved: an alert that waits is delivered by the channel that it is moved to
-// instead, in the order of its lane. Where a rule leads to both channels that
-// one may have had it already.
+// instead, in the order of its lane. What its own channel could not know for a
+// repeat comes more than once.
 func (j *Judge) moved(it *item, h Happening) {
 	src := j.at(h.From.partition(), h.From.Offset)
-	before := it.raised && it.came
 	it.raised, it.came = it.raised || src == nil, it.came || src != nil
-	if it.raised && it.came && !before {
-		it.permits++
-	}
 	if src == nil {
 		return
+	}
+	if src.item.movedTo == it && src.item.permits > 0 {
+		it.permits++
 	}
 	if other := src.item.movedTo; other != nil && other != it {
 		j.fault("moves", "%s at %s is moved to %s, and was to %s before", src.item.id, h.From, h.Place, other.id)
@@ -276,8 +275,10 @@ func (j *Judge) moved(it *item, h Happening) {
 	if it == src.item { // a dead letter that is sent again stays its entry's
 		return
 	}
+	// What had its outcome, and is read again since a person set the offset back, is
+	// known for a repeat there.
+	it.promised = it.promised || src.item.promised && !j.ended(src.item, h)
 	src.item.movedTo = it
-	it.promised = it.promised || src.item.promised
 }
 
 // inTurn: of its lane, all before it must have their outcomes.
@@ -309,9 +310,11 @@ func (j *Judge) replayed(h Happening) {
 }
 
 // recognised reports whether the reader of a partition can know that it had a
-// delivery before.
-func (j *Judge) recognised(it *item, p partition) bool {
-	return slices.ContainsFunc(j.records[p], func(r *record) bool { return r != nil && r.item == it && !r.bare })
+// delivery before: from the same input, since it has marks of each.
+func (j *Judge) recognised(it *item, h Happening) bool {
+	return slices.ContainsFunc(j.records[h.Place.partition()], func(r *record) bool {
+		return r != nil && r.item == it && !r.bare && r.From.partition() == h.From.partition()
+	})
 }
 
 // ended reports whether nothing more is owed for a delivery.
