@@ -137,6 +137,7 @@ func TestMembersAreNamedWithTheirPartitions(t *testing.T) {
 			if fetches := o.c.Client(opts...).PollFetches(ctx); fetches.NumRecords() == 0 {
 				t.Fatal(fetches.Err())
 			}
+			testkafka.Eventually(t, 10*time.Second, "the group has settled", func() bool { return o.now().State == "Stable" })
 			g, total, parts := o.read()
 			if g.State != "Stable" || g.Members != 1 || total.Waiting != 3 {
 				t.Errorf("%+v %+v", g, total)

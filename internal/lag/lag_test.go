@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,13 @@ func (w *watched) alter(key, value string) {
 	if _, err := w.c.Admin.AlterTopicConfigs(w.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: key, Value: kadm.StringPtr(value)}}, w.outbox); err != nil {
 		w.t.Fatal(err)
 	}
+	testkafka.Eventually(w.t, 10*time.Second, "the broker knows it", func() bool {
+		configs, err := w.c.Admin.DescribeTopicConfigs(w.t.Context(), w.outbox)
+		if err != nil || len(configs) != 1 {
+			return false
+		}
+		return slices.ContainsFunc(configs[0].Configs, func(c kadm.Config) bool { return c.Key == key && c.MaybeValue() == value })
+	})
 	w.looker.rules.asked = time.Time{}
 }
 
