@@ -270,14 +270,15 @@ func theLeastRights(t *testing.T, n *testkafka.Node) {
 	d := start(t, s.dir)
 	without(t, "produce", nil, func() answer { return s.do("produce", "trade-executions", "--sample", "order.rejected") }, exitFailed)
 	only(t, n, user, group, append(slices.Clone(rights["produce"]), rights["run"]...))
-	s.doWith(`{"alert":true,"n":1}`+"\n", "produce", "trade-executions").want(t, exitDone)
+	s.doWith(`{"alert":true,"n":1}`+"\n"+`{"alert":true,"n":2}`+"\n", "produce", "trade-executions").want(t, exitDone)
 	list := func() answer { return s.do("dlq", "list", "-o", "json") }
-	testkafka.Eventually(t, 20*time.Second, "there is a dead letter", func() bool { return len(list().objects(t)) == 1 })
+	testkafka.Eventually(t, 20*time.Second, "there are dead letters", func() bool { return len(list().objects(t)) == 2 })
 	d.stop()
-	id := fmt.Sprint(list().objects(t)[0]["id"])
+	entries := list().objects(t)
+	id := fmt.Sprint(entries[0]["id"])
 	// A request that nobody settles: from now on every command has to read it.
 	only(t, n, user, group, rights["dlq replay"])
-	s.do("dlq", "replay", id, "--yes").want(t, exitDone)
+	s.do("dlq", "replay", fmt.Sprint(entries[1]["id"]), "--yes").want(t, exitDone)
 
 	for command, args := range map[string][]string{
 		"dlq list": {"dlq", "list"}, "dlq stats": {"dlq", "stats"}, "dlq show": {"dlq", "show", id}, "dlq export": {"dlq", "export"},

@@ -107,7 +107,9 @@ func LoginRefused(address, mechanism string) *Problem {
 // IsRefused reports whether a broker has answered that user or password are
 // wrong.
 func IsRefused(err error) bool {
-	return errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message)
+	return errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message) ||
+		// A broker answers to a token that it does not take with why, instead of nothing (RFC 7628, section 3.2.2).
+		strings.Contains(err.Error(), "unexpected data in oauth response")
 }
 
 func firstRead(err *kgo.ErrFirstReadEOF, c *Config) string {

@@ -212,7 +212,7 @@ func WaitUsable(ctx context.Context, adm *kadm.Client, made []Shape, d time.Dura
 	for _, s := range made {
 		for {
 			detail, err := lookUp(ctx, adm, s.Topic)
-			if err == nil && problem(Monitored{Topic: s.Topic, Role: RoleSource}, detail) == "" && len(detail.Partitions) == int(s.Partitions) {
+			if err == nil && usable(detail) && len(detail.Partitions) == int(s.Partitions) {
 				break
 			}
 			select {
@@ -223,4 +223,15 @@ func WaitUsable(ctx context.Context, adm *kadm.Client, made []Shape, d time.Dura
 		}
 	}
 	return nil
+}
+
+// usable reports whether every partition has a leader. Whoever makes topics need
+// not be allowed to read them.
+func usable(d kadm.TopicDetail) bool {
+	for _, p := range d.Partitions {
+		if p.Leader < 0 {
+			return false
+		}
+	}
+	return d.Err == nil
 }
