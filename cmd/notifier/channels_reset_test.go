@@ -33,11 +33,12 @@ func TestAMendedChannelIsTriedAtOnce(t *testing.T) {
 		t.Error("a request was written that nobody will read")
 	}
 	d := start(t, dir)
-	c.Produce(keyed(20, 5)...)
+	c.Produce(keyed(1, 1)...) // alone, so that no other attempt is under way when it is latched
 	testkafka.Eventually(t, 20*time.Second, "the channel is latched", func() bool {
 		_, ok, cause := d.component("channel hook")
 		return !ok && strings.Contains(cause, "410")
 	})
+	c.Produce(keyed(20, 5)[1:]...)
 	testkafka.Eventually(t, 20*time.Second, "they wait", func() bool { return c.Lag(topics.OutboxGroup(c.Group)) == 20 })
 	d.seen(t)
 	tries := len(hook.Requests())
