@@ -8,6 +8,10 @@ cd "$(dirname "$0")/.."
 fail() { echo "test-install.sh: $*" >&2 && exit 1; }
 
 outside() {
+	command -v systemd-analyze >/dev/null || {
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get install -y --no-install-recommends systemd || { apt-get update && apt-get install -y --no-install-recommends systemd; }
+	} >/dev/null
 	work=$(mktemp -d)
 	chmod 755 "$work"
 	trap 'rm -rf "$work"' EXIT
