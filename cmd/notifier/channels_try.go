@@ -29,11 +29,10 @@ server, sender and each recipient, a webhook's name, address and certificate.`
 
 // trial is what 'channels test' was asked for.
 type trial struct {
-	g                *globals
-	all, noSend      bool
-	severity         string
-	by               string
-	failed, attempts int
+	g           *globals
+	all, noSend bool
+	severity    string
+	by          string
 }
 
 func newChannelsTest(g *globals) *cobra.Command {

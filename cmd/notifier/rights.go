@@ -18,7 +18,7 @@ type right struct {
 }
 
 func (r right) String() string {
-	name := r.resource + " " + r.name
+	var name string
 	switch {
 	case r.name == "SOURCES":
 		name = "the source topics"

@@ -28,14 +28,6 @@ type original struct {
 	poison bool        // it cannot be decoded
 }
 
-// lane is within what order is promised; "" for none.
-func (e *original) lane() string {
-	if e.record.Key == nil {
-		return ""
-	}
-	return fmt.Sprintf("%s/%d %q", e.record.Topic, e.record.Partition, e.record.Key)
-}
-
 // drawLoad draws n events: alerts for one channel or both, quiet ones, and
 // poison, with keys and headers of every kind.
 func drawLoad(random *rand.Rand, n int) []*original {
@@ -104,20 +96,4 @@ func drawHeaders(random *rand.Rand) []kgo.RecordHeader {
 		headers = append(headers, h)
 	}
 	return headers
-}
-
-// sameBytes reports whether key, value and headers are what an event had, null
-// and empty kept apart.
-func (e *original) sameBytes(key, value []byte, headers []kgo.RecordHeader) bool {
-	same := func(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
-	r := e.record
-	if !same(r.Key, key) || !same(r.Value, value) || len(r.Headers) != len(headers) {
-		return false
-	}
-	for i, h := range r.Headers {
-		if h.Key != headers[i].Key || !bytes.Equal(h.Value, headers[i].Value) {
-			return false
-		}
-	}
-	return true
 }

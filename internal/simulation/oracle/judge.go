@@ -34,9 +34,11 @@ type Judge struct {
 	cuts      map[member]int64 // where a log was said to end, since the last commit
 	high      map[member]int64 // the highest offset ever committed
 	touched   map[owned]map[int64]bool
-	since     map[owned]int  // when an owner first had a partition
-	delivered map[sender]int // deliveries that succeeded
-	stale     map[owned]int  // what was settled by one that owns the partition no more
+	since     map[owned]int     // when an owner first had a partition
+	delivered map[sender]int    // deliveries that succeeded
+	stale     map[owned]int     // what was settled by one that owns the partition no more
+	regained  map[owned]bool    // an owner has it for the second time, or more
+	newest    map[writing]int64 // the highest offset that a lane's records were made of
 	last      Happening
 }
 
@@ -49,6 +51,13 @@ type member struct {
 type owned struct {
 	by int
 	partition
+}
+
+// writing is a lane of an outbox partition, as a process makes it of an input.
+type writing struct {
+	input  owned
+	outbox partition
+	lane   string
 }
 
 // sender is a process and the outbox topic it sends from.
@@ -146,7 +155,7 @@ func New(l Limits) *Judge {
 		limits: l, events: make(map[Place]string), work: make(map[owned]map[int64]Happening), records: make(map[partition][]*record),
 		items: make(map[string]*item), letters: make(map[string]*letter), requests: make(map[Place]*Happening), sent: make(map[string][]Happening),
 		owners: make(map[member]int), claims: make(map[member][]claim), commits: make(map[member]commit), cuts: make(map[member]int64), high: make(map[member]int64),
-		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]int), stale: make(map[owned]int), since: make(map[owned]int),
+		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]int), stale: make(map[owned]int), since: make(map[owned]int), newest: make(map[writing]int64), regained: make(map[owned]bool),
 	}
 }
 
@@ -215,6 +224,8 @@ func (j *Judge) Add(h Happening) {
 func (j *Judge) assigned(o owned) {
 	if j.since[o] == 0 {
 		j.since[o] = j.n + 1
+	} else {
+		j.regained[o] = true
 	}
 	for _, r := range j.records[o.partition] {
 		if r != nil && r.flying[o.by] > 0 {
@@ -240,6 +251,9 @@ func (j *Judge) queued(h Happening) {
 		it.scattered = true
 	}
 	j.moved(it, h)
+	if !r.repeat {
+		j.written(h)
+	}
 	it.records++
 	j.replayed(h)
 	p := h.Place.partition()
@@ -247,6 +261,19 @@ func (j *Judge) queued(h Happening) {
 		j.records[p] = append(j.records[p], nil)
 	}
 	j.records[p] = append(j.records[p], r)
+}
+
+// written: what a process makes of an input comes into a lane in that order. One
+// that has the input for the second time may have been late with the first.
+func (j *Judge) written(h Happening) {
+	w := writing{owned{h.By, h.From.partition()}, h.Place.partition(), h.Lane}
+	if h.Lane == "" || h.Entry != "" || j.regained[w.input] {
+		return
+	}
+	if last, ok := j.newest[w]; ok && h.From.Offset < last {
+		j.fault("order", "%s at %s is made of %s, and stands behind what was made of offset %d", h.ID, h.Place, h.From, last)
+	}
+	j.newest[w] = max(j.newest[w], h.From.Offset)
 }
 
 // moved: an alert that waits is delivered by the channel that it is moved to

@@ -137,13 +137,20 @@ func TestBrokenHistories(t *testing.T) {
 		says    string
 	}{
 		"an event is committed that nobody worked through": {remove(Matched, 1), "commits", "has not worked through"},
-		"an alert was written to no outbox":                {all(remove(Queued, 1), remove(Started, 2), remove(Answered, 2)), "commits", "is in no outbox"},
-		"poison was written to no dead letter":             {remove(Entered, 0), "commits", "dead letter was not written"},
-		"a delivery is committed that has no outcome":      {all(remove(Started, 2), remove(Answered, 2)), "commits", "which is not finished"},
-		"a list of the finished says too much":             {change(Committed, 1, func(h *Happening) { h.Above = []Span{{1, 1}} }), "commits", "past b at 1"},
-		"a commit goes back":                               {again(Committed, 0, at(2)), "commits", "after 3"},
-		"somebody else commits":                            {change(Committed, 1, func(h *Happening) { h.By = 3 }), "ownership", "which 2 owns"},
-		"one that has left commits":                        {again(Committed, 2), "ownership", "which 0 owns"},
+		"a lane's alerts come into the outbox the other way round": {
+			func(list []Happening) []Happening {
+				a, b := find(list, Queued, 0), find(list, Queued, 1)
+				list[a].ID, list[a].From, list[b].ID, list[b].From = list[b].ID, list[b].From, list[a].ID, list[a].From
+				return list
+			}, "order", "stands behind what was made of offset 1",
+		},
+		"an alert was written to no outbox":           {all(remove(Queued, 1), remove(Started, 2), remove(Answered, 2)), "commits", "is in no outbox"},
+		"poison was written to no dead letter":        {remove(Entered, 0), "commits", "dead letter was not written"},
+		"a delivery is committed that has no outcome": {all(remove(Started, 2), remove(Answered, 2)), "commits", "which is not finished"},
+		"a list of the finished says too much":        {change(Committed, 1, func(h *Happening) { h.Above = []Span{{1, 1}} }), "commits", "past b at 1"},
+		"a commit goes back":                          {again(Committed, 0, at(2)), "commits", "after 3"},
+		"somebody else commits":                       {change(Committed, 1, func(h *Happening) { h.By = 3 }), "ownership", "which 2 owns"},
+		"one that has left commits":                   {again(Committed, 2), "ownership", "which 0 owns"},
 		"the second starts before the first has ended": {func(l []Happening) []Happening {
 			i, j := find(l, Started, 2), find(l, Answered, 1)
 			l[i], l[j] = l[j], l[i]
