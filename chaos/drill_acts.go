@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -220,14 +221,14 @@ func deadLettersRefused() *act {
 	target := topics.DeadLetter(drillGroup, topics.TradeExecutions)
 	return &act{
 		signs: []sign{
-			{"NotifierDeadLetterWriteFailures", "a dead-letter topic wants two replicas in sync, and has one"},
+			{"NotifierDeadLetterWriteFailures", "a dead-letter topic takes no record above 100 bytes (`max.message.bytes`)"},
 			{"NotifierPartitionHeld", "the same, with poison in every partition of the source"},
 			{"NotifierNothingConsumed", "the same"},
 			{"NotifierLagSeconds", "the same"},
 			{"NotifierLagRecords", "the same, and 12,000 events behind the poison"},
 		},
 		cause: func(ctx context.Context, d *drill) error {
-			if err := d.alter(ctx, target, "min.insync.replicas", "2"); err != nil {
+			if err := d.alter(ctx, target, "max.message.bytes", "100"); err != nil {
 				return err
 			}
 			const t = string(topics.TradeExecutions)
@@ -241,25 +242,31 @@ func deadLettersRefused() *act {
 			return d.client.Flush(ctx)
 		},
 		mend: func(ctx context.Context, d *drill) error {
-			return d.alter(ctx, target, "min.insync.replicas", "1")
+			return d.alter(ctx, target, "max.message.bytes", "2097152") // more than enough
 		},
 	}
 }
 
+// slowWrites freezes Kafka as soon as it has handed out a burst of events:
+// their alerts are written once it goes on.
 func slowWrites() *act {
-	outbox := topics.Outbox(drillGroup, "hook")
 	return &act{
-		signs: []sign{{"NotifierProcessingSlow", "an outbox cannot be written for three seconds of four, for want of replicas"}},
+		signs: []sign{{"NotifierProcessingSlow", "Kafka is frozen for three seconds of four, each time just after a burst of events"}},
 		cause: func(context.Context, *drill) error { return nil },
 		meanwhile: func(ctx context.Context, d *drill) {
 			for ctx.Err() == nil {
-				_ = d.alter(ctx, outbox, "min.insync.replicas", "2")
+				var burst []*kgo.Record
+				for n := range 300 {
+					burst = append(burst, alarming(topics.TradeExecutions, int32(n%3), "hook", n, time.Now()))
+				}
+				d.client.ProduceSync(ctx, burst...)
+				_ = d.kafka.signal(syscall.SIGSTOP)
 				_ = pause(ctx, 3*time.Second)
-				_ = d.alter(ctx, outbox, "min.insync.replicas", "1")
+				_ = d.kafka.signal(syscall.SIGCONT)
 				_ = pause(ctx, time.Second)
 			}
 		},
-		mend: func(ctx context.Context, d *drill) error { return d.alter(ctx, outbox, "min.insync.replicas", "1") },
+		mend: func(_ context.Context, d *drill) error { return d.kafka.signal(syscall.SIGCONT) },
 	}
 }
 

@@ -25,6 +25,10 @@ type prometheus struct {
 // ones that are latencies, which are what they are.
 const hurry = 60
 
+// looked is the least age that can be asked for: daemons look every 15 seconds,
+// and what waited then is older by up to that much when the next look comes.
+const looked = 20 * time.Second
+
 var (
 	spans = regexp.MustCompile(`((?:^|\s)(?:for|keep_firing_for): |\[|offset )(\d+)m\b`)
 	ages  = regexp.MustCompile(`(notifier:limit:(?:lag|other_lag|outbox_oldest|dead_letter_oldest|until_loss)_seconds", expr: vector\()(\d+)\)`)
@@ -40,7 +44,7 @@ func hurried(rules string) (string, error) {
 		n++
 		m := ages.FindStringSubmatch(s)
 		v, _ := strconv.Atoi(m[2])
-		return fmt.Sprintf("%s%g)", m[1], float64(v)/hurry)
+		return fmt.Sprintf("%s%g)", m[1], max(float64(v)/hurry, looked.Seconds()))
 	})
 	if left := regexp.MustCompile(`(?:for: |\[|offset )\d+[mhd]`).FindString(short); left != "" || n != 5 {
 		return "", fmt.Errorf("the rules cannot be shortened: %d ages were found, and there is %q", n, left)

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +48,19 @@ func (n *node) stop(ctx context.Context) error {
 func (n *node) again(ctx context.Context) error {
 	_, err := script(ctx, "kafka.sh", "node", n.dir)
 	return err
+}
+
+// signal sends a signal to its process.
+func (n *node) signal(s syscall.Signal) error {
+	text, err := os.ReadFile(filepath.Join(n.dir, "pid"))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, s)
 }
 
 func (n *node) close() {

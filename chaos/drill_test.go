@@ -45,7 +45,7 @@ func TestTheRulesAreShortenedAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"for: 15s", "keep_firing_for: 2s", "notifier_records_total[5s]", "offset 30s", `lag_seconds", expr: vector(1)`, `processing_seconds", expr: vector(2)`} {
+	for _, want := range []string{"for: 15s", "keep_firing_for: 2s", "notifier_records_total[5s]", "offset 30s", `lag_seconds", expr: vector(20)`, `until_loss_seconds", expr: vector(480)`, `processing_seconds", expr: vector(2)`} {
 		if !strings.Contains(short, want) {
 			t.Errorf("the short form has no %q", want)
 		}
