@@ -101,8 +101,9 @@ type Member struct {
 
 	failures atomic.Int32 // of the group, since something was begun
 
-	fatal chan error    // size 1
-	again chan struct{} // size 1: look now whether a topic was recreated
+	fatal chan error           // size 1
+	again chan struct{}        // size 1: look now whether a topic was recreated
+	anew  map[string]time.Time // when a topic that was not read was asked for anew; watch's alone
 
 	health health
 }
@@ -133,6 +134,7 @@ func New(p Params) *Member {
 		parts:    make(map[topicPartition]*Partition),
 		fatal:    make(chan error, 1),
 		again:    make(chan struct{}, 1),
+		anew:     make(map[string]time.Time),
 		commitMu: make(turn, 1),
 		limit:    newLimiter(time.Minute),
 	}

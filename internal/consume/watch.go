@@ -188,12 +188,31 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 			return fmt.Sprintf("%s is not read: %s waiting since %s, from offset %d on, and the broker that leads the partition brings none. "+
 				"Look after that broker; if it is well, start the daemon anew", p.name(), countRecords(l.stable-now.next), clock(now.reading.since), now.next)
 		})
+		if now.reading.looks >= 2*stillAfter {
+			m.readAnew(p.Topic)
+		}
 	case now.handling.looks >= stillAfter:
 		m.unreadable(p, trouble.Progress, func(int64) string {
 			return fmt.Sprintf("%s does not move: %s waiting since %s, the last one handled was offset %d. "+
 				"This is a defect of ours: end the daemon with SIGQUIT, which prints where it stands, start it anew and report that", p.name(), countRecords(int64(records)), clock(now.handling.since), now.settled-1)
 		})
 	}
+}
+
+// readAnewEvery is how often a topic is asked for anew that is not read: where
+// that did not help, it is the broker, and its partitions should stay in one hand.
+const readAnewEvery = time.Hour
+
+// readAnew has the client forget a topic and ask for it anew, as a new process
+// would. The client may have lost sight of a partition, for example of a topic
+// that is made anew while the group rebalances.
+func (m *Member) readAnew(topic string) {
+	if last, ok := m.anew[topic]; ok && time.Since(last) < readAnewEvery {
+		return
+	}
+	m.anew[topic] = time.Now()
+	m.log.Warn("topic is not read, asking for it anew", "topic", topic)
+	m.purge(topic)
 }
 
 // sight is what is seen now. patient says that what is read may wait for as

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -315,8 +316,50 @@ func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
 		time.Sleep(90 * time.Second)
 		w.says(trouble.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
 		w.says(trouble.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none. Look after that broker; if it is well, start the daemon anew")
+		time.Sleep(40 * time.Minute)
+		w.says(trouble.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none.")
+		if n := w.lines("level=WARN", "topic is not read, asking for it anew", "topic="+topic); n != 1 {
+			t.Errorf("within an hour it was asked for anew %d times", n)
+		}
 		fault.Remove()
 		time.Sleep(30 * time.Second)
+		w.silent()
+		if n := len(h.values); n != 10 {
+			t.Errorf("%d records were handed out", n)
+		}
+	})
+}
+
+// TestAPartitionThatTheClientLostSightOfIsReadAgain: nothing but asking for its
+// topic anew brings it back.
+func TestAPartitionThatTheClientLostSightOfIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		produce(t, c, 3)
+		time.Sleep(time.Second)
+		var lost, found atomic.Bool
+		c.Fake().ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			c.Fake().KeepControl()
+			if !lost.Load() || found.Load() {
+				return nil, nil, false
+			}
+			time.Sleep(250 * time.Millisecond) // as long as a fetch waits that finds nothing
+			resp := r.ResponseKind().(*kmsg.FetchResponse)
+			resp.SessionID = r.(*kmsg.FetchRequest).SessionID
+			return resp, nil, true
+		})
+		c.Fake().ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) { // of a partition that is assigned
+			c.Fake().KeepControl()
+			found.Store(lost.Load())
+			return nil, nil, false
+		})
+		lost.Store(true)
+		produce(t, c, 7)
+		time.Sleep(110 * time.Second)
+		w.says(trouble.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
+		time.Sleep(90 * time.Second)
 		w.silent()
 		if n := len(h.values); n != 10 {
 			t.Errorf("%d records were handed out", n)
