@@ -46,7 +46,7 @@ func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg
 			c.offset = -1
 		}
 		log := l.of(p)
-		if m.p.OwnTopics && c.offset < 0 && log.fresh < 0 && l.err != nil {
+		if m.p.OwnTopics && c.offset < 0 && (log.fresh < 0 || log.end < 0) && l.err != nil {
 			return fmt.Errorf("look up where %s begins: %w", p.name(), l.err)
 		}
 		p.restore(c, ids[p.Topic], log)
@@ -109,7 +109,9 @@ type extent struct{ start, fresh, end int64 }
 const listTimeout = 2 * time.Second
 
 // listLogs asks about all logs at the same time. What is not answered, for want
-// of a leader, is not known.
+// of a leader, is not known. Which records are fresh is asked afterwards: where
+// none is, the answer is the end of the log, and what came since the ends were
+// listed must not be taken for what was there before.
 func (m *Member) listLogs(ctx context.Context) (l logs) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
@@ -117,12 +119,10 @@ func (m *Member) listLogs(ctx context.Context) (l logs) {
 	var errs [3]error
 	wg.Go(func() { l.starts, errs[0] = m.admin.ListStartOffsets(ctx, m.p.Topics...) })
 	wg.Go(func() { l.ends, errs[1] = m.admin.ListEndOffsets(ctx, m.p.Topics...) })
-	if m.p.OwnTopics {
-		wg.Go(func() {
-			l.fresh, errs[2] = m.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-staleAfter).UnixMilli(), m.p.Topics...)
-		})
-	}
 	wg.Wait()
+	if m.p.OwnTopics {
+		l.fresh, errs[2] = m.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-staleAfter).UnixMilli(), m.p.Topics...)
+	}
 	l.err = errors.Join(errs[:]...)
 	return l
 }
@@ -152,7 +152,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 	say := m.log.With("topic", p.Topic, "partition", p.ID)
 	if c.offset < 0 {
 		switch {
-		case m.p.OwnTopics && log.start >= 0 && log.fresh > log.start:
+		case m.p.OwnTopics && log.start >= 0 && log.end > log.start && log.fresh > log.start:
 			p.freeze(offsetGone)
 			return
 		case log.end > log.start:

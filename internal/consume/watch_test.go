@@ -537,3 +537,30 @@ func TestAGroupThatFailsAgainAndAgainIsSaid(t *testing.T) {
 		}
 	})
 }
+
+// TestTheFirstAlertsOfANewOutboxMayComeWhileItIsAssigned: an empty log has no
+// fresh record, and its end may be where the first ones are by the time that is
+// asked for.
+func TestTheFirstAlertsOfANewOutboxMayComeWhileItIsAssigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		var asked, came atomic.Bool // for fresh records, and there was none
+		c.Fake().ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			c.Fake().KeepControl()
+			at := r.(*kmsg.ListOffsetsRequest).Topics[0].Partitions[0].Timestamp
+			switch {
+			case at >= 0:
+				asked.Store(true)
+			case at == -1 && asked.Load() && !came.Swap(true):
+				c.Fake().SleepControl(func() { produce(t, c, 5) })
+			}
+			return nil, nil, false
+		})
+		w := newWorker()
+		r := run(t, c, w, func(p *consume.Params) { p.OwnTopics = true })
+		time.Sleep(10 * time.Second)
+		if held := r.Status().Held; len(held) > 0 || w.count() != 5 || !came.Load() {
+			t.Errorf("%d records are handed out, held: %+v", w.count(), held)
+		}
+	})
+}
