@@ -5,6 +5,7 @@ package endtoend
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -172,6 +173,8 @@ func (x *telling) step(s step) {
 		x.add(s, s.what)
 	case deleted:
 		x.deleted(s)
+	case rewound: // nobody is in the group, and what stands from here on is the person's
+		maps.DeleteFunc(x.asked, func(key tenancy, _ []step) bool { return key.group == group })
 	case garbled, complains:
 		x.blame("%s", s)
 	}

@@ -15,10 +15,8 @@ import (
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 )
 
-var defaultSchedules = 10_000
-
 var (
-	schedules = flag.Int("schedules", 0, "how many schedules are run; 0: 10,000, with the race detector 1,000")
+	schedules = flag.Int("schedules", 1000, "how many schedules are run")
 	seed      = flag.Uint64("seed", 0, "run this schedule alone, and print what happened")
 )
 
@@ -296,9 +294,6 @@ func run(t *testing.T, seed uint64, broken mutation) (w *world, faults []oracle.
 
 func TestSchedules(t *testing.T) {
 	first, n := uint64(1), *schedules
-	if n == 0 {
-		n = defaultSchedules
-	}
 	if *seed != 0 {
 		first, n = *seed, 1
 	}

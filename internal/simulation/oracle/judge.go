@@ -78,6 +78,7 @@ type claim struct {
 	offset int64
 	above  []Span
 	when   int
+	cut    bool // before the client took the log for cut off
 }
 
 // covers reports whether the commit says that an offset is finished.
@@ -555,12 +556,12 @@ func (j *Judge) entered(h Happening) {
 func (j *Judge) claimed(h Happening) {
 	m := member{h.Group, h.Place.partition()}
 	for _, c := range j.claims[m] {
-		if cut, told := j.cuts[m]; c.by == h.By && c.offset > h.Place.Offset && (!told || h.Place.Offset < cut) {
+		if cut, told := j.cuts[m]; c.by == h.By && c.offset > h.Place.Offset && !c.cut && (!told || h.Place.Offset < cut) {
 			j.fault("commits", "%d asks to commit %s after %d", h.By, h.Place, c.offset)
 			break
 		}
 	}
-	j.claims[m] = append(j.claims[m], claim{h.By, h.Place.Offset, h.Above, j.n})
+	j.claims[m] = append(j.claims[m], claim{by: h.By, offset: h.Place.Offset, above: h.Above, when: j.n})
 	if j.owners[m] == h.By {
 		j.finished(h, j.commits[m])
 	}
@@ -619,8 +620,9 @@ func (j *Judge) committed(h Happening) {
 	}
 	if late {
 		j.overtaken(m, old, c)
-	} else {
+	} else if cut, told := j.cuts[m]; told && c.offset <= cut { // until then what was read before is still committed
 		delete(j.cuts, m)
+		j.forgetClaims(m)
 	}
 	j.commits[m] = c
 	j.finished(h, old)
@@ -667,10 +669,18 @@ func (j *Judge) cut(h Happening) {
 	if at, told := j.cuts[m]; !told || h.Place.Offset < at {
 		j.cuts[m] = h.Place.Offset
 	}
+	j.forgetClaims(m)
 	for _, r := range j.records[m.partition] {
 		if r != nil && r.Place.Offset >= h.Place.Offset {
 			r.item.permits++
 		}
+	}
+}
+
+// forgetClaims: what was asked for before a log was cut off is no measure.
+func (j *Judge) forgetClaims(m member) {
+	for i := range j.claims[m] {
+		j.claims[m][i].cut = true
 	}
 }
 
