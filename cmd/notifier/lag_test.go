@@ -95,7 +95,7 @@ func TestLagOfOurGroupsAndThoseConfigured(t *testing.T) {
 	testkafka.Eventually(t, 20*time.Second, "lag shows both groups and what they read", func() bool {
 		_, out, errs = lagSays(t, c, "-c", filepath.Join(dir, "notifier.yaml"))
 		for _, want := range []string{c.Group + " ", topics.OutboxGroup(c.Group), topics.Outbox(c.Group, "desk"), topics.Replay(c.Group), "trade-executions", group} {
-			if len(c.Group) < 25 && !strings.Contains(out, want) { // a real cluster's group has too long a name
+			if !c.Real() && !strings.Contains(out, want) { // a real cluster's group has too long a name
 				return false
 			}
 		}
