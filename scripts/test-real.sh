@@ -3,6 +3,8 @@
 # daemon against real ones: Apache Kafka from Maven Central, an SMTP server and
 # Prometheus from Debian. They are fetched where they are missing, started here
 # and stopped at the end. No broker or no server is a failure, never a skip.
+#
+#   scripts/test-real.sh [PACKAGE...]    of these packages; default: all that have such tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,4 +45,5 @@ echo "Prometheus' rules checked and tested after $((SECONDS - began)) s"
 export NOTIFIER_TEST_SECURED=$work/secured # where a test starts one node more
 
 # One package at a time: they share the cluster and its source topics.
-go test -count=1 -p 1 -tags real ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/lag ./internal/broker ./internal/dispatch/email
+[ $# -gt 0 ] || set -- ./cmd/notifier ./internal/kafka ./internal/consume ./internal/dlq ./internal/lag ./internal/broker ./internal/dispatch/email
+go test -count=1 -p 1 -tags real "$@"
