@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Limits are what a history is measured by.
@@ -35,7 +36,7 @@ type Judge struct {
 	high      map[member]int64 // the highest offset ever committed
 	touched   map[owned]map[int64]bool
 	since     map[owned]int     // when an owner first had a partition
-	delivered map[sender]int    // deliveries that succeeded
+	delivered map[sender]tally  // deliveries that succeeded
 	stale     map[owned]int     // what was settled by one that owns the partition no more
 	regained  map[owned]bool    // an owner has it for the second time, or more
 	newest    map[writing]int64 // the highest offset that a lane's records were made of
@@ -64,6 +65,29 @@ type writing struct {
 type sender struct {
 	by    int
 	topic string
+}
+
+// tally counts what happens. What happens at the same instant as an attempt
+// begins may have come before the attempt was decided on, or after.
+type tally struct {
+	n, before int // in all, and before the last instant
+	at        time.Duration
+}
+
+func (t tally) one(at time.Duration) tally {
+	if at > t.at {
+		t.before, t.at = t.n, at
+	}
+	t.n++
+	return t
+}
+
+// until returns how much had happened for certain before an instant.
+func (t tally) until(at time.Duration) int {
+	if at == t.at {
+		return t.before
+	}
+	return t.n
 }
 
 type commit struct {
@@ -156,7 +180,7 @@ func New(l Limits) *Judge {
 		limits: l, events: make(map[Place]string), work: make(map[owned]map[int64]Happening), records: make(map[partition][]*record),
 		items: make(map[string]*item), letters: make(map[string]*letter), requests: make(map[Place]*Happening), sent: make(map[string][]Happening),
 		owners: make(map[member]int), claims: make(map[member][]claim), commits: make(map[member]commit), cuts: make(map[member]int64), high: make(map[member]int64),
-		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]int), stale: make(map[owned]int), since: make(map[owned]int), newest: make(map[writing]int64), regained: make(map[owned]bool),
+		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]tally), stale: make(map[owned]int), since: make(map[owned]int), newest: make(map[writing]int64), regained: make(map[owned]bool),
 	}
 }
 
@@ -464,7 +488,7 @@ func (j *Judge) started(h Happening) {
 	r.flying[h.By]++
 	j.touch(h, true)
 	if _, tried := r.item.witness[h.By]; !tried {
-		r.item.witness[h.By] = j.delivered[sender{h.By, h.Place.Topic}]
+		r.item.witness[h.By] = j.delivered[sender{h.By, h.Place.Topic}].until(h.At)
 	}
 	if it := r.item; it.delivered > it.permits+it.unclear && !it.partly {
 		j.fault("repeats", "%s at %s was delivered %d times and is sent again; %d repeats were unavoidable", h.ID, h.Place, it.delivered, it.permits+it.unclear)
@@ -492,7 +516,8 @@ func (j *Judge) answered(h Happening) {
 		it.whole = it.whole || h.Result == Delivered
 		it.by, it.when = h.By, j.n
 		it.byOwner = j.owners[member{h.Group, h.Place.partition()}] == h.By
-		j.delivered[sender{h.By, h.Place.Topic}]++
+		s := sender{h.By, h.Place.Topic}
+		j.delivered[s] = j.delivered[s].one(h.At)
 		if it.policy.Key != "" && it.entry == "" {
 			k := h.Place.Topic + " " + it.policy.Key
 			j.sent[k] = append(j.sent[k], h)
@@ -535,7 +560,7 @@ func (j *Judge) entered(h Happening) {
 	l.item, l.byOwner = it, j.owners[member{h.Group, it.queued.Place.partition()}] == h.By
 	why := ""
 	switch {
-	case h.Result == Exhausted && j.delivered[sender{h.By, it.queued.Place.Topic}] <= it.witness[h.By]:
+	case h.Result == Exhausted && j.delivered[sender{h.By, it.queued.Place.Topic}].n <= it.witness[h.By]:
 		why = "nothing else was delivered meanwhile"
 	case h.Result == Unconfirmed && it.unclear == 0:
 		why = "no answer was unclear"
