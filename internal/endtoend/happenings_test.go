@@ -24,7 +24,7 @@ import (
 // the oracle cannot know is held here: that every message was its event's, that
 // nothing was alerted that no rule asked for, that sources are as they were
 // written, and that no process ended by itself.
-func (t *trial) judge() []oracle.Happening {
+func (t *trial) judge() (list []oracle.Happening, blamed []string) {
 	t.t.Helper()
 	t.history.note(fault, "", "it is judged")
 	x := newTelling(t)
@@ -34,13 +34,20 @@ func (t *trial) judge() []oracle.Happening {
 	for key := range x.owners {
 		x.left(step{at: time.Since(t.history.begun)}, key)
 	}
-	for _, w := range x.wrong {
-		t.t.Error(w)
-	}
+	blamed = x.wrong
 	for _, v := range oracle.Check(x.list, oracle.Limits{Uncommitted: uncommitted}) {
-		t.t.Error(v)
+		blamed = append(blamed, v.String())
 	}
-	return x.list
+	return x.list, blamed
+}
+
+// fair fails the test for everything that is wrong with the trial.
+func (t *trial) fair() {
+	t.t.Helper()
+	_, blamed := t.judge()
+	for _, b := range blamed {
+		t.t.Error(b)
+	}
 }
 
 // telling translates a history, and what is in the logs in the end, into

@@ -19,7 +19,7 @@ func quietTrial(t *testing.T, n int, partitions map[string]int32, rough mood) *t
 func (t *trial) holdsWithoutRepeats() {
 	t.t.Helper()
 	t.stop()
-	t.judge()
+	t.fair()
 	sent := make(map[string]int)
 	for _, s := range t.history.list() {
 		if s.kind == taken {
@@ -96,7 +96,7 @@ func TestAProcessCutOffSendsNoMoreThanItMayRepeat(t *testing.T) {
 		former.wire.release()
 		tr.rest(time.Minute)
 		tr.stop()
-		tr.judge()
+		tr.fair()
 		late, cut := make(map[string]int), false
 		for _, s := range tr.history.list() {
 			cut = cut || s.kind == heldUp
@@ -139,6 +139,6 @@ func TestOthersAreNotHeldUpByARevokeThatWaits(t *testing.T) {
 		}
 		tr.rest(5 * time.Minute)
 		tr.stop()
-		tr.judge()
+		tr.fair()
 	})
 }
