@@ -57,6 +57,15 @@ func TestNothingIsLostWhateverBreaks(t *testing.T) {
 	}
 }
 
+// TestAReplayOfATopicMadeAnewReadsTheNewOne is a schedule in which dead letters
+// are sent again, their topic is deleted and made anew, and what stands in the
+// new one is sent again from the same offsets.
+func TestAReplayOfATopicMadeAnewReadsTheNewOne(t *testing.T) {
+	for _, b := range schedule(t, 1213) {
+		t.Error(b)
+	}
+}
+
 // loadFor is how long events come and faults happen; settleFor how long it may
 // take afterwards until nothing is left to be done, both on the fake clock.
 const (

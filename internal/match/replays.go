@@ -289,8 +289,12 @@ func (w *replaying) dropStale(ctx context.Context) {
 	var anew [3]bool
 	ends := make(map[string]int64)
 	for i, source := range topics.All() {
-		generation := w.fold.Generation(topics.DeadLetter(w.p.Handler.p.Group, source))
+		topic := topics.DeadLetter(w.p.Handler.p.Group, source)
+		generation := w.fold.Generation(topic)
 		anew[i], w.generations[i] = generation != w.generations[i], generation
+		if anew[i] { // its offsets are other entries now
+			delete(w.chunk, topic)
+		}
 	}
 	stale := func(n *request) bool {
 		topic := w.topic(n)
