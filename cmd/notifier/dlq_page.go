@@ -138,6 +138,9 @@ func (p *page) failure(e *dlq.Entry) {
 func (p *page) alert(e *dlq.Entry) {
 	a := e.Envelope.Alert
 	if a == nil {
+		if rule := e.Rule(); rule != "" { // the smallest form of a dead letter has no alert
+			p.row("rule", "%s · channel %s", rule, e.Envelope.Channel)
+		}
 		return
 	}
 	p.row("alert", "%s: %s", a.Severity, a.Title.String())

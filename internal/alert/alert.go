@@ -45,9 +45,9 @@ type Part struct {
 // MarshalJSON writes a literal as a string and a value as {"v": …}.
 func (p Part) MarshalJSON() ([]byte, error) {
 	if p.Value {
-		return json.Marshal(map[string]string{"v": p.Text})
+		return marshal(map[string]string{"v": p.Text})
 	}
-	return json.Marshal(p.Text)
+	return marshal(p.Text)
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -107,6 +107,8 @@ type Alert struct {
 	Throttle time.Duration `json:"throttle_ns,omitempty"`
 	// Expire is the age beyond which the alert is not sent any more; zero: never.
 	Expire time.Duration `json:"expire_ns,omitempty"`
+	// Shortened is true where something of it was cut: see Bound.
+	Shortened bool `json:"shortened,omitempty"`
 	// Channels are the names of the channels it goes to. They are resolved
 	// when the rule matches and do not travel with the alert.
 	Channels []string `json:"-"`

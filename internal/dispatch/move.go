@@ -2,16 +2,14 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/repeat"
@@ -140,7 +138,7 @@ func (o *Outbox) move(s *source, batch []*moving) {
 	var failed error
 	for i, m := range batch {
 		m.err = errs[i]
-		if m.err != nil && !errors.Is(m.err, kerr.MessageTooLarge) && failed == nil {
+		if m.err != nil && !dlq.TooLarge(m.err) && failed == nil {
 			failed = fmt.Errorf("outbox topic of %s cannot be written (%w)", m.to, m.err)
 		}
 	}
@@ -186,7 +184,7 @@ func (o *Outbox) moved(s *source, batch []*moving) {
 			l.state = idle
 			continue
 		}
-		if m := failed[l]; m != nil && errors.Is(m.err, kerr.MessageTooLarge) {
+		if m := failed[l]; m != nil && dlq.TooLarge(m.err) {
 			m.delivery.firstTried = time.Now()
 			o.bury(l, m.delivery, outcome.Errorf(outcome.AlertTooLarge, "the alert does not fit into the outbox of %s: raise its max.message.bytes", m.to), "")
 			continue

@@ -137,7 +137,7 @@ func (e *Entry) Encode(topic string) *kgo.Record {
 	add(hReason, string(e.Reason))
 	add(hScope, string(e.Scope))
 	add(hCause, string(e.Cause))
-	add(hFingerprint, e.compute())
+	add(hFingerprint, e.Fingerprint())
 	if d := cleanDetail(e.Detail); d != "" {
 		add(hDetail, d)
 	}
@@ -156,21 +156,6 @@ func (e *Entry) Encode(topic string) *kgo.Record {
 		add(hEditedBy, e.EditedBy)
 	}
 	return r
-}
-
-// pointer turns a record into one that only says where the source is: value
-// and source headers are dropped.
-func pointer(r *kgo.Record, e *Entry) *kgo.Record {
-	short := *e.Envelope
-	short.Source.Value, short.Source.Headers = []byte{}, nil
-	if len(short.Source.Key) > 1024 {
-		short.Source.Key = nil
-	}
-	p := *e
-	p.Envelope, p.Detail = &short, ""
-	out := p.Encode(r.Topic)
-	out.Headers = append(out.Headers, kgo.RecordHeader{Key: hPointer, Value: []byte("value dropped: it did not fit; read it at its source")})
-	return out
 }
 
 // Parse reads one record of a dead-letter topic that is not a tombstone. It
@@ -322,8 +307,17 @@ func (e *Entry) Where() string {
 // sourceTopic is the topic whose dead letters the entry stands among. Unlike
 // the envelope's it is known of malformed entries too, and nobody can forge it.
 func (e *Entry) sourceTopic() string {
-	if i := strings.LastIndex(e.Topic, ".dlq."); i >= 0 {
-		return e.Topic[i+len(".dlq."):]
+	if source := sourceOf(e.Topic); source != "" {
+		return source
 	}
 	return e.Envelope.Source.Topic
+}
+
+// sourceOf returns the source topic that a dead-letter topic is named for; empty
+// where it is none.
+func sourceOf(topic string) string {
+	if i := strings.LastIndex(topic, ".dlq."); i >= 0 {
+		return topic[i+len(".dlq."):]
+	}
+	return ""
 }

@@ -68,8 +68,8 @@ func (r *Replay) leaves(e *Entry) Left {
 }
 
 // delivery reports whether the entry is a delivery, and not a record that
-// failed before its rules ran. Its alert must have been decoded.
-func (e *Entry) delivery() bool { return e.Envelope.Alert != nil }
+// failed before its rules ran.
+func (e *Entry) delivery() bool { return e.Envelope.Delivery != "" }
 
 // route returns where an entry goes, apart from its place in the source.
 func (r *Replay) route(e *Entry) route {

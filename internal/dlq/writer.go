@@ -2,13 +2,11 @@ package dlq
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/outcome"
@@ -25,6 +23,7 @@ type Writer struct {
 	log     *slog.Logger
 	written *prometheus.CounterVec
 	failed  *prometheus.CounterVec
+	refused *prometheus.CounterVec
 	// Observe, if set, is told of every entry that was acknowledged.
 	Observe func(*Entry)
 	// ObserveClosed, if set, is told of every entry that was closed.
@@ -57,23 +56,30 @@ func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheu
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_dead_letter_write_failures_total", Help: "Attempts to write a dead letter that failed.",
 		}, []string{"topic"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_dead_letters_refused_total",
+			Help: "Dead letters, and closings of dead letters, that the brokers refuse as too large even in their smallest form: they are in the log only.",
+		}, []string{"topic"}),
 	}
 	for _, t := range topics.All() {
 		for _, r := range outcome.Reasons() {
 			w.written.WithLabelValues(string(t), string(r))
 		}
 		w.failed.WithLabelValues(string(t))
+		w.refused.WithLabelValues(string(t))
 	}
 	if reg != nil {
-		reg.MustRegister(w.written, w.failed)
+		reg.MustRegister(w.written, w.failed, w.refused)
 	}
 	return w
 }
 
 // Write writes entries and returns once all in-sync replicas have them all. An
 // error means that some may be missing: write them all again, the ids collapse
-// duplicates. An entry that is too large loses its detail, then its value. What
-// is written has its Offset.
+// duplicates. An entry that is too large is written in a smaller form (see
+// smaller); one of which the brokers refuse even the smallest is counted and
+// logged, with the place where its record can be read, and is no error: it must
+// not hold up what follows it. What is written has its Offset, else -1.
 func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
@@ -92,8 +98,15 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	}
 	for i, e := range entries {
 		err := byRecord[records[i]]
-		if errors.Is(err, kerr.MessageTooLarge) {
-			records[i], err = w.shrink(ctx, e, records[i])
+		if TooLarge(err) {
+			records[i], err = w.smaller(ctx, e, records[i].Topic)
+		}
+		if TooLarge(err) {
+			w.giveUp(e, records[i].Topic)
+			spans[i].Fail(string(outcome.WriteFailed))
+			spans[i].End()
+			e.Offset = -1
+			continue
 		}
 		if err != nil {
 			spans[i].Fail(string(outcome.WriteFailed))
@@ -130,7 +143,9 @@ func (w *Writer) begin(e *Entry) (*Entry, *tracing.Span) {
 
 // CloseEntries writes the tombstones of entries and returns once all in-sync replicas
 // have them all; each then has its Offset. After an error, close them all
-// again: closing twice is closing once.
+// again: closing twice is closing once. A tombstone that is too large loses its
+// comments; one that is refused even so is counted and logged, and its entry stays
+// as it is.
 func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
@@ -138,20 +153,34 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 	for i, c := range closes {
 		records[i], turns[i] = c.Encode(), w.follow.Turn(c.Topic)
 	}
-	results := w.client.ProduceSync(ctx, records...)
-	if err := results.FirstErr(); err != nil {
-		for i, r := range records {
-			for _, result := range results {
-				if result.Record == r {
-					w.follow.Failed(r.Topic, turns[i], result.Err)
-				}
-			}
-		}
-		return fmt.Errorf("close dead letter in %s: %w", records[0].Topic, err)
+	errs := make(map[*kgo.Record]error, len(records))
+	for _, result := range w.client.ProduceSync(ctx, records...) {
+		errs[result.Record] = result.Err
 	}
+	var first error
 	for i, c := range closes {
-		c.Offset = records[i].Offset
-		if w.ObserveClosed != nil {
+		r, err := records[i], errs[records[i]]
+		if TooLarge(err) {
+			r, err = w.closeBriefly(ctx, *c)
+		}
+		switch {
+		case TooLarge(err):
+			w.giveUpClosing(c)
+			c.Offset = -1
+		case err != nil:
+			w.follow.Failed(c.Topic, turns[i], err)
+			if first == nil {
+				first = fmt.Errorf("close dead letter in %s: %w", c.Topic, err)
+			}
+		default:
+			c.Offset = r.Offset
+		}
+	}
+	if first != nil {
+		return first
+	}
+	for _, c := range closes {
+		if w.ObserveClosed != nil && c.Offset >= 0 {
 			w.ObserveClosed(*c)
 		}
 	}
@@ -163,16 +192,3 @@ func (w *Writer) Topic(e *Entry) string {
 	return topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic))
 }
 
-// shrink writes an entry that did not fit: without its detail, then as a
-// pointer to its source. A partition is never held for the sake of a detail.
-func (w *Writer) shrink(ctx context.Context, e *Entry, r *kgo.Record) (*kgo.Record, error) {
-	plain := *e
-	plain.Detail = ""
-	less, err := w.client.ProduceSync(ctx, plain.Encode(r.Topic)).First()
-	if !errors.Is(err, kerr.MessageTooLarge) {
-		return less, err
-	}
-	w.log.Error("dead letter does not fit into its topic: keeping a pointer to its source only; raise max.message.bytes",
-		"topic", r.Topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
-	return w.client.ProduceSync(ctx, pointer(r, e)).First()
-}

@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -123,7 +122,7 @@ func Wrap(e *Envelope) *kgo.Record {
 	}
 	add(hChecksum, checksum(s))
 	if e.Alert != nil {
-		b, err := json.Marshal(e.Alert)
+		b, err := e.Alert.JSON()
 		if err != nil { // strings and times within RFC 3339's years always marshal
 			b = []byte("{}")
 		}

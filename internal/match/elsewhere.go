@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
 )
@@ -13,8 +14,9 @@ func (o *Outboxes) Has(channel string) bool { return o.has(channel) }
 
 // Put writes outbox records, in order, and returns for each of them whether it
 // is acknowledged; ctx ends the waiting, and what is not known then counts as
-// not acknowledged. While a topic does not answer for long it calls slow, and
-// looks whether the topic was made anew.
+// not acknowledged. One that is refused for its size was alone in its batch.
+// While a topic does not answer for long it calls slow, and looks whether the
+// topic was recreated.
 func (o *Outboxes) Put(ctx context.Context, list []*envelope.Envelope, slow func(topic string)) []error {
 	writes := make([]*write, len(list))
 	for i, e := range list {
@@ -22,21 +24,28 @@ func (o *Outboxes) Put(ctx context.Context, list []*envelope.Envelope, slow func
 	}
 	tick := time.NewTicker(holdAfter)
 	defer tick.Stop()
-	errs := make([]error, len(list))
-	failed := ""
-	for i, w := range writes {
-		for waiting := true; waiting; {
+	wait := func(w *write) error {
+		for {
 			select {
 			case <-w.done:
-				waiting = false
-				errs[i] = w.err
+				return w.err
 			case <-tick.C:
 				slow(w.record.Topic)
 				o.refresh(ctx, w.record.Topic)
 			case <-ctx.Done():
-				waiting = false
-				errs[i] = context.Cause(ctx)
+				return context.Cause(ctx)
 			}
+		}
+	}
+	errs := make([]error, len(list))
+	for i, w := range writes {
+		errs[i] = wait(w)
+	}
+	failed := ""
+	for i, w := range writes {
+		if dlq.TooLarge(errs[i]) {
+			o.produce(w)
+			errs[i] = wait(w)
 		}
 		if errs[i] != nil {
 			w.span.Fail(string(outcome.WriteFailed))

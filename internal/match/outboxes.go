@@ -80,7 +80,8 @@ type write struct {
 	record   *kgo.Record
 	done     chan struct{}
 	err      error
-	turn     int // of the Follower
+	turn     int  // of the Follower
+	alone    bool // it was refused for its size, perhaps for what was in its batch
 	span     *tracing.Span
 }
 

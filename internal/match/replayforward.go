@@ -146,7 +146,7 @@ func (w *replaying) entry(ctx context.Context, n *request) (*dlq.Entry, []byte, 
 	}
 	e := dlq.Parse(rec)
 	switch {
-	case e.State == dlq.Malformed, e.Envelope.Alert != nil && e.Envelope.Delivery != e.ID:
+	case e.State == dlq.Malformed, e.Envelope.Delivery != "" && e.Envelope.Delivery != e.ID:
 		return e, nil, errMalformed
 	case e.State == dlq.Quarantined && !n.force:
 		return e, nil, errQuarantined
@@ -207,9 +207,9 @@ func (w *replaying) send(b *forwarding, n *request, e *dlq.Entry, edited []byte)
 	}
 	s := sending{w: w, b: b, n: n, e: e, replay: r, span: span}
 	switch {
-	case e.Envelope.Alert == nil:
+	case e.Envelope.Delivery == "":
 		s.record()
-	case n.rematch || edited != nil:
+	case n.rematch || edited != nil || e.Envelope.Alert == nil:
 		s.again()
 	default:
 		s.asRaised()
@@ -240,7 +240,7 @@ func (s *sending) asRaised() {
 
 // again sends a delivery's event through its rule, to its channel.
 func (s *sending) again() {
-	rule, channel := s.e.Envelope.Alert.Rule, s.e.Envelope.Channel
+	rule, channel := s.e.Rule(), s.e.Envelope.Channel
 	to, there := s.w.p.Rules[rule]
 	switch {
 	case !there:
@@ -263,7 +263,10 @@ func (s *sending) again() {
 		s.close("rule " + rule + " no longer matches it")
 		return
 	}
-	alerts[i].ID = s.e.Envelope.Alert.ID
+	alerts[i].ID = alert.NewID(s.w.p.Handler.p.Group, s.b.identity(s.e.Envelope.Source), rule)
+	if a := s.e.Envelope.Alert; a != nil {
+		alerts[i].ID = a.ID
+	}
 	s.deliver(&alerts[i], channel, s.e.ID)
 }
 

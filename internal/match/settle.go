@@ -34,27 +34,32 @@ func (b *batch) settle(ctx context.Context) bool {
 }
 
 // settleWrites awaits every outbox record. When some failed it waits for all,
-// then produces those that are not acknowledged again, in order.
+// then produces those that are not acknowledged again, in order. One that was
+// refused for its size is produced alone, since brokers refuse whole batches; one
+// that was alone becomes a dead letter.
 func (b *batch) settleWrites(ctx context.Context) bool {
 	wait := newBackoff()
 	for {
-		failed, ok := b.await(ctx)
+		failed, ok := b.await(ctx, b.writes...)
 		if !ok {
 			return false
 		}
 		b.writes = b.writes[:0]
 		for _, w := range failed {
-			if errors.Is(w.err, kerr.MessageTooLarge) {
+			if dlq.TooLarge(w.err) && w.alone {
 				b.tooLarge(w)
 				continue
 			}
+			w.alone = w.alone || dlq.TooLarge(w.err)
 			b.writes = append(b.writes, w)
 		}
 		if len(b.writes) == 0 {
 			return true
 		}
 		first := b.writes[0]
-		b.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", first.record.Topic, brief(first.err)))
+		if !first.alone {
+			b.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", first.record.Topic, brief(first.err)))
+		}
 		if !sleep(ctx, wait.NextBackOff()) {
 			return false
 		}
@@ -67,19 +72,24 @@ func (b *batch) settleWrites(ctx context.Context) bool {
 		}
 		for _, w := range b.writes {
 			b.h.p.Outboxes.produce(w)
+			if w.alone {
+				if _, ok := b.await(ctx, w); !ok {
+					return false
+				}
+			}
 		}
 	}
 }
 
-// await waits for all promises and returns the writes that failed. While it
+// await waits for the promises of writes and returns those that failed. While it
 // waits for long it says so, and looks whether an outbox topic was recreated.
 // After a revoke it gives what is in flight a moment: what is acknowledged in
 // it need not be written again by the next owner.
-func (b *batch) await(ctx context.Context) (failed []*write, ok bool) {
+func (b *batch) await(ctx context.Context, writes ...*write) (failed []*write, ok bool) {
 	slow := time.NewTicker(holdAfter)
 	defer slow.Stop()
 	ended, grace := ctx.Done(), (<-chan time.Time)(nil)
-	for _, w := range b.writes {
+	for _, w := range writes {
 	waiting:
 		for {
 			select {
@@ -128,7 +138,8 @@ func (b *batch) settleDead(ctx context.Context) bool {
 	return true
 }
 
-// tooLarge makes a dead letter of an alert that its outbox cannot take.
+// tooLarge makes a dead letter of an alert that its outbox does not take. The
+// alert itself is bounded, so it is the event, or an outbox with a low limit.
 func (b *batch) tooLarge(w *write) {
 	w.span.Fail(string(outcome.AlertTooLarge))
 	w.span.End()

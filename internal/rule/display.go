@@ -6,55 +6,78 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
 )
 
 // missing stands in a text where an event has nothing.
 const missing = "–"
 
-// maxDisplay is how many characters of one value a text takes.
-const maxDisplay = 2000
-
-// display is a value in a text: numbers as they were sent, lists joined.
+// display is a value in a text: numbers as they were sent, lists joined. It looks
+// at no more of the value than alert.Bound leaves of it, and a little further, so
+// that Bound sees that there is more.
 func display(v event.Value) string {
-	switch v.Kind() {
-	case event.Missing, event.Null:
-		return missing
-	case event.Bool:
-		return strconv.FormatBool(v.Bool())
-	case event.Number:
-		if math.IsNaN(v.Float()) {
-			return missing
-		}
-		return v.Text()
-	case event.String:
-		return shorten(v.Text())
-	case event.Array:
-		texts := make([]string, v.Len())
-		for i := range texts {
-			texts[i] = display(v.At(i))
-		}
-		return shorten(strings.Join(texts, ", "))
-	}
-	texts := make([]string, v.Len())
-	for i := range texts {
-		texts[i] = v.At(i).Name() + " " + display(v.At(i))
-	}
-	return shorten(strings.Join(texts, ", "))
+	b := shown{most: utf8.UTFMax * (alert.MaxValue + 1)}
+	b.value(v)
+	return b.String()
 }
 
-func shorten(s string) string {
-	if len(s) <= maxDisplay {
-		return s
+// whole is display without a bound, for what is compared.
+func whole(v event.Value) string {
+	b := shown{most: math.MaxInt}
+	b.value(v)
+	return b.String()
+}
+
+// shown collects a text of at most so many bytes, and a rune at most.
+type shown struct {
+	strings.Builder
+	most int
+}
+
+func (b *shown) add(s string) {
+	left := b.most - b.Len()
+	for left > 0 && left < len(s) && !utf8.RuneStart(s[left]) {
+		left++
 	}
-	n := 0
-	for i := range s {
-		if n++; n == maxDisplay {
-			return s[:i] + "…"
+	b.WriteString(s[:max(0, min(left, len(s)))])
+}
+
+func (b *shown) value(v event.Value) {
+	switch v.Kind() {
+	case event.Missing, event.Null:
+		b.add(missing)
+	case event.Bool:
+		b.add(strconv.FormatBool(v.Bool()))
+	case event.Number:
+		if math.IsNaN(v.Float()) {
+			b.add(missing)
+			return
 		}
+		b.add(v.Text())
+	case event.String:
+		b.add(v.Text())
+	case event.Array:
+		b.list(v, func(event.Value) {})
+	case event.Object:
+		b.list(v, func(member event.Value) {
+			b.add(member.Name())
+			b.add(" ")
+		})
 	}
-	return s
+}
+
+// list writes the elements of an array or an object, with commas between them.
+func (b *shown) list(v event.Value, before func(event.Value)) {
+	for i := 0; i < v.Len() && b.Len() < b.most; i++ {
+		if i > 0 {
+			b.add(", ")
+		}
+		before(v.At(i))
+		b.value(v.At(i))
+	}
 }
 
 // money prints an amount with thousands separators and at least two decimals,

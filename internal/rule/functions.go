@@ -303,7 +303,7 @@ func join(args []event.Value) event.Value {
 	list := onlyList(args[0])
 	texts := make([]string, list.Len())
 	for i := range texts {
-		texts[i] = display(list.At(i))
+		texts[i] = whole(list.At(i))
 	}
 	return event.StringValue(strings.Join(texts, separator))
 }

@@ -49,8 +49,8 @@ type field struct {
 	value template
 }
 
-// Match returns the alerts that an event raises, in the order of the rules.
-// Their ids are not set. now is what age and ago count from.
+// Match returns the alerts that an event raises, in the order of the rules,
+// each within the bounds of alert.Bound. Their ids are not set. now is what age and ago count from.
 func (s *Set) Match(ev *event.Event, now time.Time) []alert.Alert {
 	rules := s.byTopic[ev.Record.Topic]
 	if len(rules) == 0 {
@@ -76,13 +76,14 @@ func (r *rule) alert(on *scope) alert.Alert {
 	}
 	for i, k := range r.key {
 		if v := k.eval(on); !v.IsNil() {
-			a.Key[i] = display(v)
+			a.Key[i] = whole(v)
 		}
 	}
 	for _, f := range r.fields {
 		a.Fields = append(a.Fields, alert.Field{Label: f.label, Value: f.value.text(on)})
 	}
 	a.Channels = r.channels[a.Severity]
+	a.Bound()
 	return a
 }
 

@@ -1,0 +1,104 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/envelope"
+)
+
+// TooLarge reports whether brokers refuse a record for its size, which no second
+// attempt changes: MESSAGE_TOO_LARGE, or RECORD_LIST_TOO_LARGE where it does not
+// fit into a segment. They refuse whole batches, so that a record is known to be
+// too large only once it was sent alone.
+func TooLarge(err error) bool {
+	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
+}
+
+// pointerNote is what an entry says whose value was dropped.
+const pointerNote = "value dropped: it did not fit; read it at its source"
+
+// maxPointerKey is the longest source key that a pointer keeps, in bytes.
+const maxPointerKey = 1 << 10
+
+// forms returns what an entry is written as, alone: as it is, then ever smaller.
+// The first smaller form has no detail. The second is a pointer: source value and
+// headers are dropped. The last is a few hundred bytes, whatever the record or the
+// alert hold: where the source record is, the ids, the rule, the channel and
+// why it failed.
+func (e *Entry) forms(topic string) []*kgo.Record {
+	plain := *e
+	plain.fingerprint, plain.Detail = e.Fingerprint(), ""
+	return []*kgo.Record{e.Encode(topic), plain.Encode(topic), e.pointer(topic), e.last(topic)}
+}
+
+func (e *Entry) pointer(topic string) *kgo.Record {
+	short := *e.Envelope
+	short.Source.Value, short.Source.Headers = []byte{}, nil
+	if len(short.Source.Key) > maxPointerKey {
+		short.Source.Key = nil
+	}
+	return e.pointTo(&short, topic)
+}
+
+// last leaves out the alert, which the rule makes again from the record.
+func (e *Entry) last(topic string) *kgo.Record {
+	s := e.Envelope.Source
+	p := *e
+	p.Recipients, p.rule = nil, e.Rule()
+	return p.pointTo(&envelope.Envelope{
+		Source:   envelope.Source{Topic: s.Topic, TopicID: s.TopicID, Partition: s.Partition, Offset: s.Offset, Time: s.Time, Value: []byte{}},
+		Delivery: e.Envelope.Delivery, Channel: e.Envelope.Channel,
+	}, topic)
+}
+
+func (e *Entry) pointTo(env *envelope.Envelope, topic string) *kgo.Record {
+	p := *e
+	p.fingerprint = e.Fingerprint()
+	p.Envelope, p.Detail = env, ""
+	r := p.Encode(topic)
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: hPointer, Value: []byte(pointerNote)})
+	return r
+}
+
+// smaller writes an entry that did not fit together with others in the largest
+// form that fits alone. A partition is never blocked for the sake of a detail. The
+// error is that of the last form tried.
+func (w *Writer) smaller(ctx context.Context, e *Entry, topic string) (r *kgo.Record, err error) {
+	for form, record := range e.forms(topic) {
+		if r, err = w.client.ProduceSync(ctx, record).First(); TooLarge(err) {
+			continue
+		}
+		if err == nil && form > 1 {
+			w.log.Error("dead letter does not fit into its topic, only a pointer to its source is kept: raise max.message.bytes",
+				"topic", topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
+		}
+		return r, err
+	}
+	return r, err
+}
+
+// giveUp is what is left of an entry that not even its last form fits.
+func (w *Writer) giveUp(e *Entry, topic string) {
+	s := e.Envelope.Source
+	w.refused.WithLabelValues(sourceOf(topic)).Inc()
+	w.log.Error("dead letter refused as too large in its smallest form, record is skipped: read it at its source and raise max.message.bytes of the dead-letter topic",
+		"dead_letter_topic", topic, "topic", s.Topic, "partition", s.Partition, "offset", s.Offset, "entry", e.ID,
+		"rule", e.Rule(), "channel", e.Envelope.Channel, "reason", e.Reason, "cause", e.Cause)
+}
+
+// closeBriefly writes a tombstone without its comments.
+func (w *Writer) closeBriefly(ctx context.Context, c Closure) (*kgo.Record, error) {
+	c.Closing = Closing{State: c.State, At: c.At}
+	return w.client.ProduceSync(ctx, c.Encode()).First()
+}
+
+func (w *Writer) giveUpClosing(c *Closure) {
+	w.refused.WithLabelValues(sourceOf(c.Topic)).Inc()
+	w.log.Error("closing of a dead letter refused as too large, the dead letter stays open: raise max.message.bytes of its topic",
+		"topic", c.Topic, "entry", string(c.Key), "outcome", c.State, "by", c.By, "at", c.At.UTC().Format(time.RFC3339))
+}
