@@ -191,4 +191,3 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 func (w *Writer) Topic(e *Entry) string {
 	return topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic))
 }
-

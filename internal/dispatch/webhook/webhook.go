@@ -124,6 +124,7 @@ type payload struct {
 	Replay      int       `json:"replay,omitempty"` // a dead letter sent again, for which time
 	Test        bool      `json:"test,omitempty"`   // a person tries the channel: nothing has happened
 	LateSeconds float64   `json:"late_seconds,omitempty"`
+	Shortened   bool      `json:"shortened,omitempty"` // something was cut: see alert.Bound
 }
 
 type field struct {
@@ -138,7 +139,7 @@ func render(m dispatch.Message) ([]byte, error) {
 	p := payload{
 		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
-		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: a.Runbook,
+		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: a.Runbook, Shortened: a.Shortened,
 		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat, Replay: m.Replay, Test: m.Test,
 	}
 	if p.Key == nil {
