@@ -177,6 +177,7 @@ func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: d.cluster, Options: d.options(), SessionTimeout: 15 * time.Second,
 			Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: d.log, Registry: reg,
+			Marked: sources,
 		})
 	}
 	first := member("match", group, sources, false, h)

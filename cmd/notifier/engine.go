@@ -249,7 +249,7 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
 			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
 			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
-			Patient: []string{topics.Replay(c.Group)}, Troubles: troubles,
+			Marked: s.topics(kafka.RoleSource), Patient: []string{topics.Replay(c.Group)}, Troubles: troubles,
 		}), nil
 	}
 	replay := topics.Replay(c.Group)

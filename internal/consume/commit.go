@@ -19,6 +19,7 @@ type snapshot struct {
 	metadata string
 	finished int
 	doubt    time.Time // which this commit ends if it succeeds
+	mark     mark
 }
 
 // A commit that is not answered within slowAfter may have been given up and sent
@@ -43,16 +44,23 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.fenced = fence
 	at := p.tracker.Watermark()
 	again := !p.doubt.IsZero() && (fence || time.Since(p.doubt) > doubtFor)
-	if at.Offset < 0 || !again && (!p.dirty || p.stands(at)) {
+	begun, said := unmarked, unmarked
+	if k := p.marking; k != nil {
+		if said = k.sent; !fence {
+			begun = k.now
+		}
+	}
+	p.dirty = p.dirty || begun != said
+	if at.Offset < 0 || !again && (!p.dirty || begun == said && p.stands(at)) {
 		return snapshot{}, false
 	}
 	p.dirty = false
 	b := binding{p.member.p.Cluster, p.topicID}
-	metadata := b.encode(nil, nil)
+	metadata := withMark(b.encode(nil, nil), begun)
 	if p.member.p.OwnTopics {
 		metadata = b.encode(p.tracker.Marks(), p.unfinished(at.Offset).append(nil, at.Offset, listLimit))
 	}
-	s := snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished()}
+	s := snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished(), mark: begun}
 	if again {
 		s.doubt = p.doubt
 	}
@@ -198,6 +206,13 @@ func (m *Member) committed(s snapshot, err error, slow bool) {
 	if err == nil {
 		p.committed, p.known = s.at, true
 		p.sentFinished = s.finished
+		if p.marking != nil {
+			p.marking.sent = s.mark
+			select {
+			case p.marking.said <- struct{}{}:
+			default:
+			}
+		}
 	} else {
 		p.dirty = true
 	}

@@ -12,11 +12,12 @@ import (
 // was made for, so that offsets copied by a mirroring tool, or left by a topic
 // that was deleted and made again, are recognised. The format is
 //
-//	notifier/2 <cluster id> <topic id> [<marks> [<unfinished>]]
+//	notifier/2 <cluster id> <topic id> [<marks> [<unfinished> [<begun>]]]
 //
 // where marks are those of the repeat filter and unfinished the list of what is
-// above the committed offset, both in base64, "-" for none. A broker takes
-// 4,096 characters by default (offset.metadata.max.bytes).
+// above the committed offset, both in base64, "-" for none, and begun is a mark
+// of what is being handled (crash.go). A broker takes 4,096 characters by default
+// (offset.metadata.max.bytes).
 const (
 	metadataVersion = "notifier/2"
 	metadataLimit   = 4000
@@ -52,17 +53,22 @@ var errMetadata = errors.New("commit metadata is not ours")
 func decodeMetadata(text string, offset int64) (binding, *repeat.Marks, unfinished, error) {
 	none := unfinished{newest: -1}
 	f := strings.Split(text, " ")
-	if len(f) < 3 || len(f) > 5 || f[0] != metadataVersion {
+	if len(f) < 3 || len(f) > 6 || f[0] != metadataVersion {
 		return binding{}, nil, none, errMetadata
 	}
 	b := binding{cluster: fromDash(f[1]), topicID: fromDash(f[2])}
 	var parts [2][]byte
-	for i, text := range f[3:] {
+	for i, text := range f[3:min(len(f), 5)] {
 		raw, err := base64.RawStdEncoding.DecodeString(fromDash(text))
 		if err != nil {
 			return binding{}, nil, none, errMetadata
 		}
 		parts[i] = raw
+	}
+	if len(f) == 6 {
+		if _, err := parseMark(f[5]); err != nil || f[5] == "" {
+			return binding{}, nil, none, errMetadata
+		}
 	}
 	marks, err := repeat.Decode(parts[0])
 	if err != nil {
@@ -73,6 +79,27 @@ func decodeMetadata(text string, offset int64) (binding, *repeat.Marks, unfinish
 		return binding{}, nil, none, err
 	}
 	return b, marks, list, nil
+}
+
+// withMark adds the mark of what is begun to the metadata of a binding alone.
+func withMark(metadata string, k mark) string {
+	if text := k.String(); text != "" {
+		return metadata + " - - " + text
+	}
+	return metadata
+}
+
+// markIn returns the mark in metadata; one that is damaged counts as none.
+func markIn(metadata string) mark {
+	f := strings.Split(metadata, " ")
+	if len(f) < 6 {
+		return unmarked
+	}
+	k, err := parseMark(f[5])
+	if err != nil {
+		return unmarked
+	}
+	return k
 }
 
 func orDash(s string) string {

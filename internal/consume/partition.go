@@ -58,6 +58,7 @@ type Partition struct {
 	beganAt, endedAt int64      // the committed offset, and the end of the log, when this assignment began
 	above            unfinished // what a former owner left above beganAt
 	frozen           bool       // waits for a person's decision
+	marking          *marking   // of a topic whose records are marked; nil: they are not
 	onCommit         func()
 }
 
@@ -75,27 +76,19 @@ func (p *Partition) TopicID() string {
 	return p.topicID
 }
 
-// Next waits for records and returns all that have arrived, in order. It
-// returns the cause when ctx ends.
+// Next waits for records and returns those that have arrived, in order: all,
+// but for small steps after a crash (crash.go). It returns the cause when ctx ends.
 func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
+	p.Handled()
 	for {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		p.mu.Lock()
-		batch := p.queue
-		if p.frozen {
-			batch = nil
-		}
+		batch, marked := p.takeQueued()
 		if len(batch) > 0 {
-			p.queue, p.handed = nil, p.arrived
-			p.taken += len(batch)
-			for _, r := range batch {
-				p.takenSize += size(r)
+			if marked && !p.markBatch(ctx, batch) {
+				return nil, context.Cause(ctx)
 			}
-		}
-		p.mu.Unlock()
-		if len(batch) > 0 {
 			return batch, nil
 		}
 		select {
@@ -103,6 +96,29 @@ func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// takeQueued takes what is handed out next from the queue, and reports whether it is to
+// be marked first.
+func (p *Partition) takeQueued() (batch []*kgo.Record, marked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.frozen || len(p.queue) == 0 {
+		return nil, false
+	}
+	batch, p.handed = p.queue, p.arrived
+	if k := p.marking; k != nil {
+		batch = p.queue[:k.portion(p.queue)]
+		marked = !k.off && (batch[0].Offset < k.until || k.sent != k.now)
+	}
+	if p.queue = p.queue[len(batch):]; len(p.queue) == 0 {
+		p.queue = nil
+	}
+	p.taken += len(batch)
+	for _, r := range batch {
+		p.takenSize += size(r)
+	}
+	return batch, marked
 }
 
 // Advance says that every record handed out by Next is settled. It is for

@@ -66,6 +66,7 @@ func (p *Partition) start() {
 	}
 	go func() {
 		defer close(p.done)
+		defer p.Handled()
 		p.member.p.Handler.Handle(p.ctx, p)
 	}()
 }

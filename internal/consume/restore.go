@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -180,6 +181,13 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 	p.committed, p.marks, p.next, p.known = start, marks, c.offset, true
 	p.beganAt, p.above = c.offset, above
 	p.tracker = NewTracker(start, marks)
+	if slices.Contains(m.p.Marked, p.Topic) {
+		former := unmarked
+		if err == nil && b.cluster == m.p.Cluster {
+			former = markIn(c.metadata)
+		}
+		p.suspects(former, c.offset, p.endedAt)
+	}
 }
 
 // begin starts at the beginning of a log that has no commit. The position is
@@ -190,6 +198,9 @@ func (p *Partition) begin(start int64) {
 	}
 	p.next, p.beganAt, p.dirty = start, start, true
 	p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: start}, p.marks)
+	if slices.Contains(p.member.p.Marked, p.Topic) {
+		p.suspects(unmarked, start, p.endedAt)
+	}
 }
 
 // freeze holds the partition for a person's decision; p.mu is held.

@@ -19,7 +19,7 @@ type Failure struct {
 
 // Failed returns the entry of an envelope that failed: a new one, or where a
 // dead letter was sent again its next version, which is quarantined after
-// maxReplays replays.
+// maxReplays replays. One that crashes the process is quarantined at once.
 func Failed(id string, env *envelope.Envelope, f Failure, maxReplays int) *Entry {
 	class := f.Cause.Class()
 	e := &Entry{
@@ -28,6 +28,9 @@ func Failed(id string, env *envelope.Envelope, f Failure, maxReplays int) *Entry
 	}
 	if e.Reason == "" {
 		e.Reason = class.Reason
+	}
+	if f.Cause == outcome.Crashes {
+		e.State = Quarantined
 	}
 	if env.Resolves() {
 		e.Replays, e.EditedBy, e.FirstFailed = env.Replay.Number, env.Replay.EditedBy, env.Replay.FirstFailed

@@ -147,6 +147,7 @@ func (w *world) node() *node {
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: []string{topic}, OwnTopics: own, Cluster: w.cluster, Options: w.opts,
 			SessionTimeout: 15 * time.Second, Window: consume.Window{Records: w.window, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log,
+			Marked: []string{string(topics.TradeExecutions)},
 		})
 	}
 	first := member("match", group, string(topics.TradeExecutions), false, h)

@@ -196,6 +196,7 @@ func (n *process) run() error {
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: t.cluster, Options: opts, InstanceID: n.instance,
 			SessionTimeout: session, Window: consume.Window{Records: 128, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: witnessed{handler, n, group}, Logger: log, Registry: reg,
+			Marked: t.sources(),
 		})
 	}
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})

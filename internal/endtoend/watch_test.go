@@ -129,7 +129,7 @@ func readClaims(offset int64, metadata string) (out claims, err error) {
 		return out, fmt.Errorf("metadata %q", metadata)
 	}
 	out.topicID = f[2]
-	if len(f) < 5 {
+	if len(f) < 5 || f[4] == "-" {
 		return out, nil
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(f[4])

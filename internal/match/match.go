@@ -81,9 +81,16 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 		}
 		b := &batch{h: h, p: p, topicID: p.TopicID(), done: p.Committed()}
 		count := h.metrics.topic(p.Topic)
-		for _, r := range records {
-			b.record(r, count)
+		if p.Crashes(records[0]) {
+			count.deadLettered.Inc()
+			b.bury(records[0], outcome.Errorf(outcome.Crashes, "processes died while they handled this record: it is not handled again"))
+			records = records[:1]
+		} else {
+			for _, r := range records {
+				b.record(r, count)
+			}
 		}
+		p.Handled()
 		if !b.settle(ctx) {
 			return // revoked or stopping: the next owner does it again
 		}

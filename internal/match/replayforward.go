@@ -87,6 +87,9 @@ func (w *replaying) forward(ctx context.Context, due []*request) bool {
 			w.settle(n, dropped)
 			continue
 		}
+		if e.Cause == outcome.Crashes && edited == nil && !w.spend(ctx, n, e) {
+			return false
+		}
 		w.send(b, n, e, edited)
 	}
 	w.forwarded = slices.DeleteFunc(w.forwarded, func(n *request) bool { return n.state == settled })
@@ -100,6 +103,15 @@ func (w *replaying) forward(ctx context.Context, due []*request) bool {
 		}
 	}
 	return w.close(ctx, b.closes)
+}
+
+// spend writes the next version of an entry that has killed processes before it is
+// handled once more, so that its request is settled if it does so again.
+func (w *replaying) spend(ctx context.Context, n *request, e *dlq.Entry) bool {
+	next := e.Again(n.run.by, w.p.Handler.p.MaxReplays)
+	next.State, next.LastFailed = dlq.Quarantined, time.Now()
+	b := &batch{h: w.p.Handler, p: w.part, dead: []*dlq.Entry{next}}
+	return b.settle(ctx)
 }
 
 func entryID(e *dlq.Entry) string {

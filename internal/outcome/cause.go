@@ -19,6 +19,7 @@ const (
 	CloudEvent    Cause = "cloudevent"
 	RulePanicked  Cause = "rule-panicked"
 	AlertTooLarge Cause = "alert-too-large"
+	Crashes       Cause = "crashes" // the process died while it handled the record, twice
 )
 
 // The causes of deliveries that fail.
@@ -72,6 +73,7 @@ var table = []struct {
 	{CloudEvent, Class{Message, Permanent, Undecodable}},
 	{RulePanicked, Class{Message, Permanent, RulePanic}},
 	{AlertTooLarge, Class{Message, Permanent, TooLarge}},
+	{Crashes, Class{Message, Permanent, RulePanic}},
 	{PayloadRefused, Class{Message, Permanent, Refused}},
 	{PayloadTooLarge, Class{Message, Permanent, TooLarge}},
 	{RenderPanicked, Class{Message, Permanent, Refused}},
