@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wneessen/go-mail/smtp"
@@ -57,6 +58,9 @@ var errMechanism = errors.New("no way to log in in common")
 type login struct {
 	config *Config
 	host   string
+	// encrypted says that the connection is, which go-mail cannot see below the
+	// bounds of what is read.
+	encrypted bool
 	smtp.Auth
 }
 
@@ -66,6 +70,7 @@ func (l *login) credentials() (user, password string) {
 
 // Start implements smtp.Auth.
 func (l *login) Start(server *smtp.ServerInfo) (string, []byte, error) {
+	server = &smtp.ServerInfo{Name: server.Name, TLS: server.TLS || l.encrypted, Auth: server.Auth}
 	plaintext := server.TLS || l.config.local()
 	for _, m := range mechanisms {
 		switch {
@@ -78,4 +83,23 @@ func (l *login) Start(server *smtp.ServerInfo) (string, []byte, error) {
 		}
 	}
 	return "", nil, fmt.Errorf("%w: configured %s, offered %q", errMechanism, l.config.Auth, server.Auth)
+}
+
+// Next implements smtp.Auth.
+func (l *login) Next(challenge []byte, more bool) ([]byte, error) {
+	if more && tooManyRounds(string(challenge)) {
+		return nil, errIterations
+	}
+	return l.Auth.Next(challenge, more)
+}
+
+// tooManyRounds reports whether a challenge is SCRAM's first, r=…,s=…,i=N
+// (RFC 5802), with an N that would keep a processor busy for long.
+func tooManyRounds(challenge string) bool {
+	parts := strings.Split(challenge, ",")
+	if len(parts) < 3 || !strings.HasPrefix(parts[0], "r=") || !strings.HasPrefix(parts[2], "i=") {
+		return false
+	}
+	n, err := strconv.Atoi(parts[2][len("i="):])
+	return err != nil || n > maxIterations
 }

@@ -154,6 +154,7 @@ func lost(ctx context.Context, f *failure) *outcome.Error {
 	e := &outcome.Error{Err: f, Detail: string(f.stage) + ": " + words(f.err)}
 	var (
 		garbled     textproto.ProtocolError
+		much        excess
 		certificate *tls.CertificateVerificationError
 		notTLS      tls.RecordHeaderError
 	)
@@ -162,7 +163,7 @@ func lost(ctx context.Context, f *failure) *outcome.Error {
 		return &outcome.Error{Cause: outcome.Abandoned, Err: f}
 	case f.stage == final && (timedOut(f.err) || ctx.Err() != nil):
 		e.Cause, e.Detail = outcome.Timeout, string(f.stage)+": no answer in time"
-	case f.stage == final && errors.As(f.err, &garbled):
+	case f.stage == final && (errors.As(f.err, &garbled) || errors.As(f.err, &much)):
 		e.Cause = outcome.MaybeProcessed
 	case f.stage == final:
 		e.Cause = outcome.Reset
@@ -191,7 +192,8 @@ func timedOut(err error) bool {
 func network(err error) bool {
 	var n net.Error
 	var garbled textproto.ProtocolError
-	return errors.As(err, &n) || errors.As(err, &garbled) || errors.Is(err, io.EOF) ||
+	var much excess
+	return errors.As(err, &n) || errors.As(err, &garbled) || errors.As(err, &much) || errors.Is(err, io.EOF) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
@@ -200,7 +202,10 @@ func words(err error) string {
 	var dns *net.DNSError
 	var errno syscall.Errno
 	var garbled textproto.ProtocolError
+	var much excess
 	switch {
+	case errors.As(err, &much):
+		return string(much)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "the server's name is not in DNS"
 	case errors.As(err, &dns):

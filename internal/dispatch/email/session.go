@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +48,8 @@ var errNoSTARTTLS = errors.New("the server does not offer STARTTLS")
 // session is a connection to the server: greeted, encrypted and logged in. One
 // goroutine uses it at a time.
 type session struct {
-	conn   net.Conn // closing it ends whatever waits for the server
+	conn   net.Conn  // closing it ends whatever waits for the server
+	tls    *tls.Conn // nil: in the clear
 	client *smtp.Client
 	step   time.Duration
 	mails  int
@@ -87,14 +89,40 @@ func (s *session) open(config Config, host string) error {
 		}
 		encryption.RootCAs = pool
 	}
-	conn := s.conn
+	raw := replies(s.conn)
 	if config.TLS == tlsImplicit {
-		encrypted := tls.Client(s.conn, encryption)
-		if err := s.do(connect, s.step, encrypted.Handshake); err != nil {
+		encrypted, err := s.encrypt(raw, encryption, connect)
+		if err != nil {
 			return err
 		}
-		conn = encrypted
+		if err := s.greet(encrypted, config, host); err != nil {
+			return err
+		}
+	} else if err := s.greet(raw, config, host); err != nil {
+		return err
 	}
+	if config.TLS == tlsMandatory {
+		if err := s.do(starttls, s.step, s.askTLS); err != nil {
+			return err
+		}
+		encrypted, err := s.encrypt(raw, encryption, starttls)
+		if err != nil {
+			return err
+		}
+		if err := s.greet(greet(encrypted), config, host); err != nil {
+			return err
+		}
+	}
+	if config.Auth == authNone {
+		return nil
+	}
+	return s.do(auth, s.step, func() error {
+		return s.client.Auth(&login{config: &config, host: host, encrypted: s.tls != nil})
+	})
+}
+
+// greet begins the dialogue: the server's greeting, and what it offers.
+func (s *session) greet(conn net.Conn, config Config, host string) error {
 	if err := s.do(greeting, s.step, func() (err error) {
 		s.client, err = smtp.NewClient(conn, host)
 		return err
@@ -102,23 +130,27 @@ func (s *session) open(config Config, host string) error {
 		return err
 	}
 	s.client.SkipSMTPUTF8(ascii(config.From) && ascii(strings.Join(config.To, "")))
-	if err := s.do(ehlo, s.step, func() error { return s.client.Hello(config.HELO) }); err != nil {
+	return s.do(ehlo, s.step, func() error { return s.client.Hello(config.HELO) })
+}
+
+// askTLS has the server expect a handshake. go-mail's own StartTLS would read
+// what TLS yields without a bound.
+func (s *session) askTLS() error {
+	if offered, _ := s.client.Extension("STARTTLS"); !offered {
+		return errNoSTARTTLS
+	}
+	if err := s.client.Text.PrintfLine("STARTTLS"); err != nil {
 		return err
 	}
-	if config.TLS == tlsMandatory {
-		if err := s.do(starttls, s.step, func() error {
-			if offered, _ := s.client.Extension("STARTTLS"); !offered {
-				return errNoSTARTTLS
-			}
-			return s.client.StartTLS(encryption)
-		}); err != nil {
-			return err
-		}
-	}
-	if config.Auth == authNone {
-		return nil
-	}
-	return s.do(auth, s.step, func() error { return s.client.Auth(&login{config: &config, host: host}) })
+	_, _, err := s.client.Text.ReadResponse(220)
+	return err
+}
+
+// encrypt shakes hands on raw.
+func (s *session) encrypt(raw *limitedConn, config *tls.Config, st stage) (*limitedConn, error) {
+	s.tls = tls.Client(raw, config)
+	encrypted := raw.encrypt(s.tls)
+	return encrypted, s.do(st, s.step, s.tls.Handshake)
 }
 
 // errCA means that the configured certificates cannot be read any more.
@@ -131,6 +163,10 @@ func (s *session) do(st stage, limit time.Duration, f func() error) error {
 		err = f()
 	}
 	if err != nil {
+		var reply *textproto.Error
+		if errors.As(err, &reply) && len(reply.Msg) > maxReplyText { // it may be kept for hours, with its recipient
+			reply.Msg = strings.ToValidUTF8(reply.Msg[:maxReplyText], "")
+		}
 		return &failure{stage: st, fresh: s.mails == 0, err: err}
 	}
 	return nil

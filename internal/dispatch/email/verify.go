@@ -32,8 +32,8 @@ func (c *Channel) Verify(ctx context.Context) []finding.Finding {
 	defer stop()
 	defer s.quit()
 	found := []finding.Finding{finding.Okf("server", "%s is ready after %d ms, %s", c.config.Server, time.Since(began).Milliseconds(), c.login())}
-	if state, encrypted := s.client.TLSConnectionState(); encrypted {
-		found = append(found, finding.Certificate("encryption", state, time.Now()))
+	if s.tls != nil {
+		found = append(found, finding.Certificate("encryption", s.tls.ConnectionState(), time.Now()))
 	} else {
 		found = append(found, finding.Warnf("encryption", "set tls: mandatory where the server has STARTTLS", "none: mails travel in the clear"))
 	}
