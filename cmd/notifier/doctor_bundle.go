@@ -181,7 +181,7 @@ func versions(context.Context) ([]byte, error) {
 // serves nothing there.
 func (b *bundle) served(path string) func(context.Context) ([]byte, error) {
 	return func(ctx context.Context) ([]byte, error) {
-		status, _, body, err := b.daemon.get(ctx, path)
+		status, body, err := b.daemon.get(ctx, path)
 		if err == nil && (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
 			err = fmt.Errorf("the notifier does not serve %s", path)
 		}

@@ -20,11 +20,11 @@ func (d *doctor) lookAtDaemon(ctx context.Context) []finding.Finding {
 		return []finding.Finding{finding.Skipf(subject, "no notifier answers there (%v): nothing is known of one", err)}
 	}
 	var found []finding.Finding
-	switch status, _, body, err := d.daemon.get(ctx, "/livez"); {
+	switch status, body, err := d.daemon.get(ctx, "/livez"); {
 	case err != nil:
 		found = append(found, finding.Faultf(subject, "look into its log, and restart it", "/livez: %v", err))
 	case status != http.StatusOK:
-		found = append(found, finding.Faultf(subject, "look into its log, and restart it", "it is stuck: %s", strings.TrimSpace(string(body))))
+		found = append(found, finding.Faultf(subject, "look into its log, and restart it", "it is stuck: %s", sentence(body)))
 	default:
 		found = append(found, finding.Okf(subject, "alive"))
 	}
@@ -34,7 +34,7 @@ func (d *doctor) lookAtDaemon(ctx context.Context) []finding.Finding {
 	for _, c := range now.Components {
 		found = append(found, d.component(c)...)
 	}
-	_, _, metrics, err := d.daemon.get(ctx, "/metrics")
+	_, metrics, err := d.daemon.get(ctx, "/metrics")
 	if err != nil {
 		return append(found, finding.Warnf(subject, "", "/metrics: %v", err))
 	}

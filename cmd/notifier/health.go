@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -68,7 +67,7 @@ type health struct {
 // a notifier does, is a problem as well.
 func askHealth(ctx context.Context, listen, path string) *health {
 	h := &health{URL: "http://" + reachable(listen) + path, Problems: []string{}}
-	status, body, err := get(ctx, h.URL)
+	status, body, err := askDaemon(ctx, h.URL, healthTimeout, maxAnswer)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		h.Problems = []string{"nobody listens on " + listen + ": no notifier runs here, or it still looks at the cluster, as its log says"}
@@ -86,25 +85,6 @@ func askHealth(ctx context.Context, listen, path string) *health {
 	return h
 }
 
-// get asks at most for healthTimeout, and never by a proxy that the
-// environment names: it is this machine.
-func get(ctx context.Context, url string) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, nil, err
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return resp.StatusCode, body, err
-}
-
 // problems returns what an answer of 503 says: the components of /readyz that
 // decide and are not well, or the line of /livez.
 func problems(body []byte) []string {
@@ -115,7 +95,7 @@ func problems(body []byte) []string {
 		}
 	}
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return []string{visible(strings.TrimSpace(string(body)))}
+		return []string{sentence(body)}
 	}
 	var list []string
 	for _, c := range doc.Components {

@@ -8,20 +8,17 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/algotrade/notifier/internal/web"
 )
 
 // instance is a running notifier as its HTTP server shows it: the one that
 // listens where the configuration says. There may be none, and others elsewhere.
-type instance struct {
-	addr string
-	http *http.Client
-}
-
-// answerWithin bounds one question to a notifier. It answers from memory.
-const answerWithin = 2 * time.Second
+type instance struct{ addr string }
 
 // newInstance returns the notifier that listens at an address; one that means all
 // addresses is asked at this host's own.
@@ -30,36 +27,66 @@ func newInstance(listen string) *instance {
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
 		listen = net.JoinHostPort("127.0.0.1", port)
 	}
-	// Neither a proxy nor a redirect leads to the daemon.
-	return &instance{addr: listen, http: &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &instance{addr: listen}
 }
 
-// maxAnswer is how much of an answer is read: metrics of many partitions take
-// some megabytes.
-const maxAnswer = 32 << 20
+const (
+	// answerWithin bounds one question to a notifier. It answers from memory.
+	answerWithin = 2 * time.Second
+	// maxAnswer is how much it may answer, in bytes; maxMetrics is the same of
+	// /metrics, which of many partitions take some megabytes.
+	maxAnswer, maxMetrics = 1 << 20, 32 << 20
+	// maxSentence is how much of an answer that is no notifier's is shown.
+	maxSentence = 200
+)
 
-// get asks for a path. The error is one of the connection.
-func (i *instance) get(ctx context.Context, path string) (status int, header http.Header, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+// daemons asks notifiers. Neither a proxy nor a redirect leads to one, and what
+// listens there need not be one: nothing of its answer is without a bound.
+var daemons = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// askDaemon makes one request. The error is one of the connection, or says that the
+// answer has more than most bytes.
+func askDaemon(ctx context.Context, url string, within time.Duration, most int64) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.addr+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return 0, nil, nil, err
+		return 0, nil, err
 	}
-	resp, err := i.http.Do(req)
+	resp, err := daemons.Do(req)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err
-		}
-		return 0, nil, nil, err
+		return 0, nil, err
 	}
 	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return resp.StatusCode, resp.Header, body, err
+	body, err = io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if err == nil && int64(len(body)) > most {
+		return 0, nil, fmt.Errorf("it answers with more than %s: that is no notifier", humanize.IBytes(uint64(most)))
+	}
+	return resp.StatusCode, body, err
+}
+
+// get asks for a path. The error is one of the connection.
+func (i *instance) get(ctx context.Context, path string) (status int, body []byte, err error) {
+	most := int64(maxAnswer)
+	if path == "/metrics" {
+		most = maxMetrics
+	}
+	status, body, err = askDaemon(ctx, "http://"+i.addr+path, answerWithin, most)
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return status, body, err
+}
+
+// sentence is an answer that is to be one line of text.
+func sentence(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	line = line[:min(len(line), 4*maxSentence)] // a character's width is no bound of its bytes
+	return cut(visible(strings.ToValidUTF8(line, "\uFFFD")), maxSentence)
 }
 
 // readiness is what /readyz says.
@@ -70,7 +97,7 @@ type readiness struct {
 
 // readiness asks for the components; an error: no notifier answers there.
 func (i *instance) readiness(ctx context.Context) (*readiness, error) {
-	_, _, body, err := i.get(ctx, "/readyz")
+	_, body, err := i.get(ctx, "/readyz")
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ const (
 	sendEvery = 2 * time.Second
 	// tryFor is how long one batch is tried, a request for at most tryOnce.
 	tryFor, tryOnce = 30 * time.Second, 10 * time.Second
+	// maxReply is how much of an answer is read, headers and body each, in bytes.
+	maxReply = 64 << 10
 )
 
 // counts are what became of spans.
@@ -66,8 +68,11 @@ func newExporter(endpoint string, headers http.Header, c counts, log *slog.Logge
 	e := &exporter{url: endpoint, headers: headers, counts: c, log: log}
 	e.headers.Set("Content-Type", "application/x-protobuf")
 	e.headers.Set("User-Agent", "notifier")
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes, transport.DisableCompression = maxReply, true
 	e.client = &http.Client{
 		Timeout:       tryOnce,
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	e.ctx, e.giveUp = context.WithCancel(context.Background())
@@ -158,7 +163,7 @@ func (e *exporter) post(ctx context.Context, body []byte) (again bool, err error
 		return true, brief(err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	_, _ = io.CopyN(io.Discard, resp.Body, maxReply)
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusAccepted, http.StatusNoContent:
 		return false, nil

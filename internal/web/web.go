@@ -76,8 +76,9 @@ func New(p Params) (*Server, error) {
 	mux.HandleFunc("GET /log-level", s.levels.get)
 	mux.HandleFunc("PUT /log-level", s.levels.put)
 	s.server = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }

@@ -97,3 +97,20 @@ func TestTakenPortIsASentence(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestRequestWithHugeHeadersIsRefused(t *testing.T) {
+	url := start(t, &state{}, new(slog.LevelVar))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/livez", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X", strings.Repeat("x", 64<<10))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("it answers %d", resp.StatusCode)
+	}
+}

@@ -26,8 +26,14 @@ import (
 	"github.com/algotrade/notifier/internal/tracing"
 )
 
-// MaxReply is how much of an answer is kept, in bytes.
-const MaxReply = 64 << 10
+const (
+	// MaxReply is how much of an answer is kept, in bytes, and how large its headers
+	// may be, those of 1xx answers before it included.
+	MaxReply = 64 << 10
+	// maxText is the longest text of an error that a peer can choose, in bytes: a
+	// certificate names hundreds of hosts.
+	maxText = 300
+)
 
 // Client makes requests to one destination.
 type Client struct{ http *http.Client }
@@ -47,7 +53,7 @@ func New(connections int, roots *x509.CertPool) *Client {
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: MaxReply,
 			ForceAttemptHTTP2:      true,
-			DisableCompression:     true,
+			DisableCompression:     true, // MaxReply bytes would become a thousand times as many
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -116,7 +122,7 @@ func failure(ctx context.Context, host string, err error, written bool) *outcome
 	case errors.Is(context.Cause(ctx), context.Canceled), ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return named(outcome.Abandoned, "given up")
 	case errors.As(err, &verification):
-		return named(outcome.TLSFailed, "its certificate does not verify: "+verification.Err.Error())
+		return named(outcome.TLSFailed, "its certificate does not verify: "+clip(verification.Err.Error(), maxText))
 	case errors.As(err, &record), strings.Contains(err.Error(), "tls:"):
 		return named(outcome.TLSFailed, "the TLS handshake fails")
 	case errors.As(err, &dns):
@@ -188,18 +194,22 @@ func guard(_ context.Context, _, address string, _ syscall.RawConn) error {
 func Snippet(answer, sent []byte, redact func(string) string) string {
 	const most, shared = 200, 16
 	text := strings.ToValidUTF8(string(bytes.TrimSpace(answer)), "\uFFFD")
-	text = redact(strings.Join(strings.Fields(text), " "))
-	if len(text) > most {
-		cut := most
-		for cut > 0 && text[cut]&0xC0 == 0x80 {
-			cut--
-		}
-		text = text[:cut] + "…"
-	}
+	text = clip(redact(strings.Join(strings.Fields(text), " ")), most)
 	for i := 0; i+shared <= len(text); i++ {
 		if bytes.Contains(sent, []byte(text[i:i+shared])) {
 			return ""
 		}
 	}
 	return text
+}
+
+// clip cuts a text to most bytes.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && text[most]&0xC0 == 0x80 {
+		most--
+	}
+	return text[:most] + "…"
 }

@@ -1,0 +1,70 @@
+package tracing
+
+import (
+	"bufio"
+	"bytes"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestEndlessAnswersOfACollectorTakeNoMemory: its headers and its body.
+func TestEndlessAnswersOfACollectorTakeNoMemory(t *testing.T) {
+	for name, test := range map[string]struct {
+		head, part, says string // says: the error; "": the spans were taken
+	}{
+		"headers": {"HTTP/1.1 200 OK\r\n", "X-A: b\r\n", "exceeded 65536 bytes"},
+		"1xx":     {"", "HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n", "exceeded 65536 bytes"},
+		"body":    {"HTTP/1.1 200 OK\r\n\r\n", "x", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+					return
+				}
+				_, _ = conn.Write([]byte(test.head))
+				flood := bytes.Repeat([]byte(test.part), 4096/len(test.part))
+				for range 64 << 20 / len(flood) {
+					if _, err := conn.Write(flood); err != nil {
+						return
+					}
+				}
+			}()
+			e := newExporter("http://"+listener.Addr().String()+"/v1/traces", http.Header{}, newCounts(nil), slog.New(slog.DiscardHandler))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err = e.post(t.Context(), []byte("spans"))
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+				t.Errorf("%d bytes were allocated", n)
+			}
+			if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("%v, want %q", err, test.says)
+			}
+		})
+	}
+}
+
+func TestACollectorIsNotAskedForPackedAnswers(t *testing.T) {
+	var asked string
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = r.Header.Get("Accept-Encoding") }))
+	defer s.Close()
+	e := newExporter(s.URL, http.Header{}, newCounts(nil), slog.New(slog.DiscardHandler))
+	if _, err := e.post(t.Context(), nil); err != nil || asked != "" {
+		t.Errorf("asks for %q, %v", asked, err)
+	}
+}
