@@ -28,6 +28,7 @@ type Metrics struct {
 	age        *prometheus.HistogramVec
 	repeats    *prometheus.CounterVec
 	foreign    *prometheus.CounterVec
+	evictions  *prometheus.CounterVec
 	watched    *watched
 }
 
@@ -54,9 +55,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		foreign: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_outbox_foreign_records_total", Help: "Outbox records that were not ours, skipped.",
 		}, []string{"channel"}),
+		evictions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notifier_throttle_evictions_total", Help: "Open throttles that were evicted, since there were too many keys.",
+		}, []string{"channel"}),
 		watched: &watched{},
 	}
-	reg.MustRegister(m.deliveries, m.attempts, m.duration, m.age, m.repeats, m.foreign, m.watched)
+	reg.MustRegister(m.deliveries, m.attempts, m.duration, m.age, m.repeats, m.foreign, m.evictions, m.watched)
 	return m
 }
 
@@ -80,8 +84,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	m.age.WithLabelValues(name)
 	m.repeats.WithLabelValues(name)
 	m.foreign.WithLabelValues(name)
-	m.duration.WithLabelValues(name)
-	m.age.WithLabelValues(name)
+	m.evictions.WithLabelValues(name)
 	return &channelMetrics{m, name}
 }
 
@@ -136,6 +139,12 @@ func (c *channelMetrics) repeated() {
 func (c *channelMetrics) foreign() {
 	if c != nil {
 		c.m.foreign.WithLabelValues(c.name).Inc()
+	}
+}
+
+func (c *channelMetrics) throttleEvicted() {
+	if c != nil {
+		c.m.evictions.WithLabelValues(c.name).Inc()
 	}
 }
 

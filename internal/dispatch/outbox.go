@@ -106,6 +106,7 @@ func NewOutbox(p Params) *Outbox {
 		o.limiter = rate.NewLimiter(rate.Limit(cfg.Pace.Rate), max(1, cfg.Pace.Burst))
 	}
 	o.breaker = o.newBreaker()
+	o.throttles.evicted = o.metrics.throttleEvicted
 	if p.Metrics != nil {
 		p.Metrics.watch(o)
 	}

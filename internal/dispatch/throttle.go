@@ -1,8 +1,10 @@
 package dispatch
 
 import (
+	"container/list"
+	"crypto/sha256"
+	"encoding/binary"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
@@ -10,13 +12,19 @@ import (
 )
 
 // throttles remembers, per rule and alert key, what was sent last. It lives in
-// memory: after a restart the first alert of each key is sent again.
+// memory: after a restart the first alert of each key is sent again. Producers
+// choose the keys, so it has a bound: beyond it the oldest is evicted, and the
+// next alert of its key is sent although it might have been counted.
 type throttles struct {
-	byKey   map[string]*throttled
-	sweepAt int // how many there are when those that have run out are forgotten
+	byKey   map[throttleKey]*list.Element
+	order   list.List // of *throttled, the one opened longest ago first
+	sweepIn int       // openings until those that have run out are forgotten
+	links   int       // traces of all
+	evicted func()    // is called for each one that was evicted; nil: nobody counts
 }
 
 type throttled struct {
+	key      throttleKey
 	until    time.Time
 	severity alert.Severity
 	count    int // suppressed since the last message
@@ -24,19 +32,51 @@ type throttled struct {
 	traces   []string // of the suppressed, the first maxLinks
 }
 
-// firstSweep is how many throttles there may be before any is forgotten. Each
-// sweep doubles it over what is left, so that sweeping costs little per alert.
-const firstSweep = 10_000
+const (
+	// maxThrottles is how many keys of a channel are remembered, at some 300 bytes
+	// each.
+	maxThrottles = 100_000
+	// sweepAfter is after how many openings at least those that have run out are
+	// forgotten; more where more are left, so that it costs little per alert.
+	sweepAfter = 10_000
+	// maxLinks is how many suppressed alerts the next message's span links,
+	// maxAllLinks how many are remembered for all keys of a channel.
+	maxLinks, maxAllLinks = 32, 10_000
+)
 
-func throttleKey(a *alert.Alert) string {
-	return a.Rule + "\x00" + strings.Join(a.Key, "\x00")
+// throttleKey identifies a rule and an alert key: the beginning of the SHA-256
+// of their parts, each after its length, since a part may hold any character.
+type throttleKey [16]byte
+
+func keyOf(a *alert.Alert) throttleKey {
+	b := appendPart(make([]byte, 0, 256), a.Rule)
+	for _, part := range a.Key {
+		b = appendPart(b, part)
+	}
+	sum := sha256.Sum256(b)
+	return throttleKey(sum[:])
+}
+
+func appendPart(b []byte, part string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
+}
+
+// of returns the alert's throttle; nil: it has none, or none is open.
+func (t *throttles) of(a *alert.Alert) *throttled {
+	if a.Throttle <= 0 || len(t.byKey) == 0 {
+		return nil
+	}
+	if e := t.byKey[keyOf(a)]; e != nil {
+		return e.Value.(*throttled)
+	}
+	return nil
 }
 
 // suppress reports whether the alert is to be counted instead of sent: one of
 // its key was sent less than its throttle ago, and it is not more severe.
 func (t *throttles) suppress(a *alert.Alert, now time.Time) bool {
-	s := t.byKey[throttleKey(a)]
-	if a.Throttle <= 0 || s == nil || !now.Before(s.until) || a.Severity.Rank() > s.severity.Rank() {
+	s := t.of(a)
+	if s == nil || !now.Before(s.until) || a.Severity.Rank() > s.severity.Rank() {
 		return false
 	}
 	if s.count == 0 {
@@ -48,51 +88,73 @@ func (t *throttles) suppress(a *alert.Alert, now time.Time) bool {
 
 // suppressed returns what the next message of this alert's key has to tell.
 func (t *throttles) suppressed(a *alert.Alert) (int, time.Time) {
-	if s := t.byKey[throttleKey(a)]; s != nil && a.Throttle > 0 {
+	if s := t.of(a); s != nil {
 		return s.count, s.since
 	}
 	return 0, time.Time{}
 }
 
-// maxLinks is how many suppressed alerts the next message's span links.
-const maxLinks = 32
-
 // link remembers the trace of an alert that was suppressed.
 func (t *throttles) link(a *alert.Alert, trace string) {
-	if s := t.byKey[throttleKey(a)]; s != nil && trace != "" && len(s.traces) < maxLinks {
+	if s := t.of(a); s != nil && trace != "" && len(s.traces) < maxLinks && t.links < maxAllLinks {
 		s.traces = append(s.traces, trace)
+		t.links++
 	}
 }
 
 // traces returns those that the next message of this alert's key speaks for
 // as well.
 func (t *throttles) traces(e *envelope.Envelope) []string {
-	if e.Replay != nil || e.Alert.Throttle <= 0 {
+	if e.Replay != nil {
 		return nil
 	}
-	if s := t.byKey[throttleKey(e.Alert)]; s != nil {
+	if s := t.of(e.Alert); s != nil {
 		return s.traces
 	}
 	return nil
 }
 
-// sent opens the throttle anew.
+// sent opens the alert's throttle again.
 func (t *throttles) sent(a *alert.Alert, now time.Time) {
 	if a.Throttle <= 0 {
 		return
 	}
 	if t.byKey == nil {
-		t.byKey, t.sweepAt = make(map[string]*throttled), firstSweep
+		t.byKey = make(map[throttleKey]*list.Element)
 	}
-	if len(t.byKey) >= t.sweepAt {
-		for k, s := range t.byKey {
-			if !now.Before(s.until) {
-				delete(t.byKey, k)
-			}
+	key := keyOf(a)
+	if e := t.byKey[key]; e != nil {
+		t.forget(e)
+	}
+	if t.sweepIn--; t.sweepIn < 0 {
+		t.sweep(now)
+	}
+	if len(t.byKey) >= maxThrottles {
+		oldest := t.order.Front()
+		if t.evicted != nil && now.Before(oldest.Value.(*throttled).until) {
+			t.evicted()
 		}
-		t.sweepAt = max(firstSweep, 2*len(t.byKey))
+		t.forget(oldest)
 	}
-	t.byKey[throttleKey(a)] = &throttled{until: now.Add(a.Throttle), severity: a.Severity}
+	t.byKey[key] = t.order.PushBack(&throttled{key: key, until: now.Add(a.Throttle), severity: a.Severity})
+}
+
+// sweep forgets what has run out, but for those whose next message has
+// something to tell.
+func (t *throttles) sweep(now time.Time) {
+	for e, next := t.order.Front(), (*list.Element)(nil); e != nil; e = next {
+		next = e.Next()
+		if s := e.Value.(*throttled); !now.Before(s.until) && s.count == 0 {
+			t.forget(e)
+		}
+	}
+	t.sweepIn = max(sweepAfter, len(t.byKey))
+}
+
+func (t *throttles) forget(e *list.Element) {
+	s := t.order.Remove(e).(*throttled)
+	delete(t.byKey, s.key)
+	t.links -= len(s.traces)
 }
 
 // suppress settles a delivery that policy keeps from being sent, and reports
