@@ -5,30 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// A record that kills the process is read again by the next one. So that it
-// does not stop alerting, a commit of a topic of Params.Marked says beside its offset
+// A record that kills the process is read again by the next one. So that it does
+// not stop alerting, a commit of a topic of Params.Marked says beside its offset
 // what its owner has begun:
 //
 //   - While all is well, only that there is an owner. It says so once, before
 //     the first record, and no more until it leaves; so marking costs nothing per
 //     record.
-//   - An owner that finds such a mark follows one that died. It takes small
-//     batches, each marked before it is handed out, up to the end that the log had
-//     then. The batch in which the process dies is known to the next owner.
-//   - That one takes the records of that batch one at a time, each marked, and no
-//     other partition of this member has such a mark meanwhile: whatever kills
-//     the process then is that record, or has nothing to do with any.
+//   - An owner that finds such a mark follows one that died. Up to the end that the
+//     log had then it takes small batches, each marked before it is handed out, and
+//     no two partitions of the member at once. So the next owner knows in which
+//     batch the process died.
+//   - That one takes the records of that batch one at a time, each marked: whatever
+//     kills the process then is that record, or has nothing to do with any.
 //   - A record at which the process died crashLimit times so is given to its
 //     handler as one that crashes: see Partition.Crashes.
 //
-// A mark delays what it is for by one commit. Where brokers take no commits, the
-// partition goes without marks after markWithin, until it is assigned again.
+// What is suspected stays in the mark until it was handled: a process that dies of
+// another partition's record forgets nothing. A mark delays what it is for by one
+// commit. Where brokers take no commits, the partition goes without marks after
+// markWithin, until it is assigned again.
 const (
 	crashLimit = 2
 	// aloneUpTo is how many records there may be to suspect without knowing more:
@@ -44,17 +45,28 @@ const (
 	markWithin = 2 * time.Second
 )
 
-// mark is what a commit says about the records that its owner handles.
+// mark is what a commit says about the records that its owner handles. Its text is
+//
+//   - an owner that has not left
+//     +first-last?n    and these are suspected, or begun together
+//     +first-first!n   and this one is begun alone
+//
+// where n is how many processes died before at the one record, begun alone.
 type mark struct {
-	owned       bool  // there is an owner that has not left
-	first, last int64 // what it has begun; last below first: not said
-	alone       bool  // one record, and no other partition has begun any
-	deaths      int   // how many owners died at it alone before
+	owned       bool
+	first, last int64 // last below first: none
+	alone       bool
+	deaths      int
 }
 
-var unmarked = mark{first: 0, last: -1}
+var (
+	unmarked = mark{last: -1}
+	owned    = mark{owned: true, last: -1}
+)
 
 func (k mark) names() bool { return k.last >= k.first }
+
+func (k mark) holds(offset int64) bool { return k.first <= offset && offset <= k.last }
 
 func (k mark) String() string {
 	switch {
@@ -63,35 +75,25 @@ func (k mark) String() string {
 	case !k.names():
 		return "+"
 	case k.alone:
-		return fmt.Sprintf("+%d!%d", k.first, k.deaths)
+		return fmt.Sprintf("+%d-%d!%d", k.first, k.last, k.deaths)
 	}
-	return fmt.Sprintf("+%d-%d", k.first, k.last)
+	return fmt.Sprintf("+%d-%d?%d", k.first, k.last, k.deaths)
 }
 
 var errMark = errors.New("the mark of what was begun is damaged")
 
 func parseMark(text string) (mark, error) {
-	k := unmarked
-	if text == "" {
-		return k, nil
+	switch text {
+	case "":
+		return unmarked, nil
+	case "+":
+		return owned, nil
 	}
-	rest, ok := strings.CutPrefix(text, "+")
-	k.owned = ok
-	switch {
-	case !ok:
-		return unmarked, errMark
-	case rest == "":
-		return k, nil
-	case strings.Contains(rest, "!"):
-		k.alone = true
-		_, err := fmt.Sscanf(rest, "%d!%d", &k.first, &k.deaths)
-		k.last = k.first
-		ok = err == nil
-	default:
-		_, err := fmt.Sscanf(rest, "%d-%d", &k.first, &k.last)
-		ok = err == nil
-	}
-	if !ok || k.first < 0 || k.last < k.first || k.deaths < 0 || k.String() != text {
+	k := mark{owned: true}
+	var how rune
+	_, err := fmt.Sscanf(text, "+%d-%d%c%d", &k.first, &k.last, &how, &k.deaths)
+	k.alone = how == '!'
+	if err != nil || k.first < 0 || !k.names() || k.deaths < 0 || k.alone && k.first != k.last || k.String() != text {
 		return unmarked, errMark
 	}
 	return k, nil
@@ -100,13 +102,13 @@ func parseMark(text string) (mark, error) {
 // marking is what a partition of a marked topic knows about crashes; the
 // partition's mutex guards it.
 type marking struct {
-	suspect  mark          // what the former owner had begun when it died; alone: one record
+	suspect  mark          // what may have killed the former owner, as far as it was not handled
 	until    int64         // below this offset records are handed out in marked steps
-	step     int           // how many the next one has
+	step     int           // how many records the next one has
 	now      mark          // what the next commit says
 	sent     mark          // what the last commit said
 	said     chan struct{} // size 1: a commit was answered
-	turn     bool          // it has the member's turn to handle one record alone
+	turn     bool          // it has the member's turn to handle what is marked
 	off      bool          // brokers did not take a mark in time
 	crashing int64         // the record handed out at which processes die; -1: it is not one
 }
@@ -114,7 +116,7 @@ type marking struct {
 // suspects takes over what the former owner's commit said, of a log that ends at
 // end.
 func (p *Partition) suspects(former mark, at, end int64) {
-	k := &marking{suspect: unmarked, step: 1, now: mark{owned: true, last: -1}, sent: former, said: make(chan struct{}, 1), crashing: -1}
+	k := &marking{suspect: owned, step: 1, now: owned, sent: former, said: make(chan struct{}, 1), crashing: -1}
 	p.marking = k
 	p.dirty = true // the mark that there is an owner
 	if !former.owned {
@@ -126,11 +128,14 @@ func (p *Partition) suspects(former mark, at, end int64) {
 	k.until = max(end, former.last+1)
 	switch {
 	case former.names():
-		k.suspect = former
+		k.suspect.first, k.suspect.last, k.suspect.deaths = max(former.first, at), former.last, former.deaths
+		if former.alone {
+			k.suspect.deaths++
+		}
 	case end-at <= aloneUpTo:
-		k.suspect.last = end - 1
-		k.suspect.first = at
+		k.suspect.first, k.suspect.last = at, end-1
 	}
+	k.now = k.suspect
 	if k.until > at {
 		p.member.log.Warn("former owner of partition did not leave, handling records in small steps", "topic", p.Topic, "partition", p.ID, "offset", at, "until", k.until)
 	}
@@ -139,14 +144,14 @@ func (p *Partition) suspects(former mark, at, end int64) {
 // portion returns how many of the queued records are handed out at once.
 func (k *marking) portion(queue []*kgo.Record) int {
 	at := queue[0].Offset
-	if k.off || at >= k.until {
+	switch {
+	case !k.careful(at):
 		return len(queue)
-	}
-	if k.suspect.names() && at >= k.suspect.first && at <= k.suspect.last {
+	case k.suspect.holds(at):
 		return 1
 	}
 	limit := k.until
-	if k.suspect.names() && at < k.suspect.first {
+	if at < k.suspect.first {
 		limit = k.suspect.first
 	}
 	n := 0
@@ -157,33 +162,42 @@ func (k *marking) portion(queue []*kgo.Record) int {
 	return n
 }
 
+// careful reports whether a record is handed out in a marked step.
+func (k *marking) careful(offset int64) bool { return !k.off && offset < k.until }
+
 // markBatch marks a batch that is about to be handed out; false: ctx ended first.
 func (p *Partition) markBatch(ctx context.Context, batch []*kgo.Record) bool {
 	first, last := batch[0].Offset, batch[len(batch)-1].Offset
 	p.mu.Lock()
 	k := p.marking
-	next := mark{owned: true, last: -1}
-	alone := false
-	if first < k.until {
-		next.first, next.last = first, last
-		alone = k.suspect.names() && first >= k.suspect.first && last <= k.suspect.last
-		if k.suspect.alone {
-			next.deaths = k.suspect.deaths + 1
-		}
-	}
+	careful := k.careful(first)
 	p.mu.Unlock()
-	if alone && p.member.takeTurn(ctx) {
-		next.alone = true
-	} else {
-		next.deaths = 0
-	}
+	turn := careful && p.member.takeTurn(ctx)
 	p.mu.Lock()
-	k.turn, k.now, k.crashing = next.alone, next, -1
-	if next.deaths >= crashLimit {
-		k.crashing = first
+	k.turn, k.crashing = turn, -1
+	if careful {
+		k.begin(first, last)
 	}
 	p.mu.Unlock()
 	return p.awaitMark(ctx)
+}
+
+// begin sets the mark of a step.
+func (k *marking) begin(first, last int64) {
+	suspected := k.suspect.holds(first)
+	k.now = mark{owned: true, first: first, last: max(last, k.suspect.last)}
+	if !suspected {
+		return
+	}
+	if k.suspect.first == k.suspect.last { // else one of several: none is known to have killed
+		k.now.deaths = k.suspect.deaths
+	}
+	if k.turn {
+		k.now.last, k.now.alone = last, true
+		if k.now.deaths >= crashLimit {
+			k.crashing = first
+		}
+	}
 }
 
 // awaitMark waits until the brokers have the partition's mark, which the commit loop
@@ -217,13 +231,13 @@ func (p *Partition) markSaid() bool {
 	return k.now == k.sent
 }
 
-// takeTurn waits for the member's turn to handle one record alone. It is bounded:
-// a record whose handling does not end must not hold up other partitions.
+// takeTurn waits for the member's turn to handle what is marked. It is bounded: a
+// record whose handling does not end must not hold up other partitions.
 func (m *Member) takeTurn(ctx context.Context) bool {
 	slow := time.NewTimer(markWithin)
 	defer slow.Stop()
 	select {
-	case m.alone <- struct{}{}:
+	case m.turn <- struct{}{}:
 		return true
 	case <-slow.C:
 	case <-ctx.Done():
@@ -231,22 +245,42 @@ func (m *Member) takeTurn(ctx context.Context) bool {
 	return false
 }
 
-// Handled says that the records handed out by Next were looked at: what is still
-// to be awaited for them cannot crash the process. Next says so too.
-func (p *Partition) Handled() {
+// Handled says that the records handed out by Next, up to last, were looked at:
+// what is still to be awaited for them cannot crash the process.
+func (p *Partition) Handled(last int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if k := p.marking; k != nil {
+		if k.suspect.names() && last >= k.suspect.first {
+			k.suspect.first, k.suspect.deaths = last+1, 0
+			if !k.suspect.names() {
+				k.suspect = owned
+			}
+		}
+		p.endStep()
+	}
+}
+
+// endStep ends the step that was handed out, if there is one; p.mu is held.
+func (p *Partition) endStep() {
 	k := p.marking
 	if k == nil {
 		return
 	}
-	k.now, k.crashing = mark{owned: true, last: -1}, -1
+	k.now, k.crashing = k.suspect, -1
 	p.dirty = p.dirty || k.now != k.sent
 	if k.turn {
 		k.turn = false
-		<-p.member.alone
+		<-p.member.turn
 		p.member.wake() // a process that dies from now on did not die of it
 	}
+}
+
+// giveUpStep ends the step of a handler that has returned.
+func (p *Partition) giveUpStep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endStep()
 }
 
 // Crashes reports whether processes died while they handled this record, which

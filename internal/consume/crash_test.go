@@ -9,9 +9,10 @@ import (
 func TestMarkReadsBack(t *testing.T) {
 	for _, k := range []mark{
 		unmarked,
-		{owned: true, last: -1},
+		owned,
 		{owned: true, first: 0, last: 0},
 		{owned: true, first: 17, last: 1041},
+		{owned: true, first: 5, last: 5, deaths: 1},
 		{owned: true, first: 5, last: 5, alone: true},
 		{owned: true, first: 1 << 40, last: 1 << 40, alone: true, deaths: 7},
 	} {
@@ -24,7 +25,7 @@ func TestMarkReadsBack(t *testing.T) {
 }
 
 func TestDamagedMarkCountsAsNone(t *testing.T) {
-	for _, text := range []string{"x", "+x", "+5", "+5-", "+-5-7", "+7-5", "+5!", "+5!-1", "+5!1x", "+99999999999999999999-1"} {
+	for _, text := range []string{"x", "+x", "+5", "+5-", "+5-7", "+-5-7?0", "+7-5?0", "+5-5!", "+5-5!-1", "+5-5!1x", "+5-6!0", "+5-5 0", "+99999999999999999999-1?0"} {
 		if k, err := parseMark(text); err == nil {
 			t.Errorf("%q is %+v", text, k)
 		}

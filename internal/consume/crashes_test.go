@@ -62,7 +62,7 @@ func (w *mortal) Handle(ctx context.Context, p *consume.Partition) {
 				w.mu.Unlock()
 			}
 		}
-		p.Handled()
+		p.Handled(records[len(records)-1].Offset)
 		p.Advance(records[len(records)-1], true)
 	}
 }

@@ -73,7 +73,7 @@ type Params struct {
 	Handler   Handler
 	// Marked are the topics whose records are marked before they are handled, so
 	// that one which kills the process is found: see Partition.Crashes. Their handler
-	// takes records in order, by Next and Advance.
+	// takes records in order, by Next, Handled and Advance.
 	Marked []string
 	// Patient are the topics whose records may stay unsettled for as long as a
 	// channel is down: standing still is no trouble there.
@@ -97,7 +97,7 @@ type Member struct {
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
 	kick     chan struct{} // size 1: commit now
-	alone    chan struct{} // size 1: held by the partition that handles one record alone
+	turn     chan struct{} // size 1: held by the partition that handles what is marked
 	commitMu turn          // from taking a snapshot to the end of its commit; taken by the revoke too
 
 	mu    sync.Mutex
@@ -136,7 +136,7 @@ func New(p Params) *Member {
 		metrics:  newMetrics(p.Registry, p.Name, p.Topics),
 		created:  make(chan struct{}),
 		kick:     make(chan struct{}, 1),
-		alone:    make(chan struct{}, 1),
+		turn:     make(chan struct{}, 1),
 		parts:    make(map[topicPartition]*Partition),
 		fatal:    make(chan error, 1),
 		again:    make(chan struct{}, 1),

@@ -79,7 +79,6 @@ func (p *Partition) TopicID() string {
 // Next waits for records and returns those that have arrived, in order: all,
 // but for small steps after a crash (crash.go). It returns the cause when ctx ends.
 func (p *Partition) Next(ctx context.Context) ([]*kgo.Record, error) {
-	p.Handled()
 	for {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -109,7 +108,7 @@ func (p *Partition) takeQueued() (batch []*kgo.Record, marked bool) {
 	batch, p.handed = p.queue, p.arrived
 	if k := p.marking; k != nil {
 		batch = p.queue[:k.portion(p.queue)]
-		marked = !k.off && (batch[0].Offset < k.until || k.sent != k.now)
+		marked = !k.off && (k.careful(batch[0].Offset) || k.sent != k.now)
 	}
 	if p.queue = p.queue[len(batch):]; len(p.queue) == 0 {
 		p.queue = nil

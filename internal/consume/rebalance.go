@@ -66,7 +66,7 @@ func (p *Partition) start() {
 	}
 	go func() {
 		defer close(p.done)
-		defer p.Handled()
+		defer p.giveUpStep()
 		p.member.p.Handler.Handle(p.ctx, p)
 	}()
 }

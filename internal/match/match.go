@@ -90,7 +90,7 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 				b.record(r, count)
 			}
 		}
-		p.Handled()
+		p.Handled(records[len(records)-1].Offset)
 		if !b.settle(ctx) {
 			return // revoked or stopping: the next owner does it again
 		}
