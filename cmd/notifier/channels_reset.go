@@ -20,12 +20,13 @@ import (
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/web"
 )
 
 const aboutReset = `Have the notifiers that run try channel NAME now, since it was mended: they would by themselves,
 but a latched channel only once a minute, and an open breaker when its time is over. The
-breaker is half open, one alert goes out at once, and the messages that were refused in a row
-are counted anew. A wait that the provider asked for (Retry-After) stands.
+breaker is half open, one alert goes out at once, and one of each suspended rule. Messages that
+were refused in a row are counted from zero. A wait that the provider asked for (Retry-After) stands.
 
 What is written is one request, to the group's replay topic, which every notifier reads. The
 command waits until alerts go out, or until it is known that the channel still refuses them.`
@@ -158,16 +159,22 @@ func (r *reset) await(ctx context.Context, asked time.Time) error {
 	defer tick.Stop()
 	for {
 		waiting, err := lag.Waiting(ctx, r.admin, topics.OutboxGroup(r.group), r.cluster, r.outbox)
-		if left, known := waiting[r.outbox].Below(r.waiting.TopicID, below); err == nil && known && left < total {
+		left, known := waiting[r.outbox].Below(r.waiting.TopicID, below)
+		fewer := err == nil && known && left < total
+		now := r.component(ctx) // after that: what was refused is a dead letter, and waits no longer
+		if text := refusedSince(now, asked); text != "" {
+			return errors.Join(r.report("refused", ""), fail(exitFailed, "%s was tried and does not work: %s", r.name, text))
+		}
+		if fewer && !ruleSuspended(now) {
 			return r.report("works", fmt.Sprintf("%s takes alerts again: %s of %s that waited %s left", r.name,
 				humanize.Comma(left), humanize.Comma(total), verbOf(left, "is", "are")))
-		}
-		if c := r.refused(ctx, asked); c != "" {
-			return errors.Join(r.report("refused", ""), fail(exitFailed, "%s was tried and does not work: %s", r.name, c))
 		}
 		select {
 		case <-tick.C:
 		case <-over.C:
+			if ruleSuspended(now) {
+				return errors.Join(r.report("refused", ""), fail(exitFailed, "%s was tried: %s", r.name, now.Cause))
+			}
 			return errors.Join(r.report("unknown", ""), fail(exitFailed, "asked for, and nothing that waits for %s went out within %s: /readyz and the log of the notifier that has its outbox say why",
 				r.name, tryWithin))
 		case <-ctx.Done():
@@ -176,19 +183,27 @@ func (r *reset) await(ctx context.Context, asked time.Time) error {
 	}
 }
 
-// refused says why the channel does not work, where the notifier that answers
-// here has tried it since; empty: it is not known.
-func (r *reset) refused(ctx context.Context, asked time.Time) string {
+// component returns the channel as the notifier that answers here shows it; nil:
+// none does, or it does not have the channel.
+func (r *reset) component(ctx context.Context) *web.Component {
 	now, err := r.daemon.readiness(ctx)
 	if err != nil {
-		return ""
+		return nil
 	}
-	c := now.channel(r.name)
+	return now.channel(r.name)
+}
+
+// refusedSince says why the channel does not work, where it was tried since;
+// empty: it is not known.
+func refusedSince(c *web.Component, asked time.Time) string {
 	if c == nil || c.Tried == nil || !c.Tried.After(asked) || c.State != "latched" && c.State != "open" {
 		return ""
 	}
 	return strings.TrimSpace(c.State + ": " + c.Cause)
 }
+
+// ruleSuspended reports whether the channel works, but for a rule.
+func ruleSuspended(c *web.Component) bool { return c != nil && !c.OK && c.State == "closed" }
 
 // report ends the command: in words, or as an object. Result is one of idle (nobody
 // runs), asked, works, refused, unknown.

@@ -49,6 +49,8 @@ func (d *doctor) component(c web.Component) []finding.Finding {
 		return nil
 	case channel && c.State == "latched":
 		return []finding.Finding{finding.Faultf(c.Name, "mend it, then '"+d.g.self()+" channels reset "+name+"'; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
+	case channel && c.State == "closed":
+		return []finding.Finding{finding.Faultf(c.Name, "see its dead letters with '"+d.g.self()+" dlq list', correct the rule, then '"+d.g.self()+" channels reset "+name+"'", "%s", c.Cause)}
 	case channel:
 		return []finding.Finding{finding.Warnf(c.Name, d.g.self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
 	case c.Name == "held":

@@ -174,13 +174,13 @@ type outboxes struct {
 	ordered []*dispatch.Outbox
 }
 
-func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *match.Outboxes, tracer *tracing.Tracer, reg *prometheus.Registry) (*outboxes, error) {
+func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *match.Outboxes, tracer *tracing.Tracer, troubles *trouble.Board, reg *prometheus.Registry) (*outboxes, error) {
 	metrics := dispatch.NewMetrics(reg)
 	all := &outboxes{byTopic: make(map[string]*dispatch.Outbox)}
 	add := func(name string, ch dispatch.Channel, cfg dispatch.Config) {
 		o := dispatch.NewOutbox(dispatch.Params{
 			Name: name, Channel: ch, Config: cfg, Uncommitted: s.config.Kafka.Window.Uncommitted, Group: s.config.Kafka.Group,
-			Dead: dead, Elsewhere: elsewhere, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Tracer: tracer, Metrics: metrics,
+			Dead: dead, Elsewhere: elsewhere, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Tracer: tracer, Metrics: metrics, Troubles: troubles,
 		})
 		all.byTopic[topics.Outbox(s.config.Kafka.Group, name)] = o
 		all.ordered = append(all.ordered, o)
@@ -364,7 +364,7 @@ func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, 
 // channelComponent says what a channel is doing, why, and what waits for it:
 // "invalid_auth — 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
 func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) web.Component {
-	c := web.Component{Name: "channel " + s.Name, OK: s.State == "closed", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
+	c := web.Component{Name: "channel " + s.Name, OK: s.State == "closed" && s.Reason == "", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
 	if !waits.Oldest.IsZero() {
 		c.Oldest = &waits.Oldest
 	}

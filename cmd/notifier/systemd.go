@@ -37,6 +37,8 @@ func statusLine(partitions int, components []web.Component) string {
 		}
 		switch {
 		case c.OK:
+		case isChannel && c.State == "closed":
+			shown = append(shown, name+" with a suspended rule")
 		case isChannel:
 			shown = append(shown, name+" "+strings.ReplaceAll(c.State, "_", " "))
 		case c.Decides:

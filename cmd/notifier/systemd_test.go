@@ -84,6 +84,7 @@ func TestTheStatusLineIsWhatReadyzSays(t *testing.T) {
 	for want, components := range map[string][]web.Component{
 		"ready: 18 partitions, 2 channels":                                              {groups, held, desk, mail},
 		"ready: 18 partitions, 2 channels, desk latched, mail half open":                {groups, held, bad(desk, "latched", "invalid_auth"), bad(mail, "half_open", "timeout")},
+		"ready: 18 partitions, 2 channels, desk with a suspended rule":                  {groups, held, bad(desk, "closed", "rule r is suspended"), mail},
 		"ready: 18 partitions, 1 channel, held: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
 		"not ready: groups: match: has not joined yet":                                  {bad(groups, "", "match: has not joined yet"), held, bad(desk, "latched", "")},
 	} {

@@ -242,6 +242,16 @@ func (p *Partition) gaps() int {
 	return p.tracker.Gaps() + len(p.above.from(p.tracker.next.Offset))
 }
 
+// Crowds reports whether so many unsettled records, of so many bytes, would take
+// half of the window, or with others most of a commit's list: what is read behind
+// them is soon not read, or not begun.
+func (p *Partition) Crowds(records, bytes int) bool {
+	share := p.member.share()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return 2*records > p.member.p.Window.Records || 2*bytes > share || 2*records > maxGaps && 4*p.gaps() > 3*maxGaps
+}
+
 // Finished reports whether a former owner has finished this record, although
 // one before it was not.
 func (p *Partition) Finished(r *kgo.Record) bool {

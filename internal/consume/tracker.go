@@ -43,6 +43,9 @@ type Entry struct {
 	arrived    time.Time // for Partition's metric
 }
 
+// Size is what the record takes of the window, in bytes.
+func (e *Entry) Size() int { return e.size }
+
 // NewTracker returns a tracker that starts at the committed position, with the
 // marks that were committed with it.
 func NewTracker(start repeat.Position, base *repeat.Marks) *Tracker {

@@ -20,6 +20,12 @@ import (
 // assigned takes records of an outbox in, as a partition without brokers.
 func (b *bench) assigned(n int) (*consume.Steps, *consume.Partition) {
 	b.t.Helper()
+	return b.assignedOf(n, func(int) string { return "r" })
+}
+
+// assignedOf is assigned of several rules.
+func (b *bench) assignedOf(n int, rule func(i int) string) (*consume.Steps, *consume.Partition) {
+	b.t.Helper()
 	steps := consume.NewSteps(consume.Params{
 		Name: "deliver", OwnTopics: true, Topics: []string{"outbox"},
 		Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
@@ -30,7 +36,7 @@ func (b *bench) assigned(n int) (*consume.Steps, *consume.Partition) {
 	for i := range n {
 		e := &envelope.Envelope{
 			Source: envelope.Source{Topic: "trade-executions", Offset: int64(i)}, Delivery: fmt.Sprint("dl_", i), Channel: "desk",
-			Alert: &alert.Alert{Rule: "r", Severity: alert.Warning, EventTime: time.Now()},
+			Alert: &alert.Alert{Rule: rule(i), Severity: alert.Warning, EventTime: time.Now()},
 		}
 		r := envelope.Outbox(e, "outbox", 1)
 		r.Offset = int64(i)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
@@ -36,6 +37,9 @@ type delivery struct {
 	dead        *dlq.Entry   // set once it is to be a dead letter
 	closing     *dlq.Closure // set once its dead letter is to be closed: it was delivered
 }
+
+// rule returns the name of the rule that raised it.
+func (d *delivery) rule() string { return d.envelope.Alert.Rule }
 
 // written reports whether the delivery's end is decided and only to be written.
 func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
@@ -103,6 +107,7 @@ const (
 	ready
 	waiting // for its backoff
 	flying  // an attempt or a burial is under way
+	aside   // for a probe of its rule, which is suspended
 )
 
 // lane is the deliveries of one key, in order: the first one's outcome comes
@@ -132,6 +137,8 @@ type laneKey struct {
 	source *source
 	key    string
 	own    *delivery // for the null key
+	aside  bool      // it has stepped aside: it holds one rule's deliveries
+	rule   string    // that rule
 }
 
 // laneHeap orders waiting lanes by when they are due.
@@ -202,8 +209,8 @@ func (h *laneHeap) due(now time.Time) *lane {
 }
 
 // pick chooses the lane to try next: of the partitions in turn the one that
-// has been ready longest, replays after all else, or for a probe the one tried longest ago, whether it
-// waits for its backoff or not. It stays where it is until take.
+// has been ready longest, replays after all else; for a probe see pickProbe. It
+// stays where it is until take.
 func (o *Outbox) pick(probe bool) *lane {
 	if probe {
 		return o.pickProbe()
@@ -225,17 +232,50 @@ func (o *Outbox) pick(probe bool) *lane {
 func live(s *source) []*lane     { return s.ready }
 func replayed(s *source) []*lane { return s.replays }
 
+// pickProbe chooses the lane tried longest ago, whether it waits for its backoff
+// or not. In a suspended channel the critical alerts that have not been tried
+// since come first: of rules of which nothing was refused, then of the others,
+// the newest first.
 func (o *Outbox) pickProbe() *lane {
 	var best *lane
 	for _, l := range o.lanes {
-		if l.state != ready && (l.state != waiting || l.told) || l.queue[0].written() || best != nil && byTried(l, best) > 0 {
+		if l.state != ready && (l.state != waiting || l.told) || l.queue[0].written() || best != nil && o.byProbe(l, best) > 0 {
 			continue
 		}
-		if !l.source.saturated(o.uncommitted) && l.source.holds(l) && o.moveTo(l.source, l.queue[0]) == "" {
+		if o.mayGo(l) {
 			best = l
 		}
 	}
 	return best
+}
+
+// mayGo reports whether nothing but the channel keeps the lane's next delivery
+// from being tried.
+func (o *Outbox) mayGo(l *lane) bool {
+	return !l.source.saturated(o.uncommitted) && l.source.holds(l) && o.moveTo(l.source, l.queue[0]) == ""
+}
+
+func (o *Outbox) byProbe(a, b *lane) int {
+	first, second := o.rank(a), o.rank(b)
+	if first != second || first == last {
+		return cmp.Or(cmp.Compare(first, second), byTried(a, b))
+	}
+	return cmp.Or(b.queue[0].envelope.Alert.EventTime.Compare(a.queue[0].envelope.Alert.EventTime), cmp.Compare(a.number, b.number))
+}
+
+// last is the rank of the lanes that are tried in turn.
+const last = 2
+
+// rank is where a lane stands among those that a suspended channel is tried with.
+func (o *Outbox) rank(l *lane) int {
+	a := l.queue[0].envelope.Alert
+	switch r := o.refused[a.Rule]; {
+	case !o.gate.latched() || a.Severity != alert.Critical || !l.tried.Before(o.gate.since):
+		return last
+	case r == nil || r.recent == 0:
+		return 0
+	}
+	return 1
 }
 
 func byTried(a, b *lane) int {
@@ -267,6 +307,8 @@ func (o *Outbox) unlist(l *lane) {
 		if i := slices.Index(*list, l); i >= 0 {
 			*list = slices.Delete(*list, i, i+1)
 		}
+	case aside:
+		o.refused[l.key.rule].waiting--
 	}
 }
 
@@ -277,7 +319,7 @@ func (o *Outbox) ready(l *lane) {
 		o.burials = append(o.burials, l)
 		return
 	}
-	l.source.push(l)
+	o.enqueue(l)
 }
 
 // release ends an attempt.
@@ -299,12 +341,29 @@ func (o *Outbox) advance(l *lane) {
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
 	l.backoff = nil
-	l.tried = time.Time{}
+	if !l.key.aside { // the keys of a suspended rule are tried in turn
+		l.tried = time.Time{}
+	}
 	o.pending--
 	if len(l.queue) == 0 {
-		delete(o.lanes, l.key)
-		l.state = idle
+		o.drop(l)
 		return
 	}
-	l.source.push(l)
+	o.enqueue(l)
+}
+
+func (o *Outbox) newLane(key laneKey) *lane {
+	o.made++
+	l := &lane{key: key, source: key.source, number: o.made, index: -1}
+	o.lanes[key] = l
+	return l
+}
+
+// drop ends a lane that is empty.
+func (o *Outbox) drop(l *lane) {
+	delete(o.lanes, l.key)
+	l.state = idle
+	if l.key.aside {
+		o.asides--
+	}
 }

@@ -183,7 +183,7 @@ func (w *watched) Collect(c chan<- prometheus.Metric) {
 type Status struct {
 	Name    string
 	State   string // closed (works), half_open, open (breaker), latched (needs a person)
-	Reason  string // why not closed
+	Reason  string // why not closed, or which rules are suspended
 	Since   time.Time
 	Pending int
 	Tried   time.Time // when the last attempt ended; zero: there was none
@@ -202,7 +202,7 @@ func (o *Outbox) Status() Status {
 	case o.probation.Load() && state == gobreaker.StateClosed:
 		s.State, s.Reason = "half_open", o.lastError
 	case state == gobreaker.StateClosed:
-		s.State = "closed"
+		s.State, s.Reason = "closed", o.suspendedRules()
 	default:
 		s.State, s.Reason = strings.ReplaceAll(state.String(), "-", "_"), o.lastError
 	}

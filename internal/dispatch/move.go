@@ -180,8 +180,7 @@ func (o *Outbox) moved(s *source, batch []*moving) {
 	}
 	for _, l := range lanes {
 		if len(l.queue) == 0 {
-			delete(o.lanes, l.key)
-			l.state = idle
+			o.drop(l)
 			continue
 		}
 		if m := failed[l]; m != nil && dlq.TooLarge(m.err) {
@@ -189,7 +188,7 @@ func (o *Outbox) moved(s *source, batch []*moving) {
 			o.bury(l, m.delivery, outcome.Errorf(outcome.AlertTooLarge, "the alert does not fit into the outbox of %s: raise its max.message.bytes", m.to), "")
 			continue
 		}
-		l.source.push(l)
+		o.enqueue(l)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/tracing"
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // Outbox brings the deliveries of one channel to it. It is the only place that
@@ -39,6 +40,7 @@ type Outbox struct {
 	log         *slog.Logger
 	tracer      *tracing.Tracer
 	metrics     *channelMetrics
+	troubles    *trouble.Board
 	driver      Driver
 
 	ctx    context.Context // ends when the process stops waiting for attempts
@@ -62,9 +64,10 @@ type Outbox struct {
 	burials   []*lane           // whose first delivery's end is to be written to the dead letters
 	gate      gate
 	throttles throttles
-	successes uint64    // deliveries that succeeded, ever: the witnesses
-	refusals  int       // messages refused in a row, with no success between
-	tried     time.Time // when the last attempt ended
+	successes uint64               // deliveries that succeeded, ever: the witnesses
+	refused   map[string]*refusals // by rule
+	asides    int                  // lanes that have stepped aside
+	tried     time.Time            // when the last attempt ended
 }
 
 // DeadLetters takes what a channel will never take.
@@ -86,6 +89,7 @@ type Params struct {
 	Logger      *slog.Logger
 	Tracer      *tracing.Tracer // nil: no spans
 	Metrics     *Metrics        // nil: none
+	Troubles    *trouble.Board  // nil: one of its own
 	Driver      Driver          // nil: Goroutines
 }
 
@@ -95,7 +99,10 @@ func NewOutbox(p Params) *Outbox {
 		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, group: p.Group, dead: p.Dead, elsewhere: p.Elsewhere, maxReplays: p.MaxReplays,
 		log:    p.Logger.With("component", "deliver", "channel", p.Name),
 		tracer: p.Tracer, metrics: p.Metrics.channel(p.Name), driver: p.Driver,
-		lanes: make(map[laneKey]*lane),
+		troubles: p.Troubles, lanes: make(map[laneKey]*lane), refused: make(map[string]*refusals),
+	}
+	if o.troubles == nil {
+		o.troubles = trouble.New(p.Logger, nil)
 	}
 	if o.driver == nil {
 		o.driver = &Goroutines{}
@@ -138,13 +145,11 @@ func (o *Outbox) add(s *source, d *delivery) {
 	}
 	l := o.lanes[key]
 	if l == nil {
-		o.made++
-		l = &lane{key: key, source: s, number: o.made, index: -1}
-		o.lanes[key] = l
+		l = o.newLane(key)
 	}
 	l.queue = append(l.queue, d)
 	if l.state == idle {
-		s.push(l)
+		o.enqueue(l)
 		o.pump()
 	}
 }
@@ -175,9 +180,18 @@ func (o *Outbox) leave(s *source) <-chan struct{} {
 		o.backoffs.remove(l)
 		o.pending -= len(l.queue)
 		delete(o.lanes, key)
+		if key.aside {
+			o.asides--
+		}
+		if l.state == aside {
+			o.refused[key.rule].waiting--
+		}
 		if l.state != flying { // what is under way ends by itself
 			l.queue[0].end(abandoned)
 		}
+	}
+	if len(o.sources) == 0 {
+		o.forgetRefusals()
 	}
 	s.ready, s.replays = nil, nil
 	s.drained = make(chan struct{})
@@ -204,6 +218,7 @@ func (o *Outbox) pump() {
 	for l := o.backoffs.due(now); l != nil; l = o.backoffs.due(now) {
 		o.ready(l)
 	}
+	o.relieve(now)
 	o.startBurials()
 	again := o.startMoves(now)
 	next := o.start(now)
@@ -230,9 +245,9 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 		if o.probation.Load() && o.busy > 0 { // its one probe is under way
 			return time.Time{}
 		}
-		l := o.pick(o.probing(state))
+		l := o.next(state, now)
 		if l == nil {
-			return time.Time{}
+			return o.suspendedUntil(now)
 		}
 		d := l.queue[0]
 		if o.obsolete(l, d) || o.suppress(l, d, now) {
@@ -257,9 +272,27 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 	}
 }
 
+// next chooses the lane to try: of a suspended rule where nothing else can go,
+// or where it has let the others go first for long.
+func (o *Outbox) next(state gobreaker.State, now time.Time) *lane {
+	probe := o.probing(state)
+	if !probe {
+		if l := o.pickSuspended(now.Add(-overdue)); l != nil {
+			return l
+		}
+	}
+	if l := o.pick(probe); l != nil {
+		return l
+	}
+	return o.pickSuspended(now)
+}
+
 // launch starts one attempt.
 func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	o.take(l)
+	if r := o.refused[d.rule()]; r.suspended() {
+		r.nextProbe = now.Add(latchProbe)
+	}
 	o.busy++
 	l.source.attempts++
 	l.tried = now

@@ -472,21 +472,6 @@ func TestLatchHoldsProbesSlowlyAndRecovers(t *testing.T) {
 	})
 }
 
-func TestTwentyRefusalsInARowAreADefectOfOurs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
-		defer b.close()
-		b.ch.answer = func(Message, int) (Receipt, error) { return Receipt{}, errRefused }
-		for i := range 30 {
-			b.put(fmt.Sprint("d", i), fmt.Sprint("k", i))
-		}
-		time.Sleep(30 * time.Second)
-		if s := b.Status(); len(b.dead.ids()) != 19 || s.State != "latched" {
-			t.Fatalf("%d dead letters, state %s", len(b.dead.ids()), s.State)
-		}
-	})
-}
-
 func TestPanicInAChannelTouchesOneDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)

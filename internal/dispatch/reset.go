@@ -8,19 +8,27 @@ import (
 
 // Reset has the channel tried at once, because a person says that it was
 // mended: the breaker is half open, a latched gate lets one delivery through
-// now, and refused messages are counted anew. What that delivery meets decides,
-// as always. A wait that the provider asked for stands. A channel that works
+// now, one of each suspended rule goes out, too, and refused messages are counted
+// from zero. What that delivery meets decides, as always. A wait that the provider asked for stands. A channel that works
 // is left as it is.
 func (o *Outbox) Reset(by string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.refusals = 0
+	now, suspended := time.Now(), false
+	for rule, r := range o.refused {
+		r.recent = 0
+		if r.suspended() {
+			r.nextProbe, suspended = now.Add(-overdue), true
+		} else {
+			delete(o.refused, rule)
+		}
+	}
 	state := o.noteBreaker()
-	if state == gobreaker.StateClosed && !o.gate.latched() {
+	if state == gobreaker.StateClosed && !o.gate.latched() && !suspended {
 		return
 	}
 	o.log.Info("channel reset: it is tried now", "by", by)
-	o.gate.askedFor(time.Now())
+	o.gate.askedFor(now)
 	if state != gobreaker.StateClosed {
 		// gobreaker has no way to half-open: a new one that trips at the first failure,
 		// and lets one attempt through at a time, is the same.

@@ -16,10 +16,6 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// defectAfter is how many different messages in a row a provider refuses, with
-// no success between, before that is taken for a defect of ours.
-const defectAfter = 20
-
 // rateLimitedFor is how long single recipients may answer "later" before the
 // delivery is given up, provided others could be sent.
 const rateLimitedFor = time.Hour
@@ -44,7 +40,7 @@ func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
 	}
 	switch {
 	case e.Cause == outcome.Abandoned:
-		l.source.push(l)
+		o.enqueue(l)
 	case class.Scope == outcome.Channel && class.Permanence == outcome.Permanent:
 		o.latch(e)
 		o.hold(l)
@@ -55,7 +51,9 @@ func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
 	case class.Permanence == outcome.Rate: // one recipient's mailbox
 		o.later(l, d, e)
 	case class.Permanence == outcome.Permanent: // this message, or all its recipients
-		o.refused(l, d, e)
+		d.attempts++
+		o.bury(l, d, e, class.Reason)
+		o.refuse(d.rule(), e)
 	default:
 		o.failed(l, d, e, class)
 	}
@@ -86,7 +84,7 @@ func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
 func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
 	now := time.Now()
 	o.successes++
-	o.refusals = 0
+	o.taken(d.rule())
 	if o.gate.open() {
 		o.log.Info("channel works again")
 	}
@@ -223,21 +221,8 @@ func (o *Outbox) later(l *lane, d *delivery, e *outcome.Error) {
 	o.backoffs.wait(l, time.Now().Add(wait), true)
 }
 
-// refused: the provider will never take this message. Many in a row are a
-// defect of ours, which dead letters would only bury.
-func (o *Outbox) refused(l *lane, d *delivery, e *outcome.Error) {
-	o.refusals++
-	if o.refusals >= defectAfter {
-		o.latch(outcome.Errorf(outcome.Misconfigured, "%d messages in a row were refused, the last with %s", o.refusals, e.Error()))
-		o.hold(l)
-		return
-	}
-	d.attempts++
-	o.bury(l, d, e, e.Cause.Class().Reason)
-}
-
 // hold puts the delivery back as it was: the channel waits, not the lane.
-func (o *Outbox) hold(l *lane) { l.source.push(l) }
+func (o *Outbox) hold(l *lane) { o.enqueue(l) }
 
 // backoff has the lane wait: as told, else a random time that grows.
 func (o *Outbox) backoff(l *lane, told time.Duration) {
@@ -298,7 +283,7 @@ func (o *Outbox) hurry() {
 	for _, l := range o.backoffs.sorted() {
 		if !l.told && !l.queue[0].written() {
 			o.backoffs.remove(l)
-			l.source.push(l)
+			o.enqueue(l)
 		}
 	}
 }

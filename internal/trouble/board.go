@@ -17,7 +17,7 @@ const Every = time.Minute
 // Trouble is one thing that is wrong.
 type Trouble struct {
 	Kind    Kind
-	Subject string // a topic, topic/partition, group; empty where there is only one
+	Subject string // a topic, topic/partition, group, channel/rule; empty where there is only one
 	// Problem is a sentence that names the cause and what to do about it.
 	Problem string
 	// Lease makes it over when it is not reported for so long; 0: it lasts
@@ -54,7 +54,7 @@ func New(log *slog.Logger, reg prometheus.Registerer) *Board {
 	b := &Board{
 		log: log.With("component", "trouble"),
 		gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_trouble", Help: "How many topics, partitions or groups are in this kind of trouble now; see docs/standstill.md.",
+			Name: "notifier_trouble", Help: "How many topics, partitions, groups or rules of a channel are in this kind of trouble now; see docs/standstill.md.",
 		}, []string{"kind"}),
 		open: make(map[key]*entry),
 	}

@@ -81,7 +81,7 @@ func TestWhatIsNoLongerOursIsDroppedWithoutAWord(t *testing.T) {
 }
 
 func TestEveryKindHasItsWordsAndItsSection(t *testing.T) {
-	for _, k := range []Kind{Brokers, Login, Topic, Recreated, Denied, Group, Overstayed, Held, Corrupt, TooLarge, Transaction, Progress} {
+	for _, k := range []Kind{Brokers, Login, Topic, Recreated, Denied, Group, Overstayed, Held, Corrupt, TooLarge, Transaction, Rule, Progress} {
 		if w := words[k]; w.begun == "" || w.over == "" {
 			t.Errorf("%s has no words", k)
 		}

@@ -24,6 +24,7 @@ const (
 	Corrupt     Kind = "corrupt"     // a batch cannot be decoded
 	TooLarge    Kind = "too-large"   // a batch grows beyond all bounds when it is decompressed
 	Transaction Kind = "transaction" // a producer's transaction does not end
+	Rule        Kind = "rule"        // a provider refuses all that one rule says
 	Progress    Kind = "progress"    // records wait and none is handled, for no reason that is known
 )
 
@@ -45,6 +46,7 @@ var words = map[Kind]struct {
 	Corrupt:     {slog.LevelError, "batch is corrupt", "partition is read again"},
 	TooLarge:    {slog.LevelError, "batch decompresses too large", "partition is read again"},
 	Transaction: {slog.LevelError, "transaction does not end", "transaction has ended"},
+	Rule:        {slog.LevelError, "rule suspended", "rule resumed"},
 	Progress:    {slog.LevelError, "partition does not move", "partition moves again"},
 }
 
