@@ -18,11 +18,13 @@ import (
 // a critical alert of another has the same record key and comes behind.
 func TestRefusalsOfOneRuleDelayNoOther(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 1))
-	refuse := func(_ int, r webhooktest.Request) webhooktest.Answer {
-		if bytes.Contains(r.Body, []byte(`"rule":"bad"`)) {
-			return webhooktest.Answer{Status: 422}
-		}
-		return webhooktest.Answer{}
+	refuse := func(int, webhooktest.Request) webhooktest.Answer {
+		return webhooktest.Answer{ByBody: func(body []byte) webhooktest.Answer {
+			if bytes.Contains(body, []byte(`"rule":"bad"`)) {
+				return webhooktest.Answer{Status: 422}
+			}
+			return webhooktest.Answer{}
+		}}
 	}
 	hook := webhooktest.Start(t, "", refuse)
 	rules := `

@@ -3,9 +3,14 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/algotrade/notifier/internal/tracing"
 )
+
+// maxEventID is how much of an event's id a line shows, in bytes: producers
+// choose it.
+const maxEventID = 200
 
 // tell writes one line about a delivery: where its event stands, what it is,
 // and where it is found in a trace, before what there is to say.
@@ -16,7 +21,7 @@ func (o *Outbox) tell(level slog.Level, msg string, d *delivery, args ...any) {
 	e := d.envelope
 	attrs := []any{"topic", e.Source.Topic, "partition", e.Source.Partition, "offset", e.Source.Offset, "rule", e.Alert.Rule, "delivery", e.Delivery}
 	if id := e.Alert.EventID; id != "" {
-		attrs = append(attrs, "event", id)
+		attrs = append(attrs, "event", strings.ToValidUTF8(id[:min(len(id), maxEventID)], ""))
 	}
 	o.log.Log(context.Background(), level, msg, append(append(attrs, args...), tracing.Log(e.Trace)...)...)
 }
