@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/trouble"
 )
@@ -428,4 +430,47 @@ func TestSuspendedRuleNeverFillsTheWindow(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAlertsOfASuspendedRuleAreMovedInOrder to another channel, also where some
+// cannot be put there at first.
+func TestAlertsOfASuspendedRuleAreMovedInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := newMoveBench(t)
+		defer b.close()
+		b.ch.set(func(Message, int) (Receipt, error) { return Receipt{}, errRefused })
+		for i := range 40 {
+			b.wait(fmt.Sprintf("d%02d", i), fmt.Sprint("k", i%3), int64(i), func(e *envelope.Envelope) { e.Alert.Rule = "bad" })
+			synctest.Wait()
+		}
+		fail := true
+		s.set(func(e *envelope.Envelope) error {
+			if fail && e.Alert.ID >= "al_d25" {
+				return errors.New("not acknowledged")
+			}
+			return nil
+		})
+		b.Move(moveBelow(38, "mail"))
+		synctest.Wait()
+		s.mu.Lock()
+		fail = false
+		s.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		last := make(map[byte]string) // by the lane
+		seen := make(map[string]bool)
+		for _, e := range s.taken {
+			if n := e.Alert.ID; !seen[n] {
+				seen[n] = true
+				lane := (n[4]*10 + n[5]) % 3
+				if n < last[lane] {
+					t.Errorf("%s after %s", n, last[lane])
+				}
+				last[lane] = n
+			}
+		}
+		if len(seen) != 18 || b.left() != 2 || b.asides != 2 || len(b.lanes) != 2 || b.refused["bad"].waiting != 2 {
+			t.Errorf("%d moved, %d left, %d aside of %d lanes, %d wait", len(seen), b.left(), b.asides, len(b.lanes), b.refused["bad"].waiting)
+		}
+	})
 }
