@@ -283,7 +283,7 @@ func newPosts(b *testing.B) *posts {
 }
 
 func (p *posts) channel(b *testing.B, concurrency int) dispatch.Channel {
-	c, err := webhook.New(webhook.Config{URL: secret.New(p.URL), Secret: secret.New("a secret of the bench")}, concurrency)
+	c, err := webhook.New(webhook.Config{URL: secret.New(p.URL), Secret: secret.New("a secret of the bench")}, concurrency, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

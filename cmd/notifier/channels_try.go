@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/finding"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 const aboutTest = `Send one message that says that it is a test, who sent it, when and from which host: from here,
@@ -121,7 +122,7 @@ type recipientJSON struct {
 
 // send sends a test to one channel and says what became of it.
 func (t *trial) send(ctx context.Context, name string, c *channels.Config) (ok bool, err error) {
-	ch, err := c.Build(name, channels.With{Console: t.g.io.out})
+	ch, err := c.Build(name, channels.With{Console: t.g.io.out, Redactor: t.g.redactor})
 	if err != nil {
 		return false, err
 	}
@@ -209,7 +210,7 @@ const verifyWithin = 30 * time.Second
 func (t *trial) verify(ctx context.Context, l *config.Loaded, names []string) error {
 	var checks []finding.Check
 	for _, name := range names {
-		checks = append(checks, verifyChannel(name, l.Channels.Get(name), name))
+		checks = append(checks, verifyChannel(name, l.Channels.Get(name), name, t.g.redactor))
 	}
 	found := finding.Gather(ctx, verifyWithin, checks)
 	if t.g.json() {
@@ -231,9 +232,9 @@ func (t *trial) verify(ctx context.Context, l *config.Loaded, names []string) er
 }
 
 // verifyChannel is the check of one channel.
-func verifyChannel(name string, c *channels.Config, area string) finding.Check {
+func verifyChannel(name string, c *channels.Config, area string, redactor *secret.Redactor) finding.Check {
 	return finding.Check{Area: area, Name: "channel " + name, Look: func(ctx context.Context) []finding.Finding {
-		ch, err := c.Build(name, channels.With{Console: io.Discard})
+		ch, err := c.Build(name, channels.With{Console: io.Discard, Redactor: redactor})
 		if err != nil {
 			return []finding.Finding{finding.Faultf("configuration", "correct it", "%v", err)}
 		}

@@ -73,7 +73,7 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 		return err
 	}
 	screen := newScreen(g, b.Addr())
-	s := &setup{config: l, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
+	s := &setup{config: l, redactor: g.redactor, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
 	if err := s.prepare(ctx, preparation{}); err != nil {
 		return err
 	}

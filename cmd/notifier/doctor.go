@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/finding"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -53,7 +54,7 @@ type doctor struct {
 	err     error // why it cannot be read
 	daemon  *instance
 	cluster *cluster
-	hide    *redactor
+	hide    *secret.Redactor
 }
 
 func newDoctor(g *globals) *cobra.Command {
@@ -109,6 +110,8 @@ func newExamination(g *globals) *doctor {
 	d.daemon = newInstance(listen)
 	d.cluster = newCluster(g, &brokers)
 	d.hide = newRedactor(d.config)
+	d.hide.Add(secretsOfEnvironment()...)
+	g.redactor = d.hide
 	return d
 }
 
@@ -133,7 +136,7 @@ func (d *doctor) examine(ctx context.Context) []finding.Finding {
 	found := finding.Gather(ctx, doctorWithin, checks)
 	slices.SortStableFunc(found, func(a, b finding.Finding) int { return slices.Index(areas, a.Area) - slices.Index(areas, b.Area) })
 	for i, f := range found { // it should be in none of them
-		found[i].Subject, found[i].Text, found[i].Do = d.hide.text(f.Subject), d.hide.text(f.Text), d.hide.text(f.Do)
+		found[i].Subject, found[i].Text, found[i].Do = d.hide.Redact(f.Subject), d.hide.Redact(f.Text), d.hide.Redact(f.Do)
 	}
 	return found
 }
@@ -141,7 +144,7 @@ func (d *doctor) examine(ctx context.Context) []finding.Finding {
 // channel is the check of one channel: its own, each subject with its name.
 func (d *doctor) channel(name string) finding.Check {
 	c := d.config.Channels.Get(name)
-	check := verifyChannel(name, c, areaChannels)
+	check := verifyChannel(name, c, areaChannels, d.hide)
 	if c.Kind == "" {
 		check.Look = func(context.Context) []finding.Finding {
 			return []finding.Finding{finding.Skipf("settings", "it has a fault, see above")}

@@ -85,7 +85,7 @@ func (b *bundle) write(ctx context.Context, found []finding.Finding) error {
 	zipped := gzip.NewWriter(b.file)
 	archive := tar.NewWriter(zipped)
 	add := func(name string, text []byte) error {
-		text = []byte(b.hide.text(string(text)))
+		text = []byte(b.hide.Redact(string(text)))
 		err := archive.WriteHeader(&tar.Header{Name: "notifier-doctor/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: b.made, Format: tar.FormatPAX})
 		if err == nil {
 			_, err = archive.Write(text)

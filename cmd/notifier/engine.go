@@ -26,6 +26,7 @@ import (
 	"github.com/algotrade/notifier/internal/logging"
 	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/reroute"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/tracing"
 	"github.com/algotrade/notifier/internal/trouble"
@@ -37,13 +38,14 @@ import (
 
 // setup is what the daemon is made from.
 type setup struct {
-	config  *config.Loaded
-	log     *slog.Logger
-	level   *slog.LevelVar
-	console io.Writer
-	shapes  []kafka.Shape
-	cluster string
-	gone    []string // channels that are configured no more and that alerts wait for
+	config   *config.Loaded
+	redactor *secret.Redactor
+	log      *slog.Logger
+	level    *slog.LevelVar
+	console  io.Writer
+	shapes   []kafka.Shape
+	cluster  string
+	gone     []string // channels that are configured no more and that alerts wait for
 	// buried and resolved, where they are set, hear of every dead letter that was
 	// written and closed.
 	buried   func(*dlq.Entry)
@@ -110,7 +112,7 @@ func (p *producers) close() {
 
 func newDeadLetters(s *setup, p *producers, tracer *tracing.Tracer, reg *prometheus.Registry) *dlq.Writer {
 	w := dlq.NewWriter(p.dead, s.config.Kafka.Group, s.log, reg)
-	w.Observe, w.ObserveClosed, w.Tracer = s.buried, s.resolved, tracer
+	w.Observe, w.ObserveClosed, w.Tracer, w.Redactor = s.buried, s.resolved, tracer, s.redactor
 	return w
 }
 
@@ -187,7 +189,7 @@ func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *match.Outboxes, tracer *
 	}
 	for _, name := range s.channelNames() {
 		c := s.config.Channels.Get(name)
-		ch, err := c.Build(name, channels.With{Console: s.console})
+		ch, err := c.Build(name, channels.With{Console: s.console, Redactor: s.redactor})
 		if err != nil {
 			_ = all.close()
 			return nil, err
@@ -357,6 +359,9 @@ func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, 
 		status := outbox.Status()
 		waits := backlogs.Backlog(topics.Outbox(s.config.Kafka.Group, status.Name))
 		components = append(components, channelComponent(status, &waits, time.Now()))
+	}
+	for i, c := range components { // anybody may ask, and systemd keeps it
+		components[i].Cause = s.redactor.Redact(c.Cause)
 	}
 	return components
 }

@@ -34,6 +34,7 @@ func (g *globals) load(src config.Source) (*config.Loaded, error) {
 	if err != nil {
 		return nil, fail(exitConfig, "%w", err)
 	}
+	g.redactor = newRedactor(l)
 	return l, g.reportFaults("the configuration", faults)
 }
 
@@ -43,6 +44,7 @@ func (g *globals) loadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults
 	if err != nil {
 		return nil, nil, fail(exitConfig, "%w", err)
 	}
+	g.redactor = newRedactor(l)
 	if len(faults.Errors()) > 0 {
 		return nil, nil, g.reportFaults("the configuration", faults)
 	}
@@ -53,7 +55,7 @@ func (g *globals) loadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults
 // only a warning.
 func (g *globals) reportFaults(what string, faults yamldoc.Faults) error {
 	for _, f := range faults {
-		fmt.Fprintln(g.io.err, visible(f.String()))
+		fmt.Fprintln(g.io.err, visible(g.redactor.Redact(f.String())))
 	}
 	if n := len(faults.Errors()); n > 0 {
 		return fail(exitConfig, "%s has %s", what, count(n, "fault"))
@@ -87,7 +89,7 @@ func (g *globals) part(keys ...string) (*config.Loaded, error) {
 	if err != nil {
 		return nil, fail(exitConfig, "%w", err)
 	}
-	g.inUse = l.Kafka.Group
+	g.inUse, g.redactor = l.Kafka.Group, newRedactor(l)
 	var ours yamldoc.Faults
 	for _, f := range faults {
 		key, _, _ := strings.Cut(f.Path, ".")

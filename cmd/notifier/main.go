@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 	if code > exitMisused && ran.Annotations[isDaemon] == "" {
 		code = exitFailed
 	}
-	if text := strings.TrimSpace(err.Error()); text != "" {
+	if text := visibleLines(g.redactor.Redact(strings.TrimSpace(err.Error()))); text != "" {
 		fmt.Fprintln(io.err, "notifier: "+text)
 		if ran.Annotations[isDaemon] != "" {
 			sdnotify.Status("failed: " + text)

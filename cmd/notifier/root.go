@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 const about = `notifier turns events on Kafka into alerts: it consumes trade-executions,
@@ -29,7 +31,8 @@ type globals struct {
 	group    string
 	output   string
 	logLevel string
-	inUse    string // the group, once the configuration is read
+	inUse    string           // the group, once the configuration is read
+	redactor *secret.Redactor // nil until then: it knows what credentials look like
 }
 
 func init() { cobra.EnableCommandSorting = false } // dev first

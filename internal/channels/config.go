@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -36,11 +37,14 @@ func (c *Config) Destination() string {
 
 // Build makes the channel.
 func (c *Config) Build(name string, with With) (dispatch.Channel, error) {
+	if with.Redactor == nil {
+		with.Redactor = secret.NewRedactor(c.Settings())
+	}
 	ch, err := c.settings.build(name, c.Dispatch, with)
 	if err != nil {
-		return nil, fmt.Errorf("channel %s: %w", name, err)
+		return nil, fmt.Errorf("channel %s: %s", name, with.Redactor.Redact(err.Error()))
 	}
-	return ch, nil
+	return redacting{ch, with.Redactor}, nil
 }
 
 // Set is the configured channels by name. Decoding keeps the place only;
@@ -128,6 +132,9 @@ func (c *Config) common(keys []yamldoc.Key) {
 		}
 	}
 }
+
+// Kinds returns the names of all kinds of channels.
+func Kinds() []string { return kindNames() }
 
 func kindNames() []string {
 	names := make([]string, len(kinds))

@@ -11,12 +11,16 @@ import (
 	"github.com/algotrade/notifier/internal/dispatch/email"
 	"github.com/algotrade/notifier/internal/dispatch/slack"
 	"github.com/algotrade/notifier/internal/dispatch/webhook"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // With is what channels are built with.
 type With struct {
 	Console io.Writer // where console channels write
+	// Redactor takes secrets out of what channels say; nil: one that knows the
+	// secrets of the channel alone.
+	Redactor *secret.Redactor
 }
 
 // kind is one kind of channel.
@@ -42,17 +46,17 @@ var kinds = []kind{
 		}),
 	// Slack takes a message a second and channel, with bursts (docs.slack.dev, "Rate limits").
 	of("slack", dispatch.Config{Concurrency: 1, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 1, Burst: 3}},
-		func(c slack.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) {
-			return slack.New(c)
+		func(c slack.Config, _ string, _ dispatch.Config, with With) (dispatch.Channel, error) {
+			return slack.New(c, with.Redactor)
 		}),
 	// A mail server may take a minute for the last dot, which costs nobody else.
 	of("email", dispatch.Config{Concurrency: 2, Timeout: 2 * time.Minute, Partitions: 1},
-		func(c email.Config, _ string, _ dispatch.Config, _ With) (dispatch.Channel, error) {
-			return email.New(c)
+		func(c email.Config, _ string, _ dispatch.Config, with With) (dispatch.Channel, error) {
+			return email.New(c, with.Redactor)
 		}),
 	of("webhook", dispatch.Config{Concurrency: 16, Timeout: 15 * time.Second, Partitions: 6},
-		func(c webhook.Config, _ string, common dispatch.Config, _ With) (dispatch.Channel, error) {
-			return webhook.New(c, common.Concurrency)
+		func(c webhook.Config, _ string, common dispatch.Config, with With) (dispatch.Channel, error) {
+			return webhook.New(c, common.Concurrency, with.Redactor)
 		}),
 }
 

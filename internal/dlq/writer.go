@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/tracing"
 )
@@ -30,6 +31,8 @@ type Writer struct {
 	ObserveClosed func(Closure)
 	// Tracer, if set, makes a span of every dead letter that is written.
 	Tracer *tracing.Tracer
+	// Redactor takes secrets out of details.
+	Redactor *secret.Redactor
 }
 
 // Closure is an entry to be closed: where it stands, under which key, and how.
@@ -132,12 +135,13 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 }
 
 // begin begins the span of an entry that is written, and returns the entry as
-// it is written: it names that span.
+// it is written: it names that span, and its detail holds no secret.
 func (w *Writer) begin(e *Entry) (*Entry, *tracing.Span) {
 	span := w.Tracer.Send(w.Topic(e), e.Envelope.Trace, e.Envelope.Source.Headers)
 	span.Set(slog.String("entry", e.ID), slog.String("reason", string(e.Reason)), slog.String("cause", string(e.Cause)))
 	written, env := *e, *e.Envelope
 	env.Trace, written.Envelope = span.Traceparent(), &env
+	written.Detail = w.Redactor.Redact(e.Detail)
 	return &written, span
 }
 

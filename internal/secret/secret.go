@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // String is a secret. The zero value is empty. In YAML it is written env:NAME
@@ -16,7 +17,45 @@ import (
 type String struct {
 	value  string
 	source string
-	path   string // of the file that it was read from, absolute
+	file   *file // that it was read from; nil: from none
+}
+
+// file is where the value of a secret stands. Copies of the String share it.
+type file struct {
+	path string // absolute
+
+	mu      sync.Mutex
+	last    string   // what it was seen to hold
+	changed []func() // called when it is seen to hold something else
+}
+
+// notify has f called when the file is seen to hold another value.
+func (f *file) notify(called func()) {
+	if f != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.changed = append(f.changed, called)
+	}
+}
+
+// read returns what the file holds now. Who asked to be told of another value is
+// told before it is returned.
+func (f *file) read() (string, error) {
+	value, err := read(f.path)
+	if err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	same := f.last == value
+	f.last = value
+	changed := f.changed
+	f.mu.Unlock()
+	if !same {
+		for _, call := range changed {
+			call()
+		}
+	}
+	return value, nil
 }
 
 // New returns a secret with a known value.
@@ -70,7 +109,7 @@ func (s *String) Resolve(dir string) error {
 		if err != nil {
 			return err
 		}
-		s.value, s.path = value, path
+		s.value, s.file = value, &file{path: path, last: value}
 	}
 	return nil
 }
@@ -90,10 +129,20 @@ func read(path string) (string, error) {
 // Current is Reveal for secrets that change: of one from a file it returns what
 // the file holds now, or what it held at first, where it cannot be read.
 func (s String) Current() string {
-	if s.path != "" {
-		if value, err := read(s.path); err == nil {
+	if s.file != nil {
+		if value, err := s.file.read(); err == nil {
 			return value
 		}
+	}
+	return s.value
+}
+
+// last is Current without looking at the file.
+func (s String) last() string {
+	if s.file != nil {
+		s.file.mu.Lock()
+		defer s.file.mu.Unlock()
+		return s.file.last
 	}
 	return s.value
 }

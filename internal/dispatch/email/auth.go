@@ -3,6 +3,7 @@ package email
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,7 +83,7 @@ func (l *login) Start(server *smtp.ServerInfo) (string, []byte, error) {
 			return l.Auth.Start(server)
 		}
 	}
-	return "", nil, fmt.Errorf("%w: configured %s, offered %q", errMechanism, l.config.Auth, server.Auth)
+	return "", nil, fmt.Errorf("%w: configured %s, offered %q", errMechanism, l.config.Auth, slices.DeleteFunc(slices.Clone(server.Auth), notSASL))
 }
 
 // Next implements smtp.Auth.
@@ -103,3 +104,10 @@ func tooManyRounds(challenge string) bool {
 	n, err := strconv.Atoi(parts[2][len("i="):])
 	return err != nil || n > maxIterations
 }
+
+// mechanismName is what the names of mechanisms look like (RFC 4422, 3.1).
+var mechanismName = regexp.MustCompile(`^[A-Z0-9_-]{1,20}$`)
+
+// notSASL reports whether a text is no mechanism's name, so that it may hold
+// anything.
+func notSASL(name string) bool { return !mechanismName.MatchString(name) }

@@ -92,7 +92,7 @@ func TestAllFaultsAreReportedTogether(t *testing.T) {
 }
 
 func TestNewRefusesWhatTheFileCheckRefuses(t *testing.T) {
-	if c, err := New(Config{Server: "mail.example.com:587", From: "alerts@example.com"}); err == nil {
+	if c, err := New(Config{Server: "mail.example.com:587", From: "alerts@example.com"}, nil); err == nil {
 		t.Errorf("a channel without recipients: %v", c.to)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 const (
@@ -39,10 +40,13 @@ type Channel struct {
 	zone   *time.Location
 	step   time.Duration
 	pool   *pool
+
+	redactor *secret.Redactor
 }
 
-// New returns a channel. It connects when the first mail is sent.
-func New(config Config) (*Channel, error) {
+// New returns a channel. It connects when the first mail is sent. What it says
+// goes through the redactor; nil is one that knows this configuration alone.
+func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	config.fill()
 	for fault := range config.faults {
 		return nil, fmt.Errorf("%s %s", fault.key, fault.message)
@@ -58,6 +62,11 @@ func New(config Config) (*Channel, error) {
 		zone:   time.Local,
 		step:   stepTimeout,
 		pool:   &pool{slots: make(chan struct{}, config.Connections)},
+
+		redactor: redactor,
+	}
+	if c.redactor == nil {
+		c.redactor = secret.NewRedactor(config)
 	}
 	c.host, _, _ = net.SplitHostPort(config.Server)
 	c.from, _ = netmail.ParseAddress(config.From)
@@ -113,7 +122,7 @@ func (c *Channel) Send(ctx context.Context, m dispatch.Message) (dispatch.Receip
 			break
 		}
 		receipt.ID = mail.id
-		receipt.Answer = "the server answers 250 " + clip(alert.Visible(v.answer))
+		receipt.Answer = "the server answers 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)))
 		rest = v.overflow
 	}
 	if receipt.ID == "" {

@@ -37,7 +37,7 @@ func open(t *testing.T, addr string, change func(*Config)) *Channel {
 	if change != nil {
 		change(&config)
 	}
-	c, err := New(config)
+	c, err := New(config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func FuzzMail(f *testing.F) {
 	} {
 		f.Add(text)
 	}
-	c, err := New(Config{Server: "127.0.0.1:25", From: "Alerts <alerts@example.com>", To: []string{"desk@example.com"}})
+	c, err := New(Config{Server: "127.0.0.1:25", From: "Alerts <alerts@example.com>", To: []string{"desk@example.com"}}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

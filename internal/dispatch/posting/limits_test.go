@@ -97,7 +97,7 @@ func TestEndlessAnswersEndWithoutMemory(t *testing.T) {
 		"no HTTP":          {"", "x", outcome.Reset},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := New(1, nil)
+			c := New(1, nil, nil)
 			defer c.Close()
 			url := raw(t, test.head, test.part)
 			var reply *Reply
@@ -127,7 +127,7 @@ func encrypted(t *testing.T, h http.HandlerFunc) (*Client, string) {
 	t.Cleanup(s.Close)
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
-	c := New(1, pool)
+	c := New(1, pool, nil)
 	t.Cleanup(c.Close)
 	return c, s.URL
 }
@@ -200,7 +200,7 @@ func TestGzipBombIsNotUnpacked(t *testing.T) {
 		_, _ = w.Write(bomb.Bytes())
 	}))
 	defer s.Close()
-	c := New(1, nil)
+	c := New(1, nil, nil)
 	defer c.Close()
 	var reply *Reply
 	var err error
@@ -226,7 +226,7 @@ func TestSlowEndlessBodyEndsWithTheDeadline(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-released
 		}))
-		c := New(1, nil)
+		c := New(1, nil, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		reply, err := post(ctx, t, c, s.URL)
 		cancel()
@@ -266,7 +266,7 @@ func TestCertificateOfManyNamesMakesAShortError(t *testing.T) {
 	defer s.Close()
 	pool := x509.NewCertPool()
 	pool.AddCert(own)
-	c := New(1, pool)
+	c := New(1, pool, nil)
 	defer c.Close()
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	_, err = post(t.Context(), t, c, "https://localhost:"+port)

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/tracing"
 )
 
@@ -36,13 +38,17 @@ const (
 )
 
 // Client makes requests to one destination.
-type Client struct{ http *http.Client }
+type Client struct {
+	http     *http.Client
+	redactor *secret.Redactor
+}
 
 // New returns a client that keeps up to connections of them open. roots, if
-// not nil, are trusted instead of the system's certificates.
-func New(connections int, roots *x509.CertPool) *Client {
+// not nil, are trusted instead of the system's certificates. What the client says
+// goes through the redactor.
+func New(connections int, roots *x509.CertPool, redactor *secret.Redactor) *Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, ControlContext: guard}
-	return &Client{http: &http.Client{
+	return &Client{redactor: redactor, http: &http.Client{
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
@@ -94,27 +100,31 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 	req.GetBody = nil // with it net/http would send again by itself
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, failure(req.Context(), req.URL.Host, err, written.Load())
+		return nil, c.failure(req.Context(), req.URL.Host, err, written.Load())
 	}
 	defer resp.Body.Close()
 	tracing.Answered(req.Context(), resp.StatusCode)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply))
 	if err != nil && resp.StatusCode/100 == 2 {
-		return nil, failure(req.Context(), req.URL.Host, err, true)
+		return nil, c.failure(req.Context(), req.URL.Host, err, true)
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, 4*MaxReply) // so that the connection can be used again
 	return &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body, RetryAfter: RetryAfter(resp.Header.Get("Retry-After"), time.Now())}, nil
 }
 
-// failure classifies an error of the connection.
-func failure(ctx context.Context, host string, err error, written bool) *outcome.Error {
+// failure classifies an error of the connection. The URL is not in it.
+func (c *Client) failure(ctx context.Context, host string, err error, written bool) *outcome.Error {
+	var whole *url.Error
+	if errors.As(err, &whole) {
+		err = whole.Err
+	}
 	var dns *net.DNSError
 	var op *net.OpError
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var timeout interface{ Timeout() bool }
 	named := func(cause outcome.Cause, what string) *outcome.Error {
-		return &outcome.Error{Cause: cause, Detail: host + ": " + what, Err: err}
+		return &outcome.Error{Cause: cause, Detail: c.redactor.Redact(host + ": " + what), Err: err}
 	}
 	switch {
 	case errors.Is(err, errBlocked):
@@ -122,7 +132,7 @@ func failure(ctx context.Context, host string, err error, written bool) *outcome
 	case errors.Is(context.Cause(ctx), context.Canceled), ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return named(outcome.Abandoned, "given up")
 	case errors.As(err, &verification):
-		return named(outcome.TLSFailed, "its certificate does not verify: "+clip(verification.Err.Error(), maxText))
+		return named(outcome.TLSFailed, "its certificate does not verify: "+clip(c.redactor.Redact(verification.Err.Error()), maxText))
 	case errors.As(err, &record), strings.Contains(err.Error(), "tls:"):
 		return named(outcome.TLSFailed, "the TLS handshake fails")
 	case errors.As(err, &dns):
@@ -190,11 +200,12 @@ func guard(_ context.Context, _, address string, _ syscall.RawConn) error {
 
 // Snippet is the beginning of an answer's body as one line of text, for people
 // who look for the reason. It is empty when the answer repeats a part of what
-// was sent: payloads do not belong into errors.
-func Snippet(answer, sent []byte, redact func(string) string) string {
+// was sent: payloads do not belong into errors. Secrets are taken out before it
+// is cut, so that no part of one is left.
+func (c *Client) Snippet(answer, sent []byte) string {
 	const most, shared = 200, 16
-	text := strings.ToValidUTF8(string(bytes.TrimSpace(answer)), "\uFFFD")
-	text = clip(redact(strings.Join(strings.Fields(text), " ")), most)
+	text := c.redactor.Redact(strings.ToValidUTF8(string(bytes.TrimSpace(answer)), "\uFFFD"))
+	text = clip(strings.Join(strings.Fields(text), " "), most)
 	for i := 0; i+shared <= len(text); i++ {
 		if bytes.Contains(sent, []byte(text[i:i+shared])) {
 			return ""

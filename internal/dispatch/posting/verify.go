@@ -23,7 +23,7 @@ func (c *Client) Verify(ctx context.Context, u *url.URL) []finding.Finding {
 	began := time.Now()
 	conn, err := transport.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		e := failure(ctx, u.Host, err, false)
+		e := c.failure(ctx, u.Host, err, false)
 		return []finding.Finding{finding.Faultf("connection", e.Remedy(), "%s", e.Detail)}
 	}
 	defer conn.Close()
@@ -37,7 +37,7 @@ func (c *Client) Verify(ctx context.Context, u *url.URL) []finding.Finding {
 	config.ServerName = host
 	encrypted := tls.Client(conn, config)
 	if err := encrypted.HandshakeContext(ctx); err != nil {
-		e := failure(ctx, u.Host, err, false)
+		e := c.failure(ctx, u.Host, err, false)
 		return append(found, finding.Faultf("encryption", e.Remedy(), "%s", e.Detail))
 	}
 	return append(found, finding.Certificate("encryption", encrypted.ConnectionState(), time.Now()))

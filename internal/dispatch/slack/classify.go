@@ -92,7 +92,7 @@ func (c *Channel) apiOutcome(a *answer) (string, error) {
 func (c *Channel) refused(name, needed, provided string, a *answer) *outcome.Error {
 	err := c.named(name, apiErrors, a)
 	if needed != "" {
-		err.Detail += fmt.Sprintf(": it needs %s, the token has %s", word(needed), word(provided))
+		err.Detail += fmt.Sprintf(": it needs %s, the token has %s", c.word(needed), c.word(provided))
 	}
 	return err
 }
@@ -169,7 +169,10 @@ func (c *Channel) byStatus(a *answer, name string, known map[string]outcome.Caus
 func (c *Channel) named(name string, known map[string]outcome.Cause, a *answer) *outcome.Error {
 	cause, ok := known[name]
 	if !ok {
-		return &outcome.Error{Cause: outcome.Unknown, Detail: "Slack answers " + word(name), RetryAfter: a.reply.RetryAfter}
+		if !errorName.MatchString(name) || c.redactor.Redact(name) != name {
+			name = "an unknown error"
+		}
+		return &outcome.Error{Cause: outcome.Unknown, Detail: "Slack answers " + name, RetryAfter: a.reply.RetryAfter}
 	}
 	err := &outcome.Error{Cause: cause, Detail: "Slack answers " + name, RetryAfter: a.reply.RetryAfter, Answered: true, Do: remedies[name]}
 	if name == "message_limit_exceeded" && err.RetryAfter == 0 {
@@ -185,11 +188,14 @@ func notSent(a *answer) error {
 	return a.err
 }
 
-var plain = regexp.MustCompile(`[^A-Za-z0-9_:., -]`)
+// errorName is what Slack's error names look like. What does not is of somebody
+// else's, and may hold anything.
+var errorName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 
-// word is a text of Slack's that may be shown: what its error names are made
-// of, and no more than a name's length.
-func word(s string) string {
-	s = plain.ReplaceAllString(s, "")
+var plain = regexp.MustCompile(`[^][A-Za-z0-9_:., -]`)
+
+// word is a name of Slack's that may be shown: a workspace, a bot, scopes.
+func (c *Channel) word(s string) string {
+	s = plain.ReplaceAllString(c.redactor.Redact(s), "")
 	return s[:min(len(s), 80)]
 }

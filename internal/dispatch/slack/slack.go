@@ -8,37 +8,48 @@ package slack
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/slack-go/slack"
 
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dispatch/posting"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 // Channel posts to one Slack channel.
 type Channel struct {
-	config Config
-	client *posting.Client
-	http   *http.Client
-	api    *slack.Client // nil: an incoming webhook
+	config   Config
+	client   *posting.Client
+	http     *http.Client
+	api      *slack.Client // nil: an incoming webhook
+	redactor *secret.Redactor
 }
 
-// New returns a channel.
-func New(config Config) (*Channel, error) {
+// New returns a channel. What it says goes through the redactor; nil is one that
+// knows this configuration alone.
+func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	c := &Channel{config: config, client: posting.New(2, nil)}
+	if redactor == nil {
+		redactor = secret.NewRedactor(config)
+	}
+	c := &Channel{config: config, client: posting.New(2, nil, redactor), redactor: redactor}
 	c.http = &http.Client{
-		Transport:     capturing{c.client},
+		Transport:     transport{c.client, config.Token},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if !config.Token.IsZero() {
-		c.api = slack.New(config.Token.Reveal(), slack.OptionHTTPClient(c.http), slack.OptionAPIURL(config.api()))
+		// slack-go would put the token into the form of each request, which servers
+		// and proxies log and repeat: it does not get it, see transport.
+		c.api = slack.New("", slack.OptionHTTPClient(c.http), slack.OptionAPIURL(config.api()))
 	}
 	return c, nil
 }
@@ -97,15 +108,25 @@ type answer struct {
 
 type answerKey struct{}
 
-// capturing keeps the answer of each request in the answer that its context
-// carries.
-type capturing struct{ client *posting.Client }
+// transport makes the requests of slack-go: the token travels in the header
+// Authorization alone (docs.slack.dev, "Using the Slack Web API"), and the answer
+// is kept in the answer that the context carries.
+type transport struct {
+	client *posting.Client
+	token  secret.String // zero: an incoming webhook
+}
 
 // RoundTrip implements http.RoundTripper.
-func (t capturing) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a, ok := req.Context().Value(answerKey{}).(*answer)
 	if !ok {
 		return nil, fmt.Errorf("a call that nobody made")
+	}
+	if !t.token.IsZero() {
+		var err error
+		if req, err = t.authorize(req); err != nil {
+			return nil, err
+		}
 	}
 	a.reply, a.err = t.client.Do(req)
 	if a.err != nil {
@@ -115,4 +136,23 @@ func (t capturing) RoundTrip(req *http.Request) (*http.Response, error) {
 		StatusCode: a.reply.Status, Status: http.StatusText(a.reply.Status), Header: a.reply.Header, Request: req,
 		Body: io.NopCloser(bytes.NewReader(a.reply.Body)), ContentLength: int64(len(a.reply.Body)),
 	}, nil
+}
+
+// authorize returns the request with the token as a header, and without the
+// form's field for it.
+func (t transport) authorize(req *http.Request) (*http.Request, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errors.New("the request is no form")
+	}
+	form.Del("token")
+	text := form.Encode()
+	req = req.Clone(req.Context())
+	req.Body, req.ContentLength, req.GetBody = io.NopCloser(strings.NewReader(text)), int64(len(text)), nil
+	req.Header.Set("Authorization", "Bearer "+t.token.Reveal())
+	return req, nil
 }

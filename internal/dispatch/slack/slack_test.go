@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -24,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func channel(t *testing.T, config slack.Config) *slack.Channel {
 	t.Helper()
-	c, err := slack.New(config)
+	c, err := slack.New(config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,6 +352,46 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 		faults := yamldoc.Decode("f", "", []byte(text), &c)
 		if len(faults) != 1 || !strings.HasSuffix(faults[0].String(), want) {
 			t.Errorf("%s\n got %v\nwant %s", text, faults, want)
+		}
+	}
+}
+
+// TestTokenTravelsInTheHeaderAlone: servers and proxies log bodies and URLs.
+func TestTokenTravelsInTheHeaderAlone(t *testing.T) {
+	s := slacktest.Start(t, nil)
+	c := bot(t, s)
+	if _, err := send(t, c, channeltest.Message()); err != nil {
+		t.Fatal(err)
+	}
+	c.Verify(t.Context())
+	seen := s.Seen()
+	if len(seen) != 3 { // chat.postMessage, auth.test, conversations.info
+		t.Fatalf("%d requests", len(seen))
+	}
+	for _, r := range seen {
+		if got := r.Header.Values("Authorization"); len(got) != 1 || got[0] != "Bearer "+slacktest.Token {
+			t.Errorf("%s: Authorization is %q", r.URL, got)
+		}
+		if r.Header.Del("Authorization"); strings.Contains(fmt.Sprint(r), "token") || strings.Contains(fmt.Sprint(r), slacktest.Token) {
+			t.Errorf("%s: the token is elsewhere too: %s %s", r.URL, r.Header, r.Body)
+		}
+	}
+}
+
+// TestUnknownErrorIsShownAsANameOnly: what is no name of Slack's comes from
+// somebody in between, and may hold anything.
+func TestUnknownErrorIsShownAsANameOnly(t *testing.T) {
+	for name, want := range map[string]string{
+		"a_new_error_2027":      "Slack answers a_new_error_2027",
+		"Bad token":             "Slack answers an unknown error",
+		"line\nbreak":           "Slack answers an unknown error",
+		strings.Repeat("a", 65): "Slack answers an unknown error",
+		slacktest.Token:         "Slack answers an unknown error",
+	} {
+		s := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Error: name} })
+		_, err := send(t, bot(t, s), channeltest.Message())
+		if e := channeltest.AssertCause(t, err, outcome.Unknown); e.Detail != want {
+			t.Errorf("%q: %q", name, e.Detail)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (c *Channel) verifyToken(ctx context.Context) (found []finding.Finding, sco
 	if err != nil {
 		return []finding.Finding{fault("token", err)}, nil, false
 	}
-	found = []finding.Finding{finding.Okf("token", "%s in workspace %s, after %d ms", word(body.User), word(body.Team), time.Since(asked).Milliseconds())}
+	found = []finding.Finding{finding.Okf("token", "%s in workspace %s, after %d ms", c.word(body.User), c.word(body.Team), time.Since(asked).Milliseconds())}
 	found = append(found, posting.Clock("Slack", a.reply, asked, time.Now())...)
 	// Slack says with each answer what the token may do (docs.slack.dev, "OAuth scopes").
 	if said := a.reply.Header.Get("X-OAuth-Scopes"); said != "" {
@@ -58,7 +58,7 @@ func (c *Channel) verifyToken(ctx context.Context) (found []finding.Finding, sco
 			scopes = append(scopes, strings.TrimSpace(s))
 		}
 		if !has(scopes, "chat:write") && !has(scopes, "chat:write:bot") {
-			return append(found, finding.Faultf("scopes", remedies["missing_scope"], "the token has no chat:write, only %s", word(said))), scopes, true
+			return append(found, finding.Faultf("scopes", remedies["missing_scope"], "the token has no chat:write, only %s", c.word(said))), scopes, true
 		}
 		found = append(found, finding.Okf("scopes", "it may post (chat:write)"))
 	}
@@ -86,13 +86,13 @@ func (c *Channel) verifyChannel(ctx context.Context, scopes []string) finding.Fi
 	case err != nil:
 		return fault(subject, err)
 	case body.Channel.IsArchived:
-		return finding.Faultf(subject, remedies["is_archived"], "#%s is archived", word(body.Channel.Name))
+		return finding.Faultf(subject, remedies["is_archived"], "#%s is archived", c.word(body.Channel.Name))
 	case body.Channel.IsMember == nil:
-		return finding.Okf(subject, "#%s", word(body.Channel.Name))
+		return finding.Okf(subject, "#%s", c.word(body.Channel.Name))
 	case !*body.Channel.IsMember && !has(scopes, "chat:write.public"):
-		return finding.Faultf(subject, remedies["not_in_channel"], "the bot is not in #%s", word(body.Channel.Name))
+		return finding.Faultf(subject, remedies["not_in_channel"], "the bot is not in #%s", c.word(body.Channel.Name))
 	}
-	return finding.Okf(subject, "#%s, the bot may post there", word(body.Channel.Name))
+	return finding.Okf(subject, "#%s, the bot may post there", c.word(body.Channel.Name))
 }
 
 // call makes a call of the Web API and reads its answer into T. slack-go's own

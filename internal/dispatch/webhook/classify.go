@@ -2,9 +2,6 @@ package webhook
 
 import (
 	"fmt"
-	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/algotrade/notifier/internal/dispatch/posting"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -56,7 +53,7 @@ func (c *Channel) answer(r *posting.Reply, sent []byte) string {
 	if r.Status/100 == 3 {
 		text += ", a redirect, which is not followed"
 	}
-	if snippet := posting.Snippet(r.Body, sent, c.redact); snippet != "" {
+	if snippet := c.client.Snippet(r.Body, sent); snippet != "" {
 		text += ": " + snippet
 	}
 	return text
@@ -66,35 +63,4 @@ func (c *Channel) answer(r *posting.Reply, sent []byte) string {
 var remedies = map[outcome.Cause]string{
 	outcome.Credentials: "check what the receiver wants in headers (Authorization), and secret",
 	outcome.Destination: "correct url: the receiver does not take posts there",
-}
-
-// redact takes what is secret out of a text: the configured values, and the
-// parts of them that a provider may repeat alone.
-func (c *Channel) redact(text string) string {
-	for _, part := range c.hidden {
-		text = strings.ReplaceAll(text, part, "[redacted]")
-	}
-	return text
-}
-
-// hiddenParts returns the secrets of a configuration and their parts, the
-// longest first. A part of a few characters is no secret, and taking it out
-// would garble the text.
-func hiddenParts(config Config, u *url.URL) []string {
-	const shortest, shortestPart = 4, 8
-	signing := config.Secret.Reveal()
-	whole := []string{config.URL.Reveal(), u.RequestURI(), signing}
-	parts := append([]string{strings.TrimPrefix(signing, signingPrefix)}, strings.Split(u.Path, "/")...) // keys stand in paths
-	for _, values := range u.Query() {                                                                   // and in queries
-		parts = append(parts, values...)
-	}
-	for _, h := range config.Headers {
-		whole = append(whole, h.Reveal())
-		parts = append(parts, strings.Fields(h.Reveal())...) // Bearer …
-	}
-	whole = slices.DeleteFunc(whole, func(s string) bool { return len(s) < shortest })
-	parts = slices.DeleteFunc(parts, func(s string) bool { return len(s) < shortestPart })
-	hidden := append(whole, parts...)
-	slices.SortFunc(hidden, func(a, b string) int { return len(b) - len(a) })
-	return hidden
 }

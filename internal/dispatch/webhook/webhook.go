@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dispatch/posting"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/tracing"
 )
 
@@ -30,16 +31,19 @@ type Channel struct {
 	url    *url.URL
 	client *posting.Client
 	signer *standard.Webhook // nil: not signed
-	hidden []string          // what no text may show
 }
 
-// New returns a channel that makes up to concurrency posts at once.
-func New(config Config, concurrency int) (*Channel, error) {
+// New returns a channel that makes up to concurrency posts at once. What it says
+// goes through the redactor; nil is one that knows this configuration alone.
+func New(config Config, concurrency int, redactor *secret.Redactor) (*Channel, error) {
 	u, err := checkURL(config.URL.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
-	c := &Channel{config: config, url: u, hidden: hiddenParts(config, u)}
+	c := &Channel{config: config, url: u}
+	if redactor == nil {
+		redactor = secret.NewRedactor(config)
+	}
 	if !config.Secret.IsZero() {
 		if c.signer, err = signer(config.Secret.Reveal()); err != nil {
 			return nil, fmt.Errorf("secret: %w", err)
@@ -51,7 +55,7 @@ func New(config Config, concurrency int) (*Channel, error) {
 			return nil, fmt.Errorf("ca: %w", err)
 		}
 	}
-	c.client = posting.New(concurrency, roots)
+	c.client = posting.New(concurrency, roots, redactor)
 	return c, nil
 }
 

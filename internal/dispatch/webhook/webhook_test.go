@@ -24,7 +24,7 @@ import (
 
 func channel(t *testing.T, config webhook.Config) *webhook.Channel {
 	t.Helper()
-	c, err := webhook.New(config, 4)
+	c, err := webhook.New(config, 4, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@
 package slacktest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,6 +33,16 @@ type Answer struct {
 	// the Web API, a plain body by the webhook.
 	Error                         string
 	Hang, ResetBefore, ResetAfter bool
+	// Repeat, where it is set, has the last word, once the request is read: it is
+	// given the request and its body.
+	Repeat func(r *http.Request, body string) Answer
+}
+
+// Request is one request as it came.
+type Request struct {
+	Header http.Header
+	URL    string
+	Body   string
 }
 
 // Message is one posted message.
@@ -60,6 +71,7 @@ type Server struct {
 	answer   func(n int) Answer
 	refuse   func(text string) string
 	requests int
+	seen     []Request
 	messages []Message
 	remotes  map[string]bool
 	perSec   bool
@@ -78,12 +90,31 @@ func Start(t testing.TB, answer func(n int) Answer) *Server {
 	mux.HandleFunc("POST /services/T0/B0/key", s.hook)
 	mux.HandleFunc("POST /api/auth.test", s.authTest)
 	mux.HandleFunc("POST /api/conversations.info", s.info)
-	s.Server = httptest.NewServer(mux)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.see(r)
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
 	})
 	return s
+}
+
+// see keeps a request as it came.
+func (s *Server) see(r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, Request{Header: r.Header.Clone(), URL: r.URL.String(), Body: string(body)})
+}
+
+// Seen returns the requests to every method, as they came.
+func (s *Server) Seen() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Request(nil), s.seen...)
 }
 
 // API and Webhook are the addresses to configure.
@@ -124,7 +155,7 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) (Bot, bool) {
 	if !b.Date.IsZero() {
 		w.Header().Set("Date", b.Date.UTC().Format(http.TimeFormat))
 	}
-	switch token := r.FormValue("token"); {
+	switch token := tokenOf(r); {
 	case b.Error != "":
 		refuse(w, b.Error)
 	case token != Token:
@@ -209,7 +240,13 @@ func (s *Server) begin(r *http.Request) Answer {
 	if s.answer == nil {
 		return Answer{}
 	}
-	return s.answer(n)
+	a := s.answer(n)
+	if a.Repeat != nil {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		a = a.Repeat(r, string(body))
+	}
+	return a
 }
 
 // odd answers as told; it reports whether that was all.
@@ -260,10 +297,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "invalid_form_data")
 		return
 	}
-	token := r.PostForm.Get("token")
-	if token == "" {
-		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	}
+	token := tokenOf(r)
 	text, blocks := r.PostForm.Get("text"), r.PostForm.Get("blocks")
 	switch problem := s.check(text, blocks); {
 	case a.Error != "":
@@ -284,6 +318,15 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		ts := s.keep(text, blocks)
 		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "channel": Channel, "ts": ts, "message": map[string]any{"text": text}})
 	}
+}
+
+// tokenOf returns a request's token, which Slack takes as a field of the form
+// and as a header.
+func tokenOf(r *http.Request) string {
+	if token := r.FormValue("token"); token != "" {
+		return token
+	}
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
 func refuse(w http.ResponseWriter, name string) {

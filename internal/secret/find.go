@@ -1,0 +1,213 @@
+package secret
+
+import (
+	"bytes"
+	"html"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// rounds is how often escapes are resolved: a header in JSON in the log line of
+// a proxy in JSON is two.
+const rounds = 4
+
+// table is what is looked for, by what it begins with.
+type table struct {
+	needles map[uint32][]needle
+	// begins has a bit set for each beginning, by a hash: most of a text is done
+	// with by one look at it.
+	begins [1 << (hashBits - 6)]uint64
+}
+
+const hashBits = 15
+
+// beginning is the first four bytes of a text; no needle is shorter.
+func beginning(s string) uint32 {
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+// bit is where in begins a beginning is noted (multiplicative hashing, Knuth 6.4).
+func bit(b uint32) (word, mask uint64) {
+	h := b * 2654435761 >> (32 - hashBits)
+	return uint64(h >> 6), 1 << (h & 63)
+}
+
+func newTable(secrets []string) *table {
+	t := &table{needles: make(map[uint32][]needle)}
+	for _, n := range needles(secrets) {
+		b := beginning(n.text)
+		t.needles[b] = append(t.needles[b], n)
+		word, mask := bit(b)
+		t.begins[word] |= mask
+	}
+	return t
+}
+
+// find returns where in a text the needles are, in any spelling.
+func (t *table) find(s string) []span {
+	v := newView(s)
+	spans := v.find(t, nil)
+	for round := 0; round < rounds && v.resolve(); round++ {
+		spans = v.find(t, spans)
+	}
+	return spans
+}
+
+// fold makes a plus sign a space: in a form (application/x-www-form-urlencoded)
+// one means the other.
+func fold(s string) string { return strings.ReplaceAll(s, "+", " ") }
+
+// view is a text with its escapes resolved so far, and where in the original
+// each of its bytes is from. at is one longer than the text; nil: as it is.
+type view struct {
+	text   []byte
+	folded string
+	at     []int
+}
+
+func newView(s string) *view { return &view{text: []byte(s), folded: fold(s)} }
+
+// origin returns the part of the original that a part of the view is from.
+func (v *view) origin(p span) span {
+	if v.at == nil {
+		return p
+	}
+	to := p.to
+	for to < len(v.text) && v.at[to] == v.at[p.to-1] { // within one escape
+		to++
+	}
+	return span{v.at[p.from], v.at[to]}
+}
+
+// find adds where the needles are.
+func (v *view) find(t *table, spans []span) []span {
+	for i := 0; i+shortest <= len(v.folded); i++ {
+		b := beginning(v.folded[i:])
+		if word, mask := bit(b); t.begins[word]&mask == 0 {
+			continue
+		}
+		end := i
+		for _, n := range t.needles[b] {
+			p := span{i, i + len(n.text)}
+			if !strings.HasPrefix(v.folded[i:], n.text) || n.word && v.within(p) {
+				continue
+			}
+			if n.wide {
+				p = v.widen(p)
+				end = max(end, p.to-1) // nothing in it has to be looked at
+			}
+			spans = append(spans, v.origin(p))
+		}
+		i = end
+	}
+	return spans
+}
+
+// within reports whether a part goes on in either direction as a word.
+func (v *view) within(p span) bool {
+	return p.from > 0 && alphanumeric(v.text[p.from-1]) || p.to < len(v.text) && alphanumeric(v.text[p.to])
+}
+
+// widen extends a part over all that is base64 around it.
+func (v *view) widen(p span) span {
+	for p.from > 0 && inBase64(v.text[p.from-1]) {
+		p.from--
+	}
+	for p.to < len(v.text) && inBase64(v.text[p.to]) {
+		p.to++
+	}
+	return p
+}
+
+func alphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf
+}
+
+func inBase64(c byte) bool {
+	return c < utf8.RuneSelf && alphanumeric(c) || strings.IndexByte("+/-_=", c) >= 0
+}
+
+// resolve resolves the escapes of JSON and Go, URLs and HTML once, and reports
+// whether there were any.
+func (v *view) resolve() bool {
+	if !bytes.ContainsAny(v.text, `%\&`) {
+		return false
+	}
+	text, at := make([]byte, 0, len(v.text)), make([]int, 0, len(v.text)+1)
+	origin := func(i int) int {
+		if v.at == nil {
+			return i
+		}
+		return v.at[i]
+	}
+	changed := false
+	var buf [utf8.UTFMax * 2]byte
+	for i := 0; i < len(v.text); {
+		n, out := 1, v.text[i:i+1]
+		switch v.text[i] {
+		case '%', '\\', '&':
+			if used, got := escape(v.text[i:], buf[:0]); used > 0 {
+				n, out, changed = used, got, true
+			}
+		}
+		for range out {
+			at = append(at, origin(i))
+		}
+		text = append(text, out...)
+		i += n
+	}
+	if !changed {
+		return false
+	}
+	v.at = append(at, origin(len(v.text)))
+	v.text, v.folded = text, fold(string(text))
+	return true
+}
+
+// escape resolves what a text begins with: how many bytes it takes, and what it
+// stands for; 0: it is no escape.
+func escape(s, out []byte) (int, []byte) {
+	hex := func(from, digits int) (rune, bool) {
+		if len(s) < from+digits {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(s[from:from+digits]), 16, 32)
+		return rune(n), err == nil
+	}
+	switch {
+	case len(s) < 2:
+	case s[0] == '%':
+		if c, ok := hex(1, 2); ok {
+			return 3, append(out, byte(c))
+		}
+	case s[0] == '&':
+		if end := bytes.IndexByte(s[:min(len(s), 12)], ';'); end > 0 {
+			if text := html.UnescapeString(string(s[:end+1])); len(text) <= end {
+				return end + 1, append(out, text...)
+			}
+		}
+	case s[1] == 'u':
+		r, ok := hex(2, 4)
+		if !ok {
+			break
+		}
+		if low, is := hex(8, 4); is && utf16.IsSurrogate(r) && s[6] == '\\' && s[7] == 'u' {
+			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
+				return 12, utf8.AppendRune(out, both)
+			}
+		}
+		return 6, utf8.AppendRune(out, r)
+	case s[1] == 'x': // %q of Go, and Python
+		if c, ok := hex(2, 2); ok {
+			return 4, append(out, byte(c))
+		}
+	default:
+		const letters, stand = `"'\/bfnrt`, "\"'\\/\b\f\n\r\t"
+		if k := strings.IndexByte(letters, s[1]); k >= 0 {
+			return 2, append(out, stand[k])
+		}
+	}
+	return 0, nil
+}
