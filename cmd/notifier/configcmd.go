@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -37,7 +36,7 @@ func newConfig(g *globals) *cobra.Command {
 				}
 				values := l.Values()
 				if g.json() {
-					enc := json.NewEncoder(g.io.out)
+					enc := newEncoder(g.io.out)
 					enc.SetEscapeHTML(false)
 					for _, v := range values {
 						if err := enc.Encode(v); err != nil {

@@ -59,7 +59,7 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 	if err != nil {
 		return err
 	}
-	log := logger(l, g.io.err)
+	log := g.logger(l)
 	defer log.Flush()
 	b, err := broker.Start(ctx, broker.Config{Addr: d.kafka, DataDir: d.dataDir, Logger: log.Logger})
 	if err != nil {

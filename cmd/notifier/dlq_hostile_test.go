@@ -7,10 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -61,6 +62,12 @@ func hostile(t *testing.T, c *testkafka.Cluster) []*kgo.Record {
 	add("alert-empty", set("notifier.alert", []byte(`{}`)))
 	add("alert-text", set("notifier.alert", []byte(`{"rule":"\u001b[31mred","title":["\u0007",{"v":"\u202e"}],"fields":[{"label":"\n","value":[{"v":"\r"}]}]}`)))
 	add("value-other", func(r *kgo.Record) { r.Value = []byte("other") })
+	add("header-hidden", func(r *kgo.Record) {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: "n\u202e\u3164\u009b", Value: []byte("v\x1b]0;title\x07\U000e0041\ufe0f\u200d\u2028")})
+	})
+	add("header-bytes", func(r *kgo.Record) {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: "k\x9b31m", Value: []byte("\x9b31m")})
+	})
 	add("header-huge", set("h", bytes.Repeat([]byte("x"), 900_000)))
 	add("detail-huge", set("notifier.detail", bytes.Repeat([]byte("\x1b"), 900_000)))
 	add("fingerprint-odd", set("notifier.fingerprint", []byte("\x1b[1m$(reboot)")))
@@ -82,7 +89,7 @@ func hostile(t *testing.T, c *testkafka.Cluster) []*kgo.Record {
 func harmless(t *testing.T, what, text string) {
 	t.Helper()
 	for _, r := range text {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+		if r != '\n' && alert.Visible(string(r)) != string(r) {
 			t.Errorf("%s prints %U: %.200q", what, r, text)
 			return
 		}
@@ -106,6 +113,7 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 	if len(all) != n+1 {
 		t.Errorf("%d objects, want %d", len(all), n+1)
 	}
+	harmless(t, "list -o json", command(t, c, "dlq", "list", "-o", "json", "--state", "all").out)
 	a = command(t, c, "dlq", "stats").want(t, exitDone, "malformed")
 	harmless(t, "stats", a.out+a.err)
 	command(t, c, "dlq", "stats", "-o", "json").want(t, exitDone)
@@ -116,7 +124,9 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 			t.Errorf("show %.20s prints %d bytes", id, len(a.out))
 		}
 		harmless(t, "show "+id[:min(20, len(id))], a.out+a.err)
-		command(t, c, "dlq", "show", "-o", "json", "--", id).want(t, exitDone).objects(t)
+		j := command(t, c, "dlq", "show", "-o", "json", "--", id).want(t, exitDone)
+		j.objects(t)
+		harmless(t, "show -o json "+id[:min(20, len(id))], j.out)
 	}
 	if a := command(t, c, "dlq", "show", "--", "-m"); !strings.Contains(a.out, `dlq discard -m "why" -- -m`) {
 		t.Error(a.out)
@@ -155,5 +165,30 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 	harmless(t, "discard", a.out+a.err)
 	if left := len(deadLetters(t, c, topics.TradeExecutions)); left != 0 {
 		t.Errorf("%d are left", left)
+	}
+}
+
+// TestPayloadOnATerminalIsNotObeyed, and elsewhere it is byte for byte.
+func TestPayloadOnATerminalIsNotObeyed(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	for i, value := range []string{"{\"a\":\"\x1b[2J\u202e\u009b\U000e0041\"}\r\n", "\x9b2J\x00bytes", "{\"plain\": true}\n"} {
+		e := refused(i+1, "order-rejected", "risk-hook")
+		e.Envelope.Source.Value = []byte(value)
+		writeEntries(t, c, e)
+		args := []string{"dlq", "show", e.ID, "--payload"}
+		if a := command(t, c, args...).want(t, exitDone); a.out != value || a.err != "" {
+			t.Errorf("through a pipe: %q, %s", a.out, a.err)
+		}
+		term, out := openTerminal(t)
+		errs := newLines()
+		if code := run(t.Context(), append(args, "--brokers", c.Brokers[0], "--group", c.Group), stdio{strings.NewReader(""), out, errs}); code != exitDone {
+			t.Fatalf("%d: %s", code, errs)
+		}
+		want := []string{"{\"a\":\"⟨U+001B⟩[2J⟨U+202E⟩⟨U+009B⟩⟨U+E0041⟩\"}⟨U+000D⟩", "|.2J.bytes|", "{\"plain\": true}"}[i]
+		testkafka.Eventually(t, 10*time.Second, "it is shown", func() bool { return strings.HasSuffix(term.screen.String(), want+"\r\n") })
+		harmless(t, "--payload", strings.ReplaceAll(term.screen.String(), "\r\n", "\n"))
+		if said := errs.String(); strings.Contains(said, "shown for a terminal") != (i < 2) {
+			t.Errorf("%q: it says %q", value, said)
+		}
 	}
 }

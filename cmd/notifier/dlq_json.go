@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dlq"
 )
 
@@ -43,9 +44,10 @@ type entryJSON struct {
 	EditedBy string     `json:"edited_by,omitempty"`
 }
 
-// newEncoder returns an encoder of one object a line.
+// newEncoder returns an encoder of one object a line, in which a terminal obeys
+// nothing.
 func newEncoder(w io.Writer) *json.Encoder {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(alert.VisibleJSON(w))
 	enc.SetEscapeHTML(false)
 	return enc
 }

@@ -295,11 +295,3 @@ func valueText(b []byte) string {
 	}
 	return visibleLines(string(b))
 }
-
-func visibleLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = visible(lines[i])
-	}
-	return strings.Join(lines, "\n")
-}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -46,7 +50,7 @@ func newDLQShow(g *globals) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&payload, "payload", false, "print the source record's value, byte for byte, and nothing else")
+	cmd.Flags().BoolVar(&payload, "payload", false, "print the source record's value and nothing else: byte for byte, but on a terminal\nwith control characters shown")
 	return cmd
 }
 
@@ -61,8 +65,31 @@ func writePayload(g *globals, e *dlq.Entry) error {
 	case e.Envelope.Source.Value == nil:
 		fmt.Fprintln(g.io.err, "its value is null")
 	}
-	_, err := g.io.out.Write(e.Envelope.Source.Value)
-	return err
+	value := e.Envelope.Source.Value
+	if !isTerminal(g.io.out) {
+		_, err := g.io.out.Write(value)
+		return err
+	}
+	shown := payloadText(value)
+	if !strings.HasSuffix(shown, "\n") {
+		shown += "\n"
+	}
+	if _, err := io.WriteString(g.io.out, shown); err != nil {
+		return err
+	}
+	if !bytes.Equal([]byte(shown), value) && shown != string(value)+"\n" {
+		fmt.Fprintln(g.io.err, "shown for a terminal: write it to a file or a pipe to get the bytes as they are")
+	}
+	return nil
+}
+
+// payloadText is a value that a terminal may print: as it is, with visible what
+// the terminal would obey or hide; bytes that are no text as a hex dump.
+func payloadText(value []byte) string {
+	if !utf8.Valid(value) {
+		return hex.Dump(value)
+	}
+	return visibleLines(string(value))
 }
 
 // hasRecord reports whether more is left of an entry than how it was closed.

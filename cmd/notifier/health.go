@@ -39,7 +39,7 @@ func newHealth(g *globals) *cobra.Command {
 			}
 			h := askHealth(cmd.Context(), listen, path)
 			if g.json() {
-				if err := json.NewEncoder(g.io.out).Encode(h); err != nil {
+				if err := newEncoder(g.io.out).Encode(h); err != nil {
 					return err
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -139,11 +138,11 @@ func (g *globals) letters(ctx context.Context, more ...kgo.Opt) (*letters, error
 	return &letters{Reader: dlq.NewReader(cl, c.Group), client: cl, group: c.Group}, nil
 }
 
-// logger logs to w: text where that is a terminal, JSON elsewhere, unless the
-// configuration says which.
-func logger(l *config.Loaded, w io.Writer) *logging.Log {
-	text := l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(w)
-	return logging.New(w, l.Log.Level.Level, text)
+// logger logs to standard error: text where that is a terminal, JSON elsewhere,
+// unless the configuration says which.
+func (g *globals) logger(l *config.Loaded) *logging.Log {
+	text := l.Log.Format == "text" || l.Log.Format == "auto" && isTerminal(g.io.err)
+	return logging.New(g.io.err, l.Log.Level.Level, text, g.redactor)
 }
 
 // bare is an error of a file without the file's name, for whoever says it.

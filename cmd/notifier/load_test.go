@@ -14,7 +14,7 @@ func TestDurationsInTheLogHaveTheirUnit(t *testing.T) {
 		l := &config.Loaded{Config: config.Defaults()}
 		l.Log.Format = format
 		var out bytes.Buffer
-		log := logger(l, &out)
+		log := (&globals{io: stdio{err: &out}}).logger(l)
 		log.With("drain", 20*time.Second).Info("stopping", "age", 1500*time.Millisecond)
 		for _, want := range []string{"20s", "1.5s"} {
 			if !strings.Contains(out.String(), want) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -145,7 +144,7 @@ func (g *globals) summary(topic topics.Name, a produce.Account, took time.Durati
 		if why != nil {
 			object["error"] = why.Error()
 		}
-		return json.NewEncoder(g.io.out).Encode(object)
+		return newEncoder(g.io.out).Encode(object)
 	}
 	if why == nil || a.Refused > 0 {
 		fmt.Fprintf(g.io.err, "%s sent to %s, %s\n", count(a.Sent, "record"), topic, humanize.IBytes(uint64(a.Bytes)))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,7 +91,7 @@ func newRulesList(g *globals) *cobra.Command {
 }
 
 func listRulesJSON(g *globals, set *rule.Set) error {
-	enc := json.NewEncoder(g.io.out)
+	enc := newEncoder(g.io.out)
 	enc.SetEscapeHTML(false)
 	for _, r := range set.Rules() {
 		err := enc.Encode(map[string]any{

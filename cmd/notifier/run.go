@@ -35,7 +35,7 @@ func newRun(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := logger(l, g.io.err)
+			log := g.logger(l)
 			defer log.Flush()
 			for _, w := range warnings {
 				log.Warn("configuration", "warning", w.String())

@@ -193,8 +193,10 @@ func cutMiddle(s string, width int) string {
 	return strings.Join(all[:head], "") + "…" + strings.Join(all[tail:], "")
 }
 
-// visible keeps control characters of data from the terminal.
-func visible(s string) string { return alert.Visible(s) }
+// visible keeps what a terminal would obey or hide in data from it; visibleLines
+// is for texts of several lines.
+func visible(s string) string      { return alert.Visible(s) }
+func visibleLines(s string) string { return alert.VisibleLines(s) }
 
 func orDash(s string) string {
 	if s == "" {

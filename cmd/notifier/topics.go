@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -64,7 +63,7 @@ func newTopicsList(g *globals) *cobra.Command {
 
 func listTopics(g *globals, shapes []kafka.Shape) error {
 	if g.json() {
-		enc := json.NewEncoder(g.io.out)
+		enc := newEncoder(g.io.out)
 		for _, s := range shapes {
 			err := enc.Encode(map[string]any{"topic": s.Topic, "role": roleWord(s.Role), "partitions": s.Partitions, "configs": s.Configs})
 			if err != nil {
@@ -121,13 +120,13 @@ func (g *globals) reportFindings(findings []kafka.Finding, checked int) error {
 			faults++
 		}
 		if g.json() {
-			err := json.NewEncoder(g.io.out).Encode(map[string]string{"topic": f.Topic, "severity": severity, "finding": f.Text})
+			err := newEncoder(g.io.out).Encode(map[string]string{"topic": f.Topic, "severity": severity, "finding": f.Text})
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		fmt.Fprintf(g.io.out, "%-8s %s: %s\n", severity, f.Topic, f.Text)
+		fmt.Fprintf(g.io.out, "%-8s %s: %s\n", severity, visible(f.Topic), visible(f.Text))
 	}
 	if faults > 0 {
 		return fail(exitFailed, "%s of %s", count(faults, "fault"), count(checked, "topic"))
@@ -212,7 +211,7 @@ func printPlan(g *globals, want, missing []kafka.Shape) {
 		return slices.ContainsFunc(missing, func(m kafka.Shape) bool { return m.Topic == s.Topic })
 	}
 	if g.json() {
-		enc := json.NewEncoder(g.io.out)
+		enc := newEncoder(g.io.out)
 		for _, s := range want {
 			action := "keep"
 			if isMissing(s) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -74,7 +73,7 @@ func newVersion(g *globals) *cobra.Command {
 		Use: "version", Short: "Print the version, and what it was built from", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if g.json() {
-				return json.NewEncoder(g.io.out).Encode(built())
+				return newEncoder(g.io.out).Encode(built())
 			}
 			_, err := fmt.Fprintln(g.io.out, built())
 			return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -358,7 +359,7 @@ func attempt(ctx context.Context, send func(context.Context, Message) (Receipt, 
 func (o *Outbox) send(ctx context.Context, m Message) (receipt Receipt, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", panicText(v))
+			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", panicText(v), "stack", string(debug.Stack()))
 			receipt, err = Receipt{}, outcome.Errorf(outcome.RenderPanicked, "the channel panicked (%T)", v)
 		}
 	}()

@@ -28,7 +28,7 @@ func Gather(ctx context.Context, each time.Duration, checks []Check) []Finding {
 		go func() {
 			defer func() {
 				if v := recover(); v != nil {
-					found[i] <- []Finding{Faultf(c.Name, "report it as a defect", "the check panicked: %v", v)}
+					found[i] <- []Finding{Faultf(c.Name, "report it as a defect", "the check panicked (%T)", v)}
 				}
 			}()
 			found[i] <- c.Look(ctx)

@@ -35,7 +35,7 @@ func TestOneCheckHoldsUpNoOther(t *testing.T) {
 			{Area: "a", Verdict: finding.Fault, Subject: "deaf", Text: "no answer within 8s"},
 			{Area: "b", Verdict: finding.OK, Subject: "quick", Text: "fine"},
 			{Area: "b", Verdict: finding.Warning, Subject: "quick", Text: "hm", Do: "do it"},
-			{Area: "c", Verdict: finding.Fault, Subject: "breaks", Text: "the check panicked: no", Do: "report it as a defect"},
+			{Area: "c", Verdict: finding.Fault, Subject: "breaks", Text: "the check panicked (string)", Do: "report it as a defect"},
 			{Area: "d", Verdict: finding.Skipped, Subject: "slow", Text: "not known"},
 		}
 		if !slices.Equal(found, want) {

@@ -1,12 +1,17 @@
 // Package logging is the daemon's log: lines of log/slog on one stream, of
 // which those that repeat are shown at once, then once a minute with how often
-// they came. Start reading at New; Repeats holds the rule.
+// they came. No line holds a secret, a value of any length, or a character that a
+// terminal obeys. Start reading at New; repeats holds the first rule, tidy the
+// others.
 package logging
 
 import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 // Log is a logger with what its owner does to it.
@@ -18,11 +23,12 @@ type Log struct {
 	repeats *repeats
 }
 
-// New returns a log on w, as text or as JSON. Nothing is held back while the
-// level is debug.
-func New(w io.Writer, level slog.Level, text bool) *Log {
+// New returns a log on w, as text or as JSON, without what the redactor takes
+// out. Nothing is held back while the level is debug.
+func New(w io.Writer, level slog.Level, text bool, redactor *secret.Redactor) *Log {
 	l := &Log{Level: new(slog.LevelVar), repeats: newRepeats()}
 	l.Level.Set(level)
+	w = alert.VisibleJSON(w) // each line is one call of Write
 	opts := &slog.HandlerOptions{Level: l.Level}
 	var to slog.Handler
 	if text {
@@ -31,7 +37,7 @@ func New(w io.Writer, level slog.Level, text bool) *Log {
 		opts.ReplaceAttr = durationsInWords
 		to = slog.NewJSONHandler(w, opts)
 	}
-	l.Logger = slog.New(handler{repeats: l.repeats, next: to})
+	l.Logger = slog.New(handler{repeats: l.repeats, next: tidy{to, redactor}})
 	return l
 }
 

@@ -42,7 +42,7 @@ func (s *stream) lines() []string {
 
 func newLog(level slog.Level) (*logging.Log, *stream) {
 	s := new(stream)
-	return logging.New(s, level, true), s
+	return logging.New(s, level, true, nil), s
 }
 
 func check(t *testing.T, s *stream, want ...string) {

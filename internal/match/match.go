@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -131,7 +132,7 @@ func (b *batch) record(r *kgo.Record, count *topicMetrics) {
 func (h *Handler) match(r *kgo.Record) (ev event.Event, alerts []alert.Alert, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			h.log.Error("panic while matching", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "panic", fmt.Sprintf("%T", v))
+			h.log.Error("panic while matching", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
 		}
 	}()

@@ -1,6 +1,7 @@
 package match_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -48,6 +49,7 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	log := slog.New(slog.DiscardHandler)
+	var said bytes.Buffer
 	outboxes, err := match.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(size)...), c.Group, []string{"hook"}, log)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +58,7 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 	h := match.New(match.Params{
 		Group: c.Group, Cluster: c.ID, Decoder: fragile{}, Rules: fragile{}, Outboxes: outboxes,
 		Dead: dlq.NewWriter(c.Client(kafka.DeadLetterOptions(size)...), c.Group, log, reg), Topics: []string{string(topics.TradeExecutions)},
-		Logger: log, Registry: reg,
+		Logger: slog.New(slog.NewTextHandler(&said, nil)), Registry: reg,
 	})
 	m := consume.New(consume.Params{
 		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
@@ -69,6 +71,9 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+		if text := said.String(); !strings.Contains(text, "match_test.fragile.Match(") || !strings.Contains(text, "match_test.go:") {
+			t.Errorf("the log does not say where: %s", text)
 		}
 	}()
 

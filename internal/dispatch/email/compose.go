@@ -3,9 +3,11 @@ package email
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -37,7 +39,7 @@ func (c *Channel) compose(m dispatch.Message) (*composed, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(boundary(m.Delivery)))
 	msg.FromMailAddress(c.from)
 	msg.ToMailAddress(c.to...)
-	msg.Subject(subject(&m.Alert))
+	msg.Subject(literal(subject(&m.Alert)))
 	msg.SetDateWithValue(m.Now.UTC())
 	msg.SetMessageIDWithValue(id)
 	msg.SetGenHeader(gomail.HeaderReferences, root)
@@ -62,6 +64,26 @@ func (c *Channel) compose(m dispatch.Message) (*composed, error) {
 // subject is the severity and the title. Visible leaves no line break in it.
 func subject(a *alert.Alert) string {
 	return clipRunes(word(a.Severity)+": "+alert.Visible(a.Title.String()), maxSubject)
+}
+
+// literal encodes a header's text that holds "=?", so that mail programs show it as
+// it is: what looks like an encoded word would be decoded (RFC 2047, 6.2), after we
+// looked at it. go-mail encodes only what is not ASCII.
+func literal(s string) string {
+	const most = 45 // bytes of each encoded word, which has at most 75 characters
+	if !strings.Contains(s, "=?") {
+		return s
+	}
+	var words []string
+	for s != "" {
+		n := min(len(s), most)
+		for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
+		s = s[n:]
+	}
+	return strings.Join(words, " ")
 }
 
 // thread names what the mails about one alert key have in common.

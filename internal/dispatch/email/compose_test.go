@@ -134,6 +134,29 @@ func TestHeadersIdentifyDeliveryAndAlertKey(t *testing.T) {
 	}
 }
 
+// TestSubjectIsReadAsItIs: what looks like an encoded word in a value is not
+// decoded by the reader's mail program, which would show what was hidden in it.
+func TestSubjectIsReadAsItIs(t *testing.T) {
+	for _, title := range []string{
+		"plain", "=?utf-8?q?Rejected=E2=80=AE?=", "a =?utf-8?b?WW91J3ZlIHdvbg==?= b", "=?", "x=?y", "é =?utf-8?q?a?=", "a\x1b\u202e=?utf-8?q?=1B?=",
+		strings.Repeat("=?utf-8?q?a?= ", 40), strings.Repeat("雪=?", 60),
+	} {
+		m := message()
+		m.Alert.Title = alert.Text{{Text: title, Value: true}}
+		header, _, _ := compose(t, m, time.UTC)
+		raw := header.Get("Subject")
+		got, err := new(mime.WordDecoder).DecodeHeader(raw)
+		if want := subject(&m.Alert); err != nil || got != strings.TrimSpace(want) {
+			t.Errorf("%q, %v\n got %q\nwant %q", raw, err, got, want)
+		}
+		for word := range strings.FieldsSeq(raw) {
+			if len(word) > 75 {
+				t.Errorf("a word of %d characters: %s", len(word), word)
+			}
+		}
+	}
+}
+
 func TestNoSecretIsShown(t *testing.T) {
 	const password = "hunter22-password"
 	refusing := smtptest.Start(t, smtptest.Config{TLS: true, Username: "notifier", Password: "another"})

@@ -2,6 +2,7 @@ package email
 
 import (
 	"bytes"
+	"mime"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,9 @@ func FuzzMail(f *testing.F) {
 		header, plain, html := parts(t, mail.bytes)
 		if to := header["To"]; len(to) != 1 || to[0] != "<desk@example.com>" {
 			t.Errorf("goes to %q", to)
+		}
+		if shown, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject")); err != nil || strings.Join(strings.Fields(shown), " ") != strings.Join(strings.Fields(subject(&m.Alert)), " ") {
+			t.Errorf("the subject is read as %q, %v, want %q", shown, err, subject(&m.Alert))
 		}
 		if len(html) > 102_000 || strings.Contains(html, "<script") || strings.Contains(html, "ZgotmplZ") {
 			t.Errorf("HTML of %d bytes: %.500q", len(html), html)
