@@ -14,7 +14,7 @@ import (
 
 // lookAtDaemon asks the notifier that listens where the configuration says.
 func (d *doctor) lookAtDaemon(ctx context.Context) []finding.Finding {
-	subject := "http://" + d.daemon.addr
+	subject := shownAt(d.daemon.addr)
 	now, err := d.daemon.readiness(ctx)
 	if err != nil {
 		return []finding.Finding{finding.Skipf(subject, "no notifier answers there (%v): nothing is known of one", err)}

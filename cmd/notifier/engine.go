@@ -305,9 +305,9 @@ func newBacklogs(s *setup, p *producers, o *outboxes, reg *prometheus.Registry) 
 
 func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *trouble.Board, reg *prometheus.Registry) (*web.Server, error) {
 	return web.New(web.Params{
-		Listen: s.config.HTTP.Listen, Version: versionText(),
+		Listen: s.config.HTTP.Listen, Hosts: s.config.HTTP.Hosts, Token: s.config.HTTP.Token, Version: versionText(),
 		Live: m.live, Ready: func() []web.Component { return ready(s, m, monitor, backlogs, o, troubles) },
-		Gatherer: reg, Level: s.level, Logger: logging.Unlimited(s.log),
+		Gatherer: reg, Level: s.level, Logger: s.log,
 	})
 }
 

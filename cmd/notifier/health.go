@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"io/fs"
 	"net/http"
 	"strings"
 	"syscall"
@@ -66,10 +66,10 @@ type health struct {
 // askHealth asks the daemon that listens there. That nobody answers, or not as
 // a notifier does, is a problem as well.
 func askHealth(ctx context.Context, listen, path string) *health {
-	h := &health{URL: "http://" + reachable(listen) + path, Problems: []string{}}
-	status, body, err := askDaemon(ctx, h.URL, healthTimeout, maxAnswer)
+	h := &health{URL: urlOf(listen, path), Problems: []string{}}
+	status, body, err := askDaemon(ctx, listen, path, healthTimeout, maxAnswer)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		h.Problems = []string{"nobody listens on " + listen + ": no notifier runs here, or it still looks at the cluster, as its log says"}
 	case errors.Is(err, context.DeadlineExceeded):
 		h.Problems = []string{fmt.Sprintf("%s does not answer within %s", listen, healthTimeout)}
@@ -104,14 +104,4 @@ func problems(body []byte) []string {
 		}
 	}
 	return list
-}
-
-// reachable is the address under which a listener on this machine is reached:
-// one on all addresses, IPv6's too, by IPv4's loopback.
-func reachable(listen string) string {
-	host, port, _ := net.SplitHostPort(listen)
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }

@@ -69,7 +69,48 @@ func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
 	}
 	ask(exitFailed, "", "notifier: not alive: nobody listens on 0.0.0.0:"+port+": no notifier runs here, or it still looks at the cluster, as its log says\n")
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "9464")
-	ask(exitFailed, "", "notifier: http.listen: \"9464\" is not host:port, such as 127.0.0.1:9464\n")
+	ask(exitFailed, "", "notifier: http.listen: \"9464\" is not host:port, such as 127.0.0.1:9464, nor unix:/path\n")
+}
+
+// TestHealthAsksOverAUnixSocket, as the other commands do that ask the daemon.
+func TestHealthAsksOverAUnixSocket(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "http.sock")
+	config := filepath.Join(dir, "notifier.yaml")
+	if err := os.WriteFile(config, []byte("http: {listen: 'unix:"+path+"'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func() (int, string) {
+		var out, words bytes.Buffer
+		code := run(t.Context(), []string{"health", "-c", config, "--ready"}, stdio{strings.NewReader(""), &out, &words})
+		return code, out.String() + words.String()
+	}
+	if code, said := ask(); code != exitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
+		t.Errorf("before: %d %s", code, said)
+	}
+	server, err := web.New(web.Params{
+		Listen: "unix:" + path, Live: func() error { return nil }, Ready: func() []web.Component { return []web.Component{{Name: "groups", OK: true, Decides: true}} },
+		Gatherer: prometheus.NewRegistry(), Level: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- server.Run(ctx) }()
+	if code, said := ask(); code != exitDone || said != "ready\n" {
+		t.Errorf("%d %s", code, said)
+	}
+	if now, err := newInstance("unix:" + path).readiness(ctx); err != nil || !now.Ready {
+		t.Errorf("%+v, %v", now, err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if code, said := ask(); code != exitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
+		t.Errorf("after: %d %s", code, said)
+	}
 }
 
 func TestAListenerOnAllAddressesIsAskedOnThisMachine(t *testing.T) {

@@ -20,14 +20,52 @@ import (
 // listens where the configuration says. There may be none, and others elsewhere.
 type instance struct{ addr string }
 
-// newInstance returns the notifier that listens at an address; one that means all
-// addresses is asked at this host's own.
+// newInstance returns the notifier that listens at an address.
 func newInstance(listen string) *instance {
+	return &instance{addr: reachable(listen)}
+}
+
+// reachable is the address under which a listener on this machine is reached:
+// one on all addresses, IPv6's too, by IPv4's loopback.
+func reachable(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		listen = net.JoinHostPort("127.0.0.1", port)
+		return net.JoinHostPort("127.0.0.1", port)
 	}
-	return &instance{addr: listen}
+	return listen
+}
+
+// clientTo returns a client that asks what listens at an address, whatever host a
+// URL names. Neither a proxy nor a redirect leads to a notifier, and what listens
+// there need not be one: nothing of its answer is without a bound.
+func clientTo(listen string) *http.Client {
+	network, at := web.Network(reachable(listen))
+	return &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, network, at)
+			},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// shownAt is an address that is listened on, for people.
+func shownAt(listen string) string {
+	if network, _ := web.Network(listen); network == "unix" {
+		return listen
+	}
+	return "http://" + listen
+}
+
+// urlOf is where a path of what listens at an address is.
+func urlOf(listen, path string) string {
+	if network, _ := web.Network(listen); network == "unix" {
+		return "http://localhost" + path
+	}
+	return "http://" + reachable(listen) + path
 }
 
 const (
@@ -40,23 +78,16 @@ const (
 	maxSentence = 200
 )
 
-// daemons asks notifiers. Neither a proxy nor a redirect leads to one, and what
-// listens there need not be one: nothing of its answer is without a bound.
-var daemons = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
 // askDaemon makes one request. The error is one of the connection, or says that the
 // answer has more than most bytes.
-func askDaemon(ctx context.Context, url string, within time.Duration, most int64) (status int, body []byte, err error) {
+func askDaemon(ctx context.Context, listen, path string, within time.Duration, most int64) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, urlOf(listen, path), nil)
 	if err != nil {
 		return 0, nil, err
 	}
-	resp, err := daemons.Do(req)
+	resp, err := clientTo(listen).Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -74,7 +105,7 @@ func (i *instance) get(ctx context.Context, path string) (status int, body []byt
 	if path == "/metrics" {
 		most = maxMetrics
 	}
-	status, body, err = askDaemon(ctx, "http://"+i.addr+path, answerWithin, most)
+	status, body, err = askDaemon(ctx, i.addr, path, answerWithin, most)
 	var op *net.OpError
 	if errors.As(err, &op) {
 		err = op.Err

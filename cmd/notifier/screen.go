@@ -49,7 +49,7 @@ func (s *screen) head(web string, sources, rules int, d devFlags) {
 	if d.noSamples {
 		samples = "no samples"
 	}
-	s.line("notifier dev  kafka %s  http://%s  %s  %s  %s", s.kafka, web, count(sources, "topic"), count(rules, "rule"), samples)
+	s.line("notifier dev  kafka %s  %s  %s  %s  %s", s.kafka, shownAt(web), count(sources, "topic"), count(rules, "rule"), samples)
 }
 
 // deadLetter shows one entry as it is written.

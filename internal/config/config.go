@@ -7,7 +7,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
-	"net"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,7 +16,9 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/tracing"
+	"github.com/algotrade/notifier/internal/web"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -46,8 +48,34 @@ type DLQ struct {
 
 // HTTP configures the server for health and metrics.
 type HTTP struct {
-	Listen string `yaml:"listen"` // host:port
+	Listen string `yaml:"listen"` // host:port, or unix:/path
+	// Token lets other hosts change the log level; empty: only this one may.
+	Token secret.String `yaml:"token"`
+	// Hosts are names under which people open the page, beside this host's own.
+	Hosts []string `yaml:"hosts"`
 }
+
+// minToken is the shortest token that takes too long to be guessed, in bytes.
+const minToken = 16
+
+// CheckYAML implements yamldoc.Checker.
+func (h *HTTP) CheckYAML(at yamldoc.Cursor) {
+	if err := web.CheckListen(h.Listen); err != nil {
+		at.Field("listen").Fault("%v", err)
+	}
+	if n := len(h.Token.Reveal()); n > 0 && n < minToken {
+		at.Field("token").Fault("has %d bytes: at least %d, so that it is not guessed; openssl rand -hex 16 makes one", n, minToken)
+	}
+	for _, host := range h.Hosts {
+		if !hostName.MatchString(host) {
+			at.Field("hosts").Fault("%q is not a host's name, such as notifier.example.com, without a port", host)
+		}
+	}
+}
+
+// hostName is what names of hosts look like (RFC 1123, 2.1), also those with
+// underscores, which clusters have.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 
 // Log configures what is logged to standard error.
 type Log struct {
@@ -98,9 +126,6 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	}
 	if c.Rules == "" {
 		at.Field("rules").Fault("is empty: name the file with the rules")
-	}
-	if _, _, err := net.SplitHostPort(c.HTTP.Listen); err != nil {
-		at.Field("http").Field("listen").Fault("%q is not host:port, such as 127.0.0.1:9464", c.HTTP.Listen)
 	}
 	if c.Log.Format != "auto" && c.Log.Format != "text" && c.Log.Format != "json" {
 		at.Field("log").Field("format").Fault("%q is none of auto, text and json", c.Log.Format)

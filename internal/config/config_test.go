@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func TestTheShippedConfigurationWithEveryCommentTakenAway(t *testing.T) {
 	// The comments show the defaults where they show values that are not
 	// somebody's own.
 	defaults := config.Defaults()
-	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.DLQ != defaults.DLQ || l.HTTP != defaults.HTTP || l.Log != defaults.Log || l.Tracing != defaults.Tracing || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
+	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.DLQ != defaults.DLQ || !reflect.DeepEqual(l.HTTP, defaults.HTTP) || l.Log != defaults.Log || l.Tracing != defaults.Tracing || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
 		t.Error("a commented value is not the default")
 	}
 	for _, v := range l.Values() {

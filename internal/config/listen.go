@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/algotrade/notifier/internal/web"
 )
 
 // HTTPListen returns where a daemon with this configuration serves HTTP, or
@@ -27,8 +28,8 @@ func HTTPListen(src Source) (string, error) {
 		return "", fmt.Errorf("cannot read http.listen in %s: %w", name, err)
 	}
 	listen = cmp.Or(src.Getenv("NOTIFIER_HTTP_LISTEN"), file.HTTP.Listen, listen)
-	if _, _, err := net.SplitHostPort(listen); err != nil {
-		return "", fmt.Errorf("http.listen: %q is not host:port, such as 127.0.0.1:9464", listen)
+	if err := web.CheckListen(listen); err != nil {
+		return "", fmt.Errorf("http.listen: %w", err)
 	}
 	return listen, nil
 }

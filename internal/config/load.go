@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/web"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -186,7 +187,7 @@ var overrides = []struct {
 	{"log.level", []string{"NOTIFIER_LOG_LEVEL"}, func(c *Config, v string) error { return c.Log.Level.UnmarshalText([]byte(v)) }},
 	{"http.listen", []string{"NOTIFIER_HTTP_LISTEN"}, func(c *Config, v string) error {
 		c.HTTP.Listen = v
-		return nil
+		return web.CheckListen(v)
 	}},
 	// Of OpenTelemetry's own two, which mean different things, the one for traces
 	// holds: it stands last.

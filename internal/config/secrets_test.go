@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/algotrade/notifier/internal/config"
@@ -41,6 +42,35 @@ channels:
 	for _, text := range []string{"alice", "a@example.com", "https://example.com/", "mail.example.com:587", "C0123456"} {
 		if got := r.Redact(text); got != text {
 			t.Errorf("%s is no secret, and becomes %s", text, got)
+		}
+	}
+}
+
+func TestHTTPIsChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		`{listen: "unix:/run/notifier/http.sock", token: 0123456789abcdef, hosts: [a.example.com, notifier_1, x.]}`: "",
+		`{listen: "9464"}`:        `http.listen: "9464" is not host:port, such as 127.0.0.1:9464, nor unix:/path`,
+		`{listen: "unix:sock"}`:   "http.listen: \"unix:sock\": the path of a Unix socket has to be absolute",
+		`{token: short}`:          "http.token: has 5 bytes: at least 16",
+		`{hosts: ["a:9464"]}`:     `http.hosts: "a:9464" is not a host's name`,
+		`{hosts: ["http://a"]}`:   `http.hosts: "http://a" is not a host's name`,
+		`{hosts: ["*.a"]}`:        `http.hosts: "*.a" is not a host's name`,
+		`{token: "env:NO_TOKEN"}`: "http.token: environment variable NO_TOKEN is not set",
+	} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "notifier.yaml")
+		if err := os.WriteFile(file, []byte("channels: {desk: {console: {}}}\nhttp: "+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, faults, err := config.LoadBase(config.Source{File: file, Getenv: func(string) string { return "" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == "" && len(faults) > 0 || want != "" && !strings.Contains(faults.Error(), want) {
+			t.Errorf("%s: %v", text, faults)
+		}
+		if got := l.Redactor().Redact("Bearer 0123456789abcdef"); want == "" && strings.Contains(got, "0123456789abcdef") {
+			t.Errorf("the token is shown: %s", got)
 		}
 	}
 }

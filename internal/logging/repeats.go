@@ -100,7 +100,7 @@ func (r *repeats) flush() {
 
 // single are the words that name a single case.
 var single = []string{
-	"alert", "by", "delivery", "detail", "do", "entry", "err", "error", "event", "kept_until", "key", "peer", "receipt", "recipients",
+	"alert", "by", "delivery", "detail", "do", "entry", "err", "error", "event", "host", "kept_until", "key", "peer", "receipt", "recipients",
 	"run", "since", "span_id", "stack", "trace_id",
 }
 

@@ -11,34 +11,39 @@ import (
 	"time"
 )
 
-// levels changes what is logged while the process runs: for good, or for a
-// time.
+// levels changes what is logged while the process runs, for a time. Then the
+// configured level returns: who forgets it leaves no full disk behind, and no
+// silence.
 type levels struct {
-	level *slog.LevelVar
-	log   *slog.Logger
+	level      *slog.LevelVar
+	configured slog.Level
+	log        *slog.Logger
 
-	mu     sync.Mutex
-	back   *time.Timer // nil: the level stands for good
-	until  time.Time
-	former slog.Level // what it goes back to
-	asked  int        // how often a level was asked for
+	mu    sync.Mutex
+	back  *time.Timer // nil: the configured level is in force
+	until time.Time
+	asked int // how often a level was asked for
 }
 
-// shortest and longest are for how long a level can be asked for.
+// shortest and longest are for how long a level can be asked for; longest is what
+// holds where nothing is said.
 const (
 	shortest = time.Second
-	longest  = 24 * time.Hour
+	longest  = time.Hour
 )
 
-// get answers with the level, and with until when it holds if it goes back.
+func newLevels(level *slog.LevelVar, log *slog.Logger) *levels {
+	return &levels{level: level, configured: level.Level(), log: log}
+}
+
+// get answers with the level, and with until when it is in force.
 func (l *levels) get(w http.ResponseWriter, _ *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.answer(w)
 }
 
-// put sets the level that the body names; with ?for=10m it goes back after
-// that time.
+// put sets the level that the body names, for the time that ?for=10m names.
 func (l *levels) put(w http.ResponseWriter, r *http.Request) {
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 16))
 	level, ok := named(string(bytes.TrimSpace(text)))
@@ -46,26 +51,24 @@ func (l *levels) put(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "write debug, info, warn or error", http.StatusBadRequest)
 		return
 	}
-	var lasts time.Duration
+	lasts := longest
 	if query := r.URL.Query(); query.Has("for") {
 		var err error
 		if lasts, err = time.ParseDuration(query.Get("for")); err != nil || lasts < shortest || lasts > longest {
-			http.Error(w, fmt.Sprintf("for is a time such as 10m, from %s to 24h", shortest), http.StatusBadRequest)
+			http.Error(w, "for is a time such as 10m, from 1s to 1h", http.StatusBadRequest)
 			return
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	former := l.level.Level()
 	if l.back != nil {
 		l.back.Stop()
-		former = l.former // what holds for good
 	}
 	l.back, l.until = nil, time.Time{}
 	l.asked++
-	attrs := []any{"by", r.RemoteAddr}
-	if lasts > 0 {
-		l.former, l.until = former, time.Now().Add(lasts).Round(time.Second)
+	attrs := []any{"by", peer(r)}
+	if level != l.configured {
+		l.until = time.Now().Add(lasts).Round(time.Second)
 		asked := l.asked
 		l.back = time.AfterFunc(lasts, func() { l.goBack(asked) })
 		attrs = append(attrs, "for", lasts)
@@ -81,7 +84,7 @@ func (l *levels) goBack(asked int) {
 	defer l.mu.Unlock()
 	if l.asked == asked {
 		l.back, l.until = nil, time.Time{}
-		l.change(l.former, "by", "itself, its time is over")
+		l.change(l.configured, "by", "itself, its time is over")
 	}
 }
 
@@ -103,7 +106,7 @@ func (l *levels) answer(w http.ResponseWriter) {
 		fmt.Fprintln(w, nameOf(l.level.Level()))
 		return
 	}
-	fmt.Fprintf(w, "%s until %s, then %s\n", nameOf(l.level.Level()), l.until.UTC().Format(time.RFC3339), nameOf(l.former))
+	fmt.Fprintf(w, "%s until %s, then %s\n", nameOf(l.level.Level()), l.until.UTC().Format(time.RFC3339), nameOf(l.configured))
 }
 
 // stop ends the waiting for a level's time to be over.

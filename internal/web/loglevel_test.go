@@ -38,16 +38,17 @@ func TestLogLevelChangesAtRunTime(t *testing.T) {
 		code        int
 		answer      string
 	}{
-		{"", "debug", 200, "debug\n"},
-		{"", "WARN\n", 200, "warn\n"},
+		{"", "debug", 200, "debug until "},
+		{"", "WARN\n", 200, "warn until "},
+		{"", "info", 200, "info\n"}, // the configured one needs no end
 		{"?for=10m", "error", 200, "error until "},
-		{"", "debug", 200, "debug\n"},
+		{"?for=1h", "debug", 200, "debug until "},
 		{"", "loud", 400, "write debug, info, warn or error\n"},
 		{"", "info+3", 400, "write debug, info, warn or error\n"},
 		{"", "", 400, "write debug, info, warn or error\n"},
-		{"?for=ten", "error", 400, "for is a time such as 10m, from 1s to 24h\n"},
+		{"?for=ten", "error", 400, "for is a time such as 10m, from 1s to 1h\n"},
 		{"?for=0s", "error", 400, "for is a time such as 10m"},
-		{"?for=25h", "error", 400, "for is a time such as 10m"},
+		{"?for=1h1s", "error", 400, "for is a time such as 10m"},
 		{"?for=", "error", 400, "for is a time such as 10m"},
 	} {
 		if code, body := put(t, url+c.query, c.body); code != c.code || !strings.HasPrefix(body, c.answer) {
@@ -59,45 +60,49 @@ func TestLogLevelChangesAtRunTime(t *testing.T) {
 	}
 }
 
-// TestALevelForATimeGoesBackByItself, to what held for good, and says who
-// changed it while that can be seen.
-func TestALevelForATimeGoesBackByItself(t *testing.T) {
+// TestConfiguredLevelReturns after an hour, or the time that was asked for, and
+// the log says who changed it while that can be seen.
+func TestConfiguredLevelReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		level := new(slog.LevelVar)
+		level.Set(slog.LevelWarn)
 		out := new(bytes.Buffer)
-		l := &levels{level: level, log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))}
+		l := newLevels(level, slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})))
 		put := func(level, query string) string {
 			w := httptest.NewRecorder()
 			l.put(w, httptest.NewRequest(http.MethodPut, "/log-level"+query, strings.NewReader(level)))
 			return w.Body.String()
 		}
-		if got := put("debug", "?for=10m"); got != "debug until 2000-01-01T00:10:00Z, then info\n" {
+		in := func(d time.Duration, want slog.Level) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if level.Level() != want {
+				t.Errorf("it is %s, want %s", level.Level(), want)
+			}
+		}
+		if got := put("debug", "?for=10m"); got != "debug until 2000-01-01T00:10:00Z, then warn\n" {
 			t.Errorf("%q", got)
 		}
-		time.Sleep(9 * time.Minute)
-		if got := put("warn", "?for=5m"); got != "warn until 2000-01-01T00:14:00Z, then info\n" { // not debug, which held for a time
+		in(9*time.Minute, slog.LevelDebug)
+		if got := put("info", "?for=5m"); got != "info until 2000-01-01T00:14:00Z, then warn\n" { // not debug, which was for a time
 			t.Errorf("%q", got)
 		}
-		time.Sleep(4 * time.Minute)
-		if level.Level() != slog.LevelWarn {
-			t.Errorf("it is %s after the first one's time", level.Level())
+		in(4*time.Minute, slog.LevelInfo) // the first one's time is over
+		in(time.Minute, slog.LevelWarn)
+		put("debug", "") // an hour
+		in(time.Hour-time.Second, slog.LevelDebug)
+		in(time.Second, slog.LevelWarn)
+		put("debug", "?for=1m")
+		if got := put("warn", ""); got != "warn\n" {
+			t.Errorf("%q", got)
 		}
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if level.Level() != slog.LevelInfo {
-			t.Errorf("it is %s after the second one's time", level.Level())
-		}
-		put("error", "?for=1m")
-		put("warn", "") // for good: nothing goes back
-		time.Sleep(time.Hour)
-		if level.Level() != slog.LevelWarn {
-			t.Errorf("it is %s", level.Level())
-		}
+		in(time.Hour, slog.LevelWarn)
 		put("error", "?for=1m")
 		l.stop()
 		for _, want := range []string{
-			"from=info to=debug by=192.0.2.1:1234 for=10m0s", "from=debug to=warn", `from=warn to=info by="itself, its time is over"`,
-			"from=info to=error", "from=error to=warn by=192.0.2.1:1234\n", "from=warn to=error",
+			"from=warn to=debug by=192.0.2.1:1234 for=10m0s", "from=debug to=info by=192.0.2.1:1234 for=5m0s", `from=info to=warn by="itself, its time is over"`,
+			"for=1h0m0s", `from=debug to=warn by="itself, its time is over"`, "from=debug to=warn by=192.0.2.1:1234\n", "from=warn to=error",
 		} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the log lacks %s:\n%s", want, out)

@@ -1,10 +1,14 @@
 // Package web is the daemon's one HTTP server: what there is, whether the
 // process is alive, whether it is ready, and its metrics. It decides nothing:
-// it asks the functions it is given. Start reading at New.
+// it asks the functions it is given. What it shows may be seen by whoever reaches
+// it; guard has who may change something, limiter how many are answered. Start
+// reading at New.
 package web
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +20,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/logging"
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 // Component is one part of the daemon as /readyz shows it.
@@ -39,19 +47,35 @@ type Component struct {
 
 // Params is what a Server needs.
 type Params struct {
-	Listen   string // host:port
+	Listen   string        // host:port, or unix:/path; see CheckListen
+	Hosts    []string      // names of this host, beside those that it knows itself
+	Token    secret.String // with it other hosts may change the log level; zero: none may
 	Version  string
 	Live     func() error       // nil: the process makes progress
 	Ready    func() []Component // what decides and what is shown
 	Gatherer prometheus.Gatherer
-	Level    *slog.LevelVar // changed by PUT /log-level
+	Level    *slog.LevelVar // changed by PUT /log-level, for a time
 	Logger   *slog.Logger
 }
+
+// The limits of one request. A scraper reads its answer within writeTimeout or is
+// cut off.
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 15 * time.Second
+	idleTimeout    = time.Minute
+	maxHeaderBytes = 8 << 10
+	// maxScrapes is how many scrapes are gathered at once; others are answered 503.
+	// A scrape that is slow to be read is no longer one of them: it is held as text.
+	maxScrapes    = 4
+	scrapeTimeout = 8 * time.Second
+)
 
 // Server is the HTTP server.
 type Server struct {
 	p        Params
-	listener net.Listener
+	listener *limiter
 	server   *http.Server
 	levels   *levels
 }
@@ -59,7 +83,7 @@ type Server struct {
 // New listens at once, so that a port that is taken is known before anything
 // else starts; it serves in Run.
 func New(p Params) (*Server, error) {
-	l, err := net.Listen("tcp", p.Listen)
+	l, err := listen(p.Listen)
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) {
@@ -67,24 +91,31 @@ func New(p Params) (*Server, error) {
 		}
 		return nil, fmt.Errorf("cannot listen on %s (%w): change http.listen, or dev's --http", p.Listen, err)
 	}
-	s := &Server{p: p, listener: l, levels: &levels{level: p.Level, log: p.Logger.With("component", "web")}}
+	log := p.Logger.With("component", "web")
+	s := &Server{p: p, listener: &limiter{Listener: l, most: maxConnections}, levels: newLevels(p.Level, logging.Unlimited(log))}
+	g := newGuard(p.Listen, p.Hosts, p.Token, log)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.index)
+	mux.HandleFunc("GET /{$}", g.ours(s.index))
 	mux.HandleFunc("GET /livez", s.livez)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /log-level", s.levels.get)
-	mux.HandleFunc("PUT /log-level", s.levels.put)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout}))
+	mux.HandleFunc("GET /log-level", g.ours(s.levels.get))
+	mux.HandleFunc("PUT /log-level", g.changes(s.levels.put))
 	s.server = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10,
-		ErrorLog:       slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+		Handler: noting(secured(mux)), ConnContext: remember,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }
 
-// Addr returns the address it listens on.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+// Addr returns the address it listens on, as it is configured.
+func (s *Server) Addr() string {
+	if addr := s.listener.Addr(); addr.Network() != "unix" {
+		return addr.String()
+	}
+	return s.p.Listen
+}
 
 // Run serves until ctx ends, then lets requests finish for a second.
 func (s *Server) Run(ctx context.Context) error {
@@ -104,15 +135,38 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-var page = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="color-scheme" content="light dark"><title>notifier</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
+// style is the page's. The policy names its hash: nothing else of a page is
+// obeyed, whatever gets into it.
+const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-top:1px solid #8884;vertical-align:top}
-.ok{color:#188038}.bad{color:#d93025}code{font-size:.95em}</style>
+.ok{color:#188038}.bad{color:#d93025}code{font-size:.95em}`
+
+var policy = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+// secured has browsers do nothing with an answer but show it.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+var page = template.Must(template.New("").Funcs(template.FuncMap{"visible": alert.Visible}).Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="color-scheme" content="light dark"><title>notifier</title>
+<style>` + style + `</style>
 <h1>notifier</h1><p>{{if .Ready}}<b class="ok">ready</b>{{else}}<b class="bad">not ready</b>{{end}} · version {{.Version}}</p>
-<table>{{range .Components}}<tr><td>{{.Name}}</td><td class="{{if .OK}}ok{{else}}bad{{end}}">{{if .State}}{{.State}}{{else if .OK}}ok{{else}}down{{end}}</td><td>{{.Cause}}</td></tr>{{end}}</table>
+<table>{{range .Components}}<tr><td>{{visible .Name}}</td><td class="{{if .OK}}ok{{else}}bad{{end}}">{{if .State}}{{visible .State}}{{else if .OK}}ok{{else}}down{{end}}</td><td>{{visible .Cause}}</td></tr>{{end}}</table>
 <p><a href="/readyz">/readyz</a> components as JSON, 503 when not ready<br><a href="/livez">/livez</a> 503 when the process is stuck<br>
-<a href="/metrics">/metrics</a> for Prometheus<br><a href="/log-level">/log-level</a> what is logged; <code>PUT</code> debug, info, warn or error, with <code>?for=10m</code> for a time</p></html>
+<a href="/metrics">/metrics</a> for Prometheus<br><a href="/log-level">/log-level</a> what is logged; <code>PUT</code> debug, info, warn or error on this host, for an hour or <code>?for=10m</code></p></html>
 `))
 
 func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
@@ -123,7 +177,7 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
 	if err := s.p.Live(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		http.Error(w, alert.Visible(err.Error()), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")
@@ -135,7 +189,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	if !ready(components) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(alert.VisibleJSON(w))
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(map[string]any{"ready": ready(components), "components": components})
 }

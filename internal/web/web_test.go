@@ -22,12 +22,33 @@ type state struct {
 
 func start(t *testing.T, s *state, level *slog.LevelVar) string {
 	t.Helper()
-	srv, err := New(Params{
-		Listen: "127.0.0.1:0", Version: "test", Gatherer: prometheus.NewRegistry(), Level: level,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Live:   func() error { s.mu.Lock(); defer s.mu.Unlock(); return s.live },
-		Ready:  func() []Component { s.mu.Lock(); defer s.mu.Unlock(); return s.parts },
-	})
+	return "http://" + serve(t, Params{
+		Listen: "127.0.0.1:0", Level: level,
+		Live:  func() error { s.mu.Lock(); defer s.mu.Unlock(); return s.live },
+		Ready: func() []Component { s.mu.Lock(); defer s.mu.Unlock(); return s.parts },
+	}).Addr()
+}
+
+// serve runs a server until the test ends. What is not given is harmless.
+func serve(t *testing.T, p Params) *Server {
+	t.Helper()
+	p.Version = "test"
+	if p.Gatherer == nil {
+		p.Gatherer = prometheus.NewRegistry()
+	}
+	if p.Level == nil {
+		p.Level = new(slog.LevelVar)
+	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	if p.Live == nil {
+		p.Live = func() error { return nil }
+	}
+	if p.Ready == nil {
+		p.Ready = func() []Component { return nil }
+	}
+	srv, err := New(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +61,7 @@ func start(t *testing.T, s *state, level *slog.LevelVar) string {
 			t.Error(err)
 		}
 	})
-	return "http://" + srv.Addr()
+	return srv
 }
 
 func get(t *testing.T, url string) (int, string) {
@@ -92,7 +113,7 @@ func TestLivezSaysWhy(t *testing.T) {
 
 func TestTakenPortIsASentence(t *testing.T) {
 	url := start(t, &state{}, new(slog.LevelVar))
-	_, err := New(Params{Listen: strings.TrimPrefix(url, "http://"), Logger: slog.Default()})
+	_, err := New(Params{Listen: strings.TrimPrefix(url, "http://"), Logger: slog.Default(), Level: new(slog.LevelVar)})
 	if err == nil || !strings.Contains(err.Error(), "change http.listen") {
 		t.Fatal(err)
 	}
