@@ -94,7 +94,7 @@ func listChannels(ctx context.Context, g *globals, l *config.Loaded) error {
 		}
 	}
 	if now == nil {
-		fmt.Fprintf(g.io.err, "no notifier answers on %s (%v): what they do now is not known\n", daemon.addr, gone)
+		fmt.Fprintf(g.io.err, "no notifier answers on %s (%s): what they do now is not known\n", daemon.addr, visible(gone.Error()))
 	}
 	return nil
 }

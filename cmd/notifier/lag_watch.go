@@ -45,7 +45,7 @@ func (v *lagView) watch(ctx context.Context) error {
 		}
 		if s, err = v.look(ctx); err != nil && ctx.Err() == nil && !failing {
 			failing = true
-			fmt.Fprintf(v.g.io.err, "%s  cannot look, and go on trying: %s\n", time.Now().Format(time.TimeOnly), visible(err.Error()))
+			fmt.Fprintf(v.g.io.err, "%s  cannot look, and go on trying: %s\n", time.Now().Format(time.TimeOnly), visible(v.g.redactor.Redact(err.Error())))
 		}
 	}
 }

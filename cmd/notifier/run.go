@@ -108,7 +108,7 @@ const lookTime = 30 * time.Second
 
 func (s *setup) waiting(d time.Duration, err error) {
 	s.log.Warn("waiting for the brokers", "for", d, "err", err)
-	sdnotify.Starting("waiting for the brokers: "+err.Error(), d+lookTime)
+	sdnotify.Starting("waiting for the brokers: "+s.redactor.Redact(err.Error()), d+lookTime)
 }
 
 // look looks at the cluster: reachable, topics there and fit, rights, and

@@ -12,6 +12,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 // Reach asks one broker for a sign of life, within a few seconds. kgo by
@@ -91,7 +93,8 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return problemf(ExitUnavailable, "%s accepts the connection and does not answer: is it a Kafka broker, and has it started?", address)
 	}
-	return problemf(ExitUnavailable, "%s cannot be used: %v", address, err)
+	// A broker says in its own words why, and may repeat what it was sent.
+	return problemf(ExitUnavailable, "%s cannot be used: %s", address, secret.Redact(text, c.SASL))
 }
 
 // LoginRefused is the problem of a broker that does not take user and password.

@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/algotrade/notifier/internal/dispatch/channeltest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -157,6 +158,43 @@ func TestWhatKgoOnlyRetriesForEverIsASentence(t *testing.T) {
 			}
 			assertProblem(t, err, c.exit, c.want, c.addr)
 		})
+	}
+}
+
+// TestLoginThatABrokerRepeatsIsNotShown: what it answers to a login it does not
+// take is its own text.
+func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
+	const password = "hunter22-p@ss&word"
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "alice", "another"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	var spelled func(string) string
+	c.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		resp := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		said := "no: " + spelled(string(r.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes))
+		resp.ErrorCode, resp.ErrorMessage = kerr.IllegalGeneration.Code, &said
+		return resp, nil, true
+	})
+	config := kafka.Defaults()
+	config.Brokers = c.ListenAddrs()
+	config.SASL = kafka.SASL{Mechanism: "PLAIN", Username: secret.New("alice"), Password: secret.New(password)}
+	for _, s := range channeltest.Spellings {
+		spelled = s.Write
+		texts := []string{reach(t, &config).Error()}
+		for _, f := range kafka.LookAtBrokers(t.Context(), &config) {
+			texts = append(texts, f.Subject+" "+f.Text+" "+f.Do)
+		}
+		for _, text := range texts {
+			if written, shown := channeltest.Shows(text, password); shown {
+				t.Errorf("%s: shown is %s in %s", s.Name, written, text)
+			}
+		}
+		if !strings.Contains(texts[0], "cannot be used: ") || !strings.Contains(texts[0], "[redacted]") {
+			t.Errorf("%s: %s", s.Name, texts[0])
+		}
 	}
 }
 

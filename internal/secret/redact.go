@@ -52,6 +52,20 @@ func NewRedactor(values ...any) *Redactor {
 	return r
 }
 
+// Redact returns a text without the secrets within the values, for where no
+// Redactor is at hand.
+func Redact(text string, values ...any) string {
+	var known []string
+	for _, v := range values {
+		for _, t := range within(v) {
+			t.note(t.secret.Reveal(), t.user.Reveal())
+			t.note(t.secret.last(), t.user.last())
+			known = append(known, t.values...)
+		}
+	}
+	return wellKnown(cutOut(text, newTable(known).find(text)))
+}
+
 // Add makes more secrets known.
 func (r *Redactor) Add(texts ...string) {
 	r.mu.Lock()

@@ -32,6 +32,35 @@ func Message() dispatch.Message {
 	}
 }
 
+// Unseen holds a character of each kind that a reader must not be obeyed or
+// fooled by: ESC, a C1 control, a bidirectional override, a joiner, a filler, a
+// selector, a tag, a line separator, and a byte that is no UTF-8.
+const Unseen = "a\x1b[31m\u009b\u202e\u200d\u3164\ufe0f\U000e0041\u2028\x9b\r\nz"
+
+// Hostile returns a message with Unseen in every text, as one comes that
+// somebody wrote into an outbox.
+func Hostile() dispatch.Message {
+	m := Message()
+	value := alert.Text{{Text: Unseen, Value: true}}
+	m.Alert.Severity, m.Alert.Rule, m.Alert.ID, m.Alert.Topic = Unseen, Unseen, Unseen, Unseen
+	m.Alert.EventType, m.Alert.EventID, m.Alert.Runbook, m.Alert.Key = Unseen, Unseen, "https://example.com/"+Unseen, []string{Unseen}
+	m.Alert.Title, m.Alert.Text = value, alert.Text{{Text: Unseen}, {Text: Unseen, Value: true}}
+	m.Alert.Fields = []alert.Field{{Label: Unseen, Value: value}}
+	return m
+}
+
+// AssertNothingUnseen fails the test where a text of several lines holds a
+// character that is obeyed or not seen.
+func AssertNothingUnseen(t testing.TB, what, text string) {
+	t.Helper()
+	if visible := alert.VisibleLines(text); visible != text {
+		t.Errorf("%s holds characters that are obeyed or not seen:\n%q", what, text)
+	}
+	if !strings.Contains(text, "⟨U+202E⟩") {
+		t.Errorf("%s does not show what it was given: %q", what, text)
+	}
+}
+
 // AssertCause fails the test unless err is an outcome of this cause.
 func AssertCause(t testing.TB, err error, want outcome.Cause) *outcome.Error {
 	t.Helper()

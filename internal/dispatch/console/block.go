@@ -40,7 +40,7 @@ func (l layout) block(m dispatch.Message) []byte {
 }
 
 func (l layout) head(m dispatch.Message) string {
-	severity, style := string(m.Alert.Severity), ""
+	severity, style := alert.Visible(string(m.Alert.Severity)), ""
 	switch m.Alert.Severity {
 	case alert.Critical:
 		severity, style = "CRITICAL", critical

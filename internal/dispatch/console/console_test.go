@@ -20,6 +20,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dispatch/channeltest"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -271,4 +272,16 @@ func (w *tearing) Write(p []byte) (int, error) {
 	runtime.Gosched()
 	w.writing.Add(-1)
 	return len(p), nil
+}
+
+func TestNothingUnseenIsWritten(t *testing.T) {
+	var out bytes.Buffer
+	c, err := New(Config{}, "desk", &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Send(t.Context(), channeltest.Hostile()); err != nil {
+		t.Fatal(err)
+	}
+	channeltest.AssertNothingUnseen(t, "the block", out.String())
 }

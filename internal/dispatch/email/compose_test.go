@@ -2,6 +2,7 @@ package email
 
 import (
 	"flag"
+	unescape "html"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -131,6 +132,18 @@ func TestHeadersIdentifyDeliveryAndAlertKey(t *testing.T) {
 	}
 	if first.Get("Auto-Submitted") != "auto-generated" {
 		t.Error("the mail does not say that a machine sent it")
+	}
+}
+
+// TestNothingUnseenIsMailed, in the subject and in both bodies.
+func TestNothingUnseenIsMailed(t *testing.T) {
+	header, text, html := compose(t, channeltest.Hostile(), time.UTC)
+	subject, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, s := range map[string]string{"the subject": subject, "the text": text, "the HTML": unescape.UnescapeString(html)} {
+		channeltest.AssertNothingUnseen(t, what, s)
 	}
 }
 

@@ -92,7 +92,7 @@ func (c *Channel) blocks(m dispatch.Message, title string, lines []string, field
 // footer is the small line below: which rule, when, what is special, and the
 // runbook.
 func footer(m dispatch.Message, notes []string) []slack.MixedElement {
-	elements := []slack.MixedElement{plainText(m.Alert.Rule, maxField)}
+	elements := []slack.MixedElement{plainText(alert.Visible(m.Alert.Rule), maxField)}
 	if at := m.Alert.EventTime; !at.IsZero() {
 		// Slack shows it in each reader's own time zone.
 		date := fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", at.Unix(), at.UTC().Format("2006-01-02 15:04:05 UTC"))
@@ -102,7 +102,7 @@ func footer(m dispatch.Message, notes []string) []slack.MixedElement {
 		elements = append(elements, plainText(n, maxField))
 	}
 	if m.Alert.Runbook != "" {
-		link := "<" + strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C").Replace(m.Alert.Runbook) + "|runbook>"
+		link := "<" + strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C").Replace(alert.Visible(m.Alert.Runbook)) + "|runbook>"
 		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, link, false, true))
 	}
 	return elements

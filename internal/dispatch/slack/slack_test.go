@@ -395,3 +395,21 @@ func TestUnknownErrorIsShownAsANameOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingUnseenIsPosted, in the text and in the blocks.
+func TestNothingUnseenIsPosted(t *testing.T) {
+	s := slacktest.Start(t, nil)
+	for _, c := range []*slack.Channel{bot(t, s), hook(t, s)} {
+		if _, err := send(t, c, channeltest.Hostile()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range s.Messages() {
+		channeltest.AssertNothingUnseen(t, "the text", m.Text)
+		var blocks any
+		if err := json.Unmarshal([]byte(m.Blocks), &blocks); err != nil {
+			t.Fatal(err)
+		}
+		channeltest.AssertNothingUnseen(t, "the blocks", fmt.Sprint(blocks))
+	}
+}
