@@ -16,6 +16,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,8 +100,8 @@ func document(kind string, n int) []byte {
 }
 
 // fill writes n events, one in every `every` of them loud; 0: none.
-func (d *desk) fill(n, every int) {
-	cl := d.client(kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000))
+func (d *desk) fill(n, every int, more ...kgo.Opt) {
+	cl := d.client(append(more, kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000))...)
 	for i := range n {
 		kind := "order.accepted"
 		if every > 0 && i%every == 0 {
@@ -238,6 +239,37 @@ func BenchmarkQuietPath(b *testing.B) {
 	e.stop()
 	b.ReportMetric(n/raw.Seconds(), "raw-events/s")
 	b.ReportMetric(n/quiet.Seconds(), "events/s")
+}
+
+// BenchmarkQuietPathCompressed is the same without raw consuming, for events that
+// their producers compress.
+func BenchmarkQuietPathCompressed(b *testing.B) {
+	for name, codec := range map[string]kgo.CompressionCodec{
+		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
+	} {
+		b.Run(name, func(b *testing.B) {
+			const n = 500_000
+			d := newDesk(b)
+			d.fill(n, 1000, kgo.ProducerBatchCompression(codec))
+			began, cpu := time.Now(), processTime()
+			s := &sink{}
+			e := d.run(s, 16)
+			until(b, func() bool { return e.handled.records() >= n })
+			b.ReportMetric(n/time.Since(began).Seconds(), "events/s")
+			b.ReportMetric(float64(processTime()-cpu)/n, "cpu-ns/event")
+			e.stop()
+		})
+	}
+}
+
+// processTime is the CPU time that this process has taken: what other users of
+// the machine do does not show in it.
+func processTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkDecodeAndMatch is the same without a broker: one goroutine.

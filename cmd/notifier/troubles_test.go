@@ -67,7 +67,7 @@ func TestAPartitionThatIsNotReadMakesTheDaemonNotReady(t *testing.T) {
 	}
 	testkafka.Eventually(t, 30*time.Second, "the daemon is not ready and says why", func() bool {
 		status, ok, cause := d.component("partitions")
-		return status == http.StatusServiceUnavailable && !ok && strings.Contains(cause, "the batch with the offsets 0 to 69 of trade-executions/0 decompresses to more than 64 MiB")
+		return status == http.StatusServiceUnavailable && !ok && strings.Contains(cause, "the batch with the offsets 0 to 69 of trade-executions/0 takes more memory unpacked than kafka.window.bytes")
 	})
 	if status, body := d.get("/livez"); status != http.StatusOK {
 		t.Errorf("it is alive: %d %s", status, body)

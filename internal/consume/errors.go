@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 // fetchError judges an error that came out of a poll. None ends the loop by
@@ -25,6 +26,9 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 	var code *kerr.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
+		return
+	case errors.Is(err, unpack.ErrNoRoom):
+		m.noRoom(topic, partition)
 		return
 	case isDenied(err):
 		m.denies(topic, err)

@@ -19,6 +19,7 @@ type metrics struct {
 	commitFailures prometheus.Counter
 	held           *prometheus.GaugeVec
 	lostRecords    *prometheus.CounterVec
+	noRoom         prometheus.Counter
 	processing     *prometheus.HistogramVec
 	processingOf   map[string]prometheus.Observer // looked up once
 }
@@ -46,6 +47,9 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 		lostRecords: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_events_lost_total", Help: "Records that were deleted before they were handled: by retention, or with their topic.", ConstLabels: labels,
 		}, []string{"topic"}),
+		noRoom: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "notifier_batches_waited_total", Help: "Batches that waited because there was no memory to unpack them.", ConstLabels: labels,
+		}),
 		processing: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "notifier_processing_duration_seconds", Help: "Time from a record's arrival to its being settled; of a batch without alerts the oldest's.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 12), ConstLabels: labels,
@@ -64,7 +68,7 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 		m.rebalances.WithLabelValues(event)
 	}
 	if reg != nil {
-		reg.MustRegister(m.assignedParts, m.rebalances, m.groupErrors, m.commitFailures, m.held, m.lostRecords, m.processing)
+		reg.MustRegister(m.assignedParts, m.rebalances, m.groupErrors, m.commitFailures, m.held, m.lostRecords, m.noRoom, m.processing)
 	}
 	return m
 }

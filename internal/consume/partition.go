@@ -11,6 +11,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/repeat"
 	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 // Partition is one assignment of one partition to this member: from being
@@ -328,11 +329,11 @@ func positionOf(r *kgo.Record) repeat.Position {
 	return repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}
 }
 
-// size is what a record costs in memory, roughly.
+// size is what a record takes in memory.
 func size(r *kgo.Record) int {
-	n := len(r.Key) + len(r.Value) + 128
+	n := len(r.Key) + len(r.Value) + unpack.RecordCost
 	for _, h := range r.Headers {
-		n += len(h.Key) + len(h.Value)
+		n += len(h.Key) + len(h.Value) + unpack.HeaderCost
 	}
 	return n
 }

@@ -105,16 +105,16 @@ func (m *Member) corrupt(topic string, partition int32, err error) {
 	})
 }
 
-// bomb says that a batch grows beyond MaxDecompressBatchBytes. kgo says so
-// once and does not fetch the partition any more.
+// bomb says that a batch is larger than one may be once it is unpacked. kgo says
+// so once and no longer fetches the partition.
 func (m *Member) bomb(topic string, partition int32, err *kgo.ErrDecompressTooLarge) {
 	p := m.partition(topic, partition)
 	if p == nil {
 		return
 	}
 	m.unreadable(p, trouble.TooLarge, func(int64) string {
-		return fmt.Sprintf("the batch with the offsets %d to %d of %s decompresses to more than 64 MiB: nothing behind it is read. "+
-			"Have its producer send smaller batches; to give up what it holds, %s",
+		return fmt.Sprintf("the batch with the offsets %d to %d of %s takes more memory unpacked than kafka.window.bytes: nothing behind it is read. "+
+			"Set a larger kafka.window.bytes; to give up what it holds, %s",
 			err.Offset, err.NextOffset-1, p.name(), m.skipTo(p, err.NextOffset))
 	})
 }

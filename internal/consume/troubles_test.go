@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 // TestARecreatedTopicIsReadFromItsBeginning: a real broker answers each fetch
@@ -124,16 +125,16 @@ func TestABatchThatGrowsTooLargeIsNotSkippedUntilAPersonDoes(t *testing.T) {
 	produce(t, c, 1)
 	var board *trouble.Board
 	w := newWorker()
-	start := func(bound int) *running {
+	start := func(bound int64) *running {
 		return run(t, c, w, func(p *consume.Params) {
 			board = trouble.New(p.Logger, nil)
 			p.Troubles = board
-			p.Options = append(p.Options, kgo.MaxDecompressBatchBytes(bound))
+			p.Options = append(p.Options, kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: bound, Total: 64 << 20})))
 		})
 	}
 	r := start(500_000)
 	testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
-		return strings.Contains(board.Text(trouble.TooLarge), "the batch with the offsets 1 to 2 of trade-executions/0 decompresses to more than 64 MiB") &&
+		return strings.Contains(board.Text(trouble.TooLarge), "the batch with the offsets 1 to 2 of trade-executions/0 takes more memory unpacked than kafka.window.bytes") &&
 			strings.Contains(board.Text(trouble.TooLarge), "--reset-offsets --to-offset 3 --execute")
 	})
 	if n := w.count(); n != 1 {

@@ -22,6 +22,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 // watched runs a member on a fake clock, and reads what it says of troubles.
@@ -265,7 +266,9 @@ func TestADecompressionBombIsSaidAndNotSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		h := newTaking()
-		w := watch(t, c, h, func(p *consume.Params) { p.Options = append(p.Options, kgo.MaxDecompressBatchBytes(1<<20)) })
+		w := watch(t, c, h, func(p *consume.Params) {
+			p.Options = append(p.Options, kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: 1 << 20, Total: 64 << 20})))
+		})
 		manual := kgo.RecordPartitioner(kgo.ManualPartitioner())
 		plain, packed := c.Client(manual), c.Client(manual, kgo.ProducerLinger(time.Second), kgo.ProducerBatchMaxBytes(16<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
 		send(t, plain, "good")
@@ -275,7 +278,7 @@ func TestADecompressionBombIsSaidAndNotSkipped(t *testing.T) {
 		}
 		send(t, plain, "behind it")
 		time.Sleep(5 * time.Minute)
-		w.says(trouble.TooLarge, "read", "the batch with the offsets 1 to 2 of trade-executions/0 decompresses to more than 64 MiB: nothing behind it is read.")
+		w.says(trouble.TooLarge, "read", "the batch with the offsets 1 to 2 of trade-executions/0 takes more memory unpacked than kafka.window.bytes: nothing behind it is read.")
 		w.says(trouble.TooLarge, "read", "--topic trade-executions:0 --reset-offsets --to-offset 3 --execute'")
 		if n := w.lines("batch decompresses too large"); n < 4 || n > 6 {
 			t.Errorf("said %d times in five minutes", n)

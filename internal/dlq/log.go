@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 // Log reads records by their offsets, without a group and without committing:
@@ -22,7 +23,7 @@ import (
 type Log struct {
 	client *kgo.Client
 	admin  *kadm.Client
-	unpack kgo.Decompressor // the client's, bounded as the client's is
+	unpack kgo.Decompressor // the client's, bounded as the client's is, but never refused for want of room
 
 	mu     sync.Mutex
 	topics map[string]kadm.TopicDetail // leaders and ids, as last looked up
@@ -30,8 +31,11 @@ type Log struct {
 
 // NewLog returns a Log over any client of the cluster.
 func NewLog(client *kgo.Client) *Log {
-	unpack, _ := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
-	return &Log{client: client, admin: kadm.NewClient(client), unpack: unpack, topics: make(map[string]kadm.TopicDetail)}
+	decompressor, _ := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	if d, ok := decompressor.(*unpack.Decompressor); ok {
+		decompressor = d.Unrefused()
+	}
+	return &Log{client: client, admin: kadm.NewClient(client), unpack: decompressor, topics: make(map[string]kadm.TopicDetail)}
 }
 
 // Span is a part of a partition: the records with offsets in [Start, End).
@@ -71,8 +75,9 @@ func (l *Log) Spans(ctx context.Context, names ...string) ([]Span, error) {
 }
 
 // Read returns the records from an offset on, in order: about maxBytes of
-// them, but whatever their size at least one batch where there is one. next is
-// where to go on; it is offset when there is nothing more.
+// them as they are stored and readUnpacked as they are unpacked, but whatever
+// their size at least one batch where there is one. next is where to go on; it is
+// offset when there is nothing more.
 func (l *Log) Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error) {
 	list, next, err := l.read(ctx, topic, partition, offset, maxBytes)
 	records = make([]*kgo.Record, len(list))

@@ -34,6 +34,7 @@ type raw struct {
 // The format is KIP-98's: org.apache.kafka.common.record.DefaultRecordBatch.
 func records(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpack kgo.Decompressor) (list []raw, next int64, err error) {
 	next = from
+	some := &upTo{d: unpack, left: readUnpacked}
 	for in := p.RecordBatches; len(in) >= batchHeader; {
 		length := int64(int32(binary.BigEndian.Uint32(in[8:]))) + 12
 		if length < batchHeader || length > int64(len(in)) {
@@ -43,19 +44,49 @@ func records(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpa
 		if b.magic() != 2 || b.attributes()&(transactional|control) != 0 {
 			return byClient(topic, p, from, unpack)
 		}
-		if list, err = b.append(list, topic, p.Partition, from, unpack); err != nil {
+		more, err := b.append(list, topic, p.Partition, from, some)
+		if errors.Is(err, errEnough) {
+			break
+		}
+		if err != nil {
 			return nil, 0, err
 		}
+		list = more
 		next = max(next, b.baseOffset()+int64(b.lastDelta())+1)
 		in = in[length:]
 	}
 	return list, next, nil
 }
 
+// readUnpacked is how many bytes one read unpacks before it leaves the rest to the
+// next: what a fetch brings can unpack to a thousand times as much.
+const readUnpacked = 16 << 20
+
+var errEnough = errors.New("enough is unpacked")
+
+// upTo is a decompressor for one read. The first batch always passes.
+type upTo struct {
+	d    kgo.Decompressor
+	left int
+}
+
+// Decompress implements kgo.Decompressor.
+func (u *upTo) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if u.left <= 0 {
+		return nil, errEnough
+	}
+	out, err := u.d.Decompress(src, codec)
+	u.left -= len(out)
+	return out, err
+}
+
 func byClient(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpack kgo.Decompressor) ([]raw, int64, error) {
 	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Offset: from, Topic: topic, Partition: p.Partition, IsolationLevel: kgo.ReadCommitted(),
-	}, p, unpack, nil)
+	}, p, &upTo{d: unpack, left: readUnpacked}, nil)
+	if errors.Is(fp.Err, errEnough) { // before it, nothing was kept
+		fp.Err = nil
+	}
 	list := make([]raw, len(fp.Records))
 	for i, r := range fp.Records {
 		list[i] = rawOf(r)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/algotrade/notifier/internal/unpack"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -44,6 +45,19 @@ type Window struct {
 	Bytes       Size `yaml:"bytes"`       // over all partitions, at least 1 MiB
 	Uncommitted int  `yaml:"uncommitted"` // settled and not committed, per partition: the bound on repeats after a crash
 }
+
+// unpacked bounds what compressed batches take once they are unpacked: one as
+// much as the window, so that a batch a topic can legitimately hold fits, and all
+// of them, whoever in this process reads them, twice that. So a window full of
+// what cannot be written at present leaves as much for the others. Below 32 MiB
+// the window bounds no batch: 1 MiB, which topics allow by default, can be as much
+// that is well compressed.
+func (w Window) unpacked() unpack.Limits {
+	batch := max(int64(w.Bytes), leastUnpacked)
+	return unpack.Limits{Batch: batch, Total: int64(w.Bytes) + batch}
+}
+
+const leastUnpacked = 32 << 20
 
 // Size is a number of bytes; in files it is written 64MiB or 1000000.
 type Size int64

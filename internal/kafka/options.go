@@ -2,12 +2,15 @@ package kafka
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kprom"
 	"github.com/twmb/franz-go/plugin/kslog"
+
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 // dialTimeout bounds making a connection, the handshake of TLS included.
@@ -31,7 +34,7 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 		kgo.MetadataMaxAge(15 * time.Second),
 		kgo.RequestTimeoutOverhead(2 * time.Second),
 		kgo.ProduceRequestTimeout(3 * time.Second),
-		kgo.MaxDecompressBatchBytes(64 << 20),
+		kgo.WithDecompressor(unpack.New(c.Window.unpacked())),
 		kgo.DisableClientMetrics(),
 	}
 	if c.Rack != "" {
@@ -91,6 +94,14 @@ func DeadLetterOptions(maxBytes func(topic string) int32) []kgo.Opt {
 // level, and a warning for each retry; what matters of them is said by whoever
 // uses the client, at most once a minute.
 type quiet struct{ kgo.Logger }
+
+// Log implements kgo.Logger. What a batch leads to that is too large is said by
+// who polls it; kgo would advise an operator to call a function.
+func (q quiet) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	if !strings.HasPrefix(msg, "batch decompresses larger than") {
+		q.Logger.Log(level, msg, keyvals...)
+	}
+}
 
 // Level implements kgo.Logger.
 func (quiet) Level() kgo.LogLevel { return kgo.LogLevelError }

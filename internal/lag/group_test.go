@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 // others is a Looker on a cluster with a topic and a group of another service.
@@ -302,7 +303,7 @@ func TestCompressedRecordsHaveAnAge(t *testing.T) {
 // client's bound, its partition has its lag all the same, and the other its age.
 func TestABatchThatGrowsTooLargeLeavesTheAgeOut(t *testing.T) {
 	o := other(t, 2)
-	bounded := o.c.Client(kgo.MaxDecompressBatchBytes(1 << 20))
+	bounded := o.c.Client(kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: 1 << 20, Total: 64 << 20})))
 	o.Looker = NewLooker(bounded, dlq.NewLog(bounded), o.c.ID)
 	writer := o.c.Client(kgo.ProducerBatchCompression(kgo.ZstdCompression()), kgo.ProducerBatchMaxBytes(8<<20), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: o.topic, Value: make([]byte, 4<<20)}).FirstErr(); err != nil {
@@ -312,7 +313,7 @@ func TestABatchThatGrowsTooLargeLeavesTheAgeOut(t *testing.T) {
 	o.put(1, 2, at)
 	o.commit(o.group, 0, 0)
 	_, total, parts := o.read()
-	if total.Waiting != 3 || !total.Oldest.Equal(at) || parts[0].Waiting != 1 || parts[0].Unread == nil || !strings.Contains(parts[0].Unread.Error(), "MaxDecompressBatchBytes") {
+	if total.Waiting != 3 || !total.Oldest.Equal(at) || parts[0].Waiting != 1 || parts[0].Unread == nil || !strings.Contains(parts[0].Unread.Error(), "kafka.window.bytes") {
 		t.Errorf("%+v %+v", total, parts)
 	}
 }

@@ -1,0 +1,30 @@
+package consume
+
+import "time"
+
+// roomRest is how long a partition rests for whose next batch there is no memory.
+const roomRest = 100 * time.Millisecond
+
+// noRoom lets a partition rest whose next batch there is no memory for: what is
+// read takes it, and is worked on. Nothing waits for it but this partition, so it
+// does not matter who has the memory, nor whether that is paused or revoked.
+func (m *Member) noRoom(topic string, partition int32) {
+	m.metrics.noRoom.Inc()
+	p := m.partition(topic, partition)
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	if p.fenced || !p.restUntil.IsZero() {
+		p.mu.Unlock()
+		return
+	}
+	p.restUntil = time.Now().Add(roomRest)
+	pause := !p.paused
+	p.paused = true
+	p.mu.Unlock()
+	if pause {
+		m.client.PauseFetchPartitions(map[string][]int32{topic: {partition}})
+	}
+	time.AfterFunc(roomRest, m.endRests)
+}
