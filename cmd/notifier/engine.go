@@ -251,7 +251,7 @@ func newMembers(s *setup, p *producers, h *match.Handler, r *match.Replays, o *o
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
 			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
 			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
-			Marked: s.topics(kafka.RoleSource), Patient: []string{topics.Replay(c.Group)}, Troubles: troubles,
+			Marked: s.topics(kafka.RoleSource), PassOversized: s.topics(kafka.RoleSource), Patient: []string{topics.Replay(c.Group)}, Troubles: troubles,
 		}), nil
 	}
 	replay := topics.Replay(c.Group)

@@ -46,17 +46,14 @@ func TestAHeldPartitionIsShownEverywhereAndDoesNotDecide(t *testing.T) {
 	d.err.wait(t, time.Second, `"level":"ERROR"`, `"msg":"partition held"`, `"component":"trouble"`, `"topic":"`+outbox+`"`, `"partition":0`)
 }
 
-// TestAPartitionThatIsNotReadMakesTheDaemonNotReady uses the trouble that is
-// made at once; all take the same way to log, metric and readiness.
-func TestAPartitionThatIsNotReadMakesTheDaemonNotReady(t *testing.T) {
-	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
-	hook := webhooktest.Start(t, "", nil)
-	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
-	zeros := make([]byte, 1<<20) // 70 of them are a batch of a few hundred KB
+// oversized writes one batch of a few hundred KB that unpacks to 70 MiB.
+func oversized(t *testing.T, c *testkafka.Cluster, topic string) {
+	t.Helper()
+	zeros := make([]byte, 1<<20)
 	packed := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(5*time.Second), kgo.MaxBufferedRecords(70),
 		kgo.ProducerBatchMaxBytes(100<<20), kgo.BrokerMaxWriteBytes(100<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
 	for range 70 {
-		packed.Produce(t.Context(), &kgo.Record{Topic: string(topics.TradeExecutions), Value: zeros}, func(_ *kgo.Record, err error) {
+		packed.Produce(t.Context(), &kgo.Record{Topic: topic, Value: zeros}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -65,15 +62,47 @@ func TestAPartitionThatIsNotReadMakesTheDaemonNotReady(t *testing.T) {
 	if err := packed.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestAPartitionThatIsNotReadMakesTheDaemonNotReady uses the trouble that is
+// made at once; all take the same way to log, metric and readiness.
+func TestAPartitionThatIsNotReadMakesTheDaemonNotReady(t *testing.T) {
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
+	hook := webhooktest.Start(t, "", nil)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	oversized(t, c, topics.Replay(c.Group))
 	testkafka.Eventually(t, 30*time.Second, "the daemon is not ready and says why", func() bool {
 		status, ok, cause := d.component("partitions")
-		return status == http.StatusServiceUnavailable && !ok && strings.Contains(cause, "the batch with the offsets 0 to 69 of trade-executions/0 takes more memory unpacked than kafka.window.bytes")
+		return status == http.StatusServiceUnavailable && !ok &&
+			strings.Contains(cause, "the batch with the offsets 0 to 69 of "+topics.Replay(c.Group)+"/0 takes more memory unpacked than kafka.window.bytes")
 	})
 	if status, body := d.get("/livez"); status != http.StatusOK {
 		t.Errorf("it is alive: %d %s", status, body)
 	}
 	if got := d.metric(`notifier_trouble{kind="too-large"}`); got != "1" {
 		t.Errorf("notifier_trouble is %q", got)
+	}
+}
+
+// What stands behind a source's batch that is too large is delivered, and the
+// daemon stays ready.
+func TestOversizedBatchHoldsNoSource(t *testing.T) {
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
+	hook := webhooktest.Start(t, "", nil)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	oversized(t, c, string(topics.TradeExecutions))
+	behind := alerting(topics.TradeExecutions, "", 0, 1)
+	if err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), behind...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	testkafka.Eventually(t, 30*time.Second, "what stands behind it is delivered", func() bool { return len(hook.Requests()) == 1 })
+	if status, body := d.get("/readyz"); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	d.err.wait(t, 5*time.Second, `"level":"ERROR"`, `"msg":"batch is too large to be unpacked`, `"first":0,"last":69`)
+	d.err.wait(t, 5*time.Second, `"msg":"dead letter"`, `"cause":"batch-too-large"`)
+	if text := d.err.String(); strings.Contains(text, "SetOffsets") {
+		t.Errorf("kgo says what only a program can do:\n%s", text)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,9 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 			p.unknown.Store(true)
 		}
 		m.recreated(topic)
+	case errors.As(err, &tooLarge) && slices.Contains(m.p.PassOversized, topic):
+		m.passOversized(topic, partition, tooLarge)
+		return
 	case errors.As(err, &tooLarge):
 		m.bomb(topic, partition, tooLarge)
 	case errors.As(err, &truncated):

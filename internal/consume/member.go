@@ -75,6 +75,10 @@ type Params struct {
 	// that one which kills the process is found: see Partition.Crashes. Their handler
 	// takes records in order, by Next, Handled and Advance.
 	Marked []string
+	// PassOversized are the topics of which a batch that is too large to be unpacked
+	// comes to the handler as one record (OversizedOf). In the others it holds its
+	// partition.
+	PassOversized []string
 	// Patient are the topics whose records may stay unsettled for as long as a
 	// channel is down: standing still is no trouble there.
 	Patient  []string

@@ -155,6 +155,9 @@ func (e *Entry) Encode(topic string) *kgo.Record {
 	if e.EditedBy != "" {
 		add(hEditedBy, e.EditedBy)
 	}
+	if e.Pointer {
+		add(hPointer, pointerNote)
+	}
 	return r
 }
 

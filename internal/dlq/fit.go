@@ -59,10 +59,8 @@ func (e *Entry) last(topic string) *kgo.Record {
 func (e *Entry) pointTo(env *envelope.Envelope, topic string) *kgo.Record {
 	p := *e
 	p.fingerprint = e.Fingerprint()
-	p.Envelope, p.Detail = env, ""
-	r := p.Encode(topic)
-	r.Headers = append(r.Headers, kgo.RecordHeader{Key: hPointer, Value: []byte(pointerNote)})
-	return r
+	p.Envelope, p.Detail, p.Pointer = env, "", true
+	return p.Encode(topic)
 }
 
 // smaller writes an entry that did not fit together with others in the largest

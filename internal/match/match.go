@@ -112,6 +112,11 @@ type batch struct {
 
 // record handles one record; a quiet one costs decoding and matching only.
 func (b *batch) record(r *kgo.Record, count *topicMetrics) {
+	if o, ok := consume.OversizedOf(r); ok {
+		count.deadLettered.Inc()
+		b.oversized(r, o)
+		return
+	}
 	ev, alerts, err := b.h.match(r)
 	switch {
 	case errors.Is(err, event.ErrTombstone):

@@ -13,6 +13,7 @@ const (
 	NotAnObject   Cause = "not-an-object"
 	TooDeep       Cause = "too-deep"
 	EventTooLarge Cause = "event-too-large"
+	BatchTooLarge Cause = "batch-too-large" // the batch cannot be unpacked; stands for all its records
 	NeedsRegistry Cause = "needs-registry"
 	Pickle        Cause = "pickle"
 	Decompress    Cause = "decompress"
@@ -67,6 +68,7 @@ var table = []struct {
 	{NotAnObject, Class{Message, Permanent, Undecodable}},
 	{TooDeep, Class{Message, Permanent, Undecodable}},
 	{EventTooLarge, Class{Message, Permanent, Undecodable}},
+	{BatchTooLarge, Class{Message, Permanent, Undecodable}},
 	{NeedsRegistry, Class{Message, Permanent, Undecodable}},
 	{Pickle, Class{Message, Permanent, Undecodable}},
 	{Decompress, Class{Message, Permanent, Undecodable}},

@@ -42,7 +42,7 @@ func TestAnUnclassifiedErrorShowsItsTypeOnly(t *testing.T) {
 
 func TestEveryClassHasAReasonOfTheClosedList(t *testing.T) {
 	for _, cause := range []outcome.Cause{
-		outcome.Truncated, outcome.TrailingBytes, outcome.NotJSON, outcome.NotUTF8, outcome.NotAnObject, outcome.TooDeep, outcome.EventTooLarge,
+		outcome.Truncated, outcome.TrailingBytes, outcome.NotJSON, outcome.NotUTF8, outcome.NotAnObject, outcome.TooDeep, outcome.EventTooLarge, outcome.BatchTooLarge,
 		outcome.NeedsRegistry, outcome.Pickle, outcome.Decompress, outcome.CloudEvent, outcome.RulePanicked, outcome.AlertTooLarge,
 		outcome.PayloadRefused, outcome.PayloadTooLarge, outcome.RenderPanicked, outcome.RecipientRefused, outcome.MailboxFull, outcome.Greylisted,
 		outcome.RateLimited, outcome.Unavailable, outcome.Unreachable, outcome.TLSFailed, outcome.Credentials, outcome.Destination,
