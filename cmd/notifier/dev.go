@@ -74,6 +74,7 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 	}
 	screen := newScreen(g, b.Addr())
 	s := &setup{config: l, redactor: g.redactor, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
+	defer s.limitMemory(0)() // the broker's topics are in this process too
 	if err := s.prepare(ctx, preparation{}); err != nil {
 		return err
 	}

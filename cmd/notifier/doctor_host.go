@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/algotrade/notifier/internal/finding"
+	"github.com/algotrade/notifier/internal/memlimit"
 )
 
 // lookAtHost looks at what this host allows: of this command, and so of a
@@ -44,18 +44,10 @@ func (d *doctor) openFiles() []finding.Finding {
 	return []finding.Finding{finding.Okf("open files", "%s may be open", humanize.Comma(int64(soft)))}
 }
 
-const (
-	// windowFactor is how much memory a byte of the window takes at most: as it
-	// comes, decompressed, and decoded.
-	windowFactor = 3
-	// baseMemory is what a notifier takes without any records.
-	baseMemory = 64 << 20
-)
-
 // memory compares what this process may use with what the window may take.
 func (d *doctor) memory() finding.Finding {
-	window := int64(d.cluster.config.Window.Bytes)
-	need := uint64(windowFactor*window + baseMemory)
+	window := d.cluster.config.Window.Bytes
+	need := uint64(d.cluster.config.Window.Memory())
 	limit, by := memoryLimit()
 	text := fmt.Sprintf("no limit is known; kafka.window.bytes of %s may take %s", humanize.IBytes(uint64(window)), humanize.IBytes(need))
 	if limit > 0 {
@@ -70,24 +62,11 @@ func (d *doctor) memory() finding.Finding {
 	return finding.Okf("memory", "%s", text)
 }
 
-// memoryLimit is the smallest limit of the control groups that this process is in
-// (memory.max, cgroup v2), else what the host has; 0: it is not known.
+// memoryLimit is the smallest limit of the control groups that this process is
+// in, else what the host has; 0: it is not known.
 func memoryLimit() (limit uint64, by string) {
-	if own, err := os.ReadFile("/proc/self/cgroup"); err == nil {
-		for line := range strings.Lines(string(own)) {
-			path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
-			for ok {
-				text, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", path, "memory.max"))
-				if n, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil && (limit == 0 || n < limit) {
-					limit, by = n, "limit of its control group"
-				}
-				ok = path != "/" && path != "."
-				path = filepath.Dir(path)
-			}
-		}
-	}
-	if limit > 0 {
-		return limit, by
+	if bytes, _, ok := memlimit.Cgroup(os.DirFS("/")); ok {
+		return uint64(bytes), "limit of its control group"
 	}
 	info, _ := os.ReadFile("/proc/meminfo")
 	for line := range strings.Lines(string(info)) {

@@ -41,6 +41,7 @@ func newRun(g *globals) *cobra.Command {
 				log.Warn("configuration", "warning", w.String())
 			}
 			s := &setup{config: l, redactor: g.redactor, log: log.Logger, level: log.Level, console: g.io.out}
+			defer s.limitMemory(l.Kafka.Window.Memory())()
 			err = s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start})
 			if err != nil && cmd.Context().Err() != nil { // nothing has failed: we were asked to stop
 				log.Info("stopped before it ran", "cause", context.Cause(cmd.Context()), "err", err)

@@ -59,6 +59,13 @@ func (w Window) unpacked() unpack.Limits {
 
 const leastUnpacked = 32 << 20
 
+// Memory is what a daemon with this window takes at most, but for one batch: the
+// batches that are unpacked, the deliveries that wait for their channels, and
+// what it takes without any records.
+func (w Window) Memory() int64 { return w.unpacked().Total + int64(w.Bytes) + baseMemory }
+
+const baseMemory = 64 << 20
+
 // Size is a number of bytes; in files it is written 64MiB or 1000000.
 type Size int64
 
