@@ -57,7 +57,11 @@ func (g *globals) readPayload(file string, force bool) ([]byte, error) {
 	case force:
 		return data, nil
 	}
-	if _, err := event.NewDecoder(nil, nil, nil).Decode(event.Record{Value: data}); err != nil {
+	l, err := g.part("events")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := event.NewDecoder(&l.Events, nil, nil).Decode(event.Record{Value: data}); err != nil {
 		return nil, fmt.Errorf("%s is no event: %s; mend it, or send it all the same with --force", shown, visible(outcome.Classify(err).Detail))
 	}
 	return data, nil

@@ -137,7 +137,7 @@ func newMatchHandler(s *setup, outboxes *match.Outboxes, dead *dlq.Writer, trace
 	}
 	return match.New(match.Params{
 		Group: s.config.Kafka.Group, Cluster: s.cluster,
-		Decoder: event.NewDecoder(s.config.Events, s.config.Rules.Reads(), reg), Rules: s.config.Rules,
+		Decoder: event.NewDecoder(&s.config.Events, s.config.Rules.Reads(), reg), Rules: s.config.Rules,
 		Outboxes: outboxes, Dead: dead, Topics: s.topics(kafka.RoleSource), RuleList: names,
 		MaxReplays: s.config.DLQ.MaxReplays, Tracer: tracer, Logger: s.log, Registry: reg,
 	})

@@ -111,7 +111,7 @@ func (g *globals) produce(cmd *cobra.Command, p produce.Params) error {
 	defer cl.Close()
 	size = kafka.MaxMessage(cmd.Context(), kadm.NewClient(cl), string(p.Topic))
 	p.Client = cl
-	decode := event.NewDecoder(l.Events, nil, nil).Decode
+	decode := event.NewDecoder(&l.Events, nil, nil).Decode
 	p.Decode, p.Types = decode, knownTypes(decode)
 	p.Say = func(text string) error {
 		_, err := fmt.Fprintln(g.io.err, visible(text))

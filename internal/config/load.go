@@ -54,7 +54,7 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 	if err != nil {
 		return l, append(faults, l.fault("rules", err.Error())), nil
 	}
-	set, more := rule.Compile(name, rules, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(l.Events)})
+	set, more := rule.Compile(name, rules, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
 	l.Rules = set
 	return l, append(faults, more...), nil
 }
@@ -222,7 +222,7 @@ func (l *Loaded) override(src Source) yamldoc.Faults {
 }
 
 // samples decodes the shipped samples as the configuration says.
-func samples(fields event.Config) []rule.Sample {
+func samples(fields *event.Config) []rule.Sample {
 	d := event.NewDecoder(fields, nil, nil)
 	var list []rule.Sample
 	for _, s := range configs.Samples() {
@@ -237,5 +237,5 @@ func samples(fields event.Config) []rule.Sample {
 
 // CompileRules compiles a file of rules against this configuration.
 func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faults) {
-	return rule.Compile(name, data, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(l.Events)})
+	return rule.Compile(name, data, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
 }

@@ -51,8 +51,10 @@ func (w *walker) walk(path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-			if name != "" && name != "-" {
+			switch name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ","); {
+			case option == "inline":
+				w.walk(path, v.Field(i))
+			case name != "" && name != "-":
 				w.walk(join(path, name), v.Field(i))
 			}
 		}

@@ -8,9 +8,26 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Config says where in each topic's documents an event's id, type and time
-// stand. A topic that is not named uses DefaultFields.
-type Config map[string]Fields
+// Config says how large an event may be, and where in each topic's documents its
+// id, type and time stand.
+type Config struct {
+	// MaxUnpacked is how many bytes an event may take once it is unpacked,
+	// MinUnpacked to 64 MiB. Every layer counts: what gzip or zstd unpacks to, and
+	// each document inside a JSON string or a CloudEvent beside what holds it.
+	MaxUnpacked yamldoc.Size `yaml:"max_unpacked"`
+	// Topics holds the fields by topic. A topic that is absent uses DefaultFields.
+	Topics map[string]Fields `yaml:",inline"`
+}
+
+// DefaultMaxUnpacked is twice what brokers accept by default
+// (message.max.bytes), so that an event that was encoded twice passes.
+const DefaultMaxUnpacked yamldoc.Size = 2 << 20
+
+// MinUnpacked and maxUnpacked bound what can be configured.
+const (
+	MinUnpacked yamldoc.Size = 16 << 10
+	maxUnpacked yamldoc.Size = 64 << 20
+)
 
 // Fields are lists of paths, such as header.event_id; the first hit wins.
 type Fields struct {
@@ -26,24 +43,32 @@ func DefaultFields() Fields {
 
 // Defaults returns the configuration of all topics where nothing is said.
 func Defaults() Config {
-	c := make(Config)
+	c := Config{MaxUnpacked: DefaultMaxUnpacked, Topics: make(map[string]Fields)}
 	for _, n := range topics.All() {
-		c[string(n)] = DefaultFields()
+		c.Topics[string(n)] = DefaultFields()
 	}
 	return c
 }
 
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler: keys must be source topics.
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler: keys other than max_unpacked
+// must be source topics.
 func (c *Config) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	*c = Defaults()
 	for _, k := range at.Keys() {
+		if k.Name == "max_unpacked" {
+			k.Value.Decode(&c.MaxUnpacked)
+			if c.MaxUnpacked < MinUnpacked || c.MaxUnpacked > maxUnpacked {
+				k.Value.Fault("%s is not between %s and %s", c.MaxUnpacked, MinUnpacked, maxUnpacked)
+			}
+			continue
+		}
 		if _, err := topics.Parse(k.Name); err != nil {
 			k.At.Fault("%v", err)
 			continue
 		}
 		fields := DefaultFields()
 		k.Value.Decode(&fields)
-		(*c)[k.Name] = fields
+		c.Topics[k.Name] = fields
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type Decoder struct {
 	topics  map[string]*layout
 	fields  paths // of topics that are not in the map
+	unpack  *unpacker
 	repairs *prometheus.CounterVec
 }
 
@@ -32,12 +33,17 @@ const (
 	repairedDouble = "double-encoded" // a JSON string that holds the document
 )
 
-// NewDecoder returns a decoder. reads names, per topic, the top-level members
-// that rules read: others are checked but not kept; nil, or a topic that is
-// absent, keeps all. The metrics register with reg, which may be nil.
-func NewDecoder(config Config, reads map[string][]string, reg prometheus.Registerer) *Decoder {
+// NewDecoder returns a decoder; a nil config is Defaults. reads names, per topic,
+// the top-level members that rules read: others are checked but not kept; nil,
+// or a topic that is absent, keeps all. The metrics register with reg, which may
+// be nil.
+func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Registerer) *Decoder {
+	if config == nil {
+		defaults := Defaults()
+		config = &defaults
+	}
 	d := &Decoder{
-		topics: make(map[string]*layout), fields: DefaultFields().compile(),
+		topics: make(map[string]*layout), fields: DefaultFields().compile(), unpack: newUnpacker(config.MaxUnpacked),
 		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_events_repaired_total",
 			Help: "Events with a tolerated mistake of their producer: NaN or Infinity read as null, or a document encoded twice.",
@@ -45,7 +51,7 @@ func NewDecoder(config Config, reads map[string][]string, reg prometheus.Registe
 	}
 	for _, name := range topics.All() {
 		topic := string(name)
-		fields, ok := config[topic]
+		fields, ok := config.Topics[topic]
 		if !ok {
 			fields = DefaultFields()
 		}
@@ -72,6 +78,10 @@ func NewDecoder(config Config, reads map[string][]string, reg prometheus.Registe
 // Decode reads one record. It returns ErrTombstone for a record without a
 // value, and an *outcome.Error that names the step for one that cannot be
 // read; the event then holds the record alone.
+//
+// What one record may take is bounded: Config.MaxUnpacked bytes over all layers,
+// and MaxValues values and headers kept. So an event takes at most about ten
+// megabytes, and half as much again while it is decoded.
 func (d *Decoder) Decode(rec Record) (Event, error) {
 	e := Event{Record: rec, Time: rec.Time}
 	if rec.Value == nil {
@@ -81,7 +91,11 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	if l == nil {
 		l = &layout{paths: d.fields}
 	}
-	value, err := decompress(rec.Value)
+	left := d.unpack.allowance()
+	if err := left.keep(len(rec.Headers)); err != nil {
+		return e, err
+	}
+	value, err := d.unpack.value(rec.Value, &left)
 	if err != nil {
 		return e, err
 	}
@@ -93,12 +107,12 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	if structured {
 		want = nil
 	}
-	doc, repaired, err := d.document(rec.Topic, value, want)
+	doc, repaired, err := d.document(rec.Topic, value, want, &left)
 	if err != nil {
 		return e, err
 	}
 	if structured {
-		if doc, e.CE, err = d.openCloudEvent(rec.Topic, doc); err != nil {
+		if doc, e.CE, err = d.openCloudEvent(rec.Topic, doc, &left); err != nil {
 			return e, err
 		}
 	} else {
@@ -113,11 +127,11 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 
 // document reads JSON that must hold an object, or a string that holds one, and
 // says what it has repaired.
-func (d *Decoder) document(topic string, data []byte, want map[string]bool) (_ Value, repaired string, _ error) {
+func (d *Decoder) document(topic string, data []byte, want map[string]bool, left *allowance) (_ Value, repaired string, _ error) {
 	if len(data) >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 {
 		return Value{}, "", outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: the producer should send json.dumps(…)", data[1])
 	}
-	v, repaired, err := d.parse(topic, data, want)
+	v, repaired, err := d.parse(topic, data, want, left)
 	if err != nil {
 		return Value{}, "", err
 	}
@@ -126,7 +140,10 @@ func (d *Decoder) document(topic string, data []byte, want map[string]bool) (_ V
 		if strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "{") {
 			d.repairs.WithLabelValues(topic, repairedDouble).Inc()
 			repaired = "a JSON string that holds the document: it was encoded twice"
-			v, _, err = d.parse(topic, []byte(inner), want)
+			if err := left.unpack("a JSON string in the document", len(inner)); err != nil {
+				return Value{}, "", err
+			}
+			v, _, err = d.parse(topic, bytesOf(inner), want, left)
 			if err != nil {
 				err := outcome.Classify(err)
 				return Value{}, "", outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
@@ -139,11 +156,11 @@ func (d *Decoder) document(topic string, data []byte, want map[string]bool) (_ V
 	return v, repaired, nil
 }
 
-func (d *Decoder) parse(topic string, data []byte, want map[string]bool) (_ Value, repaired string, _ error) {
+func (d *Decoder) parse(topic string, data []byte, want map[string]bool, left *allowance) (_ Value, repaired string, _ error) {
 	if !utf8.Valid(data) {
 		return Value{}, "", outcome.Errorf(outcome.NotUTF8, "not UTF-8 at byte %d", invalidAt(data))
 	}
-	v, repaired, err := parseJSON(data, want)
+	v, repaired, err := parseJSON(data, want, left)
 	if repaired != "" {
 		d.repairs.WithLabelValues(topic, repairedNumber).Inc()
 	}

@@ -43,7 +43,7 @@ func TestEverySampleDecodes(t *testing.T) {
 	}
 }
 
-func packed(t *testing.T, text string) string {
+func packed(t testing.TB, text string) string {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -54,7 +54,7 @@ func packed(t *testing.T, text string) string {
 	return b.String()
 }
 
-func zstded(t *testing.T, text string) string {
+func zstded(t testing.TB, text string) string {
 	t.Helper()
 	w, err := zstd.NewWriter(nil)
 	if err != nil {
@@ -99,9 +99,9 @@ func TestPoisonNamesTheStepThatFails(t *testing.T) {
 		"gzip cut off":           {whole[:len(whole)-6], outcome.Decompress, "gzip that ends too early (truncated)"},
 		"gzip damaged":           {whole[:12] + "\xff\xff\xff" + whole[15:], outcome.Decompress, ""},
 		"gzip header only":       {"\x1f\x8b", outcome.Decompress, "looks like gzip, but its header is damaged"},
-		"gzip bomb":              {packed(t, strings.Repeat(" ", event.MaxDecompressed+1)), outcome.EventTooLarge, "gzip that unpacks to more than 8 MiB"},
+		"gzip bomb":              {packed(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (gzip); events.max_unpacked sets the limit"},
 		"zstd damaged":           {"\x28\xb5\x2f\xfd\xff\xff\xff", outcome.Decompress, ""},
-		"zstd bomb":              {zstded(t, strings.Repeat(" ", event.MaxDecompressed+1)), outcome.EventTooLarge, "zstd that unpacks to more than 8 MiB"},
+		"zstd bomb":              {zstded(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (zstd); events.max_unpacked sets the limit"},
 		"gzip of poison":         {packed(t, `{"a"`), outcome.Truncated, "not JSON at byte 4 (truncated)"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,9 +261,9 @@ func TestStructuredCloudEvents(t *testing.T) {
 }
 
 func TestWhereIDTypeAndTimeStandIsConfiguration(t *testing.T) {
-	d := event.NewDecoder(event.Config{string(topics.TradeExecutions): {
+	d := event.NewDecoder(&event.Config{Topics: map[string]event.Fields{string(topics.TradeExecutions): {
 		ID: []string{"meta.uid", "id"}, Type: []string{"kind"}, Time: []string{"ts", "meta.at"},
-	}}, map[string][]string{string(topics.TradeExecutions): {"symbol"}}, nil)
+	}}}, map[string][]string{string(topics.TradeExecutions): {"symbol"}}, nil)
 	e, err := d.Decode(record(`{"id":77,"kind":"fill","ts":"soon","meta":{"at":1795444265123},"symbol":"AAPL","rest":{"x":[1,2,{"y":"z"}]}}`))
 	if err != nil {
 		t.Fatal(err)

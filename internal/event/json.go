@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,20 +13,27 @@ import (
 // MaxDepth is how deep arrays and objects may be nested.
 const MaxDepth = 64
 
+// pooledStack is up to how many values a parser's stack stays in the pool: more
+// than an event of ordinary size has open at once.
+const pooledStack = 1024
+
 // parseJSON reads one JSON text (RFC 8259) in one pass. NaN, Infinity and
 // -Infinity, which Python's json.dumps writes, become null; repaired is the first
 // of them with its byte.
 // Of an object at the top only the members in want are kept, of which nil
-// means all; the others are checked all the same. data must be UTF-8. Strings
-// in the result share data's memory.
-func parseJSON(data []byte, want map[string]bool) (v Value, repaired string, err error) {
+// means all; the others are checked all the same. Each value kept is taken from
+// what is left. data must be UTF-8. Strings in the result share data's memory.
+func parseJSON(data []byte, want map[string]bool, left *allowance) (v Value, repaired string, err error) {
 	p := parsers.Get().(*parser)
-	p.data, p.pos, p.repaired, p.want, p.err = data, 0, "", want, nil
+	p.data, p.pos, p.repaired, p.want, p.left, p.err = data, 0, "", want, left.values, nil
 	v = p.text()
-	repaired, err = p.repaired, p.err
-	clear(p.stack[:cap(p.stack)])
-	p.data, p.want, p.err = nil, nil, nil
-	parsers.Put(p)
+	repaired, err, left.values = p.repaired, p.err, p.left
+	if cap(p.stack) <= pooledStack {
+		clear(p.stack[:max(p.high, len(p.stack))])
+		p.high = 0
+		p.data, p.want, p.err = nil, nil, nil
+		parsers.Put(p)
+	}
 	if err != nil {
 		return Value{}, repaired, err
 	}
@@ -39,6 +47,8 @@ type parser struct {
 	pos      int
 	stack    []Value
 	want     map[string]bool
+	high     int // how much of the stack was used
+	left     int // values that may still be kept
 	repaired string
 	err      error
 }
@@ -178,6 +188,9 @@ func (p *parser) object(depth int, keep bool) Value {
 			return Value{}
 		}
 		if kept {
+			if len(p.stack) == cap(p.stack) && !p.grow() {
+				return Value{}
+			}
 			p.stack = append(p.stack, Member(name, v))
 		}
 		if done, ok := p.next('}'); !ok {
@@ -203,6 +216,9 @@ func (p *parser) array(depth int, keep bool) Value {
 			return Value{}
 		}
 		if keep {
+			if len(p.stack) == cap(p.stack) && !p.grow() {
+				return Value{}
+			}
 			p.stack = append(p.stack, v)
 		}
 		if done, ok := p.next(']'); !ok {
@@ -240,12 +256,32 @@ func (p *parser) take(c byte, expected string) bool {
 	return true
 }
 
+// grow makes room on a full stack; false: its values are too many.
+func (p *parser) grow() bool {
+	if len(p.stack) > p.left {
+		return p.tooMany()
+	}
+	p.stack = slices.Grow(p.stack, len(p.stack)) // append alone makes five times the garbage
+	return true
+}
+
+func (p *parser) tooMany() bool {
+	p.err = tooManyValues(fmt.Sprintf(" up to byte %d", p.pos))
+	return false
+}
+
 func (p *parser) pop(base int) []Value {
-	if len(p.stack) == base {
+	n := len(p.stack) - base
+	if n == 0 {
 		return nil
 	}
-	out := make([]Value, len(p.stack)-base)
+	if p.left -= n; p.left < 0 {
+		p.tooMany()
+		return nil
+	}
+	out := make([]Value, n)
 	copy(out, p.stack[base:])
+	p.high = max(p.high, len(p.stack))
 	p.stack = p.stack[:base]
 	return out
 }

@@ -45,7 +45,9 @@ func (p *parser) escaped(start int, keep bool) string {
 			p.fail(outcome.NotJSON, "a control character in a string")
 			return ""
 		case c != '\\':
-			b = append(b, c)
+			if keep {
+				b = append(b, c)
+			}
 			p.pos++
 			continue
 		}
@@ -53,7 +55,9 @@ func (p *parser) escaped(start int, keep bool) string {
 		if !ok {
 			return ""
 		}
-		b = utf8.AppendRune(b, r)
+		if keep {
+			b = utf8.AppendRune(b, r)
+		}
 	}
 	p.fail(outcome.NotJSON, "")
 	return ""
@@ -131,3 +135,6 @@ func (p *parser) hex() (rune, bool) {
 // share returns b as a string without copying it: a record's bytes never
 // change.
 func share(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bytesOf returns s as bytes without copying it, for what only reads them.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

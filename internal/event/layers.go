@@ -2,62 +2,12 @@ package event
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
-	"io"
 	"strings"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/algotrade/notifier/internal/outcome"
 )
-
-// MaxDecompressed is the size, in bytes, that a compressed value may have when
-// it is unpacked. More would let a small record take all memory.
-const MaxDecompressed = 8 << 20
-
-var (
-	gzipMagic = []byte{0x1f, 0x8b}
-	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd} // RFC 8878, 3.1.1
-)
-
-// decompress unpacks a value that begins like a gzip member or a zstd frame.
-func decompress(data []byte) ([]byte, error) {
-	var name string
-	var r io.Reader
-	switch {
-	case bytes.HasPrefix(data, gzipMagic):
-		name = "gzip"
-		z, err := gzip.NewReader(bytes.NewReader(data))
-		if err != nil {
-			return nil, outcome.Errorf(outcome.Decompress, "looks like gzip, but its header is damaged")
-		}
-		r = z
-	case bytes.HasPrefix(data, zstdMagic):
-		name = "zstd"
-		z, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxDecompressed))
-		if err != nil {
-			return nil, outcome.Errorf(outcome.Decompress, "looks like zstd, but its header is damaged")
-		}
-		defer z.Close()
-		r = z
-	default:
-		return data, nil
-	}
-	out, err := io.ReadAll(io.LimitReader(r, MaxDecompressed+1))
-	switch {
-	case len(out) > MaxDecompressed,
-		errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return nil, outcome.Errorf(outcome.EventTooLarge, "%s that unpacks to more than %d MiB", name, MaxDecompressed>>20)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, outcome.Errorf(outcome.Decompress, "%s that ends too early (truncated)", name)
-	case err != nil:
-		return nil, outcome.Errorf(outcome.Decompress, "damaged %s after %d unpacked bytes", name, len(out))
-	}
-	return out, nil
-}
 
 // frameSize is the Confluent wire format's prefix: a zero byte and the schema
 // id, four bytes, big-endian.
@@ -125,7 +75,7 @@ func binaryCloudEvent(headers []Header) Value {
 }
 
 // openCloudEvent splits a structured CloudEvent into its data and attributes.
-func (d *Decoder) openCloudEvent(topic string, envelope Value) (doc, attributes Value, err error) {
+func (d *Decoder) openCloudEvent(topic string, envelope Value, left *allowance) (doc, attributes Value, err error) {
 	for _, name := range required {
 		if envelope.Get(name).Kind() != String {
 			return doc, attributes, outcome.Errorf(outcome.CloudEvent, "a structured CloudEvent needs the attribute %s as a string", name)
@@ -137,21 +87,30 @@ func (d *Decoder) openCloudEvent(topic string, envelope Value) (doc, attributes 
 			members = append(members, m)
 		}
 	}
+	if err := left.keep(len(members)); err != nil {
+		return doc, attributes, err
+	}
 	attributes = ObjectValue(members)
 	data := envelope.Get("data")
 	if encoded := envelope.Get("data_base64"); encoded.Kind() == String {
+		if err := left.unpack("data_base64 of the CloudEvent", base64.StdEncoding.DecodedLen(len(encoded.Text()))); err != nil {
+			return doc, attributes, err
+		}
 		raw, err := base64.StdEncoding.DecodeString(encoded.Text())
 		if err != nil {
 			return doc, attributes, outcome.Errorf(outcome.CloudEvent, "data_base64 is not base64")
 		}
-		doc, _, err = d.document(topic, raw, nil)
+		doc, _, err = d.document(topic, raw, nil, left)
 		return doc, attributes, err
 	}
 	switch data.Kind() {
 	case Object:
 		return data, attributes, nil
 	case String:
-		doc, _, err = d.document(topic, []byte(data.Text()), nil)
+		if err := left.unpack("data of the CloudEvent", len(data.Text())); err != nil {
+			return doc, attributes, err
+		}
+		doc, _, err = d.document(topic, bytesOf(data.Text()), nil, left)
 		return doc, attributes, err
 	case Missing, Null:
 		return ObjectValue(nil), attributes, nil

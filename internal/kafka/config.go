@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/algotrade/notifier/internal/unpack"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -41,9 +39,9 @@ type Config struct {
 
 // Window bounds what waits in memory.
 type Window struct {
-	Unsettled   int  `yaml:"unsettled"`   // records of a partition, 16 to 100,000
-	Bytes       Size `yaml:"bytes"`       // over all partitions, at least 1 MiB
-	Uncommitted int  `yaml:"uncommitted"` // settled and not committed, per partition: the bound on repeats after a crash
+	Unsettled   int          `yaml:"unsettled"`   // records of a partition, 16 to 100,000
+	Bytes       yamldoc.Size `yaml:"bytes"`       // over all partitions, at least 1 MiB
+	Uncommitted int          `yaml:"uncommitted"` // settled and not committed, per partition: the bound on repeats after a crash
 }
 
 // unpacked bounds what compressed batches take once they are unpacked: one as
@@ -65,24 +63,6 @@ const leastUnpacked = 32 << 20
 func (w Window) Memory() int64 { return w.unpacked().Total + int64(w.Bytes) + baseMemory }
 
 const baseMemory = 64 << 20
-
-// Size is a number of bytes; in files it is written 64MiB or 1000000.
-type Size int64
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (s *Size) UnmarshalText(text []byte) error {
-	n, err := humanize.ParseBytes(string(text))
-	if err != nil || n > 1<<40 {
-		return fmt.Errorf("%q is not a size: write it as 64MiB", text)
-	}
-	*s = Size(n)
-	return nil
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (s Size) MarshalText() ([]byte, error) {
-	return []byte(strings.ReplaceAll(humanize.IBytes(uint64(s)), " ", "")), nil
-}
 
 // Start is where a new group begins: earliest, latest, or a time.
 type Start struct {

@@ -12,8 +12,8 @@ import (
 var slogDiscard = slog.New(slog.DiscardHandler)
 
 func TestSizesAndStartsReadBackAsTheyAreWritten(t *testing.T) {
-	for text, want := range map[string]kafka.Size{"64MiB": 64 << 20, "1000000": 1_000_000, "2 MB": 2_000_000} {
-		var s kafka.Size
+	for text, want := range map[string]yamldoc.Size{"64MiB": 64 << 20, "1000000": 1_000_000, "2 MB": 2_000_000} {
+		var s yamldoc.Size
 		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
 			t.Errorf("%s is %d, %v", text, s, err)
 		}
