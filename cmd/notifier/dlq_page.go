@@ -244,6 +244,8 @@ func inWords(e *dlq.Entry) string {
 		return "the record's bytes are not an event, so no rule has seen it"
 	case outcome.RulePanic:
 		return "a rule or the decoder failed on this event; that is a defect of the notifier's"
+	case outcome.OverBudget:
+		return "its rules take more steps than one event may take"
 	case outcome.Refused:
 		return "the provider refuses this message for its content; others are sent"
 	case outcome.TooLarge:

@@ -50,7 +50,11 @@ func TestTheScreenOfDev(t *testing.T) {
 			})
 			break
 		}
-		for _, a := range set.Match(&e, now) {
+		alerts, err := set.Match(&e, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range alerts {
 			if id := a.Rule + a.KeyText(); !silent[id] {
 				silent[id] = true
 				if _, err := desk.Send(t.Context(), dispatch.Message{Alert: a, Now: now}); err != nil {

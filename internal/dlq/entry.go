@@ -78,7 +78,11 @@ type Entry struct {
 	// Closed says how a resolved or discarded entry was closed.
 	Closed *Closing
 
-	fingerprint, rule string // as written
+	// FailedRule is the rule that a record failed in; empty for a delivery, whose
+	// alert names its rule, and for a record that no rule has seen.
+	FailedRule string
+
+	fingerprint string // as written
 }
 
 // MaxDetail is the longest detail that is kept, in bytes.
@@ -101,13 +105,13 @@ const (
 	hRule        = "notifier.rule"
 )
 
-// Rule returns the rule whose alert this is; empty for a record that failed
-// before its rules ran.
+// Rule returns the rule whose alert this is, or that a record failed in; empty
+// for a record that failed before its rules ran.
 func (e *Entry) Rule() string {
 	if e.Envelope.Alert != nil {
 		return e.Envelope.Alert.Rule
 	}
-	return e.rule
+	return e.FailedRule
 }
 
 // Again returns the entry's next version, to be completed with why it failed:
@@ -261,7 +265,7 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hEditedBy:
 			e.EditedBy = cleanDetail(v)
 		case hRule:
-			e.rule = v
+			e.FailedRule = v
 		case hPointer:
 			e.Pointer = true
 		}

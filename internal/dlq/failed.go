@@ -12,6 +12,7 @@ type Failure struct {
 	Cause      outcome.Cause
 	Reason     outcome.Reason // "": the cause's
 	Detail     string
+	Rule       string // that a record failed in; "": none
 	Attempts   int
 	First      time.Time
 	Recipients []string
@@ -25,6 +26,7 @@ func Failed(id string, env *envelope.Envelope, f Failure, maxReplays int) *Entry
 	e := &Entry{
 		ID: id, Envelope: env, Reason: f.Reason, Scope: class.Scope, Cause: f.Cause, Detail: f.Detail,
 		Attempts: max(1, f.Attempts), FirstFailed: f.First, LastFailed: time.Now(), Recipients: f.Recipients, State: Open,
+		FailedRule: f.Rule,
 	}
 	if e.Reason == "" {
 		e.Reason = class.Reason

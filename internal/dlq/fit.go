@@ -49,7 +49,7 @@ func (e *Entry) pointer(topic string) *kgo.Record {
 func (e *Entry) last(topic string) *kgo.Record {
 	s := e.Envelope.Source
 	p := *e
-	p.Recipients, p.rule = nil, e.Rule()
+	p.Recipients, p.FailedRule = nil, e.Rule()
 	return p.pointTo(&envelope.Envelope{
 		Source:   envelope.Source{Topic: s.Topic, TopicID: s.TopicID, Partition: s.Partition, Offset: s.Offset, Time: s.Time, Value: []byte{}},
 		Delivery: e.Envelope.Delivery, Channel: e.Envelope.Channel,

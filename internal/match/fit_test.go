@@ -32,8 +32,8 @@ func (plain) Decode(r event.Record) (event.Event, error) {
 }
 
 // Match implements match.Rules.
-func (plain) Match(*event.Event, time.Time) []alert.Alert {
-	return []alert.Alert{{Rule: "every", Severity: alert.Critical, Channels: []string{"hook"}, Title: alert.Text{{Text: "t"}}}}
+func (plain) Match(*event.Event, time.Time) ([]alert.Alert, error) {
+	return []alert.Alert{{Rule: "every", Severity: alert.Critical, Channels: []string{"hook"}, Title: alert.Text{{Text: "t"}}}}, nil
 }
 
 // noise is text that does not compress.

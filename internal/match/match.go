@@ -31,9 +31,9 @@ type Decoder interface {
 	Decode(rec event.Record) (event.Event, error)
 }
 
-// Rules says which alerts an event raises.
+// Rules says which alerts an event raises. An error is an *outcome.Error.
 type Rules interface {
-	Match(ev *event.Event, now time.Time) []alert.Alert
+	Match(ev *event.Event, now time.Time) ([]alert.Alert, error)
 }
 
 // Params is what a Handler needs.
@@ -145,7 +145,8 @@ func (h *Handler) match(r *kgo.Record) (ev event.Event, alerts []alert.Alert, er
 	if err != nil {
 		return event.Event{}, nil, err
 	}
-	return ev, h.p.Rules.Match(&ev, time.Now()), nil
+	alerts, err = h.p.Rules.Match(&ev, time.Now())
+	return ev, alerts, err
 }
 
 // raise produces one outbox record per alert and channel.
@@ -183,7 +184,7 @@ func (b *batch) bury(r *kgo.Record, err error) {
 	span.Set(slog.String("outcome", "dead_lettered"))
 	span.Fail(string(failure.Cause))
 	b.dead = append(b.dead, dlq.Failed(alert.NewEntry(b.h.p.Group, b.identity(src)), &envelope.Envelope{Source: src, Trace: span.Traceparent()},
-		dlq.Failure{Cause: failure.Cause, Detail: failure.Detail, First: time.Now()}, b.h.p.MaxReplays))
+		dlq.Failure{Cause: failure.Cause, Detail: failure.Detail, Rule: failure.Rule, First: time.Now()}, b.h.p.MaxReplays))
 }
 
 // span begins the span of a record that something comes of.

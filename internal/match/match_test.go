@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -37,11 +38,11 @@ func (fragile) Decode(r event.Record) (event.Event, error) {
 }
 
 // Match implements match.Rules.
-func (fragile) Match(ev *event.Event, _ time.Time) []alert.Alert {
+func (fragile) Match(ev *event.Event, _ time.Time) ([]alert.Alert, error) {
 	if ev.Type == "rule" {
 		panic(ev)
 	}
-	return []alert.Alert{{Rule: "every", Channels: []string{"hook"}}}
+	return []alert.Alert{{Rule: "every", Channels: []string{"hook"}}}, nil
 }
 
 // TestAPanicTouchesOneRecord in the decoder or in a rule.
@@ -100,6 +101,71 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 	if len(entries) != 3 {
 		t.Errorf("%d dead letters of 3 panics", len(entries))
 	}
+}
+
+// TestARecordOverTheStepsNamesItsRule in its dead letter, and is the only one
+// that fails.
+func TestARecordOverTheStepsNamesItsRule(t *testing.T) {
+	const file = `
+version: 1
+rules:
+  - {name: cheap, to: [hook], title: t, when: event.a != nil}
+  - {name: costly, to: [hook], title: t, when: 'sum(map(event.a, sum(map(# == 0 ? event.a : [], # + 1)))) < 0'}
+`
+	set, faults := rule.Compile("rules.yaml", []byte(file), rule.Surroundings{Channels: []string{"hook"}})
+	if len(faults.Errors()) > 0 {
+		t.Fatal(faults)
+	}
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
+	handle(t, c, event.NewDecoder(nil, set.Reads(), nil), set)
+	zeros := func(n int) string { return `{"a":[0` + strings.Repeat(",0", n-1) + `]}` }
+	for _, value := range []string{zeros(10), zeros(5000), zeros(20)} {
+		c.Produce(&kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: []byte(value)})
+	}
+	testkafka.Eventually(t, 20*time.Second, "the short lists have raised their alerts", func() bool {
+		ends, err := c.Admin.ListEndOffsets(t.Context(), topics.Outbox(c.Group, "hook"))
+		o, _ := ends.Lookup(topics.Outbox(c.Group, "hook"), 0)
+		return err == nil && o.Offset == 2
+	})
+	// A group that has committed nothing yet has no lag.
+	testkafka.Eventually(t, 20*time.Second, "everything is committed", func() bool { return c.Lag(c.Group) == 0 })
+	entries, err := dlq.NewReader(c.Client(), c.Group).List(t.Context(), topics.TradeExecutions)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("%d entries, %v", len(entries), err)
+	}
+	if e := entries[0]; e.Cause != outcome.RuleBudget || e.Reason != outcome.OverBudget || e.Rule() != "costly" || e.Envelope.Alert != nil || !strings.Contains(e.Detail, "rule costly took ") {
+		t.Errorf("%s %s of rule %q: %s", e.Reason, e.Cause, e.Rule(), e.Detail)
+	}
+}
+
+// handle runs a member with a handler of the source until the test ends.
+func handle(t *testing.T, c *testkafka.Cluster, decoder match.Decoder, rules match.Rules) {
+	t.Helper()
+	size := func(string) int32 { return kafka.DefaultMaxMessage }
+	log := slog.New(slog.DiscardHandler)
+	outboxes, err := match.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(size)...), c.Group, []string{"hook"}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewRegistry()
+	h := match.New(match.Params{
+		Group: c.Group, Cluster: c.ID, Decoder: decoder, Rules: rules, Outboxes: outboxes,
+		Dead: dlq.NewWriter(c.Client(kafka.DeadLetterOptions(size)...), c.Group, log, reg), Topics: []string{string(topics.TradeExecutions)},
+		Logger: log, Registry: reg,
+	})
+	m := consume.New(consume.Params{
+		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
+		SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h, Logger: log, Registry: reg,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestOutboxesAreLookedUpUntilABrokerAnswers: while brokers restart one by one,

@@ -21,7 +21,7 @@ type still struct{}
 func (still) Decode(event.Record) (event.Event, error) { return event.Event{}, nil }
 
 // Match implements Rules.
-func (still) Match(*event.Event, time.Time) []alert.Alert { return nil }
+func (still) Match(*event.Event, time.Time) ([]alert.Alert, error) { return nil, nil }
 
 // TestARecordThatRaisesNothingCostsNoTracing: with a tracer and without, and
 // whatever its producer says, nothing is allocated but the event, and what the

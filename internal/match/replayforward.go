@@ -333,7 +333,7 @@ func (s *sending) match() ([]alert.Alert, bool) {
 		return nil, false
 	case err != nil:
 		f := outcome.Classify(err)
-		s.reopen(f.Cause, f.Cause.Class().Reason, f.Detail)
+		s.reopen(f, f.Cause.Class().Reason)
 		return nil, false
 	}
 	return alerts, true
@@ -359,14 +359,14 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 }
 
 func (s *sending) unrouted(format string, args ...any) {
-	s.reopen(outcome.Unrouted, outcome.NoLongerRouted, fmt.Sprintf(format, args...))
+	s.reopen(outcome.Errorf(outcome.Unrouted, format, args...), outcome.NoLongerRouted)
 }
 
 // reopen writes the entry's next version: it failed again.
-func (s *sending) reopen(cause outcome.Cause, reason outcome.Reason, detail string) {
-	s.span.Fail(string(cause))
+func (s *sending) reopen(why *outcome.Error, reason outcome.Reason) {
+	s.span.Fail(string(why.Cause))
 	next := s.e.Again(s.replay.EditedBy, s.w.p.Handler.p.MaxReplays)
-	next.Cause, next.Reason, next.Scope, next.Detail, next.LastFailed = cause, reason, cause.Class().Scope, detail, time.Now()
+	next.Cause, next.Reason, next.Scope, next.Detail, next.FailedRule, next.LastFailed = why.Cause, reason, why.Cause.Class().Scope, why.Detail, why.Rule, time.Now()
 	s.b.dead = append(s.b.dead, next)
 }
 

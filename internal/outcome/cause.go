@@ -19,6 +19,7 @@ const (
 	Decompress    Cause = "decompress"
 	CloudEvent    Cause = "cloudevent"
 	RulePanicked  Cause = "rule-panicked"
+	RuleBudget    Cause = "rule-budget" // its rules take more steps than one event may
 	AlertTooLarge Cause = "alert-too-large"
 	Crashes       Cause = "crashes" // the process died while it handled the record, twice
 )
@@ -74,6 +75,7 @@ var table = []struct {
 	{Decompress, Class{Message, Permanent, Undecodable}},
 	{CloudEvent, Class{Message, Permanent, Undecodable}},
 	{RulePanicked, Class{Message, Permanent, RulePanic}},
+	{RuleBudget, Class{Message, Permanent, OverBudget}},
 	{AlertTooLarge, Class{Message, Permanent, TooLarge}},
 	{Crashes, Class{Message, Permanent, RulePanic}},
 	{PayloadRefused, Class{Message, Permanent, Refused}},

@@ -43,6 +43,7 @@ const (
 	Undecodable    Reason = "undecodable"
 	Schema         Reason = "schema"
 	RulePanic      Reason = "rule-panic"
+	OverBudget     Reason = "rule-budget"
 	Refused        Reason = "refused"
 	BadRecipient   Reason = "recipient"
 	Exhausted      Reason = "exhausted"
@@ -53,7 +54,7 @@ const (
 
 // Reasons returns every reason, in the order above.
 func Reasons() []Reason {
-	return []Reason{Undecodable, Schema, RulePanic, Refused, BadRecipient, Exhausted, Unconfirmed, TooLarge, NoLongerRouted}
+	return []Reason{Undecodable, Schema, RulePanic, OverBudget, Refused, BadRecipient, Exhausted, Unconfirmed, TooLarge, NoLongerRouted}
 }
 
 // Error is a classified failure. Detail is what a person is shown: it must
@@ -62,6 +63,8 @@ func Reasons() []Reason {
 type Error struct {
 	Cause  Cause
 	Detail string
+	// Rule is the rule that a record failed in; empty: none.
+	Rule string
 	// RetryAfter is how long the provider asked us to wait; zero when it did not say.
 	RetryAfter time.Duration
 	// Do is what a person can do about it, where the channel knows better than

@@ -37,7 +37,7 @@ type Sample struct {
 // Compile reads a file of rules. It returns every fault there is; with one
 // that is not a warning the set is nil.
 func Compile(file string, data []byte, with Surroundings) (*Set, yamldoc.Faults) {
-	b := &builder{with: with, set: &Set{byTopic: make(map[string][]*guarded)}}
+	b := &builder{with: with, set: &Set{byTopic: make(map[string][]*guarded), steps: MaxSteps}, slots: new(int)}
 	faults := yamldoc.Decode(file, "", data, &b.doc)
 	if len(faults.Errors()) == 0 || b.doc.at != (yamldoc.Cursor{}) {
 		faults = append(faults, b.build()...)
@@ -100,7 +100,8 @@ type builder struct {
 	set    *Set
 	faults yamldoc.Faults
 	// read are the paths that each topic's expressions read; nil: all of it.
-	read map[topics.Name][][]string
+	read  map[topics.Name][][]string
+	slots *int // of the compilers
 }
 
 func (b *builder) build() yamldoc.Faults {
@@ -246,7 +247,7 @@ func label(source string) string {
 }
 
 func (b *builder) compiler() *compiler {
-	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location}
+	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, slots: b.slots}
 }
 
 func (b *builder) expression(s yamldoc.Scalar, on []topics.Name) expression {

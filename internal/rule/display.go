@@ -24,9 +24,9 @@ func display(v event.Value) string {
 	return b.String()
 }
 
-// whole is display without a bound, for what is compared.
-func whole(v event.Value) string {
-	b := shown{most: math.MaxInt}
+// whole is display without a bound but the steps, for what is compared.
+func whole(m *meter, v event.Value) string {
+	b := shown{most: math.MaxInt, meter: m}
 	b.value(v)
 	return b.String()
 }
@@ -34,10 +34,14 @@ func whole(v event.Value) string {
 // shown collects a text of at most so many bytes, and a rune at most.
 type shown struct {
 	strings.Builder
-	most int
+	most  int
+	meter *meter // counts what is made; nil: most is bound enough
 }
 
 func (b *shown) add(s string) {
+	if b.meter != nil {
+		b.meter.spend(1 + len(s)>>2)
+	}
 	left := b.most - b.Len()
 	for left > 0 && left < len(s) && !utf8.RuneStart(s[left]) {
 		left++

@@ -22,6 +22,9 @@ type scope struct {
 	// elements are the lists' elements that any, filter and the like stand at,
 	// the innermost last.
 	elements []event.Value
+	// keeps are the values that are evaluated once: see compiler.once; nil: none yet.
+	keeps *keeps
+	meter
 }
 
 // value and truth are compiled expressions. They are total: they return on
@@ -54,7 +57,9 @@ type compiler struct {
 	zone     *time.Location
 	problems []problem
 	paths    []access
-	depth    int // of predicates
+	depth    int  // of predicates
+	whole    bool // in an expression that is evaluated once
+	slots    *int // of all compilers of a set: see slot
 }
 
 // access is a path of the document that an expression reads.
@@ -107,8 +112,19 @@ func (c *compiler) syntax(source string, err error) {
 
 func constant(v event.Value) value { return func(*scope) event.Value { return v } }
 
-// value compiles a node that yields any value.
+// value compiles a node that yields any value. In a predicate, what does not
+// depend on the element is evaluated once.
 func (c *compiler) value(n ast.Node) value {
+	if c.depth == 0 || c.whole || fixed(n) || !invariant(n) {
+		return c.node(n)
+	}
+	c.whole = true
+	of := c.node(n)
+	c.whole = false
+	return c.once(of)
+}
+
+func (c *compiler) node(n ast.Node) value {
 	switch n := n.(type) {
 	case *ast.NilNode:
 		return constant(event.NullValue())
@@ -125,7 +141,7 @@ func (c *compiler) value(n ast.Node) value {
 	case *ast.IdentifierNode, *ast.MemberNode, *ast.PointerNode:
 		return c.member(n)
 	case *ast.ChainNode:
-		return c.value(n.Node)
+		return c.node(n.Node)
 	case *ast.UnaryNode:
 		return c.unary(n)
 	case *ast.BinaryNode:
@@ -166,21 +182,18 @@ func truthOf(eval value) truth {
 
 func (c *compiler) list(n *ast.ArrayNode) value {
 	elements := make([]value, len(n.Nodes))
-	fixed := make([]event.Value, len(n.Nodes))
-	all := true
 	for i, e := range n.Nodes {
 		elements[i] = c.value(e)
-		switch e.(type) {
-		case *ast.NilNode, *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.StringNode:
-			fixed[i] = elements[i](nil)
-		default:
-			all = false
-		}
 	}
-	if all {
-		return constant(event.ArrayValue(fixed))
+	if fixed(n) {
+		list := make([]event.Value, len(elements))
+		for i, e := range elements {
+			list[i] = e(nil)
+		}
+		return constant(event.ArrayValue(list))
 	}
 	return func(s *scope) event.Value {
+		s.spend(newElement * len(elements))
 		out := make([]event.Value, len(elements))
 		for i, e := range elements {
 			out[i] = e(s)
@@ -196,10 +209,10 @@ func (c *compiler) unary(n *ast.UnaryNode) value {
 		return func(s *scope) event.Value { return event.BoolValue(!of(s)) }
 	case "-":
 		of := c.value(n.Node)
-		return func(s *scope) event.Value { return event.NumberValue(-toNumber(of(s))) }
+		return func(s *scope) event.Value { return event.NumberValue(-s.number(of(s))) }
 	case "+":
 		of := c.value(n.Node)
-		return func(s *scope) event.Value { return event.NumberValue(toNumber(of(s))) }
+		return func(s *scope) event.Value { return event.NumberValue(s.number(of(s))) }
 	}
 	return c.fault(n, "the operator %s is not part of the language", n.Operator)
 }
@@ -224,17 +237,27 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 		return c.fault(n, "the operator %s is not part of the language, which has %s", n.Operator, strings.Join(operators, " "))
 	}
 	a, b := c.value(n.Left), c.value(n.Right)
-	holds := func(f func(a, b event.Value) bool) value {
-		return func(s *scope) event.Value { return event.BoolValue(f(a(s), b(s))) }
+	holds := func(f func(m *meter, a, b event.Value) bool) value {
+		return func(s *scope) event.Value {
+			x, y := a(s), b(s)
+			return event.BoolValue(f(&s.meter, x, y))
+		}
 	}
-	texts := func(f func(s, part string) bool) value {
-		return holds(func(a, b event.Value) bool {
-			return a.Kind() == event.String && b.Kind() == event.String && f(a.Text(), b.Text())
+	texts := func(f func(s, part string) bool, whole bool) value {
+		return holds(func(m *meter, a, b event.Value) bool {
+			if a.Kind() != event.String || b.Kind() != event.String {
+				return false
+			}
+			if whole {
+				m.reads(a)
+			}
+			m.reads(b)
+			return f(a.Text(), b.Text())
 		})
 	}
 	ordered := func(f func(sign int) bool) value {
-		return holds(func(a, b event.Value) bool {
-			sign, ok := order(a, b)
+		return holds(func(m *meter, a, b event.Value) bool {
+			sign, ok := m.order(a, b)
 			return ok && f(sign)
 		})
 	}
@@ -242,9 +265,9 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 	case "==", "!=":
 		c.floatLiteral(n)
 		if n.Operator == "==" {
-			return holds(equal)
+			return holds((*meter).equal)
 		}
-		return holds(func(a, b event.Value) bool { return !equal(a, b) })
+		return holds(func(m *meter, a, b event.Value) bool { return !m.equal(a, b) })
 	case "<":
 		return ordered(func(sign int) bool { return sign < 0 })
 	case "<=":
@@ -254,13 +277,13 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 	case ">=":
 		return ordered(func(sign int) bool { return sign >= 0 })
 	case "in":
-		return holds(within)
+		return c.in(n, a, b)
 	case "contains":
-		return texts(strings.Contains)
+		return texts(strings.Contains, true)
 	case "startsWith":
-		return texts(strings.HasPrefix)
+		return texts(strings.HasPrefix, false)
 	case "endsWith":
-		return texts(strings.HasSuffix)
+		return texts(strings.HasSuffix, false)
 	case "??":
 		return func(s *scope) event.Value {
 			if v := a(s); !v.IsNil() {
@@ -271,7 +294,7 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 	case "+", "-", "*", "/", "%":
 		operator := n.Operator
 		return func(s *scope) event.Value {
-			return event.NumberValue(arithmetic(operator, toNumber(a(s)), toNumber(b(s))))
+			return event.NumberValue(arithmetic(operator, s.number(a(s)), s.number(b(s))))
 		}
 	}
 	return c.fault(n, "the operator %s is not part of the language, which has %s", n.Operator, strings.Join(operators, " "))
@@ -282,23 +305,5 @@ func (c *compiler) floatLiteral(n *ast.BinaryNode) {
 		if f, ok := side.(*ast.FloatNode); ok && f.Value != math.Trunc(f.Value) {
 			c.warn(n, "%s against %v: a computed number is rarely exactly that; compare with < or >", n.Operator, f.Value)
 		}
-	}
-}
-
-// matches takes a constant pattern only: it is compiled once, and Go's regular
-// expressions (RE2) run in linear time.
-func (c *compiler) matches(n *ast.BinaryNode) value {
-	of := c.value(n.Left)
-	pattern, ok := n.Right.(*ast.StringNode)
-	if !ok {
-		return c.fault(n.Right, "the pattern of matches must be written out as a text")
-	}
-	re, err := regexp.Compile(pattern.Value)
-	if err != nil {
-		return c.fault(n.Right, "not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	return func(s *scope) event.Value {
-		v := of(s)
-		return event.BoolValue(v.Kind() == event.String && re.MatchString(v.Text()))
 	}
 }

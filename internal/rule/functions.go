@@ -2,7 +2,6 @@ package rule
 
 import (
 	"math"
-	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -20,11 +19,19 @@ type function struct {
 	call     func(c *compiler) func(s *scope, args []event.Value) event.Value
 }
 
-// pure is a function that needs neither the scope nor the compiler.
+// scoped is a function that needs the scope, and counts what it does.
+func scoped(least, most int, f func(s *scope, args []event.Value) event.Value) function {
+	return function{least, most, func(*compiler) func(*scope, []event.Value) event.Value { return f }}
+}
+
+// pure is a function that reads its arguments once and no list's elements.
 func pure(least, most int, f func(args []event.Value) event.Value) function {
-	return function{least, most, func(*compiler) func(*scope, []event.Value) event.Value {
-		return func(_ *scope, args []event.Value) event.Value { return f(args) }
-	}}
+	return scoped(least, most, func(s *scope, args []event.Value) event.Value {
+		for _, a := range args {
+			s.reads(a)
+		}
+		return f(args)
+	})
 }
 
 func onNumber(f func(float64) float64) function {
@@ -32,10 +39,11 @@ func onNumber(f func(float64) float64) function {
 }
 
 func onText(f func(string) string) function {
-	return pure(1, 1, func(args []event.Value) event.Value {
+	return scoped(1, 1, func(s *scope, args []event.Value) event.Value {
 		if args[0].Kind() != event.String {
 			return event.Value{}
 		}
+		s.made(len(args[0].Text()))
 		return event.StringValue(f(args[0].Text()))
 	})
 }
@@ -58,85 +66,21 @@ var functions = map[string]function{
 	"upper": onText(strings.ToUpper),
 	"trim":  onText(strings.TrimSpace),
 	"len":   pure(1, 1, length),
-	"min":   pure(1, -1, func(args []event.Value) event.Value { return extreme(args, math.Min) }),
-	"max":   pure(1, -1, func(args []event.Value) event.Value { return extreme(args, math.Max) }),
-	"join":  pure(1, 2, join),
-	"has":   pure(1, 1, func(args []event.Value) event.Value { return event.BoolValue(!args[0].IsNil()) }),
+	"min":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Min) }),
+	"max":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Max) }),
+	"join":  scoped(1, 2, join),
+	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!args[0].IsNil()) }),
 	"bps": pure(2, 2, func(args []event.Value) event.Value {
 		return event.NumberValue((toNumber(args[0])/toNumber(args[1]) - 1) * 10_000)
 	}),
 	"money": printed(money),
 	"pct":   printed(percent),
 	"qty":   printed(quantity),
-	"age": {1, 1, func(*compiler) func(*scope, []event.Value) event.Value {
-		return func(s *scope, args []event.Value) event.Value { return event.NumberValue(age(s, args[0])) }
-	}},
-	"ago": {1, 1, func(*compiler) func(*scope, []event.Value) event.Value {
-		return func(s *scope, args []event.Value) event.Value { return ago(age(s, args[0])) }
-	}},
+	"age":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return event.NumberValue(age(s, args[0])) }),
+	"ago":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return ago(age(s, args[0])) }),
 	"clock": {1, 2, func(c *compiler) func(*scope, []event.Value) event.Value {
-		return func(_ *scope, args []event.Value) event.Value { return clock(args, c.zone) }
+		return func(s *scope, args []event.Value) event.Value { return clock(s, args, c.zone) }
 	}},
-}
-
-// overLists are the functions with a predicate; sum and count may go without.
-var overLists = map[string]func(list event.Value, of func(event.Value) event.Value) event.Value{
-	"any": func(list event.Value, of func(event.Value) event.Value) event.Value {
-		for i := range list.Len() {
-			if of(list.At(i)).Bool() {
-				return event.BoolValue(true)
-			}
-		}
-		return event.BoolValue(false)
-	},
-	"all": func(list event.Value, of func(event.Value) event.Value) event.Value {
-		for i := range list.Len() {
-			if !of(list.At(i)).Bool() {
-				return event.BoolValue(false)
-			}
-		}
-		return event.BoolValue(true)
-	},
-	"none": func(list event.Value, of func(event.Value) event.Value) event.Value {
-		for i := range list.Len() {
-			if of(list.At(i)).Bool() {
-				return event.BoolValue(false)
-			}
-		}
-		return event.BoolValue(true)
-	},
-	"count": func(list event.Value, of func(event.Value) event.Value) event.Value {
-		n := 0
-		for i := range list.Len() {
-			if of(list.At(i)).Bool() {
-				n++
-			}
-		}
-		return event.NumberValue(float64(n))
-	},
-	"filter": func(list event.Value, of func(event.Value) event.Value) event.Value {
-		var out []event.Value
-		for i := range list.Len() {
-			if e := list.At(i); of(e).Bool() {
-				out = append(out, e)
-			}
-		}
-		return event.ArrayValue(out)
-	},
-	"map": func(list event.Value, of func(event.Value) event.Value) event.Value {
-		out := make([]event.Value, list.Len())
-		for i := range out {
-			out[i] = of(list.At(i))
-		}
-		return event.ArrayValue(out)
-	},
-	"sum": func(list event.Value, of func(event.Value) event.Value) event.Value {
-		total := 0.0
-		for i := range list.Len() {
-			total += toNumber(of(list.At(i)))
-		}
-		return event.NumberValue(total)
-	},
 }
 
 // functionNames returns every function of the language, in order.
@@ -170,6 +114,9 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
 	for i, a := range arguments {
 		args[i] = c.value(a)
 	}
+	if name == "join" || (name == "min" || name == "max") && len(args) == 1 { // those that walk a list
+		c.warnChosen(arguments[0])
+	}
 	call := f.call(c)
 	if len(args) == 1 {
 		of := args[0]
@@ -198,73 +145,6 @@ func howMany(least, most int) string {
 	return words[least] + " or " + words[most]
 }
 
-func (c *compiler) overList(n ast.Node, name string, over func(event.Value, func(event.Value) event.Value) event.Value, arguments []ast.Node) value {
-	if len(arguments) == 0 || len(arguments) > 2 {
-		return c.fault(n, "%s() takes a list and a condition for its elements", name)
-	}
-	known := len(c.paths)
-	list := c.value(arguments[0])
-	if len(arguments) == 1 {
-		return func(s *scope) event.Value {
-			return over(onlyList(list(s)), func(v event.Value) event.Value { return v })
-		}
-	}
-	predicate, ok := arguments[1].(*ast.PredicateNode)
-	if !ok {
-		return c.fault(arguments[1], "%s() takes a condition for the list's elements", name)
-	}
-	if len(c.paths) == known+1 {
-		c.elementPaths(predicate.Node, c.paths[known].path)
-	}
-	c.depth++
-	of := c.value(predicate.Node)
-	c.depth--
-	return func(s *scope) event.Value {
-		v := onlyList(list(s))
-		if v.Len() == 0 {
-			return over(v, nil)
-		}
-		s.elements = append(s.elements, event.Value{})
-		top := len(s.elements) - 1
-		out := over(v, func(e event.Value) event.Value {
-			s.elements[top] = e
-			return of(s)
-		})
-		s.elements = s.elements[:top]
-		return out
-	}
-}
-
-// elementPaths notes the paths that a predicate reads from the elements of the
-// list at path, so that a misspelt one is found.
-func (c *compiler) elementPaths(n ast.Node, path []string) {
-	ast.Walk(&n, elementVisitor(func(names []string, at int) {
-		c.paths = append(c.paths, access{path: slices.Concat(path, []string{"[]"}, names), at: at})
-	}))
-}
-
-type elementVisitor func(names []string, at int)
-
-func (v elementVisitor) Visit(n *ast.Node) {
-	m, ok := (*n).(*ast.MemberNode)
-	if !ok {
-		return
-	}
-	base, isPointer := m.Node.(*ast.PointerNode)
-	name, isName := m.Property.(*ast.StringNode)
-	if isPointer && isName && base.Name == "" {
-		v([]string{name.Value}, m.Location().From)
-	}
-}
-
-// onlyList makes everything that is not a list an empty one.
-func onlyList(v event.Value) event.Value {
-	if v.Kind() != event.Array {
-		return event.ArrayValue(nil)
-	}
-	return v
-}
-
 func length(args []event.Value) event.Value {
 	n := 0
 	switch v := args[0]; v.Kind() {
@@ -277,48 +157,55 @@ func length(args []event.Value) event.Value {
 }
 
 // extreme is min and max, over the arguments or over one list's elements.
-func extreme(args []event.Value, pick func(a, b float64) float64) event.Value {
+func extreme(s *scope, args []event.Value, pick func(a, b float64) float64) event.Value {
+	list := event.ArrayValue(args)
 	if len(args) == 1 && args[0].Kind() == event.Array {
-		list := args[0]
-		args = make([]event.Value, list.Len())
-		for i := range args {
-			args[i] = list.At(i)
-		}
+		list = args[0]
 	}
-	if len(args) == 0 {
+	if list.Len() == 0 {
 		return event.NumberValue(math.NaN())
 	}
-	best := toNumber(args[0])
-	for _, v := range args[1:] {
-		best = pick(best, toNumber(v))
+	s.spend(list.Len())
+	best := s.number(list.At(0))
+	for i := 1; i < list.Len(); i++ {
+		best = pick(best, s.number(list.At(i)))
 	}
 	return event.NumberValue(best)
 }
 
-func join(args []event.Value) event.Value {
+func join(s *scope, args []event.Value) event.Value {
 	separator := ", "
 	if len(args) == 2 {
 		separator = args[1].Text()
 	}
 	list := onlyList(args[0])
-	texts := make([]string, list.Len())
-	for i := range texts {
-		texts[i] = whole(list.At(i))
+	texts := make([]string, 0, min(list.Len(), 1024))
+	for i := range list.Len() {
+		s.spend(1 + len(separator)>>2) // before it is made: each element takes it again
+		texts = append(texts, whole(&s.meter, list.At(i)))
 	}
 	return event.StringValue(strings.Join(texts, separator))
 }
 
 // age is how many seconds lie between a time and now, NaN where it is none.
 func age(s *scope, v event.Value) float64 {
-	t, ok := event.ParseTime(v)
+	t, ok := parseTime(s, v)
 	if !ok {
 		return math.NaN()
 	}
 	return s.now.Sub(t).Seconds()
 }
 
-func clock(args []event.Value, zone *time.Location) event.Value {
-	t, ok := event.ParseTime(args[0])
+func parseTime(s *scope, v event.Value) (time.Time, bool) {
+	if v.Kind() == event.String {
+		s.spend(parsedTime)
+		s.reads(v)
+	}
+	return event.ParseTime(v)
+}
+
+func clock(s *scope, args []event.Value, zone *time.Location) event.Value {
+	t, ok := parseTime(s, args[0])
 	if !ok {
 		return event.Value{}
 	}

@@ -64,7 +64,7 @@ func (c *compiler) unfold(n ast.Node) (names []string, base ast.Node, rest []ast
 func (c *compiler) indexes(of value, properties []ast.Node) value {
 	for _, p := range properties {
 		before, at := of, c.value(p)
-		of = func(s *scope) event.Value { return index(before(s), at(s)) }
+		of = func(s *scope) event.Value { return s.index(before(s), at(s)) }
 	}
 	return of
 }
@@ -75,9 +75,24 @@ func follow(of value, names []string) value {
 		return of
 	case 1:
 		name := names[0]
-		return func(s *scope) event.Value { return of(s).Get(name) }
+		return func(s *scope) event.Value {
+			v := of(s)
+			if v.Len() > smallObject {
+				s.lookUp(v.Len(), name)
+			}
+			return v.Get(name)
+		}
 	}
-	return func(s *scope) event.Value { return of(s).Lookup(names...) }
+	return func(s *scope) event.Value {
+		v := of(s)
+		for _, name := range names {
+			if v.Len() > smallObject {
+				s.lookUp(v.Len(), name)
+			}
+			v = v.Get(name)
+		}
+		return v
+	}
 }
 
 func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.Node) value {
@@ -136,7 +151,10 @@ func (c *compiler) meta(root ast.Node, names []string) value {
 	case "offset":
 		of = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Offset)) }
 	case "key":
-		of = func(s *scope) event.Value { return text(s.ev.Record.Key) }
+		of = func(s *scope) event.Value {
+			s.made(len(s.ev.Record.Key))
+			return text(s.ev.Record.Key)
+		}
 	case "time":
 		of = func(s *scope) event.Value {
 			return event.StringValue(s.ev.Time.UTC().Format(time.RFC3339Nano))
@@ -159,6 +177,14 @@ func (c *compiler) meta(root ast.Node, names []string) value {
 }
 
 func headers(s *scope) event.Value {
+	k := s.memory()
+	if k.headers.Kind() == event.Missing {
+		k.headers = headersOf(s)
+	}
+	return k.headers
+}
+
+func headersOf(s *scope) event.Value {
 	members := make([]event.Value, len(s.ev.Record.Headers))
 	for i, h := range s.ev.Record.Headers {
 		members[i] = event.Member(h.Name, text(h.Value))

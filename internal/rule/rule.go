@@ -1,12 +1,13 @@
 // Package rule turns rules.yaml into a Set, which says what alerts an event
 // raises. A rule is data: a condition, a severity, a key and texts, all in one
 // expression language (expr.go) whose every expression is total: evaluating it
-// cannot fail on any event. So all mistakes are found at load, and Match is a
-// pure function. Start reading at Compile and Set.Match.
+// cannot fail on any event, but for taking too many steps. So all mistakes are
+// found at load, and Match is a pure function. Start reading at Compile and Set.Match.
 package rule
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
@@ -19,6 +20,7 @@ type Set struct {
 	rules   []*rule
 	byTopic map[string][]*guarded
 	reads   map[string][]string
+	steps   int // that all rules may take on one event
 }
 
 // guarded is a rule on one topic, with the where that holds there.
@@ -49,21 +51,36 @@ type field struct {
 	value template
 }
 
-// Match returns the alerts that an event raises, in the order of the rules,
-// each within the bounds of alert.Bound. Their ids are not set. now is what age and ago count from.
-func (s *Set) Match(ev *event.Event, now time.Time) []alert.Alert {
+// Match returns the alerts that an event raises, in the order of the rules, each
+// within the bounds of alert.Bound. Their ids are not set, and they share no memory
+// with the event. now is what age and ago count from. Where the rules would take more than MaxSteps, it
+// returns an *outcome.Error that names the one that took most, and no alerts.
+func (s *Set) Match(ev *event.Event, now time.Time) (alerts []alert.Alert, err error) {
 	rules := s.byTopic[ev.Record.Topic]
 	if len(rules) == 0 {
-		return nil
+		return nil, nil
 	}
-	on := scope{ev: ev, now: now}
-	var alerts []alert.Alert
-	for _, r := range rules {
+	on := scope{ev: ev, now: now, meter: meter{limit: s.steps}}
+	var took costs
+	begun, at := 0, 0 // the steps before the rule that is asked, and which one that is
+	defer func() {
+		if on.spent <= on.limit {
+			return // a panic, if there is one, is none of ours
+		}
+		if v := recover(); v != any(overBudget{}) {
+			panic(v)
+		}
+		took.add(rules[at].name, on.spent-begun)
+		alerts, err = nil, took.error(on.limit)
+	}()
+	for i, r := range rules {
+		begun, at = on.spent, i
 		if r.when.test(&on) && (r.where == nil || r.where(&on)) {
 			alerts = append(alerts, r.alert(&on))
 		}
+		took.add(r.name, on.spent-begun)
 	}
-	return alerts
+	return alerts, nil
 }
 
 func (r *rule) alert(on *scope) alert.Alert {
@@ -76,7 +93,7 @@ func (r *rule) alert(on *scope) alert.Alert {
 	}
 	for i, k := range r.key {
 		if v := k.eval(on); !v.IsNil() {
-			a.Key[i] = whole(v)
+			a.Key[i] = whole(&on.meter, v)
 		}
 	}
 	for _, f := range r.fields {
@@ -84,6 +101,7 @@ func (r *rule) alert(on *scope) alert.Alert {
 	}
 	a.Channels = r.channels[a.Severity]
 	a.Bound()
+	a.EventType, a.EventID = strings.Clone(a.EventType), strings.Clone(a.EventID) // the rest is made here
 	return a
 }
 

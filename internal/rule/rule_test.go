@@ -57,6 +57,15 @@ func defaults(t testing.TB) *rule.Set {
 	return set
 }
 
+func match(t testing.TB, set *rule.Set, e *event.Event, now time.Time) []alert.Alert {
+	t.Helper()
+	alerts, err := set.Match(e, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return alerts
+}
+
 // TestEveryDefaultRuleFiresOnExactlyItsOwnSamples is the shipped rules'
 // contract: what each alerts on, and how its alert reads.
 func TestEveryDefaultRuleFiresOnExactlyItsOwnSamples(t *testing.T) {
@@ -65,7 +74,7 @@ func TestEveryDefaultRuleFiresOnExactlyItsOwnSamples(t *testing.T) {
 	var out strings.Builder
 	for _, s := range samples(t) {
 		now := s.Event.Time.Add(3 * time.Second)
-		for _, a := range set.Match(&s.Event, now) {
+		for _, a := range match(t, set, &s.Event, now) {
 			fired[a.Rule] = true
 			out.WriteString(s.Name + ": " + a.Rule + " " + string(a.Severity) + " [" + a.KeyText() + "] " + a.Title.String() + "\n")
 			for _, f := range a.Fields {
@@ -96,12 +105,12 @@ func TestPaperAndReplayedFillsAlertNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if alerts := set.Match(&e, time.Now()); len(alerts) > 0 {
+		if alerts := match(t, set, &e, time.Now()); len(alerts) > 0 {
 			t.Errorf("%s: %s fires", name, alerts[0].Rule)
 		}
 	}
 	e, _ := d.Decode(event.Record{Topic: "trade-executions", Value: []byte(`{"event_type":"order.rejected"}`)})
-	if alerts := set.Match(&e, time.Now()); len(alerts) != 1 {
+	if alerts := match(t, set, &e, time.Now()); len(alerts) != 1 {
 		t.Error("an event that says nothing about its mode counts as live")
 	}
 }
@@ -119,7 +128,7 @@ func TestTheDecoderKeepsEverythingTheDefaultRulesRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := time.Now()
-		got, want := set.Match(&e, now), set.Match(&all[i].Event, now)
+		got, want := match(t, set, &e, now), match(t, set, &all[i].Event, now)
 		if !slices.EqualFunc(got, want, func(a, b alert.Alert) bool { return a.Rule == b.Rule && a.Title.String() == b.Title.String() }) {
 			t.Errorf("%s: %v, want %v", s.Name, got, want)
 		}
@@ -177,7 +186,7 @@ func TestRoutesResolveIntoChannelsOncePerChannel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		alerts := set.Match(&e, time.Now())
+		alerts := match(t, set, &e, time.Now())
 		if len(alerts) != 1 || !slices.Equal(alerts[0].Channels, want) {
 			t.Errorf("%s: %+v", doc, alerts)
 		}
@@ -203,7 +212,7 @@ rules:
 	for doc, want := range map[string]string{`{"x":1}`: "b", `{"x":1,"live":true}`: "ab", `{"x":1,"other":true}`: "bc"} {
 		e, _ := event.NewDecoder(nil, nil, nil).Decode(event.Record{Topic: "trade-executions", Value: []byte(doc)})
 		var got string
-		for _, a := range set.Match(&e, time.Now()) {
+		for _, a := range match(t, set, &e, time.Now()) {
 			got += a.Rule
 		}
 		if got != want {

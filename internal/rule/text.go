@@ -48,7 +48,8 @@ func (c *compiler) template(source string) template {
 }
 
 // text evaluates the holes: what a rule's author wrote stays a literal, what
-// comes from the event is a value.
+// comes from the event is a value. display copies it: an alert outlives its event,
+// whose texts share the memory of all it was unpacked to.
 func (t template) text(s *scope) alert.Text {
 	parts := make(alert.Text, len(t))
 	for i, seg := range t {

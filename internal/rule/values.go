@@ -9,7 +9,7 @@ import (
 )
 
 // The semantics of the language's operators on any two values. They are total:
-// none fails, whatever the kinds are.
+// none fails, whatever the kinds are. What grows with the values is counted.
 
 // number returns v as a number: a number itself, or a text that looks like
 // one, since money and quantities travel as decimal strings.
@@ -52,61 +52,80 @@ func toNumber(v event.Value) float64 {
 	return f
 }
 
+// number returns v as a number, NaN where it is none.
+func (m *meter) number(v event.Value) float64 {
+	m.reads(v)
+	return toNumber(v)
+}
+
 // equal is ==: missing equals null, a number against a text compares as
 // numbers, two texts as texts, so that the id 007 is not 7.
-func equal(a, b event.Value) bool {
+func (m *meter) equal(a, b event.Value) bool {
 	switch {
 	case a.IsNil() || b.IsNil():
 		return a.IsNil() && b.IsNil()
 	case a.Kind() == event.Number && b.Kind() == event.Number:
-		return a.Float() == b.Float() && !differBeyondFloat(a, b)
+		return a.Float() == b.Float() && !m.differBeyondFloat(a, b)
 	case a.Kind() == event.Number && b.Kind() == event.String, a.Kind() == event.String && b.Kind() == event.Number:
+		m.reads(a)
+		m.reads(b)
 		return toNumber(a) == toNumber(b)
 	case a.Kind() != b.Kind():
 		return false
 	}
 	switch a.Kind() {
 	case event.String:
+		if len(a.Text()) != len(b.Text()) {
+			return false
+		}
+		m.reads(a)
 		return a.Text() == b.Text()
 	case event.Bool:
 		return a.Bool() == b.Bool()
 	case event.Array:
-		return equalLists(a, b)
+		return m.equalLists(a, b)
 	}
-	return equalObjects(a, b)
+	return m.equalObjects(a, b)
 }
+
+// exact is the first whole number that float64 cannot tell from the next one.
+const exact = 1 << 53
 
 // differBeyondFloat tells whole numbers apart that float64 cannot: ids.
-func differBeyondFloat(a, b event.Value) bool {
-	const exact = 1 << 53
-	if math.Abs(a.Float()) < exact {
+func (m *meter) differBeyondFloat(a, b event.Value) bool {
+	const longest = len("-9223372036854775808") // a longer literal is no int64, and an error would copy it
+	if math.Abs(a.Float()) < exact || len(a.Text()) > longest || len(b.Text()) > longest {
 		return false
 	}
-	m, errM := strconv.ParseInt(a.Text(), 10, 64)
-	n, errN := strconv.ParseInt(b.Text(), 10, 64)
-	return errM == nil && errN == nil && m != n
+	m.spend(4)
+	x, errX := strconv.ParseInt(a.Text(), 10, 64)
+	y, errY := strconv.ParseInt(b.Text(), 10, 64)
+	return errX == nil && errY == nil && x != y
 }
 
-func equalLists(a, b event.Value) bool {
+func (m *meter) equalLists(a, b event.Value) bool {
 	if a.Len() != b.Len() {
 		return false
 	}
 	for i := range a.Len() {
-		if !equal(a.At(i), b.At(i)) {
+		m.spend(1)
+		if !m.equal(a.At(i), b.At(i)) {
 			return false
 		}
 	}
 	return true
 }
 
-func equalObjects(a, b event.Value) bool {
+func (m *meter) equalObjects(a, b event.Value) bool {
+	return m.hasMembers(a, b) && m.hasMembers(b, a)
+}
+
+// hasMembers reports whether every member of a equals b's.
+func (m *meter) hasMembers(a, b event.Value) bool {
 	for i := range a.Len() {
-		if m := a.At(i); !equal(a.Get(m.Name()), b.Get(m.Name())) {
-			return false
-		}
-	}
-	for i := range b.Len() {
-		if m := b.At(i); !equal(a.Get(m.Name()), b.Get(m.Name())) {
+		m.spend(1)
+		name := a.At(i).Name()
+		if !m.equal(m.member(a, name), m.member(b, name)) {
 			return false
 		}
 	}
@@ -115,7 +134,9 @@ func equalObjects(a, b event.Value) bool {
 
 // order compares for < <= > >=; ok is false where there is no order. Two texts
 // compare as numbers when both look like numbers, else character by character.
-func order(a, b event.Value) (sign int, ok bool) {
+func (m *meter) order(a, b event.Value) (sign int, ok bool) {
+	m.reads(a)
+	m.reads(b)
 	x, xok := number(a)
 	y, yok := number(b)
 	switch {
@@ -134,16 +155,17 @@ func order(a, b event.Value) (sign int, ok bool) {
 }
 
 // within is in: an element of a list, or a member's name.
-func within(v, list event.Value) bool {
+func (m *meter) within(v, list event.Value) bool {
 	switch list.Kind() {
 	case event.Array:
 		for i := range list.Len() {
-			if equal(v, list.At(i)) {
+			m.spend(1)
+			if m.equal(v, list.At(i)) {
 				return true
 			}
 		}
 	case event.Object:
-		return v.Kind() == event.String && list.Get(v.Text()).Kind() != event.Missing
+		return v.Kind() == event.String && m.member(list, v.Text()).Kind() != event.Missing
 	}
 	return false
 }
@@ -163,10 +185,10 @@ func arithmetic(operator string, a, b float64) float64 {
 }
 
 // index is list[i], from the end when i is negative, and object[name].
-func index(v, at event.Value) event.Value {
+func (m *meter) index(v, at event.Value) event.Value {
 	switch {
 	case v.Kind() == event.Object && at.Kind() == event.String:
-		return v.Get(at.Text())
+		return m.member(v, at.Text())
 	case v.Kind() == event.Array && at.Kind() == event.Number:
 		f := at.Float()
 		if f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/configs"
+	raised "github.com/algotrade/notifier/internal/alert"
 	decoding "github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/rule"
 )
@@ -17,6 +18,15 @@ type alert struct {
 }
 
 func (a alert) text(name string) string { return a.doc.Get(name).Text() }
+
+func match(t *testing.T, set *rule.Set, e *decoding.Event, now time.Time) []raised.Alert {
+	t.Helper()
+	alerts, err := set.Match(e, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return alerts
+}
 
 func shipped(t *testing.T) *rule.Set {
 	t.Helper()
@@ -39,7 +49,7 @@ func alerts(t *testing.T, records []Record) (lines []alert, poison int) {
 			poison++
 			continue
 		}
-		for _, a := range set.Match(&e, morning.Add(r.At)) {
+		for _, a := range match(t, set, &e, morning.Add(r.At)) {
 			id := a.Rule + "/" + a.KeyText()
 			if until, ok := silent[id]; ok && r.At < until {
 				continue
@@ -112,7 +122,7 @@ func TestASampleAlertsWhileTheStoryIsTold(t *testing.T) {
 		if err != nil {
 			return nil
 		}
-		for _, a := range set.Match(&e, morning) {
+		for _, a := range match(t, set, &e, morning) {
 			if a.Throttle > 0 {
 				keys = append(keys, a.Rule+" "+a.KeyText())
 			}
