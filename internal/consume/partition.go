@@ -329,6 +329,20 @@ func positionOf(r *kgo.Record) repeat.Position {
 	return repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}
 }
 
+// Charge counts n more bytes as held for the records that Next handed out, such
+// as what is made of them; a negative n gives back. Above the window the
+// partition pauses. It ends with the assignment.
+func (p *Partition) Charge(n int) {
+	p.mu.Lock()
+	p.free(-n)
+	p.mu.Unlock()
+	if n > 0 {
+		p.member.pauseIfFull(p)
+	} else {
+		p.member.roomMade(p)
+	}
+}
+
 // size is what a record takes in memory.
 func size(r *kgo.Record) int {
 	n := len(r.Key) + len(r.Value) + unpack.RecordCost

@@ -64,42 +64,70 @@ type Handler struct {
 	p       Params
 	log     *slog.Logger
 	metrics *metrics
+	large   chan struct{} // a turn for each large event: see largeAtOnce
 }
 
 // New returns a handler.
 func New(p Params) *Handler {
-	return &Handler{p: p, log: p.Logger.With("component", "match"), metrics: newMetrics(p)}
+	return &Handler{p: p, log: p.Logger.With("component", "match"), metrics: newMetrics(p), large: make(chan struct{}, largeAtOnce)}
 }
 
 // Handle works through one partition in order, a batch at a time: match all,
 // produce what they raise as it is found, wait for the acknowledgements at the
-// end of the batch. A batch without alerts waits for nothing.
+// end of the batch. A batch without alerts waits for nothing. One that raises
+// more than maxHeld, or takes longer than maxBatch, is settled in parts.
 func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 	for {
 		records, err := p.Next(ctx)
 		if err != nil {
 			return
 		}
-		b := &batch{h: h, p: p, topicID: p.TopicID(), done: p.Committed()}
-		count := h.metrics.topic(p.Topic)
-		if p.Crashes(records[0]) {
-			count.deadLettered.Inc()
-			b.bury(records[0], outcome.Errorf(outcome.Crashes, "processes died while they handled this record: it is not handled again"))
-			records = records[:1]
-		} else {
-			for _, r := range records {
-				b.record(r, count)
-			}
-		}
-		p.Handled(records[len(records)-1].Offset)
-		if !b.settle(ctx) {
+		b, ok := h.look(ctx, p, records)
+		p.Handled(b.until.Offset)
+		if !ok || !b.settle(ctx) {
 			return // revoked or stopping: the next owner does it again
 		}
-		p.Advance(records[len(records)-1], b.urgent)
+		p.Advance(b.until, b.urgent)
 	}
 }
 
-// batch is what one call of Next has raised.
+// look looks at the records that Next has handed out. It returns what is still to be
+// settled; false: ctx ended first.
+func (h *Handler) look(ctx context.Context, p *consume.Partition, records []*kgo.Record) (*batch, bool) {
+	b, count := h.begin(p), h.metrics.topic(p.Topic)
+	if b.until = records[0]; p.Crashes(b.until) {
+		count.deadLettered.Inc()
+		b.bury(b.until, outcome.Errorf(outcome.Crashes, "processes died while they handled this record: it is not handled again"))
+		return b, true
+	}
+	for _, r := range records {
+		if ctx.Err() != nil {
+			return b, false
+		}
+		if b.full() {
+			if !b.settle(ctx) {
+				return b, false
+			}
+			p.AdvanceTo(repeat.Position{Epoch: b.until.LeaderEpoch, Offset: b.until.Offset + 1}, true)
+			b = h.begin(p)
+		}
+		b.record(r, count)
+		b.until = r
+	}
+	return b, true
+}
+
+const (
+	// maxHeld is how many bytes of what a batch raises may await their
+	// acknowledgement, and one record's alerts more.
+	maxHeld = 4 << 20
+	// maxBatch is how long a batch is matched before what is done of it is
+	// committed: records that take a second each are not done again from the first
+	// one, whenever the process ends.
+	maxBatch = 500 * time.Millisecond
+)
+
+// batch is what one call of Next has raised, or a part of it.
 type batch struct {
 	h       *Handler
 	p       *consume.Partition
@@ -108,6 +136,23 @@ type batch struct {
 	writes  []*write
 	dead    []*dlq.Entry
 	urgent  bool
+	until   *kgo.Record // the last one that was looked at
+
+	held        int       // bytes that writes and dead take beside their records
+	first, last time.Time // when the first and the last record was matched
+}
+
+func (h *Handler) begin(p *consume.Partition) *batch {
+	return &batch{h: h, p: p, topicID: p.TopicID(), done: p.Committed()}
+}
+
+// full reports whether the batch is to be settled before it goes on.
+func (b *batch) full() bool { return b.held > maxHeld || b.last.Sub(b.first) > maxBatch }
+
+// hold counts n bytes of what the batch has raised, until it is settled.
+func (b *batch) hold(n int) {
+	b.held += n
+	b.p.Charge(n)
 }
 
 // record handles one record; a quiet one costs decoding and matching only.
@@ -117,7 +162,11 @@ func (b *batch) record(r *kgo.Record, count *topicMetrics) {
 		b.oversized(r, o)
 		return
 	}
-	ev, alerts, err := b.h.match(r)
+	b.last = time.Now()
+	if b.first.IsZero() {
+		b.first = b.last
+	}
+	alerts, err := b.h.match(r, b.last)
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		count.skipped.Inc()
@@ -128,35 +177,50 @@ func (b *batch) record(r *kgo.Record, count *topicMetrics) {
 		count.ignored.Inc()
 	default:
 		count.alerted.Inc()
-		b.raise(r, ev, alerts)
+		b.raise(r, alerts)
 	}
 }
 
-// match decodes and matches one record. A panic in either concerns this record
-// alone.
-func (h *Handler) match(r *kgo.Record) (ev event.Event, alerts []alert.Alert, err error) {
+// match decodes and matches one record. The event ends here: what an alert needs
+// of it is copied. A panic in either concerns this record alone.
+func (h *Handler) match(r *kgo.Record, now time.Time) (alerts []alert.Alert, err error) {
+	if large(r.Value) {
+		h.large <- struct{}{}
+		defer func() { <-h.large }()
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			h.log.Error("panic while matching", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
 		}
 	}()
-	ev, err = h.p.Decoder.Decode(recordOf(r))
+	ev, err := h.p.Decoder.Decode(recordOf(r))
 	if err != nil {
-		return event.Event{}, nil, err
+		return nil, err
 	}
-	alerts, err = h.p.Rules.Match(&ev, time.Now())
-	return ev, alerts, err
+	return h.p.Rules.Match(&ev, now)
 }
 
+// largeAtOnce is how many large events are in memory at once, over all
+// partitions: a kilobyte of gzip may take tens of megabytes while it is decoded
+// and matched.
+const largeAtOnce = 4
+
+// smallValue is up to how many bytes a value that is not packed needs no turn.
+const smallValue = 64 << 10
+
+// large reports whether a record's event may take much more than the record.
+func large(value []byte) bool { return len(value) > smallValue || event.Compressed(value) }
+
 // raise produces one outbox record per alert and channel.
-func (b *batch) raise(r *kgo.Record, ev event.Event, alerts []alert.Alert) {
+func (b *batch) raise(r *kgo.Record, alerts []alert.Alert) {
 	b.urgent = true
 	src := b.source(r)
 	id := b.identity(src)
 	span := b.span(r)
 	defer span.End()
-	span.Set(slog.String("event", ev.ID), slog.String("event_type", ev.Type), slog.String("outcome", "alerted"), slog.Int("alerts", len(alerts)))
+	// The alert's own texts: those of the event share all its memory.
+	span.Set(slog.String("event", alerts[0].EventID), slog.String("event_type", alerts[0].EventType), slog.String("outcome", "alerted"), slog.Int("alerts", len(alerts)))
 	for i := range alerts {
 		a := &alerts[i]
 		a.ID = alert.NewID(b.h.p.Group, id, a.Rule)
@@ -169,7 +233,9 @@ func (b *batch) raise(r *kgo.Record, ev event.Event, alerts []alert.Alert) {
 				Done:     b.done,
 				Delivery: e.Delivery,
 			}
-			b.writes = append(b.writes, b.h.p.Outboxes.start(e))
+			w := b.h.p.Outboxes.start(e)
+			b.writes = append(b.writes, w)
+			b.hold(w.size())
 		}
 	}
 }
@@ -185,6 +251,7 @@ func (b *batch) bury(r *kgo.Record, err error) {
 	span.Fail(string(failure.Cause))
 	b.dead = append(b.dead, dlq.Failed(alert.NewEntry(b.h.p.Group, b.identity(src)), &envelope.Envelope{Source: src, Trace: span.Traceparent()},
 		dlq.Failure{Cause: failure.Cause, Detail: failure.Detail, Rule: failure.Rule, First: time.Now()}, b.h.p.MaxReplays))
+	b.hold(writeSize)
 }
 
 // span begins the span of a record that something comes of.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -138,8 +139,64 @@ rules:
 	}
 }
 
+// wide raises an alert of 32 KiB on every event. At the first and at the last
+// event it waits.
+type wide struct {
+	last           int64
+	begun          chan struct{}
+	first, theLast chan struct{} // closed: go on
+}
+
+// Match implements match.Rules.
+func (w wide) Match(ev *event.Event, _ time.Time) ([]alert.Alert, error) {
+	switch ev.Record.Offset {
+	case 0:
+		close(w.begun)
+		<-w.first
+	case w.last:
+		<-w.theLast
+	}
+	return []alert.Alert{{Rule: "wide", Channels: []string{"hook"}, Text: alert.Text{{Text: strings.Repeat("x", 32<<10)}}}}, nil
+}
+
+// polled counts the records that a client has returned.
+type polled struct{ n atomic.Int64 }
+
+// OnFetchRecordUnbuffered implements kgo.HookFetchRecordUnbuffered.
+func (p *polled) OnFetchRecordUnbuffered(_ *kgo.Record, polled bool) {
+	if polled {
+		p.n.Add(1)
+	}
+}
+
+// TestABatchThatRaisesMuchIsCommittedInParts: what its alerts take in memory is
+// bounded, and what is done is not done again.
+func TestABatchThatRaisesMuchIsCommittedInParts(t *testing.T) {
+	const n = 300 // 20 MiB of alerts, and the same in headers
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
+	rules := wide{last: n, begun: make(chan struct{}), first: make(chan struct{}), theLast: make(chan struct{})}
+	release := sync.OnceFunc(func() { close(rules.theLast) })
+	t.Cleanup(release)
+	var seen polled
+	handle(t, c, event.NewDecoder(nil, nil, nil), rules, kgo.WithHooks(&seen))
+	t.Cleanup(release) // before the member is awaited
+	produce := func(n int) {
+		for range n {
+			c.Produce(&kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: []byte("{}")})
+		}
+	}
+	produce(1)
+	<-rules.begun
+	produce(n)
+	testkafka.Eventually(t, 20*time.Second, "all are in one batch", func() bool { return seen.n.Load() == n+1 })
+	close(rules.first)
+	testkafka.Eventually(t, 20*time.Second, "a part is committed while the last record is matched", func() bool { return c.Lag(c.Group) < n/2 })
+	release()
+	testkafka.Eventually(t, 20*time.Second, "everything is committed", func() bool { return c.Lag(c.Group) == 0 })
+}
+
 // handle runs a member with a handler of the source until the test ends.
-func handle(t *testing.T, c *testkafka.Cluster, decoder match.Decoder, rules match.Rules) {
+func handle(t *testing.T, c *testkafka.Cluster, decoder match.Decoder, rules match.Rules, options ...kgo.Opt) {
 	t.Helper()
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	log := slog.New(slog.DiscardHandler)
@@ -154,7 +211,7 @@ func handle(t *testing.T, c *testkafka.Cluster, decoder match.Decoder, rules mat
 		Logger: log, Registry: reg,
 	})
 	m := consume.New(consume.Params{
-		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
+		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: append(c.Options(), options...),
 		SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h, Logger: log, Registry: reg,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -85,6 +85,20 @@ type write struct {
 	span     *tracing.Span
 }
 
+// writeSize is what a write takes beside its texts, in bytes: its record, its
+// envelope and its span.
+const writeSize = 1 << 10
+
+// size is what a write takes beside its source's record, in bytes: its headers,
+// and the alert, which stands in one of them too.
+func (w *write) size() int {
+	n := writeSize
+	for _, h := range w.record.Headers[len(w.envelope.Source.Headers):] {
+		n += 2 * (len(h.Key) + len(h.Value))
+	}
+	return n
+}
+
 // start produces the outbox record of an envelope.
 func (o *Outboxes) start(e *envelope.Envelope) *write {
 	w := &write{envelope: e, span: o.Tracer.Send(topics.Outbox(o.group, e.Channel), e.Trace, e.Source.Headers)}

@@ -28,8 +28,12 @@ func (w *replaying) pump(ctx context.Context) bool {
 		if len(due) == 0 {
 			return true
 		}
-		if !w.forward(ctx, due) {
-			return false
+		for len(due) > 0 {
+			n, ok := w.forward(ctx, due)
+			if !ok {
+				return false
+			}
+			due = due[n:]
 		}
 	}
 }
@@ -73,14 +77,19 @@ type forwarding struct {
 	closes []*dlq.Closure
 }
 
-// forward reads the entries and sends them on their way; it returns when that
-// is acknowledged, or false when ctx ended first.
-func (w *replaying) forward(ctx context.Context, due []*request) bool {
-	b := &forwarding{batch: &batch{h: w.p.Handler, p: w.part, topicID: w.part.TopicID(), done: w.part.Committed()}}
+// forward reads the first entries, as many as may be held at once, and sends them
+// on their way; it returns how many when that is acknowledged, or false when ctx
+// ended first.
+func (w *replaying) forward(ctx context.Context, due []*request) (sent int, ok bool) {
+	b := &forwarding{batch: w.p.Handler.begin(w.part)}
 	for _, n := range due {
+		if b.full() {
+			break
+		}
+		sent++
 		e, edited, err := w.entry(ctx, n)
 		if ctx.Err() != nil {
-			return false
+			return 0, false
 		}
 		if err != nil {
 			w.log.Warn("replay request dropped", "entry", entryID(e), "version", n.version, "by", n.run.by, "err", err)
@@ -88,21 +97,21 @@ func (w *replaying) forward(ctx context.Context, due []*request) bool {
 			continue
 		}
 		if e.Cause == outcome.Crashes && edited == nil && !w.spend(ctx, n, e) {
-			return false
+			return 0, false
 		}
 		w.send(b, n, e, edited)
 	}
 	w.forwarded = slices.DeleteFunc(w.forwarded, func(n *request) bool { return n.state == settled })
 	outboxes := slices.Clone(b.writes)
 	if !b.settle(ctx) {
-		return false
+		return 0, false
 	}
 	for _, x := range outboxes {
 		if x.envelope.Replay.Entry != x.envelope.Delivery {
 			w.backlog.add(x.record)
 		}
 	}
-	return w.close(ctx, b.closes)
+	return sent, w.close(ctx, b.closes)
 }
 
 // spend writes the next version of an entry that has killed processes before it is
@@ -326,7 +335,7 @@ func (s *sending) match() ([]alert.Alert, bool) {
 	if s.replay.Edited != nil {
 		rec.Value = s.replay.Edited
 	}
-	_, alerts, err := s.w.p.Handler.match(rec)
+	alerts, err := s.w.p.Handler.match(rec, time.Now())
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		s.close("its value is null: a tombstone is no event")
@@ -355,7 +364,9 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 		From:  repeat.Position{Epoch: s.n.epoch, Offset: s.n.offset},
 		Done:  s.b.done, Delivery: e.RepeatID(),
 	}
-	s.b.writes = append(s.b.writes, s.w.p.Handler.p.Outboxes.start(e))
+	write := s.w.p.Handler.p.Outboxes.start(e)
+	s.b.writes = append(s.b.writes, write)
+	s.b.hold(write.size() + len(e.Source.Value)) // the request's record is none of the source's
 }
 
 func (s *sending) unrouted(format string, args ...any) {
@@ -368,6 +379,7 @@ func (s *sending) reopen(why *outcome.Error, reason outcome.Reason) {
 	next := s.e.Again(s.replay.EditedBy, s.w.p.Handler.p.MaxReplays)
 	next.Cause, next.Reason, next.Scope, next.Detail, next.FailedRule, next.LastFailed = why.Cause, reason, why.Cause.Class().Scope, why.Detail, why.Rule, time.Now()
 	s.b.dead = append(s.b.dead, next)
+	s.b.hold(writeSize + len(next.Envelope.Source.Value))
 }
 
 // close has the entry closed once everything else is acknowledged.

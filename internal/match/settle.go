@@ -23,6 +23,7 @@ func (b *batch) settle(ctx context.Context) bool {
 		return true
 	}
 	defer b.p.Hold("")
+	defer func() { b.p.Charge(-b.held) }()
 	if b.settleWrites(ctx) && b.settleDead(ctx) {
 		return true
 	}
