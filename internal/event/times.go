@@ -15,6 +15,9 @@ var Earliest = time.Date(1973, time.January, 1, 0, 0, 0, 0, time.UTC)
 // latest is where the nanoseconds of an int64 end, in the year 2262.
 var latest = time.Unix(0, math.MaxInt64)
 
+// longestTime is how many bytes a time takes at most.
+const longestTime = 40
+
 var layouts = []string{
 	time.RFC3339Nano,
 	"2006-01-02T15:04:05",
@@ -39,7 +42,7 @@ func ParseTime(v Value) (time.Time, bool) {
 		return epoch(v.Text(), v.Float())
 	case String:
 		s := strings.TrimSpace(v.Text())
-		if len(s) < len("2006-01-02") || len(s) > 40 {
+		if len(s) < len("2006-01-02") || len(s) > longestTime {
 			return time.Time{}, false
 		}
 		if f, err := strconv.ParseFloat(s, 64); err == nil {
@@ -72,6 +75,9 @@ func epoch(literal string, f float64) (time.Time, bool) {
 		unit = time.Microsecond
 	default:
 		unit = time.Nanosecond
+	}
+	if len(literal) > longestTime { // it has a fraction, and an error of ParseInt would copy it
+		literal = ""
 	}
 	if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
 		perSecond := int64(time.Second / unit)

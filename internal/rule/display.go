@@ -113,7 +113,7 @@ func decimal(v event.Value) (whole, fraction string, ok bool) {
 		return "", "", false
 	}
 	literal := strings.TrimSpace(v.Text())
-	if strings.ContainsAny(literal, "eE") || v.Kind() == event.Number && len(literal) > 20 {
+	if v.Kind() == event.Number && len(literal) > 20 || strings.ContainsAny(literal, "eE") {
 		literal = strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	sign := ""

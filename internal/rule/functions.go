@@ -213,5 +213,6 @@ func clock(s *scope, args []event.Value, zone *time.Location) event.Value {
 	if len(args) == 2 && args[1].Text() != "" {
 		layout = args[1].Text()
 	}
+	s.made(2 * len(layout))
 	return event.StringValue(t.In(zone).Format(layout))
 }

@@ -3,6 +3,7 @@ package rule
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,6 +82,7 @@ var costly = map[string]struct{ when, doc string }{
 	"a long text, by a pattern":        {`any(event.a, (.x ?? event.t) matches "(x+x+)+y")`, `{"a":` + jsonList(60_000, `{}`) + `,"t":"` + strings.Repeat("x", 1<<19) + `"}`},
 	"a long text, by a large pattern":  {`event.t matches "(x?){1000}y"`, `{"t":"` + strings.Repeat("x", 1<<20) + `"}`},
 	"times that are none":              {`any(event.a, any(event.b, age(#) < 0) or any(.x ?? event.b, age(#) < 0))`, `{"a":` + jsonList(30_000, `{}`) + `,"b":` + jsonList(30_000, `"2026-11-23 and so on"`) + `}`},
+	"a long layout of times":           {`any(event.a, clock(1795444265, .x ?? event.t) == "y")`, `{"a":` + jsonList(60_000, `{}`) + `,"t":"` + strings.Repeat("5", 1<<19) + `"}`},
 	"the rules over and over":          {`any(map(event.a, event.b), any(#, # == "z"))`, `{"a":` + jsonList(30_000, `0`) + `,"b":` + jsonList(30_000, `"b%d"`) + `}`},
 	"a list of lists":                  {`any(map(event.a, event.b), join(#) == "z")`, `{"a":` + jsonList(30_000, `0`) + `,"b":` + jsonList(30_000, `"b%d"`) + `}`},
 	"lists of one element made":        {`len(map(event.a, map(.x ?? event.b, #))) == 1`, `{"a":` + jsonList(30_000, `{}`) + `,"b":` + jsonList(30_000, `0`) + `}`},
@@ -127,6 +129,21 @@ func TestLargeEventsStayWithinTheSteps(t *testing.T) {
 		if alerts, err := oneRule(t, c.when).Match(decodeWide(t, c.doc), time.Now()); err != nil || len(alerts) > 0 {
 			t.Errorf("%s: %d alerts, %v", name, len(alerts), err)
 		}
+	}
+}
+
+// TestALongNumberIsNotCopied by each function that looks at it.
+func TestALongNumberIsNotCopied(t *testing.T) {
+	set := oneRule(t, `any(event.a, age(.x ?? event.n) < 0 or money(.x ?? event.n) == "y" or (.x ?? event.n) == 1795444265.5 or (.x ?? event.n) in [1795444265.5])`)
+	e := decodeWide(t, `{"a":`+jsonList(30_000, `{}`)+`,"n":1795444265.`+strings.Repeat("0", 1<<20)+`}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if alerts, err := set.Match(e, time.Now()); err != nil || len(alerts) > 0 {
+		t.Fatalf("%d alerts, %v", len(alerts), err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+		t.Errorf("%d bytes allocated", n)
 	}
 }
 
