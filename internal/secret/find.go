@@ -107,7 +107,10 @@ func (v *view) find(t *table, spans []span) []span {
 
 // within reports whether a part goes on in either direction as a word.
 func (v *view) within(p span) bool {
-	return p.from > 0 && alphanumeric(v.text[p.from-1]) || p.to < len(v.text) && alphanumeric(v.text[p.to])
+	joined := func(i int) bool {
+		return i > 0 && i < len(v.text) && alphanumeric(v.text[i-1]) && alphanumeric(v.text[i])
+	}
+	return joined(p.from) || joined(p.to)
 }
 
 // widen extends a part over all that is base64 around it.

@@ -65,6 +65,20 @@ func TestRedactorFindsEverySpelling(t *testing.T) {
 	}
 }
 
+// TestShortPathsAreHiddenBehindTheirHost: what a path begins with parts it from the
+// host.
+func TestShortPathsAreHiddenBehindTheirHost(t *testing.T) {
+	r := secret.NewRedactor(secret.New("https://hook.example.com/s3cr3t"))
+	for text, want := range map[string]string{
+		"hook.example.com/s3cr3t answers": "hook.example.com[redacted] answers",
+		"a/s3cr3ts/b":                     "a/s3cr3ts/b",
+	} {
+		if got := r.Redact(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestRedactorHidesUserAndPasswordTogether(t *testing.T) {
 	for _, password := range []string{"hunter22", "pw1"} {
 		r := secret.NewRedactor(login{secret.New("desk@example.com"), secret.New(password)})
