@@ -4,9 +4,12 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
-// TestARecordsHeadersCountWhatTheyTake: a header of no byte at all takes forty.
+// TestARecordsHeadersCountWhatTheyTake: a header of no byte at all takes as much
+// as its name and its value have to be found by.
 func TestARecordsHeadersCountWhatTheyTake(t *testing.T) {
 	none := size(&kgo.Record{})
 	if none < 150 || none > 400 {
@@ -14,7 +17,7 @@ func TestARecordsHeadersCountWhatTheyTake(t *testing.T) {
 	}
 	r := &kgo.Record{Key: []byte("key"), Value: make([]byte, 1000), Headers: make([]kgo.RecordHeader, 1000)}
 	r.Headers[0] = kgo.RecordHeader{Key: "name", Value: []byte("value")}
-	if got, want := size(r), none+3+1000+1000*40+9; got != want {
+	if got, want := size(r), none+3+1000+1000*unpack.HeaderCost+9; got != want {
 		t.Errorf("%d bytes, want %d", got, want)
 	}
 }

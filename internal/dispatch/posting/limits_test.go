@@ -25,7 +25,7 @@ import (
 
 // most is how much one answer may have us allocate, what its server allocates
 // included; floodBytes is when a flood ends for a client that reads all of it.
-const most, floodBytes = 4 << 20, 64 << 20
+const most, floodBytes = 12 << 20, 64 << 20
 
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
