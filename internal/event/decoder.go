@@ -3,7 +3,6 @@ package event
 import (
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,8 +28,10 @@ type layout struct {
 // The repairs: tolerated mistakes of producers, counted because somebody
 // should mend them.
 const (
-	repairedNumber = "not-a-number"   // NaN and Infinity, which Python writes
-	repairedDouble = "double-encoded" // a JSON string that holds the document
+	repairedNumber = "not-a-number"     // NaN and Infinity, which Python writes
+	repairedDouble = "double-encoded"   // a JSON string that holds the document
+	repairedTime   = "event-time"       // a time that no event can have, such as 1970 or 2099
+	repairedRecord = "record-timestamp" // the same of the record's timestamp
 )
 
 // NewDecoder returns a decoder; a nil config is Defaults. reads names, per topic,
@@ -46,7 +47,7 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 		topics: make(map[string]*layout), fields: DefaultFields().compile(), unpack: newUnpacker(config.MaxUnpacked),
 		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_events_repaired_total",
-			Help: "Events with a tolerated mistake of their producer: NaN or Infinity read as null, or a document encoded twice.",
+			Help: "Events with a tolerated mistake of their producer: NaN or Infinity read as null, a document encoded twice, or a time before 1990 or more than a day ahead.",
 		}, []string{"topic", "repair"}),
 	}
 	for _, name := range topics.All() {
@@ -68,6 +69,8 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 		d.topics[topic] = l
 		d.repairs.WithLabelValues(topic, repairedNumber)
 		d.repairs.WithLabelValues(topic, repairedDouble)
+		d.repairs.WithLabelValues(topic, repairedTime)
+		d.repairs.WithLabelValues(topic, repairedRecord)
 	}
 	if reg != nil {
 		reg.MustRegister(d.repairs)
@@ -121,7 +124,7 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	e.Doc, e.Repaired = doc, repaired
 	e.ID = firstText(doc, l.id, e.CE.Get("id"))
 	e.Type = firstText(doc, l.kind, e.CE.Get("type"))
-	e.Time = firstTime(doc, l.time, e.CE.Get("time"), rec.Time)
+	d.date(&e, l.time)
 	return e, nil
 }
 
@@ -185,18 +188,6 @@ func firstText(doc Value, paths [][]string, fallback Value) string {
 		}
 	}
 	return fallback.Text()
-}
-
-func firstTime(doc Value, paths [][]string, fallback Value, otherwise time.Time) time.Time {
-	for _, path := range paths {
-		if t, ok := ParseTime(doc.Lookup(path...)); ok {
-			return t
-		}
-	}
-	if t, ok := ParseTime(fallback); ok {
-		return t
-	}
-	return otherwise
 }
 
 // String returns the kind's name with its article, for sentences.

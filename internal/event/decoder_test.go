@@ -139,14 +139,20 @@ func TestProducersMistakesAreToleratedAndCounted(t *testing.T) {
 		}
 	}
 	want := `
-# HELP notifier_events_repaired_total Events with a tolerated mistake of their producer: NaN or Infinity read as null, or a document encoded twice.
+# HELP notifier_events_repaired_total Events with a tolerated mistake of their producer: NaN or Infinity read as null, a document encoded twice, or a time before 1990 or more than a day ahead.
 # TYPE notifier_events_repaired_total counter
 notifier_events_repaired_total{repair="double-encoded",topic="forward-test-events"} 0
 notifier_events_repaired_total{repair="double-encoded",topic="portfolio-updates"} 0
 notifier_events_repaired_total{repair="double-encoded",topic="trade-executions"} 1
+notifier_events_repaired_total{repair="event-time",topic="forward-test-events"} 0
+notifier_events_repaired_total{repair="event-time",topic="portfolio-updates"} 0
+notifier_events_repaired_total{repair="event-time",topic="trade-executions"} 0
 notifier_events_repaired_total{repair="not-a-number",topic="forward-test-events"} 0
 notifier_events_repaired_total{repair="not-a-number",topic="portfolio-updates"} 0
 notifier_events_repaired_total{repair="not-a-number",topic="trade-executions"} 1
+notifier_events_repaired_total{repair="record-timestamp",topic="forward-test-events"} 0
+notifier_events_repaired_total{repair="record-timestamp",topic="portfolio-updates"} 0
+notifier_events_repaired_total{repair="record-timestamp",topic="trade-executions"} 0
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
 		t.Error(err)

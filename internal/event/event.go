@@ -14,7 +14,8 @@ type Record struct {
 	Key       []byte // nil: no key
 	Value     []byte // nil: a tombstone
 	Headers   []Header
-	Time      time.Time // the record's timestamp
+	Time      time.Time // the record's timestamp; zero: it has none
+	Arrived   time.Time // when it was read; zero: now
 }
 
 // Header is one header of a record; names may repeat.
@@ -29,7 +30,8 @@ type Event struct {
 	// ID and Type are the first hit of the configured paths, "" when none is there.
 	ID, Type string
 	// Time is when the event happened: the first configured path that holds a
-	// time, else the CloudEvent's, else the record's timestamp.
+	// plausible time (see package instant), else the CloudEvent's, else the
+	// record's timestamp, else when the record arrived.
 	Time time.Time
 	// Doc is the document, always an object.
 	Doc Value

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Earliest is the first moment that counts as an event's time. Before it lie
-// zero values and small numbers that are no times at all, and an alert with
-// such a time would be expired at once.
+// Earliest is the first moment that ParseTime reads. Before it lie zero values
+// and small numbers that are no times at all. What counts as an event's time
+// is bounded more narrowly: see package instant.
 var Earliest = time.Date(1973, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // latest is where the nanoseconds of an int64 end, in the year 2262.
@@ -37,6 +37,15 @@ var layouts = []string{
 // nanoseconds since 1970, told apart by their magnitude, as a number or a
 // string. A time before Earliest or after 2262 is none.
 func ParseTime(v Value) (time.Time, bool) {
+	t, ok := readTime(v)
+	if !ok || t.Before(Earliest) || t.After(latest) {
+		return time.Time{}, false
+	}
+	return t, true
+}
+
+// readTime is ParseTime without its bounds, in UTC.
+func readTime(v Value) (time.Time, bool) {
 	switch v.Kind() {
 	case Number:
 		return epoch(v.Text(), v.Float())
@@ -50,11 +59,11 @@ func ParseTime(v Value) (time.Time, bool) {
 		}
 		for _, layout := range layouts {
 			if t, err := time.Parse(layout, s); err == nil {
-				return within(t)
+				return t.UTC(), true
 			}
 		}
 		if upper := strings.ToUpper(s); upper != s { // RFC 3339 allows t and z
-			return ParseTime(StringValue(upper))
+			return readTime(StringValue(upper))
 		}
 	}
 	return time.Time{}, false
@@ -81,15 +90,8 @@ func epoch(literal string, f float64) (time.Time, bool) {
 	}
 	if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
 		perSecond := int64(time.Second / unit)
-		return within(time.Unix(n/perSecond, n%perSecond*int64(unit)))
+		return time.Unix(n/perSecond, n%perSecond*int64(unit)).UTC(), true
 	}
 	whole, fraction := math.Modf(f * (float64(unit) / float64(time.Second)))
-	return within(time.Unix(int64(whole), int64(fraction*1e9)).Round(time.Microsecond))
-}
-
-func within(t time.Time) (time.Time, bool) {
-	if t.Before(Earliest) || t.After(latest) {
-		return time.Time{}, false
-	}
-	return t.UTC(), true
+	return time.Unix(int64(whole), int64(fraction*1e9)).Round(time.Microsecond).UTC(), true
 }

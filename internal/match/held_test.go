@@ -46,7 +46,7 @@ func TestFewLargeEventsAreInMemoryAtOnce(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 20 {
 				wg.Go(func() {
-					if _, err := h.match(&kgo.Record{Topic: "t", Value: tc.value}, time.Now()); err != nil {
+					if _, err := h.match(&kgo.Record{Topic: "t", Value: tc.value}, time.Now(), time.Now()); err != nil {
 						t.Error(err)
 					}
 				})

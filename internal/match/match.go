@@ -166,7 +166,7 @@ func (b *batch) record(r *kgo.Record, count *topicMetrics) {
 	if b.first.IsZero() {
 		b.first = b.last
 	}
-	alerts, err := b.h.match(r, b.last)
+	alerts, err := b.h.match(r, b.last, b.last)
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		count.skipped.Inc()
@@ -181,9 +181,10 @@ func (b *batch) record(r *kgo.Record, count *topicMetrics) {
 	}
 }
 
-// match decodes and matches one record. The event ends here: what an alert needs
-// of it is copied. A panic in either concerns this record alone.
-func (h *Handler) match(r *kgo.Record, now time.Time) (alerts []alert.Alert, err error) {
+// match decodes and matches one record that arrived at arrived. The event ends
+// here: what an alert needs of it is copied. A panic in either concerns this
+// record alone.
+func (h *Handler) match(r *kgo.Record, arrived, now time.Time) (alerts []alert.Alert, err error) {
 	if large(r.Value) {
 		h.large <- struct{}{}
 		defer func() { <-h.large }()
@@ -194,7 +195,7 @@ func (h *Handler) match(r *kgo.Record, now time.Time) (alerts []alert.Alert, err
 			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
 		}
 	}()
-	ev, err := h.p.Decoder.Decode(recordOf(r))
+	ev, err := h.p.Decoder.Decode(recordOf(r, arrived))
 	if err != nil {
 		return nil, err
 	}
@@ -274,8 +275,8 @@ func (b *batch) identity(s envelope.Source) alert.Source {
 	return alert.Source{Cluster: b.h.p.Cluster, Topic: topic, Partition: s.Partition, Offset: s.Offset}
 }
 
-func recordOf(r *kgo.Record) event.Record {
-	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp}
+func recordOf(r *kgo.Record, arrived time.Time) event.Record {
+	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
 	if len(r.Headers) > 0 {
 		rec.Headers = make([]event.Header, len(r.Headers))
 		for i, h := range r.Headers {

@@ -335,7 +335,7 @@ func (s *sending) match() ([]alert.Alert, bool) {
 	if s.replay.Edited != nil {
 		rec.Value = s.replay.Edited
 	}
-	alerts, err := s.w.p.Handler.match(rec, time.Now())
+	alerts, err := s.w.p.Handler.match(rec, s.e.FirstFailed, time.Now())
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		s.close("its value is null: a tombstone is no event")
