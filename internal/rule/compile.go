@@ -2,7 +2,6 @@ package rule
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,10 +85,8 @@ func (e *entry) CheckYAML(at yamldoc.Cursor) {
 			at.Field(name).Fault("%s is negative", d)
 		}
 	}
-	if e.Runbook != "" {
-		if u, err := url.Parse(e.Runbook); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			at.Field("runbook").Fault("is not a web address: write it with https://")
-		}
+	if e.Runbook != "" && alert.Link(e.Runbook) == "" {
+		at.Field("runbook").Fault("is not a web address: write it with https://, without spaces, <, > and |")
 	}
 }
 

@@ -79,7 +79,7 @@ func TestAMailReadsWell(t *testing.T) {
 	special.Suppressed, special.SuppressedSince = 14, special.Alert.EventTime
 
 	ordinary := message()
-	ordinary.Alert.Runbook = "runbook 7, page 3" // no web address
+	ordinary.Alert.Runbook = "runbook 7, page 3" // no web address: it is not drawn
 	ordinary.Alert.Fields = []alert.Field{{Label: "order"}, {Label: "quantity", Value: alert.Text{{Text: "400", Value: true}}}}
 
 	for name, test := range map[string]struct {

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
-	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,13 +15,12 @@ import (
 // The bounds of what a mail shows, in bytes as HTML. Together with the frame
 // they keep it below 102 KB, where Gmail cuts a mail off.
 const (
-	maxTitle   = 2 << 10
-	maxRunbook = 2 << 10
-	maxText    = 24 << 10
-	maxLabel   = 400
-	maxValue   = 4 << 10
-	maxFields  = 40 << 10 // all fields, with rowFrame for the markup of each
-	rowFrame   = 512
+	maxTitle  = 2 << 10
+	maxText   = 24 << 10
+	maxLabel  = 400
+	maxValue  = 4 << 10
+	maxFields = 40 << 10 // all fields, with rowFrame for the markup of each
+	rowFrame  = 512
 )
 
 //go:embed mail.html
@@ -38,8 +36,7 @@ type view struct {
 	Notes                   []note
 	Lines                   []string
 	Fields                  []entry
-	Runbook                 string
-	Link                    bool // the runbook is a web address
+	Runbook                 string // a web address
 	Facts                   []entry
 }
 
@@ -61,10 +58,7 @@ func newView(m dispatch.Message, zone *time.Location) *view {
 		Notes:    notes(m, zone),
 		Lines:    bounded(a.Text.Lines()),
 		Fields:   entries(a.Fields),
-		Runbook:  clipHTML(alert.Visible(a.Runbook), maxRunbook),
-	}
-	if u, err := url.Parse(v.Runbook); err == nil && u.Host != "" {
-		v.Link = u.Scheme == "https" || u.Scheme == "http"
+		Runbook:  alert.Link(a.Runbook),
 	}
 	v.Preheader = preheader(v)
 	fact := func(label, value string) {

@@ -101,8 +101,8 @@ func footer(m dispatch.Message, notes []string) []slack.MixedElement {
 	for _, n := range notes {
 		elements = append(elements, plainText(n, maxField))
 	}
-	if m.Alert.Runbook != "" {
-		link := "<" + strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C").Replace(alert.Visible(m.Alert.Runbook)) + "|runbook>"
+	if link := alert.Link(m.Alert.Runbook); link != "" {
+		link = "<" + escape(link) + "|runbook>"
 		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, link, false, true))
 	}
 	return elements

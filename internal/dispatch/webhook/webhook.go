@@ -18,6 +18,7 @@ import (
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dispatch/posting"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -143,7 +144,7 @@ func render(m dispatch.Message) ([]byte, error) {
 	p := payload{
 		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
-		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: a.Runbook, Shortened: a.Shortened,
+		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: alert.Link(a.Runbook), Shortened: a.Shortened,
 		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat, Replay: m.Replay, Test: m.Test,
 	}
 	if p.Key == nil {
