@@ -306,11 +306,13 @@ func TestWhatWasClosedDuringTheRunIsNotSent(t *testing.T) {
 }
 
 func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
-	e := letter(1, "x")
-	e.Envelope.Channel, e.Envelope.Alert.Rule = "desk\x1b[2J", "rule\x1b]0;x\a"
-	c := lettered(t, e)
+	const obeyed = "x\x1b[2J\x1b]0;x\a"
+	said, forged := letter(1, "x"), letter(2, "x")
+	said.Detail, said.Envelope.Alert.EventID = obeyed, obeyed
+	forged.Envelope.Channel, forged.Envelope.Alert.Rule = obeyed, obeyed // no names: it is malformed
+	c := lettered(t, said, forged)
 	got := replay(t, c, "--all", "--yes")
-	got.has(t, exitDone, "1 sent")
+	got.has(t, exitDone, "1 sent", "1 is malformed")
 	if strings.ContainsAny(got.out+got.err, "\x1b\a") {
 		t.Errorf("%q", got.out+got.err)
 	}

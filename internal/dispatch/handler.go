@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/instant"
 	"github.com/algotrade/notifier/internal/repeat"
 )
 
@@ -92,7 +94,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 	p := a.source.partition
 	batch := make([]arrival, len(records))
 	for i, r := range records {
-		batch[i] = parse(r, p.Inherited(r), p.Stood(r))
+		batch[i] = parse(r, a.outbox.name, p.Inherited(r), p.Stood(r))
 	}
 	if !a.handler.lookUp(ctx, p, batch) {
 		return false
@@ -120,12 +122,22 @@ type arrival struct {
 // replays reports whether it is a dead letter that is sent again.
 func (a *arrival) replays() bool { return a.err == nil && a.envelope.Resolves() }
 
-func parse(r *kgo.Record, inherited, stood bool) arrival {
-	e, _, err := envelope.Parse(r)
-	if err == nil && (e.Alert == nil || e.Delivery == "") {
-		err = errNoAlert
+// parse reads a record of a channel's outbox. Anybody who may write to the
+// topic may have made it: an alert whose time is implausible is one of the
+// moment at which its record was written.
+func parse(r *kgo.Record, channel string, inherited, stood bool) arrival {
+	a := arrival{record: r, inherited: inherited, stood: stood}
+	switch a.envelope, _, a.err = envelope.Parse(r); {
+	case a.err != nil:
+	case a.envelope.Alert == nil:
+		a.err = errNoAlert
+	case a.envelope.Channel != channel:
+		a.err = fmt.Errorf("it is for the channel %.64q", a.envelope.Channel)
+	default:
+		now, alert := time.Now(), a.envelope.Alert
+		alert.EventTime = instant.First(now, alert.EventTime, r.Timestamp)
 	}
-	return arrival{record: r, envelope: e, err: err, inherited: inherited, stood: stood}
+	return a
 }
 
 // lookUp finds the replays whose entry has a later record, by a former owner

@@ -25,7 +25,8 @@ type throttles struct {
 
 type throttled struct {
 	key      throttleKey
-	until    time.Time
+	sent     time.Time // the last message
+	until    time.Time // when it may be forgotten
 	severity alert.Severity
 	count    int // suppressed since the last message
 	since    time.Time
@@ -73,10 +74,11 @@ func (t *throttles) of(a *alert.Alert) *throttled {
 }
 
 // suppress reports whether the alert is to be counted instead of sent: one of
-// its key was sent less than its throttle ago, and it is not more severe.
+// its key was sent less than its throttle ago, and it is not more severe. What
+// an earlier alert said of its own throttle cannot make that longer.
 func (t *throttles) suppress(a *alert.Alert, now time.Time) bool {
 	s := t.of(a)
-	if s == nil || !now.Before(s.until) || a.Severity.Rank() > s.severity.Rank() {
+	if s == nil || !now.Before(s.until) || now.Sub(s.sent) >= a.Throttle || a.Severity.Rank() > s.severity.Rank() {
 		return false
 	}
 	if s.count == 0 {
@@ -136,7 +138,7 @@ func (t *throttles) sent(a *alert.Alert, now time.Time) {
 		}
 		t.forget(oldest)
 	}
-	t.byKey[key] = t.order.PushBack(&throttled{key: key, until: now.Add(a.Throttle), severity: a.Severity})
+	t.byKey[key] = t.order.PushBack(&throttled{key: key, sent: now, until: now.Add(a.Throttle), severity: a.Severity})
 }
 
 // sweep forgets what has run out, but for those whose next message has

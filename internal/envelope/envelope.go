@@ -112,7 +112,7 @@ func Wrap(e *Envelope) *kgo.Record {
 	}
 	add(hSourcePartition, strconv.FormatInt(int64(s.Partition), 10))
 	add(hSourceOffset, strconv.FormatInt(s.Offset, 10))
-	add(hSourceTimestamp, s.Time.UTC().Format(time.RFC3339Nano))
+	add(hSourceTimestamp, timestamp(s.Time))
 	if s.Key != nil {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: hKey, Value: s.Key})
 	}
@@ -123,7 +123,7 @@ func Wrap(e *Envelope) *kgo.Record {
 	add(hChecksum, checksum(s))
 	if e.Alert != nil {
 		b, err := e.Alert.JSON()
-		if err != nil { // strings and times within RFC 3339's years always marshal
+		if err != nil { // strings and plausible times always marshal
 			b = []byte("{}")
 		}
 		add(hAlert, string(b))
@@ -158,6 +158,15 @@ func Wrap(e *Envelope) *kgo.Record {
 		add(hTrace, e.Trace)
 	}
 	return r
+}
+
+// timestamp writes a record's timestamp, whatever its producer made of it: in
+// years that RFC 3339 has not as milliseconds since 1970.
+func timestamp(t time.Time) string {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return strconv.FormatInt(t.UnixMilli(), 10)
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // checksum is the first 16 bytes of SHA-256 over key, value and headers, each

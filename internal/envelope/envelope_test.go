@@ -111,7 +111,7 @@ func TestWrappingAgainAddsNothing(t *testing.T) {
 }
 
 func TestForeignAndDamagedRecordsAreRefused(t *testing.T) {
-	e := &Envelope{Source: Source{Topic: "t", Key: []byte("k"), Value: []byte("v")}}
+	e := &Envelope{Source: Source{Topic: "trade-executions", Key: []byte("k"), Value: []byte("v")}}
 	damaged := Wrap(e)
 	damaged.Value = []byte("w")
 	newer := Wrap(e)

@@ -14,7 +14,8 @@ import (
 	"github.com/algotrade/notifier/internal/repeat"
 )
 
-// ErrForeign is returned for a record that is not in this format.
+// ErrForeign is returned for a record that is not in this format, or names
+// what we have not: see check.
 var ErrForeign = errors.New("not a record of ours")
 
 // ErrChecksum is returned when key, value or headers are not what was wrapped.
@@ -42,6 +43,9 @@ func (e *Envelope) DecodeAlert() error {
 		return fmt.Errorf("%w: header %s: %w", ErrForeign, hAlert, err)
 	}
 	e.Alert, e.alert = a, nil
+	if err := e.checkAlert(); err != nil {
+		return fmt.Errorf("%w: %w", ErrForeign, err)
+	}
 	return nil
 }
 
@@ -79,7 +83,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hSourceOffset:
 			s.Offset = p.int(h.Key, string(text), 64)
 		case hSourceTimestamp:
-			s.Time = p.time(h.Key, string(text))
+			s.Time = p.timestamp(h.Key, string(text))
 		case hKey:
 			s.Key = h.Value
 			if s.Key == nil {
@@ -105,7 +109,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hReplay:
 			again.Number = int(p.int(h.Key, string(text), 32))
 		case hReplayBy:
-			again.By = string(text)
+			again.By = Person(string(text))
 		case hReplayComment:
 			again.Comment = string(text)
 		case hReplayFirst:
@@ -115,7 +119,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hEdited:
 			again.Edited = append([]byte{}, h.Value...)
 		case hEditedBy:
-			again.EditedBy = string(text)
+			again.EditedBy = Person(string(text))
 		case hTrace:
 			e.Trace = string(text)
 		default:
@@ -134,6 +138,9 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	e.From.Delivery = e.RepeatID()
 	if p.err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, p.err)
+	}
+	if err := e.check(); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	if sum != checksum(s) {
 		return nil, nil, ErrChecksum
@@ -179,6 +186,14 @@ func (p *parser) time(name, v string) time.Time {
 		p.keep(fmt.Errorf("header %s is not a time", name))
 	}
 	return t
+}
+
+// timestamp reads what the function of that name wrote.
+func (p *parser) timestamp(name, v string) time.Time {
+	if ms, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return time.UnixMilli(ms)
+	}
+	return p.time(name, v)
 }
 
 func (p *parser) from(v string, w *repeat.Write) {
