@@ -4,6 +4,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/instant"
 )
 
 // Closing is what a tombstone says: that an entry was resolved or discarded,
@@ -43,7 +46,8 @@ func (c Closure) Encode() *kgo.Record {
 // parseClosing reads a tombstone. One without our headers, which another tool
 // wrote, is a discard by nobody we know.
 func parseClosing(r *kgo.Record) *Closing {
-	c := &Closing{State: Discarded, At: r.Timestamp}
+	now := time.Now()
+	c := &Closing{State: Discarded, At: instant.First(now, r.Timestamp)}
 	for _, h := range r.Headers {
 		v := string(h.Value)
 		switch h.Key {
@@ -52,14 +56,14 @@ func parseClosing(r *kgo.Record) *Closing {
 				c.State = Resolved
 			}
 		case hBy:
-			c.By = cleanDetail(v)
+			c.By = envelope.Person(v)
 		case hComment:
 			c.Comment = cleanDetail(v)
 		case hEditedBy:
-			c.EditedBy = cleanDetail(v)
+			c.EditedBy = envelope.Person(v)
 		case hAt:
 			if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
-				c.At = t
+				c.At = instant.First(now, t, r.Timestamp)
 			}
 		}
 	}

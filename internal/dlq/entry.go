@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/instant"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -184,10 +185,14 @@ func open(r *kgo.Record) *Entry {
 	env, extra, err := envelope.Open(r)
 	if err == nil {
 		e.Envelope = env
-		err = e.read(extra)
+		err = e.read(extra, r.Timestamp)
 	}
-	if err == nil && !plain {
+	switch {
+	case err != nil:
+	case !plain || !envelope.IsID(e.ID):
 		err = errors.New("its key is not an id")
+	case e.sourceTopic() != env.Source.Topic: // what it leads to would go to another topic than it is read from
+		err = fmt.Errorf("it is of %s, and stands among the dead letters of %s", env.Source.Topic, e.sourceTopic())
 	}
 	if err != nil {
 		return e.malformed(r, err)
@@ -197,7 +202,7 @@ func open(r *kgo.Record) *Entry {
 
 func (e *Entry) malformed(r *kgo.Record, err error) *Entry {
 	return &Entry{
-		ID: e.ID, State: Malformed, Detail: cleanDetail(err.Error()), LastFailed: r.Timestamp,
+		ID: e.ID, State: Malformed, Detail: cleanDetail(err.Error()), LastFailed: instant.First(time.Now(), r.Timestamp),
 		Envelope: &envelope.Envelope{Source: envelope.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp}},
 		Topic:    e.Topic, Partition: e.Partition, Offset: e.Offset, Key: e.Key, Size: e.Size,
 	}
@@ -213,8 +218,13 @@ func idOf(key []byte) (string, bool) {
 	return id, true
 }
 
-// read takes over the headers that say why it failed.
-func (e *Entry) read(headers []kgo.RecordHeader) error {
+// The most that an entry may say of its attempts and replays: any number of
+// ours is far below, and one more still fits wherever it goes.
+const maxCount = 1 << 30
+
+// read takes over the headers that say why it failed. A time that none can have
+// is that of the record, since anybody may have written it.
+func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 	var first error
 	keep := func(name string, err error) {
 		if err != nil && first == nil {
@@ -223,17 +233,18 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 	}
 	number := func(name, v string) int {
 		n, err := strconv.Atoi(v)
-		if err != nil || n < 0 {
+		if err != nil || n < 0 || n > maxCount {
 			keep(name, errors.New("not a number"))
 		}
 		return n
 	}
-	instant := func(name, v string) time.Time {
+	now := time.Now()
+	moment := func(name, v string) time.Time {
 		t, err := time.Parse(time.RFC3339Nano, v)
 		if err != nil {
 			keep(name, errors.New("not a time"))
 		}
-		return t
+		return instant.First(now, t, written)
 	}
 	for _, h := range headers {
 		v := string(h.Value)
@@ -253,9 +264,9 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hAttempts:
 			e.Attempts = number(h.Key, v)
 		case hFirstFailed:
-			e.FirstFailed = instant(h.Key, v)
+			e.FirstFailed = moment(h.Key, v)
 		case hLastFailed:
-			e.LastFailed = instant(h.Key, v)
+			e.LastFailed = moment(h.Key, v)
 		case hRecipients:
 			e.Recipients = strings.Split(v, ",")
 		case hReplays:
@@ -263,7 +274,7 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 		case hState:
 			e.State = State(v)
 		case hEditedBy:
-			e.EditedBy = cleanDetail(v)
+			e.EditedBy = envelope.Person(v)
 		case hRule:
 			e.FailedRule = v
 		case hPointer:
@@ -272,11 +283,17 @@ func (e *Entry) read(headers []kgo.RecordHeader) error {
 	}
 	switch {
 	case !slices.Contains(outcome.Reasons(), e.Reason):
-		keep(hReason, fmt.Errorf("%q is no reason that this notifier knows", e.Reason))
+		keep(hReason, fmt.Errorf("%.64q is no reason that this notifier knows", e.Reason))
 	case e.Cause == "":
 		keep(hCause, errors.New("is missing"))
+	case !envelope.IsID(string(e.Cause)):
+		keep(hCause, fmt.Errorf("%.64q is no cause", e.Cause))
+	case e.Scope != "" && !envelope.IsID(string(e.Scope)):
+		keep(hScope, fmt.Errorf("%.64q is no scope", e.Scope))
+	case e.rule != "" && !envelope.IsID(e.rule):
+		keep(hRule, fmt.Errorf("%.64q is no name of a rule", e.rule))
 	case e.State != Open && e.State != Quarantined:
-		keep(hState, fmt.Errorf("%q is no state", e.State))
+		keep(hState, fmt.Errorf("%.64q is no state", e.State))
 	case e.FirstFailed.IsZero() || e.LastFailed.IsZero():
 		keep(hFirstFailed, errors.New("is missing"))
 	}

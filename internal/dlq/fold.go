@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/instant"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -201,7 +202,7 @@ func (f *Fold) observe(t *folded, r *raw) {
 		delete(t.entries, h)
 		return
 	}
-	since, quarantined := time.UnixMilli(r.at), false
+	since, quarantined := time.Time{}, false
 	v := varints{b: r.headers}
 	for range v.varint() {
 		name, value := v.bytes(), v.bytes()
@@ -217,7 +218,7 @@ func (f *Fold) observe(t *folded, r *raw) {
 			break
 		}
 	}
-	s := newStanding(r.offset, since, quarantined)
+	s := newStanding(r.offset, instant.First(time.Now(), since, time.UnixMilli(r.at)), quarantined)
 	t.entries[h] = s
 	if t.oldest != 0 {
 		t.oldest = min(t.oldest, s.minutes())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -118,7 +119,7 @@ func ParseRequest(r *kgo.Record) (Request, error) {
 				}
 			}
 		case hBy:
-			q.By = cleanDetail(v)
+			q.By = envelope.Person(v)
 		case hComment:
 			q.Comment = cleanDetail(v)
 		case hRequestRun:

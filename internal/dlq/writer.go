@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -119,19 +120,28 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 		spans[i].End()
 		if err != nil {
 			w.follow.Failed(records[i].Topic, turns[i], err)
-			w.failed.WithLabelValues(e.Envelope.Source.Topic).Inc()
+			count(w.failed, e.Envelope.Source.Topic)
 			if first == nil {
 				first = fmt.Errorf("write dead letter to %s: %w", records[i].Topic, err)
 			}
 			continue
 		}
 		e.Offset = records[i].Offset
-		w.written.WithLabelValues(e.Envelope.Source.Topic, string(e.Reason)).Inc()
+		count(w.written, e.Envelope.Source.Topic, string(e.Reason))
 		if w.Observe != nil {
 			w.Observe(e)
 		}
 	}
 	return first
+}
+
+// count counts by labels that were created at zero: what an entry says makes no
+// series of its own.
+func count(in *prometheus.CounterVec, labels ...string) {
+	known := slices.Contains(topics.All(), topics.Name(labels[0])) && (len(labels) == 1 || slices.Contains(outcome.Reasons(), outcome.Reason(labels[1])))
+	if known {
+		in.WithLabelValues(labels...).Inc()
+	}
 }
 
 // begin begins the span of an entry that is written, and returns the entry as
