@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/channels"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/web"
 )
 
 func newChannelsList(g *globals) *cobra.Command {
@@ -53,6 +54,8 @@ type channelJSON struct {
 	Waiting     *int64     `json:"waiting"`
 	Oldest      *time.Time `json:"oldest,omitempty"`
 	KeptUntil   *time.Time `json:"kept_until,omitempty"`
+	// Moving says where what waited goes instead, and who asked for that.
+	Moving []web.Moving `json:"moving,omitempty"`
 }
 
 func listChannels(ctx context.Context, g *globals, l *config.Loaded) error {
@@ -115,7 +118,7 @@ func describeChannel(l *config.Loaded, name string, c *channels.Config, now *rea
 		}
 	}
 	if s := now.channel(name); s != nil {
-		d.State, d.Waiting, d.Cause, d.Oldest, d.KeptUntil = &s.State, &s.Waiting, s.Cause, s.Oldest, s.KeptUntil
+		d.State, d.Waiting, d.Cause, d.Oldest, d.KeptUntil, d.Moving = &s.State, &s.Waiting, s.Cause, s.Oldest, s.KeptUntil, s.Moving
 	}
 	return d
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/web"
 )
 
@@ -62,7 +64,7 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(readiness{Ready: true, Components: []web.Component{
 			{Name: "groups", OK: true, Decides: true},
 			{Name: "channel desk-mail", State: "open", Cause: "unavailable: EHLO 421", Waiting: 3},
-			{Name: "channel desk-slack", State: "latched", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31", Waiting: 1240, Oldest: &at},
+			{Name: "channel desk-slack", State: "latched", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — " + movingText([]dispatch.Moving{{To: "desk-mail", By: "ann@ops-1"}}), Waiting: 1240, Oldest: &at, Moving: []web.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
 			{Name: "channel screen", OK: true, State: "closed"},
 		}})
 	}))
@@ -86,6 +88,9 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 	if o := objects[1]; o["channel"] != "desk-slack" || o["state"] != "latched" || o["waiting"] != 1240.0 || o["oldest"] != "2026-11-26T01:00:00Z" {
 		t.Errorf("desk-slack is %v", o)
 	}
+	if moving, _ := json.Marshal(objects[1]["moving"]); string(moving) != `[{"by":"ann@ops-1","to":"desk-mail"}]` || objects[0]["moving"] != nil {
+		t.Errorf("moving: %s", moving)
+	}
 	if o := objects[2]; o["channel"] != "risk-hook" || o["state"] != nil || o["waiting"] != nil {
 		t.Errorf("risk-hook, which the notifier does not know, is %v", o)
 	}
@@ -94,4 +99,25 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 	defer other.Close()
 	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(other.URL, "http://"))
 	local(t, "channels", "list", "-c", file).want(t, exitDone, "is no notifier): what they do now is not known")
+}
+
+// TestMovesOfAChannelAreToldInOneSentence, however many are in force.
+func TestMovesOfAChannelAreToldInOneSentence(t *testing.T) {
+	move := func(to, by string) dispatch.Moving { return dispatch.Moving{To: to, By: by} }
+	for want, moves := range map[string][]dispatch.Moving{
+		"": nil,
+		"what waited goes to mail, asked by ann@host":                       {move("mail", "ann@host")},
+		"what waited goes to mail":                                          {move("mail", "")},
+		"what waited goes to mail, asked by ann@host (and 1 request more)":  {move("mail", "ann@host"), move("pager", "bob")},
+		"what waited goes to mail, asked by ann@host (and 2 requests more)": {move("mail", "ann@host"), move("pager", "bob"), move("hook", "")},
+	} {
+		c := channelComponent(dispatch.Status{Name: "desk", State: "closed", Moving: moves}, &lag.Backlog{}, time.Now())
+		if c.Cause != want || len(c.Moving) != len(moves) || !c.OK {
+			t.Errorf("%q, %v, want %q", c.Cause, c.Moving, want)
+		}
+	}
+	c := channelComponent(dispatch.Status{Name: "desk", State: "latched", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
+	if c.Cause != "token_revoked — what waited goes to mail, asked by ann" {
+		t.Errorf("%q", c.Cause)
+	}
 }

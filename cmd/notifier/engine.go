@@ -221,7 +221,12 @@ func newMoves(s *setup, p *producers, o *outboxes) *reroute.Follower {
 			outbox.Move(q)
 		}
 	}
-	f := reroute.NewFollower(kadm.NewClient(p.dead), dlq.NewLog(p.dead), group, take, s.log)
+	f := reroute.NewFollower(kadm.NewClient(p.dead), dlq.NewLog(p.dead), group, s.cluster, take, s.log)
+	f.Ended = func(q reroute.Request) {
+		if outbox := o.byTopic[topics.Outbox(group, q.From)]; outbox != nil {
+			outbox.MoveEnded(q)
+		}
+	}
 	f.Resets = func(q reroute.Reset) {
 		if outbox := o.byTopic[topics.Outbox(group, q.Channel)]; outbox != nil {
 			outbox.Reset(q.By)
@@ -384,5 +389,30 @@ func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) web.
 	} else if text != "" {
 		c.Cause += " — " + text
 	}
+	if text := movingText(s.Moving); text != "" {
+		if c.Cause != "" {
+			c.Cause += " — "
+		}
+		c.Cause += text
+	}
+	for _, m := range s.Moving {
+		c.Moving = append(c.Moving, web.Moving{To: m.To, By: m.By})
+	}
 	return c
+}
+
+// movingText says where what waited for a channel goes instead: "what waited
+// goes to mail, asked by ann@desk".
+func movingText(moves []dispatch.Moving) string {
+	if len(moves) == 0 {
+		return ""
+	}
+	text := "what waited goes to " + moves[0].To
+	if moves[0].By != "" {
+		text += ", asked by " + moves[0].By
+	}
+	if more := len(moves) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %s more)", many(int64(more), "request"))
+	}
+	return text
 }

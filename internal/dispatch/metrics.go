@@ -187,13 +187,14 @@ type Status struct {
 	Since   time.Time
 	Pending int
 	Tried   time.Time // when the last attempt ended; zero: there was none
+	Moving  []Moving  // where what waited goes instead
 }
 
 // Status returns the channel's present state.
 func (o *Outbox) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := Status{Name: o.name, Pending: o.pending, Reason: o.gate.reason, Since: o.gate.since, Tried: o.tried}
+	s := Status{Name: o.name, Pending: o.pending, Reason: o.gate.reason, Since: o.gate.since, Tried: o.tried, Moving: o.inForce()}
 	switch state := o.breaker.State(); {
 	case o.gate.asked:
 		s.State = "half_open"

@@ -27,7 +27,8 @@ type Elsewhere interface {
 
 // Move sends what waits to another channel, as far as the request means it.
 // What two requests mean goes where the first says, so that whoever owns the
-// partition next sends it to the same place, where it is known as a repeat.
+// partition next sends it to the same place, where it is known as a repeat. It
+// is in force until MoveEnded.
 func (o *Outbox) Move(q reroute.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -42,6 +43,35 @@ func (o *Outbox) Move(q reroute.Request) {
 	o.moves = append(o.moves, q)
 	o.log.Info("moving what waits to another channel", "to", q.To, "by", q.By)
 	o.pump()
+}
+
+// MoveEnded forgets a request of which nothing waits any more.
+func (o *Outbox) MoveEnded(q reroute.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := len(o.moves)
+	o.moves = slices.DeleteFunc(o.moves, func(old reroute.Request) bool { return reflect.DeepEqual(old, q) })
+	if len(o.moves) < n {
+		o.log.Info("move ended: nothing of it waits any more", "to", q.To, "by", q.By)
+		o.pump()
+	}
+}
+
+// Moving is a move that is in force.
+type Moving struct {
+	To string // the channel
+	By string // who asked; empty: the request does not say
+}
+
+// inForce returns the moves that are in force, those alike once. o.mu is held.
+func (o *Outbox) inForce() []Moving {
+	var list []Moving
+	for _, q := range o.moves {
+		if m := (Moving{q.To, q.By}); !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // moveTo returns the channel that a delivery goes to instead; empty: it stays.

@@ -236,3 +236,33 @@ func TestARequestThatMeansNothingHereChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestMovesAreForgottenWhenTheyEnd, and shown until then.
+func TestMovesAreForgottenWhenTheyEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := newMoveBench(t)
+		defer b.close()
+		b.ch.answer = down401
+		first, second := moveBelow(2, "mail"), moveBelow(4, "mail")
+		first.By, second.By, second.Offset = "ann", "ann", 9
+		for _, q := range []reroute.Request{first, second} {
+			b.Move(q)
+		}
+		if got := b.Status().Moving; !slices.Equal(got, []Moving{{"mail", "ann"}}) {
+			t.Errorf("shown: %v", got)
+		}
+		b.MoveEnded(first)
+		b.MoveEnded(first) // is forgotten already
+		b.wait("A3", "A", 3)
+		synctest.Wait()
+		if got := s.rules(); !slices.Equal(got, []string{"A3"}) || len(b.Status().Moving) != 1 {
+			t.Errorf("moved %v: the second is in force", got)
+		}
+		b.MoveEnded(second)
+		b.wait("B1", "B", 1)
+		synctest.Wait()
+		if got := s.rules(); len(got) != 1 || len(b.Status().Moving) != 0 || b.left() != 1 {
+			t.Errorf("moved %v although none is in force", got)
+		}
+	})
+}

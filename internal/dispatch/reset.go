@@ -9,11 +9,15 @@ import (
 // Reset has the channel tried at once, because a person says that it was
 // mended: the breaker is half open, a latched gate lets one delivery through
 // now, one of each suspended rule goes out, too, and refused messages are counted
-// from zero. What that delivery meets decides, as always. A wait that the provider asked for stands. A channel that works
-// is left as it is.
+// from zero. What that delivery meets decides, as always. A wait that the
+// provider asked for stands. A channel that works is left as it is, and so is one
+// that is being tried: however many ask, one attempt answers them.
 func (o *Outbox) Reset(by string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.gate.asked || o.probation.Load() {
+		return
+	}
 	now, suspended := time.Now(), false
 	for rule, r := range o.refused {
 		r.recent = 0

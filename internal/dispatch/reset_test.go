@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -165,4 +166,34 @@ func TestAResetLeavesWhatWorksAndWhatTheProviderAsked(t *testing.T) {
 			t.Errorf("%d left", b.left())
 		}
 	})
+}
+
+// TestResetsWhileItIsTriedAreAnsweredByThatTry: however many are in the topic,
+// the provider gets one attempt at a time.
+func TestResetsWhileItIsTriedAreAnsweredByThatTry(t *testing.T) {
+	for name, answer := range map[string]func(Message, int) (Receipt, error){"latched": revoked, "open": down} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, func(c *Config) { c.Breaker.Open, c.Concurrency = time.Hour, 100 })
+			defer b.close()
+			b.ch.set(answer)
+			for i := range 50 {
+				b.put(fmt.Sprint(i), fmt.Sprint(i))
+			}
+			time.Sleep(10 * time.Second)
+			tries := len(b.ch.ids())
+			b.ch.set(func(m Message, n int) (Receipt, error) {
+				time.Sleep(time.Second)
+				return answer(m, n)
+			})
+			for range 10_000 {
+				b.Reset("eve")
+			}
+			time.Sleep(500 * time.Millisecond)
+			b.Reset("eve")
+			time.Sleep(10 * time.Second)
+			if n := len(b.ch.ids()) - tries; n != 1 {
+				t.Errorf("%s: %d attempts", name, n)
+			}
+		})
+	}
 }

@@ -124,13 +124,13 @@ func ParseRequest(r *kgo.Record) (Request, error) {
 			q.Comment = cleanDetail(v)
 		case hRequestRun:
 			run, total, _ := strings.Cut(v, "/")
-			q.Run = run
+			q.Run = envelope.Person(run)
 			q.Total, _ = strconv.Atoi(total)
 		case hRequestEdited:
 			edited = true
 		}
 	}
-	if q.Entry == "" || q.Source == "" || q.Version < 0 {
+	if !envelope.IsID(q.Entry) || q.Channel != "" && !envelope.IsID(q.Channel) || q.Source == "" || q.Version < 0 {
 		return q, errNoRequest
 	}
 	if edited {

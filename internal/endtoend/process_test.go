@@ -200,7 +200,8 @@ func (n *process) run() error {
 		})
 	}
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})
-	moves := reroute.NewFollower(kadm.NewClient(dead), dlq.NewLog(dead), group, func(q reroute.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) }, log)
+	moves := reroute.NewFollower(kadm.NewClient(dead), dlq.NewLog(dead), group, t.cluster, func(q reroute.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) }, log)
+	moves.Ended = func(q reroute.Request) { byTopic[topics.Outbox(group, q.From)].MoveEnded(q) }
 	deliver := dispatch.NewHandler(byTopic, dlq.NewLog(dead), log)
 	deliver.Moves = moves.Known
 	second := member("deliver", topics.OutboxGroup(group), t.outboxTopics(), true, deliver)

@@ -68,10 +68,10 @@ func IsID(s string) bool {
 }
 
 // maxPerson is the longest name of a person, in bytes.
-const maxPerson = 100
+const maxPerson = 64
 
 // Person returns who asked for something as it can be shown: one line of at most
-// 100 bytes, with a space for what would otherwise be obeyed or hidden.
+// 64 bytes, with a space for what would otherwise be obeyed or hidden.
 func Person(name string) string {
 	name = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {

@@ -88,7 +88,7 @@ func TestReplayNamesAreCleaned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if by := got.Replay.By; len(by) > 100 || strings.ContainsAny(by, "\x1b") || !strings.HasPrefix(by, "ann") || strings.ToValidUTF8(by, "") != by {
+	if by := got.Replay.By; len(by) > 64 || strings.ContainsAny(by, "\x1b") || !strings.HasPrefix(by, "ann") || strings.ToValidUTF8(by, "") != by {
 		t.Errorf("by %q", by)
 	}
 	if got.Replay.EditedBy != "b c" {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/reroute"
-	"github.com/algotrade/notifier/internal/topics"
 )
 
 // move is a request to send elsewhere what waits in an outbox. Stage two
@@ -15,16 +13,24 @@ import (
 type move struct {
 	*request
 	reroute.Request
+	clamped bool // limited to what the outbox held when it was read
 }
+
+// maxMoves is how many moves may be open at once: people ask for a few.
+const maxMoves = 100
 
 // takeMove takes in a request to move alerts.
 func (w *replaying) takeMove(n *request, q reroute.Request) {
-	if !w.p.Handler.p.Outboxes.has(q.To) {
+	switch {
+	case !w.p.Handler.p.Outboxes.has(q.To):
 		w.log.Error("cannot move alerts to a channel that is not configured", "channel", q.From, "to", q.To, "by", q.By)
 		n.state = settled
-		return
+	case len(w.moves) >= maxMoves:
+		w.log.Warn("too many requests to move alerts are open at once: this one is ignored", "channel", q.From, "to", q.To, "by", q.By)
+		n.state = settled
+	default:
+		w.moves = append(w.moves, &move{request: n, Request: q})
 	}
-	w.moves = append(w.moves, &move{n, q})
 }
 
 // moveLook is how often it is asked whether a move is done.
@@ -33,19 +39,28 @@ const moveLook = 2 * time.Second
 // endMoves settles the moves that are done: nothing that they mean waits any
 // more.
 func (w *replaying) endMoves(ctx context.Context, now time.Time) {
-	if len(w.moves) == 0 || now.Sub(w.movesAsked) < moveLook {
+	if len(w.moves) == 0 {
+		return
+	}
+	w.clampMoves(ctx)
+	if now.Sub(w.movesAsked) < moveLook {
 		return
 	}
 	w.movesAsked = now
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	h := w.p.Handler.p
-	open := w.moves[:0]
+	var asked []reroute.Request
 	for _, m := range w.moves {
-		topic := topics.Outbox(h.Group, m.From)
-		waiting, err := lag.Waiting(ctx, h.Outboxes.admin, w.p.OutboxGroup, h.Cluster, topic)
-		left, known := waiting[topic].Below(m.TopicID, m.Request.Below)
-		if err != nil || !known || left > 0 {
+		asked = append(asked, m.Request)
+	}
+	left, err := reroute.Left(ctx, h.Outboxes.admin, h.Group, h.Cluster, asked...)
+	if err != nil {
+		return
+	}
+	open := w.moves[:0]
+	for i, m := range w.moves {
+		if left[i] != 0 || !m.clamped {
 			open = append(open, m)
 			continue
 		}
@@ -54,4 +69,20 @@ func (w *replaying) endMoves(ctx context.Context, now time.Time) {
 	}
 	clear(w.moves[len(open):])
 	w.moves = open
+}
+
+// clampMoves limits moves to what their outboxes hold now, which is after they
+// were read. What cannot be asked is asked again at the next look.
+func (w *replaying) clampMoves(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for _, m := range w.moves {
+		if m.clamped {
+			continue
+		}
+		if _, err := reroute.Clamp(ctx, w.p.Handler.p.Outboxes.admin, w.p.Handler.p.Group, &m.Request); err != nil {
+			return
+		}
+		m.clamped = true
+	}
 }

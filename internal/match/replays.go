@@ -13,7 +13,6 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -55,7 +54,7 @@ func NewReplays(p ReplayParams) *Replays {
 			Name: "notifier_replays_total", Help: "Requests to send a dead letter again, by what became of them.",
 		}, []string{"outcome"}),
 	}
-	for _, o := range []string{resolved, reopened, quarantined, dropped} {
+	for _, o := range []string{resolved, reopened, quarantined, dropped, foreign} {
 		h.outcomes.WithLabelValues(o)
 	}
 	if p.Registry != nil {
@@ -70,6 +69,7 @@ const (
 	reopened    = "reopened"    // it failed again
 	quarantined = "quarantined" // and once too often
 	dropped     = "dropped"     // there was nothing to do: another request, or a person, was first
+	foreign     = "foreign"     // it is none that a command of ours writes
 )
 
 // request is one request that is not settled. There may be a million of them,
@@ -87,6 +87,12 @@ type request struct {
 	to      bool
 	force   bool
 	edited  bool
+}
+
+// version is one version of one entry.
+type version struct {
+	key    uint64
+	offset int64
 }
 
 type progress uint8
@@ -111,7 +117,7 @@ type replaying struct {
 	fold *dlq.Fold
 
 	open        []*request // in order, from the first that is not settled
-	byKey       map[uint64]*request
+	byVersion   map[version]*request
 	lines       map[string]*line
 	forwarded   []*request
 	runs        map[string]*run
@@ -126,7 +132,7 @@ type replaying struct {
 func (h *Replays) Handle(ctx context.Context, p *consume.Partition) {
 	w := &replaying{
 		Replays: h, part: p, fold: dlq.NewFold(h.p.Log, h.p.Handler.p.Group, h.log),
-		byKey: make(map[uint64]*request), lines: make(map[string]*line), runs: make(map[string]*run), chunk: make(map[string][]*kgo.Record),
+		byVersion: make(map[version]*request), lines: make(map[string]*line), runs: make(map[string]*run), chunk: make(map[string][]*kgo.Record),
 	}
 	h.p.Gauges.Show(w.fold)
 	defer h.p.Gauges.Hide(w.fold)
@@ -174,8 +180,9 @@ func (w *replaying) run(ctx context.Context, in <-chan []*kgo.Record) {
 	for {
 		select {
 		case records := <-in:
+			ends := make(map[string]int64)
 			for _, r := range records {
-				w.take(r)
+				w.take(ctx, r, ends)
 			}
 			w.part.Release()
 		case <-w.fold.Changed():
@@ -192,44 +199,6 @@ func (w *replaying) run(ctx context.Context, in <-chan []*kgo.Record) {
 		}
 		w.advance()
 	}
-}
-
-// take takes in one request.
-func (w *replaying) take(r *kgo.Record) {
-	q, err := dlq.ParseRequest(r)
-	n := &request{offset: r.Offset, epoch: r.LeaderEpoch}
-	w.open = append(w.open, n)
-	if q, none := reroute.Parse(r); none == nil {
-		w.takeMove(n, q)
-		return
-	}
-	if _, none := reroute.ParseReset(r); none == nil { // stage two has read it by itself
-		n.state = settled
-		return
-	}
-	if err != nil {
-		w.log.Error("skipped a record that is not ours", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", err)
-		n.state = settled
-		return
-	}
-	n.source = uint8(slices.Index(topics.All(), q.Source))
-	n.version, n.rematch, n.to, n.force, n.edited = q.Version, q.Rematch, q.To, q.Force, q.Edited != nil
-	n.key = w.fold.Key(w.topic(n), q.Entry)
-	n.run = w.runOf(&q)
-	n.run.open++
-	// Behind another request for the same version. One for a newer version is
-	// none: somebody has read it before the fold came to it.
-	if other := w.byKey[n.key]; other != nil && other.version >= n.version {
-		w.settle(n, dropped)
-		return
-	}
-	w.byKey[n.key] = n
-	n.line = w.lines[q.Channel]
-	if n.line == nil {
-		n.line = &line{channel: q.Channel}
-		w.lines[q.Channel] = n.line
-	}
-	n.line.queue = append(n.line.queue, n)
 }
 
 // topic is the dead-letter topic that a request's entry stands in.
@@ -260,8 +229,8 @@ func (w *replaying) settle(n *request, outcome string) {
 		n.line.forwarded--
 	}
 	n.state = settled
-	if w.byKey[n.key] == n {
-		delete(w.byKey, n.key)
+	if w.byVersion[n.of()] == n {
+		delete(w.byVersion, n.of())
 	}
 	w.outcomes.WithLabelValues(outcome).Inc()
 	w.count(n.run, outcome)
@@ -301,14 +270,9 @@ func (w *replaying) dropStale(ctx context.Context) {
 		if w.fold.Standing(topic, n.key, n.version) != dlq.Unknown {
 			return false
 		}
-		end, asked := ends[topic]
-		if !asked {
-			spans, err := w.p.Log.Spans(ctx, topic)
-			if err != nil {
-				return false
-			}
-			end = spans[0].End
-			ends[topic] = end
+		end, known := w.end(ctx, topic, ends)
+		if !known {
+			return false
 		}
 		if anew[n.source] || n.version >= end {
 			w.settle(n, dropped)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -26,7 +27,9 @@ type Request struct {
 	// Below is, per partition of From's outbox, the offset below which records
 	// are meant: the log's end when the request was made.
 	Below map[int32]int64
-	By    string // who asked
+	By    string // who asked, as it can be shown
+	// Offset is where the request stands in the replay topic: where it was read.
+	Offset int64
 }
 
 const (
@@ -65,9 +68,10 @@ func (q *Request) Record(group string) *kgo.Record {
 // ErrNone is returned for a record that is no request to move.
 var ErrNone = errors.New("not a request to move alerts")
 
-// Parse reads what Record wrote; ErrNone for any other record.
+// Parse reads what Record wrote; ErrNone for any other record. Offsets may be
+// any that are not negative: see Clamp.
 func Parse(r *kgo.Record) (Request, error) {
-	q := Request{Below: make(map[int32]int64)}
+	q := Request{Below: make(map[int32]int64), Offset: r.Offset}
 	version := ""
 	for _, h := range r.Headers {
 		v := string(h.Value)
@@ -81,19 +85,19 @@ func Parse(r *kgo.Record) (Request, error) {
 		case hTopicID:
 			q.TopicID = v
 		case hBy:
-			q.By = v
+			q.By = envelope.Person(v)
 		case hBelow:
 			for pair := range strings.SplitSeq(v, ",") {
 				id, offset, _ := strings.Cut(pair, ":")
 				p, err1 := strconv.ParseInt(id, 10, 32)
 				o, err2 := strconv.ParseInt(offset, 10, 64)
-				if err1 == nil && err2 == nil {
+				if err1 == nil && err2 == nil && p >= 0 && o >= 0 {
 					q.Below[int32(p)] = o
 				}
 			}
 		}
 	}
-	if version == "" || q.From == "" || q.To == "" || q.From == q.To || len(q.Below) == 0 {
+	if version == "" || !envelope.IsID(q.From) || !envelope.IsID(q.To) || q.From == q.To || len(q.Below) == 0 {
 		return Request{}, ErrNone
 	}
 	if version != "1" {

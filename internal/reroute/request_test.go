@@ -3,6 +3,7 @@ package reroute_test
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -45,6 +46,10 @@ func TestOtherRecordsAreNoRequests(t *testing.T) {
 		"to itself":        (&reroute.Request{From: "a", To: "a", Below: map[int32]int64{0: 1}}).Record("g"),
 		"without an end":   (&reroute.Request{From: "a", To: "b"}).Record("g"),
 		"without anywhere": (&reroute.Request{From: "a", Below: map[int32]int64{0: 1}}).Record("g"),
+		"of no name":       (&reroute.Request{From: "a b", To: "c", Below: map[int32]int64{0: 1}}).Record("g"),
+		"to a topic":       (&reroute.Request{From: "a", To: "b/../c", Below: map[int32]int64{0: 1}}).Record("g"),
+		"a long name":      (&reroute.Request{From: strings.Repeat("a", 65), To: "b", Below: map[int32]int64{0: 1}}).Record("g"),
+		"negative":         (&reroute.Request{From: "a", To: "b", Below: map[int32]int64{0: -1, -3: 7}}).Record("g"),
 	} {
 		if q, err := reroute.Parse(r); !errors.Is(err, reroute.ErrNone) {
 			t.Errorf("%s: %+v, %v", name, q, err)
@@ -67,7 +72,7 @@ func TestAResetComesBackAsItWasMade(t *testing.T) {
 	later := q.Record("g")
 	later.Headers[0].Value = []byte("2")
 	move := (&reroute.Request{From: "a", To: "b", Below: map[int32]int64{0: 1}}).Record("g")
-	for name, r := range map[string]*kgo.Record{"nothing": {}, "a move": move, "a later version": later, "no channel": (&reroute.Reset{By: "ann"}).Record("g")} {
+	for name, r := range map[string]*kgo.Record{"nothing": {}, "a move": move, "a later version": later, "no channel": (&reroute.Reset{By: "ann"}).Record("g"), "no name": (&reroute.Reset{Channel: "a\nb"}).Record("g")} {
 		if q, err := reroute.ParseReset(r); !errors.Is(err, reroute.ErrNone) {
 			t.Errorf("%s: %+v, %v", name, q, err)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -39,10 +40,10 @@ func ParseReset(r *kgo.Record) (Reset, error) {
 		case hFrom:
 			q.Channel = string(h.Value)
 		case hBy:
-			q.By = string(h.Value)
+			q.By = envelope.Person(string(h.Value))
 		}
 	}
-	if version == "" || q.Channel == "" {
+	if version == "" || !envelope.IsID(q.Channel) {
 		return Reset{}, ErrNone
 	}
 	if version != "1" {

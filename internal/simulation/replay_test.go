@@ -66,7 +66,7 @@ func (w *world) requestsMore(p *part) bool {
 		}
 		a := &asked{Request: q, position: repeat.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.fold.Key(w.letters.topic, q.Entry)}
 		for _, other := range r.open {
-			if other.move == nil && other.state != 2 && other.key == a.key && other.Version >= a.Version {
+			if other.move == nil && other.state != 2 && other.key == a.key && other.Version == a.Version {
 				a.state = 2
 			}
 		}

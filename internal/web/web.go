@@ -43,6 +43,14 @@ type Component struct {
 	KeptUntil *time.Time `json:"kept_until,omitempty"`
 	// Tried is when a channel's last attempt ended; nil: there was none.
 	Tried *time.Time `json:"tried,omitempty"`
+	// Moving says to which channels what waited is being moved, while it is.
+	Moving []Moving `json:"moving,omitempty"`
+}
+
+// Moving is one request to move what waits for a channel.
+type Moving struct {
+	To string `json:"to"`
+	By string `json:"by"` // who asked
 }
 
 // Params is what a Server needs.

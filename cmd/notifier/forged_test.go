@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/dispatch/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/reroute"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// topicID is a topic's id in text.
+func topicID(t testing.TB, c *testkafka.Cluster, topic string) string {
+	t.Helper()
+	details, err := c.Admin.ListTopics(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return envelope.TopicID(details[topic].ID)
+}
+
+// forgedMove is a request for more than any outbox holds.
+func forgedMove(t testing.TB, c *testkafka.Cluster, from, to, by string) *kgo.Record {
+	t.Helper()
+	below := make(map[int32]int64)
+	for id := range int32(100) {
+		below[id] = math.MaxInt64
+	}
+	q := reroute.Request{From: from, To: to, TopicID: topicID(t, c, topics.Outbox(c.Group, from)), Below: below, By: by}
+	return q.Record(c.Group)
+}
+
+// TestForgedMoveEndsAtTheLogsEnd: whoever may write to the replay topic may move
+// what waits, as the command does, and nothing that comes later.
+func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("a real broker cannot be told to refuse commits")
+		return
+	}
+	c := testkafka.Start(t, []kafka.Channel{{Name: "old", Partitions: 1}, {Name: "new", Partitions: 1}})
+	down, up := webhooktest.Start(t, "", latched), webhooktest.Start(t, "", nil)
+	dir := files(t, c, fmt.Sprintf("  old: {webhook: {url: %q}, partitions: 1}\n  new: {webhook: {url: %q}, partitions: 1}\n", down.URL, up.URL), fmt.Sprintf(every, "old"))
+	d := start(t, dir)
+	const n, keys = 20, 3
+	c.Produce(keyed(1, 1)...)
+	testkafka.Eventually(t, 20*time.Second, "one waits", func() bool { return c.Lag(topics.OutboxGroup(c.Group)) == 1 })
+	c.Produce(keyed(n, keys)[1:]...)
+	waits(t, c, "old", n)
+	allow := noCommits(c, topics.OutboxGroup(c.Group)) // so that it stays in force for as long as the test looks
+	c.Produce(forgedMove(t, c, "old", "new", "eve\x1b[2J\n"+strings.Repeat("x", 5000)))
+	got(t, up, n, 30*time.Second)
+
+	// In force: whoever looks at the channel sees it, and who asked.
+	by := "eve [2J " + strings.Repeat("x", 53) + "…"
+	testkafka.Eventually(t, 20*time.Second, "it is shown", func() bool {
+		_, _, cause := d.component("channel old")
+		return strings.Contains(cause, "what waited goes to new, asked by "+by)
+	})
+	if _, page := d.get("/"); !strings.Contains(page, "what waited goes to new, asked by eve") {
+		t.Errorf("the page:\n%s", page)
+	}
+	d.seen(t)
+	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").want(t, exitDone, "old: ", "what waited goes to new")
+	o := command(t, c, "channels", "list", "-o", "json", "-c", dir+"/notifier.yaml").want(t, exitDone).objects(t)
+	for _, channel := range o {
+		moving, _ := json.Marshal(channel["moving"])
+		if want := fmt.Sprintf(`[{"by":%q,"to":"new"}]`, by); channel["channel"] == "old" && string(moving) != want {
+			t.Errorf("moving: %s, want %s", moving, want)
+		}
+		if channel["channel"] == "new" && channel["moving"] != nil {
+			t.Errorf("new: %s", moving)
+		}
+	}
+	d.err.wait(t, 10*time.Second, `"level":"WARN"`, "request to move alerts asks for more than the outbox holds", `"channel":"old"`, `"to":"new"`, by)
+	d.err.wait(t, 10*time.Second, `"level":"INFO"`, "moving what waits to another channel", `"channel":"old"`, `"to":"new"`, by)
+
+	// What comes while it is in force stays.
+	c.Produce(alerting(topics.TradeExecutions, "k0", n, 1)...)
+	waits(t, c, "old", n+1)
+	allow()
+	d.err.wait(t, 30*time.Second, "move ended", `"channel":"old"`, `"to":"new"`, by)
+	testkafka.Eventually(t, 20*time.Second, "the request is settled", func() bool { return c.Lag(c.Group) == 0 })
+	testkafka.Eventually(t, 20*time.Second, "it is shown no longer", func() bool {
+		_, _, cause := d.component("channel old")
+		return !strings.Contains(cause, "goes to new")
+	})
+	c.Produce(alerting(topics.TradeExecutions, "k1", n+1, 10)...)
+	down.SetAnswer(nil)
+	testkafka.Eventually(t, 90*time.Second, "they are the old channel's", func() bool { return c.Lag(topics.OutboxGroup(c.Group)) == 0 })
+	if list := numbers(t, up.Requests()); distinct(list) != n {
+		t.Errorf("the other channel got %v", list)
+	}
+	if n := len(deadLetters(t, c)); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+// TestForgedRequestsAreSettled whatever they ask for: none holds up the others,
+// none ends the daemon, none makes a metric's series.
+func TestForgedRequestsAreSettled(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 1))
+	hook := webhooktest.Start(t, "", refuses)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	c.Produce(bad("k", 0, 1)...)
+	testkafka.Eventually(t, 20*time.Second, "a dead letter", func() bool { return len(deadLetters(t, c)) == 1 })
+	letter := deadLetters(t, c)[0]
+	hook.SetAnswer(nil)
+	series := func() int {
+		_, body := d.get("/metrics")
+		n := 0
+		for line := range strings.Lines(body) {
+			if strings.HasPrefix(line, "notifier_") && !strings.Contains(line, "_bucket") {
+				n++
+			}
+		}
+		return n
+	}
+	before := series()
+	good := dlq.Request{Entry: letter.ID, Source: topics.TradeExecutions, Version: letter.Offset, Channel: "hook", By: "ann@desk", Run: "rp_1", Total: 1}
+	var forged []*kgo.Record
+	replay := func(change func(*dlq.Request)) {
+		q := good
+		change(&q)
+		forged = append(forged, q.Record(c.Group))
+	}
+	replay(func(q *dlq.Request) { q.Version = math.MaxInt64 })
+	replay(func(q *dlq.Request) { q.Version, q.Source = 1<<40, topics.ForwardTestEvents })
+	replay(func(q *dlq.Request) { q.Entry = strings.Repeat("x", 100_000) })
+	replay(func(q *dlq.Request) { q.Entry = "a\nb" })
+	replay(func(q *dlq.Request) { q.Entry, q.To, q.Channel = "dl_nosuch", true, "nosuch" })
+	replay(func(q *dlq.Request) { q.To, q.Channel = true, "a b\x00" })
+	replay(func(q *dlq.Request) { q.Entry, q.Channel = "dl_other", strings.Repeat("c", 10_000) })
+	replay(func(q *dlq.Request) { q.Entry, q.Run, q.Total = "dl_none", strings.Repeat("r", 10_000), -1 })
+	replay(func(q *dlq.Request) { q.Source = "payments" })
+	with := func(name, value string) *kgo.Record {
+		r := good.Record(c.Group)
+		for i, h := range r.Headers {
+			if h.Key == name {
+				r.Headers[i].Value = []byte(value)
+			}
+		}
+		return r
+	}
+	forged = append(forged,
+		with("notifier.entry-version", "-1"), with("notifier.entry-version", "99999999999999999999"), with("notifier.entry", ""),
+		&kgo.Record{Topic: topics.Replay(c.Group), Value: []byte("hello")},
+		&kgo.Record{Topic: topics.Replay(c.Group), Headers: []kgo.RecordHeader{{Key: "notifier.move", Value: []byte("1")}, {Key: "notifier.channel", Value: []byte("a b")}, {Key: "notifier.move-to", Value: []byte("hook")}, {Key: "notifier.move-below", Value: []byte("0:5")}}},
+		(&reroute.Request{From: "nosuch", To: "hook", Below: map[int32]int64{0: math.MaxInt64}}).Record(c.Group),
+		(&reroute.Request{From: "hook", To: "nosuch", Below: map[int32]int64{0: math.MaxInt64}}).Record(c.Group),
+		(&reroute.Request{From: "hook", To: "a b", Below: map[int32]int64{0: 1}}).Record(c.Group),
+		(&reroute.Request{From: strings.Repeat("h", 10_000), To: "hook", Below: map[int32]int64{0: 1}}).Record(c.Group),
+		(&reroute.Reset{Channel: "nosuch", By: "eve"}).Record(c.Group), (&reroute.Reset{Channel: "a\nb"}).Record(c.Group),
+	)
+	for range 300 {
+		forged = append(forged, (&reroute.Reset{Channel: "hook", By: "eve"}).Record(c.Group))
+	}
+	options := with("notifier.options", strings.Repeat(",rematch-not,", 50_000)+"\x00")
+	c.Produce(append(forged, options)...)
+	replayed(t, hook, 1) // the last of them is no forgery: what it asks for besides is not known
+	testkafka.Eventually(t, 60*time.Second, "all are settled", func() bool { return c.Lag(c.Group) == 0 })
+	testkafka.Eventually(t, 20*time.Second, "the dead letter is resolved", func() bool { return len(deadLetters(t, c)) == 0 })
+	if after := series(); after != before {
+		t.Errorf("%d series became %d", before, after)
+	}
+	if n := d.metric(`notifier_replays_total{outcome="foreign"}`); n == "0" || n == "" {
+		t.Errorf("%q foreign requests are counted", n)
+	}
+	if log := d.err.String(); strings.Count(log, "not ours") > 10 {
+		t.Errorf("the log is not sampled: %d lines", strings.Count(log, "not ours"))
+	} else if !strings.Contains(log, `"topic":"`+topics.Replay(c.Group)) {
+		t.Errorf("no line says where they stand")
+	}
+	if again := again(t, hook); len(again) != 1 {
+		t.Errorf("%d replays were sent", len(again))
+	}
+}
