@@ -160,6 +160,35 @@ func TestAnOutboxWhoseOffsetWasDeletedIsHeld(t *testing.T) {
 	}
 }
 
+// TestNonsenseTimestampsHoldNoOutbox: a record of 1970 was not read before, it
+// has no time; but what is old behind it was.
+func TestNonsenseTimestampsHoldNoOutbox(t *testing.T) {
+	for name, old := range map[string]bool{"nonsense alone": false, "old records behind it": true} {
+		t.Run(name, func(t *testing.T) {
+			c := testkafka.Start(t, nil)
+			cl := manual(c)
+			for _, at := range []time.Time{time.UnixMilli(time.Now().Unix()), time.UnixMilli(0)} {
+				if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("0"), Timestamp: at}).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if old {
+				produceOld(t, c, 1)
+			}
+			produce(t, c, 3)
+			w := newWorker()
+			r := run(t, c, w, func(p *consume.Params) { p.OwnTopics = true })
+			testkafka.Eventually(t, 20*time.Second, "it is held, or read", func() bool { return len(r.Status().Held) == 1 || w.count() > 0 })
+			if held := len(r.Status().Held) == 1; held != old {
+				t.Errorf("held: %v", held)
+			}
+			if !old {
+				testkafka.Eventually(t, 20*time.Second, "all records are handed out", func() bool { return w.count() == 5 })
+			}
+		})
+	}
+}
+
 // TestANewOutboxIsReadFromItsBeginning: its first alerts may be written before
 // its first commit.
 func TestANewOutboxIsReadFromItsBeginning(t *testing.T) {

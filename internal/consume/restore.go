@@ -14,12 +14,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/instant"
 	"github.com/algotrade/notifier/internal/repeat"
 )
 
 // staleAfter is how old records of an own topic without a commit may be and
 // still be taken for those of a new partition. What is older has been read
-// before, and reading it again would send it all again.
+// before, and reading it again would send it all again. A timestamp that can be
+// no time (see package instant) says nothing of that.
 const staleAfter = time.Hour
 
 // commitOf is what the group's coordinator keeps for one partition.
@@ -47,7 +49,7 @@ func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg
 			c.offset = -1
 		}
 		log := l.of(p)
-		if m.p.OwnTopics && c.offset < 0 && (log.fresh < 0 || log.end < 0) && l.err != nil {
+		if m.p.OwnTopics && c.offset < 0 && (log.fresh < 0 || log.dated < 0 || log.end < 0) && l.err != nil {
 			return fmt.Errorf("look up where %s begins: %w", p.name(), l.err)
 		}
 		p.restore(c, ids[p.Topic], log)
@@ -96,13 +98,14 @@ func commitsIn(resp *kmsg.OffsetFetchResponse, ids map[string]string) map[topicP
 
 // logs says where the logs of the member's topics begin and end.
 type logs struct {
-	starts, fresh, ends kadm.ListedOffsets
-	err                 error // why it does not say so of some
+	starts, dated, fresh, ends kadm.ListedOffsets
+	err                        error // why it does not say so of some
 }
 
-// extent is where one log begins and ends, and where in it the records begin
-// that are younger than staleAfter. -1: not known.
-type extent struct{ start, fresh, end int64 }
+// extent is where one log begins and ends, where in it the first record is whose
+// timestamp is not before all time, and the first that is younger than
+// staleAfter. -1: not known.
+type extent struct{ start, dated, fresh, end int64 }
 
 // listTimeout bounds how long one request about the logs may wait. A partition
 // whose brokers are down is asked about until then: the others are known at
@@ -117,12 +120,18 @@ func (m *Member) listLogs(ctx context.Context) (l logs) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
-	var errs [3]error
+	var errs [4]error
 	wg.Go(func() { l.starts, errs[0] = m.admin.ListStartOffsets(ctx, m.p.Topics...) })
 	wg.Go(func() { l.ends, errs[1] = m.admin.ListEndOffsets(ctx, m.p.Topics...) })
 	wg.Wait()
 	if m.p.OwnTopics {
-		l.fresh, errs[2] = m.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-staleAfter).UnixMilli(), m.p.Topics...)
+		wg.Go(func() {
+			l.fresh, errs[2] = m.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-staleAfter).UnixMilli(), m.p.Topics...)
+		})
+		wg.Go(func() {
+			l.dated, errs[3] = m.admin.ListOffsetsAfterMilli(ctx, instant.Earliest.UnixMilli(), m.p.Topics...)
+		})
+		wg.Wait()
 	}
 	l.err = errors.Join(errs[:]...)
 	return l
@@ -135,7 +144,7 @@ func (l logs) of(p *Partition) extent {
 		}
 		return -1
 	}
-	return extent{start: at(l.starts), fresh: at(l.fresh), end: at(l.ends)}
+	return extent{start: at(l.starts), dated: at(l.dated), fresh: at(l.fresh), end: at(l.ends)}
 }
 
 // restore takes over what was committed for a partition that is new to us.
@@ -153,7 +162,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 	say := m.log.With("topic", p.Topic, "partition", p.ID)
 	if c.offset < 0 {
 		switch {
-		case m.p.OwnTopics && log.start >= 0 && log.end > log.start && log.fresh > log.start:
+		case m.p.OwnTopics && log.start >= 0 && log.end > log.start && log.fresh > max(log.start, log.dated):
 			p.freeze(offsetGone)
 			return
 		case log.end > log.start:

@@ -240,7 +240,7 @@ func (l *Looker) age(ctx context.Context, s *Snapshot, ours int, logs map[string
 
 // oldest fills in what the oldest waiting record says.
 func (l *Looker) oldest(ctx context.Context, p *Partition, known *part, at place, now time.Time) {
-	oldest, found, err := known.find(ctx, l.log, at, p.First, p.End)
+	oldest, found, err := known.find(ctx, l.log, at, p.First, p.End, now)
 	switch {
 	case err != nil:
 		p.Unread = readError(at, err)
@@ -250,10 +250,6 @@ func (l *Looker) oldest(ctx context.Context, p *Partition, known *part, at place
 		return
 	}
 	p.found = true
-	if oldest.UnixMilli() <= 0 {
-		p.Unread = fmt.Errorf("the record %s/%d@%d has no time", at.topic, at.id, known.at)
-		return
-	}
 	p.Oldest = oldest
 	p.KeptUntil = l.rules.keptUntil(topicPart{at.topic, at.id}, oldest, known.at, p.Part, known.rate, now)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/instant"
 )
 
 // place is a partition that a group reads.
@@ -17,12 +19,12 @@ type place struct {
 
 // part is what is remembered of a partition between two looks.
 type part struct {
-	topicID string // the instance of the topic that all this is about
-	first   int64  // where the oldest waiting record was searched
-	oldest  time.Time
-	at      int64 // where it was found; below zero: there is none up to until
-	until   int64 // how far it was searched
-	end     int64 // the log's end at the last look, and when that was
+	topicID string    // the instance of the topic that all this is about
+	first   int64     // where the oldest waiting record was searched
+	oldest  time.Time // when it was written, as far as its timestamp can be one
+	at      int64     // where it was found; below zero: there is none up to until
+	until   int64     // how far it was searched
+	end     int64     // the log's end at the last look, and when that was
 	looked  time.Time
 	rate    float64 // records a second that come in, smoothed; below zero: not known
 	seen    int     // the last look that it was part of
@@ -50,8 +52,10 @@ func (p *part) grow(end int64, now time.Time) {
 }
 
 // find returns when the first record from first on was written; false: there is
-// none up to end. It is read once, as long as it stays the first.
-func (p *part) find(ctx context.Context, log Log, at place, first, end int64) (time.Time, bool, error) {
+// none up to end. It is read once, as long as it stays the first. Where its
+// timestamp can be no time, that of the next one counts which was read with it,
+// else now, when it was first seen.
+func (p *part) find(ctx context.Context, log Log, at place, first, end int64, now time.Time) (time.Time, bool, error) {
 	switch {
 	case p.first < 0 || first < p.first: // nothing is known
 		p.until = first
@@ -66,23 +70,34 @@ func (p *part) find(ctx context.Context, log Log, at place, first, end int64) (t
 		return time.Time{}, false, err
 	}
 	p.until = until
-	if found == nil {
+	if len(found) == 0 {
 		return time.Time{}, false, nil
 	}
-	p.at, p.oldest, p.until = found.Offset, found.Timestamp, found.Offset
+	p.at, p.oldest, p.until = found[0].Offset, written(found, now), found[0].Offset
 	return p.oldest, true, nil
 }
 
-// firstFrom returns the first record at an offset or above it, below end; nil:
-// there is none as far as until.
-func firstFrom(ctx context.Context, in Log, topic string, id int32, from, end int64) (found *kgo.Record, until int64, err error) {
+// written returns when the first of these records was written: the first
+// timestamp that can be a time.
+func written(records []*kgo.Record, now time.Time) time.Time {
+	for _, r := range records {
+		if instant.Plausible(r.Timestamp, now) {
+			return r.Timestamp
+		}
+	}
+	return now
+}
+
+// firstFrom returns the first record at an offset or above it, below end, with
+// those that were read with it; none: there is none as far as until.
+func firstFrom(ctx context.Context, in Log, topic string, id int32, from, end int64) (found []*kgo.Record, until int64, err error) {
 	for from < end {
 		records, next, err := in.Read(ctx, topic, id, from, 1)
 		if err != nil {
 			return nil, from, err
 		}
 		if i := slices.IndexFunc(records, func(r *kgo.Record) bool { return r.Offset >= from }); i >= 0 {
-			return records[i], from, nil
+			return records[i:], from, nil
 		}
 		if next <= from {
 			break
@@ -95,16 +110,17 @@ func firstFrom(ctx context.Context, in Log, topic string, id int32, from, end in
 // Oldest returns when the oldest record that waits in a topic was written; zero:
 // none waits.
 func Oldest(ctx context.Context, in Log, topic string, p Partitions) (oldest time.Time, err error) {
+	now := time.Now()
 	for id, part := range p.Parts {
 		if part.Waiting == 0 {
 			continue
 		}
-		r, _, err := firstFrom(ctx, in, topic, id, part.First, part.End)
+		found, _, err := firstFrom(ctx, in, topic, id, part.First, part.End)
 		if err != nil {
 			return oldest, fmt.Errorf("read the oldest record of %s: %w", topic, err)
 		}
-		if r != nil && (oldest.IsZero() || r.Timestamp.Before(oldest)) {
-			oldest = r.Timestamp
+		if len(found) > 0 {
+			oldest = earlier(oldest, written(found, now))
 		}
 	}
 	return oldest, nil
