@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dispatch/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
@@ -182,5 +183,92 @@ func TestForgedRequestsAreSettled(t *testing.T) {
 	}
 	if again := again(t, hook); len(again) != 1 {
 		t.Errorf("%d replays were sent", len(again))
+	}
+}
+
+// TestForgedOutboxRecordsHoldNothing: what is behind them is sent, and each is
+// counted where they stand.
+func TestForgedOutboxRecordsHoldNothing(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 1))
+	hook := webhooktest.Start(t, "", nil)
+	d := start(t, files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook")))
+	_, before := d.get("/metrics")
+	outbox := topics.Outbox(c.Group, "hook")
+	for i := range 50 {
+		e := &envelope.Envelope{
+			Source: envelope.Source{Topic: fmt.Sprintf("no-such-topic-%d", i), Value: []byte("{}"), Time: time.Now()}, Delivery: fmt.Sprintf("dl_%d", i), Channel: "hook",
+			Alert: &alert.Alert{ID: "al_x", Rule: fmt.Sprintf("no-such-rule-%d", i), Severity: alert.Warning},
+		}
+		switch i % 3 {
+		case 1: // a replay is looked up in its dead-letter topic first
+			e.Replay = &envelope.Replay{Entry: e.Delivery, Version: math.MaxInt64, Number: 1, By: "eve"}
+		case 2:
+			e.Source.Topic, e.Alert.Severity = string(topics.TradeExecutions), alert.Severity(fmt.Sprint("severity-", i))
+		}
+		r := envelope.Outbox(e, outbox, 1)
+		c.Produce(r)
+	}
+	c.Produce(alerting(topics.TradeExecutions, "k", 0, 1)...)
+	got(t, hook, 1, 30*time.Second)
+	settled(t, c)
+	if n := d.metric(`notifier_outbox_foreign_records_total{channel="hook"}`); n != "50" {
+		t.Errorf("%s foreign records are counted", n)
+	}
+	_, after := d.get("/metrics")
+	for line := range strings.Lines(after) {
+		if strings.Contains(line, "no-such") || strings.Contains(line, "severity-") {
+			t.Errorf("a series: %s", line)
+		}
+	}
+	if a, b := strings.Count(before, "\nnotifier_"), strings.Count(after, "\nnotifier_"); b > a+20 { // groups that committed for the first time
+		t.Errorf("%d samples became %d", a, b)
+	}
+	if log := d.err.String(); strings.Count(log, "not ours") > 5 || !strings.Contains(log, `"topic":"`+outbox+`","partition":0,"offset":0`) {
+		t.Errorf("%d lines are said of them", strings.Count(log, "not ours"))
+	}
+	if n := len(hook.Requests()); n != 1 || len(deadLetters(t, c)) != 0 {
+		t.Errorf("%d posts, %d dead letters", n, len(deadLetters(t, c)))
+	}
+}
+
+// TestTimestampsInTheWrongUnitExpireNothing: the alert is of the moment at which
+// its event came, is sent, and says nothing of being late.
+func TestTimestampsInTheWrongUnitExpireNothing(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 1))
+	hook := webhooktest.Start(t, "", nil)
+	rules := strings.Replace(fmt.Sprintf(every, "hook"), "severity: warning", "severity: warning\n    expire: 1h", 1)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), rules))
+	began := time.Now()
+	records := alerting(topics.TradeExecutions, "k", 0, 4)
+	records[0].Timestamp = time.UnixMilli(began.Unix())      // seconds
+	records[1].Timestamp = time.UnixMilli(began.UnixMicro()) // microseconds
+	records[2].Timestamp = began.AddDate(30, 0, 0)
+	records[3].Value = []byte(`{"alert":true,"n":3,"k":"k","occurred_at":"2999-01-01T00:00:00Z","timestamp":"1970-01-21T00:00:00Z"}`)
+	for _, r := range records { // each in a batch of its own, as its timestamp wants it
+		c.Produce(r)
+	}
+	got(t, hook, 4, 30*time.Second)
+	settled(t, c)
+	for _, r := range hook.Requests() {
+		var body struct {
+			Alert struct {
+				EventTime   time.Time `json:"event_time"`
+				LateSeconds float64   `json:"late_seconds"`
+			}
+		}
+		if err := json.Unmarshal(r.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		if at := body.Alert.EventTime; at.Before(began.Add(-time.Second)) || at.After(time.Now()) || body.Alert.LateSeconds != 0 {
+			t.Errorf("an event of %s, %v s late", at, body.Alert.LateSeconds)
+		}
+	}
+	for repair, want := range map[string]string{"record-timestamp": "3", "event-time": "1"} {
+		if n := d.metric(fmt.Sprintf(`notifier_events_repaired_total{repair=%q,topic="trade-executions"}`, repair)); n != want {
+			t.Errorf("%s repairs %s, want %s", n, repair, want)
+		}
+	}
+	if n := d.metric(`notifier_deliveries_total{channel="hook",outcome="expired"}`); n != "0" {
+		t.Errorf("%s expired", n)
 	}
 }
