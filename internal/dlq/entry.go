@@ -290,8 +290,8 @@ func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 		keep(hCause, fmt.Errorf("%.64q is no cause", e.Cause))
 	case e.Scope != "" && !envelope.IsID(string(e.Scope)):
 		keep(hScope, fmt.Errorf("%.64q is no scope", e.Scope))
-	case e.rule != "" && !envelope.IsID(e.rule):
-		keep(hRule, fmt.Errorf("%.64q is no name of a rule", e.rule))
+	case e.FailedRule != "" && !envelope.IsID(e.FailedRule):
+		keep(hRule, fmt.Errorf("%.64q is no name of a rule", e.FailedRule))
 	case e.State != Open && e.State != Quarantined:
 		keep(hState, fmt.Errorf("%.64q is no state", e.State))
 	case e.FirstFailed.IsZero() || e.LastFailed.IsZero():
