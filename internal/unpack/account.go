@@ -106,14 +106,6 @@ func (a *account) mayCollect() bool {
 	return true
 }
 
-// bytes is how much is in memory, garbage since the last collection included.
-func (a *account) bytes() int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.look()
-	return a.used
-}
-
 // keep says that the batch is this one, which costs that much more than was
 // taken.
 func (l lease) keep(batch []byte, more int64) {

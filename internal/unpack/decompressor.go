@@ -37,17 +37,14 @@ type Decompressor struct {
 	// a window. They have channels, so they are not the process's: see account.
 	wide   *sync.Pool // for what is known to fit: every window is taken, those of the levels from 20 on, too
 	strict *sync.Pool // unpack no more than a batch may have
+	little *sync.Pool // unpack no more than direct
 }
 
 // New returns a Decompressor. All of the process share one account.
 func New(l Limits) *Decompressor { return newDecompressor(l, &process) }
 
-// Bytes is how much memory unpacked batches take in this process, garbage since
-// the last collection included.
-func Bytes() int64 { return process.bytes() }
-
 func newDecompressor(l Limits, a *account) *Decompressor {
-	return &Decompressor{limits: l, account: a, wide: zstds(), strict: zstds(zstd.WithDecoderMaxMemory(uint64(l.Batch)))}
+	return &Decompressor{limits: l, account: a, wide: zstds(), strict: zstds(zstd.WithDecoderMaxMemory(uint64(l.Batch))), little: zstds(zstd.WithDecoderMaxMemory(direct))}
 }
 
 // decoders is how many batches are unpacked at a time in this process. It bounds
@@ -121,6 +118,9 @@ func (d *Decompressor) exactly(n int64, take take, fill func(out []byte) ([]byte
 	if err != nil {
 		l.drop()
 		return nil, err
+	}
+	if cap(out)-len(out) > len(out)/8 {
+		out = slices.Clone(out)
 	}
 	l.keep(out, cost+int64(cap(out)-len(out))-n)
 	return out, nil

@@ -33,8 +33,8 @@ func unzstdInto(pool *sync.Pool, out, src []byte) ([]byte, error) {
 }
 
 // unzstd unpacks into memory of the size that the frame says. Producers that
-// stream say none, Java's among them; then the blocks say how much it is at most,
-// which is little more.
+// stream say none, Java's among them: then it tries with direct, and where that is
+// too little the blocks say how much it is at most.
 func (d *Decompressor) unzstd(src []byte, take take) ([]byte, error) {
 	var h zstd.Header
 	if err := h.Decode(src); err != nil {
@@ -44,30 +44,38 @@ func (d *Decompressor) unzstd(src []byte, take take) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	most := zstdSize(src, h)
-	switch {
-	case most > d.limits.Batch:
-		large.Lock()
-		defer large.Unlock()
-		out, err := unzstdInto(d.strict, make([]byte, 0, d.limits.Batch), src)
-		if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-			return nil, errTooLarge
+	if !h.HasFCS {
+		buf := buffers.Get().(*bytes.Buffer)
+		defer buffers.Put(buf)
+		buf.Reset()
+		buf.Grow(int(min(most, direct, max(64<<10, 8*int64(len(src))))))
+		out, err := unzstdInto(d.little, buf.AvailableBuffer(), src)
+		*buf = *bytes.NewBuffer(out[:0])
+		if err == nil {
+			return d.clone(out, take)
 		}
-		if err != nil {
+		if !exceeds(err) {
 			return nil, err
 		}
-		return d.clone(out, take)
-	case h.HasFCS || most > direct:
+	}
+	if most <= d.limits.Batch {
 		return d.exactly(most, take, func(out []byte) ([]byte, error) { return unzstdInto(d.wide, out[:0], src) })
 	}
-	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
-	buf.Reset()
-	buf.Grow(int(most))
-	out, err := unzstdInto(d.wide, buf.AvailableBuffer(), src)
+	large.Lock()
+	defer large.Unlock()
+	out, err := unzstdInto(d.strict, make([]byte, 0, d.limits.Batch), src)
+	if exceeds(err) {
+		return nil, errTooLarge
+	}
 	if err != nil {
 		return nil, err
 	}
 	return d.clone(out, take)
+}
+
+// exceeds reports whether a frame is refused for its size or its window.
+func exceeds(err error) bool {
+	return errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded)
 }
 
 // zstdSize is how many bytes a frame unpacks to at most: what it says, else what
