@@ -2,6 +2,7 @@ package match
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/event"
 )
 
@@ -71,5 +73,23 @@ func TestABatchIsSettledInParts(t *testing.T) {
 		if tc.b.full() != tc.full {
 			t.Errorf("%s: %v", name, !tc.full)
 		}
+	}
+}
+
+// TestARecordThatWasNotLookedAtIsNotHandled: when the assignment ends before it, it
+// stays suspected of what killed the process.
+func TestARecordThatWasNotLookedAtIsNotHandled(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	steps := consume.NewSteps(consume.Params{Name: "match", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
+	p, _ := steps.Assign("t", 0, "id", 20, nil)
+	h := New(Params{Decoder: still{}, Rules: still{}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
+	records := []*kgo.Record{{Topic: "t", Offset: 7, Value: []byte("{}")}, {Topic: "t", Offset: 9, Value: []byte("{}")}}
+	if b, last, ok := h.look(t.Context(), p, records); !ok || last != 9 || b.until.Offset != 9 {
+		t.Errorf("looked at up to %d: %v", last, ok)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, last, ok := h.look(ended, p, records); ok || last != 6 {
+		t.Errorf("after the assignment's end looked at up to %d: %v", last, ok)
 	}
 }

@@ -82,8 +82,8 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 		if err != nil {
 			return
 		}
-		b, ok := h.look(ctx, p, records)
-		p.Handled(b.until.Offset)
+		b, last, ok := h.look(ctx, p, records)
+		p.Handled(last)
 		if !ok || !b.settle(ctx) {
 			return // revoked or stopping: the next owner does it again
 		}
@@ -92,29 +92,31 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 }
 
 // look looks at the records that Next has handed out. It returns what is still to be
-// settled; false: ctx ended first.
-func (h *Handler) look(ctx context.Context, p *consume.Partition, records []*kgo.Record) (*batch, bool) {
-	b, count := h.begin(p), h.metrics.topic(p.Topic)
-	if b.until = records[0]; p.Crashes(b.until) {
+// settled and the last offset that was looked at; false: ctx ended first.
+func (h *Handler) look(ctx context.Context, p *consume.Partition, records []*kgo.Record) (b *batch, last int64, ok bool) {
+	b, last = h.begin(p), records[0].Offset-1
+	count := h.metrics.topic(p.Topic)
+	if r := records[0]; p.Crashes(r) {
 		count.deadLettered.Inc()
-		b.bury(b.until, outcome.Errorf(outcome.Crashes, "processes died while they handled this record: it is not handled again"))
-		return b, true
+		b.bury(r, outcome.Errorf(outcome.Crashes, "processes died while they handled this record: it is not handled again"))
+		b.until = r
+		return b, r.Offset, true
 	}
 	for _, r := range records {
 		if ctx.Err() != nil {
-			return b, false
+			return b, last, false
 		}
 		if b.full() {
 			if !b.settle(ctx) {
-				return b, false
+				return b, last, false
 			}
 			p.AdvanceTo(repeat.Position{Epoch: b.until.LeaderEpoch, Offset: b.until.Offset + 1}, true)
 			b = h.begin(p)
 		}
 		b.record(r, count)
-		b.until = r
+		b.until, last = r, r.Offset
 	}
-	return b, true
+	return b, last, true
 }
 
 const (
