@@ -131,7 +131,7 @@ func (b *builder) build() yamldoc.Faults {
 }
 
 func (b *builder) fault(at yamldoc.Pos, format string, args ...any) {
-	b.faults = append(b.faults, yamldoc.Fault{Pos: at, Message: fmt.Sprintf(format, args...)})
+	b.faults = append(b.faults, yamldoc.NewFault(at, false, fmt.Sprintf(format, args...)))
 }
 
 func (b *builder) rule(e *entry, where map[string]*expression) {
@@ -272,14 +272,14 @@ func (b *builder) take(c *compiler, s yamldoc.Scalar, on []topics.Name) {
 		return pos
 	}
 	for _, p := range c.problems {
-		b.faults = append(b.faults, yamldoc.Fault{Pos: place(p.at), Message: p.message, Warning: p.warning})
+		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
 	}
 	for _, a := range c.paths {
 		for _, topic := range on {
 			b.read[topic] = append(b.read[topic], a.path)
 		}
 		if message := b.unknownPath(a.path, on); message != "" {
-			b.faults = append(b.faults, yamldoc.Fault{Pos: place(a.at), Message: message, Warning: true})
+			b.faults = append(b.faults, yamldoc.NewFault(place(a.at), true, message))
 		}
 	}
 }

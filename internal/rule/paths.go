@@ -94,10 +94,8 @@ func (b *builder) tryTexts(e *entry, r *rule) {
 			if seg.hole == nil || slices.ContainsFunc(matched, func(on *scope) bool { return display(seg.hole.eval(on)) != missing }) {
 				continue
 			}
-			b.faults = append(b.faults, yamldoc.Fault{
-				Pos: pos, Warning: true,
-				Message: fmt.Sprintf("{{ %s }} is empty in every sample that the rule matches", strings.TrimSpace(seg.hole.source)),
-			})
+			b.faults = append(b.faults, yamldoc.NewFault(pos, true,
+				fmt.Sprintf("{{ %s }} is empty in every sample that the rule matches", strings.TrimSpace(seg.hole.source))))
 		}
 	}
 	check(e.Title.Pos, r.title)

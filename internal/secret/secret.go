@@ -4,10 +4,13 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -64,6 +67,11 @@ func New(value string) String { return String{value: value, source: "set"} }
 // UnmarshalText keeps the reference; Resolve reads what it refers to.
 func (s *String) UnmarshalText(text []byte) error {
 	t := string(text)
+	if name, ok := strings.CutPrefix(t, "env:"); ok && !variable.MatchString(name) {
+		// It may be the secret itself, which nothing shows.
+		*s = String{source: "env:" + Hidden}
+		return errors.New("env: is followed by the name of an environment variable, in letters, digits and _")
+	}
 	if strings.HasPrefix(t, "env:") || strings.HasPrefix(t, "file:") {
 		*s = String{source: t}
 		return nil
@@ -74,6 +82,8 @@ func (s *String) UnmarshalText(text []byte) error {
 	}
 	return nil
 }
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // credentials is how a path begins that leads to the service's credentials:
 // systemd names their directory to the service alone (systemd.exec(5),
@@ -114,10 +124,22 @@ func (s *String) Resolve(dir string) error {
 	return nil
 }
 
+// maxFile is how large a secret's file may be, in bytes. Tokens of some
+// providers have a few kilobytes.
+const maxFile = 64 << 10
+
 func read(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("cannot read secret: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("cannot read secret: %w", err)
+	case len(b) > maxFile:
+		return "", fmt.Errorf("secret file %s is larger than %d KiB", path, maxFile>>10)
 	}
 	value := strings.TrimRight(string(b), "\r\n")
 	if value == "" {
@@ -127,15 +149,30 @@ func read(path string) (string, error) {
 }
 
 // Current is Reveal for secrets that change: of one from a file it returns what
-// the file holds now, or what it held at first, where it cannot be read.
+// the file holds now, or what it held when it last held anything: one that is
+// gone or just being written changes nothing.
 func (s String) Current() string {
-	if s.file != nil {
-		if value, err := s.file.read(); err == nil {
-			return value
-		}
+	if s.file == nil {
+		return s.value
 	}
-	return s.value
+	if value, err := s.file.read(); err == nil {
+		return value
+	}
+	return s.last()
 }
+
+// File returns the absolute path of the file that the secret was read from;
+// empty: it is from none, or systemd put it there for this service alone.
+func (s String) File() string {
+	if s.file == nil || strings.HasPrefix(s.source, "file:"+credentials) {
+		return ""
+	}
+	return s.file.path
+}
+
+// IsLiteral reports whether the secret itself stands in the configuration,
+// instead of where to find it.
+func (s String) IsLiteral() bool { return s.value != "" && s.source == "set" }
 
 // last is Current without looking at the file.
 func (s String) last() string {
@@ -147,7 +184,8 @@ func (s String) last() string {
 	return s.value
 }
 
-// Reveal returns the secret itself, for the one place that must send it.
+// Reveal returns the secret as it was when the configuration was read. Whoever
+// sends it takes Current.
 func (s String) Reveal() string { return s.value }
 
 // IsZero reports whether no secret was configured.

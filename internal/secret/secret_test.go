@@ -50,6 +50,7 @@ func TestASecretPrintsAsWhereItCameFrom(t *testing.T) {
 func TestAReferenceThatLeadsNowhereSaysSo(t *testing.T) {
 	for text, want := range map[string]string{
 		"env:NO_SUCH_VARIABLE": "environment variable NO_SUCH_VARIABLE is not set",
+		"file:/dev/zero":       "secret file /dev/zero is larger than 64 KiB",
 		"file:none":            "cannot read secret: open none: no such file or directory",
 	} {
 		var s secret.String
@@ -76,19 +77,34 @@ func TestAFileIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := s
-	for text, want := range map[string]string{"second\n": "second", "": "first"} { // empty: half written
-		if write(text); copied.Current() != want {
-			t.Errorf("%q: %q, want %q", text, copied.Current(), want)
+	for _, step := range []struct{ text, want string }{{"second\n", "second"}, {"", "second"}, {"third", "third"}, {"\n", "third"}} { // empty: half written
+		if write(step.text); s.Current() != step.want {
+			t.Errorf("%q: %q, want %q", step.text, s.Current(), step.want)
 		}
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if copied.Current() != "first" || copied.Reveal() != "first" {
+	if copied.Current() != "third" || copied.Reveal() != "first" {
 		t.Errorf("without the file: %q", copied.Current())
 	}
 	if given := secret.New("x"); given.Current() != "x" {
 		t.Errorf("given: %q", given.Current())
+	}
+}
+
+// TestPastedSecretIsNotTakenForAName: what stands behind env: may be the secret
+// itself, and is not repeated.
+func TestPastedSecretIsNotTakenForAName(t *testing.T) {
+	for _, text := range []string{"env:hunter-22", "env:https://hooks.example.com/x", "env:", "env: TOKEN"} {
+		var s secret.String
+		err := s.UnmarshalText([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), "the name of an environment variable") || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%s: %v", text, err)
+		}
+		if out := fmt.Sprint(s); out != "env:[redacted]" || s.IsZero() {
+			t.Errorf("%s prints as %s", text, out)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -30,14 +31,20 @@ func (c Cursor) Pos() Pos {
 	return Pos{File: c.doc.file, Line: n.Line, Column: n.Column, Path: c.path}
 }
 
-// Fault records that something is wrong here.
-func (c Cursor) Fault(format string, args ...any) {
-	c.doc.faults = append(c.doc.faults, Fault{Pos: c.Pos(), Message: fmt.Sprintf(format, args...)})
-}
+// Fault records that something is wrong here. What looks like a credential is
+// taken out of it.
+func (c Cursor) Fault(format string, args ...any) { c.report(false, format, args) }
 
 // Warn records something that is probably not what was meant.
-func (c Cursor) Warn(format string, args ...any) {
-	c.doc.faults = append(c.doc.faults, Fault{Pos: c.Pos(), Message: fmt.Sprintf(format, args...), Warning: true})
+func (c Cursor) Warn(format string, args ...any) { c.report(true, format, args) }
+
+func (c Cursor) report(warning bool, format string, args []any) {
+	message := fmt.Sprintf(format, args...)
+	name := c.path[strings.LastIndexByte(c.path, '.')+1:]
+	if value := c.resolved().Value; c.IsScalar() && len(value) >= 4 && secret.IsSensitive(name) {
+		message = strings.NewReplacer(value, secret.Hidden, strings.Trim(strconv.Quote(value), `"`), secret.Hidden).Replace(message)
+	}
+	c.doc.faults = append(c.doc.faults, NewFault(c.Pos(), warning, message))
 }
 
 // Dir returns the directory that relative paths in the file are relative to.

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 // Pos is a place in a file. Line and Column count from one; Path is the key's
@@ -30,6 +32,13 @@ type Fault struct {
 	Message string
 	// Warning is true when the file can be used all the same.
 	Warning bool
+}
+
+// NewFault returns a fault without what looks like a credential: a person who
+// puts a token where it does not belong should not find it in a log.
+func NewFault(at Pos, warning bool, message string) Fault {
+	at.Path = secret.RedactInput(at.Path)
+	return Fault{Pos: at, Message: secret.RedactInput(message), Warning: warning}
 }
 
 // String returns the fault as one line: file:line:column: path: message.
@@ -81,7 +90,10 @@ func (fs Faults) Sort() {
 func Decode(file, dir string, data []byte, into any) Faults {
 	d := &document{file: file, dir: dir}
 	root, second, err := parse(data)
-	if err != nil {
+	switch {
+	case errors.Is(err, errTooLarge), errors.Is(err, errTooMany):
+		return Faults{{Pos: Pos{File: file}, Message: err.Error()}}
+	case err != nil:
 		return Faults{notYAML(file, data, err)}
 	}
 	if second != nil {
@@ -103,6 +115,9 @@ type document struct {
 
 // parse reads all of data: its first document, and the second if there is one.
 func parse(data []byte) (root, second *yaml.Node, err error) {
+	if len(data) > MaxBytes {
+		return nil, nil, errTooLarge
+	}
 	in := yaml.NewDecoder(bytes.NewReader(data))
 	root = &yaml.Node{}
 	for n := 0; ; n++ {
@@ -114,6 +129,8 @@ func parse(data []byte) (root, second *yaml.Node, err error) {
 			return nil, nil, err
 		case endless(&doc, nil):
 			return nil, nil, errors.New("an alias stands inside of what it means")
+		case values(&doc, make(map[*yaml.Node]int)) > MaxValues:
+			return nil, nil, errTooMany
 		case n == 0:
 			root = &doc
 		case n == 1:
@@ -132,26 +149,73 @@ func endless(n *yaml.Node, above []*yaml.Node) bool {
 	return slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return endless(child, above) })
 }
 
+// MaxValues is how many keys and values a document may hold, with every alias
+// counted as what it means: a few lines of aliases of aliases mean billions.
+const MaxValues = 100_000
+
+// MaxBytes is how large a document may be.
+const MaxBytes = 1 << 20
+
+var errTooLarge = fmt.Errorf("it is larger than %d MiB, which no configuration needs", MaxBytes>>20)
+
+var errTooMany = fmt.Errorf("it holds more than %d values, aliases (*name) counted as what they mean", MaxValues)
+
+// values counts the nodes at and below n, those behind aliases as often as they
+// are named, up to just above MaxValues. n is not endless. Nodes with an anchor
+// are counted once and kept in known, so that it takes no longer than reading.
+func values(n *yaml.Node, known map[*yaml.Node]int) int {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if count, ok := known[n]; ok {
+		return count
+	}
+	count := 1
+	for _, child := range n.Content {
+		if count = count + values(child, known); count > MaxValues {
+			count = MaxValues + 1
+			break
+		}
+	}
+	if n.Anchor != "" {
+		known[n] = count
+	}
+	return count
+}
+
 var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
 // notYAML is the fault of data that cannot be parsed. The library names the
 // line where what it was reading began, if any. What helps is the line up to
 // which everything can be read: a bracket that is never closed stands there.
+// It is looked for within tryBytes of reading, and is else the library's line.
 func notYAML(file string, data []byte, err error) Fault {
+	const tryBytes = 8 << 20
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	good := len(lines) - 1
-	for good > 0 {
-		if _, _, err := parse(bytes.Join(lines[:good], nil)); err == nil {
+	good, end := len(lines)-1, len(data)-len(lines[len(lines)-1])
+	for tried := 0; good > 0; good-- {
+		if _, _, err := parse(data[:end]); err == nil {
 			break
 		}
-		good--
+		if tried += end; tried > tryBytes {
+			good = lineOf(err, len(lines))
+			break
+		}
+		end -= len(lines[good-1])
 	}
 	indent := len(lines[good]) - len(bytes.TrimLeft(lines[good], " "))
 	text, _, _ := strings.Cut(err.Error(), "\n")
-	return Fault{
-		Pos:     Pos{File: file, Line: good + 1, Column: indent + 1},
-		Message: "not YAML: " + yamlLine.ReplaceAllString(text, ""),
+	return NewFault(Pos{File: file, Line: good + 1, Column: indent + 1}, false, "not YAML: "+yamlLine.ReplaceAllString(text, ""))
+}
+
+// lineOf is the line that the library's error names, counted from zero; zero
+// where it names none.
+func lineOf(err error, lines int) int {
+	var n int
+	if _, scanErr := fmt.Sscanf(err.Error(), "yaml: line %d:", &n); scanErr != nil || n < 1 || n > lines {
+		return 0
 	}
+	return n - 1
 }
 
 // Scalar is a string that remembers where its first character stood, for
