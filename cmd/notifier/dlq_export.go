@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/progress"
+	"github.com/algotrade/notifier/internal/safefile"
 )
 
 func newDLQExport(g *globals) *cobra.Command {
@@ -94,21 +94,17 @@ func into(file string, out io.Writer, write func(io.Writer) error) error {
 		err := write(w)
 		return firstOf(err, w.Flush())
 	}
-	part := file + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	f, err := safefile.Replace(file)
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", file, bare(err))
 	}
+	defer f.Abandon()
 	w := bufio.NewWriterSize(f, 1<<16)
-	err = write(w)
-	err = firstOf(err, w.Flush(), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(part, file)
-	}
-	if err != nil {
-		_ = f.Close()
-		_ = os.Remove(part)
+	if err := firstOf(write(w), w.Flush()); err != nil {
 		return err
+	}
+	if err := f.Commit(); err != nil {
+		return fmt.Errorf("cannot write %s: %w", file, bare(err))
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -21,7 +20,9 @@ import (
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/finding"
+	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // bundle is a tar.gz for somebody who helps. Everything that goes into it passes
@@ -29,15 +30,14 @@ import (
 type bundle struct {
 	*doctor
 	name string
-	file *os.File
+	file *safefile.File
 	made time.Time
-	done bool
 }
 
 // newBundle makes the file, before anything else is done: one that is there
 // already is somebody's. Only its owner may read it.
 func newBundle(name string, d *doctor) (*bundle, error) {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := safefile.New(name)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, misused("%s is there already, and is not overwritten", name)
 	}
@@ -48,12 +48,7 @@ func newBundle(name string, d *doctor) (*bundle, error) {
 }
 
 // abandon removes the file, unless it is whole.
-func (b *bundle) abandon() {
-	if !b.done {
-		_ = b.file.Close()
-		_ = os.Remove(b.name)
-	}
-}
+func (b *bundle) abandon() { b.file.Abandon() }
 
 // bundleWithin bounds gathering what goes into the bundle beside the findings.
 const bundleWithin = 10 * time.Second
@@ -121,11 +116,13 @@ func (b *bundle) write(ctx context.Context, found []finding.Finding) error {
 			return fmt.Errorf("cannot write %s: %w", b.name, err)
 		}
 	}
-	err := errors.Join(add("missing.txt", []byte(missing.String())), archive.Close(), zipped.Close(), b.file.Close())
+	err := errors.Join(add("missing.txt", []byte(missing.String())), archive.Close(), zipped.Close())
+	if err == nil {
+		err = b.file.Commit()
+	}
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", b.name, bare(err))
 	}
-	b.done = true
 	return nil
 }
 
@@ -161,7 +158,7 @@ func (b *bundle) rules(context.Context) ([]byte, error) {
 	if name == "" {
 		return configs.Rules, nil
 	}
-	text, err := os.ReadFile(name)
+	text, err := safefile.Read(name, yamldoc.MaxBytes)
 	return text, bare(err)
 }
 

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // newRedactor returns what takes secrets out of texts: those of a configuration,
@@ -20,7 +22,7 @@ func newRedactor(l *config.Loaded) *secret.Redactor {
 	r := l.Redactor()
 	var more []string
 	for _, name := range []string{l.File, l.RulesFile()} {
-		file, _ := os.ReadFile(name) // what cannot be read goes nowhere
+		file, _ := safefile.Read(name, yamldoc.MaxBytes) // what cannot be read goes nowhere
 		for _, m := range userInfo.FindAllSubmatch(file, -1) {
 			_, password, _ := strings.Cut(string(m[1]), ":")
 			more = append(more, string(m[1]), password)

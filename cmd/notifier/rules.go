@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/safefile"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 func newRules(g *globals) *cobra.Command {
@@ -57,7 +58,7 @@ func (g *globals) rules(args []string) (*rule.Set, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	data, err := os.ReadFile(args[0])
+	data, err := safefile.Read(args[0], yamldoc.MaxBytes)
 	if err != nil {
 		var path *fs.PathError
 		if errors.As(err, &path) {

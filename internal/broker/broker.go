@@ -144,7 +144,7 @@ func (b *Broker) takeDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("find the data directory: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	b.dir = dir

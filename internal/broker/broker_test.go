@@ -286,3 +286,15 @@ func TestEveryNewDirectoryIsAClusterOfItsOwn(t *testing.T) {
 		t.Errorf("after a restart the cluster is %q, was %q", again, was)
 	}
 }
+
+// TestDataDirectoryIsItsOwners: what is produced may be confidential.
+func TestDataDirectoryIsItsOwners(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "data")
+	b := start(t, dir)
+	defer func() { _ = b.Close() }()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if info, err := os.Stat(d); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", d, info.Mode(), err)
+		}
+	}
+}

@@ -10,13 +10,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/algotrade/notifier/internal/safefile"
 )
 
 // files are paths of PEM files; empty: none.
 type files struct{ ca, cert, key string }
+
+// maxPEM is how large each of them may be, in bytes.
+const maxPEM = 4 << 20
 
 // material is what the files hold.
 type material struct {
@@ -49,7 +53,7 @@ func (f files) read() (m material, seen fingerprint, err error) {
 		if file.path == "" {
 			continue
 		}
-		content, readErr := os.ReadFile(file.path)
+		content, readErr := safefile.Read(file.path, maxPEM)
 		if readErr != nil {
 			var path *fs.PathError
 			if errors.As(readErr, &path) {
