@@ -189,7 +189,7 @@ func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *match.Outboxes, tracer *
 	}
 	for _, name := range s.channelNames() {
 		c := s.config.Channels.Get(name)
-		ch, err := c.Build(name, channels.With{Console: s.console, Redactor: s.redactor})
+		ch, err := c.Build(name, channels.With{Console: s.console, Redactor: s.redactor, Logger: s.log})
 		if err != nil {
 			_ = all.close()
 			return nil, err

@@ -2,6 +2,7 @@ package channels
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
@@ -43,6 +44,9 @@ func (c *Config) Build(name string, with With) (dispatch.Channel, error) {
 	ch, err := c.settings.build(name, c.Dispatch, with)
 	if err != nil {
 		return nil, fmt.Errorf("channel %s: %s", name, with.Redactor.Redact(err.Error()))
+	}
+	if l, ok := ch.(interface{ LogTo(*slog.Logger) }); ok && with.Logger != nil {
+		l.LogTo(with.Logger.With("component", "dispatch", "channel", name))
 	}
 	return redacting{ch, with.Redactor}, nil
 }

@@ -4,6 +4,7 @@ package channels
 
 import (
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/algotrade/notifier/internal/dispatch"
@@ -21,6 +22,8 @@ type With struct {
 	// Redactor takes secrets out of what channels say; nil: one that knows the
 	// secrets of the channel alone.
 	Redactor *secret.Redactor
+	// Logger hears of secrets that change while the daemon runs; nil: nobody does.
+	Logger *slog.Logger
 }
 
 // kind is one kind of channel.

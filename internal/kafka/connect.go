@@ -78,6 +78,8 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 		return p
 	}
 	switch {
+	case errors.Is(err, errClear):
+		return problemf(ExitConfig, "a broker learnt from %s is not used: %v", address, errClear)
 	case IsRefused(err):
 		return LoginRefused(address, c.SASL.Mechanism)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):

@@ -46,6 +46,8 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 		}
 		c.TLS.wire.logTo(log.With("component", "kafka"))
 		opts = append(opts, kgo.Dialer(c.TLS.wire.dial))
+	} else if c.SASL.isPlain() && !c.SASL.Insecure {
+		opts = append(opts, kgo.Dialer(dialLocal))
 	}
 	if c.SASL.Mechanism != "" {
 		mechanism, err := c.SASL.mechanism()

@@ -24,6 +24,8 @@ type SASL struct {
 	Mechanism string        `yaml:"mechanism"`
 	Username  secret.String `yaml:"username"`
 	Password  secret.String `yaml:"password"`
+	// Insecure lets password or token travel without TLS to other machines.
+	Insecure bool `yaml:"insecure"`
 }
 
 var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
@@ -31,6 +33,9 @@ var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARE
 // CheckYAML implements yamldoc.Checker.
 func (s *SASL) CheckYAML(at yamldoc.Cursor) {
 	if s.Mechanism == "" {
+		if s.Insecure {
+			at.Field("insecure").Warn("has no effect: there is no login")
+		}
 		if !s.Username.IsZero() || !s.Password.IsZero() {
 			at.Field("mechanism").Fault("is missing: write one of %s", strings.Join(mechanisms, ", "))
 		}

@@ -9,12 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/algotrade/notifier/internal/egress"
 )
 
 const (
@@ -68,15 +71,30 @@ func newExporter(endpoint string, headers http.Header, c counts, log *slog.Logge
 	e := &exporter{url: endpoint, headers: headers, counts: c, log: log}
 	e.headers.Set("Content-Type", "application/x-protobuf")
 	e.headers.Set("User-Agent", "notifier")
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxResponseHeaderBytes, transport.DisableCompression = maxReply, true
 	e.client = &http.Client{
 		Timeout:       tryOnce,
-		Transport:     transport,
+		Transport:     transport(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	e.ctx, e.giveUp = context.WithCancel(context.Background())
 	return e
+}
+
+// transport connects as net/http's own does, also by a proxy that the
+// environment names, and never to a metadata service, which it would hand our
+// headers to. By a proxy the guard sees the proxy's address alone, so an address
+// in the URL itself is looked at besides.
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxResponseHeaderBytes, t.DisableCompression = maxReply, true
+	t.DialContext = (&net.Dialer{Timeout: tryOnce, KeepAlive: 30 * time.Second, ControlContext: egress.Guard}).DialContext
+	t.Proxy = func(r *http.Request) (*url.URL, error) {
+		if addr, err := netip.ParseAddr(r.URL.Hostname()); err == nil && egress.Blocked(addr) {
+			return nil, egress.ErrBlocked
+		}
+		return http.ProxyFromEnvironment(r)
+	}
+	return t
 }
 
 // processor takes spans that have ended; it never blocks.
@@ -160,7 +178,7 @@ func (e *exporter) post(ctx context.Context, body []byte) (again bool, err error
 	req.Header = e.headers.Clone()
 	resp, err := e.client.Do(req)
 	if err != nil {
-		return true, brief(err)
+		return !errors.Is(err, egress.ErrBlocked), brief(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, maxReply)

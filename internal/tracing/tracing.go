@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -108,7 +109,11 @@ func New(p Params) *Tracer {
 		log.Info("no tracing: the environment says so", "name", name)
 		return nil
 	}
-	t := &Tracer{exporter: newExporter(p.Config.Endpoint, headers(p.Getenv, log), counts, log)}
+	with := headers(p.Getenv, log)
+	if u, err := url.Parse(p.Config.Endpoint); err == nil && u.Scheme == "http" && !egress.IsLocal(u.Hostname()) && len(with) > 0 {
+		log.Warn("headers for the collector travel in the clear: its URL begins with http://", "endpoint", p.Config.Endpoint)
+	}
+	t := &Tracer{exporter: newExporter(p.Config.Endpoint, with, counts, log)}
 	limits := sdk.NewSpanLimits()
 	limits.AttributeValueLengthLimit = 256 // what a producer calls its event is its own affair
 	t.provider = sdk.NewTracerProvider(

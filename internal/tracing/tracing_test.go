@@ -292,3 +292,23 @@ func TestOffTheMetricIsThere(t *testing.T) {
 		t.Errorf("%d samples, %v", n, err)
 	}
 }
+
+// TestCollectorIsNoMetadataService: neither by itself nor by a proxy that the
+// environment names is one connected to, and it is not tried again.
+func TestCollectorIsNoMetadataService(t *testing.T) {
+	for _, endpoint := range []string{"http://169.254.169.254/v1/traces", "http://[::ffff:169.254.169.254]/v1/traces"} {
+		said := new(bytes.Buffer)
+		tr := tracing.New(tracing.Params{
+			Config: tracing.Config{Endpoint: endpoint, Ratio: 1}, Logger: slog.New(slog.NewTextHandler(said, nil)),
+			Getenv: func(name string) string {
+				return map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "authorization=s3cret"}[name]
+			},
+		})
+		tr.Process(tracing.Record{Topic: "t"}, nil).End()
+		tr.Close()
+		text := said.String()
+		if !strings.Contains(text, "metadata service, which is never connected to") || !strings.Contains(text, "travel in the clear") || strings.Contains(text, "s3cret") {
+			t.Errorf("%s: said is %s", endpoint, text)
+		}
+	}
+}

@@ -27,11 +27,11 @@ var mechanisms = []mechanism{
 	{sasl: "SCRAM-SHA-1", name: "scram", start: func(l *login) smtp.Auth { return smtp.ScramSHA1Auth(l.credentials()) }},
 	{sasl: "PLAIN", name: "plain", plaintext: true, start: func(l *login) smtp.Auth {
 		user, password := l.credentials()
-		return smtp.PlainAuth("", user, password, l.host, false)
+		return smtp.PlainAuth("", user, password, l.host, l.config.mayBeClear())
 	}},
 	{sasl: "LOGIN", name: "login", plaintext: true, start: func(l *login) smtp.Auth {
 		user, password := l.credentials()
-		return smtp.LoginAuth(user, password, l.host, false)
+		return smtp.LoginAuth(user, password, l.host, l.config.mayBeClear())
 	}},
 	{sasl: "CRAM-MD5", name: "cram-md5", start: func(l *login) smtp.Auth { return smtp.CRAMMD5Auth(l.credentials()) }},
 	{sasl: "XOAUTH2", name: "xoauth2", plaintext: true, explicit: true, start: func(l *login) smtp.Auth {
@@ -65,14 +65,15 @@ type login struct {
 	smtp.Auth
 }
 
+// credentials are read again for every login, so that they can change.
 func (l *login) credentials() (user, password string) {
-	return l.config.Username.Reveal(), l.config.Password.Reveal()
+	return l.config.Username.Current(), l.config.Password.Current()
 }
 
 // Start implements smtp.Auth.
 func (l *login) Start(server *smtp.ServerInfo) (string, []byte, error) {
 	server = &smtp.ServerInfo{Name: server.Name, TLS: server.TLS || l.encrypted, Auth: server.Auth}
-	plaintext := server.TLS || l.config.local()
+	plaintext := server.TLS || l.config.mayBeClear()
 	for _, m := range mechanisms {
 		switch {
 		case !slices.ContainsFunc(server.Auth, func(s string) bool { return strings.EqualFold(s, m.sasl) }):

@@ -1,6 +1,8 @@
 package email
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -70,6 +72,43 @@ func TestPasswordNeverCrossesAnUnencryptedNetwork(t *testing.T) {
 		}
 		if _, _, err = l.Start(serverInfo(true, "PLAIN", "LOGIN", "XOAUTH2")); err != nil {
 			t.Errorf("%s on an encrypted connection: %v", auth, err)
+		}
+		config.Insecure = true
+		if _, _, err = l.Start(serverInfo(false, "PLAIN", "LOGIN", "XOAUTH2")); err != nil {
+			t.Errorf("%s where that is wanted: %v", auth, err)
+		}
+	}
+}
+
+// TestPasswordChangesWithoutARestart: its file is read for every login, and
+// while it is being written the old one is in force.
+func TestPasswordChangesWithoutARestart(t *testing.T) {
+	server := smtptest.Start(t, smtptest.Config{TLS: true, Username: "notifier", Password: "hunter22"})
+	dir := t.TempDir()
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "password"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old\n")
+	config, faults := decode(t, dir, minimal+"username: notifier\npassword: file:password\nca: "+server.CA)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	c := open(t, server.Addr, func(c *Config) {
+		*c = config
+		c.Server = server.Addr
+	})
+	if _, err := c.Send(t.Context(), message()); cause(err) != outcome.Credentials {
+		t.Errorf("with the old password: %v", err)
+	}
+	for _, text := range []string{"hunter22\n", ""} {
+		write(text)
+		c.pool.close() // so that it logs in
+		c.pool.closed = false
+		if _, err := c.Send(t.Context(), message()); err != nil {
+			t.Errorf("with %q in the file: %v", text, err)
 		}
 	}
 }

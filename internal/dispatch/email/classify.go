@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -174,7 +175,9 @@ func lost(ctx context.Context, f *failure) *outcome.Error {
 		if f.stage == connect {
 			e.Detail += "; STARTTLS is tls: mandatory"
 		}
-	case errors.Is(f.err, errNoSTARTTLS), errors.Is(f.err, errCA), errors.Is(f.err, errMechanism):
+	case errors.Is(f.err, egress.ErrBlocked):
+		e.Cause, e.Detail = outcome.Misconfigured, string(f.stage)+": "+egress.ErrBlocked.Error()
+	case errors.Is(f.err, errNoSTARTTLS), errors.Is(f.err, errMechanism):
 		e.Cause, e.Detail = outcome.Misconfigured, clip(f.Error())
 	case f.stage == auth && !network(f.err):
 		e.Cause = outcome.Credentials // the mechanism itself failed: a wrong proof of the server, say

@@ -214,8 +214,8 @@ func TestServersThatCannotBeReached(t *testing.T) {
 			"connect: the server does not speak TLS here; STARTTLS is tls: mandatory",
 		},
 		{
-			"trusted certificates that are gone", server.Addr, func(c *Config) { c.TLS, c.CA = "mandatory", "/nonexistent/ca.pem" },
-			outcome.Misconfigured, "",
+			"a cloud's metadata service", "169.254.169.254:25", nil, outcome.Misconfigured,
+			"connect: its address is link-local or a cloud's metadata service, which is never connected to",
 		},
 		{"a login that the server does not offer", server.Addr, func(c *Config) {
 			c.TLS, c.CA, c.Auth = "mandatory", server.CA, "scram"

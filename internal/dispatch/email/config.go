@@ -1,12 +1,9 @@
 package email
 
 import (
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/mail"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +11,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -43,6 +41,9 @@ type Config struct {
 	// CA is a PEM file with the certificates to trust instead of the system's.
 	// It is read at every connection, so it can be replaced while running.
 	CA string `yaml:"ca"`
+	// Insecure lets login and mails travel without TLS to another machine, where
+	// TLS is none. Certificates are verified all the same.
+	Insecure bool `yaml:"insecure"`
 	// HELO is the name we introduce ourselves with; the host's by default.
 	HELO string `yaml:"helo"`
 
@@ -82,6 +83,9 @@ func (c *Config) fill() {
 	}
 }
 
+// Authorities is the file of certificates to trust; empty: there is none.
+func (c Config) Authorities() string { return c.CA }
+
 // CheckYAML implements yamldoc.Checker. It makes CA absolute and fills in the
 // defaults.
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
@@ -92,8 +96,15 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	for fault := range c.faults {
 		at.Field(fault.key).Fault("%s", fault.message)
 	}
+	switch clear := c.TLS == tlsNone && !c.local(); {
+	case clear && !c.Insecure && c.showsPassword(): // which is a fault
+	case clear && !c.Insecure:
+		at.Field("tls").Warn("is none: mails travel in the clear; use mandatory or implicit, or write insecure: true beside it")
+	case !clear && c.Insecure:
+		at.Field("insecure").Warn("has no effect: it is about tls: none to another machine, and certificates are always verified")
+	}
 	if c.CA != "" {
-		if _, err := trusted(c.CA); err != nil {
+		if _, err := egress.OpenRoots(c.CA); err != nil {
 			at.Field("ca").Fault("%v", err)
 		}
 	}
@@ -196,17 +207,26 @@ func (c *Config) checkLogin(say sayer) bool {
 		return say("username", "is missing: auth is %s", c.Auth)
 	case c.Password.IsZero():
 		return say("password", "is missing: auth is %s", c.Auth)
-	case c.TLS == tlsNone && slices.Contains([]string{"plain", "login", "xoauth2"}, c.Auth) && !c.local():
-		return say("tls", "is none: %s would send the password in the clear", c.Auth)
+	case c.TLS == tlsNone && c.showsPassword() && !c.mayBeClear():
+		return say("tls", "is none: %s would send the password in the clear; use mandatory or implicit, or write insecure: true beside it if nobody can listen in between", c.Auth)
 	}
 	return true
 }
 
-// local reports whether the server is this machine, as go-mail sees it.
+// local reports whether the server is this machine.
 func (c *Config) local() bool {
 	host, _, _ := net.SplitHostPort(c.Server)
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+	return egress.IsLocal(host)
 }
+
+// showsPassword reports whether the login was configured to be one that sends
+// the password itself. auto is none: without TLS it takes no such mechanism.
+func (c *Config) showsPassword() bool {
+	return slices.Contains([]string{"plain", "login", "xoauth2"}, c.Auth)
+}
+
+// mayBeClear reports whether a password may travel unencrypted.
+func (c *Config) mayBeClear() bool { return c.Insecure || c.local() }
 
 // oneOf checks that value is known; with a nil say it only answers.
 func oneOf(say sayer, key, value string, known ...string) bool {
@@ -224,16 +244,3 @@ func oneOf(say sayer, key, value string, known ...string) bool {
 
 // notInName reports whether r cannot stand in a host name or an address literal.
 func notInName(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\@<>"`, r) }
-
-// trusted reads a PEM file of certificates.
-func trusted(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read certificates: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("holds no certificate in PEM form")
-	}
-	return pool, nil
-}

@@ -84,6 +84,27 @@ func TestFaultsInTheConfiguration(t *testing.T) {
 	}
 }
 
+// TestMailInTheClear: a password by no TLS to another machine is a fault, mails
+// alone a warning, and insecure: true is the way to want it.
+func TestMailInTheClear(t *testing.T) {
+	login := "username: notifier\npassword: hunter22\n"
+	at := func(server string) string { return strings.Replace(minimal, "mail.example.com:587", server, 1) }
+	for _, test := range []struct{ text, want string }{
+		{minimal + login + "auth: login\ntls: none\n", "tls is none: login would send the password in the clear"},
+		{minimal + "tls: none\n", "tls is none: mails travel in the clear"},
+		{minimal + login + "tls: none\n", "tls is none: mails travel in the clear"}, // auto takes no mechanism that shows the password
+		{minimal + login + "auth: plain\ntls: none\ninsecure: true\n", ""},
+		{at("localhost:25") + login + "auth: plain\ntls: none\n", ""},
+		{at("'127.0.0.2:25'") + "tls: none\n", ""},
+		{minimal + "insecure: true\n", "insecure has no effect"},
+	} {
+		_, faults := decode(t, t.TempDir(), test.text)
+		if test.want == "" && len(faults) > 0 || test.want != "" && (len(faults) == 0 || !strings.HasPrefix(faults[0], test.want)) {
+			t.Errorf("%s\n got %q\nwant %s", test.text, faults, test.want)
+		}
+	}
+}
+
 func TestAllFaultsAreReportedTogether(t *testing.T) {
 	_, faults := decode(t, t.TempDir(), "from: nobody\nto: [a, b]\ntls: no\nconnections: -1\n")
 	if len(faults) != 6 {
@@ -94,5 +115,8 @@ func TestAllFaultsAreReportedTogether(t *testing.T) {
 func TestNewRefusesWhatTheFileCheckRefuses(t *testing.T) {
 	if c, err := New(Config{Server: "mail.example.com:587", From: "alerts@example.com"}, nil); err == nil {
 		t.Errorf("a channel without recipients: %v", c.to)
+	}
+	if _, err := New(Config{Server: "mail.example.com:587", From: "alerts@example.com", To: []string{"desk@example.com"}, CA: "/nonexistent/ca.pem"}, nil); err == nil {
+		t.Error("a channel without the certificates that it is to trust")
 	}
 }

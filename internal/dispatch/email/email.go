@@ -19,6 +19,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
 )
@@ -39,6 +40,7 @@ type Channel struct {
 	to     []*netmail.Address
 	zone   *time.Location
 	step   time.Duration
+	roots  *egress.Roots
 	pool   *pool
 
 	redactor *secret.Redactor
@@ -51,6 +53,10 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	for fault := range config.faults {
 		return nil, fmt.Errorf("%s %s", fault.key, fault.message)
 	}
+	roots, err := egress.OpenRoots(config.CA)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
 	if config.HELO == "" {
 		config.HELO, _ = os.Hostname()
 		if config.HELO == "" {
@@ -61,6 +67,7 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 		config: config,
 		zone:   time.Local,
 		step:   stepTimeout,
+		roots:  roots,
 		pool:   &pool{slots: make(chan struct{}, config.Connections)},
 
 		redactor: redactor,

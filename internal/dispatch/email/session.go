@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/textproto"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/algotrade/notifier/internal/egress"
 )
 
 // stage is a step of the dialogue. It stands in details, in front of the reply.
@@ -61,14 +64,14 @@ type session struct {
 // same package's commands, so that the stage of a failure is known and a
 // connection that fails half-way is closed.
 func (c *Channel) dial(ctx context.Context) (*session, error) {
-	dialer := net.Dialer{Timeout: c.step}
+	dialer := net.Dialer{Timeout: c.step, ControlContext: egress.Guard}
 	conn, err := dialer.DialContext(ctx, "tcp", c.config.Server)
 	if err != nil {
 		return nil, &failure{stage: connect, fresh: true, err: err}
 	}
 	s := &session{conn: conn, step: c.step}
 	stop := context.AfterFunc(ctx, s.close)
-	if err := s.open(c.config, c.host); err != nil {
+	if err := s.open(c.config, c.host, c.roots.Pool()); err != nil {
 		stop()
 		s.close()
 		return nil, err
@@ -80,15 +83,8 @@ func (c *Channel) dial(ctx context.Context) (*session, error) {
 }
 
 // open leads the dialogue up to where mails can be sent.
-func (s *session) open(config Config, host string) error {
-	encryption := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
-	if config.CA != "" {
-		pool, err := trusted(config.CA)
-		if err != nil {
-			return &failure{stage: starttls, fresh: true, err: errors.Join(errCA, err)}
-		}
-		encryption.RootCAs = pool
-	}
+func (s *session) open(config Config, host string, roots *x509.CertPool) error {
+	encryption := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: roots}
 	raw := replies(s.conn)
 	if config.TLS == tlsImplicit {
 		encrypted, err := s.encrypt(raw, encryption, connect)
@@ -152,9 +148,6 @@ func (s *session) encrypt(raw *limitedConn, config *tls.Config, st stage) (*limi
 	encrypted := raw.encrypt(s.tls)
 	return encrypted, s.do(st, s.step, s.tls.Handshake)
 }
-
-// errCA means that the configured certificates cannot be read any more.
-var errCA = errors.New("certificates to trust")
 
 // do runs one step within limit.
 func (s *session) do(st stage, limit time.Duration, f func() error) error {

@@ -10,16 +10,20 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -118,6 +122,20 @@ func TestEndlessAnswersEndWithoutMemory(t *testing.T) {
 	}
 }
 
+// trusting returns roots with one certificate.
+func trusting(t *testing.T, der []byte) *egress.Roots {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	roots, err := egress.OpenRoots(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return roots
+}
+
 // encrypted serves HTTP/2.
 func encrypted(t *testing.T, h http.HandlerFunc) (*Client, string) {
 	t.Helper()
@@ -125,9 +143,7 @@ func encrypted(t *testing.T, h http.HandlerFunc) (*Client, string) {
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	pool := x509.NewCertPool()
-	pool.AddCert(s.Certificate())
-	c := New(1, pool, nil)
+	c := New(1, trusting(t, s.Certificate().Raw), nil)
 	t.Cleanup(c.Close)
 	return c, s.URL
 }
@@ -256,17 +272,11 @@ func TestCertificateOfManyNamesMakesAShortError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	s.StartTLS()
 	defer s.Close()
-	pool := x509.NewCertPool()
-	pool.AddCert(own)
-	c := New(1, pool, nil)
+	c := New(1, trusting(t, der), nil)
 	defer c.Close()
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	_, err = post(t.Context(), t, c, "https://localhost:"+port)

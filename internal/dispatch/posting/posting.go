@@ -9,20 +9,18 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/tracing"
@@ -40,19 +38,26 @@ const (
 // Client makes requests to one destination.
 type Client struct {
 	http     *http.Client
+	dialer   *net.Dialer
+	roots    *egress.Roots // nil: the system's
 	redactor *secret.Redactor
 }
 
-// New returns a client that keeps up to connections of them open. roots, if
+const handshakeTimeout = 5 * time.Second
+
+// New returns a client that keeps up to connections of them open. It connects
+// to the destination itself, by no proxy that the environment names. roots, if
 // not nil, are trusted instead of the system's certificates. What the client says
 // goes through the redactor.
-func New(connections int, roots *x509.CertPool, redactor *secret.Redactor) *Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, ControlContext: guard}
-	return &Client{redactor: redactor, http: &http.Client{
+func New(connections int, roots *egress.Roots, redactor *secret.Redactor) *Client {
+	c := &Client{
+		dialer: &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, ControlContext: egress.Guard},
+		roots:  roots, redactor: redactor,
+	}
+	c.http = &http.Client{
 		Transport: &http.Transport{
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-			TLSHandshakeTimeout:    5 * time.Second,
+			DialContext:            c.dialer.DialContext,
+			DialTLSContext:         c.dialTLS,
 			MaxIdleConns:           connections,
 			MaxIdleConnsPerHost:    connections,
 			MaxConnsPerHost:        connections,
@@ -62,20 +67,36 @@ func New(connections int, roots *x509.CertPool, redactor *secret.Redactor) *Clie
 			DisableCompression:     true, // MaxReply bytes would become a thousand times as many
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+	return c
 }
 
-// Roots reads the certificates of a PEM file.
-func Roots(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
+// dialTLS connects and encrypts, with the certificates to trust as they are now.
+func (c *Client) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := c.dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("holds no PEM certificate")
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
 	}
-	return pool, nil
+	return c.encrypt(ctx, conn, host)
+}
+
+// encrypt makes the handshake of TLS; without it conn is closed.
+func (c *Client) encrypt(ctx context.Context, conn net.Conn, host string) (*tls.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	encrypted := tls.Client(conn, &tls.Config{
+		MinVersion: tls.VersionTLS12, RootCAs: c.roots.Pool(), ServerName: host, NextProtos: []string{"h2", "http/1.1"},
+	})
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return encrypted, nil
 }
 
 // Close closes idle connections.
@@ -127,8 +148,8 @@ func (c *Client) failure(ctx context.Context, host string, err error, written bo
 		return &outcome.Error{Cause: cause, Detail: c.redactor.Redact(host + ": " + what), Err: err}
 	}
 	switch {
-	case errors.Is(err, errBlocked):
-		return named(outcome.Misconfigured, "its address is link-local or a cloud's metadata service, which is never posted to")
+	case errors.Is(err, egress.ErrBlocked):
+		return named(outcome.Misconfigured, egress.ErrBlocked.Error())
 	case errors.Is(context.Cause(ctx), context.Canceled), ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return named(outcome.Abandoned, "given up")
 	case errors.As(err, &verification):
@@ -175,28 +196,6 @@ func RetryAfter(value string, now time.Time) time.Duration {
 }
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
-
-var errBlocked = errors.New("blocked address")
-
-// blocked are where a cloud's metadata services listen: a URL that leads there
-// is a mistake or an attack. Private addresses are the operator's own.
-var blocked = []netip.Prefix{
-	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("fd00:ec2::254/128"),
-}
-
-// guard sees the address after the name was resolved, for every dial.
-func guard(_ context.Context, _, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	for _, prefix := range blocked {
-		if prefix.Contains(at.Addr().Unmap().WithZone("")) {
-			return errBlocked
-		}
-	}
-	return nil
-}
 
 // Snippet is the beginning of an answer's body as one line of text, for people
 // who look for the reason. It is empty when the answer repeats a part of what

@@ -2,7 +2,6 @@ package posting
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,9 +18,8 @@ func (c *Client) Verify(ctx context.Context, u *url.URL) []finding.Finding {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	transport := c.http.Transport.(*http.Transport)
 	began := time.Now()
-	conn, err := transport.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	conn, err := c.dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		e := c.failure(ctx, u.Host, err, false)
 		return []finding.Finding{finding.Faultf("connection", e.Remedy(), "%s", e.Detail)}
@@ -31,12 +29,8 @@ func (c *Client) Verify(ctx context.Context, u *url.URL) []finding.Finding {
 	if u.Scheme != "https" {
 		return append(found, finding.Warnf("encryption", "use https:// where the receiver has it", "http: alerts travel in the clear"))
 	}
-	ctx, cancel := context.WithTimeout(ctx, transport.TLSHandshakeTimeout)
-	defer cancel()
-	config := transport.TLSClientConfig.Clone()
-	config.ServerName = host
-	encrypted := tls.Client(conn, config)
-	if err := encrypted.HandshakeContext(ctx); err != nil {
+	encrypted, err := c.encrypt(ctx, conn, host)
+	if err != nil {
 		e := c.failure(ctx, u.Host, err, false)
 		return append(found, finding.Faultf("encryption", e.Remedy(), "%s", e.Detail))
 	}

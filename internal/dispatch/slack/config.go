@@ -9,6 +9,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -29,6 +30,9 @@ type Config struct {
 	// API is where Slack's Web API is, for GovSlack or a proxy; empty:
 	// https://slack.com/api/.
 	API string `yaml:"api"`
+	// Insecure lets the token or the webhook's URL travel by http:// to other
+	// machines. Certificates are verified all the same.
+	Insecure bool `yaml:"insecure"`
 }
 
 var (
@@ -60,12 +64,12 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		}
 	}
 	if w := c.Webhook.Reveal(); w != "" {
-		if _, err := httpURL(w); err != nil {
+		if err := c.checkWebhook(w); err != nil {
 			at.Field("webhook").Fault("%v", err)
 		}
 	}
 	if c.API != "" {
-		if _, err := httpURL(c.API); err != nil {
+		if err := c.checkAPI(); err != nil {
 			at.Field("api").Fault("%v", err)
 		}
 	}
@@ -92,16 +96,44 @@ func httpURL(text string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errors.New("is not a web address: it begins with https://")
 	}
+	if u.User != nil {
+		return nil, errors.New("holds a user, which Slack does not ask for: take it out")
+	}
 	return u, nil
 }
 
-func (c *Config) check() error {
-	if c.Webhook.IsZero() == c.Token.IsZero() {
-		return errors.New("slack: needs token and channel, or webhook")
+// checkWebhook reports what is wrong with a webhook's URL, which is a secret:
+// it is not in the error.
+func (c *Config) checkWebhook(text string) error {
+	u, err := httpURL(text)
+	if err == nil && c.clear(u) {
+		err = errors.New("begins with http://: it would travel in the clear, and it is the key to the channel; use https://, or write insecure: true beside it if nobody can listen in between")
 	}
-	if !c.Webhook.IsZero() {
-		_, err := httpURL(c.Webhook.Reveal())
-		return err
+	return err
+}
+
+func (c *Config) checkAPI() error {
+	u, err := httpURL(c.API)
+	if err == nil && c.clear(u) && !c.Token.IsZero() {
+		err = errors.New("begins with http://: the token would travel in the clear; use https://, or write insecure: true beside it if nobody can listen in between")
+	}
+	return err
+}
+
+// clear reports whether a URL leads to another machine without encryption, and
+// that is not wanted.
+func (c *Config) clear(u *url.URL) bool {
+	return u.Scheme == "http" && !egress.IsLocal(u.Hostname()) && !c.Insecure
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Webhook.IsZero() == c.Token.IsZero():
+		return errors.New("slack: needs token and channel, or webhook")
+	case !c.Webhook.IsZero():
+		return c.checkWebhook(c.Webhook.Reveal())
+	case c.API != "":
+		return c.checkAPI()
 	}
 	return nil
 }

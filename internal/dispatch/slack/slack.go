@@ -11,9 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/slack-go/slack"
 
@@ -30,6 +32,11 @@ type Channel struct {
 	http     *http.Client
 	api      *slack.Client // nil: an incoming webhook
 	redactor *secret.Redactor
+
+	mu       sync.Mutex
+	log      *slog.Logger
+	webhook  string // the URL, as it was last read and of use
+	unusable string // a changed one that cannot be used, and that was said
 }
 
 // New returns a channel. What it says goes through the redactor; nil is one that
@@ -41,7 +48,10 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	if redactor == nil {
 		redactor = secret.NewRedactor(config)
 	}
-	c := &Channel{config: config, client: posting.New(2, nil, redactor), redactor: redactor}
+	c := &Channel{
+		config: config, client: posting.New(2, nil, redactor), redactor: redactor,
+		log: slog.New(slog.DiscardHandler), webhook: config.Webhook.Reveal(),
+	}
 	c.http = &http.Client{
 		Transport:     transport{c.client, config.Token},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -52,6 +62,29 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 		c.api = slack.New("", slack.OptionHTTPClient(c.http), slack.OptionAPIURL(config.api()))
 	}
 	return c, nil
+}
+
+// LogTo has changes of the webhook be logged there, before the first post.
+func (c *Channel) LogTo(log *slog.Logger) { c.log = log }
+
+// hook returns the webhook's URL. It is read again for every post, so that it can
+// change while the daemon runs; one that cannot be used leaves what it was
+// before in force, which the log says once.
+func (c *Channel) hook() string {
+	now := c.config.Webhook.Current()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now == c.webhook || now == c.unusable {
+		return c.webhook
+	}
+	if err := c.config.checkWebhook(now); err != nil {
+		c.unusable = now
+		c.log.Warn("the changed webhook of Slack cannot be used, posts go to what it was before", "err", err)
+		return c.webhook
+	}
+	c.webhook, c.unusable = now, ""
+	c.log.Info("the webhook of Slack has changed, posts go to what it is now")
+	return c.webhook
 }
 
 // Close closes the connections.
@@ -80,7 +113,7 @@ func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (
 		if blocks != nil {
 			w.Blocks = &slack.Blocks{BlockSet: blocks}
 		}
-		_ = slack.PostWebhookCustomHTTPContext(ctx, c.config.Webhook.Reveal(), c.http, w) // the answer says more
+		_ = slack.PostWebhookCustomHTTPContext(ctx, c.hook(), c.http, w) // the answer says more
 		return answered("", c.webhookOutcome(a))
 	}
 	options := []slack.MsgOption{
@@ -153,6 +186,6 @@ func (t transport) authorize(req *http.Request) (*http.Request, error) {
 	text := form.Encode()
 	req = req.Clone(req.Context())
 	req.Body, req.ContentLength, req.GetBody = io.NopCloser(strings.NewReader(text)), int64(len(text)), nil
-	req.Header.Set("Authorization", "Bearer "+t.token.Reveal())
+	req.Header.Set("Authorization", "Bearer "+t.token.Current())
 	return req, nil
 }

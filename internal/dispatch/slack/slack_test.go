@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -346,6 +347,10 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 		`{webhook: "hooks.slack.com/x"}`:                                           "webhook: is not a web address: it begins with https://",
 		`{token: xoxb-1, channel: C0DESK01, mentions: {critcal: [here]}}`:          "mentions.critcal: is not a severity: did you mean critical?",
 		`{token: xoxb-1, channel: C0DESK01, mentions: {critical: ["@alice"]}}`:     `mentions.critical: "@alice" is not an id of a user (U…) or a group (S…), here or channel`,
+		`{token: xoxb-1, channel: xoxb-123456-abcdef}`:                             `channel: "[redacted]" is not a channel's id, such as C0123456789: it stands at the end of the channel's details in Slack`,
+		`{token: xoxb-1, channel: C0DESK01, api: "http://proxy.example.com/api"}`:  "api: begins with http://: the token would travel in the clear; use https://, or write insecure: true beside it if nobody can listen in between",
+		`{webhook: "http://proxy.example.com/services/x"}`:                         "webhook: begins with http://: it would travel in the clear, and it is the key to the channel; use https://, or write insecure: true beside it if nobody can listen in between",
+		`{webhook: "https://me:hunter22@proxy.example.com/services/x"}`:            "webhook: holds a user, which Slack does not ask for: take it out",
 		`{token: xoxb-1, chanel: C0DESK01, channel: C0DESK01}`:                     `chanel: unknown key: did you mean "channel"?`,
 	} {
 		var c slack.Config
@@ -411,5 +416,56 @@ func TestNothingUnseenIsPosted(t *testing.T) {
 			t.Fatal(err)
 		}
 		channeltest.AssertNothingUnseen(t, "the blocks", fmt.Sprint(blocks))
+	}
+}
+
+func TestInsecureIsTheWayToWantIt(t *testing.T) {
+	for _, text := range []string{
+		`{token: xoxb-1, channel: C0DESK01, insecure: true, api: "http://proxy.example.com/api"}`,
+		`{insecure: true, webhook: "http://proxy.example.com/services/x"}`,
+		`{webhook: "http://127.0.0.1:8080/services/x"}`,
+	} {
+		var c slack.Config
+		if faults := yamldoc.Decode("f", "", []byte(text), &c); len(faults) > 0 {
+			t.Errorf("%s: %v", text, faults)
+		}
+	}
+}
+
+// TestTokenAndWebhookChangeWithoutARestart: their file is read for every post,
+// and what cannot be used leaves the one before in force.
+func TestTokenAndWebhookChangeWithoutARestart(t *testing.T) {
+	s := slacktest.Start(t, nil)
+	for name, c := range map[string]struct {
+		text, wrong, right string
+		bad                []string
+	}{
+		"token":   {fmt.Sprintf("{token: file:secret, channel: %s, api: %q}", slacktest.Channel, s.API()), "xoxb-old", slacktest.Token, []string{""}},
+		"webhook": {"{webhook: file:secret}", s.URL + "/services/T0/B0/old", s.Webhook(), []string{"", "http", "http://proxy.example.com/services/x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(text string) {
+				t.Helper()
+				if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(c.wrong)
+			var config slack.Config
+			if faults := yamldoc.Decode("f", dir, []byte(c.text), &config); len(faults) > 0 {
+				t.Fatal(faults)
+			}
+			ch := channel(t, config)
+			if _, err := send(t, ch, channeltest.Message()); err == nil {
+				t.Error("the wrong one is taken")
+			}
+			for _, text := range append([]string{c.right}, c.bad...) {
+				write(text)
+				if _, err := send(t, ch, channeltest.Message()); err != nil {
+					t.Errorf("with %q in the file: %v", text, err)
+				}
+			}
+		})
 	}
 }

@@ -140,7 +140,7 @@ func has(scopes []string, scope string) bool {
 var hookPath = regexp.MustCompile(`^/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]+$`)
 
 func (c *Channel) verifyWebhook(ctx context.Context) []finding.Finding {
-	u, err := httpURL(c.config.Webhook.Reveal())
+	u, err := httpURL(c.hook())
 	if err != nil {
 		return []finding.Finding{finding.Faultf("webhook", "", "%v", err)}
 	}

@@ -21,7 +21,7 @@ var answers = map[int]outcome.Cause{
 }
 
 // classify says what an answer means; nil: delivered.
-func (c *Channel) classify(r *posting.Reply, sent []byte, again bool) error {
+func (a *access) classify(client *posting.Client, r *posting.Reply, sent []byte, again bool) error {
 	cause, known := answers[r.Status]
 	switch delivery := r.Header.Get("webhook-delivery"); {
 	case delivery == "disable": // the receiver's wish, as Svix has it
@@ -42,18 +42,18 @@ func (c *Channel) classify(r *posting.Reply, sent []byte, again bool) error {
 		cause = outcome.Unavailable
 	}
 	return &outcome.Error{
-		Cause: cause, Detail: c.answer(r, sent), Do: remedies[cause], RetryAfter: r.RetryAfter,
+		Cause: cause, Detail: a.answer(client, r, sent), Do: remedies[cause], RetryAfter: r.RetryAfter,
 		Answered: r.Status < 500 && r.Status/100 != 3 && cause != outcome.Unavailable,
 	}
 }
 
 // answer is an answer in words.
-func (c *Channel) answer(r *posting.Reply, sent []byte) string {
-	text := fmt.Sprintf("%s answers %d", c.url.Host, r.Status)
+func (a *access) answer(client *posting.Client, r *posting.Reply, sent []byte) string {
+	text := fmt.Sprintf("%s answers %d", a.url.Host, r.Status)
 	if r.Status/100 == 3 {
 		text += ", a redirect, which is not followed"
 	}
-	if snippet := c.client.Snippet(r.Body, sent); snippet != "" {
+	if snippet := client.Snippet(r.Body, sent); snippet != "" {
 		text += ": " + snippet
 	}
 	return text

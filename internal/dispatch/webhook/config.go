@@ -2,12 +2,14 @@ package webhook
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/algotrade/notifier/internal/dispatch/posting"
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -20,9 +22,16 @@ type Config struct {
 	Secret secret.String `yaml:"secret"`
 	// Headers are sent with each post, such as Authorization.
 	Headers map[string]secret.String `yaml:"headers"`
-	// CA is a PEM file with the certificates to trust instead of the system's.
+	// CA is a PEM file with the certificates to trust instead of the system's,
+	// read again for every connection.
 	CA string `yaml:"ca"`
+	// Insecure lets alerts, and credentials with them, travel by http:// to
+	// other machines. Certificates are verified all the same.
+	Insecure bool `yaml:"insecure"`
 }
+
+// Authorities is the file of certificates to trust; empty: there is none.
+func (c Config) Authorities() string { return c.CA }
 
 // CheckYAML implements yamldoc.Checker.
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
@@ -30,9 +39,12 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	case c.URL.IsZero():
 		at.Field("url").Fault("is missing")
 	case c.URL.Reveal() != "": // a reference that leads nowhere is reported already
-		if _, err := checkURL(c.URL.Reveal()); err != nil {
+		u, err := checkURL(c.URL.Reveal())
+		if err != nil {
 			at.Field("url").Fault("%v", err)
+			break
 		}
+		c.checkClear(at, u)
 	}
 	if s := c.Secret.Reveal(); s != "" {
 		if _, err := signer(s); err != nil {
@@ -54,10 +66,48 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		if !filepath.IsAbs(c.CA) {
 			c.CA = filepath.Join(at.Dir(), c.CA)
 		}
-		if _, err := posting.Roots(c.CA); err != nil {
+		if _, err := egress.OpenRoots(c.CA); err != nil {
 			at.Field("ca").Fault("%v", err)
 		}
 	}
+}
+
+// checkClear says what travels in the clear.
+func (c *Config) checkClear(at yamldoc.Cursor, u *url.URL) {
+	credentials := c.inTheClear(u)
+	switch local := u.Scheme == "https" || egress.IsLocal(u.Hostname()); {
+	case c.Insecure && local:
+		at.Field("insecure").Warn("has no effect: it is about http:// to other machines, and certificates are always verified")
+	case c.Insecure, local:
+	case credentials != "":
+		at.Field("url").Fault("%s", credentials)
+	default:
+		at.Field("url").Warn("begins with http://: alerts travel in the clear; use https://, or write insecure: true beside it")
+	}
+}
+
+// inTheClear says that credentials would travel unencrypted to another machine;
+// empty: none would.
+func (c *Config) inTheClear(u *url.URL) string {
+	if u.Scheme == "https" || egress.IsLocal(u.Hostname()) {
+		return ""
+	}
+	what := ""
+	for name := range u.Query() {
+		if secret.IsSensitive(name) || strings.EqualFold(name, "key") || strings.EqualFold(name, "sig") {
+			what = "its query"
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		// A header that comes from elsewhere is kept secret, whatever it is called.
+		if secret.IsSensitive(name) || strings.Contains(strings.ToLower(name), "key") || !c.Headers[name].IsLiteral() {
+			what = "the header " + name
+		}
+	}
+	if what == "" {
+		return ""
+	}
+	return "begins with http://: " + what + " would travel in the clear; use https://, or write insecure: true beside it if nobody can listen in between"
 }
 
 // checkURL never shows the URL: it may hold a key.

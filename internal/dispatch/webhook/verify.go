@@ -20,8 +20,9 @@ func (c Config) Destination() string {
 // Verify implements dispatch.Verifier: name, address and certificate. Nothing
 // is requested.
 func (c *Channel) Verify(ctx context.Context) []finding.Finding {
-	found := c.client.Verify(ctx, c.url)
-	if c.signer == nil {
+	access := c.accesses.get()
+	found := c.client.Verify(ctx, access.url)
+	if access.signer == nil {
 		found = append(found, finding.Okf("signature", "posts are not signed: no secret is set"))
 	} else {
 		found = append(found, finding.Okf("signature", "the secret signs"))

@@ -6,12 +6,11 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dispatch/posting"
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/tracing"
@@ -28,37 +28,32 @@ import (
 
 // Channel posts to one URL.
 type Channel struct {
-	config Config
-	url    *url.URL
-	client *posting.Client
-	signer *standard.Webhook // nil: not signed
+	client   *posting.Client
+	accesses accesses
 }
 
 // New returns a channel that makes up to concurrency posts at once. What it says
 // goes through the redactor; nil is one that knows this configuration alone.
 func New(config Config, concurrency int, redactor *secret.Redactor) (*Channel, error) {
-	u, err := checkURL(config.URL.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("url: %w", err)
-	}
-	c := &Channel{config: config, url: u}
 	if redactor == nil {
 		redactor = secret.NewRedactor(config)
 	}
-	if !config.Secret.IsZero() {
-		if c.signer, err = signer(config.Secret.Reveal()); err != nil {
-			return nil, fmt.Errorf("secret: %w", err)
-		}
+	first, err := newAccess(config)
+	if err != nil {
+		return nil, err
 	}
-	var roots *x509.CertPool
-	if config.CA != "" {
-		if roots, err = posting.Roots(config.CA); err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
+	roots, err := egress.OpenRoots(config.CA)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
 	}
-	c.client = posting.New(concurrency, roots, redactor)
-	return c, nil
+	return &Channel{
+		client:   posting.New(concurrency, roots, redactor),
+		accesses: accesses{config: config, held: first, log: slog.New(slog.DiscardHandler)},
+	}, nil
 }
+
+// LogTo has changes of secrets be logged there, before the first post.
+func (c *Channel) LogTo(log *slog.Logger) { c.accesses.log = log }
 
 // Close closes the connections.
 func (c *Channel) Close() error {
@@ -72,20 +67,21 @@ func (c *Channel) Send(ctx context.Context, m dispatch.Message) (dispatch.Receip
 	if err != nil {
 		return dispatch.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "the alert cannot be written as JSON: %v", err)
 	}
+	access := c.accesses.get()
 	req := (&http.Request{
-		Method: http.MethodPost, URL: c.url, Host: c.url.Host, ProtoMajor: 1, ProtoMinor: 1,
+		Method: http.MethodPost, URL: access.url, Host: access.url.Host, ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header, 8), Body: readCloser{bytes.NewReader(body)}, ContentLength: int64(len(body)),
 	}).WithContext(ctx)
-	for name, value := range c.config.Headers {
-		req.Header.Set(name, value.Reveal())
+	for name, value := range access.headers {
+		req.Header.Set(name, value)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "notifier")
 	req.Header["webhook-id"] = []string{m.Delivery}
 	req.Header["webhook-timestamp"] = []string{strconv.FormatInt(m.Now.Unix(), 10)}
-	if c.signer != nil {
-		// Receivers refuse old timestamps, so each attempt is signed anew.
-		signature, err := c.signer.Sign(m.Delivery, m.Now, body)
+	if access.signer != nil {
+		// Receivers refuse old timestamps, so each attempt has its own signature.
+		signature, err := access.signer.Sign(m.Delivery, m.Now, body)
 		if err != nil {
 			return dispatch.Receipt{}, outcome.Errorf(outcome.Misconfigured, "the secret cannot sign")
 		}
@@ -96,10 +92,10 @@ func (c *Channel) Send(ctx context.Context, m dispatch.Message) (dispatch.Receip
 	if err != nil {
 		return dispatch.Receipt{}, err
 	}
-	if err := c.classify(reply, body, m.MayBeRepeat); err != nil {
+	if err := access.classify(c.client, reply, body, m.MayBeRepeat); err != nil {
 		return dispatch.Receipt{}, err
 	}
-	return dispatch.Receipt{Answer: c.answer(reply, body)}, nil
+	return dispatch.Receipt{Answer: access.answer(c.client, reply, body)}, nil
 }
 
 type readCloser struct{ *bytes.Reader }

@@ -3,13 +3,23 @@ package webhook_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -269,17 +279,17 @@ func TestAnAnswerThatRepeatsThePayloadIsNotShown(t *testing.T) {
 func TestFaultsOfTheConfiguration(t *testing.T) {
 	t.Setenv("HOOK", "https://user:pw@example.com/x")
 	for text, want := range map[string]string{
-		`{}`:                                            "url: is missing",
-		`{url: "ftp://x"}`:                              "url: must begin with https:// or http://",
-		`{url: "https://"}`:                             "url: names no host",
-		`{url: env:HOOK}`:                               "url: holds a user: put it into headers, as Authorization",
-		`{url: env:NO_SUCH_HOOK}`:                       "url: environment variable NO_SUCH_HOOK is not set",
-		`{url: "http://a/", secrt: x}`:                  `secrt: unknown key: did you mean "secret"?`,
-		`{url: "http://a/", secret: "whsec_%"}`:         "secret: begins with whsec_ and is not base64 after it",
-		`{url: "http://a/", headers: {"a b": c}}`:       "headers.a b: is not a header's name",
-		`{url: "http://a/", headers: {webhook-id: c}}`:  "headers.webhook-id: is set by the notifier itself",
-		`{url: "http://a/", headers: {TraceParent: c}}`: "headers.TraceParent: is set by the notifier itself",
-		`{url: "http://a/", ca: none.pem}`:              "ca: open none.pem: no such file or directory",
+		`{}`:                                             "url: is missing",
+		`{url: "ftp://x"}`:                               "url: must begin with https:// or http://",
+		`{url: "https://"}`:                              "url: names no host",
+		`{url: env:HOOK}`:                                "url: holds a user: put it into headers, as Authorization",
+		`{url: env:NO_SUCH_HOOK}`:                        "url: environment variable NO_SUCH_HOOK is not set",
+		`{url: "https://a/", secrt: x}`:                  `secrt: unknown key: did you mean "secret"?`,
+		`{url: "https://a/", secret: "whsec_%"}`:         "secret: begins with whsec_ and is not base64 after it",
+		`{url: "https://a/", headers: {"a b": c}}`:       "headers.a b: is not a header's name",
+		`{url: "https://a/", headers: {webhook-id: c}}`:  "headers.webhook-id: is set by the notifier itself",
+		`{url: "https://a/", headers: {TraceParent: c}}`: "headers.TraceParent: is set by the notifier itself",
+		`{url: "https://a/", ca: none.pem}`:              "ca: cannot read certificates: open none.pem: no such file or directory",
 	} {
 		var c webhook.Config
 		faults := yamldoc.Decode("f", "", []byte(text), &c)
@@ -287,4 +297,166 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 			t.Errorf("%s\n got %v\nwant %s", text, faults, want)
 		}
 	}
+}
+
+// TestCredentialsDoNotTravelInTheClear: by http:// to another machine they are
+// a fault, alerts alone a warning, and insecure: true is the way to want it.
+func TestCredentialsDoNotTravelInTheClear(t *testing.T) {
+	t.Setenv("VALUE", "v")
+	const fault = "f:1:7: url: begins with http://: %s would travel in the clear"
+	for text, want := range map[string]string{
+		`{url: "http://hook.example.com/", headers: {Authorization: "Bearer x"}}`:                 fmt.Sprintf(fault, "the header Authorization"),
+		`{url: "http://hook.example.com/", headers: {x-api-key: x}}`:                              fmt.Sprintf(fault, "the header x-api-key"),
+		`{url: "http://hook.example.com/", headers: {x-team: env:VALUE}}`:                         fmt.Sprintf(fault, "the header x-team"),
+		`{url: "http://hook.example.com/?token=abc"}`:                                             fmt.Sprintf(fault, "its query"),
+		`{url: "http://10.0.0.1/", headers: {Cookie: x}}`:                                         fmt.Sprintf(fault, "the header Cookie"),
+		`{url: "http://hook.example.com/"}`:                                                       "f:1:7: warning: url: begins with http://: alerts travel in the clear",
+		`{url: "http://hook.example.com/", secret: abc, headers: {x-team: desk}}`:                 "f:1:7: warning: url: begins with http://: alerts",
+		`{url: "http://hook.example.com/", insecure: true, headers: {Authorization: "Bearer x"}}`: "",
+		`{url: "http://127.0.0.1:1/", headers: {Authorization: "Bearer x"}}`:                      "",
+		`{url: "http://localhost:1/?token=x"}`:                                                    "",
+		`{url: "https://hook.example.com/?token=x", headers: {Authorization: "Bearer x"}}`:        "",
+		`{url: "https://hook.example.com/", insecure: true}`:                                      "f:1:46: warning: insecure: has no effect",
+	} {
+		var c webhook.Config
+		faults := yamldoc.Decode("f", "", []byte(text), &c)
+		if want == "" && len(faults) > 0 || want != "" && (len(faults) != 1 || !strings.HasPrefix(faults[0].String(), want)) {
+			t.Errorf("%s\n got %v\nwant %s", text, faults, want)
+		}
+	}
+}
+
+// TestSecretsChangeWithoutARestart: url, secret and header are files, which are
+// replaced one after the other, and written badly in between.
+func TestSecretsChangeWithoutARestart(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := webhooktest.Start(t, "", nil), webhooktest.Start(t, "new-signing-secret", nil)
+	write("url", first.URL)
+	write("secret", "old-signing-secret")
+	write("token", "Bearer old-token\n")
+	var config webhook.Config
+	if faults := yamldoc.Decode("f", dir, []byte(`{url: "file:url", secret: "file:secret", headers: {Authorization: "file:token"}}`), &config); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	var said bytes.Buffer
+	c := channel(t, config)
+	c.LogTo(slog.New(slog.NewTextHandler(&said, nil)))
+	token := func(s *webhooktest.Server, posts int) string {
+		t.Helper()
+		if err := send(t, c, message()); err != nil {
+			t.Fatal(err)
+		}
+		list := s.Requests()
+		if len(list) != posts {
+			t.Fatalf("%d posts arrived, want %d", len(list), posts)
+		}
+		return list[posts-1].Header.Get("Authorization")
+	}
+	if got := token(first, 1); got != "Bearer old-token" {
+		t.Errorf("at first the token is %q", got)
+	}
+	write("token", "Bearer new-token")
+	if got := token(first, 2); got != "Bearer new-token" {
+		t.Errorf("replaced, the token is %q", got)
+	}
+	posts := 2
+	for name, bad := range map[string]string{
+		"url": "http", "token": "", "secret": "whsec_%%", "url ": "http://hook.example.com/", // with a token, it may not go there
+	} {
+		name = strings.TrimSpace(name)
+		before, _ := os.ReadFile(filepath.Join(dir, name))
+		write(name, bad)
+		for range 2 {
+			posts++
+			if got := token(first, posts); got != "Bearer new-token" {
+				t.Errorf("with %q in %s, the token is %q", bad, name, got)
+			}
+		}
+		write(name, string(before))
+	}
+	write("secret", "new-signing-secret")
+	write("url", second.URL)
+	if got := token(second, 1); got != "Bearer new-token" { // which checks the signature
+		t.Errorf("at the other receiver, the token is %q", got)
+	}
+	second.SetAnswer(func(int, webhooktest.Request) webhooktest.Answer {
+		return webhooktest.Answer{Status: 401, Body: "new-token is not known"}
+	})
+	err := send(t, c, message())
+	channeltest.AssertLeaksNoSecret(t, err, "new-token", "new-signing-secret")
+	text := said.String()
+	if strings.Count(text, "cannot be used") != 3 || strings.Count(text, "have changed") < 2 {
+		t.Errorf("the log says\n%s", text)
+	}
+	for _, s := range []string{"-token", "-secret", second.URL} {
+		if strings.Contains(text, s) {
+			t.Errorf("the log shows %s:\n%s", s, text)
+		}
+	}
+}
+
+// TestAuthoritiesChangeWithoutARestart: the file of certificates is read for
+// every connection, and one that is half written leaves the old ones in force.
+func TestAuthoritiesChangeWithoutARestart(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	whole := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	write := func(data []byte) {
+		t.Helper()
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(otherAuthority(t))
+	c := channel(t, webhook.Config{URL: secret.New(s.URL), CA: file})
+	channeltest.AssertCause(t, send(t, c, message()), outcome.TLSFailed)
+	write(whole)
+	if err := send(t, c, message()); err != nil {
+		t.Errorf("with its authority: %v", err)
+	}
+	write(whole[:100])
+	if err := send(t, c, message()); err != nil {
+		t.Errorf("with half a file: %v", err)
+	}
+}
+
+// TestHTTP2IsSpoken: the connections are ours, and a receiver that has HTTP/2
+// is spoken to with it.
+func TestHTTP2IsSpoken(t *testing.T) {
+	var protocol atomic.Value
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { protocol.Store(r.Proto) }))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := send(t, channel(t, webhook.Config{URL: secret.New(s.URL), CA: file}), message()); err != nil || protocol.Load() != "HTTP/2.0" {
+		t.Errorf("%v, %v", protocol.Load(), err)
+	}
+}
+
+// otherAuthority returns a certificate that has signed nothing here.
+func otherAuthority(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
