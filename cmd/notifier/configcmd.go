@@ -23,6 +23,9 @@ func newConfig(g *globals) *cobra.Command {
 						return fail(exitConfig, "the configuration names a certificate that is not valid")
 					}
 				}
+				if why := l.Kafka.InTheClear(); why != "" {
+					fmt.Fprintln(g.io.err, visible("warning: "+why))
+				}
 				fmt.Fprintf(g.io.err, "%s is fine: %s, %s\n", l.File, count(len(l.Rules.Rules()), "rule"), count(len(l.Channels.Names()), "channel"))
 				return nil
 			},

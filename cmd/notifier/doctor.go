@@ -252,5 +252,9 @@ func (d *doctor) show(found []finding.Finding, took time.Duration) error {
 }
 
 func (d *doctor) lookAtBrokers(ctx context.Context) []finding.Finding {
-	return kafka.LookAtBrokers(ctx, d.cluster.config)
+	found := kafka.LookAtBrokers(ctx, d.cluster.config)
+	if why := d.cluster.config.InTheClear(); why != "" {
+		found = append(found, finding.Warnf("encryption", "set kafka.tls where the brokers have it, unless the network is nobody else's", "%s", why))
+	}
+	return found
 }

@@ -29,7 +29,9 @@ func newHealth(g *globals) *cobra.Command {
 			"brokers that are down are no reason to kill the daemon, which goes on when they are back.\n" +
 			"--ready asks whether it does its work (/readyz), and says what is missing.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			listen, err := config.HTTPListen(g.source())
+			src := g.source()
+			src.Found = nil // containers run it every few seconds, and keep what it says
+			listen, err := config.HTTPListen(src)
 			if err != nil {
 				return err
 			}

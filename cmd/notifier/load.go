@@ -24,7 +24,17 @@ func (g *globals) source() config.Source {
 	flags := map[string]string{
 		"kafka.brokers": strings.Join(g.brokers, ","), "kafka.group": g.group, "log.level": g.logLevel,
 	}
-	return config.Source{File: g.config, Flags: flags, Getenv: os.Getenv}
+	return config.Source{File: g.config, Flags: flags, Getenv: os.Getenv, Found: g.found}
+}
+
+// found says which configuration is used where no flag names one, once, before
+// anything else is said: one that is picked up from somewhere may be another
+// than is thought.
+func (g *globals) found(name string) {
+	if !g.foundSaid {
+		g.foundSaid = true
+		fmt.Fprintf(g.io.err, "configuration: %s\n", visible(name))
+	}
 }
 
 // load returns the configuration with its rules, or all of its faults.
@@ -37,9 +47,15 @@ func (g *globals) load(src config.Source) (*config.Loaded, error) {
 	return l, g.reportFaults("the configuration", faults)
 }
 
-// loadQuietly is load for the daemon: warnings are its log's matter.
+// loadQuietly is load for the daemon: warnings, and which file was found, are
+// its log's matter unless it does not come to that.
 func (g *globals) loadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults, error) {
+	found := ""
+	src.Found = func(name string) { found = name }
 	l, faults, err := config.Load(src)
+	if found != "" && (err != nil || len(faults.Errors()) > 0) {
+		g.found(found)
+	}
 	if err != nil {
 		return nil, nil, fail(exitConfig, "%w", err)
 	}

@@ -33,6 +33,8 @@ type globals struct {
 	logLevel string
 	inUse    string           // the group, once the configuration is read
 	redactor *secret.Redactor // nil until then: it knows what credentials look like
+
+	foundSaid bool // which configuration is used
 }
 
 func init() { cobra.EnableCommandSorting = false } // dev first
@@ -60,7 +62,7 @@ func newRoot(g *globals) *cobra.Command {
 	root.SetErr(io.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misused("%w", err) })
 	f := root.PersistentFlags()
-	f.StringVarP(&g.config, "config", "c", "", "configuration `FILE` (default $NOTIFIER_CONFIG, ./configs/notifier.yaml, /etc/notifier/notifier.yaml)")
+	f.StringVarP(&g.config, "config", "c", "", "configuration `FILE` (default $NOTIFIER_CONFIG, /etc/notifier/notifier.yaml, ./configs/notifier.yaml)")
 	f.StringSliceVar(&g.brokers, "brokers", nil, "Kafka brokers, `HOST:PORT,…`")
 	f.StringVar(&g.group, "group", "", "consumer group")
 	f.StringVarP(&g.output, "output", "o", "text", "text for people, json for programs")

@@ -37,6 +37,9 @@ func newRun(g *globals) *cobra.Command {
 			}
 			log := g.logger(l)
 			defer log.Flush()
+			if g.config == "" {
+				log.Info("configuration found", "file", l.File)
+			}
 			for _, w := range warnings {
 				log.Warn("configuration", "warning", w.String())
 			}

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/web"
 )
 
@@ -15,7 +16,7 @@ import (
 // secrets, and faults elsewhere do not matter.
 func HTTPListen(src Source) (string, error) {
 	listen := Defaults().HTTP.Listen
-	name, data, err := src.read()
+	found, err := src.read()
 	if err != nil && !errors.Is(err, ErrNoFile) {
 		return "", err
 	}
@@ -24,8 +25,8 @@ func HTTPListen(src Source) (string, error) {
 			Listen string `yaml:"listen"`
 		} `yaml:"http"`
 	}
-	if err := yaml.Unmarshal(data, &file); err != nil {
-		return "", fmt.Errorf("cannot read http.listen in %s: %w", name, err)
+	if err := yaml.Unmarshal(found.data, &file); err != nil {
+		return "", fmt.Errorf("cannot read http.listen in %s: %s", found.name, secret.RedactInput(err.Error()))
 	}
 	listen = cmp.Or(src.Getenv("NOTIFIER_HTTP_LISTEN"), file.HTTP.Listen, listen)
 	if err := web.CheckListen(listen); err != nil {

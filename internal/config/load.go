@@ -1,17 +1,20 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/web"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -20,13 +23,16 @@ import (
 // Source is what a configuration is loaded from.
 type Source struct {
 	// File is the file to read; empty: the first of $NOTIFIER_CONFIG,
-	// ./configs/notifier.yaml and /etc/notifier/notifier.yaml that there is.
+	// /etc/notifier/notifier.yaml and ./configs/notifier.yaml that there is.
 	File string
 	// Shipped falls back on the configuration inside the program where none
 	// of these is there.
 	Shipped bool
-	// Here does not look outside the working directory.
+	// Here does not look at what this host runs, in /etc.
 	Here bool
+	// Found is told which file is read where File does not name one; nil:
+	// nobody is.
+	Found func(name string)
 	// Flags are the values given on the command line, by key.
 	Flags  map[string]string
 	Getenv func(string) string
@@ -37,11 +43,9 @@ type Loaded struct {
 	Config
 	Rules   *rule.Set
 	File    string // "" for the shipped one
+	here    bool   // it is ./configs, which nobody has named
 	origins map[string]yamldoc.Pos
 }
-
-// ErrNoFile is returned by Load where there is no file to load.
-var ErrNoFile = errors.New("no configuration: give one with -c, or put it at ./configs/notifier.yaml or /etc/notifier/notifier.yaml")
 
 // Load reads everything. The faults are those of both files, in their order; a
 // configuration with none that is an error can be used.
@@ -51,6 +55,10 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 		return nil, faults, err
 	}
 	rules, name, err := l.readRules()
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return nil, faults, err
+	}
 	if err != nil {
 		return l, append(faults, l.fault("rules", err.Error())), nil
 	}
@@ -61,11 +69,12 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 
 // LoadBase reads the configuration without its rules.
 func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
-	name, data, err := src.read()
+	file, err := src.read()
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &Loaded{Config: Defaults(), File: name}
+	name, data := file.name, file.data
+	l := &Loaded{Config: Defaults(), File: name, here: file.here}
 	shown := name
 	if name == "" {
 		shown = "notifier.yaml (shipped)"
@@ -76,55 +85,33 @@ func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
 	if err := topics.CheckGroup(l.Kafka.Group, l.Channels.Names()...); err != nil {
 		faults = append(faults, l.fault("kafka.group", err.Error()))
 	}
+	if why := l.Kafka.LoginInTheClear(); why != "" {
+		faults = append(faults, l.fault("kafka.sasl", why))
+	}
+	faults = append(faults, l.exposed()...)
+	slices.SortStableFunc(faults, func(a, b yamldoc.Fault) int { return cmp.Compare(order(a), order(b)) })
 	return l, faults, nil
+}
+
+// order is by lines, and what stands in no line last.
+func order(f yamldoc.Fault) int {
+	if f.Line == 0 {
+		return math.MaxInt
+	}
+	return f.Line
 }
 
 // fault is one at a key, wherever its value comes from.
 func (l *Loaded) fault(key, message string) yamldoc.Fault {
-	at, ok := l.origins[key]
-	if !ok {
-		at = yamldoc.Pos{File: "default", Path: key}
-	}
-	return yamldoc.Fault{Pos: at, Message: message}
+	return yamldoc.NewFault(l.place(key), false, message)
 }
 
-// read finds and reads the file. The name is empty for the shipped one.
-func (src Source) read() (string, []byte, error) {
-	if src.File != "" {
-		data, err := os.ReadFile(src.File)
-		return src.File, data, unreadable(src.File, err)
+// place is where a key's value comes from.
+func (l *Loaded) place(key string) yamldoc.Pos {
+	if at, ok := l.origins[key]; ok {
+		return at
 	}
-	var candidates []string
-	if env := src.Getenv("NOTIFIER_CONFIG"); env != "" {
-		data, err := os.ReadFile(env)
-		return env, data, unreadable(env+" (NOTIFIER_CONFIG)", err)
-	}
-	candidates = append(candidates, filepath.Join("configs", "notifier.yaml"))
-	if !src.Here {
-		candidates = append(candidates, "/etc/notifier/notifier.yaml")
-	}
-	for _, name := range candidates {
-		data, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		return name, data, unreadable(name, err)
-	}
-	if src.Shipped {
-		return "", configs.Notifier, nil
-	}
-	return "", nil, ErrNoFile
-}
-
-func unreadable(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return fmt.Errorf("cannot read the configuration %s: %w", name, err)
+	return yamldoc.Pos{File: "default", Path: key}
 }
 
 // RulesFile returns the file of the rules; empty for the shipped ones.
@@ -143,7 +130,11 @@ func (l *Loaded) readRules() ([]byte, string, error) {
 		return configs.Rules, "rules.yaml (shipped)", nil
 	}
 	name := l.RulesFile()
-	data, err := os.ReadFile(name)
+	read := func(name string) ([]byte, error) { return safefile.Read(name, yamldoc.MaxBytes) }
+	if l.here {
+		read = readOurs
+	}
+	data, err := read(name)
 	if err != nil {
 		return nil, name, unreadableRules(name, err)
 	}
@@ -151,6 +142,10 @@ func (l *Loaded) readRules() ([]byte, string, error) {
 }
 
 func unreadableRules(name string, err error) error {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return err
+	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err

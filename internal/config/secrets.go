@@ -1,6 +1,11 @@
 package config
 
-import "github.com/algotrade/notifier/internal/secret"
+import (
+	"reflect"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/secret"
+)
 
 // Redactor returns what takes the configuration's secrets out of texts.
 func (l *Loaded) Redactor() *secret.Redactor {
@@ -11,4 +16,44 @@ func (l *Loaded) Redactor() *secret.Redactor {
 		}
 	}
 	return secret.NewRedactor(values...)
+}
+
+// eachSecret calls do for each secret, with the path of its key.
+func (l *Loaded) eachSecret(do func(path string, s secret.String)) {
+	find("kafka", reflect.ValueOf(l.Kafka), do)
+	find("http", reflect.ValueOf(l.HTTP), do)
+	for _, name := range l.Channels.Names() {
+		if c := l.Channels.Get(name); c.Kind != "" {
+			find("channels."+name+"."+c.Kind, reflect.ValueOf(c.Settings()), do)
+		}
+	}
+}
+
+// find calls do for each secret in a value.
+func find(path string, v reflect.Value, do func(path string, s secret.String)) {
+	switch v.Kind() {
+	case reflect.Struct:
+		if s, ok := v.Interface().(secret.String); ok {
+			do(path, s)
+			return
+		}
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+			if name != "" && name != "-" {
+				find(path+"."+name, v.Field(i), do)
+			}
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			find(path+"."+k.String(), v.MapIndex(k), do)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			find(path, v.Index(i), do)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			find(path, v.Elem(), do)
+		}
+	}
 }
