@@ -1,6 +1,6 @@
 # Two stages: the first builds one static binary, the last holds nothing else.
 # Certificates of the public authorities and time zones are inside the program.
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -8,6 +8,7 @@ COPY . .
 ARG VERSION= TARGETOS= TARGETARCH=
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/notifier ./cmd/notifier
+RUN go -C tools/notices run . >/out/THIRD_PARTY_NOTICES
 
 FROM scratch
 ARG VERSION=
@@ -16,6 +17,8 @@ LABEL org.opencontainers.image.title="notifier" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /out/notifier /usr/bin/notifier
+COPY --from=build /out/THIRD_PARTY_NOTICES /usr/share/doc/notifier/
+COPY LICENSE /usr/share/doc/notifier/
 COPY configs/notifier.yaml configs/rules.yaml /etc/notifier/
 # In a container nobody else is on 127.0.0.1.
 ENV NOTIFIER_HTTP_LISTEN=0.0.0.0:9464

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a release: for linux on each architecture a tar.gz, a .deb and a bill of
-# materials (CycloneDX), and the checksums of all. The same revision, Go and
+# materials (CycloneDX, with licences), and the checksums of all. Everything
+# installed has the licences of what is in the program beside it. The same revision, Go and
 # VERSION give the same bytes, wherever and whenever: all times are the
 # revision's.
 #
@@ -27,6 +28,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 CGO_ENABLED=0 go -C tools/release build -trimpath -buildvcs=false -o "$work/tools/" github.com/goreleaser/nfpm/v2/cmd/nfpm github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
+CGO_ENABLED=0 go -C tools/notices build -trimpath -buildvcs=false -o "$work/tools/notices" .
+
 build() { # the program for the architecture $1, as $2
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=true -ldflags "-s -w -X main.version=$VERSION" -o "$2" ./cmd/notifier
 }
@@ -35,6 +38,7 @@ build() { # the program for the architecture $1, as $2
 common=$work/common
 mkdir -p "$common"/{configs,completions,man}
 cp LICENSE README.md CHANGELOG.md "$common"
+"$work/tools/notices" -root . >"$common/THIRD_PARTY_NOTICES"
 cp configs/notifier.yaml configs/rules.yaml "$common/configs"
 cp configs/systemd/notifier.service packaging/copyright "$common"
 cp -r packaging "$common"
@@ -57,10 +61,11 @@ for arch in ${ARCHES:-amd64 arm64}; do
 	cp -r "$common" "$work/deb-$arch"
 	cp "$work/$name/notifier" "$work/deb-$arch"
 	(cd "$work/deb-$arch" &&
-		gzip -9n man/*.1 CHANGELOG.md &&
+		gzip -9n man/*.1 CHANGELOG.md THIRD_PARTY_NOTICES &&
 		"$work/tools/nfpm" package --config packaging/nfpm.yaml --packager deb --target "$out/notifier_${VERSION}_$arch.deb" >/dev/null)
 
-	"$work/tools/cyclonedx-gomod" bin -json -noserial -notimestamp -std -version "v$VERSION" -output "$out/$name.cdx.json" "$work/$name/notifier" 2>"$work/sbom.log" || { cat "$work/sbom.log" >&2 && exit 1; }
+	"$work/tools/cyclonedx-gomod" bin -json -noserial -notimestamp -std -version "v$VERSION" -output "$work/$name.cdx.json" "$work/$name/notifier" 2>"$work/sbom.log" || { cat "$work/sbom.log" >&2 && exit 1; }
+	"$work/tools/notices" -root . -sbom "$work/$name.cdx.json" >"$out/$name.cdx.json"
 done
 cd "$out"
 sha256sum -- "notifier-$VERSION-"*.tar.gz "notifier_${VERSION}_"*.deb "notifier-$VERSION-"*.cdx.json >SHA256SUMS

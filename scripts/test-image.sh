@@ -24,7 +24,8 @@ fail() { echo "test-image.sh: $*" >&2 && exit 1; }
 
 mkdir -p "$work/context/out"
 CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=1.2.3" -o "$work/context/out/notifier" ./cmd/notifier
-cp -r configs "$work/context"
+go -C tools/notices run . >"$work/context/out/THIRD_PARTY_NOTICES"
+cp -r configs LICENSE "$work/context"
 sed '/^FROM scratch/,$!d; s|^COPY --from=build /out/|COPY out/|' Dockerfile >"$work/Dockerfile"
 grep -q '^COPY out/notifier ' "$work/Dockerfile" || fail "the Dockerfile's last stage is not FROM scratch with what the first has made"
 storage build --isolation chroot --format docker --quiet --build-arg VERSION=1.2.3 -t notifier -f "$work/Dockerfile" "$work/context" >/dev/null
@@ -32,7 +33,7 @@ storage build --isolation chroot --format docker --quiet --build-arg VERSION=1.2
 box=$(storage from notifier)
 root=$(storage mount "$box")
 found=$(cd "$root" && find . -type f | sort | xargs)
-[ "$found" = "./etc/notifier/notifier.yaml ./etc/notifier/rules.yaml ./usr/bin/notifier" ] || fail "the image holds $found"
+[ "$found" = "./etc/notifier/notifier.yaml ./etc/notifier/rules.yaml ./usr/bin/notifier ./usr/share/doc/notifier/LICENSE ./usr/share/doc/notifier/THIRD_PARTY_NOTICES" ] || fail "the image holds $found"
 size=$(du -sm "$root" | cut -f1)
 [ "$size" -lt 40 ] || fail "the image has $size MB"
 

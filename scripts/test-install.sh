@@ -24,6 +24,18 @@ outside() {
 	diff -r "$work/one" "$work/again" || fail "the same revision gives other bytes elsewhere"
 	(cd "$work/one" && sha256sum --check --quiet SHA256SUMS)
 
+	# The licences of everything in the program are beside it, and in its bill.
+	mkdir "$work/unpacked"
+	tar -xzf "$work/one/notifier-1.0.0-linux-$arch.tar.gz" -C "$work/unpacked" --strip-components=1
+	go version -m "$work/unpacked/notifier" | awk '$1 == "dep" { print $2, $3 }' >"$work/modules"
+	[ "$(wc -l <"$work/modules")" -gt 30 ] || fail "the program has only $(wc -l <"$work/modules") modules"
+	while read -r module version; do
+		grep -qx "$module $version" "$work/unpacked/THIRD_PARTY_NOTICES" || fail "the notices lack $module $version"
+	done <"$work/modules"
+	components=$(grep -c '"bom-ref": ' "$work/one/notifier-1.0.0-linux-$arch.cdx.json")
+	licensed=$(grep -c '"licenses": ' "$work/one/notifier-1.0.0-linux-$arch.cdx.json")
+	[ "$components" -gt 30 ] && [ "$components" = "$licensed" ] || fail "of $components components in the bill of materials, $licensed have a licence"
+
 	# The unit: well-formed, and as closed as it can be.
 	mkdir "$work/unit"
 	sed 's|/usr/bin/notifier |/bin/true |' configs/systemd/notifier.service >"$work/unit/notifier.service"
@@ -58,7 +70,7 @@ inside() {
 	grep -q 'systemctl enable --now notifier' /tmp/dpkg.log || fail "the installation does not say how to go on"
 	[ "$(dpkg-query --show --showformat '${Conffiles}' notifier | awk '{print $1}' | xargs)" = "/etc/notifier/notifier.yaml /etc/notifier/rules.yaml" ] || fail "its conffiles are others"
 	for f in /usr/share/bash-completion/completions/notifier /usr/share/zsh/vendor-completions/_notifier /usr/share/fish/vendor_completions.d/notifier.fish \
-		/usr/share/man/man1/notifier.1.gz /usr/share/man/man1/notifier-dlq-replay.1.gz /usr/share/doc/notifier/copyright /usr/share/doc/notifier/changelog.gz; do
+		/usr/share/man/man1/notifier.1.gz /usr/share/man/man1/notifier-dlq-replay.1.gz /usr/share/doc/notifier/copyright /usr/share/doc/notifier/changelog.gz /usr/share/doc/notifier/THIRD_PARTY_NOTICES.gz; do
 		[ -s "$f" ] || dpkg-query --listfiles notifier | grep -qx "$f" || fail "$f is missing"
 	done
 	dpkg --verify notifier

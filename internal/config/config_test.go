@@ -78,7 +78,7 @@ func TestTheUnitOutlastsAStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Type=notify", "TimeoutStopSec=45s", "RestartPreventExitStatus=77 78", "KAFKA_GROUP_INSTANCE_ID=%H"} {
+	for _, want := range []string{"Type=notify", "TimeoutStopSec=45s", "RestartPreventExitStatus=77 78", "KAFKA_GROUP_INSTANCE_ID=%H", "\nMemoryMax=512M\n", "\nTasksMax=512\n", "\nLimitNOFILE=65536\n"} {
 		if !strings.Contains(string(unit), want) {
 			t.Errorf("the unit lacks %s", want)
 		}

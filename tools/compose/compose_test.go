@@ -157,3 +157,34 @@ func TestThereIsNoSecretInIt(t *testing.T) {
 		t.Errorf("secrets: %v", p.SecretNames())
 	}
 }
+
+// TestImagesHaveFixedVersions, in compose.yaml and in the Dockerfile's stages:
+// what was tried is what is started, today and in a year.
+func TestImagesHaveFixedVersions(t *testing.T) {
+	version := regexp.MustCompile(`^[a-z0-9./-]+:v?\d+\.\d+\.\d+$`)
+	images := map[string]string{}
+	for name, s := range load(t).Services {
+		if s.Build == nil {
+			images[name] = s.Image
+		} else if s.Image != "algotrade/notifier:local" {
+			t.Errorf("%s is built here and called %s", name, s.Image)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^FROM (?:--\S+ )*(\S+)`).FindAllStringSubmatch(string(text), -1) {
+		if m[1] != "scratch" {
+			images["Dockerfile"] = m[1]
+		}
+	}
+	if len(images) != 5 {
+		t.Errorf("images are %v, want those of four services and of the Dockerfile", images)
+	}
+	for where, image := range images {
+		if !version.MatchString(image) {
+			t.Errorf("%s takes %s: name a whole version", where, image)
+		}
+	}
+}
