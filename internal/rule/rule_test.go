@@ -220,3 +220,16 @@ rules:
 		}
 	}
 }
+
+// TestAliasesOfAliasesAreOneFault: variables are expanded into values, so that a
+// few lines could mean billions of them.
+func TestAliasesOfAliasesAreOneFault(t *testing.T) {
+	text := "version: 1\nvars:\n  a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for name := 'b'; name < 'k'; name++ {
+		text += strings.NewReplacer("NEW", string(name), "OLD", string(name-1)).Replace("  NEW: &NEW {p: *OLD, q: *OLD, r: *OLD, s: [*OLD, *OLD, *OLD, *OLD]}\n")
+	}
+	_, faults := rule.Compile("rules.yaml", []byte(text), rule.Surroundings{})
+	if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), "rules.yaml: it holds more than 100000 values") {
+		t.Errorf("%v", faults)
+	}
+}
