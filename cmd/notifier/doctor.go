@@ -163,9 +163,12 @@ func (d *doctor) channel(name string) finding.Check {
 
 func (d *doctor) lookAtConfig(context.Context) []finding.Finding {
 	const correct = "correct it there"
+	var refused *config.RefusedError
 	switch {
 	case errors.Is(d.err, config.ErrNoFile):
 		return append([]finding.Finding{finding.Warnf("file", "name it with -c, or run 'doctor' where the notifier runs", "there is none here: what follows is about the shipped one")}, d.overridden()...)
+	case errors.As(d.err, &refused):
+		return []finding.Finding{finding.Faultf(refused.Name, "name it to use it all the same: "+self()+" doctor -c "+refused.Path(), "not used: %s", refused.Why)}
 	case d.err != nil:
 		return []finding.Finding{finding.Faultf("file", "mend it, or name another with -c", "%v", d.err)}
 	}

@@ -108,7 +108,7 @@ func (g *globals) part(keys ...string) (*config.Loaded, error) {
 	var ours yamldoc.Faults
 	for _, f := range faults {
 		key, _, _ := strings.Cut(f.Path, ".")
-		if key, _, _ = strings.Cut(key, "["); f.Path == "" || slices.Contains(keys, key) {
+		if key, _, _ = strings.Cut(key, "["); f.Path == "" && !f.Warning || slices.Contains(keys, key) {
 			ours = append(ours, f)
 		}
 	}

@@ -31,9 +31,11 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	name := "." + string(filepath.Separator) + e.Name
-	return fmt.Sprintf("%s is not used: %s; name it to use it all the same: -c %s", name, e.Why, name)
+	return fmt.Sprintf("%s is not used: %s; name it to use it all the same: -c %s", e.Path(), e.Why, e.Path())
 }
+
+// Path is Name as a person would write it.
+func (e *RefusedError) Path() string { return "." + string(filepath.Separator) + e.Name }
 
 // found is a configuration as it was read.
 type found struct {
