@@ -3,7 +3,7 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: build test race race-short simulate test-real chaos chaos-short soak alerts dashboard check bench release vuln test-install clean
+.PHONY: build test race race-short simulate test-real chaos chaos-short soak hostile hostile-short alerts dashboard check bench release vuln test-install clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -44,6 +44,12 @@ chaos-short: build ## the rows of it that matter most, in three minutes
 
 soak: build ## one daemon for half an hour at a steady rate: does anything grow?
 	$(GO) run ./chaos -soak 30m
+
+hostile: build ## ten minutes among hostile producers, providers, mail servers and clients: see docs/reliability.md
+	$(GO) run ./chaos -hostile 10m $(HOSTILE)
+
+hostile-short: build ## one minute of it
+	$(GO) run ./chaos -hostile 60s $(HOSTILE)
 
 alerts: build ## cause what every alert is about, on a real Kafka, and see a real Prometheus fire and resolve it: ten minutes
 	$(GO) run ./chaos -alerts $(ALERTS)

@@ -39,15 +39,16 @@ type logLine struct {
 }
 
 // launch starts a daemon on the files in dir, as the supervisor would. With an
-// instance its membership is static. It is killed when we are.
-func launch(binary, dir, name, instance string, hears func(logLine)) (*daemon, error) {
+// instance its membership is static; env is added to our own environment. It is
+// killed when we are.
+func launch(binary, dir, name, instance string, hears func(logLine), env ...string) (*daemon, error) {
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	d := &daemon{name: name, log: log, gone: make(chan struct{}), running: make(chan struct{}), hears: hears}
 	d.process = exec.Command(binary, "run", "--config", filepath.Join(dir, "notifier.yaml"), "--wait", "60s")
-	d.process.Env = append(os.Environ(), "KAFKA_GROUP_INSTANCE_ID="+instance)
+	d.process.Env = append(append(os.Environ(), "KAFKA_GROUP_INSTANCE_ID="+instance), env...)
 	d.process.Stderr = d
 	d.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.started = time.Now()

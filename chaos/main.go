@@ -36,7 +36,7 @@ type options struct {
 	binary, rows, output, dir string
 	short, list, alerts       bool
 	seed                      uint64
-	soak                      time.Duration
+	soak, hostile             time.Duration
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
@@ -52,8 +52,22 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	f.Uint64Var(&o.seed, "seed", 0, "draw as in the run that printed this seed")
 	f.BoolVar(&o.alerts, "alerts", false, "instead of the rows: cause what every alerting rule is about, and see it fire and resolve; -rows names some of them")
 	f.DurationVar(&o.soak, "soak", 0, "instead of the rows: one daemon at a steady rate for so long")
+	f.DurationVar(&o.hostile, "hostile", 0, "instead of the rows: one daemon for so long among hostile producers, providers and clients; -rows names classes of records")
 	if err := f.Parse(args); err != nil {
 		return 2
+	}
+	if o.seed == 0 {
+		o.seed = uint64(time.Now().UnixNano()) % 1_000_000
+	}
+	if o.hostile > 0 {
+		ok, err := soakHostile(ctx, &o, out)
+		if err != nil {
+			fmt.Fprintln(errs, "chaos:", err)
+		}
+		if err != nil || !ok {
+			return 1
+		}
+		return 0
 	}
 	if o.alerts {
 		ok, err := drillAlerts(ctx, &o, out)
@@ -75,9 +89,6 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(errs, "chaos:", err)
 		return 2
-	}
-	if o.seed == 0 {
-		o.seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
 	ok, err := perform(ctx, &o, rows, out)
 	if err != nil {
