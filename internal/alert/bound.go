@@ -98,9 +98,43 @@ func (a *Alert) Bound() {
 	}
 }
 
+// fits reports whether the JSON form is short enough. An ordinary alert fits
+// however it is escaped, which needs no encoding to see.
 func (a *Alert) fits() bool {
+	if escaped*a.size() <= MaxJSON {
+		return true
+	}
 	b, err := a.JSON()
 	return err != nil || len(b) <= MaxJSON
+}
+
+// escaped is how many bytes one byte of a text takes in JSON at most: \u0000.
+const escaped = 6
+
+// size is at least a sixth of the JSON form: the bytes of all texts, and for each
+// what stands around it.
+func (a *Alert) size() int {
+	const around, members = 16, 64
+	n := members
+	add := func(s string) { n += around + len(s) }
+	text := func(t Text) {
+		for _, part := range t {
+			add(part.Text)
+		}
+	}
+	for _, s := range []string{a.ID, a.Rule, string(a.Severity), a.EventType, a.EventID, a.Topic, a.Runbook} {
+		add(s)
+	}
+	for _, part := range a.Key {
+		add(part)
+	}
+	text(a.Title)
+	text(a.Text)
+	for _, f := range a.Fields {
+		add(f.Label)
+		text(f.Value)
+	}
+	return n
 }
 
 func (a *Alert) clip(s string) string {

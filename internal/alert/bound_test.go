@@ -101,6 +101,18 @@ func TestBoundFitsAnyAlert(t *testing.T) {
 	}
 }
 
+// TestOrdinaryAlertIsBoundWithoutEncodingIt: every alert is bounded, nearly none
+// needs it.
+func TestOrdinaryAlertIsBoundWithoutEncodingIt(t *testing.T) {
+	a := alert.Alert{
+		ID: "al_x", Rule: "order-rejected", Severity: alert.Warning, Key: []string{"ACC-1", "R7"}, EventID: strings.Repeat("i", 36), EventType: "order.rejected", Topic: "trade-executions",
+		Title: alert.Text{{Text: "Rejected: "}, {Text: "AAPL", Value: true}}, Fields: []alert.Field{{Label: "order", Value: alert.Text{{Text: "o-1", Value: true}}}},
+	}
+	if n := testing.AllocsPerRun(100, a.Bound); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // TestJSONEscapesNothingForHTML: 300 KB of < are 300 KB, not 1.8 MB.
 func TestJSONEscapesNothingForHTML(t *testing.T) {
 	a := alert.Alert{Title: alert.Text{{Text: "<&>"}, {Text: "<&>", Value: true}}}

@@ -139,7 +139,7 @@ func TestUnpackedBatchesAreBounded(t *testing.T) {
 	close(a.may)
 	most := peak(t)
 	r := run(t, c, a, nil)
-	testkafka.Eventually(t, time.Minute, "all are handled", func() bool { return a.count(0) == 81*35+1 })
+	testkafka.Eventually(t, 3*time.Minute, "all are handled", func() bool { return a.count(0) == 81*35+1 })
 	mib := most()
 	t.Logf("%d MiB at most", mib)
 	if mib > 300 {
@@ -190,7 +190,7 @@ func TestStuckPartitionsLeaveRoomForOthers(t *testing.T) {
 	testkafka.Eventually(t, 30*time.Second, "both have partitions", func() bool { return r.Status().Partitions > 0 && second.Status().Partitions > 0 })
 	close(stuck.may)
 	close(other.may)
-	testkafka.Eventually(t, time.Minute, "all are handled", func() bool {
+	testkafka.Eventually(t, 3*time.Minute, "all are handled", func() bool {
 		for partition := range int32(2) {
 			if max(stuck.count(partition), other.count(partition)) < 8*35 {
 				return false
