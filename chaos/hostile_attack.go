@@ -72,12 +72,12 @@ func (h *hostile) produce(client *kgo.Client, s *shot, r *kgo.Record) {
 // is suspended is tried more than once a minute.
 func (h *hostile) operate(ctx context.Context) {
 	for pause(ctx, 5*time.Second) == nil {
-		h.reset(ctx)
+		h.reset(ctx, hostileChannels()...)
 	}
 }
 
-func (h *hostile) reset(ctx context.Context) {
-	for _, c := range hostileChannels() {
+func (h *hostile) reset(ctx context.Context, channels ...string) {
+	for _, c := range channels {
 		q := reroute.Reset{Channel: c, By: "chaos"}
 		h.client.Produce(ctx, q.Record(hostileGroup), nil)
 	}
@@ -159,7 +159,7 @@ func (h *hostile) drain(ctx context.Context) error {
 		}
 		if time.Since(reset) > 10*time.Second {
 			reset = time.Now()
-			h.reset(ctx)
+			h.reset(ctx, append(hostileChannels(), chPicky)...)
 		}
 		now := make(map[string]int64)
 		for _, g := range []string{hostileGroup, topics.OutboxGroup(hostileGroup)} {

@@ -170,7 +170,7 @@ func allClasses() []*class {
 			name: "times", what: "times in seconds, far ahead, beyond all calendars", every: time.Second, may: sized, channels: alerted, records: oddTimes,
 		},
 		{
-			name: "refused", what: "26 contents of one rule that a receiver refuses", every: 15 * time.Second, may: dies, channels: []string{chPicky},
+			name: "refused", what: "26 contents of one rule that a receiver refuses", every: 15 * time.Second, may: dies | raises, channels: []string{chPicky},
 			records: func(_ *rand.Rand, n int) []*kgo.Record {
 				var list []*kgo.Record
 				for i := range 26 {

@@ -40,7 +40,7 @@ func beIdle(_ context.Context, conn net.Conn) { _, _ = io.Copy(io.Discard, conn)
 
 // sendSlowly sends a request of one byte a second.
 func sendSlowly(ctx context.Context, conn net.Conn) {
-	for _, c := range []byte("GET /readyz HTTP/1.1\r\nHost: notifier\r\nX-Slow: " + strings.Repeat("s", 1000)) {
+	for _, c := range []byte("GET /readyz HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + strings.Repeat("s", 1000)) {
 		if _, err := conn.Write([]byte{c}); err != nil || pause(ctx, time.Second) != nil {
 			return
 		}
@@ -49,7 +49,7 @@ func sendSlowly(ctx context.Context, conn net.Conn) {
 
 // postSlowly announces a megabyte and sends a byte a second of it.
 func postSlowly(ctx context.Context, conn net.Conn) {
-	_, err := io.WriteString(conn, "PUT /log-level HTTP/1.1\r\nHost: notifier\r\nContent-Length: 1000000\r\n\r\n")
+	_, err := io.WriteString(conn, "PUT /log-level HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
 	for err == nil && pause(ctx, time.Second) == nil {
 		_, err = conn.Write([]byte(" "))
 	}
@@ -61,7 +61,7 @@ func readNothing(ctx context.Context, conn net.Conn) {
 		_ = tcp.SetReadBuffer(4096)
 	}
 	for range 200 {
-		if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: notifier\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			return
 		}
 	}
@@ -70,7 +70,7 @@ func readNothing(ctx context.Context, conn net.Conn) {
 
 // overwhelm sends headers without end, at 100 kB/s.
 func overwhelm(ctx context.Context, conn net.Conn) {
-	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: notifier\r\n")
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n")
 	line := "X-More: " + strings.Repeat("m", 10_000) + "\r\n"
 	for err == nil && pause(ctx, 100*time.Millisecond) == nil {
 		_, err = io.WriteString(conn, line)

@@ -76,7 +76,7 @@ func (p *peers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.healed.Load() && p.harm(w, r, channel, body, n, take) {
 		return
 	}
-	if channel == chPicky && strings.Contains(string(body), "REFUSE") {
+	if channel == chPicky && !p.healed.Load() && strings.Contains(string(body), "REFUSE") {
 		http.Error(w, `{"error":"no such instrument"}`, http.StatusBadRequest)
 		return
 	}
