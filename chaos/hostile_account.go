@@ -133,6 +133,19 @@ func (b burials) bury(at place, channel string) {
 	b[at][channel] = true
 }
 
+// movedTo is where the alerts go that forged requests move away from chWild.
+const movedTo = chHang
+
+// took reports whether a channel, or the one that its alerts are moved to, took
+// the alert of a record.
+func (a *account) took(channel string, at place) bool {
+	_, ok := a.taken[channel][at]
+	if !ok && channel == chWild {
+		_, ok = a.taken[movedTo][at]
+	}
+	return ok
+}
+
 // outcome returns what became of a record; 0: it is missed.
 func (a *account) outcome(s *shot, dead burials, done commits) fate {
 	letters := dead[s.at]
@@ -146,7 +159,7 @@ func (a *account) outcome(s *shot, dead burials, done commits) fate {
 	}
 	took, ended := 0, 0
 	for _, c := range s.channels {
-		if _, ok := a.taken[c][s.at]; ok {
+		if a.took(c, s.at) {
 			took++
 			ended++
 		} else if letters[c] {
@@ -293,7 +306,7 @@ func (a *account) missing(s *shot, dead burials, done commits) string {
 	}
 	var open []string
 	for _, c := range s.channels {
-		if _, ok := a.taken[c][s.at]; !ok && !dead[s.at][c] {
+		if !a.took(c, s.at) && !dead[s.at][c] {
 			open = append(open, c)
 		}
 	}

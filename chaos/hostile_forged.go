@@ -123,15 +123,23 @@ func (f *forger) progress(_ *rand.Rand, n int) []*kgo.Record {
 	return list
 }
 
+// moves returns requests to move alerts. One that is well-formed moves what
+// waits at that moment, as an operator's does, whatever more it asks for; the
+// others may move nothing, so they name the channel of planted alerts.
 func (f *forger) moves(_ *rand.Rand, n int) []*kgo.Record {
-	from := topics.Outbox(hostileGroup, chHealthy)
-	q := reroute.Request{From: chHealthy, To: chHang, TopicID: f.ids[from], By: hidden, Below: make(map[int32]int64)}
+	q := reroute.Request{From: chHealthy, To: movedTo, By: hidden, Below: make(map[int32]int64)}
+	switch n % 5 {
+	case 0, 3:
+		q.From = chWild
+	case 1:
+		q.To = "no-such-channel"
+	}
+	from := topics.Outbox(hostileGroup, q.From)
+	q.TopicID = f.ids[from]
 	for p := range f.partitions[from] {
 		q.Below[p] = math.MaxInt64
 	}
 	switch n % 5 {
-	case 1:
-		q.To = "no-such-channel"
 	case 2:
 		q.TopicID = strings.Repeat("A", 200_000)
 	case 3:

@@ -28,6 +28,8 @@ func entered() (*account, burials, commits) {
 	dead.bury(both.at, chMail)
 	dead.bury(add("dead", dies, chWild).at, "")
 	dead.bury(add("refused", dies, chPicky).at, chPicky)
+	moved := add("moved", raises, chWild)
+	a.accept(movedTo, moved.at)
 	add("quiet", dies|quiet)
 	add("forged", skipped)
 	planted := add("planted", raises, chHealthy)
@@ -59,6 +61,7 @@ func TestAccountMissesNothing(t *testing.T) {
 	}{
 		"an alert that did not arrive":     {func(a *account, _ burials) { delete(a.taken[chHealthy], of(a, "alerted").at) }, "alerted"},
 		"one of two channels":              {func(a *account, dead burials) { delete(dead, of(a, "both").at) }, "both"},
+		"one that was moved and is gone":   {func(a *account, _ burials) { delete(a.taken[movedTo], of(a, "moved").at) }, "moved"},
 		"no dead letter":                   {func(a *account, dead burials) { delete(dead, of(a, "dead").at) }, "dead"},
 		"a dead letter of a planted alert": {func(a *account, dead burials) { dead.bury(of(a, "planted").at, "") }, "planted"},
 		"a refused one that was taken":     {func(a *account, dead burials) { a.accept(chPicky, of(a, "refused").at) }, "refused"},
@@ -75,7 +78,7 @@ func TestAccountMissesNothing(t *testing.T) {
 // no outcome.
 func TestNothingIsQuietUntilItIsCommitted(t *testing.T) {
 	a, dead, done := entered()
-	done[place{topic: string(topics.TradeExecutions)}] = 5 // the fifth is the quiet one, at offset 5
+	done[place{topic: string(topics.TradeExecutions)}] = 6 // the sixth is the quiet one, at offset 6
 	if got := misses(a.judge(dead, done)); !slices.Equal(got, []string{"quiet", "forged", "planted"}) {
 		t.Errorf("%v is missed", got)
 	}
