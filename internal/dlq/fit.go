@@ -3,6 +3,7 @@ package dlq
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -25,15 +26,33 @@ const pointerNote = "value dropped: it did not fit; read it at its source"
 // maxPointerKey is the longest source key that a pointer keeps, in bytes.
 const maxPointerKey = 1 << 10
 
-// forms returns what an entry is written as, alone: as it is, then ever smaller.
-// The first smaller form has no detail. The second is a pointer: source value and
-// headers are dropped. The last is a few hundred bytes, whatever the record or the
-// alert hold: where the source record is, the ids, the rule, the channel and
-// why it failed.
-func (e *Entry) forms(topic string) []*kgo.Record {
+// forms are what an entry is written as: as it is, then ever smaller. The first
+// smaller form has no detail. The second is a pointer: source value and headers are
+// dropped. The last is a few hundred bytes, whatever the record or the alert hold:
+// where the source record is, the ids, the rule, the channel and why it failed.
+var forms = []func(e *Entry, topic string) *kgo.Record{(*Entry).Encode, (*Entry).plain, (*Entry).pointer, (*Entry).last}
+
+// asPointer is the first of the forms without the source's value.
+const asPointer = 2
+
+// firstForm returns the first form that may fit into a batch of so many bytes: one
+// with the value is not even encoded where the value alone does not fit.
+func (e *Entry) firstForm(limit int) int {
+	s := &e.Envelope.Source
+	n := len(s.Key) + len(s.Value)
+	for _, h := range s.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	if n > limit {
+		return asPointer
+	}
+	return 0
+}
+
+func (e *Entry) plain(topic string) *kgo.Record {
 	plain := *e
 	plain.fingerprint, plain.Detail = e.Fingerprint(), ""
-	return []*kgo.Record{e.Encode(topic), plain.Encode(topic), e.pointer(topic), e.last(topic)}
+	return plain.Encode(topic)
 }
 
 func (e *Entry) pointer(topic string) *kgo.Record {
@@ -63,21 +82,29 @@ func (e *Entry) pointTo(env *envelope.Envelope, topic string) *kgo.Record {
 	return p.Encode(topic)
 }
 
-// smaller writes an entry that did not fit together with others in the largest
-// form that fits alone. A partition is never blocked for the sake of a detail. The
-// error is that of the last form tried.
-func (w *Writer) smaller(ctx context.Context, e *Entry, topic string) (r *kgo.Record, err error) {
-	for form, record := range e.forms(topic) {
-		if r, err = w.client.ProduceSync(ctx, record).First(); TooLarge(err) {
-			continue
+// alone writes an entry by itself in the largest form that fits, from a form on. A
+// partition is never blocked for the sake of a detail. The error is that of the last
+// form tried; form is the one that was written.
+func (w *Writer) alone(ctx context.Context, e *Entry, topic string, from int) (r *kgo.Record, form int, err error) {
+	for form = from; form < len(forms); form++ {
+		if r, err = w.client.ProduceSync(ctx, forms[form](e, topic)).First(); !TooLarge(err) {
+			return r, form, err
 		}
-		if err == nil && form > 1 {
-			w.log.Error("dead letter does not fit into its topic, only a pointer to its source is kept: raise max.message.bytes",
-				"topic", topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
-		}
-		return r, err
 	}
-	return r, err
+	return r, form, err
+}
+
+// limit is how large a batch of a topic may be, in bytes.
+func (w *Writer) limit(topic string) int {
+	if f, ok := w.client.OptValue(kgo.ProducerBatchMaxBytesFn).(func(string) int32); ok && f != nil {
+		return int(f(topic))
+	}
+	return math.MaxInt
+}
+
+func (w *Writer) sayPointer(e *Entry, topic string) {
+	w.log.Error("dead letter does not fit into its topic, only a pointer to its source is kept: raise max.message.bytes",
+		"topic", topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
 }
 
 // giveUp is what is left of an entry that not even its last form fits.

@@ -81,18 +81,20 @@ func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheu
 // Write writes entries and returns once all in-sync replicas have them all. An
 // error means that some may be missing: write them all again, the ids collapse
 // duplicates. An entry that is too large is written in a smaller form (see
-// smaller); one of which the brokers refuse even the smallest is counted and
+// forms); one of which the brokers refuse even the smallest is counted and
 // logged, with the place where its record can be read, and is no error: it must
 // not hold up what follows it. What is written has its Offset, else -1.
 func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
 	records, turns := make([]*kgo.Record, len(entries)), make([]int, len(entries))
-	spans := make([]*tracing.Span, len(entries))
+	spans, written := make([]*tracing.Span, len(entries)), make([]int, len(entries)) // in which form
 	for i, e := range entries {
 		e, spans[i] = w.begin(e)
-		records[i] = e.Encode(w.Topic(e))
-		turns[i] = w.follow.Turn(records[i].Topic)
+		topic := w.Topic(e)
+		written[i] = e.firstForm(w.limit(topic))
+		records[i] = forms[written[i]](e, topic)
+		turns[i] = w.follow.Turn(topic)
 	}
 	results := w.client.ProduceSync(ctx, records...)
 	var first error
@@ -103,7 +105,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 	for i, e := range entries {
 		err := byRecord[records[i]]
 		if TooLarge(err) {
-			records[i], err = w.smaller(ctx, e, records[i].Topic)
+			records[i], written[i], err = w.alone(ctx, e, records[i].Topic, written[i])
 		}
 		if TooLarge(err) {
 			w.giveUp(e, records[i].Topic)
@@ -125,6 +127,9 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 				first = fmt.Errorf("write dead letter to %s: %w", records[i].Topic, err)
 			}
 			continue
+		}
+		if written[i] >= asPointer {
+			w.sayPointer(e, records[i].Topic)
 		}
 		e.Offset = records[i].Offset
 		count(w.written, e.Envelope.Source.Topic, string(e.Reason))

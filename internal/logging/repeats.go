@@ -101,7 +101,7 @@ func (r *repeats) flush() {
 // single are the words that name a single case.
 var single = []string{
 	"alert", "by", "delivery", "detail", "do", "entry", "err", "error", "event", "host", "kept_until", "key", "peer", "receipt", "recipients",
-	"run", "since", "span_id", "stack", "trace_id",
+	"run", "since", "source", "span_id", "stack", "trace_id",
 }
 
 // word writes an attribute that tells kinds apart; empty: it does not.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -57,12 +58,11 @@ func (b *batch) settleWrites(ctx context.Context) bool {
 		if len(b.writes) == 0 {
 			return true
 		}
-		first := b.writes[0]
-		if !first.alone {
-			b.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", first.record.Topic, brief(first.err)))
-		}
-		if !sleep(ctx, wait.NextBackOff()) {
-			return false
+		if i := slices.IndexFunc(b.writes, func(w *write) bool { return !dlq.TooLarge(w.err) }); i >= 0 {
+			b.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", b.writes[i].record.Topic, brief(b.writes[i].err)))
+			if !sleep(ctx, wait.NextBackOff()) {
+				return false
+			}
 		}
 		looked := make(map[string]bool)
 		for _, w := range b.writes {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,6 +132,34 @@ func TestStrangersDoNotKeepProbesOut(t *testing.T) {
 		if open > maxConnections {
 			t.Errorf("%s: %d connections are open", name, open)
 		}
+	}
+}
+
+// TestAProbeIsAnsweredInAFloodOfConnections: strangers that connect again and again push
+// none out before its request is there.
+func TestAProbeIsAnsweredInAFloodOfConnections(t *testing.T) {
+	s := serve(t, Params{Listen: "127.0.0.1:0"})
+	ctx, stop := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	defer flood.Wait()
+	defer stop()
+	for range 8 {
+		flood.Go(func() {
+			for ctx.Err() == nil {
+				conns := make([]net.Conn, 0, 60)
+				for range cap(conns) {
+					if c, err := net.Dial("tcp", s.Addr()); err == nil {
+						conns = append(conns, c)
+					}
+				}
+				for _, c := range conns {
+					_ = c.Close()
+				}
+			}
+		})
+	}
+	for range 30 {
+		alive(t, s.Addr())
 	}
 }
 

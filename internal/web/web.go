@@ -100,7 +100,7 @@ func New(p Params) (*Server, error) {
 		return nil, fmt.Errorf("cannot listen on %s (%w): change http.listen, or dev's --http", p.Listen, err)
 	}
 	log := p.Logger.With("component", "web")
-	s := &Server{p: p, listener: &limiter{Listener: l, most: maxConnections}, levels: newLevels(p.Level, logging.Unlimited(log))}
+	s := &Server{p: p, listener: newLimiter(l, maxConnections), levels: newLevels(p.Level, logging.Unlimited(log))}
 	g := newGuard(p.Listen, p.Hosts, p.Token, log)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", g.ours(s.index))
