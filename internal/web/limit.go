@@ -14,11 +14,13 @@ const (
 	// probe and scraper that a daemon has, and a small part of the file descriptors
 	// that its channels need.
 	maxConnections = 64
-	// evictAfter is how old a connection is at least that is closed for another: its
-	// request is on its way, and a flood of others must not push it out before. So a
-	// flood is let in at some 1,300 connections a second; the others wait in the
-	// kernel's queue.
-	evictAfter = 50 * time.Millisecond
+	// waitingFor and servingFor are how long a connection has waited for a request,
+	// or is being answered, before it may be closed for another: a flood must not push
+	// a probe out whose request is on its way, and clients that do not read must not
+	// hold all connections. Both bound at what rate a flood is let in; the rest
+	// waits in the kernel's queue.
+	waitingFor = 20 * time.Millisecond
+	servingFor = 200 * time.Millisecond
 )
 
 // limiter is a listener with at most so many open connections. Beyond them a new
@@ -46,8 +48,8 @@ func newLimiter(l net.Listener, most int) *limiter {
 type conn struct {
 	net.Conn
 	limiter *limiter
-	since   time.Time // when it was let in
-	serving bool      // a request is being answered; guarded by limiter.mu
+	since   time.Time // when it was let in, or began or ceased to be answered
+	serving bool      // a request is being answered; both guarded by limiter.mu
 }
 
 // Accept implements net.Listener.
@@ -87,24 +89,39 @@ func (l *limiter) admit(c net.Conn) (*conn, time.Duration) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	if len(l.open) >= l.most {
-		if age := now.Sub(l.open[l.oldest()].since); age < evictAfter {
-			return nil, evictAfter - age
+		i, wait := l.next(now)
+		if wait > 0 {
+			return nil, wait
 		}
-		_ = l.evict().Conn.Close()
+		_ = l.evict(i).Conn.Close()
 	}
 	admitted := &conn{Conn: c, limiter: l, since: now}
 	l.open = append(l.open, admitted)
 	return admitted, 0
 }
 
-// oldest is which connection is closed next for another. l.mu is held.
-func (l *limiter) oldest() int {
-	return max(0, slices.IndexFunc(l.open, func(c *conn) bool { return !c.serving }))
+// next is which connection is closed next for another: the one that was used least
+// recently, and one that is being answered only where no other may be closed now. It
+// may be closed after wait. l.mu is held.
+func (l *limiter) next(now time.Time) (next int, wait time.Duration) {
+	wait = servingFor
+	for i, c := range l.open {
+		left := waitingFor - now.Sub(c.since)
+		if c.serving {
+			left = servingFor - now.Sub(c.since)
+		}
+		switch {
+		case left <= 0 && !c.serving:
+			return i, 0
+		case left < wait && wait > 0:
+			next, wait = i, max(left, 0)
+		}
+	}
+	return next, wait
 }
 
-// evict takes out the connection that is closed for another. l.mu is held.
-func (l *limiter) evict() *conn {
-	i := l.oldest()
+// evict takes a connection out. l.mu is held.
+func (l *limiter) evict(i int) *conn {
 	out := l.open[i]
 	l.open = slices.Delete(l.open, i, i+1)
 	if tcp, ok := out.Conn.(*net.TCPConn); ok && out.serving {
@@ -132,7 +149,7 @@ func (c *conn) used(serving bool) {
 	l := c.limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.serving = serving
+	c.serving, c.since = serving, time.Now()
 	if i := slices.Index(l.open, c); i >= 0 {
 		l.open = append(slices.Delete(l.open, i, i+1), c)
 	}

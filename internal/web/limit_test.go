@@ -169,21 +169,25 @@ func TestTheLeastRecentlyUsedConnectionGoes(t *testing.T) {
 	l := &limiter{most: 3}
 	names := make(map[*conn]string)
 	admit := func(name string) *conn {
-		c := &conn{limiter: l}
+		c := &conn{limiter: l, since: time.Now()}
 		names[c] = name
 		l.open = append(l.open, c)
 		return c
 	}
-	a, b, c := admit("a"), admit("b"), admit("c")
+	a, b, _ := admit("a"), admit("b"), admit("c")
 	a.used(true)
 	b.used(true)
 	b.used(false)
+	now := time.Now()
+	if _, wait := l.next(now); wait <= 0 || wait > waitingFor {
+		t.Errorf("one that has just come may be closed after %s", wait)
+	}
 	for _, want := range []string{"c", "b", "a"} {
-		if got := names[l.evict()]; got != want {
-			t.Errorf("%s goes, want %s", got, want)
+		i, wait := l.next(now.Add(servingFor))
+		if got := names[l.evict(i)]; got != want || wait != 0 {
+			t.Errorf("%s goes after %s, want %s now", got, wait, want)
 		}
 	}
-	_ = c
 }
 
 // TestALongRequestIsRefused: headers of more than 8 KiB, which the server reads
