@@ -19,7 +19,7 @@ const (
 	// a probe out whose request is on its way, and clients that do not read must not
 	// hold all connections. Both bound at what rate a flood is let in; the rest
 	// waits in the kernel's queue.
-	waitingFor = 20 * time.Millisecond
+	waitingFor = 100 * time.Millisecond
 	servingFor = 200 * time.Millisecond
 )
 

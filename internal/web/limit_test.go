@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -135,32 +137,85 @@ func TestStrangersDoNotKeepProbesOut(t *testing.T) {
 	}
 }
 
-// TestAProbeIsAnsweredInAFloodOfConnections: strangers that connect again and again push
-// none out before its request is there.
-func TestAProbeIsAnsweredInAFloodOfConnections(t *testing.T) {
-	s := serve(t, Params{Listen: "127.0.0.1:0"})
-	ctx, stop := context.WithCancel(t.Context())
-	var flood sync.WaitGroup
-	defer flood.Wait()
-	defer stop()
-	for range 8 {
-		flood.Go(func() {
-			for ctx.Err() == nil {
-				conns := make([]net.Conn, 0, 60)
-				for range cap(conns) {
-					if c, err := net.Dial("tcp", s.Addr()); err == nil {
-						conns = append(conns, c)
-					}
+// queue is a listener whose connections a test makes.
+type queue struct {
+	net.Listener
+	conns chan net.Conn
+}
+
+// Accept implements net.Listener.
+func (q queue) Accept() (net.Conn, error) {
+	c, ok := <-q.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+// Close implements net.Listener.
+func (q queue) Close() error {
+	close(q.conns)
+	return nil
+}
+
+// TestAFloodPushesNoProbeOut before its request had time to arrive, nor while it
+// is answered; and clients that do not read make room in turn.
+func TestAFloodPushesNoProbeOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue{conns: make(chan net.Conn, 1000)}
+		l := newLimiter(q, 3)
+		come := func(n int) {
+			for range n {
+				_, c := net.Pipe()
+				q.conns <- c
+			}
+		}
+		admitted := make(chan net.Conn, 1000)
+		var accepting sync.WaitGroup
+		accepting.Go(func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
 				}
-				for _, c := range conns {
-					_ = c.Close()
-				}
+				admitted <- c
 			}
 		})
-	}
-	for range 30 {
-		alive(t, s.Addr())
-	}
+		defer accepting.Wait()
+		defer l.Close()
+		open := func(c *conn) bool {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return slices.Contains(l.open, c)
+		}
+
+		come(3)
+		synctest.Wait()
+		time.Sleep(time.Second) // strangers that wait are old by now
+		for range 3 {
+			<-admitted
+		}
+		come(1)
+		probe := (<-admitted).(*conn)
+		come(100)
+		time.Sleep(waitingFor - time.Millisecond)
+		if !open(probe) || len(admitted) != 2 {
+			t.Errorf("after %s the probe is open: %v, and %d others are in", waitingFor-time.Millisecond, open(probe), len(admitted))
+		}
+		probe.used(true) // its request has come
+		time.Sleep(servingFor - time.Millisecond)
+		if !open(probe) {
+			t.Error("it was closed while it was answered")
+		}
+		if n := len(admitted); n < 4 {
+			t.Errorf("only %d of the flood were let in meanwhile", n)
+		}
+		_ = probe.Close()
+		time.Sleep(time.Minute)
+		if n := len(admitted); n != 100 {
+			t.Errorf("%d of the flood were let in in the end", n)
+		}
+	})
 }
 
 // TestTheLeastRecentlyUsedConnectionGoes first, but one that is being answered
