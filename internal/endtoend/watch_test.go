@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -29,21 +30,11 @@ func (t *trial) placeOf(topicID string, partition int32, offset int64) oracle.Pl
 }
 
 // look sees what is new at the brokers: before each step, so that what led to
-// it comes first. The history calls it with its lock held.
+// it comes first. The history calls it with its lock held. The brokers work on
+// meanwhile, so effects are looked at before their causes: commits, then outboxes,
+// requests, dead letters, and sources last. Seen the other way round, a dead letter
+// is there whose record is not.
 func (t *trial) look(s *step) {
-	for _, topic := range append(t.sources(), t.ours()...) {
-		t.mu.Lock()
-		instance := t.present[topic]
-		t.mu.Unlock()
-		for _, p := range t.fake.PartitionInfos(topic) {
-			at := oracle.Place{Topic: topic, Partition: p.Partition, Instance: instance}
-			if p.HighWatermark > t.grown[at] {
-				t.grown[at] = p.HighWatermark
-				at.Offset = p.HighWatermark
-				s.ends = append(s.ends, at)
-			}
-		}
-	}
 	for _, g := range []string{group, topics.OutboxGroup(group)} {
 		info := t.fake.GroupInfo(g)
 		if info == nil {
@@ -57,6 +48,19 @@ func (t *trial) look(s *step) {
 					t.stood[key] = now
 					s.stands = append(s.stands, now)
 				}
+			}
+		}
+	}
+	for _, topic := range slices.Concat(t.outboxTopics(), []string{topics.Replay(group)}, t.deadTopics(), t.sources()) {
+		t.mu.Lock()
+		instance := t.present[topic]
+		t.mu.Unlock()
+		for _, p := range t.fake.PartitionInfos(topic) {
+			at := oracle.Place{Topic: topic, Partition: p.Partition, Instance: instance}
+			if p.HighWatermark > t.grown[at] {
+				t.grown[at] = p.HighWatermark
+				at.Offset = p.HighWatermark
+				s.ends = append(s.ends, at)
 			}
 		}
 	}
