@@ -177,7 +177,7 @@ func (x *telling) step(s step) {
 		x.owners[key] = owned{s.what.By, s.what.Place}
 		x.add(s, s.what)
 	case truncated:
-		x.add(s, s.what)
+		x.cut(s)
 	case deleted:
 		x.deleted(s)
 	case rewound: // nobody is in the group, and what stands from here on is the person's
@@ -198,6 +198,20 @@ func (x *telling) rank(p oracle.Place) int {
 		return 2
 	}
 	return 3
+}
+
+// cut tells that a log went back: its owner works through what is below its old
+// position once more, and may commit it in steps.
+func (x *telling) cut(s step) {
+	at := s.what.Place
+	x.add(s, s.what)
+	for o, below := range x.matched {
+		if o.at.Topic == at.Topic && o.at.Partition == at.Partition && o.at.Instance == at.Instance {
+			x.matched[o] = min(below, at.Offset)
+		}
+	}
+	key := tenancy{group, at.Topic, at.Partition}
+	x.stood[key] = min(x.stood[key], at.Offset)
 }
 
 // left tells of an assignment that is over: at the latest when the group gives
