@@ -46,12 +46,9 @@ const (
 )
 
 // mark is what a commit says about the records that its owner handles. Its text is
-//
-//   - an owner that has not left
-//     +first-last?n    and these are suspected, or begun together
-//     +first-first!n   and this one is begun alone
-//
-// where n is how many processes died before at the one record, begun alone.
+// "+" for an owner that has not left, "+first-last?n" where these are suspected or
+// begun together, and "+first-first!n" where that one is begun alone; n is how many
+// processes died before at the one record, begun alone.
 type mark struct {
 	owned       bool
 	first, last int64 // last below first: none
