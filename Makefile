@@ -11,13 +11,13 @@ build: ## the program, into dist/
 test: test-packages test-commands test-clock ## every test that needs nothing but Go
 
 test-packages:
-	$(GO) test $$($(GO) list ./... | grep -v /cmd/notifier$$)
+	$(GO) test $$($(GO) list ./... | grep -v /internal/cli$$)
 	cd tools/dashboard && $(GO) test ./...
 	cd tools/compose && $(GO) test ./...
 	cd tools/notices && $(GO) test ./...
 
 test-commands:
-	$(GO) test ./cmd/notifier
+	$(GO) test ./internal/cli
 
 test-clock: # what needs a fake clock in the Kafka client, too
 	$(GO) test -tags synctests ./internal/consume ./internal/kafka
@@ -29,7 +29,7 @@ race: ## the same with the race detector, and longer: a quarter of an hour
 	$(GO) test -race -tags synctests ./internal/endtoend -schedules 30 -weekend 48
 
 race-short: ## with the race detector, what has goroutines of its own, and the whole daemon under a few schedules
-	$(GO) test -race -skip UnpackedBatchesAreBounded ./internal/consume ./internal/dispatch ./internal/dlq ./internal/lag ./internal/match ./internal/reroute ./internal/trouble
+	$(GO) test -race -skip UnpackedBatchesAreBounded ./internal/consume ./internal/dispatch ./internal/dlq ./internal/lag ./internal/ingest ./internal/control ./internal/health
 	$(GO) test -race -tags synctests ./internal/kafka
 	$(GO) test -race -tags synctests ./internal/endtoend -run "NothingIsLost|Crash|Churn|Rebalances" -schedules 10 -rebalances 50
 

@@ -25,14 +25,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/configs"
-	"github.com/algotrade/notifier/internal/broker"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/webhook"
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/dispatch/webhook"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
@@ -43,7 +44,7 @@ const group = "notification-service"
 // desk is an in-process broker with the topics on it.
 type desk struct {
 	b       *testing.B
-	broker  *broker.Broker
+	broker  *devbroker.Broker
 	config  kafka.Config
 	cluster string
 	log     *slog.Logger
@@ -52,7 +53,7 @@ type desk struct {
 
 func newDesk(b *testing.B) *desk {
 	b.Helper()
-	br, err := broker.Start(b.Context(), broker.Config{Addr: "127.0.0.1:0", DataDir: b.TempDir()})
+	br, err := devbroker.Start(b.Context(), devbroker.Config{Addr: "127.0.0.1:0", DataDir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func newDesk(b *testing.B) *desk {
 	d.shapes = kafka.Layout{Group: group, Channels: []kafka.Channel{{Name: "desk", Partitions: 6}}}.Shapes(1, nil)
 	for _, s := range d.shapes {
 		s.Configs["retention.bytes"] = "-1" // the backlog stays
-		if _, err := br.CreateTopics(broker.Topic{Name: s.Topic, Partitions: s.Partitions, Configs: s.Configs}); err != nil {
+		if _, err := br.CreateTopics(devbroker.Topic{Name: s.Topic, Partitions: s.Partitions, Configs: s.Configs}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -149,7 +150,7 @@ func (c *counting) records() int {
 	return int(n)
 }
 
-func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
+func (d *desk) run(channel channel.Channel, concurrency int) *engine {
 	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{Channels: []string{"desk"}})
 	if len(faults) > 0 {
 		d.b.Fatal(faults)
@@ -158,7 +159,7 @@ func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
 	sizes := kafka.MaxMessageBytes(d.shapes)
 	writer, dead := d.client(kafka.OutboxOptions(sizes)...), d.client(kafka.DeadLetterOptions(sizes)...)
 	letters := dlq.NewWriter(dead, group, d.log, reg)
-	outboxes, err := match.NewOutboxes(d.b.Context(), writer, group, []string{"desk"}, d.log)
+	outboxes, err := ingest.NewOutboxes(d.b.Context(), writer, group, []string{"desk"}, d.log)
 	if err != nil {
 		d.b.Fatal(err)
 	}
@@ -166,7 +167,7 @@ func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
 	for _, n := range topics.All() {
 		sources = append(sources, string(n))
 	}
-	h := match.New(match.Params{
+	h := ingest.New(ingest.Params{
 		Group: group, Cluster: d.cluster, Decoder: event.NewDecoder(nil, set.Reads(), nil), Rules: set,
 		Outboxes: outboxes, Dead: letters, Topics: sources, Logger: d.log, Registry: reg,
 	})
@@ -206,10 +207,10 @@ func (d *desk) run(channel dispatch.Channel, concurrency int) *engine {
 // sink takes everything at once.
 type sink struct{ got atomic.Int64 }
 
-// Send implements dispatch.Channel.
-func (s *sink) Send(context.Context, dispatch.Message) (dispatch.Receipt, error) {
+// Send implements channel.Channel.
+func (s *sink) Send(context.Context, channel.Message) (channel.Receipt, error) {
 	s.got.Add(1)
-	return dispatch.Receipt{}, nil
+	return channel.Receipt{}, nil
 }
 
 func until(b *testing.B, holds func() bool) {
@@ -314,7 +315,7 @@ func newPosts(b *testing.B) *posts {
 	return p
 }
 
-func (p *posts) channel(b *testing.B, concurrency int) dispatch.Channel {
+func (p *posts) channel(b *testing.B, concurrency int) channel.Channel {
 	c, err := webhook.New(webhook.Config{URL: secret.New(p.URL), Secret: secret.New("a secret of the bench")}, concurrency, nil)
 	if err != nil {
 		b.Fatal(err)

@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -78,7 +78,7 @@ func (h *hostile) operate(ctx context.Context) {
 
 func (h *hostile) reset(ctx context.Context, channels ...string) {
 	for _, c := range channels {
-		q := reroute.Reset{Channel: c, By: "chaos"}
+		q := control.Reset{Channel: c, By: "chaos"}
 		h.client.Produce(ctx, q.Record(hostileGroup), nil)
 	}
 }

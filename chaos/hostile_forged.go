@@ -12,10 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
-	dedup "github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/reroute"
+	dedup "github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -127,7 +127,7 @@ func (f *forger) progress(_ *rand.Rand, n int) []*kgo.Record {
 // waits at that moment, as an operator's does, whatever more it asks for; the
 // others may move nothing, so they name the channel of planted alerts.
 func (f *forger) moves(_ *rand.Rand, n int) []*kgo.Record {
-	q := reroute.Request{From: chHealthy, To: movedTo, By: hidden, Below: make(map[int32]int64)}
+	q := control.Request{From: chHealthy, To: movedTo, By: hidden, Below: make(map[int32]int64)}
 	switch n % 5 {
 	case 0, 3:
 		q.From = chWild

@@ -61,27 +61,27 @@ func TestImportDirections(t *testing.T) {
 	}
 	to := func(path string) func(string) bool { return func(p string) bool { return below(p, path) } }
 	channel := func(p string) bool {
-		return strings.HasPrefix(p, "internal/dispatch/") && p != "internal/dispatch/posting" && p != "internal/dispatch/channeltest"
+		return strings.HasPrefix(p, "internal/channel/") && !below(p, "internal/channel/httpsend") && !below(p, "internal/channel/channeltest") && !below(p, "internal/channel/registry")
 	}
 	rules := []rule{
-		{"only cmd imports config", except("cmd", "internal/config"), to("internal/config")},
-		{"only cmd and config import web", except("cmd", "internal/config", "internal/web"), to("internal/web")},
-		{"only cmd and config import channels", except("cmd", "internal/config", "internal/channels"), to("internal/channels")},
+		{"only cli imports config", except("internal/cli", "internal/config"), to("internal/config")},
+		{"only cli and config import the admin server", except("internal/cli", "internal/config", "internal/obs/admin"), to("internal/obs/admin")},
+		{"only cli and config import the registry of channels", except("internal/cli", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
 		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
 		{"a channel knows nothing of Kafka", channel, to(kgo)},
-		{"matching knows nothing of dispatching", from("internal/match"), to("internal/dispatch")},
-		{"dispatching knows nothing of matching", from("internal/dispatch"), to("internal/match")},
+		{"ingest knows nothing of dispatch", from("internal/ingest"), to("internal/dispatch")},
+		{"dispatch knows nothing of ingest", from("internal/dispatch"), to("internal/ingest")},
 		{"dead letters know nothing of consuming", from("internal/dlq"), to("internal/consume")},
-		{"only cmd knows fx", except("cmd/notifier"), to(fx)},
-		{"only broker and testkafka know kfake", except("internal/broker", "internal/testkafka"), to(kfake)},
-		{"only tracing knows OpenTelemetry", except("internal/tracing"), to("go.opentelemetry.io")},
-		{"tracing knows nothing of ours but YAML and how to reach out", from("internal/tracing"), func(p string) bool {
+		{"only cli knows fx", except("internal/cli"), to(fx)},
+		{"only devbroker and testkafka know kfake", except("internal/devbroker", "internal/testkafka"), to(kfake)},
+		{"only tracing knows OpenTelemetry", except("internal/obs/tracing"), to("go.opentelemetry.io")},
+		{"tracing knows nothing of ours but YAML and how to reach out", from("internal/obs/tracing"), func(p string) bool {
 			return below(p, "internal") && p != "internal/yamldoc" && p != "internal/egress"
 		}},
-		{"the log knows of ours only what it takes out of texts", from("internal/logging"), func(p string) bool { return below(p, "internal") && p != "internal/alert" && p != "internal/secret" }},
+		{"the log knows of ours only what it takes out of texts", from("internal/obs/logging"), func(p string) bool { return below(p, "internal") && p != "internal/alert" && p != "internal/secret" }},
 		{"topics know nothing of ours", from("internal/topics"), to("internal")},
 		{"outcomes know nothing of ours", from("internal/outcome"), to("internal")},
-		{"findings know nothing of ours", from("internal/finding"), to("internal")},
+		{"checks know nothing of ours", from("internal/check"), to("internal")},
 		{"secrets know nothing of ours", from("internal/secret"), to("internal")},
 		{"telling systemd knows nothing of ours", from("internal/sdnotify"), to("internal")},
 	}
@@ -111,7 +111,7 @@ func TestOnlyOneFileImportsFx(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file := range strings.FieldsSeq(string(out)) {
-		if file != "../cmd/notifier/app.go" && !strings.HasSuffix(file, "_test.go") {
+		if file != "../internal/cli/app.go" && !strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s imports fx", file)
 		}
 	}

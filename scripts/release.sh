@@ -31,7 +31,7 @@ CGO_ENABLED=0 go -C tools/release build -trimpath -buildvcs=false -o "$work/tool
 CGO_ENABLED=0 go -C tools/notices build -trimpath -buildvcs=false -o "$work/tools/notices" .
 
 build() { # the program for the architecture $1, as $2
-	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=true -ldflags "-s -w -X main.version=$VERSION" -o "$2" ./cmd/notifier
+	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=true -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli.version=$VERSION" -o "$2" ./cmd/notifier
 }
 
 # What is the same for each architecture.
@@ -46,7 +46,7 @@ build "$(go env GOHOSTARCH)" "$work/notifier"
 "$work/notifier" completion bash >"$common/completions/notifier.bash"
 "$work/notifier" completion zsh >"$common/completions/_notifier"
 "$work/notifier" completion fish >"$common/completions/notifier.fish"
-go test ./cmd/notifier -count=1 -run '^TestManPages$' -man "$common/man" >"$work/man.log" || { cat "$work/man.log" >&2 && exit 1; }
+go test ./internal/cli -count=1 -run '^TestManPages$' -man "$common/man" >"$work/man.log" || { cat "$work/man.log" >&2 && exit 1; }
 
 for arch in ${ARCHES:-amd64 arm64}; do
 	export ARCH=$arch

@@ -11,14 +11,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/algotrade/notifier/internal/channels"
+	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/obs/admin"
+	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/secret"
-	"github.com/algotrade/notifier/internal/tracing"
-	"github.com/algotrade/notifier/internal/web"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -28,7 +28,7 @@ type Config struct {
 	Events event.Config `yaml:"events"`
 	// Rules is the file with the rules, relative to this one.
 	Rules    string           `yaml:"rules"`
-	Channels channels.Set     `yaml:"channels"`
+	Channels registry.Set     `yaml:"channels"`
 	Retry    dispatch.Retry   `yaml:"retry"`
 	Breaker  dispatch.Breaker `yaml:"breaker"`
 	DLQ      DLQ              `yaml:"dlq"`
@@ -60,7 +60,7 @@ const minToken = 16
 
 // CheckYAML implements yamldoc.Checker.
 func (h *HTTP) CheckYAML(at yamldoc.Cursor) {
-	if err := web.CheckListen(h.Listen); err != nil {
+	if err := admin.CheckListen(h.Listen); err != nil {
 		at.Field("listen").Fault("%v", err)
 	}
 	if n := len(h.Token.Reveal()); n > 0 && n < minToken {

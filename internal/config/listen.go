@@ -7,8 +7,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/secret"
-	"github.com/algotrade/notifier/internal/web"
 )
 
 // HTTPListen returns where a daemon with this configuration serves HTTP, or
@@ -29,7 +29,7 @@ func HTTPListen(src Source) (string, error) {
 		return "", fmt.Errorf("cannot read http.listen in %s: %s", found.name, secret.RedactInput(err.Error()))
 	}
 	listen = cmp.Or(src.Getenv("NOTIFIER_HTTP_LISTEN"), file.HTTP.Listen, listen)
-	if err := web.CheckListen(listen); err != nil {
+	if err := admin.CheckListen(listen); err != nil {
 		return "", fmt.Errorf("http.listen: %w", err)
 	}
 	return listen, nil

@@ -13,10 +13,10 @@ import (
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/topics"
-	"github.com/algotrade/notifier/internal/web"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -182,7 +182,7 @@ var overrides = []struct {
 	{"log.level", []string{"NOTIFIER_LOG_LEVEL"}, func(c *Config, v string) error { return c.Log.Level.UnmarshalText([]byte(v)) }},
 	{"http.listen", []string{"NOTIFIER_HTTP_LISTEN"}, func(c *Config, v string) error {
 		c.HTTP.Listen = v
-		return web.CheckListen(v)
+		return admin.CheckListen(v)
 	}},
 	// Of OpenTelemetry's own two, which mean different things, the one for traces
 	// holds: it stands last.

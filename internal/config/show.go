@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/algotrade/notifier/internal/channels"
+	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -34,7 +34,7 @@ type walker struct {
 
 func (w *walker) walk(path string, v reflect.Value) {
 	switch value := v.Interface().(type) {
-	case channels.Set:
+	case registry.Set:
 		w.channels(path, value)
 		return
 	case time.Duration:
@@ -75,7 +75,7 @@ func (w *walker) walk(path string, v reflect.Value) {
 	}
 }
 
-func (w *walker) channels(path string, set channels.Set) {
+func (w *walker) channels(path string, set registry.Set) {
 	for _, name := range set.Names() {
 		c := set.Get(name)
 		if c.Kind == "" { // it has a fault

@@ -9,13 +9,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // snapshot is what one partition has to commit.
 type snapshot struct {
 	p        *Partition
-	at       repeat.Position
+	at       offsets.Position
 	metadata string
 	finished int
 	doubt    time.Time // which this commit ends if it succeeds
@@ -75,7 +75,7 @@ func (p *Partition) unfinished(watermark int64) unfinished {
 
 // stands reports whether everything is as the last commit left it, the
 // watermark and what is finished above it; p.mu is held.
-func (p *Partition) stands(at repeat.Position) bool {
+func (p *Partition) stands(at offsets.Position) bool {
 	return p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
@@ -100,7 +100,7 @@ func (m *Member) commitLoop(ctx context.Context) {
 		case <-tick.C:
 		}
 		m.commit()
-		m.health.committed()
+		m.membership.committed()
 	}
 }
 

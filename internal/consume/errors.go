@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
@@ -71,7 +71,7 @@ func (h *groupHook) OnGroupManageError(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return
 	}
-	m.health.join(false, reasonOf(err))
+	m.membership.join(false, reasonOf(err))
 	m.metrics.groupErrors.WithLabelValues(reasonOf(err)).Inc()
 	switch {
 	case isDenied(err):
@@ -130,7 +130,7 @@ func isOutdated(err error) bool {
 // denied returns an error once the brokers have refused us for deniedAfter
 // without a pause.
 func (m *Member) denied() error {
-	t, lasted := m.troubles.Longest(trouble.Denied)
+	t, lasted := m.troubles.Longest(health.Denied)
 	if lasted < deniedAfter {
 		return nil
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
 )
 
 // Handler handles one assignment of one partition. It runs in a goroutine of
@@ -85,7 +85,7 @@ type Params struct {
 	Logger   *slog.Logger
 	Registry prometheus.Registerer
 	// Troubles is told what stands still; nil: a board of the member's own.
-	Troubles *trouble.Board
+	Troubles *health.Board
 }
 
 // Member is one member of a consumer group.
@@ -97,7 +97,7 @@ type Member struct {
 	metrics *metrics
 	limit   *limiter
 	// troubles is what the log, the metric and /readyz hear of what stands still.
-	troubles *trouble.Board
+	troubles *health.Board
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
 	kick     chan struct{} // size 1: commit now
@@ -114,7 +114,7 @@ type Member struct {
 	again chan struct{}        // size 1: look now whether a topic was recreated
 	anew  map[string]time.Time // when a topic that was not read was asked for anew; watch's alone
 
-	health health
+	membership membership
 }
 
 // turn is a mutex that is held while brokers are waited for. It is a channel,
@@ -149,10 +149,10 @@ func New(p Params) *Member {
 		limit:    newLimiter(time.Minute),
 	}
 	if m.troubles = p.Troubles; m.troubles == nil {
-		m.troubles = trouble.New(p.Logger, nil)
+		m.troubles = health.New(p.Logger, nil)
 	}
-	m.health.turn()
-	m.health.committed()
+	m.membership.turn()
+	m.membership.committed()
 	watchMember(p.Registry, m)
 	return m
 }
@@ -235,7 +235,7 @@ func (m *Member) poll(ctx context.Context) error {
 		pollCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		fetches := m.client.PollRecords(pollCtx, 10_000)
 		cancel()
-		m.health.turn()
+		m.membership.turn()
 		if ctx.Err() != nil {
 			m.client.AllowRebalance()
 			return nil

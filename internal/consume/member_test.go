@@ -19,7 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/consume"
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -47,7 +47,7 @@ func (w *worker) Handle(ctx context.Context, p *consume.Partition) {
 		}
 		w.mu.Lock()
 		for _, r := range records {
-			e := p.Begin(r, repeat.Write{})
+			e := p.Begin(r, offsets.Write{})
 			if p.ID == 0 {
 				w.part, w.entries[r.Offset] = p, e
 			}

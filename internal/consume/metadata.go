@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Every commit carries metadata that binds it to the cluster and the topic it
@@ -31,7 +31,7 @@ const (
 // binding names the log that an offset belongs to.
 type binding struct{ cluster, topicID string }
 
-func (b binding) encode(marks *repeat.Marks, list []byte) string {
+func (b binding) encode(marks *offsets.Marks, list []byte) string {
 	text := metadataVersion + " " + orDash(b.cluster) + " " + orDash(b.topicID)
 	above := ""
 	if len(list) > 0 {
@@ -50,7 +50,7 @@ func (b binding) encode(marks *repeat.Marks, list []byte) string {
 var errMetadata = errors.New("commit metadata is not ours")
 
 // decodeMetadata reads the metadata that was committed with an offset.
-func decodeMetadata(text string, offset int64) (binding, *repeat.Marks, unfinished, error) {
+func decodeMetadata(text string, offset int64) (binding, *offsets.Marks, unfinished, error) {
 	none := unfinished{newest: -1}
 	f := strings.Split(text, " ")
 	if len(f) < 3 || len(f) > 6 || f[0] != metadataVersion {
@@ -70,7 +70,7 @@ func decodeMetadata(text string, offset int64) (binding, *repeat.Marks, unfinish
 			return binding{}, nil, none, errMetadata
 		}
 	}
-	marks, err := repeat.Decode(parts[0])
+	marks, err := offsets.Decode(parts[0])
 	if err != nil {
 		return binding{}, nil, none, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
 )
 
 type metrics struct {
@@ -115,7 +115,7 @@ var heldReasons = []string{"offset", "progress", "read", "transaction", "write"}
 
 // holds shows why a partition does not move: what its handler waits for, and
 // what keeps it from being read.
-func (m *metrics) holds(topic string, id int32, held string, unread trouble.Kind) {
+func (m *metrics) holds(topic string, id int32, held string, unread health.Kind) {
 	now := make(map[string]bool, 2)
 	if held != "" {
 		now[heldReason(held)] = true
@@ -142,11 +142,11 @@ func heldReason(text string) string {
 	return "write"
 }
 
-func unreadReason(kind trouble.Kind) string {
+func unreadReason(kind health.Kind) string {
 	switch kind {
-	case trouble.Transaction:
+	case health.Transaction:
 		return "transaction"
-	case trouble.Progress:
+	case health.Progress:
 		return "progress"
 	}
 	return "read"

@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/testkafka"
-	"github.com/algotrade/notifier/internal/trouble"
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
@@ -65,9 +65,9 @@ func TestOversizedBatchComesAsOneRecord(t *testing.T) {
 	oversized() // 4, 5
 	oversized() // 6, 7
 	s := new(seeing)
-	var board *trouble.Board
+	var board *health.Board
 	r := run(t, c, s, func(p *consume.Params) {
-		board = trouble.New(p.Logger, nil)
+		board = health.New(p.Logger, nil)
 		p.Troubles, p.PassOversized = board, []string{topic}
 		p.Options = append(p.Options, kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: 500_000, Total: 64 << 20})))
 	})
@@ -79,7 +79,7 @@ func TestOversizedBatchComesAsOneRecord(t *testing.T) {
 	if want := []consume.Oversized{{First: 1, Last: 2}, {First: 4, Last: 5}, {First: 6, Last: 7}}; values != 3 || len(batches) != 3 || batches[0] != want[0] || batches[1] != want[1] || batches[2] != want[2] {
 		t.Errorf("%d records and %v", values, batches)
 	}
-	if text := board.Text(trouble.TooLarge); text != "" {
+	if text := board.Text(health.TooLarge); text != "" {
 		t.Errorf("readiness says %q", text)
 	}
 	if err := r.stop(); err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
@@ -33,7 +33,7 @@ type Partition struct {
 	mu        sync.Mutex
 	topicID   string
 	tracker   *Tracker
-	marks     *repeat.Marks // as restored, for the handler
+	marks     *offsets.Marks // as restored, for the handler
 	queue     []*kgo.Record
 	arrived   time.Time // when the oldest record in queue came
 	handed    time.Time // the same of what is handed out
@@ -43,12 +43,12 @@ type Partition struct {
 	takenSize int
 	fenced    bool
 	paused    bool
-	held      string       // why the handler does not go on, for people; "" when it does
-	unread    trouble.Kind // why nothing can be read; "" when it can
-	bad       badBatch     // the batch that cannot be decoded
-	restUntil time.Time    // not zero: nothing is fetched until then
-	look      look         // what the last look at the brokers saw
-	committed repeat.Position
+	held      string      // why the handler does not go on, for people; "" when it does
+	unread    health.Kind // why nothing can be read; "" when it can
+	bad       badBatch    // the batch that cannot be decoded
+	restUntil time.Time   // not zero: nothing is fetched until then
+	look      look        // what the last look at the brokers saw
+	committed offsets.Position
 	known     bool // the coordinator has this commit
 
 	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
@@ -128,13 +128,13 @@ func (p *Partition) Advance(last *kgo.Record, urgent bool) {
 	arrived := p.handed
 	p.mu.Unlock()
 	p.member.metrics.processingOf[p.Topic].Observe(time.Since(arrived).Seconds())
-	p.AdvanceTo(repeat.Position{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}, urgent)
+	p.AdvanceTo(offsets.Position{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}, urgent)
 	p.Release()
 }
 
 // AdvanceTo says that everything below a position is settled, for a stage that
 // keeps its own account of what is not.
-func (p *Partition) AdvanceTo(next repeat.Position, urgent bool) {
+func (p *Partition) AdvanceTo(next offsets.Position, urgent bool) {
 	p.mu.Lock()
 	p.tracker.Advance(next)
 	p.dirty = true
@@ -173,7 +173,7 @@ func (p *Partition) Stood(r *kgo.Record) bool {
 
 // Begin says that the next record handed out needs work; Settle ends that.
 // Records are begun in order, each exactly once.
-func (p *Partition) Begin(r *kgo.Record, w repeat.Write) *Entry {
+func (p *Partition) Begin(r *kgo.Record, w offsets.Write) *Entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := size(r)
@@ -208,14 +208,14 @@ func (p *Partition) Settle(e *Entry) bool {
 
 // Marks returns a copy of the repeat filter's marks that were committed with
 // the position at which this assignment started.
-func (p *Partition) Marks() *repeat.Marks {
+func (p *Partition) Marks() *offsets.Marks {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.marks.Clone()
 }
 
 // Committed returns the position below which this partition is committed.
-func (p *Partition) Committed() repeat.Position {
+func (p *Partition) Committed() offsets.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.committed
@@ -325,8 +325,8 @@ func (p *Partition) load() (records, bytes int) {
 	return p.records(), p.bytes
 }
 
-func positionOf(r *kgo.Record) repeat.Position {
-	return repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}
+func positionOf(r *kgo.Record) offsets.Position {
+	return offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}
 }
 
 // Charge counts n more bytes as held for the records that Next handed out, such

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/envelope"
-	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // onAssigned starts a fresh tracker and a goroutine for each partition. Their
@@ -28,8 +28,8 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 		}
 	}
 	m.mu.Unlock()
-	m.health.join(true, "")
-	m.troubles.Over(trouble.Overstayed, m.p.Group)
+	m.membership.join(true, "")
+	m.troubles.Over(health.Overstayed, m.p.Group)
 	m.metrics.assigned(assigned)
 	if len(assigned) == 0 {
 		m.begun() // there is nothing to begin
@@ -46,12 +46,12 @@ func (m *Member) newPartition(topic string, id int32) *Partition {
 		ctx: ctx, cancel: cancel,
 		done:      make(chan struct{}),
 		ready:     make(chan struct{}, 1),
-		marks:     &repeat.Marks{},
+		marks:     &offsets.Marks{},
 		above:     unfinished{newest: -1},
-		committed: repeat.Position{Epoch: -1},
+		committed: offsets.Position{Epoch: -1},
 		next:      -1,
 	}
-	p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: -1}, p.marks)
+	p.tracker = NewTracker(offsets.Position{Epoch: -1, Offset: -1}, p.marks)
 	return p
 }
 
@@ -113,7 +113,7 @@ wait:
 // partitions away. It does not wait for a commit in flight.
 func (m *Member) onLost(_ context.Context, cl *kgo.Client, lost map[string][]int32) {
 	<-m.created
-	m.health.join(false, "left the group")
+	m.membership.join(false, "left the group")
 	m.drop(cl, lost)
 }
 

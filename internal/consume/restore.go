@@ -15,7 +15,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/instant"
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // staleAfter is how old records of an own topic without a commit may be and
@@ -171,7 +171,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		p.begin(log.start)
 		return
 	}
-	marks, above := &repeat.Marks{}, unfinished{newest: -1}
+	marks, above := &offsets.Marks{}, unfinished{newest: -1}
 	b, decoded, list, err := decodeMetadata(c.metadata, c.offset)
 	switch {
 	case c.metadata == "" && m.p.OwnTopics:
@@ -186,7 +186,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 	default:
 		marks, above = decoded, list
 	}
-	start := repeat.Position{Epoch: c.epoch, Offset: c.offset}
+	start := offsets.Position{Epoch: c.epoch, Offset: c.offset}
 	p.committed, p.marks, p.next, p.known = start, marks, c.offset, true
 	p.beganAt, p.above = c.offset, above
 	p.tracker = NewTracker(start, marks)
@@ -206,7 +206,7 @@ func (p *Partition) begin(start int64) {
 		return
 	}
 	p.next, p.beganAt, p.dirty = start, start, true
-	p.tracker = NewTracker(repeat.Position{Epoch: -1, Offset: start}, p.marks)
+	p.tracker = NewTracker(offsets.Position{Epoch: -1, Offset: start}, p.marks)
 	if slices.Contains(p.member.p.Marked, p.Topic) {
 		p.suspects(unmarked, start, p.endedAt)
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Steps is a Member without brokers, for simulations: whoever holds it plays
@@ -19,7 +19,7 @@ func NewSteps(p Params) *Steps { return &Steps{New(p)} }
 
 // Committed is what the group's coordinator keeps for a partition.
 type Committed struct {
-	At       repeat.Position
+	At       offsets.Position
 	Metadata string
 }
 

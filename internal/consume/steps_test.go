@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // owners is a partition of 20 records that one owner after the other has.
@@ -32,7 +32,7 @@ func (o *owners) next(records int) (*Partition, map[int64]*Entry) {
 	}
 	open := make(map[int64]*Entry)
 	for _, r := range o.Deliver(p, polled) {
-		e := p.Begin(r, repeat.Write{})
+		e := p.Begin(r, offsets.Write{})
 		if p.Finished(r) {
 			p.Settle(e)
 		} else {

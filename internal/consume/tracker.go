@@ -3,7 +3,7 @@ package consume
 import (
 	"time"
 
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Tracker knows which records of one partition still need something done. It
@@ -19,15 +19,15 @@ import (
 // and joins the base when the watermark passes.
 type Tracker struct {
 	first, last *Entry
-	next        repeat.Position // one after the newest record begun
+	next        offsets.Position // one after the newest record begun
 	unsettled   int
 	finished    int   // settled, ever
 	newest      int64 // the highest offset that is settled
 	gaps        int   // unsettled records with settled ones behind them
-	base        repeat.Marks
+	base        offsets.Marks
 	// cut is where the log went back to while records above were unsettled; nil:
 	// it did not. An offset says nothing then about what is settled above it.
-	cut *repeat.Position
+	cut *offsets.Position
 }
 
 // Entry is one unsettled record.
@@ -35,8 +35,8 @@ type Entry struct {
 	offset     int64
 	size       int
 	before     int32 // leader epoch of the record before it
-	write      repeat.Write
-	behind     repeat.Marks // marks of the settled records between this and the next
+	write      offsets.Write
+	behind     offsets.Marks // marks of the settled records between this and the next
 	behindN    int
 	prev, next *Entry
 	settled    bool
@@ -48,7 +48,7 @@ func (e *Entry) Size() int { return e.size }
 
 // NewTracker returns a tracker that starts at the committed position, with the
 // marks that were committed with it.
-func NewTracker(start repeat.Position, base *repeat.Marks) *Tracker {
+func NewTracker(start offsets.Position, base *offsets.Marks) *Tracker {
 	t := &Tracker{next: start, newest: -1}
 	t.base.Merge(base)
 	return t
@@ -57,7 +57,7 @@ func NewTracker(start repeat.Position, base *repeat.Marks) *Tracker {
 // Begin adds a record. Records are begun in the order of the log; where that
 // was cut off, and goes on from a lower offset, nothing above it is committed
 // until all that was begun is settled.
-func (t *Tracker) Begin(at repeat.Position, size int, w repeat.Write) *Entry {
+func (t *Tracker) Begin(at offsets.Position, size int, w offsets.Write) *Entry {
 	if at.Offset < t.next.Offset && (t.cut == nil || at.Offset < t.cut.Offset) {
 		t.cut = &at
 	}
@@ -68,7 +68,7 @@ func (t *Tracker) Begin(at repeat.Position, size int, w repeat.Write) *Entry {
 		t.first = e
 	}
 	t.last = e
-	t.next = repeat.Position{Epoch: at.Epoch, Offset: at.Offset + 1}
+	t.next = offsets.Position{Epoch: at.Epoch, Offset: at.Offset + 1}
 	t.unsettled++
 	return e
 }
@@ -110,23 +110,23 @@ func (t *Tracker) Settle(e *Entry) {
 
 // Advance settles everything below a position, for a stage that handles
 // records in order.
-func (t *Tracker) Advance(next repeat.Position) { t.next = next }
+func (t *Tracker) Advance(next offsets.Position) { t.next = next }
 
 // Watermark returns the position that may be committed: everything below it is
 // settled.
-func (t *Tracker) Watermark() repeat.Position {
+func (t *Tracker) Watermark() offsets.Position {
 	switch {
 	case t.first == nil:
 		return t.next
 	case t.cut != nil && t.cut.Offset < t.first.offset:
 		return *t.cut
 	}
-	return repeat.Position{Epoch: t.first.before, Offset: t.first.offset}
+	return offsets.Position{Epoch: t.first.before, Offset: t.first.offset}
 }
 
 // Marks returns the marks of the repeat filter as of the watermark. They are
 // the tracker's own: read them before the next call.
-func (t *Tracker) Marks() *repeat.Marks { return &t.base }
+func (t *Tracker) Marks() *offsets.Marks { return &t.base }
 
 // Unsettled returns how many records are begun and not settled.
 func (t *Tracker) Unsettled() int { return t.unsettled }

@@ -8,16 +8,16 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
-func at(offset int64) repeat.Position { return repeat.Position{Epoch: 1, Offset: offset} }
+func at(offset int64) offsets.Position { return offsets.Position{Epoch: 1, Offset: offset} }
 
 func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
-	tr := NewTracker(at(3), &repeat.Marks{})
+	tr := NewTracker(at(3), &offsets.Marks{})
 	var e [6]*Entry
 	for _, o := range []int64{3, 4, 5} {
-		e[o] = tr.Begin(at(o), 1, repeat.Write{})
+		e[o] = tr.Begin(at(o), 1, offsets.Write{})
 	}
 	for _, step := range []struct{ settle, watermark int64 }{{5, 3}, {4, 3}, {3, 6}} {
 		tr.Settle(e[step.settle])
@@ -31,9 +31,9 @@ func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
 }
 
 func TestGapsInOffsetsAreNoGapsInWork(t *testing.T) {
-	tr := NewTracker(at(0), &repeat.Marks{})
-	a := tr.Begin(at(7), 1, repeat.Write{}) // 0 to 6 were compacted away
-	b := tr.Begin(at(20), 1, repeat.Write{})
+	tr := NewTracker(at(0), &offsets.Marks{})
+	a := tr.Begin(at(7), 1, offsets.Write{}) // 0 to 6 were compacted away
+	b := tr.Begin(at(20), 1, offsets.Write{})
 	tr.Settle(a)
 	if got := tr.Watermark().Offset; got != 20 {
 		t.Fatalf("watermark %d", got)
@@ -48,16 +48,16 @@ func TestGapsInOffsetsAreNoGapsInWork(t *testing.T) {
 // unsettled work, and the marks are those of exactly the records below it.
 func TestTrackerUnderAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tr := NewTracker(at(0), &repeat.Marks{})
+		tr := NewTracker(at(0), &offsets.Marks{})
 		open := map[int64]*Entry{}
-		writes := map[int64]repeat.Write{}
+		writes := map[int64]offsets.Write{}
 		next, last := int64(0), int64(0)
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			if len(open) == 0 || rng.IntN(2) == 0 {
 				next += 1 + int64(rng.IntN(3))
-				w := repeat.Write{
-					Input: repeat.Input{Topic: "t", Partition: int32(rng.IntN(2))},
+				w := offsets.Write{
+					Input: offsets.Input{Topic: "t", Partition: int32(rng.IntN(2))},
 					From:  at(next), Done: at(max(0, next-int64(rng.IntN(10)))), Delivery: fmt.Sprint(next),
 				}
 				writes[next] = w
@@ -75,7 +75,7 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 				t.Fatalf("watermark went from %d to %d", last, w)
 			}
 			last = w
-			var want repeat.Marks
+			var want offsets.Marks
 			for o := range writes {
 				if _, unsettled := open[o]; unsettled && o < w {
 					t.Fatalf("watermark %d passed %d, which is unsettled", w, o)
@@ -97,7 +97,7 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 // checkUnfinished holds the list of a commit against what is open: whole, it
 // says of each record whether it is finished; cut short, it says of none that
 // is open that it is.
-func checkUnfinished(t *rapid.T, tr *Tracker, open map[int64]*Entry, writes map[int64]repeat.Write, watermark int64) {
+func checkUnfinished(t *rapid.T, tr *Tracker, open map[int64]*Entry, writes map[int64]offsets.Write, watermark int64) {
 	t.Helper()
 	gaps := len(tr.unfinished().runs)
 	if gaps != tr.Gaps() {
@@ -137,10 +137,10 @@ func gapsAfter(tr *Tracker, settled *Entry) int {
 }
 
 func TestAListOfWhatIsUnfinishedFitsWhereDispatchStops(t *testing.T) {
-	tr := NewTracker(at(1_000_000_000), &repeat.Marks{})
+	tr := NewTracker(at(1_000_000_000), &offsets.Marks{})
 	var entries []*Entry
 	for o := range int64(4096) {
-		entries = append(entries, tr.Begin(at(1_000_000_000+o), 1, repeat.Write{}))
+		entries = append(entries, tr.Begin(at(1_000_000_000+o), 1, offsets.Write{}))
 	}
 	for i, e := range entries { // every second, as far as may be
 		if i%2 == 1 && (tr.Gaps() < maxGaps || !tr.Splits(e)) {
@@ -157,9 +157,9 @@ func TestAListOfWhatIsUnfinishedFitsWhereDispatchStops(t *testing.T) {
 }
 
 func TestMetadataRoundTripsAndForeignTextIsIgnored(t *testing.T) {
-	var m repeat.Marks
+	var m offsets.Marks
 	for i := range 1000 {
-		m.Observe(repeat.Write{Input: repeat.Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
+		m.Observe(offsets.Write{Input: offsets.Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
 	}
 	list := unfinished{newest: 20, runs: []span{{7, 7}, {9, 12}}}
 	text := binding{"cluster", "topic"}.encode(&m, list.append(nil, 7, listLimit))
@@ -186,18 +186,18 @@ func TestMetadataRoundTripsAndForeignTextIsIgnored(t *testing.T) {
 // TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled: after an unclean
 // election the log may go on from a lower offset, with other records.
 func TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled(t *testing.T) {
-	pos := func(epoch int32, offset int64) repeat.Position {
-		return repeat.Position{Epoch: epoch, Offset: offset}
+	pos := func(epoch int32, offset int64) offsets.Position {
+		return offsets.Position{Epoch: epoch, Offset: offset}
 	}
-	tr := NewTracker(pos(0, 0), &repeat.Marks{})
+	tr := NewTracker(pos(0, 0), &offsets.Marks{})
 	old := make([]*Entry, 8)
 	for i := range old {
-		old[i] = tr.Begin(pos(0, int64(i)), 1, repeat.Write{})
+		old[i] = tr.Begin(pos(0, int64(i)), 1, offsets.Write{})
 	}
 	for _, i := range []int{0, 1, 2, 3, 5, 7} {
 		tr.Settle(old[i])
 	}
-	anew := []*Entry{tr.Begin(pos(1, 2), 1, repeat.Write{}), tr.Begin(pos(1, 3), 1, repeat.Write{})}
+	anew := []*Entry{tr.Begin(pos(1, 2), 1, offsets.Write{}), tr.Begin(pos(1, 3), 1, offsets.Write{})}
 	if w := tr.Watermark(); w.Offset != 2 {
 		t.Errorf("the watermark is %v while offset 2 of the new log is unsettled", w)
 	}

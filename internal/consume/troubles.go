@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
 )
 
 // The troubles that a member sees, each as the sentence that people read: what
@@ -26,16 +26,16 @@ func (m *Member) denies(what string, err error) {
 	if strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message) {
 		remedy = "check user and password in kafka.sasl"
 	}
-	m.troubles.Report(trouble.Trouble{
-		Kind: trouble.Denied, Subject: what, Lease: deniedLease,
+	m.troubles.Report(health.Trouble{
+		Kind: health.Denied, Subject: what, Lease: deniedLease,
 		Problem: fmt.Sprintf("%s: the brokers refuse us (%s): %s; the daemon ends when it lasts for %s", what, reasonOf(err), remedy, deniedAfter),
 	})
 }
 
 // overstayed says that the group has given our partitions to others.
 func (m *Member) overstayed() {
-	m.troubles.Report(trouble.Trouble{
-		Kind: trouble.Overstayed, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
+	m.troubles.Report(health.Trouble{
+		Kind: health.Overstayed, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
 		Problem: fmt.Sprintf("group %s went on without this process, which was silent for longer than kafka.session_timeout (%s) or than a rebalance may take (%s); "+
 			"it joins again, and what it had not committed is done again by the next owner. "+
 			"If it comes back: is the process starved of CPU, frozen, or cut off from the brokers?",
@@ -51,8 +51,8 @@ func (m *Member) failed(err error) {
 	if !errors.As(err, &code) || m.failures.Add(1) < 2 {
 		return
 	}
-	m.troubles.Report(trouble.Trouble{
-		Kind: trouble.Group, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
+	m.troubles.Report(health.Trouble{
+		Kind: health.Group, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
 		Problem: fmt.Sprintf("group %s cannot be used (%s): nothing of it is read. "+
 			"Look after the brokers: is a partition of __consumer_offsets without a leader, or does a transaction on the group's offsets not end?", m.p.Group, code.Message),
 	})
@@ -61,7 +61,7 @@ func (m *Member) failed(err error) {
 // begun says that the group works.
 func (m *Member) begun() {
 	m.failures.Store(0)
-	m.troubles.Over(trouble.Group, m.p.Group)
+	m.troubles.Over(health.Group, m.p.Group)
 }
 
 // restFor is how long a partition rests after an error that would else come
@@ -76,8 +76,8 @@ func (m *Member) recreated(topic string) {
 			m.rest(p)
 		}
 	}
-	m.troubles.Report(trouble.Trouble{
-		Kind: trouble.Recreated, Subject: topic, Lease: 3 * restFor, Attrs: []any{"topic", topic},
+	m.troubles.Report(health.Trouble{
+		Kind: health.Recreated, Subject: topic, Lease: 3 * restFor, Attrs: []any{"topic", topic},
 		Problem: fmt.Sprintf("topic %s was deleted: it is read again from its beginning as soon as it is made again ('notifier topics create')", topic),
 	})
 	select {
@@ -92,7 +92,7 @@ func (m *Member) corrupt(topic string, partition int32, err error) {
 	if p == nil {
 		return
 	}
-	m.unreadable(p, trouble.Corrupt, func(next int64) string {
+	m.unreadable(p, health.Corrupt, func(next int64) string {
 		if p.bad.begin != next {
 			p.bad = badBatch{begin: next} // another one than before
 		}
@@ -112,7 +112,7 @@ func (m *Member) bomb(topic string, partition int32, err *kgo.ErrDecompressTooLa
 	if p == nil {
 		return
 	}
-	m.unreadable(p, trouble.TooLarge, func(int64) string {
+	m.unreadable(p, health.TooLarge, func(int64) string {
 		return fmt.Sprintf("the batch with the offsets %d to %d of %s takes more memory unpacked than kafka.window.bytes: nothing behind it is read. "+
 			"Set a larger kafka.window.bytes; to give up what it holds, %s",
 			err.Offset, err.NextOffset-1, p.name(), m.skipTo(p, err.NextOffset))
@@ -159,7 +159,7 @@ func (m *Member) partition(topic string, id int32) *Partition {
 
 // unreadable says why nothing can be read of a partition. problem is given the
 // offset of the next record.
-func (m *Member) unreadable(p *Partition, kind trouble.Kind, problem func(next int64) string) {
+func (m *Member) unreadable(p *Partition, kind health.Kind, problem func(next int64) string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fenced {
@@ -170,7 +170,7 @@ func (m *Member) unreadable(p *Partition, kind trouble.Kind, problem func(next i
 	}
 	p.unread = kind
 	m.metrics.holds(p.Topic, p.ID, p.held, p.unread)
-	m.troubles.Report(trouble.Trouble{
+	m.troubles.Report(health.Trouble{
 		Kind: kind, Subject: p.name(), Problem: problem(max(p.next, 0)), Attrs: []any{"topic", p.Topic, "partition", p.ID},
 	})
 }
@@ -179,11 +179,11 @@ func (m *Member) unreadable(p *Partition, kind trouble.Kind, problem func(next i
 func (p *Partition) read() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.goOn(trouble.Corrupt, trouble.TooLarge, trouble.Transaction)
+	p.goOn(health.Corrupt, health.TooLarge, health.Transaction)
 }
 
 // goOn ends a trouble of these kinds; p.mu is held.
-func (p *Partition) goOn(kinds ...trouble.Kind) {
+func (p *Partition) goOn(kinds ...health.Kind) {
 	if p.unread == "" || p.fenced || !slices.Contains(kinds, p.unread) {
 		return
 	}
@@ -196,11 +196,11 @@ func (p *Partition) goOn(kinds ...trouble.Kind) {
 func (p *Partition) heldChanged() {
 	p.member.metrics.holds(p.Topic, p.ID, p.held, p.unread)
 	if p.held == "" {
-		p.member.troubles.Over(trouble.Held, p.name())
+		p.member.troubles.Over(health.Held, p.name())
 		return
 	}
-	p.member.troubles.Report(trouble.Trouble{
-		Kind: trouble.Held, Subject: p.name(), Problem: p.held, Attrs: []any{"topic", p.Topic, "partition", p.ID},
+	p.member.troubles.Report(health.Trouble{
+		Kind: health.Held, Subject: p.name(), Problem: p.held, Attrs: []any{"topic", p.Topic, "partition", p.ID},
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/testkafka"
-	"github.com/algotrade/notifier/internal/trouble"
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
@@ -19,10 +19,10 @@ import (
 // of the old one with an error, as often as it is asked.
 func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	var board *trouble.Board
+	var board *health.Board
 	w := newWorker()
 	r := run(t, c, w, func(p *consume.Params) {
-		board = trouble.New(p.Logger, nil)
+		board = health.New(p.Logger, nil)
 		p.Troubles = board
 	})
 	produce(t, c, 5)
@@ -31,7 +31,7 @@ func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 	c.Delete(topic)
 	if c.Real() { // kfake's client is not told
 		testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
-			return strings.Contains(board.Text(trouble.Recreated), "topic trade-executions was deleted: it is read again from its beginning as soon as it is made again ('notifier topics create')")
+			return strings.Contains(board.Text(health.Recreated), "topic trade-executions was deleted: it is read again from its beginning as soon as it is made again ('notifier topics create')")
 		})
 	}
 	for _, s := range c.Shapes(nil) {
@@ -41,7 +41,7 @@ func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 	}
 	produce(t, c, 3)
 	testkafka.Eventually(t, 60*time.Second, "those of the new one are handed out", func() bool { return w.count() == 8 })
-	testkafka.Eventually(t, 20*time.Second, "nothing is wrong any more", func() bool { return board.Text(trouble.Partitions...) == "" })
+	testkafka.Eventually(t, 20*time.Second, "nothing is wrong any more", func() bool { return board.Text(health.Partitions...) == "" })
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +71,11 @@ func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 func TestWhatIsDamagedOnItsWayIsReadOnceItIsNot(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	wire := c.Wire()
-	var board *trouble.Board
+	var board *health.Board
 	w := newWorker()
 	wire.Corrupt([]byte("rotten"))
 	r := run(t, c, w, func(p *consume.Params) {
-		board = trouble.New(p.Logger, nil)
+		board = health.New(p.Logger, nil)
 		p.Troubles = board
 		p.Options = append(p.Options, kgo.Dialer(wire.Dial))
 	})
@@ -86,10 +86,10 @@ func TestWhatIsDamagedOnItsWayIsReadOnceItIsNot(t *testing.T) {
 		}
 	}
 	testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
-		return strings.Contains(board.Text(trouble.Corrupt), "the batch at offset 1 of trade-executions/0 cannot be decoded")
+		return strings.Contains(board.Text(health.Corrupt), "the batch at offset 1 of trade-executions/0 cannot be decoded")
 	})
 	wire.Corrupt(nil)
-	testkafka.Eventually(t, 30*time.Second, "all are handed out", func() bool { return w.count() == 3 && board.Text(trouble.Corrupt) == "" })
+	testkafka.Eventually(t, 30*time.Second, "all are handed out", func() bool { return w.count() == 3 && board.Text(health.Corrupt) == "" })
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -123,19 +123,19 @@ func TestABatchThatGrowsTooLargeIsNotSkippedUntilAPersonDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	produce(t, c, 1)
-	var board *trouble.Board
+	var board *health.Board
 	w := newWorker()
 	start := func(bound int64) *running {
 		return run(t, c, w, func(p *consume.Params) {
-			board = trouble.New(p.Logger, nil)
+			board = health.New(p.Logger, nil)
 			p.Troubles = board
 			p.Options = append(p.Options, kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: bound, Total: 64 << 20})))
 		})
 	}
 	r := start(500_000)
 	testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
-		return strings.Contains(board.Text(trouble.TooLarge), "the batch with the offsets 1 to 2 of trade-executions/0 takes more memory unpacked than kafka.window.bytes") &&
-			strings.Contains(board.Text(trouble.TooLarge), "--reset-offsets --to-offset 3 --execute")
+		return strings.Contains(board.Text(health.TooLarge), "the batch with the offsets 1 to 2 of trade-executions/0 takes more memory unpacked than kafka.window.bytes") &&
+			strings.Contains(board.Text(health.TooLarge), "--reset-offsets --to-offset 3 --execute")
 	})
 	if n := w.count(); n != 1 {
 		t.Errorf("%d records were handed out", n)

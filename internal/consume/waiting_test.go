@@ -3,14 +3,14 @@ package consume
 import (
 	"testing"
 
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
-	tracker := NewTracker(repeat.Position{Epoch: 0, Offset: 100}, &repeat.Marks{})
+	tracker := NewTracker(offsets.Position{Epoch: 0, Offset: 100}, &offsets.Marks{})
 	var entries []*Entry
 	for i := range int64(10) {
-		entries = append(entries, tracker.Begin(repeat.Position{Epoch: 0, Offset: 100 + i}, 1, repeat.Write{}))
+		entries = append(entries, tracker.Begin(offsets.Position{Epoch: 0, Offset: 100 + i}, 1, offsets.Write{}))
 	}
 	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
 		tracker.Settle(entries[i])
@@ -41,10 +41,10 @@ func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
 }
 
 func TestLostCountsWhatWasNotFinished(t *testing.T) {
-	tracker := NewTracker(repeat.Position{Epoch: 0, Offset: 100}, &repeat.Marks{})
+	tracker := NewTracker(offsets.Position{Epoch: 0, Offset: 100}, &offsets.Marks{})
 	var entries []*Entry
 	for i := range int64(10) {
-		entries = append(entries, tracker.Begin(repeat.Position{Epoch: 0, Offset: 100 + i}, 1, repeat.Write{}))
+		entries = append(entries, tracker.Begin(offsets.Position{Epoch: 0, Offset: 100 + i}, 1, offsets.Write{}))
 	}
 	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
 		tracker.Settle(entries[i])

@@ -9,8 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // watchInterval is how often topic ids are compared and rests are ended.
@@ -72,7 +72,7 @@ func (m *Member) followTopics(ctx context.Context, followed map[string]string) {
 		followed[topic] = ids[topic]
 		m.sayRecreated(topic)
 		m.purge(topic)
-		m.troubles.Over(trouble.Recreated, topic)
+		m.troubles.Over(health.Recreated, topic)
 	}
 }
 
@@ -165,14 +165,14 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 	p.look = now
 	records := p.records()
 	gone := p.passed(l, now.reading.looks)
-	sizing := p.unread == trouble.Corrupt && p.bad.end == 0
+	sizing := p.unread == health.Corrupt && p.bad.end == 0
 	if now.txn.looks == 0 {
-		p.goOn(trouble.Transaction)
+		p.goOn(health.Transaction)
 	}
 	if now.reading.looks == 0 && now.handling.looks == 0 {
-		p.goOn(trouble.Progress)
+		p.goOn(health.Progress)
 	}
-	explained := p.held != "" || p.unread == trouble.Corrupt || p.unread == trouble.TooLarge
+	explained := p.held != "" || p.unread == health.Corrupt || p.unread == health.TooLarge
 	p.mu.Unlock()
 	if sizing {
 		m.measure(ctx, p, now.next)
@@ -184,7 +184,7 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 	case now.txn.looks >= stillAfter:
 		m.openTransaction(ctx, p, l, now.txn.since)
 	case now.reading.looks >= stillAfter:
-		m.unreadable(p, trouble.Progress, func(int64) string {
+		m.unreadable(p, health.Progress, func(int64) string {
 			return fmt.Sprintf("%s is not read: %s waiting since %s, from offset %d on, and the broker that leads the partition brings none. "+
 				"Look after that broker; if it is well, start the daemon anew", p.name(), countRecords(l.stable-now.next), clock(now.reading.since), now.next)
 		})
@@ -192,7 +192,7 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 			m.readAnew(p.Topic)
 		}
 	case now.handling.looks >= stillAfter:
-		m.unreadable(p, trouble.Progress, func(int64) string {
+		m.unreadable(p, health.Progress, func(int64) string {
 			return fmt.Sprintf("%s does not move: %s waiting since %s, the last one handled was offset %d. "+
 				"This is a defect of ours: end the daemon with SIGQUIT, which prints where it stands, start it anew and report that", p.name(), countRecords(int64(records)), clock(now.handling.since), now.settled-1)
 		})
@@ -240,10 +240,10 @@ func (p *Partition) passed(l reach, looks int) int64 {
 	n := l.begin - p.next
 	p.next = l.begin
 	if p.records() == 0 {
-		p.tracker.Advance(repeat.Position{Epoch: l.epoch, Offset: l.begin})
+		p.tracker.Advance(offsets.Position{Epoch: l.epoch, Offset: l.begin})
 		p.dirty = true
 	}
-	p.goOn(trouble.Corrupt, trouble.TooLarge)
+	p.goOn(health.Corrupt, health.TooLarge)
 	return n
 }
 
@@ -264,7 +264,7 @@ func (m *Member) openTransaction(ctx context.Context, p *Partition, l reach, sin
 			}
 		}
 	}
-	m.unreadable(p, trouble.Transaction, func(int64) string {
+	m.unreadable(p, health.Transaction, func(int64) string {
 		return fmt.Sprintf("a producer's transaction has been open on %s since %s: %s from offset %d on cannot be read until it ends; %s. "+
 			"End it there, or abort it: 'kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d'",
 			p.name(), clock(since), countRecords(l.end-l.stable), l.stable, who, m.brokers(), p.Topic, p.ID, l.stable)

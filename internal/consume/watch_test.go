@@ -20,8 +20,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/testkafka"
-	"github.com/algotrade/notifier/internal/trouble"
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
@@ -29,13 +29,13 @@ import (
 type watched struct {
 	*running
 	t        *testing.T
-	troubles *trouble.Board
+	troubles *health.Board
 }
 
 func watch(t *testing.T, c *testkafka.Cluster, h consume.Handler, change func(*consume.Params)) *watched {
 	w := &watched{t: t}
 	w.running = run(t, c, h, func(p *consume.Params) {
-		w.troubles = trouble.New(p.Logger, p.Registry)
+		w.troubles = health.New(p.Logger, p.Registry)
 		p.Troubles = w.troubles
 		if change != nil {
 			change(p)
@@ -45,7 +45,7 @@ func watch(t *testing.T, c *testkafka.Cluster, h consume.Handler, change func(*c
 }
 
 // says holds that readiness, log and metric speak of a trouble.
-func (w *watched) says(kind trouble.Kind, reason, sentence string) {
+func (w *watched) says(kind health.Kind, reason, sentence string) {
 	w.t.Helper()
 	if got := w.troubles.Text(kind); !strings.Contains(got, sentence) {
 		w.t.Errorf("readiness says %q, want %q", got, sentence)
@@ -62,7 +62,7 @@ func (w *watched) says(kind trouble.Kind, reason, sentence string) {
 // silent holds that nothing is wrong.
 func (w *watched) silent() {
 	w.t.Helper()
-	if got := w.troubles.Text(append([]trouble.Kind{trouble.Held}, append(trouble.Groups, trouble.Partitions...)...)...); got != "" {
+	if got := w.troubles.Text(append([]health.Kind{health.Held}, append(health.Groups, health.Partitions...)...)...); got != "" {
 		w.t.Errorf("readiness says %q", got)
 	}
 	if text := w.exposed(); strings.Contains(text, "notifier_partition_held{") && strings.Contains(after(text, "notifier_partition_held{"), "} 1\n") {
@@ -181,8 +181,8 @@ func TestATransactionThatDoesNotEndIsSaidAndAbortedOnesAreNot(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		w.silent() // an ordinary transaction takes some time
 		time.Sleep(90 * time.Second)
-		w.says(trouble.Transaction, "transaction", "a producer's transaction has been open on trade-executions/0 since ")
-		text := w.troubles.Text(trouble.Transaction)
+		w.says(health.Transaction, "transaction", "a producer's transaction has been open on trade-executions/0 since ")
+		text := w.troubles.Text(health.Transaction)
 		for _, want := range []string{
 			"2 records from offset 6 on cannot be read until it ends", "it is producer id ", ", which wrote last at ",
 			"abort it: 'kafka-transactions.sh --bootstrap-server " + c.Brokers[0] + " abort --topic trade-executions --partition 0 --start-offset 6'",
@@ -228,13 +228,13 @@ func TestACorruptBatchIsSaidAndReadOnceItIsNot(t *testing.T) {
 		}
 		send(t, cl, "behind it")
 		time.Sleep(time.Second)
-		w.says(trouble.Corrupt, "read", "the batch at offset 2 of trade-executions/0 cannot be decoded (encoded crc ")
+		w.says(health.Corrupt, "read", "the batch at offset 2 of trade-executions/0 cannot be decoded (encoded crc ")
 		time.Sleep(5 * time.Minute)
 		if n := len(h.values); n != 2 {
 			t.Errorf("%d records were handed out", n)
 		}
-		w.says(trouble.Corrupt, "read", "the batch with the offsets 2 to 4 of trade-executions/0 cannot be decoded (encoded crc ")
-		w.says(trouble.Corrupt, "read", "stop the daemon, run 'kafka-consumer-groups.sh --bootstrap-server "+c.Brokers[0]+
+		w.says(health.Corrupt, "read", "the batch with the offsets 2 to 4 of trade-executions/0 cannot be decoded (encoded crc ")
+		w.says(health.Corrupt, "read", "stop the daemon, run 'kafka-consumer-groups.sh --bootstrap-server "+c.Brokers[0]+
 			" --group notification-service --topic trade-executions:0 --reset-offsets --to-offset 5 --execute', and start it")
 		if n := w.lines("batch is corrupt"); n < 4 || n > 6 {
 			t.Errorf("said %d times in five minutes", n)
@@ -278,8 +278,8 @@ func TestADecompressionBombIsSaidAndNotSkipped(t *testing.T) {
 		}
 		send(t, plain, "behind it")
 		time.Sleep(5 * time.Minute)
-		w.says(trouble.TooLarge, "read", "the batch with the offsets 1 to 2 of trade-executions/0 takes more memory unpacked than kafka.window.bytes: nothing behind it is read.")
-		w.says(trouble.TooLarge, "read", "--topic trade-executions:0 --reset-offsets --to-offset 3 --execute'")
+		w.says(health.TooLarge, "read", "the batch with the offsets 1 to 2 of trade-executions/0 takes more memory unpacked than kafka.window.bytes: nothing behind it is read.")
+		w.says(health.TooLarge, "read", "--topic trade-executions:0 --reset-offsets --to-offset 3 --execute'")
 		if n := w.lines("batch decompresses too large"); n < 4 || n > 6 {
 			t.Errorf("said %d times in five minutes", n)
 		}
@@ -317,10 +317,10 @@ func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		w.silent()
 		time.Sleep(90 * time.Second)
-		w.says(trouble.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
-		w.says(trouble.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none. Look after that broker; if it is well, start the daemon anew")
+		w.says(health.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
+		w.says(health.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none. Look after that broker; if it is well, start the daemon anew")
 		time.Sleep(40 * time.Minute)
-		w.says(trouble.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none.")
+		w.says(health.Progress, "progress", "from offset 3 on, and the broker that leads the partition brings none.")
 		if n := w.lines("level=WARN", "topic is not read, asking for it anew", "topic="+topic); n != 1 {
 			t.Errorf("within an hour it was asked for anew %d times", n)
 		}
@@ -361,7 +361,7 @@ func TestAPartitionThatTheClientLostSightOfIsReadAgain(t *testing.T) {
 		lost.Store(true)
 		produce(t, c, 7)
 		time.Sleep(110 * time.Second)
-		w.says(trouble.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
+		w.says(health.Progress, "progress", "trade-executions/0 is not read: 7 records waiting since ")
 		time.Sleep(90 * time.Second)
 		w.silent()
 		if n := len(h.values); n != 10 {
@@ -389,8 +389,8 @@ func TestAHandlerThatStandsStillIsSaidUnlessItMay(t *testing.T) {
 					w.silent()
 					return
 				}
-				w.says(trouble.Progress, "progress", "trade-executions/0 does not move: 3 records waiting since ")
-				w.says(trouble.Progress, "progress", "the last one handled was offset 1. This is a defect of ours")
+				w.says(health.Progress, "progress", "trade-executions/0 does not move: 3 records waiting since ")
+				w.says(health.Progress, "progress", "the last one handled was offset 1. This is a defect of ours")
 				h.settle(2, 3, 4)
 				time.Sleep(20 * time.Second)
 				w.silent()
@@ -476,7 +476,7 @@ func TestRightsOnATopicThatAreTakenAwayAreSaid(t *testing.T) {
 		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: kerr.TopicAuthorizationFailed, Count: -1})
 		produce(t, c, 1)
 		time.Sleep(30 * time.Second)
-		w.says(trouble.Denied, "", "trade-executions: the brokers refuse us (TOPIC_AUTHORIZATION_FAILED): grant READ on group notification-service and on the topics; the daemon ends when it lasts for 1m0s")
+		w.says(health.Denied, "", "trade-executions: the brokers refuse us (TOPIC_AUTHORIZATION_FAILED): grant READ on group notification-service and on the topics; the daemon ends when it lasts for 1m0s")
 		fault.Remove()
 		time.Sleep(30 * time.Second)
 		w.silent()
@@ -531,7 +531,7 @@ func TestAGroupThatFailsAgainAndAgainIsSaid(t *testing.T) {
 		h := newTaking()
 		w := watch(t, c, h, nil)
 		time.Sleep(3 * time.Minute)
-		w.says(trouble.Group, "", "group notification-service cannot be used (UNSTABLE_OFFSET_COMMIT): nothing of it is read. Look after the brokers: ")
+		w.says(health.Group, "", "group notification-service cannot be used (UNSTABLE_OFFSET_COMMIT): nothing of it is read. Look after the brokers: ")
 		fault.Remove()
 		time.Sleep(time.Minute)
 		w.silent()

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/envelope"
 )
@@ -53,7 +54,10 @@ func TestNoMoreIsSettledAndUncommittedThanTheLimitWhateverIsUnderWay(t *testing.
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.Concurrency = concurrency })
 			defer b.close()
-			b.ch.answer = func(Message, int) (Receipt, error) { time.Sleep(time.Second); return Receipt{}, nil }
+			b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
+				time.Sleep(time.Second)
+				return channel.Receipt{}, nil
+			}
 			steps, p := b.assigned(200)
 			time.Sleep(10 * time.Minute)
 			if n := p.Uncommitted(); n != 64 {
@@ -75,11 +79,11 @@ func TestProbesWaitForTheCommitToo(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 		defer b.close()
 		fail := 0
-		b.ch.answer = func(Message, int) (Receipt, error) {
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
 			if fail++; fail > 64 && fail <= 69 {
-				return Receipt{}, errDown
+				return channel.Receipt{}, errDown
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.uncommitted = 66
 		_, p := b.assigned(200)
@@ -97,8 +101,8 @@ func TestAnAlertIsNotThrottledByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(Message, int) (Receipt, error) {
-			return Receipt{Refused: []Refusal{{"gone@x", errRefused}}}, nil
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
+			return channel.Receipt{Refused: []channel.Refusal{{Recipient: "gone@x", Err: errRefused}}}, nil
 		}
 		b.dead.err = errors.New("wrap: no topic")
 		hour := func(a *alert.Alert) { a.Throttle = time.Hour }

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/envelope"
 )
@@ -141,7 +142,7 @@ func TestDeadLetterOfForgedRuleMakesNoSeries(t *testing.T) {
 		defer b.close()
 		reg := prometheus.NewPedanticRegistry()
 		b.metrics = NewMetrics(reg).channel("desk")
-		b.ch.answer = func(Message, int) (Receipt, error) { return Receipt{}, errRefused }
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused }
 		before, _ := testutil.GatherAndCount(reg)
 		b.takes(outboxRecord("dl_1", func(e *envelope.Envelope) { e.Alert.Rule = "no-such-rule" }))
 		synctest.Wait()

@@ -13,7 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/instant"
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Handler is a consume.Handler for outbox partitions: it drops repeats and
@@ -77,12 +77,12 @@ type Assignment struct {
 	handler *Handler
 	outbox  *Outbox
 	source  *source
-	seen    *repeat.Marks
+	seen    *offsets.Marks
 }
 
 // Assign gives a partition to its channel's Outbox.
 func (h *Handler) Assign(p *consume.Partition) *Assignment {
-	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p, input: repeat.Input{Topic: p.TopicID(), Partition: p.ID}}, seen: p.Marks()}
+	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p, input: offsets.Input{Topic: p.TopicID(), Partition: p.ID}}, seen: p.Marks()}
 	a.outbox.join(a.source)
 	p.OnCommit(a.outbox.wake)
 	return a
@@ -188,12 +188,12 @@ func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arri
 }
 
 // take takes in one record.
-func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, a *arrival) {
+func (h *Handler) take(o *Outbox, s *source, seen *offsets.Marks, a *arrival) {
 	r, e, err := a.record, a.envelope, a.err
 	if err != nil {
 		o.metrics.foreign()
 		h.log.Error("skipped a record that is not ours", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", err)
-		s.partition.Settle(s.partition.Begin(r, repeat.Write{}))
+		s.partition.Settle(s.partition.Begin(r, offsets.Write{}))
 		return
 	}
 	entry := s.partition.Begin(r, e.From)
@@ -208,7 +208,7 @@ func (h *Handler) take(o *Outbox, s *source, seen *repeat.Marks, a *arrival) {
 		return
 	}
 	own(e)
-	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
+	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
 }
 
 var errNoAlert = errors.New("it carries no alert")

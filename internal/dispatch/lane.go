@@ -9,19 +9,20 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
-	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/tracing"
+	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // delivery is one alert on its way to the channel.
 type delivery struct {
 	envelope *envelope.Envelope
 	entry    *consume.Entry
-	laneKey  []byte          // nil: a lane of its own
-	at       repeat.Position // where it stands in the outbox
+	laneKey  []byte           // nil: a lane of its own
+	at       offsets.Position // where it stands in the outbox
 	received time.Time
 
 	span        *tracing.Span // from its first attempt on
@@ -31,7 +32,7 @@ type delivery struct {
 	sent        time.Time // to all that would take it; zero: not yet
 	witness     uint64    // the outbox's successes when it was first tried
 	recipients  []string  // who is left; nil: all
-	refused     []Refusal
+	refused     []channel.Refusal
 	mayBeRepeat bool
 	inherited   bool         // a former owner may have made a dead letter of it
 	dead        *dlq.Entry   // set once it is to be a dead letter
@@ -47,12 +48,12 @@ func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
 // source is one assigned partition of the outbox topic.
 type source struct {
 	partition *consume.Partition
-	input     repeat.Input // what it is to the repeat filter of another outbox
-	ready     []*lane      // whose next delivery is live
-	replays   []*lane      // whose next delivery is a dead letter sent again: they yield
-	inFlight  int          // attempts, burials and moves under way
-	attempts  int          // of these, attempts
-	ending    int          // deliveries whose end is decided and not yet written
+	input     offsets.Input // what it is to the repeat filter of another outbox
+	ready     []*lane       // whose next delivery is live
+	replays   []*lane       // whose next delivery is a dead letter sent again: they yield
+	inFlight  int           // attempts, burials and moves under way
+	attempts  int           // of these, attempts
+	ending    int           // deliveries whose end is decided and not yet written
 	// rewritten are the entries of deliveries that a former owner may have buried
 	// and that ended here, by the version that this owner wrote: a replay of an
 	// older one is obsolete. There are no more than a window has deliveries.

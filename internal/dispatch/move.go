@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/reroute"
 )
 
 // Elsewhere puts deliveries into other channels' outboxes.
@@ -29,10 +29,10 @@ type Elsewhere interface {
 // What two requests mean goes where the first says, so that whoever owns the
 // partition next sends it to the same place, where it is known as a repeat. It
 // is in force until MoveEnded.
-func (o *Outbox) Move(q reroute.Request) {
+func (o *Outbox) Move(q control.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	known := slices.ContainsFunc(o.moves, func(old reroute.Request) bool { return reflect.DeepEqual(old, q) })
+	known := slices.ContainsFunc(o.moves, func(old control.Request) bool { return reflect.DeepEqual(old, q) })
 	if known || o.elsewhere == nil {
 		return
 	}
@@ -46,11 +46,11 @@ func (o *Outbox) Move(q reroute.Request) {
 }
 
 // MoveEnded forgets a request of which nothing waits any more.
-func (o *Outbox) MoveEnded(q reroute.Request) {
+func (o *Outbox) MoveEnded(q control.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := len(o.moves)
-	o.moves = slices.DeleteFunc(o.moves, func(old reroute.Request) bool { return reflect.DeepEqual(old, q) })
+	o.moves = slices.DeleteFunc(o.moves, func(old control.Request) bool { return reflect.DeepEqual(old, q) })
 	if len(o.moves) < n {
 		o.log.Info("move ended: nothing of it waits any more", "to", q.To, "by", q.By)
 		o.pump()
@@ -253,14 +253,14 @@ func (m *moving) envelope(s *source) *envelope.Envelope {
 		r.Recipients = nil
 		e.Replay = &r
 	}
-	e.From = repeat.Write{Input: s.input, From: m.delivery.at, Done: s.done(), Delivery: e.RepeatID()}
+	e.From = offsets.Write{Input: s.input, From: m.delivery.at, Done: s.done(), Delivery: e.RepeatID()}
 	return &e
 }
 
 // done is the position below which everything is settled and committed.
-func (s *source) done() repeat.Position {
+func (s *source) done() offsets.Position {
 	if s.partition == nil {
-		return repeat.Position{Epoch: -1}
+		return offsets.Position{Epoch: -1}
 	}
 	return s.partition.Committed()
 }

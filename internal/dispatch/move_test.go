@@ -14,10 +14,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/reroute"
 )
 
 // outboxes of other channels, as a test has them answer.
@@ -66,14 +67,14 @@ func (s *shelf) set(answer func(e *envelope.Envelope) error) {
 func newMoveBench(t *testing.T) (*bench, *shelf) {
 	b, s := newBench(t, nil), &shelf{}
 	b.elsewhere = s
-	b.src.input = repeat.Input{Topic: "id", Partition: 2}
+	b.src.input = offsets.Input{Topic: "id", Partition: 2}
 	return b, s
 }
 
 // wait puts an alert in that stands at an offset.
 func (b *bench) wait(name, key string, offset int64, change ...func(*envelope.Envelope)) {
 	a := &alert.Alert{ID: "al_" + name, Rule: name, Severity: alert.Warning, EventTime: time.Now()}
-	d := &delivery{at: repeat.Position{Epoch: 1, Offset: offset}, envelope: &envelope.Envelope{Delivery: name, Alert: a, Channel: "desk"}}
+	d := &delivery{at: offsets.Position{Epoch: 1, Offset: offset}, envelope: &envelope.Envelope{Delivery: name, Alert: a, Channel: "desk"}}
 	if key != "" {
 		d.laneKey = []byte(key)
 	}
@@ -83,12 +84,12 @@ func (b *bench) wait(name, key string, offset int64, change ...func(*envelope.En
 	b.add(b.src, d)
 }
 
-func moveBelow(offset int64, to string) reroute.Request {
-	return reroute.Request{From: "desk", To: to, TopicID: "id", Below: map[int32]int64{2: offset}}
+func moveBelow(offset int64, to string) control.Request {
+	return control.Request{From: "desk", To: to, TopicID: "id", Below: map[int32]int64{2: offset}}
 }
 
-func down401(Message, int) (Receipt, error) {
-	return Receipt{}, outcome.Errorf(outcome.Credentials, "401")
+func down401(channel.Message, int) (channel.Receipt, error) {
+	return channel.Receipt{}, outcome.Errorf(outcome.Credentials, "401")
 }
 
 func TestWhatIsMeantIsMovedInItsOrderAndTheRestStays(t *testing.T) {
@@ -108,7 +109,7 @@ func TestWhatIsMeantIsMovedInItsOrderAndTheRestStays(t *testing.T) {
 			t.Fatalf("moved %v", got)
 		}
 		for i, e := range s.taken {
-			want := repeat.Write{Input: b.src.input, From: repeat.Position{Epoch: 1, Offset: int64(i)}, Done: repeat.Position{Epoch: -1}, Delivery: e.Delivery}
+			want := offsets.Write{Input: b.src.input, From: offsets.Position{Epoch: 1, Offset: int64(i)}, Done: offsets.Position{Epoch: -1}, Delivery: e.Delivery}
 			to := "mail"
 			if i == 5 {
 				to = "pager"
@@ -130,9 +131,9 @@ func TestAnAttemptUnderWayIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := newMoveBench(t)
 		defer b.close()
-		b.ch.answer = func(Message, int) (Receipt, error) {
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
 			time.Sleep(5 * time.Second)
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.wait("A0", "A", 0)
 		b.wait("A1", "A", 1)
@@ -245,7 +246,7 @@ func TestMovesAreForgottenWhenTheyEnd(t *testing.T) {
 		b.ch.answer = down401
 		first, second := moveBelow(2, "mail"), moveBelow(4, "mail")
 		first.By, second.By, second.Offset = "ann", "ann", 9
-		for _, q := range []reroute.Request{first, second} {
+		for _, q := range []control.Request{first, second} {
 			b.Move(q)
 		}
 		if got := b.Status().Moving; !slices.Equal(got, []Moving{{"mail", "ann"}}) {

@@ -15,11 +15,12 @@ import (
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/time/rate"
 
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/reroute"
-	"github.com/algotrade/notifier/internal/tracing"
-	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // Outbox brings the deliveries of one channel to it. It is the only place that
@@ -31,7 +32,7 @@ import (
 // holds no goroutine, an attempt in flight holds one.
 type Outbox struct {
 	name        string
-	channel     Channel
+	channel     channel.Channel
 	cfg         Config
 	uncommitted int
 	group       string
@@ -41,7 +42,7 @@ type Outbox struct {
 	log         *slog.Logger
 	tracer      *tracing.Tracer
 	metrics     *channelMetrics
-	troubles    *trouble.Board
+	troubles    *health.Board
 	driver      Driver
 
 	ctx    context.Context // ends when the process stops waiting for attempts
@@ -61,7 +62,7 @@ type Outbox struct {
 	lastState gobreaker.State
 	openedAt  time.Time
 	lastError string            // of the last attempt that failed for the channel's sake
-	moves     []reroute.Request // what is sent elsewhere, in the order in which that was asked
+	moves     []control.Request // what is sent elsewhere, in the order in which that was asked
 	burials   []*lane           // whose first delivery's end is to be written to the dead letters
 	gate      gate
 	throttles throttles
@@ -80,7 +81,7 @@ type DeadLetters interface {
 // Params is what an Outbox needs.
 type Params struct {
 	Name        string
-	Channel     Channel
+	Channel     channel.Channel
 	Config      Config
 	Uncommitted int // settled and uncommitted deliveries of a partition beyond which dispatch waits
 	Group       string
@@ -90,7 +91,7 @@ type Params struct {
 	Logger      *slog.Logger
 	Tracer      *tracing.Tracer // nil: no spans
 	Metrics     *Metrics        // nil: none
-	Troubles    *trouble.Board  // nil: one of its own
+	Troubles    *health.Board   // nil: one of its own
 	Driver      Driver          // nil: Goroutines
 }
 
@@ -103,7 +104,7 @@ func NewOutbox(p Params) *Outbox {
 		troubles: p.Troubles, lanes: make(map[laneKey]*lane), refused: make(map[string]*refusals),
 	}
 	if o.troubles == nil {
-		o.troubles = trouble.New(p.Logger, nil)
+		o.troubles = health.New(p.Logger, nil)
 	}
 	if o.driver == nil {
 		o.driver = &Goroutines{}
@@ -302,7 +303,7 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	if d.firstTried.IsZero() {
 		d.firstTried, d.witness = now, o.successes
 	}
-	m := Message{
+	m := channel.Message{
 		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
 		Recipients: d.recipients, Now: now, MayBeRepeat: d.mayBeRepeat,
 	}
@@ -318,7 +319,7 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 }
 
 // attempt makes one attempt under its own deadline and settles it.
-func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error), asked bool) {
+func (o *Outbox) attempt(l *lane, d *delivery, m channel.Message, done func(error), asked bool) {
 	ctx, span := d.span.Attempt(o.ctx, o.name, d.tries)
 	receipt, err := attempt(ctx, o.send, o.cfg.Timeout, m)
 	took := time.Since(m.Now)
@@ -341,11 +342,11 @@ func (o *Outbox) attempt(l *lane, d *delivery, m Message, done func(error), aske
 
 // Attempt sends a message once, as the daemon does: within a time, with the
 // error classified.
-func Attempt(ctx context.Context, c Channel, limit time.Duration, m Message) (Receipt, error) {
+func Attempt(ctx context.Context, c channel.Channel, limit time.Duration, m channel.Message) (channel.Receipt, error) {
 	return attempt(ctx, c.Send, limit, m)
 }
 
-func attempt(ctx context.Context, send func(context.Context, Message) (Receipt, error), limit time.Duration, m Message) (Receipt, error) {
+func attempt(ctx context.Context, send func(context.Context, channel.Message) (channel.Receipt, error), limit time.Duration, m channel.Message) (channel.Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	receipt, err := send(ctx, m)
@@ -356,11 +357,11 @@ func attempt(ctx context.Context, send func(context.Context, Message) (Receipt, 
 }
 
 // send calls the channel; a panic there concerns this delivery alone.
-func (o *Outbox) send(ctx context.Context, m Message) (receipt Receipt, err error) {
+func (o *Outbox) send(ctx context.Context, m channel.Message) (receipt channel.Receipt, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", panicText(v), "stack", string(debug.Stack()))
-			receipt, err = Receipt{}, outcome.Errorf(outcome.RenderPanicked, "the channel panicked (%T)", v)
+			receipt, err = channel.Receipt{}, outcome.Errorf(outcome.RenderPanicked, "the channel panicked (%T)", v)
 		}
 	}()
 	return o.channel.Send(ctx, m)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -22,7 +23,7 @@ import (
 // scripted is a channel whose answers a test decides; it records every send.
 type scripted struct {
 	mu     sync.Mutex
-	answer func(m Message, n int) (Receipt, error) // n: attempts of this delivery, from 1
+	answer func(m channel.Message, n int) (channel.Receipt, error) // n: attempts of this delivery, from 1
 	sends  []sent
 	count  map[string]int
 }
@@ -30,10 +31,10 @@ type scripted struct {
 type sent struct {
 	id string
 	at time.Time
-	m  Message
+	m  channel.Message
 }
 
-func (c *scripted) Send(ctx context.Context, m Message) (Receipt, error) {
+func (c *scripted) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	c.mu.Lock()
 	if c.count == nil {
 		c.count = make(map[string]int)
@@ -44,7 +45,7 @@ func (c *scripted) Send(ctx context.Context, m Message) (Receipt, error) {
 	answer := c.answer
 	c.mu.Unlock()
 	if answer == nil {
-		return Receipt{}, nil
+		return channel.Receipt{}, nil
 	}
 	return answer(m, n)
 }
@@ -65,7 +66,7 @@ func (c *scripted) all() []sent {
 	return slices.Clone(c.sends)
 }
 
-func (c *scripted) set(answer func(m Message, n int) (Receipt, error)) {
+func (c *scripted) set(answer func(m channel.Message, n int) (channel.Receipt, error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.answer = answer
@@ -186,17 +187,17 @@ var (
 	errRefused = &outcome.Error{Cause: outcome.PayloadRefused, Detail: "422", Answered: true}
 )
 
-func down(Message, int) (Receipt, error) { return Receipt{}, errDown }
+func down(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errDown }
 
 func TestLaneWaitsForItsFirstWhileOthersFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(m Message, n int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 			if m.Delivery == "a1" && n < 3 {
-				return Receipt{}, errDown
+				return channel.Receipt{}, errDown
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.put("a1", "A")
 		b.put("a2", "A")
@@ -216,11 +217,11 @@ func TestNextOfLaneStartsAfterDeadLetterOfItsFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(m Message, n int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 			if m.Delivery == "a1" {
-				return Receipt{}, errRefused
+				return channel.Receipt{}, errRefused
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.dead.err = errors.New("wrap: no topic")
 		b.put("a1", "A")
@@ -244,7 +245,7 @@ func TestNullKeysShareNoLaneAndTheEmptyKeyIsOne(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 10 })
 		defer b.close()
 		block := make(chan struct{})
-		b.ch.answer = func(Message, int) (Receipt, error) { <-block; return Receipt{}, nil }
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) { <-block; return channel.Receipt{}, nil }
 		for i := range 2 {
 			b.put(fmt.Sprint("null", i), "")
 			d := &delivery{envelope: &envelope.Envelope{Delivery: fmt.Sprint("empty", i), Alert: &alert.Alert{EventTime: time.Now()}}, laneKey: []byte{}}
@@ -315,11 +316,11 @@ func TestOneBadRecordAmongGoodOnesIsExhaustedAndTheBreakerStaysClosed(t *testing
 		b := newBench(t, nil)
 		defer b.close()
 		kinds := []error{errDown, outcome.Errorf(outcome.Unreachable, "refused"), outcome.Errorf(outcome.Timeout, "silent")}
-		b.ch.answer = func(m Message, n int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 			if m.Delivery == "bad" {
-				return Receipt{}, kinds[n%3] // alternating kinds exhaust all the same
+				return channel.Receipt{}, kinds[n%3] // alternating kinds exhaust all the same
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.put("bad", "X")
 		for i := range 200 {
@@ -427,11 +428,11 @@ func TestRetryAfterStopsTheChannelAndBurnsNoAttempt(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
 		start := time.Now()
-		b.ch.answer = func(m Message, n int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 			if time.Since(start) < 30*time.Second {
-				return Receipt{}, &outcome.Error{Cause: outcome.RateLimited, RetryAfter: 30 * time.Second}
+				return channel.Receipt{}, &outcome.Error{Cause: outcome.RateLimited, RetryAfter: 30 * time.Second}
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.put("a", "A")
 		synctest.Wait()
@@ -451,8 +452,8 @@ func TestLatchHoldsProbesSlowlyAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(Message, int) (Receipt, error) {
-			return Receipt{}, outcome.Errorf(outcome.Credentials, "token_revoked")
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
+			return channel.Receipt{}, outcome.Errorf(outcome.Credentials, "token_revoked")
 		}
 		for i := range 8 {
 			b.put(fmt.Sprint("d", i), fmt.Sprint("k", i))
@@ -476,11 +477,11 @@ func TestPanicInAChannelTouchesOneDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(m Message, n int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 			if m.Delivery == "bad" {
 				panic("index out of range")
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.put("bad", "A")
 		b.put("good", "A")
@@ -496,11 +497,11 @@ func TestAmbiguousIsResentMarkedOrDeadLetteredAsConfigured(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.Ambiguous = policy })
 			defer b.close()
-			b.ch.answer = func(m Message, n int) (Receipt, error) {
+			b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 				if n == 1 {
-					return Receipt{}, outcome.Errorf(outcome.Reset, "after the body")
+					return channel.Receipt{}, outcome.Errorf(outcome.Reset, "after the body")
 				}
-				return Receipt{}, nil
+				return channel.Receipt{}, nil
 			}
 			b.put("a", "A")
 			time.Sleep(5 * time.Second)
@@ -541,23 +542,23 @@ func TestAttemptHasItsOwnDeadlineAndAHangIsAmbiguous(t *testing.T) {
 
 type hanging struct{}
 
-func (hanging) Send(ctx context.Context, _ Message) (Receipt, error) {
+func (hanging) Send(ctx context.Context, _ channel.Message) (channel.Receipt, error) {
 	<-ctx.Done()
-	return Receipt{}, ctx.Err()
+	return channel.Receipt{}, ctx.Err()
 }
 
 func TestRefusedAndDeferredRecipients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(m Message, n int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 			if n == 1 {
-				return Receipt{
-					Refused:  []Refusal{{"gone@x", outcome.Errorf(outcome.RecipientRefused, "550")}},
-					Deferred: []Refusal{{"grey@x", &outcome.Error{Cause: outcome.Greylisted, RetryAfter: 5 * time.Minute}}},
+				return channel.Receipt{
+					Refused:  []channel.Refusal{{Recipient: "gone@x", Err: outcome.Errorf(outcome.RecipientRefused, "550")}},
+					Deferred: []channel.Refusal{{Recipient: "grey@x", Err: &outcome.Error{Cause: outcome.Greylisted, RetryAfter: 5 * time.Minute}}},
 				}, nil
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.put("a", "A")
 		time.Sleep(4 * time.Minute)
@@ -579,11 +580,11 @@ func TestGreylistingEndsAfterAnHourOnlyWithAWitness(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, nil)
 			defer b.close()
-			b.ch.answer = func(m Message, n int) (Receipt, error) {
+			b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 				if m.Delivery == "grey" {
-					return Receipt{}, &outcome.Error{Cause: outcome.Greylisted, RetryAfter: 5 * time.Minute}
+					return channel.Receipt{}, &outcome.Error{Cause: outcome.Greylisted, RetryAfter: 5 * time.Minute}
 				}
-				return Receipt{}, nil
+				return channel.Receipt{}, nil
 			}
 			b.put("grey", "A")
 			time.Sleep(30 * time.Minute)
@@ -633,11 +634,11 @@ func TestFailedDeliveryOpensNoThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(m Message, n int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
 			if m.Delivery == "1" {
-				return Receipt{}, errRefused
+				return channel.Receipt{}, errRefused
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		hour := func(a *alert.Alert) { a.Throttle = time.Hour }
 		b.put("1", "A", hour)
@@ -655,8 +656,8 @@ func TestWhatExpiresWhileItsChannelIsLatchedIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(Message, int) (Receipt, error) {
-			return Receipt{}, outcome.Errorf(outcome.Credentials, "401")
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
+			return channel.Receipt{}, outcome.Errorf(outcome.Credentials, "401")
 		}
 		b.put("short", "A", func(a *alert.Alert) { a.Expire, a.Throttle = time.Hour, time.Hour })
 		b.put("long", "A", func(a *alert.Alert) { a.Expire = 96 * time.Hour })
@@ -726,7 +727,7 @@ func TestLeaveWaitsForFlightsAndDiscardsWhatCompletesLate(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
 		release := make(chan struct{})
-		b.ch.answer = func(Message, int) (Receipt, error) { <-release; return Receipt{}, errRefused }
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) { <-release; return channel.Receipt{}, errRefused }
 		b.put("a", "A")
 		synctest.Wait()
 		drained := b.leave(b.src)

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
@@ -114,7 +115,7 @@ func TestAReplayThatFailsIsTheEntrysNextVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(Message, int) (Receipt, error) { return Receipt{}, errRefused }
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused }
 		b.again("a1", "A", 2, func(r *envelope.Replay) { r.Edited, r.EditedBy = []byte("{}"), "ann@desk" })
 		b.again("a2", "B", 3)
 		time.Sleep(time.Second)
@@ -134,11 +135,11 @@ func TestAReplayGoesToTheRefusedRecipientsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(m Message, _ int) (Receipt, error) {
+		b.ch.answer = func(m channel.Message, _ int) (channel.Receipt, error) {
 			if m.Delivery == "a2" {
-				return Receipt{Refused: []Refusal{{"bob@example.com", errRefused}}}, nil
+				return channel.Receipt{Refused: []channel.Refusal{{Recipient: "bob@example.com", Err: errRefused}}}, nil
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		for _, id := range []string{"a1", "a2"} {
 			b.again(id, id, 1, func(r *envelope.Replay) { r.Recipients = []string{"bob@example.com", "eve@example.com"} })
@@ -181,17 +182,17 @@ func TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered(t *testing.T) {
 func TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent(t *testing.T) {
 	version := func(v int64) func(*envelope.Replay) { return func(r *envelope.Replay) { r.Version = v } }
 	for name, c := range map[string]struct {
-		answer func(m Message, n int) (Receipt, error)
+		answer func(m channel.Message, n int) (channel.Receipt, error)
 		newest int64 // a version somebody can ask for: where our record stands, or behind our tombstone
 		want   []string
 	}{
-		"buried again": {func(m Message, _ int) (Receipt, error) {
+		"buried again": {func(m channel.Message, _ int) (channel.Receipt, error) {
 			if m.Replay == 0 {
-				return Receipt{}, errRefused
+				return channel.Receipt{}, errRefused
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}, 8, []string{"live 0", "replay 2"}},
-		"delivered after all": {func(Message, int) (Receipt, error) { return Receipt{}, nil }, 9, []string{"live 0", "replay 2"}},
+		"delivered after all": {func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, nil }, 9, []string{"live 0", "replay 2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -272,9 +273,9 @@ func TestAReplayThatEndsWhileItsPartitionIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.answer = func(Message, int) (Receipt, error) {
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
 			time.Sleep(500 * time.Millisecond)
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		}
 		b.again("a1", "A", 1)
 		synctest.Wait()

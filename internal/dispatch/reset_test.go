@@ -7,11 +7,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-func revoked(Message, int) (Receipt, error) {
-	return Receipt{}, outcome.Errorf(outcome.Credentials, "token_revoked")
+func revoked(channel.Message, int) (channel.Receipt, error) {
+	return channel.Receipt{}, outcome.Errorf(outcome.Credentials, "token_revoked")
 }
 
 func (b *bench) state() string { return b.Status().State }
@@ -97,11 +98,11 @@ func TestAResetSparesAnAttemptUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Breaker.Open = time.Hour; c.Concurrency = 8 })
 		defer b.close()
-		b.ch.set(func(m Message, n int) (Receipt, error) {
+		b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
 			if m.Delivery == "slow" && n == 1 {
 				time.Sleep(10 * time.Second)
 			}
-			return Receipt{}, errDown
+			return channel.Receipt{}, errDown
 		})
 		for _, id := range []string{"slow", "a", "b", "c", "d", "e", "f"} {
 			b.put(id, id)
@@ -124,7 +125,7 @@ func TestAResetCountsRefusalsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
-		b.ch.set(func(Message, int) (Receipt, error) { return Receipt{}, errRefused })
+		b.ch.set(func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused })
 		for i := range defectAfter - 1 {
 			b.put(string(rune('a'+i)), "k")
 		}
@@ -148,11 +149,11 @@ func TestAResetLeavesWhatWorksAndWhatTheProviderAsked(t *testing.T) {
 		if b.state() != "closed" {
 			t.Errorf("it is %s", b.state())
 		}
-		b.ch.set(func(m Message, n int) (Receipt, error) {
+		b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
 			if n == 1 {
-				return Receipt{}, &outcome.Error{Cause: outcome.RateLimited, RetryAfter: time.Minute, Answered: true}
+				return channel.Receipt{}, &outcome.Error{Cause: outcome.RateLimited, RetryAfter: time.Minute, Answered: true}
 			}
-			return Receipt{}, nil
+			return channel.Receipt{}, nil
 		})
 		b.put("a", "a")
 		time.Sleep(time.Second)
@@ -171,7 +172,7 @@ func TestAResetLeavesWhatWorksAndWhatTheProviderAsked(t *testing.T) {
 // TestResetsWhileItIsTriedAreAnsweredByThatTry: however many are in the topic,
 // the provider gets one attempt at a time.
 func TestResetsWhileItIsTriedAreAnsweredByThatTry(t *testing.T) {
-	for name, answer := range map[string]func(Message, int) (Receipt, error){"latched": revoked, "open": down} {
+	for name, answer := range map[string]func(channel.Message, int) (channel.Receipt, error){"latched": revoked, "open": down} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.Breaker.Open, c.Concurrency = time.Hour, 100 })
 			defer b.close()
@@ -181,7 +182,7 @@ func TestResetsWhileItIsTriedAreAnsweredByThatTry(t *testing.T) {
 			}
 			time.Sleep(10 * time.Second)
 			tries := len(b.ch.ids())
-			b.ch.set(func(m Message, n int) (Receipt, error) {
+			b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
 				time.Sleep(time.Second)
 				return answer(m, n)
 			})

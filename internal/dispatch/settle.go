@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -23,7 +24,7 @@ const rateLimitedFor = time.Hour
 // settle is the one place that turns the result of an attempt into what
 // happens to the delivery: delivered, again later, or a dead letter. o.mu is
 // held, the lane is in flight.
-func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
+func (o *Outbox) settle(l *lane, d *delivery, receipt channel.Receipt, err error) {
 	o.noteBreaker()
 	if l.source.dropped {
 		o.settleLate(l, d, receipt, err)
@@ -62,7 +63,7 @@ func (o *Outbox) settle(l *lane, d *delivery, receipt Receipt, err error) {
 // settleLate settles what ended after its partition was given up: a success
 // that comes within the wait for it is still committed, and changes nothing
 // later. Everything else is the next owner's.
-func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
+func (o *Outbox) settleLate(l *lane, d *delivery, r channel.Receipt, err error) {
 	if err != nil || len(r.Refused)+len(r.Deferred)+len(d.refused) > 0 {
 		d.end(abandoned)
 		return
@@ -81,7 +82,7 @@ func (o *Outbox) settleLate(l *lane, d *delivery, r Receipt, err error) {
 }
 
 // succeeded: the provider took it, for at least one recipient.
-func (o *Outbox) succeeded(l *lane, d *delivery, r Receipt) {
+func (o *Outbox) succeeded(l *lane, d *delivery, r channel.Receipt) {
 	now := time.Now()
 	o.successes++
 	o.taken(d.rule())
@@ -209,7 +210,7 @@ func (o *Outbox) failed(l *lane, d *delivery, e *outcome.Error, class outcome.Cl
 func (o *Outbox) later(l *lane, d *delivery, e *outcome.Error) {
 	if time.Since(d.firstTried) > rateLimitedFor && o.successes > d.witness {
 		for _, r := range d.recipients {
-			d.refused = append(d.refused, Refusal{Recipient: r, Err: e})
+			d.refused = append(d.refused, channel.Refusal{Recipient: r, Err: e})
 		}
 		o.bury(l, d, e, outcome.Exhausted)
 		return
@@ -365,7 +366,7 @@ func (o *Outbox) writeEnd(l *lane, d *delivery) {
 	o.pump()
 }
 
-func recipientsOf(rs []Refusal) []string {
+func recipientsOf(rs []channel.Refusal) []string {
 	if len(rs) == 0 {
 		return nil
 	}

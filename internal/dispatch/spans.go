@@ -3,9 +3,9 @@ package dispatch
 import (
 	"log/slog"
 
+	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
-	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // begin begins the delivery's span, from when it was taken out of its topic.

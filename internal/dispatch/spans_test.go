@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/obs/tracing/tracingtest"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
-	"github.com/algotrade/notifier/internal/tracing"
-	"github.com/algotrade/notifier/internal/tracing/tracingtest"
 )
 
 // trace has a bench make spans; what it returns ends the bench and returns
@@ -83,7 +84,9 @@ func TestAMessageLinksToTheThrottledAlertsItSpeaksFor(t *testing.T) {
 func TestADeliveryThatIsHandedOverEndsItsSpan(t *testing.T) {
 	b := newBench(t, nil)
 	end := b.trace()
-	b.ch.set(func(Message, int) (Receipt, error) { return Receipt{}, outcome.Errorf(outcome.Unreachable, "down") })
+	b.ch.set(func(channel.Message, int) (channel.Receipt, error) {
+		return channel.Receipt{}, outcome.Errorf(outcome.Unreachable, "down")
+	})
 	b.put("tried", "A")
 	testkafka.Eventually(t, 10*time.Second, "it was tried and waits", func() bool {
 		b.mu.Lock()

@@ -10,8 +10,8 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/trouble"
 )
 
 const (
@@ -63,8 +63,8 @@ func (o *Outbox) refuse(rule string, e *outcome.Error) {
 		o.suspend(r)
 	}
 	if r.suspended() {
-		o.troubles.Report(trouble.Trouble{
-			Kind: trouble.Rule, Subject: o.subject(r), Attrs: []any{"channel", o.name, "rule", rule, "refused", r.inRow},
+		o.troubles.Report(health.Trouble{
+			Kind: health.Rule, Subject: o.subject(r), Attrs: []any{"channel", o.name, "rule", rule, "refused", r.inRow},
 			Problem: "channel " + o.name + ": " + r.problem() + "; correct the rule or what the provider takes, then run 'notifier channels reset " + o.name + "'",
 		})
 	}
@@ -96,7 +96,7 @@ func (o *Outbox) taken(rule string) {
 	if r := o.refused[rule]; r != nil {
 		delete(o.refused, rule)
 		if r.suspended() {
-			o.troubles.Over(trouble.Rule, o.subject(r))
+			o.troubles.Over(health.Rule, o.subject(r))
 			o.resume(r)
 		}
 	}

@@ -14,9 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // of is an alert of a rule.
@@ -25,12 +26,12 @@ func of(rule string) func(*alert.Alert) { return func(a *alert.Alert) { a.Rule =
 func critical(a *alert.Alert) { a.Severity = alert.Critical }
 
 // refusing refuses what these rules say.
-func refusing(rules ...string) func(Message, int) (Receipt, error) {
-	return func(m Message, _ int) (Receipt, error) {
+func refusing(rules ...string) func(channel.Message, int) (channel.Receipt, error) {
+	return func(m channel.Message, _ int) (channel.Receipt, error) {
 		if slices.Contains(rules, m.Alert.Rule) {
-			return Receipt{}, errRefused
+			return channel.Receipt{}, errRefused
 		}
-		return Receipt{}, nil
+		return channel.Receipt{}, nil
 	}
 }
 
@@ -129,11 +130,11 @@ func TestSuccessOfTheRuleBetweenRefusalsKeepsItGoing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 		defer b.close()
-		b.ch.set(func(m Message, _ int) (Receipt, error) {
+		b.ch.set(func(m channel.Message, _ int) (channel.Receipt, error) {
 			if strings.HasSuffix(m.Delivery, "9") {
-				return Receipt{}, nil
+				return channel.Receipt{}, nil
 			}
-			return Receipt{}, errRefused
+			return channel.Receipt{}, errRefused
 		})
 		for i := range 200 {
 			b.put(fmt.Sprint("d", i), fmt.Sprint("k", i))
@@ -169,7 +170,7 @@ func TestRefusalsOfManyRulesSuspendTheChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 		defer b.close()
-		b.ch.set(func(Message, int) (Receipt, error) { return Receipt{}, errRefused })
+		b.ch.set(func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused })
 		for i := range 30 {
 			b.put(fmt.Sprint("d", i), fmt.Sprint("k", i), of(fmt.Sprint("rule", i%5)))
 		}
@@ -288,7 +289,7 @@ func TestResetTriesASuspendedRuleAtOnce(t *testing.T) {
 func TestSuspendedRuleIsACondition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
-		board := trouble.New(slog.New(slog.NewTextHandler(&said, nil)), prometheus.NewPedanticRegistry())
+		board := health.New(slog.New(slog.NewTextHandler(&said, nil)), prometheus.NewPedanticRegistry())
 		suspend := func() *bench {
 			b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 			b.troubles = board
@@ -301,7 +302,7 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 		}
 		b := suspend()
 		want := "channel desk: rule order-rejected is suspended: 20 of its messages in a row were refused, the last with payload-refused: 422"
-		if text := board.Text(trouble.Rule); !strings.Contains(text, want) || !strings.Contains(text, "channels reset desk") {
+		if text := board.Text(health.Rule); !strings.Contains(text, want) || !strings.Contains(text, "channels reset desk") {
 			t.Errorf("it says %q", text)
 		}
 		if log := said.String(); strings.Count(log, `msg="rule suspended"`) != 1 || !strings.Contains(log, "rule=order-rejected") || !strings.Contains(log, "channel=desk") {
@@ -310,7 +311,7 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 		b.ch.set(nil)
 		time.Sleep(latchProbe)
 		synctest.Wait()
-		if board.Text(trouble.Rule) != "" || !strings.Contains(said.String(), `msg="rule resumed"`) {
+		if board.Text(health.Rule) != "" || !strings.Contains(said.String(), `msg="rule resumed"`) {
 			t.Errorf("it is not over: %s", &said)
 		}
 		b.close()
@@ -318,7 +319,7 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 		b = suspend()
 		defer b.close()
 		<-b.leave(b.src)
-		if text := board.Text(trouble.Rule); text != "" || b.asides != 0 || len(b.lanes) != 0 {
+		if text := board.Text(health.Rule); text != "" || b.asides != 0 || len(b.lanes) != 0 {
 			t.Errorf("after the revoke it says %q; %d lanes, %d aside", text, len(b.lanes), b.asides)
 		}
 		b.src = &source{}
@@ -438,7 +439,7 @@ func TestAlertsOfASuspendedRuleAreMovedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := newMoveBench(t)
 		defer b.close()
-		b.ch.set(func(Message, int) (Receipt, error) { return Receipt{}, errRefused })
+		b.ch.set(func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused })
 		for i := range 40 {
 			b.wait(fmt.Sprintf("d%02d", i), fmt.Sprint("k", i%3), int64(i), func(e *envelope.Envelope) { e.Alert.Rule = "bad" })
 			synctest.Wait()

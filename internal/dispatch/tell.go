@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/algotrade/notifier/internal/tracing"
+	"github.com/algotrade/notifier/internal/obs/tracing"
 )
 
 // maxEventID is how much of an event's id a line shows, in bytes: producers

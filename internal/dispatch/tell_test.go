@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 )
 
 func TestLinesShowLongEventIDsInBrief(t *testing.T) {
@@ -17,7 +18,7 @@ func TestLinesShowLongEventIDsInBrief(t *testing.T) {
 		defer b.close()
 		var said bytes.Buffer
 		b.log = slog.New(slog.NewJSONHandler(&said, nil))
-		b.ch.set(func(Message, int) (Receipt, error) { return Receipt{}, errRefused })
+		b.ch.set(func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused })
 		b.put("d", "k", func(a *alert.Alert) { a.EventID = "x" + strings.Repeat("日", 100_000) })
 		synctest.Wait()
 		line := said.String()

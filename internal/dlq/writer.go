@@ -10,10 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
-	"github.com/algotrade/notifier/internal/tracing"
 )
 
 // Writer writes dead letters with a producer of its own, so that a blocked

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
@@ -37,18 +38,18 @@ type takings struct {
 	late    time.Duration // the longest from an alert's event to its taking
 }
 
-// Send implements dispatch.Channel.
-func (s *takings) Send(_ context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+// Send implements channel.Channel.
+func (s *takings) Send(_ context.Context, m channel.Message) (channel.Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tries++
 	if s.latched {
-		return dispatch.Receipt{}, outcome.Errorf(outcome.Credentials, "invalid_auth")
+		return channel.Receipt{}, outcome.Errorf(outcome.Credentials, "invalid_auth")
 	}
 	s.titles = append(s.titles, m.Alert.Title.String())
 	s.at = append(s.at, m.Now)
 	s.late = max(s.late, m.Now.Sub(m.Alert.EventTime))
-	return dispatch.Receipt{}, nil
+	return channel.Receipt{}, nil
 }
 
 func (s *takings) count() int {
@@ -124,7 +125,7 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 	dead := w.client(kafka.DeadLetterOptions(func(string) int32 { return kafka.DefaultMaxMessage })...)
 	defer dead.Close()
 	letters := dlq.NewWriter(dead, group, log, nil)
-	outbox := func(name string, ch dispatch.Channel, pace dispatch.Pace) *dispatch.Outbox {
+	outbox := func(name string, ch channel.Channel, pace dispatch.Pace) *dispatch.Outbox {
 		return dispatch.NewOutbox(dispatch.Params{
 			Name: name, Channel: ch, Uncommitted: 64, Group: group, Dead: letters, Logger: log, Metrics: metrics,
 			Config: dispatch.Config{Concurrency: 1, Pace: pace, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},

@@ -19,12 +19,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/match"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
@@ -56,9 +57,9 @@ type sink struct {
 	takes time.Duration
 }
 
-// Send implements dispatch.Channel. It holds the order of lanes: the first
+// Send implements channel.Channel. It holds the order of lanes: the first
 // attempt of one alert comes after the one before it was taken.
-func (s *sink) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+func (s *sink) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	title := m.Alert.Title.String()
 	var key string
 	var n int
@@ -83,10 +84,10 @@ func (s *sink) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 	select {
 	case <-time.After(took):
 	case <-ctx.Done():
-		return dispatch.Receipt{}, context.Cause(ctx)
+		return channel.Receipt{}, context.Cause(ctx)
 	}
 	if fails {
-		return dispatch.Receipt{}, outcome.Errorf(outcome.Unavailable, "not now")
+		return channel.Receipt{}, outcome.Errorf(outcome.Unavailable, "not now")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +95,7 @@ func (s *sink) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 	if n == s.next[key] {
 		s.next[key]++
 	}
-	return dispatch.Receipt{}, nil
+	return channel.Receipt{}, nil
 }
 
 // world is a broker in memory and what every node needs of it.
@@ -107,8 +108,8 @@ type world struct {
 	cluster string
 	set     *rule.Set
 	sink    *sink
-	channel dispatch.Channel // nil: the sink
-	window  int              // records of a partition
+	channel channel.Channel // nil: the sink
+	window  int             // records of a partition
 }
 
 func (w *world) client(more ...kgo.Opt) *kgo.Client {
@@ -127,11 +128,11 @@ func (w *world) node() *node {
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	writer, dead := w.client(kafka.OutboxOptions(size)...), w.client(kafka.DeadLetterOptions(size)...)
 	letters := dlq.NewWriter(dead, group, log, nil)
-	outboxes, err := match.NewOutboxes(w.ctx, writer, group, []string{"hook"}, log)
+	outboxes, err := ingest.NewOutboxes(w.ctx, writer, group, []string{"hook"}, log)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	h := match.New(match.Params{
+	h := ingest.New(ingest.Params{
 		Group: group, Cluster: w.cluster, Decoder: event.NewDecoder(nil, w.set.Reads(), nil), Rules: w.set,
 		Outboxes: outboxes, Dead: letters, Topics: []string{string(topics.TradeExecutions)}, Logger: log, Registry: prometheus.NewRegistry(),
 	})

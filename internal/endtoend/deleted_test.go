@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -102,9 +102,9 @@ func TestATopicMadeAnewWhileAMemberJoinsIsFollowed(t *testing.T) {
 // refusing refuses every message.
 type refusing struct{}
 
-// Send implements dispatch.Channel.
-func (refusing) Send(context.Context, dispatch.Message) (dispatch.Receipt, error) {
-	return dispatch.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "400")
+// Send implements channel.Channel.
+func (refusing) Send(context.Context, channel.Message) (channel.Receipt, error) {
+	return channel.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "400")
 }
 
 // TestDeadLettersOfDeliveriesFollowATopicMadeAnew: the producer refuses to

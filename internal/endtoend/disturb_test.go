@@ -15,9 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
-	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -317,7 +317,7 @@ func rewind(t *trial, random *rand.Rand) {
 // moveWaiting asks to send what waits for one channel to the other, as the
 // command does.
 func moveWaiting(t *trial, random *rand.Rand) {
-	q := reroute.Request{From: "rough", To: "calm", Below: make(map[int32]int64), By: "ann"}
+	q := control.Request{From: "rough", To: "calm", Below: make(map[int32]int64), By: "ann"}
 	if random.IntN(3) == 0 {
 		q.From, q.To = q.To, q.From
 	}

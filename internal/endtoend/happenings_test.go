@@ -13,8 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/simulation/seen"
 	"github.com/algotrade/notifier/internal/topics"
@@ -247,7 +247,7 @@ func (x *telling) record(s step, at oracle.Place, r *kgo.Record) {
 	case 1:
 		x.letter(s, at, r)
 	case 2:
-		if _, err := reroute.Parse(r); err == nil {
+		if _, err := control.Parse(r); err == nil {
 			return // what comes of it is seen
 		}
 		q, err := dlq.ParseRequest(r)

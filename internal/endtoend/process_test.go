@@ -16,12 +16,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/match"
-	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -163,15 +163,15 @@ func (n *process) run() error {
 	reg := prometheus.NewRegistry()
 	n.registry = reg
 	letters := dlq.NewWriter(dead, group, log, reg)
-	outboxes, err := match.NewOutboxes(ctx, writer, group, t.channels(), log)
+	outboxes, err := ingest.NewOutboxes(ctx, writer, group, t.channels(), log)
 	if err != nil {
 		return err
 	}
-	h := match.New(match.Params{
+	h := ingest.New(ingest.Params{
 		Group: group, Cluster: t.cluster, Decoder: event.NewDecoder(nil, t.set.Reads(), nil), Rules: t.set,
 		Outboxes: outboxes, Dead: letters, Topics: t.sources(), MaxReplays: maxReplays, Logger: log, Registry: reg,
 	})
-	r := match.NewReplays(match.ReplayParams{
+	r := ingest.NewReplays(ingest.ReplayParams{
 		Handler: h, Log: dlq.NewLog(dead), Gauges: dlq.NewGauges(reg), OutboxGroup: topics.OutboxGroup(group),
 		Rules: map[string][]string{"both": {"calm", "rough"}, "calm": {"calm"}}, Registry: reg,
 	})
@@ -200,8 +200,8 @@ func (n *process) run() error {
 		})
 	}
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})
-	moves := reroute.NewFollower(kadm.NewClient(dead), dlq.NewLog(dead), group, t.cluster, func(q reroute.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) }, log)
-	moves.Ended = func(q reroute.Request) { byTopic[topics.Outbox(group, q.From)].MoveEnded(q) }
+	moves := control.NewFollower(kadm.NewClient(dead), dlq.NewLog(dead), group, t.cluster, func(q control.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) }, log)
+	moves.Ended = func(q control.Request) { byTopic[topics.Outbox(group, q.From)].MoveEnded(q) }
 	deliver := dispatch.NewHandler(byTopic, dlq.NewLog(dead), log)
 	deliver.Moves = moves.Known
 	second := member("deliver", topics.OutboxGroup(group), t.outboxTopics(), true, deliver)
@@ -229,8 +229,8 @@ func (n *process) run() error {
 
 // bothKinds is the handler of stage one.
 type bothKinds struct {
-	replays *match.Replays
-	sources *match.Handler
+	replays *ingest.Replays
+	sources *ingest.Handler
 }
 
 // Handle implements consume.Handler.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
@@ -105,7 +106,7 @@ func (l *line) Go(w dispatch.Work) {
 }
 
 // place returns where stands what is sent.
-func (l *line) place(m dispatch.Message) (at oracle.Place) {
+func (l *line) place(m channel.Message) (at oracle.Place) {
 	l.sending.Lock()
 	defer l.sending.Unlock()
 	key := fmt.Sprint(m.Delivery, m.Replay > 0)
@@ -125,8 +126,8 @@ type answer struct {
 	refused bool
 }
 
-// Send implements dispatch.Channel.
-func (l *line) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+// Send implements channel.Channel.
+func (l *line) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	n, err := strconv.Atoi(m.Alert.Title.String())
 	if err != nil || n >= len(l.events) || string(l.events[n].record.Value) != string(m.Event) {
 		l.history.note(garbled, l.process.name, "%s got %q as %q", l.name, m.Event, m.Alert.Title.String())
@@ -157,7 +158,7 @@ func (l *line) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 	select {
 	case <-l.process.wire.dead: // a dead process begins nothing
 		<-ctx.Done()
-		return dispatch.Receipt{}, context.Cause(ctx)
+		return channel.Receipt{}, context.Cause(ctx)
 	default:
 	}
 	say(begin)
@@ -168,11 +169,11 @@ func (l *line) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 	case <-l.process.wire.dead:
 		say(died)
 		<-ctx.Done()
-		return dispatch.Receipt{}, context.Cause(ctx)
+		return channel.Receipt{}, context.Cause(ctx)
 	case <-ctx.Done():
 		a = answer{}
 		say(failed)
-		return dispatch.Receipt{}, context.Cause(ctx)
+		return channel.Receipt{}, context.Cause(ctx)
 	}
 	say(a.kind)
 	if a.kind == taken {
@@ -183,13 +184,13 @@ func (l *line) Send(ctx context.Context, m dispatch.Message) (dispatch.Receipt, 
 		if told != nil {
 			told(l.process)
 			<-ctx.Done()
-			return dispatch.Receipt{}, context.Cause(ctx)
+			return channel.Receipt{}, context.Cause(ctx)
 		}
 	}
 	if a.panic {
 		panic("a message that the channel's code cannot take")
 	}
-	return dispatch.Receipt{}, a.err
+	return channel.Receipt{}, a.err
 }
 
 // answer decides about an attempt; p.mu is held.

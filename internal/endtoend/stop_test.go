@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -30,9 +30,9 @@ func (w *world) one() {
 // answering is a provider that answers each attempt alike.
 type answering func() error
 
-// Send implements dispatch.Channel.
-func (a answering) Send(context.Context, dispatch.Message) (dispatch.Receipt, error) {
-	return dispatch.Receipt{}, a()
+// Send implements channel.Channel.
+func (a answering) Send(context.Context, channel.Message) (channel.Receipt, error) {
+	return channel.Receipt{}, a()
 }
 
 // count returns how often the brokers are asked for something.

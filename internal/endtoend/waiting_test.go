@@ -12,7 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -25,18 +25,18 @@ type greylisting struct {
 	delivered map[string]int
 }
 
-// Send implements dispatch.Channel.
-func (g *greylisting) Send(_ context.Context, m dispatch.Message) (dispatch.Receipt, error) {
+// Send implements channel.Channel.
+func (g *greylisting) Send(_ context.Context, m channel.Message) (channel.Receipt, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	title := m.Alert.Title.String()
 	var n int
 	_, _ = fmt.Sscanf(title, "k0/%d", &n)
 	if g.tries[title]++; n%2 == 1 && g.tries[title] == 1 {
-		return dispatch.Receipt{}, &outcome.Error{Cause: outcome.Greylisted, Detail: "450", RetryAfter: time.Hour}
+		return channel.Receipt{}, &outcome.Error{Cause: outcome.Greylisted, Detail: "450", RetryAfter: time.Hour}
 	}
 	g.delivered[title]++
-	return dispatch.Receipt{}, nil
+	return channel.Receipt{}, nil
 }
 
 func (g *greylisting) counts() (delivered, repeats int) {

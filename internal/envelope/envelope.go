@@ -17,7 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Version is the version of the format that Wrap writes.
@@ -48,7 +48,7 @@ type Envelope struct {
 	Delivery string
 	Channel  string
 	// From and Done are for the repeat filter; dead letters have none.
-	From repeat.Write
+	From offsets.Write
 	// Replay is set where this is a dead letter that is sent again.
 	Replay *Replay
 	// Trace is the span that the record follows from, as a traceparent (W3C Trace

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // ErrForeign is returned for a record that is not in this format, or names
@@ -100,7 +100,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hFrom:
 			p.from(string(text), &e.From)
 		case hDone:
-			e.From.Done, err = repeat.ParsePosition(string(text))
+			e.From.Done, err = offsets.ParsePosition(string(text))
 			p.keep(err)
 		case hEntry:
 			again.Entry = string(text)
@@ -196,7 +196,7 @@ func (p *parser) timestamp(name, v string) time.Time {
 	return p.time(name, v)
 }
 
-func (p *parser) from(v string, w *repeat.Write) {
+func (p *parser) from(v string, w *offsets.Write) {
 	var part, epoch int32
 	var offset int64
 	topic, rest := v, ""
@@ -206,6 +206,6 @@ func (p *parser) from(v string, w *repeat.Write) {
 	if _, err := fmt.Sscanf(rest, "%d/%d/%d", &part, &epoch, &offset); err != nil {
 		p.keep(fmt.Errorf("header %s is not topic-id/partition/epoch/offset", hFrom))
 	}
-	w.Input = repeat.Input{Topic: topic, Partition: part}
-	w.From = repeat.Position{Epoch: epoch, Offset: offset}
+	w.Input = offsets.Input{Topic: topic, Partition: part}
+	w.From = offsets.Position{Epoch: epoch, Offset: offset}
 }

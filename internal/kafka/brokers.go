@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
-	"github.com/algotrade/notifier/internal/finding"
+	"github.com/algotrade/notifier/internal/check"
 )
 
 // LookAtBrokers connects to each broker by itself, those that the configuration
@@ -26,11 +26,11 @@ import (
 // what it is, and until when its certificate holds. A cluster may name addresses
 // that only others can reach (advertised.listeners): then some partitions work
 // and some do not.
-func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
+func LookAtBrokers(ctx context.Context, c *Config) []check.Finding {
 	seen := &connections{byAddress: make(map[string]tls.ConnectionState)}
 	cl, err := c.watched(seen)
 	if err != nil {
-		return []finding.Finding{finding.Faultf("kafka", "correct the configuration", "%v", err)}
+		return []check.Finding{check.Faultf("kafka", "correct the configuration", "%v", err)}
 	}
 	defer cl.Close()
 	answers := ask(ctx, c, seen, cl.SeedBrokers(), c.Brokers)
@@ -56,7 +56,7 @@ func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
 	defer cancel()
 	md, err := kadm.NewClient(cl).BrokerMetadata(ctx)
 	if err != nil {
-		return append(findings(answers), finding.Faultf("cluster", "", "its brokers cannot be listed: %s", word(err)))
+		return append(findings(answers), check.Faultf("cluster", "", "its brokers cannot be listed: %s", word(err)))
 	}
 	var more []*kgo.Broker
 	var addresses []string
@@ -73,20 +73,20 @@ func LookAtBrokers(ctx context.Context, c *Config) []finding.Finding {
 		named[i].named = true
 	}
 	answers = append(answers, named...)
-	cluster := finding.Okf("cluster", "%s, %d %s, controller %d", md.Cluster, len(md.Brokers), plural(len(md.Brokers), "broker", "brokers"), md.Controller)
-	return slices.Concat(findings(answers), own, []finding.Finding{cluster}, features(answers))
+	cluster := check.Okf("cluster", "%s, %d %s, controller %d", md.Cluster, len(md.Brokers), plural(len(md.Brokers), "broker", "brokers"), md.Controller)
+	return slices.Concat(findings(answers), own, []check.Finding{cluster}, features(answers))
 }
 
 // ownCertificate says what is wrong with the certificate that we show.
-func (c *Config) ownCertificate(now time.Time) []finding.Finding {
-	var found []finding.Finding
+func (c *Config) ownCertificate(now time.Time) []check.Finding {
+	var found []check.Finding
 	for _, f := range c.TLS.Findings(now) {
 		switch {
 		case f.Of != "kafka.tls.cert": // a broker's, of which its connection told
 		case f.Exit != 0:
-			found = append(found, finding.Faultf(f.Of, "put a valid one there", "%s", f.Text))
+			found = append(found, check.Faultf(f.Of, "put a valid one there", "%s", f.Text))
 		default:
-			found = append(found, finding.Warnf(f.Of, "have it renewed", "%s", f.Text))
+			found = append(found, check.Warnf(f.Of, "have it renewed", "%s", f.Text))
 		}
 	}
 	return found
@@ -171,8 +171,8 @@ func brokerProblem(ctx context.Context, address string, err error, c *Config) er
 }
 
 // findings says of each broker what it answered.
-func findings(answers []answer) []finding.Finding {
-	var found []finding.Finding
+func findings(answers []answer) []check.Finding {
+	var found []check.Finding
 	for _, a := range answers {
 		subject := a.address
 		if a.id >= 0 {
@@ -180,16 +180,16 @@ func findings(answers []answer) []finding.Finding {
 		}
 		switch {
 		case a.err != nil && a.named:
-			found = append(found, finding.Faultf(subject, "have its advertised.listeners name an address that this host reaches, or mend the way there",
+			found = append(found, check.Faultf(subject, "have its advertised.listeners name an address that this host reaches, or mend the way there",
 				"%v; the cluster names this address", a.err))
 			continue
 		case a.err != nil:
-			found = append(found, finding.Faultf(subject, "start it, or correct kafka.brokers and what leads there", "%v", a.err))
+			found = append(found, check.Faultf(subject, "start it, or correct kafka.brokers and what leads there", "%v", a.err))
 			continue
 		}
-		found = append(found, finding.Okf(subject, "answers after %d ms", a.took.Milliseconds()))
+		found = append(found, check.Okf(subject, "answers after %d ms", a.took.Milliseconds()))
 		if a.tls != nil {
-			found = append(found, finding.Certificate(subject, *a.tls, time.Now()))
+			found = append(found, check.Certificate(subject, *a.tls, time.Now()))
 		}
 	}
 	return found
@@ -207,8 +207,8 @@ var wanted = []struct {
 }
 
 // features says what the brokers are, and what they cannot do that we would use.
-func features(answers []answer) []finding.Finding {
-	var found []finding.Finding
+func features(answers []answer) []check.Finding {
+	var found []check.Finding
 	var guesses []string
 	lacking := make(map[string]bool)
 	for _, a := range answers {
@@ -228,13 +228,13 @@ func features(answers []answer) []finding.Finding {
 	}
 	const subject = "version"
 	if len(guesses) > 1 {
-		found = append(found, finding.Warnf(subject, "finish the upgrade: while they differ, what the oldest cannot do may not work", "the brokers differ: Kafka %s", strings.Join(guesses, " and ")))
+		found = append(found, check.Warnf(subject, "finish the upgrade: while they differ, what the oldest cannot do may not work", "the brokers differ: Kafka %s", strings.Join(guesses, " and ")))
 	} else {
-		found = append(found, finding.Okf(subject, "Kafka %s", strings.Join(guesses, "")))
+		found = append(found, check.Okf(subject, "Kafka %s", strings.Join(guesses, "")))
 	}
 	for _, w := range wanted {
 		if lacking[w.without] {
-			found = append(found, finding.Warnf(subject, "upgrade the brokers", "%s", w.without))
+			found = append(found, check.Warnf(subject, "upgrade the brokers", "%s", w.without))
 		}
 	}
 	return found

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/algotrade/notifier/internal/finding"
+	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
 )
@@ -14,11 +14,11 @@ func TestEachBrokerIsLookedAt(t *testing.T) {
 	config := *c.Config()
 	config.Brokers = append([]string{"127.0.0.1:1"}, config.Brokers...)
 	found := kafka.LookAtBrokers(t.Context(), &config)
-	if len(found) < 4 || found[0].Verdict != finding.Fault || found[0].Text != "nothing listens on 127.0.0.1:1" || found[0].Do == "" {
+	if len(found) < 4 || found[0].Verdict != check.Fault || found[0].Text != "nothing listens on 127.0.0.1:1" || found[0].Do == "" {
 		t.Errorf("of the one that is down: %+v", found)
 	}
 	for _, f := range found[1:] {
-		if f.Verdict == finding.Fault {
+		if f.Verdict == check.Fault {
 			t.Errorf("%+v", f)
 		}
 	}

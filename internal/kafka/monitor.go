@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
 )
 
 // Role is what a topic is to the daemon.
@@ -65,7 +65,7 @@ type MonitorParams struct {
 	Producers map[Role]*kgo.Client
 	// TLS, where it is set, has its files read again and its certificates watched.
 	TLS      *TLS
-	Troubles *trouble.Board
+	Troubles *health.Board
 	Registry prometheus.Registerer
 }
 
@@ -127,7 +127,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 			m.p.TLS.watch(time.Now())
 		}
 		m.p.Troubles.Tick()
-		if t, lasted := m.p.Troubles.Longest(trouble.Login); lasted >= RefusedAfter {
+		if t, lasted := m.p.Troubles.Longest(health.Login); lasted >= RefusedAfter {
 			return problemf(ExitDenied, "login refused for %s: %s", RefusedAfter, t.Problem)
 		}
 		if err := m.refusedProducer(); err != nil {
@@ -157,8 +157,8 @@ func (m *Monitor) look(ctx context.Context) {
 	m.mu.Lock()
 	m.broker, m.looked = "", true
 	m.mu.Unlock()
-	m.p.Troubles.Over(trouble.Brokers, "")
-	m.p.Troubles.Over(trouble.Login, "")
+	m.p.Troubles.Over(health.Brokers, "")
+	m.p.Troubles.Over(health.Login, "")
 }
 
 func problem(t Monitored, d kadm.TopicDetail) string {
@@ -187,26 +187,26 @@ func (m *Monitor) note(t Monitored, problem string) {
 	m.mu.Unlock()
 	if problem == "" {
 		m.available.WithLabelValues(t.Topic).Set(1)
-		m.p.Troubles.Over(trouble.Topic, t.Topic)
+		m.p.Troubles.Over(health.Topic, t.Topic)
 		return
 	}
 	m.available.WithLabelValues(t.Topic).Set(0)
-	m.p.Troubles.Report(trouble.Trouble{Kind: trouble.Topic, Subject: t.Topic, Problem: problem, Attrs: []any{"topic", t.Topic}})
+	m.p.Troubles.Report(health.Trouble{Kind: health.Topic, Subject: t.Topic, Problem: problem, Attrs: []any{"topic", t.Topic}})
 }
 
 // noBroker finds out why nobody answers. Only an answer of the broker that
 // refuses user and password counts as that: a connection that is closed while
 // we log in may be a broker that stops, and must not end the daemon.
 func (m *Monitor) noBroker(ctx context.Context, err error) {
-	t := trouble.Trouble{Kind: trouble.Brokers, Problem: fmt.Sprintf("no broker answers: %v", err)}
+	t := health.Trouble{Kind: health.Brokers, Problem: fmt.Sprintf("no broker answers: %v", err)}
 	probed := m.p.Probe(ctx)
 	if ctx.Err() != nil {
 		return
 	}
 	switch {
 	case probed != nil && IsRefused(probed):
-		t = trouble.Trouble{Kind: trouble.Login, Problem: probed.Error(), Lease: refusedLease}
-		m.p.Troubles.Over(trouble.Brokers, "")
+		t = health.Trouble{Kind: health.Login, Problem: probed.Error(), Lease: refusedLease}
+		m.p.Troubles.Over(health.Brokers, "")
 	case probed != nil:
 		t.Problem = probed.Error()
 	}

@@ -21,11 +21,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
-	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // monitored is a monitor on a fake clock, of a cluster behind a wire.
@@ -34,7 +34,7 @@ type monitored struct {
 	t        *testing.T
 	c        *testkafka.Cluster
 	wire     *testkafka.Wire
-	troubles *trouble.Board
+	troubles *health.Board
 	reg      *prometheus.Registry
 	ended    chan error
 
@@ -81,7 +81,7 @@ func monitor(t *testing.T, before ...func(*testkafka.Cluster)) *monitored {
 	}
 	m.wire = m.c.Wire()
 	log := slog.New(slog.NewTextHandler(m, nil))
-	m.troubles = trouble.New(log, m.reg)
+	m.troubles = health.New(log, m.reg)
 	var list []kafka.Monitored
 	for _, s := range m.c.Shapes(channels) {
 		list = append(list, kafka.Monitored{Topic: s.Topic, Role: s.Role})

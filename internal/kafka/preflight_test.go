@@ -21,7 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/dispatch/channeltest"
+	"github.com/algotrade/notifier/internal/channel/channeltest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/testkafka"

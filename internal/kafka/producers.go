@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/algotrade/notifier/internal/trouble"
+	"github.com/algotrade/notifier/internal/health"
 )
 
 // ProducerRefusedAfter is how long a producer is without an id before Run gives
@@ -31,10 +31,10 @@ func (m *Monitor) lookAtProducers(ctx context.Context) {
 		m.refused[role] = p
 		m.mu.Unlock()
 		if p == nil {
-			m.p.Troubles.Over(trouble.Producer, string(role))
+			m.p.Troubles.Over(health.Producer, string(role))
 			continue
 		}
-		m.p.Troubles.Report(trouble.Trouble{Kind: trouble.Producer, Subject: string(role), Problem: p.Text})
+		m.p.Troubles.Report(health.Trouble{Kind: health.Producer, Subject: string(role), Problem: p.Text})
 	}
 }
 
@@ -54,7 +54,7 @@ func refusal(role Role, err error) *Problem {
 // refusedProducer returns the problem of a producer that has been without an id
 // for ProducerRefusedAfter.
 func (m *Monitor) refusedProducer() error {
-	t, lasted := m.p.Troubles.Longest(trouble.Producer)
+	t, lasted := m.p.Troubles.Longest(health.Producer)
 	if lasted < ProducerRefusedAfter {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/broker"
+	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -30,12 +30,12 @@ type desk struct {
 
 func newDesk(t *testing.T, opts ...kgo.Opt) desk {
 	t.Helper()
-	b, err := broker.Start(t.Context(), broker.Config{Addr: "127.0.0.1:0"})
+	b, err := devbroker.Start(t.Context(), devbroker.Config{Addr: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
-	if _, err := b.CreateTopics(broker.Topic{Name: string(topics.TradeExecutions), Partitions: 6}); err != nil {
+	if _, err := b.CreateTopics(devbroker.Topic{Name: string(topics.TradeExecutions), Partitions: 6}); err != nil {
 		t.Fatal(err)
 	}
 	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()), kgo.ConsumeTopics(string(topics.TradeExecutions)))...)

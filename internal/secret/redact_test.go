@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/algotrade/notifier/internal/dispatch/channeltest"
+	"github.com/algotrade/notifier/internal/channel/channeltest"
 	"github.com/algotrade/notifier/internal/secret"
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -134,16 +135,16 @@ var (
 	errRecipient = &outcome.Error{Cause: outcome.RecipientRefused, Detail: "550", Answered: true}
 )
 
-// Send implements dispatch.Channel: the provider answers as it is in the mood
+// Send implements channel.Channel: the provider answers as it is in the mood
 // for.
-func (d *driver) Send(_ context.Context, _ dispatch.Message) (dispatch.Receipt, error) {
+func (d *driver) Send(_ context.Context, _ channel.Message) (channel.Receipt, error) {
 	k, w := d.current, d.w
-	answer := func(r oracle.Result, receipt dispatch.Receipt, err error) (dispatch.Receipt, error) {
+	answer := func(r oracle.Result, receipt channel.Receipt, err error) (channel.Receipt, error) {
 		w.happened(oracle.Happening{Kind: oracle.Answered, By: d.pr.id, Group: topics.OutboxGroup(group), Place: d.place(k), ID: k.Delivery, Result: r})
 		return receipt, err
 	}
-	fail := func(c outcome.Cause) (dispatch.Receipt, error) {
-		return answer(oracle.Failed, dispatch.Receipt{}, outcome.Errorf(c, "not now"))
+	fail := func(c outcome.Cause) (channel.Receipt, error) {
+		return answer(oracle.Failed, channel.Receipt{}, outcome.Errorf(c, "not now"))
 	}
 	mood := w.moods[d.channel]
 	if w.well {
@@ -152,19 +153,19 @@ func (d *driver) Send(_ context.Context, _ dispatch.Message) (dispatch.Receipt, 
 	switch mood {
 	case down:
 		if w.is(outageIsRefusal) {
-			return answer(oracle.Failed, dispatch.Receipt{}, errRefused)
+			return answer(oracle.Failed, channel.Receipt{}, errRefused)
 		}
 		if d.tries[k.Delivery]++; w.is(outageUsesUp) && d.tries[k.Delivery] >= 3 {
-			return answer(oracle.Failed, dispatch.Receipt{}, errRefused)
+			return answer(oracle.Failed, channel.Receipt{}, errRefused)
 		}
 		if w.chance(30) {
-			return answer(oracle.Unclear, dispatch.Receipt{}, outcome.Errorf(outcome.Timeout, "no answer"))
+			return answer(oracle.Unclear, channel.Receipt{}, outcome.Errorf(outcome.Timeout, "no answer"))
 		}
 		return fail(outcome.Unavailable)
 	case limiting:
 		e := outcome.Errorf(outcome.RateLimited, "429")
 		e.RetryAfter = time.Duration(w.rng.IntN(3)) * time.Second
-		return answer(oracle.Failed, dispatch.Receipt{}, e)
+		return answer(oracle.Failed, channel.Receipt{}, e)
 	case latching:
 		return fail(outcome.Credentials)
 	case flaky:
@@ -172,23 +173,23 @@ func (d *driver) Send(_ context.Context, _ dispatch.Message) (dispatch.Receipt, 
 		case 0:
 			return fail(outcome.Unreachable)
 		case 1:
-			return answer(oracle.Unclear, dispatch.Receipt{}, outcome.Errorf(outcome.Reset, "reset"))
+			return answer(oracle.Unclear, channel.Receipt{}, outcome.Errorf(outcome.Reset, "reset"))
 		}
 	}
 	switch n := w.rng.IntN(100); {
 	case w.well:
 	case n < 8:
-		return answer(oracle.Refused, dispatch.Receipt{}, errRefused)
+		return answer(oracle.Refused, channel.Receipt{}, errRefused)
 	case n < 11:
-		return answer(oracle.Refused, dispatch.Receipt{}, errRecipient)
+		return answer(oracle.Refused, channel.Receipt{}, errRecipient)
 	case n < 14:
-		return answer(oracle.Partly, dispatch.Receipt{Refused: []dispatch.Refusal{{Recipient: "eve", Err: errRecipient}}}, nil)
+		return answer(oracle.Partly, channel.Receipt{Refused: []channel.Refusal{{Recipient: "eve", Err: errRecipient}}}, nil)
 	case n < 16:
-		return answer(oracle.Partly, dispatch.Receipt{Deferred: []dispatch.Refusal{{Recipient: "bob", Err: outcome.Errorf(outcome.Greylisted, "later")}}}, nil)
+		return answer(oracle.Partly, channel.Receipt{Deferred: []channel.Refusal{{Recipient: "bob", Err: outcome.Errorf(outcome.Greylisted, "later")}}}, nil)
 	case n < 18:
 		return fail(outcome.MailboxFull)
 	}
-	return answer(oracle.Delivered, dispatch.Receipt{ID: fmt.Sprint(k.Offset)}, nil)
+	return answer(oracle.Delivered, channel.Receipt{ID: fmt.Sprint(k.Offset)}, nil)
 }
 
 var errWrite = fmt.Errorf("write dead letter: %w", errors.New("no answer"))

@@ -11,8 +11,8 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/repeat"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -105,9 +105,9 @@ func (w *world) poll(p *part) bool {
 			entry = alert.NewEntry(group, w.identity(src))
 			b.dead = append(b.dead, dlq.Failed(entry, &envelope.Envelope{Source: src}, dlq.Failure{Cause: outcome.NotUTF8, First: time.Now()}, maxReplays))
 		} else {
-			from := repeat.Write{Input: repeat.Input{Topic: p.log.id, Partition: r.Partition}, From: repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, Done: done}
+			from := offsets.Write{Input: offsets.Input{Topic: p.log.id, Partition: r.Partition}, From: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, Done: done}
 			if w.is(doneTooFar) {
-				from.Done = repeat.Position{Epoch: r.LeaderEpoch, Offset: r.Offset + 1}
+				from.Done = offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset + 1}
 			}
 			for _, a := range w.alerts(p.proc.rules, src) {
 				a.ID = alert.NewID(group, w.identity(src), a.Rule)

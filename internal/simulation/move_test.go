@@ -3,8 +3,8 @@ package simulation
 import (
 	"context"
 
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/envelope"
-	"github.com/algotrade/notifier/internal/reroute"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -15,7 +15,7 @@ func (w *world) moveWaiting() bool {
 	}
 	i := w.rng.IntN(len(channels))
 	from, to := channels[i], channels[1-i]
-	q := reroute.Request{From: from, To: to, TopicID: w.outboxes[from][0].id, Below: make(map[int32]int64), By: "ann"}
+	q := control.Request{From: from, To: to, TopicID: w.outboxes[from][0].id, Below: make(map[int32]int64), By: "ann"}
 	for _, l := range w.outboxes[from] {
 		q.Below[l.partition] = l.end()
 	}
@@ -30,7 +30,7 @@ func (w *world) hear(pr *process) bool {
 		return false
 	}
 	for pr.heard < w.replay.end() {
-		q, err := reroute.Parse(w.replay.records[pr.heard])
+		q, err := control.Parse(w.replay.records[pr.heard])
 		pr.heard++
 		if err == nil {
 			pr.outboxes[topics.Outbox(group, q.From)].Move(q)
@@ -48,7 +48,7 @@ func (w *world) hearAll(pr *process) {
 }
 
 // moved reports whether nothing that a request means waits any more.
-func (w *world) moved(q *reroute.Request) bool {
+func (w *world) moved(q *control.Request) bool {
 	for _, l := range w.outboxes[q.From] {
 		if l.id != q.TopicID {
 			return true // it was deleted

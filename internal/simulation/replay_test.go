@@ -5,11 +5,11 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/repeat"
-	"github.com/algotrade/notifier/internal/reroute"
 )
 
 // replays is one assignment of the replay topic: package match's, step by step,
@@ -26,9 +26,9 @@ type replays struct {
 // asked is one request.
 type asked struct {
 	dlq.Request
-	position repeat.Position
+	position offsets.Position
 	key      uint64
-	move     *reroute.Request
+	move     *control.Request
 	state    int // 0: waiting, 1: forwarded, 2: settled
 }
 
@@ -56,15 +56,15 @@ func (w *world) requestsMore(p *part) bool {
 	}
 	n := min(p.log.end()-p.next, 1+int64(w.rng.IntN(3)))
 	for _, rec := range p.proc.steps.Deliver(p.p, p.log.records[p.next:p.next+n]) {
-		if q, err := reroute.Parse(rec); err == nil {
-			r.open = append(r.open, &asked{move: &q, position: repeat.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}})
+		if q, err := control.Parse(rec); err == nil {
+			r.open = append(r.open, &asked{move: &q, position: offsets.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}})
 			continue
 		}
 		q, err := dlq.ParseRequest(rec)
 		if err != nil {
 			panic(err)
 		}
-		a := &asked{Request: q, position: repeat.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.fold.Key(w.letters.topic, q.Entry)}
+		a := &asked{Request: q, position: offsets.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.fold.Key(w.letters.topic, q.Entry)}
 		for _, other := range r.open {
 			if other.move == nil && other.state != 2 && other.key == a.key && other.Version == a.Version {
 				a.state = 2
@@ -157,7 +157,7 @@ func (w *world) forward(p *part, a *asked) {
 	replay := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: a.By, FirstFailed: e.FirstFailed}
 	send := func(al *alert.Alert, channel, delivery string) {
 		x := &envelope.Envelope{Source: e.Envelope.Source, Alert: al, Channel: channel, Delivery: delivery, Replay: replay}
-		x.From = repeat.Write{Input: repeat.Input{Topic: p.log.id, Partition: 0}, From: a.position, Done: p.p.Committed(), Delivery: x.RepeatID()}
+		x.From = offsets.Write{Input: offsets.Input{Topic: p.log.id, Partition: 0}, From: a.position, Done: p.p.Committed(), Delivery: x.RepeatID()}
 		r.writes = append(r.writes, w.send(p.proc, &write{envelope: x}))
 	}
 	if e.Envelope.Alert != nil {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/repeat"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/simulation/seen"
 	"github.com/algotrade/notifier/internal/topics"
@@ -194,7 +194,7 @@ func (w *world) appendOutbox(by int, l *topicLog, r *kgo.Record) {
 }
 
 // origin returns the log that an outbox record was made of.
-func (w *world) origin(in repeat.Input) *topicLog {
+func (w *world) origin(in offsets.Input) *topicLog {
 	for _, l := range slices.Concat(w.inputs(matching), w.inputs(delivering), w.former) {
 		if l.id == in.Topic && l.partition == in.Partition {
 			return l

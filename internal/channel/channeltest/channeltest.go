@@ -1,0 +1,94 @@
+// Package channeltest holds what the tests of every channel share.
+package channeltest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// Message returns an alert as rules raise it, with values that no medium may
+// obey: markup, mentions, control and bidirectional characters.
+func Message() channel.Message {
+	at := time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)
+	return channel.Message{
+		Delivery: "dl_abcdefghijklmnopqrstuvwxyz",
+		Alert: alert.Alert{
+			ID: "al_abcdefghijklmnopqrstuvwxyz", Rule: "order-rejected", Severity: alert.Warning, Key: []string{"ACC-1042", "HALTED"},
+			Title: alert.Text{{Text: "Rejected: "}, {Text: "<NVDA> & *co* <!channel>", Value: true}, {Text: " (halted)"}},
+			Fields: []alert.Field{
+				{Label: "strategy", Value: alert.Text{{Text: "mean-rev-7", Value: true}}},
+				{Label: "note", Value: alert.Text{{Text: "line\r\nbreak \u202e reversed", Value: true}}},
+			},
+			EventTime: at, EventType: "order.rejected", EventID: "01KAQ", Topic: "trade-executions", Runbook: "https://wiki.example.com/rejects",
+		},
+		Event: []byte(`{"event_type":"order.rejected","symbol":"<NVDA>","price":0.10}`),
+		Now:   at.Add(3 * time.Millisecond),
+	}
+}
+
+// Unseen holds a character of each kind that a reader must not be obeyed or
+// fooled by: ESC, a C1 control, a bidirectional override, a joiner, a filler, a
+// selector, a tag, a line separator, and a byte that is no UTF-8.
+const Unseen = "a\x1b[31m\u009b\u202e\u200d\u3164\ufe0f\U000e0041\u2028\x9b\r\nz"
+
+// Hostile returns a message with Unseen in every text, as one comes that
+// somebody wrote into an outbox.
+func Hostile() channel.Message {
+	m := Message()
+	value := alert.Text{{Text: Unseen, Value: true}}
+	m.Alert.Severity, m.Alert.Rule, m.Alert.ID, m.Alert.Topic = Unseen, Unseen, Unseen, Unseen
+	m.Alert.EventType, m.Alert.EventID, m.Alert.Runbook, m.Alert.Key = Unseen, Unseen, "https://example.com/"+Unseen, []string{Unseen}
+	m.Alert.Title, m.Alert.Text = value, alert.Text{{Text: Unseen}, {Text: Unseen, Value: true}}
+	m.Alert.Fields = []alert.Field{{Label: Unseen, Value: value}}
+	return m
+}
+
+// AssertNothingUnseen fails the test where a text of several lines holds a
+// character that is obeyed or not seen.
+func AssertNothingUnseen(t testing.TB, what, text string) {
+	t.Helper()
+	if visible := alert.VisibleLines(text); visible != text {
+		t.Errorf("%s holds characters that are obeyed or not seen:\n%q", what, text)
+	}
+	if !strings.Contains(text, "⟨U+202E⟩") {
+		t.Errorf("%s does not show what it was given: %q", what, text)
+	}
+}
+
+// AssertCause fails the test unless err is an outcome of this cause.
+func AssertCause(t testing.TB, err error, want outcome.Cause) *outcome.Error {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %s", want)
+	}
+	got := outcome.Classify(err)
+	if got.Cause != want {
+		t.Fatalf("cause is %s (%s), want %s", got.Cause, got.Detail, want)
+	}
+	return got
+}
+
+// AssertLeaksNoSecret fails the test where an error shows a secret in any way
+// that an error can be printed.
+func AssertLeaksNoSecret(t testing.TB, err error, secrets ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error to look at")
+	}
+	classified := outcome.Classify(err)
+	for name, text := range map[string]string{
+		"Error()": err.Error(), "the detail": classified.Detail, "%v": fmt.Sprintf("%v", err), "classified": classified.Error(),
+	} {
+		for _, s := range secrets {
+			if strings.Contains(text, s) {
+				t.Errorf("%s shows the secret %q: %s", name, s, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package channeltest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/check"
+)
+
+// Verify has a channel look at its destination and returns what it found, a
+// line each: "ok token: …". No line may show a secret.
+func Verify(t testing.TB, c channel.Channel, secrets ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var b strings.Builder
+	for _, f := range c.(channel.Verifier).Verify(ctx) {
+		fmt.Fprintf(&b, "%s %s: %s", f.Verdict, f.Subject, f.Text)
+		if f.Do != "" {
+			fmt.Fprintf(&b, " → %s", f.Do)
+		} else if f.Verdict == check.Fault {
+			t.Errorf("nothing is said about what to do: %+v", f)
+		}
+		b.WriteByte('\n')
+	}
+	for _, s := range secrets {
+		if strings.Contains(b.String(), s) {
+			t.Errorf("it shows the secret %q:\n%s", s, b.String())
+		}
+	}
+	return b.String()
+}
+
+// AssertLines fails the test unless each text stands in a line of its own, in
+// this order.
+func AssertLines(t testing.TB, got string, want ...string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(got), "\n")
+	ok := len(lines) == len(want)
+	for i := 0; ok && i < len(want); i++ {
+		ok = strings.Contains(lines[i], want[i])
+	}
+	if !ok {
+		t.Errorf("got\n%s\nwant lines with\n%s", got, strings.Join(want, "\n"))
+	}
+}

@@ -1,0 +1,144 @@
+package console
+
+import (
+	"strings"
+	"time"
+
+	"github.com/rivo/uniseg"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+)
+
+const (
+	indent   = 21 // where titles and details begin
+	arrow    = 20 // columns kept for the arrow and the channel's name
+	minTitle = 20 // a title gets these columns on however narrow a terminal
+	minFirst = 24 // less room than this beside the notes: they get a line of their own
+	maxLines = 8  // detail lines; the rest is cut
+	between  = " · "
+)
+
+// layout arranges messages in columns.
+type layout struct {
+	width   int
+	colour  bool
+	channel string
+	zone    *time.Location
+}
+
+// block renders m: a line with time, severity, title and where it goes; below
+// it, if there are any, fields, text and what is special about this message.
+func (l layout) block(m channel.Message) []byte {
+	var b strings.Builder
+	b.WriteString(l.head(m))
+	for _, line := range l.details(m) {
+		b.WriteString(l.paint(dim, strings.Repeat(" ", indent)+line))
+		b.WriteByte('\n')
+	}
+	return []byte(b.String())
+}
+
+func (l layout) head(m channel.Message) string {
+	severity, style := alert.Visible(string(m.Alert.Severity)), ""
+	switch m.Alert.Severity {
+	case alert.Critical:
+		severity, style = "CRITICAL", critical
+	case alert.Warning:
+		style = warning
+	}
+	goal := "→ " + alert.Visible(l.channel)
+	room := max(l.width-indent-1-max(arrow, uniseg.StringWidth(goal)), minTitle)
+	title := cut(alert.Visible(m.Alert.Title.String()), room)
+	return " " + m.Now.In(l.zone).Format(time.TimeOnly) +
+		"  " + l.paint(style, pad(severity, 8)) +
+		"  " + pad(title, room) +
+		" " + l.paint(dim, goal) + "\n"
+}
+
+// details returns the lines below the head. The notes stand at the right end
+// of the first, or below where there is no room.
+func (l layout) details(m channel.Message) []string {
+	width := max(l.width-indent, minTitle)
+	fields, text := atoms(m.Alert)
+	empty := len(fields)+len(text) == 0
+	notes := l.notes(m, !empty)
+	side := strings.Join(notes, between)
+	first := width - 2 - uniseg.StringWidth(side)
+	below := empty || first < minFirst
+	if below || side == "" {
+		first = width
+	}
+	lines := wrap(nil, fields, between, first, width)
+	for _, words := range text {
+		lines = wrap(lines, words, " ", first, width)
+	}
+	if len(lines) > maxLines {
+		lines = lines[:maxLines]
+		lines[maxLines-1] = cut(lines[maxLines-1], width-2) + " …"
+	}
+	if !below {
+		lines[0] += padLeft(side, width-uniseg.StringWidth(lines[0]))
+		return lines
+	}
+	for _, line := range wrap(nil, notes, between, width, width) {
+		lines = append(lines, padLeft(line, width))
+	}
+	return lines
+}
+
+// notes says what a reader must know about this message beyond its alert. A
+// delay that is not worth a line of its own is shown only beside details.
+func (l layout) notes(m channel.Message, beside bool) []string {
+	var notes []string
+	if trial := m.Trial(); trial != "" {
+		notes = append(notes, trial)
+	}
+	if gap := m.Gap(l.zone); gap != "" {
+		notes = append(notes, gap)
+	}
+	if m.MayBeRepeat {
+		notes = append(notes, "may be a repeat")
+	}
+	if again := m.Again(); again != "" {
+		if at := m.At(l.zone); at != "" {
+			again += ", event of " + at
+		}
+		notes = append(notes, again)
+	}
+	_, late := m.Late()
+	if delay := m.Delay(); delay != "" && (late || beside) {
+		notes = append(notes, delay)
+	}
+	return notes
+}
+
+// atoms returns the pieces that a line is broken between: the fields, and the
+// words of each line of the text.
+func atoms(a alert.Alert) (fields []string, text [][]string) {
+	for _, f := range a.Fields {
+		value := alert.Visible(f.Value.String())
+		if value == "" {
+			value = "–"
+		}
+		fields = append(fields, alert.Visible(f.Label)+" "+value)
+	}
+	for _, line := range a.Text.Lines() {
+		text = append(text, strings.Fields(line))
+	}
+	return fields, text
+}
+
+const (
+	critical = "\x1b[1;31m"
+	warning  = "\x1b[33m"
+	dim      = "\x1b[2m"
+	plain    = "\x1b[0m"
+)
+
+func (l layout) paint(style, text string) string {
+	if !l.colour || style == "" {
+		return text
+	}
+	return style + text + plain
+}

@@ -1,0 +1,15 @@
+package console
+
+import (
+	"context"
+
+	"github.com/algotrade/notifier/internal/check"
+)
+
+// Destination is where the channel writes to.
+func (Config) Destination() string { return "standard output" }
+
+// Verify implements channel.Verifier.
+func (*Channel) Verify(context.Context) []check.Finding {
+	return []check.Finding{check.Okf("output", "the notifier's standard output: there is nothing to verify")}
+}

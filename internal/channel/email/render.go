@@ -1,0 +1,246 @@
+package email
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+)
+
+// The bounds of what a mail shows, in bytes as HTML. Together with the frame
+// they keep it below 102 KB, where Gmail cuts a mail off.
+const (
+	maxTitle  = 2 << 10
+	maxText   = 24 << 10
+	maxLabel  = 400
+	maxValue  = 4 << 10
+	maxFields = 40 << 10 // all fields, with rowFrame for the markup of each
+	rowFrame  = 512
+)
+
+//go:embed mail.html
+var layout string
+
+var page = template.Must(template.New("mail").Parse(layout))
+
+// view is what both parts of a mail show. Its texts are plain: control
+// characters are visible, nothing is escaped.
+type view struct {
+	Severity, Colour, Title string
+	Preheader               string // what mailboxes show beside the subject
+	Notes                   []note
+	Lines                   []string
+	Fields                  []entry
+	Runbook                 string // a web address
+	Facts                   []entry
+}
+
+type entry struct{ Label, Value string }
+
+// note is a line about the message. A strong one says that it is not an
+// ordinary, timely one.
+type note struct {
+	Text   string
+	Strong bool
+}
+
+func newView(m channel.Message, zone *time.Location) *view {
+	a := &m.Alert
+	v := &view{
+		Severity: word(a.Severity),
+		Colour:   colour(a.Severity),
+		Title:    clipHTML(alert.Visible(a.Title.String()), maxTitle),
+		Notes:    notes(m, zone),
+		Lines:    bounded(a.Text.Lines()),
+		Fields:   entries(a.Fields),
+		Runbook:  alert.Link(a.Runbook),
+	}
+	v.Preheader = preheader(v)
+	fact := func(label, value string) {
+		if value = alert.Visible(value); value != "" {
+			v.Facts = append(v.Facts, entry{label, clipHTML(value, maxLabel)})
+		}
+	}
+	fact("Event", strings.TrimSpace(a.EventType+" "+a.EventID))
+	fact("Topic", a.Topic)
+	fact("Rule", a.Rule)
+	fact("Key", a.KeyText())
+	fact("Alert", a.ID)
+	return v
+}
+
+// notes says when the event was and what is special about this message.
+func notes(m channel.Message, zone *time.Location) []note {
+	var notes []note
+	if m.Test {
+		notes = append(notes, note{"This is a test of the channel, sent by hand: nothing has happened.", true})
+	} else if t := m.Alert.EventTime; !t.IsZero() {
+		when := "Event of " + t.In(zone).Format("2 Jan 2006 15:04:05.000 MST")
+		if name, _ := t.In(zone).Zone(); name != "UTC" {
+			when += t.UTC().Format(" (15:04:05 UTC)")
+		}
+		_, late := m.Late()
+		notes = append(notes, note{when + ", " + m.Delay(), late})
+	}
+	if m.MayBeRepeat {
+		notes = append(notes, note{"This may be a repeat: an earlier attempt got no clear answer.", true})
+	}
+	if again := m.Again(); again != "" {
+		notes = append(notes, note{"This is a " + again + ": it could not be sent before, and somebody sent it again.", true})
+	}
+	if gap := m.Gap(zone); gap != "" {
+		if !m.SuppressedSince.IsZero() {
+			gap += m.SuppressedSince.In(zone).Format(" MST")
+		}
+		notes = append(notes, note{gap + ", not sent one by one", true})
+	}
+	return notes
+}
+
+func word(s alert.Severity) string {
+	switch s {
+	case alert.Critical:
+		return "CRITICAL"
+	case alert.Warning:
+		return "Warning"
+	case alert.Info:
+		return "Info"
+	}
+	return "Alert"
+}
+
+func colour(s alert.Severity) string {
+	switch s {
+	case alert.Critical:
+		return "#b42318"
+	case alert.Warning:
+		return "#b54708"
+	}
+	return "#175cd3"
+}
+
+// entries takes fields from the first on while there is room, and says how
+// many were left out.
+func entries(fields []alert.Field) []entry {
+	var out []entry
+	room := maxFields
+	for i, f := range fields {
+		e := entry{
+			Label: clipHTML(alert.Visible(f.Label), maxLabel),
+			Value: clipHTML(alert.Visible(f.Value.String()), maxValue),
+		}
+		if e.Value == "" {
+			e.Value = "–"
+		}
+		if room -= rowFrame + htmlLen(e.Label) + htmlLen(e.Value); room < 0 {
+			return append(out, entry{"…", fmt.Sprintf("%d more fields do not fit", len(fields)-i)})
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// bounded cuts lines off at maxText, visibly.
+func bounded(lines []string) []string {
+	room := maxText
+	for i, line := range lines {
+		const br = 8
+		if n := htmlLen(line) + br; n > room {
+			return append(lines[:i:i], clipHTML(line, max(room-br, br)))
+		} else {
+			room -= n
+		}
+	}
+	return lines
+}
+
+func preheader(v *view) string {
+	var parts []string
+	for _, f := range v.Fields {
+		parts = append(parts, f.Label+" "+f.Value)
+	}
+	return clipRunes(strings.Join(append(parts, v.Lines...), " · "), maxSubject)
+}
+
+// clipHTML shortens s, on a rune's boundary and marked, so that it takes no
+// more than limit bytes once it is escaped.
+func clipHTML(s string, limit int) string {
+	if htmlLen(s) <= limit {
+		return s
+	}
+	room := limit - len("…")
+	for i, r := range s {
+		if room -= htmlLen(string(r)); room < 0 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+func htmlLen(s string) int { return len(template.HTMLEscapeString(s)) }
+
+// clipRunes shortens s to n runes, marked.
+func clipRunes(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	runes := []rune(s)
+	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
+}
+
+func (v *view) html() (string, error) {
+	var b strings.Builder
+	if err := page.Execute(&b, v); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// text is the part for people and programs that show no HTML.
+func (v *view) text() string {
+	var b strings.Builder
+	paragraph := func(lines ...string) {
+		if len(lines) == 0 {
+			return
+		}
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		for _, line := range lines {
+			b.WriteString(line + "\n")
+		}
+	}
+	paragraph(v.Severity + ": " + v.Title)
+	var notes []string
+	for _, n := range v.Notes {
+		notes = append(notes, n.Text)
+	}
+	paragraph(notes...)
+	paragraph(v.Lines...)
+	paragraph(columns(v.Fields)...)
+	if v.Runbook != "" {
+		paragraph("Runbook: " + v.Runbook)
+	}
+	if facts := columns(v.Facts); len(facts) > 0 {
+		paragraph(append([]string{"-- "}, facts...)...)
+	}
+	return b.String()
+}
+
+// columns aligns values behind their labels.
+func columns(entries []entry) []string {
+	width := 0
+	for _, e := range entries {
+		width = max(width, min(utf8.RuneCountInString(e.Label), 24))
+	}
+	lines := make([]string, len(entries))
+	for i, e := range entries {
+		lines[i] = fmt.Sprintf("%-*s  %s", width, e.Label, e.Value)
+	}
+	return lines
+}

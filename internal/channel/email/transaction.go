@@ -1,0 +1,142 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/textproto"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// verdict is what became of a mail's recipients in one transaction.
+type verdict struct {
+	accepted, overflow []string // overflow: to be sent in another transaction
+	refused, deferred  []channel.Refusal
+	answer             string // to the mail's end
+}
+
+// transact runs one transaction on an idle session, else on a new one. An idle
+// session may have been closed by the server meanwhile: when its first command
+// fails nothing was sent yet, so a new session gets the mail, once.
+func (c *Channel) transact(ctx context.Context, m *composed, to []string) (verdict, error) {
+	if s := c.pool.take(); s != nil {
+		v, err := s.transact(ctx, m, to, c.config.AcceptTimeout)
+		c.pool.put(s)
+		if !stale(err) || ctx.Err() != nil {
+			return v, err
+		}
+	}
+	s, err := c.dial(ctx)
+	if err != nil {
+		return verdict{}, err
+	}
+	v, err := s.transact(ctx, m, to, c.config.AcceptTimeout)
+	c.pool.put(s)
+	return v, err
+}
+
+// stale reports whether err says that the server had closed the session.
+func stale(err error) bool {
+	var f *failure
+	if !errors.As(err, &f) || f.stage != mailFrom {
+		return false
+	}
+	var reply *textproto.Error
+	return !errors.As(f.err, &reply) || reply.Code == 421
+}
+
+// transact offers m to each recipient and sends it to those that the server
+// accepts. Without an error, either some were accepted and have it, or none
+// was and nothing was sent.
+func (s *session) transact(ctx context.Context, m *composed, to []string, accept time.Duration) (v verdict, err error) {
+	stop := context.AfterFunc(ctx, s.close)
+	defer func() {
+		if !stop() {
+			s.broken = true
+		}
+	}()
+	if size := s.size(); size > 0 && len(m.bytes) > size {
+		return v, outcome.Errorf(outcome.PayloadTooLarge, "%d bytes, the server takes %d", len(m.bytes), size)
+	}
+	if err := s.command(mailFrom, func() error { return s.client.Mail("<" + m.from + ">") }); err != nil {
+		return v, err
+	}
+	for _, recipient := range to {
+		err := s.command(rcptTo, func() error { return s.client.Rcpt("<" + recipient + ">") })
+		if err == nil {
+			v.accepted = append(v.accepted, recipient)
+			continue
+		}
+		e := classify(ctx, err)
+		switch {
+		case len(v.accepted) > 0 && tooMany(err):
+			v.overflow = append(v.overflow, recipient)
+		case s.broken:
+			return verdict{}, err
+		case e.Cause == outcome.RecipientRefused:
+			v.refused = append(v.refused, channel.Refusal{Recipient: recipient, Err: e})
+		case e.Cause.Class().Scope == outcome.Recipient, e.Cause == outcome.Unavailable:
+			v.deferred = append(v.deferred, channel.Refusal{Recipient: recipient, Err: e})
+		default:
+			s.abort()
+			return verdict{}, err
+		}
+	}
+	if len(v.accepted) == 0 {
+		s.abort()
+		return v, nil
+	}
+	v.answer, err = s.send(m.bytes, accept)
+	return v, err
+}
+
+// send transfers the mail and returns what the server answers. What fails before the dot has left was not
+// delivered: the server must not act on a mail without its end (RFC 5321,
+// 4.1.1.4).
+func (s *session) send(mail []byte, accept time.Duration) (answer string, err error) {
+	var w io.WriteCloser
+	if err := s.command(data, func() (err error) { w, err = s.client.Data(); return err }); err != nil {
+		s.abort()
+		return "", err
+	}
+	if err := s.command(body, func() error {
+		if _, err := w.Write(mail); err != nil {
+			return err
+		}
+		return s.client.Text.W.Flush()
+	}); err != nil {
+		return "", err
+	}
+	err = s.observe(s.do(final, accept, w.Close))
+	s.mails++
+	if said, ok := w.(interface{ ServerResponse() string }); ok && err == nil {
+		answer = said.ServerResponse()
+	}
+	return answer, err
+}
+
+// command runs one step of a transaction.
+func (s *session) command(st stage, f func() error) error { return s.observe(s.do(st, s.step, f)) }
+
+// observe marks the session as broken when the dialogue cannot go on after err.
+func (s *session) observe(err error) error {
+	var reply *textproto.Error
+	if err != nil && (!errors.As(err, &reply) || desynchronised(reply.Code)) {
+		s.broken = true
+	}
+	return err
+}
+
+// abort ends a transaction that sent nothing, so that the session can be used
+// again.
+func (s *session) abort() {
+	if s.broken {
+		return
+	}
+	if s.command(reset, s.client.Reset) != nil {
+		s.broken = true
+	}
+}

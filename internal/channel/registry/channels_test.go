@@ -1,0 +1,78 @@
+package registry_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/registry"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+type file struct {
+	Channels registry.Set `yaml:"channels"`
+}
+
+// CheckYAML implements yamldoc.Checker.
+func (f *file) CheckYAML(yamldoc.Cursor) {
+	f.Channels.Resolve(dispatch.DefaultRetry(), dispatch.DefaultBreaker())
+}
+
+func decode(text string) (*registry.Set, yamldoc.Faults) {
+	var f file
+	faults := yamldoc.Decode("f", "", []byte("channels: "+text), &f)
+	return &f.Channels, faults
+}
+
+func TestEachKindIsBuiltWithItsDefaults(t *testing.T) {
+	set, faults := decode(`
+  desk: {console: {}}
+  chat: {slack: {webhook: "https://hooks.slack.com/services/x"}}
+  mail: {email: {server: "mail.example.com:587", from: a@example.com, to: [b@example.com]}}
+  hook: {webhook: {url: "https://example.com/"}}
+  slow: {webhook: {url: "https://example.com/"}, pace: {rate: 30/m}}`)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "slow": {1, 16}} {
+		c := set.Get(name)
+		if c.Dispatch.Partitions != want.partitions || c.Dispatch.Concurrency != want.concurrency || c.Dispatch.Ambiguous != dispatch.Resend || c.Dispatch.Timeout <= 0 {
+			t.Errorf("%s: %+v", name, c.Dispatch)
+		}
+		ch, err := c.Build(name, registry.With{Console: io.Discard})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, ok := ch.(channel.Verifier); !ok || c.Destination() == "" {
+			t.Errorf("%s cannot be verified, or says not where it sends to (%q)", name, c.Destination())
+		}
+		if closer, ok := ch.(io.Closer); ok {
+			_ = closer.Close()
+		}
+	}
+	if set.Get("chat").Dispatch.Pace.Rate != 1 || set.Get("slow").Dispatch.Pace.Rate != 0.5 {
+		t.Error("the paces are wrong")
+	}
+}
+
+func TestWhatAllChannelsHaveMustFitTheKind(t *testing.T) {
+	const mail = `{email: {server: "m.example.com:25", from: a@example.com, to: [b@example.com]}, `
+	for text, want := range map[string]string{
+		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m0s), which is a part of it",
+		`{m: ` + mail + `concurrency: 4}}`:                     "channels.m.concurrency: 4 is more than email.connections (2)",
+		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a paced channel has one partition, so that one instance keeps the pace",
+		`{d: {console: {}, pace: {burst: 3}}}`:                 "channels.d.pace: a burst needs a rate, such as rate: 1/s",
+		`{d: {console: {}, ambiguous: drop}}`:                  `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
+		`{d: {consol: {}}}`:                                    `channels.d.consol: unknown key: did you mean "console"?`,
+		`{d: {console: {}, concurrency: 0}}`:                   "channels.d.concurrency: 0 is not between 1 and 1024",
+		`{d: {console: {}, retry: {attempts: 5}}}`:             "breaker.failures (5) must be smaller than retry.attempts (5)",
+		`{}`: "channels: names no channel",
+	} {
+		_, faults := decode(text)
+		if len(faults) == 0 || !strings.Contains(faults.Error(), want) {
+			t.Errorf("%s\n got %v\nwant %s", text, faults, want)
+		}
+	}
+}

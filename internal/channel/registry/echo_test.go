@@ -1,0 +1,182 @@
+package registry_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/channeltest"
+	"github.com/algotrade/notifier/internal/channel/email/smtptest"
+	"github.com/algotrade/notifier/internal/channel/registry"
+	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
+	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/secret"
+)
+
+// provider starts one that repeats what it is sent, in a spelling, and returns
+// how a channel to it is configured.
+type provider func(t *testing.T, spelling channeltest.Spelling) string
+
+const (
+	pathKey  = "k3y-in-the-path"
+	queryKey = `s1g/+=&"of<it>`
+	header   = `t0ken-in-a-"header"\\&<x>`
+	password = `hunter22-p@ss/w<o>rd&"+%41\n`
+)
+
+// providers are the misbehaving ones of each kind, by kind and how they
+// misbehave.
+var providers = map[string]map[string]provider{
+	"console": {"nothing is sent": nil},
+	"slack": {
+		"an error's name": slackBot(func(text string) slacktest.Answer { return slacktest.Answer{Error: text} }),
+		"needed scopes": slackBot(func(text string) slacktest.Answer {
+			return slacktest.Answer{Body: string(asJSON(map[string]any{"ok": false, "error": "missing_scope", "needed": text, "provided": text}))}
+		}),
+		"a page": slackBot(func(text string) slacktest.Answer {
+			return slacktest.Answer{Status: 403, Body: "<html>" + text, Header: map[string]string{"X-Echo": "1"}}
+		}),
+		"the webhook's body": func(t *testing.T, spelling channeltest.Spelling) string {
+			s := slacktest.Start(t, repeat(spelling, func(text string) slacktest.Answer { return slacktest.Answer{Status: 400, Body: text} }))
+			return fmt.Sprintf("slack: {webhook: %q}", s.URL+"/services/T0/B0/key")
+		},
+	},
+	"webhook": {
+		"a refusal": hook(422), "a success": hook(200), "a wrong login": hook(401),
+	},
+	"email": {
+		"the login is refused": mail(func(line, all string) string {
+			if strings.HasPrefix(line, "AUTH") {
+				return "535 5.7.8 " + all
+			}
+			return ""
+		}),
+		"mechanisms that nobody knows": mail(func(line, all string) string {
+			if strings.HasPrefix(line, "EHLO") {
+				return "250-raw\n250 AUTH X-" + all
+			}
+			return ""
+		}),
+		"a recipient is refused": mail(func(line, all string) string {
+			if strings.HasPrefix(line, "RCPT") {
+				return "550 5.1.1 " + all
+			}
+			return ""
+		}),
+		"the mail is taken": mail(func(line, all string) string {
+			if line == "." {
+				return "250 2.0.0 " + all
+			}
+			return ""
+		}),
+		"the mail is refused": mail(func(line, all string) string {
+			if line == "." {
+				return "554 5.6.0 " + all
+			}
+			return ""
+		}),
+	},
+}
+
+func asJSON(v any) []byte {
+	b, _ := json.Marshal(v)
+	return b
+}
+
+func repeat(spelling channeltest.Spelling, answer func(text string) slacktest.Answer) func(int) slacktest.Answer {
+	return func(int) slacktest.Answer {
+		return slacktest.Answer{Repeat: func(r *http.Request, body string) slacktest.Answer {
+			return answer(spelling.Write(channeltest.SecretsFirst(r, body)))
+		}}
+	}
+}
+
+func slackBot(answer func(text string) slacktest.Answer) provider {
+	return func(t *testing.T, spelling channeltest.Spelling) string {
+		s := slacktest.Start(t, repeat(spelling, answer))
+		return fmt.Sprintf("slack: {token: %q, channel: %s, api: %q}", slacktest.Token, slacktest.Channel, s.API())
+	}
+}
+
+func hook(status int) provider {
+	return func(t *testing.T, spelling channeltest.Spelling) string {
+		s := webhooktest.Start(t, "", func(_ int, r webhooktest.Request) webhooktest.Answer {
+			u, _ := url.Parse(r.Path)
+			all := spelling.Write(channeltest.SecretsFirst(&http.Request{Method: "POST", Host: "h", URL: u, Header: r.Header}, ""))
+			return webhooktest.Answer{Status: status, Body: all, Header: map[string]string{"X-Echo": "1"}}
+		})
+		config, _ := json.Marshal(map[string]any{
+			"url": s.URL + "/" + pathKey + "?sig=" + url.QueryEscape(queryKey), "headers": map[string]string{"Authorization": "Bearer " + header},
+		})
+		return "webhook: " + string(config)
+	}
+}
+
+// mail starts a server that repeats the login; answer returns what it answers to
+// a line, given all it knows, and nothing where it answers as others do.
+func mail(answer func(line, all string) string) provider {
+	return func(t *testing.T, spelling channeltest.Spelling) string {
+		addr := smtptest.Raw(t, func(line string) string {
+			all := password + " desk:" + password + " " + base64.StdEncoding.EncodeToString([]byte("\x00desk\x00"+password))
+			all = strings.NewReplacer("\r", " ", "\n", " ").Replace(spelling.Write(all))
+			if a := answer(line, all); a != "" {
+				return a
+			}
+			if strings.HasPrefix(line, "EHLO") {
+				return "250-raw\n250 AUTH PLAIN"
+			}
+			if strings.HasPrefix(line, "AUTH") {
+				return "235 2.7.0 welcome"
+			}
+			return smtptest.Default(line)
+		})
+		config, _ := json.Marshal(map[string]any{
+			"server": addr, "tls": "none", "from": "a@example.com", "to": []string{"b@example.com"}, "username": "desk", "password": password,
+		})
+		return "email: " + string(config)
+	}
+}
+
+// TestEchoedSecretsAreNotShown: a provider, or a proxy in front of it, repeats
+// the whole request in its answer, in each spelling. Every kind of channel has a
+// row above.
+func TestEchoedSecretsAreNotShown(t *testing.T) {
+	var kinds []string
+	for kind := range providers {
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	if !slices.Equal(kinds, slices.Sorted(slices.Values(registry.Kinds()))) {
+		t.Errorf("the kinds are %v, tested are %v", registry.Kinds(), kinds)
+	}
+	secrets := []string{slacktest.Token, "/services/T0/B0/key", pathKey, queryKey, url.QueryEscape(queryKey), header, password}
+	for kind, ways := range providers {
+		for way, start := range ways {
+			if start == nil {
+				continue
+			}
+			t.Run(kind+"/"+strings.ReplaceAll(way, " ", "-"), func(t *testing.T) {
+				channeltest.Echo(t, channeltest.EchoTest{Secrets: secrets, Start: func(t *testing.T, spelling channeltest.Spelling) channel.Channel {
+					set, faults := decode("{it: {" + start(t, spelling) + "}}")
+					if len(faults.Errors()) > 0 {
+						t.Fatal(faults)
+					}
+					c := set.Get("it")
+					ch, err := c.Build("it", registry.With{Console: io.Discard, Redactor: secret.NewRedactor(c.Settings())})
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = ch.(io.Closer).Close() })
+					return ch
+				}})
+			})
+		}
+	}
+}

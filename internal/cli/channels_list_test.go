@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/obs/admin"
+)
+
+// golden compares a text for people with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *updateScripts {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got:\n%s\nwant:\n%s", path, got, want)
+	}
+}
+
+// local runs a command that needs no broker.
+func local(t *testing.T, args ...string) answer {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), args, stdio{strings.NewReader(""), &out, &errs})
+	return answer{code, out.String(), errs.String()}
+}
+
+const fourChannels = `
+rules: rules.yaml
+channels:
+  desk-slack: {slack: {token: xoxb-very-secret, channel: C0DESK01}}
+  desk-mail: {email: {server: "mail.example.com:587", from: alerts@example.com, to: [desk@example.com, risk@example.com]}}
+  risk-hook: {webhook: {url: "https://risk.example.com/hooks/k3y-in-the-path"}, concurrency: 64}
+  screen: {console: {}}
+`
+
+const twoRules = `
+version: 1
+rules:
+  - {name: rejects, topic: trade-executions, when: 'event.event_type == "order.rejected"', to: [desk-slack, desk-mail, screen], title: a}
+  - {name: large-fills, topic: trade-executions, when: 'event.event_type == "order.filled"', to: [desk-slack, risk-hook], title: b}
+`
+
+func TestChannelsAsPeopleSeeThem(t *testing.T) {
+	at := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(readiness{Ready: true, Components: []admin.Component{
+			{Name: "groups", OK: true, Decides: true},
+			{Name: "channel desk-mail", State: "open", Cause: "unavailable: EHLO 421", Waiting: 3},
+			{Name: "channel desk-slack", State: "latched", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — " + movingText([]dispatch.Moving{{To: "desk-mail", By: "ann@ops-1"}}), Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
+			{Name: "channel screen", OK: true, State: "closed"},
+		}})
+	}))
+	defer s.Close()
+	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(s.URL, "http://"))
+	dir := t.TempDir()
+	file := filepath.Join(dir, "notifier.yaml")
+	for name, text := range map[string]string{"notifier.yaml": fourChannels, "rules.yaml": twoRules} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := local(t, "channels", "list", "-c", file).want(t, exitDone)
+	golden(t, "channels-list.golden", a.out)
+	for line := range strings.Lines(a.out) {
+		if n := len([]rune(line)); n > 101 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	objects := local(t, "channels", "list", "-c", file, "-o", "json").want(t, exitDone).objects(t)
+	if o := objects[1]; o["channel"] != "desk-slack" || o["state"] != "latched" || o["waiting"] != 1240.0 || o["oldest"] != "2026-11-26T01:00:00Z" {
+		t.Errorf("desk-slack is %v", o)
+	}
+	if moving, _ := json.Marshal(objects[1]["moving"]); string(moving) != `[{"by":"ann@ops-1","to":"desk-mail"}]` || objects[0]["moving"] != nil {
+		t.Errorf("moving: %s", moving)
+	}
+	if o := objects[2]; o["channel"] != "risk-hook" || o["state"] != nil || o["waiting"] != nil {
+		t.Errorf("risk-hook, which the notifier does not know, is %v", o)
+	}
+	// Something else may listen there.
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
+	defer other.Close()
+	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(other.URL, "http://"))
+	local(t, "channels", "list", "-c", file).want(t, exitDone, "is no notifier): what they do now is not known")
+}
+
+// TestMovesOfAChannelAreToldInOneSentence, however many are in force.
+func TestMovesOfAChannelAreToldInOneSentence(t *testing.T) {
+	move := func(to, by string) dispatch.Moving { return dispatch.Moving{To: to, By: by} }
+	for want, moves := range map[string][]dispatch.Moving{
+		"": nil,
+		"what waited goes to mail, asked by ann@host":                       {move("mail", "ann@host")},
+		"what waited goes to mail":                                          {move("mail", "")},
+		"what waited goes to mail, asked by ann@host (and 1 request more)":  {move("mail", "ann@host"), move("pager", "bob")},
+		"what waited goes to mail, asked by ann@host (and 2 requests more)": {move("mail", "ann@host"), move("pager", "bob"), move("hook", "")},
+	} {
+		c := channelComponent(dispatch.Status{Name: "desk", State: "closed", Moving: moves}, &lag.Backlog{}, time.Now())
+		if c.Cause != want || len(c.Moving) != len(moves) || !c.OK {
+			t.Errorf("%q, %v, want %q", c.Cause, c.Moving, want)
+		}
+	}
+	c := channelComponent(dispatch.Status{Name: "desk", State: "latched", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
+	if c.Cause != "token_revoked — what waited goes to mail, asked by ann" {
+		t.Errorf("%q", c.Cause)
+	}
+}

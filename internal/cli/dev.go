@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/devbroker"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/sample"
+)
+
+// devFlags are the flags of dev.
+type devFlags struct {
+	dataDir, kafka, http string
+	rate                 float64
+	seed                 uint64
+	noSamples, storm     bool
+}
+
+func newDev(g *globals) *cobra.Command {
+	var d devFlags
+	cmd := &cobra.Command{
+		Use: "dev", Short: "Try it out: everything in one process, nothing to set up", Args: noArgs, Annotations: map[string]string{isDaemon: "yes"},
+		Long: "Try it out: a Kafka broker on 127.0.0.1:9092, the topics, a story of sample events, the rules, and\n" +
+			"alerts on this terminal, all in one process. Any Kafka client can talk to the broker. It is for\n" +
+			"trying out and for tests; its data is gone afterwards unless --data-dir says where to keep it.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if d.rate < 0 || d.rate > 1e6 {
+				return misused("--rate is a number of events a second")
+			}
+			return g.dev(cmd.Context(), d)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&d.dataDir, "data-dir", "", "keep topics and offsets in `DIR`")
+	f.Float64Var(&d.rate, "rate", sample.DefaultRate, "sample events a second")
+	f.Uint64Var(&d.seed, "seed", 1, "which story is told")
+	f.BoolVar(&d.noSamples, "no-samples", false, "no sample events: send your own")
+	f.BoolVar(&d.storm, "storm", false, "begin with a halted venue: thousands of rejects within seconds")
+	f.StringVar(&d.kafka, "kafka", devbroker.DefaultAddr, "where the broker listens")
+	f.StringVar(&d.http, "http", "", "where health and metrics are served (default 127.0.0.1:9464)")
+	return cmd
+}
+
+func (g *globals) dev(ctx context.Context, d devFlags) error {
+	src := g.source()
+	src.Shipped, src.Here = true, true // what this host runs is not tried out
+	src.Flags["http.listen"] = d.http
+	if src.Flags["log.level"] == "" && os.Getenv("NOTIFIER_LOG_LEVEL") == "" {
+		src.Flags["log.level"] = "error" // what matters is on the screen
+	}
+	l, err := g.load(src)
+	if err != nil {
+		return err
+	}
+	log := g.logger(l)
+	defer log.Flush()
+	b, err := devbroker.Start(ctx, devbroker.Config{Addr: d.kafka, DataDir: d.dataDir, Logger: log.Logger})
+	if err != nil {
+		return devStart(err)
+	}
+	defer b.Close()
+	l.Kafka.Brokers = []string{b.Addr()}
+	l.Kafka.InstanceID = ""
+	l.Kafka.TLS, l.Kafka.SASL = kafka.TLS{}, kafka.SASL{}
+	if err := createTopics(b, layout(l).Shapes(1, nil)); err != nil {
+		return err
+	}
+	screen := newScreen(g, b.Addr())
+	s := &setup{config: l, redactor: g.redactor, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
+	defer s.limitMemory(0)() // the broker's topics are in this process too
+	if err := s.prepare(ctx, preparation{}); err != nil {
+		return err
+	}
+	return screen.show(ctx, s, d)
+}
+
+// devStart words what a person can act on.
+func devStart(err error) error {
+	var taken *devbroker.PortTaken
+	if errors.As(err, &taken) {
+		return fmt.Errorf("%w: %s dev --kafka %s", err, self(), taken.Another())
+	}
+	return err
+}
+
+func createTopics(b *devbroker.Broker, shapes []kafka.Shape) error {
+	var list []devbroker.Topic
+	for _, s := range shapes {
+		list = append(list, devbroker.Topic{Name: s.Topic, Partitions: s.Partitions, Configs: s.Configs})
+	}
+	_, err := b.CreateTopics(list...)
+	return err
+}
+
+// tell plays the story into the broker until ctx ends.
+func tell(ctx context.Context, s *setup, d devFlags) error {
+	opts, err := s.config.Kafka.Options("samples", s.log, nil)
+	if err != nil {
+		return err
+	}
+	cl, err := kgo.NewClient(append(opts, kgo.ProducerLinger(time.Millisecond))...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	begin := sample.NewStory
+	if d.storm {
+		begin = sample.NewStorm
+	}
+	return sample.Play(ctx, begin(d.seed, time.Now(), d.rate), func(r sample.Record) error {
+		cl.Produce(ctx, &kgo.Record{Topic: string(r.Topic), Key: []byte(r.Key), Value: r.Value}, nil)
+		return ctx.Err()
+	})
+}

@@ -1,0 +1,325 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+func always(a act) func(dlq.Request) act { return func(dlq.Request) act { return a } }
+
+// requested returns how many requests stand in the replay topic.
+func requested(t *testing.T, c *testkafka.Cluster) int64 {
+	t.Helper()
+	ends, err := c.Admin.ListEndOffsets(t.Context(), topics.Replay(c.Group))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup(topics.Replay(c.Group), 0)
+	return end.Offset
+}
+
+func TestReplayWaitsAndAccountsForEveryEntry(t *testing.T) {
+	c := lettered(t, append(letterRange(6), unread(7))...)
+	d := daemonDoes(t, c, func(q dlq.Request) act {
+		switch q.Entry {
+		case "dl_0003":
+			return fails("HTTP 400: something new")
+		case "dl_0004":
+			return discards
+		case "dl_0005":
+			return drops
+		}
+		return resolves
+	})
+	got := replay(t, c, "--all", "--wait", "--yes", "-m", "the receiver is mended")
+	got.has(t, exitFailed, "7 sent: 4 resolved, 1 reopened, 1 discarded meanwhile, 1 dropped by the notifier",
+		"dlq show dl_0003", "dlq list --state open", "dlq show dl_0005", "dl_0003 failed again for a new cause", "HTTP 400: something new",
+		"no notifier is running in group "+c.Group, "people will see 6 messages in channel risk-hook", "1 goes through the rules")
+	for i, q := range d.requests() {
+		if q.Comment != "the receiver is mended" || q.Total != 7 || !strings.HasPrefix(q.Run, "rp_") || q.By != whoAmI() || i < 6 && q.Channel != "risk-hook" {
+			t.Errorf("%+v", q)
+		}
+	}
+}
+
+func TestReplayOfWhatIsMendedExitsWithZero(t *testing.T) {
+	c := lettered(t, letterRange(3)...)
+	daemonDoes(t, c, always(resolves))
+	got := replay(t, c, "--reason", "refused", "--wait", "--yes")
+	got.has(t, exitDone, "3 sent: 3 resolved")
+	if strings.Contains(got.out, "dlq list") {
+		t.Errorf("nothing is left to look at:\n%s", got)
+	}
+	replay(t, c, "--all", "--yes").has(t, exitFailed, "nothing to send again")
+}
+
+func TestReplayWithoutWaitingSaysHowToSeeWhatBecomesOfIt(t *testing.T) {
+	c := lettered(t, letterRange(3)...)
+	got := replay(t, c, "--all", "--yes")
+	got.has(t, exitDone, "3 sent\n", "dlq list --state waiting", "dlq stats")
+	if n := requested(t, c); n != 3 {
+		t.Errorf("%d requests", n)
+	}
+	replay(t, c, "--all", "--yes").has(t, exitFailed, "nothing to send again", "3 wait already")
+	if n := requested(t, c); n != 3 {
+		t.Errorf("%d requests after the second run", n)
+	}
+	if err := deadWriter(c).Write(t.Context(), letter(9, "HTTP 422: no")); err != nil {
+		t.Fatal(err)
+	}
+	replay(t, c, "--all", "--yes").has(t, exitDone, "1 dead letter to send again", "3 wait already", "1 sent\n")
+}
+
+func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
+	c := lettered(t, letterRange(200)...)
+	d := daemonDoes(t, c, func(q dlq.Request) act {
+		if q.Entry == "dl_0002" {
+			return fails("HTTP 422: no")
+		}
+		return resolves
+	})
+	got := replay(t, c, "--all", "--yes", "--rate", "40/s", "--wait")
+	got.has(t, exitFailed, "stopped: dl_0002 failed again with a cause that others of these have", "HTTP 422: no", "of 200 were not asked for")
+	if n := len(d.requests()); n >= 200 || n < 3 {
+		t.Errorf("%d requests", n)
+	}
+	for _, q := range d.requests() {
+		if q.Entry == "dl_0002" && q.Version != 2 {
+			t.Errorf("what failed again during the run is sent again in it: %+v", q)
+		}
+	}
+}
+
+func TestACanaryStopsTheRun(t *testing.T) {
+	c := lettered(t, letterRange(20)...)
+	d := daemonDoes(t, c, func(q dlq.Request) act {
+		if q.Entry == "dl_0001" {
+			return fails("HTTP 422: no")
+		}
+		return resolves
+	})
+	replay(t, c, "--all", "--yes", "--canary", "3").has(t, exitFailed,
+		"3 sent: 2 resolved, 1 reopened; 17 not sent", "stopped: dl_0001 failed again", "17 of 20 were not asked for")
+	if n := len(d.requests()); n != 3 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestACanaryThatFailsForANewCauseDoesNotStopTheRun(t *testing.T) {
+	c := lettered(t, letterRange(20)...)
+	daemonDoes(t, c, func(q dlq.Request) act {
+		if q.Entry == "dl_0001" {
+			return fails("HTTP 400: something new")
+		}
+		return resolves
+	})
+	replay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, exitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again for a new cause")
+}
+
+func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
+	c := lettered(t, letterRange(10)...)
+	var early int64
+	d := daemonDoes(t, c, func(q dlq.Request) act {
+		if q.Entry == "dl_0001" { // the second of two
+			early = requested(t, c)
+		}
+		return resolves
+	})
+	replay(t, c, "--all", "--yes", "--canary", "2", "--wait").has(t, exitDone, "10 sent: 10 resolved")
+	if early != 2 || len(d.requests()) != 10 {
+		t.Errorf("%d requests before the canary was through, %d in all", early, len(d.requests()))
+	}
+}
+
+func TestADryRunWritesNothingAndJoinsNothing(t *testing.T) {
+	c := lettered(t, append(letterRange(3), unread(4))...)
+	got := replay(t, c, "--all", "--dry-run", "--rate", "2/s")
+	got.has(t, exitDone, "4 dead letters to send again", "payload-refused", "truncated", "HTTP 422: no", "takes     2s at 2/s")
+	got = replay(t, c, "--all", "--dry-run", "-o", "json")
+	var plan struct {
+		Total        int
+		Groups       []struct{ Count int }
+		Destinations []struct {
+			Channel string
+			Rules   bool
+			Count   int
+		}
+		LeftOut map[string]int `json:"left_out"`
+	}
+	if err := json.Unmarshal([]byte(got.out), &plan); err != nil || plan.Total != 4 || len(plan.Groups) != 2 || plan.Groups[0].Count != 3 || len(plan.Destinations) != 2 {
+		t.Errorf("%v %+v\n%s", err, plan, got)
+	}
+	if n := requested(t, c); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	untouched(t, c)
+}
+
+// untouched holds that nobody has joined the group or committed in it.
+func untouched(t *testing.T, c *testkafka.Cluster) {
+	t.Helper()
+	offsets, err := c.Admin.FetchOffsets(t.Context(), c.Group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		t.Fatal(err)
+	}
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if o.At >= 0 {
+			t.Errorf("%s/%d is committed at %d", o.Topic, o.Partition, o.At)
+		}
+	})
+	if groups, err := c.Admin.DescribeGroups(t.Context(), c.Group); err == nil && len(groups[c.Group].Members) > 0 {
+		t.Errorf("the group has members: %v", groups[c.Group].Members)
+	}
+}
+
+func TestReplayNeverCommitsOrJoins(t *testing.T) {
+	c := lettered(t, letterRange(3)...)
+	replay(t, c, "--all", "--yes", "--rate", "100/s").has(t, exitDone)
+	untouched(t, c)
+}
+
+func TestReplayByIDs(t *testing.T) {
+	c := lettered(t, append(letterRange(12), unread(1))...)
+	replay(t, c, "dl_0003", "re_", "--yes").has(t, exitDone, "2 sent")
+	replay(t, c, "dl_0003", "--yes").has(t, exitFailed, "nothing to send again", "1 waits already")
+	replay(t, c, "dl_9", "--yes").has(t, exitFailed, "no dead letter dl_9")
+	replay(t, c, "dl_000", "--yes").has(t, exitFailed, "dl_000 begins the ids of 10 dead letters")
+	if n := requested(t, c); n != 2 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestReplayThatIsMisused(t *testing.T) {
+	c := lettered(t, letterRange(2)...)
+	for _, tt := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "say which dead letters to send again"},
+		{[]string{"--yes"}, "say which dead letters to send again"},
+		{[]string{"--all"}, "nobody can be asked here"},
+		{[]string{"--all", "--yes", "--payload", "f"}, "--payload replaces the value of one dead letter"},
+		{[]string{"--all", "--yes", "--rate", "5"}, "not a rate: write it as 1/s"},
+		{[]string{"--all", "--yes", "--canary", "-1"}, "--canary -1"},
+		{[]string{"--all", "--yes", "--reason", "nonsense"}, "--reason"},
+	} {
+		replay(t, c, tt.args...).has(t, exitMisused, tt.says)
+	}
+	if n := requested(t, c); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestTheChannelOfAReplayMustBeConfigured(t *testing.T) {
+	c := lettered(t, letterRange(1)...)
+	dir := files(t, c, "  desk: {console: {}}\n  mail-desk: {console: {}}", strings.ReplaceAll(every, "%s", "desk"))
+	config := filepath.Join(dir, "notifier.yaml")
+	replay(t, c, "--all", "--yes", "--to", "mail-dsk", "-c", config).has(t, exitMisused, "did you mean mail-desk?")
+	replay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, exitDone, "people will see 1 message in channel mail-desk")
+}
+
+func TestReplayWithAPayload(t *testing.T) {
+	c := lettered(t, letter(1, "HTTP 422: no"), unread(2))
+	d := daemonDoes(t, c, always(resolves))
+	bad, good := filepath.Join(t.TempDir(), "bad"), filepath.Join(t.TempDir(), "good")
+	for file, text := range map[string]string{bad: `{"n":1,}`, good: `{"n":2}`} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replay(t, c, "re_0002", "--yes", "--payload", bad).has(t, exitFailed, "is no event: not JSON at byte 7", "--force")
+	replay(t, c, "re_0002", "--yes", "--payload", bad+"x").has(t, exitFailed, "cannot read", "no such file")
+	if n := requested(t, c); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	replay(t, c, "re_0002", "--yes", "--payload", good, "--wait").has(t, exitDone, "1 sent: 1 resolved")
+	replayUntil(t, c, t.Context(), `[1]`, "dl_0001", "--yes", "--force", "--payload", "-", "--wait").has(t, exitDone, "1 sent: 1 resolved", "through its rule again")
+	asked := d.requests()
+	if len(asked) != 2 || string(asked[0].Edited) != `{"n":2}` || asked[0].Rematch || string(asked[1].Edited) != `[1]` || !asked[1].Rematch || !asked[1].Force {
+		t.Errorf("%+v", asked)
+	}
+}
+
+func TestAnInterruptedReplaySaysHowFarItCame(t *testing.T) {
+	c := lettered(t, letterRange(4)...)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	daemonDoes(t, c, func(q dlq.Request) act {
+		if q.Entry == "dl_0003" {
+			time.AfterFunc(500*time.Millisecond, func() { cancel(errSignal) }) // the outcomes before it have been seen by then
+			return keeps
+		}
+		return resolves
+	})
+	replayUntil(t, c, ctx, "", "--all", "--yes", "--wait").has(t, exitFailed,
+		"4 sent: 3 resolved, 1 still waiting", "dlq list --state waiting", "stopped by a signal")
+}
+
+func TestTheAccountForPrograms(t *testing.T) {
+	c := lettered(t, letterRange(3)...)
+	daemonDoes(t, c, func(q dlq.Request) act {
+		if q.Entry == "dl_0001" {
+			return fails("HTTP 422: no")
+		}
+		return resolves
+	})
+	got := replay(t, c, "--all", "--yes", "--wait", "-o", "json")
+	var a struct {
+		Run                               string
+		Sent, Resolved, Reopened, Waiting int
+		FirstReopened                     struct{ ID string } `json:"first_reopened"`
+	}
+	if err := json.Unmarshal([]byte(got.out), &a); err != nil {
+		t.Fatalf("%v\n%s", err, got)
+	}
+	if a.Sent != 3 || a.Resolved != 2 || a.Reopened != 1 || a.Waiting != 0 || a.FirstReopened.ID != "dl_0001" || a.Run == "" || got.code != exitFailed {
+		t.Errorf("%+v\n%s", a, got)
+	}
+}
+
+func TestWhatWasClosedDuringTheRunIsNotSent(t *testing.T) {
+	c := lettered(t, letterRange(30)...)
+	w := deadWriter(c)
+	d := daemonDoes(t, c, func(q dlq.Request) act {
+		if q.Entry == "dl_0000" { // somebody discards the last meanwhile
+			_ = w.CloseEntries(t.Context(), &dlq.Closure{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("dl_0029"), Closing: dlq.Closing{State: dlq.Discarded, By: "bob", At: time.Now()}})
+		}
+		return resolves
+	})
+	replay(t, c, "--all", "--yes", "--rate", "20/s", "--wait").has(t, exitDone, "29 sent: 29 resolved; 1 not sent, since they were closed or failed again meanwhile")
+	if slices.ContainsFunc(d.requests(), func(q dlq.Request) bool { return q.Entry == "dl_0029" }) {
+		t.Error("it was sent")
+	}
+}
+
+func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
+	const obeyed = "x\x1b[2J\x1b]0;x\a"
+	said, forged := letter(1, "x"), letter(2, "x")
+	said.Detail, said.Envelope.Alert.EventID = obeyed, obeyed
+	forged.Envelope.Channel, forged.Envelope.Alert.Rule = obeyed, obeyed // no names: it is malformed
+	c := lettered(t, said, forged)
+	got := replay(t, c, "--all", "--yes")
+	got.has(t, exitDone, "1 sent", "1 is malformed")
+	if strings.ContainsAny(got.out+got.err, "\x1b\a") {
+		t.Errorf("%q", got.out+got.err)
+	}
+}
+
+func TestReplayWithoutItsTopicSaysWhatToDo(t *testing.T) {
+	c := lettered(t, letterRange(1)...)
+	c.Delete(topics.Replay(c.Group))
+	replay(t, c, "--all", "--yes").has(t, exitFailed, topics.Replay(c.Group), "run 'notifier topics create'")
+}

@@ -1,0 +1,486 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// answer is what a command said.
+type answer struct {
+	code     int
+	out, err string
+}
+
+// command runs one command on a test's cluster.
+func command(t testing.TB, c *testkafka.Cluster, args ...string) answer {
+	t.Helper()
+	return commandWith(t, c, "", args...)
+}
+
+func commandWith(t testing.TB, c *testkafka.Cluster, in string, args ...string) answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code := run(ctx, append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group}, args...), stdio{strings.NewReader(in), &out, &errs})
+	return answer{code, out.String(), errs.String()}
+}
+
+// want checks the exit code and what was said.
+func (a answer) want(t testing.TB, code int, texts ...string) answer {
+	t.Helper()
+	if a.code != code {
+		t.Errorf("exit %d, want %d", a.code, code)
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.out+a.err, text) {
+			t.Errorf("it does not say %q", text)
+		}
+	}
+	if t.Failed() {
+		t.Logf("out:\n%s\nerr:\n%s", a.out, a.err)
+	}
+	return a
+}
+
+// objects reads the answer's JSON lines.
+func (a answer) objects(t testing.TB) []map[string]any {
+	t.Helper()
+	var list []map[string]any
+	for line := range strings.Lines(a.out) {
+		var o map[string]any
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatalf("%v: %.200s", err, line)
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+func values(objects []map[string]any, name string) []string {
+	var list []string
+	for _, o := range objects {
+		list = append(list, fmt.Sprint(o[name]))
+	}
+	return list
+}
+
+var monday = time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)
+
+// undecodable is a record that no rule has seen; its id follows from n.
+func undecodable(n int, topic topics.Name) *dlq.Entry {
+	src := alert.Source{Cluster: "c", Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(n % 6), Offset: int64(100 + n)}
+	return &dlq.Entry{
+		ID: alert.NewEntry("g", src),
+		Envelope: &envelope.Envelope{Source: envelope.Source{
+			Topic: string(topic), TopicID: src.Topic, Partition: src.Partition, Offset: src.Offset, Time: monday,
+			Key: fmt.Appendf(nil, "ses-%04x", n), Value: []byte(`{"event_type":"order.rej`), Headers: []kgo.RecordHeader{{Key: "source", Value: []byte("oms")}},
+		}},
+		Reason: outcome.Undecodable, Scope: outcome.Message, Cause: outcome.Truncated, Detail: fmt.Sprintf("not JSON at byte %d (truncated)", 20+n),
+		Attempts: 1, FirstFailed: monday.Add(time.Duration(n) * time.Minute), LastFailed: monday.Add(time.Duration(n) * time.Minute), State: dlq.Open,
+	}
+}
+
+// refused is a delivery that the provider did not take.
+func refused(n int, rule, channel string) *dlq.Entry {
+	e := undecodable(n, topics.TradeExecutions)
+	e.Envelope.Source.Value = fmt.Appendf(nil, `{"event_type":"order.rejected","symbol":"NVDA","n":%d}`, n)
+	a := &alert.Alert{
+		ID: fmt.Sprint("al_", n), Rule: rule, Severity: alert.Warning, Key: []string{"ACC-1007", "R103"},
+		Title:  alert.Text{{Text: "Rejected: "}, {Text: "NVDA", Value: true}, {Text: " buy 400"}},
+		Fields: []alert.Field{{Label: "strategy", Value: alert.Text{{Text: "mean-rev-7", Value: true}}}}, EventTime: monday, Topic: string(topics.TradeExecutions),
+	}
+	e.Envelope.Alert, e.Envelope.Channel, e.Envelope.Delivery = a, channel, alert.NewDelivery(a.ID, channel)
+	e.ID, e.Reason, e.Cause, e.Detail = e.Envelope.Delivery, outcome.Refused, outcome.PayloadRefused, fmt.Sprintf("HTTP 422: no field order_%d", n)
+	return e
+}
+
+func writeEntries(t testing.TB, c *testkafka.Cluster, entries ...*dlq.Entry) {
+	t.Helper()
+	w := dlq.NewWriter(c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil)))...), c.Group, slog.New(slog.DiscardHandler), nil)
+	for _, e := range entries { // one by one: their order is that of the log
+		if err := w.Write(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Millisecond) // topics are merged by their records' times, which are milliseconds
+	}
+}
+
+// askFor writes a request to send an entry again, which nobody settles.
+func askFor(t testing.TB, c *testkafka.Cluster, id string) {
+	t.Helper()
+	e, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := dlq.Request{Entry: e.ID, Source: topics.Name(e.Envelope.Source.Topic), Version: e.Offset, Channel: e.Envelope.Channel, By: "me@here", Run: "rp", Total: 1}
+	c.Produce(q.Record(c.Group))
+}
+
+// morning is a mixture of dead letters, the oldest first.
+func morning() []*dlq.Entry {
+	quarantined := refused(7, "order-rejected", "risk-hook")
+	quarantined.State, quarantined.Replays = dlq.Quarantined, 3
+	ambiguous := refused(8, "drawdown", "desk-mail")
+	ambiguous.Reason, ambiguous.Scope, ambiguous.Cause, ambiguous.Detail = outcome.Unconfirmed, outcome.Channel, outcome.Reset, "connection lost after the message was written"
+	recipient := refused(9, "forward-test-diverges", "desk-mail")
+	recipient.Reason, recipient.Scope, recipient.Cause, recipient.Detail = outcome.BadRecipient, outcome.Recipient, outcome.RecipientRefused, `550 5.1.1 "nobody@example.com": no such user`
+	recipient.Recipients, recipient.Attempts = []string{"nobody@example.com"}, 2
+	return []*dlq.Entry{
+		undecodable(1, topics.TradeExecutions), undecodable(2, topics.PortfolioUpdates), undecodable(3, topics.ForwardTestEvents),
+		refused(4, "order-rejected", "risk-hook"), refused(5, "order-rejected", "risk-hook"), refused(6, "order-rejected", "risk-hook"),
+		quarantined, ambiguous, recipient,
+	}
+}
+
+func ids(entries []*dlq.Entry) []string {
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.ID)
+	}
+	return list
+}
+
+func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	command(t, c, "dlq", "list").want(t, exitDone, "no dead letters")
+	command(t, c, "dlq", "stats").want(t, exitDone, "no dead letters")
+	all := morning()
+	writeEntries(t, c, all...)
+	askFor(t, c, all[4].ID)
+	newestFirst := ids(all)
+	slices.Reverse(newestFirst)
+	a := command(t, c, "dlq", "list", "-o", "json").want(t, exitDone)
+	if got := values(a.objects(t), "id"); !slices.Equal(got, newestFirst) {
+		t.Errorf("listed %v, want %v", got, newestFirst)
+	}
+	for args, want := range map[string][]int{
+		"--reason refused":                       {6, 5, 4, 3},
+		"--reason refused --limit 2":             {6, 5},
+		"--reason refused,ambiguous":             {7, 6, 5, 4, 3},
+		"--scope recipient":                      {8},
+		"--cause truncated":                      {2, 1, 0},
+		"--topic portfolio-updates":              {1},
+		"--rule drawdown":                        {7},
+		"--channel desk-mail":                    {8, 7},
+		"--key ses-0004":                         {3},
+		"--state quarantined":                    {6},
+		"--state waiting":                        {4},
+		"--state open --channel risk-hook":       {5, 3},
+		"--since 2026-11-23T14:39:05Z":           {8, 7},
+		"--until 2026-11-23T14:32:05Z":           {0},
+		"--state resolved":                       nil,
+		"--fingerprint " + printOf(t, c, all[5]): {6, 5, 4, 3},
+		all[2].ID + " " + all[0].ID[:12]:         {2, 0},
+	} {
+		var list []string
+		for _, i := range want {
+			list = append(list, all[i].ID)
+		}
+		a := command(t, c, append([]string{"dlq", "list", "-o", "json"}, strings.Fields(args)...)...).want(t, exitDone)
+		if got := values(a.objects(t), "id"); !slices.Equal(got, list) {
+			t.Errorf("%s: %v, want %v", args, got, list)
+		}
+	}
+	command(t, c, "dlq", "list", "--rule", "nothing").want(t, exitDone, "these filters match none of 9 dead letters")
+	command(t, c, "dlq", "list", "--cause", "trunkated").want(t, exitDone, "no cause trunkated, did you mean truncated?")
+	command(t, c, "dlq", "list", "re_nothing").want(t, exitFailed, "no dead letter re_nothing")
+	command(t, c, "dlq", "list", "dl_", "zz").want(t, exitFailed, "dl_ begins the ids of 6 dead letters", "no dead letter zz")
+	text := command(t, c, "dlq", "list").want(t, exitDone, "waiting", "quarantined", "look at one: notifier --brokers "+c.Brokers[0]+" --group "+c.Group+" dlq show dl_")
+	for line := range strings.Lines(text.out) {
+		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 100 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// printOf returns an entry's fingerprint as it was written.
+func printOf(t testing.TB, c *testkafka.Cluster, e *dlq.Entry) string {
+	t.Helper()
+	found, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.Fingerprint()
+}
+
+// TestTheObjectsOfAListAreAContract holds the names and their order.
+func TestTheObjectsOfAListAreAContract(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	e := morning()[8]
+	e.Envelope.Source.Key = []byte{0xff}
+	writeEntries(t, c, e)
+	const want = `{"id":"%s","topic":"trade-executions","partition":3,"offset":109,"key":null,"key_base64":"/w==","rule":"forward-test-diverges","channel":"desk-mail",` +
+		`"recipients":["nobody@example.com"],"severity":"warning","reason":"recipient","scope":"recipient","cause":"recipient-refused","fingerprint":"%s",` +
+		`"detail":"550 5.1.1 \"nobody@example.com\": no such user","attempts":2,"first_failed":"2026-11-23T14:40:05Z","last_failed":"2026-11-23T14:40:05Z","state":"open","replays":0,"size":53}` + "\n"
+	a := command(t, c, "dlq", "list", "-o", "json").want(t, exitDone)
+	if w := fmt.Sprintf(want, e.ID, printOf(t, c, e)); a.out != w {
+		t.Errorf("got\n%s\nwant\n%s", a.out, w)
+	}
+}
+
+func TestTheFirstPageDecidesTheWidths(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	var all []*dlq.Entry
+	for n := range pageSize + 10 {
+		e := undecodable(n, topics.TradeExecutions)
+		if n < 10 { // the oldest come last, in the widths of the others
+			e.Envelope.Source.Key = bytes.Repeat([]byte("k"), 500)
+		}
+		all = append(all, e)
+	}
+	writeEntries(t, c, all...)
+	a := command(t, c, "dlq", "list").want(t, exitDone, "60 dead letters; what they have in common: notifier --brokers ", " dlq stats")
+	rows := strings.Split(strings.TrimSpace(a.out), "\n")
+	if len(rows) != 61 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	column := strings.Index(rows[0], "STATE")
+	for i, row := range rows[1:] {
+		if id, _, _ := strings.Cut(row, " "); id != all[len(all)-1-i].ID[:longID] {
+			t.Errorf("row %d begins with %s", i, id)
+		}
+		if at := len([]rune(row[:strings.LastIndex(row, "open")])); at != column {
+			t.Errorf("row %d is shifted:\n%s\n%s", i, rows[0], row)
+		}
+	}
+}
+
+func TestStatsGroupByWhatWentWrong(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	all := morning()
+	writeEntries(t, c, all...)
+	askFor(t, c, all[4].ID)
+	a := command(t, c, "dlq", "stats").want(t, exitDone,
+		"9 dead letters: 7 open, 1 waiting, 1 quarantined", "7 of trade-executions, 1 of portfolio-updates, 1 of forward-test-events",
+		"1 waiting, 1 quarantined", "dlq list --fingerprint "+printOf(t, c, all[8]))
+	if n := strings.Count(a.out, " new"); n != 1 {
+		t.Errorf("%d groups are new", n)
+	}
+	groups := command(t, c, "dlq", "stats", "-o", "json").want(t, exitDone).objects(t)
+	if got, want := values(groups, "count"), []string{"4", "3", "1", "1"}; !slices.Equal(got, want) {
+		t.Errorf("counts %v, want %v", got, want)
+	}
+	g := groups[0]
+	for name, want := range map[string]any{
+		"waiting": 1.0, "quarantined": 1.0, "reason": "refused", "cause": "payload-refused", "scope": "message", "channel": "risk-hook", "rule": "order-rejected",
+		"first_seen": "2026-11-23T14:35:05Z", "last_seen": "2026-11-23T14:38:05Z", "oldest_open": "2026-11-23T14:35:05Z", "example_id": all[6].ID, "detail": all[6].Detail, "newest": false,
+	} {
+		if g[name] != want {
+			t.Errorf("%s is %v, want %v", name, g[name], want)
+		}
+	}
+	command(t, c, "dlq", "stats", "--reason", "refused").want(t, exitDone, "4 dead letters: 2 open, 1 waiting, 1 quarantined")
+}
+
+func TestShowSaysEverything(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	all := morning()
+	hex := undecodable(20, topics.TradeExecutions)
+	hex.Envelope.Source.Value = []byte{0x80, 0x04, 0x95, 0x00}
+	writeEntries(t, c, append(all, hex)...)
+	askFor(t, c, all[4].ID)
+	show := func(e *dlq.Entry, texts ...string) {
+		t.Helper()
+		command(t, c, "dlq", "show", e.ID).want(t, exitDone, append(texts, e.ID)...)
+	}
+	show(all[0], "not an event", `{"event_type":"order.rej`, "header       source: oms", "puts the event through the rules again", "dlq replay "+all[0].ID[:longID])
+	show(all[3], `  "symbol": "NVDA",`, "warning: Rejected: NVDA buy 400", "strategy: mean-rev-7", "alert key ACC-1007/R103", "sends the alert as it was raised to risk-hook", "trade-executions/4@104 of 2026-11-23 14:31:05 UTC, key ses-0004")
+	show(all[4], "waiting", "is asked for")
+	show(all[6], "quarantined, replayed 3 times", "it takes --force", "dlq replay --force "+all[6].ID[:longID])
+	show(all[7], "it takes --include-ambiguous")
+	show(all[8], "recipients   nobody@example.com", "attempts     2, from 2026-11-23")
+	show(hex, "value (4 bytes):\n00000000  80 04 95 00")
+	if a := command(t, c, "dlq", "show", all[3].ID[:longID], "--payload").want(t, exitDone); a.out != string(all[3].Envelope.Source.Value) {
+		t.Errorf("the payload is %q", a.out)
+	}
+	o := command(t, c, "dlq", "show", all[3].ID, "-o", "json").want(t, exitDone).objects(t)[0]
+	if v, _ := o["value"].(map[string]any); v["symbol"] != "NVDA" || fmt.Sprint(o["headers"]) != "[map[name:source value:oms]]" || o["alert"].(map[string]any)["rule"] != "order-rejected" {
+		t.Errorf("%v", o)
+	}
+	o = command(t, c, "dlq", "show", hex.ID, "-o", "json").want(t, exitDone).objects(t)[0]
+	if o["value_base64"] != "gASVAA==" || o["value"] != nil {
+		t.Errorf("%v", o)
+	}
+}
+
+func TestDiscardingIsAClosingWithAComment(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	all := morning()
+	writeEntries(t, c, all...)
+	askFor(t, c, all[4].ID)
+	command(t, c, "dlq", "discard", "--all", "--yes").want(t, exitMisused, "say why with -m")
+	command(t, c, "dlq", "discard", "-m", "x", "--yes").want(t, exitMisused, "say which dead letters to discard", "--all")
+	command(t, c, "dlq", "discard", "-m", "x", "--all", "--reason", "refused", "--yes").want(t, exitMisused, "neither ids nor filters")
+	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused").want(t, exitMisused, "--dry-run", "--yes")
+	command(t, c, "dlq", "discard", "-m", "x", "--rule", "nothing", "--yes").want(t, exitFailed, "match none of 9 dead letters")
+	command(t, c, "dlq", "discard", "-m", "x", all[4].ID, "--yes").want(t, exitFailed, "1 waits for a replay: left out", "no dead letter is left to discard")
+	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused", "--dry-run").want(t, exitDone, "3 ", "payload-refused", "1 waits for a replay", "nothing was done")
+	if n := len(deadLetters(t, c)); n != 9 {
+		t.Fatalf("%d are left after a dry run", n)
+	}
+	command(t, c, "dlq", "discard", "-m", "the order service was wrong", "--reason", "refused", "--yes").want(t, exitDone, "3 dead letters discarded")
+	command(t, c, "dlq", "discard", "-m", "x", all[3].ID, "--yes").want(t, exitFailed, "1 is closed already")
+	command(t, c, "dlq", "show", all[3].ID).want(t, exitDone, "discarded", whoAmI()+": the order service was wrong", "it is closed")
+	o := command(t, c, "dlq", "list", "-o", "json", "--state", "discarded").want(t, exitDone).objects(t)
+	if len(o) != 3 || o[0]["closed_by"] != whoAmI() || o[0]["comment"] != "the order service was wrong" || o[0]["state"] != "discarded" || o[0]["closed_at"] == nil || o[0]["reason"] != "refused" {
+		t.Errorf("%v", o)
+	}
+	a := command(t, c, "dlq", "discard", "-m", "x", "--all", "--force", "--yes", "-o", "json").want(t, exitDone)
+	if a.objects(t)[0]["discarded"] != 6.0 {
+		t.Error(a.out)
+	}
+	command(t, c, "dlq", "list").want(t, exitDone, "no dead letters")
+	command(t, c, "dlq", "list", "--state", "all").want(t, exitDone, "discarded", "dl_")
+}
+
+func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	all := morning()
+	odd := undecodable(30, topics.PortfolioUpdates)
+	odd.Envelope.Source.Key, odd.Envelope.Source.Value = []byte{}, nil
+	odd.Envelope.Source.Headers = []kgo.RecordHeader{{Key: "a\xff", Value: nil}, {Key: "a\xff", Value: []byte{}}, {Key: "", Value: []byte{0xfe}}, {Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}}
+	all = append(all, odd)
+	writeEntries(t, c, all...)
+	askFor(t, c, all[4].ID)
+	c.Produce(&kgo.Record{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("somebody's"), Value: []byte("else")})
+	before := records(t, c)
+	file := filepath.Join(t.TempDir(), "letters.jsonl")
+	command(t, c, "dlq", "export", "-f", file).want(t, exitDone, "11 dead letters exported")
+	a := command(t, c, "dlq", "export").want(t, exitDone)
+
+	c.Group += "-other"
+	c.Make(c.Shapes(nil)...)
+	command(t, c, "dlq", "import", file).want(t, exitMisused, "--yes")
+	command(t, c, "dlq", "import", file, "--dry-run").want(t, exitFailed, "nothing was done", "letters.jsonl:1: it is malformed: not a record of ours", "1 line was refused")
+	if n := len(deadLetters(t, c)); n != 0 {
+		t.Fatalf("a dry run imported %d", n)
+	}
+	command(t, c, "dlq", "import", file, "--yes").want(t, exitFailed, "10 dead letters imported")
+	command(t, c, "dlq", "list", "--state", "waiting").want(t, exitDone, "match none of 10")
+	after := records(t, c)
+	for id, r := range before {
+		if id == "somebody's" {
+			continue
+		}
+		if got := after[id]; got == nil || !sameRecord(got, r) {
+			t.Errorf("%s came as %+v\nwas %+v", id, got, r)
+		}
+	}
+	command(t, c, "dlq", "import", file, "--yes").want(t, exitFailed, "10 are here already", "nothing to import")
+	command(t, c, "dlq", "discard", "-m", "x", all[0].ID, "--yes").want(t, exitDone)
+	commandWith(t, c, a.out+a.out, "dlq", "import", "-", "--yes").want(t, exitFailed, "1 dead letter imported", "19 are here already")
+
+	tampered := strings.Replace(a.out, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVq`, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVr`, 1)
+	bad := tampered + "nonsense\n{}\n" + `{"format":"notifier-dlq/9"}` + "\n\n" + `{"format":"notifier-dlq/1","id":"x","record":null}` + "\n"
+	commandWith(t, c, bad, "dlq", "import", "-", "--dry-run").want(t, exitFailed,
+		"checksum mismatch", "-:12: not a line of 'notifier dlq export': ", "-:13: not a line", `-:14: its format is "notifier-dlq/9"`, "-:16: it has no record", "6 lines were refused")
+	command(t, c, "dlq", "import", "nothing.jsonl", "--yes").want(t, exitFailed, "cannot read nothing.jsonl: no such file")
+}
+
+// records returns what the dead-letter topics hold, by key.
+func records(t testing.TB, c *testkafka.Cluster) map[string]*kgo.Record {
+	t.Helper()
+	all := make(map[string]*kgo.Record)
+	err := dlq.NewReader(c.Client(), c.Group).Each(t.Context(), dlq.Query{Raw: true}, func(e *dlq.Entry) bool {
+		all[e.ID] = e.Record
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func sameRecord(a, b *kgo.Record) bool {
+	same := func(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
+	return same(a.Key, b.Key) && same(a.Value, b.Value) && slices.EqualFunc(a.Headers, b.Headers, func(a, b kgo.RecordHeader) bool {
+		return a.Key == b.Key && same(a.Value, b.Value)
+	})
+}
+
+func TestWatchShowsWhatIsWritten(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	old := refused(1, "order-rejected", "risk-hook")
+	writeEntries(t, c, old)
+	watch := func(args ...string) (*lines, func() int) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		out, code := newLines(), make(chan int, 1)
+		go func() {
+			code <- run(ctx, append([]string{"dlq", "watch", "--brokers", c.Brokers[0], "--group", c.Group}, args...), stdio{strings.NewReader(""), out, out})
+		}()
+		return out, func() int {
+			cancel(errSignal)
+			return <-code
+		}
+	}
+	text, stop := watch()
+	text.wait(t, 20*time.Second, "1 of them there now")
+	objects, stopJSON := watch("-o", "json", "--channel", "risk-hook", "--limit", "3")
+	// The second watch says nothing before something happens: what happens until
+	// it watches may not be seen by it.
+	n := 100
+	testkafka.Eventually(t, 20*time.Second, "the second watches", func() bool {
+		n++
+		writeEntries(t, c, refused(n, "order-rejected", "risk-hook"))
+		return strings.Contains(objects.String(), "opened")
+	})
+	writeEntries(t, c, undecodable(3, topics.PortfolioUpdates))
+	again := old.Again("", 1)
+	again.Detail = "still \x1b[31mrefused"
+	writeEntries(t, c, again)
+	text.wait(t, 20*time.Second, "opened", "portfolio-updates/3@103", "not JSON at byte 23", "dlq show re_")
+	text.wait(t, 20*time.Second, "reopened", "quarantined after 1 replay: st")
+	command(t, c, "dlq", "discard", "-m", "enough of it", "--all", "--yes").want(t, exitDone)
+	text.wait(t, 20*time.Second, "discarded", whoAmI()+": enough of it", old.ID[:longID])
+	if code := stop(); code != exitDone {
+		t.Errorf("stopped with %d", code)
+	}
+	testkafka.Eventually(t, 20*time.Second, "the second has shown three", func() bool { return strings.Count(objects.String(), "\n") >= 3 })
+	if code := stopJSON(); code != exitDone {
+		t.Errorf("stopped with %d", code)
+	}
+	if s := objects.String(); strings.Contains(s, "portfolio") || !strings.Contains(s, `{"event":"opened","id":"dl_`) {
+		t.Error(s)
+	}
+}
+
+func TestOnlyYesIsYes(t *testing.T) {
+	for in, want := range map[string]bool{"y\n": true, "YES\n": true, " y": true, "": false, "\n": false, "no\n": false, "yess\n": false} {
+		if got := readAnswer(strings.NewReader(in)); (got == "y" || got == "yes") != want {
+			t.Errorf("%q is %q", in, got)
+		}
+	}
+}
+
+func TestMisuseAndFailureHaveCodesOfTheirOwn(t *testing.T) {
+	for args, want := range map[string]int{
+		"dlq list --reason undecodabl": exitMisused, "dlq stats --state x": exitMisused, "dlq export --since x": exitMisused, "dlq watch --scope x": exitMisused,
+		"dlq show": exitMisused, "dlq discard --all --yes": exitMisused, "dlq discard -m x --all": exitMisused, "dlq import": exitMisused,
+		"dlq import - --yes=false": exitMisused, "dlq discard -m x --yes": exitMisused, "dlq import no.such.file --yes": exitFailed,
+	} {
+		code := run(t.Context(), append(strings.Fields(args), "--brokers", "127.0.0.1:1"), stdio{strings.NewReader(""), io.Discard, io.Discard})
+		if code != want {
+			t.Errorf("%s: exit %d, want %d", args, code, want)
+		}
+	}
+}

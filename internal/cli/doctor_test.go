@@ -1,0 +1,280 @@
+package cli
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/obs/admin"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// examineIn runs doctor with the configuration in a directory.
+func examineIn(t *testing.T, c *testkafka.Cluster, dir string, args ...string) answer {
+	t.Helper()
+	return command(t, c, append([]string{"doctor", "-c", filepath.Join(dir, "notifier.yaml")}, args...)...)
+}
+
+// inJSON is a text as it stands in a JSON string.
+func inJSON(s string) string {
+	quoted, _ := json.Marshal(s)
+	return string(quoted[1 : len(quoted)-1])
+}
+
+// unfolded is a text with its line breaks taken back.
+func unfolded(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// says checks that each text is said, wherever lines are broken.
+func (a answer) says(t *testing.T, texts ...string) {
+	t.Helper()
+	out := unfolded(a.out)
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			t.Errorf("it does not say %q:\n%s", text, a.out)
+		}
+	}
+}
+
+// TestAHealthyInstallationHasNoFault, looked at before its first start, while it
+// runs, and with what it does not like.
+func TestAHealthyInstallationHasNoFault(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 1))
+	hook := webhooktest.Start(t, "", nil)
+	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook"))
+	t.Setenv("NOTIFIER_HTTP_LISTEN", "127.0.0.1:1")
+	before := examineIn(t, c, dir).want(t, exitDone, "0 faults")
+	before.says(t, "ok rights: what the notifier does with 8 topics and 2 groups is allowed", "ok 8 topics: as they should be", c.Brokers[0]+" (broker ", "answers after",
+		"none yet: a first start begins at earliest", "skipped http://127.0.0.1:1: no notifier answers there", "skipped hook, receiver: whether it takes alerts", "event.alert is in no sample")
+
+	t.Setenv("NOTIFIER_HTTP_LISTEN", "")
+	d := start(t, dir)
+	c.Produce(alerting(topics.TradeExecutions, "a", 0, 3)...)
+	got(t, hook, 3, 20*time.Second)
+	settled(t, c)
+	d.seen(t)
+	running := examineIn(t, c, dir).want(t, exitDone)
+	running.says(t, "alive", "ok "+d.http+": ready", "as this command", "ok group "+c.Group+": stable, 1 member from", "ok trade-executions: nothing waits",
+		"ok "+topics.Outbox(c.Group, "hook")+": nothing waits", "not from the file: kafka.brokers")
+	areas := make(map[any]bool)
+	for _, o := range examineIn(t, c, dir, "-o", "json").want(t, exitDone).objects(t) {
+		areas[o["area"]] = true
+		if o["verdict"] == "fault" || o["subject"] == "" || o["text"] == "" {
+			t.Errorf("it found %v", o)
+		}
+	}
+	if len(areas) != 10 {
+		t.Errorf("it looked at %v", areas)
+	}
+	if n := len(hook.Requests()); n != 3 {
+		t.Errorf("the doctor posted %d times", n-3)
+	}
+
+	// A revoked webhook, and alerts that wait for it.
+	hook.SetAnswer(latched)
+	c.Produce(alerting(topics.TradeExecutions, "a", 3, 1)...)
+	testkafka.Eventually(t, 20*time.Second, "the channel is latched", func() bool { _, ok, _ := d.component("channel hook"); return !ok })
+	examineIn(t, c, dir).want(t, exitFailed, "1 fault").says(t, "fault channel hook: latched: destination: ", "channels reset hook'")
+	d.stop()
+	examineIn(t, c, dir).says(t, "no notifier is in it now", "1 record waits, the oldest for")
+}
+
+func TestTheDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
+	c := testkafka.Start(t, append(one("hook", 1), one("other", 1)...))
+	hook := webhooktest.Start(t, "", nil)
+	t.Setenv("NOTIFIER_HTTP_LISTEN", "127.0.0.1:1")
+	channels := "  hook: {webhook: {url: 'http://127.0.0.1:1/'}, partitions: 1}\n" + fmt.Sprintf("  other: {webhook: {url: %q}, partitions: 1}\n", hook.URL)
+	dir := files(t, c, channels, strings.Replace(fmt.Sprintf(every, "hook"), "event.alert == true", "evnt.alert == true", 1))
+	setOffset(t, c, c.Group, string(topics.TradeExecutions), 4711)
+	setOffset(t, c, topics.OutboxGroup(c.Group), topics.Outbox(c.Group, "other"), 0)
+	c.Delete(topics.Outbox(c.Group, "hook"))
+	broker := c.Brokers[0]
+	a := local(t, "doctor", "-c", filepath.Join(dir, "notifier.yaml"), "--brokers", broker+",127.0.0.1:1").want(t, exitFailed)
+	self := fmt.Sprintf("notifier -c %s --brokers '%s,127.0.0.1:1' ", filepath.Join(dir, "notifier.yaml"), broker)
+	a.says(t,
+		"fault "+filepath.Join(dir, "rules.yaml")+":6:11: rules[0].when: ", // evnt
+		"fault 127.0.0.1:1: nothing listens on 127.0.0.1:1 → start it, or correct kafka.brokers",
+		"fault "+topics.Outbox(c.Group, "hook")+": missing: run 'notifier topics create' → "+self+"topics create",
+		"skipped groups, and 1 topic: topics are missing: see below",
+		"fault trade-executions: partition 0: the committed offset 4711 is beyond the log's end 0",
+		"fault "+topics.Outbox(c.Group, "other")+": partition 0: its offset 0 was set by hand: it is held until a person accepts that → "+self+"run --start committed",
+		"fault hook, connection: 127.0.0.1:1: connection refused → check the name and the port",
+	)
+}
+
+// TestTheDoctorNeverHangs: brokers, a channel and a notifier that take
+// connections and say nothing.
+func TestTheDoctorNeverHangs(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	go func() {
+		for {
+			conn, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+		}
+	}()
+	addr := silent.Addr().String()
+	t.Setenv("NOTIFIER_HTTP_LISTEN", addr)
+	dir := t.TempDir()
+	text := fmt.Sprintf("kafka: {brokers: [%q]}\nrules: rules.yaml\nchannels:\n  mail: {email: {server: %q, from: a@example.com, to: [b@example.com], tls: none}}\n  hook: {webhook: {url: 'https://%s/'}}\n", addr, addr, addr)
+	for name, text := range map[string]string{"notifier.yaml": text, "rules.yaml": fmt.Sprintf(every, "hook")} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	a := local(t, "doctor", "-c", filepath.Join(dir, "notifier.yaml")).want(t, exitFailed)
+	if took := time.Since(began); took > 12*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	a.says(t, "accepts the connection and does not answer: is it a Kafka broker, and has it started?", "skipped rights: ", "fault mail, server: greeting: no answer in time", "fault hook, encryption: ", "skipped http://"+addr)
+}
+
+// unpack reads a bundle.
+func unpack(t *testing.T, name string) map[string]string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]string)
+	for r := tar.NewReader(zipped); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimPrefix(h.Name, "notifier-doctor/")] = string(text)
+	}
+}
+
+// TestNoSecretIsInABundle: they are planted in the configuration, in URLs, in the
+// environment, in the rules, and in what the notifier serves, which repeats all.
+func TestNoSecretIsInABundle(t *testing.T) {
+	secrets := map[string]string{
+		"in a path": "k3y-in-the-path", "in a query": "k3y-in-the-query", "a header's token": "t0ken-in-a-header", "a signing secret": "c2lnbmluZy1zZWNyZXQtb2YtMzI=",
+		"a Slack token": "xoxb-12345-planted", "a password": "pa$$w0rd&co", "in a URL of the rules": "us3r:pl4nted", "of the environment": "env1ronment-secret",
+		"of nobody we know": "xoxb-98765-stranger", "a broker's password": "br0ker-password",
+	}
+	c := testkafka.Start(t, one("hook", 2))
+	echo := "latched: 403"
+	for _, s := range secrets {
+		echo += " " + s
+	}
+	echo += " https://" + secrets["in a URL of the rules"] + "@wiki.example.com Bearer " + secrets["a header's token"]
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			_ = json.NewEncoder(w).Encode(readiness{Components: []admin.Component{
+				{Name: "channel hook", State: "latched", Cause: echo}, {Name: "topics", Decides: true, Cause: inJSON(echo)},
+			}})
+			return
+		}
+		fmt.Fprintln(w, r.URL.Path, echo)
+	}))
+	defer server.Close()
+	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(server.URL, "http://"))
+	t.Setenv("HOOK_URL", "http://127.0.0.1:1/"+secrets["in a path"]+"?sig="+secrets["in a query"])
+	t.Setenv("HOOK_TOKEN", "Bearer "+secrets["a header's token"])
+	t.Setenv("SOME_SERVICE_TOKEN", secrets["of the environment"])
+	dir := files(t, c, fmt.Sprintf(`  hook: {webhook: {url: env:HOOK_URL, secret: "whsec_%s", headers: {Authorization: env:HOOK_TOKEN}}, partitions: 2}
+  chat: {slack: {token: %q, channel: C0DESK01, api: "http://127.0.0.1:1/"}}
+  mail: {email: {server: "127.0.0.1:1", from: a@example.com, to: [b@example.com], username: alerts, password: %q, tls: none}}`,
+		secrets["a signing secret"], secrets["a Slack token"], secrets["a password"]),
+		fmt.Sprintf(every, "hook")+"    runbook: https://"+secrets["in a URL of the rules"]+"@wiki.example.com/\n")
+	file := filepath.Join(dir, "notifier.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A fault that repeats what stands in the wrong place.
+	text = append(text, fmt.Sprintf("\nlog: {level: %q}\n", secrets["of nobody we know"])...)
+	text = []byte(strings.Replace(string(text), "log: {format: json}\n", "", 1))
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KAFKA_SASL_PASSWORD", secrets["a broker's password"])
+
+	name := filepath.Join(dir, "bundle.tar.gz")
+	a := examineIn(t, c, dir, "--bundle", name).want(t, exitFailed, "written to "+name+": look into it before you send it on")
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v: others may read it", info.Mode(), err)
+	}
+	all := unpack(t, name)
+	for _, want := range []string{"README.txt", "findings.txt", "findings.jsonl", "config.txt", "rules.yaml", "versions.json", "topics.json", "groups.json", "readyz.json", "livez.txt", "metrics.txt", "goroutines.txt", "missing.txt"} {
+		if all[want] == "" && want != "missing.txt" {
+			t.Errorf("%s is not in it, which says of what it lacks:\n%s", want, all["missing.txt"])
+		}
+	}
+	for name, want := range map[string]string{
+		"config.txt": "channels.chat.slack.token = [redacted]", "topics.json": topics.Outbox(c.Group, "hook"), "groups.json": topics.OutboxGroup(c.Group),
+		"rules.yaml": "https://[redacted]@wiki.example.com/", "findings.txt": "channel hook: latched", "readyz.json": "channel hook",
+	} {
+		if !strings.Contains(all[name], want) {
+			t.Errorf("%s lacks %q:\n%s", name, want, all[name])
+		}
+	}
+	all["what it prints"] = a.out + a.err
+	for where, text := range all {
+		for what, s := range secrets {
+			if strings.Contains(text, s) || strings.Contains(text, inJSON(s)) || strings.Contains(text, inJSON(inJSON(s))) || strings.Contains(unfolded(text), s) {
+				t.Errorf("%s shows the secret %s:\n%s", where, what, text)
+			}
+		}
+	}
+	examineIn(t, c, dir, "--bundle", name).want(t, exitMisused, name+" is there already, and is not overwritten")
+	examineIn(t, c, dir, "--bundle", filepath.Join(dir, "nowhere", "b")).want(t, exitFailed, "no such file or directory")
+}
+
+func TestSecretsAreTakenOutOfTexts(t *testing.T) {
+	t.Setenv("SOME_TOKEN", "pl4nted-value")
+	t.Setenv("TOKEN_ENABLED", "true")
+	r := newRedactor(nil)
+	r.Add(secretsOfEnvironment()...)
+	for in, want := range map[string]string{
+		"it is true": "it is true",
+		"a pl4nted-value, quoted \"pl4nted-value\"": "a [redacted], quoted \"[redacted]\"",
+		"https://ann:secret@host:1/path":            "https://[redacted]@host:1/path",
+		"https://hooks.slack.com/services/T/B/x?y":  "https://hooks.slack.com/services/[redacted]",
+		"Authorization: Bearer abc.def-ghi":         "Authorization: Bearer [redacted]",
+		"/hook?a=1&token=abc&b=2":                   "/hook?a=1&token=[redacted]&b=2",
+		"xoxp-1-2-3456":                             "[redacted]",
+		"whsec_YWJj":                                "[redacted]",
+		"mail to desk@example.com":                  "mail to desk@example.com",
+		"bearer of bad news":                        "bearer of bad news",
+		"notifier_alerts_total{rule=\"a\"} 1":       "notifier_alerts_total{rule=\"a\"} 1",
+	} {
+		if got := r.Redact(in); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
+	}
+}

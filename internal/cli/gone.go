@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// findGone returns the channels that are configured no more although alerts
+// wait for them: the daemon keeps their outboxes, so that the alerts are shown
+// and can be moved. What another notifier reads is left to it, since it may
+// know a channel that this one does not know yet.
+func (s *setup) findGone(ctx context.Context, adm *kadm.Client) ([]string, error) {
+	group := s.config.Kafka.Group
+	details, err := adm.ListTopics(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for outboxes without a channel: %w", err)
+	}
+	var strangers []string
+	for _, topic := range details.Names() {
+		name, outbox := strings.CutPrefix(topic, topics.Outbox(group, ""))
+		if outbox && !strings.Contains(name, ".") && !slices.Contains(s.channelNames(), name) {
+			strangers = append(strangers, topic)
+		}
+	}
+	if len(strangers) == 0 {
+		return nil, nil
+	}
+	waiting, err := lag.Waiting(ctx, adm, topics.OutboxGroup(group), s.cluster, strangers...)
+	if err != nil {
+		return nil, fmt.Errorf("look into outboxes without a channel: %w", err)
+	}
+	read, err := readByOthers(ctx, adm, topics.OutboxGroup(group), s.config.Kafka.InstanceID)
+	if err != nil {
+		return nil, err
+	}
+	var gone []string
+	for _, topic := range strangers {
+		n := waiting[topic].Total()
+		if n == 0 || read[topic] {
+			continue
+		}
+		name := strings.TrimPrefix(topic, topics.Outbox(group, ""))
+		s.log.Error("alerts wait for a channel that is not configured any more", "channel", name, "topic", topic, "waiting", n,
+			"do", "configure it again, or send them elsewhere: notifier channels move "+name+" CHANNEL")
+		gone = append(gone, name)
+	}
+	return gone, nil
+}
+
+// readByOthers returns the topics that members of a group read, but for the
+// member that we are going to be again.
+func readByOthers(ctx context.Context, adm *kadm.Client, group, instance string) (map[string]bool, error) {
+	groups, err := adm.DescribeGroups(ctx, group)
+	if err == nil {
+		err = groups[group].Err
+	}
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("look at group %s: %w", group, err)
+	}
+	read := make(map[string]bool)
+	for _, m := range groups[group].Members {
+		if instance != "" && m.InstanceID != nil && *m.InstanceID == instance {
+			continue
+		}
+		if a, ok := m.Assigned.AsConsumer(); ok {
+			for _, t := range a.Topics {
+				read[t.Topic] = true
+			}
+		}
+	}
+	return read, nil
+}
+
+// goneChannel stands for a channel that is configured no more: it takes
+// nothing, so that all of it waits.
+type goneChannel struct{ name string }
+
+// Send implements channel.Channel.
+func (c goneChannel) Send(context.Context, channel.Message) (channel.Receipt, error) {
+	return channel.Receipt{}, outcome.Errorf(outcome.Misconfigured,
+		"%s is not configured any more: configure it again, or 'notifier channels move %s CHANNEL'", c.name, c.name)
+}
+
+func goneConfig() dispatch.Config {
+	return dispatch.Config{
+		Concurrency: 1, Timeout: dispatch.DefaultRetry().Max, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
+	}
+}

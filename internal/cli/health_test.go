@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/algotrade/notifier/internal/obs/admin"
+)
+
+// TestHealthAsksTheDaemonOfThisMachine asks the daemon's own server, alive and
+// ready, and not.
+func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
+	var stuck error
+	components := []admin.Component{{Name: "groups", OK: true, Decides: true}, {Name: "channel desk", State: "latched", Cause: "invalid_auth"}}
+	server, err := admin.New(admin.Params{
+		Listen: "127.0.0.1:0", Live: func() error { return stuck }, Ready: func() []admin.Component { return components },
+		Gatherer: prometheus.NewRegistry(), Level: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- server.Run(ctx) }()
+	_, port, err := net.SplitHostPort(server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Rules that are not there and a secret that is not set do not matter.
+	config := filepath.Join(t.TempDir(), "notifier.yaml")
+	text := "rules: none.yaml\nhttp: {listen: '0.0.0.0:" + port + "'}\nchannels: {desk: {slack: {token: env:NOT_SET, channel: C1}}}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(wantCode int, wantOut, wantErr string, args ...string) {
+		t.Helper()
+		var out, words bytes.Buffer
+		code := run(t.Context(), append([]string{"health", "-c", config}, args...), stdio{strings.NewReader(""), &out, &words})
+		if code != wantCode || out.String() != wantOut || words.String() != wantErr {
+			t.Errorf("health %v: %d\n%s%s", args, code, out.String(), words.String())
+		}
+	}
+	url := "http://127.0.0.1:" + port
+	ask(exitDone, "alive\n", "")
+	ask(exitDone, "ready\n", "", "--ready")
+	ask(exitDone, `{"healthy":true,"url":"`+url+`/readyz","problems":[]}`+"\n", "", "--ready", "-o", "json")
+
+	components[0].OK, components[0].Cause = false, "match: has not joined yet"
+	ask(exitDone, "alive\n", "")
+	ask(exitFailed, "", "notifier: not ready: groups: match: has not joined yet\n", "--ready")
+	ask(exitFailed, `{"healthy":false,"url":"`+url+`/readyz","problems":["groups: match: has not joined yet"]}`+"\n",
+		"notifier: not ready: groups: match: has not joined yet\n", "--ready", "-o", "json")
+
+	stuck = errors.New("match has not polled for 31s")
+	ask(exitFailed, "", "notifier: not alive: match has not polled for 31s\n")
+
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	ask(exitFailed, "", "notifier: not alive: nobody listens on 0.0.0.0:"+port+": no notifier runs here, or it still looks at the cluster, as its log says\n")
+	t.Setenv("NOTIFIER_HTTP_LISTEN", "9464")
+	ask(exitFailed, "", "notifier: http.listen: \"9464\" is not host:port, such as 127.0.0.1:9464, nor unix:/path\n")
+}
+
+// TestHealthAsksOverAUnixSocket, as the other commands do that ask the daemon.
+func TestHealthAsksOverAUnixSocket(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "http.sock")
+	config := filepath.Join(dir, "notifier.yaml")
+	if err := os.WriteFile(config, []byte("http: {listen: 'unix:"+path+"'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func() (int, string) {
+		var out, words bytes.Buffer
+		code := run(t.Context(), []string{"health", "-c", config, "--ready"}, stdio{strings.NewReader(""), &out, &words})
+		return code, out.String() + words.String()
+	}
+	if code, said := ask(); code != exitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
+		t.Errorf("before: %d %s", code, said)
+	}
+	server, err := admin.New(admin.Params{
+		Listen: "unix:" + path, Live: func() error { return nil }, Ready: func() []admin.Component { return []admin.Component{{Name: "groups", OK: true, Decides: true}} },
+		Gatherer: prometheus.NewRegistry(), Level: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- server.Run(ctx) }()
+	if code, said := ask(); code != exitDone || said != "ready\n" {
+		t.Errorf("%d %s", code, said)
+	}
+	if now, err := newInstance("unix:" + path).readiness(ctx); err != nil || !now.Ready {
+		t.Errorf("%+v, %v", now, err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if code, said := ask(); code != exitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
+		t.Errorf("after: %d %s", code, said)
+	}
+}
+
+func TestAListenerOnAllAddressesIsAskedOnThisMachine(t *testing.T) {
+	for listen, want := range map[string]string{
+		"127.0.0.1:9464": "127.0.0.1:9464", "0.0.0.0:9464": "127.0.0.1:9464", ":9464": "127.0.0.1:9464",
+		"[::]:9464": "127.0.0.1:9464", "[fd00::7]:80": "[fd00::7]:80", "10.0.0.7:80": "10.0.0.7:80", "localhost:9464": "localhost:9464",
+	} {
+		if got := reachable(listen); got != want {
+			t.Errorf("%s is asked at %s, want %s", listen, got, want)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/algotrade/notifier/internal/obs/admin"
+)
+
+// instance is a running notifier as its HTTP server shows it: the one that
+// listens where the configuration says. There may be none, and others elsewhere.
+type instance struct{ addr string }
+
+// newInstance returns the notifier that listens at an address.
+func newInstance(listen string) *instance {
+	return &instance{addr: reachable(listen)}
+}
+
+// reachable is the address under which a listener on this machine is reached:
+// one on all addresses, IPv6's too, by IPv4's loopback.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return listen
+}
+
+// clientTo returns a client that asks what listens at an address, whatever host a
+// URL names. Neither a proxy nor a redirect leads to a notifier, and what listens
+// there need not be one: nothing of its answer is without a bound.
+func clientTo(listen string) *http.Client {
+	network, at := admin.Network(reachable(listen))
+	return &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, network, at)
+			},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// shownAt is an address that is listened on, for people.
+func shownAt(listen string) string {
+	if network, _ := admin.Network(listen); network == "unix" {
+		return listen
+	}
+	return "http://" + listen
+}
+
+// urlOf is where a path of what listens at an address is.
+func urlOf(listen, path string) string {
+	if network, _ := admin.Network(listen); network == "unix" {
+		return "http://localhost" + path
+	}
+	return "http://" + reachable(listen) + path
+}
+
+const (
+	// answerWithin bounds one question to a notifier. It answers from memory.
+	answerWithin = 2 * time.Second
+	// maxAnswer is how much it may answer, in bytes; maxMetrics is the same of
+	// /metrics, which of many partitions take some megabytes.
+	maxAnswer, maxMetrics = 1 << 20, 32 << 20
+	// maxSentence is how much of an answer that is no notifier's is shown.
+	maxSentence = 200
+)
+
+// askDaemon makes one request. The error is one of the connection, or says that the
+// answer has more than most bytes.
+func askDaemon(ctx context.Context, listen, path string, within time.Duration, most int64) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, urlOf(listen, path), nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	resp, err := clientTo(listen).Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if err == nil && int64(len(body)) > most {
+		return 0, nil, fmt.Errorf("it answers with more than %s: that is no notifier", humanize.IBytes(uint64(most)))
+	}
+	return resp.StatusCode, body, err
+}
+
+// get asks for a path. The error is one of the connection.
+func (i *instance) get(ctx context.Context, path string) (status int, body []byte, err error) {
+	most := int64(maxAnswer)
+	if path == "/metrics" {
+		most = maxMetrics
+	}
+	status, body, err = askDaemon(ctx, i.addr, path, answerWithin, most)
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return status, body, err
+}
+
+// sentence is an answer that is to be one line of text.
+func sentence(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	line = line[:min(len(line), 4*maxSentence)] // a character's width is no bound of its bytes
+	return cut(visible(strings.ToValidUTF8(line, "\uFFFD")), maxSentence)
+}
+
+// readiness is what /readyz says.
+type readiness struct {
+	Ready      bool              `json:"ready"`
+	Components []admin.Component `json:"components"`
+}
+
+// readiness asks for the components; an error: no notifier answers there.
+func (i *instance) readiness(ctx context.Context) (*readiness, error) {
+	_, body, err := i.get(ctx, "/readyz")
+	if err != nil {
+		return nil, err
+	}
+	var r readiness
+	if json.Unmarshal(body, &r) != nil || len(r.Components) == 0 {
+		return nil, fmt.Errorf("what listens on %s is no notifier", i.addr)
+	}
+	return &r, nil
+}
+
+// channel returns a channel's component; nil: there is none.
+func (r *readiness) channel(name string) *admin.Component {
+	if r == nil {
+		return nil
+	}
+	for i, c := range r.Components {
+		if c.Name == "channel "+name {
+			return &r.Components[i]
+		}
+	}
+	return nil
+}

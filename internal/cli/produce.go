@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/produce"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+func newProduce(g *globals) *cobra.Command {
+	var file, key, sampleName string
+	var p produce.Params
+	cmd := &cobra.Command{
+		Use:   "produce TOPIC",
+		Short: "Send events: lines of a file or of standard input, or a sample",
+		Long: "Send events to a source topic: one JSON document a line, from a file or standard input, or a\n" +
+			"sample. Each is checked: the first that could not be read, or not by every reader (NaN), ends the\n" +
+			"command, and so does Ctrl-C, after what is on its way. What was sent is said, and counts when all\n" +
+			"replicas have it. The key is the document's session_id; its partition is the one that the Java\n" +
+			"client chooses (murmur2).",
+		Args: oneArg("a topic"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			topic, err := topics.Parse(args[0])
+			if err != nil {
+				return misused("%w", err)
+			}
+			if p.Count < 0 || p.Rate < 0 {
+				return misused("--count and --rate are positive numbers")
+			}
+			p.Topic = topic
+			if cmd.Flags().Changed("key") {
+				p.Key = &key
+			}
+			switch {
+			case file != "" && sampleName != "":
+				return misused("-f and --sample exclude each other")
+			case sampleName != "":
+				s, err := configs.FindSample(topic, sampleName)
+				if err != nil {
+					return misused("%w", err)
+				}
+				p.Sample = s.Data
+			default:
+				in, err := g.openLines(file)
+				if err != nil {
+					return err
+				}
+				defer in.Close()
+				p.Lines = in
+			}
+			return g.produce(cmd, p)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&file, "file", "f", "", "read from `FILE`, one document a line (default: standard input)")
+	f.StringVar(&key, "key", "", "the record key (default: the document's session_id)")
+	f.IntVar(&p.Count, "count", 0, "send everything so often (default 1)")
+	f.Float64Var(&p.Rate, "rate", 0, "records a second (default: as fast as it goes)")
+	f.StringVar(&sampleName, "sample", "", "send the sample `NAME`, such as order.rejected, as an event of now")
+	f.BoolVar(&p.KeepGoing, "keep-going", false, "leave documents out that are refused and name them; exit 1 if there are any")
+	f.BoolVar(&p.Raw, "raw", false, "send the bytes as they are, unchecked")
+	return cmd
+}
+
+func (g *globals) openLines(file string) (io.ReadCloser, error) {
+	if file == "" || file == "-" {
+		if f, ok := g.io.in.(*os.File); ok && isTerminal(f) {
+			fmt.Fprintln(g.io.err, "reading one JSON document a line; end with Ctrl-D")
+		}
+		return io.NopCloser(g.io.in), nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", file, bare(err))
+	}
+	return f, nil
+}
+
+func (g *globals) produce(cmd *cobra.Command, p produce.Params) error {
+	src := g.source()
+	src.Shipped = true
+	l, _, err := config.LoadBase(src)
+	if err != nil {
+		return fail(exitConfig, "%w", err)
+	}
+	c, err := g.kafka()
+	if err != nil {
+		return err
+	}
+	size := int32(kafka.DefaultMaxMessage) // of a batch; asked for once the cluster is reached
+	cl, err := g.reach(cmd.Context(), c, "produce", kgo.RecordDeliveryTimeout(produce.DeliveryTimeout), kgo.UnknownTopicRetries(0),
+		kgo.ProducerBatchMaxBytesFn(func(string) int32 { return size }))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	size = kafka.MaxMessage(cmd.Context(), kadm.NewClient(cl), string(p.Topic))
+	p.Client = cl
+	decode := event.NewDecoder(&l.Events, nil, nil).Decode
+	p.Decode, p.Types = decode, knownTypes(decode)
+	p.Say = func(text string) error {
+		_, err := fmt.Fprintln(g.io.err, visible(text))
+		return err
+	}
+	if isTerminal(g.io.err) {
+		p.Progress = g.io.err
+	}
+	// Whoever reads our words may leave: writing to them then fails, and what is
+	// on its way is finished first.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	began := time.Now()
+	account, err := produce.Run(cmd.Context(), p)
+	if err == nil && account.Refused > 0 {
+		err = fmt.Errorf("%s left out", count(account.Refused, "document"))
+	}
+	if err := g.summary(p.Topic, account, time.Since(began), err); err != nil {
+		return err
+	}
+	return err
+}
+
+// summary says what was sent; why is what it ended with.
+func (g *globals) summary(topic topics.Name, a produce.Account, took time.Duration, why error) error {
+	if g.json() {
+		object := map[string]any{
+			"topic": topic, "sent": a.Sent, "bytes": a.Bytes, "refused": a.Refused, "unanswered": a.Unanswered,
+			"lines": a.Line, "seconds": math.Round(took.Seconds()*1000) / 1000, "error": nil,
+		}
+		if why != nil {
+			object["error"] = why.Error()
+		}
+		return newEncoder(g.io.out).Encode(object)
+	}
+	if why == nil || a.Refused > 0 {
+		fmt.Fprintf(g.io.err, "%s sent to %s, %s\n", count(a.Sent, "record"), topic, humanize.IBytes(uint64(a.Bytes)))
+	}
+	return nil
+}
+
+// knownTypes are the types of the shipped samples, which have one of each.
+func knownTypes(decode func(event.Record) (event.Event, error)) map[string]topics.Name {
+	known := make(map[string]topics.Name)
+	for _, s := range configs.Samples() {
+		if e, err := decode(event.Record{Topic: string(s.Topic), Value: s.Data}); err == nil && e.Type != "" {
+			known[e.Type] = s.Topic
+		}
+	}
+	return known
+}

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/testkafka"
+)
+
+// piped is `notifier produce trade-executions` in a process of its own, fed
+// through a pipe as another program would.
+type piped struct {
+	*exec.Cmd
+	in       io.WriteCloser
+	out, err *lines
+}
+
+func pipe(t *testing.T, c *testkafka.Cluster, args ...string) *piped {
+	t.Helper()
+	p := &piped{Cmd: exec.Command(os.Args[0], append([]string{"produce", "trade-executions", "--brokers", c.Brokers[0]}, args...)...), out: newLines(), err: newLines()}
+	p.Env = append(os.Environ(), asMain+"=1")
+	p.Stdout, p.Stderr = p.out, p.err
+	in, err := p.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.in = in
+	t.Cleanup(func() {
+		_ = p.Process.Kill()
+		_ = p.Wait()
+	})
+	return p
+}
+
+func (p *piped) start(t *testing.T, input string) {
+	t.Helper()
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(p.in, input); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// sources is a cluster with the sources alone.
+func sources(t *testing.T) *testkafka.Cluster {
+	t.Helper()
+	c := testkafka.Bare(t)
+	for _, s := range c.Shapes(nil) {
+		if s.Role == kafka.RoleSource {
+			c.Make(s)
+		}
+	}
+	return c
+}
+
+func TestAPipeIsCheckedAndSummedUp(t *testing.T) {
+	c := sources(t)
+	in := `{"event_type":"order.rejected","session_id":"ses-1"}` + "\n" + `{"event_type":"order.rejectd"}` + "\n" + `{"price":-Infinity}` + "\n" + `{"n":4}` + "\n"
+	for name, want := range map[string]struct {
+		args   string
+		exit   int
+		err    string
+		object string
+	}{
+		"stops": {"", exitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
+notifier: line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not (2 sent before)
+`, ""},
+		"keeps going": {"--keep-going", exitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
+line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not
+3 records sent to trade-executions, 89 B
+notifier: 1 document left out
+`, ""},
+		"for programs": {
+			"--keep-going -o json", exitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
+line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not
+notifier: 1 document left out
+`, `{"bytes":89,"error":"1 document left out","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unanswered":0}`,
+		},
+		"raw": {"--raw", exitDone, "4 records sent to trade-executions, 108 B\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := pipe(t, c, strings.Fields(want.args)...)
+			p.start(t, in)
+			_ = p.in.Close()
+			if got := exitCode(p.Wait()); got != want.exit {
+				t.Errorf("exit %d, want %d", got, want.exit)
+			}
+			if p.err.String() != want.err {
+				t.Errorf("it said\n%s\nwant\n%s", p.err, want.err)
+			}
+			out := strings.TrimSpace(p.out.String())
+			if want.object != "" {
+				var object map[string]any
+				if err := json.Unmarshal([]byte(out), &object); err != nil {
+					t.Fatal(err)
+				}
+				delete(object, "seconds")
+				text, _ := json.Marshal(object)
+				out = string(text)
+			}
+			if out != want.object {
+				t.Errorf("the summary is\n%s\nwant\n%s", out, want.object)
+			}
+		})
+	}
+}
+
+// TestAnInterruptedPipeSaysWhereItStood: while it waits for input, as behind
+// tail -f, and with records on their way.
+func TestAnInterruptedPipeSaysWhereItStood(t *testing.T) {
+	c := sources(t)
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		p := pipe(t, c)
+		p.start(t, "{\"n\":1}\n[]\n") // refused: it is past the first
+		if got := exitCode(p.Wait()); got != exitFailed {
+			t.Fatalf("exit %d\n%s", got, p.err)
+		}
+		p = pipe(t, c, "--keep-going")
+		p.start(t, "{\"n\":1}\n{\"n\":2}\n[]\n{\"n\":")
+		p.err.wait(t, 20*time.Second, "line 3: ")
+		if err := p.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		exit := exitCode(p.Wait())
+		if want := "stopped by a signal: " + signal.String() + " (2 sent before, up to line 3)"; exit != exitFailed || !strings.Contains(p.err.String(), want) {
+			t.Errorf("exit %d\n%s\nwant %s", exit, p.err, want)
+		}
+	}
+}
+
+// TestAPipeWhoseReaderIsGoneEndsInOrder: what it says goes nowhere, so it stops
+// after what is on its way, and the input behind it is not sent unheard.
+func TestAPipeWhoseReaderIsGoneEndsInOrder(t *testing.T) {
+	c := sources(t)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pipe(t, c, "--keep-going")
+	p.Stdout, p.Stderr = writer, writer
+	_ = reader.Close()
+	p.start(t, "{\"n\":1}\n[]\n{\"n\":3}\n")
+	_ = writer.Close()
+	if got := exitCode(p.Wait()); got != exitFailed {
+		t.Errorf("exit %d, want %d", got, exitFailed)
+	}
+	offsets, err := c.Admin.ListEndOffsets(t.Context(), "trade-executions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := int64(0)
+	for _, o := range offsets["trade-executions"] {
+		sent += o.Offset
+	}
+	if sent != 1 {
+		t.Errorf("%d were sent, want the one before", sent)
+	}
+}

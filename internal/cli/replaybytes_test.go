@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// odd draws records of every kind of key, value and headers. Those with an even
+// number raise an alert that refuses refuses, the others are no events.
+func odd(seed uint64, n int) []*kgo.Record {
+	r := rand.New(rand.NewPCG(seed, 0))
+	some := func(most int) []byte {
+		b := make([]byte, r.IntN(most+1))
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return b
+	}
+	pick := func(options ...[]byte) []byte { return options[r.IntN(len(options))] }
+	records := make([]*kgo.Record, n)
+	for i := range records {
+		rec := &kgo.Record{Topic: string(topics.TradeExecutions), Key: pick(nil, []byte{}, []byte{0xff, 0}, some(40), []byte("k"))}
+		if i%2 == 0 {
+			rec.Value = fmt.Appendf(nil, `{"alert":true,"symbol":"BAD","n":%d,"k":"%x"}`, i, some(20))
+		} else {
+			rec.Value = append([]byte{'x'}, some(60)...)
+		}
+		for range []int{0, 1, 3, 7}[r.IntN(4)] {
+			rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: string(pick([]byte("h"), nil, []byte("notifier.original-headers"), []byte("notifier.entry"))), Value: pick(nil, []byte{}, []byte("2"), some(30))})
+		}
+		records[i] = rec
+	}
+	for range 1000 {
+		records[0].Headers = append(records[0].Headers, kgo.RecordHeader{Key: "many", Value: some(10)})
+	}
+	return records
+}
+
+// TestWhatCameIsKeptByteForByteThroughReplays has records go through outbox,
+// dead letter and two replays that fail: the last version is the source's.
+func TestWhatCameIsKeptByteForByteThroughReplays(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", refuses)
+	start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	const n = 36 // half of them go to the hook, which may refuse 20 in a row before it is latched
+	records := odd(1, n)
+	at := func(partition int32, offset int64) string { return fmt.Sprint(partition, "@", offset) }
+	came := make(map[string]*kgo.Record)
+	for i, r := range records {
+		c.Produce(r)
+		came[at(r.Partition, r.Offset)] = r
+		if i%2 == 0 {
+			c.Produce(alerting(topics.TradeExecutions, "", fine+i, 1)...)
+		}
+	}
+	become(t, c, map[dlq.State]int{dlq.Open: n})
+	for replay := range 3 {
+		testkafka.Eventually(t, 30*time.Second, "all have failed again", func() bool {
+			for _, e := range deadLetters(t, c) {
+				if e.Replays != replay || e.State == dlq.Waiting {
+					return false
+				}
+			}
+			return true
+		})
+		for _, e := range deadLetters(t, c) {
+			s := e.Envelope.Source
+			r := came[at(s.Partition, s.Offset)]
+			if r == nil || !same(s.Key, r.Key) || !same(s.Value, r.Value) || len(s.Headers) != len(r.Headers) {
+				t.Fatalf("after %d replays %s holds %q: %q with %d headers, want %+v", replay, e.ID, s.Key, s.Value, len(s.Headers), r)
+			}
+			for i, h := range r.Headers {
+				if s.Headers[i].Key != h.Key || !same(s.Headers[i].Value, h.Value) {
+					t.Errorf("after %d replays header %d of %s is %q: %q, want %q: %q", replay, i, e.ID, s.Headers[i].Key, s.Headers[i].Value, h.Key, h.Value)
+				}
+			}
+		}
+		if replay < 2 {
+			taken := len(hook.Requests())
+			c.Produce(alerting(topics.TradeExecutions, "", 2*fine+replay, 1)...)
+			hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) > taken })
+			ask(t, c, requests(deadLetters(t, c), nil)...)
+		}
+	}
+}
+
+// same keeps null and empty apart.
+func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
+
+// TestANullValueSurvivesCompactionAndIsNullForTheReplay: it would else be a
+// tombstone of its own entry.
+func TestANullValueSurvivesCompactionAndIsNullForTheReplay(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	raised := refused(1, "every", "hook")
+	raised.Envelope.Source.Value = nil
+	unread := undecodable(2, topics.TradeExecutions)
+	unread.Envelope.Source.Value, unread.Cause = nil, outcome.NotJSON
+	writeEntries(t, c, raised, unread)
+	if !c.Real() {
+		c.Fake().Compact()
+	}
+	list := deadLetters(t, c)
+	if len(list) != 2 || list[0].Envelope.Source.Value != nil || list[1].Envelope.Source.Value != nil {
+		t.Fatalf("%+v", list)
+	}
+	start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")), "--start", "earliest")
+	ask(t, c, requests(list, nil)...)
+	become(t, c, map[dlq.State]int{dlq.Resolved: 2})
+	if r := hook.Requests(); len(r) != 1 || !bytes.Contains(r[0].Body, []byte(`"event":null`)) {
+		t.Errorf("%d posts, %s", len(r), r)
+	}
+	if e := find(t, c, unread.ID); e.Closed.Comment != "venue is back (its value is null: a tombstone is no event)" {
+		t.Errorf("the other was closed so: %+v", e.Closed)
+	}
+}

@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rivo/uniseg"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/algotrade/notifier/internal/channel/console"
+	"github.com/algotrade/notifier/internal/devbroker"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// screen is what dev shows beside the alerts: a head, dead letters as they are
+// written, an account now and then, and what to try.
+type screen struct {
+	out   *console.Writer
+	kafka string
+	now   func() time.Time
+	began time.Time
+
+	mu     sync.Mutex
+	poison string // the id of the first record that was no event; "": none yet
+}
+
+func newScreen(g *globals, kafka string) *screen {
+	return &screen{out: console.NewWriter(g.io.out), kafka: kafka, now: time.Now}
+}
+
+// accountEvery is how often the account is shown; the first time with what to
+// try.
+const accountEvery = 25 * time.Second
+
+// head is the first line.
+func (s *screen) head(web string, sources, rules int, d devFlags) {
+	s.began = s.now()
+	samples := fmt.Sprintf("%s events/s  seed %d", humanize.Ftoa(d.rate), d.seed)
+	if d.noSamples {
+		samples = "no samples"
+	}
+	s.line("notifier dev  kafka %s  %s  %s  %s  %s", s.kafka, shownAt(web), count(sources, "topic"), count(rules, "rule"), samples)
+}
+
+// deadLetter shows one entry as it is written.
+func (s *screen) deadLetter(e *dlq.Entry) {
+	source := visible(e.Where())
+	command := "dlq show " + shortID(e.ID)
+	s.mu.Lock()
+	if s.poison == "" && e.Reason == outcome.Undecodable {
+		s.poison = shortID(e.ID)
+	}
+	s.mu.Unlock()
+	room := s.out.Width() - len(" 15:04:05  dead      ") - uniseg.StringWidth(source) - len("  ") - len(command) - len("  ")
+	detail := cut(visible(e.Detail), max(room, 10))
+	word := "dead "
+	if e.Replays > 0 {
+		word = "again"
+	}
+	s.line(" %s  %s     %s  %s%s  %s", s.now().Format(time.TimeOnly), word, source, detail,
+		strings.Repeat(" ", max(room-uniseg.StringWidth(detail), 0)), command)
+}
+
+// resolved shows an entry as it is closed.
+func (s *screen) resolved(c dlq.Closure) {
+	if c.By == "" {
+		return // nobody asked: a delivery was made after all
+	}
+	by := "by " + c.By
+	if c.Comment != "" {
+		by += ": " + c.Comment
+	}
+	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, visible(shortID(string(c.Key))), visible(by))
+}
+
+// shortID is the beginning of an id, enough where there are few.
+func shortID(id string) string { return id[:min(7, len(id))] }
+
+// account is how things stand.
+type account struct {
+	events, alerts, throttled, deadLetters, lag int64
+}
+
+func (a account) String() string {
+	text := many(a.events, "event") + "  " + many(a.alerts, "alert")
+	if a.throttled > 0 {
+		text += fmt.Sprintf(" (%s more throttled)", humanize.Comma(a.throttled))
+	}
+	text += "  " + many(a.deadLetters, "dead letter")
+	if a.lag >= 0 {
+		text += "  lag " + humanize.Comma(a.lag)
+	}
+	return text
+}
+
+func many(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return humanize.Comma(n) + " " + noun
+}
+
+func (s *screen) account(a account) { s.line(" %s  %s", s.now().Format(time.TimeOnly), a) }
+
+// try says what else can be done while dev runs.
+func (s *screen) try(rules string) {
+	there := ""
+	if s.kafka != devbroker.DefaultAddr {
+		there = " --brokers " + s.kafka
+	}
+	s.line(" try:  %s dlq list%s", self(), there)
+	s.mu.Lock()
+	poison := s.poison
+	s.mu.Unlock()
+	if poison != "" {
+		s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' |`)
+		s.line("         %s dlq replay %s --payload - --yes%s", self(), poison, there)
+	}
+	s.line("       %s produce trade-executions --sample order.rejected%s", self(), there)
+	s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | kcat -P -b %s -t %s -k me -X partitioner=murmur2_random`, s.kafka, topics.TradeExecutions)
+	if rules != "" {
+		s.line("       edit %s and start again", rules)
+	}
+}
+
+// end is the last word.
+func (s *screen) end(a account, d devFlags) {
+	a.lag = -1
+	s.line(" stopped after %s: %s", s.now().Sub(s.began).Round(time.Second), a)
+	if d.dataDir == "" {
+		s.line(" next: %s dev --data-dir ./dev-data   keeps events and dead letters", self())
+	} else {
+		s.line(" kept in %s; the same command goes on there", d.dataDir)
+	}
+	s.line("       %s run --brokers HOST:PORT   with a Kafka of yours", self())
+}
+
+func (s *screen) line(format string, args ...any) {
+	fmt.Fprintf(s.out, format+"\n", args...)
+}
+
+// watch shows the account until ctx ends.
+func (s *screen) watch(ctx context.Context, p *parts, set *setup) {
+	tick := time.NewTicker(accountEvery)
+	defer tick.Stop()
+	tried := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		a := counted(p.registry)
+		a.lag = lagOf(ctx, set)
+		s.account(a)
+		if !tried {
+			s.try(set.config.RulesFile())
+			tried = true
+		}
+	}
+}
+
+// counted reads the account off the metrics, which count everything once.
+func counted(reg *prometheus.Registry) account {
+	var a account
+	families, err := reg.Gather()
+	if err != nil {
+		return a
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			value := int64(m.GetCounter().GetValue())
+			outcome := ""
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "outcome" {
+					outcome = l.GetValue()
+				}
+			}
+			switch name := f.GetName(); {
+			case name == "notifier_records_total":
+				a.events += value
+			case name == "notifier_deliveries_total" && outcome == "delivered":
+				a.alerts += value
+			case name == "notifier_deliveries_total" && outcome == "throttled":
+				a.throttled += value
+			case name == "notifier_dead_letters_total":
+				a.deadLetters += value
+			}
+		}
+	}
+	return a
+}
+
+// lagOf returns how many records wait for either stage; -1 when that cannot be
+// found out.
+func lagOf(ctx context.Context, s *setup) int64 {
+	opts, err := s.config.Kafka.Options("lag", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return -1
+	}
+	cl, err := kadm.NewOptClient(opts...)
+	if err != nil {
+		return -1
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	group := s.config.Kafka.Group
+	lags, err := cl.Lag(ctx, group, topics.OutboxGroup(group))
+	if err != nil {
+		return -1
+	}
+	var total int64
+	for _, g := range lags {
+		if g.Error() == nil {
+			total += g.Lag.Total()
+		}
+	}
+	return total
+}
+
+// show runs the daemon with the story and the account beside it, until ctx
+// ends or something fails.
+func (s *screen) show(ctx context.Context, set *setup, d devFlags) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	var p *parts
+	err := serve(ctx, set, func(running *parts) {
+		p = running
+		s.head(p.server.Addr(), len(set.topics(kafka.RoleSource)), len(set.config.Rules.Rules()), d)
+		wg.Go(func() { s.watch(ctx, p, set) })
+		if !d.noSamples {
+			wg.Go(func() {
+				if err := tell(ctx, set, d); err != nil {
+					stop(fmt.Errorf("play the sample events: %w", err))
+				}
+			})
+		}
+	})
+	stop(nil)
+	wg.Wait()
+	if p != nil {
+		s.end(counted(p.registry), d)
+	}
+	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, errSignal) {
+		err = cause
+	}
+	return err
+}

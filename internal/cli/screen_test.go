@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/console"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/sample"
+)
+
+// TestTheScreenOfDev is what somebody sees who tries the notifier out.
+func TestTheScreenOfDev(t *testing.T) {
+	var b bytes.Buffer
+	s := newScreen(&globals{io: stdio{out: &b}}, "127.0.0.1:9092")
+	opening := time.Date(2026, 11, 23, 14, 31, 3, 0, time.UTC)
+	now := opening
+	s.now = func() time.Time { return now }
+	d := devFlags{rate: 40, seed: 1}
+	s.head("127.0.0.1:9464", 3, 13, d)
+
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	desk, err := console.New(console.Config{}, "desk", s.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What seed 1 tells until its first poison.
+	const offset, latency = 72, 3 * time.Millisecond
+	story, decoder := sample.NewStory(d.seed, opening, d.rate), event.NewDecoder(nil, nil, nil)
+	for poison, silent := false, map[string]bool{}; !poison; {
+		r := story.Next()
+		now = opening.Add(r.At + latency)
+		e, err := decoder.Decode(event.Record{Topic: string(r.Topic), Value: r.Value, Time: now})
+		if poison = err != nil; poison {
+			s.deadLetter(&dlq.Entry{
+				ID: "re_4k7qabcdefghijklmnopqrstuv", Detail: outcome.Classify(err).Detail, Reason: outcome.Undecodable,
+				Envelope: &envelope.Envelope{Source: envelope.Source{Topic: string(r.Topic), Partition: 3, Offset: offset}},
+			})
+			break
+		}
+		alerts, err := set.Match(&e, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range alerts {
+			if id := a.Rule + a.KeyText(); !silent[id] {
+				silent[id] = true
+				if _, err := desk.Send(t.Context(), channel.Message{Alert: a, Now: now}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	now = now.Add(13 * time.Second)
+	s.account(account{events: 1004, alerts: 9, deadLetters: 2})
+	s.try("configs/rules.yaml")
+	now = now.Add(10 * time.Second)
+	s.resolved(dlq.Closure{Key: []byte("re_4k7qabcdefghijklmnopqrstuv"), Closing: dlq.Closing{State: dlq.Resolved, By: "ann@desk", Comment: "edited"}})
+	now = now.Add(50 * time.Second)
+	s.end(account{events: 3404, alerts: 1, throttled: 12, deadLetters: 1}, d)
+
+	const golden = "testdata/screen.golden"
+	if flag.Lookup("update").Value.String() == "true" {
+		if err := os.WriteFile(golden, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}

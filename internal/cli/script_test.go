@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// asMain makes the test binary run as the program itself, for tests that need
+// a process of its own.
+const asMain = "NOTIFIER_TEST_AS_MAIN"
+
+var updateScripts = flag.Bool("update", false, "write the golden files")
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		Main()
+	}
+	time.Local = time.UTC // here, where nothing runs yet that looks at the clock
+	testscript.Main(m, map[string]func(){"notifier": Main})
+}
+
+// TestScripts runs testdata/script: the command line as people use it, as far
+// as it needs no broker.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		UpdateScripts: *updateScripts,
+		Dir:           "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("KAFKA_BOOTSTRAP_SERVERS", "")
+			e.Setenv("NOTIFIER_CONFIG", "")
+			return nil
+		},
+	})
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/obs/admin"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// TestRefusalsOfOneRuleDelayNoOther: a receiver refuses what one rule says, and
+// a critical alert of another has the same record key and comes behind.
+func TestRefusalsOfOneRuleDelayNoOther(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 1))
+	refuse := func(int, webhooktest.Request) webhooktest.Answer {
+		return webhooktest.Answer{ByBody: func(body []byte) webhooktest.Answer {
+			if bytes.Contains(body, []byte(`"rule":"bad"`)) {
+				return webhooktest.Answer{Status: 422}
+			}
+			return webhooktest.Answer{}
+		}}
+	}
+	hook := webhooktest.Start(t, "", refuse)
+	rules := `
+version: 1
+rules:
+  - {name: bad, topic: [trade-executions], when: event.n < 100, severity: warning, to: [hook], title: "{{ event.n }}"}
+  - {name: urgent, topic: [trade-executions], when: event.n >= 100, severity: critical, to: [hook], title: "{{ event.n }}"}
+`
+	channel := strings.Replace(hookChannel("hook", hook.URL), "partitions: 2", "partitions: 1, concurrency: 1", 1)
+	dir := files(t, c, channel, rules)
+	d := start(t, dir)
+	c.Produce(append(alerting(topics.TradeExecutions, "k", 0, 26), alerting(topics.TradeExecutions, "k", 100, 1)...)...)
+	hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) > 0 && r[len(r)-1].Title() == "100" })
+	if n := len(hook.Requests()); n != 21 {
+		t.Errorf("%d requests, want 20 of the rule that is refused, and the other's", n)
+	}
+	testkafka.Eventually(t, 20*time.Second, "readiness names the rule", func() bool {
+		status, ok, cause := d.component("channel hook")
+		return status == http.StatusOK && !ok && strings.Contains(cause, "rule bad is suspended: 20 of its messages in a row were refused")
+	})
+	if got := d.metric(`notifier_trouble{kind="rule"}`); got != "1" {
+		t.Errorf("the metric is %s", got)
+	}
+	if got := d.metric(`notifier_channel_state{channel="hook",state="closed"}`); got != "1" {
+		t.Errorf("the channel's state closed is %s", got)
+	}
+	d.seen(t)
+	examineIn(t, c, dir).says(t, "fault channel hook: rule bad is suspended", "channels reset hook'")
+	hook.SetAnswer(nil)
+	command(t, c, "channels", "reset", "hook", "-c", dir+"/notifier.yaml").want(t, exitDone, "hook takes alerts again: ")
+	settled(t, c)
+	testkafka.Eventually(t, 20*time.Second, "the rule is no longer shown", func() bool {
+		_, ok, cause := d.component("channel hook")
+		return ok && cause == "" && d.metric(`notifier_trouble{kind="rule"}`) == "0"
+	})
+	if n := len(deadLetters(t, c)); n != 20 {
+		t.Errorf("%d dead letters, want 20", n)
+	}
+	var said []string
+	for line := range strings.Lines(d.err.String()) {
+		if strings.Contains(line, `"component":"trouble"`) {
+			said = append(said, line)
+		}
+	}
+	if text := fmt.Sprint(said); len(said) != 2 || !strings.Contains(text, `"msg":"rule suspended"`) || !strings.Contains(text, `"rule":"bad"`) || !strings.Contains(text, `"msg":"rule resumed"`) {
+		t.Errorf("said is %s", text)
+	}
+}
+
+// TestResetTellsRefusedFromTaken: what a probe has had refused is a dead letter,
+// so that fewer wait although nothing was taken.
+func TestResetTellsRefusedFromTaken(t *testing.T) {
+	asked := time.Now()
+	before, after := asked.Add(-time.Second), asked.Add(time.Second)
+	for name, test := range map[string]struct {
+		c         *admin.Component
+		refused   bool
+		suspended bool
+	}{
+		"no notifier":     {nil, false, false},
+		"works":           {&admin.Component{OK: true, State: "closed", Tried: &after}, false, false},
+		"not tried since": {&admin.Component{State: "latched", Tried: &before}, false, false},
+		"never tried":     {&admin.Component{State: "latched"}, false, false},
+		"refused":         {&admin.Component{State: "latched", Tried: &after}, true, false},
+		"down":            {&admin.Component{State: "open", Tried: &after}, true, false},
+		"tried now":       {&admin.Component{State: "half_open", Tried: &after}, false, false},
+		"but for a rule":  {&admin.Component{State: "closed", Cause: "rule r is suspended", Tried: &after}, false, true},
+	} {
+		if got := refusedSince(test.c, asked) != ""; got != test.refused {
+			t.Errorf("%s: refused is %v", name, got)
+		}
+		if got := ruleSuspended(test.c); got != test.suspended {
+			t.Errorf("%s: a rule is suspended is %v", name, got)
+		}
+	}
+}

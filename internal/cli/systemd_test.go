@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/obs/admin"
+	"github.com/algotrade/notifier/internal/sdnotify/sdnotifytest"
+	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// TestSystemdHearsHowTheDaemonDoes goes through a life: ready when both groups
+// have its members and not before, alive, a channel that latches, a stop.
+func TestSystemdHearsHowTheDaemonDoes(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} })
+	m := sdnotifytest.Listen(t, filepath.Join(t.TempDir(), "notify"))
+	t.Setenv("WATCHDOG_USEC", "400000")
+	d := launch(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	m.Wait("STATUS=starting: looking at the cluster", "EXTEND_TIMEOUT_USEC=30000000")
+	m.Wait("READY=1")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	groups, err := c.Admin.DescribeGroups(ctx, c.Group, topics.OutboxGroup(c.Group))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if len(g.Members) != 1 {
+			t.Errorf("it is ready, and %s has %d members (%s)", g.Group, len(g.Members), g.State)
+		}
+	}
+	partitions := int32(0)
+	for _, shape := range c.Shapes(one("hook", 2)) {
+		if shape.Role != kafka.RoleDeadLetter {
+			partitions += shape.Partitions
+		}
+	}
+	ready := fmt.Sprintf("STATUS=ready: %d partitions, 1 channel", partitions)
+	testkafka.Eventually(t, 20*time.Second, "it says what it does", func() bool { return m.Said(ready) > 0 })
+	m.Wait("WATCHDOG=1")
+	d.running()
+	if status, body := d.get("/livez"); status != http.StatusOK {
+		t.Errorf("the watchdog is served, and /livez says %d %s", status, body)
+	}
+	c.Produce(alerting(topics.TradeExecutions, "a", 0, 1)...)
+	m.Wait(ready + ", hook latched")
+	if code := d.stop(); code != exitDone {
+		t.Errorf("it ends with %d", code)
+	}
+	m.Wait("STOPPING=1", "STATUS=stopping: what is in flight may take 20s")
+}
+
+func TestSystemdHearsWhyAStartFails(t *testing.T) {
+	m := sdnotifytest.Listen(t, filepath.Join(t.TempDir(), "notify"))
+	c := testkafka.Start(t, one("hook", 1))
+	dir := files(t, c, hookChannel("hook", "http://127.0.0.1:1"), fmt.Sprintf(every, "hook"))
+	d := launch(t, dir, "--brokers", "127.0.0.1:1", "--wait", "1s")
+	m.Wait("STATUS=starting: looking at the cluster", "EXTEND_TIMEOUT_USEC=31000000")
+	m.Wait("STATUS=starting: waiting for the brokers: …", "EXTEND_TIMEOUT_USEC=31000000")
+	m.Wait("STATUS=failed: …")
+	d.err.wait(t, 10*time.Second, "notifier: ")
+	if m.Said("READY=1") > 0 {
+		t.Errorf("it said %q", m.Messages())
+	}
+}
+
+func TestTheStatusLineIsWhatReadyzSays(t *testing.T) {
+	ok := func(name string, decides bool) admin.Component {
+		return admin.Component{Name: name, OK: true, Decides: decides}
+	}
+	bad := func(c admin.Component, state, cause string) admin.Component {
+		c.OK, c.State, c.Cause = false, state, cause
+		return c
+	}
+	groups, held, desk, mail := ok("groups", true), ok("held", false), ok("channel desk", false), ok("channel mail", false)
+	for want, components := range map[string][]admin.Component{
+		"ready: 18 partitions, 2 channels":                                              {groups, held, desk, mail},
+		"ready: 18 partitions, 2 channels, desk latched, mail half open":                {groups, held, bad(desk, "latched", "invalid_auth"), bad(mail, "half_open", "timeout")},
+		"ready: 18 partitions, 2 channels, desk with a suspended rule":                  {groups, held, bad(desk, "closed", "rule r is suspended"), mail},
+		"ready: 18 partitions, 1 channel, held: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
+		"not ready: groups: match: has not joined yet":                                  {bad(groups, "", "match: has not joined yet"), held, bad(desk, "latched", "")},
+	} {
+		if got := statusLine(18, components); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}

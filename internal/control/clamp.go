@@ -1,0 +1,84 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// ends are where outboxes end, by topic, asked for once each. They hold for
+// requests that were read before.
+type ends map[string]outboxEnd
+
+type outboxEnd struct {
+	topicID string
+	parts   map[int32]int64 // none where the topic is missing
+}
+
+func (e ends) of(ctx context.Context, adm *kadm.Client, topic string) (outboxEnd, error) {
+	if known, ok := e[topic]; ok {
+		return known, nil
+	}
+	found := outboxEnd{parts: make(map[int32]int64)}
+	details, err := adm.ListTopics(ctx, topic)
+	if err == nil {
+		err = details[topic].Err
+	}
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		e[topic] = found
+		return found, nil
+	case err != nil:
+		return found, fmt.Errorf("look up %s: %w", topic, err)
+	}
+	listed, err := adm.ListEndOffsets(ctx, topic)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return found, fmt.Errorf("look up where %s ends: %w", topic, err)
+	}
+	found.topicID = envelope.TopicID(details[topic].ID)
+	for id, o := range listed[topic] {
+		found.parts[id] = o.Offset
+	}
+	e[topic] = found
+	return found, nil
+}
+
+// Clamp limits a request to what the outbox holds now, which is after the
+// request was read, and reports whether it asked for more. Of an outbox that was
+// deleted or made again it means nothing. The command asks for
+// the log's end as it was then; whoever else may write to the replay topic could
+// ask for all that ever comes.
+func Clamp(ctx context.Context, adm *kadm.Client, group string, q *Request) (more bool, err error) {
+	return q.clamp(ctx, adm, group, make(ends))
+}
+
+func (q *Request) clamp(ctx context.Context, adm *kadm.Client, group string, in ends) (more bool, err error) {
+	there, err := in.of(ctx, adm, topics.Outbox(group, q.From))
+	if err != nil {
+		return false, err
+	}
+	if q.TopicID != there.topicID { // nothing is left of what it meant
+		clear(q.Below)
+		return false, nil
+	}
+	for id, below := range q.Below {
+		switch end, known := there.parts[id]; {
+		case !known:
+			delete(q.Below, id)
+			more = true
+		case below > end:
+			q.Below[id] = end
+			more = true
+		}
+	}
+	return more, nil
+}

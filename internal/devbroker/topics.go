@@ -1,0 +1,62 @@
+package devbroker
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Topic describes a topic to create.
+type Topic struct {
+	Name       string
+	Partitions int32             // at least 1
+	Configs    map[string]string // as Kafka names them; nil: none
+}
+
+// What a topic may hold when its configuration does not say. kfake reads every
+// segment once when it starts, so a small total keeps restarts quick; it drops
+// whole segments, 100 MB by default.
+const (
+	topicBytes   = 32 << 20
+	segmentBytes = 8 << 20
+)
+
+// CreateTopics creates those of the topics that are missing and returns their
+// names; a topic that exists stays as it is. One that is not compacted holds
+// 32 MiB in all unless its configuration sets retention.bytes (per partition).
+func (b *Broker) CreateTopics(topics ...Topic) (created []string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cluster == nil {
+		return nil, errors.New("create topics: the broker is closed")
+	}
+	for _, t := range topics {
+		switch err := b.cluster.CreateTopic(t.Name, t.Partitions, t.bounded()); {
+		case errors.Is(err, kerr.TopicAlreadyExists):
+		case err != nil:
+			return created, fmt.Errorf("create topic %s: %w", t.Name, err)
+		default:
+			created = append(created, t.Name)
+		}
+	}
+	return created, nil
+}
+
+// bounded returns the topic's configuration with its bounds spelled out:
+// kfake applies none that stands only in the broker's configuration.
+func (t Topic) bounded() map[string]string {
+	configs := map[string]string{
+		"segment.bytes":   strconv.Itoa(segmentBytes),
+		"retention.bytes": strconv.FormatInt(topicBytes/int64(max(t.Partitions, 1)), 10),
+	}
+	maps.Copy(configs, t.Configs)
+	if policy := configs["cleanup.policy"]; strings.Contains(policy, "compact") && !strings.Contains(policy, "delete") {
+		// Kafka does not apply retention to a compacted topic, kfake does.
+		configs["retention.ms"], configs["retention.bytes"] = "-1", "-1"
+	}
+	return configs
+}

@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/algotrade/notifier/internal/dlq"
+)
+
+// run is what became of the requests of one command, for one line in the log.
+type run struct {
+	name, by, comment string
+	total             int // how many requests the command makes in all
+	open              int // taken in and not settled
+	outcomes          map[string]int
+	settled           int
+	changed           time.Time
+}
+
+// runOf returns the run that a request belongs to.
+func (w *replaying) runOf(q *dlq.Request) *run {
+	name := q.Run + "\x00" + q.By
+	r := w.runs[name]
+	if r == nil {
+		r = &run{name: q.Run, by: q.By, comment: q.Comment, total: q.Total, outcomes: make(map[string]int)}
+		w.runs[name] = r
+	}
+	r.changed = time.Now()
+	return r
+}
+
+// count notes what became of one request; the last one ends the run.
+func (w *replaying) count(r *run, outcome string) {
+	r.open--
+	r.settled++
+	r.outcomes[outcome]++
+	r.changed = time.Now()
+	if r.settled >= r.total {
+		w.endRun(r)
+	}
+}
+
+// quietRun is how long nothing comes of a run before it counts as ended: its
+// command was killed, or began under another owner.
+const quietRun = time.Minute
+
+func (w *replaying) endRuns(now time.Time) {
+	for _, r := range w.runs {
+		if r.open == 0 && now.Sub(r.changed) > quietRun {
+			w.endRun(r)
+		}
+	}
+}
+
+func (w *replaying) endRun(r *run) {
+	delete(w.runs, r.name+"\x00"+r.by)
+	w.log.Info("replay run", "run", r.name, "by", r.by, "comment", r.comment, "requests", r.total, "settled", r.settled,
+		resolved, r.outcomes[resolved], reopened, r.outcomes[reopened], quarantined, r.outcomes[quarantined], dropped, r.outcomes[dropped])
+}

@@ -1,0 +1,163 @@
+package offsets
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Append encodes the marks to at most limit bytes and appends them to b. What
+// does not fit is left out, inputs with open ids last: the reader can then
+// only take a repeat for new.
+func (m *Marks) Append(b []byte, limit int) []byte {
+	inputs := make([]Input, 0, len(m.inputs))
+	for input := range m.inputs {
+		inputs = append(inputs, input)
+	}
+	slices.SortFunc(inputs, func(a, b Input) int {
+		if d := len(m.inputs[b].ids) - len(m.inputs[a].ids); d != 0 {
+			return d
+		}
+		if d := strings.Compare(a.Topic, b.Topic); d != 0 {
+			return d
+		}
+		return int(a.Partition) - int(b.Partition)
+	})
+	start := len(b)
+	topics := make(map[string]uint64) // those that are spelt out already, from 1
+	for _, input := range inputs {
+		k := m.inputs[input]
+		var one []byte
+		if n := topics[input.Topic]; n > 0 {
+			one = binary.AppendUvarint(one, n)
+		} else {
+			one = appendString(append(one, 0), input.Topic)
+		}
+		one = binary.AppendVarint(one, int64(input.Partition))
+		one = appendPosition(one, k.done, Position{})
+		ids := slices.SortedFunc(maps.Keys(k.ids), func(a, b id) int {
+			p, q := k.ids[a], k.ids[b]
+			return cmp.Or(cmp.Compare(p.Epoch, q.Epoch), cmp.Compare(p.Offset, q.Offset), cmp.Compare(a, b))
+		})
+		var list []byte
+		n, at := 0, k.done
+		for _, id := range ids {
+			e := appendPosition(binary.BigEndian.AppendUint64(nil, uint64(id)), k.ids[id], at)
+			if len(b)-start+len(one)+len(list)+len(e)+4 > limit {
+				break
+			}
+			list, at = append(list, e...), k.ids[id]
+			n++
+		}
+		if len(b)-start+len(one)+len(list)+4 > limit {
+			break
+		}
+		if topics[input.Topic] == 0 {
+			topics[input.Topic] = uint64(len(topics) + 1)
+		}
+		b = append(b, one...)
+		b = binary.AppendUvarint(b, uint64(n))
+		b = append(b, list...)
+	}
+	return b
+}
+
+var errMarks = errors.New("marks of the repeat filter are damaged")
+
+// Decode reads what Append wrote.
+func Decode(b []byte) (*Marks, error) {
+	r := reader{b: b}
+	m := &Marks{}
+	var topics []string
+	for len(r.b) > 0 && !r.bad {
+		i := r.uvarint()
+		switch {
+		case i == 0:
+			topics = append(topics, r.string())
+			i = uint64(len(topics))
+		case i > uint64(len(topics)):
+			return nil, errMarks
+		}
+		input := Input{Topic: topics[i-1], Partition: int32(r.varint())}
+		done := r.position(Position{})
+		n := r.uvarint()
+		if r.bad || n > uint64(len(r.b)) {
+			return nil, errMarks
+		}
+		k := m.mark(input)
+		k.done = done
+		at := done
+		for range n {
+			id := r.id()
+			at = r.position(at)
+			k.ids[id] = at
+		}
+	}
+	if r.bad {
+		return nil, errMarks
+	}
+	return m, nil
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// appendPosition writes a position as what it is beyond another.
+func appendPosition(b []byte, p, from Position) []byte {
+	return binary.AppendVarint(binary.AppendVarint(b, int64(p.Epoch)-int64(from.Epoch)), p.Offset-from.Offset)
+}
+
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	return v * r.take(n)
+}
+
+func (r *reader) varint() int64 {
+	v, n := binary.Varint(r.b)
+	return v * int64(r.take(n))
+}
+
+// take moves on by n bytes; it returns 1, or 0 when there was nothing to read.
+func (r *reader) take(n int) uint64 {
+	if n <= 0 || r.bad {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return 1
+}
+
+func (r *reader) string() string {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.bad = true
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *reader) id() id {
+	if len(r.b) < 8 {
+		r.bad = true
+		return 0
+	}
+	v := binary.BigEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return id(v)
+}
+
+func (r *reader) position(from Position) Position {
+	epoch := int64(from.Epoch) + r.varint()
+	return Position{Epoch: int32(epoch), Offset: from.Offset + r.varint()}
+}

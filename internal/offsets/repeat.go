@@ -1,0 +1,149 @@
+// Package offsets recognises the outbox records that a crash made matching
+// write twice. It drops only what is known to be acknowledged: what it cannot
+// prove to be a repeat is new, so an alert may come twice but is never lost.
+//
+// Every outbox record says where its writer was reading (From) and below which
+// position that input was committed when it was written (Done). Whatever lies
+// below the highest Done seen before was acknowledged before that commit, so
+// it is a repeat. At or above it, a delivery is a repeat if its id was seen.
+package offsets
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+)
+
+// Position is a place in a partition's log. Positions are ordered by leader
+// epoch before offset, so that what an unclean leader election rewrote is not
+// taken for what stood there before (KIP-101). An Epoch below zero is unknown;
+// then the offsets alone decide.
+type Position struct {
+	Epoch  int32
+	Offset int64
+}
+
+// Before reports whether p lies below q.
+func (p Position) Before(q Position) bool {
+	if p.Epoch >= 0 && q.Epoch >= 0 && p.Epoch != q.Epoch {
+		return p.Epoch < q.Epoch
+	}
+	return p.Offset < q.Offset
+}
+
+// String returns epoch/offset.
+func (p Position) String() string {
+	return strconv.FormatInt(int64(p.Epoch), 10) + "/" + strconv.FormatInt(p.Offset, 10)
+}
+
+// ParsePosition reads what Position.String writes.
+func ParsePosition(s string) (Position, error) {
+	epoch, offset, ok := strings.Cut(s, "/")
+	e, err1 := strconv.ParseInt(epoch, 10, 32)
+	o, err2 := strconv.ParseInt(offset, 10, 64)
+	if !ok || err1 != nil || err2 != nil {
+		return Position{}, fmt.Errorf("position %q is not epoch/offset", s)
+	}
+	return Position{Epoch: int32(e), Offset: o}, nil
+}
+
+// Input is one partition that a writer reads: of a source topic, of an outbox.
+// Topic is the topic's id in text; without an id nothing is ever dropped.
+type Input struct {
+	Topic     string
+	Partition int32
+}
+
+// Write is what an outbox record says about its own making.
+type Write struct {
+	Input    Input
+	From     Position // where the writer was reading
+	Done     Position // below this its input was committed
+	Delivery string   // the delivery's id
+}
+
+// Marks is what has been seen: per input the highest Done, and the delivery
+// ids at or above it. The zero value is ready to use; it is not safe for
+// concurrent use.
+type Marks struct {
+	inputs map[Input]*mark
+}
+
+type mark struct {
+	done Position
+	ids  map[id]Position
+}
+
+// id stands for a delivery's id: 64 bits of its SHA-256, so that a commit can
+// speak of many. Two deliveries of one outbox partition that are open at the
+// same time would have to share them for one to be taken for the other: with a
+// thousand open, once in 10^16.
+type id uint64
+
+func idOf(delivery string) id {
+	sum := sha256.Sum256([]byte(delivery))
+	return id(binary.BigEndian.Uint64(sum[:]))
+}
+
+// Observe takes note of a record, in the order of the log, and reports whether
+// it is a repeat of one that was observed before.
+func (m *Marks) Observe(w Write) (repeated bool) {
+	if w.Input.Topic == "" {
+		return false
+	}
+	k := m.mark(w.Input)
+	id := idOf(w.Delivery)
+	_, known := k.ids[id]
+	repeated = known || w.From.Before(k.done)
+	k.raise(w.Done)
+	if !w.From.Before(k.done) {
+		k.ids[id] = w.From
+	}
+	return repeated
+}
+
+// Merge adds what other has seen. The order of merging does not matter.
+func (m *Marks) Merge(other *Marks) {
+	for input, o := range other.inputs {
+		k := m.mark(input)
+		k.raise(o.done)
+		for id, from := range o.ids {
+			if !from.Before(k.done) {
+				k.ids[id] = from
+			}
+		}
+	}
+}
+
+// Clone returns a copy that shares nothing.
+func (m *Marks) Clone() *Marks {
+	c := &Marks{inputs: make(map[Input]*mark, len(m.inputs))}
+	for input, k := range m.inputs {
+		c.inputs[input] = &mark{done: k.done, ids: maps.Clone(k.ids)}
+	}
+	return c
+}
+
+func (m *Marks) mark(input Input) *mark {
+	k := m.inputs[input]
+	if k == nil {
+		if m.inputs == nil {
+			m.inputs = make(map[Input]*mark)
+		}
+		k = &mark{done: Position{Epoch: -1}, ids: make(map[id]Position)}
+		m.inputs[input] = k
+	}
+	return k
+}
+
+// raise moves done up and forgets the ids that fall below it.
+func (k *mark) raise(done Position) {
+	if !k.done.Before(done) {
+		return
+	}
+	k.done = done
+	maps.DeleteFunc(k.ids, func(_ id, from Position) bool { return from.Before(done) })
+}

@@ -1,0 +1,268 @@
+package offsets
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func write(offset, done int64, id string) Write {
+	return Write{Input: Input{"t", 0}, From: Position{1, offset}, Done: Position{1, done}, Delivery: id}
+}
+
+func TestRepeatsAreRecognisedByIDAndByPosition(t *testing.T) {
+	var m Marks
+	for i, step := range []struct {
+		w    Write
+		want bool
+	}{
+		{write(10, 0, "a"), false},
+		{write(11, 0, "b"), false},
+		{write(10, 0, "a"), true},       // by id
+		{write(30, 20, "c"), false},     // raises done to 20
+		{write(11, 0, "new"), true},     // below done: it was acknowledged before that commit
+		{write(25, 20, "d"), false},     // at or above done, unknown: new, though another came from further on
+		{write(25, 0, "d"), true},       // a former owner, writing late with an old done
+		{write(5, 20, "rewound"), true}, // the group's offsets were set back
+	} {
+		if got := m.Observe(step.w); got != step.want {
+			t.Fatalf("step %d (%+v): repeat %v", i, step.w, got)
+		}
+	}
+}
+
+func TestWithoutATopicIDNothingIsDropped(t *testing.T) {
+	var m Marks
+	w := Write{From: Position{1, 1}, Delivery: "a"}
+	for range 2 {
+		if m.Observe(w) {
+			t.Fatal("dropped without knowing the input")
+		}
+	}
+}
+
+func TestPositionsOfANewerEpochAreNew(t *testing.T) {
+	var m Marks
+	m.Observe(Write{Input: Input{"t", 0}, From: Position{5, 100}, Done: Position{5, 100}, Delivery: "a"})
+	if m.Observe(Write{Input: Input{"t", 0}, From: Position{6, 90}, Done: Position{5, 80}, Delivery: "b"}) {
+		t.Fatal("a record that an unclean election put in place was taken for the old one")
+	}
+	if !(Position{-1, 90}).Before(Position{5, 100}) || (Position{-1, 110}).Before(Position{5, 100}) {
+		t.Fatal("without an epoch the offset decides")
+	}
+}
+
+func TestEncodeRoundTripsAndLeavesOutWhatDoesNotFit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var m Marks
+		for range rapid.IntRange(0, 60).Draw(t, "n") {
+			m.Observe(Write{
+				Input: Input{rapid.SampledFrom([]string{"x", "yy", "AAAAAAAAAAAAAAAAAAAAAA"}).Draw(t, "topic"), rapid.Int32Range(0, 3).Draw(t, "p")},
+				From:  Position{rapid.Int32Range(-1, 3).Draw(t, "e"), rapid.Int64Range(0, 1000).Draw(t, "o")},
+				Done:  Position{rapid.Int32Range(-1, 3).Draw(t, "de"), rapid.Int64Range(0, 500).Draw(t, "do")}, Delivery: fmt.Sprint("dl_", rapid.IntRange(0, 99).Draw(t, "id")),
+			})
+		}
+		full, err := Decode(m.Append(nil, 1<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !same(full, &m) {
+			t.Fatalf("decoded %v, want %v", full, &m)
+		}
+		limit := rapid.IntRange(0, 300).Draw(t, "limit")
+		b := m.Append(nil, limit)
+		if len(b) > limit {
+			t.Fatalf("%d bytes for a limit of %d", len(b), limit)
+		}
+		part, err := Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for input, k := range part.inputs {
+			if m.inputs[input].done != k.done {
+				t.Fatal("a mark changed")
+			}
+			for id := range k.ids {
+				if _, ok := m.inputs[input].ids[id]; !ok {
+					t.Fatal("an id appeared")
+				}
+			}
+		}
+	})
+}
+
+// TestACommitSpeaksOfHundredsOfOpenIDs: while the group of the sources cannot
+// commit, every delivery that is made stays open, and after a crash all of them
+// are written again. 18 inputs are what three topics of six partitions are.
+func TestACommitSpeaksOfHundredsOfOpenIDs(t *testing.T) {
+	var m Marks
+	const most = 240
+	for i := range most {
+		topic := fmt.Sprintf("AAAAAAAAAAAAAAAAAAAAA%d", i%3)
+		m.Observe(Write{
+			Input: Input{topic, int32(i / 3 % 6)}, From: Position{7, int64(1_000_000 + 40*i)}, Done: Position{7, 999_000},
+			Delivery: fmt.Sprintf("dl_%026d", i),
+		})
+	}
+	const room = 2900 // bytes, of 4,000 characters of base64 that also bind the offset
+	kept, err := Decode(m.Append(nil, room))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !same(kept, &m) {
+		n := 0
+		for _, k := range kept.inputs {
+			n += len(k.ids)
+		}
+		t.Errorf("%d of %d ids in %d inputs fit into %d bytes", n, most, len(kept.inputs), room)
+	}
+}
+
+func FuzzDecodeNeverPanics(f *testing.F) {
+	var m Marks
+	m.Observe(write(1, 0, "a"))
+	f.Add(m.Append(nil, 1000))
+	f.Fuzz(func(t *testing.T, b []byte) { _, _ = Decode(b) })
+}
+
+func same(a, b *Marks) bool {
+	if len(a.inputs) != len(b.inputs) {
+		return false
+	}
+	for input, k := range a.inputs {
+		o := b.inputs[input]
+		if o == nil || o.done != k.done || len(o.ids) != len(k.ids) {
+			return false
+		}
+		for id, at := range k.ids {
+			if o.ids[id] != at {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// The model: an input partition is matched by a succession of owners that
+// crash between writing and committing, come back with other rules, are
+// replaced while they still write, and have their offsets rewound. The outbox
+// partition is read by a succession of readers that restore the marks of a
+// commit. Whatever the schedule: every alert that the last owner to settle its
+// record raised is in the outbox and is delivered at least once; only alerts
+// that were acknowledged before are dropped.
+func TestNeverALostAlertUnderAnySchedule(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		input := Input{"topic-id", 0}
+		const records = 30
+		var log []Write             // the outbox partition
+		committed := Position{1, 0} // of the input
+		rules := 1
+		raises := func(offset int64, version int) []string {
+			var ids []string
+			for r := range 3 {
+				if (offset+int64(r)*int64(version))%4 == 0 {
+					ids = append(ids, fmt.Sprintf("dl-%d-%d", offset, r))
+				}
+			}
+			return ids
+		}
+		promised := map[string]bool{} // alerts of records below a commit: they must reach somebody
+		high := int64(0)              // rewinding below this alerts nobody again
+		type owner struct {
+			at, done Position
+			rules    int
+			pending  []string // acknowledged since its last commit
+		}
+		newOwner := func() *owner { return &owner{at: committed, done: committed, rules: rules} }
+		cur, former := newOwner(), (*owner)(nil)
+		step := func(o *owner) {
+			if o.at.Offset >= records {
+				return
+			}
+			for _, id := range raises(o.at.Offset, o.rules) {
+				if rapid.IntRange(0, 9).Draw(t, "refused") == 0 {
+					return // a refused write: the owner stays where it is and writes again
+				}
+				log = append(log, Write{Input: input, From: o.at, Done: o.done, Delivery: id})
+				o.pending = append(o.pending, id)
+			}
+			o.at.Offset++
+		}
+		for range rapid.IntRange(20, 200).Draw(t, "steps") {
+			switch rapid.IntRange(0, 11).Draw(t, "what") {
+			default:
+				step(cur)
+			case 6:
+				if former != nil {
+					step(former) // still alive, writing late; it can never commit
+				}
+			case 7, 8:
+				for _, id := range cur.pending {
+					promised[id] = promised[id] || offsetOf(id) >= high
+				}
+				committed, cur.done, cur.pending = cur.at, cur.at, nil
+				high = max(high, committed.Offset)
+			case 9:
+				former, cur = cur, newOwner() // crash or rebalance
+			case 10:
+				rules++
+				cur = newOwner()
+			case 11:
+				if rapid.IntRange(0, 5).Draw(t, "rewind") == 0 {
+					committed = Position{1, rapid.Int64Range(0, committed.Offset).Draw(t, "to")}
+					cur, former = newOwner(), nil
+				}
+			}
+		}
+		delivered := map[string]int{}
+		var base Marks // as of the watermark
+		live := base.Clone()
+		mark := 0
+		for i := 0; i < len(log); i++ {
+			if rapid.IntRange(0, 19).Draw(t, "reader dies") == 0 { // back to its last commit
+				restored, err := Decode(base.Append(nil, rapid.SampledFrom([]int{0, 40, 1 << 20}).Draw(t, "limit")))
+				if err != nil {
+					t.Fatal(err)
+				}
+				live, i = restored, mark
+			}
+			if !live.Observe(log[i]) {
+				delivered[log[i].Delivery]++
+			}
+			if rapid.IntRange(0, 2).Draw(t, "reader commits") == 0 {
+				for ; mark <= i; mark++ {
+					base.Observe(log[mark])
+				}
+			}
+		}
+		for id, must := range promised {
+			if must && delivered[id] == 0 {
+				t.Fatalf("%s was acknowledged and committed, and nobody got it", id)
+			}
+		}
+		seen := map[string]bool{}
+		for _, w := range log {
+			seen[w.Delivery] = true
+		}
+		for id := range seen {
+			if delivered[id] == 0 && !promised[id] {
+				// Dropped although never promised: allowed only when a commit
+				// stands above it, that is when its record was settled with
+				// other rules.
+				above := false
+				for _, w := range log {
+					above = above || w.Done.Offset > offsetOf(id)
+				}
+				if !above {
+					t.Fatalf("%s was dropped though nothing was committed beyond it", id)
+				}
+			}
+		}
+	})
+}
+
+func offsetOf(id string) (offset int64) {
+	_, _ = fmt.Sscanf(id, "dl-%d-", &offset)
+	return offset
+}
