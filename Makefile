@@ -2,6 +2,9 @@
 
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
+# What only tests and tools need is in modules of its own, out of the program's go.mod.
+MODULES = chaos tools/compose tools/dashboard tools/notices
+CHAOS_RUN = $(GO) -C chaos build -o ../dist/chaos . && dist/chaos
 
 .PHONY: build test test-packages test-commands test-clock race race-short simulate test-real chaos chaos-short soak hostile hostile-short alerts dashboard check bench release vuln test-install clean
 
@@ -12,9 +15,7 @@ test: test-packages test-commands test-clock ## every test that needs nothing bu
 
 test-packages:
 	$(GO) test $$($(GO) list ./... | grep -v /internal/cli$$)
-	cd tools/dashboard && $(GO) test ./...
-	cd tools/compose && $(GO) test ./...
-	cd tools/notices && $(GO) test ./...
+	for m in $(MODULES); do $(GO) -C $$m test ./... || exit 1; done
 
 test-commands:
 	$(GO) test ./internal/cli
@@ -44,22 +45,22 @@ test-real: ## the tests of the broker and the mail server against real ones, whi
 	scripts/test-real.sh
 
 chaos: build ## break a real cluster of three nodes, its network, the daemons and the providers, one after the other: half an hour
-	$(GO) run ./chaos $(CHAOS)
+	$(CHAOS_RUN) $(CHAOS)
 
 chaos-short: build ## the rows of it that matter most, in three minutes
-	$(GO) run ./chaos -short
+	$(CHAOS_RUN) -short
 
 soak: build ## one daemon for half an hour at a steady rate: does anything grow?
-	$(GO) run ./chaos -soak 30m
+	$(CHAOS_RUN) -soak 30m
 
 hostile: build ## ten minutes among hostile producers, providers, mail servers and clients: see docs/reliability.md
-	$(GO) run ./chaos -hostile 10m $(HOSTILE)
+	$(CHAOS_RUN) -hostile 10m $(HOSTILE)
 
 hostile-short: build ## one minute of it
-	$(GO) run ./chaos -hostile 60s $(HOSTILE)
+	$(CHAOS_RUN) -hostile 60s $(HOSTILE)
 
 alerts: build ## cause what every alert is about, on a real Kafka, and see a real Prometheus fire and resolve it: ten minutes
-	$(GO) run ./chaos -alerts $(ALERTS)
+	$(CHAOS_RUN) -alerts $(ALERTS)
 
 dashboard: ## write configs/grafana/dashboards from tools/dashboard
 	cd tools/dashboard && $(GO) run . >../../configs/grafana/dashboards/notifier.json.new
@@ -70,6 +71,7 @@ check: ## format, vet and staticcheck
 	$(GO) vet ./...
 	$(GO) vet -tags "real synctests" ./...
 	$(TOOL) staticcheck -tags "real synctests" ./...
+	for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit 1; done
 
 bench: ## benchmarks: see bench/README.md
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./bench
