@@ -54,8 +54,10 @@ const (
 	// until its provider has accepted it.
 	lateAfter = 5 * time.Second
 	// drainWithin is how long everything may take to have its outcome once all
-	// peers behave again.
-	drainWithin = 90 * time.Second
+	// peers behave again: a suspended channel is probed within a minute, and one
+	// that was rate limited sends at a sixteenth of its rate at first, so that its
+	// last hundred alerts take some three minutes.
+	drainWithin = 5 * time.Minute
 )
 
 // soakHostile runs the soak for a time, prints its table, and reports whether

@@ -19,7 +19,7 @@ type snapshot struct {
 	metadata string
 	finished int
 	doubt    time.Time // which this commit ends if it succeeds
-	mark     mark
+	mark     offsets.CrashMark
 }
 
 // A commit that is not answered within slowAfter may have been given up and sent
@@ -32,7 +32,7 @@ const (
 )
 
 // bare is the metadata that is sent where a broker has refused the whole.
-func (s snapshot) bare() string { return Binding(s.p.member.p.Cluster, s.p.TopicID()) }
+func (s snapshot) bare() string { return offsets.Binding(s.p.member.p.Cluster, s.p.TopicID()) }
 
 // snapshot takes what there is to commit; fence makes it the last one.
 func (p *Partition) snapshot(fence bool) (snapshot, bool) {
@@ -44,7 +44,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.fenced = fence
 	at := p.tracker.Watermark()
 	again := !p.doubt.IsZero() && (fence || time.Since(p.doubt) > doubtFor)
-	begun, said := unmarked, unmarked
+	begun, said := offsets.Unmarked, offsets.Unmarked
 	if k := p.marking; k != nil {
 		if said = k.sent; !fence {
 			begun = k.now
@@ -55,22 +55,21 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		return snapshot{}, false
 	}
 	p.dirty = false
-	b := binding{p.member.p.Cluster, p.topicID}
-	metadata := withMark(b.encode(nil, nil), begun)
+	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun}
 	if p.member.p.OwnTopics {
-		metadata = b.encode(p.tracker.Marks(), p.unfinished(at.Offset).append(nil, at.Offset, listLimit))
+		metadata.Marks, metadata.Gaps = p.tracker.Marks(), p.open(at.Offset)
 	}
-	s := snapshot{p: p, at: at, metadata: metadata, finished: p.tracker.Finished(), mark: begun}
+	s := snapshot{p: p, at: at, metadata: metadata.Encode(at.Offset), finished: p.tracker.Finished(), mark: begun}
 	if again {
 		s.doubt = p.doubt
 	}
 	return s, true
 }
 
-// unfinished returns what is finished above the watermark: by us, and further
-// on, where we have read nothing yet, by a former owner. p.mu is held.
-func (p *Partition) unfinished(watermark int64) unfinished {
-	return p.tracker.unfinished().and(p.above, watermark, p.tracker.next.Offset)
+// open returns what is settled above the watermark: by us, and further on,
+// where we have read nothing yet, by a former owner. p.mu is held.
+func (p *Partition) open(watermark int64) offsets.Gaps {
+	return p.tracker.Open().Extend(p.above, watermark, p.tracker.Next().Offset)
 }
 
 // stands reports whether everything is as the last commit left it, the
@@ -140,13 +139,13 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 	if len(all) == 0 {
 		return nil
 	}
-	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	positions := make(map[string]map[int32]kgo.EpochOffset)
 	metadata := make(map[topicPartition]string, len(all))
 	for _, s := range all {
-		if offsets[s.p.Topic] == nil {
-			offsets[s.p.Topic] = make(map[int32]kgo.EpochOffset)
+		if positions[s.p.Topic] == nil {
+			positions[s.p.Topic] = make(map[int32]kgo.EpochOffset)
 		}
-		offsets[s.p.Topic][s.p.ID] = kgo.EpochOffset{Epoch: s.at.Epoch, Offset: s.at.Offset}
+		positions[s.p.Topic][s.p.ID] = kgo.EpochOffset{Epoch: s.at.Epoch, Offset: s.at.Offset}
 		metadata[topicPartition{s.p.Topic, s.p.ID}] = s.metadata
 	}
 	ctx := kgo.PreCommitFnContext(context.Background(), func(req *kmsg.OffsetCommitRequest) error {
@@ -162,7 +161,7 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 	results := make(map[topicPartition]error, len(all))
 	var callErr error
 	begun := time.Now()
-	m.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+	m.client.CommitOffsetsSync(ctx, positions, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 		callErr = err
 		if err != nil || resp == nil {
 			return

@@ -2,12 +2,12 @@ package consume
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // A record that kills the process is read again by the next one. So that it does
@@ -45,92 +45,41 @@ const (
 	markWithin = 2 * time.Second
 )
 
-// mark is what a commit says about the records that its owner handles. Its text is
-// "+" for an owner that has not left, "+first-last?n" where these are suspected or
-// begun together, and "+first-first!n" where that one is begun alone; n is how many
-// processes died before at the one record, begun alone.
-type mark struct {
-	owned       bool
-	first, last int64 // last below first: none
-	alone       bool
-	deaths      int
-}
-
-var (
-	unmarked = mark{last: -1}
-	owned    = mark{owned: true, last: -1}
-)
-
-func (k mark) names() bool { return k.last >= k.first }
-
-func (k mark) holds(offset int64) bool { return k.first <= offset && offset <= k.last }
-
-func (k mark) String() string {
-	switch {
-	case !k.owned:
-		return ""
-	case !k.names():
-		return "+"
-	case k.alone:
-		return fmt.Sprintf("+%d-%d!%d", k.first, k.last, k.deaths)
-	}
-	return fmt.Sprintf("+%d-%d?%d", k.first, k.last, k.deaths)
-}
-
-var errMark = errors.New("the mark of what was begun is damaged")
-
-func parseMark(text string) (mark, error) {
-	switch text {
-	case "":
-		return unmarked, nil
-	case "+":
-		return owned, nil
-	}
-	k := mark{owned: true}
-	var how rune
-	_, err := fmt.Sscanf(text, "+%d-%d%c%d", &k.first, &k.last, &how, &k.deaths)
-	k.alone = how == '!'
-	if err != nil || k.first < 0 || !k.names() || k.deaths < 0 || k.alone && k.first != k.last || k.String() != text {
-		return unmarked, errMark
-	}
-	return k, nil
-}
-
 // marking is what a partition of a marked topic knows about crashes; the
 // partition's mutex guards it.
 type marking struct {
-	suspect  mark          // what may have killed the former owner, as far as it was not handled
-	until    int64         // below this offset records are handed out in marked steps
-	step     int           // how many records the next one has
-	now      mark          // what the next commit says
-	sent     mark          // what the last commit said
-	said     chan struct{} // size 1: a commit was answered
-	turn     bool          // it has the member's turn to handle what is marked
-	off      bool          // brokers did not take a mark in time
-	crashing int64         // the record handed out at which processes die; -1: it is not one
+	suspect  offsets.CrashMark // what may have killed the former owner, as far as it was not handled
+	until    int64             // below this offset records are handed out in marked steps
+	step     int               // how many records the next one has
+	now      offsets.CrashMark // what the next commit says
+	sent     offsets.CrashMark // what the last commit said
+	said     chan struct{}     // size 1: a commit was answered
+	turn     bool              // it has the member's turn to handle what is marked
+	off      bool              // brokers did not take a mark in time
+	crashing int64             // the record handed out at which processes die; -1: it is not one
 }
 
 // suspects takes over what the former owner's commit said, of a log that ends at
 // end.
-func (p *Partition) suspects(former mark, at, end int64) {
-	k := &marking{suspect: owned, step: 1, now: owned, sent: former, said: make(chan struct{}, 1), crashing: -1}
+func (p *Partition) suspects(former offsets.CrashMark, at, end int64) {
+	k := &marking{suspect: offsets.Owned, step: 1, now: offsets.Owned, sent: former, said: make(chan struct{}, 1), crashing: -1}
 	p.marking = k
 	p.dirty = true // the mark that there is an owner
-	if !former.owned {
+	if !former.Owned {
 		return
 	}
 	if end == math.MaxInt64 || end > at+suspectUpTo {
 		end = at + suspectUpTo
 	}
-	k.until = max(end, former.last+1)
+	k.until = max(end, former.Last+1)
 	switch {
-	case former.names():
-		k.suspect.first, k.suspect.last, k.suspect.deaths = max(former.first, at), former.last, former.deaths
-		if former.alone {
-			k.suspect.deaths++
+	case former.Names():
+		k.suspect.First, k.suspect.Last, k.suspect.Deaths = max(former.First, at), former.Last, former.Deaths
+		if former.Alone {
+			k.suspect.Deaths++
 		}
 	case end-at <= aloneUpTo:
-		k.suspect.first, k.suspect.last = at, end-1
+		k.suspect.First, k.suspect.Last = at, end-1
 	}
 	k.now = k.suspect
 	if k.until > at {
@@ -144,12 +93,12 @@ func (k *marking) portion(queue []*kgo.Record) int {
 	switch {
 	case !k.careful(at):
 		return len(queue)
-	case k.suspect.holds(at):
+	case k.suspect.Holds(at):
 		return 1
 	}
 	limit := k.until
-	if at < k.suspect.first {
-		limit = k.suspect.first
+	if at < k.suspect.First {
+		limit = k.suspect.First
 	}
 	n := 0
 	for n < min(len(queue), k.step) && queue[n].Offset < limit {
@@ -181,17 +130,17 @@ func (p *Partition) markBatch(ctx context.Context, batch []*kgo.Record) bool {
 
 // begin sets the mark of a step.
 func (k *marking) begin(first, last int64) {
-	suspected := k.suspect.holds(first)
-	k.now = mark{owned: true, first: first, last: max(last, k.suspect.last)}
+	suspected := k.suspect.Holds(first)
+	k.now = offsets.CrashMark{Owned: true, First: first, Last: max(last, k.suspect.Last)}
 	if !suspected {
 		return
 	}
-	if k.suspect.first == k.suspect.last { // else one of several: none is known to have killed
-		k.now.deaths = k.suspect.deaths
+	if k.suspect.First == k.suspect.Last { // else one of several: none is known to have killed
+		k.now.Deaths = k.suspect.Deaths
 	}
 	if k.turn {
-		k.now.last, k.now.alone = last, true
-		if k.now.deaths >= crashLimit {
+		k.now.Last, k.now.Alone = last, true
+		if k.now.Deaths >= crashLimit {
 			k.crashing = first
 		}
 	}
@@ -248,10 +197,10 @@ func (p *Partition) Handled(last int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if k := p.marking; k != nil {
-		if k.suspect.names() && last >= k.suspect.first {
-			k.suspect.first, k.suspect.deaths = last+1, 0
-			if !k.suspect.names() {
-				k.suspect = owned
+		if k.suspect.Names() && last >= k.suspect.First {
+			k.suspect.First, k.suspect.Deaths = last+1, 0
+			if !k.suspect.Names() {
+				k.suspect = offsets.Owned
 			}
 		}
 		p.endStep()

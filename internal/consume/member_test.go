@@ -29,14 +29,14 @@ const topic = string(topics.TradeExecutions)
 // worker is a handler that begins every record and settles it when told to.
 type worker struct {
 	mu      sync.Mutex
-	entries map[int64]*consume.Entry // of partition 0
+	entries map[int64]*offsets.Entry // of partition 0
 	part    *consume.Partition       // 0
 	got     []int64
 	values  []string
 	stay    chan struct{} // not nil: its handler outlasts a revoke until it is closed
 }
 
-func newWorker() *worker { return &worker{entries: make(map[int64]*consume.Entry)} }
+func newWorker() *worker { return &worker{entries: make(map[int64]*offsets.Entry)} }
 
 // Handle implements consume.Handler.
 func (w *worker) Handle(ctx context.Context, p *consume.Partition) {
@@ -266,7 +266,7 @@ func TestForeignMetadataIsIgnoredAndItsOffsetHonoured(t *testing.T) {
 func TestAnOffsetOfARecreatedTopicIsNoOffset(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produce(t, c, 5)
-	commit(t, c, 3, consume.Binding(c.ID, "AAAAAAAAAAAAAAAAAAAAAA"))
+	commit(t, c, 3, offsets.Binding(c.ID, "AAAAAAAAAAAAAAAAAAAAAA"))
 	w := newWorker()
 	run(t, c, w, nil)
 	testkafka.Eventually(t, 20*time.Second, "it begins at the beginning", func() bool { return w.count() == 5 })
@@ -342,7 +342,7 @@ func TestAFullWindowPausesItsPartitionAndResumes(t *testing.T) {
 	settled := int64(0)
 	testkafka.Eventually(t, 30*time.Second, "everything comes, in order", func() bool {
 		w.mu.Lock()
-		var have []*consume.Entry
+		var have []*offsets.Entry
 		for ; settled < total && w.entries[settled] != nil; settled++ {
 			have = append(have, w.entries[settled])
 		}

@@ -32,7 +32,7 @@ type Partition struct {
 
 	mu        sync.Mutex
 	topicID   string
-	tracker   *Tracker
+	tracker   *offsets.Tracker
 	marks     *offsets.Marks // as restored, for the handler
 	queue     []*kgo.Record
 	arrived   time.Time // when the oldest record in queue came
@@ -51,15 +51,15 @@ type Partition struct {
 	committed offsets.Position
 	known     bool // the coordinator has this commit
 
-	sentFinished     int        // the tracker's Finished when the last commit that succeeded was taken
-	doubt            time.Time  // when a commit was last slow to be answered; zero: none since one was sent for it
-	dirty            bool       // something to commit since the last snapshot
-	started          bool       // the handler runs
-	fromStart        bool       // the committed offset belongs to a topic that is gone
-	beganAt, endedAt int64      // the committed offset, and the end of the log, when this assignment began
-	above            unfinished // what a former owner left above beganAt
-	frozen           bool       // waits for a person's decision
-	marking          *marking   // of a topic whose records are marked; nil: they are not
+	sentFinished     int          // the tracker's Finished when the last commit that succeeded was taken
+	doubt            time.Time    // when a commit was last slow to be answered; zero: none since one was sent for it
+	dirty            bool         // something to commit since the last snapshot
+	started          bool         // the handler runs
+	fromStart        bool         // the committed offset belongs to a topic that is gone
+	beganAt, endedAt int64        // the committed offset, and the end of the log, when this assignment began
+	above            offsets.Gaps // what a former owner left above beganAt
+	frozen           bool         // waits for a person's decision
+	marking          *marking     // of a topic whose records are marked; nil: they are not
 	onCommit         func()
 }
 
@@ -173,34 +173,32 @@ func (p *Partition) Stood(r *kgo.Record) bool {
 
 // Begin says that the next record handed out needs work; Settle ends that.
 // Records are begun in order, each exactly once.
-func (p *Partition) Begin(r *kgo.Record, w offsets.Write) *Entry {
+func (p *Partition) Begin(r *kgo.Record, w offsets.Write) *offsets.Entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := size(r)
 	p.taken--
 	p.takenSize -= n
 	p.dirty = true
-	if r.Offset < p.tracker.next.Offset { // the log was cut off: these are other records
-		p.above = unfinished{newest: -1}
+	if r.Offset < p.tracker.Next().Offset { // the log was cut off: these are other records
+		p.above = offsets.NoGaps
 	}
-	e := p.tracker.Begin(positionOf(r), n, w)
-	e.arrived = p.handed
-	return e
+	return p.tracker.Begin(positionOf(r), n, p.handed, w)
 }
 
 // Settle says that nothing more is owed for a record. After a revoke it
 // changes nothing, and reports false.
-func (p *Partition) Settle(e *Entry) bool {
+func (p *Partition) Settle(e *offsets.Entry) bool {
 	p.mu.Lock()
-	if p.fenced || e.settled {
+	if p.fenced || e.Settled() {
 		p.mu.Unlock()
 		return false
 	}
 	p.tracker.Settle(e)
-	p.free(e.size)
+	p.free(e.Size())
 	p.dirty = true
 	p.mu.Unlock()
-	p.member.metrics.processingOf[p.Topic].Observe(time.Since(e.arrived).Seconds())
+	p.member.metrics.processingOf[p.Topic].Observe(time.Since(e.Arrived()).Seconds())
 	p.member.roomMade(p)
 	p.member.wake()
 	return true
@@ -231,16 +229,16 @@ func (p *Partition) Uncommitted() int {
 
 // Holds reports whether a commit could still say so if this record were
 // settled now: the list of what is unfinished has a limit.
-func (p *Partition) Holds(e *Entry) bool {
+func (p *Partition) Holds(e *offsets.Entry) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.gaps() < maxGaps || !p.tracker.Splits(e)
+	return p.gaps() < offsets.MaxGaps || !p.tracker.Splits(e)
 }
 
 // gaps returns how many runs of unfinished records a commit has to list; p.mu
 // is held.
 func (p *Partition) gaps() int {
-	return p.tracker.Gaps() + len(p.above.from(p.tracker.next.Offset))
+	return p.tracker.Gaps() + p.above.Count(p.tracker.Next().Offset)
 }
 
 // Crowds reports whether so many unsettled records, of so many bytes, would take
@@ -250,7 +248,7 @@ func (p *Partition) Crowds(records, bytes int) bool {
 	share := p.member.share()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return 2*records > p.member.p.Window.Records || 2*bytes > share || 2*records > maxGaps && 4*p.gaps() > 3*maxGaps
+	return 2*records > p.member.p.Window.Records || 2*bytes > share || 2*records > offsets.MaxGaps && 4*p.gaps() > 3*offsets.MaxGaps
 }
 
 // Finished reports whether a former owner has finished this record, although
@@ -258,7 +256,7 @@ func (p *Partition) Crowds(records, bytes int) bool {
 func (p *Partition) Finished(r *kgo.Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.above.finished(r.Offset, p.beganAt)
+	return p.above.Settled(r.Offset, p.beganAt)
 }
 
 // OnCommit has f called after each successful commit of this partition.

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/testkafka"
 )
 
@@ -105,7 +106,7 @@ func TestASourceOffsetThatWasSetByHandIsHonouredAndSaid(t *testing.T) {
 func TestASourcePartitionWhoseOffsetWasDeletedIsReadFromItsBeginning(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produce(t, c, 5)
-	commit(t, c, 3, consume.Binding(c.ID, ""))
+	commit(t, c, 3, offsets.Binding(c.ID, ""))
 	deleteOffsets(t, c)
 	w := newWorker()
 	r := run(t, c, w, nil)

@@ -47,11 +47,11 @@ func (m *Member) newPartition(topic string, id int32) *Partition {
 		done:      make(chan struct{}),
 		ready:     make(chan struct{}, 1),
 		marks:     &offsets.Marks{},
-		above:     unfinished{newest: -1},
+		above:     offsets.NoGaps,
 		committed: offsets.Position{Epoch: -1},
 		next:      -1,
 	}
-	p.tracker = NewTracker(offsets.Position{Epoch: -1, Offset: -1}, p.marks)
+	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: -1}, p.marks)
 	return p
 }
 

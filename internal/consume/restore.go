@@ -171,29 +171,29 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		p.begin(log.start)
 		return
 	}
-	marks, above := &offsets.Marks{}, unfinished{newest: -1}
-	b, decoded, list, err := decodeMetadata(c.metadata, c.offset)
+	marks, above := &offsets.Marks{}, offsets.NoGaps
+	found, err := offsets.DecodeMetadata(c.metadata, c.offset)
 	switch {
 	case c.metadata == "" && m.p.OwnTopics:
 		p.freeze(offsetReset)
-	case err != nil || b.cluster != m.p.Cluster:
+	case err != nil || found.Cluster != m.p.Cluster:
 		say.Warn("the committed offset was set by hand or by another program: going on there", "offset", c.offset, "records", log.end-c.offset)
-	case b.topicID != "" && id != "" && b.topicID != id:
+	case found.TopicID != "" && id != "" && found.TopicID != id:
 		p.sayRecreated(c.offset)
 		p.fromStart = true
 		p.begin(log.start)
 		return
 	default:
-		marks, above = decoded, list
+		marks, above = found.Marks, found.Gaps
 	}
 	start := offsets.Position{Epoch: c.epoch, Offset: c.offset}
 	p.committed, p.marks, p.next, p.known = start, marks, c.offset, true
 	p.beganAt, p.above = c.offset, above
-	p.tracker = NewTracker(start, marks)
+	p.tracker = offsets.NewTracker(start, marks)
 	if slices.Contains(m.p.Marked, p.Topic) {
-		former := unmarked
-		if err == nil && b.cluster == m.p.Cluster {
-			former = markIn(c.metadata)
+		former := offsets.Unmarked
+		if err == nil && found.Cluster == m.p.Cluster {
+			former = found.Crash
 		}
 		p.suspects(former, c.offset, p.endedAt)
 	}
@@ -206,9 +206,9 @@ func (p *Partition) begin(start int64) {
 		return
 	}
 	p.next, p.beganAt, p.dirty = start, start, true
-	p.tracker = NewTracker(offsets.Position{Epoch: -1, Offset: start}, p.marks)
+	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: start}, p.marks)
 	if slices.Contains(p.member.p.Marked, p.Topic) {
-		p.suspects(unmarked, start, p.endedAt)
+		p.suspects(offsets.Unmarked, start, p.endedAt)
 	}
 }
 

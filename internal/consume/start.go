@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Start says where a new group begins.
@@ -97,16 +99,16 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
 	if err != nil {
 		return err
 	}
-	offsets := make(kadm.Offsets)
+	first := make(kadm.Offsets)
 	listed.Each(func(o kadm.ListedOffset) {
 		if o.Err == nil {
-			offsets.Add(kadm.Offset{
+			first.Add(kadm.Offset{
 				Topic: o.Topic, Partition: o.Partition, At: o.Offset, LeaderEpoch: -1,
-				Metadata: Binding(p.Cluster, ids[o.Topic]),
+				Metadata: offsets.Binding(p.Cluster, ids[o.Topic]),
 			})
 		}
 	})
-	return p.store(ctx, adm, offsets)
+	return p.store(ctx, adm, first)
 }
 
 // AcceptOffsets is the person's word about the group that reads our own topics:
@@ -135,7 +137,7 @@ func AcceptOffsets(ctx context.Context, adm *kadm.Client, p StartParams) error {
 			at, epoch = c.At, c.LeaderEpoch
 		}
 		if o.Err == nil {
-			accepted.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition, At: at, LeaderEpoch: epoch, Metadata: Binding(p.Cluster, ids[o.Topic])})
+			accepted.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition, At: at, LeaderEpoch: epoch, Metadata: offsets.Binding(p.Cluster, ids[o.Topic])})
 		}
 	})
 	if len(accepted) == 0 {

@@ -26,8 +26,8 @@ type Committed struct {
 // Finished reports whether the commit says that the record at an offset is
 // finished.
 func (c Committed) Finished(offset int64) bool {
-	_, _, above, err := decodeMetadata(c.Metadata, c.At.Offset)
-	return offset < c.At.Offset || err == nil && above.finished(offset, c.At.Offset)
+	m, err := offsets.DecodeMetadata(c.Metadata, c.At.Offset)
+	return offset < c.At.Offset || err == nil && m.Gaps.Settled(offset, c.At.Offset)
 }
 
 // Assign begins an assignment as kgo's callbacks do: of a topic with this id,

@@ -24,13 +24,13 @@ func newOwners() *owners {
 
 // next begins an assignment that gets this many records above its commit, and
 // settles those that a former owner has finished.
-func (o *owners) next(records int) (*Partition, map[int64]*Entry) {
+func (o *owners) next(records int) (*Partition, map[int64]*offsets.Entry) {
 	p, from := o.Assign("outbox", 0, "id", 20, o.last)
 	var polled []*kgo.Record
 	for offset := max(from, 0); len(polled) < records; offset++ {
 		polled = append(polled, &kgo.Record{Topic: "outbox", Offset: offset, LeaderEpoch: 1})
 	}
-	open := make(map[int64]*Entry)
+	open := make(map[int64]*offsets.Entry)
 	for _, r := range o.Deliver(p, polled) {
 		e := p.Begin(r, offsets.Write{})
 		if p.Finished(r) {
@@ -98,8 +98,8 @@ func TestACommitKeepsWhatAFormerOwnerFinishedFurtherOn(t *testing.T) {
 
 func TestTheListOfAFormerOwnerCountsTowardsItsLimit(t *testing.T) {
 	o := newOwners()
-	p, open := o.next(2 * maxGaps)
-	for offset := int64(1); offset < 2*maxGaps; offset += 2 {
+	p, open := o.next(2 * offsets.MaxGaps)
+	for offset := int64(1); offset < 2*offsets.MaxGaps; offset += 2 {
 		p.Settle(open[offset])
 	}
 	o.commit(t, p)
@@ -111,7 +111,7 @@ func TestTheListOfAFormerOwnerCountsTowardsItsLimit(t *testing.T) {
 	if !p.Holds(open[0]) {
 		t.Error("the oldest of all can always end")
 	}
-	if n := p.gaps(); n != maxGaps-1 {
-		t.Errorf("%d gaps, want %d beyond what was read", n, maxGaps-1)
+	if n := p.gaps(); n != offsets.MaxGaps-1 {
+		t.Errorf("%d gaps, want %d beyond what was read", n, offsets.MaxGaps-1)
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/unpack"
 )
@@ -496,7 +497,7 @@ func TestAPartitionWithoutALeaderHoldsUpNoOther(t *testing.T) {
 				produce(t, c, 3) // to partition 0
 				commits := make(kadm.Offsets)
 				for id := range int32(3) {
-					commits.Add(kadm.Offset{Topic: topic, Partition: id, At: 0, LeaderEpoch: -1, Metadata: consume.Binding(c.ID, "")})
+					commits.Add(kadm.Offset{Topic: topic, Partition: id, At: 0, LeaderEpoch: -1, Metadata: offsets.Binding(c.ID, "")})
 				}
 				if err := c.Admin.CommitAllOffsets(t.Context(), c.Group, commits); err != nil {
 					t.Fatal(err)

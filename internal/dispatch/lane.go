@@ -20,7 +20,7 @@ import (
 // delivery is one alert on its way to the channel.
 type delivery struct {
 	envelope *envelope.Envelope
-	entry    *consume.Entry
+	entry    *offsets.Entry
 	laneKey  []byte           // nil: a lane of its own
 	at       offsets.Position // where it stands in the outbox
 	received time.Time

@@ -14,10 +14,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -299,16 +299,16 @@ func rewind(t *trial, random *rand.Rand) {
 		t.startOne(random)
 		return
 	}
-	offsets := make(kadm.Offsets)
+	back := make(kadm.Offsets)
 	for _, topic := range t.sources() {
 		for p, c := range info.Commits[topic] {
 			at := max(0, c.Offset-int64(random.IntN(40)))
 			id := t.fake.TopicInfo(topic).TopicID
-			offsets.Add(kadm.Offset{Topic: topic, Partition: p, At: at, LeaderEpoch: -1, Metadata: consume.Binding(t.cluster, envelope.TopicID(id))})
+			back.Add(kadm.Offset{Topic: topic, Partition: p, At: at, LeaderEpoch: -1, Metadata: offsets.Binding(t.cluster, envelope.TopicID(id))})
 		}
 	}
 	t.history.note(rewound, "", "")
-	if _, err := t.adm.CommitOffsets(t.ctx, group, offsets); err != nil {
+	if _, err := t.adm.CommitOffsets(t.ctx, group, back); err != nil {
 		t.history.note(fault, "", "the rewind was refused: %v", err)
 	}
 	t.startOne(random)

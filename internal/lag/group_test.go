@@ -15,9 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/unpack"
 )
@@ -456,7 +456,7 @@ func TestMetricsOfGroupsComeAndGo(t *testing.T) {
 	o := &others{t: t, c: w.c, topic: w.outbox}
 	w.put(0, 3, time.Now().Add(-time.Hour))
 	o.commit("order-service", 0, 1)
-	w.commit(0, 2, consume.Binding(w.c.ID, ""))
+	w.commit(0, 2, offsets.Binding(w.c.ID, ""))
 	w.now()
 	for _, want := range []struct {
 		group   string

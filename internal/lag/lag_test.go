@@ -14,9 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -125,9 +125,9 @@ func TestWhatWaitsIsCountedWithItsAgeAndItsEnd(t *testing.T) {
 		}
 	}
 	expect("nothing is committed", 17, 2*24*time.Hour)
-	w.commit(0, 5, consume.Binding(w.c.ID, ""))
+	w.commit(0, 5, offsets.Binding(w.c.ID, ""))
 	expect("the oldest are settled", 12, time.Hour)
-	w.commit(0, 10, consume.Binding(w.c.ID, ""))
+	w.commit(0, 10, offsets.Binding(w.c.ID, ""))
 	expect("a partition is done", 7, time.Minute)
 	var gone kadm.Offsets
 	gone.Add(kadm.Offset{Topic: w.outbox, Partition: 1, At: 3})
@@ -157,7 +157,7 @@ func TestMarkersOfTransactionsAreNoBacklog(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkafka.Eventually(t, 10*time.Second, "it can be read", func() bool { b := w.now(); return !b.Oldest.IsZero() })
-	w.commit(0, 1, consume.Binding(w.c.ID, ""))
+	w.commit(0, 1, offsets.Binding(w.c.ID, ""))
 	if b := w.now(); b.Waiting != 0 || !b.Oldest.IsZero() {
 		t.Errorf("%d wait since %s", b.Waiting, b.Oldest)
 	}
@@ -176,7 +176,7 @@ func TestATopicMadeAnewIsLookedAtFromItsBeginning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.commit(0, 5, consume.Binding(w.c.ID, waiting[w.outbox].TopicID))
+	w.commit(0, 5, offsets.Binding(w.c.ID, waiting[w.outbox].TopicID))
 	w.c.Delete(w.outbox)
 	for _, s := range w.c.Shapes([]kafka.Channel{{Name: "desk", Partitions: 1}}) {
 		if s.Topic == w.outbox {
@@ -251,7 +251,7 @@ func TestLossIsSaidBeforeItComes(t *testing.T) {
 			t.Errorf("it says %v", said[0])
 		}
 	}
-	w.commit(0, 3, consume.Binding(w.c.ID, ""))
+	w.commit(0, 3, offsets.Binding(w.c.ID, ""))
 	w.now()
 	w.tell(since.Add(9*day + 3*time.Hour))
 	if said := w.lines(); len(said) != 1 || said[0]["level"] != "INFO" {
@@ -321,7 +321,7 @@ func TestAnOutboxWithoutAChannelIsSaid(t *testing.T) {
 	desk := w.outbox
 	w.outbox = topics.Outbox(w.c.Group, "old")
 	w.put(0, 4, time.Now())
-	w.commit(0, 1, consume.Binding(w.c.ID, ""))
+	w.commit(0, 1, offsets.Binding(w.c.ID, ""))
 	w.outbox = desk
 	w.now()
 	said := w.lines()

@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Want is what a look is about.
@@ -178,7 +178,7 @@ func (l *Looker) topic(name string, logs topicLogs, committed map[int32]kadm.Off
 	t := GroupTopic{Name: name, Err: logs.err}
 	for id, ends := range logs.parts {
 		p := Partition{ID: id, Committed: -1, ClientID: owners[id].clientID, Host: owners[id].host, HighWatermark: ends.high}
-		c := consume.Commit{Cluster: l.cluster, TopicID: logs.id, Offset: -1}
+		c := offsets.Commit{Cluster: l.cluster, TopicID: logs.id, Offset: -1}
 		o, known := committed[id]
 		if known {
 			c.Offset, c.Metadata = o.At, o.Metadata

@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // Partitions is what waits in each partition of a topic.
@@ -24,7 +24,7 @@ type Part struct {
 	Start, End int64 // of the log
 	First      int64 // the first unfinished offset
 	Waiting    int64
-	commit     consume.Commit
+	commit     offsets.Commit
 }
 
 // Committed returns the committed offset; below zero: there is none.
@@ -46,7 +46,7 @@ func (p Partitions) Below(topicID string, offsets map[int32]int64) (n int64, kno
 	}
 	for id, offset := range offsets {
 		part := p.Parts[id]
-		_, waiting := part.commit.Waiting(part.Start, min(offset, part.End))
+		_, waiting := part.commit.Unsettled(part.Start, min(offset, part.End))
 		n += waiting
 	}
 	return n, true
@@ -95,7 +95,7 @@ func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topic
 	ends.Each(func(end kadm.ListedOffset) {
 		topic := all[end.Topic]
 		start, _ := starts.Lookup(end.Topic, end.Partition)
-		c := consume.Commit{Cluster: cluster, TopicID: topic.TopicID, Offset: -1}
+		c := offsets.Commit{Cluster: cluster, TopicID: topic.TopicID, Offset: -1}
 		o, known := committed.Lookup(end.Topic, end.Partition)
 		if known {
 			c.Offset, c.Metadata = o.At, o.Metadata
@@ -111,8 +111,8 @@ func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topic
 }
 
 // partOf is what waits in a partition, whose log holds [start, end).
-func partOf(c consume.Commit, start, end int64) Part {
+func partOf(c offsets.Commit, start, end int64) Part {
 	p := Part{Start: start, End: end, commit: c}
-	p.First, p.Waiting = c.Waiting(start, end)
+	p.First, p.Waiting = c.Unsettled(start, end)
 	return p
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -153,7 +154,7 @@ func (w *world) give(pr *process, l *topicLog) {
 	}
 	if last != nil && w.is(marksForgotten) {
 		bare := *last
-		bare.Metadata = consume.Binding(cluster, l.id)
+		bare.Metadata = offsets.Binding(cluster, l.id)
 		last = &bare
 	}
 	told := w.told["topic was recreated"]
@@ -271,7 +272,7 @@ func (w *world) apply(pr *process, c *committing) error {
 	for i, p := range c.parts {
 		at := c.taken[i].Committed
 		if w.is(newestCommitted) && pr.stage == delivering {
-			at.At.Offset, at.Metadata = p.next, consume.Binding(cluster, p.log.id)
+			at.At.Offset, at.Metadata = p.next, offsets.Binding(cluster, p.log.id)
 		}
 		w.commits[p.log] = &at
 		w.happened(oracle.Happening{

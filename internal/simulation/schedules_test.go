@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 )
 
@@ -169,7 +169,7 @@ func (w *world) rewind() bool {
 	}
 	to := *last
 	to.At.Offset = w.rng.Int64N(last.At.Offset)
-	to.Metadata = consume.Binding(cluster, l.id)
+	to.Metadata = offsets.Binding(cluster, l.id)
 	w.commits[l] = &to
 	w.happened(oracle.Happening{Kind: oracle.Reset, Group: group, Place: l.place(to.At.Offset)})
 	return true

@@ -1,13 +1,9 @@
-package consume
+package offsets
 
-import (
-	"time"
-
-	"github.com/algotrade/notifier/internal/offsets"
-)
+import "time"
 
 // Tracker knows which records of one partition still need something done. It
-// is pure: no goroutine, no lock, no clock; Partition guards it.
+// is pure: no goroutine, no lock, no clock; its owner guards it.
 //
 // It keeps the unsettled records in the order of the log. The watermark, the
 // offset that may be committed, is the first unsettled one, else the one after
@@ -19,15 +15,15 @@ import (
 // and joins the base when the watermark passes.
 type Tracker struct {
 	first, last *Entry
-	next        offsets.Position // one after the newest record begun
+	next        Position // one after the newest record begun
 	unsettled   int
 	finished    int   // settled, ever
 	newest      int64 // the highest offset that is settled
 	gaps        int   // unsettled records with settled ones behind them
-	base        offsets.Marks
+	base        Marks
 	// cut is where the log went back to while records above were unsettled; nil:
 	// it did not. An offset says nothing then about what is settled above it.
-	cut *offsets.Position
+	cut *Position
 }
 
 // Entry is one unsettled record.
@@ -35,20 +31,26 @@ type Entry struct {
 	offset     int64
 	size       int
 	before     int32 // leader epoch of the record before it
-	write      offsets.Write
-	behind     offsets.Marks // marks of the settled records between this and the next
+	write      Write
+	behind     Marks // marks of the settled records between this and the next
 	behindN    int
 	prev, next *Entry
 	settled    bool
-	arrived    time.Time // for Partition's metric
+	arrived    time.Time
 }
 
 // Size is what the record takes of the window, in bytes.
 func (e *Entry) Size() int { return e.size }
 
+// Settled reports whether nothing more is owed for the record.
+func (e *Entry) Settled() bool { return e.settled }
+
+// Arrived is when the poll that brought the record returned.
+func (e *Entry) Arrived() time.Time { return e.arrived }
+
 // NewTracker returns a tracker that starts at the committed position, with the
 // marks that were committed with it.
-func NewTracker(start offsets.Position, base *offsets.Marks) *Tracker {
+func NewTracker(start Position, base *Marks) *Tracker {
 	t := &Tracker{next: start, newest: -1}
 	t.base.Merge(base)
 	return t
@@ -57,18 +59,18 @@ func NewTracker(start offsets.Position, base *offsets.Marks) *Tracker {
 // Begin adds a record. Records are begun in the order of the log; where that
 // was cut off, and goes on from a lower offset, nothing above it is committed
 // until all that was begun is settled.
-func (t *Tracker) Begin(at offsets.Position, size int, w offsets.Write) *Entry {
+func (t *Tracker) Begin(at Position, size int, arrived time.Time, w Write) *Entry {
 	if at.Offset < t.next.Offset && (t.cut == nil || at.Offset < t.cut.Offset) {
 		t.cut = &at
 	}
-	e := &Entry{offset: at.Offset, size: size, before: t.next.Epoch, write: w, prev: t.last}
+	e := &Entry{offset: at.Offset, size: size, arrived: arrived, before: t.next.Epoch, write: w, prev: t.last}
 	if t.last != nil {
 		t.last.next = e
 	} else {
 		t.first = e
 	}
 	t.last = e
-	t.next = offsets.Position{Epoch: at.Epoch, Offset: at.Offset + 1}
+	t.next = Position{Epoch: at.Epoch, Offset: at.Offset + 1}
 	t.unsettled++
 	return e
 }
@@ -110,23 +112,23 @@ func (t *Tracker) Settle(e *Entry) {
 
 // Advance settles everything below a position, for a stage that handles
 // records in order.
-func (t *Tracker) Advance(next offsets.Position) { t.next = next }
+func (t *Tracker) Advance(next Position) { t.next = next }
 
 // Watermark returns the position that may be committed: everything below it is
 // settled.
-func (t *Tracker) Watermark() offsets.Position {
+func (t *Tracker) Watermark() Position {
 	switch {
 	case t.first == nil:
 		return t.next
 	case t.cut != nil && t.cut.Offset < t.first.offset:
 		return *t.cut
 	}
-	return offsets.Position{Epoch: t.first.before, Offset: t.first.offset}
+	return Position{Epoch: t.first.before, Offset: t.first.offset}
 }
 
 // Marks returns the marks of the repeat filter as of the watermark. They are
 // the tracker's own: read them before the next call.
-func (t *Tracker) Marks() *offsets.Marks { return &t.base }
+func (t *Tracker) Marks() *Marks { return &t.base }
 
 // Unsettled returns how many records are begun and not settled.
 func (t *Tracker) Unsettled() int { return t.unsettled }
@@ -145,22 +147,25 @@ func (t *Tracker) Splits(e *Entry) bool {
 	return e.prev != nil && e.prev.behindN == 0 && e.behindN == 0
 }
 
-// unfinished returns what a commit of the watermark has to say about the
-// records above it.
-func (t *Tracker) unfinished() unfinished {
-	u := unfinished{newest: -1}
+// Next returns the position after the newest record begun.
+func (t *Tracker) Next() Position { return t.next }
+
+// Open returns what a commit of the watermark has to say about the records
+// above it.
+func (t *Tracker) Open() Gaps {
+	g := NoGaps
 	if t.first == nil || t.cut != nil || t.newest < t.first.offset {
-		return u
+		return g
 	}
-	u.newest = t.newest
+	g.newest = t.newest
 	begin := t.first.offset
 	for e := t.first; e != nil && e.offset < t.newest; e = e.next {
 		if e.behindN > 0 {
-			u.runs = append(u.runs, span{begin, e.offset})
+			g.runs = append(g.runs, run{begin, e.offset})
 			if e.next != nil {
 				begin = e.next.offset
 			}
 		}
 	}
-	return u
+	return g
 }

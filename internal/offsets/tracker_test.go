@@ -1,23 +1,22 @@
-package consume
+package offsets
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/algotrade/notifier/internal/offsets"
 )
 
-func at(offset int64) offsets.Position { return offsets.Position{Epoch: 1, Offset: offset} }
+func at(offset int64) Position { return Position{Epoch: 1, Offset: offset} }
 
 func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
-	tr := NewTracker(at(3), &offsets.Marks{})
+	tr := NewTracker(at(3), &Marks{})
 	var e [6]*Entry
 	for _, o := range []int64{3, 4, 5} {
-		e[o] = tr.Begin(at(o), 1, offsets.Write{})
+		e[o] = tr.Begin(at(o), 1, time.Time{}, Write{})
 	}
 	for _, step := range []struct{ settle, watermark int64 }{{5, 3}, {4, 3}, {3, 6}} {
 		tr.Settle(e[step.settle])
@@ -31,9 +30,9 @@ func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
 }
 
 func TestGapsInOffsetsAreNoGapsInWork(t *testing.T) {
-	tr := NewTracker(at(0), &offsets.Marks{})
-	a := tr.Begin(at(7), 1, offsets.Write{}) // 0 to 6 were compacted away
-	b := tr.Begin(at(20), 1, offsets.Write{})
+	tr := NewTracker(at(0), &Marks{})
+	a := tr.Begin(at(7), 1, time.Time{}, Write{}) // 0 to 6 were compacted away
+	b := tr.Begin(at(20), 1, time.Time{}, Write{})
 	tr.Settle(a)
 	if got := tr.Watermark().Offset; got != 20 {
 		t.Fatalf("watermark %d", got)
@@ -48,20 +47,20 @@ func TestGapsInOffsetsAreNoGapsInWork(t *testing.T) {
 // unsettled work, and the marks are those of exactly the records below it.
 func TestTrackerUnderAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tr := NewTracker(at(0), &offsets.Marks{})
+		tr := NewTracker(at(0), &Marks{})
 		open := map[int64]*Entry{}
-		writes := map[int64]offsets.Write{}
+		writes := map[int64]Write{}
 		next, last := int64(0), int64(0)
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			if len(open) == 0 || rng.IntN(2) == 0 {
 				next += 1 + int64(rng.IntN(3))
-				w := offsets.Write{
-					Input: offsets.Input{Topic: "t", Partition: int32(rng.IntN(2))},
+				w := Write{
+					Input: Input{Topic: "t", Partition: int32(rng.IntN(2))},
 					From:  at(next), Done: at(max(0, next-int64(rng.IntN(10)))), Delivery: fmt.Sprint(next),
 				}
 				writes[next] = w
-				open[next] = tr.Begin(at(next), 1, w)
+				open[next] = tr.Begin(at(next), 1, time.Time{}, w)
 			} else {
 				for o, e := range open { // any
 					tr.Settle(e)
@@ -75,7 +74,7 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 				t.Fatalf("watermark went from %d to %d", last, w)
 			}
 			last = w
-			var want offsets.Marks
+			var want Marks
 			for o := range writes {
 				if _, unsettled := open[o]; unsettled && o < w {
 					t.Fatalf("watermark %d passed %d, which is unsettled", w, o)
@@ -86,7 +85,7 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 					want.Observe(write)
 				}
 			}
-			checkUnfinished(t, tr, open, writes, w)
+			checkGaps(t, tr, open, writes, w)
 			if got, want := string(tr.Marks().Append(nil, 1<<20)), string(want.Append(nil, 1<<20)); got != want {
 				t.Fatalf("marks as of %d are not those of the records below it", w)
 			}
@@ -94,23 +93,23 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 	})
 }
 
-// checkUnfinished holds the list of a commit against what is open: whole, it
+// checkGaps holds the list of a commit against what is open: whole, it
 // says of each record whether it is finished; cut short, it says of none that
 // is open that it is.
-func checkUnfinished(t *rapid.T, tr *Tracker, open map[int64]*Entry, writes map[int64]offsets.Write, watermark int64) {
+func checkGaps(t *rapid.T, tr *Tracker, open map[int64]*Entry, writes map[int64]Write, watermark int64) {
 	t.Helper()
-	gaps := len(tr.unfinished().runs)
+	gaps := len(tr.Open().runs)
 	if gaps != tr.Gaps() {
 		t.Fatalf("%d runs, and %d gaps are counted", gaps, tr.Gaps())
 	}
 	for _, limit := range []int{1 << 20, 40, 12} {
-		list, err := decodeUnfinished(tr.unfinished().append(nil, watermark, limit), watermark)
+		list, err := decodeGaps(tr.Open().encode(nil, watermark, limit), watermark)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for o := range writes {
 			_, unsettled := open[o]
-			switch finished := list.finished(o, watermark); {
+			switch finished := list.Settled(o, watermark); {
 			case finished && unsettled:
 				t.Fatalf("limit %d: %d is open and listed as finished: %+v", limit, o, list)
 			case limit == 1<<20 && !finished && !unsettled && o >= watermark:
@@ -137,47 +136,46 @@ func gapsAfter(tr *Tracker, settled *Entry) int {
 }
 
 func TestAListOfWhatIsUnfinishedFitsWhereDispatchStops(t *testing.T) {
-	tr := NewTracker(at(1_000_000_000), &offsets.Marks{})
+	tr := NewTracker(at(1_000_000_000), &Marks{})
 	var entries []*Entry
 	for o := range int64(4096) {
-		entries = append(entries, tr.Begin(at(1_000_000_000+o), 1, offsets.Write{}))
+		entries = append(entries, tr.Begin(at(1_000_000_000+o), 1, time.Time{}, Write{}))
 	}
 	for i, e := range entries { // every second, as far as may be
-		if i%2 == 1 && (tr.Gaps() < maxGaps || !tr.Splits(e)) {
+		if i%2 == 1 && (tr.Gaps() < MaxGaps || !tr.Splits(e)) {
 			tr.Settle(e)
 		}
 	}
-	if tr.Gaps() != maxGaps {
+	if tr.Gaps() != MaxGaps {
 		t.Fatalf("%d gaps", tr.Gaps())
 	}
-	list := tr.unfinished().append(nil, 1_000_000_000, listLimit)
-	if u, err := decodeUnfinished(list, 1_000_000_000); err != nil || len(u.runs) != maxGaps {
+	list := tr.Open().encode(nil, 1_000_000_000, gapsLimit)
+	if u, err := decodeGaps(list, 1_000_000_000); err != nil || len(u.runs) != MaxGaps {
 		t.Errorf("%d runs in %d bytes, %v", len(u.runs), len(list), err)
 	}
 }
 
-func TestMetadataRoundTripsAndForeignTextIsIgnored(t *testing.T) {
-	var m offsets.Marks
+func TestMetadataRoundTripsAndForeignTextIsRefused(t *testing.T) {
+	var m Marks
 	for i := range 1000 {
-		m.Observe(offsets.Write{Input: offsets.Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
+		m.Observe(Write{Input: Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
 	}
-	list := unfinished{newest: 20, runs: []span{{7, 7}, {9, 12}}}
-	text := binding{"cluster", "topic"}.encode(&m, list.append(nil, 7, listLimit))
-	if len(text) > metadataLimit {
-		t.Fatalf("%d characters", len(text))
+	gaps := Gaps{newest: 20, runs: []run{{7, 7}, {9, 12}}}
+	for _, mark := range []CrashMark{Unmarked, Owned, {Owned: true, First: 3, Last: 9, Deaths: 1}} {
+		text := Metadata{Cluster: "cluster", TopicID: "topic", Marks: &m, Gaps: gaps, Crash: mark}.Encode(7)
+		if len(text) > metadataLimit {
+			t.Fatalf("%d characters", len(text))
+		}
+		got, err := DecodeMetadata(text, 7)
+		if err != nil || got.Cluster != "cluster" || got.TopicID != "topic" || got.Crash != mark || fmt.Sprint(got.Gaps) != fmt.Sprint(gaps) || len(got.Marks.Append(nil, 1<<20)) == 0 {
+			t.Fatalf("%+v %v", got, err)
+		}
 	}
-	b, marks, above, err := decodeMetadata(text, 7)
-	if fmt.Sprint(above) != fmt.Sprint(list) {
-		t.Fatalf("%v, want %v", above, list)
-	}
-	if err != nil || b.cluster != "cluster" || b.topicID != "topic" || len(marks.Append(nil, 1<<20)) == 0 {
-		t.Fatalf("%v %v", b, err)
-	}
-	if b, _, _, err := decodeMetadata(binding{}.encode(nil, nil), 0); err != nil || b != (binding{}) {
-		t.Fatalf("%v %v", b, err)
+	if got, err := DecodeMetadata(Binding("", ""), 0); err != nil || got.Cluster != "" || got.TopicID != "" || got.Crash != Unmarked {
+		t.Fatalf("%+v %v", got, err)
 	}
 	for _, foreign := range []string{"", "member-7", "notifier/9 a b", "notifier/2 a", "notifier/2 a b !!!", "notifier/2 a b AAAA", "notifier/2 a b - !", "notifier/2 a b - AAAB", "notifier/2 a b - - -", strings.Repeat("x", 5000)} {
-		if _, _, _, err := decodeMetadata(foreign, 0); err == nil {
+		if _, err := DecodeMetadata(foreign, 0); err == nil {
 			t.Errorf("%.20q was taken for ours", foreign)
 		}
 	}
@@ -186,18 +184,18 @@ func TestMetadataRoundTripsAndForeignTextIsIgnored(t *testing.T) {
 // TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled: after an unclean
 // election the log may go on from a lower offset, with other records.
 func TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled(t *testing.T) {
-	pos := func(epoch int32, offset int64) offsets.Position {
-		return offsets.Position{Epoch: epoch, Offset: offset}
+	pos := func(epoch int32, offset int64) Position {
+		return Position{Epoch: epoch, Offset: offset}
 	}
-	tr := NewTracker(pos(0, 0), &offsets.Marks{})
+	tr := NewTracker(pos(0, 0), &Marks{})
 	old := make([]*Entry, 8)
 	for i := range old {
-		old[i] = tr.Begin(pos(0, int64(i)), 1, offsets.Write{})
+		old[i] = tr.Begin(pos(0, int64(i)), 1, time.Time{}, Write{})
 	}
 	for _, i := range []int{0, 1, 2, 3, 5, 7} {
 		tr.Settle(old[i])
 	}
-	anew := []*Entry{tr.Begin(pos(1, 2), 1, offsets.Write{}), tr.Begin(pos(1, 3), 1, offsets.Write{})}
+	anew := []*Entry{tr.Begin(pos(1, 2), 1, time.Time{}, Write{}), tr.Begin(pos(1, 3), 1, time.Time{}, Write{})}
 	if w := tr.Watermark(); w.Offset != 2 {
 		t.Errorf("the watermark is %v while offset 2 of the new log is unsettled", w)
 	}

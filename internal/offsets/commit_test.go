@@ -1,21 +1,20 @@
-package consume
+package offsets
 
 import (
 	"testing"
-
-	"github.com/algotrade/notifier/internal/offsets"
+	"time"
 )
 
 func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
-	tracker := NewTracker(offsets.Position{Epoch: 0, Offset: 100}, &offsets.Marks{})
+	tracker := NewTracker(Position{Epoch: 0, Offset: 100}, &Marks{})
 	var entries []*Entry
 	for i := range int64(10) {
-		entries = append(entries, tracker.Begin(offsets.Position{Epoch: 0, Offset: 100 + i}, 1, offsets.Write{}))
+		entries = append(entries, tracker.Begin(Position{Epoch: 0, Offset: 100 + i}, 1, time.Time{}, Write{}))
 	}
 	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
 		tracker.Settle(entries[i])
 	}
-	text := binding{"cluster", "topic"}.encode(tracker.Marks(), tracker.unfinished().append(nil, 100, listLimit))
+	text := Metadata{Cluster: "cluster", TopicID: "topic", Marks: tracker.Marks(), Gaps: tracker.Open()}.Encode(100)
 	for name, c := range map[string]struct {
 		commit     Commit
 		start, end int64
@@ -34,22 +33,22 @@ func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
 		"an end below the commit (a lost log)":  {Commit{"cluster", "topic", 110, ""}, 0, 50, 110, 0},
 		"no list: the binding alone was taken":  {Commit{"cluster", "topic", 100, Binding("cluster", "topic")}, 0, 110, 100, 10},
 	} {
-		if first, n := c.commit.Waiting(c.start, c.end); first != c.first || n != c.n {
+		if first, n := c.commit.Unsettled(c.start, c.end); first != c.first || n != c.n {
 			t.Errorf("%s: %d wait from %d, want %d from %d", name, n, first, c.n, c.first)
 		}
 	}
 }
 
 func TestLostCountsWhatWasNotFinished(t *testing.T) {
-	tracker := NewTracker(offsets.Position{Epoch: 0, Offset: 100}, &offsets.Marks{})
+	tracker := NewTracker(Position{Epoch: 0, Offset: 100}, &Marks{})
 	var entries []*Entry
 	for i := range int64(10) {
-		entries = append(entries, tracker.Begin(offsets.Position{Epoch: 0, Offset: 100 + i}, 1, offsets.Write{}))
+		entries = append(entries, tracker.Begin(Position{Epoch: 0, Offset: 100 + i}, 1, time.Time{}, Write{}))
 	}
 	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
 		tracker.Settle(entries[i])
 	}
-	text := binding{"cluster", "topic"}.encode(tracker.Marks(), tracker.unfinished().append(nil, 100, listLimit))
+	text := Metadata{Cluster: "cluster", TopicID: "topic", Marks: tracker.Marks(), Gaps: tracker.Open()}.Encode(100)
 	for name, c := range map[string]struct {
 		commit   Commit
 		start, n int64

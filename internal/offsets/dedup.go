@@ -1,11 +1,3 @@
-// Package offsets recognises the outbox records that a crash made matching
-// write twice. It drops only what is known to be acknowledged: what it cannot
-// prove to be a repeat is new, so an alert may come twice but is never lost.
-//
-// Every outbox record says where its writer was reading (From) and below which
-// position that input was committed when it was written (Done). Whatever lies
-// below the highest Done seen before was acknowledged before that commit, so
-// it is a repeat. At or above it, a delivery is a repeat if its id was seen.
 package offsets
 
 import (

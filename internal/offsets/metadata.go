@@ -1,0 +1,110 @@
+package offsets
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+// Metadata is the text that every commit carries. It binds the offset to the
+// cluster and the topic it was made for, so that offsets copied by a mirroring
+// tool, or left by a topic that was deleted and created again, are recognised.
+// The format is
+//
+//	notifier/2 <cluster id> <topic id> [<dedup> [<gaps> [<crash mark>]]]
+//
+// with dedup state and gaps in base64, "-" for none. A broker takes 4,096
+// characters by default (offset.metadata.max.bytes).
+type Metadata struct {
+	Cluster, TopicID string
+	Marks            *Marks    // as of the committed offset; nil: none
+	Gaps             Gaps      // above it
+	Crash            CrashMark // of the owner's present records
+}
+
+const (
+	metadataVersion = "notifier/2"
+	metadataLimit   = 4000
+	// gapsLimit is what the gaps may take, in bytes; the dedup state gets the
+	// rest. MaxGaps runs always fit: two or three bytes each, where offsets follow
+	// each other as closely as in a window of 4,096 records.
+	gapsLimit = 2400
+)
+
+// Encode returns the metadata of a commit of this offset, at most 4,000
+// characters. What does not fit of dedup state and gaps is left out: the next
+// owner then sends a delivery again at most.
+func (m Metadata) Encode(committed int64) string {
+	text := m.binding()
+	above := base64.RawStdEncoding.EncodeToString(m.Gaps.encode(nil, committed, gapsLimit))
+	crash := m.Crash.String()
+	room := metadataLimit - len(text) - len(above) - len(crash) - len(" - - ")
+	dedup := ""
+	if m.Marks != nil {
+		dedup = base64.RawStdEncoding.EncodeToString(m.Marks.Append(nil, base64.RawStdEncoding.DecodedLen(room)))
+	}
+	fields := []string{dedup, above, crash}
+	for len(fields) > 0 && fields[len(fields)-1] == "" {
+		fields = fields[:len(fields)-1]
+	}
+	for _, f := range fields {
+		text += " " + orDash(f)
+	}
+	return text
+}
+
+func (m Metadata) binding() string {
+	return metadataVersion + " " + orDash(m.Cluster) + " " + orDash(m.TopicID)
+}
+
+// Binding returns the metadata that only binds an offset to a topic, for offsets
+// that are committed from outside the group, and where brokers refuse more.
+func Binding(cluster, topicID string) string {
+	return Metadata{Cluster: cluster, TopicID: topicID}.binding()
+}
+
+var errMetadata = errors.New("commit metadata was not written by notifier")
+
+// DecodeMetadata reads the metadata that was committed with an offset. Text of
+// other programs and of other versions is an error.
+func DecodeMetadata(text string, committed int64) (Metadata, error) {
+	f := strings.Split(text, " ")
+	if len(f) < 3 || len(f) > 6 || f[0] != metadataVersion {
+		return Metadata{Gaps: NoGaps}, errMetadata
+	}
+	m := Metadata{Cluster: fromDash(f[1]), TopicID: fromDash(f[2])}
+	var raw [2][]byte
+	var errs [4]error
+	for i, text := range f[3:min(len(f), 5)] {
+		raw[i], errs[i] = base64.RawStdEncoding.DecodeString(fromDash(text))
+	}
+	if len(f) == 6 {
+		if m.Crash, errs[2] = parseCrashMark(f[5]); f[5] == "" {
+			errs[2] = errCrashMark
+		}
+	} else {
+		m.Crash = Unmarked
+	}
+	if m.Marks, errs[3] = Decode(raw[0]); errors.Join(errs[:]...) != nil {
+		return Metadata{Gaps: NoGaps}, errMetadata
+	}
+	var err error
+	if m.Gaps, err = decodeGaps(raw[1], committed); err != nil {
+		return Metadata{Gaps: NoGaps}, err
+	}
+	return m, nil
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func fromDash(s string) string {
+	if s == "-" {
+		return ""
+	}
+	return s
+}
