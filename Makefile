@@ -39,7 +39,7 @@ STEPS ?= 10000
 SEED ?= 1
 simulate: ## STEPS schedules of the decisions alone, SCHEDULES of both stages on a broker in memory, all drawn from SEED on
 	$(GO) test ./internal/simulation -run TestSchedules -schedules $(STEPS)
-	$(GO) test -tags synctests ./internal/endtoend -run "TestNothingIsLostWhateverBreaks|TestRebalancesLeaveNothingBehind" -schedules $(SCHEDULES) -seed $(SEED) $(TWICE)
+	$(GO) test -tags synctests ./internal/endtoend -run "TestNothingIsLostWhateverBreaks|TestRebalancesLeaveNothingBehind" -schedules $(SCHEDULES) -seed $(SEED)
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh
