@@ -36,7 +36,7 @@ const loadKeys = 200
 // producer produces events for one row.
 type producer struct {
 	client *kgo.Client
-	ledger *ledger
+	ledger *sharedLedger
 	random *rand.Rand
 	mix    mix
 	quiet  *atomic.Bool
@@ -44,7 +44,7 @@ type producer struct {
 	flight sync.WaitGroup
 }
 
-func newProducer(c *cluster, l *ledger, m mix, seed uint64, quiet *atomic.Bool, fail func(error)) (*producer, error) {
+func newProducer(c *cluster, l *sharedLedger, m mix, seed uint64, quiet *atomic.Bool, fail func(error)) (*producer, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.direct[:]...), kgo.ProducerLinger(0), kgo.MetadataMinAge(250*time.Millisecond),
 		kgo.UnknownTopicRetries(-1), kgo.DisableClientMetrics())
 	if err != nil {
@@ -126,7 +126,7 @@ func (p *producer) alert(topic topics.Name, key, route string, refuse bool, chan
 		p.fail(err)
 		return
 	}
-	p.ledger.owe(event{key: key, channels: channels, refuse: refuse})
+	p.ledger.owe(key, refuse, channels...)
 	r := &kgo.Record{Topic: string(topic), Value: value}
 	if key != "" {
 		r.Key = []byte(key)

@@ -54,7 +54,7 @@ func (m *postfix) close() {
 }
 
 // collect brings the mails that arrive into the ledger until ctx ends.
-func (m *postfix) collect(ctx context.Context, l *ledger) {
+func (m *postfix) collect(ctx context.Context, l *sharedLedger) {
 	for {
 		m.sweep(l)
 		if pause(ctx, 100*time.Millisecond) != nil {
@@ -70,7 +70,7 @@ type received struct {
 	marked    bool
 }
 
-func (m *postfix) sweep(l *ledger) {
+func (m *postfix) sweep(l *sharedLedger) {
 	files, _ := filepath.Glob(filepath.Join(m.dir, "maildir", "new", "*"))
 	var mails []received
 	for _, file := range files {

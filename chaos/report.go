@@ -5,31 +5,33 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/algotrade/notifier/internal/ledger"
 )
 
 // line is a row as it stands in the report.
 type line struct {
 	row      *row
 	scene    *scene
-	verdict  *verdict
+	verdict  *ledger.Verdict
 	err      error
 	duration time.Duration
 }
 
-func (l *line) ok() bool { return l.err == nil && l.verdict.ok() }
+func (l *line) ok() bool { return l.err == nil && l.verdict.OK() }
 
 // repeats is how many deliveries came again, and what may be.
 func (l *line) repeats() string {
 	v := l.verdict
 	switch {
-	case v.share > 0:
-		return fmt.Sprintf("%d (%.2f %% of %.0f %%)", v.repeated, 100*float64(v.repeated)/float64(max(1, v.deliveries)), 100*v.share)
-	case v.marked > 0 && v.repeated == v.marked:
-		return fmt.Sprintf("%d (marked)", v.repeated)
-	case v.disturbances > 0:
-		return fmt.Sprintf("%d (%d of %d)", v.repeated, v.worst, v.bound)
+	case v.Share > 0:
+		return fmt.Sprintf("%d (%.2f %% of %.0f %%)", v.Duplicates, 100*float64(v.Duplicates)/float64(max(1, v.Deliveries)), 100*v.Share)
+	case v.Marked > 0 && v.Duplicates == v.Marked:
+		return fmt.Sprintf("%d (marked)", v.Duplicates)
+	case v.Disturbances > 0:
+		return fmt.Sprintf("%d (%d of %d)", v.Duplicates, v.Worst, v.Bound)
 	}
-	return fmt.Sprintf("%d (0)", v.repeated)
+	return fmt.Sprintf("%d (0)", v.Duplicates)
 }
 
 func (l *line) recovered() string {
@@ -58,10 +60,10 @@ func (l *line) text(w io.Writer) {
 		return
 	}
 	word := "ok"
-	if !v.ok() {
+	if !v.OK() {
 		word = "FAILED"
 	}
-	fmt.Fprintf(w, form, l.row.name, grouped(v.events), grouped(v.deliveries), grouped(v.letters), grouped(v.lost), grouped(v.disordered),
+	fmt.Fprintf(w, form, l.row.name, grouped(v.Events), grouped(v.Deliveries), grouped(v.Letters), grouped(v.Lost), grouped(v.Disordered),
 		l.repeats(), l.recovered(), word)
 	for _, n := range l.scene.notes {
 		fmt.Fprintf(w, "    %s\n", n)
@@ -69,7 +71,7 @@ func (l *line) text(w io.Writer) {
 	if said := l.scene.said(); len(said) > 0 {
 		fmt.Fprintf(w, "    errors said: %s\n", strings.Join(said, ", "))
 	}
-	for _, f := range v.failures {
+	for _, f := range v.Failures {
 		fmt.Fprintf(w, "    %s\n", f)
 	}
 }
@@ -84,8 +86,8 @@ func markdown(w io.Writer, lines []*line) {
 			continue
 		}
 		v := l.verdict
-		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n", l.row.name, l.row.what, grouped(v.events), grouped(v.deliveries),
-			grouped(v.letters), grouped(v.lost), grouped(v.disordered), l.repeats(), l.recovered())
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n", l.row.name, l.row.what, grouped(v.Events), grouped(v.Deliveries),
+			grouped(v.Letters), grouped(v.Lost), grouped(v.Disordered), l.repeats(), l.recovered())
 	}
 	fmt.Fprintln(w)
 	for _, l := range lines {

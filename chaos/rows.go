@@ -6,6 +6,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/algotrade/notifier/internal/ledger"
 )
 
 // allRows returns every row, in the order of the report.
@@ -25,7 +27,7 @@ func allRows() []*row {
 			r.daemons = 1
 		}
 		if r.terms == nil {
-			r.terms = func(*scene) terms { return terms{perDisturbance: crashBound()} }
+			r.terms = func(*scene) ledger.Terms { return ledger.Terms{PerDisturbance: crashBound()} }
 		}
 	}
 	return rows
@@ -54,17 +56,17 @@ func daemonRows() []*row {
 		},
 		{
 			name: "churn", what: "three daemons, one leaves or joins each second", short: true, daemons: 3, replays: true,
-			terms:  func(*scene) terms { return terms{share: 0.02} },
+			terms:  func(*scene) ledger.Terms { return ledger.Terms{Share: 0.02} },
 			during: func(ctx context.Context, s *scene) error { return churn(ctx, s, seconds(s, 60, 10)) },
 		},
 		{
 			name: "churn-restarts", what: "the same, while brokers restart one by one", daemons: 3, replays: true,
-			terms:  func(*scene) terms { return terms{share: 0.02} },
+			terms:  func(*scene) ledger.Terms { return ledger.Terms{Share: 0.02} },
 			during: churnWhileBrokersRestart,
 		},
 		{
 			name: "frozen", what: "one of two daemons, frozen past its session and woken up again", short: true, daemons: 2, session: 6 * time.Second, replays: true,
-			terms:  func(*scene) terms { return terms{perDisturbance: crashBound(), superfluous: true} },
+			terms:  func(*scene) ledger.Terms { return ledger.Terms{PerDisturbance: crashBound(), Superfluous: true} },
 			during: freeze,
 		},
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -117,19 +116,4 @@ func (s *scene) saysOf(ctx context.Context, channel string) string {
 		}
 	}
 	return "nothing"
-}
-
-// delays returns how long those deliveries of a channel took, from the event's
-// production to their arrival, that arrived in a span of time; in order.
-func (l *ledger) delays(channel string, from, to time.Time) []time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var all []time.Duration
-	for _, d := range l.all {
-		if d.lane.channel == channel && d.takes > 0 && d.produced.After(from) && d.firstTook.Before(to) {
-			all = append(all, d.firstTook.Sub(d.produced))
-		}
-	}
-	slices.Sort(all)
-	return all
 }

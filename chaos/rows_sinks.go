@@ -5,13 +5,17 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/algotrade/notifier/internal/ledger"
 )
 
 // sinkRows have the receivers misbehave: webhooks, then mail.
 func sinkRows() []*row {
-	hold := func(*scene) terms { return terms{perDisturbance: crashBound(), exhausted: true} }
-	unclear := func(*scene) terms {
-		return terms{perDisturbance: crashBound(), exhausted: true, marked: true, superfluous: true}
+	hold := func(*scene) ledger.Terms {
+		return ledger.Terms{PerDisturbance: crashBound(), Reasons: []string{"exhausted"}}
+	}
+	unclear := func(*scene) ledger.Terms {
+		return ledger.Terms{PerDisturbance: crashBound(), Reasons: []string{"exhausted"}, Marked: true, Superfluous: true}
 	}
 	return []*row{
 		{
@@ -32,8 +36,10 @@ func sinkRows() []*row {
 		},
 		{
 			name: "mail-cut", what: "the mail server's connection breaks in the middle of DATA, each time for 10 s", static: true, short: true,
-			mix:   withMail(),
-			terms: func(*scene) terms { return terms{perDisturbance: crashBound(), exhausted: true, marked: true} },
+			mix: withMail(),
+			terms: func(*scene) ledger.Terms {
+				return ledger.Terms{PerDisturbance: crashBound(), Reasons: []string{"exhausted"}, Marked: true}
+			},
 			during: func(ctx context.Context, s *scene) error {
 				// Greeting, EHLO, STARTTLS, handshake and envelope take less.
 				return s.poisonous(ctx, []*proxy{s.post.proxy}, seconds(s, 10, 4), toxic{"limit_data", upstream, map[string]int{"bytes": 3500}})
@@ -41,8 +47,10 @@ func sinkRows() []*row {
 		},
 		{
 			name: "mail-unanswered", what: "mails arrive and the answer to DATA does not: the connection breaks before it, for 10 s", static: true,
-			mix:   withMail(),
-			terms: func(*scene) terms { return terms{perDisturbance: crashBound(), exhausted: true, marked: true} },
+			mix: withMail(),
+			terms: func(*scene) ledger.Terms {
+				return ledger.Terms{PerDisturbance: crashBound(), Reasons: []string{"exhausted"}, Marked: true}
+			},
 			during: func(ctx context.Context, s *scene) error {
 				// Behind the 354 that asks for the mail, before the end of the last answer.
 				return s.poisonous(ctx, []*proxy{s.post.proxy}, seconds(s, 10, 4), toxic{"limit_data", downstream, map[string]int{"bytes": 2310}})

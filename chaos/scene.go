@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/ledger"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -41,7 +42,7 @@ type row struct {
 	session    time.Duration
 	timeout    time.Duration // of an attempt to the hook; 0: the default
 	replays    bool          // replay dead letters meanwhile
-	terms      func(*scene) terms
+	terms      func(*scene) ledger.Terms
 	// during breaks things and mends them, while load goes on. Recovery is
 	// counted from its end.
 	during func(context.Context, *scene) error
@@ -53,7 +54,7 @@ type scene struct {
 	row    *row
 	group  string
 	files  string // the directory of its configuration
-	ledger *ledger
+	ledger *sharedLedger
 	random *rand.Rand
 
 	quiet   atomic.Bool // nothing is produced
@@ -64,7 +65,7 @@ type scene struct {
 	stopped sync.WaitGroup
 	errors  map[string]int // lines at error level, by message
 	notes   []string
-	kept    []letter // from topics that are gone
+	kept    []ledger.Letter // from topics that are gone
 	failed  error
 	revoked int
 	recover time.Duration
@@ -213,7 +214,7 @@ func (s *scene) leave(d *daemon) {
 }
 
 // play plays a row from fresh topics to its verdict.
-func (st *stage) play(ctx context.Context, r *row) (*scene, *verdict, error) {
+func (st *stage) play(ctx context.Context, r *row) (*scene, *ledger.Verdict, error) {
 	s := &scene{
 		stage: st, row: r, ledger: newLedger(), errors: make(map[string]int),
 		group: "chaos-" + r.name, files: filepath.Join(st.dir, "rows", r.name), random: rand.New(rand.NewPCG(st.seed, 2)),
@@ -237,15 +238,18 @@ func (st *stage) play(ctx context.Context, r *row) (*scene, *verdict, error) {
 		return s, nil, err
 	}
 	letters, err := s.letters(ctx)
+	if err == nil {
+		err = s.commits(ctx)
+	}
 	if err != nil {
 		return s, nil, err
 	}
 	v := s.ledger.judge(letters, r.terms(s))
-	if err := os.WriteFile(filepath.Join(s.files, "repeats"), s.ledger.accountOfRepeats(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(s.files, "repeats"), s.ledger.account(), 0o644); err != nil {
 		return s, nil, err
 	}
 	if s.failed != nil {
-		v.failures = append(v.failures, s.failed.Error())
+		v.Fail(ledger.Mistake, "%v", s.failed)
 	}
 	return s, v, nil
 }
@@ -365,10 +369,10 @@ func (s *scene) wait(ctx context.Context, within time.Duration, what string, hol
 // outcome.
 func (s *scene) caughtUp(ctx context.Context, before time.Time) error {
 	asked := time.Now()
-	var oldest *delivery
+	var oldest *ledger.Delivery
 	err := s.wait(ctx, 5*time.Minute, "what was produced until now has its outcome", func(ctx context.Context) bool {
-		_, oldest = s.ledger.open()
-		if oldest == nil || oldest.produced.After(before) {
+		oldest = s.ledger.oldest()
+		if oldest == nil || oldest.Produced.After(before) {
 			return true
 		}
 		if time.Since(asked) > 2*time.Second { // perhaps it is a dead letter
@@ -430,8 +434,25 @@ func (s *scene) lag(ctx context.Context, group string) (int64, error) {
 	return l.Lag.Total(), l.Error()
 }
 
+// commits enters how far both groups have committed, and where the logs end.
+func (s *scene) commits(ctx context.Context) error {
+	groups := []string{s.group, topics.OutboxGroup(s.group)}
+	lags, err := s.cluster.admin.Lag(ctx, groups...)
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		for _, l := range lags[group].Lag.Sorted() {
+			if l.End.Offset > 0 { // else there is nothing to commit
+				s.ledger.committed(group, ledger.Place{Topic: l.Topic, Partition: l.Partition, Offset: l.End.Offset}, l.Commit.At)
+			}
+		}
+	}
+	return nil
+}
+
 // letters reads the dead letters as they stand, the closed ones too.
-func (s *scene) letters(ctx context.Context) ([]letter, error) {
+func (s *scene) letters(ctx context.Context) ([]ledger.Letter, error) {
 	s.mu.Lock()
 	list := slices.Clone(s.kept)
 	s.mu.Unlock()

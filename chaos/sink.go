@@ -16,7 +16,7 @@ import (
 type sink struct {
 	url    string
 	server *http.Server
-	ledger atomic.Pointer[ledger]
+	ledger atomic.Pointer[sharedLedger]
 	mood   atomic.Pointer[mood]
 }
 
@@ -88,7 +88,7 @@ func (s *sink) serve(w http.ResponseWriter, r *http.Request) {
 	case d == nil:
 		w.WriteHeader(http.StatusBadRequest)
 	case a.hang || a.reset:
-		if a.taken && !d.refuse {
+		if a.taken && !d.Refused {
 			l.took(d, arrived, p.Alert.MayBeRepeat)
 		}
 		if a.reset {
@@ -101,7 +101,7 @@ func (s *sink) serve(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", fmt.Sprint(a.retryAfter))
 		}
 		w.WriteHeader(a.status)
-	case d.refuse && p.Alert.Replay == 0:
+	case d.Refused && p.Alert.Replay == 0:
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	default:
 		l.took(d, arrived, p.Alert.MayBeRepeat)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/algotrade/notifier/internal/ledger"
 )
 
 // gauge is something of the daemon that must not grow.
@@ -66,7 +68,7 @@ func (st *stage) soak(ctx context.Context, total time.Duration, out io.Writer) (
 	steady.rate, steady.hook, steady.both = 300, 80, 10
 	r := &row{
 		name: "soak", what: "nothing, for long", mix: steady, daemons: 1, replays: true,
-		terms: func(*scene) terms { return terms{share: 0.02} },
+		terms: func(*scene) ledger.Terms { return ledger.Terms{Share: 0.02} },
 		during: func(ctx context.Context, s *scene) error {
 			watched := s.running()[0]
 			var guest *daemon

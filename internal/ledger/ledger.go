@@ -1,0 +1,290 @@
+// Package ledger judges how a run of the notifier ended: what was owed against
+// what came. It holds every alert that a channel is owed, every attempt and
+// delivery that the providers saw, the dead letters and the committed offsets,
+// and says what is lost, out of order, sent too often or left over. It knows
+// nothing of Kafka and of how the notifier works: the end-to-end schedules on a
+// broker in memory and the rows of chaos on a real cluster fill the same ledger
+// and are held to the same contract. What may be missing, doubled or
+// out of order all the same is in excuses.go, one function each.
+//
+// A ledger is not safe for concurrent use.
+package ledger
+
+import (
+	"fmt"
+	"time"
+)
+
+// Ledger is what was owed and what came.
+type Ledger struct {
+	events       int
+	lanes        map[Lane]*lane
+	all          []*Delivery // in the order of their events
+	settled      int         // all before it are
+	byID         map[string]*Delivery
+	poison       []*Poison
+	disturbances []Disturbance
+	duplicates   []duplicate
+	wrong        []Failure
+	delivered    int
+	refused      int // owed, and refused so far
+}
+
+// Lane is the deliveries of one key to one channel. They are in order, but for
+// those of the empty key.
+type Lane struct{ Channel, Key string }
+
+type lane struct {
+	list []*Delivery
+	next int // all before it are taken
+}
+
+// Place is an offset of a topic's partition.
+type Place struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+func (p Place) String() string { return fmt.Sprintf("%s/%d@%d", p.Topic, p.Partition, p.Offset) }
+
+// Delivery is one alert that a channel is owed.
+type Delivery struct {
+	Lane     Lane
+	Index    int // in its lane, from 0
+	Event    int // which one raised it
+	Produced time.Time
+	// Refused: the provider refuses it until it is sent again from the dead letters.
+	Refused bool
+	// Gone: it was in an outbox that somebody deleted.
+	Gone bool
+	// MovedTo is the delivery to the channel that it was moved to; nil: none.
+	MovedTo *Delivery
+
+	takes     int
+	firstTook time.Time // when the attempt began that was taken first
+	lastTook  time.Time
+	id        string
+	tried     bool
+	overtaken bool // a later one of its lane was tried before this one was taken
+	dead      bool // it has, or had, a dead letter
+}
+
+func (d *Delivery) String() string {
+	return fmt.Sprintf("%s %s/%d (event %d, produced %s)", d.Lane.Channel, d.Lane.Key, d.Index, d.Event, d.Produced.Format("15:04:05.000"))
+}
+
+// Took returns when the attempt began that was taken first; zero: none was.
+func (d *Delivery) Took() time.Time { return d.firstTook }
+
+// settled reports whether it has its outcome. A refused one stays a dead letter
+// unless somebody has it sent again: nobody waits for that.
+func (d *Delivery) settled() bool { return d.takes > 0 || d.dead || d.Refused }
+
+// Poison is one record that is no event.
+type Poison struct {
+	Place Place // Offset -1: it is not acknowledged
+	dead  bool
+}
+
+// Letter is a dead letter at the end of a run.
+type Letter struct {
+	ID        string
+	Lane      Lane
+	Index     int   // of its delivery in the lane; -1: it is of no delivery
+	Source    Place // of the record that it is about
+	Reason    string
+	State     string // for people
+	Closed    bool   // resolved or discarded
+	Malformed bool
+}
+
+// Disturbance is something after which deliveries may be repeated that were in
+// flight or not committed.
+type Disturbance struct {
+	At   time.Time
+	What string
+	// Slack is how much later than At attempts may begin that it disturbed.
+	Slack time.Duration
+}
+
+// duplicate is one delivery that was taken a second time.
+type duplicate struct {
+	delivery *Delivery
+	first    time.Time // when the attempt began that was taken before
+	again    time.Time
+	marked   bool // the message says that it may be a duplicate
+}
+
+// New returns an empty ledger.
+func New() *Ledger {
+	return &Ledger{lanes: make(map[Lane]*lane), byID: make(map[string]*Delivery)}
+}
+
+// Event counts an event that is about to be produced.
+func (l *Ledger) Event() { l.events++ }
+
+// Owe enters that the last event raises an alert in a lane.
+func (l *Ledger) Owe(name Lane, refused bool, at time.Time) *Delivery {
+	if l.lanes[name] == nil {
+		l.lanes[name] = &lane{}
+	}
+	in := l.lanes[name]
+	d := &Delivery{Lane: name, Index: len(in.list), Event: l.events, Produced: at, Refused: refused}
+	in.list = append(in.list, d)
+	l.all = append(l.all, d)
+	if refused {
+		l.refused++
+	}
+	return d
+}
+
+// Poisoned enters that the last event is no event. Its Offset is set once the
+// brokers have acknowledged it.
+func (l *Ledger) Poisoned(topic string) *Poison {
+	p := &Poison{Place: Place{Topic: topic, Offset: -1}}
+	l.poison = append(l.poison, p)
+	return p
+}
+
+// Find returns the delivery with an index in a lane; nil: there is none.
+func (l *Ledger) Find(name Lane, index int) *Delivery {
+	if in := l.lanes[name]; in != nil && index >= 0 && index < len(in.list) {
+		return in.list[index]
+	}
+	return nil
+}
+
+// Next returns the index that the next delivery of a lane has.
+func (l *Ledger) Next(name Lane) int {
+	if in := l.lanes[name]; in != nil {
+		return len(in.list)
+	}
+	return 0
+}
+
+// Attempt enters that the channel was asked to take a delivery under an id.
+func (l *Ledger) Attempt(d *Delivery, id string) {
+	if d.id == "" {
+		d.id = id
+		l.byID[id] = d
+	} else if d.id != id {
+		l.Wrong("%s comes under the id %s and under %s", d, d.id, id)
+	}
+	if d.tried || d.Lane.Key == "" {
+		return
+	}
+	d.tried = true
+	in := l.lanes[d.Lane]
+	for in.next < len(in.list) && in.list[in.next].takes > 0 {
+		in.next++
+	}
+	for _, before := range in.list[min(in.next, d.Index):d.Index] {
+		before.overtaken = before.overtaken || before.takes == 0
+	}
+}
+
+// Took enters that the channel has taken a delivery, in an attempt that began
+// at a certain time. Attempts may be entered in any order.
+func (l *Ledger) Took(d *Delivery, began time.Time, marked bool) {
+	if d.takes++; d.takes > 1 {
+		first, again := d.lastTook, began
+		if again.Before(first) {
+			first, again = again, first
+		}
+		l.duplicates = append(l.duplicates, duplicate{d, first, again, marked})
+	} else {
+		l.delivered++
+		d.firstTook = began
+		if d.Refused {
+			l.refused--
+		}
+	}
+	if began.After(d.lastTook) {
+		d.lastTook = began
+	}
+	if began.Before(d.firstTook) {
+		d.firstTook = began
+	}
+}
+
+// Disturb enters a disturbance. They are entered in the order of their times.
+func (l *Ledger) Disturb(d Disturbance) { l.disturbances = append(l.disturbances, d) }
+
+// Wrong enters what must not be, whatever was broken. The first 20 say it all.
+func (l *Ledger) Wrong(format string, args ...any) {
+	if len(l.wrong) < 20 {
+		l.wrong = append(l.wrong, Failure{Mistake, fmt.Sprintf(format, args...)})
+	}
+}
+
+// Committed enters how far a group has committed a log at the end, and where
+// that ends.
+func (l *Ledger) Committed(group string, end Place, committed int64) {
+	if committed != end.Offset {
+		l.wrong = append(l.wrong, Failure{Uncommitted, fmt.Sprintf("%s has committed %d of %s", group, committed, end)})
+	}
+}
+
+// Bury enters the dead letters that there are by now: what has one has its
+// outcome.
+func (l *Ledger) Bury(letters []Letter) {
+	places := make(map[Place]bool)
+	for _, letter := range letters {
+		if d := l.of(letter); d != nil {
+			d.dead = true
+		} else {
+			places[letter.Source] = true
+		}
+	}
+	for _, p := range l.poison {
+		p.dead = p.dead || places[p.Place]
+	}
+}
+
+// of returns the delivery of a dead letter; nil: it is of a record that failed
+// before its rules ran.
+func (l *Ledger) of(letter Letter) *Delivery {
+	if d := l.byID[letter.ID]; d != nil {
+		return d
+	}
+	return l.Find(letter.Lane, letter.Index)
+}
+
+// Open returns how many deliveries have no outcome yet, and the oldest of them.
+func (l *Ledger) Open() (n int, oldest *Delivery) {
+	for l.settled < len(l.all) && l.all[l.settled].settled() {
+		l.settled++
+	}
+	for _, d := range l.all[l.settled:] {
+		if !d.settled() {
+			n++
+			if oldest == nil {
+				oldest = d
+			}
+		}
+	}
+	return n, oldest
+}
+
+// OpenPoison returns how many poison records have no dead letter yet.
+func (l *Ledger) OpenPoison() (n int) {
+	for _, p := range l.poison {
+		if !p.dead {
+			n++
+		}
+	}
+	return n
+}
+
+// Behind returns how many alerts are produced and not taken, roughly.
+func (l *Ledger) Behind() int { return len(l.all) - l.delivered - l.refused }
+
+// Delivered returns how many deliveries were taken, Duplicates how many came again.
+func (l *Ledger) Delivered() int { return l.delivered }
+
+// Duplicates returns how often a delivery was taken once more.
+func (l *Ledger) Duplicates() int { return len(l.duplicates) }
+
+// Deliveries returns all that is owed, in the order of the events.
+func (l *Ledger) Deliveries() []*Delivery { return l.all }
