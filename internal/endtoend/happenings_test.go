@@ -35,6 +35,9 @@ func (t *trial) judge() (list []oracle.Happening, blamed []string) {
 		x.left(step{at: time.Since(t.history.begun)}, key)
 	}
 	blamed = x.wrong
+	for _, f := range t.contract(x.logs) {
+		blamed = append(blamed, f.String())
+	}
 	for _, v := range oracle.Check(x.list, oracle.Limits{Uncommitted: uncommitted}) {
 		blamed = append(blamed, v.String())
 	}

@@ -47,6 +47,12 @@ type mood struct {
 	downFrom, downUntil, latchedFrom, latchedUntil time.Duration
 }
 
+// refuses reports whether the message of an event is never taken until somebody
+// mends it: answer says how.
+func (m mood) refuses(event int) bool {
+	return m.hopeless && slices.Contains([]int{3, 7, 11, 17}, event%37)
+}
+
 func drawMood(random *rand.Rand) mood {
 	m := mood{slow: random.IntN(10), hopeless: random.IntN(2) == 0}
 	if random.IntN(2) == 0 {

@@ -52,7 +52,7 @@ func (p Place) String() string { return fmt.Sprintf("%s/%d@%d", p.Topic, p.Parti
 type Delivery struct {
 	Lane     Lane
 	Index    int // in its lane, from 0
-	Event    int // which one raised it
+	Event    int // which one raised it, from 1
 	Produced time.Time
 	// Refused: the provider refuses it until it is sent again from the dead letters.
 	Refused bool
