@@ -322,3 +322,93 @@ func TestDigestsKeepNullAndEmptyApart(t *testing.T) {
 		t.Errorf("%d digests of 9 records", len(seen))
 	}
 }
+
+// outlived is a history in which a dead letter stays open although its delivery
+// was delivered later. Its happenings of the outbox: 12 and 13 the attempt that is
+// refused, 14 the dead letter, 15 and 16 the attempt that is taken.
+func outlived() []Happening {
+	list := history()
+	list[13].Result = Refused
+	return slices.Insert(list, 14, refused(2))
+}
+
+// TestOpenDeadLettersAreExcusedNarrowly: each excuse where it holds, and next to
+// where it ends.
+func TestOpenDeadLettersAreExcusedNarrowly(t *testing.T) {
+	outbox := Place{Topic: "g.outbox.desk"}
+	owns := func(by int) Happening { return Happening{Kind: Assigned, By: by, Group: "g.outbox", Place: outbox} }
+	unclear := func(id string, offset int64) []Happening {
+		at := Place{Topic: outbox.Topic, Offset: offset}
+		return []Happening{
+			{Kind: Started, By: 2, Group: "g.outbox", Place: at, ID: id},
+			{Kind: Answered, By: 2, Group: "g.outbox", Place: at, ID: id, Result: Unclear},
+		}
+	}
+	again := func(partition int32, offset int64) Happening {
+		return Happening{Kind: Queued, By: 1, Place: Place{Topic: outbox.Topic, Partition: partition, Offset: offset}, ID: "a", Lane: "k", From: Place{Topic: "trade-executions"}}
+	}
+	moved := func(id string) []Happening {
+		hook := Place{Topic: "g.outbox.hook"}
+		return []Happening{
+			{Kind: Queued, By: 1, Place: hook, ID: "x", From: Place{Topic: "trade-executions"}},
+			{Kind: Queued, By: 2, Place: Place{Topic: outbox.Topic, Offset: 2}, ID: id, From: hook},
+		}
+	}
+	recreated := func(topic string) Happening {
+		return Happening{Kind: Recreated, Place: Place{Topic: topic, Instance: 1}}
+	}
+	answer := func(n int, r Result) func([]Happening) []Happening {
+		return func(l []Happening) []Happening { l[find(l, Answered, n)].Result = r; return l }
+	}
+	insert := func(at int, more ...Happening) func([]Happening) []Happening {
+		return func(l []Happening) []Happening { return slices.Insert(l, at, more...) }
+	}
+	for name, c := range map[string]struct {
+		change func([]Happening) []Happening
+		open   bool
+	}{
+		"nothing happened":                          {func(l []Happening) []Happening { return l }, true},
+		"some recipients refused it":                {answer(1, Partly), false},
+		"some recipients refused another":           {answer(2, Partly), true},
+		"a former owner delivers it":                {insert(16, owns(3)), false},
+		"its owner goes after it":                   {insert(17, owns(3)), true},
+		"a former owner writes the dead letter":     {func(l []Happening) []Happening { return slices.Insert(slices.Insert(l, 15, owns(2)), 14, owns(3)) }, false},
+		"another owner had it before":               {insert(12, owns(3), owns(2)), true},
+		"an answer was unclear":                     {insert(14, unclear("a", 0)...), false},
+		"an answer for another was unclear":         {insert(17, unclear("b", 1)...), true},
+		"it is in another partition, too":           {insert(12, again(1, 0)), false},
+		"it is in its partition again":              {insert(12, again(0, 2)), true},
+		"its partition comes back in an attempt":    {insert(16, owns(2)), false},
+		"its partition comes back between attempts": {insert(15, owns(2)), true},
+		"its outbox is deleted":                     {insert(17, recreated(outbox.Topic)), false},
+		"another outbox is deleted":                 {insert(17, recreated("g.outbox.hook")), true},
+		"it was raised here and moved here":         {insert(12, moved("a")...), false},
+		"another was moved here":                    {insert(12, moved("c")...), true},
+	} {
+		found := slices.ContainsFunc(Check(c.change(outlived()), Limits{Uncommitted: 9}), func(v Violation) bool {
+			return v.Promise == "dead letters" && strings.Contains(v.Text, "stays open")
+		})
+		if found != c.open {
+			t.Errorf("%s: found %v, want %v", name, found, c.open)
+		}
+	}
+}
+
+func TestDeliveriesComeAgainAsOftenAsPermitted(t *testing.T) {
+	for _, c := range []struct {
+		it    item
+		times int
+	}{
+		{item{}, 0},
+		{item{permits: 2}, 2},
+		{item{sends: sends{unclear: 1}}, 1},
+		{item{permits: 1, sends: sends{unclear: 1}}, 2},
+	} {
+		if !c.it.mayComeAgain(c.times) || c.it.mayComeAgain(c.times+1) {
+			t.Errorf("%+v may not come again exactly %d times", c.it, c.times)
+		}
+	}
+	if it := (item{sends: sends{partly: true}}); !it.mayComeAgain(100) {
+		t.Error("what some have not got yet has to be sent on")
+	}
+}
