@@ -3,10 +3,10 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 # What only tests and tools need is in modules of its own, out of the program's go.mod.
-MODULES = chaos tools/compose tools/dashboard tools/notices
+MODULES = chaos tools/compose tools/dashboard tools/mutants tools/notices
 CHAOS_RUN = $(GO) -C chaos build -o ../dist/chaos . && dist/chaos
 
-.PHONY: build test test-packages test-commands test-clock race race-short simulate test-real chaos chaos-short soak hostile hostile-short alerts dashboard check bench release vuln test-install clean
+.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real chaos chaos-short soak hostile hostile-short alerts dashboard check bench release vuln test-install clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -40,6 +40,10 @@ SEED ?= 1
 simulate: ## STEPS schedules of the decisions alone, SCHEDULES of both stages on a broker in memory, all drawn from SEED on
 	$(GO) test ./internal/simulation -run TestSchedules -schedules $(STEPS)
 	$(GO) test -tags synctests ./internal/endtoend -run "TestNothingIsLostWhateverBreaks|TestRebalancesLeaveNothingBehind" -schedules $(SCHEDULES) -seed $(SEED)
+
+QUARTER ?= -1
+mutants: ## break the product in each way that tools/mutants lists: a test has to fail; QUARTER=0 to 3: a fourth of them
+	cd tools/mutants && $(GO) run . -quarter $(QUARTER)
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh

@@ -94,6 +94,50 @@ func TestProbesWaitForTheCommitToo(t *testing.T) {
 	})
 }
 
+func TestDeliveryWaitsForItsDeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused }
+		b.dead.fail(errors.New("no leader"))
+		_, p := b.assigned(1)
+		time.Sleep(time.Hour)
+		if n := p.Uncommitted(); n != 0 {
+			t.Errorf("%d are settled while no dead letter can be written", n)
+		}
+		b.dead.fail(nil)
+		time.Sleep(time.Minute)
+		if n := p.Uncommitted(); n != 1 || len(b.dead.ids()) != 1 {
+			t.Errorf("%d are settled, and there are %d dead letters", n, len(b.dead.ids()))
+		}
+	})
+}
+
+func TestLateFailureSettlesNothing(t *testing.T) {
+	for name, late := range map[string]struct {
+		err     error
+		settled int
+	}{"failed": {errDown, 0}, "refused": {errRefused, 0}, "delivered": {nil, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			defer b.close()
+			release := make(chan struct{})
+			b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
+				<-release
+				return channel.Receipt{}, late.err
+			}
+			_, p := b.assigned(1)
+			synctest.Wait()
+			drained := b.leave(b.sources[1])
+			close(release)
+			<-drained
+			if n := p.Uncommitted(); n != late.settled {
+				t.Errorf("%s: %d are settled, want %d", name, n, late.settled)
+			}
+		})
+	}
+}
+
 // The message went to some of its recipients, and the partition was lost before
 // the dead letter of the others was written. Back in the same process, its own
 // throttle must not take it for one that was sent.

@@ -106,6 +106,13 @@ func (g *graveyard) Write(_ context.Context, entries ...*dlq.Entry) error {
 	return nil
 }
 
+// fail has every write fail; nil: none does.
+func (g *graveyard) fail(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err = err
+}
+
 func (g *graveyard) all() []*dlq.Entry {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -444,6 +451,31 @@ func TestRetryAfterStopsTheChannelAndBurnsNoAttempt(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if b.left() != 0 {
 			t.Fatalf("%d left", b.left())
+		}
+	})
+}
+
+// TestRateLimitUsesNoAttempt: ten rate limits, one failure and a witness are no
+// dead letter where six attempts are.
+func TestRateLimitUsesNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.close()
+		b.ch.answer = func(m channel.Message, n int) (channel.Receipt, error) {
+			switch {
+			case m.Delivery == "witness" || n > 11:
+				return channel.Receipt{}, nil
+			case n == 11:
+				return channel.Receipt{}, errDown
+			}
+			return channel.Receipt{}, &outcome.Error{Cause: outcome.RateLimited, RetryAfter: time.Second}
+		}
+		b.put("a", "A")
+		synctest.Wait()
+		b.put("witness", "B")
+		time.Sleep(time.Minute)
+		if dead := b.dead.ids(); b.left() != 0 || len(dead) != 0 {
+			t.Errorf("%d left, dead letters %v, sent %v", b.left(), dead, b.ch.ids())
 		}
 	})
 }

@@ -25,11 +25,29 @@ import (
 type closing struct {
 	trial   *trial
 	book    *ledger.Ledger
-	owed    map[due][]*ledger.Delivery // by what is sent: more than one where it was moved to a channel that it was raised for
+	events  map[ledger.Place]*original
+	logs    map[oracle.Place][]*kgo.Record
+	owed    map[due]*ledger.Delivery
+	queued  map[oracle.Place]queued // records of outboxes
 	began   map[try]time.Duration
 	unsure  map[due]bool // an answer before left open whether it was taken
+	taken   map[queued]bool
 	letters []ledger.Letter
+
+	disturbed []ledger.Disturbance
+	owners    map[oracle.Place]ownership // of outbox partitions
 }
+
+// queued is what a record of an outbox is of: a delivery, as it was raised for
+// the channel or as it was moved to it.
+type queued struct {
+	*ledger.Delivery
+	moved bool
+}
+
+// ownership is which life of a process has a partition, and the disturbance
+// that its assignment was.
+type ownership struct{ by, disturbance int }
 
 // due is one event's alert for one channel.
 type due struct {
@@ -45,24 +63,30 @@ type try struct {
 
 // contract returns what is wrong with how the trial ended.
 func (t *trial) contract(logs map[oracle.Place][]*kgo.Record) []ledger.Failure {
-	c := &closing{trial: t, book: ledger.New(), owed: make(map[due][]*ledger.Delivery), began: make(map[try]time.Duration), unsure: make(map[due]bool)}
-	events := make(map[ledger.Place]*original)
+	c := &closing{
+		trial: t, book: ledger.New(), events: make(map[ledger.Place]*original), logs: logs, owed: make(map[due]*ledger.Delivery),
+		queued: make(map[oracle.Place]queued), began: make(map[try]time.Duration), unsure: make(map[due]bool), taken: make(map[queued]bool),
+		owners: make(map[oracle.Place]ownership),
+	}
 	for _, e := range t.events {
-		events[ledger.Place{Topic: e.record.Topic, Partition: e.record.Partition, Offset: e.record.Offset}] = e
+		c.events[ledger.Place{Topic: e.record.Topic, Partition: e.record.Partition, Offset: e.record.Offset}] = e
 		c.owe(e)
 	}
 	for at, log := range logs {
 		for _, r := range log {
-			if e, _, err := envelope.Parse(r); err == nil && slices.Contains(t.outboxTopics(), at.Topic) {
-				s := e.Source
-				c.queued(events[ledger.Place{Topic: s.Topic, Partition: s.Partition, Offset: s.Offset}], e, at)
+			at.Offset = r.Offset
+			if d, _ := c.at(at); d.Delivery != nil && at.Instance < t.present[at.Topic] {
+				d.Gone = true
 			}
 		}
 	}
 	for _, s := range t.history.list() {
 		c.step(s)
 	}
-	c.bury(logs, events)
+	for _, d := range c.disturbed {
+		c.book.Disturb(d)
+	}
+	c.bury()
 	c.committed()
 	most := make(map[string]int)
 	for channel, n := range t.partitions {
@@ -85,43 +109,46 @@ func (c *closing) owe(e *original) {
 	}
 	for _, channel := range e.to {
 		p := c.trial.providers[channel]
-		d := c.book.Owe(ledger.Lane{Channel: channel, Key: key}, p.mood.refuses(e.n), c.trial.history.begun)
-		c.owed[due{channel, e.n}] = append(c.owed[due{channel, e.n}], d)
+		c.owed[due{channel, e.n}] = c.book.Owe(ledger.Lane{Channel: channel, Key: key}, p.mood.refuses(e.n), c.trial.history.begun)
 	}
 }
 
-// queued enters what a record in an outbox says beyond what its event does: it
-// was moved there, or it went with a topic that was deleted.
-func (c *closing) queued(e *original, sent *envelope.Envelope, at oracle.Place) {
-	if e == nil {
-		c.book.Wrong("a record in %s is of no event", at)
-		return
+// at returns what the record at a place in an outbox is of, and of which event.
+func (c *closing) at(at oracle.Place) (queued, *original) {
+	i := slices.Index(c.trial.outboxTopics(), at.Topic)
+	log := at
+	log.Offset = 0
+	n, found := slices.BinarySearchFunc(c.logs[log], at.Offset, func(r *kgo.Record, o int64) int { return cmp.Compare(r.Offset, o) })
+	if i < 0 || !found {
+		return queued{}, nil
 	}
-	what := due{sent.Channel, e.n}
-	from := c.trial.placeOf(sent.From.Input.Topic, 0, 0).Topic
-	if i := slices.Index(c.trial.outboxTopics(), from); i >= 0 {
-		c.moved(what, due{c.trial.channels()[i], e.n})
+	e, _, err := envelope.Parse(c.logs[log][n])
+	if err != nil {
+		c.book.Wrong("%s: %v", at, err)
+		return queued{}, nil
 	}
-	if at.Instance < c.trial.present[at.Topic] {
-		for _, d := range c.owed[what] {
-			d.Gone = true
-		}
+	s := e.Source
+	event := c.events[ledger.Place{Topic: s.Topic, Partition: s.Partition, Offset: s.Offset}]
+	if event == nil {
+		c.book.Wrong("%s is of no event", at)
+		return queued{}, nil
 	}
-}
-
-// moved enters that a delivery was moved to another channel, once. It has no
-// lane there: it stands where it was moved to, behind later ones.
-func (c *closing) moved(to, from due) {
-	for _, d := range c.owed[from] {
-		if d.MovedTo != nil {
-			return
-		}
+	if d, known := c.queued[at]; known {
+		return d, event
 	}
-	d := c.book.Owe(ledger.Lane{Channel: to.channel}, c.trial.providers[to.channel].mood.refuses(to.event), c.trial.history.begun)
-	c.owed[to] = append(c.owed[to], d)
-	for _, old := range c.owed[from] {
-		old.MovedTo = d
+	what := due{c.trial.channels()[i], event.n}
+	w := e.From
+	source, _ := c.at(c.trial.placeOf(w.Input.Topic, w.Input.Partition, w.From.Offset))
+	d := queued{c.owed[what], source.Delivery != nil}
+	if d.Delivery == nil && d.moved { // it has no lane there: it stands behind later ones
+		d.Delivery = c.book.Owe(ledger.Lane{Channel: what.channel}, c.trial.providers[what.channel].mood.refuses(event.n), c.trial.history.begun)
+		c.owed[what] = d.Delivery
 	}
+	if d.moved && d.Delivery != source.Delivery {
+		source.MovedTo = d.Delivery
+	}
+	c.queued[at] = d
+	return d, event
 }
 
 // step enters what the providers saw, and what may make deliveries come again.
@@ -130,46 +157,64 @@ func (c *closing) step(s step) {
 	switch s.kind {
 	case begin:
 		c.began[try{what, s.tries}] = s.at
-		if d := c.next(what); d != nil {
-			c.book.Attempt(d, d.String())
+		c.late(s)
+		if d, event := c.at(s.what.Place); event != nil && event.n == s.event && d.Delivery != nil {
+			c.book.Attempt(d.Delivery, d.String())
 		} else {
 			c.book.Wrong("an alert that nothing asked for: %s", s)
 		}
 	case taken, unsure:
-		if d := c.next(what); d != nil {
-			c.book.Took(d, c.trial.history.begun.Add(c.began[try{what, s.tries}]), c.unsure[what])
-			c.unsure[what] = c.unsure[what] || s.kind == unsure
+		d, _ := c.at(s.what.Place)
+		if d.Delivery == nil || c.raisedAndMoved(d) {
+			return
 		}
-	case assigned, ended, crashed, heldUp, goesOn, deleted, rewound, truncated:
-		c.book.Disturb(ledger.Disturbance{At: c.trial.history.begun.Add(s.at), What: s.String()})
+		c.book.Took(d.Delivery, c.trial.history.begun.Add(c.began[try{what, s.tries}]), c.unsure[what])
+		c.unsure[what] = c.unsure[what] || s.kind == unsure
+	case assigned:
+		at := s.what.Place
+		at.Offset = 0
+		c.owners[at] = ownership{s.by, len(c.disturbed)}
+		c.disturb(s)
+	case ended, crashed, heldUp, goesOn, deleted, rewound, truncated:
+		c.disturb(s)
 	}
 }
 
-// next returns which of the deliveries of one alert to one channel an attempt
-// is of: the first that was not taken.
-func (c *closing) next(what due) *ledger.Delivery {
-	all := c.owed[what]
-	for _, d := range all {
-		if d.Took().IsZero() {
-			return d
-		}
+func (c *closing) disturb(s step) {
+	c.disturbed = append(c.disturbed, ledger.Disturbance{At: c.trial.history.begun.Add(s.at), What: s.String()})
+}
+
+// late has the assignment of a partition disturb what a former owner, which does
+// not know of it yet, sends meanwhile.
+func (c *closing) late(s step) {
+	at := s.what.Place
+	at.Offset = 0
+	if o, known := c.owners[at]; known && o.by != s.by {
+		d := &c.disturbed[o.disturbance]
+		d.Slack = c.trial.history.begun.Add(s.at).Sub(d.At) + 1
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	return all[0]
+}
+
+// raisedAndMoved reports whether a delivery is taken for the first time as it
+// was moved, and was taken as it was raised, or the other way round: the one is
+// no duplicate of the other.
+func (c *closing) raisedAndMoved(d queued) bool {
+	other := queued{d.Delivery, !d.moved}
+	first := !c.taken[d]
+	c.taken[d] = true
+	return first && c.taken[other]
 }
 
 // bury enters the dead letters: the last record of each, in the topics that
 // were deleted too.
-func (c *closing) bury(logs map[oracle.Place][]*kgo.Record, events map[ledger.Place]*original) {
+func (c *closing) bury() {
 	last := make(map[string]ledger.Letter)
 	of := make(map[string]due)
-	for _, at := range slices.SortedFunc(maps.Keys(logs), func(a, b oracle.Place) int { return cmp.Compare(a.Instance, b.Instance) }) {
+	for _, at := range slices.SortedFunc(maps.Keys(c.logs), func(a, b oracle.Place) int { return cmp.Compare(a.Instance, b.Instance) }) {
 		if !slices.Contains(c.trial.deadTopics(), at.Topic) {
 			continue
 		}
-		for _, r := range logs[at] {
+		for _, r := range c.logs[at] {
 			id := string(r.Key)
 			if r.Value == nil {
 				l := last[id]
@@ -182,7 +227,7 @@ func (c *closing) bury(logs map[oracle.Place][]*kgo.Record, events map[ledger.Pl
 			if e.Envelope != nil {
 				s := e.Envelope.Source
 				l.Source = ledger.Place{Topic: s.Topic, Partition: s.Partition, Offset: s.Offset}
-				if original := events[l.Source]; original != nil && e.Envelope.Channel != "" {
+				if original := c.events[l.Source]; original != nil && e.Envelope.Channel != "" {
 					of[id] = due{e.Envelope.Channel, original.n}
 				}
 			}
@@ -190,28 +235,32 @@ func (c *closing) bury(logs map[oracle.Place][]*kgo.Record, events map[ledger.Pl
 		}
 	}
 	for id, l := range last {
-		if what, delivery := of[id]; delivery {
-			for _, d := range c.owed[what] { // those that share an id share its dead letter
-				l.ID, l.Lane, l.Index = id, d.Lane, d.Index
-				c.letters = append(c.letters, l)
-			}
-			continue
+		if d := c.owed[of[id]]; d != nil {
+			l.ID, l.Lane, l.Index = id, d.Lane, d.Index
 		}
 		c.letters = append(c.letters, l)
 	}
 }
 
-// committed enters where the groups stand.
+// committed enters where the groups stand. They were seen to stand at the ends
+// of the logs before the processes stopped.
 func (c *closing) committed() {
 	t := c.trial
+	late := slices.ContainsFunc(t.history.list(), func(s step) bool { return s.kind == fault && s.text == "commit-slow" })
 	for g, names := range map[string][]string{group: append(t.sources(), topics.Replay(group)), topics.OutboxGroup(group): t.outboxTopics()} {
 		info := t.fake.GroupInfo(g)
 		for _, topic := range names {
 			for _, p := range t.fake.PartitionInfos(topic) {
-				if p.HighWatermark > 0 && info != nil {
-					c.book.Committed(g, ledger.Place{Topic: topic, Partition: p.Partition, Offset: p.HighWatermark}, info.Commits[topic][p.Partition].Offset)
+				at := info.Commits[topic][p.Partition].Offset
+				if p.HighWatermark == 0 || late && carriedOutLate(at, p.HighWatermark) {
+					continue
 				}
+				c.book.Committed(g, ledger.Place{Topic: topic, Partition: p.Partition, Offset: p.HighWatermark}, at)
 			}
 		}
 	}
 }
+
+// carriedOutLate: a commit that the brokers took their time for was carried out
+// behind the last one, and set the group back.
+func carriedOutLate(committed, end int64) bool { return committed < end }
