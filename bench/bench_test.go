@@ -34,6 +34,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
@@ -159,8 +160,8 @@ func (d *desk) run(channel channel.Channel, concurrency int) *engine {
 	sizes := kafka.MaxMessageBytes(d.shapes)
 	writer, dead := d.client(kafka.OutboxOptions(sizes)...), d.client(kafka.DeadLetterOptions(sizes)...)
 	letters := dlq.NewWriter(dead, group, d.log, reg)
-	outboxes, err := ingest.NewOutboxes(d.b.Context(), writer, group, []string{"desk"}, d.log)
-	if err != nil {
+	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: []string{"desk"}, Logger: d.log})
+	if err := outboxes.Load(d.b.Context()); err != nil {
 		d.b.Fatal(err)
 	}
 	var sources []string

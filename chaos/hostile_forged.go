@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	dedup "github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -68,7 +69,7 @@ func (f *forger) envelope(channel string, n int) *envelope.Envelope {
 func (f *forger) outbox(random *rand.Rand, n int) []*kgo.Record {
 	channel := []string{chHealthy, chPicky, chChat, chWild}[n%4]
 	topic := topics.Outbox(hostileGroup, channel)
-	good := envelope.Outbox(f.envelope(channel, n), topic, 1)
+	good := outbox.Record(f.envelope(channel, n), topic, 1)
 	set := func(name string, value []byte) {
 		for i := range good.Headers {
 			if good.Headers[i].Key == name {
@@ -115,7 +116,7 @@ func (f *forger) progress(_ *rand.Rand, n int) []*kgo.Record {
 			e.Delivery += fmt.Sprintf("/%s/%d", source, p)
 			far := dedup.Position{Epoch: math.MaxInt32, Offset: math.MaxInt64}
 			e.From = dedup.Write{Input: dedup.Input{Topic: f.ids[string(source)], Partition: p}, From: far, Done: far, Delivery: e.Delivery}
-			r := envelope.Outbox(e, topic, 1)
+			r := outbox.Record(e, topic, 1)
 			r.Partition = int32(n) % f.partitions[topic]
 			list = append(list, r)
 		}

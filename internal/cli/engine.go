@@ -30,6 +30,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/obs/logging"
 	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -118,18 +119,17 @@ func newDeadLetters(s *setup, p *producers, tracer *tracing.Tracer, reg *prometh
 }
 
 // newOutboxWriter returns what writes to the outboxes, for both stages.
-func newOutboxWriter(s *setup, p *producers, tracer *tracing.Tracer) (*ingest.Outboxes, error) {
+func newOutboxWriter(s *setup, p *producers, tracer *tracing.Tracer) (*outbox.Producer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	o, err := ingest.NewOutboxes(ctx, p.outbox, s.config.Kafka.Group, s.channelNames(), s.log)
-	if err != nil { // it was there a moment ago, so another start can help
+	o := outbox.New(outbox.Params{Broker: outbox.Kafka(p.outbox), Group: s.config.Kafka.Group, Channels: s.channelNames(), Tracer: tracer, Logger: s.log})
+	if err := o.Load(ctx); err != nil { // it was there a moment ago, so another start can help
 		return nil, &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
 	}
-	o.Tracer = tracer
 	return o, nil
 }
 
-func newMatchHandler(s *setup, outboxes *ingest.Outboxes, dead *dlq.Writer, tracer *tracing.Tracer, reg *prometheus.Registry) *ingest.Handler {
+func newMatchHandler(s *setup, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer, reg *prometheus.Registry) *ingest.Handler {
 	var names []ingest.RuleName
 	for _, r := range s.config.Rules.Rules() {
 		for _, severity := range r.Severities {
@@ -150,7 +150,7 @@ func newReplays(s *setup, p *producers, h *ingest.Handler, reg *prometheus.Regis
 		rules[r.Name] = r.Channels
 	}
 	return ingest.NewReplays(ingest.ReplayParams{
-		Handler: h, Log: dlq.NewLog(p.dead), Gauges: dlq.NewGauges(reg), OutboxGroup: topics.OutboxGroup(s.config.Kafka.Group),
+		Handler: h, Log: dlq.NewLog(p.dead), Gauges: dlq.NewGauges(reg), Admin: kadm.NewClient(p.outbox), OutboxGroup: topics.OutboxGroup(s.config.Kafka.Group),
 		Rules: rules, Registry: reg,
 	})
 }
@@ -177,7 +177,7 @@ type outboxes struct {
 	ordered []*dispatch.Outbox
 }
 
-func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *ingest.Outboxes, tracer *tracing.Tracer, troubles *health.Board, reg *prometheus.Registry) (*outboxes, error) {
+func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *outbox.Producer, tracer *tracing.Tracer, troubles *health.Board, reg *prometheus.Registry) (*outboxes, error) {
 	metrics := dispatch.NewMetrics(reg)
 	all := &outboxes{byTopic: make(map[string]*dispatch.Outbox)}
 	add := func(name string, ch channel.Channel, cfg dispatch.Config) {

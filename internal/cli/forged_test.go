@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -193,7 +194,7 @@ func TestForgedOutboxRecordsHoldNothing(t *testing.T) {
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook")))
 	_, before := d.get("/metrics")
-	outbox := topics.Outbox(c.Group, "hook")
+	topic := topics.Outbox(c.Group, "hook")
 	for i := range 50 {
 		e := &envelope.Envelope{
 			Source: envelope.Source{Topic: fmt.Sprintf("no-such-topic-%d", i), Value: []byte("{}"), Time: time.Now()}, Delivery: fmt.Sprintf("dl_%d", i), Channel: "hook",
@@ -205,7 +206,7 @@ func TestForgedOutboxRecordsHoldNothing(t *testing.T) {
 		case 2:
 			e.Source.Topic, e.Alert.Severity = string(topics.TradeExecutions), alert.Severity(fmt.Sprint("severity-", i))
 		}
-		r := envelope.Outbox(e, outbox, 1)
+		r := outbox.Record(e, topic, 1)
 		c.Produce(r)
 	}
 	c.Produce(alerting(topics.TradeExecutions, "k", 0, 1)...)
@@ -223,7 +224,7 @@ func TestForgedOutboxRecordsHoldNothing(t *testing.T) {
 	if a, b := strings.Count(before, "\nnotifier_"), strings.Count(after, "\nnotifier_"); b > a+20 { // groups that committed for the first time
 		t.Errorf("%d samples became %d", a, b)
 	}
-	if log := d.err.String(); strings.Count(log, "not ours") > 5 || !strings.Contains(log, `"topic":"`+outbox+`","partition":0,"offset":0`) {
+	if log := d.err.String(); strings.Count(log, "not ours") > 5 || !strings.Contains(log, `"topic":"`+topic+`","partition":0,"offset":0`) {
 		t.Errorf("%d lines are said of them", strings.Count(log, "not ours"))
 	}
 	if n := len(hook.Requests()); n != 1 || len(deadLetters(t, c)) != 0 {

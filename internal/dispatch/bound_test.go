@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outbox"
 )
 
 // assigned takes records of an outbox in, as a partition without brokers.
@@ -39,7 +40,7 @@ func (b *bench) assignedOf(n int, rule func(i int) string) (*consume.Steps, *con
 			Source: envelope.Source{Topic: "trade-executions", Offset: int64(i)}, Delivery: fmt.Sprint("dl_", i), Channel: "desk",
 			Alert: &alert.Alert{Rule: rule(i), Severity: alert.Warning, EventTime: time.Now()},
 		}
-		r := envelope.Outbox(e, "outbox", 1)
+		r := outbox.Record(e, "outbox", 1)
 		r.Offset = int64(i)
 		records = append(records, r)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outbox"
 )
 
 // takes has records of an outbox taken in, in a partition without brokers.
@@ -43,7 +44,7 @@ func outboxRecord(id string, change ...func(*envelope.Envelope)) *kgo.Record {
 	for _, f := range change {
 		f(e)
 	}
-	r := envelope.Outbox(e, "outbox", 1)
+	r := outbox.Record(e, "outbox", 1)
 	r.Timestamp = time.Now()
 	return r
 }

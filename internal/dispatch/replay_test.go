@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -253,7 +254,7 @@ func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
 			if i >= 3 {
 				e.Replay = &envelope.Replay{Entry: e.Delivery, Version: 7, Number: 1, By: "ann@desk"}
 			}
-			r := envelope.Outbox(e, "outbox", 1)
+			r := outbox.Record(e, "outbox", 1)
 			r.Offset = int64(i)
 			records = append(records, r)
 		}

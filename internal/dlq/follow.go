@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Follower has a producer follow topics that were deleted and made again, which
@@ -17,15 +16,16 @@ import (
 // instance of the topic, acknowledges what it takes for a duplicate and does
 // not write it.
 type Follower struct {
-	client *kgo.Client
+	forget func(topic string)
 
 	mu    sync.Mutex
 	times map[string]int // that each topic was forgotten
 }
 
-// NewFollower returns a follower for a producer.
-func NewFollower(client *kgo.Client) *Follower {
-	return &Follower{client: client, times: make(map[string]int)}
+// NewFollower returns a follower for a producer; forget is the client's
+// PurgeTopicsFromProducing.
+func NewFollower(forget func(topic string)) *Follower {
+	return &Follower{forget: forget, times: make(map[string]int)}
 }
 
 // Turn is to be asked before a record is produced, for Failed.
@@ -50,7 +50,7 @@ func (f *Follower) Failed(topic string, turn int, err error) bool {
 	}
 	f.mu.Unlock()
 	if first {
-		f.client.PurgeTopicsFromProducing(topic)
+		f.forget(topic)
 	}
 	return first
 }

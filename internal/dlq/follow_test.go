@@ -24,7 +24,7 @@ func TestATopicMadeAnewIsFollowedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	f := NewFollower(cl)
+	f := NewFollower(func(topic string) { cl.PurgeTopicsFromProducing(topic) })
 	write := func() {
 		t.Helper()
 		if err := cl.ProduceSync(context.Background(), &kgo.Record{Topic: "letters", Value: []byte("x")}).FirstErr(); err != nil {

@@ -53,7 +53,7 @@ const WriteTimeout = 10 * time.Second
 // manual partitioner.
 func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheus.Registerer) *Writer {
 	w := &Writer{
-		client: client, follow: NewFollower(client), group: group, log: log.With("component", "dlq"),
+		client: client, follow: NewFollower(func(topic string) { client.PurgeTopicsFromProducing(topic) }), group: group, log: log.With("component", "dlq"),
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_dead_letters_total", Help: "Dead letters written and acknowledged.",
 		}, []string{"topic", "reason"}),

@@ -23,6 +23,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -75,7 +76,7 @@ func waitingRecords(channel string, first, n int, expire time.Duration) []*kgo.R
 			Source: envelope.Source{Topic: string(topics.TradeExecutions), Offset: int64(i), Time: time.Now(), Key: fmt.Appendf(nil, "k%d", i%7), Value: []byte(`{}`)},
 			Alert:  a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel),
 		}
-		records = append(records, envelope.Outbox(e, topics.Outbox(group, channel), 1))
+		records = append(records, outbox.Record(e, topics.Outbox(group, channel), 1))
 	}
 	return records
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
@@ -128,8 +129,8 @@ func (w *world) node() *node {
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	writer, dead := w.client(kafka.OutboxOptions(size)...), w.client(kafka.DeadLetterOptions(size)...)
 	letters := dlq.NewWriter(dead, group, log, nil)
-	outboxes, err := ingest.NewOutboxes(w.ctx, writer, group, []string{"hook"}, log)
-	if err != nil {
+	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: []string{"hook"}, Logger: log})
+	if err := outboxes.Load(w.ctx); err != nil {
 		w.t.Fatal(err)
 	}
 	h := ingest.New(ingest.Params{

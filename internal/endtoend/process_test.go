@@ -22,6 +22,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -163,8 +164,8 @@ func (n *process) run() error {
 	reg := prometheus.NewRegistry()
 	n.registry = reg
 	letters := dlq.NewWriter(dead, group, log, reg)
-	outboxes, err := ingest.NewOutboxes(ctx, writer, group, t.channels(), log)
-	if err != nil {
+	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: t.channels(), Logger: log})
+	if err := outboxes.Load(ctx); err != nil {
 		return err
 	}
 	h := ingest.New(ingest.Params{
@@ -172,7 +173,7 @@ func (n *process) run() error {
 		Outboxes: outboxes, Dead: letters, Topics: t.sources(), MaxReplays: maxReplays, Logger: log, Registry: reg,
 	})
 	r := ingest.NewReplays(ingest.ReplayParams{
-		Handler: h, Log: dlq.NewLog(dead), Gauges: dlq.NewGauges(reg), OutboxGroup: topics.OutboxGroup(group),
+		Handler: h, Log: dlq.NewLog(dead), Gauges: dlq.NewGauges(reg), Admin: kadm.NewClient(writer), OutboxGroup: topics.OutboxGroup(group),
 		Rules: map[string][]string{"both": {"calm", "rough"}, "calm": {"calm"}}, Registry: reg,
 	})
 	byTopic := make(map[string]*dispatch.Outbox)

@@ -131,27 +131,6 @@ func TestForeignAndDamagedRecordsAreRefused(t *testing.T) {
 	}
 }
 
-func TestOutboxKeyIsTheLane(t *testing.T) {
-	a := &alert.Alert{Rule: "r", Key: []string{"acc", "code"}}
-	e := &Envelope{Source: Source{Topic: "t", Key: []byte("session"), Value: []byte("{}")}, Alert: a, Delivery: "d", Channel: "c"}
-	if r := Outbox(e, "o", 6); string(r.Key) != "session" {
-		t.Fatalf("key %q", r.Key)
-	}
-	a.Throttle = time.Minute
-	r := Outbox(e, "o", 6)
-	if string(r.Key) != `["r","acc","code"]` {
-		t.Fatalf("key %q", r.Key)
-	}
-	e.Source.Key, e.Source.Offset = []byte("other"), 99
-	if again := Outbox(e, "o", 6); again.Partition != r.Partition {
-		t.Fatal("one alert key, two partitions")
-	}
-	a.Throttle, e.Source.Key = 0, nil
-	if r := Outbox(e, "o", 6); r.Key != nil {
-		t.Fatalf("null became %q", r.Key)
-	}
-}
-
 func FuzzParseNeverPanics(f *testing.F) {
 	f.Add([]byte("notifier.original-headers"), []byte("0"), []byte("notifier.from"), []byte("a/1/2/3"))
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2 []byte) {

@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -52,8 +53,8 @@ func TestRecordThatKillsProcessesBecomesADeadLetter(t *testing.T) {
 	deaths := 0
 	for alive := false; !alive; {
 		died := make(chan struct{})
-		outboxes, err := ingest.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(size)...), c.Group, []string{"hook"}, log)
-		if err != nil {
+		outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(c.Client(kafka.OutboxOptions(size)...)), Group: c.Group, Channels: []string{"hook"}, Logger: log})
+		if err := outboxes.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		reg := prometheus.NewRegistry()

@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -64,8 +65,8 @@ func TestOutboxLimitRefusesOneAlertAtMost(t *testing.T) {
 	c.Make(shapes...)
 	believed := func(string) int32 { return 8 << 20 }
 	log := slog.New(slog.DiscardHandler)
-	outboxes, err := ingest.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(believed)...), c.Group, []string{"hook"}, log)
-	if err != nil {
+	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(c.Client(kafka.OutboxOptions(believed)...)), Group: c.Group, Channels: []string{"hook"}, Logger: log})
+	if err := outboxes.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()

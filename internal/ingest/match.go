@@ -23,6 +23,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -42,7 +43,7 @@ type Params struct {
 	Cluster  string
 	Decoder  Decoder
 	Rules    Rules
-	Outboxes *Outboxes
+	Outboxes *outbox.Producer
 	Dead     *dlq.Writer
 	Topics   []string // for metrics created at zero
 	RuleList []RuleName
@@ -129,13 +130,16 @@ const (
 	maxBatch = 500 * time.Millisecond
 )
 
+// entrySize is what a dead letter takes beside its texts, in bytes.
+const entrySize = 1 << 10
+
 // batch is what one call of Next has raised, or a part of it.
 type batch struct {
 	h       *Handler
 	p       *consume.Partition
 	topicID string
 	done    offsets.Position
-	writes  []*write
+	writes  []*outbox.Write
 	dead    []*dlq.Entry
 	urgent  bool
 	until   *kgo.Record // the last one that was looked at
@@ -236,9 +240,9 @@ func (b *batch) raise(r *kgo.Record, alerts []alert.Alert) {
 				Done:     b.done,
 				Delivery: e.Delivery,
 			}
-			w := b.h.p.Outboxes.start(e)
+			w := b.h.p.Outboxes.Send(e)
 			b.writes = append(b.writes, w)
-			b.hold(w.size())
+			b.hold(w.Size())
 		}
 	}
 }
@@ -254,7 +258,7 @@ func (b *batch) bury(r *kgo.Record, err error) {
 	span.Fail(string(failure.Cause))
 	b.dead = append(b.dead, dlq.Failed(alert.NewEntry(b.h.p.Group, b.identity(src)), &envelope.Envelope{Source: src, Trace: span.Traceparent()},
 		dlq.Failure{Cause: failure.Cause, Detail: failure.Detail, Rule: failure.Rule, First: time.Now()}, b.h.p.MaxReplays))
-	b.hold(writeSize)
+	b.hold(entrySize)
 }
 
 // span begins the span of a record that something comes of.

@@ -3,7 +3,6 @@ package ingest_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/consume"
@@ -21,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -52,8 +51,8 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	log := slog.New(slog.DiscardHandler)
 	var said bytes.Buffer
-	outboxes, err := ingest.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(size)...), c.Group, []string{"hook"}, log)
-	if err != nil {
+	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(c.Client(kafka.OutboxOptions(size)...)), Group: c.Group, Channels: []string{"hook"}, Logger: log})
+	if err := outboxes.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
@@ -74,7 +73,7 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if text := said.String(); !strings.Contains(text, "match_test.fragile.Match(") || !strings.Contains(text, "match_test.go:") {
+		if text := said.String(); !strings.Contains(text, "ingest_test.fragile.Match(") || !strings.Contains(text, "match_test.go:") {
 			t.Errorf("the log does not say where: %s", text)
 		}
 	}()
@@ -200,8 +199,8 @@ func handle(t *testing.T, c *testkafka.Cluster, decoder ingest.Decoder, rules in
 	t.Helper()
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	log := slog.New(slog.DiscardHandler)
-	outboxes, err := ingest.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(size)...), c.Group, []string{"hook"}, log)
-	if err != nil {
+	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(c.Client(kafka.OutboxOptions(size)...)), Group: c.Group, Channels: []string{"hook"}, Logger: log})
+	if err := outboxes.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
@@ -223,28 +222,4 @@ func handle(t *testing.T, c *testkafka.Cluster, decoder ingest.Decoder, rules in
 			t.Error(err)
 		}
 	})
-}
-
-// TestOutboxesAreLookedUpUntilABrokerAnswers: while brokers restart one by one,
-// the look at the cluster may have met one that is gone a moment later.
-func TestOutboxesAreLookedUpUntilABrokerAnswers(t *testing.T) {
-	c := testkafka.Virtual(t, []kafka.Channel{{Name: "hook", Partitions: 3}})
-	var left atomic.Int32
-	left.Store(4)
-	c.Fake().ControlKey(int16(kmsg.ApiVersions), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.Fake().KeepControl()
-		if left.Add(-1) >= 0 {
-			return nil, errors.New("closed"), true
-		}
-		return nil, nil, false
-	})
-	o, err := ingest.NewOutboxes(t.Context(), c.Client(), c.Group, []string{"hook"}, slog.New(slog.DiscardHandler))
-	if err != nil || o == nil {
-		t.Fatalf("it gives up: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if _, err := ingest.NewOutboxes(ctx, c.Client(), c.Group, []string{"desk"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), c.Group+".outbox.desk") {
-		t.Errorf("of an outbox that is not there it says %v", err)
-	}
 }

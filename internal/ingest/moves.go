@@ -22,7 +22,7 @@ const maxMoves = 100
 // takeMove takes in a request to move alerts.
 func (w *replaying) takeMove(n *request, q control.Request) {
 	switch {
-	case !w.p.Handler.p.Outboxes.has(q.To):
+	case !w.p.Handler.p.Outboxes.Has(q.To):
 		w.log.Error("cannot move alerts to a channel that is not configured", "channel", q.From, "to", q.To, "by", q.By)
 		n.state = settled
 	case len(w.moves) >= maxMoves:
@@ -54,7 +54,7 @@ func (w *replaying) endMoves(ctx context.Context, now time.Time) {
 	for _, m := range w.moves {
 		asked = append(asked, m.Request)
 	}
-	left, err := control.Left(ctx, h.Outboxes.admin, h.Group, h.Cluster, asked...)
+	left, err := control.Left(ctx, w.p.Admin, h.Group, h.Cluster, asked...)
 	if err != nil {
 		return
 	}
@@ -80,7 +80,7 @@ func (w *replaying) clampMoves(ctx context.Context) {
 		if m.clamped {
 			continue
 		}
-		if _, err := control.Clamp(ctx, w.p.Handler.p.Outboxes.admin, w.p.Handler.p.Group, &m.Request); err != nil {
+		if _, err := control.Clamp(ctx, w.p.Admin, w.p.Handler.p.Group, &m.Request); err != nil {
 			return
 		}
 		m.clamped = true

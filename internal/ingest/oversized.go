@@ -27,5 +27,5 @@ func (b *batch) oversized(r *kgo.Record, o consume.Oversized) {
 		dlq.Failure{Cause: outcome.BatchTooLarge, Detail: o.String(), First: time.Now()}, b.h.p.MaxReplays)
 	e.Pointer = true
 	b.dead = append(b.dead, e)
-	b.hold(writeSize)
+	b.hold(entrySize)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -27,8 +28,8 @@ func TestOversizedBatchIsOneDeadLetter(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	log := slog.New(slog.DiscardHandler)
-	outboxes, err := ingest.NewOutboxes(t.Context(), c.Client(kafka.OutboxOptions(size)...), c.Group, []string{"hook"}, log)
-	if err != nil {
+	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(c.Client(kafka.OutboxOptions(size)...)), Group: c.Group, Channels: []string{"hook"}, Logger: log})
+	if err := outboxes.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
@@ -68,14 +69,14 @@ func TestOversizedBatchIsOneDeadLetter(t *testing.T) {
 		}
 	}()
 	reader := dlq.NewReader(c.Client(), c.Group)
-	var entries []*dlq.Entry
 	testkafka.Eventually(t, 20*time.Second, "both others have raised their alerts", func() bool {
 		ends, err := c.Admin.ListEndOffsets(t.Context(), topics.Outbox(c.Group, "hook"))
 		o, _ := ends.Lookup(topics.Outbox(c.Group, "hook"), 0)
 		return err == nil && o.Offset == 2
 	})
 	testkafka.Eventually(t, 20*time.Second, "everything is committed", func() bool { return c.Lag(c.Group) == 0 })
-	if entries, err = reader.List(t.Context(), topics.TradeExecutions); err != nil || len(entries) != 1 {
+	entries, err := reader.List(t.Context(), topics.TradeExecutions)
+	if err != nil || len(entries) != 1 {
 		t.Fatalf("%d dead letters, %v", len(entries), err)
 	}
 	e := entries[0]

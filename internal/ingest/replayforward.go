@@ -44,7 +44,7 @@ func (w *replaying) due(ctx context.Context) []*request {
 	var due []*request
 	for _, l := range w.lines {
 		room := perChannel - l.forwarded
-		if l.channel == "" && w.backlog.full() && !w.backlog.refresh(ctx, w.p.Handler.p.Outboxes.admin, w.p.OutboxGroup) {
+		if l.channel == "" && w.backlog.full() && !w.backlog.refresh(ctx, w.p.Admin, w.p.OutboxGroup) {
 			continue
 		}
 		i := 0
@@ -107,8 +107,8 @@ func (w *replaying) forward(ctx context.Context, due []*request) (sent int, ok b
 		return 0, false
 	}
 	for _, x := range outboxes {
-		if x.envelope.Replay.Entry != x.envelope.Delivery {
-			w.backlog.add(x.record)
+		if x.Envelope.Replay.Entry != x.Envelope.Delivery {
+			w.backlog.add(x.Record)
 		}
 	}
 	return sent, w.close(ctx, b.closes)
@@ -309,7 +309,7 @@ func (s *sending) record() {
 			channels = []string{s.n.line.channel}
 		}
 		for _, c := range channels {
-			if s.w.p.Handler.p.Outboxes.has(c) {
+			if s.w.p.Handler.p.Outboxes.Has(c) {
 				s.deliver(a, c, alert.NewDelivery(a.ID, c))
 				sent++
 			} else if s.n.to {
@@ -350,7 +350,7 @@ func (s *sending) match() ([]alert.Alert, bool) {
 
 // deliver puts an alert into its channel's outbox.
 func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
-	if !s.w.p.Handler.p.Outboxes.has(channel) {
+	if !s.w.p.Handler.p.Outboxes.Has(channel) {
 		s.unrouted("channel %s is not configured any more", channel)
 		return
 	}
@@ -364,9 +364,9 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 		From:  offsets.Position{Epoch: s.n.epoch, Offset: s.n.offset},
 		Done:  s.b.done, Delivery: e.RepeatID(),
 	}
-	write := s.w.p.Handler.p.Outboxes.start(e)
+	write := s.w.p.Handler.p.Outboxes.Send(e)
 	s.b.writes = append(s.b.writes, write)
-	s.b.hold(write.size() + len(e.Source.Value)) // the request's record is none of the source's
+	s.b.hold(write.Size() + len(e.Source.Value)) // the request's record is none of the source's
 }
 
 func (s *sending) unrouted(format string, args ...any) {
@@ -379,7 +379,7 @@ func (s *sending) reopen(why *outcome.Error, reason outcome.Reason) {
 	next := s.e.Again(s.replay.EditedBy, s.w.p.Handler.p.MaxReplays)
 	next.Cause, next.Reason, next.Scope, next.Detail, next.FailedRule, next.LastFailed = why.Cause, reason, why.Cause.Class().Scope, why.Detail, why.Rule, time.Now()
 	s.b.dead = append(s.b.dead, next)
-	s.b.hold(writeSize + len(next.Envelope.Source.Value))
+	s.b.hold(entrySize + len(next.Envelope.Source.Value))
 }
 
 // close has the entry closed once everything else is acknowledged.

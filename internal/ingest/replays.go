@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/consume"
@@ -34,6 +35,7 @@ type ReplayParams struct {
 	Handler *Handler // of the sources: its rules, outboxes and dead letters
 	Log     *dlq.Log
 	Gauges  *dlq.Gauges
+	Admin   *kadm.Client // asks how far outboxes have been sent
 	// OutboxGroup is the group that reads the outboxes: how far it has come says
 	// how many replays are before a live alert.
 	OutboxGroup string

@@ -68,7 +68,7 @@ const maxLines = 1000
 // what is written of it.
 func (w *replaying) line(q *dlq.Request) *line {
 	channel := q.Channel
-	if !q.To && !w.p.Handler.p.Outboxes.has(channel) {
+	if !q.To && !w.p.Handler.p.Outboxes.Has(channel) {
 		channel = ""
 	}
 	l := w.lines[channel]

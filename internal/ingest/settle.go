@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -29,8 +30,7 @@ func (b *batch) settle(ctx context.Context) bool {
 		return true
 	}
 	for _, w := range b.writes {
-		w.span.Fail(string(outcome.Abandoned)) // unless it is acknowledged, and has ended
-		w.span.End()
+		w.GiveUp(outcome.Abandoned)
 	}
 	return false
 }
@@ -48,32 +48,26 @@ func (b *batch) settleWrites(ctx context.Context) bool {
 		}
 		b.writes = b.writes[:0]
 		for _, w := range failed {
-			if dlq.TooLarge(w.err) && w.alone {
+			if dlq.TooLarge(w.Err()) && w.Alone {
 				b.tooLarge(w)
 				continue
 			}
-			w.alone = w.alone || dlq.TooLarge(w.err)
+			w.Alone = w.Alone || dlq.TooLarge(w.Err())
 			b.writes = append(b.writes, w)
 		}
 		if len(b.writes) == 0 {
 			return true
 		}
-		if i := slices.IndexFunc(b.writes, func(w *write) bool { return !dlq.TooLarge(w.err) }); i >= 0 {
-			b.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", b.writes[i].record.Topic, brief(b.writes[i].err)))
+		if i := slices.IndexFunc(b.writes, func(w *outbox.Write) bool { return !dlq.TooLarge(w.Err()) }); i >= 0 {
+			b.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", b.writes[i].Record.Topic, brief(b.writes[i].Err())))
 			if !sleep(ctx, wait.NextBackOff()) {
 				return false
 			}
 		}
-		looked := make(map[string]bool)
+		b.h.p.Outboxes.Recover(ctx, b.writes)
 		for _, w := range b.writes {
-			if !looked[w.record.Topic] {
-				looked[w.record.Topic] = true
-				b.h.p.Outboxes.failed(ctx, w)
-			}
-		}
-		for _, w := range b.writes {
-			b.h.p.Outboxes.produce(w)
-			if w.alone {
+			b.h.p.Outboxes.SendAgain(w)
+			if w.Alone {
 				if _, ok := b.await(ctx, w); !ok {
 					return false
 				}
@@ -86,7 +80,7 @@ func (b *batch) settleWrites(ctx context.Context) bool {
 // waits for long it says so, and looks whether an outbox topic was recreated.
 // After a revoke it gives what is in flight a moment: what is acknowledged in
 // it need not be written again by the next owner.
-func (b *batch) await(ctx context.Context, writes ...*write) (failed []*write, ok bool) {
+func (b *batch) await(ctx context.Context, writes ...*outbox.Write) (failed []*outbox.Write, ok bool) {
 	slow := time.NewTicker(holdAfter)
 	defer slow.Stop()
 	ended, grace := ctx.Done(), (<-chan time.Time)(nil)
@@ -94,18 +88,18 @@ func (b *batch) await(ctx context.Context, writes ...*write) (failed []*write, o
 	waiting:
 		for {
 			select {
-			case <-w.done:
+			case <-w.Answered():
 				break waiting
 			case <-slow.C:
-				b.p.Hold(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", w.record.Topic))
-				b.h.p.Outboxes.refresh(ctx, w.record.Topic)
+				b.p.Hold(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", w.Record.Topic))
+				b.h.p.Outboxes.Refresh(ctx, w.Record.Topic)
 			case <-ended:
 				ended, grace = nil, time.After(consume.RevokeGrace-100*time.Millisecond)
 			case <-grace:
 				return nil, false
 			}
 		}
-		if w.err != nil {
+		if w.Err() != nil {
 			failed = append(failed, w)
 		}
 	}
@@ -141,12 +135,11 @@ func (b *batch) settleDead(ctx context.Context) bool {
 
 // tooLarge makes a dead letter of an alert that its outbox does not take. The
 // alert itself is bounded, so it is the event, or an outbox with a low limit.
-func (b *batch) tooLarge(w *write) {
-	w.span.Fail(string(outcome.AlertTooLarge))
-	w.span.End()
-	b.dead = append(b.dead, dlq.Failed(w.envelope.Delivery, w.envelope, dlq.Failure{
+func (b *batch) tooLarge(w *outbox.Write) {
+	w.GiveUp(outcome.AlertTooLarge)
+	b.dead = append(b.dead, dlq.Failed(w.Envelope.Delivery, w.Envelope, dlq.Failure{
 		Cause: outcome.AlertTooLarge, First: time.Now(),
-		Detail: fmt.Sprintf("the alert does not fit into %s (%d bytes of event): raise its max.message.bytes", w.record.Topic, len(w.envelope.Event())),
+		Detail: fmt.Sprintf("the alert does not fit into %s (%d bytes of event): raise its max.message.bytes", w.Record.Topic, len(w.Envelope.Event())),
 	}, b.h.p.MaxReplays))
 }
 

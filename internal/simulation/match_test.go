@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
@@ -130,7 +131,7 @@ func (w *world) poll(p *part) bool {
 // send puts a write into its producer's buffer, with the partition count that
 // the process knows.
 func (w *world) send(pr *process, x *write) *write {
-	r := envelope.Outbox(x.envelope, topics.Outbox(group, x.envelope.Channel), pr.counts[x.envelope.Channel])
+	r := outbox.Record(x.envelope, topics.Outbox(group, x.envelope.Channel), pr.counts[x.envelope.Channel])
 	l := w.outboxes[x.envelope.Channel][r.Partition]
 	x.state = buffered
 	i := slices.IndexFunc(pr.buffers, func(b *buffer) bool { return b.log == l })

@@ -5,6 +5,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -80,7 +81,7 @@ func (e elsewhere) Put(_ context.Context, list []*envelope.Envelope, _ func(stri
 			errs[i] = errWrite
 			continue
 		}
-		r := envelope.Outbox(x, topics.Outbox(group, x.Channel), int32(len(e.w.outboxes[x.Channel])))
+		r := outbox.Record(x, topics.Outbox(group, x.Channel), int32(len(e.w.outboxes[x.Channel])))
 		failed = e.w.chance(10)
 		if !failed || e.w.chance(30) {
 			e.w.appendOutbox(e.pr.id, e.w.outboxes[x.Channel][r.Partition], r)

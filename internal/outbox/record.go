@@ -1,4 +1,4 @@
-package envelope
+package outbox
 
 import (
 	"crypto/sha256"
@@ -6,18 +6,20 @@ import (
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/envelope"
 )
 
-// Outbox returns the record that waits in the outbox topic for its channel,
-// with its key and its partition among this many.
+// Record returns a delivery as a record of its channel's outbox topic, with its
+// key and its partition among this many.
 //
 // The key is the lane: deliveries of one key are sent in order. It is the
 // alert key for rules that throttle, whose decisions need that order, else the
 // source's record key; null is a lane of its own each. A key of more than
 // maxLane bytes is replaced by its hash, so that it does not travel twice: the
 // source's own stands in the envelope.
-func Outbox(e *Envelope, topic string, partitions int32) *kgo.Record {
-	r := Wrap(e)
+func Record(e *envelope.Envelope, topic string, partitions int32) *kgo.Record {
+	r := envelope.Wrap(e)
 	r.Topic = topic
 	r.Key = e.Source.Key
 	if e.Alert.Throttle > 0 {
@@ -36,7 +38,7 @@ const maxLane = 1 << 10
 // murmur2 is Kafka's own hash, as the Java client and kgo partition by it.
 var murmur2 = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
-func partition(key []byte, e *Envelope, partitions int32) int32 {
+func partition(key []byte, e *envelope.Envelope, partitions int32) int32 {
 	if partitions <= 1 {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package ingest
+package outbox
 
 import (
 	"context"
@@ -9,29 +9,29 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Has reports whether there is such a channel.
-func (o *Outboxes) Has(channel string) bool { return o.has(channel) }
+// slowAfter is how long an acknowledgement may take before Put calls slow.
+const slowAfter = 5 * time.Second
 
 // Put writes outbox records, in order, and returns for each of them whether it
 // is acknowledged; ctx ends the waiting, and what is not known then counts as
 // not acknowledged. One that is refused for its size was alone in its batch.
-// While a topic does not answer for long it calls slow, and looks whether the
-// topic was recreated.
-func (o *Outboxes) Put(ctx context.Context, list []*envelope.Envelope, slow func(topic string)) []error {
-	writes := make([]*write, len(list))
+// While a topic does not answer for long it calls slow. Where a topic was
+// recreated, the next call writes to the new one.
+func (p *Producer) Put(ctx context.Context, list []*envelope.Envelope, slow func(topic string)) []error {
+	writes := make([]*Write, len(list))
 	for i, e := range list {
-		writes[i] = o.start(e)
+		writes[i] = p.Send(e)
 	}
-	tick := time.NewTicker(holdAfter)
+	tick := time.NewTicker(slowAfter)
 	defer tick.Stop()
-	wait := func(w *write) error {
+	wait := func(w *Write) error {
 		for {
 			select {
-			case <-w.done:
+			case <-w.answered:
 				return w.err
 			case <-tick.C:
-				slow(w.record.Topic)
-				o.refresh(ctx, w.record.Topic)
+				slow(w.Record.Topic)
+				p.Refresh(ctx, w.Record.Topic)
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -41,20 +41,19 @@ func (o *Outboxes) Put(ctx context.Context, list []*envelope.Envelope, slow func
 	for i, w := range writes {
 		errs[i] = wait(w)
 	}
-	failed := ""
+	var failed []*Write
 	for i, w := range writes {
 		if dlq.TooLarge(errs[i]) {
-			o.produce(w)
+			p.SendAgain(w)
 			errs[i] = wait(w)
 		}
 		if errs[i] != nil {
-			w.span.Fail(string(outcome.WriteFailed))
-			w.span.End()
-			failed = w.record.Topic
+			w.GiveUp(outcome.WriteFailed)
+			failed = append(failed, w)
 		}
 	}
-	if failed != "" && ctx.Err() == nil {
-		o.refresh(ctx, failed)
+	if ctx.Err() == nil { // else one may be without an answer
+		p.Recover(ctx, failed)
 	}
 	return errs
 }

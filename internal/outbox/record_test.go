@@ -1,0 +1,30 @@
+package outbox
+
+import (
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/envelope"
+)
+
+func TestRecordKeyIsTheLane(t *testing.T) {
+	a := &alert.Alert{Rule: "r", Key: []string{"acc", "code"}}
+	e := &envelope.Envelope{Source: envelope.Source{Topic: "t", Key: []byte("session"), Value: []byte("{}")}, Alert: a, Delivery: "d", Channel: "c"}
+	if r := Record(e, "o", 6); string(r.Key) != "session" {
+		t.Fatalf("key %q", r.Key)
+	}
+	a.Throttle = time.Minute
+	r := Record(e, "o", 6)
+	if string(r.Key) != `["r","acc","code"]` {
+		t.Fatalf("key %q", r.Key)
+	}
+	e.Source.Key, e.Source.Offset = []byte("other"), 99
+	if again := Record(e, "o", 6); again.Partition != r.Partition {
+		t.Fatal("one alert key, two partitions")
+	}
+	a.Throttle, e.Source.Key = 0, nil
+	if r := Record(e, "o", 6); r.Key != nil {
+		t.Fatalf("null became %q", r.Key)
+	}
+}
