@@ -149,6 +149,11 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 		metadata[topicPartition{s.p.Topic, s.p.ID}] = s.metadata
 	}
 	ctx := kgo.PreCommitFnContext(context.Background(), func(req *kmsg.OffsetCommitRequest) error {
+		// The client waits for a rebalance and then commits as a member of the next
+		// generation, for which another member may own a partition that was lost.
+		if !m.owns(all) {
+			return errNotOwned
+		}
 		for i := range req.Topics {
 			t := &req.Topics[i]
 			for j := range t.Partitions {
@@ -194,6 +199,20 @@ func (m *Member) sendOnce(all []snapshot) (refused []snapshot) {
 		m.committed(s, err, time.Since(begun) > slowAfter)
 	}
 	return refused
+}
+
+var errNotOwned = errors.New("a partition was lost before its commit was sent")
+
+// owns reports whether all partitions are still assigned to the member.
+func (m *Member) owns(all []snapshot) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range all {
+		if m.parts[topicPartition{s.p.Topic, s.p.ID}] != s.p {
+			return false
+		}
+	}
+	return true
 }
 
 var errNoAnswer = errors.New("the broker did not answer for this partition")
