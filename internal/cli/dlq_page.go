@@ -258,8 +258,6 @@ func inWords(e *dlq.Entry) string {
 		return "it may have been delivered: the connection ended before the provider's answer"
 	case outcome.NoLongerRouted:
 		return "its rule or channel is no longer configured"
-	case outcome.Schema:
-		return "the event does not follow its schema"
 	}
 	return string(e.Reason)
 }

@@ -41,7 +41,6 @@ type Reason string
 // The reasons.
 const (
 	Undecodable    Reason = "undecodable"
-	Schema         Reason = "schema"
 	RulePanic      Reason = "rule-panic"
 	OverBudget     Reason = "rule-budget"
 	Refused        Reason = "refused"
@@ -54,7 +53,7 @@ const (
 
 // Reasons returns every reason, in the order above.
 func Reasons() []Reason {
-	return []Reason{Undecodable, Schema, RulePanic, OverBudget, Refused, BadRecipient, Exhausted, Unconfirmed, TooLarge, NoLongerRouted}
+	return []Reason{Undecodable, RulePanic, OverBudget, Refused, BadRecipient, Exhausted, Unconfirmed, TooLarge, NoLongerRouted}
 }
 
 // Error is a classified failure. Detail is what a person is shown: it must

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/algotrade/notifier/internal/outcome"
@@ -40,20 +42,72 @@ func TestAnUnclassifiedErrorShowsItsTypeOnly(t *testing.T) {
 	}
 }
 
-func TestEveryClassHasAReasonOfTheClosedList(t *testing.T) {
-	for _, cause := range []outcome.Cause{
-		outcome.Truncated, outcome.TrailingBytes, outcome.NotJSON, outcome.NotUTF8, outcome.NotAnObject, outcome.TooDeep, outcome.EventTooLarge, outcome.BatchTooLarge,
-		outcome.NeedsRegistry, outcome.Pickle, outcome.Decompress, outcome.CloudEvent, outcome.RulePanicked, outcome.AlertTooLarge,
-		outcome.PayloadRefused, outcome.PayloadTooLarge, outcome.RenderPanicked, outcome.RecipientRefused, outcome.MailboxFull, outcome.Greylisted,
-		outcome.RateLimited, outcome.Unavailable, outcome.Unreachable, outcome.TLSFailed, outcome.Credentials, outcome.Destination,
-		outcome.Misconfigured, outcome.Timeout, outcome.Reset, outcome.MaybeProcessed, outcome.Abandoned, outcome.WriteFailed, outcome.Unrouted,
-	} {
+func TestEveryReasonHasACause(t *testing.T) {
+	used := map[outcome.Reason]bool{outcome.Unconfirmed: true} // of the ambiguous causes, where the configuration says so
+	for _, cause := range outcome.Causes() {
+		reason := cause.Class().Reason
+		if !slices.Contains(outcome.Reasons(), reason) {
+			t.Errorf("%s has the unlisted reason %q", cause, reason)
+		}
+		used[reason] = true
+	}
+	for _, reason := range outcome.Reasons() {
+		if !used[reason] {
+			t.Errorf("no cause has the reason %s", reason)
+		}
+	}
+}
+
+// documented returns the causes of each reason in the table of docs/dlq.md.
+func documented(t *testing.T) map[outcome.Reason][]outcome.Cause {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/dlq.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| reason | causes |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	found := make(map[outcome.Reason][]outcome.Cause)
+	for _, row := range strings.Split(table, "\n")[2:] {
+		cells := strings.Split(row, "|")
+		reason := outcome.Reason(strings.Trim(cells[1], " `"))
+		for _, cause := range strings.Fields(strings.ReplaceAll(cells[2], "`", "")) {
+			found[reason] = append(found[reason], outcome.Cause(cause))
+		}
+	}
+	return found
+}
+
+// deadLetters reports whether a cause can end in a dead letter. A channel that
+// is suspended or rate limited waits instead.
+func deadLetters(cause outcome.Cause) bool {
+	class := cause.Class()
+	waits := class.Scope == outcome.Channel && (class.Permanence == outcome.Permanent || class.Permanence == outcome.Rate)
+	return !waits && class.Scope != outcome.System && cause != outcome.Abandoned
+}
+
+func TestDocumentedCausesMatchTheTable(t *testing.T) {
+	want := make(map[outcome.Reason][]outcome.Cause)
+	for _, cause := range outcome.Causes() {
+		if !deadLetters(cause) {
+			continue
+		}
 		class := cause.Class()
-		if class == outcome.Unknown.Class() && cause != outcome.Abandoned && cause != outcome.Unavailable && cause != outcome.Unreachable {
-			t.Errorf("%s is in no table", cause)
+		want[class.Reason] = append(want[class.Reason], cause)
+		if class.Permanence == outcome.Ambiguous {
+			want[outcome.Unconfirmed] = append(want[outcome.Unconfirmed], cause)
 		}
-		if !slices.Contains(outcome.Reasons(), class.Reason) {
-			t.Errorf("%s leads to %q", cause, class.Reason)
+	}
+	got := documented(t)
+	for _, reason := range outcome.Reasons() {
+		slices.Sort(want[reason])
+		slices.Sort(got[reason])
+		if !slices.Equal(got[reason], want[reason]) {
+			t.Errorf("%s: docs/dlq.md names the causes %v, the table has %v", reason, got[reason], want[reason])
 		}
+		delete(got, reason)
+	}
+	if len(got) > 0 {
+		t.Errorf("docs/dlq.md names reasons that do not exist: %v", got)
 	}
 }
