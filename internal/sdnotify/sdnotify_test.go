@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,7 +144,7 @@ func TestAWatchdogOfAnotherProcessIsNotOurs(t *testing.T) {
 
 func TestAWatchdogThatCannotBeReadIsAnError(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "soon")
-	if _, err := sdnotify.New(sdnotify.Params{}); err == nil || !strings.Contains(err.Error(), `WATCHDOG_USEC is "soon"`) {
+	if _, err := sdnotify.New(sdnotify.Params{}); err == nil || !strings.Contains(err.Error(), "WATCHDOG_USEC") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -170,4 +172,39 @@ func TestWithoutAServiceManagerNothingHappens(t *testing.T) {
 			t.Error("somebody asked whether it is live")
 		}
 	}
+}
+
+// TestUnreadSocketBlocksNothing fills the socket of a service manager that does
+// not read: a stop is still bounded.
+func TestUnreadSocketBlocksNothing(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("NOTIFY_SOCKET", name)
+	full, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	raw, err := full.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) {
+		for err == nil {
+			_, err = syscall.Write(int(fd), []byte("x")) // does not block
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	sdnotify.Status("the socket is full")
+	sdnotify.Status("and still is")
+	if err := conn.Close(); err != nil { // ends the write that blocks
+		t.Fatal(err)
+	}
+	m := sdnotifytest.Listen(t, filepath.Join(t.TempDir(), "notify"))
+	sdnotify.Status("read again")
+	m.Wait("STATUS=read again")
 }
