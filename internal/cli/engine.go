@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -77,7 +76,7 @@ func buildRegistry() *prometheus.Registry {
 }
 
 func newTracer(s *setup, reg *prometheus.Registry) *tracing.Tracer {
-	return tracing.New(tracing.Params{Config: s.config.Tracing, Version: versionText(), Getenv: os.Getenv, Logger: s.log, Registry: reg})
+	return tracing.New(tracing.Params{Config: s.config.Tracing, Version: versionText(), Logger: s.log, Registry: reg})
 }
 
 // producers are the two clients that write, apart from each other: a blocked

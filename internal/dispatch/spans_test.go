@@ -25,7 +25,7 @@ func (b *bench) trace() (end func() []tracingtest.Span) {
 	if err := cfg.SetEndpoint(c.URL); err != nil {
 		b.t.Fatal(err)
 	}
-	b.tracer = tracing.New(tracing.Params{Config: cfg, Getenv: func(string) string { return "" }, Logger: slog.New(slog.DiscardHandler)})
+	b.tracer = tracing.New(tracing.Params{Config: cfg, Logger: slog.New(slog.DiscardHandler)})
 	return func() []tracingtest.Span {
 		b.close()
 		b.tracer.Close()

@@ -33,7 +33,7 @@ func TestARecordThatRaisesNothingCostsNoTracing(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	tracer := tracing.New(tracing.Params{Config: cfg, Getenv: func(string) string { return "" }, Logger: log})
+	tracer := tracing.New(tracing.Params{Config: cfg, Logger: log})
 	headers := []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")}}
 	for name, tc := range map[string]struct {
 		tracer  *tracing.Tracer

@@ -1,67 +1,75 @@
 package tracing
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
-	"net/http"
-	"net/textproto"
-	"net/url"
+	"os"
 	"strings"
+
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
 )
 
-// headers are what OTEL_EXPORTER_OTLP_TRACES_HEADERS, or else
-// OTEL_EXPORTER_OTLP_HEADERS, adds to every request: name=value pairs between
-// commas, percent-encoded. They are secrets: nothing shows them.
-func headers(getenv func(string) string, log *slog.Logger) http.Header {
-	h := make(http.Header)
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"} {
-		list := getenv(name)
-		if list == "" {
-			continue
-		}
-		for pair := range strings.SplitSeq(list, ",") {
-			key, value, ok := strings.Cut(pair, "=")
-			key = strings.TrimSpace(key)
-			value, err := url.PathUnescape(strings.TrimSpace(value))
-			if !ok || err != nil || key == "" || strings.ContainsAny(key, " :\r\n\x00") || strings.ContainsAny(value, "\r\n\x00") {
-				log.Warn("the environment holds a header that is none, it is left out", "name", name)
-				continue
-			}
-			h[textproto.CanonicalMIMEHeaderKey(key)] = []string{value}
-		}
-		break
-	}
-	return h
+// headersSet reports whether the environment adds headers to every request.
+func headersSet() bool {
+	return os.Getenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS")+os.Getenv("OTEL_EXPORTER_OTLP_HEADERS") != ""
 }
 
-// switchedOff names the variable that asks for no spans at all; empty: none does.
-func switchedOff(getenv func(string) string) string {
+// disabledBy names the variable that disables tracing; empty: none does.
+func disabledBy() string {
 	switch {
-	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true"):
+	case strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true"):
 		return "OTEL_SDK_DISABLED"
-	case getenv("OTEL_TRACES_EXPORTER") == "none":
+	case os.Getenv("OTEL_TRACES_EXPORTER") == "none":
 		return "OTEL_TRACES_EXPORTER"
 	}
 	return ""
 }
 
-// ignored names the variables of OpenTelemetry that are set and would have
-// another tracer do something else.
-func ignored(getenv func(string) string) []string {
+// ignored names the variables of OpenTelemetry that are set and have no effect.
+func ignored() []string {
 	var names []string
 	for _, name := range []string{
 		"OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_PROPAGATORS",
 		"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
 		"OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
 		"OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
-		"OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
 		"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
 		"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
 	} {
-		switch getenv(name) {
-		case "", "otlp", "http/protobuf", "tracecontext", "tracecontext,baggage", "none":
-			continue // that is what is done anyway; "none" is a compression
+		switch os.Getenv(name) {
+		case "", "otlp", "http/protobuf", "http/json", "tracecontext", "tracecontext,baggage":
+			continue // has an effect, or asks for what is done anyway
 		}
 		names = append(names, name)
 	}
 	return names
 }
+
+// logInternals has OpenTelemetry's own errors logged by what they are about
+// alone: their attributes and texts hold headers and a collector's replies.
+func logInternals(log *slog.Logger) {
+	otel.SetLogger(logr.FromSlogHandler(messages{log}))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		log.Warn("OpenTelemetry reports an error", "kind", fmt.Sprintf("%T", err))
+	}))
+}
+
+// messages is a slog.Handler that logs the messages of errors, as warnings.
+type messages struct{ log *slog.Logger }
+
+// Enabled implements slog.Handler.
+func (messages) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+// Handle implements slog.Handler.
+func (m messages) Handle(_ context.Context, r slog.Record) error {
+	m.log.Warn("OpenTelemetry reports an error", "kind", r.Message)
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (m messages) WithAttrs([]slog.Attr) slog.Handler { return m }
+
+// WithGroup implements slog.Handler.
+func (m messages) WithGroup(string) slog.Handler { return m }

@@ -3,6 +3,7 @@ package tracing
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -10,16 +11,19 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
-// TestEndlessAnswersOfACollectorTakeNoMemory: its headers and its body.
-func TestEndlessAnswersOfACollectorTakeNoMemory(t *testing.T) {
+// TestEndlessReplyTakesNoMemory: its headers and its body.
+func TestEndlessReplyTakesNoMemory(t *testing.T) {
+	spans := tracetest.SpanStubs{{Name: "s"}}.Snapshots()
 	for name, test := range map[string]struct {
 		head, part, says string // says: the error; "": the spans were taken
 	}{
 		"headers": {"HTTP/1.1 200 OK\r\n", "X-A: b\r\n", "exceeded 65536 bytes"},
 		"1xx":     {"", "HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n", "exceeded 65536 bytes"},
-		"body":    {"HTTP/1.1 200 OK\r\n\r\n", "x", ""},
+		"body":    {"HTTP/1.1 200 OK\r\n\r\n", "x", "exceeded 65536 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,10 +48,15 @@ func TestEndlessAnswersOfACollectorTakeNoMemory(t *testing.T) {
 					}
 				}
 			}()
-			e := newExporter("http://"+listener.Addr().String()+"/v1/traces", http.Header{}, newCounts(nil), slog.New(slog.DiscardHandler))
+			e, err := newExporter("http://"+listener.Addr().String()+"/v1/traces", newCounts(nil), slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			e.wire.next = once{e.wire.next, cancel}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err = e.post(t.Context(), []byte("spans"))
+			err = e.otlp.ExportSpans(ctx, spans)
 			runtime.ReadMemStats(&after)
 			if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
 				t.Errorf("%d bytes were allocated", n)
@@ -59,12 +68,29 @@ func TestEndlessAnswersOfACollectorTakeNoMemory(t *testing.T) {
 	}
 }
 
-func TestACollectorIsNotAskedForPackedAnswers(t *testing.T) {
+// once is a transport that cancels what follows its first request.
+type once struct {
+	http.RoundTripper
+	cancel context.CancelFunc
+}
+
+func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := o.RoundTripper.RoundTrip(r)
+	if err != nil {
+		o.cancel()
+	}
+	return resp, err
+}
+
+func TestCollectorIsNotAskedToCompressReplies(t *testing.T) {
 	var asked string
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = r.Header.Get("Accept-Encoding") }))
 	defer s.Close()
-	e := newExporter(s.URL, http.Header{}, newCounts(nil), slog.New(slog.DiscardHandler))
-	if _, err := e.post(t.Context(), nil); err != nil || asked != "" {
+	e, err := newExporter(s.URL, newCounts(nil), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.otlp.ExportSpans(t.Context(), tracetest.SpanStubs{{Name: "s"}}.Snapshots()); err != nil || asked != "" {
 		t.Errorf("asks for %q, %v", asked, err)
 	}
 }

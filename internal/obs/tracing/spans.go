@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -132,7 +133,7 @@ func (s *Span) Set(attrs ...slog.Attr) {
 			s.span.SetAttributes(key.Bool(v.Bool()))
 		default:
 			if text := v.String(); text != "" {
-				s.span.SetAttributes(key.String(text))
+				s.span.SetAttributes(key.String(strings.ToValidUTF8(text, "\uFFFD"))) // else the whole batch cannot be encoded
 			}
 		}
 	}

@@ -93,38 +93,43 @@ type Tracer struct {
 type Params struct {
 	Config   Config
 	Version  string
-	Getenv   func(string) string
 	Logger   *slog.Logger
 	Registry prometheus.Registerer
 }
 
-// New returns a tracer; nil where no endpoint is configured.
+// New returns a tracer; nil where no endpoint is configured, or tracing is
+// disabled or cannot be set up, which is logged.
 func New(p Params) *Tracer {
 	counts := newCounts(p.Registry)
 	if p.Config.Endpoint == "" {
 		return nil
 	}
 	log := p.Logger.With("component", "tracing")
-	if name := switchedOff(p.Getenv); name != "" {
-		log.Info("no tracing: the environment says so", "name", name)
+	if name := disabledBy(); name != "" {
+		log.Info("tracing is disabled by the environment", "name", name)
 		return nil
 	}
-	with := headers(p.Getenv, log)
-	if u, err := url.Parse(p.Config.Endpoint); err == nil && u.Scheme == "http" && !egress.IsLocal(u.Hostname()) && len(with) > 0 {
-		log.Warn("headers for the collector travel in the clear: its URL begins with http://", "endpoint", p.Config.Endpoint)
+	logInternals(log)
+	if u, err := url.Parse(p.Config.Endpoint); err == nil && u.Scheme == "http" && !egress.IsLocal(u.Hostname()) && headersSet() {
+		log.Warn("headers for the collector are sent unencrypted: its URL begins with http://", "endpoint", p.Config.Endpoint)
 	}
-	t := &Tracer{exporter: newExporter(p.Config.Endpoint, with, counts, log)}
+	for _, name := range ignored() {
+		log.Warn("an environment variable of OpenTelemetry has no effect", "name", name)
+	}
+	e, err := newExporter(p.Config.Endpoint, counts, log)
+	if err != nil {
+		log.Error("tracing is disabled: the exporter cannot be set up", "kind", fmt.Sprintf("%T", err))
+		return nil
+	}
+	t := &Tracer{exporter: e}
 	limits := sdk.NewSpanLimits()
-	limits.AttributeValueLengthLimit = 256 // what a producer calls its event is its own affair
+	limits.AttributeValueLengthLimit = 256 // producers choose their event's id
 	t.provider = sdk.NewTracerProvider(
 		sdk.WithResource(describe(p.Version, log)), sdk.WithRawSpanLimits(limits),
-		sdk.WithSampler(sdk.ParentBased(linked{sdk.TraceIDRatioBased(p.Config.Ratio)})), sdk.WithSpanProcessor(t.exporter.processor()),
+		sdk.WithSampler(sdk.ParentBased(linked{sdk.TraceIDRatioBased(p.Config.Ratio)})), sdk.WithSpanProcessor(e.processor()),
 	)
 	t.tracer = t.provider.Tracer("github.com/algotrade/notifier", trace.WithInstrumentationVersion(p.Version))
 	log.Info("tracing", "endpoint", p.Config.Endpoint, "ratio", p.Config.Ratio)
-	for _, name := range ignored(p.Getenv) {
-		log.Warn("an environment variable of OpenTelemetry has no effect here", "name", name)
-	}
 	return t
 }
 
