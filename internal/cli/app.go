@@ -141,9 +141,9 @@ type parts struct {
 func exitOf(err error) error {
 	switch {
 	case errors.Is(err, consume.ErrDenied):
-		return &exitError{kafka.ExitDenied, err}
+		return &exitError{code: kafka.ExitDenied, err: err}
 	case errors.Is(err, consume.ErrFenced):
-		return &exitError{exitConfig, err}
+		return &exitError{code: exitConfig, err: err}
 	}
 	return err
 }

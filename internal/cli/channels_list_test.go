@@ -16,30 +16,12 @@ import (
 	"github.com/algotrade/notifier/internal/obs/admin"
 )
 
-// golden compares a text for people with a file in testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *updateScripts {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s\nwant:\n%s", path, got, want)
-	}
-}
-
 // local runs a command that needs no broker.
 func local(t *testing.T, args ...string) answer {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code := run(t.Context(), args, stdio{strings.NewReader(""), &out, &errs})
-	return answer{code, out.String(), errs.String()}
+	code := run(t.Context(), args, stdio{in: strings.NewReader(""), out: &out, err: &errs})
+	return answer{code: code, out: out.String(), err: errs.String()}
 }
 
 const fourChannels = `

@@ -162,13 +162,6 @@ func (m *move) look(ctx context.Context) error {
 	return nil
 }
 
-func verbOf(n int64, one, several string) string {
-	if n == 1 {
-		return one
-	}
-	return several
-}
-
 // noOutbox says which outboxes there are.
 func (m *move) noOutbox(ctx context.Context) error {
 	details, err := m.admin.ListTopics(ctx)
@@ -221,18 +214,6 @@ func (m *move) plan(ctx context.Context, n int64) error {
 		fmt.Fprintf(out, "%s to both: %s has had these alerts, and gets them again\n", verbs(both, "leads", "lead"), m.to)
 	}
 	return nil
-}
-
-// verbs is a list of rules with the verb that goes with it.
-func verbs(rules []string, one, several string) string {
-	if len(rules) == 1 {
-		return "rule " + rules[0] + " " + one
-	}
-	return "rules " + strings.Join(rules, ", ") + " " + several
-}
-
-func verb64(n int64, one, several string) string {
-	return humanize.Comma(n) + " " + verbOf(n, one, several)
 }
 
 func (m *move) request() *control.Request {

@@ -18,7 +18,6 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/secret"
 )
 
 const aboutTest = `Send one message that says that it is a test, who sent it, when and from which host: from here,
@@ -211,7 +210,7 @@ const verifyWithin = 30 * time.Second
 func (t *trial) verify(ctx context.Context, l *config.Loaded, names []string) error {
 	var checks []check.Check
 	for _, name := range names {
-		checks = append(checks, verifyChannel(name, l.Channels.Get(name), name, t.g.redactor))
+		checks = append(checks, l.Channels.Get(name).Check(name, name, t.g.redactor))
 	}
 	found := check.Gather(ctx, verifyWithin, checks)
 	if t.g.json() {
@@ -230,31 +229,4 @@ func (t *trial) verify(ctx context.Context, l *config.Loaded, names []string) er
 		fmt.Fprintln(t.g.io.err, "nothing was sent")
 	}
 	return nil
-}
-
-// verifyChannel is the check of one channel.
-func verifyChannel(name string, c *registry.Config, area string, redactor *secret.Redactor) check.Check {
-	return check.Check{Area: area, Name: "channel " + name, Look: func(ctx context.Context) []check.Finding {
-		ch, err := c.Build(name, registry.With{Console: io.Discard, Redactor: redactor})
-		if err != nil {
-			return []check.Finding{check.Faultf("configuration", "correct it", "%v", err)}
-		}
-		defer closeChannel(ch)
-		v, ok := ch.(channel.Verifier)
-		if !ok {
-			return []check.Finding{check.Skipf("channel", "its kind cannot be looked at without sending")}
-		}
-		return v.Verify(ctx)
-	}}
-}
-
-// of returns the findings of an area.
-func of(all []check.Finding, area string) []check.Finding {
-	var list []check.Finding
-	for _, f := range all {
-		if f.Area == area {
-			list = append(list, f)
-		}
-	}
-	return list
 }

@@ -34,7 +34,7 @@ func newDev(g *globals) *cobra.Command {
 			if d.rate < 0 || d.rate > 1e6 {
 				return misused("--rate is a number of events a second")
 			}
-			return g.dev(cmd.Context(), d)
+			return runDev(g, cmd.Context(), d)
 		},
 	}
 	f := cmd.Flags()
@@ -48,7 +48,7 @@ func newDev(g *globals) *cobra.Command {
 	return cmd
 }
 
-func (g *globals) dev(ctx context.Context, d devFlags) error {
+func runDev(g *globals, ctx context.Context, d devFlags) error {
 	src := g.source()
 	src.Shipped, src.Here = true, true // what this host runs is not tried out
 	src.Flags["http.listen"] = d.http
@@ -69,7 +69,7 @@ func (g *globals) dev(ctx context.Context, d devFlags) error {
 	l.Kafka.Brokers = []string{b.Addr()}
 	l.Kafka.InstanceID = ""
 	l.Kafka.TLS, l.Kafka.SASL = kafka.TLS{}, kafka.SASL{}
-	if err := createTopics(b, layout(l).Shapes(1, nil)); err != nil {
+	if err := createTopics(b, l.Layout().Shapes(1, nil)); err != nil {
 		return err
 	}
 	screen := newScreen(g, b.Addr())

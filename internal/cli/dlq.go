@@ -1,16 +1,16 @@
 package cli
 
 import (
+	"context"
 	"hash/maphash"
 	"log/slog"
-	"os"
-	"os/user"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/kafka"
 )
 
 func newDLQ(g *globals) *cobra.Command {
@@ -28,22 +28,6 @@ func (l *letters) writer() *dlq.Writer {
 	return dlq.NewWriter(l.client, l.group, slog.New(slog.DiscardHandler), nil)
 }
 
-// whoAmI is who a dead letter's audit trail says it was: user@host.
-func whoAmI() string {
-	name := os.Getenv("USER")
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		name = u.Username
-	}
-	if name == "" {
-		name = "somebody"
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return name + "@" + host
-}
-
 // longID is how much of an id is shown where not all others are known: enough
 // for millions.
 const longID = 12
@@ -58,22 +42,6 @@ func brief(id string, n int) string {
 		n--
 	}
 	return id[:n]
-}
-
-// argument returns an id as it is typed in a shell, as the last argument: ids
-// of malformed entries are whatever somebody wrote.
-func argument(id string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.:@/+", r)
-	}
-	word := id
-	if strings.IndexFunc(id, func(r rune) bool { return !plain(r) }) >= 0 {
-		word = "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
-	}
-	if strings.HasPrefix(id, "-") {
-		return "-- " + word
-	}
-	return word
 }
 
 // idSet is a set of entries by topic and id. It holds hashes of 64 bits: the
@@ -102,3 +70,25 @@ func (s idSet) remove(topic, id string) bool {
 }
 
 func (s idSet) len() int { return len(s.hashes) }
+
+// letters is the dead letters of a group, on a cluster that answers.
+type letters struct {
+	*dlq.Reader
+	client *kgo.Client
+	group  string
+}
+
+// letters returns the dead letters of the configured group. Whoever gets
+// them closes their client.
+func openLetters(g *globals, ctx context.Context, more ...kgo.Opt) (*letters, error) {
+	c, err := g.kafka()
+	if err != nil {
+		return nil, err
+	}
+	opts := kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })
+	cl, err := g.reach(ctx, c, "dlq", append(opts, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	return &letters{Reader: dlq.NewReader(cl, c.Group), client: cl, group: c.Group}, nil
+}

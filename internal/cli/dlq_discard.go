@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,10 +31,10 @@ func newDLQDiscard(g *globals) *cobra.Command {
 			if strings.TrimSpace(comment) == "" {
 				return misused(`say why with -m, such as -m "test data of Monday": whoever looks later wants to know`)
 			}
-			if err := firstOf(filter.must("discard"), ok.possible(g)); err != nil {
+			if err := cmp.Or(filter.must("discard"), ok.possible(g)); err != nil {
 				return err
 			}
-			letters, err := g.letters(cmd.Context())
+			letters, err := openLetters(g, cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -84,7 +85,7 @@ func (d *discard) run(ctx context.Context, f *filter, ok consent) error {
 	}
 	what := many(int64(len(d.entries)), "dead letter")
 	if !d.g.json() {
-		d.g.plan(d.stats.Groups())
+		printGroups(d.g, d.stats.Groups())
 		d.leftOut()
 	}
 	done := 0
@@ -126,14 +127,6 @@ func (d *discard) leftOut() {
 	if d.closed > 0 {
 		fmt.Fprintf(d.g.io.err, "%s closed already: left out\n", verb(d.closed, "is", "are"))
 	}
-}
-
-// verb is a number with the verb that goes with it.
-func verb(n int, one, several string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, several)
 }
 
 // closeBatch is how many tombstones are written at once.

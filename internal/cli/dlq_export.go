@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -26,7 +27,7 @@ func newDLQExport(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			letters, err := g.letters(cmd.Context())
+			letters, err := openLetters(g, cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -39,7 +40,7 @@ func newDLQExport(g *globals) *cobra.Command {
 			err = into(file, g.io.out, func(w io.Writer) error {
 				x.out = w
 				seen, err = filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{Raw: true}, x.put)
-				return firstOf(x.err, err)
+				return cmp.Or(x.err, err)
 			})
 			x.bar.Finish()
 			switch {
@@ -92,7 +93,7 @@ func into(file string, out io.Writer, write func(io.Writer) error) error {
 	if file == "" || file == "-" {
 		w := bufio.NewWriterSize(out, 1<<16)
 		err := write(w)
-		return firstOf(err, w.Flush())
+		return cmp.Or(err, w.Flush())
 	}
 	f, err := safefile.Replace(file)
 	if err != nil {
@@ -100,7 +101,7 @@ func into(file string, out io.Writer, write func(io.Writer) error) error {
 	}
 	defer f.Abandon()
 	w := bufio.NewWriterSize(f, 1<<16)
-	if err := firstOf(write(w), w.Flush()); err != nil {
+	if err := cmp.Or(write(w), w.Flush()); err != nil {
 		return err
 	}
 	if err := f.Commit(); err != nil {

@@ -138,7 +138,7 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 	command(t, c, "dlq", "export", "-f", file, "--state", "all").want(t, exitDone, fmt.Sprint(n+1, " dead letters exported"))
 	x := command(t, c, "dlq", "export")
 	for line := range strings.Lines(x.out) {
-		var doc exportLine
+		var doc struct{ Record *dlq.Transfer }
 		if err := json.Unmarshal([]byte(line), &doc); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func TestPayloadOnATerminalIsNotObeyed(t *testing.T) {
 		}
 		term, out := openTerminal(t)
 		errs := newLines()
-		if code := run(t.Context(), append(args, "--brokers", c.Brokers[0], "--group", c.Group), stdio{strings.NewReader(""), out, errs}); code != exitDone {
+		if code := run(t.Context(), append(args, "--brokers", c.Brokers[0], "--group", c.Group), stdio{in: strings.NewReader(""), out: out, err: errs}); code != exitDone {
 			t.Fatalf("%d: %s", code, errs)
 		}
 		want := []string{"{\"a\":\"⟨U+001B⟩[2J⟨U+202E⟩⟨U+009B⟩⟨U+E0041⟩\"}⟨U+000D⟩", "|.2J.bytes|", "{\"plain\": true}"}[i]

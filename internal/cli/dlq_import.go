@@ -34,12 +34,12 @@ func newDLQImport(g *globals) *cobra.Command {
 			if args[0] == "-" && !ok.yes && !ok.dryRun {
 				return misused("standard input is the file, so nobody can be asked: look with --dry-run, then say --yes")
 			}
-			in, err := g.openTwice(args[0])
+			in, err := openTwice(g, args[0])
 			if err != nil {
 				return err
 			}
 			defer in.Close()
-			letters, err := g.letters(cmd.Context())
+			letters, err := openLetters(g, cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ func newDLQImport(g *globals) *cobra.Command {
 
 // openTwice opens a file that is read twice; standard input is kept in a
 // temporary one for that.
-func (g *globals) openTwice(file string) (*os.File, error) {
+func openTwice(g *globals, file string) (*os.File, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
@@ -124,7 +124,7 @@ func (i *importing) plan() {
 		return
 	}
 	if i.stats.Count > 0 {
-		i.g.plan(i.stats.Groups())
+		printGroups(i.g, i.stats.Groups())
 	}
 	if i.already > 0 {
 		fmt.Fprintf(i.g.io.err, "%s here already: left as %s\n", verb(i.already, "is", "are"), map[bool]string{true: "it is", false: "they are"}[i.already == 1])

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dlq"
 )
 
@@ -42,14 +41,6 @@ type entryJSON struct {
 	ClosedBy *string    `json:"closed_by,omitempty"`
 	Comment  *string    `json:"comment,omitempty"`
 	EditedBy string     `json:"edited_by,omitempty"`
-}
-
-// newEncoder returns an encoder of one object a line, in which a terminal obeys
-// nothing.
-func newEncoder(w io.Writer) *json.Encoder {
-	enc := json.NewEncoder(alert.VisibleJSON(w))
-	enc.SetEscapeHTML(false)
-	return enc
 }
 
 // entryEncoder writes entries as objects, one a line.
@@ -91,16 +82,6 @@ func toJSON(e *dlq.Entry) entryJSON {
 		}
 	}
 	return j
-}
-
-// instant is a time for programs; nil where nobody knows, or where RFC 3339
-// cannot say it.
-func instant(t time.Time) *time.Time {
-	t = t.UTC()
-	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
-		return nil
-	}
-	return &t
 }
 
 // textOrBase64 returns bytes as text where they are UTF-8, else in base64; both

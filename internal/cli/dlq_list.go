@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -23,7 +24,7 @@ func newDLQList(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			letters, err := g.letters(cmd.Context())
+			letters, err := openLetters(g, cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -33,27 +34,18 @@ func newDLQList(g *globals) *cobra.Command {
 			if g.json() {
 				enc := newEntryEncoder(out)
 				_, err := filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{}, enc.put)
-				return firstOf(enc.err, err)
+				return cmp.Or(enc.err, err)
 			}
 			l := listing{g: g, out: out, now: time.Now()}
 			seen, err := filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{Brief: true}, l.put)
 			if err != nil {
-				return firstOf(out.Flush(), err)
+				return cmp.Or(out.Flush(), err)
 			}
-			return firstOf(l.end(filter, seen), out.Flush())
+			return cmp.Or(l.end(filter, seen), out.Flush())
 		},
 	}
 	sel.flags(cmd)
 	return cmd
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // pageSize is how many entries decide the widths of the columns.

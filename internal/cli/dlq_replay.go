@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime/debug"
@@ -43,7 +44,7 @@ func newDLQReplay(g *globals) *cobra.Command {
 		Use:   "replay [ID…]",
 		Short: "Send dead letters again",
 		Long:  aboutReplay,
-		RunE:  func(cmd *cobra.Command, ids []string) error { return g.replay(cmd.Context(), &r, ids) },
+		RunE:  func(cmd *cobra.Command, ids []string) error { return runReplay(g, cmd.Context(), &r, ids) },
 	}
 	r.selection.flags(cmd)
 	r.allFlag(cmd)
@@ -73,21 +74,21 @@ func (r *replaying) prepare(g *globals, ids []string) (*filter, error) {
 	case r.canary < 0:
 		return nil, misused("--canary %d: give how many dead letters to send first", r.canary)
 	}
-	err = firstOf(filter.must("send again"), r.possible(g), g.checkChannel(r.ask.To))
+	err = cmp.Or(filter.must("send again"), r.possible(g), checkChannel(g, r.ask.To))
 	if err == nil && r.payload != "" {
-		r.ask.Edited, err = g.readPayload(r.payload, r.ask.Force)
+		r.ask.Edited, err = readPayload(g, r.payload, r.ask.Force)
 	}
 	r.ask.By, r.ask.Run = whoAmI(), dlq.NewRun(time.Now())
 	return filter, err
 }
 
 // replay makes the plan, shows it, asks and carries it out.
-func (g *globals) replay(ctx context.Context, r *replaying, ids []string) error {
+func runReplay(g *globals, ctx context.Context, r *replaying, ids []string) error {
 	filter, err := r.prepare(g, ids)
 	if err != nil {
 		return err
 	}
-	found, err := g.letters(ctx, dlq.ProducerOptions(kafka.MaxEnvelope)...)
+	found, err := openLetters(g, ctx, dlq.ProducerOptions(kafka.MaxEnvelope)...)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (g *globals) replay(ctx context.Context, r *replaying, ids []string) error 
 	if plan.Len() == 0 {
 		return nothingToSend(plan, filter.nothing(seen))
 	}
-	if err := g.showPlan(plan, r); err != nil {
+	if err := showPlan(g, plan, r); err != nil {
 		return err
 	}
 	run := dlq.Runner{
@@ -131,12 +132,12 @@ func (g *globals) replay(ctx context.Context, r *replaying, ids []string) error 
 	run.Observer = screen
 	account, err := run.Run(ctx)
 	screen.finish()
-	return g.closeAccount(r, plan, account, err)
+	return closeAccount(g, r, plan, account, err)
 }
 
 // checkChannel refuses a channel that the configuration does not have. Without
 // a configuration the daemon will say so.
-func (g *globals) checkChannel(name string) error {
+func checkChannel(g *globals, name string) error {
 	if name == "" {
 		return nil
 	}

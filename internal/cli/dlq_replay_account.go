@@ -44,7 +44,7 @@ func toAgain(e *dlq.Entry) *againJSON {
 
 // closeAccount prints what became of the run, what to go on with, and returns
 // the error that its end is.
-func (g *globals) closeAccount(r *replaying, p *dlq.Plan, a dlq.Account, err error) error {
+func closeAccount(g *globals, r *replaying, p *dlq.Plan, a dlq.Account, err error) error {
 	if g.json() {
 		j := accountJSON{
 			Run: r.ask.Run, Planned: a.Planned, Sent: a.Sent, Watched: a.Watched, Resolved: a.Resolved, Reopened: a.Reopened,

@@ -201,7 +201,7 @@ func replayUntil(t *testing.T, c *testkafka.Cluster, ctx context.Context, in str
 	defer cancel()
 	out, errs := newLines(), newLines()
 	args = append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group, "dlq", "replay"}, args...)
-	code := run(ctx, args, stdio{strings.NewReader(in), out, errs})
+	code := run(ctx, args, stdio{in: strings.NewReader(in), out: out, err: errs})
 	if ctx.Err() == context.DeadlineExceeded {
 		t.Fatalf("it does not end:\n%s\n%s", out, errs)
 	}

@@ -33,7 +33,7 @@ const maxPayload = 64 << 20
 
 // readPayload reads the value that replaces an entry's. One that is no event
 // is refused unless it is forced: the rules could not read it either.
-func (g *globals) readPayload(file string, force bool) ([]byte, error) {
+func readPayload(g *globals, file string, force bool) ([]byte, error) {
 	var in io.Reader = g.io.in
 	shown := "standard input"
 	if file != "-" {

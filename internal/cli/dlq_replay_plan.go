@@ -14,7 +14,7 @@ const planGroups = 20
 
 // showPlan prints what will be sent, where to, and what is left out. For
 // programs it is the data of a dry run; else it is words, before the question.
-func (g *globals) showPlan(p *dlq.Plan, r *replaying) error {
+func showPlan(g *globals, p *dlq.Plan, r *replaying) error {
 	if r.dryRun && g.json() {
 		return writePlan(g.io.out, p, r.rate)
 	}

@@ -30,7 +30,7 @@ func newDLQShow(g *globals) *cobra.Command {
 			if args[0] == "" {
 				return misused("the id is empty: give at least its beginning")
 			}
-			letters, err := g.letters(cmd.Context())
+			letters, err := openLetters(g, cmd.Context())
 			if err != nil {
 				return err
 			}

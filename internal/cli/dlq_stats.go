@@ -26,7 +26,7 @@ func newDLQStats(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			letters, err := g.letters(cmd.Context())
+			letters, err := openLetters(g, cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -27,7 +28,7 @@ func newDLQWatch(g *globals) *cobra.Command {
 				return err
 			}
 			ctx := cmd.Context()
-			letters, err := g.letters(ctx)
+			letters, err := openLetters(g, ctx)
 			if err != nil {
 				return err
 			}
@@ -49,7 +50,7 @@ func newDLQWatch(g *globals) *cobra.Command {
 			if ctx.Err() != nil {
 				err = nil // it was told to end
 			}
-			return firstOf(w.err, err, w.out.Flush())
+			return cmp.Or(w.err, err, w.out.Flush())
 		},
 	}
 	sel.flags(cmd)
@@ -122,7 +123,7 @@ func (w *watching) put(c dlq.Change) bool {
 
 // idle writes out what was shown, once there is no more for now.
 func (w *watching) idle() bool {
-	w.err = firstOf(w.err, w.out.Flush())
+	w.err = cmp.Or(w.err, w.out.Flush())
 	return w.err == nil
 }
 

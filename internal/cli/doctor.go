@@ -144,7 +144,7 @@ func (d *doctor) examine(ctx context.Context) []check.Finding {
 // channel is the check of one channel: its own, each subject with its name.
 func (d *doctor) channel(name string) check.Check {
 	c := d.config.Channels.Get(name)
-	looked := verifyChannel(name, c, areaChannels, d.hide)
+	looked := c.Check(name, areaChannels, d.hide)
 	if c.Kind == "" {
 		looked.Look = func(context.Context) []check.Finding {
 			return []check.Finding{check.Skipf("settings", "it has a fault, see above")}

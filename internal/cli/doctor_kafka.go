@@ -113,7 +113,7 @@ func (d *doctor) want(ctx context.Context, adm *kadm.Client) ([]kafka.Shape, []c
 	if d.config == nil {
 		return nil, []check.Finding{check.Skipf("topics", "they follow from the configuration")}
 	}
-	shapes, err := kafka.Want(ctx, adm, layout(d.config))
+	shapes, err := kafka.Want(ctx, adm, d.config.Layout())
 	if err != nil {
 		return nil, []check.Finding{check.Faultf("topics", "", "they cannot be looked at: %v", err)}
 	}

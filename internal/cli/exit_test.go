@@ -51,7 +51,7 @@ func TestExitCodes(t *testing.T) {
 		"produce trade-executions --sample nothing.x": exitMisused,
 	} {
 		var out, words bytes.Buffer
-		if got := run(t.Context(), strings.Fields(args), stdio{strings.NewReader(""), &out, &words}); got != want {
+		if got := run(t.Context(), strings.Fields(args), stdio{in: strings.NewReader(""), out: &out, err: &words}); got != want {
 			t.Errorf("notifier %s: exit %d, want %d\n%s", args, got, want, words.String())
 		}
 	}

@@ -44,7 +44,7 @@ func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
 	ask := func(wantCode int, wantOut, wantErr string, args ...string) {
 		t.Helper()
 		var out, words bytes.Buffer
-		code := run(t.Context(), append([]string{"health", "-c", config}, args...), stdio{strings.NewReader(""), &out, &words})
+		code := run(t.Context(), append([]string{"health", "-c", config}, args...), stdio{in: strings.NewReader(""), out: &out, err: &words})
 		if code != wantCode || out.String() != wantOut || words.String() != wantErr {
 			t.Errorf("health %v: %d\n%s%s", args, code, out.String(), words.String())
 		}
@@ -82,7 +82,7 @@ func TestHealthAsksOverAUnixSocket(t *testing.T) {
 	}
 	ask := func() (int, string) {
 		var out, words bytes.Buffer
-		code := run(t.Context(), []string{"health", "-c", config, "--ready"}, stdio{strings.NewReader(""), &out, &words})
+		code := run(t.Context(), []string{"health", "-c", config, "--ready"}, stdio{in: strings.NewReader(""), out: &out, err: &words})
 		return code, out.String() + words.String()
 	}
 	if code, said := ask(); code != exitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {

@@ -42,7 +42,7 @@ func newLag(g *globals) *cobra.Command {
 				return misused("--interval %s is less than a second", f.interval)
 			}
 			ctx := cmd.Context()
-			v, err := g.lagView(ctx, f, args)
+			v, err := newView(g, ctx, f, args)
 			if err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ type lagView struct {
 	every  bool
 }
 
-func (g *globals) lagView(ctx context.Context, f lagFlags, named []string) (*lagView, error) {
+func newView(g *globals, ctx context.Context, f lagFlags, named []string) (*lagView, error) {
 	l, err := g.part("kafka", "lag")
 	if err != nil {
 		return nil, err

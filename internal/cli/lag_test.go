@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -114,10 +111,17 @@ func TestLagOfOurGroupsAndThoseConfigured(t *testing.T) {
 func TestLagForPrograms(t *testing.T) {
 	c, group := waiting(t)
 	code, out, _ := lagSays(t, c, group, "-o", "json")
-	var o lagJSON
-	dec := json.NewDecoder(strings.NewReader(out))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&o); err != nil || code != exitDone {
+	var o struct {
+		Group, Mark string
+		Topic       *string
+		Lag         *int64
+		LagSeconds  *float64 `json:"lag_seconds"`
+		Partitions  []struct {
+			ClientID  *string `json:"client_id"`
+			Committed *int64
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &o); err != nil || code != exitDone {
 		t.Fatalf("%v, exit code %d:\n%s", err, code, out)
 	}
 	if o.Group != group || o.Topic == nil || *o.Topic != "trade-executions" || o.Lag == nil || *o.Lag != 3 || o.LagSeconds == nil || *o.LagSeconds < 3500 ||
@@ -147,7 +151,7 @@ func TestLagWatchesWithoutATerminal(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		out, code := newLines(), make(chan int, 1)
 		go func() {
-			code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "-o", format, "--brokers", c.Brokers[0]}, stdio{strings.NewReader(""), out, newLines()})
+			code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "-o", format, "--brokers", c.Brokers[0]}, stdio{in: strings.NewReader(""), out: out, err: newLines()})
 		}()
 		testkafka.Eventually(t, 20*time.Second, "it has looked twice", func() bool { return strings.Count(out.String(), group) >= 2 })
 		cancel()
@@ -178,105 +182,6 @@ func TestLagOnlyLooks(t *testing.T) {
 	}
 	if n := touched.Hits(); n != 0 {
 		t.Errorf("it sent %d requests that change something", n)
-	}
-}
-
-// aMorning is a look of which every row has something to say.
-func aMorning() *lag.Snapshot {
-	now := time.Date(2026, 11, 26, 9, 30, 0, 0, time.UTC)
-	part := func(id int32, client string, committed, start, end int64, oldest time.Duration) lag.Partition {
-		p := lag.Partition{ID: id, ClientID: client, Committed: committed, Part: lag.Part{Start: start, End: end, Waiting: end - max(committed, start)}, HighWatermark: end}
-		if oldest > 0 {
-			p.Oldest = now.Add(-oldest)
-		}
-		return p
-	}
-	stuck := part(0, "", 100, 400, 12_745, 2*time.Hour)
-	stuck.Lost, stuck.KeptUntil = 300, now.Add(30*time.Minute)
-	open := part(0, "risk-1", 70, 0, 70, 0)
-	open.HighWatermark = 95
-	forbidden := part(0, "audit-1", 5, 0, 9, 0)
-	forbidden.Unread = errors.New("not authorised: READ on topic payments; its age is not known")
-	return &lag.Snapshot{At: now, Groups: []lag.Group{
-		{Name: "notification-service", State: "Stable", Members: 2, Topics: []lag.GroupTopic{{Name: "trade-executions", Partitions: []lag.Partition{part(0, "notifier-match", 10, 0, 12, 300*time.Millisecond), part(1, "notifier-match", 5, 0, 5, 0)}}}},
-		{Name: "notification-service.outbox", State: "PreparingRebalance", Members: 2, Topics: []lag.GroupTopic{{Name: "notification-service.outbox.desk-slack", Partitions: []lag.Partition{part(0, "notifier-deliver", 40, 0, 90, 3*time.Minute)}}}},
-		{Name: "audit", State: "Stable", Members: 1, Topics: []lag.GroupTopic{{Name: "orders", Err: lag.ErrNoTopic}, {Name: "payments", Partitions: []lag.Partition{forbidden}}}},
-		{Name: "order-service", State: "Empty", Topics: []lag.GroupTopic{{Name: "trade-executions", Partitions: []lag.Partition{stuck, part(1, "", -1, 0, 7, time.Minute)}}}},
-		{Name: "risk-service", State: "Stable", Members: 1, Topics: []lag.GroupTopic{{Name: "portfolio-updates", Partitions: []lag.Partition{open}}}},
-		{Name: "secret-service", Err: errors.New("not authorised: DESCRIBE on group secret-service")},
-		{Name: "gone-service", State: lag.Dead},
-	}}
-}
-
-func TestTheTableOfLag(t *testing.T) {
-	v := &lagView{g: &globals{io: stdio{out: &bytes.Buffer{}}}}
-	s := aMorning()
-	var b strings.Builder
-	show := func(title string, lines []lagLine) {
-		fmt.Fprintf(&b, "-- %s --\n", title)
-		for _, line := range lines {
-			fmt.Fprintln(&b, line.text)
-			if w := uniseg.StringWidth(line.text); w > 100 {
-				t.Errorf("a line is %d columns wide: %s", w, line.text)
-			}
-		}
-	}
-	show("topics", v.lines(s, nil, 100))
-	w := &lagScreen{v: v, trends: make(map[string][]waited)}
-	for i := range 15 {
-		past := *s
-		past.At = s.At.Add(-time.Duration(14-i) * 20 * time.Second)
-		w.take(&past)
-	}
-	show("with trends", v.lines(s, w.trend, 100))
-	v.f.partitions = true
-	show("partitions", v.lines(s, nil, 100))
-	golden(t, "lag.golden", b.String())
-}
-
-// TestTheScreenFitsTheTerminal: what does not fit is left out and said, control
-// characters stay out, and a look that failed is said above what was seen last.
-func TestTheScreenFitsTheTerminal(t *testing.T) {
-	v := &lagView{g: &globals{io: stdio{out: &bytes.Buffer{}}}, f: lagFlags{interval: 5 * time.Second}}
-	s := aMorning()
-	for i := range 40 {
-		s.Groups = append(s.Groups, lag.Group{Name: fmt.Sprintf("evil\x1b[2J%d", i), State: "Stable", Members: 1})
-	}
-	w := &lagScreen{v: v, trends: make(map[string][]waited), err: errors.New("no broker answers")}
-	w.take(s)
-	var b strings.Builder
-	w.paint(&b)
-	text := b.String()
-	if rows := strings.Count(text, "\r\n") + 1; rows != 24 {
-		t.Errorf("it draws %d rows on a terminal of 24", rows)
-	}
-	for _, want := range []string{"cannot look, and go on trying: no broker answers", "more lines", "09:30:00  every 5s  Ctrl-C ends"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("it does not say %q:\n%s", want, text)
-		}
-	}
-	if strings.Contains(text, "\x1b[2J") {
-		t.Error("a group's name clears the screen")
-	}
-}
-
-func TestSparklines(t *testing.T) {
-	now := time.Now()
-	at := func(back time.Duration, n int64) waited { return waited{now.Add(-back), n} }
-	for _, c := range []struct {
-		what    string
-		samples []waited
-		want    string
-	}{
-		{"nothing was seen", nil, "               "},
-		{"nothing waits", []waited{at(25*time.Second, 0), at(0, 0)}, "             ▁▁"},
-		{"it grows", []waited{at(50*time.Second, 0), at(30*time.Second, 500), at(0, 1000)}, "            ▁▄█"},
-		{"the most of each column", []waited{at(15*time.Second, 10), at(5*time.Second, 1000), at(0, 0)}, "              █"},
-		{"long ago", []waited{at(10*time.Minute, 9)}, "               "},
-	} {
-		if got := sparkline(c.samples, now); got != c.want {
-			t.Errorf("%s: %q, want %q", c.what, got, c.want)
-		}
 	}
 }
 

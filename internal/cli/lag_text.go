@@ -28,12 +28,6 @@ type lagLine struct {
 	mark lag.Mark
 }
 
-// lagNote is how bad a row is, and what there is to say of it.
-type lagNote struct {
-	mark  lag.Mark
-	notes []string
-}
-
 var marks = map[lag.Mark]string{lag.Fine: "", lag.Late: "·", lag.Bad: "!"}
 
 // lines lays out what a look found; trend, where it is not nil, draws how the

@@ -80,7 +80,7 @@ func TestLagIsDrawnInPlace(t *testing.T) {
 	defer cancel()
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "--brokers", c.Brokers[0]}, stdio{strings.NewReader(""), out, io.Discard})
+		code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "--brokers", c.Brokers[0]}, stdio{in: strings.NewReader(""), out: out, err: io.Discard})
 	}()
 	screens := func() []string { return strings.Split(term.screen.String(), "\x1b[H")[1:] }
 	testkafka.Eventually(t, 20*time.Second, "it has drawn twice", func() bool { return len(screens()) >= 2 })
@@ -88,7 +88,7 @@ func TestLagIsDrawnInPlace(t *testing.T) {
 	if begin != "\x1b[?1049h\x1b[?25l" {
 		t.Errorf("it begins with %q", begin)
 	}
-	if first := screens()[0]; !strings.Contains(first, group) || !strings.HasSuffix(first, "\x1b[J") || !strings.Contains(first, red+"!") {
+	if first := screens()[0]; !strings.Contains(first, group) || !strings.HasSuffix(first, "\x1b[J") || !strings.Contains(first, "\x1b[1;31m!") {
 		t.Errorf("it draws %q", first)
 	}
 	term.resize(60, 3)

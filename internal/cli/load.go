@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/config"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/obs/logging"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -78,13 +77,6 @@ func (g *globals) reportFaults(what string, faults yamldoc.Faults) error {
 	return nil
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // kafka returns how to reach the cluster, for commands that need nothing else:
 // they work without a file, and with faults elsewhere in it.
 func (g *globals) kafka() (*kafka.Config, error) {
@@ -130,28 +122,6 @@ func (g *globals) reach(ctx context.Context, c *kafka.Config, role string, more 
 		return nil, err
 	}
 	return cl, nil
-}
-
-// letters is the dead letters of a group, on a cluster that answers.
-type letters struct {
-	*dlq.Reader
-	client *kgo.Client
-	group  string
-}
-
-// letters returns the dead letters of the configured group. Whoever gets
-// them closes their client.
-func (g *globals) letters(ctx context.Context, more ...kgo.Opt) (*letters, error) {
-	c, err := g.kafka()
-	if err != nil {
-		return nil, err
-	}
-	opts := kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })
-	cl, err := g.reach(ctx, c, "dlq", append(opts, more...)...)
-	if err != nil {
-		return nil, err
-	}
-	return &letters{Reader: dlq.NewReader(cl, c.Group), client: cl, group: c.Group}, nil
 }
 
 // logger logs to standard error: text where that is a terminal, JSON elsewhere,

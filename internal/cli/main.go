@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,16 +14,10 @@ import (
 	"github.com/algotrade/notifier/internal/sdnotify"
 )
 
-// stdio are the streams a command works with: data on out, words on err.
-type stdio struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
 // Main runs the command that the process was started with and ends the process
 // with its exit code.
 func Main() {
-	os.Exit(run(signals(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(signals(), os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // signals returns a context that the first interrupt or termination cancels.
@@ -39,32 +32,6 @@ func signals() context.Context {
 		os.Exit(exitInterrupted)
 	}()
 	return ctx
-}
-
-var errSignal = errors.New("stopped by a signal")
-
-// Exit codes are a contract with scripts and with the systemd unit. 69, 77 and
-// 78 come from sysexits.h and are the daemon's alone; see also internal/kafka.
-const (
-	exitDone        = 0
-	exitFailed      = 1
-	exitMisused     = 2
-	exitConfig      = 78  // the configuration is wrong
-	exitInterrupted = 130 // a second signal
-)
-
-// exitError carries an exit code. Its text may be empty: everything is said.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-func (e *exitError) ExitCode() int { return e.code }
-
-func fail(code int, format string, args ...any) error {
-	return &exitError{code, fmt.Errorf(format, args...)}
 }
 
 // run is main without the process: it returns the exit code.
@@ -97,13 +64,4 @@ func run(ctx context.Context, args []string, io stdio) int {
 		fmt.Fprintf(io.err, "try '%s --help'\n", self())
 	}
 	return code
-}
-
-// self is the command as it was started, for the commands we suggest.
-func self() string {
-	exe, err := os.Executable()
-	if err == nil && strings.Contains(exe, "go-build") && !strings.HasSuffix(exe, ".test") {
-		return "go run ./cmd/notifier"
-	}
-	return "notifier"
 }

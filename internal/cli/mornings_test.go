@@ -149,7 +149,7 @@ func (n night) events() []*kgo.Record {
 func groups(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	var out, err bytes.Buffer
-	if code := run(t.Context(), []string{"dlq", "stats", "-o", "json", "-c", filepath.Join(dir, "notifier.yaml")}, stdio{strings.NewReader(""), &out, &err}); code != exitDone {
+	if code := run(t.Context(), []string{"dlq", "stats", "-o", "json", "-c", filepath.Join(dir, "notifier.yaml")}, stdio{in: strings.NewReader(""), out: &out, err: &err}); code != exitDone {
 		t.Fatalf("dlq stats ends with %d: %s", code, err.String())
 	}
 	have := make(map[string]int)

@@ -56,14 +56,14 @@ func newProduce(g *globals) *cobra.Command {
 				}
 				p.Sample = s.Data
 			default:
-				in, err := g.openLines(file)
+				in, err := openLines(g, file)
 				if err != nil {
 					return err
 				}
 				defer in.Close()
 				p.Lines = in
 			}
-			return g.produce(cmd, p)
+			return runProduce(g, cmd, p)
 		},
 	}
 	f := cmd.Flags()
@@ -77,7 +77,7 @@ func newProduce(g *globals) *cobra.Command {
 	return cmd
 }
 
-func (g *globals) openLines(file string) (io.ReadCloser, error) {
+func openLines(g *globals, file string) (io.ReadCloser, error) {
 	if file == "" || file == "-" {
 		if f, ok := g.io.in.(*os.File); ok && isTerminal(f) {
 			fmt.Fprintln(g.io.err, "reading one JSON document a line; end with Ctrl-D")
@@ -91,7 +91,7 @@ func (g *globals) openLines(file string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-func (g *globals) produce(cmd *cobra.Command, p produce.Params) error {
+func runProduce(g *globals, cmd *cobra.Command, p produce.Params) error {
 	src := g.source()
 	src.Shipped = true
 	l, _, err := config.LoadBase(src)
@@ -128,14 +128,14 @@ func (g *globals) produce(cmd *cobra.Command, p produce.Params) error {
 	if err == nil && account.Refused > 0 {
 		err = fmt.Errorf("%s left out", count(account.Refused, "document"))
 	}
-	if err := g.summary(p.Topic, account, time.Since(began), err); err != nil {
+	if err := summarise(g, p.Topic, account, time.Since(began), err); err != nil {
 		return err
 	}
 	return err
 }
 
 // summary says what was sent; why is what it ended with.
-func (g *globals) summary(topic topics.Name, a produce.Account, took time.Duration, why error) error {
+func summarise(g *globals, topic topics.Name, a produce.Account, took time.Duration, why error) error {
 	if g.json() {
 		object := map[string]any{
 			"topic": topic, "sent": a.Sent, "bytes": a.Bytes, "refused": a.Refused, "unanswered": a.Unanswered,

@@ -27,7 +27,7 @@ func newRulesCheck(g *globals) *cobra.Command {
 		Long: "Report everything that is wrong with a file of rules; without FILE, with the one that the configuration names.",
 		Args: atMostOne("a file"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			set, name, err := g.rules(args)
+			set, name, err := loadRules(g, args)
 			if err != nil {
 				return err
 			}
@@ -38,7 +38,7 @@ func newRulesCheck(g *globals) *cobra.Command {
 }
 
 // rules compiles the file that args name, or the configured one.
-func (g *globals) rules(args []string) (*rule.Set, string, error) {
+func loadRules(g *globals, args []string) (*rule.Set, string, error) {
 	if len(args) == 0 {
 		src := g.source()
 		src.Shipped = true
@@ -74,7 +74,7 @@ func newRulesList(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the rules", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			set, _, err := g.rules(nil)
+			set, _, err := loadRules(g, nil)
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/sdnotify"
@@ -142,7 +141,7 @@ func (s *setup) look(ctx context.Context, p preparation) error {
 	if ahead, err := kafka.ClockOffset(ctx, cl); err == nil && kafka.ClockText(ahead) != "" {
 		s.log.Warn("clock", "problem", kafka.ClockText(ahead))
 	}
-	if s.shapes, err = kafka.Want(ctx, adm, layout(s.config)); err != nil {
+	if s.shapes, err = kafka.Want(ctx, adm, s.config.Layout()); err != nil {
 		return err
 	}
 	if p.create {
@@ -201,16 +200,7 @@ func (s *setup) ensureStart(ctx context.Context, adm *kadm.Client, where string)
 		err = consume.AcceptOffsets(ctx, adm, own)
 	}
 	if errors.Is(err, consume.ErrExpired) {
-		return &exitError{exitConfig, err}
+		return &exitError{code: exitConfig, err: err}
 	}
 	return err
-}
-
-// layout is what the topics' shapes follow from.
-func layout(l *config.Loaded) kafka.Layout {
-	lay := kafka.Layout{Group: l.Kafka.Group}
-	for _, name := range l.Channels.Names() {
-		lay.Channels = append(lay.Channels, kafka.Channel{Name: name, Partitions: l.Channels.Get(name).Dispatch.Partitions})
-	}
-	return lay
 }

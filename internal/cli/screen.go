@@ -103,13 +103,6 @@ func (a account) String() string {
 	return text
 }
 
-func many(n int64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return humanize.Comma(n) + " " + noun
-}
-
 func (s *screen) account(a account) { s.line(" %s  %s", s.now().Format(time.TimeOnly), a) }
 
 // try says what else can be done while dev runs.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"flag"
 	"os"
 	"testing"
 	"time"
@@ -12,8 +11,6 @@ import (
 // asMain makes the test binary run as the program itself, for tests that need
 // a process of its own.
 const asMain = "NOTIFIER_TEST_AS_MAIN"
-
-var updateScripts = flag.Bool("update", false, "write the golden files")
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {

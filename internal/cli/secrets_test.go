@@ -62,7 +62,7 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	shown := map[string]string{"the log": d.err.String(), "the metrics": metrics, "/readyz": readyz, "/": index}
 	for _, args := range [][]string{{"config", "show"}, {"dlq", "list"}, {"dlq", "list", "-o", "json"}, {"dlq", "stats"}, {"dlq", "show", entries[0].ID}, {"channels", "list"}, {"channels", "list", "-o", "json"}} {
 		out, errs := newLines(), newLines()
-		if code := run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), stdio{strings.NewReader(""), out, errs}); code != exitDone {
+		if code := run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), stdio{in: strings.NewReader(""), out: out, err: errs}); code != exitDone {
 			t.Errorf("%v ends with %d: %s", args, code, errs)
 		}
 		shown[strings.Join(args, " ")] = out.String() + errs.String()
@@ -154,7 +154,7 @@ func TestEchoedSecretsAreNowhere(t *testing.T) {
 	}
 	for _, args := range [][]string{{"dlq", "list", "-o", "json"}, {"dlq", "show", entries[0].ID}, {"channels", "list"}, {"channels", "test", "--all"}, {"channels", "test", "--all", "-o", "json"}, {"channels", "test", "--no-send", "--all"}, {"doctor"}} {
 		out, errs := newLines(), newLines()
-		run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), stdio{strings.NewReader(""), out, errs})
+		run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), stdio{in: strings.NewReader(""), out: out, err: errs})
 		shown[strings.Join(args, " ")] = out.String() + errs.String()
 	}
 	for _, e := range entries {

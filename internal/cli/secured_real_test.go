@@ -81,8 +81,8 @@ func (s *site) doWith(in string, args ...string) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
-	code := run(ctx, append([]string{"-c", filepath.Join(s.dir, "notifier.yaml")}, args...), stdio{strings.NewReader(in), &out, &errs})
-	return answer{code, out.String(), errs.String()}
+	code := run(ctx, append([]string{"-c", filepath.Join(s.dir, "notifier.yaml")}, args...), stdio{in: strings.NewReader(in), out: &out, err: &errs})
+	return answer{code: code, out: out.String(), err: errs.String()}
 }
 
 // grant gives a principal rights, as a super user.

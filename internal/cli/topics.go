@@ -24,7 +24,7 @@ func newTopics(g *globals) *cobra.Command {
 
 // layout loads what the topics' shapes follow from. Without a file that is
 // the shipped configuration.
-func (g *globals) layout() (*config.Loaded, kafka.Layout, error) {
+func loadLayout(g *globals) (*config.Loaded, kafka.Layout, error) {
 	src := g.source()
 	src.Shipped = true
 	l, faults, err := config.LoadBase(src)
@@ -38,7 +38,7 @@ func (g *globals) layout() (*config.Loaded, kafka.Layout, error) {
 		fmt.Fprintln(g.io.err, "no configuration here: using the shipped one, with the channel desk")
 	}
 	g.inUse = l.Kafka.Group
-	return l, layout(l), nil
+	return l, l.Layout(), nil
 }
 
 func newTopicsList(g *globals) *cobra.Command {
@@ -52,7 +52,7 @@ func newTopicsList(g *globals) *cobra.Command {
 				_, err := io.WriteString(g.io.out, write(versionText()))
 				return err
 			}
-			_, lay, err := g.layout()
+			_, lay, err := loadLayout(g)
 			if err != nil {
 				return err
 			}
@@ -96,7 +96,7 @@ func newTopicsCheck(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Say what is missing or misconfigured", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			adm, want, err := g.wanted(cmd.Context(), nil)
+			adm, want, err := wantedTopics(g, cmd.Context(), nil)
 			if err != nil {
 				return err
 			}
@@ -105,12 +105,12 @@ func newTopicsCheck(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.reportFindings(findings, len(want))
+			return reportFindings(g, findings, len(want))
 		},
 	}
 }
 
-func (g *globals) reportFindings(findings []kafka.Finding, checked int) error {
+func reportFindings(g *globals, findings []kafka.Finding, checked int) error {
 	faults := 0
 	for _, f := range findings {
 		severity := "error"
@@ -136,8 +136,8 @@ func (g *globals) reportFindings(findings []kafka.Finding, checked int) error {
 }
 
 // wanted connects and returns the topics as they should be there.
-func (g *globals) wanted(ctx context.Context, change func(*kafka.Layout)) (*kadm.Client, []kafka.Shape, error) {
-	l, lay, err := g.layout()
+func wantedTopics(g *globals, ctx context.Context, change func(*kafka.Layout)) (*kadm.Client, []kafka.Shape, error) {
+	l, lay, err := loadLayout(g)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,7 +169,7 @@ func newTopicsCreate(g *globals) *cobra.Command {
 			if partitions < 0 || replication < 0 {
 				return misused("--partitions and --replication are positive numbers")
 			}
-			adm, want, err := g.wanted(cmd.Context(), func(lay *kafka.Layout) {
+			adm, want, err := wantedTopics(g, cmd.Context(), func(lay *kafka.Layout) {
 				lay.Partitions, lay.Replication = partitions, replication
 			})
 			if err != nil {

@@ -2,10 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
-	"strings"
-
-	"github.com/rivo/uniseg"
 
 	"github.com/algotrade/notifier/internal/check"
 )
@@ -47,25 +43,6 @@ func writeFindings(g *globals, title string, found []check.Finding) {
 	}
 }
 
-// folded breaks a text into lines of a width, between words. A longer word, a
-// command to copy perhaps, is left whole.
-func folded(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case uniseg.StringWidth(line)+1+uniseg.StringWidth(word) > width:
-			lines = append(lines, line)
-			line = word
-		default:
-			line += " " + word
-		}
-	}
-	return append(lines, line)
-}
-
 // encodeFindings prints findings for programs, one object a line; area is what
 // the findings' area is called.
 func encodeFindings(g *globals, area string, found []check.Finding) error {
@@ -82,8 +59,13 @@ func encodeFindings(g *globals, area string, found []check.Finding) error {
 	return nil
 }
 
-// colour reports whether standard output wants colours: a terminal, unless
-// NO_COLOR is set (https://no-color.org) or it is a dumb one.
-func (g *globals) colour() bool {
-	return isTerminal(g.io.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+// of returns the findings of an area.
+func of(all []check.Finding, area string) []check.Finding {
+	var list []check.Finding
+	for _, f := range all {
+		if f.Area == area {
+			list = append(list, f)
+		}
+	}
+	return list
 }
