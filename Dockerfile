@@ -7,7 +7,7 @@ RUN go mod download
 COPY . .
 ARG VERSION= TARGETOS= TARGETARCH=
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli.version=$VERSION" -o /out/notifier ./cmd/notifier
+    go build -trimpath -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli/base.version=$VERSION" -o /out/notifier ./cmd/notifier
 RUN go -C tools/notices run . >/out/THIRD_PARTY_NOTICES
 
 FROM scratch

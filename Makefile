@@ -14,11 +14,11 @@ build: ## the program, into dist/
 test: test-packages test-commands test-clock ## every test that needs nothing but Go
 
 test-packages:
-	$(GO) test $$($(GO) list ./... | grep -v /internal/cli$$)
+	$(GO) test $$($(GO) list ./... | grep -v /internal/cli)
 	for m in $(MODULES); do $(GO) -C $$m test ./... || exit 1; done
 
 test-commands:
-	$(GO) test ./internal/cli
+	$(GO) test ./internal/cli/...
 
 test-clock: # what needs a fake clock in the Kafka client, too
 	$(GO) test -tags synctests ./internal/consume ./internal/kafka

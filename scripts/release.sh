@@ -31,7 +31,7 @@ CGO_ENABLED=0 go -C tools/release build -trimpath -buildvcs=false -o "$work/tool
 CGO_ENABLED=0 go -C tools/notices build -trimpath -buildvcs=false -o "$work/tools/notices" .
 
 build() { # the program for the architecture $1, as $2
-	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=true -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli.version=$VERSION" -o "$2" ./cmd/notifier
+	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=true -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli/base.version=$VERSION" -o "$2" ./cmd/notifier
 }
 
 # What is the same for each architecture.

@@ -23,7 +23,7 @@ trap stop EXIT
 fail() { echo "test-image.sh: $*" >&2 && exit 1; }
 
 mkdir -p "$work/context/out"
-CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli.version=1.2.3" -o "$work/context/out/notifier" ./cmd/notifier
+CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli/base.version=1.2.3" -o "$work/context/out/notifier" ./cmd/notifier
 go -C tools/notices run . >"$work/context/out/THIRD_PARTY_NOTICES"
 cp -r configs LICENSE "$work/context"
 sed '/^FROM scratch/,$!d; s|^COPY --from=build /out/|COPY out/|' Dockerfile >"$work/Dockerfile"

@@ -45,5 +45,5 @@ echo "Prometheus' rules checked and tested after $((SECONDS - began)) s"
 export NOTIFIER_TEST_SECURED=$work/secured # where a test starts one node more
 
 # One package at a time: they share the cluster and its source topics.
-[ $# -gt 0 ] || set -- ./internal/cli ./internal/kafka ./internal/consume ./internal/dlq ./internal/lag ./internal/devbroker ./internal/channel/email
+[ $# -gt 0 ] || set -- ./internal/cli/... ./internal/kafka ./internal/consume ./internal/dlq ./internal/lag ./internal/devbroker ./internal/channel/email
 go test -count=1 -p 1 -tags real "$@"

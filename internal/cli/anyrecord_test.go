@@ -202,7 +202,7 @@ func besiege(t *testing.T) *besieged {
 		_ = b.process.Process.Kill()
 		<-b.ended // before another waits for the process, which only one may do at a time
 	})
-	b.process.err.wait(t, 30*time.Second, `"msg":"running"`)
+	b.process.err.Wait(t, 30*time.Second, `"msg":"running"`)
 	return b
 }
 

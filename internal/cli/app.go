@@ -11,6 +11,7 @@ import (
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/control"
@@ -141,9 +142,9 @@ type parts struct {
 func exitOf(err error) error {
 	switch {
 	case errors.Is(err, consume.ErrDenied):
-		return &exitError{code: kafka.ExitDenied, err: err}
+		return &base.ExitError{Code: kafka.ExitDenied, Err: err}
 	case errors.Is(err, consume.ErrFenced):
-		return &exitError{code: exitConfig, err: err}
+		return &base.ExitError{Code: base.ExitConfig, Err: err}
 	}
 	return err
 }

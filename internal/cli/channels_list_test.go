@@ -11,17 +11,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
 )
 
 // local runs a command that needs no broker.
-func local(t *testing.T, args ...string) answer {
+func local(t *testing.T, args ...string) clitest.Answer {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code := run(t.Context(), args, stdio{in: strings.NewReader(""), out: &out, err: &errs})
-	return answer{code: code, out: out.String(), err: errs.String()}
+	code := run(t.Context(), args, base.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	return clitest.Answer{Code: code, Out: out.String(), Err: errs.String()}
 }
 
 const fourChannels = `
@@ -43,7 +45,7 @@ rules:
 func TestChannelsAsPeopleSeeThem(t *testing.T) {
 	at := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(readiness{Ready: true, Components: []admin.Component{
+		_ = json.NewEncoder(w).Encode(base.Readiness{Ready: true, Components: []admin.Component{
 			{Name: "groups", OK: true, Decides: true},
 			{Name: "channel desk-mail", State: "open", Cause: "unavailable: EHLO 421", Waiting: 3},
 			{Name: "channel desk-slack", State: "latched", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — " + movingText([]dispatch.Moving{{To: "desk-mail", By: "ann@ops-1"}}), Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
@@ -59,14 +61,14 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a := local(t, "channels", "list", "-c", file).want(t, exitDone)
-	golden(t, "channels-list.golden", a.out)
-	for line := range strings.Lines(a.out) {
+	a := local(t, "channels", "list", "-c", file).Want(t, base.ExitDone)
+	clitest.Golden(t, "channels-list.golden", a.Out)
+	for line := range strings.Lines(a.Out) {
 		if n := len([]rune(line)); n > 101 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	objects := local(t, "channels", "list", "-c", file, "-o", "json").want(t, exitDone).objects(t)
+	objects := local(t, "channels", "list", "-c", file, "-o", "json").Want(t, base.ExitDone).Objects(t)
 	if o := objects[1]; o["channel"] != "desk-slack" || o["state"] != "latched" || o["waiting"] != 1240.0 || o["oldest"] != "2026-11-26T01:00:00Z" {
 		t.Errorf("desk-slack is %v", o)
 	}
@@ -80,7 +82,7 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
 	defer other.Close()
 	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(other.URL, "http://"))
-	local(t, "channels", "list", "-c", file).want(t, exitDone, "is no notifier): what they do now is not known")
+	local(t, "channels", "list", "-c", file).Want(t, base.ExitDone, "is no notifier): what they do now is not known")
 }
 
 // TestMovesOfAChannelAreToldInOneSentence, however many are in force.

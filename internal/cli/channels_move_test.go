@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -26,7 +28,7 @@ var (
 )
 
 // moveIn runs 'channels move' with the configuration in a directory.
-func moveIn(t testing.TB, c *testkafka.Cluster, dir string, args ...string) answer {
+func moveIn(t testing.TB, c *testkafka.Cluster, dir string, args ...string) clitest.Answer {
 	t.Helper()
 	return command(t, c, append(append([]string{}, args...), "-c", dir+"/notifier.yaml")...)
 }
@@ -78,11 +80,11 @@ func TestWhatWaitsIsMovedWhileTheDaemonRuns(t *testing.T) {
 	c.Produce(keyed(n, keys)...)
 	waits(t, c, "old", n)
 	before := end(t, c, topics.Replay(c.Group))
-	moveIn(t, c, dir, "channels", "move", "old", "new", "--dry-run").want(t, exitDone, "500 alerts wait for old, the oldest for", "a dry run: nothing was done")
+	moveIn(t, c, dir, "channels", "move", "old", "new", "--dry-run").Want(t, base.ExitDone, "500 alerts wait for old, the oldest for", "a dry run: nothing was done")
 	if end(t, c, topics.Replay(c.Group)) != before {
 		t.Error("a dry run asked for it")
 	}
-	moveIn(t, c, dir, moveToNew...).want(t, exitDone, "500 alerts moved: nothing that waited for old then waits for it now")
+	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "500 alerts moved: nothing that waited for old then waits for it now")
 	got(t, up, n, 30*time.Second)
 	inOrder(t, up, n, keys)
 	settled(t, c)
@@ -94,7 +96,7 @@ func TestWhatWaitsIsMovedWhileTheDaemonRuns(t *testing.T) {
 			t.Fatalf("an id of a moved delivery is %q", r.Header.Get("webhook-id"))
 		}
 	}
-	moveIn(t, c, dir, moveToNew...).want(t, exitDone, "nothing waits for old")
+	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "nothing waits for old")
 	// What comes later is the old channel's own.
 	c.Produce(alerting(topics.TradeExecutions, "k0", n, 1)...)
 	waits(t, c, "old", n+1)
@@ -123,7 +125,7 @@ func TestAMoveThatACrashOvertakesMovesEachAlertOnce(t *testing.T) {
 	c.Produce(keyed(n, keys)[1:]...)
 	testkafka.Eventually(t, 20*time.Second, "they wait", func() bool { return c.Lag(topics.OutboxGroup(c.Group)) == n })
 	allow := noCommits(c, topics.OutboxGroup(c.Group))
-	moveIn(t, c, dir, append(moveToNew, "--no-wait")...).want(t, exitDone, "asked for: the notifier moves them")
+	moveIn(t, c, dir, append(moveToNew, "--no-wait")...).Want(t, base.ExitDone, "asked for: the notifier moves them")
 	testkafka.Eventually(t, 20*time.Second, "some are moved and not committed", func() bool {
 		return end(t, c, topics.Outbox(c.Group, "new")) >= 2*64
 	})
@@ -163,7 +165,7 @@ func TestAMoveIsAskedForWhileNobodyRuns(t *testing.T) {
 	d.stop()
 	tries := len(down.Requests())
 	for range 2 {
-		moveIn(t, c, dir, moveToNew...).want(t, exitDone, "no notifier is running in group "+c.Group+": they are moved when one is")
+		moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "no notifier is running in group "+c.Group+": they are moved when one is")
 	}
 	down.SetAnswer(nil) // it would take them: they were moved all the same
 	start(t, dir)
@@ -188,12 +190,12 @@ func TestAChannelThatIsGoneIsShownAndCanBeMoved(t *testing.T) {
 
 	dir := files(t, c, hookChannel("new", up.URL), newAndMore)
 	d = start(t, dir)
-	d.err.wait(t, 10*time.Second, `"msg":"alerts wait for a channel that is not configured any more","channel":"old"`, fmt.Sprintf(`"waiting":%d`, n))
+	d.err.Wait(t, 10*time.Second, `"msg":"alerts wait for a channel that is not configured any more","channel":"old"`, fmt.Sprintf(`"waiting":%d`, n))
 	testkafka.Eventually(t, 20*time.Second, "the channel that is gone is shown", func() bool {
 		status, ok, cause := d.component("channel old")
 		return status == http.StatusOK && !ok && strings.Contains(cause, "old is not configured any more: configure it again, or 'notifier channels move old CHANNEL'")
 	})
-	moveIn(t, c, dir, moveToNew...).want(t, exitDone, "100 alerts moved")
+	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "100 alerts moved")
 	got(t, up, n, 30*time.Second)
 	settled(t, c)
 	inOrder(t, up, n, keys)
@@ -213,15 +215,15 @@ func TestMovesThatAreMisused(t *testing.T) {
 		code int
 		says string
 	}{
-		{"desk-slack desk-slack --yes", exitMisused, "desk-slack cannot be moved to itself"},
-		{"desk-slack desk-mial --yes", exitMisused, "there is no channel desk-mial, did you mean desk-mail?"},
-		{"desk-slak desk-mail --yes", exitMisused, "there is no channel desk-slak, did you mean desk-slack?"},
-		{"desk-slack --yes", exitMisused, "takes two channels"},
-		{"desk-slack desk-mail", exitMisused, "say --yes"},
-		{"desk-slack desk-mail --yes", exitDone, "nothing waits for desk-slack"},
-		{"desk-slack never --yes", exitFailed, "the outbox of never is missing (topic " + topics.Outbox(c.Group, "never") + "): run 'notifier"},
+		{"desk-slack desk-slack --yes", base.ExitMisused, "desk-slack cannot be moved to itself"},
+		{"desk-slack desk-mial --yes", base.ExitMisused, "there is no channel desk-mial, did you mean desk-mail?"},
+		{"desk-slak desk-mail --yes", base.ExitMisused, "there is no channel desk-slak, did you mean desk-slack?"},
+		{"desk-slack --yes", base.ExitMisused, "takes two channels"},
+		{"desk-slack desk-mail", base.ExitMisused, "say --yes"},
+		{"desk-slack desk-mail --yes", base.ExitDone, "nothing waits for desk-slack"},
+		{"desk-slack never --yes", base.ExitFailed, "the outbox of never is missing (topic " + topics.Outbox(c.Group, "never") + "): run 'notifier"},
 	} {
-		moveIn(t, c, dir, append([]string{"channels", "move"}, strings.Fields(q.args)...)...).want(t, q.code, q.says)
+		moveIn(t, c, dir, append([]string{"channels", "move"}, strings.Fields(q.args)...)...).Want(t, q.code, q.says)
 	}
 }
 
@@ -236,6 +238,6 @@ func TestTheFirstMoveHolds(t *testing.T) {
 	waits(t, c, "new", 10)
 	testkafka.Eventually(t, 20*time.Second, "the sources are settled", func() bool { return c.Lag(c.Group) == 0 })
 	d.stop()
-	moveIn(t, c, dir, moveToNew...).want(t, exitDone, "rule every leads to both: new has had these alerts, and gets them again", "no notifier is running")
-	moveIn(t, c, dir, "channels", "move", "old", "other", "--yes").want(t, exitFailed, "asked to move what waits for old to new, and 10 alerts of it are left: it goes there")
+	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "rule every leads to both: new has had these alerts, and gets them again", "no notifier is running")
+	moveIn(t, c, dir, "channels", "move", "old", "other", "--yes").Want(t, base.ExitFailed, "asked to move what waits for old to new, and 10 alerts of it are left: it goes there")
 }

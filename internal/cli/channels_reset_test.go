@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -24,11 +26,11 @@ func TestAMendedChannelIsTriedAtOnce(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", latched)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
-	reset := func(args ...string) answer {
+	reset := func(args ...string) clitest.Answer {
 		return command(t, c, append([]string{"channels", "reset", "hook", "-c", dir + "/notifier.yaml"}, args...)...)
 	}
 	before := end(t, c, topics.Replay(c.Group))
-	reset().want(t, exitDone, "no notifier is running in group "+c.Group)
+	reset().Want(t, base.ExitDone, "no notifier is running in group "+c.Group)
 	if end(t, c, topics.Replay(c.Group)) != before {
 		t.Error("a request was written that nobody will read")
 	}
@@ -42,13 +44,13 @@ func TestAMendedChannelIsTriedAtOnce(t *testing.T) {
 	testkafka.Eventually(t, 20*time.Second, "they wait", func() bool { return c.Lag(topics.OutboxGroup(c.Group)) == 20 })
 	d.seen(t)
 	tries := len(hook.Requests())
-	reset().want(t, exitFailed, "hook was tried and does not work: latched: destination: ", "410")
+	reset().Want(t, base.ExitFailed, "hook was tried and does not work: latched: destination: ", "410")
 	if n := len(hook.Requests()) - tries; n < 1 || n > 2 { // one for each reset; the slow probe may come between
 		t.Errorf("it was tried %d times", n)
 	}
 	hook.SetAnswer(nil)
-	a := reset("-o", "json").want(t, exitDone)
-	if o := a.objects(t)[0]; o["result"] != "works" || o["channel"] != "hook" || o["waiting"] != 20.0 {
+	a := reset("-o", "json").Want(t, base.ExitDone)
+	if o := a.Objects(t)[0]; o["result"] != "works" || o["channel"] != "hook" || o["waiting"] != 20.0 {
 		t.Errorf("it says %v", o)
 	}
 	got(t, hook, 20, 20*time.Second)
@@ -58,8 +60,8 @@ func TestAMendedChannelIsTriedAtOnce(t *testing.T) {
 	if log := d.err.String(); strings.Contains(log, "not ours") {
 		t.Errorf("the log:\n%s", log)
 	}
-	reset().want(t, exitDone, "asked for; nothing waits for hook: the next alert tries it")
-	reset("--no-wait").want(t, exitDone, "asked for: the notifiers try hook within seconds")
+	reset().Want(t, base.ExitDone, "asked for; nothing waits for hook: the next alert tries it")
+	reset("--no-wait").Want(t, base.ExitDone, "asked for: the notifiers try hook within seconds")
 	testkafka.Eventually(t, 20*time.Second, "the request is settled", func() bool { return c.Lag(c.Group) == 0 })
 	d.stop()
 	// What was asked of the daemons of before is nothing to the next.
@@ -67,7 +69,7 @@ func TestAMendedChannelIsTriedAtOnce(t *testing.T) {
 	if strings.Contains(d.err.String(), "channel reset") {
 		t.Error("an old reset was carried out")
 	}
-	command(t, c, "channels", "reset", "hok", "-c", dir+"/notifier.yaml").want(t, exitMisused, "there is no channel hok, did you mean hook?")
+	command(t, c, "channels", "reset", "hok", "-c", dir+"/notifier.yaml").Want(t, base.ExitMisused, "there is no channel hok, did you mean hook?")
 }
 
 // TestAResetReachesTheInstanceThatHasTheOutbox, whichever it is: the two share
@@ -87,7 +89,7 @@ func TestAResetReachesTheInstanceThatHasTheOutbox(t *testing.T) {
 	})
 	hook.SetAnswer(nil)
 	began := time.Now()
-	command(t, c, "channels", "reset", "hook", "-c", dir+"/notifier.yaml").want(t, exitDone, "hook takes alerts again")
+	command(t, c, "channels", "reset", "hook", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "hook takes alerts again")
 	got(t, hook, n, 20*time.Second)
 	settled(t, c)
 	if took := time.Since(began); took > 40*time.Second {

@@ -13,6 +13,8 @@ import (
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 )
 
 // TestEachKindIsTriedWithAMessageThatSaysSo: against stand-ins that behave as the
@@ -43,17 +45,17 @@ channels:
 			t.Fatal(err)
 		}
 	}
-	try := func(args ...string) answer {
+	try := func(args ...string) clitest.Answer {
 		return local(t, append([]string{"channels", "test", "-c", file}, args...)...)
 	}
-	try("--all", "--no-send").want(t, exitFailed, "recipient gone@example.com: RCPT 550 5.1.1", "notifier: 1 fault")
+	try("--all", "--no-send").Want(t, base.ExitFailed, "recipient gone@example.com: RCPT 550 5.1.1", "notifier: 1 fault")
 	if n, _ := slack.Requests(); n+len(server.Mails())+len(hook.Requests()) != 0 {
 		t.Fatal("--no-send sends")
 	}
 
-	all := try("desk-slack", "desk-hook", "desk-mail", "risk-hook").want(t, exitDone)
+	all := try("desk-slack", "desk-hook", "desk-mail", "risk-hook").Want(t, base.ExitDone)
 	varies := regexp.MustCompile(`(after |ts |127\.0\.0\.1:|Message-ID )[^ ,;/\n]+( m?s\b)?`)
-	golden(t, "channels-test.golden", varies.ReplaceAllString(all.out, "${1}…"))
+	clitest.Golden(t, "channels-test.golden", varies.ReplaceAllString(all.Out, "${1}…"))
 	for _, m := range slack.Messages() {
 		if !strings.Contains(m.Text, "This is a test of desk-") || !strings.Contains(m.Blocks, `"a test"`) || !strings.Contains(m.Text, "from host: ") || strings.Contains(m.Text, "here") && strings.Contains(m.Text, "<!here>") {
 			t.Errorf("Slack shows %+v", m)
@@ -74,17 +76,17 @@ channels:
 		t.Errorf("a program cannot tell that it is a test: %v\n%s", err, hook.Requests()[0].Body)
 	}
 	// A critical one mentions whom it would mention at night.
-	try("desk-slack", "--severity", "critical").want(t, exitDone)
+	try("desk-slack", "--severity", "critical").Want(t, base.ExitDone)
 	if m := slack.Messages(); !strings.Contains(m[len(m)-1].Text, "<!here>") {
 		t.Errorf("Slack shows %+v", m[len(m)-1])
 	}
 
 	// One recipient of several is a failure that is named.
-	some := try("some-mail").want(t, exitFailed, "ok       some-mail: sent to", "fault    some-mail: not to gone@example.com: recipient-refused: RCPT 550 5.1.1", "→ correct the recipient's address", "1 of 1 test failed")
-	if strings.Contains(some.out, "k3y") {
+	some := try("some-mail").Want(t, base.ExitFailed, "ok       some-mail: sent to", "fault    some-mail: not to gone@example.com: recipient-refused: RCPT 550 5.1.1", "→ correct the recipient's address", "1 of 1 test failed")
+	if strings.Contains(some.Out, "k3y") {
 		t.Error("a secret")
 	}
-	o := try("some-mail", "-o", "json").want(t, exitFailed).objects(t)[0]
+	o := try("some-mail", "-o", "json").Want(t, base.ExitFailed).Objects(t)[0]
 	if got := fmt.Sprint(o["ok"], o["recipients"]); !strings.Contains(got, "false [map[cause:recipient-refused") {
 		t.Errorf("it says %v", o)
 	}
@@ -94,14 +96,14 @@ channels:
 	hook.SetAnswer(func(int, webhooktest.Request) webhooktest.Answer {
 		return webhooktest.Answer{Status: 403, Body: "no: k3y-in-the-path"}
 	})
-	bad := try("desk-slack", "risk-hook").want(t, exitFailed, "2 of 2 tests failed")
-	folded := strings.Join(strings.Fields(bad.out), " ")
+	bad := try("desk-slack", "risk-hook").Want(t, base.ExitFailed, "2 of 2 tests failed")
+	folded := strings.Join(strings.Fields(bad.Out), " ")
 	for _, text := range []string{"fault desk-slack: credentials: Slack answers token_revoked", "→ copy the bot token (xoxb-…) again", "answers 403: no: [redacted]", "→ check what the receiver wants in headers"} {
 		if !strings.Contains(folded, text) {
-			t.Errorf("it does not say %q:\n%s", text, bad.out)
+			t.Errorf("it does not say %q:\n%s", text, bad.Out)
 		}
 	}
-	if strings.Contains(bad.out+bad.err, "k3y") || strings.Contains(bad.out+bad.err, slacktest.Token) {
-		t.Errorf("a secret:\n%s%s", bad.out, bad.err)
+	if strings.Contains(bad.Out+bad.Err, "k3y") || strings.Contains(bad.Out+bad.Err, slacktest.Token) {
+		t.Errorf("a secret:\n%s%s", bad.Out, bad.Err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -31,7 +32,7 @@ func TestDaemonsComeAndGoUnderLoad(t *testing.T) {
 	for round := range 5 {
 		running = append(running, launch(t, dir))
 		got(t, hook, (round+1)*keys*perKey/8, 60*time.Second)
-		if code := running[0].stop(); code != exitDone {
+		if code := running[0].stop(); code != base.ExitDone {
 			t.Fatalf("stopped with %d", code)
 		}
 		running = running[1:]

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/cli/base"
 )
 
-func newCompletion(g *globals) *cobra.Command {
+func newCompletion(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "completion bash|zsh|fish", Short: "Print a script that completes commands in a shell",
 		Long: "Print a script that completes commands and flags in bash, zsh or fish. The Debian package installs\n" +
@@ -12,9 +14,9 @@ func newCompletion(g *globals) *cobra.Command {
 			"  bash  notifier completion bash > /etc/bash_completion.d/notifier\n" +
 			"  zsh   notifier completion zsh > \"${fpath[1]}/_notifier\"\n" +
 			"  fish  notifier completion fish > ~/.config/fish/completions/notifier.fish",
-		ValidArgs: []string{"bash", "zsh", "fish"}, Args: oneArg("the name of a shell: bash, zsh or fish"),
+		ValidArgs: []string{"bash", "zsh", "fish"}, Args: base.OneArg("the name of a shell: bash, zsh or fish"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			root, out := cmd.Root(), g.io.out
+			root, out := cmd.Root(), g.IO.Out
 			switch args[0] {
 			case "bash":
 				return root.GenBashCompletionV2(out, true)
@@ -23,7 +25,7 @@ func newCompletion(g *globals) *cobra.Command {
 			case "fish":
 				return root.GenFishCompletion(out, true)
 			}
-			return misused("no completions for %q: choose one of bash, zsh, fish", args[0])
+			return base.Misused("no completions for %q: choose one of bash, zsh, fish", args[0])
 		},
 	}
 }

@@ -5,41 +5,44 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/term"
 )
 
-func newConfig(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration", Args: subcommand, RunE: help}
+func newConfig(g *base.Globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration", Args: base.Subcommand, RunE: base.Help}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "check", Short: "Report everything that is wrong, the rules included", Args: noArgs,
+			Use: "check", Short: "Report everything that is wrong, the rules included", Args: base.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				l, err := g.load(g.source())
+				l, err := g.Load(g.Source())
 				if err != nil {
 					return err
 				}
 				for _, f := range l.Kafka.TLS.Findings(time.Now()) {
-					fmt.Fprintln(g.io.err, visible(f.Text))
+					fmt.Fprintln(g.IO.Err, term.Visible(f.Text))
 					if f.Exit != 0 {
-						return fail(exitConfig, "the configuration names a certificate that is not valid")
+						return base.Fail(base.ExitConfig, "the configuration names a certificate that is not valid")
 					}
 				}
 				if why := l.Kafka.InTheClear(); why != "" {
-					fmt.Fprintln(g.io.err, visible("warning: "+why))
+					fmt.Fprintln(g.IO.Err, term.Visible("warning: "+why))
 				}
-				fmt.Fprintf(g.io.err, "%s is fine: %s, %s\n", l.File, count(len(l.Rules.Rules()), "rule"), count(len(l.Channels.Names()), "channel"))
+				fmt.Fprintf(g.IO.Err, "%s is fine: %s, %s\n", l.File, term.Count(len(l.Rules.Rules()), "rule"), term.Count(len(l.Channels.Names()), "channel"))
 				return nil
 			},
 		},
 		&cobra.Command{
-			Use: "show", Short: "Show the effective values and where each comes from", Args: noArgs,
+			Use: "show", Short: "Show the effective values and where each comes from", Args: base.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				l, err := g.load(g.source())
+				l, err := g.Load(g.Source())
 				if err != nil {
 					return err
 				}
 				values := l.Values()
-				if g.json() {
-					enc := newEncoder(g.io.out)
+				if g.JSON() {
+					enc := base.NewEncoder(g.IO.Out)
 					enc.SetEscapeHTML(false)
 					for _, v := range values {
 						if err := enc.Encode(v); err != nil {
@@ -48,11 +51,11 @@ func newConfig(g *globals) *cobra.Command {
 					}
 					return nil
 				}
-				t := table{head: []string{"KEY", "VALUE", "ORIGIN"}, elastic: []int{1}}
+				t := term.Table{Head: []string{"KEY", "VALUE", "ORIGIN"}, Elastic: []int{1}}
 				for _, v := range values {
-					t.add(v.Key, v.Value, v.Origin)
+					t.Add(v.Key, v.Value, v.Origin)
 				}
-				t.write(g.io.out, g.width())
+				t.Write(g.IO.Out, g.Width())
 				return nil
 			},
 		},

@@ -15,6 +15,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -39,7 +41,7 @@ rules:
 type daemon struct {
 	t        testing.TB
 	dir      string
-	out, err *lines
+	out, err *clitest.Lines
 	stop     func() int
 	http     string
 }
@@ -76,7 +78,7 @@ func start(t testing.TB, dir string, args ...string) *daemon {
 func (d *daemon) running() {
 	d.t.Helper()
 	var line struct{ HTTP string }
-	if err := json.Unmarshal([]byte(d.err.wait(d.t, 20*time.Second, `"msg":"running"`)), &line); err != nil {
+	if err := json.Unmarshal([]byte(d.err.Wait(d.t, 20*time.Second, `"msg":"running"`)), &line); err != nil {
 		d.t.Fatal(err)
 	}
 	d.http = "http://" + line.HTTP
@@ -86,13 +88,13 @@ func (d *daemon) running() {
 func launch(t testing.TB, dir string, args ...string) *daemon {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
-	d := &daemon{t: t, dir: dir, out: newLines(), err: newLines()}
+	d := &daemon{t: t, dir: dir, out: clitest.NewLines(), err: clitest.NewLines()}
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, append([]string{"run", "-c", filepath.Join(dir, "notifier.yaml")}, args...), stdio{in: strings.NewReader(""), out: d.out, err: d.err})
+		code <- run(ctx, append([]string{"run", "-c", filepath.Join(dir, "notifier.yaml")}, args...), base.Streams{In: strings.NewReader(""), Out: d.out, Err: d.err})
 	}()
 	d.stop = sync.OnceValue(func() int {
-		cancel(errSignal)
+		cancel(base.ErrSignal)
 		select {
 		case c := <-code:
 			return c

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/sample"
@@ -23,16 +24,16 @@ type devFlags struct {
 	noSamples, storm     bool
 }
 
-func newDev(g *globals) *cobra.Command {
+func newDev(g *base.Globals) *cobra.Command {
 	var d devFlags
 	cmd := &cobra.Command{
-		Use: "dev", Short: "Try it out: everything in one process, nothing to set up", Args: noArgs, Annotations: map[string]string{isDaemon: "yes"},
+		Use: "dev", Short: "Try it out: everything in one process, nothing to set up", Args: base.NoArgs, Annotations: map[string]string{base.Daemon: "yes"},
 		Long: "Try it out: a Kafka broker on 127.0.0.1:9092, the topics, a story of sample events, the rules, and\n" +
 			"alerts on this terminal, all in one process. Any Kafka client can talk to the broker. It is for\n" +
 			"trying out and for tests; its data is gone afterwards unless --data-dir says where to keep it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if d.rate < 0 || d.rate > 1e6 {
-				return misused("--rate is a number of events a second")
+				return base.Misused("--rate is a number of events a second")
 			}
 			return runDev(g, cmd.Context(), d)
 		},
@@ -48,18 +49,18 @@ func newDev(g *globals) *cobra.Command {
 	return cmd
 }
 
-func runDev(g *globals, ctx context.Context, d devFlags) error {
-	src := g.source()
+func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
+	src := g.Source()
 	src.Shipped, src.Here = true, true // what this host runs is not tried out
 	src.Flags["http.listen"] = d.http
 	if src.Flags["log.level"] == "" && os.Getenv("NOTIFIER_LOG_LEVEL") == "" {
 		src.Flags["log.level"] = "error" // what matters is on the screen
 	}
-	l, err := g.load(src)
+	l, err := g.Load(src)
 	if err != nil {
 		return err
 	}
-	log := g.logger(l)
+	log := g.Logger(l)
 	defer log.Flush()
 	b, err := devbroker.Start(ctx, devbroker.Config{Addr: d.kafka, DataDir: d.dataDir, Logger: log.Logger})
 	if err != nil {
@@ -73,7 +74,7 @@ func runDev(g *globals, ctx context.Context, d devFlags) error {
 		return err
 	}
 	screen := newScreen(g, b.Addr())
-	s := &setup{config: l, redactor: g.redactor, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
+	s := &setup{config: l, redactor: g.Redactor, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
 	defer s.limitMemory(0)() // the broker's topics are in this process too
 	if err := s.prepare(ctx, preparation{}); err != nil {
 		return err
@@ -85,7 +86,7 @@ func runDev(g *globals, ctx context.Context, d devFlags) error {
 func devStart(err error) error {
 	var taken *devbroker.PortTaken
 	if errors.As(err, &taken) {
-		return fmt.Errorf("%w: %s dev --kafka %s", err, self(), taken.Another())
+		return fmt.Errorf("%w: %s dev --kafka %s", err, base.Self(), taken.Another())
 	}
 	return err
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -104,40 +106,40 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 		{Key: "notifier.outcome", Value: []byte("\xff")}, {Key: "notifier.by", Value: []byte("\x1b[1m")}, {Key: "notifier.at", Value: []byte("soon")}, {Key: "notifier.comment", Value: bytes.Repeat([]byte("\x07"), 100_000)},
 	}})
 	n := len(list) + 1
-	a := command(t, c, "dlq", "list").want(t, exitDone, "malformed")
-	harmless(t, "list", a.out+a.err)
-	if rows := strings.Count(a.out, "\n"); rows != n+1 {
+	a := command(t, c, "dlq", "list").Want(t, base.ExitDone, "malformed")
+	harmless(t, "list", a.Out+a.Err)
+	if rows := strings.Count(a.Out, "\n"); rows != n+1 {
 		t.Errorf("%d rows, want %d", rows, n+1)
 	}
-	all := command(t, c, "dlq", "list", "-o", "json", "--state", "all").want(t, exitDone).objects(t)
+	all := command(t, c, "dlq", "list", "-o", "json", "--state", "all").Want(t, base.ExitDone).Objects(t)
 	if len(all) != n+1 {
 		t.Errorf("%d objects, want %d", len(all), n+1)
 	}
-	harmless(t, "list -o json", command(t, c, "dlq", "list", "-o", "json", "--state", "all").out)
-	a = command(t, c, "dlq", "stats").want(t, exitDone, "malformed")
-	harmless(t, "stats", a.out+a.err)
-	command(t, c, "dlq", "stats", "-o", "json").want(t, exitDone)
+	harmless(t, "list -o json", command(t, c, "dlq", "list", "-o", "json", "--state", "all").Out)
+	a = command(t, c, "dlq", "stats").Want(t, base.ExitDone, "malformed")
+	harmless(t, "stats", a.Out+a.Err)
+	command(t, c, "dlq", "stats", "-o", "json").Want(t, base.ExitDone)
 	for _, o := range all {
 		id := o["id"].(string)
 		a := command(t, c, "dlq", "show", "--", id)
-		if a.want(t, exitDone); len(a.out) > 20_000 {
-			t.Errorf("show %.20s prints %d bytes", id, len(a.out))
+		if a.Want(t, base.ExitDone); len(a.Out) > 20_000 {
+			t.Errorf("show %.20s prints %d bytes", id, len(a.Out))
 		}
-		harmless(t, "show "+id[:min(20, len(id))], a.out+a.err)
-		j := command(t, c, "dlq", "show", "-o", "json", "--", id).want(t, exitDone)
-		j.objects(t)
-		harmless(t, "show -o json "+id[:min(20, len(id))], j.out)
+		harmless(t, "show "+id[:min(20, len(id))], a.Out+a.Err)
+		j := command(t, c, "dlq", "show", "-o", "json", "--", id).Want(t, base.ExitDone)
+		j.Objects(t)
+		harmless(t, "show -o json "+id[:min(20, len(id))], j.Out)
 	}
-	if a := command(t, c, "dlq", "show", "--", "-m"); !strings.Contains(a.out, `dlq discard -m "why" -- -m`) {
-		t.Error(a.out)
+	if a := command(t, c, "dlq", "show", "--", "-m"); !strings.Contains(a.Out, `dlq discard -m "why" -- -m`) {
+		t.Error(a.Out)
 	}
-	if a := command(t, c, "dlq", "show", "`reboot`'"); !strings.Contains(a.out, ` -m "why" '`+"`reboot`'\\''"+"'\n") {
-		t.Error(a.out)
+	if a := command(t, c, "dlq", "show", "`reboot`'"); !strings.Contains(a.Out, ` -m "why" '`+"`reboot`'\\''"+"'\n") {
+		t.Error(a.Out)
 	}
 	file := filepath.Join(t.TempDir(), "export")
-	command(t, c, "dlq", "export", "-f", file, "--state", "all").want(t, exitDone, fmt.Sprint(n+1, " dead letters exported"))
+	command(t, c, "dlq", "export", "-f", file, "--state", "all").Want(t, base.ExitDone, fmt.Sprint(n+1, " dead letters exported"))
 	x := command(t, c, "dlq", "export")
-	for line := range strings.Lines(x.out) {
+	for line := range strings.Lines(x.Out) {
 		var doc struct{ Record *dlq.Transfer }
 		if err := json.Unmarshal([]byte(line), &doc); err != nil {
 			t.Fatal(err)
@@ -149,20 +151,20 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 		}
 	}
 	a = command(t, c, "dlq", "import", "--dry-run", file)
-	harmless(t, "import", a.out+a.err)
+	harmless(t, "import", a.Out+a.Err)
 	c.Group += "-other"
 	c.Make(c.Shapes(nil)...)
-	a = command(t, c, "dlq", "import", "--yes", file).want(t, exitFailed, "it is malformed")
-	harmless(t, "import", a.out+a.err)
+	a = command(t, c, "dlq", "import", "--yes", file).Want(t, base.ExitFailed, "it is malformed")
+	harmless(t, "import", a.Out+a.Err)
 	for _, e := range deadLetters(t, c) {
 		if e.State == dlq.Malformed {
 			t.Errorf("%.20s was imported", e.ID)
 		}
 	}
 	c.Group = strings.TrimSuffix(c.Group, "-other")
-	command(t, c, "dlq", "discard", "-m", "odd", "--yes", "--", "0x00fffe", "-m", "garbage-st").want(t, exitDone, "3 dead letters discarded")
-	a = command(t, c, "dlq", "discard", "-m", "odd", "--yes", "--all").want(t, exitDone, fmt.Sprint(n-3, " dead letters discarded"))
-	harmless(t, "discard", a.out+a.err)
+	command(t, c, "dlq", "discard", "-m", "odd", "--yes", "--", "0x00fffe", "-m", "garbage-st").Want(t, base.ExitDone, "3 dead letters discarded")
+	a = command(t, c, "dlq", "discard", "-m", "odd", "--yes", "--all").Want(t, base.ExitDone, fmt.Sprint(n-3, " dead letters discarded"))
+	harmless(t, "discard", a.Out+a.Err)
 	if left := len(deadLetters(t, c, topics.TradeExecutions)); left != 0 {
 		t.Errorf("%d are left", left)
 	}
@@ -176,12 +178,12 @@ func TestPayloadOnATerminalIsNotObeyed(t *testing.T) {
 		e.Envelope.Source.Value = []byte(value)
 		writeEntries(t, c, e)
 		args := []string{"dlq", "show", e.ID, "--payload"}
-		if a := command(t, c, args...).want(t, exitDone); a.out != value || a.err != "" {
-			t.Errorf("through a pipe: %q, %s", a.out, a.err)
+		if a := command(t, c, args...).Want(t, base.ExitDone); a.Out != value || a.Err != "" {
+			t.Errorf("through a pipe: %q, %s", a.Out, a.Err)
 		}
 		term, out := openTerminal(t)
-		errs := newLines()
-		if code := run(t.Context(), append(args, "--brokers", c.Brokers[0], "--group", c.Group), stdio{in: strings.NewReader(""), out: out, err: errs}); code != exitDone {
+		errs := clitest.NewLines()
+		if code := run(t.Context(), append(args, "--brokers", c.Brokers[0], "--group", c.Group), base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
 			t.Fatalf("%d: %s", code, errs)
 		}
 		want := []string{"{\"a\":\"⟨U+001B⟩[2J⟨U+202E⟩⟨U+009B⟩⟨U+E0041⟩\"}⟨U+000D⟩", "|.2J.bytes|", "{\"plain\": true}"}[i]

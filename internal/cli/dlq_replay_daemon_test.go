@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -199,9 +201,9 @@ func replayUntil(t *testing.T, c *testkafka.Cluster, ctx context.Context, in str
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	out, errs := newLines(), newLines()
+	out, errs := clitest.NewLines(), clitest.NewLines()
 	args = append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group, "dlq", "replay"}, args...)
-	code := run(ctx, args, stdio{in: strings.NewReader(in), out: out, err: errs})
+	code := run(ctx, args, base.Streams{In: strings.NewReader(in), Out: out, Err: errs})
 	if ctx.Err() == context.DeadlineExceeded {
 		t.Fatalf("it does not end:\n%s\n%s", out, errs)
 	}

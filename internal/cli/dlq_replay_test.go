@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -46,11 +47,11 @@ func TestReplayWaitsAndAccountsForEveryEntry(t *testing.T) {
 		return resolves
 	})
 	got := replay(t, c, "--all", "--wait", "--yes", "-m", "the receiver is mended")
-	got.has(t, exitFailed, "7 sent: 4 resolved, 1 reopened, 1 discarded meanwhile, 1 dropped by the notifier",
+	got.has(t, base.ExitFailed, "7 sent: 4 resolved, 1 reopened, 1 discarded meanwhile, 1 dropped by the notifier",
 		"dlq show dl_0003", "dlq list --state open", "dlq show dl_0005", "dl_0003 failed again for a new cause", "HTTP 400: something new",
 		"no notifier is running in group "+c.Group, "people will see 6 messages in channel risk-hook", "1 goes through the rules")
 	for i, q := range d.requests() {
-		if q.Comment != "the receiver is mended" || q.Total != 7 || !strings.HasPrefix(q.Run, "rp_") || q.By != whoAmI() || i < 6 && q.Channel != "risk-hook" {
+		if q.Comment != "the receiver is mended" || q.Total != 7 || !strings.HasPrefix(q.Run, "rp_") || q.By != base.User() || i < 6 && q.Channel != "risk-hook" {
 			t.Errorf("%+v", q)
 		}
 	}
@@ -60,28 +61,28 @@ func TestReplayOfWhatIsMendedExitsWithZero(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
 	daemonDoes(t, c, always(resolves))
 	got := replay(t, c, "--reason", "refused", "--wait", "--yes")
-	got.has(t, exitDone, "3 sent: 3 resolved")
+	got.has(t, base.ExitDone, "3 sent: 3 resolved")
 	if strings.Contains(got.out, "dlq list") {
 		t.Errorf("nothing is left to look at:\n%s", got)
 	}
-	replay(t, c, "--all", "--yes").has(t, exitFailed, "nothing to send again")
+	replay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again")
 }
 
 func TestReplayWithoutWaitingSaysHowToSeeWhatBecomesOfIt(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
 	got := replay(t, c, "--all", "--yes")
-	got.has(t, exitDone, "3 sent\n", "dlq list --state waiting", "dlq stats")
+	got.has(t, base.ExitDone, "3 sent\n", "dlq list --state waiting", "dlq stats")
 	if n := requested(t, c); n != 3 {
 		t.Errorf("%d requests", n)
 	}
-	replay(t, c, "--all", "--yes").has(t, exitFailed, "nothing to send again", "3 wait already")
+	replay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again", "3 wait already")
 	if n := requested(t, c); n != 3 {
 		t.Errorf("%d requests after the second run", n)
 	}
 	if err := deadWriter(c).Write(t.Context(), letter(9, "HTTP 422: no")); err != nil {
 		t.Fatal(err)
 	}
-	replay(t, c, "--all", "--yes").has(t, exitDone, "1 dead letter to send again", "3 wait already", "1 sent\n")
+	replay(t, c, "--all", "--yes").has(t, base.ExitDone, "1 dead letter to send again", "3 wait already", "1 sent\n")
 }
 
 func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
@@ -93,7 +94,7 @@ func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
 		return resolves
 	})
 	got := replay(t, c, "--all", "--yes", "--rate", "40/s", "--wait")
-	got.has(t, exitFailed, "stopped: dl_0002 failed again with a cause that others of these have", "HTTP 422: no", "of 200 were not asked for")
+	got.has(t, base.ExitFailed, "stopped: dl_0002 failed again with a cause that others of these have", "HTTP 422: no", "of 200 were not asked for")
 	if n := len(d.requests()); n >= 200 || n < 3 {
 		t.Errorf("%d requests", n)
 	}
@@ -112,7 +113,7 @@ func TestACanaryStopsTheRun(t *testing.T) {
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--canary", "3").has(t, exitFailed,
+	replay(t, c, "--all", "--yes", "--canary", "3").has(t, base.ExitFailed,
 		"3 sent: 2 resolved, 1 reopened; 17 not sent", "stopped: dl_0001 failed again", "17 of 20 were not asked for")
 	if n := len(d.requests()); n != 3 {
 		t.Errorf("%d requests", n)
@@ -127,7 +128,7 @@ func TestACanaryThatFailsForANewCauseDoesNotStopTheRun(t *testing.T) {
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, exitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again for a new cause")
+	replay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, base.ExitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again for a new cause")
 }
 
 func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
@@ -139,7 +140,7 @@ func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--canary", "2", "--wait").has(t, exitDone, "10 sent: 10 resolved")
+	replay(t, c, "--all", "--yes", "--canary", "2", "--wait").has(t, base.ExitDone, "10 sent: 10 resolved")
 	if early != 2 || len(d.requests()) != 10 {
 		t.Errorf("%d requests before the canary was through, %d in all", early, len(d.requests()))
 	}
@@ -148,7 +149,7 @@ func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
 func TestADryRunWritesNothingAndJoinsNothing(t *testing.T) {
 	c := lettered(t, append(letterRange(3), unread(4))...)
 	got := replay(t, c, "--all", "--dry-run", "--rate", "2/s")
-	got.has(t, exitDone, "4 dead letters to send again", "payload-refused", "truncated", "HTTP 422: no", "takes     2s at 2/s")
+	got.has(t, base.ExitDone, "4 dead letters to send again", "payload-refused", "truncated", "HTTP 422: no", "takes     2s at 2/s")
 	got = replay(t, c, "--all", "--dry-run", "-o", "json")
 	var plan struct {
 		Total        int
@@ -188,16 +189,16 @@ func untouched(t *testing.T, c *testkafka.Cluster) {
 
 func TestReplayNeverCommitsOrJoins(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
-	replay(t, c, "--all", "--yes", "--rate", "100/s").has(t, exitDone)
+	replay(t, c, "--all", "--yes", "--rate", "100/s").has(t, base.ExitDone)
 	untouched(t, c)
 }
 
 func TestReplayByIDs(t *testing.T) {
 	c := lettered(t, append(letterRange(12), unread(1))...)
-	replay(t, c, "dl_0003", "re_", "--yes").has(t, exitDone, "2 sent")
-	replay(t, c, "dl_0003", "--yes").has(t, exitFailed, "nothing to send again", "1 waits already")
-	replay(t, c, "dl_9", "--yes").has(t, exitFailed, "no dead letter dl_9")
-	replay(t, c, "dl_000", "--yes").has(t, exitFailed, "dl_000 begins the ids of 10 dead letters")
+	replay(t, c, "dl_0003", "re_", "--yes").has(t, base.ExitDone, "2 sent")
+	replay(t, c, "dl_0003", "--yes").has(t, base.ExitFailed, "nothing to send again", "1 waits already")
+	replay(t, c, "dl_9", "--yes").has(t, base.ExitFailed, "no dead letter dl_9")
+	replay(t, c, "dl_000", "--yes").has(t, base.ExitFailed, "dl_000 begins the ids of 10 dead letters")
 	if n := requested(t, c); n != 2 {
 		t.Errorf("%d requests", n)
 	}
@@ -217,7 +218,7 @@ func TestReplayThatIsMisused(t *testing.T) {
 		{[]string{"--all", "--yes", "--canary", "-1"}, "--canary -1"},
 		{[]string{"--all", "--yes", "--reason", "nonsense"}, "--reason"},
 	} {
-		replay(t, c, tt.args...).has(t, exitMisused, tt.says)
+		replay(t, c, tt.args...).has(t, base.ExitMisused, tt.says)
 	}
 	if n := requested(t, c); n != 0 {
 		t.Errorf("%d requests", n)
@@ -228,8 +229,8 @@ func TestTheChannelOfAReplayMustBeConfigured(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
 	dir := files(t, c, "  desk: {console: {}}\n  mail-desk: {console: {}}", strings.ReplaceAll(every, "%s", "desk"))
 	config := filepath.Join(dir, "notifier.yaml")
-	replay(t, c, "--all", "--yes", "--to", "mail-dsk", "-c", config).has(t, exitMisused, "did you mean mail-desk?")
-	replay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, exitDone, "people will see 1 message in channel mail-desk")
+	replay(t, c, "--all", "--yes", "--to", "mail-dsk", "-c", config).has(t, base.ExitMisused, "did you mean mail-desk?")
+	replay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, base.ExitDone, "people will see 1 message in channel mail-desk")
 }
 
 func TestReplayWithAPayload(t *testing.T) {
@@ -241,13 +242,13 @@ func TestReplayWithAPayload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	replay(t, c, "re_0002", "--yes", "--payload", bad).has(t, exitFailed, "is no event: not JSON at byte 7", "--force")
-	replay(t, c, "re_0002", "--yes", "--payload", bad+"x").has(t, exitFailed, "cannot read", "no such file")
+	replay(t, c, "re_0002", "--yes", "--payload", bad).has(t, base.ExitFailed, "is no event: not JSON at byte 7", "--force")
+	replay(t, c, "re_0002", "--yes", "--payload", bad+"x").has(t, base.ExitFailed, "cannot read", "no such file")
 	if n := requested(t, c); n != 0 {
 		t.Errorf("%d requests", n)
 	}
-	replay(t, c, "re_0002", "--yes", "--payload", good, "--wait").has(t, exitDone, "1 sent: 1 resolved")
-	replayUntil(t, c, t.Context(), `[1]`, "dl_0001", "--yes", "--force", "--payload", "-", "--wait").has(t, exitDone, "1 sent: 1 resolved", "through its rule again")
+	replay(t, c, "re_0002", "--yes", "--payload", good, "--wait").has(t, base.ExitDone, "1 sent: 1 resolved")
+	replayUntil(t, c, t.Context(), `[1]`, "dl_0001", "--yes", "--force", "--payload", "-", "--wait").has(t, base.ExitDone, "1 sent: 1 resolved", "through its rule again")
 	asked := d.requests()
 	if len(asked) != 2 || string(asked[0].Edited) != `{"n":2}` || asked[0].Rematch || string(asked[1].Edited) != `[1]` || !asked[1].Rematch || !asked[1].Force {
 		t.Errorf("%+v", asked)
@@ -259,12 +260,12 @@ func TestAnInterruptedReplaySaysHowFarItCame(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	daemonDoes(t, c, func(q dlq.Request) act {
 		if q.Entry == "dl_0003" {
-			time.AfterFunc(500*time.Millisecond, func() { cancel(errSignal) }) // the outcomes before it have been seen by then
+			time.AfterFunc(500*time.Millisecond, func() { cancel(base.ErrSignal) }) // the outcomes before it have been seen by then
 			return keeps
 		}
 		return resolves
 	})
-	replayUntil(t, c, ctx, "", "--all", "--yes", "--wait").has(t, exitFailed,
+	replayUntil(t, c, ctx, "", "--all", "--yes", "--wait").has(t, base.ExitFailed,
 		"4 sent: 3 resolved, 1 still waiting", "dlq list --state waiting", "stopped by a signal")
 }
 
@@ -285,7 +286,7 @@ func TestTheAccountForPrograms(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &a); err != nil {
 		t.Fatalf("%v\n%s", err, got)
 	}
-	if a.Sent != 3 || a.Resolved != 2 || a.Reopened != 1 || a.Waiting != 0 || a.FirstReopened.ID != "dl_0001" || a.Run == "" || got.code != exitFailed {
+	if a.Sent != 3 || a.Resolved != 2 || a.Reopened != 1 || a.Waiting != 0 || a.FirstReopened.ID != "dl_0001" || a.Run == "" || got.code != base.ExitFailed {
 		t.Errorf("%+v\n%s", a, got)
 	}
 }
@@ -299,7 +300,7 @@ func TestWhatWasClosedDuringTheRunIsNotSent(t *testing.T) {
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--rate", "20/s", "--wait").has(t, exitDone, "29 sent: 29 resolved; 1 not sent, since they were closed or failed again meanwhile")
+	replay(t, c, "--all", "--yes", "--rate", "20/s", "--wait").has(t, base.ExitDone, "29 sent: 29 resolved; 1 not sent, since they were closed or failed again meanwhile")
 	if slices.ContainsFunc(d.requests(), func(q dlq.Request) bool { return q.Entry == "dl_0029" }) {
 		t.Error("it was sent")
 	}
@@ -312,7 +313,7 @@ func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
 	forged.Envelope.Channel, forged.Envelope.Alert.Rule = obeyed, obeyed // no names: it is malformed
 	c := lettered(t, said, forged)
 	got := replay(t, c, "--all", "--yes")
-	got.has(t, exitDone, "1 sent", "1 is malformed")
+	got.has(t, base.ExitDone, "1 sent", "1 is malformed")
 	if strings.ContainsAny(got.out+got.err, "\x1b\a") {
 		t.Errorf("%q", got.out+got.err)
 	}
@@ -321,5 +322,5 @@ func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
 func TestReplayWithoutItsTopicSaysWhatToDo(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
 	c.Delete(topics.Replay(c.Group))
-	replay(t, c, "--all", "--yes").has(t, exitFailed, topics.Replay(c.Group), "run 'notifier topics create'")
+	replay(t, c, "--all", "--yes").has(t, base.ExitFailed, topics.Replay(c.Group), "run 'notifier topics create'")
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -24,18 +26,18 @@ import (
 )
 
 // command runs one command on a test's cluster.
-func command(t testing.TB, c *testkafka.Cluster, args ...string) answer {
+func command(t testing.TB, c *testkafka.Cluster, args ...string) clitest.Answer {
 	t.Helper()
 	return commandWith(t, c, "", args...)
 }
 
-func commandWith(t testing.TB, c *testkafka.Cluster, in string, args ...string) answer {
+func commandWith(t testing.TB, c *testkafka.Cluster, in string, args ...string) clitest.Answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
-	code := run(ctx, append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group}, args...), stdio{in: strings.NewReader(in), out: &out, err: &errs})
-	return answer{code: code, out: out.String(), err: errs.String()}
+	code := run(ctx, append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group}, args...), base.Streams{In: strings.NewReader(in), Out: &out, Err: &errs})
+	return clitest.Answer{Code: code, Out: out.String(), Err: errs.String()}
 }
 
 func values(objects []map[string]any, name string) []string {
@@ -124,15 +126,15 @@ func ids(entries []*dlq.Entry) []string {
 
 func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	command(t, c, "dlq", "list").want(t, exitDone, "no dead letters")
-	command(t, c, "dlq", "stats").want(t, exitDone, "no dead letters")
+	command(t, c, "dlq", "list").Want(t, base.ExitDone, "no dead letters")
+	command(t, c, "dlq", "stats").Want(t, base.ExitDone, "no dead letters")
 	all := morning()
 	writeEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
 	newestFirst := ids(all)
 	slices.Reverse(newestFirst)
-	a := command(t, c, "dlq", "list", "-o", "json").want(t, exitDone)
-	if got := values(a.objects(t), "id"); !slices.Equal(got, newestFirst) {
+	a := command(t, c, "dlq", "list", "-o", "json").Want(t, base.ExitDone)
+	if got := values(a.Objects(t), "id"); !slices.Equal(got, newestFirst) {
 		t.Errorf("listed %v, want %v", got, newestFirst)
 	}
 	for args, want := range map[string][]int{
@@ -158,17 +160,17 @@ func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 		for _, i := range want {
 			list = append(list, all[i].ID)
 		}
-		a := command(t, c, append([]string{"dlq", "list", "-o", "json"}, strings.Fields(args)...)...).want(t, exitDone)
-		if got := values(a.objects(t), "id"); !slices.Equal(got, list) {
+		a := command(t, c, append([]string{"dlq", "list", "-o", "json"}, strings.Fields(args)...)...).Want(t, base.ExitDone)
+		if got := values(a.Objects(t), "id"); !slices.Equal(got, list) {
 			t.Errorf("%s: %v, want %v", args, got, list)
 		}
 	}
-	command(t, c, "dlq", "list", "--rule", "nothing").want(t, exitDone, "these filters match none of 9 dead letters")
-	command(t, c, "dlq", "list", "--cause", "trunkated").want(t, exitDone, "no cause trunkated, did you mean truncated?")
-	command(t, c, "dlq", "list", "re_nothing").want(t, exitFailed, "no dead letter re_nothing")
-	command(t, c, "dlq", "list", "dl_", "zz").want(t, exitFailed, "dl_ begins the ids of 6 dead letters", "no dead letter zz")
-	text := command(t, c, "dlq", "list").want(t, exitDone, "waiting", "quarantined", "look at one: notifier --brokers "+c.Brokers[0]+" --group "+c.Group+" dlq show dl_")
-	for line := range strings.Lines(text.out) {
+	command(t, c, "dlq", "list", "--rule", "nothing").Want(t, base.ExitDone, "these filters match none of 9 dead letters")
+	command(t, c, "dlq", "list", "--cause", "trunkated").Want(t, base.ExitDone, "no cause trunkated, did you mean truncated?")
+	command(t, c, "dlq", "list", "re_nothing").Want(t, base.ExitFailed, "no dead letter re_nothing")
+	command(t, c, "dlq", "list", "dl_", "zz").Want(t, base.ExitFailed, "dl_ begins the ids of 6 dead letters", "no dead letter zz")
+	text := command(t, c, "dlq", "list").Want(t, base.ExitDone, "waiting", "quarantined", "look at one: notifier --brokers "+c.Brokers[0]+" --group "+c.Group+" dlq show dl_")
+	for line := range strings.Lines(text.Out) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 100 {
 			t.Errorf("%d columns: %s", n, line)
 		}
@@ -194,9 +196,9 @@ func TestTheObjectsOfAListAreAContract(t *testing.T) {
 	const want = `{"id":"%s","topic":"trade-executions","partition":3,"offset":109,"key":null,"key_base64":"/w==","rule":"forward-test-diverges","channel":"desk-mail",` +
 		`"recipients":["nobody@example.com"],"severity":"warning","reason":"recipient","scope":"recipient","cause":"recipient-refused","fingerprint":"%s",` +
 		`"detail":"550 5.1.1 \"nobody@example.com\": no such user","attempts":2,"first_failed":"2026-11-23T14:40:05Z","last_failed":"2026-11-23T14:40:05Z","state":"open","replays":0,"size":53}` + "\n"
-	a := command(t, c, "dlq", "list", "-o", "json").want(t, exitDone)
-	if w := fmt.Sprintf(want, e.ID, printOf(t, c, e)); a.out != w {
-		t.Errorf("got\n%s\nwant\n%s", a.out, w)
+	a := command(t, c, "dlq", "list", "-o", "json").Want(t, base.ExitDone)
+	if w := fmt.Sprintf(want, e.ID, printOf(t, c, e)); a.Out != w {
+		t.Errorf("got\n%s\nwant\n%s", a.Out, w)
 	}
 }
 
@@ -211,8 +213,8 @@ func TestTheFirstPageDecidesTheWidths(t *testing.T) {
 		all = append(all, e)
 	}
 	writeEntries(t, c, all...)
-	a := command(t, c, "dlq", "list").want(t, exitDone, "60 dead letters; what they have in common: notifier --brokers ", " dlq stats")
-	rows := strings.Split(strings.TrimSpace(a.out), "\n")
+	a := command(t, c, "dlq", "list").Want(t, base.ExitDone, "60 dead letters; what they have in common: notifier --brokers ", " dlq stats")
+	rows := strings.Split(strings.TrimSpace(a.Out), "\n")
 	if len(rows) != 61 {
 		t.Fatalf("%d rows", len(rows))
 	}
@@ -232,13 +234,13 @@ func TestStatsGroupByWhatWentWrong(t *testing.T) {
 	all := morning()
 	writeEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
-	a := command(t, c, "dlq", "stats").want(t, exitDone,
+	a := command(t, c, "dlq", "stats").Want(t, base.ExitDone,
 		"9 dead letters: 7 open, 1 waiting, 1 quarantined", "7 of trade-executions, 1 of portfolio-updates, 1 of forward-test-events",
 		"1 waiting, 1 quarantined", "dlq list --fingerprint "+printOf(t, c, all[8]))
-	if n := strings.Count(a.out, " new"); n != 1 {
+	if n := strings.Count(a.Out, " new"); n != 1 {
 		t.Errorf("%d groups are new", n)
 	}
-	groups := command(t, c, "dlq", "stats", "-o", "json").want(t, exitDone).objects(t)
+	groups := command(t, c, "dlq", "stats", "-o", "json").Want(t, base.ExitDone).Objects(t)
 	if got, want := values(groups, "count"), []string{"4", "3", "1", "1"}; !slices.Equal(got, want) {
 		t.Errorf("counts %v, want %v", got, want)
 	}
@@ -251,7 +253,7 @@ func TestStatsGroupByWhatWentWrong(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, g[name], want)
 		}
 	}
-	command(t, c, "dlq", "stats", "--reason", "refused").want(t, exitDone, "4 dead letters: 2 open, 1 waiting, 1 quarantined")
+	command(t, c, "dlq", "stats", "--reason", "refused").Want(t, base.ExitDone, "4 dead letters: 2 open, 1 waiting, 1 quarantined")
 }
 
 func TestShowSaysEverything(t *testing.T) {
@@ -263,7 +265,7 @@ func TestShowSaysEverything(t *testing.T) {
 	askFor(t, c, all[4].ID)
 	show := func(e *dlq.Entry, texts ...string) {
 		t.Helper()
-		command(t, c, "dlq", "show", e.ID).want(t, exitDone, append(texts, e.ID)...)
+		command(t, c, "dlq", "show", e.ID).Want(t, base.ExitDone, append(texts, e.ID)...)
 	}
 	show(all[0], "not an event", `{"event_type":"order.rej`, "header       source: oms", "puts the event through the rules again", "dlq replay "+all[0].ID[:12])
 	show(all[3], `  "symbol": "NVDA",`, "warning: Rejected: NVDA buy 400", "strategy: mean-rev-7", "alert key ACC-1007/R103", "sends the alert as it was raised to risk-hook", "trade-executions/4@104 of 2026-11-23 14:31:05 UTC, key ses-0004")
@@ -272,14 +274,14 @@ func TestShowSaysEverything(t *testing.T) {
 	show(all[7], "it takes --include-ambiguous")
 	show(all[8], "recipients   nobody@example.com", "attempts     2, from 2026-11-23")
 	show(hex, "value (4 bytes):\n00000000  80 04 95 00")
-	if a := command(t, c, "dlq", "show", all[3].ID[:12], "--payload").want(t, exitDone); a.out != string(all[3].Envelope.Source.Value) {
-		t.Errorf("the payload is %q", a.out)
+	if a := command(t, c, "dlq", "show", all[3].ID[:12], "--payload").Want(t, base.ExitDone); a.Out != string(all[3].Envelope.Source.Value) {
+		t.Errorf("the payload is %q", a.Out)
 	}
-	o := command(t, c, "dlq", "show", all[3].ID, "-o", "json").want(t, exitDone).objects(t)[0]
+	o := command(t, c, "dlq", "show", all[3].ID, "-o", "json").Want(t, base.ExitDone).Objects(t)[0]
 	if v, _ := o["value"].(map[string]any); v["symbol"] != "NVDA" || fmt.Sprint(o["headers"]) != "[map[name:source value:oms]]" || o["alert"].(map[string]any)["rule"] != "order-rejected" {
 		t.Errorf("%v", o)
 	}
-	o = command(t, c, "dlq", "show", hex.ID, "-o", "json").want(t, exitDone).objects(t)[0]
+	o = command(t, c, "dlq", "show", hex.ID, "-o", "json").Want(t, base.ExitDone).Objects(t)[0]
 	if o["value_base64"] != "gASVAA==" || o["value"] != nil {
 		t.Errorf("%v", o)
 	}
@@ -290,29 +292,29 @@ func TestDiscardingIsAClosingWithAComment(t *testing.T) {
 	all := morning()
 	writeEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
-	command(t, c, "dlq", "discard", "--all", "--yes").want(t, exitMisused, "say why with -m")
-	command(t, c, "dlq", "discard", "-m", "x", "--yes").want(t, exitMisused, "say which dead letters to discard", "--all")
-	command(t, c, "dlq", "discard", "-m", "x", "--all", "--reason", "refused", "--yes").want(t, exitMisused, "neither ids nor filters")
-	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused").want(t, exitMisused, "--dry-run", "--yes")
-	command(t, c, "dlq", "discard", "-m", "x", "--rule", "nothing", "--yes").want(t, exitFailed, "match none of 9 dead letters")
-	command(t, c, "dlq", "discard", "-m", "x", all[4].ID, "--yes").want(t, exitFailed, "1 waits for a replay: left out", "no dead letter is left to discard")
-	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused", "--dry-run").want(t, exitDone, "3 ", "payload-refused", "1 waits for a replay", "nothing was done")
+	command(t, c, "dlq", "discard", "--all", "--yes").Want(t, base.ExitMisused, "say why with -m")
+	command(t, c, "dlq", "discard", "-m", "x", "--yes").Want(t, base.ExitMisused, "say which dead letters to discard", "--all")
+	command(t, c, "dlq", "discard", "-m", "x", "--all", "--reason", "refused", "--yes").Want(t, base.ExitMisused, "neither ids nor filters")
+	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused").Want(t, base.ExitMisused, "--dry-run", "--yes")
+	command(t, c, "dlq", "discard", "-m", "x", "--rule", "nothing", "--yes").Want(t, base.ExitFailed, "match none of 9 dead letters")
+	command(t, c, "dlq", "discard", "-m", "x", all[4].ID, "--yes").Want(t, base.ExitFailed, "1 waits for a replay: left out", "no dead letter is left to discard")
+	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused", "--dry-run").Want(t, base.ExitDone, "3 ", "payload-refused", "1 waits for a replay", "nothing was done")
 	if n := len(deadLetters(t, c)); n != 9 {
 		t.Fatalf("%d are left after a dry run", n)
 	}
-	command(t, c, "dlq", "discard", "-m", "the order service was wrong", "--reason", "refused", "--yes").want(t, exitDone, "3 dead letters discarded")
-	command(t, c, "dlq", "discard", "-m", "x", all[3].ID, "--yes").want(t, exitFailed, "1 is closed already")
-	command(t, c, "dlq", "show", all[3].ID).want(t, exitDone, "discarded", whoAmI()+": the order service was wrong", "it is closed")
-	o := command(t, c, "dlq", "list", "-o", "json", "--state", "discarded").want(t, exitDone).objects(t)
-	if len(o) != 3 || o[0]["closed_by"] != whoAmI() || o[0]["comment"] != "the order service was wrong" || o[0]["state"] != "discarded" || o[0]["closed_at"] == nil || o[0]["reason"] != "refused" {
+	command(t, c, "dlq", "discard", "-m", "the order service was wrong", "--reason", "refused", "--yes").Want(t, base.ExitDone, "3 dead letters discarded")
+	command(t, c, "dlq", "discard", "-m", "x", all[3].ID, "--yes").Want(t, base.ExitFailed, "1 is closed already")
+	command(t, c, "dlq", "show", all[3].ID).Want(t, base.ExitDone, "discarded", base.User()+": the order service was wrong", "it is closed")
+	o := command(t, c, "dlq", "list", "-o", "json", "--state", "discarded").Want(t, base.ExitDone).Objects(t)
+	if len(o) != 3 || o[0]["closed_by"] != base.User() || o[0]["comment"] != "the order service was wrong" || o[0]["state"] != "discarded" || o[0]["closed_at"] == nil || o[0]["reason"] != "refused" {
 		t.Errorf("%v", o)
 	}
-	a := command(t, c, "dlq", "discard", "-m", "x", "--all", "--force", "--yes", "-o", "json").want(t, exitDone)
-	if a.objects(t)[0]["discarded"] != 6.0 {
-		t.Error(a.out)
+	a := command(t, c, "dlq", "discard", "-m", "x", "--all", "--force", "--yes", "-o", "json").Want(t, base.ExitDone)
+	if a.Objects(t)[0]["discarded"] != 6.0 {
+		t.Error(a.Out)
 	}
-	command(t, c, "dlq", "list").want(t, exitDone, "no dead letters")
-	command(t, c, "dlq", "list", "--state", "all").want(t, exitDone, "discarded", "dl_")
+	command(t, c, "dlq", "list").Want(t, base.ExitDone, "no dead letters")
+	command(t, c, "dlq", "list", "--state", "all").Want(t, base.ExitDone, "discarded", "dl_")
 }
 
 func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
@@ -327,18 +329,18 @@ func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 	c.Produce(&kgo.Record{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("somebody's"), Value: []byte("else")})
 	before := records(t, c)
 	file := filepath.Join(t.TempDir(), "letters.jsonl")
-	command(t, c, "dlq", "export", "-f", file).want(t, exitDone, "11 dead letters exported")
-	a := command(t, c, "dlq", "export").want(t, exitDone)
+	command(t, c, "dlq", "export", "-f", file).Want(t, base.ExitDone, "11 dead letters exported")
+	a := command(t, c, "dlq", "export").Want(t, base.ExitDone)
 
 	c.Group += "-other"
 	c.Make(c.Shapes(nil)...)
-	command(t, c, "dlq", "import", file).want(t, exitMisused, "--yes")
-	command(t, c, "dlq", "import", file, "--dry-run").want(t, exitFailed, "nothing was done", "letters.jsonl:1: it is malformed: not a record of ours", "1 line was refused")
+	command(t, c, "dlq", "import", file).Want(t, base.ExitMisused, "--yes")
+	command(t, c, "dlq", "import", file, "--dry-run").Want(t, base.ExitFailed, "nothing was done", "letters.jsonl:1: it is malformed: not a record of ours", "1 line was refused")
 	if n := len(deadLetters(t, c)); n != 0 {
 		t.Fatalf("a dry run imported %d", n)
 	}
-	command(t, c, "dlq", "import", file, "--yes").want(t, exitFailed, "10 dead letters imported")
-	command(t, c, "dlq", "list", "--state", "waiting").want(t, exitDone, "match none of 10")
+	command(t, c, "dlq", "import", file, "--yes").Want(t, base.ExitFailed, "10 dead letters imported")
+	command(t, c, "dlq", "list", "--state", "waiting").Want(t, base.ExitDone, "match none of 10")
 	after := records(t, c)
 	for id, r := range before {
 		if id == "somebody's" {
@@ -348,15 +350,15 @@ func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 			t.Errorf("%s came as %+v\nwas %+v", id, got, r)
 		}
 	}
-	command(t, c, "dlq", "import", file, "--yes").want(t, exitFailed, "10 are here already", "nothing to import")
-	command(t, c, "dlq", "discard", "-m", "x", all[0].ID, "--yes").want(t, exitDone)
-	commandWith(t, c, a.out+a.out, "dlq", "import", "-", "--yes").want(t, exitFailed, "1 dead letter imported", "19 are here already")
+	command(t, c, "dlq", "import", file, "--yes").Want(t, base.ExitFailed, "10 are here already", "nothing to import")
+	command(t, c, "dlq", "discard", "-m", "x", all[0].ID, "--yes").Want(t, base.ExitDone)
+	commandWith(t, c, a.Out+a.Out, "dlq", "import", "-", "--yes").Want(t, base.ExitFailed, "1 dead letter imported", "19 are here already")
 
-	tampered := strings.Replace(a.out, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVq`, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVr`, 1)
+	tampered := strings.Replace(a.Out, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVq`, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVr`, 1)
 	bad := tampered + "nonsense\n{}\n" + `{"format":"notifier-dlq/9"}` + "\n\n" + `{"format":"notifier-dlq/1","id":"x","record":null}` + "\n"
-	commandWith(t, c, bad, "dlq", "import", "-", "--dry-run").want(t, exitFailed,
+	commandWith(t, c, bad, "dlq", "import", "-", "--dry-run").Want(t, base.ExitFailed,
 		"checksum mismatch", "-:12: not a line of 'notifier dlq export': ", "-:13: not a line", `-:14: its format is "notifier-dlq/9"`, "-:16: it has no record", "6 lines were refused")
-	command(t, c, "dlq", "import", "nothing.jsonl", "--yes").want(t, exitFailed, "cannot read nothing.jsonl: no such file")
+	command(t, c, "dlq", "import", "nothing.jsonl", "--yes").Want(t, base.ExitFailed, "cannot read nothing.jsonl: no such file")
 }
 
 // records returns what the dead-letter topics hold, by key.
@@ -384,19 +386,19 @@ func TestWatchShowsWhatIsWritten(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	old := refused(1, "order-rejected", "risk-hook")
 	writeEntries(t, c, old)
-	watch := func(args ...string) (*lines, func() int) {
+	watch := func(args ...string) (*clitest.Lines, func() int) {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		out, code := newLines(), make(chan int, 1)
+		out, code := clitest.NewLines(), make(chan int, 1)
 		go func() {
-			code <- run(ctx, append([]string{"dlq", "watch", "--brokers", c.Brokers[0], "--group", c.Group}, args...), stdio{in: strings.NewReader(""), out: out, err: out})
+			code <- run(ctx, append([]string{"dlq", "watch", "--brokers", c.Brokers[0], "--group", c.Group}, args...), base.Streams{In: strings.NewReader(""), Out: out, Err: out})
 		}()
 		return out, func() int {
-			cancel(errSignal)
+			cancel(base.ErrSignal)
 			return <-code
 		}
 	}
 	text, stop := watch()
-	text.wait(t, 20*time.Second, "1 of them there now")
+	text.Wait(t, 20*time.Second, "1 of them there now")
 	objects, stopJSON := watch("-o", "json", "--channel", "risk-hook", "--limit", "3")
 	// The second watch says nothing before something happens: what happens until
 	// it watches may not be seen by it.
@@ -410,15 +412,15 @@ func TestWatchShowsWhatIsWritten(t *testing.T) {
 	again := old.Again("", 1)
 	again.Detail = "still \x1b[31mrefused"
 	writeEntries(t, c, again)
-	text.wait(t, 20*time.Second, "opened", "portfolio-updates/3@103", "not JSON at byte 23", "dlq show re_")
-	text.wait(t, 20*time.Second, "reopened", "quarantined after 1 replay: st")
-	command(t, c, "dlq", "discard", "-m", "enough of it", "--all", "--yes").want(t, exitDone)
-	text.wait(t, 20*time.Second, "discarded", whoAmI()+": enough of it", old.ID[:12])
-	if code := stop(); code != exitDone {
+	text.Wait(t, 20*time.Second, "opened", "portfolio-updates/3@103", "not JSON at byte 23", "dlq show re_")
+	text.Wait(t, 20*time.Second, "reopened", "quarantined after 1 replay: st")
+	command(t, c, "dlq", "discard", "-m", "enough of it", "--all", "--yes").Want(t, base.ExitDone)
+	text.Wait(t, 20*time.Second, "discarded", base.User()+": enough of it", old.ID[:12])
+	if code := stop(); code != base.ExitDone {
 		t.Errorf("stopped with %d", code)
 	}
 	testkafka.Eventually(t, 20*time.Second, "the second has shown three", func() bool { return strings.Count(objects.String(), "\n") >= 3 })
-	if code := stopJSON(); code != exitDone {
+	if code := stopJSON(); code != base.ExitDone {
 		t.Errorf("stopped with %d", code)
 	}
 	if s := objects.String(); strings.Contains(s, "portfolio") || !strings.Contains(s, `{"event":"opened","id":"dl_`) {
@@ -428,11 +430,11 @@ func TestWatchShowsWhatIsWritten(t *testing.T) {
 
 func TestMisuseAndFailureHaveCodesOfTheirOwn(t *testing.T) {
 	for args, want := range map[string]int{
-		"dlq list --reason undecodabl": exitMisused, "dlq stats --state x": exitMisused, "dlq export --since x": exitMisused, "dlq watch --scope x": exitMisused,
-		"dlq show": exitMisused, "dlq discard --all --yes": exitMisused, "dlq discard -m x --all": exitMisused, "dlq import": exitMisused,
-		"dlq import - --yes=false": exitMisused, "dlq discard -m x --yes": exitMisused, "dlq import no.such.file --yes": exitFailed,
+		"dlq list --reason undecodabl": base.ExitMisused, "dlq stats --state x": base.ExitMisused, "dlq export --since x": base.ExitMisused, "dlq watch --scope x": base.ExitMisused,
+		"dlq show": base.ExitMisused, "dlq discard --all --yes": base.ExitMisused, "dlq discard -m x --all": base.ExitMisused, "dlq import": base.ExitMisused,
+		"dlq import - --yes=false": base.ExitMisused, "dlq discard -m x --yes": base.ExitMisused, "dlq import no.such.file --yes": base.ExitFailed,
 	} {
-		code := run(t.Context(), append(strings.Fields(args), "--brokers", "127.0.0.1:1"), stdio{in: strings.NewReader(""), out: io.Discard, err: io.Discard})
+		code := run(t.Context(), append(strings.Fields(args), "--brokers", "127.0.0.1:1"), base.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 		if code != want {
 			t.Errorf("%s: exit %d, want %d", args, code, want)
 		}

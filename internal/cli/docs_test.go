@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/algotrade/notifier/internal/cli/clitest"
 )
 
 // block is a fenced block of the documentation.
@@ -112,7 +114,7 @@ var head = regexp.MustCompile(`kafka (\S+)  http://(\S+)`)
 
 func spawnDev(t *testing.T) devProcess {
 	t.Helper()
-	out := newLines()
+	out := clitest.NewLines()
 	cmd := exec.Command(os.Args[0], "dev", "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), asMain+"=1")
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, "../.."
@@ -126,11 +128,11 @@ func spawnDev(t *testing.T) devProcess {
 			t.Errorf("dev ends without its account:\n%s", text)
 		}
 	})
-	m := head.FindStringSubmatch(out.wait(t, 20*time.Second, "notifier dev"))
+	m := head.FindStringSubmatch(out.Wait(t, 20*time.Second, "notifier dev"))
 	if m == nil {
 		t.Fatalf("the head is %s", out)
 	}
-	out.wait(t, 20*time.Second, "Rejected: NVDA") // the story has begun
+	out.Wait(t, 20*time.Second, "Rejected: NVDA") // the story has begun
 	return devProcess{kafka: m[1], http: m[2]}
 }
 

@@ -17,13 +17,15 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
 // examineIn runs doctor with the configuration in a directory.
-func examineIn(t *testing.T, c *testkafka.Cluster, dir string, args ...string) answer {
+func examineIn(t *testing.T, c *testkafka.Cluster, dir string, args ...string) clitest.Answer {
 	t.Helper()
 	return command(t, c, append([]string{"doctor", "-c", filepath.Join(dir, "notifier.yaml")}, args...)...)
 }
@@ -41,8 +43,8 @@ func TestAHealthyInstallationHasNoFault(t *testing.T) {
 	hook := webhooktest.Start(t, "", nil)
 	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook"))
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "127.0.0.1:1")
-	before := examineIn(t, c, dir).want(t, exitDone, "0 faults")
-	before.says(t, "ok rights: what the notifier does with 8 topics and 2 groups is allowed", "ok 8 topics: as they should be", c.Brokers[0]+" (broker ", "answers after",
+	before := examineIn(t, c, dir).Want(t, base.ExitDone, "0 faults")
+	before.Says(t, "ok rights: what the notifier does with 8 topics and 2 groups is allowed", "ok 8 topics: as they should be", c.Brokers[0]+" (broker ", "answers after",
 		"none yet: a first start begins at earliest", "skipped http://127.0.0.1:1: no notifier answers there", "skipped hook, receiver: whether it takes alerts", "event.alert is in no sample")
 
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "")
@@ -51,11 +53,11 @@ func TestAHealthyInstallationHasNoFault(t *testing.T) {
 	got(t, hook, 3, 20*time.Second)
 	settled(t, c)
 	d.seen(t)
-	running := examineIn(t, c, dir).want(t, exitDone)
-	running.says(t, "alive", "ok "+d.http+": ready", "as this command", "ok group "+c.Group+": stable, 1 member from", "ok trade-executions: nothing waits",
+	running := examineIn(t, c, dir).Want(t, base.ExitDone)
+	running.Says(t, "alive", "ok "+d.http+": ready", "as this command", "ok group "+c.Group+": stable, 1 member from", "ok trade-executions: nothing waits",
 		"ok "+topics.Outbox(c.Group, "hook")+": nothing waits", "not from the file: kafka.brokers")
 	areas := make(map[any]bool)
-	for _, o := range examineIn(t, c, dir, "-o", "json").want(t, exitDone).objects(t) {
+	for _, o := range examineIn(t, c, dir, "-o", "json").Want(t, base.ExitDone).Objects(t) {
 		areas[o["area"]] = true
 		if o["verdict"] == "fault" || o["subject"] == "" || o["text"] == "" {
 			t.Errorf("it found %v", o)
@@ -72,9 +74,9 @@ func TestAHealthyInstallationHasNoFault(t *testing.T) {
 	hook.SetAnswer(latched)
 	c.Produce(alerting(topics.TradeExecutions, "a", 3, 1)...)
 	testkafka.Eventually(t, 20*time.Second, "the channel is latched", func() bool { _, ok, _ := d.component("channel hook"); return !ok })
-	examineIn(t, c, dir).want(t, exitFailed, "1 fault").says(t, "fault channel hook: latched: destination: ", "channels reset hook'")
+	examineIn(t, c, dir).Want(t, base.ExitFailed, "1 fault").Says(t, "fault channel hook: latched: destination: ", "channels reset hook'")
 	d.stop()
-	examineIn(t, c, dir).says(t, "no notifier is in it now", "1 record waits, the oldest for")
+	examineIn(t, c, dir).Says(t, "no notifier is in it now", "1 record waits, the oldest for")
 }
 
 func TestTheDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
@@ -87,9 +89,9 @@ func TestTheDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	setOffset(t, c, topics.OutboxGroup(c.Group), topics.Outbox(c.Group, "other"), 0)
 	c.Delete(topics.Outbox(c.Group, "hook"))
 	broker := c.Brokers[0]
-	a := local(t, "doctor", "-c", filepath.Join(dir, "notifier.yaml"), "--brokers", broker+",127.0.0.1:1").want(t, exitFailed)
+	a := local(t, "doctor", "-c", filepath.Join(dir, "notifier.yaml"), "--brokers", broker+",127.0.0.1:1").Want(t, base.ExitFailed)
 	self := fmt.Sprintf("notifier -c %s --brokers '%s,127.0.0.1:1' ", filepath.Join(dir, "notifier.yaml"), broker)
-	a.says(t,
+	a.Says(t,
 		"fault "+filepath.Join(dir, "rules.yaml")+":6:11: rules[0].when: ", // evnt
 		"fault 127.0.0.1:1: nothing listens on 127.0.0.1:1 → start it, or correct kafka.brokers",
 		"fault "+topics.Outbox(c.Group, "hook")+": missing: run 'notifier topics create' → "+self+"topics create",
@@ -127,11 +129,11 @@ func TestTheDoctorNeverHangs(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	a := local(t, "doctor", "-c", filepath.Join(dir, "notifier.yaml")).want(t, exitFailed)
+	a := local(t, "doctor", "-c", filepath.Join(dir, "notifier.yaml")).Want(t, base.ExitFailed)
 	if took := time.Since(began); took > 12*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	a.says(t, "accepts the connection and does not answer: is it a Kafka broker, and has it started?", "skipped rights: ", "fault mail, server: greeting: no answer in time", "fault hook, encryption: ", "skipped http://"+addr)
+	a.Says(t, "accepts the connection and does not answer: is it a Kafka broker, and has it started?", "skipped rights: ", "fault mail, server: greeting: no answer in time", "fault hook, encryption: ", "skipped http://"+addr)
 }
 
 // unpack reads a bundle.
@@ -179,7 +181,7 @@ func TestNoSecretIsInABundle(t *testing.T) {
 	echo += " https://" + secrets["in a URL of the rules"] + "@wiki.example.com Bearer " + secrets["a header's token"]
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
-			_ = json.NewEncoder(w).Encode(readiness{Components: []admin.Component{
+			_ = json.NewEncoder(w).Encode(base.Readiness{Components: []admin.Component{
 				{Name: "channel hook", State: "latched", Cause: echo}, {Name: "topics", Decides: true, Cause: inJSON(echo)},
 			}})
 			return
@@ -210,7 +212,7 @@ func TestNoSecretIsInABundle(t *testing.T) {
 	t.Setenv("KAFKA_SASL_PASSWORD", secrets["a broker's password"])
 
 	name := filepath.Join(dir, "bundle.tar.gz")
-	a := examineIn(t, c, dir, "--bundle", name).want(t, exitFailed, "written to "+name+": look into it before you send it on")
+	a := examineIn(t, c, dir, "--bundle", name).Want(t, base.ExitFailed, "written to "+name+": look into it before you send it on")
 	info, err := os.Stat(name)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v: others may read it", info.Mode(), err)
@@ -229,14 +231,14 @@ func TestNoSecretIsInABundle(t *testing.T) {
 			t.Errorf("%s lacks %q:\n%s", name, want, all[name])
 		}
 	}
-	all["what it prints"] = a.out + a.err
+	all["what it prints"] = a.Out + a.Err
 	for where, text := range all {
 		for what, s := range secrets {
-			if strings.Contains(text, s) || strings.Contains(text, inJSON(s)) || strings.Contains(text, inJSON(inJSON(s))) || strings.Contains(unfolded(text), s) {
+			if strings.Contains(text, s) || strings.Contains(text, inJSON(s)) || strings.Contains(text, inJSON(inJSON(s))) || strings.Contains(clitest.Unfolded(text), s) {
 				t.Errorf("%s shows the secret %s:\n%s", where, what, text)
 			}
 		}
 	}
-	examineIn(t, c, dir, "--bundle", name).want(t, exitMisused, name+" is there already, and is not overwritten")
-	examineIn(t, c, dir, "--bundle", filepath.Join(dir, "nowhere", "b")).want(t, exitFailed, "no such file or directory")
+	examineIn(t, c, dir, "--bundle", name).Want(t, base.ExitMisused, name+" is there already, and is not overwritten")
+	examineIn(t, c, dir, "--bundle", filepath.Join(dir, "nowhere", "b")).Want(t, base.ExitFailed, "no such file or directory")
 }

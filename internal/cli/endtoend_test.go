@@ -20,6 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -93,7 +94,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 		t.Errorf("Slack got %+v", m[0])
 	}
 	testkafka.Eventually(t, 20*time.Second, "the mail has arrived", func() bool { return len(mail.Mails()) == 1 })
-	d.out.wait(t, 20*time.Second, "warning", title, "→ desk")
+	d.out.Wait(t, 20*time.Second, "warning", title, "→ desk")
 	settled(t, c)
 
 	entries := deadLetters(t, c, topics.TradeExecutions)
@@ -118,7 +119,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 			t.Errorf("%s is %q, want %s", sample, got, want)
 		}
 	}
-	if code := d.stop(); code != exitDone {
+	if code := d.stop(); code != base.ExitDone {
 		t.Errorf("stopped with %d", code)
 	}
 	stopped := func(component string) int {
@@ -314,7 +315,7 @@ func TestARunThatIsDoneAgainAlertsNobodyTwice(t *testing.T) {
 	c.Produce(append(alerting(topics.TradeExecutions, "a", 0, 40), alerting(topics.TradeExecutions, "", 40, 40)...)...)
 	got(t, hook, 80, 20*time.Second)
 	settled(t, c)
-	if code := d.stop(); code != exitDone {
+	if code := d.stop(); code != base.ExitDone {
 		t.Fatalf("stopped with %d", code)
 	}
 
@@ -325,8 +326,8 @@ func TestARunThatIsDoneAgainAlertsNobodyTwice(t *testing.T) {
 	if list := numbers(t, hook.Requests()); len(list) != 81 {
 		t.Errorf("%d posts of 81 alerts", len(list))
 	}
-	back.err.wait(t, time.Second, `"msg":"running"`)
-	if code := back.stop(); code != exitDone {
+	back.err.Wait(t, time.Second, `"msg":"running"`)
+	if code := back.stop(); code != base.ExitDone {
 		t.Fatalf("stopped with %d", code)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/registry"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/control"
@@ -31,6 +32,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -70,13 +72,13 @@ func buildRegistry() *prometheus.Registry {
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "notifier_build_info", Help: "1, with the version as a label.",
 	}, []string{"version"})
-	info.WithLabelValues(versionText()).Set(1)
+	info.WithLabelValues(base.VersionText()).Set(1)
 	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
 }
 
 func newTracer(s *setup, reg *prometheus.Registry) *tracing.Tracer {
-	return tracing.New(tracing.Params{Config: s.config.Tracing, Version: versionText(), Logger: s.log, Registry: reg})
+	return tracing.New(tracing.Params{Config: s.config.Tracing, Version: base.VersionText(), Logger: s.log, Registry: reg})
 }
 
 // producers are the two clients that write, apart from each other: a blocked
@@ -310,7 +312,7 @@ func newBacklogs(s *setup, p *producers, o *outboxes, reg *prometheus.Registry) 
 
 func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *health.Board, reg *prometheus.Registry) (*admin.Server, error) {
 	return admin.New(admin.Params{
-		Listen: s.config.HTTP.Listen, Hosts: s.config.HTTP.Hosts, Token: s.config.HTTP.Token, Version: versionText(),
+		Listen: s.config.HTTP.Listen, Hosts: s.config.HTTP.Hosts, Token: s.config.HTTP.Token, Version: base.VersionText(),
 		Live: m.live, Ready: func() []admin.Component { return ready(s, m, monitor, backlogs, o, troubles) },
 		Gatherer: reg, Level: s.level, Logger: s.log,
 	})
@@ -412,7 +414,7 @@ func movingText(moves []dispatch.Moving) string {
 		text += ", asked by " + moves[0].By
 	}
 	if more := len(moves) - 1; more > 0 {
-		text += fmt.Sprintf(" (and %s more)", many(int64(more), "request"))
+		text += fmt.Sprintf(" (and %s more)", term.Many(int64(more), "request"))
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/kafka"
 )
 
@@ -24,34 +25,34 @@ func TestExitCodes(t *testing.T) {
 	}
 	const nobody = " --brokers 127.0.0.1:1"
 	for args, want := range map[string]int{
-		"topics list":                                 exitDone,
-		"config check -c good.yaml":                   exitDone,
+		"topics list":                                 base.ExitDone,
+		"config check -c good.yaml":                   base.ExitDone,
 		"run -c good.yaml" + nobody:                   kafka.ExitUnavailable,
-		"topics check -c good.yaml" + nobody:          exitFailed,
-		"topics create" + nobody:                      exitFailed,
-		"produce trade-executions" + nobody:           exitFailed,
-		"dlq list" + nobody:                           exitFailed,
-		"dlq show re_x" + nobody:                      exitFailed,
-		"run -c bad.yaml":                             exitConfig,
-		"run -c nothing.yaml":                         exitConfig,
-		"dev -c bad.yaml":                             exitConfig,
-		"config check -c bad.yaml":                    exitFailed,
-		"config show -c bad.yaml":                     exitFailed,
-		"config check -c nothing.yaml":                exitFailed,
-		"rules check -c bad.yaml":                     exitFailed,
-		"rules list -c bad.yaml":                      exitFailed,
-		"topics list -c bad.yaml":                     exitFailed,
-		"topics check -c nothing.yaml":                exitFailed,
-		"dlq list -c bad.yaml":                        exitFailed,
-		"produce trade-executions -c nothing.yaml":    exitFailed,
-		"produce orders":                              exitMisused,
-		"run --nothing":                               exitMisused,
-		"nothing":                                     exitMisused,
-		"run -o yaml":                                 exitMisused,
-		"produce trade-executions --sample nothing.x": exitMisused,
+		"topics check -c good.yaml" + nobody:          base.ExitFailed,
+		"topics create" + nobody:                      base.ExitFailed,
+		"produce trade-executions" + nobody:           base.ExitFailed,
+		"dlq list" + nobody:                           base.ExitFailed,
+		"dlq show re_x" + nobody:                      base.ExitFailed,
+		"run -c bad.yaml":                             base.ExitConfig,
+		"run -c nothing.yaml":                         base.ExitConfig,
+		"dev -c bad.yaml":                             base.ExitConfig,
+		"config check -c bad.yaml":                    base.ExitFailed,
+		"config show -c bad.yaml":                     base.ExitFailed,
+		"config check -c nothing.yaml":                base.ExitFailed,
+		"rules check -c bad.yaml":                     base.ExitFailed,
+		"rules list -c bad.yaml":                      base.ExitFailed,
+		"topics list -c bad.yaml":                     base.ExitFailed,
+		"topics check -c nothing.yaml":                base.ExitFailed,
+		"dlq list -c bad.yaml":                        base.ExitFailed,
+		"produce trade-executions -c nothing.yaml":    base.ExitFailed,
+		"produce orders":                              base.ExitMisused,
+		"run --nothing":                               base.ExitMisused,
+		"nothing":                                     base.ExitMisused,
+		"run -o yaml":                                 base.ExitMisused,
+		"produce trade-executions --sample nothing.x": base.ExitMisused,
 	} {
 		var out, words bytes.Buffer
-		if got := run(t.Context(), strings.Fields(args), stdio{in: strings.NewReader(""), out: &out, err: &words}); got != want {
+		if got := run(t.Context(), strings.Fields(args), base.Streams{In: strings.NewReader(""), Out: &out, Err: &words}); got != want {
 			t.Errorf("notifier %s: exit %d, want %d\n%s", args, got, want, words.String())
 		}
 	}

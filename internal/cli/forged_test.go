@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
@@ -72,8 +73,8 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 		t.Errorf("the page:\n%s", page)
 	}
 	d.seen(t)
-	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").want(t, exitDone, "old: ", "what waited goes to new")
-	o := command(t, c, "channels", "list", "-o", "json", "-c", dir+"/notifier.yaml").want(t, exitDone).objects(t)
+	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "old: ", "what waited goes to new")
+	o := command(t, c, "channels", "list", "-o", "json", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone).Objects(t)
 	for _, channel := range o {
 		moving, _ := json.Marshal(channel["moving"])
 		if want := fmt.Sprintf(`[{"by":%q,"to":"new"}]`, by); channel["channel"] == "old" && string(moving) != want {
@@ -83,14 +84,14 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 			t.Errorf("new: %s", moving)
 		}
 	}
-	d.err.wait(t, 10*time.Second, `"level":"WARN"`, "request to move alerts asks for more than the outbox holds", `"channel":"old"`, `"to":"new"`, by)
-	d.err.wait(t, 10*time.Second, `"level":"INFO"`, "moving what waits to another channel", `"channel":"old"`, `"to":"new"`, by)
+	d.err.Wait(t, 10*time.Second, `"level":"WARN"`, "request to move alerts asks for more than the outbox holds", `"channel":"old"`, `"to":"new"`, by)
+	d.err.Wait(t, 10*time.Second, `"level":"INFO"`, "moving what waits to another channel", `"channel":"old"`, `"to":"new"`, by)
 
 	// What comes while it is in force stays.
 	c.Produce(alerting(topics.TradeExecutions, "k0", n, 1)...)
 	waits(t, c, "old", n+1)
 	allow()
-	d.err.wait(t, 30*time.Second, "move ended", `"channel":"old"`, `"to":"new"`, by)
+	d.err.Wait(t, 30*time.Second, "move ended", `"channel":"old"`, `"to":"new"`, by)
 	testkafka.Eventually(t, 20*time.Second, "the request is settled", func() bool { return c.Lag(c.Group) == 0 })
 	testkafka.Eventually(t, 20*time.Second, "it is shown no longer", func() bool {
 		_, _, cause := d.component("channel old")

@@ -13,23 +13,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/term"
 )
 
 // healthTimeout is how long health waits for an answer, less than the time
 // that containers give it.
 const healthTimeout = 3 * time.Second
 
-func newHealth(g *globals) *cobra.Command {
+func newHealth(g *base.Globals) *cobra.Command {
 	var ready bool
 	cmd := &cobra.Command{
-		Use: "health", Short: "Ask the daemon on this machine whether it is alive", Args: noArgs,
+		Use: "health", Short: "Ask the daemon on this machine whether it is alive", Args: base.NoArgs,
 		Long: "Ask the daemon on this machine, at its own http.listen, whether it is alive (/livez): exit code 0\n" +
 			"if its loops turn, 1 if not or if nobody answers. This is what a container's health check runs:\n" +
 			"brokers that are down are no reason to kill the daemon, which goes on when they are back.\n" +
 			"--ready asks whether it does its work (/readyz), and says what is missing.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			src := g.source()
+			src := g.Source()
 			src.Found = nil // containers run it every few seconds, and keep what it says
 			listen, err := config.HTTPListen(src)
 			if err != nil {
@@ -40,16 +42,16 @@ func newHealth(g *globals) *cobra.Command {
 				what, path = "ready", "/readyz"
 			}
 			h := askHealth(cmd.Context(), listen, path)
-			if g.json() {
-				if err := newEncoder(g.io.out).Encode(h); err != nil {
+			if g.JSON() {
+				if err := base.NewEncoder(g.IO.Out).Encode(h); err != nil {
 					return err
 				}
 			}
 			switch {
 			case !h.Healthy:
-				return fail(exitFailed, "not %s: %s", what, strings.Join(h.Problems, "; "))
-			case !g.json():
-				_, err = fmt.Fprintln(g.io.out, what)
+				return base.Fail(base.ExitFailed, "not %s: %s", what, strings.Join(h.Problems, "; "))
+			case !g.JSON():
+				_, err = fmt.Fprintln(g.IO.Out, what)
 			}
 			return err
 		},
@@ -68,15 +70,15 @@ type healthAnswer struct {
 // askHealth asks the daemon that listens there. That nobody answers, or not as
 // a notifier does, is a problem as well.
 func askHealth(ctx context.Context, listen, path string) *healthAnswer {
-	h := &healthAnswer{URL: urlOf(listen, path), Problems: []string{}}
-	status, body, err := askDaemon(ctx, listen, path, healthTimeout, maxAnswer)
+	h := &healthAnswer{URL: base.URLOf(listen, path), Problems: []string{}}
+	status, body, err := base.AskDaemon(ctx, listen, path, healthTimeout, base.MaxAnswer)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		h.Problems = []string{"nobody listens on " + listen + ": no notifier runs here, or it still looks at the cluster, as its log says"}
 	case errors.Is(err, context.DeadlineExceeded):
 		h.Problems = []string{fmt.Sprintf("%s does not answer within %s", listen, healthTimeout)}
 	case err != nil:
-		h.Problems = []string{visible(err.Error())}
+		h.Problems = []string{term.Visible(err.Error())}
 	case status == http.StatusServiceUnavailable:
 		h.Problems = problems(body)
 	case status != http.StatusOK:
@@ -97,12 +99,12 @@ func problems(body []byte) []string {
 		}
 	}
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return []string{sentence(body)}
+		return []string{base.Sentence(body)}
 	}
 	var list []string
 	for _, c := range doc.Components {
 		if c.Decides && !c.OK {
-			list = append(list, visible(c.Name+": "+c.Cause))
+			list = append(list, term.Visible(c.Name+": "+c.Cause))
 		}
 	}
 	return list

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/obs/admin"
 )
 
@@ -44,32 +45,32 @@ func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
 	ask := func(wantCode int, wantOut, wantErr string, args ...string) {
 		t.Helper()
 		var out, words bytes.Buffer
-		code := run(t.Context(), append([]string{"health", "-c", config}, args...), stdio{in: strings.NewReader(""), out: &out, err: &words})
+		code := run(t.Context(), append([]string{"health", "-c", config}, args...), base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
 		if code != wantCode || out.String() != wantOut || words.String() != wantErr {
 			t.Errorf("health %v: %d\n%s%s", args, code, out.String(), words.String())
 		}
 	}
 	url := "http://127.0.0.1:" + port
-	ask(exitDone, "alive\n", "")
-	ask(exitDone, "ready\n", "", "--ready")
-	ask(exitDone, `{"healthy":true,"url":"`+url+`/readyz","problems":[]}`+"\n", "", "--ready", "-o", "json")
+	ask(base.ExitDone, "alive\n", "")
+	ask(base.ExitDone, "ready\n", "", "--ready")
+	ask(base.ExitDone, `{"healthy":true,"url":"`+url+`/readyz","problems":[]}`+"\n", "", "--ready", "-o", "json")
 
 	components[0].OK, components[0].Cause = false, "match: has not joined yet"
-	ask(exitDone, "alive\n", "")
-	ask(exitFailed, "", "notifier: not ready: groups: match: has not joined yet\n", "--ready")
-	ask(exitFailed, `{"healthy":false,"url":"`+url+`/readyz","problems":["groups: match: has not joined yet"]}`+"\n",
+	ask(base.ExitDone, "alive\n", "")
+	ask(base.ExitFailed, "", "notifier: not ready: groups: match: has not joined yet\n", "--ready")
+	ask(base.ExitFailed, `{"healthy":false,"url":"`+url+`/readyz","problems":["groups: match: has not joined yet"]}`+"\n",
 		"notifier: not ready: groups: match: has not joined yet\n", "--ready", "-o", "json")
 
 	stuck = errors.New("match has not polled for 31s")
-	ask(exitFailed, "", "notifier: not alive: match has not polled for 31s\n")
+	ask(base.ExitFailed, "", "notifier: not alive: match has not polled for 31s\n")
 
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	ask(exitFailed, "", "notifier: not alive: nobody listens on 0.0.0.0:"+port+": no notifier runs here, or it still looks at the cluster, as its log says\n")
+	ask(base.ExitFailed, "", "notifier: not alive: nobody listens on 0.0.0.0:"+port+": no notifier runs here, or it still looks at the cluster, as its log says\n")
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "9464")
-	ask(exitFailed, "", "notifier: http.listen: \"9464\" is not host:port, such as 127.0.0.1:9464, nor unix:/path\n")
+	ask(base.ExitFailed, "", "notifier: http.listen: \"9464\" is not host:port, such as 127.0.0.1:9464, nor unix:/path\n")
 }
 
 // TestHealthAsksOverAUnixSocket, as the other commands do that ask the daemon.
@@ -82,10 +83,10 @@ func TestHealthAsksOverAUnixSocket(t *testing.T) {
 	}
 	ask := func() (int, string) {
 		var out, words bytes.Buffer
-		code := run(t.Context(), []string{"health", "-c", config, "--ready"}, stdio{in: strings.NewReader(""), out: &out, err: &words})
+		code := run(t.Context(), []string{"health", "-c", config, "--ready"}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
 		return code, out.String() + words.String()
 	}
-	if code, said := ask(); code != exitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
+	if code, said := ask(); code != base.ExitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
 		t.Errorf("before: %d %s", code, said)
 	}
 	server, err := admin.New(admin.Params{
@@ -98,17 +99,17 @@ func TestHealthAsksOverAUnixSocket(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- server.Run(ctx) }()
-	if code, said := ask(); code != exitDone || said != "ready\n" {
+	if code, said := ask(); code != base.ExitDone || said != "ready\n" {
 		t.Errorf("%d %s", code, said)
 	}
-	if now, err := newInstance("unix:" + path).readiness(ctx); err != nil || !now.Ready {
+	if now, err := base.NewInstance("unix:" + path).Readiness(ctx); err != nil || !now.Ready {
 		t.Errorf("%+v, %v", now, err)
 	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if code, said := ask(); code != exitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
+	if code, said := ask(); code != base.ExitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
 		t.Errorf("after: %d %s", code, said)
 	}
 }
@@ -118,7 +119,7 @@ func TestAListenerOnAllAddressesIsAskedOnThisMachine(t *testing.T) {
 		"127.0.0.1:9464": "127.0.0.1:9464", "0.0.0.0:9464": "127.0.0.1:9464", ":9464": "127.0.0.1:9464",
 		"[::]:9464": "127.0.0.1:9464", "[fd00::7]:80": "[fd00::7]:80", "10.0.0.7:80": "10.0.0.7:80", "localhost:9464": "localhost:9464",
 	} {
-		if got := reachable(listen); got != want {
+		if got := base.Reachable(listen); got != want {
 			t.Errorf("%s is asked at %s, want %s", listen, got, want)
 		}
 	}

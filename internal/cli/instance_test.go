@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/algotrade/notifier/internal/cli/base"
 )
 
 // endless listens and answers every request with head, then with part until the
@@ -61,7 +63,7 @@ func TestAnswersOfWhatIsNoNotifierAreBounded(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			h := askHealth(t.Context(), addr, "/readyz")
-			_, err := newInstance(addr).readiness(t.Context())
+			_, err := base.NewInstance(addr).Readiness(t.Context())
 			runtime.ReadMemStats(&after)
 			if h.Healthy || !strings.Contains(fmt.Sprint(h.Problems), test.says) {
 				t.Errorf("health: %.300q, want %q", h.Problems, test.says)
@@ -114,21 +116,21 @@ func TestStrangeAnswerIsShownInBrief(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, words bytes.Buffer
-	code := run(t.Context(), []string{"health", "-c", config}, stdio{in: strings.NewReader(""), out: &out, err: &words})
-	if code != exitFailed || words.Len() > 5*200 || strings.ContainsRune(words.String(), '\x1b') || !strings.Contains(words.String(), "…") {
+	code := run(t.Context(), []string{"health", "-c", config}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
+	if code != base.ExitFailed || words.Len() > 5*200 || strings.ContainsRune(words.String(), '\x1b') || !strings.Contains(words.String(), "…") {
 		t.Errorf("%d, %d bytes: %.200q", code, words.Len(), words.String())
 	}
 }
 
 func TestMetricsOfWhatIsNoNotifierAreBounded(t *testing.T) {
-	i := newInstance(endless(t, "HTTP/1.1 200 OK\r\n\r\n", "x 1\n"))
-	if _, body, err := i.get(t.Context(), "/metrics"); err == nil || len(body) > 0 {
+	i := base.NewInstance(endless(t, "HTTP/1.1 200 OK\r\n\r\n", "x 1\n"))
+	if _, body, err := i.Get(t.Context(), "/metrics"); err == nil || len(body) > 0 {
 		t.Errorf("%d bytes, %v", len(body), err)
 	}
 	big := bytes.Repeat([]byte("x 1\n"), 5<<20/4)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(big) }))
 	defer s.Close()
-	if _, body, err := newInstance(s.Listener.Addr().String()).get(t.Context(), "/metrics"); err != nil || !bytes.Equal(body, big) {
+	if _, body, err := base.NewInstance(s.Listener.Addr().String()).Get(t.Context(), "/metrics"); err != nil || !bytes.Equal(body, big) {
 		t.Errorf("metrics of 5 MiB: %d bytes, %v", len(body), err)
 	}
 }

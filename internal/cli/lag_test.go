@@ -16,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -24,7 +26,7 @@ import (
 func lagSays(t *testing.T, c *testkafka.Cluster, args ...string) (code int, out, errs string) {
 	t.Helper()
 	a := command(t, c, append([]string{"lag"}, args...)...)
-	return a.code, a.out, a.err
+	return a.Code, a.Out, a.Err
 }
 
 // commitAt commits an offset of trade-executions for a group that nobody is in.
@@ -58,7 +60,7 @@ func waiting(t *testing.T) (c *testkafka.Cluster, group string) {
 func TestLagOfANamedGroup(t *testing.T) {
 	c, group := waiting(t)
 	code, out, errs := lagSays(t, c, group)
-	if code != exitDone || errs != "" {
+	if code != base.ExitDone || errs != "" {
 		t.Errorf("it ends with %d: %s", code, errs)
 	}
 	for _, want := range []string{"!  " + group + "  Empty   0  trade-executions      3    3      1h\n", "   nobody is in the group\n"} {
@@ -71,7 +73,7 @@ func TestLagOfANamedGroup(t *testing.T) {
 		t.Errorf("by partition it shows\n%s", out)
 	}
 	code, out, errs = lagSays(t, c, group, group+"x")
-	if code != exitFailed || !strings.Contains(errs, "there is no group "+group+"x: did you mean "+group+"?") || !strings.Contains(out, "trade-executions") {
+	if code != base.ExitFailed || !strings.Contains(errs, "there is no group "+group+"x: did you mean "+group+"?") || !strings.Contains(out, "trade-executions") {
 		t.Errorf("with a group that is not there it ends with %d: %s\n%s", code, errs, out)
 	}
 }
@@ -121,7 +123,7 @@ func TestLagForPrograms(t *testing.T) {
 			Committed *int64
 		}
 	}
-	if err := json.Unmarshal([]byte(out), &o); err != nil || code != exitDone {
+	if err := json.Unmarshal([]byte(out), &o); err != nil || code != base.ExitDone {
 		t.Fatalf("%v, exit code %d:\n%s", err, code, out)
 	}
 	if o.Group != group || o.Topic == nil || *o.Topic != "trade-executions" || o.Lag == nil || *o.Lag != 3 || o.LagSeconds == nil || *o.LagSeconds < 3500 ||
@@ -149,13 +151,13 @@ func TestLagWatchesWithoutATerminal(t *testing.T) {
 	c, group := waiting(t)
 	for _, format := range []string{"text", "json"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		out, code := newLines(), make(chan int, 1)
+		out, code := clitest.NewLines(), make(chan int, 1)
 		go func() {
-			code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "-o", format, "--brokers", c.Brokers[0]}, stdio{in: strings.NewReader(""), out: out, err: newLines()})
+			code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "-o", format, "--brokers", c.Brokers[0]}, base.Streams{In: strings.NewReader(""), Out: out, Err: clitest.NewLines()})
 		}()
 		testkafka.Eventually(t, 20*time.Second, "it has looked twice", func() bool { return strings.Count(out.String(), group) >= 2 })
 		cancel()
-		if got := <-code; got != exitDone {
+		if got := <-code; got != base.ExitDone {
 			t.Errorf("stopped it ends with %d", got)
 		}
 		if strings.Contains(out.String(), "\x1b") {
@@ -176,7 +178,7 @@ func TestLagOnlyLooks(t *testing.T) {
 		Count: -1, Observe: true,
 	})
 	for _, args := range [][]string{{}, {"--all"}, {"--all", "--partitions"}} {
-		if code, _, errs := lagSays(t, c, args...); code != exitDone {
+		if code, _, errs := lagSays(t, c, args...); code != base.ExitDone {
 			t.Errorf("%v ends with %d: %s", args, code, errs)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 )
 
@@ -20,7 +22,7 @@ import (
 type terminal struct {
 	t      *testing.T
 	master *os.File
-	screen *lines
+	screen *clitest.Lines
 }
 
 // openTerminal returns a terminal and the file that a program writes to.
@@ -30,7 +32,7 @@ func openTerminal(t *testing.T) (*terminal, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t: t, master: master, screen: newLines()}
+	term := &terminal{t: t, master: master, screen: clitest.NewLines()}
 	var number, locked int32
 	term.control(syscall.TIOCSPTLCK, unsafe.Pointer(&locked))
 	term.control(syscall.TIOCGPTN, unsafe.Pointer(&number))
@@ -80,7 +82,7 @@ func TestLagIsDrawnInPlace(t *testing.T) {
 	defer cancel()
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "--brokers", c.Brokers[0]}, stdio{in: strings.NewReader(""), out: out, err: io.Discard})
+		code <- run(ctx, []string{"lag", group, "--watch", "--interval", "1s", "--brokers", c.Brokers[0]}, base.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard})
 	}()
 	screens := func() []string { return strings.Split(term.screen.String(), "\x1b[H")[1:] }
 	testkafka.Eventually(t, 20*time.Second, "it has drawn twice", func() bool { return len(screens()) >= 2 })
@@ -103,7 +105,7 @@ func TestLagIsDrawnInPlace(t *testing.T) {
 		return strings.Contains(all[len(all)-1], "trade-executions")
 	})
 	cancel()
-	if got := <-code; got != exitDone {
+	if got := <-code; got != base.ExitDone {
 		t.Errorf("stopped it ends with %d", got)
 	}
 	testkafka.Eventually(t, 10*time.Second, "the table is left behind", func() bool {

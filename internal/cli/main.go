@@ -11,13 +11,15 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/sdnotify"
+	"github.com/algotrade/notifier/internal/term"
 )
 
 // Main runs the command that the process was started with and ends the process
 // with its exit code.
 func Main() {
-	os.Exit(run(signals(), os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	os.Exit(run(signals(), os.Args[1:], base.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
 // signals returns a context that the first interrupt or termination cancels.
@@ -27,41 +29,41 @@ func signals() context.Context {
 	c := make(chan os.Signal, 2) // two: the second must not be lost while the first is handled
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		cancel(fmt.Errorf("%w: %s", errSignal, <-c))
+		cancel(fmt.Errorf("%w: %s", base.ErrSignal, <-c))
 		<-c
-		os.Exit(exitInterrupted)
+		os.Exit(base.ExitInterrupted)
 	}()
 	return ctx
 }
 
 // run is main without the process: it returns the exit code.
-func run(ctx context.Context, args []string, io stdio) int {
-	g := &globals{io: io}
+func run(ctx context.Context, args []string, io base.Streams) int {
+	g := &base.Globals{IO: io}
 	cmd := newRoot(g)
 	cmd.SetArgs(args)
 	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
-		return exitDone
+		return base.ExitDone
 	}
-	code := exitFailed
+	code := base.ExitFailed
 	var coded interface{ ExitCode() int }
 	if errors.As(err, &coded) {
 		code = coded.ExitCode()
 	}
-	if code > exitMisused && ran.Annotations[isDaemon] == "" {
-		code = exitFailed
+	if code > base.ExitMisused && ran.Annotations[base.Daemon] == "" {
+		code = base.ExitFailed
 	}
-	if text := visibleLines(g.redactor.Redact(strings.TrimSpace(err.Error()))); text != "" {
-		fmt.Fprintln(io.err, "notifier: "+text)
-		if ran.Annotations[isDaemon] != "" {
+	if text := term.VisibleLines(g.Redactor.Redact(strings.TrimSpace(err.Error()))); text != "" {
+		fmt.Fprintln(io.Err, "notifier: "+text)
+		if ran.Annotations[base.Daemon] != "" {
 			sdnotify.Status("failed: " + text)
 		}
 	}
-	if needed := rightsOf(ran, g.inUse); isDenied(err) && needed != "" {
-		fmt.Fprintf(io.err, "%s needs %s\n", ran.CommandPath(), needed)
+	if needed := rightsOf(ran, g.InUse); isDenied(err) && needed != "" {
+		fmt.Fprintf(io.Err, "%s needs %s\n", ran.CommandPath(), needed)
 	}
-	if code == exitMisused {
-		fmt.Fprintf(io.err, "try '%s --help'\n", self())
+	if code == base.ExitMisused {
+		fmt.Fprintf(io.Err, "try '%s --help'\n", base.Self())
 	}
 	return code
 }

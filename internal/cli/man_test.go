@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/algotrade/notifier/internal/cli/base"
 )
 
 var manDir = flag.String("man", "", "write the man pages into this `DIR`, dated by SOURCE_DATE_EPOCH")
@@ -27,7 +29,7 @@ func TestManPages(t *testing.T) {
 	}
 	seconds, _ := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
 	date := time.Unix(seconds, 0).UTC()
-	root := newRoot(&globals{})
+	root := newRoot(&base.Globals{})
 	root.DisableAutoGenTag = true
 	if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Date: &date, Source: "notifier", Manual: "AlgoTrade"}, dir); err != nil {
 		t.Fatal(err)

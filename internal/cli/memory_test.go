@@ -19,7 +19,7 @@ func TestDaemonSaysItsMemoryLimit(t *testing.T) {
 	for env, want := range map[string]string{"": "256 MiB kafka.window.bytes", "300MiB": "300 MiB GOMEMLIMIT"} {
 		t.Setenv("GOMEMLIMIT", env)
 		p := spawn(t, "run", "-c", filepath.Join(dir, "notifier.yaml"))
-		text := p.err.wait(t, 30*time.Second, `"msg":"memory limit"`)
+		text := p.err.Wait(t, 30*time.Second, `"msg":"memory limit"`)
 		var line struct{ Level, Limit, Source string }
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatal(err)

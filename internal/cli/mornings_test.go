@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -149,7 +150,7 @@ func (n night) events() []*kgo.Record {
 func groups(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	var out, err bytes.Buffer
-	if code := run(t.Context(), []string{"dlq", "stats", "-o", "json", "-c", filepath.Join(dir, "notifier.yaml")}, stdio{in: strings.NewReader(""), out: &out, err: &err}); code != exitDone {
+	if code := run(t.Context(), []string{"dlq", "stats", "-o", "json", "-c", filepath.Join(dir, "notifier.yaml")}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &err}); code != base.ExitDone {
 		t.Fatalf("dlq stats ends with %d: %s", code, err.String())
 	}
 	have := make(map[string]int)

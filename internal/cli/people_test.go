@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -47,7 +48,7 @@ func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testi
 	d = start(t, dir)
 	c.Produce(alerting(topics.TradeExecutions, "a", 10, 1)...)
 	got(t, other, 11, 20*time.Second)
-	d.err.wait(t, 20*time.Second, `"level":"ERROR"`, "partition held", outbox, "run --start committed")
+	d.err.Wait(t, 20*time.Second, `"level":"ERROR"`, "partition held", outbox, "run --start committed")
 	if n := d.metric(fmt.Sprintf(`notifier_partition_held{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); n != "1" {
 		t.Errorf("the metric of what is held is %q", n)
 	}
@@ -97,7 +98,7 @@ func TestAnOutboxThatIsRecreatedIsSaidAndItsAlertsCanBeRaisedAgain(t *testing.T)
 			c.Make(s)
 		}
 	}
-	d.err.wait(t, 30*time.Second, `"level":"ERROR"`, "topic was recreated", outbox, `"waited":10`, "run --start TIME")
+	d.err.Wait(t, 30*time.Second, `"level":"ERROR"`, "topic was recreated", outbox, `"waited":10`, "run --start TIME")
 	if n := d.metric(fmt.Sprintf(`notifier_events_lost_total{stage="deliver",topic=%q}`, outbox)); n != "10" {
 		t.Errorf("the metric of what is lost is %q", n)
 	}
@@ -136,7 +137,7 @@ func TestPartitionsAreAddedWhileRunning(t *testing.T) {
 	}
 	got(t, hook, 26, time.Minute)
 	settled(t, c)
-	if code := d.stop(); code != exitDone {
+	if code := d.stop(); code != base.ExitDone {
 		t.Fatalf("stopped with %d", code)
 	}
 

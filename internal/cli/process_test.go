@@ -18,6 +18,8 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -26,12 +28,12 @@ import (
 // process is the program in a process of its own.
 type process struct {
 	*exec.Cmd
-	err *lines
+	err *clitest.Lines
 }
 
 func spawn(t testing.TB, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], args...), err: newLines()}
+	p := &process{Cmd: exec.Command(os.Args[0], args...), err: clitest.NewLines()}
 	p.Env = append(os.Environ(), asMain+"=1")
 	p.Stderr = p.err
 	if err := p.Start(); err != nil {
@@ -164,7 +166,7 @@ func TestTheSecondSignalEndsTheProcess(t *testing.T) {
 	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Hang: true} })
 	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, timeout: 1m, partitions: 2}", hook.URL), fmt.Sprintf(every, "hook"))
 	p := spawn(t, "run", "-c", filepath.Join(dir, "notifier.yaml"))
-	p.err.wait(t, 30*time.Second, `"msg":"running"`)
+	p.err.Wait(t, 30*time.Second, `"msg":"running"`)
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 1)...)
 	hook.Wait(30*time.Second, func(r []webhooktest.Request) bool { return len(r) == 1 })
 	ended := make(chan struct{})
@@ -176,7 +178,7 @@ func TestTheSecondSignalEndsTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It drains now, with a delivery that hangs; it is not ready any more.
-	p.err.wait(t, 10*time.Second, "stopping")
+	p.err.Wait(t, 10*time.Second, "stopping")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -185,8 +187,8 @@ func TestTheSecondSignalEndsTheProcess(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("it goes on after a second signal")
 	}
-	if code := p.ProcessState.ExitCode(); code != exitInterrupted {
-		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	if code := p.ProcessState.ExitCode(); code != base.ExitInterrupted {
+		t.Errorf("exit code %d, want %d", code, base.ExitInterrupted)
 	}
 }
 
@@ -212,8 +214,8 @@ func TestAFailingStartStopsWhatHadStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := launch(t, dir)
-	second.err.wait(t, 20*time.Second, "notifier: cannot listen on "+taken+" (bind: address already in use): change http.listen, or dev's --http")
-	if code := second.stop(); code != exitFailed {
+	second.err.Wait(t, 20*time.Second, "notifier: cannot listen on "+taken+" (bind: address already in use): change http.listen, or dev's --http")
+	if code := second.stop(); code != base.ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	testkafka.Eventually(t, 20*time.Second, "the group has one member", func() bool {
@@ -230,11 +232,11 @@ func TestAStopBeforeItRunsIsNoFailure(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 1))
 	dir := files(t, c, hookChannel("hook", "http://127.0.0.1:1"), fmt.Sprintf(every, "hook"))
 	d := launch(t, dir, "--brokers", "127.0.0.1:1", "--wait", "5m")
-	d.err.wait(t, 20*time.Second, "waiting for the brokers")
-	if code := d.stop(); code != exitDone {
+	d.err.Wait(t, 20*time.Second, "waiting for the brokers")
+	if code := d.stop(); code != base.ExitDone {
 		t.Errorf("it ends with %d", code)
 	}
-	d.err.wait(t, time.Second, "stopped before it ran")
+	d.err.Wait(t, time.Second, "stopped before it ran")
 }
 
 // TestAStartWaitsForBrokersThatRestartWhileItLooks: the first answer is no
@@ -256,9 +258,9 @@ func TestAStartWaitsForBrokersThatRestartWhileItLooks(t *testing.T) {
 		return nil, errors.New("restarting"), true
 	})
 	d := launch(t, dir, "--wait", "1m")
-	d.err.wait(t, 30*time.Second, "waiting for the brokers")
+	d.err.Wait(t, 30*time.Second, "waiting for the brokers")
 	back.Store(true)
-	d.err.wait(t, 60*time.Second, `"msg":"running"`)
+	d.err.Wait(t, 60*time.Second, `"msg":"running"`)
 }
 
 func TestASecondDaemonOfTheSameNameFencesTheFirst(t *testing.T) {
@@ -270,9 +272,9 @@ func TestASecondDaemonOfTheSameNameFencesTheFirst(t *testing.T) {
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 1)...)
 	got(t, hook, 1, 20*time.Second)
 	start(t, dir)
-	first.err.wait(t, 30*time.Second, "another notifier runs as desk-1: give each its own kafka.instance_id")
-	if code := first.stop(); code != exitConfig {
-		t.Errorf("the first ends with %d, want %d: its unit must not start it again", code, exitConfig)
+	first.err.Wait(t, 30*time.Second, "another notifier runs as desk-1: give each its own kafka.instance_id")
+	if code := first.stop(); code != base.ExitConfig {
+		t.Errorf("the first ends with %d, want %d: its unit must not start it again", code, base.ExitConfig)
 	}
 	c.Produce(alerting(topics.TradeExecutions, "a", 1, 1)...)
 	got(t, hook, 2, 30*time.Second)

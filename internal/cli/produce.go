@@ -15,14 +15,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/produce"
+	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-func newProduce(g *globals) *cobra.Command {
+func newProduce(g *base.Globals) *cobra.Command {
 	var file, key, sampleName string
 	var p produce.Params
 	cmd := &cobra.Command{
@@ -33,14 +35,14 @@ func newProduce(g *globals) *cobra.Command {
 			"command, and so does Ctrl-C, after what is on its way. What was sent is said, and counts when all\n" +
 			"replicas have it. The key is the document's session_id; its partition is the one that the Java\n" +
 			"client chooses (murmur2).",
-		Args: oneArg("a topic"),
+		Args: base.OneArg("a topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			topic, err := topics.Parse(args[0])
 			if err != nil {
-				return misused("%w", err)
+				return base.Misused("%w", err)
 			}
 			if p.Count < 0 || p.Rate < 0 {
-				return misused("--count and --rate are positive numbers")
+				return base.Misused("--count and --rate are positive numbers")
 			}
 			p.Topic = topic
 			if cmd.Flags().Changed("key") {
@@ -48,11 +50,11 @@ func newProduce(g *globals) *cobra.Command {
 			}
 			switch {
 			case file != "" && sampleName != "":
-				return misused("-f and --sample exclude each other")
+				return base.Misused("-f and --sample exclude each other")
 			case sampleName != "":
 				s, err := configs.FindSample(topic, sampleName)
 				if err != nil {
-					return misused("%w", err)
+					return base.Misused("%w", err)
 				}
 				p.Sample = s.Data
 			default:
@@ -77,33 +79,33 @@ func newProduce(g *globals) *cobra.Command {
 	return cmd
 }
 
-func openLines(g *globals, file string) (io.ReadCloser, error) {
+func openLines(g *base.Globals, file string) (io.ReadCloser, error) {
 	if file == "" || file == "-" {
-		if f, ok := g.io.in.(*os.File); ok && isTerminal(f) {
-			fmt.Fprintln(g.io.err, "reading one JSON document a line; end with Ctrl-D")
+		if f, ok := g.IO.In.(*os.File); ok && term.IsTerminal(f) {
+			fmt.Fprintln(g.IO.Err, "reading one JSON document a line; end with Ctrl-D")
 		}
-		return io.NopCloser(g.io.in), nil
+		return io.NopCloser(g.IO.In), nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", file, bare(err))
+		return nil, fmt.Errorf("cannot read %s: %w", file, base.Bare(err))
 	}
 	return f, nil
 }
 
-func runProduce(g *globals, cmd *cobra.Command, p produce.Params) error {
-	src := g.source()
+func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
+	src := g.Source()
 	src.Shipped = true
 	l, _, err := config.LoadBase(src)
 	if err != nil {
-		return fail(exitConfig, "%w", err)
+		return base.Fail(base.ExitConfig, "%w", err)
 	}
-	c, err := g.kafka()
+	c, err := g.Kafka()
 	if err != nil {
 		return err
 	}
 	size := int32(kafka.DefaultMaxMessage) // of a batch; asked for once the cluster is reached
-	cl, err := g.reach(cmd.Context(), c, "produce", kgo.RecordDeliveryTimeout(produce.DeliveryTimeout), kgo.UnknownTopicRetries(0),
+	cl, err := g.Reach(cmd.Context(), c, "produce", kgo.RecordDeliveryTimeout(produce.DeliveryTimeout), kgo.UnknownTopicRetries(0),
 		kgo.ProducerBatchMaxBytesFn(func(string) int32 { return size }))
 	if err != nil {
 		return err
@@ -114,11 +116,11 @@ func runProduce(g *globals, cmd *cobra.Command, p produce.Params) error {
 	decode := event.NewDecoder(&l.Events, nil, nil).Decode
 	p.Decode, p.Types = decode, knownTypes(decode)
 	p.Say = func(text string) error {
-		_, err := fmt.Fprintln(g.io.err, visible(text))
+		_, err := fmt.Fprintln(g.IO.Err, term.Visible(text))
 		return err
 	}
-	if isTerminal(g.io.err) {
-		p.Progress = g.io.err
+	if term.IsTerminal(g.IO.Err) {
+		p.Progress = g.IO.Err
 	}
 	// Whoever reads our words may leave: writing to them then fails, and what is
 	// on its way is finished first.
@@ -126,7 +128,7 @@ func runProduce(g *globals, cmd *cobra.Command, p produce.Params) error {
 	began := time.Now()
 	account, err := produce.Run(cmd.Context(), p)
 	if err == nil && account.Refused > 0 {
-		err = fmt.Errorf("%s left out", count(account.Refused, "document"))
+		err = fmt.Errorf("%s left out", term.Count(account.Refused, "document"))
 	}
 	if err := summarise(g, p.Topic, account, time.Since(began), err); err != nil {
 		return err
@@ -135,8 +137,8 @@ func runProduce(g *globals, cmd *cobra.Command, p produce.Params) error {
 }
 
 // summary says what was sent; why is what it ended with.
-func summarise(g *globals, topic topics.Name, a produce.Account, took time.Duration, why error) error {
-	if g.json() {
+func summarise(g *base.Globals, topic topics.Name, a produce.Account, took time.Duration, why error) error {
+	if g.JSON() {
 		object := map[string]any{
 			"topic": topic, "sent": a.Sent, "bytes": a.Bytes, "refused": a.Refused, "unanswered": a.Unanswered,
 			"lines": a.Line, "seconds": math.Round(took.Seconds()*1000) / 1000, "error": nil,
@@ -144,10 +146,10 @@ func summarise(g *globals, topic topics.Name, a produce.Account, took time.Durat
 		if why != nil {
 			object["error"] = why.Error()
 		}
-		return newEncoder(g.io.out).Encode(object)
+		return base.NewEncoder(g.IO.Out).Encode(object)
 	}
 	if why == nil || a.Refused > 0 {
-		fmt.Fprintf(g.io.err, "%s sent to %s, %s\n", count(a.Sent, "record"), topic, humanize.IBytes(uint64(a.Bytes)))
+		fmt.Fprintf(g.IO.Err, "%s sent to %s, %s\n", term.Count(a.Sent, "record"), topic, humanize.IBytes(uint64(a.Bytes)))
 	}
 	return nil
 }

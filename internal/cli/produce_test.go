@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
 )
@@ -20,12 +22,12 @@ import (
 type piped struct {
 	*exec.Cmd
 	in       io.WriteCloser
-	out, err *lines
+	out, err *clitest.Lines
 }
 
 func pipe(t *testing.T, c *testkafka.Cluster, args ...string) *piped {
 	t.Helper()
-	p := &piped{Cmd: exec.Command(os.Args[0], append([]string{"produce", "trade-executions", "--brokers", c.Brokers[0]}, args...)...), out: newLines(), err: newLines()}
+	p := &piped{Cmd: exec.Command(os.Args[0], append([]string{"produce", "trade-executions", "--brokers", c.Brokers[0]}, args...)...), out: clitest.NewLines(), err: clitest.NewLines()}
 	p.Env = append(os.Environ(), asMain+"=1")
 	p.Stdout, p.Stderr = p.out, p.err
 	in, err := p.StdinPipe()
@@ -79,21 +81,21 @@ func TestAPipeIsCheckedAndSummedUp(t *testing.T) {
 		err    string
 		object string
 	}{
-		"stops": {"", exitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
+		"stops": {"", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
 notifier: line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not (2 sent before)
 `, ""},
-		"keeps going": {"--keep-going", exitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
+		"keeps going": {"--keep-going", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
 line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not
 3 records sent to trade-executions, 89 B
 notifier: 1 document left out
 `, ""},
 		"for programs": {
-			"--keep-going -o json", exitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
+			"--keep-going -o json", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
 line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not
 notifier: 1 document left out
 `, `{"bytes":89,"error":"1 document left out","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unanswered":0}`,
 		},
-		"raw": {"--raw", exitDone, "4 records sent to trade-executions, 108 B\n", ""},
+		"raw": {"--raw", base.ExitDone, "4 records sent to trade-executions, 108 B\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pipe(t, c, strings.Fields(want.args)...)
@@ -129,17 +131,17 @@ func TestAnInterruptedPipeSaysWhereItStood(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		p := pipe(t, c)
 		p.start(t, "{\"n\":1}\n[]\n") // refused: it is past the first
-		if got := exitCode(p.Wait()); got != exitFailed {
+		if got := exitCode(p.Wait()); got != base.ExitFailed {
 			t.Fatalf("exit %d\n%s", got, p.err)
 		}
 		p = pipe(t, c, "--keep-going")
 		p.start(t, "{\"n\":1}\n{\"n\":2}\n[]\n{\"n\":")
-		p.err.wait(t, 20*time.Second, "line 3: ")
+		p.err.Wait(t, 20*time.Second, "line 3: ")
 		if err := p.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
 		exit := exitCode(p.Wait())
-		if want := "stopped by a signal: " + signal.String() + " (2 sent before, up to line 3)"; exit != exitFailed || !strings.Contains(p.err.String(), want) {
+		if want := "stopped by a signal: " + signal.String() + " (2 sent before, up to line 3)"; exit != base.ExitFailed || !strings.Contains(p.err.String(), want) {
 			t.Errorf("exit %d\n%s\nwant %s", exit, p.err, want)
 		}
 	}
@@ -158,8 +160,8 @@ func TestAPipeWhoseReaderIsGoneEndsInOrder(t *testing.T) {
 	_ = reader.Close()
 	p.start(t, "{\"n\":1}\n[]\n{\"n\":3}\n")
 	_ = writer.Close()
-	if got := exitCode(p.Wait()); got != exitFailed {
-		t.Errorf("exit %d, want %d", got, exitFailed)
+	if got := exitCode(p.Wait()); got != base.ExitFailed {
+		t.Errorf("exit %d, want %d", got, base.ExitFailed)
 	}
 	offsets, err := c.Admin.ListEndOffsets(t.Context(), "trade-executions")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -185,7 +186,7 @@ func TestAReplayThatSucceedsResolvesItsEntry(t *testing.T) {
 	testkafka.Eventually(t, 10*time.Second, "the metrics say so", func() bool {
 		return d.metric(gauge) == "0" && d.metric(`notifier_replays_total{outcome="resolved"}`) == "3"
 	})
-	line := d.err.wait(t, 10*time.Second, `"msg":"replay run"`)
+	line := d.err.Wait(t, 10*time.Second, `"msg":"replay run"`)
 	if !strings.Contains(line, `"by":"ann@desk"`) || !strings.Contains(line, `"resolved":3`) || !strings.Contains(line, `"requests":3`) {
 		t.Errorf("the run's line is %s", line)
 	}
@@ -278,7 +279,7 @@ func TestHoweverManyRequestsAnEntryIsSentOnce(t *testing.T) {
 	if len(posts) != 39 {
 		t.Errorf("%d entries were sent", len(posts))
 	}
-	if code := back.stop(); code != exitDone {
+	if code := back.stop(); code != base.ExitDone {
 		t.Errorf("stopped with %d", code)
 	}
 }

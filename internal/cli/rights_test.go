@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/cli/base"
 )
 
 // TestTheDocumentedRightsAreTheOnesThatAreHeld: docs/security.md lists what the
@@ -44,7 +46,7 @@ func TestTheDocumentedRightsAreTheOnesThatAreHeld(t *testing.T) {
 
 // TestEveryCommandWithRightsIsOne: a command that is renamed keeps its rights.
 func TestEveryCommandWithRightsIsOne(t *testing.T) {
-	root := newRoot(&globals{})
+	root := newRoot(&base.Globals{})
 	for name := range rights {
 		_, rest, err := root.Find(strings.Fields(name))
 		if err != nil || len(rest) > 0 {

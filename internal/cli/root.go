@@ -6,6 +6,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/channels"
+	"github.com/algotrade/notifier/internal/cli/dlq"
+	"github.com/algotrade/notifier/internal/cli/doctor"
+	"github.com/algotrade/notifier/internal/cli/lag"
 )
 
 const about = `notifier turns events on Kafka into alerts: it consumes trade-executions,
@@ -20,34 +26,34 @@ Start here, nothing to set up:
 
 func init() { cobra.EnableCommandSorting = false } // dev first
 
-func newRoot(g *globals) *cobra.Command {
-	io := g.io
+func newRoot(g *base.Globals) *cobra.Command {
+	io := g.IO
 	root := &cobra.Command{
-		Use: "notifier", Short: "Kafka events in, alerts out", Long: fmt.Sprintf(about, self()),
-		SilenceErrors: true, SilenceUsage: true, Version: built().String(),
-		Args: subcommand, RunE: help,
+		Use: "notifier", Short: "Kafka events in, alerts out", Long: fmt.Sprintf(about, base.Self()),
+		SilenceErrors: true, SilenceUsage: true, Version: base.Built().String(),
+		Args: base.Subcommand, RunE: base.Help,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			formats := []string{"text", "json"}
-			if more := cmd.Annotations[moreFormats]; more != "" {
+			if more := cmd.Annotations[base.Formats]; more != "" {
 				formats = append(formats, strings.Fields(more)...)
 			}
-			if !slices.Contains(formats, g.output) {
-				return misused("-o %s: choose one of %s", g.output, strings.Join(formats, ", "))
+			if !slices.Contains(formats, g.Output) {
+				return base.Misused("-o %s: choose one of %s", g.Output, strings.Join(formats, ", "))
 			}
 			return nil
 		},
 	}
 	root.SetVersionTemplate("{{ .Version }}\n")
-	root.SetIn(io.in)
-	root.SetOut(io.out)
-	root.SetErr(io.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misused("%w", err) })
+	root.SetIn(io.In)
+	root.SetOut(io.Out)
+	root.SetErr(io.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return base.Misused("%w", err) })
 	f := root.PersistentFlags()
-	f.StringVarP(&g.config, "config", "c", "", "configuration `FILE` (default $NOTIFIER_CONFIG, /etc/notifier/notifier.yaml, ./configs/notifier.yaml)")
-	f.StringSliceVar(&g.brokers, "brokers", nil, "Kafka brokers, `HOST:PORT,…`")
-	f.StringVar(&g.group, "group", "", "consumer group")
-	f.StringVarP(&g.output, "output", "o", "text", "text for people, json for programs")
-	f.StringVar(&g.logLevel, "log-level", "", "debug, info, warn or error")
-	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), newChannels(g), newDLQ(g), newLag(g), newHealth(g), newDoctor(g), newVersion(g), newCompletion(g))
+	f.StringVarP(&g.ConfigFile, "config", "c", "", "configuration `FILE` (default $NOTIFIER_CONFIG, /etc/notifier/notifier.yaml, ./configs/notifier.yaml)")
+	f.StringSliceVar(&g.Brokers, "brokers", nil, "Kafka brokers, `HOST:PORT,…`")
+	f.StringVar(&g.Group, "group", "", "consumer group")
+	f.StringVarP(&g.Output, "output", "o", "text", "text for people, json for programs")
+	f.StringVar(&g.LogLevel, "log-level", "", "debug, info, warn or error")
+	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g), newCompletion(g))
 	return root
 }

@@ -9,40 +9,42 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/safefile"
+	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-func newRules(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Check and list the rules", Args: subcommand, RunE: help}
+func newRules(g *base.Globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "rules", Short: "Check and list the rules", Args: base.Subcommand, RunE: base.Help}
 	cmd.AddCommand(newRulesCheck(g), newRulesList(g))
 	return cmd
 }
 
-func newRulesCheck(g *globals) *cobra.Command {
+func newRulesCheck(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "check [FILE]", Short: "Report everything that is wrong with a file of rules",
 		Long: "Report everything that is wrong with a file of rules; without FILE, with the one that the configuration names.",
-		Args: atMostOne("a file"),
+		Args: base.AtMostOne("a file"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, name, err := loadRules(g, args)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(g.io.err, "%s is fine: %s\n", name, count(len(set.Rules()), "rule"))
+			fmt.Fprintf(g.IO.Err, "%s is fine: %s\n", name, term.Count(len(set.Rules()), "rule"))
 			return nil
 		},
 	}
 }
 
 // rules compiles the file that args name, or the configured one.
-func loadRules(g *globals, args []string) (*rule.Set, string, error) {
+func loadRules(g *base.Globals, args []string) (*rule.Set, string, error) {
 	if len(args) == 0 {
-		src := g.source()
+		src := g.Source()
 		src.Shipped = true
-		l, err := g.load(src)
+		l, err := g.Load(src)
 		if err != nil {
 			return nil, "", err
 		}
@@ -52,7 +54,7 @@ func loadRules(g *globals, args []string) (*rule.Set, string, error) {
 		}
 		return l.Rules, name, nil
 	}
-	src := g.source()
+	src := g.Source()
 	src.Shipped = true
 	l, _, err := config.LoadBase(src) // for its channels; its own faults are config check's
 	if err != nil {
@@ -67,32 +69,32 @@ func loadRules(g *globals, args []string) (*rule.Set, string, error) {
 		return nil, "", fmt.Errorf("cannot read %s: %w", args[0], err)
 	}
 	set, faults := l.CompileRules(args[0], data)
-	return set, args[0], g.reportFaults(args[0], faults)
+	return set, args[0], g.ReportFaults(args[0], faults)
 }
 
-func newRulesList(g *globals) *cobra.Command {
+func newRulesList(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the rules", Args: noArgs,
+		Use: "list", Short: "List the rules", Args: base.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			set, _, err := loadRules(g, nil)
 			if err != nil {
 				return err
 			}
-			if g.json() {
+			if g.JSON() {
 				return listRulesJSON(g, set)
 			}
-			t := table{head: []string{"RULE", "TOPIC", "SEVERITY", "TO", "THROTTLE", "WHEN"}, elastic: []int{5}}
+			t := term.Table{Head: []string{"RULE", "TOPIC", "SEVERITY", "TO", "THROTTLE", "WHEN"}, Elastic: []int{5}}
 			for _, r := range set.Rules() {
-				t.add(r.Name, joined(r.Topics), joined(r.Severities), strings.Join(r.Channels, " "), throttleText(r.Throttle), oneLine(r.When))
+				t.Add(r.Name, joined(r.Topics), joined(r.Severities), strings.Join(r.Channels, " "), throttleText(r.Throttle), oneLine(r.When))
 			}
-			t.write(g.io.out, g.width())
+			t.Write(g.IO.Out, g.Width())
 			return nil
 		},
 	}
 }
 
-func listRulesJSON(g *globals, set *rule.Set) error {
-	enc := newEncoder(g.io.out)
+func listRulesJSON(g *base.Globals, set *rule.Set) error {
+	enc := base.NewEncoder(g.IO.Out)
 	enc.SetEscapeHTML(false)
 	for _, r := range set.Rules() {
 		err := enc.Encode(map[string]any{

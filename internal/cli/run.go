@@ -11,38 +11,39 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-func newRun(g *globals) *cobra.Command {
+func newRun(g *base.Globals) *cobra.Command {
 	var wait time.Duration
 	var create bool
 	var start string
 	cmd := &cobra.Command{
-		Use: "run", Short: "Run the daemon", Args: noArgs, Annotations: map[string]string{isDaemon: "yes"},
+		Use: "run", Short: "Run the daemon", Args: base.NoArgs, Annotations: map[string]string{base.Daemon: "yes"},
 		Long: "Run the daemon: consume the topics, match, deliver. It checks first what it needs and says\n" +
 			"in a sentence what is missing. SIGTERM stops it, after what is in flight; a second one at once.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			src := g.source()
+			src := g.Source()
 			if start != committed {
 				src.Flags["kafka.start"] = start
 			}
-			l, warnings, err := g.loadQuietly(src)
+			l, warnings, err := g.LoadQuietly(src)
 			if err != nil {
 				return err
 			}
-			log := g.logger(l)
+			log := g.Logger(l)
 			defer log.Flush()
-			if g.config == "" {
+			if g.ConfigFile == "" {
 				log.Info("configuration found", "file", l.File)
 			}
 			for _, w := range warnings {
 				log.Warn("configuration", "warning", w.String())
 			}
-			s := &setup{config: l, redactor: g.redactor, log: log.Logger, level: log.Level, console: g.io.out}
+			s := &setup{config: l, redactor: g.Redactor, log: log.Logger, level: log.Level, console: g.IO.Out}
 			defer s.limitMemory(l.Kafka.Window.Memory())()
 			err = s.prepare(cmd.Context(), preparation{wait: wait, create: create, start: start})
 			if err != nil && cmd.Context().Err() != nil { // nothing has failed: we were asked to stop
@@ -53,7 +54,7 @@ func newRun(g *globals) *cobra.Command {
 				return err
 			}
 			err = serve(cmd.Context(), s, func(p *parts) {
-				log.Info("running", "version", versionText(), "config", l.File, "group", l.Kafka.Group, "brokers", l.Kafka.Brokers,
+				log.Info("running", "version", base.VersionText(), "config", l.File, "group", l.Kafka.Group, "brokers", l.Kafka.Brokers,
 					"rules", len(l.Rules.Rules()), "channels", s.channelNames(), "http", p.server.Addr())
 				context.AfterFunc(cmd.Context(), func() {
 					log.Info("stopping", "cause", context.Cause(cmd.Context()), "drain", l.Shutdown.Drain)
@@ -121,7 +122,7 @@ func (s *setup) look(ctx context.Context, p preparation) error {
 	c := &s.config.Kafka
 	opts, err := c.Options("preflight", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
-		return fail(exitConfig, "%w", err)
+		return base.Fail(base.ExitConfig, "%w", err)
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -200,7 +201,7 @@ func (s *setup) ensureStart(ctx context.Context, adm *kadm.Client, where string)
 		err = consume.AcceptOffsets(ctx, adm, own)
 	}
 	if errors.Is(err, consume.ErrExpired) {
-		return &exitError{code: exitConfig, err: err}
+		return &base.ExitError{Code: base.ExitConfig, Err: err}
 	}
 	return err
 }

@@ -15,10 +15,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/algotrade/notifier/internal/channel/console"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -34,8 +36,8 @@ type screen struct {
 	poison string // the id of the first record that was no event; "": none yet
 }
 
-func newScreen(g *globals, kafka string) *screen {
-	return &screen{out: console.NewWriter(g.io.out), kafka: kafka, now: time.Now}
+func newScreen(g *base.Globals, kafka string) *screen {
+	return &screen{out: console.NewWriter(g.IO.Out), kafka: kafka, now: time.Now}
 }
 
 // accountEvery is how often the account is shown; the first time with what to
@@ -49,12 +51,12 @@ func (s *screen) head(web string, sources, rules int, d devFlags) {
 	if d.noSamples {
 		samples = "no samples"
 	}
-	s.line("notifier dev  kafka %s  %s  %s  %s  %s", s.kafka, shownAt(web), count(sources, "topic"), count(rules, "rule"), samples)
+	s.line("notifier dev  kafka %s  %s  %s  %s  %s", s.kafka, base.ShownAt(web), term.Count(sources, "topic"), term.Count(rules, "rule"), samples)
 }
 
 // deadLetter shows one entry as it is written.
 func (s *screen) deadLetter(e *dlq.Entry) {
-	source := visible(e.Where())
+	source := term.Visible(e.Where())
 	command := "dlq show " + shortID(e.ID)
 	s.mu.Lock()
 	if s.poison == "" && e.Reason == outcome.Undecodable {
@@ -62,7 +64,7 @@ func (s *screen) deadLetter(e *dlq.Entry) {
 	}
 	s.mu.Unlock()
 	room := s.out.Width() - len(" 15:04:05  dead      ") - uniseg.StringWidth(source) - len("  ") - len(command) - len("  ")
-	detail := cut(visible(e.Detail), max(room, 10))
+	detail := term.Cut(term.Visible(e.Detail), max(room, 10))
 	word := "dead "
 	if e.Replays > 0 {
 		word = "again"
@@ -80,7 +82,7 @@ func (s *screen) resolved(c dlq.Closure) {
 	if c.Comment != "" {
 		by += ": " + c.Comment
 	}
-	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, visible(shortID(string(c.Key))), visible(by))
+	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, term.Visible(shortID(string(c.Key))), term.Visible(by))
 }
 
 // shortID is the beginning of an id, enough where there are few.
@@ -92,11 +94,11 @@ type account struct {
 }
 
 func (a account) String() string {
-	text := many(a.events, "event") + "  " + many(a.alerts, "alert")
+	text := term.Many(a.events, "event") + "  " + term.Many(a.alerts, "alert")
 	if a.throttled > 0 {
 		text += fmt.Sprintf(" (%s more throttled)", humanize.Comma(a.throttled))
 	}
-	text += "  " + many(a.deadLetters, "dead letter")
+	text += "  " + term.Many(a.deadLetters, "dead letter")
 	if a.lag >= 0 {
 		text += "  lag " + humanize.Comma(a.lag)
 	}
@@ -111,15 +113,15 @@ func (s *screen) try(rules string) {
 	if s.kafka != devbroker.DefaultAddr {
 		there = " --brokers " + s.kafka
 	}
-	s.line(" try:  %s dlq list%s", self(), there)
+	s.line(" try:  %s dlq list%s", base.Self(), there)
 	s.mu.Lock()
 	poison := s.poison
 	s.mu.Unlock()
 	if poison != "" {
 		s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' |`)
-		s.line("         %s dlq replay %s --payload - --yes%s", self(), poison, there)
+		s.line("         %s dlq replay %s --payload - --yes%s", base.Self(), poison, there)
 	}
-	s.line("       %s produce trade-executions --sample order.rejected%s", self(), there)
+	s.line("       %s produce trade-executions --sample order.rejected%s", base.Self(), there)
 	s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | kcat -P -b %s -t %s -k me -X partitioner=murmur2_random`, s.kafka, topics.TradeExecutions)
 	if rules != "" {
 		s.line("       edit %s and start again", rules)
@@ -131,11 +133,11 @@ func (s *screen) end(a account, d devFlags) {
 	a.lag = -1
 	s.line(" stopped after %s: %s", s.now().Sub(s.began).Round(time.Second), a)
 	if d.dataDir == "" {
-		s.line(" next: %s dev --data-dir ./dev-data   keeps events and dead letters", self())
+		s.line(" next: %s dev --data-dir ./dev-data   keeps events and dead letters", base.Self())
 	} else {
 		s.line(" kept in %s; the same command goes on there", d.dataDir)
 	}
-	s.line("       %s run --brokers HOST:PORT   with a Kafka of yours", self())
+	s.line("       %s run --brokers HOST:PORT   with a Kafka of yours", base.Self())
 }
 
 func (s *screen) line(format string, args ...any) {
@@ -246,7 +248,7 @@ func (s *screen) show(ctx context.Context, set *setup, d devFlags) error {
 	if p != nil {
 		s.end(counted(p.registry), d)
 	}
-	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, errSignal) {
+	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, base.ErrSignal) {
 		err = cause
 	}
 	return err

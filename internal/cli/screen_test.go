@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/console"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/event"
@@ -21,7 +22,7 @@ import (
 // TestTheScreenOfDev is what somebody sees who tries the notifier out.
 func TestTheScreenOfDev(t *testing.T) {
 	var b bytes.Buffer
-	s := newScreen(&globals{io: stdio{out: &b}}, "127.0.0.1:9092")
+	s := newScreen(&base.Globals{IO: base.Streams{Out: &b}}, "127.0.0.1:9092")
 	opening := time.Date(2026, 11, 23, 14, 31, 3, 0, time.UTC)
 	now := opening
 	s.now = func() time.Time { return now }

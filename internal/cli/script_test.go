@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/algotrade/notifier/internal/cli/clitest"
 )
 
 // asMain makes the test binary run as the program itself, for tests that need
@@ -24,7 +26,7 @@ func TestMain(m *testing.M) {
 // as it needs no broker.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		UpdateScripts: *updateScripts,
+		UpdateScripts: *clitest.Update,
 		Dir:           "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("KAFKA_BOOTSTRAP_SERVERS", "")

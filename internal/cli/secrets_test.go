@@ -17,6 +17,8 @@ import (
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/obs/tracing/tracingtest"
@@ -61,8 +63,8 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	_, index := d.get("/")
 	shown := map[string]string{"the log": d.err.String(), "the metrics": metrics, "/readyz": readyz, "/": index}
 	for _, args := range [][]string{{"config", "show"}, {"dlq", "list"}, {"dlq", "list", "-o", "json"}, {"dlq", "stats"}, {"dlq", "show", entries[0].ID}, {"channels", "list"}, {"channels", "list", "-o", "json"}} {
-		out, errs := newLines(), newLines()
-		if code := run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), stdio{in: strings.NewReader(""), out: out, err: errs}); code != exitDone {
+		out, errs := clitest.NewLines(), clitest.NewLines()
+		if code := run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
 			t.Errorf("%v ends with %d: %s", args, code, errs)
 		}
 		shown[strings.Join(args, " ")] = out.String() + errs.String()
@@ -153,8 +155,8 @@ func TestEchoedSecretsAreNowhere(t *testing.T) {
 		_, shown[path] = d.get(path)
 	}
 	for _, args := range [][]string{{"dlq", "list", "-o", "json"}, {"dlq", "show", entries[0].ID}, {"channels", "list"}, {"channels", "test", "--all"}, {"channels", "test", "--all", "-o", "json"}, {"channels", "test", "--no-send", "--all"}, {"doctor"}} {
-		out, errs := newLines(), newLines()
-		run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), stdio{in: strings.NewReader(""), out: out, err: errs})
+		out, errs := clitest.NewLines(), clitest.NewLines()
+		run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), base.Streams{In: strings.NewReader(""), Out: out, Err: errs})
 		shown[strings.Join(args, " ")] = out.String() + errs.String()
 	}
 	for _, e := range entries {

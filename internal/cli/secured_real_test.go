@@ -18,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -71,18 +73,18 @@ channels:
 }
 
 // do runs one command.
-func (s *site) do(args ...string) answer {
+func (s *site) do(args ...string) clitest.Answer {
 	s.t.Helper()
 	return s.doWith("", args...)
 }
 
-func (s *site) doWith(in string, args ...string) answer {
+func (s *site) doWith(in string, args ...string) clitest.Answer {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
-	code := run(ctx, append([]string{"-c", filepath.Join(s.dir, "notifier.yaml")}, args...), stdio{in: strings.NewReader(in), out: &out, err: &errs})
-	return answer{code: code, out: out.String(), err: errs.String()}
+	code := run(ctx, append([]string{"-c", filepath.Join(s.dir, "notifier.yaml")}, args...), base.Streams{In: strings.NewReader(in), Out: &out, Err: &errs})
+	return clitest.Answer{Code: code, Out: out.String(), Err: errs.String()}
 }
 
 // grant gives a principal rights, as a super user.
@@ -150,21 +152,21 @@ func everyWayIn(t *testing.T, n *testkafka.Node) {
 				}}
 			})
 			s := newSite(t, n, "way-"+name, way.address, way.settings, hook.URL)
-			s.do("config", "check").want(t, exitDone)
-			s.do("topics", "create").want(t, exitDone, "5 topics made")
-			s.do("topics", "check").want(t, exitDone)
+			s.do("config", "check").Want(t, base.ExitDone)
+			s.do("topics", "create").Want(t, base.ExitDone, "5 topics made")
+			s.do("topics", "check").Want(t, base.ExitDone)
 			d := start(t, s.dir)
-			s.doWith(`{"alert":true,"n":1}`+"\n"+`{"alert":true,"n":2}`+"\n", "produce", "trade-executions").want(t, exitDone, "2 records sent")
-			s.doWith("{\n", "produce", "trade-executions", "--raw").want(t, exitDone)
-			testkafka.Eventually(t, 20*time.Second, "both are dead letters", func() bool { return len(s.do("dlq", "list", "-o", "json").objects(t)) == 2 })
+			s.doWith(`{"alert":true,"n":1}`+"\n"+`{"alert":true,"n":2}`+"\n", "produce", "trade-executions").Want(t, base.ExitDone, "2 records sent")
+			s.doWith("{\n", "produce", "trade-executions", "--raw").Want(t, base.ExitDone)
+			testkafka.Eventually(t, 20*time.Second, "both are dead letters", func() bool { return len(s.do("dlq", "list", "-o", "json").Objects(t)) == 2 })
 			hook.SetAnswer(nil)
-			s.do("dlq", "replay", "--reason", "refused", "--yes", "--wait").want(t, exitDone)
+			s.do("dlq", "replay", "--reason", "refused", "--yes", "--wait").Want(t, base.ExitDone)
 			if requests := hook.Requests(); len(requests) != 3 || requests[2].Title() != "2" {
 				t.Errorf("%d requests", len(requests))
 			}
-			s.do("dlq", "discard", "--all", "--yes", "-m", "not an event").want(t, exitDone)
-			s.do("dlq", "stats").want(t, exitDone)
-			if code := d.stop(); code != exitDone {
+			s.do("dlq", "discard", "--all", "--yes", "-m", "not an event").Want(t, base.ExitDone)
+			s.do("dlq", "stats").Want(t, base.ExitDone)
+			if code := d.stop(); code != base.ExitDone {
 				t.Errorf("exit %d", code)
 			}
 		})
@@ -231,7 +233,7 @@ func theLeastRights(t *testing.T, n *testkafka.Node) {
 	s := newSite(t, n, group, n.SASL, settings, hook.URL)
 
 	// Each right in turn is left out; the command then fails with the name of it.
-	without := func(t *testing.T, command string, more []right, run func() answer, code int) {
+	without := func(t *testing.T, command string, more []right, run func() clitest.Answer, code int) {
 		t.Helper()
 		all := append(slices.Clone(rights[command]), more...)
 		for i, left := range all {
@@ -240,62 +242,62 @@ func theLeastRights(t *testing.T, n *testkafka.Node) {
 			}
 			only(t, n, user, group, slices.Delete(slices.Clone(all), i, i+1))
 			a := run()
-			text := strings.ToLower(a.out + a.err)
+			text := strings.ToLower(a.Out + a.Err)
 			resource := strings.ToLower(strings.Replace(left.name, "GROUP", group, 1))
 			if left.name == "SOURCES" {
 				resource = "trade-executions"
 				text = strings.ReplaceAll(text, "the source topics", resource)
 			}
-			if a.code != code || !strings.Contains(text, strings.ToLower(left.operation)+" on ") || !strings.Contains(text, resource) {
-				t.Errorf("%s without %s: exit %d, want %d and its name\n%s%s", command, left, a.code, code, a.out, a.err)
+			if a.Code != code || !strings.Contains(text, strings.ToLower(left.operation)+" on ") || !strings.Contains(text, resource) {
+				t.Errorf("%s without %s: exit %d, want %d and its name\n%s%s", command, left, a.Code, code, a.Out, a.Err)
 			}
 		}
 		only(t, n, user, group, all)
 	}
 
-	without(t, "topics create", nil, func() answer { return s.do("topics", "create") }, exitFailed)
-	s.do("topics", "create").want(t, exitDone)
-	without(t, "topics check", nil, func() answer { return s.do("topics", "check") }, exitFailed)
-	s.do("topics", "check").want(t, exitDone, "its configuration cannot be read", "grant DESCRIBE_CONFIGS")
-	without(t, "run", nil, func() answer {
+	without(t, "topics create", nil, func() clitest.Answer { return s.do("topics", "create") }, base.ExitFailed)
+	s.do("topics", "create").Want(t, base.ExitDone)
+	without(t, "topics check", nil, func() clitest.Answer { return s.do("topics", "check") }, base.ExitFailed)
+	s.do("topics", "check").Want(t, base.ExitDone, "its configuration cannot be read", "grant DESCRIBE_CONFIGS")
+	without(t, "run", nil, func() clitest.Answer {
 		d := launch(t, s.dir)
 		// It ends by itself; one that does not is told to, and has failed.
 		testkafka.Eventually(t, 20*time.Second, "it says what is missing, or runs", func() bool {
 			return strings.Contains(d.err.String(), "not authorised") || strings.Contains(d.err.String(), `"msg":"running"`)
 		})
-		return answer{code: d.stop(), err: d.err.String()}
+		return clitest.Answer{Code: d.stop(), Err: d.err.String()}
 	}, kafka.ExitDenied)
 
 	only(t, n, user, group, rights["run"])
 	d := start(t, s.dir)
-	without(t, "produce", nil, func() answer { return s.do("produce", "trade-executions", "--sample", "order.rejected") }, exitFailed)
+	without(t, "produce", nil, func() clitest.Answer { return s.do("produce", "trade-executions", "--sample", "order.rejected") }, base.ExitFailed)
 	only(t, n, user, group, append(slices.Clone(rights["produce"]), rights["run"]...))
-	s.doWith(`{"alert":true,"n":1}`+"\n"+`{"alert":true,"n":2}`+"\n", "produce", "trade-executions").want(t, exitDone)
-	list := func() answer { return s.do("dlq", "list", "-o", "json") }
-	testkafka.Eventually(t, 20*time.Second, "there are dead letters", func() bool { return len(list().objects(t)) == 2 })
+	s.doWith(`{"alert":true,"n":1}`+"\n"+`{"alert":true,"n":2}`+"\n", "produce", "trade-executions").Want(t, base.ExitDone)
+	list := func() clitest.Answer { return s.do("dlq", "list", "-o", "json") }
+	testkafka.Eventually(t, 20*time.Second, "there are dead letters", func() bool { return len(list().Objects(t)) == 2 })
 	d.stop()
-	entries := list().objects(t)
+	entries := list().Objects(t)
 	id := fmt.Sprint(entries[0]["id"])
 	// A request that nobody settles: from now on every command has to read it.
 	only(t, n, user, group, rights["dlq replay"])
-	s.do("dlq", "replay", fmt.Sprint(entries[1]["id"]), "--yes").want(t, exitDone)
+	s.do("dlq", "replay", fmt.Sprint(entries[1]["id"]), "--yes").Want(t, base.ExitDone)
 
 	for command, args := range map[string][]string{
 		"dlq list": {"dlq", "list"}, "dlq stats": {"dlq", "stats"}, "dlq show": {"dlq", "show", id}, "dlq export": {"dlq", "export"},
 		"dlq replay": {"dlq", "replay", id, "--yes"}, "dlq discard": {"dlq", "discard", id, "--yes", "-m", "a test"},
 	} {
-		without(t, command, nil, func() answer { return s.do(args...) }, exitFailed)
+		without(t, command, nil, func() clitest.Answer { return s.do(args...) }, base.ExitFailed)
 	}
 	for _, args := range [][]string{{"dlq", "list"}, {"dlq", "stats"}, {"dlq", "show", id}, {"dlq", "export"}, {"dlq", "discard", id, "--yes", "-m", "a test"}} {
 		only(t, n, user, group, rights[args[0]+" "+args[1]])
-		s.do(args...).want(t, exitDone)
+		s.do(args...).Want(t, base.ExitDone)
 	}
 
 	// Without topics of its own the daemon makes them, where it may.
 	other := newSite(t, n, "least-new", n.SASL, settings, hook.URL)
 	only(t, n, user, "least-new", rights["run"])
 	d = launch(t, other.dir, "--create-topics")
-	d.err.wait(t, 20*time.Second, "not allowed to create topic least-new.", "grant CREATE")
+	d.err.Wait(t, 20*time.Second, "not allowed to create topic least-new.", "grant CREATE")
 	if code := d.stop(); code != kafka.ExitDenied {
 		t.Errorf("exit %d, want %d", code, kafka.ExitDenied)
 	}
@@ -334,11 +336,11 @@ func wrongSettings(t *testing.T, n *testkafka.Node) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, n, "wrong", c.address, c.settings, "http://127.0.0.1:1")
 			a := s.do("run")
-			if want := strings.ReplaceAll(c.want, "ADDR", c.address); a.code != c.exit || !strings.Contains(a.err, want) {
-				t.Errorf("exit %d, want %d\n%s\nwant %s", a.code, c.exit, a.err, want)
+			if want := strings.ReplaceAll(c.want, "ADDR", c.address); a.Code != c.exit || !strings.Contains(a.Err, want) {
+				t.Errorf("exit %d, want %d\n%s\nwant %s", a.Code, c.exit, a.Err, want)
 			}
 			for _, secret := range []string{"alice-secret", "carol-secret", "hunter22", "eyJ"} {
-				if strings.Contains(a.out+a.err, secret) {
+				if strings.Contains(a.Out+a.Err, secret) {
 					t.Errorf("it shows %s", secret)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -46,7 +47,7 @@ func TestAStopGoesFromTheFrontToTheBack(t *testing.T) {
 	})
 	c.Produce(alerting(topics.TradeExecutions, "", 0, 5)...)
 	hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) == 5 })
-	if code := d.stop(); code != exitDone {
+	if code := d.stop(); code != base.ExitDone {
 		t.Fatalf("stopped with %d", code)
 	}
 	want := []string{"no web", c.Group, "no web", topics.OutboxGroup(c.Group)}

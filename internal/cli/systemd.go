@@ -9,6 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/sdnotify"
+	"github.com/algotrade/notifier/internal/term"
 )
 
 // newReporter returns what tells systemd how the daemon does. Its watchdog asks
@@ -50,7 +51,7 @@ func statusLine(partitions int, components []admin.Component) string {
 	if len(bad) > 0 {
 		return "not ready: " + strings.Join(bad, "; ")
 	}
-	return strings.Join(append([]string{"ready: " + count(partitions, "partition"), count(channels, "channel")}, shown...), ", ")
+	return strings.Join(append([]string{"ready: " + term.Count(partitions, "partition"), term.Count(channels, "channel")}, shown...), ", ")
 }
 
 func stoppingText(s *setup) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/sdnotify/sdnotifytest"
@@ -52,7 +53,7 @@ func TestSystemdHearsHowTheDaemonDoes(t *testing.T) {
 	}
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 1)...)
 	m.Wait(ready + ", hook latched")
-	if code := d.stop(); code != exitDone {
+	if code := d.stop(); code != base.ExitDone {
 		t.Errorf("it ends with %d", code)
 	}
 	m.Wait("STOPPING=1", "STATUS=stopping: what is in flight may take 20s")
@@ -66,7 +67,7 @@ func TestSystemdHearsWhyAStartFails(t *testing.T) {
 	m.Wait("STATUS=starting: looking at the cluster", "EXTEND_TIMEOUT_USEC=31000000")
 	m.Wait("STATUS=starting: waiting for the brokers: …", "EXTEND_TIMEOUT_USEC=31000000")
 	m.Wait("STATUS=failed: …")
-	d.err.wait(t, 10*time.Second, "notifier: ")
+	d.err.Wait(t, 10*time.Second, "notifier: ")
 	if m.Said("READY=1") > 0 {
 		t.Errorf("it said %q", m.Messages())
 	}

@@ -12,44 +12,46 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/term"
 )
 
-func newTopics(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "topics", Short: "List, check and create the topics", Args: subcommand, RunE: help}
+func newTopics(g *base.Globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "topics", Short: "List, check and create the topics", Args: base.Subcommand, RunE: base.Help}
 	cmd.AddCommand(newTopicsList(g), newTopicsCheck(g), newTopicsCreate(g))
 	return cmd
 }
 
 // layout loads what the topics' shapes follow from. Without a file that is
 // the shipped configuration.
-func loadLayout(g *globals) (*config.Loaded, kafka.Layout, error) {
-	src := g.source()
+func loadLayout(g *base.Globals) (*config.Loaded, kafka.Layout, error) {
+	src := g.Source()
 	src.Shipped = true
 	l, faults, err := config.LoadBase(src)
 	if err != nil {
-		return nil, kafka.Layout{}, fail(exitConfig, "%w", err)
+		return nil, kafka.Layout{}, base.Fail(base.ExitConfig, "%w", err)
 	}
-	if err := g.reportFaults("the configuration", faults); err != nil {
+	if err := g.ReportFaults("the configuration", faults); err != nil {
 		return nil, kafka.Layout{}, err
 	}
 	if l.File == "" {
-		fmt.Fprintln(g.io.err, "no configuration here: using the shipped one, with the channel desk")
+		fmt.Fprintln(g.IO.Err, "no configuration here: using the shipped one, with the channel desk")
 	}
-	g.inUse = l.Kafka.Group
+	g.InUse = l.Kafka.Group
 	return l, l.Layout(), nil
 }
 
-func newTopicsList(g *globals) *cobra.Command {
+func newTopicsList(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "Print the central list of topics; needs no broker", Args: noArgs,
+		Use: "list", Short: "Print the central list of topics; needs no broker", Args: base.NoArgs,
 		Long: "Print the central list of topics; needs no broker. With -o env, python, go or ts it writes the\n" +
 			"sources for other services, as their enum, so that nobody spells them a second time.",
-		Annotations: map[string]string{moreFormats: "env python go ts"},
+		Annotations: map[string]string{base.Formats: "env python go ts"},
 		RunE: func(*cobra.Command, []string) error {
-			if write, ok := enums[g.output]; ok {
-				_, err := io.WriteString(g.io.out, write(versionText()))
+			if write, ok := enums[g.Output]; ok {
+				_, err := io.WriteString(g.IO.Out, write(base.VersionText()))
 				return err
 			}
 			_, lay, err := loadLayout(g)
@@ -61,9 +63,9 @@ func newTopicsList(g *globals) *cobra.Command {
 	}
 }
 
-func listTopics(g *globals, shapes []kafka.Shape) error {
-	if g.json() {
-		enc := newEncoder(g.io.out)
+func listTopics(g *base.Globals, shapes []kafka.Shape) error {
+	if g.JSON() {
+		enc := base.NewEncoder(g.IO.Out)
 		for _, s := range shapes {
 			err := enc.Encode(map[string]any{"topic": s.Topic, "role": roleWord(s.Role), "partitions": s.Partitions, "configs": s.Configs})
 			if err != nil {
@@ -72,11 +74,11 @@ func listTopics(g *globals, shapes []kafka.Shape) error {
 		}
 		return nil
 	}
-	t := table{head: []string{"TOPIC", "WHAT", "PARTITIONS"}}
+	t := term.Table{Head: []string{"TOPIC", "WHAT", "PARTITIONS"}}
 	for _, s := range shapes {
-		t.add(s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions))
+		t.Add(s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions))
 	}
-	t.write(g.io.out, g.width())
+	t.Write(g.IO.Out, g.Width())
 	return nil
 }
 
@@ -92,9 +94,9 @@ func roleWord(r kafka.Role) string {
 	return "outbox"
 }
 
-func newTopicsCheck(g *globals) *cobra.Command {
+func newTopicsCheck(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "Say what is missing or misconfigured", Args: noArgs,
+		Use: "check", Short: "Say what is missing or misconfigured", Args: base.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			adm, want, err := wantedTopics(g, cmd.Context(), nil)
 			if err != nil {
@@ -110,7 +112,7 @@ func newTopicsCheck(g *globals) *cobra.Command {
 	}
 }
 
-func reportFindings(g *globals, findings []kafka.Finding, checked int) error {
+func reportFindings(g *base.Globals, findings []kafka.Finding, checked int) error {
 	faults := 0
 	for _, f := range findings {
 		severity := "error"
@@ -119,24 +121,24 @@ func reportFindings(g *globals, findings []kafka.Finding, checked int) error {
 		} else {
 			faults++
 		}
-		if g.json() {
-			err := newEncoder(g.io.out).Encode(map[string]string{"topic": f.Topic, "severity": severity, "finding": f.Text})
+		if g.JSON() {
+			err := base.NewEncoder(g.IO.Out).Encode(map[string]string{"topic": f.Topic, "severity": severity, "finding": f.Text})
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		fmt.Fprintf(g.io.out, "%-8s %s: %s\n", severity, visible(f.Topic), visible(f.Text))
+		fmt.Fprintf(g.IO.Out, "%-8s %s: %s\n", severity, term.Visible(f.Topic), term.Visible(f.Text))
 	}
 	if faults > 0 {
-		return fail(exitFailed, "%s of %s", count(faults, "fault"), count(checked, "topic"))
+		return base.Fail(base.ExitFailed, "%s of %s", term.Count(faults, "fault"), term.Count(checked, "topic"))
 	}
-	fmt.Fprintf(g.io.err, "%s checked, %s\n", count(checked, "topic"), count(len(findings), "warning"))
+	fmt.Fprintf(g.IO.Err, "%s checked, %s\n", term.Count(checked, "topic"), term.Count(len(findings), "warning"))
 	return nil
 }
 
 // wanted connects and returns the topics as they should be there.
-func wantedTopics(g *globals, ctx context.Context, change func(*kafka.Layout)) (*kadm.Client, []kafka.Shape, error) {
+func wantedTopics(g *base.Globals, ctx context.Context, change func(*kafka.Layout)) (*kadm.Client, []kafka.Shape, error) {
 	l, lay, err := loadLayout(g)
 	if err != nil {
 		return nil, nil, err
@@ -144,7 +146,7 @@ func wantedTopics(g *globals, ctx context.Context, change func(*kafka.Layout)) (
 	if change != nil {
 		change(&lay)
 	}
-	cl, err := g.reach(ctx, &l.Kafka, "topics")
+	cl, err := g.Reach(ctx, &l.Kafka, "topics")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,17 +159,17 @@ func wantedTopics(g *globals, ctx context.Context, change func(*kafka.Layout)) (
 	return adm, want, nil
 }
 
-func newTopicsCreate(g *globals) *cobra.Command {
+func newTopicsCreate(g *base.Globals) *cobra.Command {
 	var partitions int32
 	var replication int16
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "create", Short: "Make the topics that are missing", Args: noArgs,
+		Use: "create", Short: "Make the topics that are missing", Args: base.NoArgs,
 		Long: "Make the topics that are missing: the sources, and our own for dead letters and outboxes. It\n" +
 			"prints its plan first; what is there already stays as it is.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if partitions < 0 || replication < 0 {
-				return misused("--partitions and --replication are positive numbers")
+				return base.Misused("--partitions and --replication are positive numbers")
 			}
 			adm, want, err := wantedTopics(g, cmd.Context(), func(lay *kafka.Layout) {
 				lay.Partitions, lay.Replication = partitions, replication
@@ -183,10 +185,10 @@ func newTopicsCreate(g *globals) *cobra.Command {
 			printPlan(g, want, missing)
 			switch {
 			case dryRun:
-				fmt.Fprintf(g.io.err, "dry run: nothing was made\n")
+				fmt.Fprintf(g.IO.Err, "dry run: nothing was made\n")
 				return nil
 			case len(missing) == 0:
-				fmt.Fprintf(g.io.err, "nothing to do: all %d topics are there\n", len(want))
+				fmt.Fprintf(g.IO.Err, "nothing to do: all %d topics are there\n", len(want))
 				return nil
 			}
 			if err := kafka.Create(cmd.Context(), adm, missing); err != nil {
@@ -195,7 +197,7 @@ func newTopicsCreate(g *globals) *cobra.Command {
 			if err := kafka.WaitUsable(cmd.Context(), adm, missing, 10*time.Second); err != nil {
 				return err
 			}
-			fmt.Fprintf(g.io.err, "%s made\n", count(len(missing), "topic"))
+			fmt.Fprintf(g.IO.Err, "%s made\n", term.Count(len(missing), "topic"))
 			return nil
 		},
 	}
@@ -206,12 +208,12 @@ func newTopicsCreate(g *globals) *cobra.Command {
 	return cmd
 }
 
-func printPlan(g *globals, want, missing []kafka.Shape) {
+func printPlan(g *base.Globals, want, missing []kafka.Shape) {
 	isMissing := func(s kafka.Shape) bool {
 		return slices.ContainsFunc(missing, func(m kafka.Shape) bool { return m.Topic == s.Topic })
 	}
-	if g.json() {
-		enc := newEncoder(g.io.out)
+	if g.JSON() {
+		enc := base.NewEncoder(g.IO.Out)
 		for _, s := range want {
 			action := "keep"
 			if isMissing(s) {
@@ -221,15 +223,15 @@ func printPlan(g *globals, want, missing []kafka.Shape) {
 		}
 		return
 	}
-	t := table{head: []string{"", "TOPIC", "WHAT", "PARTITIONS", "REPLICATION"}}
+	t := term.Table{Head: []string{"", "TOPIC", "WHAT", "PARTITIONS", "REPLICATION"}}
 	configs := make(map[string]bool)
 	var lines []string
 	for _, s := range want {
 		if !isMissing(s) {
-			t.add("keep", s.Topic, roleWord(s.Role), "", "")
+			t.Add("keep", s.Topic, roleWord(s.Role), "", "")
 			continue
 		}
-		t.add("create", s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions), fmt.Sprint(s.Replication))
+		t.Add("create", s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions), fmt.Sprint(s.Replication))
 		var set []string
 		for _, k := range slices.Sorted(maps.Keys(s.Configs)) {
 			set = append(set, k+"="+s.Configs[k])
@@ -239,8 +241,8 @@ func printPlan(g *globals, want, missing []kafka.Shape) {
 			lines = append(lines, line)
 		}
 	}
-	t.write(g.io.out, g.width())
+	t.Write(g.IO.Out, g.Width())
 	for _, line := range lines {
-		fmt.Fprintln(g.io.out, line)
+		fmt.Fprintln(g.IO.Out, line)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/obs/tracing/tracingtest"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -61,7 +62,7 @@ func TestATraceGoesFromTheProducerToTheChannel(t *testing.T) {
 	c.Produce(quiet, alert, poison)
 	posts := hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) == 2 })
 	settled(t, c)
-	if code := d.stop(); code != exitDone {
+	if code := d.stop(); code != base.ExitDone {
 		t.Fatalf("stopped with %d", code)
 	}
 	list := collector.Spans() // all of them: the stop has sent what waited
@@ -130,7 +131,7 @@ func TestATraceGoesFromTheProducerToTheChannel(t *testing.T) {
 			TraceID string `json:"trace_id"`
 			SpanID  string `json:"span_id"`
 		}
-		if err := json.Unmarshal([]byte(d.err.wait(t, time.Second, text)), &line); err != nil || line.TraceID != producersTrace || line.SpanID != s.ID {
+		if err := json.Unmarshal([]byte(d.err.Wait(t, time.Second, text)), &line); err != nil || line.TraceID != producersTrace || line.SpanID != s.ID {
 			t.Errorf("%s is in the log with %+v, %v; its span is %s", text, line, err, s.ID)
 		}
 	}
@@ -184,7 +185,7 @@ func TestWithoutTracingTheProducersTraceReachesTheReceiver(t *testing.T) {
 	if h := posts[1].Header; h.Get("traceparent") != "" {
 		t.Errorf("the receiver of another is told %v", h)
 	}
-	d.err.wait(t, 10*time.Second, `"msg":"delivered"`, `"trace_id":"`+producersTrace+`"`)
+	d.err.Wait(t, 10*time.Second, `"msg":"delivered"`, `"trace_id":"`+producersTrace+`"`)
 	if got := d.metric(`notifier_spans_total{outcome="dropped"}`); got != "0" {
 		t.Errorf("the metric is %q", got)
 	}
@@ -203,7 +204,7 @@ func TestACollectorThatIsDownDelaysNothing(t *testing.T) {
 	got(t, hook, 3000, 60*time.Second)
 	settled(t, c)
 	began := time.Now()
-	if code := d.stop(); code != exitDone || time.Since(began) > 15*time.Second {
+	if code := d.stop(); code != base.ExitDone || time.Since(began) > 15*time.Second {
 		t.Errorf("stopped with %d after %s", code, time.Since(began))
 	}
 	if n := strings.Count(d.err.String(), "spans are dropped"); n == 0 || n > 2 {

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -43,7 +44,7 @@ func TestAHeldPartitionIsShownEverywhereAndDoesNotDecide(t *testing.T) {
 	if got := d.metric(fmt.Sprintf(`notifier_partition_held{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); got != "1" {
 		t.Errorf("notifier_partition_held is %q", got)
 	}
-	d.err.wait(t, time.Second, `"level":"ERROR"`, `"msg":"partition held"`, `"component":"trouble"`, `"topic":"`+outbox+`"`, `"partition":0`)
+	d.err.Wait(t, time.Second, `"level":"ERROR"`, `"msg":"partition held"`, `"component":"trouble"`, `"topic":"`+outbox+`"`, `"partition":0`)
 }
 
 // oversized writes one batch of a few hundred KB that unpacks to 70 MiB.
@@ -99,8 +100,8 @@ func TestOversizedBatchHoldsNoSource(t *testing.T) {
 	if status, body := d.get("/readyz"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
-	d.err.wait(t, 5*time.Second, `"level":"ERROR"`, `"msg":"batch is too large to be unpacked`, `"first":0,"last":69`)
-	d.err.wait(t, 5*time.Second, `"msg":"dead letter"`, `"cause":"batch-too-large"`)
+	d.err.Wait(t, 5*time.Second, `"level":"ERROR"`, `"msg":"batch is too large to be unpacked`, `"first":0,"last":69`)
+	d.err.Wait(t, 5*time.Second, `"msg":"dead letter"`, `"cause":"batch-too-large"`)
 	if text := d.err.String(); strings.Contains(text, "SetOffsets") {
 		t.Errorf("kgo says what only a program can do:\n%s", text)
 	}
@@ -113,13 +114,13 @@ func TestADaemonWithTheInstanceIDOfAnotherTakesOver(t *testing.T) {
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
 	first := start(t, dir)
 	second := start(t, dir)
-	first.err.wait(t, 40*time.Second, "another notifier runs as host-1: give each its own kafka.instance_id")
-	if code := first.stop(); code != exitConfig {
-		t.Errorf("exit %d, want %d: it would fence the other one in turn", code, exitConfig)
+	first.err.Wait(t, 40*time.Second, "another notifier runs as host-1: give each its own kafka.instance_id")
+	if code := first.stop(); code != base.ExitConfig {
+		t.Errorf("exit %d, want %d: it would fence the other one in turn", code, base.ExitConfig)
 	}
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 3)...)
 	testkafka.Eventually(t, 40*time.Second, "the other one delivers", func() bool { return len(hook.Requests()) >= 3 })
-	if code := second.stop(); code != exitDone {
+	if code := second.stop(); code != base.ExitDone {
 		t.Errorf("the other one: exit %d", code)
 	}
 }

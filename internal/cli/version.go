@@ -4,16 +4,18 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/cli/base"
 )
 
-func newVersion(g *globals) *cobra.Command {
+func newVersion(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version, and what it was built from", Args: noArgs,
+		Use: "version", Short: "Print the version, and what it was built from", Args: base.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if g.json() {
-				return newEncoder(g.io.out).Encode(built())
+			if g.JSON() {
+				return base.NewEncoder(g.IO.Out).Encode(base.Built())
 			}
-			_, err := fmt.Fprintln(g.io.out, built())
+			_, err := fmt.Fprintln(g.IO.Out, base.Built())
 			return err
 		},
 	}

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/progress"
+	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -101,7 +101,7 @@ func Run(ctx context.Context, p Params) (Account, error) {
 	if p.Say == nil {
 		p.Say = func(string) error { return nil }
 	}
-	s := &sender{Params: p, limit: limiter(p.Rate), bar: progress.New(p.Progress, "sending", "events"), room: make(chan struct{}, room)}
+	s := &sender{Params: p, limit: limiter(p.Rate), bar: term.NewBar(p.Progress, "sending", "events"), room: make(chan struct{}, room)}
 	defer s.bar.Finish()
 
 	sending, stop := context.WithCancelCause(ctx)
@@ -137,7 +137,7 @@ func Run(ctx context.Context, p Params) (Account, error) {
 type sender struct {
 	Params
 	limit *rate.Limiter // nil: none
-	bar   *progress.Bar
+	bar   *term.Bar
 	stop  context.CancelCauseFunc
 	room  chan struct{} // holds a token for each unit that waits for an answer
 

@@ -1,0 +1,3 @@
+// Package base is what the commands share: streams, the flags that every one
+// has, exit codes, confirmation, the configuration and connections.
+package base

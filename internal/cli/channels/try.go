@@ -1,0 +1,234 @@
+package channels
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/registry"
+	"github.com/algotrade/notifier/internal/check"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/term"
+)
+
+const aboutTest = `Send one message that says that it is a test, who sent it, when and from which host: from here,
+through the channel's own code and settings, in one attempt. No broker and no notifier is
+needed, and no outbox, pace or breaker is in between: it says whether the channel is set up
+right, not whether the daemon is.
+
+With --no-send it looks without sending: a Slack bot's token, scopes and channel, a mail's
+server, sender and each recipient, a webhook's name, address and certificate.`
+
+// trial is what 'channels test' was asked for.
+type trial struct {
+	g           *base.Globals
+	all, noSend bool
+	severity    string
+	by          string
+}
+
+func newTest(g *base.Globals) *cobra.Command {
+	t := trial{g: g, by: base.User()}
+	cmd := &cobra.Command{
+		Use: "test NAME…", Short: "Send a test message, or look without sending whether one could be", Long: aboutTest,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case t.all == (len(args) > 0):
+				return base.Misused("%s takes names of channels, or --all", cmd.CommandPath())
+			case alert.Severity(t.severity).Rank() == 0:
+				return base.Misused("--severity %q is none of info, warning and critical", t.severity)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := g.Load(g.Source())
+			if err != nil {
+				return err
+			}
+			if t.all {
+				args = l.Channels.Names()
+			}
+			for _, name := range args {
+				if l.Channels.Get(name) == nil {
+					return unknownChannel(name, l.Channels.Names())
+				}
+			}
+			if t.noSend {
+				return t.verify(cmd.Context(), l, args)
+			}
+			return t.sendAll(cmd.Context(), l, args)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&t.all, "all", false, "all channels of the configuration")
+	f.BoolVar(&t.noSend, "no-send", false, "look without sending: name, certificate, credentials, addressee")
+	f.StringVar(&t.severity, "severity", string(alert.Info), "of the test: a critical one mentions whom the channel mentions then")
+	return cmd
+}
+
+// sendAll sends a test to one channel after the other: several may share a
+// provider's limits.
+func (t *trial) sendAll(ctx context.Context, l *config.Loaded, names []string) error {
+	failed := 0
+	for _, name := range names {
+		ok, err := t.send(ctx, name, l.Channels.Get(name))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			failed++
+		}
+		if ctx.Err() != nil {
+			return base.Fail(base.ExitFailed, "interrupted")
+		}
+	}
+	if failed > 0 {
+		return base.Fail(base.ExitFailed, "%d of %s failed", failed, term.Count(len(names), "test"))
+	}
+	return nil
+}
+
+// trialJSON is what became of a test, for programs; the names are a contract.
+type trialJSON struct {
+	Channel   string        `json:"channel"`
+	Kind      string        `json:"kind"`
+	OK        bool          `json:"ok"`
+	Delivery  string        `json:"delivery"`
+	ID        string        `json:"id,omitempty"` // the provider's: ts, Message-ID
+	Answer    string        `json:"answer,omitempty"`
+	LatencyMS int64         `json:"latency_ms"`
+	Cause     outcome.Cause `json:"cause,omitempty"`
+	Detail    string        `json:"detail,omitempty"`
+	Do        string        `json:"do,omitempty"`
+	// Recipients are those that did not get it while others did.
+	Recipients []recipientJSON `json:"recipients,omitempty"`
+}
+
+type recipientJSON struct {
+	Recipient string        `json:"recipient"`
+	Cause     outcome.Cause `json:"cause"`
+	Detail    string        `json:"detail"`
+	Do        string        `json:"do,omitempty"`
+}
+
+// send sends a test to one channel and says what became of it.
+func (t *trial) send(ctx context.Context, name string, c *registry.Config) (ok bool, err error) {
+	ch, err := c.Build(name, registry.With{Console: t.g.IO.Out, Redactor: t.g.Redactor})
+	if err != nil {
+		return false, err
+	}
+	defer closeChannel(ch)
+	m := t.message(name)
+	receipt, err := dispatch.Attempt(ctx, ch, c.Dispatch.Timeout, m)
+	r := trialJSON{Channel: name, Kind: c.Kind, OK: err == nil, Delivery: m.Delivery, ID: receipt.ID, Answer: receipt.Answer, LatencyMS: time.Since(m.Now).Milliseconds()}
+	if err != nil {
+		e := outcome.Classify(err)
+		r.Cause, r.Detail, r.Do = e.Cause, e.Detail, e.Remedy()
+	}
+	for _, refusal := range append(slices.Clone(receipt.Refused), receipt.Deferred...) {
+		e := outcome.Classify(refusal.Err)
+		r.OK = false
+		r.Recipients = append(r.Recipients, recipientJSON{refusal.Recipient, e.Cause, e.Detail, e.Remedy()})
+	}
+	if t.g.JSON() {
+		return r.OK, base.NewEncoder(t.g.IO.Out).Encode(r)
+	}
+	base.WriteFindings(t.g, "", r.findings(c))
+	return r.OK, nil
+}
+
+func closeChannel(ch channel.Channel) {
+	if c, ok := ch.(io.Closer); ok {
+		_ = c.Close()
+	}
+}
+
+// message is the test itself. It tells its reader, in the text and as a fact,
+// that nothing has happened.
+func (t *trial) message(name string) channel.Message {
+	now := time.Now()
+	user, host, _ := strings.Cut(t.by, "@")
+	field := func(label, value string) alert.Field {
+		return alert.Field{Label: label, Value: alert.Text{{Text: value, Value: true}}}
+	}
+	return channel.Message{
+		Delivery: "dl_" + strings.ToLower(rand.Text()), Test: true, Now: now,
+		Alert: alert.Alert{
+			ID: "al_" + strings.ToLower(rand.Text()), Rule: "channels test", Severity: alert.Severity(t.severity),
+			Title:  alert.Text{{Text: "This is a test of " + name}},
+			Text:   alert.Text{{Text: "Nothing has happened, and nothing needs to be done: somebody tries whether alerts arrive here."}},
+			Fields: []alert.Field{field("by", user), field("from host", host), field("at", now.UTC().Format("2 Jan 2006 15:04:05 UTC"))},
+			// No event: the time is the test's own.
+			EventTime: now,
+		},
+	}
+}
+
+// findings is the result in lines for people.
+func (r *trialJSON) findings(c *registry.Config) []check.Finding {
+	subject := r.Channel
+	took := channel.Duration(time.Duration(r.LatencyMS) * time.Millisecond)
+	if r.Cause != "" {
+		text := string(r.Cause)
+		if r.Detail != "" {
+			text += ": " + r.Detail
+		}
+		return append([]check.Finding{check.Faultf(subject, r.Do, "%s, after %s", text, took)}, r.recipients()...)
+	}
+	text := "sent to " + c.Destination()
+	if r.Answer != "" {
+		text += "; " + r.Answer
+	}
+	if r.ID != "" {
+		text += ", " + map[string]string{"slack": "ts ", "email": "Message-ID "}[r.Kind] + r.ID
+	}
+	return append([]check.Finding{check.Okf(subject, "%s, after %s", text, took)}, r.recipients()...)
+}
+
+func (r *trialJSON) recipients() []check.Finding {
+	var all []check.Finding
+	for _, p := range r.Recipients {
+		all = append(all, check.Faultf(r.Channel, p.Do, "not to %s: %s: %s", p.Recipient, p.Cause, p.Detail))
+	}
+	return all
+}
+
+// verifyWithin bounds looking at one channel. A mail server may take its time
+// for each recipient.
+const verifyWithin = 30 * time.Second
+
+// verify looks at the channels without sending.
+func (t *trial) verify(ctx context.Context, l *config.Loaded, names []string) error {
+	var checks []check.Check
+	for _, name := range names {
+		checks = append(checks, l.Channels.Get(name).Check(name, name, t.g.Redactor))
+	}
+	found := check.Gather(ctx, verifyWithin, checks)
+	if t.g.JSON() {
+		if err := base.EncodeFindings(t.g, "channel", found); err != nil {
+			return err
+		}
+	} else {
+		for _, name := range names {
+			base.WriteFindings(t.g, name+", "+l.Channels.Get(name).Kind+" to "+l.Channels.Get(name).Destination(), base.Of(found, name))
+		}
+	}
+	if n := check.Count(found, check.Fault); n > 0 {
+		return base.Fail(base.ExitFailed, "%s", term.Count(n, "fault"))
+	}
+	if !t.g.JSON() {
+		fmt.Fprintln(t.g.IO.Err, "nothing was sent")
+	}
+	return nil
+}

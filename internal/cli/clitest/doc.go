@@ -1,0 +1,2 @@
+// Package clitest holds what the tests of the commands share.
+package clitest

@@ -1,0 +1,112 @@
+package doctor
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/algotrade/notifier/internal/check"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/obs/admin"
+)
+
+// lookAtDaemon asks the notifier that listens where the configuration says.
+func (d *doctor) lookAtDaemon(ctx context.Context) []check.Finding {
+	subject := base.ShownAt(d.daemon.Addr)
+	now, err := d.daemon.Readiness(ctx)
+	if err != nil {
+		return []check.Finding{check.Skipf(subject, "no notifier answers there (%v): nothing is known of one", err)}
+	}
+	var found []check.Finding
+	switch status, body, err := d.daemon.Get(ctx, "/livez"); {
+	case err != nil:
+		found = append(found, check.Faultf(subject, "look into its log, and restart it", "/livez: %v", err))
+	case status != http.StatusOK:
+		found = append(found, check.Faultf(subject, "look into its log, and restart it", "it is stuck: %s", base.Sentence(body)))
+	default:
+		found = append(found, check.Okf(subject, "alive"))
+	}
+	if now.Ready {
+		found = append(found, check.Okf(subject, "ready"))
+	}
+	for _, c := range now.Components {
+		found = append(found, d.component(c)...)
+	}
+	_, metrics, err := d.daemon.Get(ctx, "/metrics")
+	if err != nil {
+		return append(found, check.Warnf(subject, "", "/metrics: %v", err))
+	}
+	return append(found, aboutProcess(string(metrics))...)
+}
+
+// component says what is wrong with a part of the daemon.
+func (d *doctor) component(c admin.Component) []check.Finding {
+	name, channel := strings.CutPrefix(c.Name, "channel ")
+	switch {
+	case c.OK:
+		return nil
+	case channel && c.State == "latched":
+		return []check.Finding{check.Faultf(c.Name, "mend it, then '"+d.g.Self()+" channels reset "+name+"'; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
+	case channel && c.State == "closed":
+		return []check.Finding{check.Faultf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list', correct the rule, then '"+d.g.Self()+" channels reset "+name+"'", "%s", c.Cause)}
+	case channel:
+		return []check.Finding{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
+	case c.Name == "held":
+		return []check.Finding{check.Faultf(c.Name, "see docs/standstill.md", "%s", c.Cause)}
+	case c.Decides:
+		return []check.Finding{check.Faultf(c.Name, "see docs/standstill.md", "not ready: %s", c.Cause)}
+	}
+	return []check.Finding{check.Warnf(c.Name, "", "%s", c.Cause)}
+}
+
+// aboutProcess says what the daemon's metrics tell of its process, and whether it
+// is of another version than this command.
+func aboutProcess(metrics string) []check.Finding {
+	var found []check.Finding
+	switch v := label(metrics, "notifier_build_info", "version"); {
+	case v == "":
+	case v != base.VersionText():
+		found = append(found, check.Warnf("version", "restart it, if it was to be upgraded; run the command of its version, if not",
+			"the notifier that runs is %s, this command %s", v, base.VersionText()))
+	default:
+		found = append(found, check.Okf("version", "%s, as this command", v))
+	}
+	open, most := number(metrics, "process_open_fds"), number(metrics, "process_max_fds")
+	if open > 0 && most > 0 {
+		f := check.Okf("open files", "%s of %s", humanize.Comma(int64(open)), humanize.Comma(int64(most)))
+		if open > most*8/10 {
+			f.Verdict, f.Do = check.Warning, "raise LimitNOFILE in the unit, or ulimit -n"
+		}
+		found = append(found, f)
+	}
+	if rss := number(metrics, "process_resident_memory_bytes"); rss > 0 {
+		found = append(found, check.Okf("memory", "%s resident", humanize.IBytes(uint64(rss))))
+	}
+	return found
+}
+
+// number returns the value of a metric without labels; 0: there is none.
+func number(metrics, name string) float64 {
+	for line := range strings.Lines(metrics) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			v, _ := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			return v
+		}
+	}
+	return 0
+}
+
+// label returns a label of the first sample of a metric; empty: there is none.
+func label(metrics, name, label string) string {
+	for line := range strings.Lines(metrics) {
+		if rest, ok := strings.CutPrefix(line, name+"{"); ok {
+			_, value, _ := strings.Cut(rest, label+`="`)
+			value, _, _ = strings.Cut(value, `"`)
+			return value
+		}
+	}
+	return ""
+}

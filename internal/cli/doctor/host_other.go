@@ -1,0 +1,13 @@
+//go:build !linux
+
+package doctor
+
+import "github.com/algotrade/notifier/internal/check"
+
+func openFilesLimit() (soft uint64, known bool) { return 0, false }
+
+func freeBytes(string) (free uint64, known bool) { return 0, false }
+
+func synchronised() check.Finding {
+	return check.Skipf("synchronisation", "only Linux is asked")
+}

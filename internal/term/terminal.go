@@ -1,0 +1,38 @@
+// Package term is the only place that knows a terminal: what fits its width, what
+// it would obey in data, tables, plurals, durations, bars.
+package term
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// IsTerminal reports whether a stream is a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// The size that is taken where a stream is no terminal.
+const defaultWidth, defaultHeight = 100, 24
+
+// Size returns the columns and rows of the terminal that a stream is. Fewer than
+// 40 columns are taken for none.
+func Size(w io.Writer) (width, height int) {
+	width, height = defaultWidth, defaultHeight
+	f, ok := w.(*os.File)
+	if !ok {
+		return width, height
+	}
+	if w, h, err := term.GetSize(int(f.Fd())); err == nil {
+		if w >= 40 {
+			width = w
+		}
+		if h > 0 {
+			height = h
+		}
+	}
+	return width, height
+}
