@@ -152,7 +152,7 @@ func (c *counting) records() int {
 }
 
 func (d *desk) run(channel channel.Channel, concurrency int) *engine {
-	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{Channels: []string{"desk"}})
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{Channels: []string{"desk"}})
 	if len(faults) > 0 {
 		d.b.Fatal(faults)
 	}
@@ -276,7 +276,7 @@ func processTime() time.Duration {
 
 // BenchmarkDecodeAndMatch is the same without a broker: one goroutine.
 func BenchmarkDecodeAndMatch(b *testing.B) {
-	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{})
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{})
 	if len(faults) > 0 {
 		b.Fatal(faults)
 	}

@@ -29,7 +29,7 @@ func TestTheScreenOfDev(t *testing.T) {
 	d := devFlags{rate: 40, seed: 1}
 	s.head("127.0.0.1:9464", 3, 13, d)
 
-	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{})
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}

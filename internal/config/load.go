@@ -62,7 +62,7 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 	if err != nil {
 		return l, append(faults, l.fault("rules", err.Error())), nil
 	}
-	set, more := rule.Compile(name, rules, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
+	set, more := rule.Compile(name, rules, rule.Environment{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
 	l.Rules = set
 	return l, append(faults, more...), nil
 }
@@ -232,5 +232,5 @@ func samples(fields *event.Config) []rule.Sample {
 
 // CompileRules compiles a file of rules against this configuration.
 func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faults) {
-	return rule.Compile(name, data, rule.Surroundings{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
+	return rule.Compile(name, data, rule.Environment{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
 }

@@ -269,7 +269,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.cluster = md.Cluster
-	set, faults := rule.Compile("rules.yaml", []byte(rules), rule.Surroundings{})
+	set, faults := rule.Compile("rules.yaml", []byte(rules), rule.Environment{})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -103,7 +103,7 @@ func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, 
 		t.Fatal(err)
 	}
 	tr.cluster = md.Cluster
-	set, faults := rule.Compile("rules.yaml", []byte(trialRules), rule.Surroundings{})
+	set, faults := rule.Compile("rules.yaml", []byte(trialRules), rule.Environment{})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -112,7 +112,7 @@ rules:
   - {name: cheap, to: [hook], title: t, when: event.a != nil}
   - {name: costly, to: [hook], title: t, when: 'sum(map(event.a, sum(map(# == 0 ? event.a : [], # + 1)))) < 0'}
 `
-	set, faults := rule.Compile("rules.yaml", []byte(file), rule.Surroundings{Channels: []string{"hook"}})
+	set, faults := rule.Compile("rules.yaml", []byte(file), rule.Environment{Channels: []string{"hook"}})
 	if len(faults.Errors()) > 0 {
 		t.Fatal(faults)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// BenchmarkMatch asks the shipped rules about an event that none matches and
-// about one that raises an alert.
+// BenchmarkMatch evaluates the default rules on an event that none matches and on
+// one that raises an alert.
 func BenchmarkMatch(b *testing.B) {
 	set := defaults(b)
 	for name, doc := range map[string]string{

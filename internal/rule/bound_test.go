@@ -11,9 +11,8 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// TestAlertOfAnyEventIsBounded: one member of a rejected order is as large as
-// its producer likes, of any kind. The alert fits, says that it was shortened,
-// and keeps who is concerned.
+// TestAlertOfAnyEventIsBounded: one member of a rejected order is large, of any
+// kind. The alert fits, is marked as shortened, and keeps its key.
 func TestAlertOfAnyEventIsBounded(t *testing.T) {
 	set := defaults(t)
 	long := func(s string, n int) string { return strings.Repeat(s, n) }
@@ -55,8 +54,8 @@ func TestAlertOfAnyEventIsBounded(t *testing.T) {
 	}
 }
 
-// TestShortTypeAndIDAreKept: an alert of an ordinary event is not marked.
-func TestShortTypeAndIDAreKept(t *testing.T) {
+// TestSampleAlertsAreNotShortened: no alert of a sample is marked as shortened.
+func TestSampleAlertsAreNotShortened(t *testing.T) {
 	for _, s := range samples(t) {
 		e := s.Event
 		for _, a := range match(t, defaults(t), &e, time.Now()) {

@@ -17,14 +17,10 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Surroundings are what a file of rules is checked against.
-type Surroundings struct {
-	// Channels are the configured channels; nil when they are not known: then
-	// any name may be one.
-	Channels []string
-	// Samples are decoded events whose fields are known to exist; a path that
-	// is in none is a warning.
-	Samples []Sample
+// Environment is what a rules file is checked against.
+type Environment struct {
+	Channels []string // configured channels; nil: unknown, any name is accepted
+	Samples  []Sample // decoded events; a path that no sample has is a warning
 }
 
 // Sample is an event with its name.
@@ -33,10 +29,10 @@ type Sample struct {
 	Event event.Event
 }
 
-// Compile reads a file of rules. It returns every fault there is; with one
-// that is not a warning the set is nil.
-func Compile(file string, data []byte, with Surroundings) (*Set, yamldoc.Faults) {
-	b := &builder{with: with, set: &Set{byTopic: make(map[string][]*guarded), steps: MaxSteps}, slots: new(int)}
+// Compile reads a rules file and returns all faults. The set is nil if one of
+// them is an error.
+func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
+	b := &builder{env: env, set: &Set{byTopic: make(map[string][]*topicRule), steps: MaxSteps}, nextSlot: new(int)}
 	faults := yamldoc.Decode(file, "", data, &b.doc)
 	if len(faults.Errors()) == 0 || b.doc.at != (yamldoc.Cursor{}) {
 		faults = append(faults, b.build()...)
@@ -67,13 +63,13 @@ var ruleName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 func (e *entry) CheckYAML(at yamldoc.Cursor) {
 	e.at = at
 	if !at.IsMapping() && !at.IsNull() {
-		return // that is said already
+		return // reported by the decoder
 	}
 	switch {
 	case e.Name == "":
 		at.Field("name").Fault("is missing")
 	case !ruleName.MatchString(e.Name) || len(e.Name) > 64:
-		at.Field("name").Fault("%q is not a rule's name: small letters, digits and single hyphens, 64 at most", e.Name)
+		at.Field("name").Fault("%q is not a valid rule name: use lower-case letters, digits and single hyphens, at most 64 characters", e.Name)
 	}
 	for _, key := range []string{"when", "title", "to"} {
 		if !at.Has(key) {
@@ -86,47 +82,46 @@ func (e *entry) CheckYAML(at yamldoc.Cursor) {
 		}
 	}
 	if e.Runbook != "" && alert.Link(e.Runbook) == "" {
-		at.Field("runbook").Fault("is not a web address: write it with https://, without spaces, <, > and |")
+		at.Field("runbook").Fault("is not a web address: use https:// and no spaces, <, > or |")
 	}
 }
 
 // builder compiles a document that could be read.
 type builder struct {
-	with   Surroundings
-	doc    document
-	set    *Set
-	faults yamldoc.Faults
-	// read are the paths that each topic's expressions read; nil: all of it.
-	read  map[topics.Name][][]string
-	slots *int // of the compilers
+	env      Environment
+	doc      document
+	set      *Set
+	faults   yamldoc.Faults
+	paths    map[topics.Name][][]string // that the topic's expressions read
+	nextSlot *int                       // shared by the compilers
 }
 
 func (b *builder) build() yamldoc.Faults {
 	if b.doc.Timezone.Location == nil {
 		b.doc.Timezone.Location = time.UTC
 	}
-	b.read = make(map[topics.Name][][]string)
+	b.paths = make(map[topics.Name][][]string)
 	b.routes()
-	where := make(map[string]*expression)
+	defaultWhere := make(map[string]*expression)
 	for name, d := range b.doc.Defaults {
 		if d.Where == nil {
 			continue
 		}
 		if topic, err := topics.Parse(name); err == nil {
 			e := b.expression(*d.Where, []topics.Name{topic})
-			where[name] = &e
+			defaultWhere[name] = &e
 		}
 	}
 	names := make(map[string]int)
 	for i := range b.doc.Rules {
 		e := &b.doc.Rules[i]
-		if first, twice := names[e.Name]; twice && e.Name != "" {
-			b.fault(e.at.Field("name").Pos(), "%q is the name of another rule too, in line %d", e.Name, first)
+		if first, duplicate := names[e.Name]; duplicate && e.Name != "" {
+			b.fault(e.at.Field("name").Pos(), "duplicate rule name %q: already used in line %d", e.Name, first)
 		}
 		names[e.Name] = e.at.Field("name").Pos().Line
-		b.rule(e, where)
+		b.rule(e, defaultWhere)
 	}
-	b.set.reads = b.reads()
+	b.set.reads = b.members()
 	return b.faults
 }
 
@@ -134,7 +129,7 @@ func (b *builder) fault(at yamldoc.Pos, format string, args ...any) {
 	b.faults = append(b.faults, yamldoc.NewFault(at, false, fmt.Sprintf(format, args...)))
 }
 
-func (b *builder) rule(e *entry, where map[string]*expression) {
+func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	r := &rule{name: e.Name, topics: e.Topic, throttle: e.Throttle, expire: e.Expire, runbook: e.Runbook}
 	if len(r.topics) == 0 {
 		r.topics = topics.All()
@@ -158,36 +153,36 @@ func (b *builder) rule(e *entry, where map[string]*expression) {
 	b.channels(e, r)
 	b.set.rules = append(b.set.rules, r)
 	for _, topic := range r.topics {
-		g := &guarded{rule: r}
+		t := &topicRule{rule: r}
 		switch {
 		case r.where != nil:
-			g.where = r.where.test
-		case where[string(topic)] != nil:
-			g.where = where[string(topic)].test
+			t.where = r.where.test
+		case defaultWhere[string(topic)] != nil:
+			t.where = defaultWhere[string(topic)].test
 		}
-		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], g)
+		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], t)
 	}
 	if len(b.faults.Errors()) == 0 && e.When.Pos.Line > 0 {
-		b.tryTexts(e, r)
+		b.checkTemplates(e, r)
 	}
 }
 
-// severity is a word, or a conditional whose every branch is one.
+// severity compiles a severity: a word, or a conditional with a word in every branch.
 func (b *builder) severity(e *entry, r *rule) {
-	fixed := func(s alert.Severity) {
+	constant := func(s alert.Severity) {
 		r.severity = func(*scope) alert.Severity { return s }
-		r.yields = []alert.Severity{s}
+		r.severities = []alert.Severity{s}
 	}
 	if e.Severity == nil {
-		fixed(alert.Warning)
+		constant(alert.Warning)
 		return
 	}
 	word := alert.Severity(strings.TrimSpace(e.Severity.Value))
 	if word.Rank() > 0 {
-		fixed(word)
+		constant(word)
 		return
 	}
-	fixed(alert.Warning)
+	constant(alert.Warning)
 	if s := suggest.Closest(string(word), severityNames()); s != "" {
 		b.fault(e.Severity.Pos, "%q is not a severity: did you mean %s?", word, s)
 		return
@@ -199,17 +194,14 @@ func (b *builder) severity(e *entry, r *rule) {
 	}
 	branches, ok := branches(tree.Node)
 	if !ok {
-		b.fault(e.Severity.Pos, `write info, warning or critical, or a conditional that yields them: event.x > 5 ? "critical" : "warning"`)
+		b.fault(e.Severity.Pos, `write info, warning or critical, or a conditional that returns them: event.x > 5 ? "critical" : "warning"`)
 		return
 	}
-	for _, s := range alert.Severities() {
-		if slices.Contains(branches, s) {
-			branches = append(slices.DeleteFunc(branches, func(other alert.Severity) bool { return other == s }), s)
-		}
-	}
-	of := b.expression(*e.Severity, r.topics)
-	r.yields = branches
-	r.severity = func(on *scope) alert.Severity { return alert.Severity(of.eval(on).Text()) }
+	slices.SortFunc(branches, func(a, b alert.Severity) int { return a.Rank() - b.Rank() })
+	branches = slices.Compact(branches)
+	severity := b.expression(*e.Severity, r.topics)
+	r.severities = branches
+	r.severity = func(sc *scope) alert.Severity { return alert.Severity(severity.eval(sc).Text()) }
 }
 
 func branches(n ast.Node) ([]alert.Severity, bool) {
@@ -225,18 +217,18 @@ func branches(n ast.Node) ([]alert.Severity, bool) {
 	return nil, false
 }
 
-func (b *builder) field(f fieldEntry, on []topics.Name) field {
+func (b *builder) field(f fieldEntry, sources []topics.Name) field {
 	if strings.Contains(f.value.Value, "{{") {
-		return field{label: f.label, value: b.template(f.value, on)}
+		return field{label: f.label, value: b.template(f.value, sources)}
 	}
-	e := b.expression(f.value, on)
+	e := b.expression(f.value, sources)
 	if f.label == "" {
 		f.label = label(f.value.Value)
 	}
 	return field{label: f.label, value: template{{hole: &e}}}
 }
 
-// label makes a label of a path's last name: event.strategy_id is "strategy".
+// label derives a label from the last name of a path: "strategy" for event.strategy_id.
 func label(source string) string {
 	name := source[strings.LastIndexByte(source, '.')+1:]
 	name = strings.TrimSuffix(strings.Trim(name, " )]\"'"), "_id")
@@ -244,26 +236,25 @@ func label(source string) string {
 }
 
 func (b *builder) compiler() *compiler {
-	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, slots: b.slots}
+	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, nextSlot: b.nextSlot}
 }
 
-func (b *builder) expression(s yamldoc.Scalar, on []topics.Name) expression {
+func (b *builder) expression(s yamldoc.Scalar, sources []topics.Name) expression {
 	c := b.compiler()
 	e := c.compile(s.Value)
-	b.take(c, s, on)
+	b.collect(c, s, sources)
 	return e
 }
 
-func (b *builder) template(s yamldoc.Scalar, on []topics.Name) template {
+func (b *builder) template(s yamldoc.Scalar, sources []topics.Name) template {
 	c := b.compiler()
 	t := c.template(s.Value)
-	b.take(c, s, on)
+	b.collect(c, s, sources)
 	return t
 }
 
-// take reports what the compiler found, at its place in the file, and keeps
-// what the expression reads.
-func (b *builder) take(c *compiler, s yamldoc.Scalar, on []topics.Name) {
+// collect adds the compiler's problems, with their places in the file, and its paths.
+func (b *builder) collect(c *compiler, s yamldoc.Scalar, sources []topics.Name) {
 	place := func(at int) yamldoc.Pos {
 		pos := s.Pos
 		if !strings.Contains(s.Value, "\n") {
@@ -275,18 +266,19 @@ func (b *builder) take(c *compiler, s yamldoc.Scalar, on []topics.Name) {
 		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
 	}
 	for _, a := range c.paths {
-		for _, topic := range on {
-			b.read[topic] = append(b.read[topic], a.path)
+		for _, topic := range sources {
+			b.paths[topic] = append(b.paths[topic], a.path)
 		}
-		if message := b.unknownPath(a.path, on); message != "" {
+		if message := b.unknownPath(a.path, sources); message != "" {
 			b.faults = append(b.faults, yamldoc.NewFault(place(a.at), true, message))
 		}
 	}
 }
 
-func (b *builder) reads() map[string][]string {
+// members returns the top-level members that each topic's rules read.
+func (b *builder) members() map[string][]string {
 	reads := make(map[string][]string)
-	for topic, paths := range b.read {
+	for topic, paths := range b.paths {
 		var names []string
 		whole := false
 		for _, path := range paths {

@@ -12,44 +12,43 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// missing stands in a text where an event has nothing.
+// missing is printed for a value that the event does not have.
 const missing = "–"
 
-// display is a value in a text: numbers as they were sent, lists joined. It looks
-// at no more of the value than alert.Bound leaves of it, and a little further, so
-// that Bound sees that there is more.
+// display prints a value for a template: numbers as sent, lists joined. It stops
+// one character beyond what alert.Bound keeps, so that Bound still truncates it.
 func display(v event.Value) string {
-	b := shown{most: utf8.UTFMax * (alert.MaxValue + 1)}
+	b := printer{limit: utf8.UTFMax * (alert.MaxValue + 1)}
 	b.value(v)
 	return b.String()
 }
 
-// whole is display without a bound but the steps, for what is compared.
-func whole(m *meter, v event.Value) string {
-	b := shown{most: math.MaxInt, meter: m}
+// displayAll prints a whole value, bounded only by the step limit.
+func displayAll(m *meter, v event.Value) string {
+	b := printer{limit: math.MaxInt, meter: m}
 	b.value(v)
 	return b.String()
 }
 
-// shown collects a text of at most so many bytes, and a rune at most.
-type shown struct {
+// printer builds a text of at most limit bytes, rounded up to a whole rune.
+type printer struct {
 	strings.Builder
-	most  int
-	meter *meter // counts what is made; nil: most is bound enough
+	limit int
+	meter *meter // nil: steps are not counted
 }
 
-func (b *shown) add(s string) {
+func (b *printer) add(s string) {
 	if b.meter != nil {
 		b.meter.spend(1 + len(s)>>2)
 	}
-	left := b.most - b.Len()
+	left := b.limit - b.Len()
 	for left > 0 && left < len(s) && !utf8.RuneStart(s[left]) {
 		left++
 	}
 	b.WriteString(s[:max(0, min(left, len(s)))])
 }
 
-func (b *shown) value(v event.Value) {
+func (b *printer) value(v event.Value) {
 	switch v.Kind() {
 	case event.Missing, event.Null:
 		b.add(missing)
@@ -74,8 +73,8 @@ func (b *shown) value(v event.Value) {
 }
 
 // list writes the elements of an array or an object, with commas between them.
-func (b *shown) list(v event.Value, before func(event.Value)) {
-	for i := 0; i < v.Len() && b.Len() < b.most; i++ {
+func (b *printer) list(v event.Value, before func(event.Value)) {
+	for i := 0; i < v.Len() && b.Len() < b.limit; i++ {
 		if i > 0 {
 			b.add(", ")
 		}
@@ -84,8 +83,8 @@ func (b *shown) list(v event.Value, before func(event.Value)) {
 	}
 }
 
-// money prints an amount with thousands separators and at least two decimals,
-// none of those that were sent lost: 1034210.5 is 1,034,210.50.
+// money prints an amount with thousands separators and at least two decimals:
+// 1034210.5 is 1,034,210.50. It keeps every decimal that was sent.
 func money(v event.Value) (string, bool) {
 	whole, fraction, ok := decimal(v)
 	if !ok {
@@ -130,8 +129,7 @@ func decimal(v event.Value) (whole, fraction string, ok bool) {
 	return sign + whole, fraction, true
 }
 
-// percent prints a fraction: 0.081 is 8.1 %. Below one percent it takes a
-// second decimal.
+// percent prints a fraction: 0.081 is 8.1 %. It uses one decimal, two below 1 %.
 func percent(v event.Value) (string, bool) {
 	f, ok := number(v)
 	if !ok || math.IsNaN(f) || math.IsInf(f, 0) {

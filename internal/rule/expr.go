@@ -15,20 +15,17 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// scope is what an expression is evaluated on.
+// scope holds the input and the state of evaluating one event.
 type scope struct {
-	ev  *event.Event
-	now time.Time
-	// elements are the lists' elements that any, filter and the like stand at,
-	// the innermost last.
-	elements []event.Value
-	// keeps are the values that are evaluated once: see compiler.once; nil: none yet.
-	keeps *keeps
+	ev       *event.Event
+	now      time.Time
+	elements []event.Value // current elements of any, filter, …; the innermost last
+	cache    *cache        // see compiler.memoize; nil: empty
 	meter
 }
 
-// value and truth are compiled expressions. They are total: they return on
-// any event and never panic.
+// value and truth are compiled expressions. They are total: they return a value
+// for any event and panic only with overBudget.
 type (
 	value func(*scope) event.Value
 	truth func(*scope) bool
@@ -41,35 +38,33 @@ type expression struct {
 	test   truth // eval as a condition
 }
 
-// problem is one thing wrong with an expression. at is where, in characters
-// from its beginning.
+// problem is an error or a warning about an expression.
 type problem struct {
-	at      int
+	at      int // characters from the beginning of the expression
 	message string
 	warning bool
 }
 
-// compiler turns one syntax tree into closures. The language's parser is
-// expr's; evaluation is ours, which makes it total by construction: expr's own
-// stops with an error on a missing field or a wrong type.
+// compiler turns a syntax tree of expr's parser into closures. It does not use
+// expr's own evaluation, which fails on a missing field or a wrong type.
 type compiler struct {
 	vars     event.Value
 	zone     *time.Location
 	problems []problem
 	paths    []access
-	depth    int  // of predicates
-	whole    bool // in an expression that is evaluated once
-	slots    *int // of all compilers of a set: see slot
+	depth    int  // nested predicates
+	memoized bool // inside an expression that is evaluated once
+	nextSlot *int // shared by all compilers of a set
 }
 
 // access is a path of the document that an expression reads.
 type access struct {
-	path []string // "[]" stands for a list's elements
+	path []string // "[]" is any element of a list
 	at   int
 }
 
-// compile parses and checks source. Without a problem that is not a warning
-// the expression can be evaluated.
+// compile parses and checks source. The expression can be evaluated if
+// c.problems has no error.
 func (c *compiler) compile(source string) expression {
 	tree, err := parser.Parse(source)
 	if err != nil {
@@ -91,7 +86,7 @@ func (c *compiler) warn(n ast.Node, format string, args ...any) {
 
 var token = regexp.MustCompile(`^unexpected token (\w+)\("(.*)"\)$`)
 
-// syntax rewords the parser's message for people.
+// syntax reports a syntax error in plain words.
 func (c *compiler) syntax(source string, err error) {
 	at, message := 0, err.Error()
 	if e, ok := err.(*file.Error); ok {
@@ -101,27 +96,27 @@ func (c *compiler) syntax(source string, err error) {
 	case strings.TrimSpace(source) == "":
 		message = "the expression is empty"
 	case strings.HasPrefix(message, "unexpected token EOF"), strings.HasPrefix(message, "unexpected end"):
-		message = "the expression ends too early"
+		message = "the expression is incomplete"
 	case m != nil && m[2] == "=":
-		message = `a comparison is written ==, not =`
+		message = `use == to compare, not =`
 	case m != nil:
-		message = fmt.Sprintf("%q is not expected here", m[2])
+		message = fmt.Sprintf("unexpected %q", m[2])
 	}
 	c.problems = append(c.problems, problem{at: at, message: message})
 }
 
 func constant(v event.Value) value { return func(*scope) event.Value { return v } }
 
-// value compiles a node that yields any value. In a predicate, what does not
-// depend on the element is evaluated once.
+// value compiles a node. A node in a predicate that does not depend on the
+// element is evaluated once per event.
 func (c *compiler) value(n ast.Node) value {
-	if c.depth == 0 || c.whole || fixed(n) || !invariant(n) {
+	if c.depth == 0 || c.memoized || isConstant(n) || !isInvariant(n) {
 		return c.node(n)
 	}
-	c.whole = true
-	of := c.node(n)
-	c.whole = false
-	return c.once(of)
+	c.memoized = true
+	eval := c.node(n)
+	c.memoized = false
+	return c.memoize(eval)
 }
 
 func (c *compiler) node(n ast.Node) value {
@@ -161,21 +156,21 @@ func (c *compiler) node(n ast.Node) value {
 		if name, ok := n.Callee.(*ast.IdentifierNode); ok {
 			return c.call(n, name.Value, n.Arguments)
 		}
-		return c.fault(n, "a value cannot be called")
+		return c.fault(n, "only a function can be called")
 	case *ast.SliceNode:
-		return c.fault(n, "parts of lists (x[a:b]) are not part of the language")
+		return c.fault(n, "slices (x[a:b]) are not supported")
 	case *ast.MapNode:
-		return c.fault(n, "objects ({a: b}) are not part of the language")
+		return c.fault(n, "objects ({a: b}) are not supported")
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
-		return c.fault(n, "let and ; are not part of the language: put the value under vars")
+		return c.fault(n, "let and ; are not supported: put the value under vars")
 	}
-	return c.fault(n, "this is not part of the language")
+	return c.fault(n, "this syntax is not supported")
 }
 
-// condition compiles a node that is asked whether it is true.
+// condition compiles a node as a condition.
 func (c *compiler) condition(n ast.Node) truth { return truthOf(c.value(n)) }
 
-// truthOf makes a condition of a value: what is not true is false.
+// truthOf returns a value as a condition: anything but true is false.
 func truthOf(eval value) truth {
 	return func(s *scope) bool { return eval(s).Bool() }
 }
@@ -185,7 +180,7 @@ func (c *compiler) list(n *ast.ArrayNode) value {
 	for i, e := range n.Nodes {
 		elements[i] = c.value(e)
 	}
-	if fixed(n) {
+	if isConstant(n) {
 		list := make([]event.Value, len(elements))
 		for i, e := range elements {
 			list[i] = e(nil)
@@ -214,7 +209,7 @@ func (c *compiler) unary(n *ast.UnaryNode) value {
 		of := c.value(n.Node)
 		return func(s *scope) event.Value { return event.NumberValue(s.number(of(s))) }
 	}
-	return c.fault(n, "the operator %s is not part of the language", n.Operator)
+	return c.fault(n, "the operator %s is not supported", n.Operator)
 }
 
 // operators are those of the language.
@@ -234,29 +229,29 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 	case "matches":
 		return c.matches(n)
 	case "..", "**", "^":
-		return c.fault(n, "the operator %s is not part of the language, which has %s", n.Operator, strings.Join(operators, " "))
+		return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
 	}
 	a, b := c.value(n.Left), c.value(n.Right)
-	holds := func(f func(m *meter, a, b event.Value) bool) value {
+	predicate := func(f func(m *meter, a, b event.Value) bool) value {
 		return func(s *scope) event.Value {
 			x, y := a(s), b(s)
 			return event.BoolValue(f(&s.meter, x, y))
 		}
 	}
-	texts := func(f func(s, part string) bool, whole bool) value {
-		return holds(func(m *meter, a, b event.Value) bool {
+	texts := func(f func(s, part string) bool, all bool) value {
+		return predicate(func(m *meter, a, b event.Value) bool {
 			if a.Kind() != event.String || b.Kind() != event.String {
 				return false
 			}
-			if whole {
-				m.reads(a)
+			if all {
+				m.spendRead(a)
 			}
-			m.reads(b)
+			m.spendRead(b)
 			return f(a.Text(), b.Text())
 		})
 	}
 	ordered := func(f func(sign int) bool) value {
-		return holds(func(m *meter, a, b event.Value) bool {
+		return predicate(func(m *meter, a, b event.Value) bool {
 			sign, ok := m.order(a, b)
 			return ok && f(sign)
 		})
@@ -265,9 +260,9 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 	case "==", "!=":
 		c.floatLiteral(n)
 		if n.Operator == "==" {
-			return holds((*meter).equal)
+			return predicate((*meter).equal)
 		}
-		return holds(func(m *meter, a, b event.Value) bool { return !m.equal(a, b) })
+		return predicate(func(m *meter, a, b event.Value) bool { return !m.equal(a, b) })
 	case "<":
 		return ordered(func(sign int) bool { return sign < 0 })
 	case "<=":
@@ -297,13 +292,14 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 			return event.NumberValue(arithmetic(operator, s.number(a(s)), s.number(b(s))))
 		}
 	}
-	return c.fault(n, "the operator %s is not part of the language, which has %s", n.Operator, strings.Join(operators, " "))
+	return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
 }
 
+// floatLiteral warns of an equality comparison with a fraction.
 func (c *compiler) floatLiteral(n *ast.BinaryNode) {
 	for _, side := range []ast.Node{n.Left, n.Right} {
 		if f, ok := side.(*ast.FloatNode); ok && f.Value != math.Trunc(f.Value) {
-			c.warn(n, "%s against %v: a computed number is rarely exactly that; compare with < or >", n.Operator, f.Value)
+			c.warn(n, "%s with %v: a computed number is rarely equal to a fraction; use < or >", n.Operator, f.Value)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// document is rules.yaml as it is written.
+// document is the content of rules.yaml.
 type document struct {
 	Version  version             `yaml:"version"`
 	Timezone zone                `yaml:"timezone"`
@@ -25,13 +25,12 @@ type document struct {
 	at yamldoc.Cursor
 }
 
-// unsupported is a key that belongs to the format but does nothing yet. It is
-// an error: a rule that only seems to work is worse than none.
+// unsupported is a key of the format that is not implemented. Using it is an error.
 type unsupported struct{}
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
 func (*unsupported) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	at.Fault("not supported by this version: take it out")
+	at.Fault("is not supported by this version: remove it")
 }
 
 type version int
@@ -39,7 +38,7 @@ type version int
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
 func (v *version) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	if text, ok := at.Scalar(); ok && text != "1" {
-		at.Fault("version %q is not known: write version: 1", text)
+		at.Fault("unknown version %q: write version: 1", text)
 	}
 	*v = 1
 }
@@ -54,7 +53,7 @@ func (z *zone) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	}
 	loaded, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		at.Fault("%q is not a time zone: write one of the IANA database, such as America/New_York or UTC", name)
+		at.Fault("unknown time zone %q: use an IANA name, such as America/New_York or UTC", name)
 		return
 	}
 	z.Location = loaded
@@ -90,20 +89,20 @@ func yamlValue(at yamldoc.Cursor) event.Value {
 	case "!!int", "!!float":
 		f, ok := parseNumber(text)
 		if !ok {
-			at.Fault("%s is not a number that expressions know: write it in decimal", text)
+			at.Fault("unsupported number %s: write it in decimal", text)
 		}
 		return event.LiteralValue(text, f)
 	}
 	return event.StringValue(text)
 }
 
-// route says which channels hear which severity.
+// route maps severities to channels.
 type route struct {
 	severities map[alert.Severity][]reference
 	at         yamldoc.Cursor
 }
 
-// reference is the name of a channel or route, and where it stands.
+// reference is the name of a channel or route, with its place in the file.
 type reference struct {
 	name string
 	at   yamldoc.Cursor
@@ -142,7 +141,7 @@ type defaults struct {
 	Where *yamldoc.Scalar `yaml:"where"`
 }
 
-// entry is one rule as it is written.
+// entry is one rule of the file.
 type entry struct {
 	Name     string           `yaml:"name"`
 	Topic    topicList        `yaml:"topic"`
@@ -180,16 +179,16 @@ func (t *topicList) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 			item.Fault("%v", err)
 			continue
 		}
-		if slices.Contains(*t, name) { // each alert would be raised twice
-			item.Fault("%s stands here twice", name)
+		if slices.Contains(*t, name) {
+			item.Fault("duplicate topic %s", name)
 			continue
 		}
 		*t = append(*t, name)
 	}
 }
 
-// fieldEntry is a field below the title: an expression, or a label with an
-// expression or a text with holes.
+// fieldEntry is a field of the alert: an expression, or a label with an
+// expression or a template.
 type fieldEntry struct {
 	label string
 	value yamldoc.Scalar
@@ -203,7 +202,7 @@ func (f *fieldEntry) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	}
 	keys := at.Keys()
 	if len(keys) != 1 {
-		at.Fault("a field is one expression, or one label with its expression")
+		at.Fault("a field is one expression or one label with its expression")
 	}
 	for _, k := range keys {
 		f.label = k.Name

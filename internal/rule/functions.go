@@ -13,43 +13,43 @@ import (
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
-// function is one of the language's functions on values.
+// function is a function of the language, except those with a predicate.
 type function struct {
 	min, max int // arguments; max < 0: any number
 	call     func(c *compiler) func(s *scope, args []event.Value) event.Value
 }
 
-// scoped is a function that needs the scope, and counts what it does.
-func scoped(least, most int, f func(s *scope, args []event.Value) event.Value) function {
-	return function{least, most, func(*compiler) func(*scope, []event.Value) event.Value { return f }}
+// scoped returns a function that reads the scope and counts its own steps.
+func scoped(minArgs, maxArgs int, f func(s *scope, args []event.Value) event.Value) function {
+	return function{minArgs, maxArgs, func(*compiler) func(*scope, []event.Value) event.Value { return f }}
 }
 
-// pure is a function that reads its arguments once and no list's elements.
-func pure(least, most int, f func(args []event.Value) event.Value) function {
-	return scoped(least, most, func(s *scope, args []event.Value) event.Value {
+// pure returns a function that reads each argument once and no list elements.
+func pure(minArgs, maxArgs int, f func(args []event.Value) event.Value) function {
+	return scoped(minArgs, maxArgs, func(s *scope, args []event.Value) event.Value {
 		for _, a := range args {
-			s.reads(a)
+			s.spendRead(a)
 		}
 		return f(args)
 	})
 }
 
-func onNumber(f func(float64) float64) function {
-	return pure(1, 1, func(args []event.Value) event.Value { return event.NumberValue(f(toNumber(args[0]))) })
+func numeric(f func(float64) float64) function {
+	return pure(1, 1, func(args []event.Value) event.Value { return event.NumberValue(f(numberOrNaN(args[0]))) })
 }
 
-func onText(f func(string) string) function {
+func textual(f func(string) string) function {
 	return scoped(1, 1, func(s *scope, args []event.Value) event.Value {
 		if args[0].Kind() != event.String {
 			return event.Value{}
 		}
-		s.made(len(args[0].Text()))
+		s.spendText(len(args[0].Text()))
 		return event.StringValue(f(args[0].Text()))
 	})
 }
 
-// printed is a function that yields a text for people, or missing.
-func printed(f func(event.Value) (string, bool)) function {
+// formatter returns a function that formats one value; its result is missing if f fails.
+func formatter(f func(event.Value) (string, bool)) function {
 	return pure(1, 1, func(args []event.Value) event.Value {
 		if s, ok := f(args[0]); ok {
 			return event.StringValue(s)
@@ -58,24 +58,24 @@ func printed(f func(event.Value) (string, bool)) function {
 	})
 }
 
-// functions are those of the language, apart from the ones over lists.
+// functions are the functions of the language, except listFunctions.
 var functions = map[string]function{
-	"abs":   onNumber(math.Abs),
-	"num":   onNumber(func(f float64) float64 { return f }),
-	"lower": onText(strings.ToLower),
-	"upper": onText(strings.ToUpper),
-	"trim":  onText(strings.TrimSpace),
+	"abs":   numeric(math.Abs),
+	"num":   numeric(func(f float64) float64 { return f }),
+	"lower": textual(strings.ToLower),
+	"upper": textual(strings.ToUpper),
+	"trim":  textual(strings.TrimSpace),
 	"len":   pure(1, 1, length),
 	"min":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Min) }),
 	"max":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Max) }),
 	"join":  scoped(1, 2, join),
 	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!args[0].IsNil()) }),
 	"bps": pure(2, 2, func(args []event.Value) event.Value {
-		return event.NumberValue((toNumber(args[0])/toNumber(args[1]) - 1) * 10_000)
+		return event.NumberValue((numberOrNaN(args[0])/numberOrNaN(args[1]) - 1) * 10_000)
 	}),
-	"money": printed(money),
-	"pct":   printed(percent),
-	"qty":   printed(quantity),
+	"money": formatter(money),
+	"pct":   formatter(percent),
+	"qty":   formatter(quantity),
 	"age":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return event.NumberValue(age(s, args[0])) }),
 	"ago":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return ago(age(s, args[0])) }),
 	"clock": {1, 2, func(c *compiler) func(*scope, []event.Value) event.Value {
@@ -83,13 +83,13 @@ var functions = map[string]function{
 	}},
 }
 
-// functionNames returns every function of the language, in order.
+// functionNames returns the names of all functions, sorted.
 func functionNames() []string {
 	var names []string
 	for name := range functions {
 		names = append(names, name)
 	}
-	for name := range overLists {
+	for name := range listFunctions {
 		names = append(names, name)
 	}
 	sort.Strings(names)
@@ -97,25 +97,25 @@ func functionNames() []string {
 }
 
 func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
-	if over, ok := overLists[name]; ok {
-		return c.overList(n, name, over, arguments)
+	if over, ok := listFunctions[name]; ok {
+		return c.listCall(n, name, over, arguments)
 	}
 	f, ok := functions[name]
 	if !ok {
 		if s := suggest.Closest(name, functionNames()); s != "" {
-			return c.fault(n, "%s() is not part of the language: did you mean %s()?", name, s)
+			return c.fault(n, "unknown function %s(): did you mean %s()?", name, s)
 		}
-		return c.fault(n, "%s() is not part of the language, which has %s", name, strings.Join(functionNames(), ", "))
+		return c.fault(n, "unknown function %s(); the functions are %s", name, strings.Join(functionNames(), ", "))
 	}
 	if len(arguments) < f.min || f.max >= 0 && len(arguments) > f.max {
-		return c.fault(n, "%s() takes %s, found %d", name, howMany(f.min, f.max), len(arguments))
+		return c.fault(n, "%s() takes %s, found %d", name, argumentCount(f.min, f.max), len(arguments))
 	}
 	args := make([]value, len(arguments))
 	for i, a := range arguments {
 		args[i] = c.value(a)
 	}
-	if name == "join" || (name == "min" || name == "max") && len(args) == 1 { // those that walk a list
-		c.warnChosen(arguments[0])
+	if name == "join" || (name == "min" || name == "max") && len(args) == 1 { // these read all elements
+		c.warnDynamicList(arguments[0])
 	}
 	call := f.call(c)
 	if len(args) == 1 {
@@ -134,15 +134,15 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
 	}
 }
 
-func howMany(least, most int) string {
+func argumentCount(minArgs, maxArgs int) string {
 	words := []string{"no argument", "one argument", "two arguments", "three arguments"}
 	switch {
-	case most < 0:
-		return "at least " + words[least]
-	case least == most:
-		return words[least]
+	case maxArgs < 0:
+		return "at least " + words[minArgs]
+	case minArgs == maxArgs:
+		return words[minArgs]
 	}
-	return words[least] + " or " + words[most]
+	return words[minArgs] + " or " + words[maxArgs]
 }
 
 func length(args []event.Value) event.Value {
@@ -156,7 +156,7 @@ func length(args []event.Value) event.Value {
 	return event.NumberValue(float64(n))
 }
 
-// extreme is min and max, over the arguments or over one list's elements.
+// extreme returns the minimum or maximum of the arguments or of one list.
 func extreme(s *scope, args []event.Value, pick func(a, b float64) float64) event.Value {
 	list := event.ArrayValue(args)
 	if len(args) == 1 && args[0].Kind() == event.Array {
@@ -178,16 +178,16 @@ func join(s *scope, args []event.Value) event.Value {
 	if len(args) == 2 {
 		separator = args[1].Text()
 	}
-	list := onlyList(args[0])
+	list := listOrEmpty(args[0])
 	texts := make([]string, 0, min(list.Len(), 1024))
 	for i := range list.Len() {
-		s.spend(1 + len(separator)>>2) // before it is made: each element takes it again
-		texts = append(texts, whole(&s.meter, list.At(i)))
+		s.spend(1 + len(separator)>>2) // before the text is built: each element adds a separator
+		texts = append(texts, displayAll(&s.meter, list.At(i)))
 	}
 	return event.StringValue(strings.Join(texts, separator))
 }
 
-// age is how many seconds lie between a time and now, NaN where it is none.
+// age returns the seconds from a time until now, NaN if v is not a time.
 func age(s *scope, v event.Value) float64 {
 	t, ok := parseTime(s, v)
 	if !ok {
@@ -199,7 +199,7 @@ func age(s *scope, v event.Value) float64 {
 func parseTime(s *scope, v event.Value) (time.Time, bool) {
 	if v.Kind() == event.String {
 		s.spend(parsedTime)
-		s.reads(v)
+		s.spendRead(v)
 	}
 	return event.ParseTime(v)
 }
@@ -213,6 +213,6 @@ func clock(s *scope, args []event.Value, zone *time.Location) event.Value {
 	if len(args) == 2 && args[1].Text() != "" {
 		layout = args[1].Text()
 	}
-	s.made(2 * len(layout))
+	s.spendText(2 * len(layout))
 	return event.StringValue(t.In(zone).Format(layout))
 }

@@ -41,20 +41,20 @@ func testCompiler(t *testing.T) *compiler {
 	return &compiler{zone: newYork(t), vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4)), event.Member("name", event.StringValue("abc"))})}
 }
 
-func TestConditionsMeanWhatTheDocumentationSays(t *testing.T) {
+func TestConditionsFollowTheDocumentation(t *testing.T) {
 	for source, want := range map[string]bool{
-		// Missing counts as null, and what is not true is false.
+		// Missing equals null; anything but true is false.
 		`event.reconciliation != true`: true, `event.x == nil`: true, `event.nothing == nil`: true, `event.x == event.y`: true,
 		`event.x`: false, `event.n`: false, `event.yes`: true, `not event.x`: true, `event.x and true`: false, `event.t or event.yes`: true,
 		`event.x in ["a"]`: false, `event.x not in ["a"]`: true, `event.o.x.y.z == nil`: true, `event.t.x == nil`: true,
-		// Order is false on missing and on a wrong type.
+		// An ordering with missing or another type is false.
 		`event.x > 5`: false, `event.x <= 5`: false, `not (event.x > 5)`: true, `event.o > 1`: false, `event.yes > 0`: false, `event.list < 1`: false,
 		`event.t > 1`: false, `1 < event.t`: false,
 		// Numbers and texts.
 		`event.n == 5`: true, `event.s == 5`: true, `5 == event.s`: true, `event.s == "5"`: true, `event.s == "5.0"`: false, `event.price == 0.1`: true,
 		`event.id == "7"`: false, `event.id == 7`: true, `event.s < "10"`: true, `event.t < "abd"`: true, `event.price < "0.2"`: true,
 		`event.big == 9007199254740993`: true, `event.big == 9007199254740992`: false, `event.neg < 0`: true, `"inf" > 1`: false, `"0x10" == 16`: false,
-		// Arithmetic is NaN on what is no number, and NaN compares false.
+		// Arithmetic on a non-number is NaN; NaN compares false.
 		`event.n + 1 == 6`: true, `event.s * 2 == 10`: true, `event.x + 1 > 0`: false, `event.x + 1 <= 0`: false, `event.n / 0 > 1`: true, `event.n % 3 == 2`: true,
 		`event.t - 1 == event.t - 1`: false, `-event.n == -5`: true, `+event.s == 5`: true,
 		// Texts.
@@ -74,7 +74,7 @@ func TestConditionsMeanWhatTheDocumentationSays(t *testing.T) {
 		`trim(" a ") == "a"`: true, `has(event.x)`: false, `has(event.nothing)`: false, `has(event.no)`: true, `age(event.at) == 120`: true, `age(event.x) < 60`: false,
 		`bps(101, 100) > 99.9 and bps(101, 100) < 100.1`: true, `event.n > 3 ? event.yes : event.no`: true, `(event.x ?? 7) == 7`: true, `(event.n ?? 7) == 5`: true,
 		`join(event.words, "+") == "a+b"`: true, `join(event.x) == ""`: true,
-		// Surroundings.
+		// meta, ce and vars.
 		`vars.limit < event.n`: true, `event.t == vars.name`: true, `meta.topic == "trade-executions"`: true, `meta.partition == 3 and meta.offset == 7`: true, `meta.key == "ses-1"`: true,
 		`meta.headers.h == "two"`: true, `meta.headers.x == nil`: true, `meta.id == nil and meta.type == nil`: true, `meta.schema_id == nil`: true, `ce.id == nil`: true, `event.list[len(event.list) - 1] == 3.5`: true,
 	} {
@@ -90,12 +90,12 @@ func TestConditionsMeanWhatTheDocumentationSays(t *testing.T) {
 			t.Errorf("%s is %v, want %v", source, got, want)
 		}
 		if len(s.elements) != 0 {
-			t.Errorf("%s leaves elements behind", source)
+			t.Errorf("%s leaves elements in the scope", source)
 		}
 	}
 }
 
-func TestTextsShowValuesAsTheyWereSent(t *testing.T) {
+func TestTemplatesPrintValuesAsSent(t *testing.T) {
 	for source, want := range map[string]string{
 		`{{ event.price }}`: "0.10", `{{ event.big }}`: "9007199254740993", `{{ event.x }}`: "–", `{{ event.nothing }}`: "–", `{{ event.yes }}`: "true",
 		`{{ event.list }}`: "1, 2, –, 3.5", `{{ event.o }}`: "a 1, b c deep", `{{ event.n / 0 }}`: "+Inf", `{{ event.x * 2 }}`: "–", `{{ event.n * 2 }}`: "10",
@@ -116,16 +116,15 @@ func TestTextsShowValuesAsTheyWereSent(t *testing.T) {
 	}
 }
 
-func TestValuesInATextAreMarkedAndLiteralsAreNot(t *testing.T) {
+func TestTemplateMarksValuesButNotLiterals(t *testing.T) {
 	parts := testCompiler(t).template(`<b>{{ "<i>" }}`).text(onSample(t))
 	if len(parts) != 2 || parts[0].Value || !parts[1].Value {
 		t.Errorf("%+v", parts)
 	}
 }
 
-// TestEveryExpressionIsTotal draws expressions from the whole language and
-// evaluates them on arbitrary JSON: none fails to load, none panics, and a
-// condition is always true or false.
+// TestEveryExpressionIsTotal draws expressions and evaluates them on arbitrary
+// JSON: all compile and none panics.
 func TestEveryExpressionIsTotal(t *testing.T) {
 	for name, f := range functions {
 		if f.min < 1 {
@@ -147,7 +146,7 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 		s := &scope{ev: &event.Event{Doc: drawValue(3).Draw(t, "document"), CE: drawValue(1).Draw(t, "ce")}, now: time.Unix(1795444265, 0)}
 		v := e.eval(s)
 		if v.Kind() > event.Object {
-			t.Fatalf("%s yields kind %d", source, v.Kind())
+			t.Fatalf("%s returns kind %d", source, v.Kind())
 		}
 		if e.test(s) != v.Bool() {
 			t.Fatalf("%s: as a condition it differs from its value", source)
@@ -183,7 +182,7 @@ func drawExpression(depth int, inPredicate bool) *rapid.Generator[string] {
 			return "(" + sub("of") + `) matches "^[a-z]+(x|y)*$"`
 		case 7:
 			name := rapid.SampledFrom(functionNames()).Draw(t, "function")
-			if _, ok := overLists[name]; ok {
+			if _, ok := listFunctions[name]; ok {
 				predicate := drawExpression(depth-1, true).Draw(t, "predicate")
 				return name + "(" + sub("list") + ", " + predicate + ")"
 			}

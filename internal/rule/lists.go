@@ -8,78 +8,78 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// overLists are the functions with a predicate; sum and count may go without.
-var overLists = map[string]func(list event.Value, of func(event.Value) event.Value) event.Value{
-	"any": func(list event.Value, of func(event.Value) event.Value) event.Value {
+// listFunctions are the functions with a predicate; it is optional for sum and count.
+var listFunctions = map[string]func(list event.Value, eval func(event.Value) event.Value) event.Value{
+	"any": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		for i := range list.Len() {
-			if of(list.At(i)).Bool() {
+			if eval(list.At(i)).Bool() {
 				return event.BoolValue(true)
 			}
 		}
 		return event.BoolValue(false)
 	},
-	"all": func(list event.Value, of func(event.Value) event.Value) event.Value {
+	"all": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		for i := range list.Len() {
-			if !of(list.At(i)).Bool() {
+			if !eval(list.At(i)).Bool() {
 				return event.BoolValue(false)
 			}
 		}
 		return event.BoolValue(true)
 	},
-	"none": func(list event.Value, of func(event.Value) event.Value) event.Value {
+	"none": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		for i := range list.Len() {
-			if of(list.At(i)).Bool() {
+			if eval(list.At(i)).Bool() {
 				return event.BoolValue(false)
 			}
 		}
 		return event.BoolValue(true)
 	},
-	"count": func(list event.Value, of func(event.Value) event.Value) event.Value {
+	"count": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		n := 0
 		for i := range list.Len() {
-			if of(list.At(i)).Bool() {
+			if eval(list.At(i)).Bool() {
 				n++
 			}
 		}
 		return event.NumberValue(float64(n))
 	},
-	"filter": func(list event.Value, of func(event.Value) event.Value) event.Value {
+	"filter": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		var out []event.Value
 		for i := range list.Len() {
-			if e := list.At(i); of(e).Bool() {
+			if e := list.At(i); eval(e).Bool() {
 				out = append(out, e)
 			}
 		}
 		return event.ArrayValue(out)
 	},
-	"map": func(list event.Value, of func(event.Value) event.Value) event.Value {
+	"map": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		out := make([]event.Value, list.Len())
 		for i := range out {
-			out[i] = of(list.At(i))
+			out[i] = eval(list.At(i))
 		}
 		return event.ArrayValue(out)
 	},
-	"sum": func(list event.Value, of func(event.Value) event.Value) event.Value {
+	"sum": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		total := 0.0
 		for i := range list.Len() {
-			total += toNumber(of(list.At(i)))
+			total += numberOrNaN(eval(list.At(i)))
 		}
 		return event.NumberValue(total)
 	},
 }
 
-func (c *compiler) overList(n ast.Node, name string, over func(event.Value, func(event.Value) event.Value) event.Value, arguments []ast.Node) value {
+func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, func(event.Value) event.Value) event.Value, arguments []ast.Node) value {
 	if len(arguments) == 0 || len(arguments) > 2 {
 		return c.fault(n, "%s() takes a list and a condition for its elements", name)
 	}
 	known := len(c.paths)
 	list := c.value(arguments[0])
-	c.warnChosen(arguments[0])
+	c.warnDynamicList(arguments[0])
 	if len(arguments) == 1 {
 		return func(s *scope) event.Value {
-			return over(onlyList(list(s)), func(v event.Value) event.Value {
+			return apply(listOrEmpty(list(s)), func(v event.Value) event.Value {
 				s.spend(1)
-				s.reads(v)
+				s.spendRead(v)
 				return v
 			})
 		}
@@ -91,26 +91,26 @@ func (c *compiler) overList(n ast.Node, name string, over func(event.Value, func
 	if len(c.paths) == known+1 {
 		c.elementPaths(predicate.Node, c.paths[known].path)
 	}
-	whole := c.whole
-	c.depth, c.whole = c.depth+1, false
-	of := c.value(predicate.Node)
-	c.depth, c.whole = c.depth-1, whole
-	each := 1 + nodes(predicate.Node)
+	memoized := c.memoized
+	c.depth, c.memoized = c.depth+1, false
+	eval := c.value(predicate.Node)
+	c.depth, c.memoized = c.depth-1, memoized
+	steps := 1 + nodes(predicate.Node)
 	if name == "map" || name == "filter" {
-		each += newElement
+		steps += newElement
 	}
 	return func(s *scope) event.Value {
-		v := onlyList(list(s))
+		v := listOrEmpty(list(s))
 		if v.Len() == 0 {
-			return over(v, nil)
+			return apply(v, nil)
 		}
 		s.elements = append(s.elements, event.Value{})
 		top := len(s.elements) - 1
-		out := over(v, func(e event.Value) event.Value {
-			s.spend(each)
+		out := apply(v, func(e event.Value) event.Value {
+			s.spend(steps)
 			s.elements[top] = e
-			out := of(s)
-			s.reads(out) // sum takes it for a number
+			out := eval(s)
+			s.spendRead(out) // sum converts it to a number
 			return out
 		})
 		s.elements = s.elements[:top]
@@ -118,8 +118,8 @@ func (c *compiler) overList(n ast.Node, name string, over func(event.Value, func
 	}
 }
 
-// elementPaths notes the paths that a predicate reads from the elements of the
-// list at path, so that a misspelt one is found.
+// elementPaths records the paths that a predicate reads from the elements of
+// the list at path.
 func (c *compiler) elementPaths(n ast.Node, path []string) {
 	ast.Walk(&n, elementVisitor(func(names []string, at int) {
 		c.paths = append(c.paths, access{path: slices.Concat(path, []string{"[]"}, names), at: at})
@@ -140,8 +140,8 @@ func (v elementVisitor) Visit(n *ast.Node) {
 	}
 }
 
-// onlyList makes everything that is not a list an empty one.
-func onlyList(v event.Value) event.Value {
+// listOrEmpty returns v if it is a list, else an empty list.
+func listOrEmpty(v event.Value) event.Value {
 	if v.Kind() != event.Array {
 		return event.ArrayValue(nil)
 	}

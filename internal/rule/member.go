@@ -12,8 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
-// What an expression reads: event, meta, ce, vars, and a list's elements.
-
+// roots are the names that an expression starts from.
 var roots = []string{"event", "meta", "ce", "vars"}
 
 // member compiles event.a.b, meta.topic, vars.x, #.y and indexes.
@@ -24,7 +23,7 @@ func (c *compiler) member(n ast.Node) value {
 		return c.rooted(base, names, rest)
 	case *ast.PointerNode:
 		if base.Name != "" {
-			return c.fault(base, "#%s is not part of the language", base.Name)
+			return c.fault(base, "#%s is not supported", base.Name)
 		}
 		at := c.depth - 1
 		return c.indexes(follow(func(s *scope) event.Value { return s.elements[at] }, names), rest)
@@ -33,8 +32,8 @@ func (c *compiler) member(n ast.Node) value {
 	}
 }
 
-// unfold splits a.b[c].d into its base, the constant names that follow it
-// directly, and what comes after those.
+// unfold splits a.b[c].d into its base a, the names b that follow directly, and
+// the remaining properties c and d.
 func (c *compiler) unfold(n ast.Node) (names []string, base ast.Node, rest []ast.Node) {
 	var properties []ast.Node
 	for {
@@ -60,64 +59,56 @@ func (c *compiler) unfold(n ast.Node) (names []string, base ast.Node, rest []ast
 	return names, n, nil
 }
 
-// indexes compiles what follows the constant names: computed names, indexes.
-func (c *compiler) indexes(of value, properties []ast.Node) value {
+// indexes compiles the properties that follow the constant names.
+func (c *compiler) indexes(eval value, properties []ast.Node) value {
 	for _, p := range properties {
-		before, at := of, c.value(p)
-		of = func(s *scope) event.Value { return s.index(before(s), at(s)) }
+		base, key := eval, c.value(p)
+		eval = func(s *scope) event.Value { return s.index(base(s), key(s)) }
 	}
-	return of
+	return eval
 }
 
-func follow(of value, names []string) value {
+// follow compiles a path of constant names below eval.
+func follow(eval value, names []string) value {
 	switch len(names) {
 	case 0:
-		return of
+		return eval
 	case 1:
 		name := names[0]
-		return func(s *scope) event.Value {
-			v := of(s)
-			if v.Len() > smallObject {
-				s.lookUp(v.Len(), name)
-			}
-			return v.Get(name)
-		}
+		return func(s *scope) event.Value { return s.member(eval(s), name) }
 	}
 	return func(s *scope) event.Value {
-		v := of(s)
+		v := eval(s)
 		for _, name := range names {
-			if v.Len() > smallObject {
-				s.lookUp(v.Len(), name)
-			}
-			v = v.Get(name)
+			v = s.member(v, name)
 		}
 		return v
 	}
 }
 
 func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.Node) value {
-	var of value
+	var eval value
 	switch root.Value {
 	case "event":
 		c.paths = append(c.paths, access{path: names, at: root.Location().From})
-		of = follow(func(s *scope) event.Value { return s.ev.Doc }, names)
+		eval = follow(func(s *scope) event.Value { return s.ev.Doc }, names)
 	case "ce":
-		of = follow(func(s *scope) event.Value { return s.ev.CE }, names)
+		eval = follow(func(s *scope) event.Value { return s.ev.CE }, names)
 	case "vars":
 		v := c.vars.Lookup(names...)
 		if v.Kind() == event.Missing {
 			return c.unknownVar(root, names)
 		}
-		of = constant(v)
+		eval = constant(v)
 	case "meta":
-		of = c.meta(root, names)
+		eval = c.meta(root, names)
 	default:
 		if s := suggest.Closest(root.Value, roots); s != "" {
-			return c.fault(root, "%s is not known: did you mean %s?", root.Value, s)
+			return c.fault(root, "unknown name %s: did you mean %s?", root.Value, s)
 		}
-		return c.fault(root, "%s is not known: the fields of an event are written event.%s", root.Value, root.Value)
+		return c.fault(root, "unknown name %s: write a field of the event as event.%s", root.Value, root.Value)
 	}
-	return c.indexes(of, rest)
+	return c.indexes(eval, rest)
 }
 
 func (c *compiler) unknownVar(root ast.Node, names []string) value {
@@ -129,7 +120,7 @@ func (c *compiler) unknownVar(root ast.Node, names []string) value {
 	if s := suggest.Closest(name, known); s != "" {
 		return c.fault(root, "vars.%s is not defined: did you mean vars.%s?", name, s)
 	}
-	return c.fault(root, "vars.%s is not defined under vars", name)
+	return c.fault(root, "vars.%s is not defined", name)
 }
 
 var metaNames = []string{"topic", "partition", "offset", "key", "time", "id", "type", "schema_id", "headers"}
@@ -138,61 +129,58 @@ func (c *compiler) meta(root ast.Node, names []string) value {
 	if len(names) == 0 || !slices.Contains(metaNames, names[0]) {
 		name := strings.Join(names, ".")
 		if s := suggest.Closest(name, metaNames); s != "" {
-			return c.fault(root, "meta.%s is not known: did you mean meta.%s?", name, s)
+			return c.fault(root, "unknown name meta.%s: did you mean meta.%s?", name, s)
 		}
-		return c.fault(root, "meta has %s", strings.Join(metaNames, ", "))
+		return c.fault(root, "unknown name; meta has %s", strings.Join(metaNames, ", "))
 	}
-	var of value
+	var eval value
 	switch names[0] {
 	case "topic":
-		of = func(s *scope) event.Value { return event.StringValue(s.ev.Record.Topic) }
+		eval = func(s *scope) event.Value { return event.StringValue(s.ev.Record.Topic) }
 	case "partition":
-		of = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Partition)) }
+		eval = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Partition)) }
 	case "offset":
-		of = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Offset)) }
+		eval = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Offset)) }
 	case "key":
-		of = func(s *scope) event.Value {
-			s.made(len(s.ev.Record.Key))
+		eval = func(s *scope) event.Value {
+			s.spendText(len(s.ev.Record.Key))
 			return text(s.ev.Record.Key)
 		}
 	case "time":
-		of = func(s *scope) event.Value {
+		eval = func(s *scope) event.Value {
 			return event.StringValue(s.ev.Time.UTC().Format(time.RFC3339Nano))
 		}
 	case "id":
-		of = func(s *scope) event.Value { return orMissing(s.ev.ID) }
+		eval = func(s *scope) event.Value { return orMissing(s.ev.ID) }
 	case "type":
-		of = func(s *scope) event.Value { return orMissing(s.ev.Type) }
+		eval = func(s *scope) event.Value { return orMissing(s.ev.Type) }
 	case "schema_id":
-		of = func(s *scope) event.Value {
+		eval = func(s *scope) event.Value {
 			if s.ev.SchemaID == 0 {
 				return event.Value{}
 			}
 			return event.NumberValue(float64(s.ev.SchemaID))
 		}
 	case "headers":
-		of = headers
+		eval = headers
 	}
-	return follow(of, names[1:])
+	return follow(eval, names[1:])
 }
 
+// headers returns meta.headers, which it builds once per scope.
 func headers(s *scope) event.Value {
-	k := s.memory()
-	if k.headers.Kind() == event.Missing {
-		k.headers = headersOf(s)
+	c := s.caches()
+	if c.headers.Kind() == event.Missing {
+		members := make([]event.Value, len(s.ev.Record.Headers))
+		for i, h := range s.ev.Record.Headers {
+			members[i] = event.Member(h.Name, text(h.Value))
+		}
+		c.headers = event.ObjectValue(members)
 	}
-	return k.headers
+	return c.headers
 }
 
-func headersOf(s *scope) event.Value {
-	members := make([]event.Value, len(s.ev.Record.Headers))
-	for i, h := range s.ev.Record.Headers {
-		members[i] = event.Member(h.Name, text(h.Value))
-	}
-	return event.ObjectValue(members)
-}
-
-// text is bytes from outside the document as a string; nil is missing.
+// text converts a record's key or header value to a string; nil is missing.
 func text(b []byte) event.Value {
 	switch {
 	case b == nil:

@@ -11,23 +11,23 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// optional are documented members that no sample shows.
+// optional are documented members that no sample has.
 var optional = []string{"reconciliation", "trace_id", "timestamp"}
 
-// unknownPath says what is odd about a path that no sample of these topics
-// has; it is empty for a path that one of them has, and without samples.
-func (b *builder) unknownPath(path []string, on []topics.Name) string {
-	if len(path) == 0 || len(path) == 1 && slices.Contains(optional, path[0]) || len(b.with.Samples) == 0 {
+// unknownPath returns a warning for a path that no sample of the topics has;
+// empty: a sample has it, or there are no samples.
+func (b *builder) unknownPath(path []string, sources []topics.Name) string {
+	if len(path) == 0 || len(path) == 1 && slices.Contains(optional, path[0]) || len(b.env.Samples) == 0 {
 		return ""
 	}
 	var candidates []string
 	parent := path[:len(path)-1]
-	for _, s := range b.with.Samples {
-		if !slices.Contains(on, topics.Name(s.Event.Record.Topic)) {
+	for _, s := range b.env.Samples {
+		if !slices.Contains(sources, topics.Name(s.Event.Record.Topic)) {
 			continue
 		}
 		for _, v := range walk(s.Event.Doc, parent) {
-			if walked := walk(v, path[len(parent):]); len(walked) > 0 {
+			if len(walk(v, path[len(parent):])) > 0 {
 				return ""
 			}
 			for i := range v.Len() {
@@ -38,31 +38,30 @@ func (b *builder) unknownPath(path []string, on []topics.Name) string {
 		}
 	}
 	if len(parent) > 0 && parent[len(parent)-1] == "[]" && candidates == nil {
-		return "" // the list itself is unknown, and reported
+		return "" // the list itself is reported
 	}
 	name := path[len(path)-1]
 	whole := "event." + strings.ReplaceAll(strings.Join(path, "."), ".[]", "[]")
 	if s := suggest.Closest(name, candidates); s != "" {
 		return fmt.Sprintf("%s is in no sample: did you mean %s?", whole, s)
 	}
-	return fmt.Sprintf("%s is in no sample of %s", whole, joinTopics(on))
+	return fmt.Sprintf("%s is in no sample of %s", whole, joinTopics(sources))
 }
 
-func joinTopics(on []topics.Name) string {
-	texts := make([]string, len(on))
-	for i, t := range on {
+func joinTopics(names []topics.Name) string {
+	texts := make([]string, len(names))
+	for i, t := range names {
 		texts[i] = string(t)
 	}
 	return strings.Join(texts, ", ")
 }
 
-// walk returns the values that a path leads to, several where it passes a
-// list's elements.
+// walk returns the values at a path; "[]" in the path is every element of a list.
 func walk(v event.Value, path []string) []event.Value {
-	at := []event.Value{v}
+	values := []event.Value{v}
 	for _, name := range path {
 		var next []event.Value
-		for _, v := range at {
+		for _, v := range values {
 			if name == "[]" {
 				for i := range v.Len() {
 					next = append(next, v.At(i))
@@ -71,19 +70,18 @@ func walk(v event.Value, path []string) []event.Value {
 				next = append(next, m)
 			}
 		}
-		at = next
+		values = next
 	}
-	return at
+	return values
 }
 
-// tryTexts evaluates a rule's holes on the samples it matches: a hole that is
-// empty in all of them is probably a mistake.
-func (b *builder) tryTexts(e *entry, r *rule) {
+// checkTemplates warns of a hole that is empty in every sample that the rule matches.
+func (b *builder) checkTemplates(e *entry, r *rule) {
 	var matched []*scope
-	for _, s := range b.with.Samples {
-		on := &scope{ev: &s.Event, now: s.Event.Time}
-		if slices.Contains(r.topics, topics.Name(s.Event.Record.Topic)) && r.when.test(on) {
-			matched = append(matched, on)
+	for _, s := range b.env.Samples {
+		sc := &scope{ev: &s.Event, now: s.Event.Time}
+		if slices.Contains(r.topics, topics.Name(s.Event.Record.Topic)) && r.when.test(sc) {
+			matched = append(matched, sc)
 		}
 	}
 	if len(matched) == 0 {
@@ -91,7 +89,7 @@ func (b *builder) tryTexts(e *entry, r *rule) {
 	}
 	check := func(pos yamldoc.Pos, t template) {
 		for _, seg := range t {
-			if seg.hole == nil || slices.ContainsFunc(matched, func(on *scope) bool { return display(seg.hole.eval(on)) != missing }) {
+			if seg.hole == nil || slices.ContainsFunc(matched, func(sc *scope) bool { return display(seg.hole.eval(sc)) != missing }) {
 				continue
 			}
 			b.faults = append(b.faults, yamldoc.NewFault(pos, true,

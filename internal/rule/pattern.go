@@ -10,21 +10,20 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// matches takes a constant pattern only: it is compiled once, and Go's regular
-// expressions (RE2) run in linear time.
+// matches compiles a regular expression (RE2, linear time). The pattern must be a literal.
 func (c *compiler) matches(n *ast.BinaryNode) value {
-	of := c.value(n.Left)
+	eval := c.value(n.Left)
 	pattern, ok := n.Right.(*ast.StringNode)
 	if !ok {
-		return c.fault(n.Right, "the pattern of matches must be written out as a text")
+		return c.fault(n.Right, "the pattern of matches must be a string literal")
 	}
 	re, err := regexp.Compile(pattern.Value)
 	if err != nil {
-		return c.fault(n.Right, "not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return c.fault(n.Right, "invalid regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	cost := patternCost(pattern.Value)
 	return func(s *scope) event.Value {
-		v := of(s)
+		v := eval(s)
 		if v.Kind() != event.String {
 			return event.BoolValue(false)
 		}
@@ -33,9 +32,8 @@ func (c *compiler) matches(n *ast.BinaryNode) value {
 	}
 }
 
-// patternCost is how many steps a byte of text counts in a regular expression
-// that compiles: RE2 follows all its instructions at once, at worst, for each
-// byte.
+// patternCost returns the steps per byte of text. In the worst case RE2 runs
+// every instruction of the pattern for each byte.
 func patternCost(pattern string) int {
 	cost := 2
 	if parsed, err := syntax.Parse(pattern, syntax.Perl); err == nil {

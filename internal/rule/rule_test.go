@@ -50,7 +50,7 @@ func samples(t testing.TB) []rule.Sample {
 
 func defaults(t testing.TB) *rule.Set {
 	t.Helper()
-	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{Channels: []string{"desk"}, Samples: samples(t)})
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{Channels: []string{"desk"}, Samples: samples(t)})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -66,9 +66,9 @@ func match(t testing.TB, set *rule.Set, e *event.Event, now time.Time) []alert.A
 	return alerts
 }
 
-// TestEveryDefaultRuleFiresOnExactlyItsOwnSamples is the shipped rules'
-// contract: what each alerts on, and how its alert reads.
-func TestEveryDefaultRuleFiresOnExactlyItsOwnSamples(t *testing.T) {
+// TestDefaultRulesMatchOnlyTheirSamples compares the alerts of all
+// samples with a golden file.
+func TestDefaultRulesMatchOnlyTheirSamples(t *testing.T) {
 	set := defaults(t)
 	fired := map[string]bool{}
 	var out strings.Builder
@@ -85,7 +85,7 @@ func TestEveryDefaultRuleFiresOnExactlyItsOwnSamples(t *testing.T) {
 	golden(t, "defaults.golden", out.String())
 	for _, r := range set.Rules() {
 		if !fired[r.Name] {
-			t.Errorf("%s fires on no sample", r.Name)
+			t.Errorf("%s matches no sample", r.Name)
 		}
 	}
 	if len(set.Rules()) != 13 {
@@ -93,7 +93,7 @@ func TestEveryDefaultRuleFiresOnExactlyItsOwnSamples(t *testing.T) {
 	}
 }
 
-func TestPaperAndReplayedFillsAlertNobody(t *testing.T) {
+func TestPaperAndReplayedFillsRaiseNoAlert(t *testing.T) {
 	set := defaults(t)
 	d := event.NewDecoder(nil, nil, nil)
 	for name, doc := range map[string]string{
@@ -106,16 +106,16 @@ func TestPaperAndReplayedFillsAlertNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		if alerts := match(t, set, &e, time.Now()); len(alerts) > 0 {
-			t.Errorf("%s: %s fires", name, alerts[0].Rule)
+			t.Errorf("%s: %s matches", name, alerts[0].Rule)
 		}
 	}
 	e, _ := d.Decode(event.Record{Topic: "trade-executions", Value: []byte(`{"event_type":"order.rejected"}`)})
 	if alerts := match(t, set, &e, time.Now()); len(alerts) != 1 {
-		t.Error("an event that says nothing about its mode counts as live")
+		t.Error("an event without a mode is treated as live")
 	}
 }
 
-func TestTheDecoderKeepsEverythingTheDefaultRulesRead(t *testing.T) {
+func TestDecoderKeepsMembersThatRulesRead(t *testing.T) {
 	set := defaults(t)
 	sparing := event.NewDecoder(nil, set.Reads(), nil)
 	if len(set.Reads()) != 3 {
@@ -135,16 +135,16 @@ func TestTheDecoderKeepsEverythingTheDefaultRulesRead(t *testing.T) {
 	}
 }
 
-// TestFaultsAreReportedTogether holds every kind of mistake to one line with
-// its place and, where there is one, what was meant.
-func TestFaultsAreReportedTogether(t *testing.T) {
+// TestCompileReportsAllFaults: each mistake is one line with its place and, if there
+// is one, a suggestion.
+func TestCompileReportsAllFaults(t *testing.T) {
 	for _, name := range []string{"nine-faults", "more-faults", "not-yaml", "warnings"} {
 		t.Run(name, func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			set, faults := rule.Compile(name+".yaml", data, rule.Surroundings{Channels: []string{"desk", "desk-mail"}, Samples: samples(t)})
+			set, faults := rule.Compile(name+".yaml", data, rule.Environment{Channels: []string{"desk", "desk-mail"}, Samples: samples(t)})
 			if (set == nil) != (len(faults.Errors()) > 0) {
 				t.Errorf("set %v with %d errors", set, len(faults.Errors()))
 			}
@@ -156,9 +156,9 @@ func TestFaultsAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestARuleWithoutAConditionIsOneFault(t *testing.T) {
+func TestMissingConditionIsOneFault(t *testing.T) {
 	const file = "version: 1\nrules:\n  - {name: a, topic: trade-executions, to: [desk], title: t}\n"
-	set, faults := rule.Compile("r.yaml", []byte(file), rule.Surroundings{Channels: []string{"desk"}, Samples: samples(t)})
+	set, faults := rule.Compile("r.yaml", []byte(file), rule.Environment{Channels: []string{"desk"}, Samples: samples(t)})
 	if got, want := faults.Error(), "r.yaml:3:5: rules[0].when: is missing"; set != nil || got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -176,8 +176,8 @@ rules:
     title: "x is {{ event.x }}"
 `
 
-func TestRoutesResolveIntoChannelsOncePerChannel(t *testing.T) {
-	set, faults := rule.Compile("r.yaml", []byte(routed), rule.Surroundings{Channels: []string{"desk", "pager", "mail"}})
+func TestRoutesResolveToEachChannelOnce(t *testing.T) {
+	set, faults := rule.Compile("r.yaml", []byte(routed), rule.Environment{Channels: []string{"desk", "pager", "mail"}})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -196,7 +196,7 @@ func TestRoutesResolveIntoChannelsOncePerChannel(t *testing.T) {
 	}
 }
 
-func TestOwnWhereReplacesTheTopicsDefault(t *testing.T) {
+func TestRuleWhereReplacesTopicDefault(t *testing.T) {
 	const file = `
 version: 1
 defaults: {trade-executions: {where: event.live}}
@@ -205,7 +205,7 @@ rules:
   - {name: b, when: event.x == 1, where: true, to: c, title: t}
   - {name: c, when: event.x == 1, where: event.other, to: c, title: t}
 `
-	set, faults := rule.Compile("r.yaml", []byte(file), rule.Surroundings{})
+	set, faults := rule.Compile("r.yaml", []byte(file), rule.Environment{})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -221,14 +221,13 @@ rules:
 	}
 }
 
-// TestAliasesOfAliasesAreOneFault: variables are expanded into values, so that a
-// few lines could mean billions of them.
-func TestAliasesOfAliasesAreOneFault(t *testing.T) {
+// TestNestedAliasesAreOneFault: a few lines would expand to billions of values.
+func TestNestedAliasesAreOneFault(t *testing.T) {
 	text := "version: 1\nvars:\n  a: &a [x, x, x, x, x, x, x, x, x, x]\n"
 	for name := 'b'; name < 'k'; name++ {
 		text += strings.NewReplacer("NEW", string(name), "OLD", string(name-1)).Replace("  NEW: &NEW {p: *OLD, q: *OLD, r: *OLD, s: [*OLD, *OLD, *OLD, *OLD]}\n")
 	}
-	_, faults := rule.Compile("rules.yaml", []byte(text), rule.Surroundings{})
+	_, faults := rule.Compile("rules.yaml", []byte(text), rule.Environment{})
 	if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), "rules.yaml: it holds more than 100000 values") {
 		t.Errorf("%v", faults)
 	}

@@ -8,41 +8,40 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// smallList is up to how many elements a list is searched one by one.
+// smallList is the largest list that is searched linearly, in elements.
 const smallList = 16
 
-// in compiles v in list. A long list whose elements are known, or are the same
-// for all elements of a predicate, becomes a set.
+// in compiles v in list. A long list that is constant or invariant becomes a set.
 func (c *compiler) in(n *ast.BinaryNode, v, list value) value {
 	switch {
-	case fixed(n.Right):
+	case isConstant(n.Right):
 		l := list(nil)
 		if l.Kind() != event.Array || l.Len() <= smallList {
 			break
 		}
 		all := newSet(l)
 		return func(s *scope) event.Value { return event.BoolValue(all.has(&s.meter, v(s))) }
-	case c.depth > 0 && !c.whole && invariant(n.Right):
+	case c.depth > 0 && !c.memoized && isInvariant(n.Right):
 		slot := c.slot()
 		return func(s *scope) event.Value {
 			x := v(s)
-			k := s.kept(slot)
-			if !k.known {
-				l := list(s) // may keep others, so that k moves
-				k = s.kept(slot)
-				k.value, k.known = l, true
+			cached := s.cached(slot)
+			if !cached.valid {
+				l := list(s) // may grow the cache, which moves the slots
+				cached = s.cached(slot)
+				cached.value, cached.valid = l, true
 				if l.Kind() == event.Array && l.Len() > smallList {
 					s.spend(setElement * l.Len())
-					k.set = newSet(l)
+					cached.set = newSet(l)
 				}
 			}
-			if k.set != nil {
-				return event.BoolValue(k.set.has(&s.meter, x))
+			if cached.set != nil {
+				return event.BoolValue(cached.set.has(&s.meter, x))
 			}
-			return event.BoolValue(s.within(x, k.value))
+			return event.BoolValue(s.within(x, cached.value))
 		}
 	default:
-		c.warnChosen(n.Right)
+		c.warnDynamicList(n.Right)
 	}
 	return func(s *scope) event.Value {
 		x, l := v(s), list(s)
@@ -50,16 +49,14 @@ func (c *compiler) in(n *ast.BinaryNode, v, list value) value {
 	}
 }
 
-// set answers in for a long list with one lookup, exactly as a search with equal
-// would: null is equal to missing, a number and a text compare as numbers, two
-// texts as texts.
+// set looks up an element of a long list with the semantics of equal.
 type set struct {
 	null, yes, no bool
 	texts         map[string]bool
-	numbers       map[float64]bool          // the numbers in the list
-	numeric       map[float64]bool          // its texts that look like numbers
-	ids           map[float64][]event.Value // its numbers that float64 cannot tell apart
-	others        []event.Value             // lists and objects, which are compared one by one
+	numbers       map[float64]bool          // the list's numbers
+	numeric       map[float64]bool          // its texts that are numbers
+	ids           map[float64][]event.Value // its numbers that float64 cannot distinguish
+	others        []event.Value             // lists and objects, searched linearly
 }
 
 // newSet returns the set of a list's elements.
@@ -75,7 +72,7 @@ func newSet(list event.Value) *set {
 			s.yes, s.no = s.yes || v.Bool(), s.no || !v.Bool()
 		case event.String:
 			s.texts[v.Text()] = true
-			if f := toNumber(v); !math.IsNaN(f) {
+			if f := numberOrNaN(v); !math.IsNaN(f) {
 				s.numeric[f] = true
 			}
 		case event.Number:
@@ -100,8 +97,8 @@ func (s *set) has(m *meter, v event.Value) bool {
 	case event.Bool:
 		return v.Bool() && s.yes || !v.Bool() && s.no
 	case event.String:
-		m.reads(v)
-		return s.texts[v.Text()] || s.numbers[toNumber(v)]
+		m.spendRead(v)
+		return s.texts[v.Text()] || s.numbers[numberOrNaN(v)]
 	case event.Number:
 		f := v.Float()
 		switch {
@@ -116,10 +113,10 @@ func (s *set) has(m *meter, v event.Value) bool {
 }
 
 // search reports whether one of the elements equals v.
-func (m *meter) search(v event.Value, in []event.Value) bool {
-	for i := range in {
+func (m *meter) search(v event.Value, elements []event.Value) bool {
+	for i := range elements {
 		m.spend(1)
-		if m.equal(v, in[i]) {
+		if m.equal(v, elements[i]) {
 			return true
 		}
 	}

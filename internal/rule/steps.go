@@ -5,40 +5,32 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// MaxSteps is how many steps all rules together may take on one event. A step is
-// ten to a hundred nanoseconds, so an event takes a second at most. The count
-// depends on the rules and the event alone, never on the machine.
-//
-// What a rule costs whatever the event holds is not counted: the file of rules
-// bounds that. What grows with the event is:
-//   - a list's element that a predicate looks at: one, and one per operator, name
-//     and literal of the predicate;
-//   - an element that is compared, added up, printed or looked up: one;
+// MaxSteps limits the steps of all rules on one event. A step takes 10 to 100 ns,
+// so an event takes at most about a second. The count depends only on the rules
+// and the event. Only work that grows with the event is counted:
+//   - an element that a predicate reads: 1, plus 1 per node of the predicate;
+//   - an element that is compared, summed, printed or looked up: 1;
 //   - an element of a new list: newElement;
-//   - 16 bytes of text that is read, beyond the first shortText; one byte of text
-//     that a regular expression reads; four bytes of text that is made.
+//   - text: 1 per 16 bytes read beyond shortText, 1 per 4 bytes built, and
+//     patternCost per byte that a regular expression reads.
 const MaxSteps = 10_000_000
 
+// Costs in steps, and the sizes below which an operation is not counted.
 const (
-	// newElement is what an element of a new list counts, which takes memory.
-	newElement = 8
-	// setElement is what an element of a set counts: see newSet.
-	setElement = 16
-	// parsedTime is what a text that is read as a time counts.
-	parsedTime = 100
-	// shortText is up to how many bytes reading a text is part of the operator.
-	shortText = 64
-	// smallObject is up to how many members a lookup is part of the path.
-	smallObject = 32
+	newElement  = 8   // steps of an element of a new list
+	setElement  = 16  // steps of an element of a new set
+	parsedTime  = 100 // steps of a text that is parsed as a time
+	shortText   = 64  // bytes
+	smallObject = 32  // members
 )
 
 // meter counts steps. The zero meter has no limit.
 type meter struct{ spent, limit int }
 
-// overBudget is what evaluation panics with at the limit. Set.Match recovers.
+// overBudget is the panic value at the limit; Set.Match recovers it.
 type overBudget struct{}
 
-// spend counts n steps. At the limit it unwinds the whole evaluation.
+// spend counts n steps. Beyond the limit it panics with overBudget.
 func (m *meter) spend(n int) {
 	if m.spent += n; m.spent > m.limit {
 		m.exceeded()
@@ -51,53 +43,43 @@ func (m *meter) exceeded() {
 	}
 }
 
-// read counts the reading of n bytes of text.
-func (m *meter) read(n int) {
-	if n > shortText {
-		m.spend(n >> 4)
+// spendRead counts reading a value, if it is a text.
+func (m *meter) spendRead(v event.Value) {
+	if v.Kind() == event.String && len(v.Text()) > shortText {
+		m.spend(len(v.Text()) >> 4)
 	}
 }
 
-// reads counts the reading of a value, if it is a text.
-func (m *meter) reads(v event.Value) {
-	if v.Kind() == event.String {
-		m.read(len(v.Text()))
-	}
-}
-
-// made counts the making of n bytes of text.
-func (m *meter) made(n int) {
+// spendText counts building n bytes of text.
+func (m *meter) spendText(n int) {
 	if n > shortText {
 		m.spend(n >> 2)
 	}
 }
 
-// lookUp counts the search for a name among n members.
-func (m *meter) lookUp(n int, name string) { m.spend(n>>2 + n*len(name)>>8) }
-
-// member is v.Get(name).
+// member returns v.Get(name) and counts the search.
 func (m *meter) member(v event.Value, name string) event.Value {
-	if v.Len() > smallObject {
-		m.lookUp(v.Len(), name)
+	if n := v.Len(); n > smallObject {
+		m.spend(n>>2 + n*len(name)>>8)
 	}
 	return v.Get(name)
 }
 
-// costs is what the rules have taken of one event's steps.
-type costs struct {
-	rule  string // that has taken most
+// usage is the most expensive rule on one event.
+type usage struct {
+	rule  string
 	steps int
 }
 
-// add notes what a rule has taken.
-func (c *costs) add(rule string, steps int) {
+// add records the steps of one rule.
+func (c *usage) add(rule string, steps int) {
 	if steps > c.steps {
 		c.rule, c.steps = rule, steps
 	}
 }
 
-func (c *costs) error(limit int) error {
-	err := outcome.Errorf(outcome.RuleBudget, "rule %s took %d of the %d steps that all rules may take on one event", c.rule, min(c.steps, limit), limit)
+func (c *usage) error(limit int) error {
+	err := outcome.Errorf(outcome.RuleBudget, "rule %s took %d of the limit of %d steps for all rules on one event", c.rule, min(c.steps, limit), limit)
 	err.Rule = c.rule
 	return err
 }

@@ -17,14 +17,14 @@ import (
 // oneRule is a file with one rule.
 func oneRule(t testing.TB, when string) *Set {
 	t.Helper()
-	set, faults := Compile("r.yaml", []byte("version: 1\nrules:\n  - {name: costly, to: [desk], title: t, when: "+strconv.Quote(when)+"}\n"), Surroundings{})
+	set, faults := Compile("r.yaml", []byte("version: 1\nrules:\n  - {name: costly, to: [desk], title: t, when: "+strconv.Quote(when)+"}\n"), Environment{})
 	if len(faults.Errors()) > 0 {
 		t.Fatal(faults)
 	}
 	return set
 }
 
-// decodeWide decodes what the decoder would not take: tests of the steps alone.
+// decodeWide decodes a document without the limits of the decoder.
 func decodeWide(t testing.TB, doc string) *event.Event {
 	t.Helper()
 	d := event.NewDecoder(&event.Config{MaxUnpacked: 64 << 20}, nil, nil)
@@ -53,8 +53,8 @@ func jsonObject(n int, value string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// costly are rules whose work a producer can make as large as it likes: each
-// with an event of less than 2 MiB and 100,000 values.
+// costly are rules with an event of less than 2 MiB and 100,000 values that
+// exceeds the step limit.
 var costly = map[string]struct{ when, doc string }{
 	"a list that the element chooses":  {`any(event.a, "z" in (.x ?? event.b))`, `{"a":` + jsonList(30_000, `{"x":null}`) + `,"b":` + jsonList(30_000, `"b%d"`) + `}`},
 	"a predicate over such a list":     {`any(event.a, any(.x ?? event.b, # == "z"))`, `{"a":` + jsonList(30_000, `{}`) + `,"b":` + jsonList(30_000, `"b%d"`) + `}`},
@@ -91,10 +91,8 @@ var costly = map[string]struct{ when, doc string }{
 	"an element's own list, in a loop": {`any(event.a, any(event.a[0].l, # == 1) or any(.m ?? event.b, # == "z"))`, `{"a":` + jsonList(20_000, `{"l":[]}`) + `,"b":` + jsonList(20_000, `"%d"`) + `}`},
 }
 
-// TestARuleTakesABoundedNumberOfSteps: what would hold its partition for minutes
-// is an error that names the rule. A tenth of the steps has to do, since what is
-// costly takes any number.
-func TestARuleTakesABoundedNumberOfSteps(t *testing.T) {
+// TestMatchStopsAtStepLimit and names the rule. It uses a tenth of MaxSteps.
+func TestMatchStopsAtStepLimit(t *testing.T) {
 	for name, c := range costly {
 		t.Run(name, func(t *testing.T) {
 			set := oneRule(t, c.when)
@@ -104,15 +102,15 @@ func TestARuleTakesABoundedNumberOfSteps(t *testing.T) {
 			if !errors.As(err, &failed) || failed.Cause != outcome.RuleBudget || failed.Rule != "costly" || len(alerts) > 0 {
 				t.Fatalf("%d alerts, %v", len(alerts), err)
 			}
-			if want := "rule costly took 1000000 of the 1000000 steps that all rules may take on one event"; failed.Detail != want {
+			if want := "rule costly took 1000000 of the limit of 1000000 steps for all rules on one event"; failed.Detail != want {
 				t.Errorf("%s, want %s", failed.Detail, want)
 			}
 		})
 	}
 }
 
-// TestLargeEventsStayWithinTheSteps: what looks quadratic and is not.
-func TestLargeEventsStayWithinTheSteps(t *testing.T) {
+// TestLargeEventsStayWithinStepLimit: these rules look quadratic but are not.
+func TestLargeEventsStayWithinStepLimit(t *testing.T) {
 	lists := `{"a":` + jsonList(45_000, `{"x":"a%d"}`) + `,"b":` + jsonList(5_000, `"b%d"`) + `}`
 	for name, c := range map[string]struct{ when, doc string }{
 		"every element in a list":         {`any(event.a, .x in event.b)`, lists},
@@ -132,8 +130,8 @@ func TestLargeEventsStayWithinTheSteps(t *testing.T) {
 	}
 }
 
-// TestALongNumberIsNotCopied by each function that looks at it.
-func TestALongNumberIsNotCopied(t *testing.T) {
+// TestLongNumberIsNotCopied covers each function that parses a number.
+func TestLongNumberIsNotCopied(t *testing.T) {
 	set := oneRule(t, `any(event.a, age(.x ?? event.n) < 0 or money(.x ?? event.n) == "y" or (.x ?? event.n) == 1795444265.5 or (.x ?? event.n) in [1795444265.5])`)
 	e := decodeWide(t, `{"a":`+jsonList(30_000, `{}`)+`,"n":1795444265.`+strings.Repeat("0", 1<<20)+`}`)
 	var before, after runtime.MemStats
@@ -147,9 +145,9 @@ func TestALongNumberIsNotCopied(t *testing.T) {
 	}
 }
 
-// TestAllRulesShareTheSteps: the error names the rule that took most, not the
-// one that took the last.
-func TestAllRulesShareTheSteps(t *testing.T) {
+// TestAllRulesShareTheStepLimit: the error names the most expensive rule, not the
+// one that exceeded the limit.
+func TestAllRulesShareTheStepLimit(t *testing.T) {
 	const file = `
 version: 1
 rules:
@@ -157,7 +155,7 @@ rules:
   - {name: large, to: [desk], title: t, when: 'event.go and sum(map(event.a, sum(map(# == 0 ? event.a : [], # + 1)))) < 0'}
   - {name: last, to: [desk], title: t, when: 'sum(map(event.a, # + 1)) < 0'}
 `
-	set, faults := Compile("r.yaml", []byte(file), Surroundings{})
+	set, faults := Compile("r.yaml", []byte(file), Environment{})
 	if len(faults.Errors()) > 0 {
 		t.Fatal(faults)
 	}
@@ -170,21 +168,21 @@ rules:
 	}
 	_, err := set.Match(zeros(1000, `,"go":true`), time.Now())
 	if failed := outcome.Classify(err); failed == nil || failed.Rule != "large" {
-		t.Errorf("the rule that took most is not named: %v", err)
+		t.Errorf("the most expensive rule is not named: %v", err)
 	}
 	if _, err := set.Match(zeros(30_000, ""), time.Now()); err != nil {
 		t.Errorf("a linear rule on a large event: %v", err)
 	}
 }
 
-// TestTextsAndKeysTakeSteps: a rule's whole alert counts, not its condition alone.
-func TestTextsAndKeysTakeSteps(t *testing.T) {
+// TestTemplatesAndKeysTakeSteps: the whole alert is counted, not only the condition.
+func TestTemplatesAndKeysTakeSteps(t *testing.T) {
 	const expensive = `sum(map(event.a, sum(map(# == 0 ? event.a : [], # + 1))))`
 	for name, line := range map[string]string{
 		"title": `title: "{{ ` + expensive + ` }}"`, "text": `title: t, text: "{{ ` + expensive + ` }}"`, "key": `title: t, key: '` + expensive + `'`,
 		"field": `title: t, fields: ['` + expensive + `']`, "severity": `title: t, severity: '` + expensive + ` > 1 ? "critical" : "info"'`, "where": `title: t, where: '` + expensive + ` > 1'`,
 	} {
-		set, faults := Compile("r.yaml", []byte("version: 1\nrules:\n  - {name: r, to: [desk], when: true, "+line+"}\n"), Surroundings{})
+		set, faults := Compile("r.yaml", []byte("version: 1\nrules:\n  - {name: r, to: [desk], when: true, "+line+"}\n"), Environment{})
 		if len(faults.Errors()) > 0 {
 			t.Fatal(faults)
 		}
@@ -195,8 +193,7 @@ func TestTextsAndKeysTakeSteps(t *testing.T) {
 	}
 }
 
-// BenchmarkBudget is how long an event takes at most: the time of all steps, of
-// each kind.
+// BenchmarkBudget measures how long MaxSteps take, for each kind of step.
 func BenchmarkBudget(b *testing.B) {
 	for name, c := range costly {
 		set, e := oneRule(b, c.when), decodeWide(b, c.doc)

@@ -7,7 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-// template is a text with holes: "Drawdown {{ pct(event.drawdown) }}".
+// template is a text with holes, such as "Drawdown {{ pct(event.drawdown) }}".
 type template []segment
 
 type segment struct {
@@ -15,7 +15,7 @@ type segment struct {
 	hole    *expression
 }
 
-// template compiles a text. Problems inside a hole are placed in the text.
+// template compiles a text. Places in holes are relative to the whole text.
 func (c *compiler) template(source string) template {
 	var t template
 	for at := 0; at < len(source); {
@@ -47,9 +47,9 @@ func (c *compiler) template(source string) template {
 	return t
 }
 
-// text evaluates the holes: what a rule's author wrote stays a literal, what
-// comes from the event is a value. display copies it: an alert outlives its event,
-// whose texts share the memory of all it was unpacked to.
+// text evaluates the holes: texts of the rules file are literals, texts of the
+// event are values. display copies them, so that an alert does not keep the
+// event's memory alive.
 func (t template) text(s *scope) alert.Text {
 	parts := make(alert.Text, len(t))
 	for i, seg := range t {

@@ -8,11 +8,11 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// The semantics of the language's operators on any two values. They are total:
-// none fails, whatever the kinds are. What grows with the values is counted.
+// The operators. They are total on all kinds and count the steps that grow with
+// the values.
 
-// number returns v as a number: a number itself, or a text that looks like
-// one, since money and quantities travel as decimal strings.
+// number returns a number, or a text that is one: money and quantities are sent
+// as decimal strings.
 func number(v event.Value) (float64, bool) {
 	switch v.Kind() {
 	case event.Number:
@@ -23,8 +23,8 @@ func number(v event.Value) (float64, bool) {
 	return math.NaN(), false
 }
 
-// parseNumber accepts decimal numbers only: neither "inf", "nan", hexadecimal
-// nor underscores, all of which strconv takes.
+// parseNumber accepts decimal numbers only, unlike strconv no "inf", "nan",
+// hexadecimal or underscores.
 func parseNumber(s string) (float64, bool) {
 	s = strings.TrimSpace(s)
 	if s == "" || len(s) > 64 {
@@ -44,7 +44,7 @@ func parseNumber(s string) (float64, bool) {
 	return f, true
 }
 
-func toNumber(v event.Value) float64 {
+func numberOrNaN(v event.Value) float64 {
 	f, ok := number(v)
 	if !ok {
 		return math.NaN()
@@ -52,14 +52,14 @@ func toNumber(v event.Value) float64 {
 	return f
 }
 
-// number returns v as a number, NaN where it is none.
+// number returns v as a number, else NaN, and counts the reading.
 func (m *meter) number(v event.Value) float64 {
-	m.reads(v)
-	return toNumber(v)
+	m.spendRead(v)
+	return numberOrNaN(v)
 }
 
-// equal is ==: missing equals null, a number against a text compares as
-// numbers, two texts as texts, so that the id 007 is not 7.
+// equal is ==: missing equals null; a number and a text compare as numbers, two
+// texts as texts, so that the ids "007" and "7" differ.
 func (m *meter) equal(a, b event.Value) bool {
 	switch {
 	case a.IsNil() || b.IsNil():
@@ -67,9 +67,9 @@ func (m *meter) equal(a, b event.Value) bool {
 	case a.Kind() == event.Number && b.Kind() == event.Number:
 		return a.Float() == b.Float() && !m.differBeyondFloat(a, b)
 	case a.Kind() == event.Number && b.Kind() == event.String, a.Kind() == event.String && b.Kind() == event.Number:
-		m.reads(a)
-		m.reads(b)
-		return toNumber(a) == toNumber(b)
+		m.spendRead(a)
+		m.spendRead(b)
+		return numberOrNaN(a) == numberOrNaN(b)
 	case a.Kind() != b.Kind():
 		return false
 	}
@@ -78,7 +78,7 @@ func (m *meter) equal(a, b event.Value) bool {
 		if len(a.Text()) != len(b.Text()) {
 			return false
 		}
-		m.reads(a)
+		m.spendRead(a)
 		return a.Text() == b.Text()
 	case event.Bool:
 		return a.Bool() == b.Bool()
@@ -88,12 +88,12 @@ func (m *meter) equal(a, b event.Value) bool {
 	return m.equalObjects(a, b)
 }
 
-// exact is the first whole number that float64 cannot tell from the next one.
+// exact is the first integer that float64 cannot distinguish from the next one.
 const exact = 1 << 53
 
-// differBeyondFloat tells whole numbers apart that float64 cannot: ids.
+// differBeyondFloat reports whether two integers differ that float64 cannot distinguish.
 func (m *meter) differBeyondFloat(a, b event.Value) bool {
-	const longest = len("-9223372036854775808") // a longer literal is no int64, and an error would copy it
+	const longest = len("-9223372036854775808") // a longer literal is no int64
 	if math.Abs(a.Float()) < exact || len(a.Text()) > longest || len(b.Text()) > longest {
 		return false
 	}
@@ -120,7 +120,7 @@ func (m *meter) equalObjects(a, b event.Value) bool {
 	return m.hasMembers(a, b) && m.hasMembers(b, a)
 }
 
-// hasMembers reports whether every member of a equals b's.
+// hasMembers reports whether b has every member of a with an equal value.
 func (m *meter) hasMembers(a, b event.Value) bool {
 	for i := range a.Len() {
 		m.spend(1)
@@ -132,11 +132,11 @@ func (m *meter) hasMembers(a, b event.Value) bool {
 	return true
 }
 
-// order compares for < <= > >=; ok is false where there is no order. Two texts
-// compare as numbers when both look like numbers, else character by character.
+// order compares for < <= > >=; ok is false if the values have no order. Two
+// texts compare as numbers if both are numbers, else by bytes.
 func (m *meter) order(a, b event.Value) (sign int, ok bool) {
-	m.reads(a)
-	m.reads(b)
+	m.spendRead(a)
+	m.spendRead(b)
 	x, xok := number(a)
 	y, yok := number(b)
 	switch {
@@ -154,7 +154,7 @@ func (m *meter) order(a, b event.Value) (sign int, ok bool) {
 	return 0, false
 }
 
-// within is in: an element of a list, or a member's name.
+// within is in: v is an element of a list or the name of a member.
 func (m *meter) within(v, list event.Value) bool {
 	switch list.Kind() {
 	case event.Array:
@@ -184,13 +184,13 @@ func arithmetic(operator string, a, b float64) float64 {
 	return math.Mod(a, b)
 }
 
-// index is list[i], from the end when i is negative, and object[name].
-func (m *meter) index(v, at event.Value) event.Value {
+// index is list[i], from the end if i is negative, and object[name].
+func (m *meter) index(v, key event.Value) event.Value {
 	switch {
-	case v.Kind() == event.Object && at.Kind() == event.String:
-		return m.member(v, at.Text())
-	case v.Kind() == event.Array && at.Kind() == event.Number:
-		f := at.Float()
+	case v.Kind() == event.Object && key.Kind() == event.String:
+		return m.member(v, key.Text())
+	case v.Kind() == event.Array && key.Kind() == event.Number:
+		f := key.Float()
 		if f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {
 			return event.Value{}
 		}

@@ -30,7 +30,7 @@ func match(t *testing.T, set *rule.Set, e *decoding.Event, now time.Time) []rais
 
 func shipped(t *testing.T) *rule.Set {
 	t.Helper()
-	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Surroundings{})
+	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -17,16 +17,15 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// plainly evaluates an expression the slow way: every node again for every
-// element, lists searched one by one, nothing counted and nothing kept. It is
-// what the language means; compiled expressions have to agree with it.
-type plainly struct {
+// interpreter evaluates without memoization, sets and step counting. Compiled
+// expressions must agree with it.
+type interpreter struct {
 	ev       *event.Event
 	vars     event.Value
 	elements []event.Value
 }
 
-func (r *plainly) eval(n ast.Node) event.Value {
+func (r *interpreter) eval(n ast.Node) event.Value {
 	switch n := n.(type) {
 	case *ast.NilNode:
 		return event.NullValue()
@@ -54,7 +53,7 @@ func (r *plainly) eval(n ast.Node) event.Value {
 			return r.vars
 		}
 	case *ast.MemberNode:
-		if strings.HasPrefix(n.String(), "meta.") && invariant(n) { // a leaf: it has no loops
+		if strings.HasPrefix(n.String(), "meta.") && isInvariant(n) { // a leaf: it has no loops
 			c := &compiler{}
 			return c.value(n)(&scope{ev: r.ev})
 		}
@@ -65,9 +64,9 @@ func (r *plainly) eval(n ast.Node) event.Value {
 		case "not", "!":
 			return event.BoolValue(!v.Bool())
 		case "-":
-			return event.NumberValue(-toNumber(v))
+			return event.NumberValue(-numberOrNaN(v))
 		}
-		return event.NumberValue(toNumber(v))
+		return event.NumberValue(numberOrNaN(v))
 	case *ast.BinaryNode:
 		return r.binary(n)
 	case *ast.ConditionalNode:
@@ -83,7 +82,7 @@ func (r *plainly) eval(n ast.Node) event.Value {
 	panic(fmt.Sprintf("%T", n))
 }
 
-func (r *plainly) all(list []ast.Node) []event.Value {
+func (r *interpreter) all(list []ast.Node) []event.Value {
 	out := make([]event.Value, len(list))
 	for i, n := range list {
 		out[i] = r.eval(n)
@@ -91,7 +90,7 @@ func (r *plainly) all(list []ast.Node) []event.Value {
 	return out
 }
 
-func (r *plainly) index(v, at event.Value) event.Value {
+func (r *interpreter) index(v, at event.Value) event.Value {
 	switch {
 	case v.Kind() == event.Object && at.Kind() == event.String:
 		return v.Get(at.Text())
@@ -104,7 +103,7 @@ func (r *plainly) index(v, at event.Value) event.Value {
 	return event.Value{}
 }
 
-func (r *plainly) binary(n *ast.BinaryNode) event.Value {
+func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	a := r.eval(n.Left)
 	switch n.Operator {
 	case "and", "&&":
@@ -119,7 +118,7 @@ func (r *plainly) binary(n *ast.BinaryNode) event.Value {
 	}
 	b := r.eval(n.Right)
 	texts := a.Kind() == event.String && b.Kind() == event.String
-	x, y := toNumber(a), toNumber(b)
+	x, y := numberOrNaN(a), numberOrNaN(b)
 	ordered := func(numbers bool, texts func(sign int) bool) event.Value {
 		if math.IsNaN(x) || math.IsNaN(y) {
 			return event.BoolValue(a.Kind() == event.String && b.Kind() == event.String && texts(strings.Compare(a.Text(), b.Text())))
@@ -153,7 +152,7 @@ func (r *plainly) binary(n *ast.BinaryNode) event.Value {
 	return event.NumberValue(arithmetic(n.Operator, x, y))
 }
 
-func (r *plainly) in(v, list event.Value) bool {
+func (r *interpreter) in(v, list event.Value) bool {
 	if list.Kind() == event.Object {
 		return v.Kind() == event.String && list.Get(v.Text()).Kind() != event.Missing
 	}
@@ -165,7 +164,7 @@ func (r *plainly) in(v, list event.Value) bool {
 	return false
 }
 
-func (r *plainly) equal(a, b event.Value) bool {
+func (r *interpreter) equal(a, b event.Value) bool {
 	number, text := a.Kind() == event.Number, a.Kind() == event.String
 	switch {
 	case a.IsNil() || b.IsNil():
@@ -175,7 +174,7 @@ func (r *plainly) equal(a, b event.Value) bool {
 		y, errY := strconv.ParseInt(b.Text(), 10, 64)
 		return a.Float() == b.Float() && (errX != nil || errY != nil || x == y || math.Abs(a.Float()) < 1<<53)
 	case number && b.Kind() == event.String, text && b.Kind() == event.Number:
-		return toNumber(a) == toNumber(b)
+		return numberOrNaN(a) == numberOrNaN(b)
 	case a.Kind() != b.Kind():
 		return false
 	}
@@ -202,9 +201,9 @@ func (r *plainly) equal(a, b event.Value) bool {
 	return true
 }
 
-func (r *plainly) call(name string, arguments []ast.Node) event.Value {
-	if over, ok := overLists[name]; ok {
-		list, of := onlyList(r.eval(arguments[0])), func(v event.Value) event.Value { return v }
+func (r *interpreter) call(name string, arguments []ast.Node) event.Value {
+	if over, ok := listFunctions[name]; ok {
+		list, of := listOrEmpty(r.eval(arguments[0])), func(v event.Value) event.Value { return v }
 		if len(arguments) == 2 {
 			of = func(v event.Value) event.Value {
 				r.elements = append(r.elements, v)
@@ -218,7 +217,7 @@ func (r *plainly) call(name string, arguments []ast.Node) event.Value {
 	args := r.all(arguments)
 	switch name {
 	case "join":
-		list, separator := onlyList(args[0]), ", "
+		list, separator := listOrEmpty(args[0]), ", "
 		if len(args) == 2 {
 			separator = args[1].Text()
 		}
@@ -237,7 +236,7 @@ func (r *plainly) call(name string, arguments []ast.Node) event.Value {
 		}
 		best := math.NaN()
 		for i, v := range args {
-			switch f := toNumber(v); {
+			switch f := numberOrNaN(v); {
 			case i == 0:
 				best = f
 			case name == "min":
@@ -251,8 +250,8 @@ func (r *plainly) call(name string, arguments []ast.Node) event.Value {
 	return functions[name].call(&compiler{zone: time.UTC})(&scope{now: fixedNow}, args)
 }
 
-// text is a value in a text, the whole of it.
-func (r *plainly) text(v event.Value) string {
+// text prints a whole value.
+func (r *interpreter) text(v event.Value) string {
 	switch v.Kind() {
 	case event.Missing, event.Null:
 		return missing
@@ -279,7 +278,7 @@ func (r *plainly) text(v event.Value) string {
 
 var fixedNow = time.Unix(1795444265, 0)
 
-// same reports whether two values are the same to a rule and in a text.
+// same reports whether two values are equal in a rule and when printed.
 func same(a, b event.Value) bool {
 	if a.Kind() != b.Kind() || a.Bool() != b.Bool() || a.Text() != b.Text() || a.Len() != b.Len() || a.Name() != b.Name() {
 		return false
@@ -295,11 +294,9 @@ func same(a, b event.Value) bool {
 	return true
 }
 
-// TestCompiledExpressionsMeanWhatTheReferenceMeans: what is evaluated once, looked
-// up in a set and counted has the value that it had without. The count is the
-// same each time; with a limit of exactly that it changes nothing, and with one
-// less it ends the evaluation.
-func TestCompiledExpressionsMeanWhatTheReferenceMeans(t *testing.T) {
+// TestCompiledExpressionsAgreeWithReference: the step count is deterministic;
+// a limit of exactly that count changes nothing, one less ends the evaluation.
+func TestCompiledExpressionsAgreeWithReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := drawExpression(4, false).Draw(t, "expression")
 		if rapid.Bool().Draw(t, "over long lists") {
@@ -311,7 +308,7 @@ func TestCompiledExpressionsMeanWhatTheReferenceMeans(t *testing.T) {
 		e := c.compile(source)
 		for _, p := range c.problems {
 			if !p.warning {
-				t.Skip("it is not in the language")
+				t.Skip("not supported")
 			}
 		}
 		tree, err := parser.Parse(source)
@@ -319,20 +316,20 @@ func TestCompiledExpressionsMeanWhatTheReferenceMeans(t *testing.T) {
 			t.Fatal(err)
 		}
 		ev := &event.Event{Doc: drawDocument(t), CE: drawValue(1).Draw(t, "ce")}
-		want := (&plainly{ev: ev, vars: vars}).eval(tree.Node)
+		want := (&interpreter{ev: ev, vars: vars}).eval(tree.Node)
 		free := &scope{ev: ev, now: fixedNow}
 		if got := e.eval(free); !same(got, want) {
 			t.Fatalf("%s is %s, want %s", source, display(got), display(want))
 		}
-		if text := (&plainly{}).text(want); whole(&meter{}, want) != text || !strings.HasPrefix(text, display(want)) {
+		if text := (&interpreter{}).text(want); displayAll(&meter{}, want) != text || !strings.HasPrefix(text, display(want)) {
 			t.Fatalf("%s prints %q, want %q", source, display(want), text)
 		}
 		if free.spent == 0 {
 			return
 		}
-		bound := &scope{ev: ev, now: fixedNow, meter: meter{limit: free.spent}}
-		if got := e.eval(bound); !same(got, want) || bound.spent != free.spent {
-			t.Fatalf("%s takes %d steps, then %d", source, free.spent, bound.spent)
+		limited := &scope{ev: ev, now: fixedNow, meter: meter{limit: free.spent}}
+		if got := e.eval(limited); !same(got, want) || limited.spent != free.spent {
+			t.Fatalf("%s takes %d steps, then %d", source, free.spent, limited.spent)
 		}
 		if free.spent > 1 && evaluates(e, &scope{ev: ev, now: fixedNow, meter: meter{limit: free.spent - 1}}) {
 			t.Fatalf("%s takes %d steps of %d", source, free.spent, free.spent-1)
@@ -352,7 +349,7 @@ func evaluates(e expression, s *scope) (ok bool) {
 
 const longList = `[1, 2, 3, 4, "5", "a", "b", "", nil, true, 9007199254740993, "9007199254740993", "1e999", 2.5, -0.0, 11, 12, 13, [1], []]`
 
-// drawDocument draws one with lists that are long enough for a set.
+// drawDocument draws a document with lists that are long enough for a set.
 func drawDocument(t *rapid.T) event.Value {
 	doc := drawValue(3).Draw(t, "document")
 	if doc.Kind() != event.Object {
@@ -368,7 +365,7 @@ func drawDocument(t *rapid.T) event.Value {
 	return event.ObjectValue(members)
 }
 
-// drawElement draws a value from few, so that lists share some of theirs.
+// drawElement draws from a few values, so that lists have common elements.
 func drawElement() *rapid.Generator[event.Value] {
 	numbers := []string{"0", "-0", "0.0", "1", "5", "5.0", "2.5", "1e999", "9007199254740992", "9007199254740993", "9007199254740993.0", "9007199254740994", "-9007199254740993", "9223372036854775807", "9223372036854775808"}
 	return rapid.Custom(func(t *rapid.T) event.Value {
@@ -388,12 +385,12 @@ func drawElement() *rapid.Generator[event.Value] {
 	})
 }
 
-// TestASetAnswersAsASearchDoes for every kind of value.
-func TestASetAnswersAsASearchDoes(t *testing.T) {
+// TestSetAgreesWithLinearSearch covers every kind of value.
+func TestSetAgreesWithLinearSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := event.ArrayValue(rapid.SliceOfN(drawElement(), 0, 30).Draw(t, "list"))
 		v := drawElement().Draw(t, "value")
-		if got, want := newSet(list).has(&meter{}, v), (&plainly{}).in(v, list); got != want {
+		if got, want := newSet(list).has(&meter{}, v), (&interpreter{}).in(v, list); got != want {
 			t.Fatalf("%s in %s is %v, want %v", display(v), display(list), got, want)
 		}
 	})
