@@ -10,8 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// BenchmarkDecode decodes a shipped sample: as it is, packed, and with the
-// members alone that two rules might read.
+// BenchmarkDecode decodes a sample: plain, compressed, and with few members kept.
 func BenchmarkDecode(b *testing.B) {
 	var sample string
 	for _, s := range configs.Samples() {

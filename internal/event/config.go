@@ -8,40 +8,39 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Config says how large an event may be, and where in each topic's documents its
-// id, type and time stand.
+// Config limits the size of events and locates their id, type and time.
 type Config struct {
-	// MaxUnpacked is how many bytes an event may take once it is unpacked,
-	// MinUnpacked to 64 MiB. Every layer counts: what gzip or zstd unpacks to, and
-	// each document inside a JSON string or a CloudEvent beside what holds it.
+	// MaxUnpacked limits the unpacked bytes of an event, MinUnpacked to 64 MiB.
+	// Every layer counts: the output of gzip or zstd, and each document inside a
+	// JSON string or a CloudEvent in addition to its container.
 	MaxUnpacked yamldoc.Size `yaml:"max_unpacked"`
-	// Topics holds the fields by topic. A topic that is absent uses DefaultFields.
+	// Topics holds the fields by topic; the default is DefaultFields.
 	Topics map[string]Fields `yaml:",inline"`
 }
 
-// DefaultMaxUnpacked is twice what brokers accept by default
-// (message.max.bytes), so that an event that was encoded twice passes.
+// DefaultMaxUnpacked is twice the brokers' default of message.max.bytes, so that
+// a double-encoded event fits.
 const DefaultMaxUnpacked yamldoc.Size = 2 << 20
 
-// MinUnpacked and maxUnpacked bound what can be configured.
+// Bounds of Config.MaxUnpacked.
 const (
 	MinUnpacked yamldoc.Size = 16 << 10
 	maxUnpacked yamldoc.Size = 64 << 20
 )
 
-// Fields are lists of paths, such as header.event_id; the first hit wins.
+// Fields are lists of paths, such as header.event_id; the first that exists is used.
 type Fields struct {
 	ID   []string `yaml:"id"`
 	Type []string `yaml:"type"`
 	Time []string `yaml:"time"`
 }
 
-// DefaultFields is where our own samples keep them.
+// DefaultFields returns the paths that the samples use.
 func DefaultFields() Fields {
 	return Fields{ID: []string{"event_id"}, Type: []string{"event_type"}, Time: []string{"occurred_at", "timestamp"}}
 }
 
-// Defaults returns the configuration of all topics where nothing is said.
+// Defaults returns the default configuration.
 func Defaults() Config {
 	c := Config{MaxUnpacked: DefaultMaxUnpacked, Topics: make(map[string]Fields)}
 	for _, n := range topics.All() {
@@ -50,7 +49,7 @@ func Defaults() Config {
 	return c
 }
 
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler: keys other than max_unpacked
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler. Keys other than max_unpacked
 // must be source topics.
 func (c *Config) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	*c = Defaults()
@@ -79,13 +78,13 @@ func (f *Fields) CheckYAML(at yamldoc.Cursor) {
 	for name, paths := range map[string][]string{"id": f.ID, "type": f.Type, "time": f.Time} {
 		for _, p := range paths {
 			if !path.MatchString(p) {
-				at.Field(name).Fault("%q is not a path: write member names joined with dots, such as header.id", p)
+				at.Field(name).Fault("invalid path %q: join member names with dots, such as header.id", p)
 			}
 		}
 	}
 }
 
-// paths are Fields in the form the decoder walks.
+// paths are Fields split at their dots.
 type paths struct{ id, kind, time [][]string }
 
 func (f Fields) compile() paths {

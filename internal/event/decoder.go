@@ -19,25 +19,23 @@ type Decoder struct {
 	repairs *prometheus.CounterVec
 }
 
-// layout is what the decoder knows about one topic.
+// layout holds the paths of one topic.
 type layout struct {
 	paths
-	want map[string]bool // top-level members to keep; nil: all
+	members map[string]bool // top-level members to keep; nil: all
 }
 
-// The repairs: tolerated mistakes of producers, counted because somebody
-// should mend them.
+// The repairs: tolerated mistakes of producers, counted by kind.
 const (
-	repairedNumber = "not-a-number"     // NaN and Infinity, which Python writes
+	repairedNumber = "not-a-number"     // NaN or Infinity
 	repairedDouble = "double-encoded"   // a JSON string that holds the document
-	repairedTime   = "event-time"       // a time that no event can have, such as 1970 or 2099
-	repairedRecord = "record-timestamp" // the same of the record's timestamp
+	repairedTime   = "event-time"       // an implausible event time, such as 1970 or 2099
+	repairedRecord = "record-timestamp" // an implausible record timestamp
 )
 
-// NewDecoder returns a decoder; a nil config is Defaults. reads names, per topic,
-// the top-level members that rules read: others are checked but not kept; nil,
-// or a topic that is absent, keeps all. The metrics register with reg, which may
-// be nil.
+// NewDecoder returns a decoder; a nil config is Defaults. reads names the
+// top-level members to keep, by topic; others are checked but not kept. A nil map
+// or an absent topic keeps all. reg may be nil.
 func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Registerer) *Decoder {
 	if config == nil {
 		defaults := Defaults()
@@ -58,19 +56,18 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 		}
 		l := &layout{paths: fields.compile()}
 		if names, ok := reads[topic]; ok {
-			l.want = make(map[string]bool)
+			l.members = make(map[string]bool)
 			for _, n := range names {
-				l.want[n] = true
+				l.members[n] = true
 			}
 			for root := range l.roots {
-				l.want[root] = true
+				l.members[root] = true
 			}
 		}
 		d.topics[topic] = l
-		d.repairs.WithLabelValues(topic, repairedNumber)
-		d.repairs.WithLabelValues(topic, repairedDouble)
-		d.repairs.WithLabelValues(topic, repairedTime)
-		d.repairs.WithLabelValues(topic, repairedRecord)
+		for _, repair := range []string{repairedNumber, repairedDouble, repairedTime, repairedRecord} {
+			d.repairs.WithLabelValues(topic, repair)
+		}
 	}
 	if reg != nil {
 		reg.MustRegister(d.repairs)
@@ -78,13 +75,10 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 	return d
 }
 
-// Decode reads one record. It returns ErrTombstone for a record without a
-// value, and an *outcome.Error that names the step for one that cannot be
-// read; the event then holds the record alone.
-//
-// What one record may take is bounded: Config.MaxUnpacked bytes over all layers,
-// and MaxValues values and headers kept. So an event takes at most about ten
-// megabytes, and half as much again while it is decoded.
+// Decode reads one record. It returns ErrTombstone for a record without a value,
+// and an *outcome.Error for one that it cannot read; the event then holds only
+// the record. Config.MaxUnpacked and MaxValues bound an event to about 10 MB, plus
+// 5 MB while it is decoded.
 func (d *Decoder) Decode(rec Record) (Event, error) {
 	e := Event{Record: rec, Time: rec.Time}
 	if rec.Value == nil {
@@ -94,11 +88,11 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	if l == nil {
 		l = &layout{paths: d.fields}
 	}
-	left := d.unpack.allowance()
-	if err := left.keep(len(rec.Headers)); err != nil {
+	q := d.unpack.quota()
+	if err := q.takeValues(len(rec.Headers)); err != nil {
 		return e, err
 	}
-	value, err := d.unpack.value(rec.Value, &left)
+	value, err := d.unpack.value(rec.Value, &q)
 	if err != nil {
 		return e, err
 	}
@@ -106,16 +100,16 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 		return e, err
 	}
 	structured := structuredCloudEvent(rec.Headers)
-	want := l.want
+	members := l.members
 	if structured {
-		want = nil
+		members = nil
 	}
-	doc, repaired, err := d.document(rec.Topic, value, want, &left)
+	doc, repaired, err := d.document(rec.Topic, value, members, &q)
 	if err != nil {
 		return e, err
 	}
 	if structured {
-		if doc, e.CE, err = d.openCloudEvent(rec.Topic, doc, &left); err != nil {
+		if doc, e.CE, err = d.openCloudEvent(rec.Topic, doc, &q); err != nil {
 			return e, err
 		}
 	} else {
@@ -124,17 +118,16 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	e.Doc, e.Repaired = doc, repaired
 	e.ID = firstText(doc, l.id, e.CE.Get("id"))
 	e.Type = firstText(doc, l.kind, e.CE.Get("type"))
-	d.date(&e, l.time)
+	d.setTime(&e, l.time)
 	return e, nil
 }
 
-// document reads JSON that must hold an object, or a string that holds one, and
-// says what it has repaired.
-func (d *Decoder) document(topic string, data []byte, want map[string]bool, left *allowance) (_ Value, repaired string, _ error) {
+// document reads a JSON object, or a JSON string that holds one.
+func (d *Decoder) document(topic string, data []byte, members map[string]bool, q *quota) (_ Value, repaired string, _ error) {
 	if len(data) >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 {
-		return Value{}, "", outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: the producer should send json.dumps(…)", data[1])
+		return Value{}, "", outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: send json.dumps(…) instead", data[1])
 	}
-	v, repaired, err := d.parse(topic, data, want, left)
+	v, repaired, err := d.parse(topic, data, members, q)
 	if err != nil {
 		return Value{}, "", err
 	}
@@ -142,11 +135,11 @@ func (d *Decoder) document(topic string, data []byte, want map[string]bool, left
 		inner := v.Text()
 		if strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "{") {
 			d.repairs.WithLabelValues(topic, repairedDouble).Inc()
-			repaired = "a JSON string that holds the document: it was encoded twice"
-			if err := left.unpack("a JSON string in the document", len(inner)); err != nil {
+			repaired = "the document is encoded twice: it is a JSON string"
+			if err := q.takeBytes("a JSON string in the document", len(inner)); err != nil {
 				return Value{}, "", err
 			}
-			v, _, err = d.parse(topic, bytesOf(inner), want, left)
+			v, _, err = d.parse(topic, bytesOf(inner), members, q)
 			if err != nil {
 				err := outcome.Classify(err)
 				return Value{}, "", outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
@@ -159,11 +152,11 @@ func (d *Decoder) document(topic string, data []byte, want map[string]bool, left
 	return v, repaired, nil
 }
 
-func (d *Decoder) parse(topic string, data []byte, want map[string]bool, left *allowance) (_ Value, repaired string, _ error) {
+func (d *Decoder) parse(topic string, data []byte, members map[string]bool, q *quota) (_ Value, repaired string, _ error) {
 	if !utf8.Valid(data) {
 		return Value{}, "", outcome.Errorf(outcome.NotUTF8, "not UTF-8 at byte %d", invalidAt(data))
 	}
-	v, repaired, err := parseJSON(data, want, left)
+	v, repaired, err := parseJSON(data, members, q)
 	if repaired != "" {
 		d.repairs.WithLabelValues(topic, repairedNumber).Inc()
 	}
@@ -190,7 +183,7 @@ func firstText(doc Value, paths [][]string, fallback Value) string {
 	return fallback.Text()
 }
 
-// String returns the kind's name with its article, for sentences.
+// String returns the name of the kind with an article.
 func (k Kind) String() string {
 	switch k {
 	case Missing:

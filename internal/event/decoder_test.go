@@ -63,7 +63,7 @@ func zstded(t testing.TB, text string) string {
 	return string(w.EncodeAll([]byte(text), nil))
 }
 
-func TestPoisonNamesTheStepThatFails(t *testing.T) {
+func TestPoisonErrorNamesCause(t *testing.T) {
 	whole := packed(t, `{"a":1}`)
 	for name, c := range map[string]struct {
 		value  string
@@ -92,13 +92,13 @@ func TestPoisonNamesTheStepThatFails(t *testing.T) {
 		"a plain string":         {`"hello"`, outcome.NotAnObject, "an event is a JSON object, found a string"},
 		"a string with half":     {`"{\"a\":"`, outcome.Truncated, "inside a JSON string: not JSON at byte 5 (truncated)"},
 		"too deep":               {strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), outcome.TooDeep, "nested deeper than 64 levels at byte 320"},
-		"pickle 4":               {"\x80\x04\x95\x10", outcome.Pickle, "a Python pickle (protocol 4), not JSON: the producer should send json.dumps(…)"},
-		"pickle 5":               {"\x80\x05\x95\x10", outcome.Pickle, "a Python pickle (protocol 5), not JSON: the producer should send json.dumps(…)"},
+		"pickle 4":               {"\x80\x04\x95\x10", outcome.Pickle, "a Python pickle (protocol 4), not JSON: send json.dumps(…) instead"},
+		"pickle 5":               {"\x80\x05\x95\x10", outcome.Pickle, "a Python pickle (protocol 5), not JSON: send json.dumps(…) instead"},
 		"avro":                   {"\x00\x00\x00\x00\x2a\x02\x06abc", outcome.NeedsRegistry, "Avro or Protobuf with schema id 42: only JSON can be read without a schema registry"},
 		"framed array":           {"\x00\x00\x00\x00\x2a[1]", outcome.NotAnObject, "an event is a JSON object, found an array"},
-		"gzip cut off":           {whole[:len(whole)-6], outcome.Decompress, "gzip that ends too early (truncated)"},
+		"gzip cut off":           {whole[:len(whole)-6], outcome.Decompress, "truncated gzip"},
 		"gzip damaged":           {whole[:12] + "\xff\xff\xff" + whole[15:], outcome.Decompress, ""},
-		"gzip header only":       {"\x1f\x8b", outcome.Decompress, "looks like gzip, but its header is damaged"},
+		"gzip header only":       {"\x1f\x8b", outcome.Decompress, "damaged gzip header"},
 		"gzip bomb":              {packed(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (gzip); events.max_unpacked sets the limit"},
 		"zstd damaged":           {"\x28\xb5\x2f\xfd\xff\xff\xff", outcome.Decompress, ""},
 		"zstd bomb":              {zstded(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (zstd); events.max_unpacked sets the limit"},
@@ -120,12 +120,12 @@ func TestPoisonNamesTheStepThatFails(t *testing.T) {
 	}
 }
 
-func TestProducersMistakesAreToleratedAndCounted(t *testing.T) {
+func TestProducerMistakesAreRepairedAndCounted(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	d := event.NewDecoder(nil, nil, reg)
 	for value, repaired := range map[string]string{
 		`{"x":NaN,"y":[Infinity,-Infinity],"price":0.10}`: "NaN at byte 5",
-		`"{\"x\":null,\"y\":[null,null],\"price\":0.10}"`: "a JSON string that holds the document: it was encoded twice",
+		`"{\"x\":null,\"y\":[null,null],\"price\":0.10}"`: "the document is encoded twice: it is a JSON string",
 	} {
 		e, err := d.Decode(record(value))
 		if err != nil {
@@ -135,7 +135,7 @@ func TestProducersMistakesAreToleratedAndCounted(t *testing.T) {
 			t.Errorf("%s reads as %v", value, e.Doc)
 		}
 		if e.Repaired != repaired {
-			t.Errorf("%s: %q is repaired, want %q", value, e.Repaired, repaired)
+			t.Errorf("%s: repaired %q, want %q", value, e.Repaired, repaired)
 		}
 	}
 	want := `
@@ -159,10 +159,10 @@ notifier_events_repaired_total{repair="record-timestamp",topic="trade-executions
 	}
 }
 
-func TestANullValueIsATombstoneAndAnEmptyOneIsNot(t *testing.T) {
+func TestOnlyNullValueIsTombstone(t *testing.T) {
 	r := record("")
 	if _, err := decoder().Decode(r); errors.Is(err, event.ErrTombstone) {
-		t.Error("an empty value counts as a tombstone")
+		t.Error("an empty value is a tombstone")
 	}
 	r.Value = nil
 	if _, err := decoder().Decode(r); !errors.Is(err, event.ErrTombstone) {
@@ -182,7 +182,7 @@ func TestNumbersKeepTheirLiteral(t *testing.T) {
 	}
 }
 
-func TestOfADuplicateKeyTheLastWins(t *testing.T) {
+func TestLastOfDuplicateMembersIsUsed(t *testing.T) {
 	e, err := decoder().Decode(record(`{"a":1,"b":2,"a":3}`))
 	if err != nil || e.Doc.Get("a").Text() != "3" {
 		t.Errorf("got %q, %v", e.Doc.Get("a").Text(), err)
@@ -199,7 +199,7 @@ func TestStringsAreUnescaped(t *testing.T) {
 	}
 }
 
-func TestCompressionAndFramesAreTakenOff(t *testing.T) {
+func TestCompressionAndFramesAreRemoved(t *testing.T) {
 	const doc = `{"event_id":"e1","event_type":"order.filled"}`
 	frame := "\x00\x00\x00\x01\x02"
 	for name, value := range map[string]string{
@@ -234,7 +234,7 @@ func TestBinaryCloudEvents(t *testing.T) {
 		t.Errorf("%q %q %v %s", e.ID, e.Type, e.CE, e.Time)
 	}
 	if e, _ = decoder().Decode(record(`{"symbol":"AAPL"}`, all[1:]...)); e.CE.Kind() != event.Missing {
-		t.Error("without ce_id it is no CloudEvent")
+		t.Error("a CloudEvent without ce_id")
 	}
 }
 
@@ -266,7 +266,7 @@ func TestStructuredCloudEvents(t *testing.T) {
 	}
 }
 
-func TestWhereIDTypeAndTimeStandIsConfiguration(t *testing.T) {
+func TestPathsOfIDTypeAndTimeAreConfigurable(t *testing.T) {
 	d := event.NewDecoder(&event.Config{Topics: map[string]event.Fields{string(topics.TradeExecutions): {
 		ID: []string{"meta.uid", "id"}, Type: []string{"kind"}, Time: []string{"ts", "meta.at"},
 	}}}, map[string][]string{string(topics.TradeExecutions): {"symbol"}}, nil)
@@ -278,12 +278,12 @@ func TestWhereIDTypeAndTimeStandIsConfiguration(t *testing.T) {
 		t.Errorf("%q %q %s", e.ID, e.Type, e.Time)
 	}
 	if e.Doc.Get("symbol").Text() != "AAPL" || e.Doc.Get("rest").Kind() != event.Missing {
-		t.Errorf("what rules read is kept and the rest is not: %v", e.Doc)
+		t.Errorf("kept members: %v", e.Doc)
 	}
 	if _, err := d.Decode(record(`{"symbol":"AAPL","rest":{"x":[1,2,{"y":tru}]}}`)); err == nil {
-		t.Error("what no rule reads is checked all the same")
+		t.Error("members that no rule reads are not checked")
 	}
 	if e, _ := d.Decode(record(`{"symbol":"AAPL"}`)); !e.Time.Equal(arrived) {
-		t.Errorf("without a time the record's own counts, not %s", e.Time)
+		t.Errorf("time %s, want the record's timestamp", e.Time)
 	}
 }

@@ -1,12 +1,10 @@
-// Package event turns the bytes of a Kafka record into an Event: what rules
-// look at. It never fails on content it can tolerate; what it cannot read is a
-// classified error that names the step. Start reading at Decoder.Decode.
+// Package event decodes Kafka records into Events, which rules are evaluated on.
+// Start reading at Decoder.Decode.
 package event
 
 import "time"
 
-// Record is what the decoder needs of a Kafka record. The decoder keeps
-// references into Value and Headers: an Event is valid as long as they are.
+// Record is a Kafka record. An Event shares memory with Value and Headers.
 type Record struct {
 	Topic     string
 	Partition int32
@@ -15,7 +13,7 @@ type Record struct {
 	Value     []byte // nil: a tombstone
 	Headers   []Header
 	Time      time.Time // the record's timestamp; zero: it has none
-	Arrived   time.Time // when it was read; zero: now
+	Arrived   time.Time // when it was fetched; zero: now
 }
 
 // Header is one header of a record; names may repeat.
@@ -27,20 +25,14 @@ type Header struct {
 // Event is one decoded record.
 type Event struct {
 	Record Record
-	// ID and Type are the first hit of the configured paths, "" when none is there.
+	// ID and Type are the first configured paths that exist, else the
+	// CloudEvent's attributes, else empty.
 	ID, Type string
-	// Time is when the event happened: the first configured path that holds a
-	// plausible time (see package instant), else the CloudEvent's, else the
-	// record's timestamp, else when the record arrived.
-	Time time.Time
-	// Doc is the document, always an object.
-	Doc Value
-	// CE holds the CloudEvent attributes (id, source, type, …) as an object;
-	// Missing for other events.
-	CE Value
-	// Repaired is the first mistake of the producer that was tolerated, such as
-	// "NaN at byte 41"; empty: none.
-	Repaired string
-	// SchemaID is the Confluent schema id; 0 when the record has no such frame.
-	SchemaID int
+	// Time is the first plausible time (see package instant) of the configured
+	// paths, the CloudEvent, the record's timestamp and its arrival.
+	Time     time.Time
+	Doc      Value  // always an object
+	CE       Value  // CloudEvent attributes (id, source, type, …) as an object; else Missing
+	Repaired string // the first tolerated mistake, such as "NaN at byte 41"; empty: none
+	SchemaID int    // of the Confluent wire format; 0: none
 }

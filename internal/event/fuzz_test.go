@@ -13,8 +13,8 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// FuzzDecode holds the decoder against encoding/json: they accept the same
-// documents, up to what the decoder tolerates on purpose, and read the same.
+// FuzzDecode compares the decoder with encoding/json: apart from repairs, both
+// accept the same documents and read the same values.
 func FuzzDecode(f *testing.F) {
 	for _, s := range configs.Samples() {
 		f.Add(s.Data)

@@ -10,28 +10,25 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// MaxDepth is how deep arrays and objects may be nested.
+// MaxDepth limits the nesting of arrays and objects.
 const MaxDepth = 64
 
-// pooledStack is up to how many values a parser's stack stays in the pool: more
-// than an event of ordinary size has open at once.
+// pooledStack is the largest stack of a pooled parser, in values.
 const pooledStack = 1024
 
-// parseJSON reads one JSON text (RFC 8259) in one pass. NaN, Infinity and
-// -Infinity, which Python's json.dumps writes, become null; repaired is the first
-// of them with its byte.
-// Of an object at the top only the members in want are kept, of which nil
-// means all; the others are checked all the same. Each value kept is taken from
-// what is left. data must be UTF-8. Strings in the result share data's memory.
-func parseJSON(data []byte, want map[string]bool, left *allowance) (v Value, repaired string, err error) {
+// parseJSON reads one JSON text (RFC 8259) in one pass. data must be UTF-8; the
+// result's strings share its memory. NaN, Infinity and -Infinity become null;
+// repaired names the first of them. Top-level members that are not in members
+// (nil: all) are checked but not kept; each kept value is taken from q.
+func parseJSON(data []byte, members map[string]bool, q *quota) (v Value, repaired string, err error) {
 	p := parsers.Get().(*parser)
-	p.data, p.pos, p.repaired, p.want, p.left, p.err = data, 0, "", want, left.values, nil
+	p.data, p.pos, p.repaired, p.members, p.values, p.err = data, 0, "", members, q.values, nil
 	v = p.text()
-	repaired, err, left.values = p.repaired, p.err, p.left
+	repaired, err, q.values = p.repaired, p.err, p.values
 	if cap(p.stack) <= pooledStack {
 		clear(p.stack[:max(p.high, len(p.stack))])
 		p.high = 0
-		p.data, p.want, p.err = nil, nil, nil
+		p.data, p.members, p.err = nil, nil, nil
 		parsers.Put(p)
 	}
 	if err != nil {
@@ -40,15 +37,15 @@ func parseJSON(data []byte, want map[string]bool, left *allowance) (v Value, rep
 	return v, repaired, nil
 }
 
-// A parser is used again: its stack holds the members of every container that
-// is still open, so that each container is allocated once, in its final size.
+// parser is pooled. Its stack holds the elements of all open containers, so that
+// each container is allocated once, in its final size.
 type parser struct {
 	data     []byte
 	pos      int
 	stack    []Value
-	want     map[string]bool
-	high     int // how much of the stack was used
-	left     int // values that may still be kept
+	members  map[string]bool // to keep at the top level; nil: all
+	high     int             // largest used length of stack
+	values   int             // remaining values of the quota
 	repaired string
 	err      error
 }
@@ -73,8 +70,7 @@ func (p *parser) text() Value {
 	return v
 }
 
-// fail keeps the first error. At the end of the data it is a truncated
-// document, whatever was expected there.
+// fail records the first error. At the end of the data it is Truncated.
 func (p *parser) fail(cause outcome.Cause, what string) {
 	switch {
 	case p.err != nil:
@@ -96,8 +92,7 @@ func (p *parser) space() {
 	}
 }
 
-// value reads the value that begins here; where it is not kept it is only
-// checked.
+// value reads the next value; without keep it only checks it.
 func (p *parser) value(depth int, keep bool) Value {
 	if p.pos >= len(p.data) {
 		p.fail(outcome.NotJSON, "")
@@ -141,7 +136,7 @@ func (p *parser) literal(word string) bool {
 	return true
 }
 
-// prefixOfLiteral reports whether the data ends in the middle of a literal.
+// prefixOfLiteral reports whether the data ends inside a literal.
 func (p *parser) prefixOfLiteral() bool {
 	rest := string(p.data[p.pos:min(len(p.data), p.pos+len("-Infinity"))])
 	for _, word := range []string{"true", "false", "null", "NaN", "Infinity", "-Infinity"} {
@@ -182,7 +177,7 @@ func (p *parser) object(depth int, keep bool) Value {
 			return Value{}
 		}
 		p.space()
-		kept := keep && (depth > 1 || p.want == nil || p.want[name])
+		kept := keep && (depth > 1 || p.members == nil || p.members[name])
 		v := p.value(depth, kept)
 		if p.err != nil {
 			return Value{}
@@ -256,12 +251,12 @@ func (p *parser) take(c byte, expected string) bool {
 	return true
 }
 
-// grow makes room on a full stack; false: its values are too many.
+// grow enlarges a full stack; false: the quota is exceeded.
 func (p *parser) grow() bool {
-	if len(p.stack) > p.left {
+	if len(p.stack) > p.values {
 		return p.tooMany()
 	}
-	p.stack = slices.Grow(p.stack, len(p.stack)) // append alone makes five times the garbage
+	p.stack = slices.Grow(p.stack, len(p.stack)) // append would allocate five times as much
 	return true
 }
 
@@ -275,7 +270,7 @@ func (p *parser) pop(base int) []Value {
 	if n == 0 {
 		return nil
 	}
-	if p.left -= n; p.left < 0 {
+	if p.values -= n; p.values < 0 {
 		p.tooMany()
 		return nil
 	}
@@ -286,8 +281,7 @@ func (p *parser) pop(base int) []Value {
 	return out
 }
 
-// number reads a number and keeps its literal. One beyond float64 counts as
-// infinite in conditions.
+// number reads a number and keeps its literal. Beyond float64 its value is ±Inf.
 func (p *parser) number(keep bool) Value {
 	start := p.pos
 	if p.data[p.pos] == '-' {
@@ -318,7 +312,7 @@ func (p *parser) number(keep bool) Value {
 		return Value{}
 	}
 	literal := share(p.data[start:p.pos])
-	f, _ := strconv.ParseFloat(literal, 64) // ±Inf where it is out of range
+	f, _ := strconv.ParseFloat(literal, 64)
 	return LiteralValue(literal, f)
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// string reads a string; without an escape it shares the data's memory.
+// string reads a string, which shares the data's memory unless it has an escape.
 func (p *parser) string(keep bool) string {
 	p.pos++ // the quote
 	start := p.pos
@@ -63,7 +63,7 @@ func (p *parser) escaped(start int, keep bool) string {
 	return ""
 }
 
-// escape reads one escape sequence. Half of a surrogate pair becomes U+FFFD.
+// escape reads one escape sequence. A lone surrogate becomes U+FFFD.
 func (p *parser) escape() (rune, bool) {
 	p.pos++ // the backslash
 	if p.pos >= len(p.data) {
@@ -132,9 +132,8 @@ func (p *parser) hex() (rune, bool) {
 	return r, true
 }
 
-// share returns b as a string without copying it: a record's bytes never
-// change.
+// share returns b as a string without copying it.
 func share(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// bytesOf returns s as bytes without copying it, for what only reads them.
+// bytesOf returns s as read-only bytes without copying it.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

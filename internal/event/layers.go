@@ -9,11 +9,11 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// frameSize is the Confluent wire format's prefix: a zero byte and the schema
-// id, four bytes, big-endian.
+// frameSize is the size of the Confluent wire format's prefix: a zero byte and the
+// schema id, four bytes, big-endian.
 const frameSize = 5
 
-// unframe takes the Confluent frame off a value, where there is one.
+// unframe removes the Confluent prefix of a value, if it has one.
 func unframe(data []byte) ([]byte, int, error) {
 	if len(data) <= frameSize || data[0] != 0 {
 		return data, 0, nil
@@ -35,7 +35,7 @@ func header(headers []Header, name string) (string, bool) {
 	return "", false
 }
 
-// structuredCloudEvent reports whether the value is a CloudEvent as a whole
+// structuredCloudEvent reports whether the whole value is a CloudEvent
 // (CloudEvents Kafka binding, 3.3).
 func structuredCloudEvent(headers []Header) bool {
 	if len(headers) == 0 {
@@ -51,8 +51,8 @@ func structuredCloudEvent(headers []Header) bool {
 
 var required = []string{"id", "source", "type", "specversion"}
 
-// binaryCloudEvent returns the attributes in ce_ headers, Missing unless the
-// four required ones are all there (CloudEvents Kafka binding, 3.2).
+// binaryCloudEvent returns the attributes in ce_ headers, Missing if a required
+// one is absent (CloudEvents Kafka binding, 3.2).
 func binaryCloudEvent(headers []Header) Value {
 	if len(headers) < len(required) {
 		return Value{}
@@ -75,7 +75,7 @@ func binaryCloudEvent(headers []Header) Value {
 }
 
 // openCloudEvent splits a structured CloudEvent into its data and attributes.
-func (d *Decoder) openCloudEvent(topic string, envelope Value, left *allowance) (doc, attributes Value, err error) {
+func (d *Decoder) openCloudEvent(topic string, envelope Value, q *quota) (doc, attributes Value, err error) {
 	for _, name := range required {
 		if envelope.Get(name).Kind() != String {
 			return doc, attributes, outcome.Errorf(outcome.CloudEvent, "a structured CloudEvent needs the attribute %s as a string", name)
@@ -87,30 +87,30 @@ func (d *Decoder) openCloudEvent(topic string, envelope Value, left *allowance) 
 			members = append(members, m)
 		}
 	}
-	if err := left.keep(len(members)); err != nil {
+	if err := q.takeValues(len(members)); err != nil {
 		return doc, attributes, err
 	}
 	attributes = ObjectValue(members)
 	data := envelope.Get("data")
 	if encoded := envelope.Get("data_base64"); encoded.Kind() == String {
-		if err := left.unpack("data_base64 of the CloudEvent", base64.StdEncoding.DecodedLen(len(encoded.Text()))); err != nil {
+		if err := q.takeBytes("data_base64 of the CloudEvent", base64.StdEncoding.DecodedLen(len(encoded.Text()))); err != nil {
 			return doc, attributes, err
 		}
 		raw, err := base64.StdEncoding.DecodeString(encoded.Text())
 		if err != nil {
 			return doc, attributes, outcome.Errorf(outcome.CloudEvent, "data_base64 is not base64")
 		}
-		doc, _, err = d.document(topic, raw, nil, left)
+		doc, _, err = d.document(topic, raw, nil, q)
 		return doc, attributes, err
 	}
 	switch data.Kind() {
 	case Object:
 		return data, attributes, nil
 	case String:
-		if err := left.unpack("data of the CloudEvent", len(data.Text())); err != nil {
+		if err := q.takeBytes("data of the CloudEvent", len(data.Text())); err != nil {
 			return doc, attributes, err
 		}
-		doc, _, err = d.document(topic, bytesOf(data.Text()), nil, left)
+		doc, _, err = d.document(topic, bytesOf(data.Text()), nil, q)
 		return doc, attributes, err
 	case Missing, Null:
 		return ObjectValue(nil), attributes, nil

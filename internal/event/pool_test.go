@@ -5,12 +5,11 @@ import (
 	"testing"
 )
 
-// TestGrownStacksAreNotPooled: what one large document needed is given back, so
-// that it is not held until the process ends.
+// TestGrownStacksAreNotPooled: the stack of a large document is released.
 func TestGrownStacksAreNotPooled(t *testing.T) {
-	left := newUnpacker(0).allowance()
+	q := newUnpacker(0).quota()
 	for _, size := range []int{10, pooledStack - 100, 50_000} {
-		if _, _, err := parseJSON([]byte(`[0`+strings.Repeat(",0", size-1)+`]`), nil, &left); err != nil {
+		if _, _, err := parseJSON([]byte(`[0`+strings.Repeat(",0", size-1)+`]`), nil, &q); err != nil {
 			t.Fatal(err)
 		}
 		p := parsers.Get().(*parser)
@@ -27,14 +26,14 @@ func TestGrownStacksAreNotPooled(t *testing.T) {
 	}
 }
 
-// TestPooledReadersHoldNoRecord: a record's bytes are not held by what was used
-// to unpack them.
-func TestPooledReadersHoldNoRecord(t *testing.T) {
+// TestPooledReaderReleasesItsRecord: a pooled gzip reader does not hold
+// the bytes of its last record.
+func TestPooledReaderReleasesItsRecord(t *testing.T) {
 	if _, err := gunzip([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x01\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00"), 100); err != nil {
 		t.Fatal(err)
 	}
 	g := gunzippers.Get().(*gunzipper)
-	if n := g.from.Size(); n != 0 {
+	if n := g.source.Size(); n != 0 {
 		t.Errorf("the pool holds %d bytes of a record", n)
 	}
 }

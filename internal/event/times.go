@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// Earliest is the first moment that ParseTime reads. Before it lie zero values
-// and small numbers that are no times at all. What counts as an event's time
-// is bounded more narrowly: see package instant.
+// Earliest is the earliest time that ParseTime reads. Package instant bounds the
+// time of an event more narrowly.
 var Earliest = time.Date(1973, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// latest is where the nanoseconds of an int64 end, in the year 2262.
+// latest is the maximum of int64 nanoseconds, in the year 2262.
 var latest = time.Unix(0, math.MaxInt64)
 
-// longestTime is how many bytes a time takes at most.
+// longestTime limits the text of a time, in bytes.
 const longestTime = 40
 
 var layouts = []string{
@@ -32,10 +31,9 @@ var layouts = []string{
 	"2006-01-02",
 }
 
-// ParseTime reads what producers write for a time: RFC 3339, the same without
-// a zone (UTC) or with a space, and the seconds, milliseconds, microseconds or
-// nanoseconds since 1970, told apart by their magnitude, as a number or a
-// string. A time before Earliest or after 2262 is none.
+// ParseTime reads a time from Earliest to 2262: RFC 3339, also without a zone
+// (UTC) or with a space, or seconds, milliseconds, microseconds or nanoseconds
+// since 1970, distinguished by magnitude, as a number or a string.
 func ParseTime(v Value) (time.Time, bool) {
 	t, ok := readTime(v)
 	if !ok || t.Before(Earliest) || t.After(latest) {
@@ -69,8 +67,7 @@ func readTime(v Value) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// epoch reads a number by its magnitude. Integers are read exactly: as
-// float64, nanoseconds of today are 256 apart.
+// epoch reads a time since 1970, an integer without the rounding of float64.
 func epoch(literal string, f float64) (time.Time, bool) {
 	var unit time.Duration
 	switch {
@@ -85,7 +82,7 @@ func epoch(literal string, f float64) (time.Time, bool) {
 	default:
 		unit = time.Nanosecond
 	}
-	if len(literal) > longestTime { // it has a fraction, and an error of ParseInt would copy it
+	if len(literal) > longestTime { // not an integer
 		literal = ""
 	}
 	if n, err := strconv.ParseInt(literal, 10, 64); err == nil {

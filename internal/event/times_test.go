@@ -7,7 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-func TestTimesAreReadAsProducersWriteThem(t *testing.T) {
+func TestParseTimeReadsCommonFormats(t *testing.T) {
 	want := time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)
 	number := func(s string) event.Value {
 		var f float64

@@ -19,21 +19,19 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd} // RFC 8878, 3.1.1
 )
 
-// Compressed reports whether a record's value begins like a gzip member or a
-// zstd frame.
+// Compressed reports whether a value begins like a gzip member or a zstd frame.
 func Compressed(value []byte) bool {
 	return bytes.HasPrefix(value, gzipMagic) || bytes.HasPrefix(value, zstdMagic)
 }
 
-// zstdWindow is the largest window of a zstd frame that is read, in bytes: the
-// one that RFC 8878, 3.1.1.1.2, recommends to support.
+// zstdWindow is the largest supported window of a zstd frame, in bytes (RFC 8878,
+// 3.1.1.1.2).
 const zstdWindow = 8 << 20
 
-// unpacker takes compression off values. Nothing that it makes is larger than
-// max, whatever a value says of itself.
+// unpacker decompresses values of at most max bytes, whatever size they declare.
 type unpacker struct {
 	max  yamldoc.Size
-	zstd func() *zstd.Decoder // one for all, which lends its parts
+	zstd func() *zstd.Decoder // shared, safe for concurrent use
 }
 
 func newUnpacker(limit yamldoc.Size) *unpacker {
@@ -41,9 +39,8 @@ func newUnpacker(limit yamldoc.Size) *unpacker {
 		limit = DefaultMaxUnpacked
 	}
 	return &unpacker{max: limit, zstd: sync.OnceValue(func() *zstd.Decoder {
-		// The options are in range, so there is no error. The decoder takes no
-		// window larger than its memory, and makes no output larger than the
-		// capacity that it is given and one block.
+		// The options are in range, so there is no error. Output is limited to
+		// the capacity of the buffer plus one block.
 		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(max(zstdWindow, uint64(limit))), zstd.WithDecodeAllCapLimit(true))
 		if err != nil {
@@ -53,14 +50,14 @@ func newUnpacker(limit yamldoc.Size) *unpacker {
 	})}
 }
 
-func (u *unpacker) allowance() allowance {
-	return allowance{bytes: int(u.max), values: MaxValues, of: u.max}
+func (u *unpacker) quota() quota {
+	return quota{bytes: int(u.max), values: MaxValues, limit: u.max}
 }
 
-// value returns a record's value without its compression, if it has any.
-func (u *unpacker) value(data []byte, left *allowance) ([]byte, error) {
+// value returns a record's value, decompressed.
+func (u *unpacker) value(data []byte, q *quota) ([]byte, error) {
 	if len(data) > int(u.max) {
-		return nil, left.unpack("the value itself", len(data))
+		return nil, q.takeBytes("the value itself", len(data))
 	}
 	var name string
 	var out []byte
@@ -73,21 +70,21 @@ func (u *unpacker) value(data []byte, left *allowance) ([]byte, error) {
 		name = "zstd"
 		out, err = u.unzstd(data)
 	default:
-		return data, left.unpack("the value itself", len(data))
+		return data, q.takeBytes("the value itself", len(data))
 	}
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return nil, outcome.Errorf(outcome.EventTooLarge, "zstd with a window of more than %s", yamldoc.Size(zstdWindow))
+		return nil, outcome.Errorf(outcome.EventTooLarge, "zstd window larger than %s", yamldoc.Size(zstdWindow))
 	case errors.Is(err, errTooLarge):
-		return nil, left.unpack(name, int(u.max)+1)
+		return nil, q.takeBytes(name, int(u.max)+1)
 	case errors.Is(err, errHeader):
-		return nil, outcome.Errorf(outcome.Decompress, "looks like %s, but its header is damaged", name)
+		return nil, outcome.Errorf(outcome.Decompress, "damaged %s header", name)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, outcome.Errorf(outcome.Decompress, "%s that ends too early (truncated)", name)
+		return nil, outcome.Errorf(outcome.Decompress, "truncated %s", name)
 	case err != nil:
 		return nil, outcome.Errorf(outcome.Decompress, "damaged %s after %d unpacked bytes", name, len(out))
 	}
-	return out, left.unpack(name, len(out))
+	return out, q.takeBytes(name, len(out))
 }
 
 var (
@@ -95,28 +92,27 @@ var (
 	errHeader   = errors.New("damaged header")
 )
 
-// gunzipper is a gzip reader with what it reads from.
+// gunzipper is a gzip reader with its source.
 type gunzipper struct {
-	from bytes.Reader
-	gzip gzip.Reader
+	source bytes.Reader
+	gzip   gzip.Reader
 }
 
 var gunzippers = sync.Pool{New: func() any { return new(gunzipper) }}
 
-// gunzip unpacks at most limit bytes of gzip (RFC 1952). What it returns does not
-// share memory with the pooled reader.
+// gunzip unpacks at most limit bytes of gzip (RFC 1952).
 func gunzip(data []byte, limit int) ([]byte, error) {
 	g := gunzippers.Get().(*gunzipper)
 	defer func() {
-		g.from.Reset(nil) // a pooled reader holds no record
+		g.source.Reset(nil) // the pool must not hold a record
 		gunzippers.Put(g)
 	}()
-	g.from.Reset(data)
-	if err := g.gzip.Reset(&g.from); err != nil {
+	g.source.Reset(data)
+	if err := g.gzip.Reset(&g.source); err != nil {
 		return nil, errHeader
 	}
-	// The last four bytes say how much there is, if the producer is honest; deflate
-	// packs at most 1032 bytes into one.
+	// The last four bytes are the unpacked size, which may be forged; the ratio of
+	// deflate is at most 1032.
 	size := min(int(binary.LittleEndian.Uint32(data[len(data)-4:])), 1032*len(data), limit)
 	out := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	_, err := out.ReadFrom(io.LimitReader(&g.gzip, int64(limit)+1))
@@ -126,13 +122,12 @@ func gunzip(data []byte, limit int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// zstdBlock is how much a block of a zstd frame holds at most (RFC 8878, 3.1.1.2.4).
+// zstdBlock is the largest zstd block, in bytes (RFC 8878, 3.1.1.2.4).
 const zstdBlock = 128 << 10
 
-// unzstd unpacks at most max bytes of zstd (RFC 8878). Where there is less room
-// than a frame needs, the decoder stops with one of several errors, which are
-// those of a damaged frame too. So it is tried with more room after any error,
-// and last with enough for the block that passes the limit.
+// unzstd unpacks at most max bytes of zstd (RFC 8878). The decoder's error does
+// not tell a full buffer from a damaged frame, so unzstd retries any error with a
+// larger buffer, up to the limit plus one block.
 func (u *unpacker) unzstd(data []byte) ([]byte, error) {
 	last := int(u.max) + zstdBlock
 	room := 16 * len(data)

@@ -5,7 +5,7 @@ import "strconv"
 // Kind is the type of a Value. The zero Kind is Missing.
 type Kind uint8
 
-// The kinds. Missing is what a path yields that leads nowhere.
+// The kinds. Missing is the value of a path that does not exist.
 const (
 	Missing Kind = iota
 	Null
@@ -16,9 +16,8 @@ const (
 	Object
 )
 
-// Value is one JSON value. It is immutable; a number keeps the literal it was
-// written with beside its float64, so that texts print it as sent. The zero
-// Value is Missing.
+// Value is an immutable JSON value. A number keeps its literal. The zero Value is
+// Missing.
 type Value struct {
 	kind Kind
 	b    bool
@@ -41,7 +40,7 @@ func StringValue(s string) Value { return Value{kind: String, text: s} }
 // form of f.
 func NumberValue(f float64) Value { return Value{kind: Number, num: f} }
 
-// LiteralValue returns a number as it was written, with its value.
+// LiteralValue returns a number with its literal.
 func LiteralValue(literal string, f float64) Value {
 	return Value{kind: Number, num: f, text: literal}
 }
@@ -93,8 +92,7 @@ func (v Value) At(i int) Value {
 // Name returns the name of a value that is an object's member.
 func (v Value) Name() string { return v.name }
 
-// Get returns the member of an object called name; of members with the same
-// name the last. It is Missing for everything else.
+// Get returns the last member called name of an object, else Missing.
 func (v Value) Get(name string) Value {
 	if v.kind != Object {
 		return Value{}

@@ -144,7 +144,7 @@ func TestRefusedDocumentsAreLeftOutAndNamedWhenTheRunKeepsGoing(t *testing.T) {
 		"line 3: an event is a JSON object, found an array; 'jq -c .[]' writes its elements one a line",
 		"line 4: not JSON at byte 1 (truncated); is the document spread over several lines? 'jq -c .' writes it on one",
 		"line 5: 5008 bytes are more than topic trade-executions takes in a record (max.message.bytes)",
-		"line 7: a JSON string that holds the document: it was encoded twice: this notifier would repair it, other readers of the topic will not",
+		"line 7: the document is encoded twice: it is a JSON string: this notifier would repair it, other readers of the topic will not",
 		"line 8: begins with a byte order mark, which is no JSON: write UTF-8 without it",
 	}
 	slices.Sort(said) // what the brokers refuse is known later

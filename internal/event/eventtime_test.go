@@ -11,8 +11,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestImplausibleTimesAreRepaired: what can be no time of an event counts as
-// none, and the next candidate does; old is no fault.
+// TestImplausibleTimesAreRepaired: an implausible time is skipped for the next
+// candidate; an old one is not.
 func TestImplausibleTimesAreRepaired(t *testing.T) {
 	now := time.Date(2026, 11, 23, 14, 31, 6, 0, time.UTC)
 	at := func(text string) time.Time {
@@ -31,27 +31,27 @@ func TestImplausibleTimesAreRepaired(t *testing.T) {
 		want              time.Time
 		record, documents float64 // repairs
 	}{
-		"as it should be":                {`{"occurred_at":"2026-11-23T14:31:01Z"}`, recorded, at("2026-11-23T14:31:01Z"), 0, 0},
-		"no time in the document":        {`{}`, recorded, recorded, 0, 0},
-		"timestamp in seconds":           {`{}`, seconds, now, 1, 0},
-		"timestamp in microseconds":      {`{}`, micros, now, 1, 0},
-		"timestamp of no type":           {`{}`, time.UnixMilli(-1), now, 1, 0},
-		"bad timestamp beside a time":    {`{"occurred_at":"2026-11-23T14:31:01Z"}`, seconds, at("2026-11-23T14:31:01Z"), 1, 0},
-		"no timestamp at all":            {`{}`, time.Time{}, now, 0, 0},
-		"weeks old":                      {`{"occurred_at":"2026-10-01T00:00:00Z"}`, recorded, at("2026-10-01T00:00:00Z"), 0, 0},
-		"years old":                      {`{"occurred_at":"1998-03-02T00:00:00Z"}`, recorded, at("1998-03-02T00:00:00Z"), 0, 0},
-		"timestamp years old":            {`{}`, at("2014-03-02T00:00:00Z"), at("2014-03-02T00:00:00Z"), 0, 0},
-		"a clock that is hours ahead":    {`{"occurred_at":"2026-11-24T14:31:05Z"}`, recorded, at("2026-11-24T14:31:05Z"), 0, 0},
-		"more than a day ahead":          {`{"occurred_at":"2026-11-24T14:31:07Z"}`, recorded, recorded, 0, 1},
-		"years ahead":                    {`{"occurred_at":"2099-01-01T00:00:00Z"}`, recorded, recorded, 0, 1},
-		"beyond what nanoseconds hold":   {`{"occurred_at":"9999-12-31T23:59:59Z"}`, recorded, recorded, 0, 1},
-		"Go's zero time":                 {`{"occurred_at":"0001-01-01T00:00:00Z"}`, recorded, recorded, 0, 1},
-		"1970":                           {`{"occurred_at":"1970-01-21T10:44:04Z"}`, recorded, recorded, 0, 1},
-		"1985":                           {`{"occurred_at":"1985-01-01T00:00:00Z"}`, recorded, recorded, 0, 1},
-		"the next path":                  {`{"occurred_at":"2099-01-01T00:00:00Z","timestamp":1795444264000}`, recorded, time.UnixMilli(1795444264000), 0, 1},
-		"all of them":                    {`{"occurred_at":"2099-01-01T00:00:00Z","timestamp":"1970-01-01T00:00:00Z"}`, seconds, now, 1, 1},
-		"what is no time is no mistake":  {`{"timestamp":7,"occurred_at":"yesterday"}`, recorded, recorded, 0, 0},
-		"seconds as a number are a time": {`{"occurred_at":1795444264}`, recorded, time.Unix(1795444264, 0), 0, 0},
+		"plausible":                   {`{"occurred_at":"2026-11-23T14:31:01Z"}`, recorded, at("2026-11-23T14:31:01Z"), 0, 0},
+		"no time in the document":     {`{}`, recorded, recorded, 0, 0},
+		"timestamp in seconds":        {`{}`, seconds, now, 1, 0},
+		"timestamp in microseconds":   {`{}`, micros, now, 1, 0},
+		"timestamp of no type":        {`{}`, time.UnixMilli(-1), now, 1, 0},
+		"bad timestamp beside a time": {`{"occurred_at":"2026-11-23T14:31:01Z"}`, seconds, at("2026-11-23T14:31:01Z"), 1, 0},
+		"no timestamp at all":         {`{}`, time.Time{}, now, 0, 0},
+		"weeks old":                   {`{"occurred_at":"2026-10-01T00:00:00Z"}`, recorded, at("2026-10-01T00:00:00Z"), 0, 0},
+		"years old":                   {`{"occurred_at":"1998-03-02T00:00:00Z"}`, recorded, at("1998-03-02T00:00:00Z"), 0, 0},
+		"timestamp years old":         {`{}`, at("2014-03-02T00:00:00Z"), at("2014-03-02T00:00:00Z"), 0, 0},
+		"a clock that is hours ahead": {`{"occurred_at":"2026-11-24T14:31:05Z"}`, recorded, at("2026-11-24T14:31:05Z"), 0, 0},
+		"more than a day ahead":       {`{"occurred_at":"2026-11-24T14:31:07Z"}`, recorded, recorded, 0, 1},
+		"years ahead":                 {`{"occurred_at":"2099-01-01T00:00:00Z"}`, recorded, recorded, 0, 1},
+		"beyond int64 nanoseconds":    {`{"occurred_at":"9999-12-31T23:59:59Z"}`, recorded, recorded, 0, 1},
+		"Go's zero time":              {`{"occurred_at":"0001-01-01T00:00:00Z"}`, recorded, recorded, 0, 1},
+		"1970":                        {`{"occurred_at":"1970-01-21T10:44:04Z"}`, recorded, recorded, 0, 1},
+		"1985":                        {`{"occurred_at":"1985-01-01T00:00:00Z"}`, recorded, recorded, 0, 1},
+		"the next path":               {`{"occurred_at":"2099-01-01T00:00:00Z","timestamp":1795444264000}`, recorded, time.UnixMilli(1795444264000), 0, 1},
+		"no plausible time":           {`{"occurred_at":"2099-01-01T00:00:00Z","timestamp":"1970-01-01T00:00:00Z"}`, seconds, now, 1, 1},
+		"not a time":                  {`{"timestamp":7,"occurred_at":"yesterday"}`, recorded, recorded, 0, 0},
+		"seconds as a number":         {`{"occurred_at":1795444264}`, recorded, time.Unix(1795444264, 0), 0, 0},
 	} {
 		reg := prometheus.NewPedanticRegistry()
 		rec := event.Record{Topic: string(topics.TradeExecutions), Value: []byte(c.value), Time: c.recorded, Arrived: now}
@@ -70,7 +70,7 @@ func TestImplausibleTimesAreRepaired(t *testing.T) {
 	}
 }
 
-// TestImplausibleCloudEventTimeIsRepaired as one in the document is.
+// TestImplausibleCloudEventTimeIsRepaired like one in the document.
 func TestImplausibleCloudEventTimeIsRepaired(t *testing.T) {
 	rec := record(`{}`, event.Header{Name: "ce_id", Value: []byte("1")}, event.Header{Name: "ce_source", Value: []byte("/x")},
 		event.Header{Name: "ce_type", Value: []byte("t")}, event.Header{Name: "ce_specversion", Value: []byte("1.0")},

@@ -17,7 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// zeros is a document of n values: an array of n-1 numbers, and itself.
+// zeros returns a document of n values: an array and its n-1 numbers.
 func zeros(n int) string {
 	return `{"positions":[0` + strings.Repeat(",0", n-2) + `]}`
 }
@@ -35,7 +35,7 @@ const cloudHead = `{"specversion":"1.0","id":"c1","source":"/oms","type":"t",` /
 
 var cloudMedia = ce("content-type", "application/cloudevents+json")
 
-func TestOneRecordKeepsAHundredThousandValues(t *testing.T) {
+func TestRecordKeepsAtMostMaxValues(t *testing.T) {
 	objects := `{"positions":[` + strings.Repeat(`{"a":0},`, event.MaxValues/2-1) + `{"a":0}]}` // one more than fits
 	base64Of := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 	headers := make([]event.Header, event.MaxValues)
@@ -74,7 +74,7 @@ func TestOneRecordKeepsAHundredThousandValues(t *testing.T) {
 	}
 }
 
-func TestValuesThatNoRuleReadsAreNotCounted(t *testing.T) {
+func TestMembersThatNoRuleReadsAreNotCounted(t *testing.T) {
 	d := event.NewDecoder(nil, map[string][]string{string(topics.TradeExecutions): {"symbol"}}, nil)
 	e, err := d.Decode(record(`{"symbol":"AAPL",` + zeros(3 * event.MaxValues)[1:]))
 	if err != nil || e.Doc.Get("symbol").Text() != "AAPL" {
@@ -90,11 +90,11 @@ func cause(err error) outcome.Cause {
 	return failed.Cause
 }
 
-func TestEveryLayerOfARecordCountsAsUnpacked(t *testing.T) {
+func TestEveryLayerCountsAsUnpacked(t *testing.T) {
 	const limit = 64 << 10
 	d := event.NewDecoder(&event.Config{MaxUnpacked: limit}, nil, nil)
 	doc := func(size int) string { return `{"a":"` + strings.Repeat("x", size-len(`{"a":""}`)) + `"}` }
-	stream := func(size int, opts ...zstd.EOption) string { // does not say its size
+	stream := func(size int, opts ...zstd.EOption) string { // without its size in the header
 		var b bytes.Buffer
 		w, err := zstd.NewWriter(&b, opts...)
 		if err != nil {
@@ -147,17 +147,17 @@ func TestEveryLayerOfARecordCountsAsUnpacked(t *testing.T) {
 		}
 	}
 	if _, err := d.Decode(record(stream(100, zstd.WithWindowSize(8<<20)))); err != nil {
-		t.Errorf("the window that every decoder should support: %v", err)
+		t.Errorf("a window of 8 MiB: %v", err)
 	}
-	if _, err := d.Decode(record(stream(100, zstd.WithWindowSize(16<<20)))); cause(err) != outcome.EventTooLarge || !strings.Contains(err.Error(), "a window of more than 8MiB") {
+	if _, err := d.Decode(record(stream(100, zstd.WithWindowSize(16<<20)))); cause(err) != outcome.EventTooLarge || !strings.Contains(err.Error(), "window larger than 8MiB") {
 		t.Errorf("a larger window: %v", err)
 	}
 }
 
-// TestABombTakesLittleMemory: whatever a small record unpacks to, decoding it
-// allocates a bounded amount, garbage included.
-func TestABombTakesLittleMemory(t *testing.T) {
-	const most = 32 << 20
+// TestDecompressionBombTakesBoundedMemory: decoding a small record allocates
+// at most 32 MiB in all.
+func TestDecompressionBombTakesBoundedMemory(t *testing.T) {
+	const limit = 32 << 20
 	for name, value := range map[string]string{
 		"gzip of 8 MiB": packed(t, zeros(4<<20)), "zstd of 8 MiB": zstded(t, zeros(4<<20)),
 		"gzip of 2 MiB": packed(t, zeros(1<<20)), "zstd of 2 MiB": zstded(t, zeros(1<<20)), "plain": zeros(1 << 20),
@@ -172,8 +172,8 @@ func TestABombTakesLittleMemory(t *testing.T) {
 		if err != nil && cause(err) != outcome.EventTooLarge {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := after.TotalAlloc - before.TotalAlloc; n > most {
-			t.Errorf("%s: %s allocated, more than %s", name, yamldoc.Size(n), yamldoc.Size(most))
+		if n := after.TotalAlloc - before.TotalAlloc; n > limit {
+			t.Errorf("%s: %s allocated, more than %s", name, yamldoc.Size(n), yamldoc.Size(limit))
 		}
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/algotrade/notifier/internal/instant"
 )
 
-// date sets when the event happened. A candidate that no event can have is
-// skipped and counted, once for each event, as is the record's timestamp.
-func (d *Decoder) date(e *Event, paths [][]string) {
+// setTime sets the event's time. Implausible candidates are skipped and counted
+// once per event, as is an implausible record timestamp.
+func (d *Decoder) setTime(e *Event, paths [][]string) {
 	arrived, recorded := e.Record.Arrived, e.Record.Time
 	if arrived.IsZero() {
 		arrived = time.Now()
@@ -26,12 +26,12 @@ func (d *Decoder) date(e *Event, paths [][]string) {
 		}
 		if !skipped {
 			skipped = true
-			d.repaired(e, repairedTime, name()+" is "+v.Text()+", which is no time of an event")
+			d.addRepair(e, repairedTime, "implausible time "+v.Text()+" in "+name())
 		}
 		return false
 	}
 	if !recorded.IsZero() && !instant.Plausible(recorded, arrived) {
-		d.repaired(e, repairedRecord, "the record's timestamp is "+recorded.UTC().Format(time.RFC3339)+": it counts milliseconds since 1970")
+		d.addRepair(e, repairedRecord, "implausible record timestamp "+recorded.UTC().Format(time.RFC3339)+": send milliseconds since 1970")
 		recorded = time.Time{}
 	}
 	for _, path := range paths {
@@ -45,8 +45,8 @@ func (d *Decoder) date(e *Event, paths [][]string) {
 	e.Time = instant.First(arrived, recorded)
 }
 
-// repaired counts a tolerated mistake; the first is told.
-func (d *Decoder) repaired(e *Event, repair, what string) {
+// addRepair counts a tolerated mistake; the event keeps the text of the first.
+func (d *Decoder) addRepair(e *Event, repair, what string) {
 	d.repairs.WithLabelValues(e.Record.Topic, repair).Inc()
 	if e.Repaired == "" {
 		e.Repaired = what
