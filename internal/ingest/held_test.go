@@ -48,7 +48,7 @@ func TestFewLargeEventsAreInMemoryAtOnce(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 20 {
 				wg.Go(func() {
-					if _, err := h.match(&kgo.Record{Topic: "t", Value: tc.value}, time.Now(), time.Now()); err != nil {
+					if _, err := h.Match(&kgo.Record{Topic: "t", Value: tc.value}, time.Now(), time.Now()); err != nil {
 						t.Error(err)
 					}
 				})
@@ -64,11 +64,11 @@ func TestFewLargeEventsAreInMemoryAtOnce(t *testing.T) {
 func TestABatchIsSettledInParts(t *testing.T) {
 	at := time.Unix(1, 0)
 	for name, tc := range map[string]struct {
-		b    batch
+		b    Batch
 		full bool
 	}{
-		"quiet": {batch{}, false}, "a little": {batch{held: maxHeld, first: at, last: at.Add(maxBatch)}, false},
-		"much": {batch{held: maxHeld + 1}, true}, "long": {batch{first: at, last: at.Add(maxBatch + 1)}, true},
+		"quiet": {Batch{}, false}, "a little": {Batch{out: Output{held: maxHeld}, first: at, latest: at.Add(maxBatch)}, false},
+		"much": {Batch{out: Output{held: maxHeld + 1}}, true}, "long": {Batch{first: at, latest: at.Add(maxBatch + 1)}, true},
 	} {
 		if tc.b.full() != tc.full {
 			t.Errorf("%s: %v", name, !tc.full)
@@ -84,12 +84,12 @@ func TestARecordThatWasNotLookedAtIsNotHandled(t *testing.T) {
 	p, _ := steps.Assign("t", 0, "id", 20, nil)
 	h := New(Params{Decoder: still{}, Rules: still{}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
 	records := []*kgo.Record{{Topic: "t", Offset: 7, Value: []byte("{}")}, {Topic: "t", Offset: 9, Value: []byte("{}")}}
-	if b, last, ok := h.look(t.Context(), p, records); !ok || last != 9 || b.until.Offset != 9 {
-		t.Errorf("looked at up to %d: %v", last, ok)
+	if b := h.Begin(p, records); !b.Step(t.Context()) || b.last != 9 || b.until.Offset != 9 {
+		t.Errorf("matched up to %d", b.last)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, last, ok := h.look(ended, p, records); ok || last != 6 {
-		t.Errorf("after the assignment's end looked at up to %d: %v", last, ok)
+	if b := h.Begin(p, records); !b.Step(ended) || b.last != 6 || b.until != nil {
+		t.Errorf("after the assignment's end matched up to %d", b.last)
 	}
 }

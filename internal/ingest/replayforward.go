@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -73,17 +74,20 @@ func (w *replaying) due(ctx context.Context) []*request {
 // forwarding is what a few requests lead to: outbox records, new versions of
 // entries, and entries that are closed once those are acknowledged.
 type forwarding struct {
-	*batch
-	closes []*dlq.Closure
+	*Output
+	topicID string           // of the replay topic
+	done    offsets.Position // below this it was committed
+	writes  []*outbox.Write
+	closes  []*dlq.Closure
 }
 
 // forward reads the first entries, as many as may be held at once, and sends them
 // on their way; it returns how many when that is acknowledged, or false when ctx
 // ended first.
 func (w *replaying) forward(ctx context.Context, due []*request) (sent int, ok bool) {
-	b := &forwarding{batch: w.p.Handler.begin(w.part)}
+	b := &forwarding{Output: w.p.Handler.Output(w.part), topicID: w.part.TopicID(), done: w.part.Committed()}
 	for _, n := range due {
-		if b.full() {
+		if b.Full() {
 			break
 		}
 		sent++
@@ -102,11 +106,10 @@ func (w *replaying) forward(ctx context.Context, due []*request) (sent int, ok b
 		w.send(b, n, e, edited)
 	}
 	w.forwarded = slices.DeleteFunc(w.forwarded, func(n *request) bool { return n.state == settled })
-	outboxes := slices.Clone(b.writes)
-	if !b.settle(ctx) {
+	if !b.Settle(ctx) {
 		return 0, false
 	}
-	for _, x := range outboxes {
+	for _, x := range b.writes {
 		if x.Envelope.Replay.Entry != x.Envelope.Delivery {
 			w.backlog.add(x.Record)
 		}
@@ -119,8 +122,9 @@ func (w *replaying) forward(ctx context.Context, due []*request) (sent int, ok b
 func (w *replaying) spend(ctx context.Context, n *request, e *dlq.Entry) bool {
 	next := e.Again(n.run.by, w.p.Handler.p.MaxReplays)
 	next.State, next.LastFailed = dlq.Quarantined, time.Now()
-	b := &batch{h: w.p.Handler, p: w.part, dead: []*dlq.Entry{next}}
-	return b.settle(ctx)
+	b := w.p.Handler.Output(w.part)
+	b.DeadLetter(next)
+	return b.Settle(ctx)
 }
 
 func entryID(e *dlq.Entry) string {
@@ -284,7 +288,7 @@ func (s *sending) again() {
 		s.close("rule " + rule + " no longer matches it")
 		return
 	}
-	alerts[i].ID = alert.NewID(s.w.p.Handler.p.Group, s.b.identity(s.e.Envelope.Source), rule)
+	alerts[i].ID = alert.NewID(s.w.p.Handler.p.Group, s.w.p.Handler.Identity(s.e.Envelope.Source), rule)
 	if a := s.e.Envelope.Alert; a != nil {
 		alerts[i].ID = a.ID
 	}
@@ -298,12 +302,11 @@ func (s *sending) record() {
 	if !ok {
 		return
 	}
-	id := s.b.identity(s.e.Envelope.Source)
+	id := s.w.p.Handler.Identity(s.e.Envelope.Source)
 	sent := 0
 	for i := range alerts {
 		a := &alerts[i]
-		a.ID = alert.NewID(s.w.p.Handler.p.Group, id, a.Rule)
-		s.w.p.Handler.metrics.alert(a)
+		s.w.p.Handler.Raise(a, id)
 		channels := a.Channels
 		if s.n.to {
 			channels = []string{s.n.line.channel}
@@ -335,7 +338,7 @@ func (s *sending) match() ([]alert.Alert, bool) {
 	if s.replay.Edited != nil {
 		rec.Value = s.replay.Edited
 	}
-	alerts, err := s.w.p.Handler.match(rec, s.e.FirstFailed, time.Now())
+	alerts, err := s.w.p.Handler.Match(rec, s.e.FirstFailed, time.Now())
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		s.close("its value is null: a tombstone is no event")
@@ -364,9 +367,8 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 		From:  offsets.Position{Epoch: s.n.epoch, Offset: s.n.offset},
 		Done:  s.b.done, Delivery: e.RepeatID(),
 	}
-	write := s.w.p.Handler.p.Outboxes.Send(e)
-	s.b.writes = append(s.b.writes, write)
-	s.b.hold(write.Size() + len(e.Source.Value)) // the request's record is none of the source's
+	s.b.writes = append(s.b.writes, s.b.Send(e))
+	s.b.Hold(len(e.Source.Value)) // the request's record is none of the source's
 }
 
 func (s *sending) unrouted(format string, args ...any) {
@@ -378,8 +380,8 @@ func (s *sending) reopen(why *outcome.Error, reason outcome.Reason) {
 	s.span.Fail(string(why.Cause))
 	next := s.e.Again(s.replay.EditedBy, s.w.p.Handler.p.MaxReplays)
 	next.Cause, next.Reason, next.Scope, next.Detail, next.FailedRule, next.LastFailed = why.Cause, reason, why.Cause.Class().Scope, why.Detail, why.Rule, time.Now()
-	s.b.dead = append(s.b.dead, next)
-	s.b.hold(entrySize + len(next.Envelope.Source.Value))
+	s.b.DeadLetter(next)
+	s.b.Hold(len(next.Envelope.Source.Value))
 }
 
 // close has the entry closed once everything else is acknowledged.

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
@@ -27,14 +24,13 @@ type driver struct {
 	wakeAt  time.Time
 	wake    func()
 	crashed bool
-	tries   map[string]int
 }
 
 // equip gives a process its outboxes.
 func (w *world) equip(pr *process) {
 	pr.outboxes = make(map[string]*dispatch.Outbox)
 	for i, c := range channels {
-		d := &driver{w: w, pr: pr, channel: c, tries: make(map[string]int)}
+		d := &driver{w: w, pr: pr, channel: c}
 		pr.drivers = append(pr.drivers, d)
 		cfg := dispatch.Config{
 			Concurrency: 1 + 2*i, Timeout: 15 * time.Second, Ambiguous: []string{dispatch.Resend, dispatch.DeadLetter}[i],
@@ -44,12 +40,8 @@ func (w *world) equip(pr *process) {
 		if c == "desk" {
 			cfg.Pace = dispatch.Pace{Rate: 2, Burst: 3}
 		}
-		limit := uncommitted
-		if w.is(unbounded) {
-			limit = 1000
-		}
 		pr.outboxes[topics.Outbox(group, c)] = dispatch.NewOutbox(dispatch.Params{
-			Name: c, Channel: d, Config: cfg, Uncommitted: limit, Group: group, Dead: d, Elsewhere: elsewhere{w, pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
+			Name: c, Channel: d, Config: cfg, Uncommitted: uncommitted, Group: group, Dead: pr.dead, Elsewhere: elsewhere{pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
 		})
 	}
 	pr.handler = dispatch.NewHandler(pr.outboxes, letters{w}, w.log)
@@ -152,12 +144,6 @@ func (d *driver) Send(_ context.Context, _ channel.Message) (channel.Receipt, er
 	}
 	switch mood {
 	case down:
-		if w.is(outageIsRefusal) {
-			return answer(oracle.Failed, channel.Receipt{}, errRefused)
-		}
-		if d.tries[k.Delivery]++; w.is(outageUsesUp) && d.tries[k.Delivery] >= 3 {
-			return answer(oracle.Failed, channel.Receipt{}, errRefused)
-		}
 		if w.chance(30) {
 			return answer(oracle.Unclear, channel.Receipt{}, outcome.Errorf(outcome.Timeout, "no answer"))
 		}
@@ -194,31 +180,6 @@ func (d *driver) Send(_ context.Context, _ channel.Message) (channel.Receipt, er
 
 var errWrite = fmt.Errorf("write dead letter: %w", errors.New("no answer"))
 
-// Write implements dispatch.DeadLetters.
-func (d *driver) Write(_ context.Context, entries ...*dlq.Entry) error {
-	if d.w.writeDead(d.pr.id, entries) {
-		return nil
-	}
-	return errWrite
-}
-
-// CloseEntries implements dispatch.DeadLetters.
-func (d *driver) CloseEntries(_ context.Context, closures ...*dlq.Closure) error {
-	if d.w.is(noTombstones) {
-		return nil
-	}
-	ok := !d.w.chance(15)
-	if ok || d.w.chance(50) {
-		for _, c := range closures {
-			d.w.appendClosing(d.pr.id, c)
-		}
-	}
-	if ok {
-		return nil
-	}
-	return errWrite
-}
-
 // deliver hands an outbox what follows in its topic.
 func (w *world) deliver(p *part) bool {
 	if p.assignment == nil || p.leaving || p.next >= p.log.end() {
@@ -226,15 +187,6 @@ func (w *world) deliver(p *part) bool {
 	}
 	n := min(p.log.end()-p.next, 1+int64(w.rng.IntN(6)))
 	records := p.log.records[p.next : p.next+n]
-	if w.is(noLanes) {
-		loose := make([]*kgo.Record, len(records))
-		for i, r := range records {
-			one := *r
-			one.Key = nil
-			loose[i] = &one
-		}
-		records = loose
-	}
 	p.next += n
 	return p.assignment.Take(context.Background(), p.proc.steps.Deliver(p.p, records))
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/envelope"
-	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -63,32 +62,15 @@ func (w *world) moved(q *control.Request) bool {
 	return true
 }
 
-// elsewhere is the dispatch.Elsewhere of one process.
-type elsewhere struct {
-	w  *world
-	pr *process
-}
+// elsewhere is the dispatch.Elsewhere of one process: from the first record that
+// is not acknowledged none is, as in a producer's buffer.
+type elsewhere struct{ pr *process }
 
 // Has implements dispatch.Elsewhere.
-func (elsewhere) Has(string) bool { return true }
+func (e elsewhere) Has(channel string) bool { return e.pr.producer.Has(channel) }
 
-// Put implements dispatch.Elsewhere: each may be taken without our hearing of
-// it, and from the first that is not none is, as in a producer's buffer.
-func (e elsewhere) Put(_ context.Context, list []*envelope.Envelope, _ func(string)) []error {
-	errs, failed := make([]error, len(list)), false
-	for i, x := range list {
-		if failed {
-			errs[i] = errWrite
-			continue
-		}
-		r := outbox.Record(x, topics.Outbox(group, x.Channel), int32(len(e.w.outboxes[x.Channel])))
-		failed = e.w.chance(10)
-		if !failed || e.w.chance(30) {
-			e.w.appendOutbox(e.pr.id, e.w.outboxes[x.Channel][r.Partition], r)
-		}
-		if failed {
-			errs[i] = errWrite
-		}
-	}
-	return errs
+// Put implements dispatch.Elsewhere.
+func (e elsewhere) Put(ctx context.Context, list []*envelope.Envelope, slow func(string)) []error {
+	e.pr.broker.failed = false
+	return e.pr.producer.Put(ctx, list, slow)
 }

@@ -1,13 +1,15 @@
 package simulation
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/ingest"
+	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -38,9 +40,13 @@ type process struct {
 	kicked bool          // out of the group, whether it knows or not
 	gone   bool          // it has crashed; what it had sent may still arrive
 
-	buffers []*buffer // of the producer to the outboxes
-	counts  map[string]int32
-	rules   int
+	generation int     // of its membership
+	broker     *broker // of the producer to the outboxes
+	producer   *outbox.Producer
+	dead       *deadLetters
+
+	ingest *ingest.Handler
+	rules  rules
 
 	handler  *dispatch.Handler
 	drivers  []*driver
@@ -58,18 +64,21 @@ type part struct {
 	left    bool  // it is another's
 	oldest  *consume.Snapshot
 
-	batch   *batch   // of a source
-	replays *replays // of the replay topic
+	ctx     context.Context
+	cancel  context.CancelFunc
+	batch   *ingest.Batch // of a source
+	replays *replays      // of the replay topic
 
 	assignment *dispatch.Assignment // of an outbox
 }
 
 // committing is a commit on its way; there is one at a time.
 type committing struct {
-	parts   []*part
-	taken   []consume.Snapshot
-	applied bool
-	err     error
+	generation int
+	parts      []*part
+	taken      []consume.Snapshot
+	applied    bool
+	err        error
 }
 
 var (
@@ -80,7 +89,7 @@ var (
 // start starts a process.
 func (w *world) start(s stage) *process {
 	w.born++
-	pr := &process{id: w.born, stage: s, rules: w.rules, counts: make(map[string]int32)}
+	pr := &process{id: w.born, stage: s, rules: rules{w, w.born, w.rules}, broker: newBroker(w, w.born), dead: &deadLetters{w: w, by: w.born}}
 	params := consume.Params{
 		Name: "sim", Group: s.group(), Cluster: cluster, Window: consume.Window{Records: 4096, Bytes: 64 << 20},
 		OwnTopics: s == delivering, Logger: w.log,
@@ -91,11 +100,18 @@ func (w *world) start(s stage) *process {
 		}
 	}
 	pr.steps = consume.NewSteps(params)
-	for _, c := range channels {
-		pr.counts[c] = int32(len(w.outboxes[c]))
+	pr.producer = outbox.New(outbox.Params{Broker: pr.broker, Group: group, Channels: channels, Logger: w.log})
+	if err := pr.producer.Load(context.Background()); err != nil {
+		panic(err)
 	}
 	if s == delivering {
+		pr.broker.atOnce = true
 		w.equip(pr)
+	} else {
+		pr.ingest = ingest.New(ingest.Params{
+			Group: group, Cluster: cluster, Decoder: pr.rules, Rules: pr.rules, Outboxes: pr.producer, Dead: pr.dead,
+			Topics: []string{w.sources[0].topic}, MaxReplays: maxReplays, Logger: w.log,
+		})
 	}
 	w.processes = append(w.processes, pr)
 	return pr
@@ -146,23 +162,13 @@ func (w *world) assign() bool {
 
 func (w *world) give(pr *process, l *topicLog) {
 	last := w.commits[l]
-	if last != nil && w.is(listForgotten) {
-		bare := *last
-		f := strings.Split(bare.Metadata, " ")
-		bare.Metadata = strings.Join(f[:min(len(f), 4)], " ")
-		last = &bare
-	}
-	if last != nil && w.is(marksForgotten) {
-		bare := *last
-		bare.Metadata = offsets.Binding(cluster, l.id)
-		last = &bare
-	}
 	told := w.told["topic was recreated"]
 	p, from := pr.steps.Assign(l.topic, l.partition, l.id, l.end(), last)
 	if last != nil && strings.HasPrefix(l.id, "again-") && !strings.Contains(last.Metadata, l.id) && w.told["topic was recreated"] == told {
 		w.unsaid++
 	}
 	a := &part{proc: pr, p: p, log: l, next: max(from, 0)}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
 	w.happened(oracle.Happening{Kind: oracle.Assigned, By: pr.id, Group: pr.stage.group(), Place: l.place(a.next)})
 	pr.parts = append(pr.parts, a)
 	switch {
@@ -179,7 +185,7 @@ func (w *world) takeCommit(pr *process) bool {
 	if pr.commit != nil || pr.gone {
 		return false
 	}
-	c := &committing{}
+	c := &committing{generation: pr.generation}
 	for _, p := range pr.parts {
 		if s, ok := pr.steps.Snapshot(p.p, false); ok {
 			if p.oldest == nil {
@@ -227,6 +233,10 @@ func (w *world) resolve(pr *process) bool {
 		w.answer(pr, c, c.err)
 		return true
 	}
+	if c.generation != pr.generation { // lost, and joined again meanwhile: it is not sent
+		w.answer(pr, c, errRejected)
+		return true
+	}
 	switch n := w.rng.IntN(100); {
 	case w.well || n < 50:
 		w.answer(pr, c, w.apply(pr, c))
@@ -266,14 +276,11 @@ func (w *world) overtake(pr *process) bool {
 // apply is the coordinator taking a commit. It does not know who owns a
 // partition, only who is a member.
 func (w *world) apply(pr *process, c *committing) error {
-	if pr.kicked && !w.is(unfenced) {
+	if pr.kicked || c.generation != pr.generation {
 		return errRejected
 	}
 	for i, p := range c.parts {
 		at := c.taken[i].Committed
-		if w.is(newestCommitted) && pr.stage == delivering {
-			at.At.Offset, at.Metadata = p.next, offsets.Binding(cluster, p.log.id)
-		}
 		w.commits[p.log] = &at
 		w.happened(oracle.Happening{
 			Kind: oracle.Committed, By: pr.id, Group: pr.stage.group(), Place: p.log.place(at.At.Offset),
@@ -295,11 +302,17 @@ func (w *world) revoke(p *part) bool {
 	if p.left || p.leaving || p.proc.kicked {
 		return false
 	}
-	p.leaving = true
-	if p.assignment != nil {
+	p.leave()
+	return true
+}
+
+// leave has the process stop its work on a partition.
+func (p *part) leave() {
+	if !p.leaving && p.assignment != nil {
 		p.assignment.Leave()
 	}
-	return true
+	p.leaving = true
+	p.cancel()
 }
 
 // release ends a revoke: the grace is over. It waits for a commit on its way.
@@ -313,12 +326,8 @@ func (w *world) release(p *part) bool {
 			w.resolve(pr)
 		}
 	}
-	if w.is(unfenced) {
-		w.leave(p)
-		return true
-	}
 	if s, ok := pr.steps.Snapshot(p.p, true); ok {
-		c := &committing{parts: []*part{p}, taken: []consume.Snapshot{s}}
+		c := &committing{generation: pr.generation, parts: []*part{p}, taken: []consume.Snapshot{s}}
 		w.claim(pr, c)
 		switch n := w.rng.IntN(100); {
 		case w.well || n < 80:
@@ -361,20 +370,18 @@ func (w *world) kick(pr *process) bool {
 	return true
 }
 
-// learn is a member hearing that it has lost its partitions.
+// learn is a member hearing that it has lost its partitions; it may join again.
 func (w *world) learn(pr *process) bool {
 	if !pr.kicked || pr.gone || len(pr.parts) == 0 {
 		return false
 	}
 	for _, p := range pr.parts {
-		if !w.is(unfenced) {
-			pr.steps.Lose(p.p)
-		}
-		if p.assignment != nil && !p.leaving {
-			p.leaving = true
-			p.assignment.Leave()
-		}
-		p.leaving = true
+		pr.steps.Lose(p.p)
+		p.leave()
+	}
+	if w.chance(50) {
+		pr.kicked = false
+		pr.generation++
 	}
 	return true
 }
@@ -398,16 +405,21 @@ func (w *world) crash(pr *process) bool {
 		}
 	}
 	pr.kicked, pr.parts, pr.commit = true, nil, nil
-	if !w.chance(50) {
-		pr.buffers = nil
-	}
+	pr.broker.crash()
 	w.bury(pr)
 	return true
 }
 
+// arrive is a broker answering a write of a process.
+func (w *world) arrive(pr *process) bool {
+	did := pr.broker.arrive()
+	w.bury(pr)
+	return did
+}
+
 // bury forgets a process of which nothing more will come.
 func (w *world) bury(pr *process) {
-	if !pr.gone || slices.ContainsFunc(pr.buffers, func(b *buffer) bool { return len(b.writes) > 0 }) {
+	if !pr.gone || !pr.broker.idle() {
 		return
 	}
 	w.processes = slices.DeleteFunc(w.processes, func(o *process) bool { return o == pr })

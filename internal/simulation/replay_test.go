@@ -8,6 +8,8 @@ import (
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
 )
@@ -18,8 +20,7 @@ type replays struct {
 	fold     *dlq.Fold
 	at, end  int64 // folded so far; what has to be before the first request
 	open     []*asked
-	writes   []*write
-	dead     []*dlq.Entry
+	out      *ingest.Output // of what was forwarded; nil: nothing is under way
 	closures []dlq.Closure
 }
 
@@ -84,18 +85,12 @@ func (w *world) replayMore(p *part) bool {
 	if r == nil || p.proc.gone {
 		return false
 	}
-	if w.acknowledge(r.writes) {
-		return true
-	}
-	if all, did := w.again(p.proc, r.writes); !all {
-		return did
-	}
-	r.writes = nil
-	if len(r.dead) > 0 {
-		if w.writeDead(p.proc.id, r.dead) {
-			r.dead = nil
+	if r.out != nil {
+		settled, did := w.advance(p, r.out)
+		if settled {
+			r.out = nil
 		}
-		return true
+		return did
 	}
 	if len(r.closures) > 0 {
 		if !w.chance(15) {
@@ -126,7 +121,7 @@ func (w *world) replayMore(p *part) bool {
 			a.state, moved = 1, true
 			w.forward(p, a)
 		}
-		if len(r.writes)+len(r.dead)+len(r.closures) > 0 {
+		if r.out != nil {
 			break // await it
 		}
 	}
@@ -149,6 +144,7 @@ func (w *world) replayMore(p *part) bool {
 // forward sends an entry on its way.
 func (w *world) forward(p *part, a *asked) {
 	r := p.replays
+	r.out = p.proc.ingest.Output(p.p)
 	e := dlq.Parse(w.letters.records[a.Version])
 	if e.State == dlq.Quarantined && !a.Force {
 		a.state = 2
@@ -158,7 +154,7 @@ func (w *world) forward(p *part, a *asked) {
 	send := func(al *alert.Alert, channel, delivery string) {
 		x := &envelope.Envelope{Source: e.Envelope.Source, Alert: al, Channel: channel, Delivery: delivery, Replay: replay}
 		x.From = offsets.Write{Input: offsets.Input{Topic: p.log.id, Partition: 0}, From: a.position, Done: p.p.Committed(), Delivery: x.RepeatID()}
-		r.writes = append(r.writes, w.send(p.proc, &write{envelope: x}))
+		r.out.Send(x)
 	}
 	if e.Envelope.Alert != nil {
 		replay.Recipients = e.Recipients
@@ -168,11 +164,12 @@ func (w *world) forward(p *part, a *asked) {
 	if !w.mended {
 		next := e.Again("", maxReplays)
 		next.Cause, next.Reason, next.Scope, next.LastFailed = outcome.NotUTF8, outcome.Undecodable, outcome.Message, time.Now()
-		r.dead = append(r.dead, next)
+		r.out.DeadLetter(next)
 		return
 	}
-	for _, al := range w.alerts(p.proc.rules, e.Envelope.Source) {
-		al.ID = alert.NewID(group, w.identity(e.Envelope.Source), al.Rule)
+	src := e.Envelope.Source
+	for _, al := range p.proc.rules.alerts(event.Record{Partition: src.Partition, Offset: src.Offset, Value: src.Value, Time: src.Time}) {
+		p.proc.ingest.Raise(&al, p.proc.ingest.Identity(src))
 		for _, c := range al.Channels {
 			send(&al, c, alert.NewDelivery(al.ID, c))
 		}

@@ -55,8 +55,10 @@ func (w *world) try(n int) bool {
 	}
 	pr := w.processes[w.rng.IntN(len(w.processes))]
 	switch {
-	case n < 34:
+	case n < 28:
 		return w.arrive(pr)
+	case n < 34:
+		return pr.broker.acknowledge()
 	case n < 39:
 		return w.takeCommit(pr)
 	case n < 46:
@@ -214,11 +216,19 @@ func (w *world) heal() {
 
 // awaited lets the time pass that an outbox waits for.
 func (w *world) awaited() bool {
-	next, ok := w.next()
-	if ok {
+	if next, ok := w.next(); ok {
 		time.Sleep(max(time.Until(next), 0))
+		return true
 	}
-	return ok
+	for _, pr := range w.processes {
+		for _, p := range pr.parts {
+			if !p.leaving && (p.batch != nil || p.replays != nil && p.replays.out != nil) {
+				time.Sleep(5 * time.Second) // the longest backoff of a write
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // round does everything once, and reports whether there was anything.
@@ -239,6 +249,9 @@ func (w *world) round() bool {
 	}
 	for _, pr := range slices.Clone(w.processes) {
 		did = w.arrive(pr) || did
+		for pr.broker.acknowledge() {
+			did = true
+		}
 		did = w.hear(pr) || did
 		for _, d := range pr.drivers {
 			did = d.look() || did

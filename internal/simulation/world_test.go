@@ -193,6 +193,16 @@ func (w *world) appendOutbox(by int, l *topicLog, r *kgo.Record) {
 	w.happened(h)
 }
 
+// outbox returns the logs of an outbox topic.
+func (w *world) outbox(topic string) []*topicLog {
+	for _, c := range channels {
+		if w.outboxes[c][0].topic == topic {
+			return w.outboxes[c]
+		}
+	}
+	panic("no outbox: " + topic)
+}
+
 // origin returns the log that an outbox record was made of.
 func (w *world) origin(in offsets.Input) *topicLog {
 	for _, l := range slices.Concat(w.inputs(matching), w.inputs(delivering), w.former) {
@@ -205,13 +215,6 @@ func (w *world) origin(in offsets.Input) *topicLog {
 
 // appendEntry is a broker taking a dead letter.
 func (w *world) appendEntry(by int, e *dlq.Entry) {
-	if w.is(headersLost) {
-		changed := *e.Envelope
-		changed.Source.Headers = nil
-		again := *e
-		again.Envelope = &changed
-		e = &again
-	}
 	at := w.letters.append(e.Encode(w.letters.topic))
 	h, _, err := seen.Letter(at)
 	if err != nil {

@@ -1,0 +1,153 @@
+// Package ingest is stage one: it reads source topics, decodes each record,
+// asks the rules, and writes one record per alert and channel into the
+// channel's outbox topic, in source order. What cannot be decoded becomes a
+// dead letter. A source offset is settled only when everything its record
+// raised is acknowledged. Start reading at Handler.Handle.
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// Decoder turns a record into an event.
+type Decoder interface {
+	Decode(rec event.Record) (event.Event, error)
+}
+
+// Rules says which alerts an event raises. An error is an *outcome.Error.
+type Rules interface {
+	Match(ev *event.Event, now time.Time) ([]alert.Alert, error)
+}
+
+// DeadLetters writes dead letters and returns once they are acknowledged.
+type DeadLetters interface {
+	Write(ctx context.Context, entries ...*dlq.Entry) error
+	CloseEntries(ctx context.Context, closures ...*dlq.Closure) error
+}
+
+// Params is what a Handler needs.
+type Params struct {
+	Group    string
+	Cluster  string
+	Decoder  Decoder
+	Rules    Rules
+	Outboxes *outbox.Producer
+	Dead     DeadLetters
+	Topics   []string // for metrics created at zero
+	RuleList []RuleName
+	// MaxReplays is after how many replays a dead letter is quarantined.
+	MaxReplays int
+	Tracer     *tracing.Tracer // nil: no spans
+	Logger     *slog.Logger
+	Registry   prometheus.Registerer
+}
+
+// RuleName names a rule and a severity it can yield, for metrics.
+type RuleName struct {
+	Rule     string
+	Severity alert.Severity
+}
+
+// Handler is a consume.Handler for source partitions.
+type Handler struct {
+	p       Params
+	log     *slog.Logger
+	metrics *metrics
+	large   chan struct{} // a turn for each large event: see largeAtOnce
+}
+
+// New returns a handler.
+func New(p Params) *Handler {
+	return &Handler{p: p, log: p.Logger.With("component", "match"), metrics: newMetrics(p), large: make(chan struct{}, largeAtOnce)}
+}
+
+// Handle works through one partition in order, a batch at a time.
+func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
+	for {
+		records, err := p.Next(ctx)
+		if err != nil {
+			return
+		}
+		b := h.Begin(p, records)
+		for !b.Step(ctx) {
+			if !b.out.await(ctx) {
+				b.abandon()
+				return // revoked or stopping: the next owner does it again
+			}
+		}
+	}
+}
+
+// Match decodes and matches one record that arrived at arrived. The event ends
+// here: what an alert needs of it is copied. A panic in either concerns this
+// record alone.
+func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) (alerts []alert.Alert, err error) {
+	if large(r.Value) {
+		h.large <- struct{}{}
+		defer func() { <-h.large }()
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			h.log.Error("panic while matching", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
+		}
+	}()
+	ev, err := h.p.Decoder.Decode(recordOf(r, arrived))
+	if err != nil {
+		return nil, err
+	}
+	return h.p.Rules.Match(&ev, now)
+}
+
+// largeAtOnce is how many large events are in memory at once, over all
+// partitions: a kilobyte of gzip may take tens of megabytes while it is decoded
+// and matched.
+const largeAtOnce = 4
+
+// smallValue is up to how many bytes a value that is not packed needs no turn.
+const smallValue = 64 << 10
+
+// large reports whether a record's event may take much more than the record.
+func large(value []byte) bool { return len(value) > smallValue || event.Compressed(value) }
+
+// Identity returns what the ids of a record's alerts are made of.
+func (h *Handler) Identity(s envelope.Source) alert.Source {
+	topic := s.TopicID
+	if topic == "" {
+		topic = s.Topic
+	}
+	return alert.Source{Cluster: h.p.Cluster, Topic: topic, Partition: s.Partition, Offset: s.Offset}
+}
+
+// Raise gives an alert its id and counts it.
+func (h *Handler) Raise(a *alert.Alert, source alert.Source) {
+	a.ID = alert.NewID(h.p.Group, source, a.Rule)
+	h.metrics.alert(a)
+}
+
+func recordOf(r *kgo.Record, arrived time.Time) event.Record {
+	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
+	if len(r.Headers) > 0 {
+		rec.Headers = make([]event.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			rec.Headers[i] = event.Header{Name: h.Key, Value: h.Value}
+		}
+	}
+	return rec
+}
