@@ -222,7 +222,7 @@ func deadLettersRefused() *act {
 	return &act{
 		signs: []sign{
 			{"NotifierDeadLetterWriteFailures", "a dead-letter topic takes no record above 100 bytes (`max.message.bytes`)"},
-			{"NotifierPartitionHeld", "the same, with poison in every partition of the source"},
+			{"NotifierPartitionBlocked", "the same, with poison in every partition of the source"},
 			{"NotifierNothingConsumed", "the same"},
 			{"NotifierLagSeconds", "the same"},
 			{"NotifierLagRecords", "the same, and 12,000 events behind the poison"},
@@ -301,7 +301,7 @@ func retentionPassed() *act {
 
 func brokersDown() *act {
 	return &act{
-		signs: []sign{{"NotifierStandsStill", "Kafka is stopped (`kind=\"brokers\"`)"}},
+		signs: []sign{{"NotifierCondition", "Kafka is stopped (`kind=\"brokers\"`)"}},
 		cause: func(ctx context.Context, d *drill) error { return d.kafka.stop(ctx) },
 		mend:  func(ctx context.Context, d *drill) error { return d.kafka.again(ctx) },
 	}

@@ -64,7 +64,7 @@ func (s *scene) held(ctx context.Context) int {
 	for _, d := range s.running() {
 		_, body := d.get(ctx, "/metrics")
 		for line := range strings.Lines(body) {
-			if strings.HasPrefix(line, "notifier_partition_held{") && strings.HasSuffix(line, "} 1\n") {
+			if strings.HasPrefix(line, "notifier_partition_blocked{") && strings.HasSuffix(line, "} 1\n") {
 				n++
 			}
 		}

@@ -238,7 +238,7 @@ func TestADeadLetterTopicThatIsGoneHoldsItsPartitionAlone(t *testing.T) {
 	}
 	c.Produce(alerting(topics.PortfolioUpdates, "d", 3, 1)...)
 	got(t, hook, 3, 30*time.Second) // 0, and those of the partitions beside at least
-	held := fmt.Sprintf(`notifier_partition_held{partition="0",reason="write",stage="match",topic=%q}`, topics.TradeExecutions)
+	held := fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="write",stage="match",topic=%q}`, topics.TradeExecutions)
 	testkafka.Eventually(t, 30*time.Second, "the partition is shown as held", func() bool { return d.metric(held) == "1" })
 	testkafka.Eventually(t, 30*time.Second, "readiness names the topic", func() bool {
 		status, ok, cause := d.component("dead letters")

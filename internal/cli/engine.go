@@ -28,7 +28,6 @@ import (
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
-	"github.com/algotrade/notifier/internal/obs/logging"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/secret"
@@ -178,13 +177,13 @@ type outboxes struct {
 	ordered []*dispatch.Outbox
 }
 
-func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *outbox.Producer, tracer *tracing.Tracer, troubles *health.Board, reg *prometheus.Registry) (*outboxes, error) {
+func newOutboxes(s *setup, dead *dlq.Writer, elsewhere *outbox.Producer, tracer *tracing.Tracer, conditions *health.Conditions, reg *prometheus.Registry) (*outboxes, error) {
 	metrics := dispatch.NewMetrics(reg)
 	all := &outboxes{byTopic: make(map[string]*dispatch.Outbox)}
 	add := func(name string, ch channel.Channel, cfg dispatch.Config) {
 		o := dispatch.NewOutbox(dispatch.Params{
 			Name: name, Channel: ch, Config: cfg, Uncommitted: s.config.Kafka.Window.Uncommitted, Group: s.config.Kafka.Group,
-			Dead: dead, Elsewhere: elsewhere, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Tracer: tracer, Metrics: metrics, Troubles: troubles,
+			Dead: dead, Elsewhere: elsewhere, MaxReplays: s.config.DLQ.MaxReplays, Logger: s.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
 		})
 		all.byTopic[topics.Outbox(s.config.Kafka.Group, name)] = o
 		all.ordered = append(all.ordered, o)
@@ -242,11 +241,11 @@ type members struct {
 	match, deliver *consume.Member
 }
 
-func newTroubles(s *setup, reg *prometheus.Registry) *health.Board {
-	return health.New(logging.Unlimited(s.log), reg)
+func newConditions(s *setup, reg *prometheus.Registry) *health.Conditions {
+	return health.New(s.log, reg)
 }
 
-func newMembers(s *setup, p *producers, h *ingest.Handler, r *ingest.Replays, o *outboxes, moves *control.Follower, troubles *health.Board, reg *prometheus.Registry) (*members, error) {
+func newMembers(s *setup, p *producers, h *ingest.Handler, r *ingest.Replays, o *outboxes, moves *control.Follower, conditions *health.Conditions, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
 	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
 		opts, err := c.Options(name, s.log, reg)
@@ -258,7 +257,7 @@ func newMembers(s *setup, p *producers, h *ingest.Handler, r *ingest.Replays, o 
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
 			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
 			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
-			Marked: s.topics(kafka.RoleSource), PassOversized: s.topics(kafka.RoleSource), Patient: []string{topics.Replay(c.Group)}, Troubles: troubles,
+			Marked: s.topics(kafka.RoleSource), PassOversized: s.topics(kafka.RoleSource), Patient: []string{topics.Replay(c.Group)}, Conditions: conditions,
 		}), nil
 	}
 	replay := topics.Replay(c.Group)
@@ -275,51 +274,45 @@ func newMembers(s *setup, p *producers, h *ingest.Handler, r *ingest.Replays, o 
 	return &members{match: m, deliver: d}, nil
 }
 
-func newMonitor(s *setup, p *producers, troubles *health.Board, reg *prometheus.Registry) *kafka.Monitor {
+func newMonitor(s *setup, p *producers, conditions *health.Conditions, reg *prometheus.Registry) *kafka.Monitor {
 	var list []kafka.Monitored
 	for _, shape := range s.shapes {
 		list = append(list, kafka.Monitored{Topic: shape.Topic, Role: shape.Role})
 	}
 	return kafka.NewMonitor(kafka.MonitorParams{
 		Admin: kadm.NewClient(p.dead), Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka),
-		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, TLS: &s.config.Kafka.TLS, Troubles: troubles, Registry: reg,
+		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, TLS: &s.config.Kafka.TLS, Conditions: conditions, Registry: reg,
 	})
 }
 
 // newBacklogs returns what looks at what waits for us.
-func newBacklogs(s *setup, p *producers, o *outboxes, reg *prometheus.Registry) *lag.Monitor {
+func newBacklogs(s *setup, p *producers, o *outboxes, conditions *health.Conditions, reg *prometheus.Registry) *lag.Monitor {
 	c := &s.config.Kafka
-	states := make(map[string]*dispatch.Outbox, len(o.ordered))
 	var list []lag.Topic
 	for _, topic := range append(s.topics(kafka.RoleSource), topics.Replay(c.Group)) {
 		list = append(list, lag.Topic{Name: topic, Group: c.Group})
 	}
 	for _, outbox := range o.ordered {
 		name := outbox.Status().Name
-		states[name] = outbox
 		list = append(list, lag.Topic{Name: topics.Outbox(c.Group, name), Group: topics.OutboxGroup(c.Group), Channel: name})
 	}
 	return lag.New(lag.Params{
 		Client: p.dead, Log: dlq.NewLog(p.dead), Cluster: s.cluster, Topics: list, Others: s.config.Lag,
 		Outboxes: topics.Outbox(c.Group, ""), OutboxGroup: topics.OutboxGroup(c.Group), Brokers: c.Brokers,
-		State: func(channel string) (state, reason string) {
-			status := states[channel].Status()
-			return status.State, status.Reason
-		},
-		Logger: s.log, Registry: reg,
+		Conditions: conditions, Logger: s.log, Registry: reg,
 	})
 }
 
-func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *health.Board, reg *prometheus.Registry) (*admin.Server, error) {
+func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, conditions *health.Conditions, reg *prometheus.Registry) (*admin.Server, error) {
 	return admin.New(admin.Params{
 		Listen: s.config.HTTP.Listen, Hosts: s.config.HTTP.Hosts, Token: s.config.HTTP.Token, Version: base.VersionText(),
-		Live: m.live, Ready: func() []admin.Component { return ready(s, m, monitor, backlogs, o, troubles) },
+		Live: m.live, Ready: func() []admin.Component { return ready(s, m, monitor, backlogs, o, conditions) },
 		Gatherer: reg, Level: s.level, Logger: s.log,
 	})
 }
 
 // stuckAfter is how long a loop may stand still in a process that is alive.
-// Held and paused partitions and latched channels are alive.
+// Blocked and paused partitions and latched channels are alive.
 const stuckAfter = 30 * time.Second
 
 func (m *members) live() error {
@@ -335,9 +328,9 @@ func (m *members) live() error {
 }
 
 // ready lists the components: groups, partitions, topics, dead letters and
-// outboxes decide; held partitions, replays and channels are shown.
-func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *health.Board) []admin.Component {
-	group := admin.Component{Name: "groups", Decides: true, Cause: troubles.Text(health.Groups...)}
+// outboxes decide; blocked partitions, warnings, replays and channels are shown.
+func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, conditions *health.Conditions) []admin.Component {
+	group := admin.Component{Name: "groups", Decides: true, Cause: conditions.Text(health.Groups...)}
 	group.OK = group.Cause == ""
 	for _, member := range []struct {
 		name   string
@@ -351,10 +344,13 @@ func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, 
 			group.Cause += member.name + ": " + member.status.Cause
 		}
 	}
-	stand := troubles.Text(health.Partitions...)
-	held := troubles.Text(health.Held)
+	stand := conditions.Text(health.Partitions...)
+	blocked, warnings := conditions.Text(health.Blocked), conditions.Text(health.Warnings...)
 	components := []admin.Component{
-		group, {Name: "partitions", OK: stand == "", Decides: true, Cause: stand}, {Name: "held", OK: held == "", Cause: held},
+		group,
+		{Name: "partitions", OK: stand == "", Decides: true, Cause: stand},
+		{Name: "blocked", OK: blocked == "", Cause: blocked},
+		{Name: "warnings", OK: warnings == "", Cause: warnings},
 	}
 	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox} {
 		problem := monitor.Problems(role)

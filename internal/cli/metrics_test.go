@@ -41,7 +41,7 @@ notifier_assigned_partitions{topic}
 notifier_rebalances_total{event}
 notifier_group_errors_total{reason}
 notifier_commit_failures_total{}
-notifier_partition_held{topic,partition,reason}
+notifier_partition_blocked{topic,partition,reason}
 notifier_events_lost_total{topic}
 notifier_time_until_loss_seconds{topic}
 notifier_processing_duration_seconds{topic}
@@ -185,7 +185,7 @@ func TestClosedSetsOfLabelsBeginAtZero(t *testing.T) {
 		{"notifier_commit_failures_total{stage=%q}", []string{"match", "deliver"}},
 		{"notifier_events_lost_total{stage=\"match\",topic=%q}", []string{topic}},
 		{"notifier_processing_duration_seconds_count{stage=\"match\",topic=%q}", []string{topic}},
-		{"notifier_partition_held{partition=\"0\",reason=%q,stage=\"match\",topic=\"" + topic + "\"}", []string{"offset", "progress", "read", "transaction", "write"}},
+		{"notifier_partition_blocked{partition=\"0\",reason=%q,stage=\"match\",topic=\"" + topic + "\"}", []string{"offset", "progress", "read", "transaction", "write"}},
 	} {
 		for _, value := range c.values {
 			if sample := fmt.Sprintf(c.name, value) + " 0\n"; !strings.Contains(text, sample) {

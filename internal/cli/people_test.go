@@ -48,11 +48,11 @@ func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testi
 	d = start(t, dir)
 	c.Produce(alerting(topics.TradeExecutions, "a", 10, 1)...)
 	got(t, other, 11, 20*time.Second)
-	d.err.Wait(t, 20*time.Second, `"level":"ERROR"`, "partition held", outbox, "run --start committed")
-	if n := d.metric(fmt.Sprintf(`notifier_partition_held{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); n != "1" {
+	d.err.Wait(t, 20*time.Second, `"level":"ERROR"`, "partition blocked", outbox, "run --start committed")
+	if n := d.metric(fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); n != "1" {
 		t.Errorf("the metric of what is held is %q", n)
 	}
-	if status, ok, cause := d.component("held"); status != http.StatusOK || ok || !strings.Contains(cause, "run --start committed") {
+	if status, ok, cause := d.component("blocked"); status != http.StatusOK || ok || !strings.Contains(cause, "run --start committed") {
 		t.Errorf("readiness says %d, %v, %q", status, ok, cause)
 	}
 	if n := len(hook.Requests()); n != 10 {

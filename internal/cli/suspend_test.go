@@ -45,7 +45,7 @@ rules:
 		status, ok, cause := d.component("channel hook")
 		return status == http.StatusOK && !ok && strings.Contains(cause, "rule bad is suspended: 20 of its messages in a row were refused")
 	})
-	if got := d.metric(`notifier_trouble{kind="rule"}`); got != "1" {
+	if got := d.metric(`notifier_condition{type="rule"}`); got != "1" {
 		t.Errorf("the metric is %s", got)
 	}
 	if got := d.metric(`notifier_channel_state{channel="hook",state="closed"}`); got != "1" {
@@ -58,14 +58,14 @@ rules:
 	settled(t, c)
 	testkafka.Eventually(t, 20*time.Second, "the rule is no longer shown", func() bool {
 		_, ok, cause := d.component("channel hook")
-		return ok && cause == "" && d.metric(`notifier_trouble{kind="rule"}`) == "0"
+		return ok && cause == "" && d.metric(`notifier_condition{type="rule"}`) == "0"
 	})
 	if n := len(deadLetters(t, c)); n != 20 {
 		t.Errorf("%d dead letters, want 20", n)
 	}
 	var said []string
 	for line := range strings.Lines(d.err.String()) {
-		if strings.Contains(line, `"component":"trouble"`) {
+		if strings.Contains(line, `"component":"health"`) {
 			said = append(said, line)
 		}
 	}

@@ -14,12 +14,12 @@ import (
 
 // newReporter returns what tells systemd how the daemon does. Its watchdog asks
 // what /livez asks.
-func newReporter(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, troubles *health.Board) (*sdnotify.Reporter, error) {
+func newReporter(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, o *outboxes, conditions *health.Conditions) (*sdnotify.Reporter, error) {
 	return sdnotify.New(sdnotify.Params{
 		Live: m.live, Joined: m.joined, Logger: s.log,
 		Status: func() string {
 			partitions := m.match.Status().Partitions + m.deliver.Status().Partitions
-			return statusLine(partitions, ready(s, m, monitor, backlogs, o, troubles))
+			return statusLine(partitions, ready(s, m, monitor, backlogs, o, conditions))
 		},
 	})
 }

@@ -81,13 +81,13 @@ func TestTheStatusLineIsWhatReadyzSays(t *testing.T) {
 		c.OK, c.State, c.Cause = false, state, cause
 		return c
 	}
-	groups, held, desk, mail := ok("groups", true), ok("held", false), ok("channel desk", false), ok("channel mail", false)
+	groups, held, desk, mail := ok("groups", true), ok("blocked", false), ok("channel desk", false), ok("channel mail", false)
 	for want, components := range map[string][]admin.Component{
-		"ready: 18 partitions, 2 channels":                                              {groups, held, desk, mail},
-		"ready: 18 partitions, 2 channels, desk latched, mail half open":                {groups, held, bad(desk, "latched", "invalid_auth"), bad(mail, "half_open", "timeout")},
-		"ready: 18 partitions, 2 channels, desk with a suspended rule":                  {groups, held, bad(desk, "closed", "rule r is suspended"), mail},
-		"ready: 18 partitions, 1 channel, held: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
-		"not ready: groups: match: has not joined yet":                                  {bad(groups, "", "match: has not joined yet"), held, bad(desk, "latched", "")},
+		"ready: 18 partitions, 2 channels":                                                 {groups, held, desk, mail},
+		"ready: 18 partitions, 2 channels, desk latched, mail half open":                   {groups, held, bad(desk, "latched", "invalid_auth"), bad(mail, "half_open", "timeout")},
+		"ready: 18 partitions, 2 channels, desk with a suspended rule":                     {groups, held, bad(desk, "closed", "rule r is suspended"), mail},
+		"ready: 18 partitions, 1 channel, blocked: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
+		"not ready: groups: match: has not joined yet":                                     {bad(groups, "", "match: has not joined yet"), held, bad(desk, "latched", "")},
 	} {
 		if got := statusLine(18, components); got != want {
 			t.Errorf("it says %q, want %q", got, want)

@@ -28,7 +28,7 @@ var rightlyEmpty = map[string]string{
 	"What fires":                      "nothing fires",
 	"Time until loss":                 "nothing waits",
 	"Group and fetch errors":          "shows errors only",
-	"Partitions held":                 "shows what is held only",
+	"Partitions blocked":              "shows what is blocked only",
 	"Records that wait, by partition": "shows what waits only",
 }
 

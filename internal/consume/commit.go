@@ -245,9 +245,7 @@ func (m *Member) committed(s snapshot, err error, slow bool) {
 	if err != nil {
 		m.metrics.commitFailures.Inc()
 		m.commitRefused(err)
-		m.limit.do("commit "+err.Error(), func() {
-			m.log.Warn("commit failed, will be sent again", "topic", p.Topic, "partition", p.ID, "offset", s.at.Offset, "err", err)
-		})
+		m.log.Warn("commit failed, retrying", "topic", p.Topic, "partition", p.ID, "offset", s.at.Offset, "reason", reasonOf(err), "err", err)
 		return
 	}
 	if f != nil {

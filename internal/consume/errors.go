@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -55,9 +53,7 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 		m.rest(p)
 	}
 	m.metrics.groupErrors.WithLabelValues(reasonOf(err)).Inc()
-	m.limit.do(fmt.Sprintf("fetch %s/%d %s", topic, partition, reasonOf(err)), func() {
-		m.log.Warn("consuming is disturbed", "topic", topic, "partition", partition, "err", err)
-	})
+	m.log.Warn("fetch failed", "topic", topic, "partition", partition, "reason", reasonOf(err), "err", err)
 }
 
 type groupHook struct{ m *Member }
@@ -79,13 +75,11 @@ func (h *groupHook) OnGroupManageError(err error) {
 	case errors.Is(err, kerr.FencedInstanceID):
 		m.fence()
 	case isOutdated(err):
-		m.overstayed()
+		m.evicted()
 	default:
 		m.failed(err)
 	}
-	m.limit.do("group "+reasonOf(err), func() {
-		m.log.Warn("left the group, joining again", "group", m.p.Group, "err", err)
-	})
+	m.log.Warn("left consumer group, rejoining", "group", m.p.Group, "reason", reasonOf(err), "err", err)
 }
 
 // commitRefused judges why a commit was refused. What was refused is not
@@ -98,7 +92,7 @@ func (m *Member) commitRefused(err error) {
 	case isDenied(err):
 		m.denies("group "+m.p.Group, err)
 	case isOutdated(err):
-		m.overstayed()
+		m.evicted()
 	}
 }
 
@@ -130,11 +124,11 @@ func isOutdated(err error) bool {
 // denied returns an error once the brokers have refused us for deniedAfter
 // without a pause.
 func (m *Member) denied() error {
-	t, lasted := m.troubles.Longest(health.Denied)
+	t, lasted := m.conditions.Longest(health.Denied)
 	if lasted < deniedAfter {
 		return nil
 	}
-	return fmt.Errorf("%w for %s: %s", ErrDenied, deniedAfter, t.Problem)
+	return fmt.Errorf("%w for %s: %s", ErrDenied, deniedAfter, t.Message)
 }
 
 // reasonOf is a short, closed name for an error: Kafka's own code where there
@@ -149,33 +143,5 @@ func reasonOf(err error) string {
 		return "GROUP_SESSION"
 	default:
 		return "OTHER"
-	}
-}
-
-// limiter lets each key through once per period.
-type limiter struct {
-	period time.Duration
-	mu     sync.Mutex
-	last   map[string]time.Time
-}
-
-func newLimiter(period time.Duration) *limiter {
-	return &limiter{period: period, last: make(map[string]time.Time)}
-}
-
-func (l *limiter) do(key string, f func()) {
-	l.mu.Lock()
-	now := time.Now()
-	last, seen := l.last[key]
-	ok := !seen || now.Sub(last) >= l.period
-	if ok {
-		if len(l.last) > 1000 {
-			clear(l.last)
-		}
-		l.last[key] = now
-	}
-	l.mu.Unlock()
-	if ok {
-		f()
 	}
 }

@@ -80,12 +80,12 @@ type Params struct {
 	// partition.
 	PassOversized []string
 	// Patient are the topics whose records may stay unsettled for as long as a
-	// channel is down: standing still is no trouble there.
+	// channel is down: no progress is no condition there.
 	Patient  []string
 	Logger   *slog.Logger
 	Registry prometheus.Registerer
-	// Troubles is told what stands still; nil: a board of the member's own.
-	Troubles *health.Board
+	// Conditions are set and cleared here; nil: some of the member's own.
+	Conditions *health.Conditions
 }
 
 // Member is one member of a consumer group.
@@ -95,9 +95,8 @@ type Member struct {
 	client  *kgo.Client
 	admin   *kadm.Client
 	metrics *metrics
-	limit   *limiter
-	// troubles is what the log, the metric and /readyz hear of what stands still.
-	troubles *health.Board
+	// conditions is what the log, the metric and /readyz hear of what stands still.
+	conditions *health.Conditions
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
 	kick     chan struct{} // size 1: commit now
@@ -146,10 +145,9 @@ func New(p Params) *Member {
 		again:    make(chan struct{}, 1),
 		anew:     make(map[string]time.Time),
 		commitMu: make(turn, 1),
-		limit:    newLimiter(time.Minute),
 	}
-	if m.troubles = p.Troubles; m.troubles == nil {
-		m.troubles = health.New(p.Logger, nil)
+	if m.conditions = p.Conditions; m.conditions == nil {
+		m.conditions = health.New(p.Logger, nil)
 	}
 	m.membership.turn()
 	m.membership.committed()

@@ -272,14 +272,14 @@ func TestAnOffsetOfARecreatedTopicIsNoOffset(t *testing.T) {
 	testkafka.Eventually(t, 20*time.Second, "it begins at the beginning", func() bool { return w.count() == 5 })
 }
 
-func TestAnOutboxWhoseOffsetWasSetByHandIsHeld(t *testing.T) {
+func TestOutboxWithOffsetSetByHandIsBlocked(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produce(t, c, 5)
 	commit(t, c, 3, "")
 	w := newWorker()
 	r := run(t, c, w, func(p *consume.Params) { p.OwnTopics = true })
 	testkafka.Eventually(t, 20*time.Second, "the partition is held and says so", func() bool {
-		held := r.Status().Held
+		held := r.Status().Blocked
 		return len(held) == 1 && strings.Contains(held[0].Reason, "run --start")
 	})
 	if w.count() != 0 {

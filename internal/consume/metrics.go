@@ -17,7 +17,7 @@ type metrics struct {
 	rebalances     *prometheus.CounterVec
 	groupErrors    *prometheus.CounterVec
 	commitFailures prometheus.Counter
-	held           *prometheus.GaugeVec
+	blocked        *prometheus.GaugeVec
 	lostRecords    *prometheus.CounterVec
 	noRoom         prometheus.Counter
 	processing     *prometheus.HistogramVec
@@ -41,8 +41,8 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 		commitFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "notifier_commit_failures_total", Help: "Offset commits that were refused or not answered.", ConstLabels: labels,
 		}),
-		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_partition_held", Help: "1 while a partition does not move: something of ours cannot be written (write), it or something of ours cannot be read (read), a transaction on it does not end (transaction), records wait for no known reason (progress), or its offset was set by hand (offset).", ConstLabels: labels,
+		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "notifier_partition_blocked", Help: "1 while a partition makes no progress: something of ours cannot be written (write), it or something of ours cannot be read (read), a transaction on it does not end (transaction), records wait for no known reason (progress), or its offset was set by hand (offset).", ConstLabels: labels,
 		}, []string{"topic", "partition", "reason"}),
 		lostRecords: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_events_lost_total", Help: "Records that were deleted before they were handled: by retention, or with their topic.", ConstLabels: labels,
@@ -68,7 +68,7 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 		m.rebalances.WithLabelValues(event)
 	}
 	if reg != nil {
-		reg.MustRegister(m.assignedParts, m.rebalances, m.groupErrors, m.commitFailures, m.held, m.lostRecords, m.noRoom, m.processing)
+		reg.MustRegister(m.assignedParts, m.rebalances, m.groupErrors, m.commitFailures, m.blocked, m.lostRecords, m.noRoom, m.processing)
 	}
 	return m
 }
@@ -100,39 +100,39 @@ func (m *metrics) change(parts map[string][]int32, sign float64, event string) {
 		for _, id := range ids {
 			partition := strconv.Itoa(int(id))
 			if sign < 0 {
-				m.held.DeletePartialMatch(prometheus.Labels{"topic": topic, "partition": partition})
+				m.blocked.DeletePartialMatch(prometheus.Labels{"topic": topic, "partition": partition})
 				continue
 			}
-			for _, reason := range heldReasons {
-				m.held.WithLabelValues(topic, partition, reason)
+			for _, reason := range blockedReasons {
+				m.blocked.WithLabelValues(topic, partition, reason)
 			}
 		}
 	}
 }
 
-// heldReasons are the closed set of why a partition does not move.
-var heldReasons = []string{"offset", "progress", "read", "transaction", "write"}
+// blockedReasons are the closed set of why a partition does not move.
+var blockedReasons = []string{"offset", "progress", "read", "transaction", "write"}
 
-// holds shows why a partition does not move: what its handler waits for, and
+// setBlocked shows why a partition does not move: what its handler waits for, and
 // what keeps it from being read.
-func (m *metrics) holds(topic string, id int32, held string, unread health.Kind) {
+func (m *metrics) setBlocked(topic string, id int32, blocked string, unread health.Type) {
 	now := make(map[string]bool, 2)
-	if held != "" {
-		now[heldReason(held)] = true
+	if blocked != "" {
+		now[blockedReason(blocked)] = true
 	}
 	if unread != "" {
 		now[unreadReason(unread)] = true
 	}
-	for _, reason := range heldReasons {
+	for _, reason := range blockedReasons {
 		v := 0.0
 		if now[reason] {
 			v = 1
 		}
-		m.held.WithLabelValues(topic, strconv.Itoa(int(id)), reason).Set(v)
+		m.blocked.WithLabelValues(topic, strconv.Itoa(int(id)), reason).Set(v)
 	}
 }
 
-func heldReason(text string) string {
+func blockedReason(text string) string {
 	switch {
 	case text == offsetReset || text == offsetGone:
 		return "offset"
@@ -142,8 +142,8 @@ func heldReason(text string) string {
 	return "write"
 }
 
-func unreadReason(kind health.Kind) string {
-	switch kind {
+func unreadReason(t health.Type) string {
+	switch t {
 	case health.Transaction:
 		return "transaction"
 	case health.Progress:

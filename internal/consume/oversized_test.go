@@ -65,10 +65,10 @@ func TestOversizedBatchComesAsOneRecord(t *testing.T) {
 	oversized() // 4, 5
 	oversized() // 6, 7
 	s := new(seeing)
-	var board *health.Board
+	var board *health.Conditions
 	r := run(t, c, s, func(p *consume.Params) {
 		board = health.New(p.Logger, nil)
-		p.Troubles, p.PassOversized = board, []string{topic}
+		p.Conditions, p.PassOversized = board, []string{topic}
 		p.Options = append(p.Options, kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: 500_000, Total: 64 << 20})))
 	})
 	testkafka.Eventually(t, 20*time.Second, "the last comes", func() bool { _, batches := s.seen(); return len(batches) == 3 })

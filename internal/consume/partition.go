@@ -43,8 +43,8 @@ type Partition struct {
 	takenSize int
 	fenced    bool
 	paused    bool
-	held      string      // why the handler does not go on, for people; "" when it does
-	unread    health.Kind // why nothing can be read; "" when it can
+	blocked   string      // why the handler does not go on, for people; "" when it does
+	unread    health.Type // why nothing can be read; "" when it can
 	bad       badBatch    // the batch that cannot be decoded
 	restUntil time.Time   // not zero: nothing is fetched until then
 	look      look        // what the last look at the brokers saw
@@ -271,9 +271,9 @@ func (p *Partition) OnCommit(f func()) {
 func (p *Partition) Hold(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held != reason && !p.fenced {
-		p.held = reason
-		p.heldChanged()
+	if p.blocked != reason && !p.fenced {
+		p.blocked = reason
+		p.blockedChanged()
 	}
 }
 

@@ -54,8 +54,8 @@ func (l *logged) has(parts ...string) bool {
 	return false
 }
 
-// heldFor is how many partitions a member's metric says are held for a reason.
-func heldFor(t *testing.T, r *running, reason string) (n float64) {
+// blockedFor is how many partitions a member's metric says are held for a reason.
+func blockedFor(t *testing.T, r *running, reason string) (n float64) {
 	t.Helper()
 	families, err := r.reg.Gather()
 	if err != nil {
@@ -64,7 +64,7 @@ func heldFor(t *testing.T, r *running, reason string) (n float64) {
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			for _, l := range m.GetLabel() {
-				if f.GetName() == "notifier_partition_held" && l.GetName() == "reason" && l.GetValue() == reason {
+				if f.GetName() == "notifier_partition_blocked" && l.GetName() == "reason" && l.GetValue() == reason {
 					n += m.GetGauge().GetValue()
 				}
 			}
@@ -122,9 +122,9 @@ func TestASourcePartitionWhoseOffsetWasDeletedIsReadFromItsBeginning(t *testing.
 	})
 }
 
-// TestAnOutboxWhoseOffsetWasDeletedIsHeld: what stands in it has been sent, and
+// TestOutboxWithDeletedOffsetIsBlocked: what stands in it has been sent, and
 // would all be sent again.
-func TestAnOutboxWhoseOffsetWasDeletedIsHeld(t *testing.T) {
+func TestOutboxWithDeletedOffsetIsBlocked(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produceOld(t, c, 3)
 	produce(t, c, 2)
@@ -132,10 +132,10 @@ func TestAnOutboxWhoseOffsetWasDeletedIsHeld(t *testing.T) {
 	w := newWorker()
 	r := run(t, c, w, own)
 	testkafka.Eventually(t, 20*time.Second, "the partition is held and says so", func() bool {
-		held := r.Status().Held
+		held := r.Status().Blocked
 		return len(held) == 1 && strings.Contains(held[0].Reason, "run --start earliest|latest|TIME")
 	})
-	if n := heldFor(t, r, "offset"); n != 1 {
+	if n := blockedFor(t, r, "offset"); n != 1 {
 		t.Errorf("the metric says that %v partitions are held", n)
 	}
 	if err := r.stop(); err != nil {
@@ -179,8 +179,8 @@ func TestNonsenseTimestampsHoldNoOutbox(t *testing.T) {
 			produce(t, c, 3)
 			w := newWorker()
 			r := run(t, c, w, func(p *consume.Params) { p.OwnTopics = true })
-			testkafka.Eventually(t, 20*time.Second, "it is held, or read", func() bool { return len(r.Status().Held) == 1 || w.count() > 0 })
-			if held := len(r.Status().Held) == 1; held != old {
+			testkafka.Eventually(t, 20*time.Second, "it is held, or read", func() bool { return len(r.Status().Blocked) == 1 || w.count() > 0 })
+			if held := len(r.Status().Blocked) == 1; held != old {
 				t.Errorf("held: %v", held)
 			}
 			if !old {
@@ -210,7 +210,7 @@ func TestAnOutboxOffsetThatWasSetByHandCanBeAccepted(t *testing.T) {
 	w := newWorker()
 	own := func(p *consume.Params) { p.OwnTopics = true }
 	held := run(t, c, w, own)
-	testkafka.Eventually(t, 20*time.Second, "it is held", func() bool { return len(held.Status().Held) == 1 })
+	testkafka.Eventually(t, 20*time.Second, "it is held", func() bool { return len(held.Status().Blocked) == 1 })
 	if err := accept(); err == nil || !strings.Contains(err.Error(), "stop it first") {
 		t.Errorf("while a member runs: %v", err)
 	}

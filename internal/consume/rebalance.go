@@ -29,7 +29,7 @@ func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[stri
 	}
 	m.mu.Unlock()
 	m.membership.join(true, "")
-	m.troubles.Over(health.Overstayed, m.p.Group)
+	m.conditions.Clear(health.Evicted, m.p.Group)
 	m.metrics.assigned(assigned)
 	if len(assigned) == 0 {
 		m.begun() // there is nothing to begin
@@ -178,7 +178,7 @@ func (m *Member) forget(cl *kgo.Client, parts []*Partition, gone map[string][]in
 		p.mu.Lock()
 		m.bytes.Add(-int64(p.bytes))
 		p.bytes = 0
-		m.troubles.Forget(p.name())
+		m.conditions.Forget(p.name())
 		p.mu.Unlock()
 	}
 	cl.ResumeFetchPartitions(gone)

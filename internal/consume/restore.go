@@ -213,7 +213,7 @@ func (p *Partition) begin(start int64) {
 }
 
 // freeze holds the partition for a person's decision; p.mu is held.
-func (p *Partition) freeze(reason string) { p.frozen, p.held = true, reason }
+func (p *Partition) freeze(reason string) { p.frozen, p.blocked = true, reason }
 
 func (p *Partition) sayRecreated(offset int64) {
 	log := p.member.log.With("topic", p.Topic, "partition", p.ID, "offset", offset)
@@ -241,7 +241,7 @@ func (m *Member) adjustOffsets(_ context.Context, offsets map[string]map[int32]k
 			if p.frozen {
 				p.paused = true
 				go m.client.PauseFetchPartitions(map[string][]int32{topic: {id}})
-				p.heldChanged()
+				p.blockedChanged()
 			}
 			p.mu.Unlock()
 		}

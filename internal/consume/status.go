@@ -12,14 +12,14 @@ type Status struct {
 	Joined bool
 	Cause  string // why not joined
 	// PolledAt and CommittedAt are when the poll loop and the commit loop last
-	// turned; a process whose loops stand still is not alive.
+	// turned; a process whose loops do not turn is not alive.
 	PolledAt, CommittedAt time.Time
 	Partitions            int
-	Held                  []Held
+	Blocked               []Blocked
 }
 
-// Held is a partition that does not move.
-type Held struct {
+// Blocked is a partition that makes no progress.
+type Blocked struct {
 	Topic     string
 	Partition int32
 	Reason    string
@@ -61,12 +61,12 @@ func (m *Member) Status() Status {
 	for _, p := range m.partitions() {
 		s.Partitions++
 		p.mu.Lock()
-		if p.held != "" {
-			s.Held = append(s.Held, Held{p.Topic, p.ID, p.held})
+		if p.blocked != "" {
+			s.Blocked = append(s.Blocked, Blocked{p.Topic, p.ID, p.blocked})
 		}
 		p.mu.Unlock()
 	}
-	slices.SortFunc(s.Held, func(a, b Held) int {
+	slices.SortFunc(s.Blocked, func(a, b Blocked) int {
 		if d := strings.Compare(a.Topic, b.Topic); d != 0 {
 			return d
 		}

@@ -21,7 +21,7 @@ const watchInterval = 3 * time.Second
 const lookEvery = 5
 
 // stillAfter is how many looks in a row must find a partition where it was
-// before that is a trouble: a minute, longer than a producer's transaction
+// before that is a condition: a minute, longer than a producer's transaction
 // lasts in the ordinary course. Looks and not a clock, so that a process that
 // was frozen does not blame others when it wakes.
 const stillAfter = 4
@@ -45,7 +45,6 @@ func (m *Member) watch(ctx context.Context) {
 			m.lookAtOffsets(ctx)
 		}
 		m.endRests()
-		m.troubles.Tick()
 	}
 }
 
@@ -72,7 +71,7 @@ func (m *Member) followTopics(ctx context.Context, followed map[string]string) {
 		followed[topic] = ids[topic]
 		m.sayRecreated(topic)
 		m.purge(topic)
-		m.troubles.Over(health.Recreated, topic)
+		m.conditions.Clear(health.Recreated, topic)
 	}
 }
 
@@ -172,7 +171,7 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 	if now.reading.looks == 0 && now.handling.looks == 0 {
 		p.goOn(health.Progress)
 	}
-	explained := p.held != "" || p.unread == health.Corrupt || p.unread == health.TooLarge
+	explained := p.blocked != "" || p.unread == health.Corrupt || p.unread == health.TooLarge
 	p.mu.Unlock()
 	if sizing {
 		m.measure(ctx, p, now.next)

@@ -42,7 +42,7 @@ type Outbox struct {
 	log         *slog.Logger
 	tracer      *tracing.Tracer
 	metrics     *channelMetrics
-	troubles    *health.Board
+	conditions  *health.Conditions
 	driver      Driver
 
 	ctx    context.Context // ends when the process stops waiting for attempts
@@ -89,10 +89,10 @@ type Params struct {
 	Elsewhere   Elsewhere // nil: nothing can be moved
 	MaxReplays  int       // after which a dead letter is quarantined
 	Logger      *slog.Logger
-	Tracer      *tracing.Tracer // nil: no spans
-	Metrics     *Metrics        // nil: none
-	Troubles    *health.Board   // nil: one of its own
-	Driver      Driver          // nil: Goroutines
+	Tracer      *tracing.Tracer    // nil: no spans
+	Metrics     *Metrics           // nil: none
+	Conditions  *health.Conditions // nil: one of its own
+	Driver      Driver             // nil: Goroutines
 }
 
 // NewOutbox returns the outbox of one channel.
@@ -101,10 +101,10 @@ func NewOutbox(p Params) *Outbox {
 		name: p.Name, channel: p.Channel, cfg: p.Config, uncommitted: p.Uncommitted, group: p.Group, dead: p.Dead, elsewhere: p.Elsewhere, maxReplays: p.MaxReplays,
 		log:    p.Logger.With("component", "deliver", "channel", p.Name),
 		tracer: p.Tracer, metrics: p.Metrics.channel(p.Name), driver: p.Driver,
-		troubles: p.Troubles, lanes: make(map[laneKey]*lane), refused: make(map[string]*refusals),
+		conditions: p.Conditions, lanes: make(map[laneKey]*lane), refused: make(map[string]*refusals),
 	}
-	if o.troubles == nil {
-		o.troubles = health.New(p.Logger, nil)
+	if o.conditions == nil {
+		o.conditions = health.New(p.Logger, nil)
 	}
 	if o.driver == nil {
 		o.driver = &Goroutines{}

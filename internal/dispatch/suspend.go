@@ -63,9 +63,9 @@ func (o *Outbox) refuse(rule string, e *outcome.Error) {
 		o.suspend(r)
 	}
 	if r.suspended() {
-		o.troubles.Report(health.Trouble{
-			Kind: health.Rule, Subject: o.subject(r), Attrs: []any{"channel", o.name, "rule", rule, "refused", r.inRow},
-			Problem: "channel " + o.name + ": " + r.problem() + "; correct the rule or what the provider takes, then run 'notifier channels reset " + o.name + "'",
+		o.conditions.Set(health.Condition{
+			Type: health.Rule, Subject: o.subject(r), Attrs: []any{"channel", o.name, "rule", rule, "refused", r.inRow},
+			Message: "channel " + o.name + ": " + r.problem() + "; correct the rule or what the provider takes, then run 'notifier channels reset " + o.name + "'",
 		})
 	}
 	if n, rules := o.refusedByAll(); n >= defectAfter {
@@ -96,7 +96,7 @@ func (o *Outbox) taken(rule string) {
 	if r := o.refused[rule]; r != nil {
 		delete(o.refused, rule)
 		if r.suspended() {
-			o.troubles.Over(health.Rule, o.subject(r))
+			o.conditions.Clear(health.Rule, o.subject(r))
 			o.resume(r)
 		}
 	}
@@ -278,7 +278,7 @@ func (o *Outbox) suspendedRules() string {
 // next owner counts for itself.
 func (o *Outbox) forgetRefusals() {
 	for _, r := range o.refused {
-		o.troubles.Forget(o.subject(r))
+		o.conditions.Forget(o.subject(r))
 	}
 	clear(o.refused)
 }

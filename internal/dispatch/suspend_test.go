@@ -292,7 +292,7 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 		board := health.New(slog.New(slog.NewTextHandler(&said, nil)), prometheus.NewPedanticRegistry())
 		suspend := func() *bench {
 			b := newBench(t, func(c *Config) { c.Concurrency = 1 })
-			b.troubles = board
+			b.conditions = board
 			b.ch.set(refusing("order-rejected"))
 			for i := range 30 {
 				b.put(fmt.Sprint("bad", i), fmt.Sprint("k", i), of("order-rejected"))

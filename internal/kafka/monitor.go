@@ -47,11 +47,9 @@ type Monitor struct {
 	p         MonitorParams
 	available *prometheus.GaugeVec
 
-	mu       sync.Mutex
-	problems map[string]string // topic → what is wrong
-	refused  map[Role]*Problem // of producers that were refused an id
-	broker   string            // why no broker answers; empty: one does
-	looked   bool
+	mu      sync.Mutex
+	refused map[Role]*Problem // of producers that were refused an id
+	looked  bool
 }
 
 // MonitorParams is what a Monitor needs.
@@ -64,9 +62,9 @@ type MonitorParams struct {
 	// Producers are the clients that write, by what they write to.
 	Producers map[Role]*kgo.Client
 	// TLS, where it is set, has its files read again and its certificates watched.
-	TLS      *TLS
-	Troubles *health.Board
-	Registry prometheus.Registerer
+	TLS        *TLS
+	Conditions *health.Conditions
+	Registry   prometheus.Registerer
 }
 
 // NewMonitor returns a monitor.
@@ -76,7 +74,7 @@ func NewMonitor(p MonitorParams) *Monitor {
 		available: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "notifier_topic_available", Help: "1 while the topic is there and can be used.",
 		}, []string{"topic"}),
-		problems: make(map[string]string), refused: make(map[Role]*Problem),
+		refused: make(map[Role]*Problem),
 	}
 	for _, t := range p.Topics {
 		m.available.WithLabelValues(t.Topic)
@@ -126,9 +124,8 @@ func (m *Monitor) Run(ctx context.Context) error {
 		if m.p.TLS != nil {
 			m.p.TLS.watch(time.Now())
 		}
-		m.p.Troubles.Tick()
-		if t, lasted := m.p.Troubles.Longest(health.Login); lasted >= RefusedAfter {
-			return problemf(ExitDenied, "login refused for %s: %s", RefusedAfter, t.Problem)
+		if c, lasted := m.p.Conditions.Longest(health.Login); lasted >= RefusedAfter {
+			return problemf(ExitDenied, "login refused for %s: %s", RefusedAfter, c.Message)
 		}
 		if err := m.refusedProducer(); err != nil {
 			return err
@@ -154,11 +151,16 @@ func (m *Monitor) look(ctx context.Context) {
 		m.note(t, problem(t, detail))
 	}
 	m.lookAtProducers(ctx)
+	m.p.Conditions.Clear(health.Brokers, "")
+	m.p.Conditions.Clear(health.Login, "")
+	m.done()
+}
+
+// done takes note of a look that is complete.
+func (m *Monitor) done() {
 	m.mu.Lock()
-	m.broker, m.looked = "", true
-	m.mu.Unlock()
-	m.p.Troubles.Over(health.Brokers, "")
-	m.p.Troubles.Over(health.Login, "")
+	defer m.mu.Unlock()
+	m.looked = true
 }
 
 func problem(t Monitored, d kadm.TopicDetail) string {
@@ -182,58 +184,54 @@ func problem(t Monitored, d kadm.TopicDetail) string {
 }
 
 func (m *Monitor) note(t Monitored, problem string) {
-	m.mu.Lock()
-	m.problems[t.Topic] = problem
-	m.mu.Unlock()
 	if problem == "" {
 		m.available.WithLabelValues(t.Topic).Set(1)
-		m.p.Troubles.Over(health.Topic, t.Topic)
+		m.p.Conditions.Clear(health.Topic, t.Topic)
 		return
 	}
 	m.available.WithLabelValues(t.Topic).Set(0)
-	m.p.Troubles.Report(health.Trouble{Kind: health.Topic, Subject: t.Topic, Problem: problem, Attrs: []any{"topic", t.Topic}})
+	m.p.Conditions.Set(health.Condition{Type: health.Topic, Subject: t.Topic, Message: problem, Attrs: []any{"topic", t.Topic}})
 }
 
 // noBroker finds out why nobody answers. Only an answer of the broker that
 // refuses user and password counts as that: a connection that is closed while
 // we log in may be a broker that stops, and must not end the daemon.
 func (m *Monitor) noBroker(ctx context.Context, err error) {
-	t := health.Trouble{Kind: health.Brokers, Problem: fmt.Sprintf("no broker answers: %v", err)}
 	probed := m.p.Probe(ctx)
 	if ctx.Err() != nil {
 		return
 	}
-	switch {
-	case probed != nil && IsRefused(probed):
-		t = health.Trouble{Kind: health.Login, Problem: probed.Error(), Lease: refusedLease}
-		m.p.Troubles.Over(health.Brokers, "")
-	case probed != nil:
-		t.Problem = probed.Error()
+	c := health.Condition{Type: health.Brokers, Message: fmt.Sprintf("no broker answers: %v", err)}
+	if probed != nil {
+		c.Message = probed.Error()
 	}
-	m.mu.Lock()
-	m.broker, m.looked = t.Problem, true
-	m.mu.Unlock()
-	m.p.Troubles.Report(t)
+	if probed != nil && IsRefused(probed) {
+		c.Type, c.Lease = health.Login, refusedLease
+		m.p.Conditions.Clear(health.Brokers, "")
+	}
+	m.p.Conditions.Set(c)
+	m.done()
 }
 
 // Problems returns what is wrong with the topics of a role, in words; empty
 // when nothing is.
 func (m *Monitor) Problems(role Role) string {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.looked {
-		return "not looked at yet"
+	looked := m.looked
+	m.mu.Unlock()
+	if !looked {
+		return "not checked yet"
 	}
-	if m.broker != "" {
-		return m.broker
+	if text := m.p.Conditions.Text(health.Brokers, health.Login); text != "" {
+		return text
 	}
 	var all []string
-	if p := m.refused[role]; p != nil {
-		all = append(all, p.Text)
+	if text := m.p.Conditions.Message(health.Producer, string(role)); text != "" {
+		all = append(all, text)
 	}
 	for _, t := range m.p.Topics {
-		if p := m.problems[t.Topic]; t.Role == role && p != "" {
-			all = append(all, p)
+		if text := m.p.Conditions.Message(health.Topic, t.Topic); t.Role == role && text != "" {
+			all = append(all, text)
 		}
 	}
 	return strings.Join(all, "; ")

@@ -31,10 +31,10 @@ func (m *Monitor) lookAtProducers(ctx context.Context) {
 		m.refused[role] = p
 		m.mu.Unlock()
 		if p == nil {
-			m.p.Troubles.Over(health.Producer, string(role))
+			m.p.Conditions.Clear(health.Producer, string(role))
 			continue
 		}
-		m.p.Troubles.Report(health.Trouble{Kind: health.Producer, Subject: string(role), Problem: p.Text})
+		m.p.Conditions.Set(health.Condition{Type: health.Producer, Subject: string(role), Message: p.Text})
 	}
 }
 
@@ -54,13 +54,13 @@ func refusal(role Role, err error) *Problem {
 // refusedProducer returns the problem of a producer that has been without an id
 // for ProducerRefusedAfter.
 func (m *Monitor) refusedProducer() error {
-	t, lasted := m.p.Troubles.Longest(health.Producer)
+	c, lasted := m.p.Conditions.Longest(health.Producer)
 	if lasted < ProducerRefusedAfter {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p := m.refused[Role(t.Subject)]; p != nil {
+	if p := m.refused[Role(c.Subject)]; p != nil {
 		return p
 	}
 	return nil

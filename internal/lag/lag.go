@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/health"
 )
 
 // Interval is how often the brokers are asked.
@@ -40,12 +42,11 @@ type Params struct {
 	// Outboxes is what the names of our outboxes begin with: there may be some
 	// of channels that are configured no more. OutboxGroup reads them.
 	Outboxes, OutboxGroup string
-	// State says what a channel is doing; "closed" is a channel that works.
-	State func(channel string) (state, reason string)
-	// Brokers is how people reach the cluster, for the commands that are said.
-	Brokers  []string
-	Logger   *slog.Logger
-	Registry prometheus.Registerer
+	// Brokers is how operators reach the cluster, for the commands in messages.
+	Brokers    []string
+	Conditions *health.Conditions
+	Logger     *slog.Logger
+	Registry   prometheus.Registerer
 }
 
 // Backlog is what waits in one topic.
@@ -74,14 +75,9 @@ func (b *Backlog) Left(now time.Time) (time.Duration, bool) {
 
 // Monitor looks at what waits.
 type Monitor struct {
-	p       Params
-	log     *slog.Logger
-	looker  *Looker
-	unread  map[string]time.Time // outboxes without a channel, by when that was said
-	alarmed map[string]*alarm    // by topic
-	waits   map[string]*alarm    // by channel that does not work
-	strange map[string]*alarm    // by group of others whose lag is not wholly known
-	leftOut alarm
+	p      Params
+	log    *slog.Logger
+	looker *Looker
 
 	mu       sync.Mutex
 	last     map[string]Backlog // by topic
@@ -90,10 +86,7 @@ type Monitor struct {
 
 // New returns a monitor.
 func New(p Params) *Monitor {
-	m := &Monitor{
-		p: p, log: p.Logger.With("component", "lag"), looker: NewLooker(p.Client, p.Log, p.Cluster), last: make(map[string]Backlog),
-		unread: make(map[string]time.Time), alarmed: make(map[string]*alarm), waits: make(map[string]*alarm), strange: make(map[string]*alarm),
-	}
+	m := &Monitor{p: p, log: p.Logger.With("component", "lag"), looker: NewLooker(p.Client, p.Log, p.Cluster), last: make(map[string]Backlog)}
 	if p.Registry != nil {
 		p.Registry.MustRegister(m)
 	}
@@ -104,18 +97,9 @@ func New(p Params) *Monitor {
 func (m *Monitor) Run(ctx context.Context) error {
 	tick := time.NewTicker(Interval)
 	defer tick.Stop()
-	failing := false
 	for {
-		err := m.look(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
-			failing = false
-			m.tell(time.Now())
-		case !failing: // brokers that are gone are said by others
-			failing = true
-			m.log.Warn("cannot look at what waits", "err", err)
+		if err := m.look(ctx); err != nil && ctx.Err() == nil {
+			m.log.Warn("consumer lag is not known", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -30,12 +31,12 @@ type watched struct {
 	outbox string
 	log    *bytes.Buffer
 	reg    *prometheus.Registry
-	state  string
 }
 
 func watch(t *testing.T, partitions int) *watched {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: partitions}})
-	w := &watched{t: t, c: c, outbox: topics.Outbox(c.Group, "desk"), log: &bytes.Buffer{}, reg: prometheus.NewRegistry(), state: "closed"}
+	w := &watched{t: t, c: c, outbox: topics.Outbox(c.Group, "desk"), log: &bytes.Buffer{}, reg: prometheus.NewRegistry()}
+	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	list := []Topic{{Name: w.outbox, Group: topics.OutboxGroup(c.Group), Channel: "desk"}}
 	for _, name := range topics.All() {
 		list = append(list, Topic{Name: string(name), Group: c.Group})
@@ -43,8 +44,7 @@ func watch(t *testing.T, partitions int) *watched {
 	w.Monitor = New(Params{
 		Client: c.Client(), Log: dlq.NewLog(c.Client()), Cluster: c.ID, Topics: list, Outboxes: topics.Outbox(c.Group, ""),
 		OutboxGroup: topics.OutboxGroup(c.Group), Brokers: []string{"kafka:9092"}, Registry: w.reg,
-		State:  func(string) (string, string) { return w.state, "invalid_auth" },
-		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
+		Logger: log, Conditions: health.New(log, nil),
 	})
 	return w
 }
@@ -221,41 +221,42 @@ func (w *watched) lines() (said []map[string]any) {
 	return said
 }
 
-func TestLossIsSaidBeforeItComes(t *testing.T) {
+func TestRetentionAtRiskIsACondition(t *testing.T) {
 	w := watch(t, 1)
 	w.alter("retention.ms", "864000000") // 10 d
 	since := time.Now()
 	w.put(0, 3, since)
-	w.now()
 	day := 24 * time.Hour
+	b := w.now()
 	for _, step := range []struct {
 		after time.Duration
-		level string // empty: nothing is said
+		level string // of a line in the log; empty: none
+		set   bool
 	}{
-		{7 * day, ""},
-		{7*day + 13*time.Hour, "WARN"}, // less than a quarter is left
-		{7*day + 14*time.Hour - 1, ""},
-		{7*day + 14*time.Hour, "WARN"}, // once an hour
-		{9*day + time.Hour, "ERROR"},   // less than a tenth
-		{9*day + 90*time.Minute, ""},
-		{9*day + 2*time.Hour, "ERROR"},
+		{7 * day, "", false},
+		{7*day + 13*time.Hour, "WARN", true}, // less than a quarter is left
+		{7*day + 14*time.Hour, "", true},
+		{9*day + time.Hour, "ERROR", true}, // less than a tenth
+		{9*day + 2*time.Hour, "", true},
 	} {
-		w.tell(since.Add(step.after))
-		said := w.lines()
+		w.atRisk(&b, since.Add(step.after))
+		if set := w.p.Conditions.Text(health.Retention) != ""; set != step.set {
+			t.Errorf("after %s the condition is set: %v", step.after, set)
+		}
+		lines := w.lines()
 		switch {
-		case len(said) == 0 && step.level == "":
-		case len(said) != 1 || said[0]["level"] != step.level:
-			t.Errorf("after %s it says %v, want %q", step.after, said, step.level)
-		case said[0]["channel"] != "desk" || said[0]["waiting"] != 3.0 ||
-			!strings.Contains(said[0]["do"].(string), "notifier channels move desk CHANNEL; or keep it for longer: kafka-configs --bootstrap-server kafka:9092 --alter --entity-type topics --entity-name "+w.outbox+" --add-config retention.ms=1728000000"):
-			t.Errorf("it says %v", said[0])
+		case len(lines) == 0 && step.level == "":
+		case len(lines) != 1 || lines[0]["level"] != step.level:
+			t.Errorf("after %s it logs %v, want %q", step.after, lines, step.level)
+		case lines[0]["channel"] != "desk" || lines[0]["waiting"] != 3.0 ||
+			!strings.Contains(lines[0]["problem"].(string), "notifier channels move desk CHANNEL; or keep it for longer: kafka-configs --bootstrap-server kafka:9092 --alter --entity-type topics --entity-name "+w.outbox+" --add-config retention.ms=1728000000"):
+			t.Errorf("it logs %v", lines[0])
 		}
 	}
 	w.commit(0, 3, offsets.Binding(w.c.ID, ""))
 	w.now()
-	w.tell(since.Add(9*day + 3*time.Hour))
-	if said := w.lines(); len(said) != 1 || said[0]["level"] != "INFO" {
-		t.Errorf("when it is over: %v", said)
+	if lines := w.lines(); len(lines) != 1 || lines[0]["level"] != "INFO" || w.p.Conditions.Text(health.Retention) != "" {
+		t.Errorf("when it is over: %v", lines)
 	}
 }
 
@@ -280,37 +281,7 @@ func TestUrgency(t *testing.T) {
 	}
 }
 
-func TestAChannelThatDoesNotWorkIsSaidOnceAnHour(t *testing.T) {
-	w := watch(t, 1)
-	since := time.Now()
-	w.put(0, 3, since)
-	w.now()
-	w.state = "latched"
-	for _, step := range []struct {
-		after time.Duration
-		said  int
-	}{{0, 0}, {time.Hour - 1, 0}, {time.Hour, 1}, {time.Hour + 15*time.Second, 0}, {2 * time.Hour, 1}} {
-		w.tell(since.Add(step.after))
-		said := w.lines()
-		if len(said) != step.said {
-			t.Errorf("after %s: %v", step.after, said)
-		}
-		for _, line := range said {
-			if line["level"] != "WARN" || line["reason"] != "invalid_auth" || line["waiting"] != 3.0 || line["state"] != "latched" {
-				t.Errorf("it says %v", line)
-			}
-		}
-	}
-	w.state = "closed"
-	w.tell(since.Add(3 * time.Hour))
-	w.state = "latched"
-	w.tell(since.Add(4 * time.Hour))
-	if said := w.lines(); len(said) != 0 {
-		t.Errorf("when it has just begun again: %v", said)
-	}
-}
-
-func TestAnOutboxWithoutAChannelIsSaid(t *testing.T) {
+func TestOutboxWithoutChannelIsACondition(t *testing.T) {
 	w := watch(t, 1)
 	old := []kafka.Channel{{Name: "old", Partitions: 1}}
 	for _, s := range w.c.Shapes(old) {
@@ -331,6 +302,13 @@ func TestAnOutboxWithoutAChannelIsSaid(t *testing.T) {
 	w.now()
 	if said := w.lines(); len(said) != 0 {
 		t.Errorf("and again at once: %v", said)
+	}
+	w.outbox = topics.Outbox(w.c.Group, "old")
+	w.commit(0, 4, offsets.Binding(w.c.ID, ""))
+	w.outbox = desk
+	w.now()
+	if text := w.p.Conditions.Text(health.Unconfigured); text != "" {
+		t.Errorf("nothing waits, and it is still set: %s", text)
 	}
 }
 

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/algotrade/notifier/internal/health"
 )
 
 // look asks the brokers once and takes over what they say.
@@ -37,12 +36,13 @@ func (m *Monitor) look(ctx context.Context) error {
 			continue
 		}
 		fresh[t.Name] = b
+		m.atRisk(&b, s.At)
 	}
 	m.mu.Lock()
 	m.last, m.snapshot = fresh, s
 	m.mu.Unlock()
-	m.tellUnread(s.Group(m.p.OutboxGroup), s.At)
-	m.tellOthers(s)
+	m.unconfigured(s.Group(m.p.OutboxGroup))
+	m.others(s)
 	return failed
 }
 
@@ -60,62 +60,49 @@ func (m *Monitor) backlog(t Topic, g *GroupTopic) (Backlog, error) {
 	return b, nil
 }
 
-// tellUnread says which outboxes of our group no channel is configured for, so
-// that their alerts wait for nobody.
-func (m *Monitor) tellUnread(outboxes *Group, now time.Time) {
+// unconfigured sets the conditions of outboxes of our group that no channel is
+// configured for.
+func (m *Monitor) unconfigured(outboxes *Group) {
 	if outboxes == nil {
 		return
 	}
+	found := make(map[string]bool)
 	for i := range outboxes.Topics {
 		t := &outboxes.Topics[i]
 		ours := slices.ContainsFunc(m.p.Topics, func(own Topic) bool { return own.Name == t.Name })
 		channel, outbox := strings.CutPrefix(t.Name, m.p.Outboxes)
 		n := t.Total().Waiting
-		if ours || !outbox || n == 0 || now.Sub(m.unread[t.Name]) < sayEvery {
+		if ours || !outbox || n == 0 {
 			continue
 		}
-		m.unread[t.Name] = now
-		m.log.Error("alerts wait for a channel that is not configured", "channel", channel, "topic", t.Name, "waiting", n,
-			"do", fmt.Sprintf("configure it again, or restart a notifier and send them elsewhere with 'notifier channels move %s CHANNEL'", channel))
+		found[t.Name] = true
+		m.p.Conditions.Set(health.Condition{
+			Type: health.Unconfigured, Subject: t.Name, Attrs: []any{"channel", channel, "topic", t.Name, "waiting", n},
+			Message: fmt.Sprintf("%d alerts wait for channel %s: configure it again, or restart a notifier and send them elsewhere with 'notifier channels move %s CHANNEL'", n, channel, channel),
+		})
 	}
+	m.p.Conditions.Keep(health.Unconfigured, func(topic string) bool { return found[topic] })
 }
 
-// tellOthers says of which other groups the lag is not known, or not all of it,
-// and why: once, again every hour, and when it is over.
-func (m *Monitor) tellOthers(s *Snapshot) {
-	problems := make(map[string]string)
+// others sets the conditions of other groups whose lag is not known, or not all
+// of it.
+func (m *Monitor) others(s *Snapshot) {
+	found := make(map[string]bool)
+	set := func(group, message string) {
+		found[group] = true
+		m.p.Conditions.Set(health.Condition{Type: health.OtherLag, Subject: group, Message: message, Attrs: []any{"group", group}})
+	}
 	for i := range s.Groups {
 		g := &s.Groups[i]
-		if slices.ContainsFunc(m.p.Topics, func(t Topic) bool { return t.Group == g.Name }) {
-			continue // ours: look says it
-		}
-		if problem := g.problem(); problem != "" {
-			problems[g.Name] = problem
+		ours := slices.ContainsFunc(m.p.Topics, func(t Topic) bool { return t.Group == g.Name }) // look returns that error
+		if problem := g.problem(); problem != "" && !ours {
+			set(g.Name, problem)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(problems)) {
-		a := m.strange[name]
-		if a == nil {
-			a = &alarm{level: slog.LevelWarn, since: s.At}
-			m.strange[name] = a
-		}
-		if a.due(slog.LevelWarn, s.At) {
-			m.log.Warn("the lag of a group is not wholly known", "group", name, "problem", problems[name])
-		}
+	if s.LeftOut > 0 {
+		set("", fmt.Sprintf("%d groups are not monitored, at most %d are: name those that matter in lag.groups; 'notifier lag --all' shows every group", s.LeftOut, MaxGroups))
 	}
-	for name := range m.strange {
-		if problems[name] == "" {
-			delete(m.strange, name)
-			m.log.Info("the lag of a group is known again, or the group is gone", "group", name)
-		}
-	}
-	switch {
-	case s.LeftOut == 0:
-		m.leftOut = alarm{}
-	case m.leftOut.due(slog.LevelWarn, s.At):
-		m.log.Warn("there are more groups than are looked at", "looked_at", MaxGroups, "left_out", s.LeftOut,
-			"do", "name those that matter in lag.groups; 'notifier lag --all' shows every group")
-	}
+	m.p.Conditions.Keep(health.OtherLag, func(group string) bool { return found[group] })
 }
 
 // problem says why the lag of a group is not wholly known; empty: it is.

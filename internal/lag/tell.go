@@ -1,50 +1,18 @@
 package lag
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
-)
 
-// sayEvery is how often a standing fault is said again.
-const sayEvery = time.Hour
+	"github.com/algotrade/notifier/internal/health"
+)
 
 // soonest is what is left when it is always an error.
 const soonest = 6 * time.Hour
-
-// alarm is what was said last about one thing.
-type alarm struct {
-	level slog.Level
-	since time.Time // when it began
-	said  time.Time // zero: nothing yet
-}
-
-// due reports whether it is time to say it, and takes note of that.
-func (a *alarm) due(level slog.Level, now time.Time) bool {
-	if level <= a.level && now.Sub(a.said) < sayEvery {
-		return false
-	}
-	a.level, a.said = level, now
-	return true
-}
-
-// tell says in the log which records are deleted soon, and which channels
-// others wait for.
-func (m *Monitor) tell(now time.Time) {
-	for _, t := range m.p.Topics {
-		b := m.Backlog(t.Name)
-		if b.Looked {
-			m.tellLoss(&b, now)
-		}
-		if t.Channel != "" {
-			m.tellWait(&b, now)
-		}
-	}
-}
 
 // urgency is how soon records are deleted: below a quarter of what the topic
 // keeps them a warning, below a tenth of it, or six hours, an error. Zero
@@ -61,58 +29,24 @@ func urgency(left, retention time.Duration) slog.Level {
 	return slog.LevelInfo
 }
 
-func (m *Monitor) tellLoss(b *Backlog, now time.Time) {
-	a := m.alarmed[b.Name]
-	left, deletes := b.Left(now)
+// atRisk sets or clears the condition that records of a topic are deleted soon.
+func (m *Monitor) atRisk(b *Backlog, now time.Time) {
 	level := slog.LevelInfo
-	if deletes {
+	if left, deletes := b.Left(now); deletes {
 		level = urgency(left, b.Retention)
 	}
 	if level == slog.LevelInfo {
-		if a != nil {
-			delete(m.alarmed, b.Name)
-			m.log.Info("what waits is kept for long enough again", "topic", b.Name, "waiting", b.Waiting)
-		}
+		m.p.Conditions.Clear(health.Retention, b.Name)
 		return
 	}
-	if a == nil {
-		a = &alarm{since: now}
-		m.alarmed[b.Name] = a
-	}
-	if !a.due(level, now) {
-		return
-	}
-	attrs := []any{
-		"topic", b.Name, "group", b.Group, "waiting", b.Waiting, "oldest", now.Sub(b.Oldest).Round(time.Second),
-		"kept_until", b.KeptUntil.Local().Format(time.RFC3339), "left", left.Round(time.Second), "do", m.remedy(b),
-	}
+	attrs := []any{"topic", b.Name, "group", b.Group, "waiting", b.Waiting, "kept_until", b.KeptUntil.Local().Format(time.RFC3339)}
 	if b.Channel != "" {
 		attrs = append([]any{"channel", b.Channel}, attrs...)
 	}
-	m.log.Log(context.Background(), level, "records wait and are soon deleted", attrs...)
-}
-
-// tellWait says, once an hour, what waits for a channel that does not work:
-// that it stopped working was said when it did.
-func (m *Monitor) tellWait(b *Backlog, now time.Time) {
-	state, reason := m.p.State(b.Channel)
-	a := m.waits[b.Channel]
-	if state == "closed" || state == "" {
-		delete(m.waits, b.Channel)
-		return
-	}
-	if a == nil {
-		m.waits[b.Channel] = &alarm{level: slog.LevelWarn, since: now, said: now}
-		return
-	}
-	if b.Waiting == 0 || !a.due(slog.LevelWarn, now) {
-		return
-	}
-	attrs := []any{"channel", b.Channel, "state", state, "reason", reason, "waiting", b.Waiting, "oldest", now.Sub(b.Oldest).Round(time.Second)}
-	if !b.KeptUntil.IsZero() {
-		attrs = append(attrs, "kept_until", b.KeptUntil.Local().Format(time.RFC3339))
-	}
-	m.log.Warn("alerts wait for a channel that does not work", append(attrs, "do", m.remedy(b))...)
+	m.p.Conditions.Set(health.Condition{
+		Type: health.Retention, Subject: b.Name, Level: level, Attrs: attrs,
+		Message: fmt.Sprintf("records wait in %s that the brokers may delete from %s on: %s", b.Name, b.KeptUntil.Local().Format(time.RFC3339), m.remedy(b)),
+	})
 }
 
 // showAfter is how old the oldest of a working channel must be to be spoken of.
@@ -151,7 +85,7 @@ func (m *Monitor) remedy(b *Backlog) string {
 	if b.Channel == "" {
 		return strings.TrimSpace("see /readyz for what holds up the group; " + longer)
 	}
-	text := fmt.Sprintf("mend the channel, or send what waits elsewhere: notifier channels move %s CHANNEL", b.Channel)
+	text := fmt.Sprintf("fix the channel, or send what waits elsewhere: notifier channels move %s CHANNEL", b.Channel)
 	if longer != "" {
 		text += "; or " + longer
 	}

@@ -57,15 +57,15 @@ func overview(d *dashboard.DashboardBuilder, l limits) {
 		WithPanel(states("Channels", "The worst that any daemon says of a channel. Latched: it needs a person.", query{
 			`max by (channel) (notifier_channel_state{job="$job", state="closed"} * 0 or notifier_channel_state{job="$job", state="half_open"} or notifier_channel_state{job="$job", state="open"} * 2 or notifier_channel_state{job="$job", state="latched"} * 3)`, "{{channel}}",
 		}, map[int]word{0: {"works", green}, 1: {"tried again", yellow}, 2: {"down", orange}, 3: {"latched", red}})).
-		WithPanel(states("Topics", "Unavailable: missing, forbidden or without a leader. Held: its partitions wait on purpose. Late: older than the limit.", query{
-			`max by (topic) ((1 - notifier_topic_available{job="$job"}) * 3 or notifier_partition_held{job="$job"} * 2 or job_group_topic:notifier_consumer_lag_seconds:max{job="$job"} > bool scalar(notifier:limit:lag_seconds))`, "{{topic}}",
-		}, map[int]word{0: {"read", green}, 1: {"late", yellow}, 2: {"held", orange}, 3: {"unavailable", red}})).
+		WithPanel(states("Topics", "Unavailable: missing, forbidden or without a leader. Blocked: its partitions wait on purpose. Late: older than the limit.", query{
+			`max by (topic) ((1 - notifier_topic_available{job="$job"}) * 3 or notifier_partition_blocked{job="$job"} * 2 or job_group_topic:notifier_consumer_lag_seconds:max{job="$job"} > bool scalar(notifier:limit:lag_seconds))`, "{{topic}}",
+		}, map[int]word{0: {"read", green}, 1: {"late", yellow}, 2: {"blocked", orange}, 3: {"unavailable", red}})).
 		WithPanel(lines("Events, by topic", "Handled a second; what raises no alert too.", "ops",
 			query{`sum by (topic) (rate(notifier_records_total{job="$job"}[$__rate_interval]))`, "{{topic}}"})).
 		WithPanel(lines("Alerts delivered, by channel", "Taken by the provider, a second.", "ops",
 			query{`sum by (channel) (rate(notifier_deliveries_total{job="$job", outcome="delivered"}[$__rate_interval]))`, "{{channel}}"})).
 		WithPanel(list("What fires", "Empty is good. Each has a section in the runbook.", "nothing",
-			query{`ALERTS{alertname=~"Notifier.+", alertstate="firing"}`, ""}, "alertname", "severity", "topic", "channel", "instance", "kind"))
+			query{`ALERTS{alertname=~"Notifier.+", alertstate="firing"}`, ""}, "alertname", "severity", "topic", "channel", "instance", "type"))
 }
 
 func consuming() []*timeseries.PanelBuilder {
@@ -82,12 +82,12 @@ func consuming() []*timeseries.PanelBuilder {
 		lines("Group and fetch errors", "By Kafka's own name for it. Some come with each rebalance.", "ops",
 			query{`sum by (reason) (rate(notifier_group_errors_total{job="$job"}[$__rate_interval])) > 0`, "{{reason}}"},
 			query{`sum by (stage) (rate(notifier_commit_failures_total{job="$job"}[$__rate_interval]))`, "commit refused ({{stage}})"}),
-		lines("What stands still", "Topics, partitions or groups in trouble, by kind: docs/standstill.md.", "none",
-			query{`max by (kind) (notifier_trouble{job="$job"})`, "{{kind}}"}),
+		lines("Conditions", "Topics, partitions, groups, channels or rules with a condition, by type: docs/standstill.md.", "none",
+			query{`max by (type) (notifier_condition{job="$job"})`, "{{type}}"}),
 		lines("Members of the groups", "Daemons that are members of the group of a stage.", "none",
 			query{`sum by (stage) (notifier_group_joined{job="$job"})`, "{{stage}}"}),
-		lines("Partitions held", "They wait on purpose: see the runbook.", "none",
-			query{`sum by (topic, reason) (notifier_partition_held{job="$job"}) > 0`, "{{topic}} {{reason}}"}),
+		lines("Partitions blocked", "They wait on purpose: see the runbook.", "none",
+			query{`sum by (topic, reason) (notifier_partition_blocked{job="$job"}) > 0`, "{{topic}} {{reason}}"}),
 		lines("Read from and written to Kafka", "Bytes a second, of each of the daemon's clients.", "Bps",
 			query{`sum by (client) (rate(kafka_read_bytes_total{job="$job"}[$__rate_interval]))`, "{{client}} read"},
 			query{`sum by (client) (rate(kafka_write_bytes_total{job="$job"}[$__rate_interval]))`, "{{client}} written"}),
@@ -151,7 +151,7 @@ func lag() []*timeseries.PanelBuilder {
 			query{`job_group_topic:notifier_consumer_lag_seconds:max{job="$job"}`, "{{group}} {{topic}}"}, limit("lag_seconds")),
 		lines("Time until loss", "Only of what waits. Below zero it may be gone at any time.", "s",
 			query{`min by (topic) (notifier_time_until_loss_seconds{job="$job"}) < Inf`, "{{topic}}"}, limit("until_loss_seconds")),
-		lines("Records that wait, by partition", "One alone that grows is held, in trouble, or has the one key with all the load.", "short",
+		lines("Records that wait, by partition", "One alone that grows is blocked, is not read, or has the one key with all the load.", "short",
 			query{`max by (group, topic, partition) (notifier_consumer_lag_records{job="$job"}) > 0`, "{{topic}}/{{partition}} {{group}}"}).Span(half),
 		lines("Events lost", "Deleted by Kafka before they were handled, since the daemons started.", "short",
 			query{`sum by (topic) (notifier_events_lost_total{job="$job"})`, "{{topic}}"}).Span(half),

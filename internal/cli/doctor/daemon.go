@@ -54,7 +54,7 @@ func (d *doctor) component(c admin.Component) []check.Finding {
 		return []check.Finding{check.Faultf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list', correct the rule, then '"+d.g.Self()+" channels reset "+name+"'", "%s", c.Cause)}
 	case channel:
 		return []check.Finding{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
-	case c.Name == "held":
+	case c.Name == "blocked":
 		return []check.Finding{check.Faultf(c.Name, "see docs/standstill.md", "%s", c.Cause)}
 	case c.Decides:
 		return []check.Finding{check.Faultf(c.Name, "see docs/standstill.md", "not ready: %s", c.Cause)}

@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,8 +17,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestAHeldPartitionIsShownEverywhereAndDoesNotDecide: it waits by decision.
-func TestAHeldPartitionIsShownEverywhereAndDoesNotDecide(t *testing.T) {
+// TestBlockedPartitionIsShownEverywhere and does not decide readiness.
+func TestBlockedPartitionIsShownEverywhere(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	outbox := topics.Outbox(c.Group, "hook")
 	by := make(kadm.Offsets)
@@ -32,19 +30,19 @@ func TestAHeldPartitionIsShownEverywhereAndDoesNotDecide(t *testing.T) {
 	d := launch(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
 	d.running()
 	testkafka.Eventually(t, 20*time.Second, "the daemon says why", func() bool {
-		status, ok, cause := d.component("held")
+		status, ok, cause := d.component("blocked")
 		return status == http.StatusOK && !ok && strings.HasPrefix(cause, outbox+"/0: its offset was set by hand: ")
 	})
 	if status, body := d.get("/livez"); status != http.StatusOK {
-		t.Errorf("what is held is alive: %d %s", status, body)
+		t.Errorf("a daemon with a blocked partition is alive: %d %s", status, body)
 	}
-	if got := d.metric(`notifier_trouble{kind="held"}`); got != "1" {
-		t.Errorf("notifier_trouble is %q", got)
+	if got := d.metric(`notifier_condition{type="blocked"}`); got != "1" {
+		t.Errorf("notifier_condition is %q", got)
 	}
-	if got := d.metric(fmt.Sprintf(`notifier_partition_held{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); got != "1" {
-		t.Errorf("notifier_partition_held is %q", got)
+	if got := d.metric(fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); got != "1" {
+		t.Errorf("notifier_partition_blocked is %q", got)
 	}
-	d.err.Wait(t, time.Second, `"level":"ERROR"`, `"msg":"partition held"`, `"component":"trouble"`, `"topic":"`+outbox+`"`, `"partition":0`)
+	d.err.Wait(t, time.Second, `"level":"ERROR"`, `"msg":"partition blocked"`, `"component":"health"`, `"topic":"`+outbox+`"`, `"partition":0`)
 }
 
 // oversized writes one batch of a few hundred KB that unpacks to 70 MiB.
@@ -65,9 +63,9 @@ func oversized(t *testing.T, c *testkafka.Cluster, topic string) {
 	}
 }
 
-// TestAPartitionThatIsNotReadMakesTheDaemonNotReady uses the trouble that is
-// made at once; all take the same way to log, metric and readiness.
-func TestAPartitionThatIsNotReadMakesTheDaemonNotReady(t *testing.T) {
+// TestUnreadPartitionMakesDaemonNotReady uses the condition that is set at once;
+// all take the same way to log, metric and readiness.
+func TestUnreadPartitionMakesDaemonNotReady(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
@@ -80,8 +78,8 @@ func TestAPartitionThatIsNotReadMakesTheDaemonNotReady(t *testing.T) {
 	if status, body := d.get("/livez"); status != http.StatusOK {
 		t.Errorf("it is alive: %d %s", status, body)
 	}
-	if got := d.metric(`notifier_trouble{kind="too-large"}`); got != "1" {
-		t.Errorf("notifier_trouble is %q", got)
+	if got := d.metric(`notifier_condition{type="too-large"}`); got != "1" {
+		t.Errorf("notifier_condition is %q", got)
 	}
 }
 
@@ -122,31 +120,5 @@ func TestADaemonWithTheInstanceIDOfAnotherTakesOver(t *testing.T) {
 	testkafka.Eventually(t, 40*time.Second, "the other one delivers", func() bool { return len(hook.Requests()) >= 3 })
 	if code := second.stop(); code != base.ExitDone {
 		t.Errorf("the other one: exit %d", code)
-	}
-}
-
-// TestEveryTroubleHasItsSection: an alert's text leads to docs/standstill.md.
-func TestEveryTroubleHasItsSection(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "standstill.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
-	d := start(t, files(t, c, hookChannel("hook", webhooktest.Start(t, "", nil).URL), fmt.Sprintf(every, "hook")))
-	_, metrics := d.get("/metrics")
-	kinds := 0
-	for line := range strings.Lines(metrics) {
-		kind, ok := strings.CutPrefix(line, `notifier_trouble{kind="`)
-		if !ok {
-			continue
-		}
-		kinds++
-		kind, _, _ = strings.Cut(kind, `"`)
-		if !strings.Contains(string(text), "| `"+kind+"` |") {
-			t.Errorf("docs/standstill.md says nothing of %s", kind)
-		}
-	}
-	if kinds < 10 {
-		t.Errorf("only %d kinds are shown at zero", kinds)
 	}
 }

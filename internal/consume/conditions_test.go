@@ -19,11 +19,11 @@ import (
 // of the old one with an error, as often as it is asked.
 func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	var board *health.Board
+	var board *health.Conditions
 	w := newWorker()
 	r := run(t, c, w, func(p *consume.Params) {
 		board = health.New(p.Logger, nil)
-		p.Troubles = board
+		p.Conditions = board
 	})
 	produce(t, c, 5)
 	testkafka.Eventually(t, 20*time.Second, "the first ones are handed out", func() bool { return w.count() == 5 })
@@ -71,12 +71,12 @@ func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 func TestWhatIsDamagedOnItsWayIsReadOnceItIsNot(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	wire := c.Wire()
-	var board *health.Board
+	var board *health.Conditions
 	w := newWorker()
 	wire.Corrupt([]byte("rotten"))
 	r := run(t, c, w, func(p *consume.Params) {
 		board = health.New(p.Logger, nil)
-		p.Troubles = board
+		p.Conditions = board
 		p.Options = append(p.Options, kgo.Dialer(wire.Dial))
 	})
 	cl := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
@@ -123,12 +123,12 @@ func TestABatchThatGrowsTooLargeIsNotSkippedUntilAPersonDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	produce(t, c, 1)
-	var board *health.Board
+	var board *health.Conditions
 	w := newWorker()
 	start := func(bound int64) *running {
 		return run(t, c, w, func(p *consume.Params) {
 			board = health.New(p.Logger, nil)
-			p.Troubles = board
+			p.Conditions = board
 			p.Options = append(p.Options, kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: bound, Total: 64 << 20})))
 		})
 	}

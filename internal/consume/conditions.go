@@ -13,37 +13,37 @@ import (
 	"github.com/algotrade/notifier/internal/health"
 )
 
-// The troubles that a member sees, each as the sentence that people read: what
-// is wrong, and what to do.
+// The conditions that a member sets, each with a message for the operator: the
+// cause and the remedy.
 
-// deniedLease is how long a refusal counts after it was last met: kgo tries
+// deniedLease is how long a refusal counts after it was last met. kgo tries
 // again more often than that.
 const deniedLease = 15 * time.Second
 
-// denies says that the brokers refuse us something.
+// denies sets that the brokers refuse us something.
 func (m *Member) denies(what string, err error) {
 	remedy := fmt.Sprintf("grant READ on group %s and on the topics", m.p.Group)
 	if strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message) {
 		remedy = "check user and password in kafka.sasl"
 	}
-	m.troubles.Report(health.Trouble{
-		Kind: health.Denied, Subject: what, Lease: deniedLease,
-		Problem: fmt.Sprintf("%s: the brokers refuse us (%s): %s; the daemon ends when it lasts for %s", what, reasonOf(err), remedy, deniedAfter),
+	m.conditions.Set(health.Condition{
+		Type: health.Denied, Subject: what, Lease: deniedLease,
+		Message: fmt.Sprintf("%s: the brokers refuse us (%s): %s; the daemon ends when it lasts for %s", what, reasonOf(err), remedy, deniedAfter),
 	})
 }
 
-// overstayed says that the group has given our partitions to others.
-func (m *Member) overstayed() {
-	m.troubles.Report(health.Trouble{
-		Kind: health.Overstayed, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
-		Problem: fmt.Sprintf("group %s went on without this process, which was silent for longer than kafka.session_timeout (%s) or than a rebalance may take (%s); "+
-			"it joins again, and what it had not committed is done again by the next owner. "+
-			"If it comes back: is the process starved of CPU, frozen, or cut off from the brokers?",
+// evicted sets that the group has given our partitions to others.
+func (m *Member) evicted() {
+	m.conditions.Set(health.Condition{
+		Type: health.Evicted, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
+		Message: fmt.Sprintf("this process was evicted from group %s, since it sent no heartbeat for longer than kafka.session_timeout (%s) or than a rebalance may take (%s); "+
+			"it rejoins, and the next owner repeats what it had not committed. "+
+			"If it happens again: is the process starved of CPU, frozen, or cut off from the brokers?",
 			m.p.Group, m.p.SessionTimeout, rebalanceTimeout),
 	})
 }
 
-// failed says that the group's coordinator fails us for the second time with
+// failed sets that the group's coordinator fails us for the second time with
 // nothing begun between. Once is nothing: coordinators move. What is no answer
 // of a broker is the monitor's.
 func (m *Member) failed(err error) {
@@ -51,17 +51,17 @@ func (m *Member) failed(err error) {
 	if !errors.As(err, &code) || m.failures.Add(1) < 2 {
 		return
 	}
-	m.troubles.Report(health.Trouble{
-		Kind: health.Group, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
-		Problem: fmt.Sprintf("group %s cannot be used (%s): nothing of it is read. "+
+	m.conditions.Set(health.Condition{
+		Type: health.Group, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},
+		Message: fmt.Sprintf("group %s cannot be used (%s): nothing of it is read. "+
 			"Look after the brokers: is a partition of __consumer_offsets without a leader, or does a transaction on the group's offsets not end?", m.p.Group, code.Message),
 	})
 }
 
-// begun says that the group works.
+// begun clears the condition of the group.
 func (m *Member) begun() {
 	m.failures.Store(0)
-	m.troubles.Over(health.Group, m.p.Group)
+	m.conditions.Clear(health.Group, m.p.Group)
 }
 
 // restFor is how long a partition rests after an error that would else come
@@ -76,9 +76,9 @@ func (m *Member) recreated(topic string) {
 			m.rest(p)
 		}
 	}
-	m.troubles.Report(health.Trouble{
-		Kind: health.Recreated, Subject: topic, Lease: 3 * restFor, Attrs: []any{"topic", topic},
-		Problem: fmt.Sprintf("topic %s was deleted: it is read again from its beginning as soon as it is made again ('notifier topics create')", topic),
+	m.conditions.Set(health.Condition{
+		Type: health.Recreated, Subject: topic, Lease: 3 * restFor, Attrs: []any{"topic", topic},
+		Message: fmt.Sprintf("topic %s was deleted: it is read again from its beginning as soon as it is made again ('notifier topics create')", topic),
 	})
 	select {
 	case m.again <- struct{}{}:
@@ -86,7 +86,7 @@ func (m *Member) recreated(topic string) {
 	}
 }
 
-// corrupt says that what stands next in a partition cannot be decoded.
+// corrupt sets that what stands next in a partition cannot be decoded.
 func (m *Member) corrupt(topic string, partition int32, err error) {
 	p := m.partition(topic, partition)
 	if p == nil {
@@ -105,7 +105,7 @@ func (m *Member) corrupt(topic string, partition int32, err error) {
 	})
 }
 
-// bomb says that a batch is larger than one may be once it is unpacked. kgo says
+// bomb sets that a batch is larger than one may be once it is unpacked. kgo says
 // so once and no longer fetches the partition.
 func (m *Member) bomb(topic string, partition int32, err *kgo.ErrDecompressTooLarge) {
 	p := m.partition(topic, partition)
@@ -121,7 +121,7 @@ func (m *Member) bomb(topic string, partition int32, err *kgo.ErrDecompressTooLa
 
 // truncated says that the brokers lost records that were acknowledged.
 func (m *Member) truncated(err *kgo.ErrDataLoss) {
-	m.log.Error("brokers lost records that we had read: an election took a replica that lacked them; reading goes on where the log ends now",
+	m.log.Error("brokers lost records that were read: unclean leader election; reading continues at the new end of the log",
 		"topic", err.Topic, "partition", err.Partition, "read", err.ConsumedTo, "reset", err.ResetTo)
 }
 
@@ -144,11 +144,11 @@ func (m *Member) brokers() string {
 // lost counts records that were deleted before they were read, and says so.
 func (m *Member) lost(p *Partition, n int64) {
 	m.metrics.lostRecords.WithLabelValues(p.Topic).Add(float64(n))
-	m.log.Error("events are lost: retention deleted them before they were read", "topic", p.Topic, "partition", p.ID, "events", n,
+	m.log.Error("records lost: retention deleted them before they were read", "topic", p.Topic, "partition", p.ID, "events", n,
 		"problem", fmt.Sprintf("the topic keeps less than this outage lasted: raise retention.ms or retention.bytes of %s", p.Topic))
 }
 
-// name is what a partition is called where troubles are told.
+// name is the subject of a partition's conditions.
 func (p *Partition) name() string { return fmt.Sprintf("%s/%d", p.Topic, p.ID) }
 
 func (m *Member) partition(topic string, id int32) *Partition {
@@ -157,21 +157,21 @@ func (m *Member) partition(topic string, id int32) *Partition {
 	return m.parts[topicPartition{topic, id}]
 }
 
-// unreadable says why nothing can be read of a partition. problem is given the
+// unreadable sets why nothing can be read of a partition. problem is given the
 // offset of the next record.
-func (m *Member) unreadable(p *Partition, kind health.Kind, problem func(next int64) string) {
+func (m *Member) unreadable(p *Partition, t health.Type, problem func(next int64) string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fenced {
 		return
 	}
-	if p.unread != kind && p.unread != "" {
-		m.troubles.Over(p.unread, p.name())
+	if p.unread != t && p.unread != "" {
+		m.conditions.Clear(p.unread, p.name())
 	}
-	p.unread = kind
-	m.metrics.holds(p.Topic, p.ID, p.held, p.unread)
-	m.troubles.Report(health.Trouble{
-		Kind: kind, Subject: p.name(), Problem: problem(max(p.next, 0)), Attrs: []any{"topic", p.Topic, "partition", p.ID},
+	p.unread = t
+	m.metrics.setBlocked(p.Topic, p.ID, p.blocked, p.unread)
+	m.conditions.Set(health.Condition{
+		Type: t, Subject: p.name(), Message: problem(max(p.next, 0)), Attrs: []any{"topic", p.Topic, "partition", p.ID},
 	})
 }
 
@@ -182,25 +182,26 @@ func (p *Partition) read() {
 	p.goOn(health.Corrupt, health.TooLarge, health.Transaction)
 }
 
-// goOn ends a trouble of these kinds; p.mu is held.
-func (p *Partition) goOn(kinds ...health.Kind) {
-	if p.unread == "" || p.fenced || !slices.Contains(kinds, p.unread) {
+// goOn clears a condition of these types; p.mu is held.
+func (p *Partition) goOn(types ...health.Type) {
+	if p.unread == "" || p.fenced || !slices.Contains(types, p.unread) {
 		return
 	}
-	p.member.troubles.Over(p.unread, p.name())
+	p.member.conditions.Clear(p.unread, p.name())
 	p.unread = ""
-	p.member.metrics.holds(p.Topic, p.ID, p.held, p.unread)
+	p.member.metrics.setBlocked(p.Topic, p.ID, p.blocked, p.unread)
 }
 
-// heldChanged tells of a change of p.held; p.mu is held.
-func (p *Partition) heldChanged() {
-	p.member.metrics.holds(p.Topic, p.ID, p.held, p.unread)
-	if p.held == "" {
-		p.member.troubles.Over(health.Held, p.name())
+// blockedChanged sets or clears the condition after a change of p.blocked; p.mu
+// is held.
+func (p *Partition) blockedChanged() {
+	p.member.metrics.setBlocked(p.Topic, p.ID, p.blocked, p.unread)
+	if p.blocked == "" {
+		p.member.conditions.Clear(health.Blocked, p.name())
 		return
 	}
-	p.member.troubles.Report(health.Trouble{
-		Kind: health.Held, Subject: p.name(), Problem: p.held, Attrs: []any{"topic", p.Topic, "partition", p.ID},
+	p.member.conditions.Set(health.Condition{
+		Type: health.Blocked, Subject: p.name(), Message: p.blocked, Attrs: []any{"topic", p.Topic, "partition", p.ID},
 	})
 }
 
