@@ -4,8 +4,10 @@ package endtoend
 
 import (
 	"testing"
+	"time"
 
 	"github.com/algotrade/notifier/internal/ledger"
+	"github.com/algotrade/notifier/internal/simulation/oracle"
 )
 
 // The excuses of contract_test.go: each where it holds, and next to where it ends.
@@ -33,6 +35,34 @@ func TestLateCommitExcusesOnlyLowerOffsets(t *testing.T) {
 	for committed, excused := range map[int64]bool{6: true, 7: false, 8: false} {
 		if got := carriedOutLate(committed, 7); got != excused {
 			t.Errorf("%d of 7: excused %v", committed, got)
+		}
+	}
+}
+
+func TestAssignmentIsToldBeforeItsFirstCommit(t *testing.T) {
+	place := oracle.Place{Topic: "t", Offset: 7}
+	claim := func(at time.Duration, by int, place oracle.Place) step {
+		return step{at: at, kind: committed, by: by, what: oracle.Happening{Group: "g", Place: place}}
+	}
+	assignment := step{at: 1, kind: assigned, by: 1, what: oracle.Happening{Group: "g", Place: oracle.Place{Topic: "t"}}, stands: []stand{{topic: "t"}}}
+	other := place
+	other.Partition = 1
+	for name, c := range map[string]struct {
+		before []step
+		want   int // where the assignment is told
+	}{
+		"its own commit":           {[]step{claim(1, 2, place), claim(1, 1, place), claim(1, 1, place)}, 1},
+		"one of an instant before": {[]step{claim(0, 1, place)}, 1},
+		"one of another process":   {[]step{claim(1, 2, place)}, 1},
+		"one of another partition": {[]step{claim(1, 1, other)}, 1},
+		"none":                     {nil, 0},
+	} {
+		list := assignedFirst(append(c.before, assignment))
+		if list[c.want].kind != assigned {
+			t.Errorf("%s: %v", name, list)
+		}
+		if last := list[len(list)-1]; len(last.stands) != 1 {
+			t.Errorf("%s: what was seen is told elsewhere: %v", name, list)
 		}
 	}
 }

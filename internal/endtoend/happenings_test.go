@@ -28,7 +28,7 @@ func (t *trial) judge() (list []oracle.Happening, blamed []string) {
 	t.t.Helper()
 	t.history.note(fault, "", "it is judged")
 	x := newTelling(t)
-	for _, s := range t.history.list() {
+	for _, s := range assignedFirst(t.history.list()) {
 		x.step(s)
 	}
 	for key := range x.owners {
@@ -111,6 +111,35 @@ func newTelling(t *trial) *telling {
 		x.expect(e)
 	}
 	return x
+}
+
+// assignedFirst returns the steps with each assignment before the first commit
+// that its process asks for at the same instant. The assignment is seen when the
+// handler begins, in a goroutine of its own; a commit may be asked for before that.
+func assignedFirst(steps []step) []step {
+	var list []step
+	for _, s := range steps {
+		if s.kind != assigned {
+			list = append(list, s)
+			continue
+		}
+		i := len(list)
+		for j := len(list) - 1; j >= 0 && list[j].at == s.at; j-- {
+			if c := list[j]; c.kind == committed && c.by == s.by && c.what.Group == s.what.Group && samePartition(c.what.Place, s.what.Place) {
+				i = j
+			}
+		}
+		if i < len(list) { // what was seen at the brokers stays where it was seen
+			list = append(list, step{at: s.at, event: -1, ends: s.ends, stands: s.stands})
+			s.ends, s.stands = nil, nil
+		}
+		list = slices.Insert(list, i, s)
+	}
+	return list
+}
+
+func samePartition(a, b oracle.Place) bool {
+	return a.Topic == b.Topic && a.Partition == b.Partition && a.Instance == b.Instance
 }
 
 func (x *telling) blame(format string, args ...any) {
@@ -209,7 +238,7 @@ func (x *telling) cut(s step) {
 	at := s.what.Place
 	x.add(s, s.what)
 	for o, below := range x.matched {
-		if o.at.Topic == at.Topic && o.at.Partition == at.Partition && o.at.Instance == at.Instance {
+		if samePartition(o.at, at) {
 			x.matched[o] = min(below, at.Offset)
 		}
 	}
