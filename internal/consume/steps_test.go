@@ -115,3 +115,20 @@ func TestTheListOfAFormerOwnerCountsTowardsItsLimit(t *testing.T) {
 		t.Errorf("%d gaps, want %d beyond what was read", n, offsets.MaxGaps-1)
 	}
 }
+
+func TestNoMoreGapsThanACommitLists(t *testing.T) {
+	p, open := newOwners().next(2*offsets.MaxGaps + 3)
+	beyond := open[2*offsets.MaxGaps+1] // behind one that is unsettled, too
+	for offset := int64(1); offset < 2*offsets.MaxGaps; offset += 2 {
+		if !p.Holds(beyond) {
+			t.Fatalf("no room at %d gaps", p.gaps())
+		}
+		p.Settle(open[offset])
+	}
+	if n := p.gaps(); n != offsets.MaxGaps || p.Holds(beyond) {
+		t.Errorf("at %d gaps there is room for one more", n)
+	}
+	if !p.Holds(open[2*offsets.MaxGaps]) {
+		t.Error("what makes no gap can always be settled")
+	}
+}

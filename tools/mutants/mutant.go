@@ -31,6 +31,7 @@ type change struct{ old, new []string }
 const (
 	killed      = "killed"       // a test failed, as it must
 	survived    = "SURVIVED"     // every test passed
+	untested    = "NO TEST"      // no test has the name that -run asks for
 	stale       = "DOES NOT FIT" // the old text is not in the file exactly once
 	uncompiled  = "NO BUILD"     // the changed product does not compile
 	overtime    = "OVERTIME"     // the command did not end in time
@@ -158,6 +159,8 @@ func judge(output string, err, late error) string {
 	switch {
 	case late != nil || strings.Contains(output, "panic: test timed out"):
 		return overtime
+	case err == nil && strings.Contains(output, "[no tests to run]"):
+		return untested
 	case err == nil:
 		return survived
 	case !errors.As(err, &exit):

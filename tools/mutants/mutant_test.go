@@ -75,6 +75,7 @@ func TestOnlyAFailedTestCounts(t *testing.T) {
 	}{
 		{"--- FAIL: TestA\nFAIL", exit, nil, killed},
 		{"ok", nil, nil, survived},
+		{"ok a [no tests to run]", nil, nil, untested},
 		{"FAIL a [build failed]", exit, nil, uncompiled},
 		{"FAIL a [setup failed]", exit, nil, uncompiled},
 		{"panic: test timed out after 1s\n--- FAIL: TestA", exit, nil, overtime},
