@@ -54,10 +54,3 @@ func TestTheBarsRateIsThatOfTheWholeRun(t *testing.T) {
 		}
 	})
 }
-
-func TestNoTerminalIsNoBar(t *testing.T) {
-	b := NewBar(nil, "sending", "events")
-	b.Expect(10)
-	b.Add(1)
-	b.Finish()
-}
