@@ -245,7 +245,6 @@ func (h *hostile) run(ctx context.Context, total time.Duration) (*hostileReport,
 	for i, c := range h.classes {
 		attacking.Go(func() { h.attack(attack, c, i, total/4) })
 	}
-	attacking.Go(func() { h.operate(attack) })
 	attacking.Go(func() { h.plant(attack) })
 	attacking.Go(func() { h.probes.run(attack, h.daemon) })
 	attacking.Go(func() { harass(attack, strings.TrimPrefix(h.daemon.http, "http://"), h.clients, h.seed) })

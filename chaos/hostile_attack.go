@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -68,21 +67,6 @@ func (h *hostile) produce(client *kgo.Client, s *shot, r *kgo.Record) {
 	})
 }
 
-// operate resets the channels that harm every five seconds, so that one which
-// is suspended is tried more than once a minute.
-func (h *hostile) operate(ctx context.Context) {
-	for pause(ctx, 5*time.Second) == nil {
-		h.reset(ctx, hostileChannels()...)
-	}
-}
-
-func (h *hostile) reset(ctx context.Context, channels ...string) {
-	for _, c := range channels {
-		q := control.Reset{Channel: c, By: "chaos"}
-		h.client.Produce(ctx, q.Record(hostileGroup), nil)
-	}
-}
-
 // attack sends one class's records until ctx ends, for the first time within
 // first. Behind each shot into a source follows a planted alert in the same
 // partition.
@@ -137,8 +121,7 @@ func (h *hostile) fire(c *class, records []*kgo.Record) error {
 	return client.Flush(context.Background())
 }
 
-// drain waits until both groups have nothing left, and helps as an operator
-// would: channels that are suspended are tried at once.
+// drain waits until both groups have nothing left.
 func (h *hostile) drain(ctx context.Context) error {
 	for n := range len(topics.All()) * hostilePartitions { // every partition still moves
 		topic, partition := spot(n)
@@ -149,17 +132,12 @@ func (h *hostile) drain(ctx context.Context) error {
 	}
 	var lag map[string]int64
 	var gone error
-	reset := time.Time{}
 	err := until(ctx, drainWithin, "everything has its outcome", func(ctx context.Context) bool {
 		select {
 		case <-h.daemon.gone:
 			gone = errors.New("the daemon is gone")
 			return true
 		default:
-		}
-		if time.Since(reset) > 10*time.Second {
-			reset = time.Now()
-			h.reset(ctx, append(hostileChannels(), chPicky)...)
 		}
 		now := make(map[string]int64)
 		for _, g := range []string{hostileGroup, topics.OutboxGroup(hostileGroup)} {

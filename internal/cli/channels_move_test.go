@@ -69,6 +69,13 @@ func waits(t testing.TB, c *testkafka.Cluster, channel string, n int64) {
 	})
 }
 
+// seen has commands find the daemon, as they do by its configuration where the
+// port is not the test's own.
+func (d *daemon) seen(t *testing.T) {
+	t.Helper()
+	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(d.http, "http://"))
+}
+
 // TestWhatWaitsIsMovedWhileTheDaemonRuns is the night on which chat is down and
 // mail has to do.
 func TestWhatWaitsIsMovedWhileTheDaemonRuns(t *testing.T) {

@@ -214,7 +214,7 @@ func (o *outboxes) close() error {
 }
 
 // newMoves returns what follows the requests to send elsewhere what waits for
-// a channel, and to try a channel now.
+// a channel.
 func newMoves(s *setup, p *producers, o *outboxes) *control.Follower {
 	group := s.config.Kafka.Group
 	take := func(q control.Request) {
@@ -226,11 +226,6 @@ func newMoves(s *setup, p *producers, o *outboxes) *control.Follower {
 	f.Ended = func(q control.Request) {
 		if outbox := o.byTopic[topics.Outbox(group, q.From)]; outbox != nil {
 			outbox.MoveEnded(q)
-		}
-	}
-	f.Resets = func(q control.Reset) {
-		if outbox := o.byTopic[topics.Outbox(group, q.Channel)]; outbox != nil {
-			outbox.Reset(q.By)
 		}
 	}
 	return f
@@ -375,9 +370,6 @@ func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) admi
 	c := admin.Component{Name: "channel " + s.Name, OK: s.State == "closed" && s.Reason == "", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
 	if !waits.Oldest.IsZero() {
 		c.Oldest = &waits.Oldest
-	}
-	if !s.Tried.IsZero() {
-		c.Tried = &s.Tried
 	}
 	if !waits.KeptUntil.IsZero() {
 		c.KeptUntil = &waits.KeptUntil

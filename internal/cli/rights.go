@@ -60,9 +60,6 @@ var rights = map[string][]right{
 		{"Describe", "Group", "GROUP", false},
 		{"Describe", "Group", "GROUP.outbox", false},
 	},
-	"channels reset": {
-		{"Describe", "Topic", "GROUP.outbox.", true}, {"Write", "Topic", "GROUP.replay", false}, {"Describe", "Group", "GROUP.outbox", false},
-	},
 }
 
 // creating is what 'run --create-topics' needs besides.

@@ -36,11 +36,7 @@ type Follower struct {
 	// Ended, where it is set, is called for each request of which nothing waits any
 	// more, wherever it was carried out.
 	Ended func(Request)
-	// Resets, where it is set, is called for each reset that is made from now on.
-	// One that stood there at the start meant the processes of before.
-	Resets func(Reset)
 
-	begun  bool          // what stood there at the start is read; Run's alone
 	open   []Request     // those that were handed on and have not ended; Run's alone
 	looked time.Time     // when it was last asked which of them have; Run's alone
 	kick   chan struct{} // size 1: look now
@@ -105,7 +101,6 @@ func (f *Follower) Run(ctx context.Context) error {
 			failing = true
 			f.log.Warn("requests to move alerts cannot be read", "err", err)
 		}
-		f.begun = f.begun || known
 		f.endOver(ctx)
 		if known {
 			for _, c := range waiting {
@@ -180,9 +175,6 @@ const maxOpen = 100
 func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known ends) error {
 	q, err := Parse(r)
 	if err != nil {
-		if q, err := ParseReset(r); err == nil && f.begun && f.Resets != nil {
-			f.Resets(q)
-		}
 		return nil
 	}
 	more, err := q.clamp(ctx, f.admin, f.group, known)

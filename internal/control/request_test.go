@@ -56,25 +56,3 @@ func TestOtherRecordsAreNoRequests(t *testing.T) {
 		}
 	}
 }
-
-func TestAResetComesBackAsItWasMade(t *testing.T) {
-	q := control.Reset{Channel: "desk", By: "ann@host"}
-	r := q.Record("g")
-	if got, err := control.ParseReset(r); err != nil || got != q || r.Topic != topics.Replay("g") {
-		t.Errorf("%+v, %v: want %+v", got, err, q)
-	}
-	if _, err := control.Parse(r); !errors.Is(err, control.ErrNone) {
-		t.Error("it is taken for a request to move alerts")
-	}
-	if _, err := dlq.ParseRequest(r); err == nil {
-		t.Error("it is taken for a request to send a dead letter again")
-	}
-	later := q.Record("g")
-	later.Headers[0].Value = []byte("2")
-	move := (&control.Request{From: "a", To: "b", Below: map[int32]int64{0: 1}}).Record("g")
-	for name, r := range map[string]*kgo.Record{"nothing": {}, "a move": move, "a later version": later, "no channel": (&control.Reset{By: "ann"}).Record("g"), "no name": (&control.Reset{Channel: "a\nb"}).Record("g")} {
-		if q, err := control.ParseReset(r); !errors.Is(err, control.ErrNone) {
-			t.Errorf("%s: %+v, %v", name, q, err)
-		}
-	}
-}

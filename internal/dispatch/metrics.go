@@ -186,22 +186,17 @@ type Status struct {
 	Reason  string // why not closed, or which rules are suspended
 	Since   time.Time
 	Pending int
-	Tried   time.Time // when the last attempt ended; zero: there was none
-	Moving  []Moving  // where what waited goes instead
+	Moving  []Moving // where what waited goes instead
 }
 
 // Status returns the channel's present state.
 func (o *Outbox) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := Status{Name: o.name, Pending: o.pending, Reason: o.gate.reason, Since: o.gate.since, Tried: o.tried, Moving: o.inForce()}
+	s := Status{Name: o.name, Pending: o.pending, Reason: o.gate.reason, Since: o.gate.since, Moving: o.inForce()}
 	switch state := o.breaker.State(); {
-	case o.gate.asked:
-		s.State = "half_open"
 	case o.gate.latched():
 		s.State = "latched"
-	case o.probation.Load() && state == gobreaker.StateClosed:
-		s.State, s.Reason = "half_open", o.lastError
 	case state == gobreaker.StateClosed:
 		s.State, s.Reason = "closed", o.suspendedRules()
 	default:

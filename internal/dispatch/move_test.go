@@ -120,7 +120,7 @@ func TestWhatIsMeantIsMovedInItsOrderAndTheRestStays(t *testing.T) {
 		}
 		b.wait("C6", "C", 6)
 		b.ch.set(nil)
-		time.Sleep(2 * latchProbe)
+		time.Sleep(2 * lastProbe)
 		if sent := b.ch.ids(); sent[len(sent)-1] != "C6" || b.left() != 0 {
 			t.Errorf("what came later was not sent: %v", sent)
 		}
@@ -162,7 +162,7 @@ func TestAnOutboxThatCannotBeWrittenHoldsTheMove(t *testing.T) {
 		synctest.Wait()
 		b.Move(moveBelow(3, "mail"))
 		b.ch.set(nil) // it works again, and what may be there already is not sent here
-		time.Sleep(10 * latchProbe)
+		time.Sleep(10 * lastProbe)
 		if n := len(b.ch.all()); n > 1 || b.left() != 3 {
 			t.Errorf("%d attempts, %d left", n, b.left())
 		}
@@ -231,7 +231,7 @@ func TestARequestThatMeansNothingHereChangesNothing(t *testing.T) {
 		other.TopicID = "of a topic that was made anew"
 		b.Move(other)
 		b.Move(moveBelow(1, "unknown"))
-		time.Sleep(3 * latchProbe)
+		time.Sleep(3 * lastProbe)
 		if len(s.taken) != 0 || b.left() != 1 || len(b.ch.all()) < 3 {
 			t.Errorf("moved %v, %d left, %d attempts", s.rules(), b.left(), len(b.ch.all()))
 		}

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -58,7 +57,6 @@ type Outbox struct {
 	pending   int
 	limiter   *rate.Limiter // nil: no pace
 	breaker   *gobreaker.TwoStepCircuitBreaker[struct{}]
-	probation atomic.Bool // after a reset: the breaker trips at the first failure; it reads that without mu
 	lastState gobreaker.State
 	openedAt  time.Time
 	lastError string            // of the last attempt that failed for the channel's sake
@@ -69,7 +67,6 @@ type Outbox struct {
 	successes uint64               // deliveries that succeeded, ever: the witnesses
 	refused   map[string]*refusals // by rule
 	asides    int                  // lanes that have stepped aside
-	tried     time.Time            // when the last attempt ended
 }
 
 // DeadLetters takes what a channel will never take.
@@ -114,23 +111,17 @@ func NewOutbox(p Params) *Outbox {
 	if cfg.Pace.Rate > 0 {
 		o.limiter = rate.NewLimiter(rate.Limit(cfg.Pace.Rate), max(1, cfg.Pace.Burst))
 	}
-	o.breaker = o.newBreaker()
+	o.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: p.Name, MaxRequests: 1, Interval: 0, Timeout: cfg.Breaker.Open,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= cfg.Breaker.Failures },
+		IsSuccessful: func(err error) bool { return err == nil || provesHealth(err) },
+		IsExcluded:   func(err error) bool { return err != nil && !provesHealth(err) && !countsAgainst(err) },
+	})
 	o.throttles.evicted = o.metrics.throttleEvicted
 	if p.Metrics != nil {
 		p.Metrics.watch(o)
 	}
 	return o
-}
-
-func (o *Outbox) newBreaker() *gobreaker.TwoStepCircuitBreaker[struct{}] {
-	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: o.name, MaxRequests: 1, Interval: 0, Timeout: o.cfg.Breaker.Open,
-		ReadyToTrip: func(c gobreaker.Counts) bool {
-			return int(c.ConsecutiveFailures) >= o.cfg.Breaker.Failures || o.probation.Load()
-		},
-		IsSuccessful: func(err error) bool { return err == nil || provesHealth(err) },
-		IsExcluded:   func(err error) bool { return err != nil && !provesHealth(err) && !countsAgainst(err) },
-	})
 }
 
 // add takes over one delivery of an assigned partition.
@@ -244,7 +235,7 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 		if state == gobreaker.StateOpen && len(o.lanes) > 0 {
 			return o.openedAt.Add(o.cfg.Breaker.Open + time.Millisecond)
 		}
-		if o.probation.Load() && o.busy > 0 { // its one probe is under way
+		if o.gate.latched() && o.busy > 0 { // what is in flight, a probe perhaps, tells first
 			return time.Time{}
 		}
 		l := o.next(state, now)
@@ -293,7 +284,7 @@ func (o *Outbox) next(state gobreaker.State, now time.Time) *lane {
 func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	o.take(l)
 	if r := o.refused[d.rule()]; r.suspended() {
-		r.nextProbe = now.Add(latchProbe)
+		r.probes.started(now)
 	}
 	o.busy++
 	l.source.attempts++
@@ -312,14 +303,13 @@ func (o *Outbox) launch(l *lane, d *delivery, now time.Time, done func(error)) {
 	} else {
 		m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
 	}
-	asked := o.probation.Load() || o.gate.asked // what it meets is what a person waits for
-	w := l.work(d, func() { o.attempt(l, d, m, done, asked) })
+	w := l.work(d, func() { o.attempt(l, d, m, done) })
 	w.Attempt = true
 	o.driver.Go(w)
 }
 
 // attempt makes one attempt under its own deadline and settles it.
-func (o *Outbox) attempt(l *lane, d *delivery, m channel.Message, done func(error), asked bool) {
+func (o *Outbox) attempt(l *lane, d *delivery, m channel.Message, done func(error)) {
 	ctx, span := d.span.Attempt(o.ctx, o.name, d.tries)
 	receipt, err := attempt(ctx, o.send, o.cfg.Timeout, m)
 	took := time.Since(m.Now)
@@ -329,12 +319,8 @@ func (o *Outbox) attempt(l *lane, d *delivery, m channel.Message, done func(erro
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.busy--
-	o.tried = time.Now()
 	l.source.attempts--
 	o.metrics.attempted(err, took)
-	if asked {
-		o.judge(err)
-	}
 	o.settle(l, d, receipt, err)
 	o.release(l) // last: who waits for it takes what is settled then for final
 	o.pump()

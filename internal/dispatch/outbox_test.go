@@ -491,14 +491,14 @@ func TestLatchHoldsProbesSlowlyAndRecovers(t *testing.T) {
 			b.put(fmt.Sprint("d", i), fmt.Sprint("k", i))
 		}
 		time.Sleep(10*time.Minute + time.Second)
-		if n := len(b.ch.ids()); n < 10 || n > 4+10 {
+		if n := len(b.ch.ids()); n < 12 || n > 4+12 {
 			t.Fatalf("%d sends in 10 minutes of a latched channel", n)
 		}
 		if s := b.Status(); s.State != "latched" || s.Reason == "" || len(b.dead.ids()) != 0 {
 			t.Fatalf("status %+v, dead %v", s, b.dead.ids())
 		}
 		b.ch.set(nil)
-		time.Sleep(latchProbe + time.Second)
+		time.Sleep(lastProbe + time.Second)
 		if s := b.Status(); b.left() != 0 || s.State != "closed" {
 			t.Fatalf("left %d, status %+v", b.left(), s)
 		}
@@ -693,13 +693,13 @@ func TestWhatExpiresWhileItsChannelIsLatchedIsNotSent(t *testing.T) {
 		}
 		b.put("short", "A", func(a *alert.Alert) { a.Expire, a.Throttle = time.Hour, time.Hour })
 		b.put("long", "A", func(a *alert.Alert) { a.Expire = 96 * time.Hour })
-		time.Sleep(48*time.Hour + latchProbe/2) // between two probes
+		time.Sleep(48*time.Hour + lastProbe/2) // between two probes
 		if ids := b.ch.ids(); ids[0] != "short" || ids[len(ids)-1] != "long" {
 			t.Errorf("it tried %s first and %s last", ids[0], ids[len(ids)-1])
 		}
 		tries := len(b.ch.ids())
 		b.ch.set(nil)
-		time.Sleep(2 * latchProbe)
+		time.Sleep(2 * lastProbe)
 		if sent := b.ch.ids()[tries:]; !slices.Equal(sent, []string{"long"}) || b.left() != 0 {
 			t.Errorf("sent %v, %d left", sent, b.left())
 		}

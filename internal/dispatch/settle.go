@@ -292,8 +292,8 @@ func (o *Outbox) hurry() {
 // latch closes the gate until a person has mended the channel.
 func (o *Outbox) latch(e *outcome.Error) {
 	if o.gate.latch(time.Now(), e.Error()) {
-		o.log.Error("channel latched: it needs a person; deliveries wait, one is tried from time to time",
-			"cause", e.Cause, "detail", e.Detail, "every", latchProbe, "do", e.Remedy())
+		o.log.Error("channel latched: it needs a person; deliveries wait, one is tried after 5 s, then less often, at last once a minute",
+			"cause", e.Cause, "detail", e.Detail, "do", e.Remedy())
 	}
 }
 

@@ -31,21 +31,21 @@ const (
 // From defectAfter on the rule is suspended: its deliveries step aside, into
 // lanes of their own, and one of them is tried from time to time.
 type refusals struct {
-	rule      string
-	inRow     int // with no success of the rule between
-	recent    int // with no success of the channel between
-	last      *outcome.Error
-	since     time.Time // when it was suspended; zero: it is not
-	nextProbe time.Time
-	waiting   int // lanes that wait for a probe
+	rule    string
+	inRow   int // with no success of the rule between
+	recent  int // with no success of the channel between
+	last    *outcome.Error
+	since   time.Time // when it was suspended; zero: it is not
+	probes  probes
+	waiting int // lanes that wait for a probe
 }
 
 func (r *refusals) suspended() bool { return r != nil && !r.since.IsZero() }
 
 // problem says that a rule is suspended, for people.
 func (r *refusals) problem() string {
-	return fmt.Sprintf("rule %s is suspended: %d of its messages in a row were refused, the last with %s; its others wait, and one is tried every %s",
-		r.rule, r.inRow, r.last, latchProbe)
+	return fmt.Sprintf("rule %s is suspended: %d of its messages in a row were refused, the last with %s; its others wait, and one is tried from time to time, at least every %s",
+		r.rule, r.inRow, r.last, lastProbe)
 }
 
 // refuse counts a message that the provider will never take. It is a dead
@@ -65,7 +65,7 @@ func (o *Outbox) refuse(rule string, e *outcome.Error) {
 	if r.suspended() {
 		o.conditions.Set(health.Condition{
 			Type: health.Rule, Subject: o.subject(r), Attrs: []any{"channel", o.name, "rule", rule, "refused", r.inRow},
-			Message: "channel " + o.name + ": " + r.problem() + "; correct the rule or what the provider takes, then run 'notifier channels reset " + o.name + "'",
+			Message: "channel " + o.name + ": " + r.problem() + "; correct the rule or what the provider takes",
 		})
 	}
 	if n, rules := o.refusedByAll(); n >= defectAfter {
@@ -105,7 +105,7 @@ func (o *Outbox) taken(rule string) {
 // suspend has what waits of a rule step aside.
 func (o *Outbox) suspend(r *refusals) {
 	r.since = time.Now()
-	r.nextProbe = r.since.Add(latchProbe)
+	r.probes.begin(r.since)
 	for _, l := range o.lanesBy(func(l *lane) bool { return l.state == ready && l.queue[0].rule() == r.rule }) {
 		o.unlist(l)
 		o.enqueue(l)
@@ -188,12 +188,12 @@ func (o *Outbox) pickSuspended(now time.Time) *lane {
 	}
 	var due []*refusals
 	for _, r := range o.refused {
-		if r.suspended() && r.waiting > 0 && !r.nextProbe.After(now) {
+		if r.suspended() && r.waiting > 0 && !r.probes.next.After(now) {
 			due = append(due, r)
 		}
 	}
 	slices.SortFunc(due, func(a, b *refusals) int {
-		return cmp.Or(a.nextProbe.Compare(b.nextProbe), cmp.Compare(a.rule, b.rule))
+		return cmp.Or(a.probes.next.Compare(b.probes.next), cmp.Compare(a.rule, b.rule))
 	})
 	for _, r := range due {
 		var best *lane
@@ -213,8 +213,8 @@ func (o *Outbox) pickSuspended(now time.Time) *lane {
 // is, or what it waits for is an event.
 func (o *Outbox) suspendedUntil(now time.Time) (next time.Time) {
 	for _, r := range o.refused {
-		if r.suspended() && r.waiting > 0 && r.nextProbe.After(now) && (next.IsZero() || r.nextProbe.Before(next)) {
-			next = r.nextProbe
+		if r.suspended() && r.waiting > 0 && r.probes.next.After(now) && (next.IsZero() || r.probes.next.Before(next)) {
+			next = r.probes.next
 		}
 	}
 	return next

@@ -24,10 +24,6 @@ func (w *replaying) take(ctx context.Context, r *kgo.Record, ends map[string]int
 		w.takeMove(n, q)
 		return
 	}
-	if _, none := control.ParseReset(r); none == nil { // stage two has read it by itself
-		n.state = settled
-		return
-	}
 	q, err := dlq.ParseRequest(r)
 	var l *line
 	if err == nil {

@@ -49,9 +49,9 @@ func (d *doctor) component(c admin.Component) []check.Finding {
 	case c.OK:
 		return nil
 	case channel && c.State == "latched":
-		return []check.Finding{check.Faultf(c.Name, "mend it, then '"+d.g.Self()+" channels reset "+name+"'; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
+		return []check.Finding{check.Faultf(c.Name, "repair it: it is tried again within a minute; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
 	case channel && c.State == "closed":
-		return []check.Finding{check.Faultf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list', correct the rule, then '"+d.g.Self()+" channels reset "+name+"'", "%s", c.Cause)}
+		return []check.Finding{check.Faultf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list' and correct the rule: one of its alerts is tried again within a minute", "%s", c.Cause)}
 	case channel:
 		return []check.Finding{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
 	case c.Name == "blocked":

@@ -41,8 +41,6 @@ type Component struct {
 	Waiting   int64      `json:"waiting,omitempty"`
 	Oldest    *time.Time `json:"oldest,omitempty"`
 	KeptUntil *time.Time `json:"kept_until,omitempty"`
-	// Tried is when a channel's last attempt ended; nil: there was none.
-	Tried *time.Time `json:"tried,omitempty"`
 	// Moving says to which channels what waited is being moved, while it is.
 	Moving []Moving `json:"moving,omitempty"`
 }
