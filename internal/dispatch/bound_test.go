@@ -86,7 +86,7 @@ func TestProbesWaitForTheCommitToo(t *testing.T) {
 			}
 			return channel.Receipt{}, nil
 		}
-		b.uncommitted = 66
+		b.lanes.uncommitted = 66
 		_, p := b.assigned(200)
 		time.Sleep(time.Hour)
 		if n := p.Uncommitted(); n != 66 {
@@ -129,7 +129,7 @@ func TestLateFailureSettlesNothing(t *testing.T) {
 			}
 			_, p := b.assigned(1)
 			synctest.Wait()
-			drained := b.leave(b.sources[1])
+			drained := b.leave(b.lanes.sources[1])
 			close(release)
 			<-drained
 			if n := p.Uncommitted(); n != late.settled {

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"time"
 
-	"github.com/sony/gobreaker/v2"
 	"golang.org/x/time/rate"
 )
 
@@ -34,20 +33,21 @@ func (p *probes) started(now time.Time) {
 func (p *probes) failed(now time.Time) { p.next = now.Add(p.wait) }
 
 // gate stands in front of the breaker: it is closed while the provider asked
-// us to wait, and while a person is needed.
+// us to wait, and while the channel is suspended.
 type gate struct {
 	until  time.Time     // rate limited
 	told   time.Duration // the last wait without a Retry-After; doubles
-	reason string        // why latched; empty: not latched
+	reason string        // why suspended; empty: not suspended
 	since  time.Time
 	probes probes
 }
 
-func (g *gate) latched() bool { return g.reason != "" }
+func (g *gate) suspended() bool { return g.reason != "" }
 
-// latch reports whether that is news: the gate was not latched before.
-func (g *gate) latch(now time.Time, reason string) bool {
-	first := !g.latched()
+// suspend closes the gate until an operator has fixed the channel. It reports
+// whether the gate was not suspended before.
+func (g *gate) suspend(now time.Time, reason string) bool {
+	first := !g.suspended()
 	g.reason = reason
 	if first {
 		g.since = now
@@ -72,7 +72,7 @@ func (g *gate) rateLimited(now time.Time, retryAfter time.Duration) {
 
 // closedUntil returns when an attempt may be made.
 func (g *gate) closedUntil(now time.Time) time.Time {
-	if g.latched() && g.probes.next.After(g.until) {
+	if g.suspended() && g.probes.next.After(g.until) {
 		return g.probes.next
 	}
 	return g.until
@@ -80,35 +80,54 @@ func (g *gate) closedUntil(now time.Time) time.Time {
 
 // probing notes that an attempt is made now.
 func (g *gate) probing(now time.Time) {
-	if g.latched() {
+	if g.suspended() {
 		g.probes.started(now)
 	}
 }
 
-// open takes note of a success; it reports whether the gate was latched. A
-// wait that the provider asked for stands: the success began before it.
+// open takes note of a success; it reports whether the gate was suspended.
+// A wait that the provider asked for is kept: the success began before it.
 func (g *gate) open() bool {
-	was := g.latched()
+	was := g.suspended()
 	*g = gate{until: g.until}
 	return was
 }
 
-// probing reports whether one attempt at a time is made, to see whether the
-// channel works.
-func (o *Outbox) probing(state gobreaker.State) bool {
-	return state == gobreaker.StateHalfOpen || o.gate.latched()
+// pace is how fast a channel may be sent to. A nil one has no limit.
+type pace struct {
+	limiter *rate.Limiter
+	most    rate.Limit // as configured
+}
+
+func newPace(p Pace) *pace {
+	if p.Rate <= 0 {
+		return nil
+	}
+	return &pace{rate.NewLimiter(rate.Limit(p.Rate), max(1, p.Burst)), rate.Limit(p.Rate)}
+}
+
+// take takes a token for an attempt now, or returns how long there is none.
+func (p *pace) take(now time.Time) (wait time.Duration) {
+	if p == nil {
+		return 0
+	}
+	r := p.limiter.ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
 }
 
 // slowDown halves the pace after a 429, down to a sixteenth; speedUp brings it
 // back by a tenth with each success.
-func (o *Outbox) slowDown() {
-	if o.limiter != nil {
-		o.limiter.SetLimit(max(o.limiter.Limit()/2, rate.Limit(o.cfg.Pace.Rate)/16))
+func (p *pace) slowDown() {
+	if p != nil {
+		p.limiter.SetLimit(max(p.limiter.Limit()/2, p.most/16))
 	}
 }
 
-func (o *Outbox) speedUp() {
-	if o.limiter != nil && o.limiter.Limit() < rate.Limit(o.cfg.Pace.Rate) {
-		o.limiter.SetLimit(min(o.limiter.Limit()*1.1, rate.Limit(o.cfg.Pace.Rate)))
+func (p *pace) speedUp() {
+	if p != nil && p.limiter.Limit() < p.most {
+		p.limiter.SetLimit(min(p.limiter.Limit()*1.1, p.most))
 	}
 }

@@ -94,7 +94,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 	p := a.source.partition
 	batch := make([]arrival, len(records))
 	for i, r := range records {
-		batch[i] = parse(r, a.outbox.name, p.Inherited(r), p.Stood(r))
+		batch[i] = parse(r, a.outbox.p.Name, p.Inherited(r), p.Stood(r))
 	}
 	if !a.handler.lookUp(ctx, p, batch) {
 		return false
@@ -148,7 +148,7 @@ func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arri
 	versions := make(map[string]map[string]int64) // by dead-letter topic, by entry
 	for _, a := range batch {
 		if a.stood && a.replays() {
-			topic := h.outboxes[p.Topic].letters(a.envelope)
+			topic := h.outboxes[p.Topic].deadLetterTopic(a.envelope)
 			if versions[topic] == nil {
 				versions[topic] = make(map[string]int64)
 			}

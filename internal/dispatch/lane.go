@@ -1,14 +1,10 @@
 package dispatch
 
 import (
-	"cmp"
-	"container/heap"
-	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
 
-	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
@@ -134,198 +130,20 @@ func (l *lane) work(d *delivery, do func()) Work {
 	return w
 }
 
+// pop removes the first delivery and returns it.
+func (l *lane) pop() *delivery {
+	d := l.queue[0]
+	l.queue[0] = nil
+	l.queue = l.queue[1:]
+	return d
+}
+
 type laneKey struct {
 	source *source
 	key    string
 	own    *delivery // for the null key
 	aside  bool      // it has stepped aside: it holds one rule's deliveries
 	rule   string    // that rule
-}
-
-// laneHeap orders waiting lanes by when they are due.
-type laneHeap []*lane
-
-func (h laneHeap) Len() int           { return len(h) }
-func (h laneHeap) Less(i, j int) bool { return byDue(h[i], h[j]) < 0 }
-func (h laneHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (h *laneHeap) Push(x any) {
-	l := x.(*lane)
-	l.index = len(*h)
-	*h = append(*h, l)
-}
-
-// Pop implements heap.Interface.
-func (h *laneHeap) Pop() any {
-	old := *h
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	l.index = -1
-	return l
-}
-
-func (h *laneHeap) wait(l *lane, due time.Time, told bool) {
-	l.state, l.due, l.told = waiting, due, told
-	heap.Push(h, l)
-}
-
-func (h *laneHeap) remove(l *lane) {
-	if l.index >= 0 {
-		heap.Remove(h, l.index)
-	}
-}
-
-func byDue(a, b *lane) int {
-	if d := a.due.Compare(b.due); d != 0 {
-		return d
-	}
-	return cmp.Compare(a.number, b.number)
-}
-
-// sorted returns the waiting lanes, the next one due first.
-func (h laneHeap) sorted() []*lane {
-	lanes := slices.Clone(h)
-	slices.SortFunc(lanes, byDue)
-	return lanes
-}
-
-func (h laneHeap) first() *lane {
-	if len(h) == 0 {
-		return nil
-	}
-	return h[0]
-}
-
-// due takes out a lane whose wait is over.
-func (h *laneHeap) due(now time.Time) *lane {
-	if l := h.first(); l != nil && !l.due.After(now) {
-		return heap.Pop(h).(*lane)
-	}
-	return nil
-}
-
-// pick chooses the lane to try next: of the partitions in turn the one that
-// has been ready longest, replays after all else; for a probe see pickProbe. It
-// stays where it is until take.
-func (o *Outbox) pick(probe bool) *lane {
-	if probe {
-		return o.pickProbe()
-	}
-	for _, list := range []func(*source) []*lane{live, replayed} {
-		for range o.sources {
-			o.turn = (o.turn + 1) % len(o.sources)
-			s := o.sources[o.turn]
-			if lanes := list(s); len(lanes) > 0 && !s.saturated(o.uncommitted) {
-				if i := slices.IndexFunc(lanes, func(l *lane) bool { return s.holds(l) && o.moveTo(s, l.queue[0]) == "" }); i >= 0 {
-					return lanes[i]
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func live(s *source) []*lane     { return s.ready }
-func replayed(s *source) []*lane { return s.replays }
-
-// pickProbe chooses the lane tried longest ago, whether it waits for its backoff
-// or not. In a suspended channel the critical alerts that have not been tried
-// since come first: of rules of which nothing was refused, then of the others,
-// the newest first.
-func (o *Outbox) pickProbe() *lane {
-	var best *lane
-	for _, l := range o.lanes {
-		if l.state != ready && (l.state != waiting || l.told) || l.queue[0].written() || best != nil && o.byProbe(l, best) > 0 {
-			continue
-		}
-		if o.mayGo(l) {
-			best = l
-		}
-	}
-	return best
-}
-
-// mayGo reports whether nothing but the channel keeps the lane's next delivery
-// from being tried.
-func (o *Outbox) mayGo(l *lane) bool {
-	return !l.source.saturated(o.uncommitted) && l.source.holds(l) && o.moveTo(l.source, l.queue[0]) == ""
-}
-
-func (o *Outbox) byProbe(a, b *lane) int {
-	first, second := o.rank(a), o.rank(b)
-	if first != second || first == last {
-		return cmp.Or(cmp.Compare(first, second), byTried(a, b))
-	}
-	return cmp.Or(b.queue[0].envelope.Alert.EventTime.Compare(a.queue[0].envelope.Alert.EventTime), cmp.Compare(a.number, b.number))
-}
-
-// last is the rank of the lanes that are tried in turn.
-const last = 2
-
-// rank is where a lane stands among those that a suspended channel is tried with.
-func (o *Outbox) rank(l *lane) int {
-	a := l.queue[0].envelope.Alert
-	switch r := o.refused[a.Rule]; {
-	case !o.gate.latched() || a.Severity != alert.Critical || !l.tried.Before(o.gate.since):
-		return last
-	case r == nil || r.recent == 0:
-		return 0
-	}
-	return 1
-}
-
-func byTried(a, b *lane) int {
-	if d := a.tried.Compare(b.tried); d != 0 {
-		return d
-	}
-	return cmp.Compare(a.number, b.number)
-}
-
-// take removes the lane from wherever it waits; an attempt begins.
-func (o *Outbox) take(l *lane) {
-	o.unlist(l)
-	l.state = flying
-	l.source.inFlight++
-}
-
-// unlist takes the lane out of the ready lanes, or of the waiting ones.
-func (o *Outbox) unlist(l *lane) {
-	switch l.state {
-	case waiting:
-		o.backoffs.remove(l)
-	case ready:
-		list := l.source.list(l)
-		if (*list)[0] == l {
-			(*list)[0] = nil
-			*list = (*list)[1:]
-			return
-		}
-		if i := slices.Index(*list, l); i >= 0 {
-			*list = slices.Delete(*list, i, i+1)
-		}
-	case aside:
-		o.refused[l.key.rule].waiting--
-	}
-}
-
-// ready makes the lane available: to the channel, or to the dead letters.
-func (o *Outbox) ready(l *lane) {
-	if l.queue[0].written() {
-		l.state = flying
-		o.burials = append(o.burials, l)
-		return
-	}
-	o.enqueue(l)
-}
-
-// release ends an attempt.
-func (o *Outbox) release(l *lane) {
-	l.source.release()
 }
 
 // release ends one of the things under way.
@@ -336,35 +154,7 @@ func (s *source) release() {
 	}
 }
 
-// advance goes on with the lane's next delivery: its first one has its outcome.
-func (o *Outbox) advance(l *lane) {
-	o.unlist(l)
-	l.queue[0] = nil
-	l.queue = l.queue[1:]
-	l.backoff = nil
-	if !l.key.aside { // the keys of a suspended rule are tried in turn
-		l.tried = time.Time{}
-	}
-	o.pending--
-	if len(l.queue) == 0 {
-		o.drop(l)
-		return
-	}
-	o.enqueue(l)
-}
-
-func (o *Outbox) newLane(key laneKey) *lane {
-	o.made++
-	l := &lane{key: key, source: key.source, number: o.made, index: -1}
-	o.lanes[key] = l
-	return l
-}
-
-// drop ends a lane that is empty.
-func (o *Outbox) drop(l *lane) {
-	delete(o.lanes, l.key)
-	l.state = idle
-	if l.key.aside {
-		o.asides--
-	}
+func (k laneKey) besides(rule string) laneKey {
+	k.aside, k.rule = true, rule
+	return k
 }

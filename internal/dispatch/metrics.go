@@ -173,9 +173,9 @@ func (w *watched) Collect(c chan<- prometheus.Metric) {
 			if s.State == state {
 				v = 1
 			}
-			c <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, v, o.name, state)
+			c <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, v, o.p.Name, state)
 		}
-		c <- prometheus.MustNewConstMetric(pendDesc, prometheus.GaugeValue, float64(s.Pending), o.name)
+		c <- prometheus.MustNewConstMetric(pendDesc, prometheus.GaugeValue, float64(s.Pending), o.p.Name)
 	}
 }
 
@@ -193,12 +193,12 @@ type Status struct {
 func (o *Outbox) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := Status{Name: o.name, Pending: o.pending, Reason: o.gate.reason, Since: o.gate.since, Moving: o.inForce()}
+	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}
 	switch state := o.breaker.State(); {
-	case o.gate.latched():
+	case o.gate.suspended():
 		s.State = "latched"
 	case state == gobreaker.StateClosed:
-		s.State, s.Reason = "closed", o.suspendedRules()
+		s.State, s.Reason = "closed", o.lanes.rules.String()
 	default:
 		s.State, s.Reason = strings.ReplaceAll(state.String(), "-", "_"), o.lastError
 	}

@@ -25,36 +25,28 @@ type Elsewhere interface {
 	Put(ctx context.Context, list []*envelope.Envelope, slow func(topic string)) []error
 }
 
-// Move sends what waits to another channel, as far as the request means it.
-// What two requests mean goes where the first says, so that whoever owns the
-// partition next sends it to the same place, where it is known as a repeat. It
-// is in force until MoveEnded.
-func (o *Outbox) Move(q control.Request) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	known := slices.ContainsFunc(o.moves, func(old control.Request) bool { return reflect.DeepEqual(old, q) })
-	if known || o.elsewhere == nil {
-		return
+// moves are the requests to send deliveries to another channel, in the order in
+// which they were made. What two requests mean goes where the first says, so
+// that whoever owns the partition next sends it to the same place, where it is
+// known as a duplicate.
+type moves []control.Request
+
+// to returns the channel that a delivery goes to instead; empty: it stays. A
+// delivery whose end is decided only waits for that to be written.
+func (m moves) to(s *source, d *delivery) string {
+	if len(m) == 0 || d.written() {
+		return ""
 	}
-	if !o.elsewhere.Has(q.To) {
-		o.log.Error("cannot move alerts to a channel that is not configured", "to", q.To, "by", q.By)
-		return
+	for i := range m {
+		if m[i].Covers(s.input.Topic, s.input.Partition, d.at.Offset) {
+			return m[i].To
+		}
 	}
-	o.moves = append(o.moves, q)
-	o.log.Info("moving what waits to another channel", "to", q.To, "by", q.By)
-	o.pump()
+	return ""
 }
 
-// MoveEnded forgets a request of which nothing waits any more.
-func (o *Outbox) MoveEnded(q control.Request) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := len(o.moves)
-	o.moves = slices.DeleteFunc(o.moves, func(old control.Request) bool { return reflect.DeepEqual(old, q) })
-	if len(o.moves) < n {
-		o.log.Info("move ended: nothing of it waits any more", "to", q.To, "by", q.By)
-		o.pump()
-	}
+func (m moves) has(q control.Request) bool {
+	return slices.ContainsFunc(m, func(old control.Request) bool { return reflect.DeepEqual(old, q) })
 }
 
 // Moving is a move that is in force.
@@ -63,48 +55,70 @@ type Moving struct {
 	By string // who asked; empty: the request does not say
 }
 
-// inForce returns the moves that are in force, those alike once. o.mu is held.
-func (o *Outbox) inForce() []Moving {
+// inForce returns the moves that are in force, those alike once.
+func (m moves) inForce() []Moving {
 	var list []Moving
-	for _, q := range o.moves {
-		if m := (Moving{q.To, q.By}); !slices.Contains(list, m) {
-			list = append(list, m)
+	for _, q := range m {
+		if one := (Moving{q.To, q.By}); !slices.Contains(list, one) {
+			list = append(list, one)
 		}
 	}
 	return list
 }
 
-// moveTo returns the channel that a delivery goes to instead; empty: it stays.
-// A delivery that was decided about already only waits for that to be written.
-func (o *Outbox) moveTo(s *source, d *delivery) string {
-	if len(o.moves) == 0 || d.written() {
-		return ""
+// Move sends what waits to another channel, as far as the request means it. It
+// is in force until MoveEnded.
+func (o *Outbox) Move(q control.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.p.Elsewhere == nil || o.lanes.moves.has(q) {
+		return
 	}
-	for i := range o.moves {
-		if o.moves[i].Covers(s.input.Topic, s.input.Partition, d.at.Offset) {
-			return o.moves[i].To
-		}
+	if !o.p.Elsewhere.Has(q.To) {
+		o.log.Error("cannot move alerts to a channel that is not configured", "to", q.To, "by", q.By)
+		return
 	}
-	return ""
+	o.lanes.moves = append(o.lanes.moves, q)
+	o.log.Info("moving pending alerts to another channel", "to", q.To, "by", q.By)
+	o.pump()
 }
 
-// moving is one delivery on its way to another channel's outbox.
+// MoveEnded forgets a request of which nothing waits any longer.
+func (o *Outbox) MoveEnded(q control.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.lanes.moves.has(q) {
+		return
+	}
+	o.lanes.moves = slices.DeleteFunc(o.lanes.moves, func(old control.Request) bool { return reflect.DeepEqual(old, q) })
+	o.log.Info("move ended, no alert of it is pending", "to", q.To, "by", q.By)
+	o.pump()
+}
+
+// transfer is a batch of deliveries of one partition on its way to other
+// channels' outboxes.
+type transfer struct {
+	o     *Outbox
+	s     *source
+	batch []*moving
+}
+
+// moving is one delivery of a transfer.
 type moving struct {
-	lane     *lane
-	delivery *delivery
-	to       string
-	err      error
+	turn
+	to  string
+	err error
 }
 
-// startMoves starts moving what is to be moved and is not under way: of each
+// startMoves starts moving what is to be moved and is not in flight: of each
 // partition one batch at a time, the oldest first, of no more than may be
-// settled and uncommitted. Gate, pace and breaker do not concern it.
+// settled and uncommitted. Gate, rate limit and breaker do not concern it.
 func (o *Outbox) startMoves(now time.Time) (again time.Time) {
-	if len(o.moves) == 0 {
+	if len(o.lanes.moves) == 0 {
 		return time.Time{}
 	}
-	for _, s := range o.sources {
-		room := o.uncommitted - s.uncommitted()
+	for _, s := range o.lanes.sources {
+		room := o.p.Uncommitted - s.uncommitted()
 		if s.moving > 0 || room <= 0 {
 			continue
 		}
@@ -117,7 +131,10 @@ func (o *Outbox) startMoves(now time.Time) (again time.Time) {
 		if batch := o.movable(s, room); len(batch) > 0 {
 			s.moving = len(batch)
 			s.inFlight++
-			o.driver.Go(Work{Delivery: batch[0].delivery.envelope.RepeatID(), Topic: s.input.Topic, Partition: s.input.Partition, Offset: batch[0].delivery.at.Offset, Do: func() { o.move(s, batch) }})
+			first := batch[0]
+			w := first.l.work(first.d, transfer{o, s, batch}.run)
+			w.Topic, w.Partition = s.input.Topic, s.input.Partition
+			o.p.Driver.Go(w)
 		}
 	}
 	return again
@@ -126,47 +143,48 @@ func (o *Outbox) startMoves(now time.Time) (again time.Time) {
 // movable takes the next deliveries, at most so many, out of their lanes' turn.
 func (o *Outbox) movable(s *source, most int) []*moving {
 	var all []*moving
-	for _, l := range o.lanes {
+	for _, l := range o.lanes.byKey {
 		if l.source != s || l.state == flying || !s.holds(l) {
 			continue
 		}
 		for i, d := range l.queue {
-			to := o.moveTo(s, d)
+			to := o.lanes.moves.to(s, d)
 			if to == "" || i == most {
 				break
 			}
-			all = append(all, &moving{lane: l, delivery: d, to: to})
+			all = append(all, &moving{turn: turn{o, l, d}, to: to})
 		}
 	}
-	slices.SortFunc(all, func(a, b *moving) int { return int(a.delivery.at.Offset - b.delivery.at.Offset) })
+	slices.SortFunc(all, func(a, b *moving) int { return int(a.d.at.Offset - b.d.at.Offset) })
 	all = all[:min(len(all), most)]
 	for _, m := range all {
-		if m.lane.state != flying {
-			o.unlist(m.lane)
-			m.lane.state = flying
+		if m.l.state != flying {
+			o.lanes.unlist(m.l)
+			m.l.state = flying
 		}
 	}
 	return all
 }
 
-// move puts a batch into the other channels' outboxes and settles what is
+// run puts the batch into the other channels' outboxes and settles what is
 // acknowledged there. The rest is tried again, in the same place.
-func (o *Outbox) move(s *source, batch []*moving) {
-	list := make([]*envelope.Envelope, len(batch))
-	for i, m := range batch {
-		if o.tracer != nil {
-			o.begin(m.lane, m.delivery, nil)
+func (t transfer) run() {
+	o, s := t.o, t.s
+	list := make([]*envelope.Envelope, len(t.batch))
+	for i, m := range t.batch {
+		if o.p.Tracer != nil {
+			o.begin(m.l, m.d, nil)
 		}
-		list[i] = m.envelope(s)
+		list[i] = m.envelope()
 	}
-	errs := o.elsewhere.Put(o.ctx, list, func(topic string) {
+	errs := o.p.Elsewhere.Put(o.ctx, list, func(topic string) {
 		s.holdFor(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", topic))
 	})
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.moving = 0
 	var failed error
-	for i, m := range batch {
+	for i, m := range t.batch {
 		m.err = errs[i]
 		if m.err != nil && !dlq.TooLarge(m.err) && failed == nil {
 			failed = fmt.Errorf("outbox topic of %s cannot be written (%w)", m.to, m.err)
@@ -181,69 +199,68 @@ func (o *Outbox) move(s *source, batch []*moving) {
 		s.moveAgain = time.Now().Add(min(250*time.Millisecond<<min(s.moveFails, 5), 5*time.Second))
 		s.holdFor(failed.Error())
 	}
-	o.moved(s, batch)
+	t.settle()
 	s.release()
 	o.pump()
 }
 
-// moved settles what was moved, in each lane up to the first that was not, and
-// has the lanes go on.
-func (o *Outbox) moved(s *source, batch []*moving) {
+// settle settles what was moved, in each lane up to the first that was not, and
+// continues with the lanes.
+func (t transfer) settle() {
 	var lanes []*lane
 	failed := make(map[*lane]*moving)
-	for _, m := range batch {
-		if !slices.Contains(lanes, m.lane) {
-			lanes = append(lanes, m.lane)
+	for _, m := range t.batch {
+		if !slices.Contains(lanes, m.l) {
+			lanes = append(lanes, m.l)
 		}
-		if m.err != nil && failed[m.lane] == nil {
-			failed[m.lane] = m
+		if m.err != nil && failed[m.l] == nil {
+			failed[m.l] = m
 		}
-		if failed[m.lane] == nil {
-			o.movedOne(s, m)
+		if failed[m.l] == nil {
+			m.settleMoved()
 		}
 	}
-	if s.dropped {
-		for _, m := range batch {
-			m.delivery.end(abandoned) // unless it was moved, and has ended
+	if t.s.dropped {
+		for _, m := range t.batch {
+			m.d.end(abandoned) // unless it was moved, and has ended
 		}
 		return
 	}
 	for _, l := range lanes {
 		if len(l.queue) == 0 {
-			o.drop(l)
+			t.o.lanes.drop(l)
 			continue
 		}
 		if m := failed[l]; m != nil && dlq.TooLarge(m.err) {
-			m.delivery.firstTried = time.Now()
-			o.bury(l, m.delivery, outcome.Errorf(outcome.AlertTooLarge, "the alert does not fit into the outbox of %s: raise its max.message.bytes", m.to), "")
+			m.d.firstTried = time.Now()
+			m.deadLetter(outcome.Errorf(outcome.AlertTooLarge, "the alert does not fit into the outbox of %s: raise its max.message.bytes", m.to), "")
 			continue
 		}
-		o.enqueue(l)
+		t.o.lanes.enqueue(l)
 	}
 }
 
-func (o *Outbox) movedOne(s *source, m *moving) {
-	if m.delivery.entry != nil && !s.partition.Settle(m.delivery.entry) {
-		return // the partition is somebody else's by now
+func (m *moving) settleMoved() {
+	o, s := m.o, m.l.source
+	if m.d.entry != nil && !s.partition.Settle(m.d.entry) {
+		return // the partition has another owner by now
 	}
 	o.metrics.outcome(rerouted)
-	m.delivery.end(rerouted)
-	o.tell(slog.LevelDebug, "moved to another channel", m.delivery, "to", m.to)
+	m.d.end(rerouted)
+	o.tell(slog.LevelDebug, "moved to another channel", m.d, "to", m.to)
 	if s.dropped {
 		return // its lanes are gone
 	}
-	l := m.lane
-	l.queue[0] = nil
-	l.queue = l.queue[1:]
-	l.backoff, l.tried = nil, time.Time{}
-	o.pending--
+	m.l.pop()
+	m.l.backoff, m.l.tried = nil, time.Time{}
+	o.lanes.pending--
 }
 
-// envelope is the delivery as it stands in the other channel's outbox. It says
-// where it stood here, so that it is known there should it be written twice. A
-// dead letter that is sent again stays the same entry's.
-func (m *moving) envelope(s *source) *envelope.Envelope {
-	e := *m.delivery.envelope
+// envelope is the delivery as it is written to the other channel's outbox. It
+// says where it was here, so that it is known there should it be written twice.
+// A replay stays the same entry's.
+func (m *moving) envelope() *envelope.Envelope {
+	s, e := m.l.source, *m.d.envelope
 	e.Channel = m.to
 	if !e.Resolves() {
 		e.Delivery = alert.NewDelivery(e.Alert.ID, m.to)
@@ -253,7 +270,7 @@ func (m *moving) envelope(s *source) *envelope.Envelope {
 		r.Recipients = nil
 		e.Replay = &r
 	}
-	e.From = offsets.Write{Input: s.input, From: m.delivery.at, Done: s.done(), Delivery: e.RepeatID()}
+	e.From = offsets.Write{Input: s.input, From: m.d.at, Done: s.done(), Delivery: e.RepeatID()}
 	return &e
 }
 

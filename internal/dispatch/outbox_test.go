@@ -186,7 +186,7 @@ func (b *bench) close() { _ = b.Close() }
 func (b *bench) left() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pending
+	return b.lanes.pending
 }
 
 var (
@@ -360,7 +360,7 @@ func TestOpenBreakerBurnsNoAttempt(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		b.mu.Lock()
 		total := 0
-		for _, l := range b.lanes {
+		for _, l := range b.lanes.byKey {
 			total += l.queue[0].attempts
 		}
 		b.mu.Unlock()
@@ -555,11 +555,11 @@ func TestAttemptHasItsOwnDeadlineAndAHangIsAmbiguous(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
 		hang := hanging{}
-		b.Outbox.channel = hang
+		b.p.Channel = hang
 		b.put("a", "A")
 		time.Sleep(16 * time.Second)
 		b.mu.Lock()
-		l := b.lanes[laneKey{source: b.src, key: "A"}]
+		l := b.lanes.byKey[laneKey{source: b.src, key: "A"}]
 		attempts, repeat := l.queue[0].attempts, l.queue[0].mayBeRepeat
 		b.mu.Unlock()
 		if attempts != 1 || !repeat {

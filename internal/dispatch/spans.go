@@ -16,12 +16,12 @@ func (o *Outbox) begin(l *lane, d *delivery, others []string) {
 		return
 	}
 	e := d.envelope
-	r := tracing.Record{Topic: topics.Outbox(o.group, o.name), Offset: d.at.Offset, Group: topics.OutboxGroup(o.group), Size: len(e.Source.Value)}
+	r := tracing.Record{Topic: topics.Outbox(o.p.Group, o.p.Name), Offset: d.at.Offset, Group: topics.OutboxGroup(o.p.Group), Size: len(e.Source.Value)}
 	if l.source.partition != nil {
 		r.Partition = l.source.partition.ID
 	}
-	d.span = o.tracer.Deliver(r, e.Trace, e.Source.Headers, d.received, others)
-	d.span.Set(slog.String("channel", o.name), slog.String("delivery", e.Delivery), slog.String("alert", e.Alert.ID),
+	d.span = o.p.Tracer.Deliver(r, e.Trace, e.Source.Headers, d.received, others)
+	d.span.Set(slog.String("channel", o.p.Name), slog.String("delivery", e.Delivery), slog.String("alert", e.Alert.ID),
 		slog.String("rule", e.Alert.Rule), slog.String("severity", string(e.Alert.Severity)))
 	if e.Replay != nil {
 		d.span.Set(slog.Int("replay", e.Replay.Number))

@@ -25,10 +25,10 @@ func (b *bench) trace() (end func() []tracingtest.Span) {
 	if err := cfg.SetEndpoint(c.URL); err != nil {
 		b.t.Fatal(err)
 	}
-	b.tracer = tracing.New(tracing.Params{Config: cfg, Logger: slog.New(slog.DiscardHandler)})
+	b.p.Tracer = tracing.New(tracing.Params{Config: cfg, Logger: slog.New(slog.DiscardHandler)})
 	return func() []tracingtest.Span {
 		b.close()
-		b.tracer.Close()
+		b.p.Tracer.Close()
 		return c.Spans()
 	}
 }
@@ -91,7 +91,7 @@ func TestADeliveryThatIsHandedOverEndsItsSpan(t *testing.T) {
 	testkafka.Eventually(t, 10*time.Second, "it was tried and waits", func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return len(b.backoffs) == 1
+		return len(b.lanes.backoffs) == 1
 	})
 	b.put("waiting", "A")
 	<-b.leave(b.src)

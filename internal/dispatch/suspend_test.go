@@ -123,8 +123,8 @@ func TestSuspendedRuleProgressesWithEachProbe(t *testing.T) {
 				t.Errorf("the order of a key is broken: %v", lane)
 			}
 		}
-		if len(b.lanes) != 0 || b.asides != 0 || len(b.refused) != 0 {
-			t.Errorf("%d lanes, %d aside, %d rules are left", len(b.lanes), b.asides, len(b.refused))
+		if len(b.lanes.byKey) != 0 || b.lanes.asides != 0 || len(b.lanes.rules.byName) != 0 {
+			t.Errorf("%d lanes, %d aside, %d rules are left", len(b.lanes.byKey), b.lanes.asides, len(b.lanes.rules.byName))
 		}
 	})
 }
@@ -272,7 +272,7 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 		board := health.New(slog.New(slog.NewTextHandler(&said, nil)), prometheus.NewPedanticRegistry())
 		suspend := func() *bench {
 			b := newBench(t, func(c *Config) { c.Concurrency = 1 })
-			b.conditions = board
+			b.lanes.rules.conditions = board
 			b.ch.set(refusing("order-rejected"))
 			for i := range 30 {
 				b.put(fmt.Sprint("bad", i), fmt.Sprint("k", i), of("order-rejected"))
@@ -299,8 +299,8 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 		b = suspend()
 		defer b.close()
 		<-b.leave(b.src)
-		if text := board.Text(health.Rule); text != "" || b.asides != 0 || len(b.lanes) != 0 {
-			t.Errorf("after the revoke it says %q; %d lanes, %d aside", text, len(b.lanes), b.asides)
+		if text := board.Text(health.Rule); text != "" || b.lanes.asides != 0 || len(b.lanes.byKey) != 0 {
+			t.Errorf("after the revoke it says %q; %d lanes, %d aside", text, len(b.lanes.byKey), b.lanes.asides)
 		}
 		b.src = &source{}
 		b.join(b.src)
@@ -450,8 +450,8 @@ func TestAlertsOfASuspendedRuleAreMovedInOrder(t *testing.T) {
 				last[lane] = n
 			}
 		}
-		if len(seen) != 18 || b.left() != 2 || b.asides != 2 || len(b.lanes) != 2 || b.refused["bad"].waiting != 2 {
-			t.Errorf("%d moved, %d left, %d aside of %d lanes, %d wait", len(seen), b.left(), b.asides, len(b.lanes), b.refused["bad"].waiting)
+		if len(seen) != 18 || b.left() != 2 || b.lanes.asides != 2 || len(b.lanes.byKey) != 2 || b.lanes.rules.byName["bad"].waiting != 2 {
+			t.Errorf("%d moved, %d left, %d aside of %d lanes, %d wait", len(seen), b.left(), b.lanes.asides, len(b.lanes.byKey), b.lanes.rules.byName["bad"].waiting)
 		}
 	})
 }

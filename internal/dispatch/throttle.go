@@ -160,14 +160,15 @@ func (t *throttles) forget(e *list.Element) {
 }
 
 // suppress settles a delivery that policy keeps from being sent, and reports
-// whether it did. o.mu is held.
-func (o *Outbox) suppress(l *lane, d *delivery, now time.Time) bool {
+// whether it did.
+func (t turn) suppress(now time.Time) bool {
+	o, d := t.o, t.d
 	a := d.envelope.Alert
 	if d.envelope.Replay != nil {
-		return false // somebody asked for it
+		return false // an operator asked for it
 	}
 	if d.recipients != nil || len(d.refused) > 0 {
-		return false // some have it: it goes on
+		return false // some recipients have it: it continues
 	}
 	tried := d.attempts > 0 || !d.firstTried.IsZero() // then it has its turn in the throttle
 	how := expired
@@ -182,12 +183,12 @@ func (o *Outbox) suppress(l *lane, d *delivery, now time.Time) bool {
 	default:
 		return false
 	}
-	if o.tracer != nil {
-		o.begin(l, d, nil)
+	if o.p.Tracer != nil {
+		o.begin(t.l, d, nil)
 		if how == throttledAway {
 			o.throttles.link(a, d.envelope.Trace)
 		}
 	}
-	o.done(l, d, how)
+	t.done(how)
 	return true
 }

@@ -1,0 +1,108 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// launch starts one attempt.
+func (t turn) launch(now time.Time, done func(error)) {
+	o, l, d := t.o, t.l, t.d
+	o.lanes.take(l)
+	if r := o.lanes.rules.byName[d.rule()]; r.suspended() {
+		r.probes.started(now)
+	}
+	o.busy++
+	l.source.attempts++
+	l.tried = now
+	d.tries++
+	o.begin(l, d, o.throttles.traces(d.envelope))
+	if d.firstTried.IsZero() {
+		d.firstTried, d.witness = now, o.successes
+	}
+	m := channel.Message{
+		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
+		Recipients: d.recipients, Now: now, MayBeRepeat: d.mayBeRepeat,
+	}
+	if r := d.envelope.Replay; r != nil {
+		m.Replay = r.Number
+	} else {
+		m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
+	}
+	w := l.work(d, func() { t.attempt(m, done) })
+	w.Attempt = true
+	o.p.Driver.Go(w)
+}
+
+// attempt makes one attempt under its own deadline and settles it. It takes the
+// dispatcher's mutex.
+func (t turn) attempt(m channel.Message, done func(error)) {
+	o := t.o
+	ctx, span := t.d.span.Attempt(o.ctx, o.p.Name, t.d.tries)
+	receipt, err := attempt(ctx, o.send, o.p.Config.Timeout, m)
+	took := time.Since(m.Now)
+	tellAttempt(span, err)
+	done(err)
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.busy--
+	t.l.source.attempts--
+	o.metrics.attempted(err, took)
+	t.settle(receipt, err)
+	t.l.source.release() // last: who waits for it takes what is settled then for final
+	o.pump()
+}
+
+// Attempt sends a message once, as the daemon does: within a time, with the
+// error classified.
+func Attempt(ctx context.Context, c channel.Channel, limit time.Duration, m channel.Message) (channel.Receipt, error) {
+	return attempt(ctx, c.Send, limit, m)
+}
+
+func attempt(ctx context.Context, send func(context.Context, channel.Message) (channel.Receipt, error), limit time.Duration, m channel.Message) (channel.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	receipt, err := send(ctx, m)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = timedOut(err)
+	}
+	return receipt, err
+}
+
+// send calls the channel; a panic there concerns this delivery alone.
+func (o *Outbox) send(ctx context.Context, m channel.Message) (receipt channel.Receipt, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", panicText(v), "stack", string(debug.Stack()))
+			receipt, err = channel.Receipt{}, outcome.Errorf(outcome.RenderPanicked, "the channel panicked (%T)", v)
+		}
+	}()
+	return o.p.Channel.Send(ctx, m)
+}
+
+// panicText is what may be said of a panic: the runtime's own words, or else
+// its type, since its text may hold anything.
+func panicText(v any) string {
+	if err, ok := v.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", v)
+}
+
+// timedOut classifies an error that came because the attempt's deadline ended:
+// unless the channel knows better, the provider may have taken the message.
+func timedOut(err error) error {
+	var known *outcome.Error
+	if errors.As(err, &known) && known.Cause != outcome.Abandoned && known.Cause != outcome.Unknown {
+		return err
+	}
+	return &outcome.Error{Cause: outcome.Timeout, Detail: "no answer within the time-out", Err: err}
+}

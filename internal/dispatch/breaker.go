@@ -1,0 +1,80 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// breaker is the channel's circuit breaker, in gobreaker's two-step form:
+// attempts run in goroutines of their own, and the decision to start one is made
+// under the dispatcher's mutex.
+type breaker struct {
+	*gobreaker.TwoStepCircuitBreaker[struct{}]
+	open     time.Duration // how long it stays open
+	seen     gobreaker.State
+	openedAt time.Time
+}
+
+func newBreaker(name string, b Breaker) breaker {
+	return breaker{open: b.Open, TwoStepCircuitBreaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: name, MaxRequests: 1, Interval: 0, Timeout: b.Open,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= b.Failures },
+		IsSuccessful: func(err error) bool { return err == nil || provesHealth(err) },
+		IsExcluded:   func(err error) bool { return err != nil && !provesHealth(err) && !countsAgainst(err) },
+	})}
+}
+
+// halfOpenAt returns when an open breaker lets a probe through.
+func (b *breaker) halfOpenAt() time.Time { return b.openedAt.Add(b.open + time.Millisecond) }
+
+// changed returns the breaker's state, and the one before where it is another
+// since the last call.
+func (b *breaker) changed() (state, before gobreaker.State, changed bool) {
+	state, before = b.State(), b.seen
+	if state == before {
+		return state, before, false
+	}
+	b.seen = state
+	if state == gobreaker.StateOpen {
+		b.openedAt = time.Now()
+	}
+	return state, before, true
+}
+
+// countsAgainst: failures that speak against the provider's health.
+func countsAgainst(err error) bool {
+	e := outcome.Classify(err)
+	c := e.Cause.Class()
+	return c.Scope == outcome.Channel && e.Cause != outcome.Abandoned &&
+		(c.Permanence == outcome.Transient || c.Permanence == outcome.Ambiguous)
+}
+
+// provesHealth: refusals that only a healthy provider can give.
+func provesHealth(err error) bool {
+	e := outcome.Classify(err)
+	c := e.Cause.Class()
+	return e.Answered && c.Permanence == outcome.Permanent && c.Scope != outcome.Channel
+}
+
+// newBackoff computes 500 ms × 2ⁿ up to 30 s, as configured, without end.
+func newBackoff(r Retry) *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(r.Initial), backoff.WithMultiplier(r.Factor), backoff.WithMaxInterval(r.Max),
+		backoff.WithRandomizationFactor(0), backoff.WithMaxElapsedTime(0))
+}
+
+// minBackoff keeps a retry from following at once.
+const minBackoff = 250 * time.Millisecond
+
+// jitter draws uniformly from [minBackoff, d], so that lanes that failed
+// together do not retry together.
+func jitter(d time.Duration, draw func(time.Duration) time.Duration) time.Duration {
+	if d <= minBackoff {
+		return max(d, 0)
+	}
+	return minBackoff + draw(d-minBackoff+1)
+}

@@ -1,0 +1,144 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// deadLetter dead-letters the delivery; it is settled when that is acknowledged.
+func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
+	d := t.d
+	d.dead = dlq.Failed(d.envelope.Delivery, d.envelope, dlq.Failure{
+		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried, Recipients: recipientsOf(d.refused),
+	}, t.o.p.MaxReplays)
+	t.l.source.ending++
+	t.o.lanes.ready(t.l)
+}
+
+// startWrites starts writing the dead letters that are due, and the tombstones
+// of those that were delivered. They bypass gate, rate limit and breaker: they do
+// not concern the channel.
+func (o *Outbox) startWrites() {
+	for _, l := range o.lanes.decided {
+		if l.source.dropped {
+			continue
+		}
+		t := turn{o, l, l.queue[0]}
+		l.source.inFlight++
+		o.p.Driver.Go(l.work(t.d, t.writeEnd))
+	}
+	o.lanes.decided = o.lanes.decided[:0]
+}
+
+// writeEnd writes how a delivery ended to its dead-letter topic. It takes the
+// dispatcher's mutex.
+func (t turn) writeEnd() {
+	o, d, s := t.o, t.d, t.l.source
+	var err error
+	if d.dead != nil {
+		err = o.p.Dead.Write(o.ctx, d.dead)
+	} else {
+		err = o.p.Dead.CloseEntries(o.ctx, d.closing)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	defer s.release() // after it is settled, as in attempt
+	switch {
+	case s.dropped && err == nil:
+		if d.dead != nil {
+			o.metrics.deadLettered()
+		}
+		d.end(d.decided())
+		t.commit()
+	case s.dropped:
+		d.end(abandoned)
+	case err != nil && o.ctx.Err() != nil:
+	case err != nil:
+		s.holdFor(fmt.Sprintf("a dead letter cannot be written (%v): is its topic missing? run 'notifier topics check'", errors.Unwrap(err)))
+		t.backOff(0)
+	default:
+		s.holdFor("")
+		s.rewrote(d)
+		t.tellEnd()
+		t.done(d.decided())
+	}
+	o.pump()
+}
+
+// tellEnd counts and logs an end that was written.
+func (t turn) tellEnd() {
+	o, d := t.o, t.d
+	if d.dead != nil {
+		o.metrics.deadLettered()
+		o.tell(slog.LevelWarn, "dead letter", d, "reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail,
+			"attempts", d.dead.Attempts, "recipients", strings.Join(d.dead.Recipients, ","), "duration", time.Since(d.received))
+	} else if d.envelope.Resolves() {
+		o.tell(slog.LevelInfo, "dead letter resolved", d, "replay", d.envelope.Replay.Number, "by", d.envelope.Replay.By)
+	}
+}
+
+// deadLetterTopic is the topic of the delivery's dead letter, if it has one.
+func (o *Outbox) deadLetterTopic(e *envelope.Envelope) string {
+	return topics.DeadLetter(o.p.Group, topics.Name(e.Source.Topic))
+}
+
+// closing returns how the delivery's dead letter is closed now that it was
+// delivered; nil: it has none. A former owner may have written one and died
+// before it could commit.
+func (t turn) closing() *dlq.Closure {
+	o, d := t.o, t.d
+	e := d.envelope
+	c := &dlq.Closure{
+		Topic: o.deadLetterTopic(e), Key: []byte(e.Delivery),
+		Closing: dlq.Closing{State: dlq.Resolved, At: time.Now()},
+	}
+	switch {
+	case e.Resolves():
+		c.By, c.Comment, c.EditedBy = e.Replay.By, "delivered to "+o.p.Name, e.Replay.EditedBy
+		if e.Replay.Comment != "" {
+			c.Comment = e.Replay.Comment + " (" + c.Comment + ")"
+		}
+	case d.inherited:
+		c.Comment = "delivered to " + o.p.Name + " after all"
+	default:
+		return nil
+	}
+	return c
+}
+
+// rewrote notes that the dead letter that a former owner may have written of
+// this delivery has a later record now.
+func (s *source) rewrote(d *delivery) {
+	if !d.inherited || d.envelope.Replay != nil {
+		return
+	}
+	if s.rewritten == nil {
+		s.rewritten = make(map[string]int64)
+	}
+	if d.dead != nil {
+		s.rewritten[d.envelope.Delivery] = d.dead.Offset
+	} else {
+		s.rewritten[d.envelope.Delivery] = d.closing.Offset
+	}
+}
+
+// superseded drops a replay whose entry has a later record: a request for that
+// one is served.
+func (t turn) superseded() bool {
+	e := t.d.envelope
+	version, rewritten := t.l.source.rewritten[e.Delivery]
+	if !rewritten || !e.Resolves() || e.Replay.Version >= version {
+		return false
+	}
+	t.o.metrics.repeated()
+	t.done("superseded")
+	return true
+}

@@ -1,0 +1,75 @@
+package dispatch
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"time"
+)
+
+// laneHeap orders waiting lanes by when they are due.
+type laneHeap []*lane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return byDue(h[i], h[j]) < 0 }
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (h *laneHeap) Push(x any) {
+	l := x.(*lane)
+	l.index = len(*h)
+	*h = append(*h, l)
+}
+
+// Pop implements heap.Interface.
+func (h *laneHeap) Pop() any {
+	old := *h
+	l := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	l.index = -1
+	return l
+}
+
+func (h *laneHeap) wait(l *lane, due time.Time, told bool) {
+	l.state, l.due, l.told = waiting, due, told
+	heap.Push(h, l)
+}
+
+func (h *laneHeap) remove(l *lane) {
+	if l.index >= 0 {
+		heap.Remove(h, l.index)
+	}
+}
+
+func byDue(a, b *lane) int {
+	if d := a.due.Compare(b.due); d != 0 {
+		return d
+	}
+	return cmp.Compare(a.number, b.number)
+}
+
+// sorted returns the waiting lanes, the next one due first.
+func (h laneHeap) sorted() []*lane {
+	lanes := slices.Clone(h)
+	slices.SortFunc(lanes, byDue)
+	return lanes
+}
+
+func (h laneHeap) first() *lane {
+	if len(h) == 0 {
+		return nil
+	}
+	return h[0]
+}
+
+// due takes out a lane whose wait is over.
+func (h *laneHeap) due(now time.Time) *lane {
+	if l := h.first(); l != nil && !l.due.After(now) {
+		return heap.Pop(h).(*lane)
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package dispatch
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// lanes are the deliveries of one channel that are not settled, in the order in
+// which they may be sent. The dispatcher's mutex guards them.
+type lanes struct {
+	uncommitted int       // settled and uncommitted deliveries of a partition beyond which none is begun
+	sources     []*source // assigned partitions, served in turn
+	turn        int
+	byKey       map[laneKey]*lane
+	made        uint64 // lanes, ever
+	backoffs    laneHeap
+	pending     int     // deliveries
+	asides      int     // lanes that have stepped aside
+	decided     []*lane // whose first delivery's end is to be written to the dead letters
+	rules       suspensions
+	moves       moves
+}
+
+// add takes in one delivery; it reports whether its lane has nothing else.
+func (q *lanes) add(s *source, d *delivery) bool {
+	q.pending++
+	key := laneKey{source: s, key: string(d.laneKey)}
+	if d.laneKey == nil { // null: a lane of its own
+		key.key, key.own = "", d
+	}
+	l := q.byKey[key]
+	if l == nil {
+		l = q.newLane(key)
+	}
+	l.queue = append(l.queue, d)
+	if l.state != idle {
+		return false
+	}
+	q.enqueue(l)
+	return true
+}
+
+// leave drops a partition that was revoked, with its deliveries that are not in
+// flight.
+func (q *lanes) leave(s *source) {
+	s.dropped = true
+	q.sources = slices.DeleteFunc(q.sources, func(other *source) bool { return other == s })
+	for key, l := range q.byKey {
+		if l.source != s {
+			continue
+		}
+		q.backoffs.remove(l)
+		q.pending -= len(l.queue)
+		delete(q.byKey, key)
+		if key.aside {
+			q.asides--
+		}
+		if l.state == aside {
+			q.rules.byName[key.rule].waiting--
+		}
+		if l.state != flying { // what is in flight ends by itself
+			l.queue[0].end(abandoned)
+		}
+	}
+	if len(q.sources) == 0 {
+		q.rules.forget()
+	}
+	s.ready, s.replays = nil, nil
+}
+
+func (q *lanes) newLane(key laneKey) *lane {
+	q.made++
+	l := &lane{key: key, source: key.source, number: q.made, index: -1}
+	q.byKey[key] = l
+	return l
+}
+
+// drop ends a lane that is empty.
+func (q *lanes) drop(l *lane) {
+	delete(q.byKey, l.key)
+	l.state = idle
+	if l.key.aside {
+		q.asides--
+	}
+}
+
+// enqueue has a lane wait for its turn at the channel. Deliveries of suspended
+// rules step aside before, and those of the same rule and key that come behind
+// them: the order within a rule and a key stays, and the other rules' deliveries
+// do not wait.
+func (q *lanes) enqueue(l *lane) {
+	for !l.key.aside && q.stepsAside(l) {
+		q.putAside(l, l.pop())
+		l.backoff, l.tried = nil, time.Time{}
+		if len(l.queue) == 0 {
+			q.drop(l)
+			return
+		}
+	}
+	if r := q.rules.byName[l.key.rule]; l.key.aside && r.suspended() {
+		l.state = aside
+		r.waiting++
+		return
+	}
+	l.source.push(l)
+}
+
+func (q *lanes) stepsAside(l *lane) bool {
+	if len(q.rules.byName) == 0 && q.asides == 0 {
+		return false
+	}
+	rule := l.queue[0].rule()
+	return q.rules.byName[rule].suspended() || q.asides > 0 && q.byKey[l.key.besides(rule)] != nil
+}
+
+func (q *lanes) putAside(from *lane, d *delivery) {
+	key := from.key.besides(d.rule())
+	if l := q.byKey[key]; l != nil {
+		l.queue = append(l.queue, d)
+		return
+	}
+	l := q.newLane(key)
+	q.asides++
+	l.queue, l.tried = append(l.queue, d), from.tried
+	q.enqueue(l)
+}
+
+// ready makes a lane available: to the channel, or to the dead letters.
+func (q *lanes) ready(l *lane) {
+	if l.queue[0].written() {
+		l.state = flying
+		q.decided = append(q.decided, l)
+		return
+	}
+	q.enqueue(l)
+}
+
+// take removes a lane from wherever it waits: its first delivery is in flight.
+func (q *lanes) take(l *lane) {
+	q.unlist(l)
+	l.state = flying
+	l.source.inFlight++
+}
+
+// unlist takes a lane out of the ready lanes, or of the waiting ones.
+func (q *lanes) unlist(l *lane) {
+	switch l.state {
+	case waiting:
+		q.backoffs.remove(l)
+	case ready:
+		list := l.source.list(l)
+		if (*list)[0] == l {
+			(*list)[0] = nil
+			*list = (*list)[1:]
+			return
+		}
+		if i := slices.Index(*list, l); i >= 0 {
+			*list = slices.Delete(*list, i, i+1)
+		}
+	case aside:
+		q.rules.byName[l.key.rule].waiting--
+	}
+}
+
+// advance continues with a lane's next delivery: its first one has its outcome.
+func (q *lanes) advance(l *lane) {
+	q.unlist(l)
+	l.pop()
+	l.backoff = nil
+	if !l.key.aside { // the keys of a suspended rule are tried in turn
+		l.tried = time.Time{}
+	}
+	q.pending--
+	if len(l.queue) == 0 {
+		q.drop(l)
+		return
+	}
+	q.enqueue(l)
+}
+
+// hurry cuts the lanes' backoffs short, but for what the provider asked for.
+func (q *lanes) hurry() {
+	for _, l := range q.backoffs.sorted() {
+		if !l.told && !l.queue[0].written() {
+			q.backoffs.remove(l)
+			q.enqueue(l)
+		}
+	}
+}
+
+// matching returns the lanes that match, in the order in which they were made.
+func (q *lanes) matching(match func(*lane) bool) []*lane {
+	var list []*lane
+	for _, l := range q.byKey {
+		if match(l) {
+			list = append(list, l)
+		}
+	}
+	slices.SortFunc(list, func(a, b *lane) int { return cmp.Compare(a.number, b.number) })
+	return list
+}
+
+// suspend has the deliveries of a rule step aside.
+func (q *lanes) suspend(r *refusals) {
+	for _, l := range q.matching(func(l *lane) bool { return l.state == ready && l.queue[0].rule() == r.rule }) {
+		q.unlist(l)
+		q.enqueue(l)
+	}
+}
+
+// resume returns the lanes that wait for a probe of a rule to their turn.
+func (q *lanes) resume(r *refusals) {
+	for _, l := range q.matching(func(l *lane) bool { return l.state == aside && l.key.rule == r.rule }) {
+		l.source.push(l)
+	}
+}
+
+// mayStart reports whether nothing but the channel keeps the lane's next
+// delivery from being tried.
+func (q *lanes) mayStart(l *lane) bool {
+	return !l.source.saturated(q.uncommitted) && l.source.holds(l) && q.moves.to(l.source, l.queue[0]) == ""
+}
+
+// pick chooses the lane to try next: of the partitions in turn the one that has
+// been ready longest, replays after all else. It stays where it is until take.
+func (q *lanes) pick() *lane {
+	for _, list := range []func(*source) []*lane{live, replayed} {
+		for range q.sources {
+			q.turn = (q.turn + 1) % len(q.sources)
+			s := q.sources[q.turn]
+			if lanes := list(s); len(lanes) > 0 && !s.saturated(q.uncommitted) {
+				if i := slices.IndexFunc(lanes, func(l *lane) bool { return s.holds(l) && q.moves.to(s, l.queue[0]) == "" }); i >= 0 {
+					return lanes[i]
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func live(s *source) []*lane     { return s.ready }
+func replayed(s *source) []*lane { return s.replays }
