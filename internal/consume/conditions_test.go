@@ -31,7 +31,7 @@ func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 	c.Delete(topic)
 	if c.Real() { // kfake's client is not told
 		testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
-			return strings.Contains(board.Text(health.Recreated), "topic trade-executions was deleted: it is read again from its beginning as soon as it is made again ('notifier topics create')")
+			return strings.Contains(board.Text(health.Recreated), "'notifier topics create'")
 		})
 	}
 	for _, s := range c.Shapes(nil) {
@@ -86,7 +86,7 @@ func TestWhatIsDamagedOnItsWayIsReadOnceItIsNot(t *testing.T) {
 		}
 	}
 	testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
-		return strings.Contains(board.Text(health.Corrupt), "the batch at offset 1 of trade-executions/0 cannot be decoded")
+		return strings.Contains(board.Text(health.Corrupt), "offset 1 of trade-executions/0")
 	})
 	wire.Corrupt(nil)
 	testkafka.Eventually(t, 30*time.Second, "all are handed out", func() bool { return w.count() == 3 && board.Text(health.Corrupt) == "" })
@@ -105,7 +105,7 @@ func TestTheFirstOfTwoWithOneInstanceIDIsFenced(t *testing.T) {
 	go func() { ended <- first.wait() }()
 	select {
 	case err := <-ended:
-		if !errors.Is(err, consume.ErrFenced) || !strings.Contains(err.Error(), "another notifier runs as host-1: give each its own kafka.instance_id") {
+		if !errors.Is(err, consume.ErrFenced) || !strings.Contains(err.Error(), "host-1") {
 			t.Errorf("it ended with %v", err)
 		}
 	case <-time.After(30 * time.Second):
@@ -134,7 +134,7 @@ func TestABatchThatGrowsTooLargeIsNotSkippedUntilAPersonDoes(t *testing.T) {
 	}
 	r := start(500_000)
 	testkafka.Eventually(t, 20*time.Second, "it says so", func() bool {
-		return strings.Contains(board.Text(health.TooLarge), "the batch with the offsets 1 to 2 of trade-executions/0 takes more memory unpacked than kafka.window.bytes") &&
+		return strings.Contains(board.Text(health.TooLarge), "offsets 1 to 2 of trade-executions/0") &&
 			strings.Contains(board.Text(health.TooLarge), "--reset-offsets --to-offset 3 --execute")
 	})
 	if n := w.count(); n != 1 {
