@@ -27,7 +27,7 @@ type Channel interface {
 // know of name, certificate, credentials and addressee. It returns before ctx
 // ends, with what it has found by then.
 type Verifier interface {
-	Verify(ctx context.Context) []check.Finding
+	Verify(ctx context.Context) []check.Result
 }
 
 // Message is one delivery, ready to be rendered.

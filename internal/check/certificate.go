@@ -13,7 +13,7 @@ const soonExpired = 14 * 24 * time.Hour
 // Certificate says until when the certificate of a server holds that was
 // connected to, and verified, in this state. The end is that of the first in
 // its chain that ends.
-func Certificate(subject string, state tls.ConnectionState, now time.Time) Finding {
+func Certificate(subject string, state tls.ConnectionState, now time.Time) Result {
 	var end time.Time
 	for _, chain := range state.VerifiedChains {
 		first := time.Time{}

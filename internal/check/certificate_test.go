@@ -20,7 +20,7 @@ func TestACertificateHoldsAsLongAsItsChain(t *testing.T) {
 	}
 	for _, c := range []struct {
 		chains [][]*x509.Certificate
-		want   check.Verdict
+		want   check.Status
 		text   string
 	}{
 		{[][]*x509.Certificate{ends(90, 3650)}, check.OK, "TLS 1.3, certificate until 24 Feb 2027"},
@@ -29,7 +29,7 @@ func TestACertificateHoldsAsLongAsItsChain(t *testing.T) {
 		{nil, check.Skipped, "TLS 1.3, its certificate was not verified"},
 	} {
 		f := check.Certificate("x", tls.ConnectionState{Version: tls.VersionTLS13, VerifiedChains: c.chains}, now)
-		if f.Verdict != c.want || f.Text != c.text {
+		if f.Status != c.want || f.Message != c.text {
 			t.Errorf("%+v, want %s %q", f, c.want, c.text)
 		}
 	}

@@ -18,30 +18,30 @@ func TestOneCheckHoldsUpNoOther(t *testing.T) {
 		defer close(release)
 		began := time.Now()
 		found := check.Gather(t.Context(), 8*time.Second, []check.Check{
-			{Area: "a", Name: "deaf", Look: func(context.Context) []check.Finding { <-release; return nil }},
-			{Area: "b", Name: "quick", Look: func(context.Context) []check.Finding {
-				return []check.Finding{check.Okf("quick", "fine"), check.Warnf("quick", "do it", "hm")}
+			{Area: "a", Name: "deaf", Look: func(context.Context) []check.Result { <-release; return nil }},
+			{Area: "b", Name: "quick", Look: func(context.Context) []check.Result {
+				return []check.Result{check.Okf("quick", "fine"), check.Warnf("quick", "do it", "hm")}
 			}},
-			{Area: "c", Name: "breaks", Look: func(context.Context) []check.Finding { panic("no") }},
-			{Area: "d", Name: "slow", Look: func(ctx context.Context) []check.Finding {
+			{Area: "c", Name: "breaks", Look: func(context.Context) []check.Result { panic("no") }},
+			{Area: "d", Name: "slow", Look: func(ctx context.Context) []check.Result {
 				<-ctx.Done()
-				return []check.Finding{check.Skipf("slow", "not known")}
+				return []check.Result{check.Skipf("slow", "not known")}
 			}},
 		})
 		if took := time.Since(began); took > 9*time.Second {
 			t.Errorf("it took %s", took)
 		}
-		want := []check.Finding{
-			{Area: "a", Verdict: check.Fault, Subject: "deaf", Text: "no answer within 8s"},
-			{Area: "b", Verdict: check.OK, Subject: "quick", Text: "fine"},
-			{Area: "b", Verdict: check.Warning, Subject: "quick", Text: "hm", Do: "do it"},
-			{Area: "c", Verdict: check.Fault, Subject: "breaks", Text: "the check panicked (string)", Do: "report it as a defect"},
-			{Area: "d", Verdict: check.Skipped, Subject: "slow", Text: "not known"},
+		want := []check.Result{
+			{Area: "a", Status: check.Failed, Subject: "deaf", Message: "no answer within 8s"},
+			{Area: "b", Status: check.OK, Subject: "quick", Message: "fine"},
+			{Area: "b", Status: check.Warning, Subject: "quick", Message: "hm", Remedy: "do it"},
+			{Area: "c", Status: check.Failed, Subject: "breaks", Message: "the check panicked (string)", Remedy: "report it as a defect"},
+			{Area: "d", Status: check.Skipped, Subject: "slow", Message: "not known"},
 		}
 		if !slices.Equal(found, want) {
 			t.Errorf("got %+v\nwant %+v", found, want)
 		}
-		if n := check.Count(found, check.Fault); n != 2 {
+		if n := check.Count(found, check.Failed); n != 2 {
 			t.Errorf("%d faults", n)
 		}
 	})

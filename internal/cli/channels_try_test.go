@@ -48,7 +48,7 @@ channels:
 	try := func(args ...string) clitest.Answer {
 		return local(t, append([]string{"channels", "test", "-c", file}, args...)...)
 	}
-	try("--all", "--no-send").Want(t, base.ExitFailed, "recipient gone@example.com: RCPT 550 5.1.1", "notifier: 1 fault")
+	try("--all", "--no-send").Want(t, base.ExitFailed, "recipient gone@example.com: RCPT 550 5.1.1", "notifier: 1 check failed")
 	if n, _ := slack.Requests(); n+len(server.Mails())+len(hook.Requests()) != 0 {
 		t.Fatal("--no-send sends")
 	}
@@ -82,7 +82,7 @@ channels:
 	}
 
 	// One recipient of several is a failure that is named.
-	some := try("some-mail").Want(t, base.ExitFailed, "ok       some-mail: sent to", "fault    some-mail: not to gone@example.com: recipient-refused: RCPT 550 5.1.1", "→ correct the recipient's address", "1 of 1 test failed")
+	some := try("some-mail").Want(t, base.ExitFailed, "ok       some-mail: sent to", "failed   some-mail: not to gone@example.com: recipient-refused: RCPT 550 5.1.1", "→ correct the recipient's address", "1 of 1 test failed")
 	if strings.Contains(some.Out, "k3y") {
 		t.Error("a secret")
 	}
@@ -98,7 +98,7 @@ channels:
 	})
 	bad := try("desk-slack", "risk-hook").Want(t, base.ExitFailed, "2 of 2 tests failed")
 	folded := strings.Join(strings.Fields(bad.Out), " ")
-	for _, text := range []string{"fault desk-slack: credentials: Slack answers token_revoked", "→ copy the bot token (xoxb-…) again", "answers 403: no: [redacted]", "→ check what the receiver wants in headers"} {
+	for _, text := range []string{"failed desk-slack: credentials: Slack answers token_revoked", "→ copy the bot token (xoxb-…) again", "answers 403: no: [redacted]", "→ check what the receiver wants in headers"} {
 		if !strings.Contains(folded, text) {
 			t.Errorf("it does not say %q:\n%s", text, bad.Out)
 		}

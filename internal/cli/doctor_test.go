@@ -43,7 +43,7 @@ func TestAHealthyInstallationHasNoFault(t *testing.T) {
 	hook := webhooktest.Start(t, "", nil)
 	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook"))
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "127.0.0.1:1")
-	before := examineIn(t, c, dir).Want(t, base.ExitDone, "0 faults")
+	before := examineIn(t, c, dir).Want(t, base.ExitDone, "0 failed")
 	before.Says(t, "ok rights: what the notifier does with 8 topics and 2 groups is allowed", "ok 8 topics: as they should be", c.Brokers[0]+" (broker ", "answers after",
 		"none yet: a first start begins at earliest", "skipped http://127.0.0.1:1: no notifier answers there", "skipped hook, receiver: whether it takes alerts", "event.alert is in no sample")
 
@@ -59,7 +59,7 @@ func TestAHealthyInstallationHasNoFault(t *testing.T) {
 	areas := make(map[any]bool)
 	for _, o := range examineIn(t, c, dir, "-o", "json").Want(t, base.ExitDone).Objects(t) {
 		areas[o["area"]] = true
-		if o["verdict"] == "fault" || o["subject"] == "" || o["text"] == "" {
+		if o["status"] == "failed" || o["subject"] == "" || o["message"] == "" {
 			t.Errorf("it found %v", o)
 		}
 	}
@@ -74,7 +74,7 @@ func TestAHealthyInstallationHasNoFault(t *testing.T) {
 	hook.SetAnswer(latched)
 	c.Produce(alerting(topics.TradeExecutions, "a", 3, 1)...)
 	testkafka.Eventually(t, 20*time.Second, "the channel is latched", func() bool { _, ok, _ := d.component("channel hook"); return !ok })
-	examineIn(t, c, dir).Want(t, base.ExitFailed, "1 fault").Says(t, "fault channel hook: latched: destination: ")
+	examineIn(t, c, dir).Want(t, base.ExitFailed, "1 check failed").Says(t, "failed channel hook: latched: destination: ")
 	d.stop()
 	examineIn(t, c, dir).Says(t, "no notifier is in it now", "1 record waits, the oldest for")
 }
@@ -92,13 +92,13 @@ func TestTheDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	a := local(t, "doctor", "-c", filepath.Join(dir, "notifier.yaml"), "--brokers", broker+",127.0.0.1:1").Want(t, base.ExitFailed)
 	self := fmt.Sprintf("notifier -c %s --brokers '%s,127.0.0.1:1' ", filepath.Join(dir, "notifier.yaml"), broker)
 	a.Says(t,
-		"fault "+filepath.Join(dir, "rules.yaml")+":6:11: rules[0].when: ", // evnt
-		"fault 127.0.0.1:1: nothing listens on 127.0.0.1:1 → start it, or correct kafka.brokers",
-		"fault "+topics.Outbox(c.Group, "hook")+": missing: run 'notifier topics create' → "+self+"topics create",
+		"failed "+filepath.Join(dir, "rules.yaml")+":6:11: rules[0].when: ", // evnt
+		"failed 127.0.0.1:1: nothing listens on 127.0.0.1:1 → start it, or correct kafka.brokers",
+		"failed "+topics.Outbox(c.Group, "hook")+": missing → "+self+"topics create",
 		"skipped groups, and 1 topic: topics are missing: see below",
-		"fault trade-executions: partition 0: the committed offset 4711 is beyond the log's end 0",
-		"fault "+topics.Outbox(c.Group, "other")+": partition 0: its offset 0 was set by hand: it is held until a person accepts that → "+self+"run --start committed",
-		"fault hook, connection: 127.0.0.1:1: connection refused → check the name and the port",
+		"failed trade-executions: partition 0: the committed offset 4711 is beyond the log's end 0",
+		"failed "+topics.Outbox(c.Group, "other")+": partition 0: its offset 0 was set by hand: it is held until a person accepts that → "+self+"run --start committed",
+		"failed hook, connection: 127.0.0.1:1: connection refused → check the name and the port",
 	)
 }
 
@@ -133,7 +133,7 @@ func TestTheDoctorNeverHangs(t *testing.T) {
 	if took := time.Since(began); took > 12*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	a.Says(t, "accepts the connection and does not answer: is it a Kafka broker, and has it started?", "skipped rights: ", "fault mail, server: greeting: no answer in time", "fault hook, encryption: ", "skipped http://"+addr)
+	a.Says(t, "accepts the connection and does not answer: is it a Kafka broker, and has it started?", "skipped rights: ", "failed mail, server: greeting: no answer in time", "failed hook, encryption: ", "skipped http://"+addr)
 }
 
 // unpack reads a bundle.
@@ -218,14 +218,14 @@ func TestNoSecretIsInABundle(t *testing.T) {
 		t.Errorf("%v, %v: others may read it", info.Mode(), err)
 	}
 	all := unpack(t, name)
-	for _, want := range []string{"README.txt", "findings.txt", "findings.jsonl", "config.txt", "rules.yaml", "versions.json", "topics.json", "groups.json", "readyz.json", "livez.txt", "metrics.txt", "goroutines.txt", "missing.txt"} {
+	for _, want := range []string{"README.txt", "results.txt", "results.jsonl", "config.txt", "rules.yaml", "versions.json", "topics.json", "groups.json", "readyz.json", "livez.txt", "metrics.txt", "goroutines.txt", "missing.txt"} {
 		if all[want] == "" && want != "missing.txt" {
 			t.Errorf("%s is not in it, which says of what it lacks:\n%s", want, all["missing.txt"])
 		}
 	}
 	for name, want := range map[string]string{
 		"config.txt": "channels.chat.slack.token = [redacted]", "topics.json": topics.Outbox(c.Group, "hook"), "groups.json": topics.OutboxGroup(c.Group),
-		"rules.yaml": "https://[redacted]@wiki.example.com/", "findings.txt": "channel hook: latched", "readyz.json": "channel hook",
+		"rules.yaml": "https://[redacted]@wiki.example.com/", "results.txt": "channel hook: latched", "readyz.json": "channel hook",
 	} {
 		if !strings.Contains(all[name], want) {
 			t.Errorf("%s lacks %q:\n%s", name, want, all[name])

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -150,11 +151,10 @@ func (s *setup) look(ctx context.Context, p preparation) error {
 			return err
 		}
 	}
-	groups := []string{c.Group, topics.OutboxGroup(c.Group)}
-	findings, err := kafka.Preflight(ctx, adm, groups, s.shapes)
-	for _, f := range findings {
-		if f.Warning {
-			s.log.Warn("topic is not as it should be", "topic", f.Topic, "finding", f.Text)
+	results, err := kafka.Preflight(ctx, adm, c, s.shapes)
+	for _, r := range results {
+		if r.Status == check.Warning {
+			s.log.Warn("topic is not as it should be", "topic", r.Subject, "problem", r.Message, "do", r.Remedy)
 		}
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -94,69 +95,47 @@ func roleWord(r kafka.Role) string {
 	return "outbox"
 }
 
+// checkWithin bounds the checks of all topics together.
+const checkWithin = time.Minute
+
 func newTopicsCheck(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Say what is missing or misconfigured", Args: base.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			adm, want, err := wantedTopics(g, cmd.Context(), nil)
+			checks, err := topicChecks(cmd.Context(), g, nil)
 			if err != nil {
 				return err
 			}
-			defer adm.Close()
-			findings, err := kafka.Check(cmd.Context(), adm, want)
-			if err != nil {
+			defer checks.Admin.Close()
+			topics := check.Check{Area: "topics", Name: "topics", Look: checks.LookAtTopics}
+			results := check.Gather(cmd.Context(), checkWithin, []check.Check{topics})
+			if err := g.WriteResults(results, func(string) string { return "" }); err != nil {
 				return err
 			}
-			return reportFindings(g, findings, len(want))
+			return base.Failures(results)
 		},
 	}
 }
 
-func reportFindings(g *base.Globals, findings []kafka.Finding, checked int) error {
-	faults := 0
-	for _, f := range findings {
-		severity := "error"
-		if f.Warning {
-			severity = "warning"
-		} else {
-			faults++
-		}
-		if g.JSON() {
-			err := base.NewEncoder(g.IO.Out).Encode(map[string]string{"topic": f.Topic, "severity": severity, "finding": f.Text})
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintf(g.IO.Out, "%-8s %s: %s\n", severity, term.Visible(f.Topic), term.Visible(f.Text))
-	}
-	if faults > 0 {
-		return base.Fail(base.ExitFailed, "%s of %s", term.Count(faults, "fault"), term.Count(checked, "topic"))
-	}
-	fmt.Fprintf(g.IO.Err, "%s checked, %s\n", term.Count(checked, "topic"), term.Count(len(findings), "warning"))
-	return nil
-}
-
-// wanted connects and returns the topics as they should be there.
-func wantedTopics(g *base.Globals, ctx context.Context, change func(*kafka.Layout)) (*kadm.Client, []kafka.Shape, error) {
+// topicChecks connects; its Want is the topics as they should be there.
+func topicChecks(ctx context.Context, g *base.Globals, change func(*kafka.Layout)) (*kafka.Checks, error) {
 	l, lay, err := loadLayout(g)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if change != nil {
 		change(&lay)
 	}
 	cl, err := g.Reach(ctx, &l.Kafka, "topics")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	adm := kadm.NewClient(cl)
-	want, err := kafka.Want(ctx, adm, lay)
-	if err != nil {
-		adm.Close()
-		return nil, nil, err
+	checks := &kafka.Checks{Admin: kadm.NewClient(cl), Config: &l.Kafka, Command: g.Self()}
+	if checks.Want, err = kafka.Want(ctx, checks.Admin, lay); err != nil {
+		checks.Admin.Close()
+		return nil, err
 	}
-	return adm, want, nil
+	return checks, nil
 }
 
 func newTopicsCreate(g *base.Globals) *cobra.Command {
@@ -171,12 +150,13 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 			if partitions < 0 || replication < 0 {
 				return base.Misused("--partitions and --replication are positive numbers")
 			}
-			adm, want, err := wantedTopics(g, cmd.Context(), func(lay *kafka.Layout) {
+			checks, err := topicChecks(cmd.Context(), g, func(lay *kafka.Layout) {
 				lay.Partitions, lay.Replication = partitions, replication
 			})
 			if err != nil {
 				return err
 			}
+			adm, want := checks.Admin, checks.Want
 			defer adm.Close()
 			missing, err := kafka.Missing(cmd.Context(), adm, want)
 			if err != nil {

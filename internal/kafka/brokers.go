@@ -26,11 +26,11 @@ import (
 // what it is, and until when its certificate holds. A cluster may name addresses
 // that only others can reach (advertised.listeners): then some partitions work
 // and some do not.
-func LookAtBrokers(ctx context.Context, c *Config) []check.Finding {
+func LookAtBrokers(ctx context.Context, c *Config) []check.Result {
 	seen := &connections{byAddress: make(map[string]tls.ConnectionState)}
 	cl, err := c.watched(seen)
 	if err != nil {
-		return []check.Finding{check.Faultf("kafka", "correct the configuration", "%v", err)}
+		return []check.Result{check.Failedf("kafka", "correct the configuration", "%v", err)}
 	}
 	defer cl.Close()
 	answers := ask(ctx, c, seen, cl.SeedBrokers(), c.Brokers)
@@ -56,7 +56,7 @@ func LookAtBrokers(ctx context.Context, c *Config) []check.Finding {
 	defer cancel()
 	md, err := kadm.NewClient(cl).BrokerMetadata(ctx)
 	if err != nil {
-		return append(findings(answers), check.Faultf("cluster", "", "its brokers cannot be listed: %s", word(err)))
+		return append(findings(answers), check.Failedf("cluster", "", "its brokers cannot be listed: %s", word(err)))
 	}
 	var more []*kgo.Broker
 	var addresses []string
@@ -73,18 +73,18 @@ func LookAtBrokers(ctx context.Context, c *Config) []check.Finding {
 		named[i].named = true
 	}
 	answers = append(answers, named...)
-	cluster := check.Okf("cluster", "%s, %d %s, controller %d", md.Cluster, len(md.Brokers), plural(len(md.Brokers), "broker", "brokers"), md.Controller)
-	return slices.Concat(findings(answers), own, []check.Finding{cluster}, features(answers))
+	cluster := check.Okf("cluster", "%s, %s, controller %d", md.Cluster, count(len(md.Brokers), "broker"), md.Controller)
+	return slices.Concat(findings(answers), own, []check.Result{cluster}, features(answers))
 }
 
 // ownCertificate says what is wrong with the certificate that we show.
-func (c *Config) ownCertificate(now time.Time) []check.Finding {
-	var found []check.Finding
+func (c *Config) ownCertificate(now time.Time) []check.Result {
+	var found []check.Result
 	for _, f := range c.TLS.Findings(now) {
 		switch {
 		case f.Of != "kafka.tls.cert": // a broker's, of which its connection told
 		case f.Exit != 0:
-			found = append(found, check.Faultf(f.Of, "put a valid one there", "%s", f.Text))
+			found = append(found, check.Failedf(f.Of, "put a valid one there", "%s", f.Text))
 		default:
 			found = append(found, check.Warnf(f.Of, "have it renewed", "%s", f.Text))
 		}
@@ -171,8 +171,8 @@ func brokerProblem(ctx context.Context, address string, err error, c *Config) er
 }
 
 // findings says of each broker what it answered.
-func findings(answers []answer) []check.Finding {
-	var found []check.Finding
+func findings(answers []answer) []check.Result {
+	var found []check.Result
 	for _, a := range answers {
 		subject := a.address
 		if a.id >= 0 {
@@ -180,11 +180,11 @@ func findings(answers []answer) []check.Finding {
 		}
 		switch {
 		case a.err != nil && a.named:
-			found = append(found, check.Faultf(subject, "have its advertised.listeners name an address that this host reaches, or mend the way there",
+			found = append(found, check.Failedf(subject, "have its advertised.listeners name an address that this host reaches, or mend the way there",
 				"%v; the cluster names this address", a.err))
 			continue
 		case a.err != nil:
-			found = append(found, check.Faultf(subject, "start it, or correct kafka.brokers and what leads there", "%v", a.err))
+			found = append(found, check.Failedf(subject, "start it, or correct kafka.brokers and what leads there", "%v", a.err))
 			continue
 		}
 		found = append(found, check.Okf(subject, "answers after %d ms", a.took.Milliseconds()))
@@ -207,8 +207,8 @@ var wanted = []struct {
 }
 
 // features says what the brokers are, and what they cannot do that we would use.
-func features(answers []answer) []check.Finding {
-	var found []check.Finding
+func features(answers []answer) []check.Result {
+	var found []check.Result
 	var guesses []string
 	lacking := make(map[string]bool)
 	for _, a := range answers {

@@ -62,7 +62,7 @@ func (t *TLS) Findings(now time.Time) []CertificateFinding {
 
 func soon(what string, ends, now time.Time) string {
 	days := int(ends.Sub(now).Hours() / 24)
-	return fmt.Sprintf("ends in %d %s: %s is valid until %s", days, plural(days, "day", "days"), what, stamp(ends))
+	return fmt.Sprintf("ends in %s: %s is valid until %s", count(days, "day"), what, stamp(ends))
 }
 
 // The certificates of the metric.

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/algotrade/notifier/internal/check"
 )
 
 // The exit codes of problems, from sysexits.h.
@@ -50,68 +52,43 @@ func problemf(exit int, format string, args ...any) *Problem {
 // Preflight checks everything that the daemon needs of the cluster before it
 // joins a group: that each topic exists, that it may read the sources and
 // write its own, and that these are fit for it. The error is a *Problem, unless
-// the brokers could not say: that may be over in a moment. Warnings are returned
-// beside it.
-func Preflight(ctx context.Context, adm *kadm.Client, groups []string, want []Shape) ([]Finding, error) {
-	missing, denied, err := Rights(ctx, adm, groups, want)
+// the brokers could not say: that may be over in a moment. The results are
+// returned beside it.
+func Preflight(ctx context.Context, adm *kadm.Client, c *Config, want []Shape) ([]check.Result, error) {
+	checks := Checks{Admin: adm, Config: c, Want: want, Command: "notifier"}
+	rights, err := checks.Rights(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(missing) > 0 {
-		return nil, problemf(ExitUnavailable, "missing topics: [%s]: run 'notifier topics create'", strings.Join(missing, ", "))
-	}
-	if len(denied) > 0 {
-		return nil, deniedf("not authorised: %s; our own topics share a prefix, so one prefixed ACL covers them", strings.Join(denied, ", "))
-	}
-	findings, err := Check(ctx, adm, want)
+	found, err := checks.Topics(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var faults []string
-	for _, f := range findings {
-		if !f.Warning {
-			faults = append(faults, "topic "+f.Topic+" "+f.Text)
+	var missing, denied, unfit []string
+	for _, r := range rights {
+		if r.Status == check.Failed {
+			denied = append(denied, r.Message)
 		}
 	}
-	if len(faults) > 0 {
-		return findings, problemf(ExitConfig, "%s", strings.Join(faults, "; "))
-	}
-	return findings, nil
-}
-
-// Rights asks for the topics that do not exist, and for the rights on topics and
-// groups that are needed and not there: "WRITE on topic x". Groups are not
-// looked at where topics are missing: the daemon does not come to join them.
-func Rights(ctx context.Context, adm *kadm.Client, groups []string, want []Shape) (missing, denied []string, err error) {
-	for _, s := range want {
-		d, err := lookUp(ctx, adm, s.Topic)
+	for _, r := range found {
 		switch {
-		case err != nil:
-			return nil, nil, err
-		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-			missing = append(missing, s.Topic)
-			continue
-		case isDenied(d.Err):
-			for _, op := range s.Role.needs() { // DESCRIBE comes with either
-				denied = append(denied, fmt.Sprintf("%s on topic %s", op, s.Topic))
-			}
-			continue
-		case d.Err != nil:
-			return nil, nil, fmt.Errorf("topic %s: %w", s.Topic, d.Err)
+		case r.Status != check.Failed || isDenied(r.Err):
+		case errors.Is(r.Err, kerr.UnknownTopicOrPartition):
+			missing = append(missing, r.Subject)
+		default:
+			unfit = append(unfit, "topic "+r.Subject+": "+r.Message)
 		}
-		denied = append(denied, lacks(d.AuthorizedOperations, s)...)
 	}
-	if len(missing) > 0 {
-		return missing, denied, nil
+	found = append(rights, found...)
+	switch {
+	case len(missing) > 0:
+		return found, problemf(ExitUnavailable, "missing topics: [%s]: run 'notifier topics create'", strings.Join(missing, ", "))
+	case len(denied) > 0:
+		return found, deniedf("not authorised: %s; our own topics share a prefix, so one prefixed ACL covers them", strings.Join(denied, ", "))
+	case len(unfit) > 0:
+		return found, problemf(ExitConfig, "%s; 'notifier topics check' says what to do", strings.Join(unfit, "; "))
 	}
-	for _, group := range groups {
-		more, err := groupRights(ctx, adm, group)
-		if err != nil {
-			return nil, nil, err
-		}
-		denied = append(denied, more...)
-	}
-	return nil, denied, nil
+	return found, nil
 }
 
 // lacks names the rights on a topic that are needed and not there. Brokers

@@ -15,13 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/channel/channeltest"
+	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -185,7 +185,7 @@ func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
 		spelled = s.Write
 		texts := []string{reach(t, &config).Error()}
 		for _, f := range kafka.LookAtBrokers(t.Context(), &config) {
-			texts = append(texts, f.Subject+" "+f.Text+" "+f.Do)
+			texts = append(texts, f.Subject+" "+f.Message+" "+f.Remedy)
 		}
 		for _, text := range texts {
 			if written, shown := channeltest.Shows(text, password); shown {
@@ -234,25 +234,29 @@ func TestWaitingEndsWhenABrokerAnswers(t *testing.T) {
 	assertProblem(t, err, 69, "no broker can be reached: nothing listens on ADDR; check kafka.brokers", addr)
 }
 
-func preflight(t *testing.T, c *testkafka.Cluster, adm *kadm.Client) ([]kafka.Finding, error) {
+func preflight(t *testing.T, c *testkafka.Cluster) ([]check.Result, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	return kafka.Preflight(ctx, adm, []string{c.Group, topics.OutboxGroup(c.Group)}, c.Shapes(channels))
+	return kafka.Preflight(ctx, c.Admin, configOf(c), c.Shapes(channels))
+}
+
+func configOf(c *testkafka.Cluster) *kafka.Config {
+	return &kafka.Config{Brokers: c.Brokers, Group: c.Group}
 }
 
 var channels = []kafka.Channel{{Name: "desk", Partitions: 1}}
 
 func TestPreflightNamesWhatIsMissing(t *testing.T) {
 	c := testkafka.Start(t, channels)
-	if findings, err := preflight(t, c, c.Admin); err != nil || len(findings) > 0 {
-		t.Fatalf("%v %v", findings, err)
+	if results, err := preflight(t, c); err != nil || check.Count(results, check.OK) != len(results) {
+		t.Fatalf("%v %v", results, err)
 	}
 	c.Delete(string(topics.ForwardTestEvents))
-	_, err := preflight(t, c, c.Admin)
+	_, err := preflight(t, c)
 	assertProblem(t, err, 69, "missing topics: [forward-test-events]: run 'notifier topics create'", "")
 	c.Delete(topics.Outbox(c.Group, "desk"))
-	_, err = preflight(t, c, c.Admin)
+	_, err = preflight(t, c)
 	assertProblem(t, err, 69, "missing topics: [forward-test-events, "+c.Group+".outbox.desk]: run 'notifier topics create'", "")
 }
 
@@ -272,20 +276,34 @@ func TestPreflightNamesWhatDoesNotFit(t *testing.T) {
 		}
 	}
 	c.Make(shapes...)
-	findings, err := preflight(t, c, c.Admin)
-	assertProblem(t, err, 78, "topic "+dead+" its cleanup.policy is delete: dead letters would expire; set it to compact; "+
-		"topic "+dead+" takes messages of 1000 bytes, want 1114124: a large event would not fit; raise max.message.bytes; "+
-		"topic "+outbox+" has 2 partitions, want 1: pace and throttle would hold per partition only; make it anew, or set the channel's partitions", "")
-	var texts []string
-	for _, f := range findings {
-		texts = append(texts, f.Topic+" "+f.Text)
+	results, err := preflight(t, c)
+	var p *kafka.Problem
+	if !errors.As(err, &p) || p.ExitCode() != kafka.ExitConfig {
+		t.Fatal(err)
 	}
-	for _, want := range []string{
-		"portfolio-updates keeps events for 1h0m0s only: an outage longer than that loses alerts",
-		"trade-executions the sources differ in their partitions: trade-executions, forward-test-events have 3",
+	type row struct {
+		status          check.Status
+		subject, remedy string
+	}
+	var rows []row
+	for _, r := range results {
+		_, setting, _ := strings.Cut(r.Remedy, "--add-config ")
+		rows = append(rows, row{r.Status, r.Subject, setting})
+	}
+	for _, want := range []row{
+		{check.Failed, dead, "cleanup.policy=compact"},
+		{check.Failed, dead, "max.message.bytes=1114124"},
+		{check.Failed, outbox, ""},
+		{check.Warning, string(topics.PortfolioUpdates), "retention.ms=604800000"},
+		{check.Warning, string(topics.TradeExecutions), ""}, // the sources differ
 	} {
-		if !slices.Contains(texts, want) {
-			t.Errorf("%q is not among %q", want, texts)
+		if !slices.Contains(rows, want) {
+			t.Errorf("%v is not among %v", want, rows)
+		}
+	}
+	for _, r := range results {
+		if r.Status == check.Failed && !strings.Contains(p.Text, "topic "+r.Subject+": "+r.Message) {
+			t.Errorf("the problem does not say %q: %s", r.Message, p.Text)
 		}
 	}
 }
@@ -297,11 +315,11 @@ func TestPreflightNamesTheRightsThatAreMissing(t *testing.T) {
 	}
 	c := testkafka.Start(t, channels)
 	denied := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: string(topics.TradeExecutions), Err: kerr.TopicAuthorizationFailed, Count: -1})
-	_, err := preflight(t, c, c.Admin)
+	_, err := preflight(t, c)
 	assertProblem(t, err, 77, "not authorised: READ on topic trade-executions; our own topics share a prefix, so one prefixed ACL covers them", "")
 	denied.Remove()
 	c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeGroups}, Group: c.Group, Err: kerr.GroupAuthorizationFailed, Count: -1})
-	_, err = preflight(t, c, c.Admin)
+	_, err = preflight(t, c)
 	assertProblem(t, err, 77, "not authorised: READ on group "+c.Group+"; our own topics share a prefix, so one prefixed ACL covers them", "")
 }
 
@@ -345,8 +363,8 @@ func TestCreateIsIdempotent(t *testing.T) {
 	if err != nil || len(missing) != 0 {
 		t.Fatalf("%v missing, %v", missing, err)
 	}
-	findings, err := kafka.Check(ctx, c.Admin, want)
-	if err != nil || len(findings) != 0 {
-		t.Errorf("what was made is not as it should be: %v, %v", findings, err)
+	checks := kafka.Checks{Admin: c.Admin, Config: configOf(c), Want: want}
+	if results, err := checks.Topics(ctx); err != nil || check.Count(results, check.OK) != len(results) {
+		t.Errorf("what was made is not as it should be: %v, %v", results, err)
 	}
 }

@@ -158,7 +158,7 @@ func Echo(t *testing.T, e EchoTest) {
 			}
 			if v, ok := c.(channel.Verifier); ok {
 				for _, f := range v.Verify(t.Context()) {
-					texts = append(texts, f.Subject, f.Text, f.Do)
+					texts = append(texts, f.Subject, f.Message, f.Remedy)
 				}
 			}
 			if err == nil && receipt.Answer == "" {

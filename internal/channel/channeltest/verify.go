@@ -19,10 +19,10 @@ func Verify(t testing.TB, c channel.Channel, secrets ...string) string {
 	defer cancel()
 	var b strings.Builder
 	for _, f := range c.(channel.Verifier).Verify(ctx) {
-		fmt.Fprintf(&b, "%s %s: %s", f.Verdict, f.Subject, f.Text)
-		if f.Do != "" {
-			fmt.Fprintf(&b, " → %s", f.Do)
-		} else if f.Verdict == check.Fault {
+		fmt.Fprintf(&b, "%s %s: %s", f.Status, f.Subject, f.Message)
+		if f.Remedy != "" {
+			fmt.Fprintf(&b, " → %s", f.Remedy)
+		} else if f.Status == check.Failed {
 			t.Errorf("nothing is said about what to do: %+v", f)
 		}
 		b.WriteByte('\n')

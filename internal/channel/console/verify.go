@@ -10,6 +10,6 @@ import (
 func (Config) Destination() string { return "standard output" }
 
 // Verify implements channel.Verifier.
-func (*Channel) Verify(context.Context) []check.Finding {
-	return []check.Finding{check.Okf("output", "the notifier's standard output: there is nothing to verify")}
+func (*Channel) Verify(context.Context) []check.Result {
+	return []check.Result{check.Okf("output", "the notifier's standard output: there is nothing to verify")}
 }

@@ -18,20 +18,20 @@ func (c Config) Destination() string {
 // Verify implements channel.Verifier: it goes through the dialogue of a mail up
 // to the recipients, and takes the transaction back (RSET) before anything is
 // sent. A server may still refuse the mail itself, or a recipient later.
-func (c *Channel) Verify(ctx context.Context) []check.Finding {
+func (c *Channel) Verify(ctx context.Context) []check.Result {
 	if err := c.pool.acquire(ctx); err != nil {
-		return []check.Finding{refusal("server", classify(ctx, &failure{stage: connect, err: err}))}
+		return []check.Result{refusal("server", classify(ctx, &failure{stage: connect, err: err}))}
 	}
 	defer c.pool.release()
 	began := time.Now()
 	s, err := c.dial(ctx)
 	if err != nil {
-		return []check.Finding{refusal("server", classify(ctx, err))}
+		return []check.Result{refusal("server", classify(ctx, err))}
 	}
 	stop := context.AfterFunc(ctx, s.close)
 	defer stop()
 	defer s.quit()
-	found := []check.Finding{check.Okf("server", "%s is ready after %d ms, %s", c.config.Server, time.Since(began).Milliseconds(), c.login())}
+	found := []check.Result{check.Okf("server", "%s is ready after %d ms, %s", c.config.Server, time.Since(began).Milliseconds(), c.login())}
 	if s.tls != nil {
 		found = append(found, check.Certificate("encryption", s.tls.ConnectionState(), time.Now()))
 	} else {
@@ -68,15 +68,15 @@ func (c *Channel) login() string {
 
 // refusal is what a failed step means. What the daemon waits out by itself is a
 // warning.
-func refusal(subject string, e *outcome.Error) check.Finding {
+func refusal(subject string, e *outcome.Error) check.Result {
 	text := e.Detail
 	if text == "" {
 		text = string(e.Cause)
 	}
-	f := check.Faultf(subject, e.Remedy(), "%s", text)
+	f := check.Failedf(subject, e.Remedy(), "%s", text)
 	switch e.Cause {
 	case outcome.Greylisted, outcome.MailboxFull, outcome.RateLimited:
-		f.Verdict, f.Text = check.Warning, fmt.Sprintf("%s (%s)", text, e.Cause)
+		f.Status, f.Message = check.Warning, fmt.Sprintf("%s (%s)", text, e.Cause)
 	}
 	return f
 }

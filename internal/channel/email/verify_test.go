@@ -27,7 +27,7 @@ func TestAMailIsVerifiedUpToItsRecipients(t *testing.T) {
 	})
 	channeltest.AssertLines(t, channeltest.Verify(t, c, "hunter2"),
 		"ok server: "+server.Addr+" is ready after", "warning encryption: TLS 1.3, certificate until", "ok sender alerts@example.com: accepted",
-		"fault recipient a@example.com: RCPT 550 5.1.1 → correct the recipient's address", "warning recipient b@example.com: RCPT 450 4.7.1 (greylisted)",
+		"failed recipient a@example.com: RCPT 550 5.1.1 → correct the recipient's address", "warning recipient b@example.com: RCPT 450 4.7.1 (greylisted)",
 		"ok recipient c@example.com: accepted")
 	if n := len(server.Mails()); n != 0 {
 		t.Errorf("%d mails were sent", n)
@@ -48,18 +48,18 @@ func TestWhatKeepsAMailBackIsNamed(t *testing.T) {
 			func(c *Config) {
 				c.Auth, c.Username, c.Password = "plain", secret.New("alerts"), secret.New("wr0ng-one")
 			},
-			[]string{"fault server: AUTH 535 5.7.8 → check the token or password"},
+			[]string{"failed server: AUTH 535 5.7.8 → check the token or password"},
 		},
-		"no STARTTLS": {smtptest.Config{}, func(c *Config) { c.TLS = tlsMandatory }, []string{"fault server: STARTTLS: the server does not offer STARTTLS → correct"}},
+		"no STARTTLS": {smtptest.Config{}, func(c *Config) { c.TLS = tlsMandatory }, []string{"failed server: STARTTLS: the server does not offer STARTTLS → correct"}},
 		"a refused sender": {
 			smtptest.Config{Mail: func(string) error { return smtptest.Reply(553, "5.7.1", "not yours") }},
 			nil,
-			[]string{"ok server", "warning encryption: none", "fault sender alerts@example.com: MAIL 553 5.7.1"},
+			[]string{"ok server", "warning encryption: none", "failed sender alerts@example.com: MAIL 553 5.7.1"},
 		},
 		"a server that hangs up": {
 			smtptest.Config{Rcpt: func(string) error { return smtptest.ErrDrop }},
 			nil,
-			[]string{"ok server", "warning encryption", "ok sender", "fault recipient desk@example.com: RCPT: connection lost", "skipped dialogue: ended there"},
+			[]string{"ok server", "warning encryption", "ok sender", "failed recipient desk@example.com: RCPT: connection lost", "skipped dialogue: ended there"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestWhatKeepsAMailBackIsNamed(t *testing.T) {
 		})
 	}
 	closed := smtptest.Raw(t, func(string) string { return smtptest.DropNow })
-	channeltest.AssertLines(t, channeltest.Verify(t, open(t, closed, nil)), "fault server: greeting: connection lost")
+	channeltest.AssertLines(t, channeltest.Verify(t, open(t, closed, nil)), "failed server: greeting: connection lost")
 }
 
 // TestVerifyingSaysNothingButTheseCommands holds that no DATA is ever said.

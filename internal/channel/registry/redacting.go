@@ -58,14 +58,14 @@ func (r redacted) Error() string { return r.redactor.Redact(r.err.Error()) }
 func (r redacted) Unwrap() error { return r.err }
 
 // Verify implements channel.Verifier.
-func (r redacting) Verify(ctx context.Context) []check.Finding {
+func (r redacting) Verify(ctx context.Context) []check.Result {
 	v, ok := r.channel.(channel.Verifier)
 	if !ok {
-		return []check.Finding{check.Skipf("channel", "its kind cannot be looked at without sending")}
+		return []check.Result{check.Skipf("channel", "its kind cannot be looked at without sending")}
 	}
 	found := v.Verify(ctx)
 	for i, f := range found {
-		found[i].Subject, found[i].Text, found[i].Do = r.redactor.Redact(f.Subject), r.redactor.Redact(f.Text), r.redactor.Redact(f.Do)
+		found[i].Subject, found[i].Message, found[i].Remedy = r.redactor.Redact(f.Subject), r.redactor.Redact(f.Message), r.redactor.Redact(f.Remedy)
 	}
 	return found
 }

@@ -30,7 +30,7 @@ func (c Config) Destination() string {
 // Verify implements channel.Verifier: a bot's token with auth.test, its
 // scopes, and the channel with conversations.info, which needs a scope that
 // posting does not need. An incoming webhook can only be tried by posting.
-func (c *Channel) Verify(ctx context.Context) []check.Finding {
+func (c *Channel) Verify(ctx context.Context) []check.Result {
 	if c.api == nil {
 		return c.verifyWebhook(ctx)
 	}
@@ -42,15 +42,15 @@ func (c *Channel) Verify(ctx context.Context) []check.Finding {
 }
 
 // verifyToken asks who we are; fine is false where the token is not taken.
-func (c *Channel) verifyToken(ctx context.Context) (found []check.Finding, scopes []string, fine bool) {
+func (c *Channel) verifyToken(ctx context.Context) (found []check.Result, scopes []string, fine bool) {
 	asked := time.Now()
 	a, body, err := call[struct {
 		Team, User string
 	}](ctx, c, func(ctx context.Context) { _, _ = c.api.AuthTestContext(ctx) })
 	if err != nil {
-		return []check.Finding{fault("token", err)}, nil, false
+		return []check.Result{fault("token", err)}, nil, false
 	}
-	found = []check.Finding{check.Okf("token", "%s in workspace %s, after %d ms", c.word(body.User), c.word(body.Team), time.Since(asked).Milliseconds())}
+	found = []check.Result{check.Okf("token", "%s in workspace %s, after %d ms", c.word(body.User), c.word(body.Team), time.Since(asked).Milliseconds())}
 	found = append(found, httpsend.Clock("Slack", a.reply, asked, time.Now())...)
 	// Slack says with each answer what the token may do (docs.slack.dev, "OAuth scopes").
 	if said := a.reply.Header.Get("X-OAuth-Scopes"); said != "" {
@@ -58,7 +58,7 @@ func (c *Channel) verifyToken(ctx context.Context) (found []check.Finding, scope
 			scopes = append(scopes, strings.TrimSpace(s))
 		}
 		if !has(scopes, "chat:write") && !has(scopes, "chat:write:bot") {
-			return append(found, check.Faultf("scopes", remedies["missing_scope"], "the token has no chat:write, only %s", c.word(said))), scopes, true
+			return append(found, check.Failedf("scopes", remedies["missing_scope"], "the token has no chat:write, only %s", c.word(said))), scopes, true
 		}
 		found = append(found, check.Okf("scopes", "it may post (chat:write)"))
 	}
@@ -66,7 +66,7 @@ func (c *Channel) verifyToken(ctx context.Context) (found []check.Finding, scope
 }
 
 // verifyChannel asks about the channel. It is no fault that we may not.
-func (c *Channel) verifyChannel(ctx context.Context, scopes []string) check.Finding {
+func (c *Channel) verifyChannel(ctx context.Context, scopes []string) check.Result {
 	subject := "channel " + c.config.Channel
 	_, body, err := call[struct {
 		Channel struct {
@@ -86,11 +86,11 @@ func (c *Channel) verifyChannel(ctx context.Context, scopes []string) check.Find
 	case err != nil:
 		return fault(subject, err)
 	case body.Channel.IsArchived:
-		return check.Faultf(subject, remedies["is_archived"], "#%s is archived", c.word(body.Channel.Name))
+		return check.Failedf(subject, remedies["is_archived"], "#%s is archived", c.word(body.Channel.Name))
 	case body.Channel.IsMember == nil:
 		return check.Okf(subject, "#%s", c.word(body.Channel.Name))
 	case !*body.Channel.IsMember && !has(scopes, "chat:write.public"):
-		return check.Faultf(subject, remedies["not_in_channel"], "the bot is not in #%s", c.word(body.Channel.Name))
+		return check.Failedf(subject, remedies["not_in_channel"], "the bot is not in #%s", c.word(body.Channel.Name))
 	}
 	return check.Okf(subject, "#%s, the bot may post there", c.word(body.Channel.Name))
 }
@@ -122,8 +122,8 @@ func call[T any](ctx context.Context, c *Channel, do func(context.Context)) (*an
 	return a, body, nil
 }
 
-func fault(subject string, e *outcome.Error) check.Finding {
-	return check.Faultf(subject, e.Remedy(), "%s", e.Detail)
+func fault(subject string, e *outcome.Error) check.Result {
+	return check.Failedf(subject, e.Remedy(), "%s", e.Detail)
 }
 
 func has(scopes []string, scope string) bool {
@@ -139,15 +139,15 @@ func has(scopes []string, scope string) bool {
 // take other bodies.
 var hookPath = regexp.MustCompile(`^/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]+$`)
 
-func (c *Channel) verifyWebhook(ctx context.Context) []check.Finding {
+func (c *Channel) verifyWebhook(ctx context.Context) []check.Result {
 	u, err := httpURL(c.hook())
 	if err != nil {
-		return []check.Finding{check.Faultf("webhook", "", "%v", err)}
+		return []check.Result{check.Failedf("webhook", "", "%v", err)}
 	}
-	var found []check.Finding
+	var found []check.Result
 	switch {
 	case strings.HasSuffix(u.Hostname(), "slack.com") && strings.HasPrefix(u.Path, "/triggers/"):
-		found = append(found, check.Faultf("webhook", "make an incoming webhook (api.slack.com/apps, Incoming Webhooks) and use its URL",
+		found = append(found, check.Failedf("webhook", "make an incoming webhook (api.slack.com/apps, Incoming Webhooks) and use its URL",
 			"the URL is a workflow's trigger, which does not take messages"))
 	case strings.HasSuffix(u.Hostname(), "slack.com") && !hookPath.MatchString(u.Path):
 		found = append(found, check.Warnf("webhook", "copy it again from api.slack.com/apps, Incoming Webhooks",

@@ -19,12 +19,12 @@ func TestABotIsVerifiedWithoutAPost(t *testing.T) {
 		"all is well":         {slacktest.Bot{Scopes: read}, []string{who, may, "ok channel C0DESK01: #desk, the bot may post there"}},
 		"no scopes are said":  {slacktest.Bot{}, []string{who, "ok channel C0DESK01"}},
 		"it may not look":     {slacktest.Bot{Scopes: "chat:write", InfoError: "missing_scope"}, []string{who, may, "skipped channel C0DESK01: not looked at: that takes the scopes channels:read"}},
-		"it may not post":     {slacktest.Bot{Scopes: "channels:read"}, []string{who, "fault scopes: the token has no chat:write, only channels:read → add the scope chat:write", "ok channel"}},
-		"a revoked token":     {slacktest.Bot{Error: "token_revoked"}, []string{"fault token: Slack answers token_revoked → copy the bot token"}},
-		"an archived channel": {slacktest.Bot{Scopes: read, Archived: true}, []string{who, may, "fault channel C0DESK01: #desk is archived → unarchive"}},
-		"not in the channel":  {slacktest.Bot{Scopes: read, Outside: true}, []string{who, may, "fault channel C0DESK01: the bot is not in #desk → invite the bot"}},
+		"it may not post":     {slacktest.Bot{Scopes: "channels:read"}, []string{who, "failed scopes: the token has no chat:write, only channels:read → add the scope chat:write", "ok channel"}},
+		"a revoked token":     {slacktest.Bot{Error: "token_revoked"}, []string{"failed token: Slack answers token_revoked → copy the bot token"}},
+		"an archived channel": {slacktest.Bot{Scopes: read, Archived: true}, []string{who, may, "failed channel C0DESK01: #desk is archived → unarchive"}},
+		"not in the channel":  {slacktest.Bot{Scopes: read, Outside: true}, []string{who, may, "failed channel C0DESK01: the bot is not in #desk → invite the bot"}},
 		"anybody may post":    {slacktest.Bot{Scopes: read + ",chat:write.public", Outside: true}, []string{who, may, "ok channel C0DESK01: #desk"}},
-		"no such channel":     {slacktest.Bot{Scopes: read, InfoError: "channel_not_found"}, []string{who, may, "fault channel C0DESK01: Slack answers channel_not_found → check the channel's id"}},
+		"no such channel":     {slacktest.Bot{Scopes: read, InfoError: "channel_not_found"}, []string{who, may, "failed channel C0DESK01: Slack answers channel_not_found → check the channel's id"}},
 		"perhaps private":     {slacktest.Bot{Scopes: "chat:write,channels:read", InfoError: "channel_not_found"}, []string{who, may, "warning channel C0DESK01: Slack does not show it"}},
 		"a late clock":        {slacktest.Bot{Date: time.Now().Add(90 * time.Second)}, []string{who, "warning clock: this host's clock is 1m", "ok channel"}},
 	} {
@@ -42,11 +42,11 @@ func TestABotIsVerifiedWithoutAPost(t *testing.T) {
 func TestABotIsVerifiedAgainstOddServers(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	stranger := newChannel(t, slack.Config{Token: secret.New("xoxb-another-token"), Channel: slacktest.Channel, API: s.API()})
-	channeltest.AssertLines(t, channeltest.Verify(t, stranger, "xoxb-another-token"), "fault token: Slack answers invalid_auth")
+	channeltest.AssertLines(t, channeltest.Verify(t, stranger, "xoxb-another-token"), "failed token: Slack answers invalid_auth")
 	proxy := newChannel(t, slack.Config{Token: secret.New(slacktest.Token), Channel: slacktest.Channel, API: s.URL + "/nothing-here/"})
-	channeltest.AssertLines(t, channeltest.Verify(t, proxy), "fault token: Slack answers 404")
+	channeltest.AssertLines(t, channeltest.Verify(t, proxy), "failed token: Slack answers 404")
 	s.Close()
-	channeltest.AssertLines(t, channeltest.Verify(t, bot(t, s)), "fault token: 127.0.0.1")
+	channeltest.AssertLines(t, channeltest.Verify(t, bot(t, s)), "failed token: 127.0.0.1")
 }
 
 func TestAnIncomingWebhookIsOnlyLookedAt(t *testing.T) {
@@ -58,7 +58,7 @@ func TestAnIncomingWebhookIsOnlyLookedAt(t *testing.T) {
 	}
 	for url, want := range map[string]string{
 		"https://hooks.slack.com/services/T0AA/B0BB":  "warning webhook: the URL does not look like",
-		"https://hooks.slack.com/triggers/T0/123/k3y": "fault webhook: the URL is a workflow's trigger",
+		"https://hooks.slack.com/triggers/T0/123/k3y": "failed webhook: the URL is a workflow's trigger",
 	} {
 		c := newChannel(t, slack.Config{Webhook: secret.New(url)})
 		got := channeltest.Verify(t, c, "B0BB", "k3y")

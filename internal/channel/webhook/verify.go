@@ -19,7 +19,7 @@ func (c Config) Destination() string {
 
 // Verify implements channel.Verifier: name, address and certificate. Nothing
 // is requested.
-func (c *Channel) Verify(ctx context.Context) []check.Finding {
+func (c *Channel) Verify(ctx context.Context) []check.Result {
 	access := c.accesses.get()
 	found := c.client.Verify(ctx, access.url)
 	if access.signer == nil {

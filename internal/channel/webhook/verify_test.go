@@ -38,12 +38,12 @@ func TestAReceiverIsVerifiedWithoutARequest(t *testing.T) {
 		},
 		"one that is not": {
 			webhook.Config{URL: secret.New(encrypted.URL + "/" + key)},
-			[]string{"ok connection", "fault encryption: 127.0.0.1", "ok signature: posts are not signed", last},
+			[]string{"ok connection", "failed encryption: 127.0.0.1", "ok signature: posts are not signed", last},
 		},
 		"in the clear":      {webhook.Config{URL: secret.New(plain.URL + "/" + key)}, []string{"ok connection", "warning encryption: http: alerts travel in the clear", "ok signature", last}},
-		"nobody listens":    {webhook.Config{URL: secret.New("https://127.0.0.1:1/" + key)}, []string{"fault connection: 127.0.0.1:1: connection refused → check the name", "ok signature", last}},
-		"no such name":      {webhook.Config{URL: secret.New("https://no-such-host.invalid/" + key)}, []string{"fault connection: no-such-host.invalid: the name is not known", "ok signature", last}},
-		"a cloud's service": {webhook.Config{URL: secret.New("http://169.254.169.254/" + key)}, []string{"fault connection: 169.254.169.254: its address is link-local", "ok signature", last}},
+		"nobody listens":    {webhook.Config{URL: secret.New("https://127.0.0.1:1/" + key)}, []string{"failed connection: 127.0.0.1:1: connection refused → check the name", "ok signature", last}},
+		"no such name":      {webhook.Config{URL: secret.New("https://no-such-host.invalid/" + key)}, []string{"failed connection: no-such-host.invalid: the name is not known", "ok signature", last}},
+		"a cloud's service": {webhook.Config{URL: secret.New("http://169.254.169.254/" + key)}, []string{"failed connection: 169.254.169.254: its address is link-local", "ok signature", last}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			channeltest.AssertLines(t, channeltest.Verify(t, newChannel(t, c.config), key, "s1gning-secret"), c.want...)

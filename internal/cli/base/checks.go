@@ -7,66 +7,61 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// paints are how verdicts look on a terminal.
-var paints = map[check.Verdict]string{
-	check.OK: "\x1b[32m", check.Warning: "\x1b[33m", check.Fault: "\x1b[1;31m", check.Skipped: "\x1b[2m",
+// paints are how statuses look on a terminal.
+var paints = map[check.Status]string{
+	check.OK: "\x1b[32m", check.Warning: "\x1b[33m", check.Failed: "\x1b[1;31m", check.Skipped: "\x1b[2m",
 }
 
 const (
-	verdictWidth = 7 // of the longest verdict
-	textColumn   = 2 + verdictWidth + 2
+	statusWidth   = 7 // of the longest status
+	messageColumn = 2 + statusWidth + 2
 )
 
-// WriteFindings prints findings for people, below a title unless that is empty:
-// a verdict, the subject and what was found, and below it what to do.
-func WriteFindings(g *Globals, title string, found []check.Finding) {
-	colour := g.colour()
-	if title != "" {
-		fmt.Fprintln(g.IO.Out, term.Visible(title))
-	}
-	width := max(g.Width()-textColumn, 40)
-	for _, f := range found {
-		verdict := fmt.Sprintf("%-*s", verdictWidth, f.Verdict)
-		if colour {
-			verdict = paints[f.Verdict] + verdict + "\x1b[0m"
-		}
-		lines := term.Wrap(term.Visible(f.Subject+": "+f.Text), width)
-		if f.Do != "" {
-			lines = append(lines, term.Wrap("→ "+term.Visible(f.Do), width)...)
-		}
-		for i, line := range lines {
-			if i == 0 {
-				fmt.Fprintf(g.IO.Out, "  %s  %s\n", verdict, line)
-				continue
+// WriteResults prints results: for programs one object a line, for people each
+// area below its title, which is left out where it is empty.
+func (g *Globals) WriteResults(results []check.Result, title func(area string) string) error {
+	if g.JSON() {
+		enc := NewEncoder(g.IO.Out)
+		for _, r := range results {
+			if err := enc.Encode(r); err != nil {
+				return err
 			}
-			fmt.Fprintf(g.IO.Out, "%*s%s\n", textColumn, "", line)
 		}
+		return nil
 	}
-}
-
-// EncodeFindings prints findings for programs, one object a line; area is what
-// the findings' area is called.
-func EncodeFindings(g *Globals, area string, found []check.Finding) error {
-	enc := NewEncoder(g.IO.Out)
-	for _, f := range found {
-		object := map[string]any{area: f.Area, "verdict": f.Verdict, "subject": f.Subject, "text": f.Text}
-		if f.Do != "" {
-			object["do"] = f.Do
+	for i, r := range results {
+		if i == 0 || r.Area != results[i-1].Area {
+			if text := title(r.Area); text != "" {
+				fmt.Fprintln(g.IO.Out, term.Visible(text))
+			}
 		}
-		if err := enc.Encode(object); err != nil {
-			return err
-		}
+		g.writeResult(r)
 	}
 	return nil
 }
 
-// Of returns the findings of an area.
-func Of(all []check.Finding, area string) []check.Finding {
-	var list []check.Finding
-	for _, f := range all {
-		if f.Area == area {
-			list = append(list, f)
-		}
+// writeResult prints a status, the subject and the message, and below it the
+// remedy.
+func (g *Globals) writeResult(r check.Result) {
+	status := fmt.Sprintf("%-*s", statusWidth, r.Status)
+	if g.colour() {
+		status = paints[r.Status] + status + "\x1b[0m"
 	}
-	return list
+	width := max(g.Width()-messageColumn, 40)
+	lines := term.Wrap(term.Visible(r.Subject+": "+r.Message), width)
+	if r.Remedy != "" {
+		lines = append(lines, term.Wrap("→ "+term.Visible(r.Remedy), width)...)
+	}
+	fmt.Fprintf(g.IO.Out, "  %s  %s\n", status, lines[0])
+	for _, line := range lines[1:] {
+		fmt.Fprintf(g.IO.Out, "%*s%s\n", messageColumn, "", line)
+	}
+}
+
+// Failures is an error that counts the failed checks; nil: there are none.
+func Failures(results []check.Result) error {
+	if n := check.Count(results, check.Failed); n > 0 {
+		return Fail(ExitFailed, "%s failed", term.Count(n, "check"))
+	}
+	return nil
 }

@@ -110,7 +110,7 @@ type trialJSON struct {
 	LatencyMS int64         `json:"latency_ms"`
 	Cause     outcome.Cause `json:"cause,omitempty"`
 	Detail    string        `json:"detail,omitempty"`
-	Do        string        `json:"do,omitempty"`
+	Remedy    string        `json:"remedy,omitempty"`
 	// Recipients are those that did not get it while others did.
 	Recipients []recipientJSON `json:"recipients,omitempty"`
 }
@@ -119,7 +119,7 @@ type recipientJSON struct {
 	Recipient string        `json:"recipient"`
 	Cause     outcome.Cause `json:"cause"`
 	Detail    string        `json:"detail"`
-	Do        string        `json:"do,omitempty"`
+	Remedy    string        `json:"remedy,omitempty"`
 }
 
 // send sends a test to one channel and says what became of it.
@@ -134,7 +134,7 @@ func (t *trial) send(ctx context.Context, name string, c *registry.Config) (ok b
 	r := trialJSON{Channel: name, Kind: c.Kind, OK: err == nil, Delivery: m.Delivery, ID: receipt.ID, Answer: receipt.Answer, LatencyMS: time.Since(m.Now).Milliseconds()}
 	if err != nil {
 		e := outcome.Classify(err)
-		r.Cause, r.Detail, r.Do = e.Cause, e.Detail, e.Remedy()
+		r.Cause, r.Detail, r.Remedy = e.Cause, e.Detail, e.Remedy()
 	}
 	for _, refusal := range append(slices.Clone(receipt.Refused), receipt.Deferred...) {
 		e := outcome.Classify(refusal.Err)
@@ -144,8 +144,7 @@ func (t *trial) send(ctx context.Context, name string, c *registry.Config) (ok b
 	if t.g.JSON() {
 		return r.OK, base.NewEncoder(t.g.IO.Out).Encode(r)
 	}
-	base.WriteFindings(t.g, "", r.findings(c))
-	return r.OK, nil
+	return r.OK, t.g.WriteResults(r.results(c), func(string) string { return "" })
 }
 
 func closeChannel(ch channel.Channel) {
@@ -175,8 +174,8 @@ func (t *trial) message(name string) channel.Message {
 	}
 }
 
-// findings is the result in lines for people.
-func (r *trialJSON) findings(c *registry.Config) []check.Finding {
+// results are the result in lines for people.
+func (r *trialJSON) results(c *registry.Config) []check.Result {
 	subject := r.Channel
 	took := channel.Duration(time.Duration(r.LatencyMS) * time.Millisecond)
 	if r.Cause != "" {
@@ -184,7 +183,7 @@ func (r *trialJSON) findings(c *registry.Config) []check.Finding {
 		if r.Detail != "" {
 			text += ": " + r.Detail
 		}
-		return append([]check.Finding{check.Faultf(subject, r.Do, "%s, after %s", text, took)}, r.recipients()...)
+		return append([]check.Result{check.Failedf(subject, r.Remedy, "%s, after %s", text, took)}, r.recipients()...)
 	}
 	text := "sent to " + c.Destination()
 	if r.Answer != "" {
@@ -193,13 +192,13 @@ func (r *trialJSON) findings(c *registry.Config) []check.Finding {
 	if r.ID != "" {
 		text += ", " + map[string]string{"slack": "ts ", "email": "Message-ID "}[r.Kind] + r.ID
 	}
-	return append([]check.Finding{check.Okf(subject, "%s, after %s", text, took)}, r.recipients()...)
+	return append([]check.Result{check.Okf(subject, "%s, after %s", text, took)}, r.recipients()...)
 }
 
-func (r *trialJSON) recipients() []check.Finding {
-	var all []check.Finding
+func (r *trialJSON) recipients() []check.Result {
+	var all []check.Result
 	for _, p := range r.Recipients {
-		all = append(all, check.Faultf(r.Channel, p.Do, "not to %s: %s: %s", p.Recipient, p.Cause, p.Detail))
+		all = append(all, check.Failedf(r.Channel, p.Remedy, "not to %s: %s: %s", p.Recipient, p.Cause, p.Detail))
 	}
 	return all
 }
@@ -214,18 +213,16 @@ func (t *trial) verify(ctx context.Context, l *config.Loaded, names []string) er
 	for _, name := range names {
 		checks = append(checks, l.Channels.Get(name).Check(name, name, t.g.Redactor))
 	}
-	found := check.Gather(ctx, verifyWithin, checks)
-	if t.g.JSON() {
-		if err := base.EncodeFindings(t.g, "channel", found); err != nil {
-			return err
-		}
-	} else {
-		for _, name := range names {
-			base.WriteFindings(t.g, name+", "+l.Channels.Get(name).Kind+" to "+l.Channels.Get(name).Destination(), base.Of(found, name))
-		}
+	results := check.Gather(ctx, verifyWithin, checks)
+	title := func(name string) string {
+		c := l.Channels.Get(name)
+		return name + ", " + c.Kind + " to " + c.Destination()
 	}
-	if n := check.Count(found, check.Fault); n > 0 {
-		return base.Fail(base.ExitFailed, "%s", term.Count(n, "fault"))
+	if err := t.g.WriteResults(results, title); err != nil {
+		return err
+	}
+	if err := base.Failures(results); err != nil {
+		return err
 	}
 	if !t.g.JSON() {
 		fmt.Fprintln(t.g.IO.Err, "nothing was sent")

@@ -51,13 +51,13 @@ func newBundle(name string, d *doctor) (*bundle, error) {
 // abandon removes the file, unless it is whole.
 func (b *bundle) abandon() { b.file.Abandon() }
 
-// bundleWithin bounds gathering what goes into the bundle beside the findings.
+// bundleWithin bounds gathering what goes into the bundle beside the results.
 const bundleWithin = 10 * time.Second
 
 // aboutBundle is the first thing a reader sees.
 const aboutBundle = `What 'notifier doctor --bundle' found, made %s by notifier %s.
 
-findings.txt, findings.jsonl   what was checked, and what to do
+results.txt, results.jsonl     what was checked, and what to do
 config.txt                     the configuration as it is in force, and where each value is from
 rules.yaml                     the rules
 versions.json                  of the command and what it is built from
@@ -72,7 +72,7 @@ what 'journalctl -u notifier --since -1h' says.
 `
 
 // write gathers everything and writes it.
-func (b *bundle) write(ctx context.Context, found []check.Finding) error {
+func (b *bundle) write(ctx context.Context, found []check.Result) error {
 	ctx, cancel := context.WithTimeout(ctx, bundleWithin)
 	defer cancel()
 	var missing strings.Builder
@@ -95,8 +95,8 @@ func (b *bundle) write(ctx context.Context, found []check.Finding) error {
 		{"README.txt", func(context.Context) ([]byte, error) {
 			return fmt.Appendf(nil, aboutBundle, b.made.UTC().Format(time.RFC3339), base.VersionText()), nil
 		}},
-		{"findings.txt", func(context.Context) ([]byte, error) { return b.render(found, "text"), nil }},
-		{"findings.jsonl", func(context.Context) ([]byte, error) { return b.render(found, "json"), nil }},
+		{"results.txt", func(context.Context) ([]byte, error) { return b.render(found, "text"), nil }},
+		{"results.jsonl", func(context.Context) ([]byte, error) { return b.render(found, "json"), nil }},
 		{"config.txt", b.effective},
 		{"rules.yaml", b.rules},
 		{"versions.json", versions},
@@ -127,8 +127,8 @@ func (b *bundle) write(ctx context.Context, found []check.Finding) error {
 	return nil
 }
 
-// render is the findings as the command would print them, without colour.
-func (b *bundle) render(found []check.Finding, format string) []byte {
+// render is the results as the command would print them, without colour.
+func (b *bundle) render(found []check.Result, format string) []byte {
 	var out bytes.Buffer
 	g := *b.g
 	g.IO.Out, g.IO.Err, g.Output = &out, &out, format

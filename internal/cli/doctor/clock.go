@@ -17,8 +17,8 @@ const tolerated = 5 * time.Second
 // lookAtClock looks at what there is to compare this host's clock with: what the
 // kernel knows, the time of the brokers' quorum, the newest records of the sources, whose time is their
 // producers', and Slack's answers, which its channel says itself.
-func (d *doctor) lookAtClock(ctx context.Context) []check.Finding {
-	found := []check.Finding{synchronised()}
+func (d *doctor) lookAtClock(ctx context.Context) []check.Result {
+	found := []check.Result{synchronised()}
 	adm, none := d.admin("newest events")
 	if none != nil {
 		return append(found, none...)
@@ -55,7 +55,7 @@ func (d *doctor) lookAtClock(ctx context.Context) []check.Finding {
 
 // brokersClock compares this host's clock with the brokers', where they say what
 // it is.
-func (d *doctor) brokersClock(ctx context.Context) check.Finding {
+func (d *doctor) brokersClock(ctx context.Context) check.Result {
 	const subject = "brokers' clock"
 	cl, err := d.cluster.reach()
 	if err != nil {

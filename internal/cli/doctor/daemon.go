@@ -14,18 +14,18 @@ import (
 )
 
 // lookAtDaemon asks the notifier that listens where the configuration says.
-func (d *doctor) lookAtDaemon(ctx context.Context) []check.Finding {
+func (d *doctor) lookAtDaemon(ctx context.Context) []check.Result {
 	subject := base.ShownAt(d.daemon.Addr)
 	now, err := d.daemon.Readiness(ctx)
 	if err != nil {
-		return []check.Finding{check.Skipf(subject, "no notifier answers there (%v): nothing is known of one", err)}
+		return []check.Result{check.Skipf(subject, "no notifier answers there (%v): nothing is known of one", err)}
 	}
-	var found []check.Finding
+	var found []check.Result
 	switch status, body, err := d.daemon.Get(ctx, "/livez"); {
 	case err != nil:
-		found = append(found, check.Faultf(subject, "look into its log, and restart it", "/livez: %v", err))
+		found = append(found, check.Failedf(subject, "look into its log, and restart it", "/livez: %v", err))
 	case status != http.StatusOK:
-		found = append(found, check.Faultf(subject, "look into its log, and restart it", "it is stuck: %s", base.Sentence(body)))
+		found = append(found, check.Failedf(subject, "look into its log, and restart it", "it is stuck: %s", base.Sentence(body)))
 	default:
 		found = append(found, check.Okf(subject, "alive"))
 	}
@@ -43,29 +43,29 @@ func (d *doctor) lookAtDaemon(ctx context.Context) []check.Finding {
 }
 
 // component says what is wrong with a part of the daemon.
-func (d *doctor) component(c admin.Component) []check.Finding {
+func (d *doctor) component(c admin.Component) []check.Result {
 	name, channel := strings.CutPrefix(c.Name, "channel ")
 	switch {
 	case c.OK:
 		return nil
 	case channel && c.State == "latched":
-		return []check.Finding{check.Faultf(c.Name, "repair it: it is tried again within a minute; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "repair it: it is tried again within a minute; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
 	case channel && c.State == "closed":
-		return []check.Finding{check.Faultf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list' and correct the rule: one of its alerts is tried again within a minute", "%s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list' and correct the rule: one of its alerts is tried again within a minute", "%s", c.Cause)}
 	case channel:
-		return []check.Finding{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
+		return []check.Result{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
 	case c.Name == "blocked":
-		return []check.Finding{check.Faultf(c.Name, "see docs/standstill.md", "%s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "see docs/standstill.md", "%s", c.Cause)}
 	case c.Decides:
-		return []check.Finding{check.Faultf(c.Name, "see docs/standstill.md", "not ready: %s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "see docs/standstill.md", "not ready: %s", c.Cause)}
 	}
-	return []check.Finding{check.Warnf(c.Name, "", "%s", c.Cause)}
+	return []check.Result{check.Warnf(c.Name, "", "%s", c.Cause)}
 }
 
 // aboutProcess says what the daemon's metrics tell of its process, and whether it
 // is of another version than this command.
-func aboutProcess(metrics string) []check.Finding {
-	var found []check.Finding
+func aboutProcess(metrics string) []check.Result {
+	var found []check.Result
 	switch v := label(metrics, "notifier_build_info", "version"); {
 	case v == "":
 	case v != base.VersionText():
@@ -78,7 +78,7 @@ func aboutProcess(metrics string) []check.Finding {
 	if open > 0 && most > 0 {
 		f := check.Okf("open files", "%s of %s", humanize.Comma(int64(open)), humanize.Comma(int64(most)))
 		if open > most*8/10 {
-			f.Verdict, f.Do = check.Warning, "raise LimitNOFILE in the unit, or ulimit -n"
+			f.Status, f.Remedy = check.Warning, "raise LimitNOFILE in the unit, or ulimit -n"
 		}
 		found = append(found, f)
 	}

@@ -23,10 +23,10 @@ const aboutDoctor = `Check everything that can be checked from here, and say wha
 rules; each broker; rights, topics, groups and their offsets; the clock; each channel, without
 sending anything; this host's limits; and the notifier that answers on http.listen, if one does.
 Nothing is changed, and nobody is sent anything. It takes ten seconds at most, and exits with 1
-where there is a fault. Run it as the user and on the host that the notifier runs on.
+where a check failed. Run it as the user and on the host that the notifier runs on.
 
 With --bundle FILE what was found goes into a tar.gz besides, to be sent to somebody who helps:
-the findings, the configuration as it is in force, rules, versions, topics, groups and offsets,
+the results, the configuration as it is in force, rules, versions, topics, groups and offsets,
 and what the notifier serves. Secrets are taken out of all of it. Look into it all the same.`
 
 // doctorWithin bounds all checks together.
@@ -85,10 +85,7 @@ func New(g *base.Globals) *cobra.Command {
 				}
 				fmt.Fprintf(g.IO.Err, "written to %s: look into it before you send it on\n", file)
 			}
-			if n := check.Count(found, check.Fault); n > 0 {
-				return base.Fail(base.ExitFailed, "%s", term.Count(n, "fault"))
-			}
-			return nil
+			return base.Failures(found)
 		},
 	}
 	cmd.Flags().StringVar(&file, "bundle", "", "write what was found, and what helps to understand it, to `FILE`, a new tar.gz")
@@ -118,13 +115,13 @@ func newExamination(g *base.Globals) *doctor {
 }
 
 // examine runs all checks and returns what they found, area by area.
-func (d *doctor) examine(ctx context.Context) []check.Finding {
+func (d *doctor) examine(ctx context.Context) []check.Result {
 	checks := []check.Check{
 		{Area: areaConfig, Name: "configuration", Look: d.lookAtConfig},
 		{Area: areaRules, Name: "rules", Look: d.lookAtRules},
 		{Area: areaBrokers, Name: "brokers", Look: d.lookAtBrokers},
-		{Area: areaRights, Name: "rights", Look: d.lookAtRights},
-		{Area: areaTopics, Name: "topics", Look: d.lookAtTopics},
+		{Area: areaRights, Name: "rights", Look: d.ofKafka("rights", (*kafka.Checks).LookAtRights)},
+		{Area: areaTopics, Name: "topics", Look: d.ofKafka("topics", (*kafka.Checks).LookAtTopics)},
 		{Area: areaGroups, Name: "groups", Look: d.lookAtGroups},
 		{Area: areaClock, Name: "clock", Look: d.lookAtClock},
 		{Area: areaHost, Name: "host", Look: d.lookAtHost},
@@ -136,9 +133,9 @@ func (d *doctor) examine(ctx context.Context) []check.Finding {
 		}
 	}
 	found := check.Gather(ctx, doctorWithin, checks)
-	slices.SortStableFunc(found, func(a, b check.Finding) int { return slices.Index(areas, a.Area) - slices.Index(areas, b.Area) })
+	slices.SortStableFunc(found, func(a, b check.Result) int { return slices.Index(areas, a.Area) - slices.Index(areas, b.Area) })
 	for i, f := range found { // it should be in none of them
-		found[i].Subject, found[i].Text, found[i].Do = d.hide.Redact(f.Subject), d.hide.Redact(f.Text), d.hide.Redact(f.Do)
+		found[i].Subject, found[i].Message, found[i].Remedy = d.hide.Redact(f.Subject), d.hide.Redact(f.Message), d.hide.Redact(f.Remedy)
 	}
 	return found
 }
@@ -148,12 +145,12 @@ func (d *doctor) channel(name string) check.Check {
 	c := d.config.Channels.Get(name)
 	looked := c.Check(name, areaChannels, d.hide)
 	if c.Kind == "" {
-		looked.Look = func(context.Context) []check.Finding {
-			return []check.Finding{check.Skipf("settings", "it has a fault, see above")}
+		looked.Look = func(context.Context) []check.Result {
+			return []check.Result{check.Skipf("settings", "it has a fault, see above")}
 		}
 	}
 	look := looked.Look
-	looked.Look = func(ctx context.Context) []check.Finding {
+	looked.Look = func(ctx context.Context) []check.Result {
 		found := look(ctx)
 		for i := range found {
 			found[i].Subject = name + ", " + found[i].Subject
@@ -163,16 +160,16 @@ func (d *doctor) channel(name string) check.Check {
 	return looked
 }
 
-func (d *doctor) lookAtConfig(context.Context) []check.Finding {
+func (d *doctor) lookAtConfig(context.Context) []check.Result {
 	const correct = "correct it there"
 	var refused *config.RefusedError
 	switch {
 	case errors.Is(d.err, config.ErrNoFile):
-		return append([]check.Finding{check.Warnf("file", "name it with -c, or run 'doctor' where the notifier runs", "there is none here: what follows is about the shipped one")}, d.overridden()...)
+		return append([]check.Result{check.Warnf("file", "name it with -c, or run 'doctor' where the notifier runs", "there is none here: what follows is about the shipped one")}, d.overridden()...)
 	case errors.As(d.err, &refused):
-		return []check.Finding{check.Faultf(refused.Name, "name it to use it all the same: "+base.Self()+" doctor -c "+refused.Path(), "not used: %s", refused.Why)}
+		return []check.Result{check.Failedf(refused.Name, "name it to use it all the same: "+base.Self()+" doctor -c "+refused.Path(), "not used: %s", refused.Why)}
 	case d.err != nil:
-		return []check.Finding{check.Faultf("file", "mend it, or name another with -c", "%v", d.err)}
+		return []check.Result{check.Failedf("file", "mend it, or name another with -c", "%v", d.err)}
 	}
 	found := faultsOf(d.faults, func(f yamldoc.Fault) bool { return f.File != d.config.RulesFile() || d.config.RulesFile() == "" }, correct)
 	if len(found) == 0 {
@@ -183,7 +180,7 @@ func (d *doctor) lookAtConfig(context.Context) []check.Finding {
 
 // overridden says which values do not come from the file: what a daemon that is
 // started elsewhere has may differ.
-func (d *doctor) overridden() []check.Finding {
+func (d *doctor) overridden() []check.Result {
 	var keys []string
 	for _, v := range d.config.Values() {
 		if name, ok := strings.CutPrefix(v.Origin, "environment "); ok {
@@ -195,17 +192,17 @@ func (d *doctor) overridden() []check.Finding {
 	if len(keys) == 0 {
 		return nil
 	}
-	return []check.Finding{check.Okf("not from the file", "%s", strings.Join(keys, ", "))}
+	return []check.Result{check.Okf("not from the file", "%s", strings.Join(keys, ", "))}
 }
 
-func (d *doctor) lookAtRules(context.Context) []check.Finding {
+func (d *doctor) lookAtRules(context.Context) []check.Result {
 	if d.config == nil {
-		return []check.Finding{check.Skipf("rules", "the configuration names them")}
+		return []check.Result{check.Skipf("rules", "the configuration names them")}
 	}
 	name := d.config.RulesFile()
 	found := faultsOf(d.faults, func(f yamldoc.Fault) bool { return name != "" && f.File == name }, "correct it there, and look with '"+d.g.Self()+" rules check'")
-	if d.config.Rules != nil && check.Count(found, check.Fault) == 0 {
-		found = append([]check.Finding{check.Okf(orElse(name, "the shipped rules"), "%s", term.Count(len(d.config.Rules.Rules()), "rule"))}, found...)
+	if d.config.Rules != nil && check.Count(found, check.Failed) == 0 {
+		found = append([]check.Result{check.Okf(orElse(name, "the shipped rules"), "%s", term.Count(len(d.config.Rules.Rules()), "rule"))}, found...)
 	}
 	return found
 }
@@ -218,8 +215,8 @@ func orElse(s, other string) string {
 }
 
 // faultsOf turns the faults of a file into findings.
-func faultsOf(faults yamldoc.Faults, ours func(yamldoc.Fault) bool, do string) []check.Finding {
-	var found []check.Finding
+func faultsOf(faults yamldoc.Faults, ours func(yamldoc.Fault) bool, do string) []check.Result {
+	var found []check.Result
 	for _, f := range faults {
 		if !ours(f) {
 			continue
@@ -236,27 +233,22 @@ func faultsOf(faults yamldoc.Faults, ours func(yamldoc.Fault) bool, do string) [
 			found = append(found, check.Warnf(subject, "", "%s", text))
 			continue
 		}
-		found = append(found, check.Faultf(subject, do, "%s", text))
+		found = append(found, check.Failedf(subject, do, "%s", text))
 	}
 	return found
 }
 
-// show prints the findings: grouped for people, one object a line for programs.
-func (d *doctor) show(found []check.Finding, took time.Duration) error {
-	if d.g.JSON() {
-		return base.EncodeFindings(d.g, "area", found)
+// show prints the results: grouped for people, one object a line for programs.
+func (d *doctor) show(results []check.Result, took time.Duration) error {
+	if err := d.g.WriteResults(results, func(area string) string { return area }); err != nil || d.g.JSON() {
+		return err
 	}
-	for _, area := range areas {
-		if list := base.Of(found, area); len(list) > 0 {
-			base.WriteFindings(d.g, area, list)
-		}
-	}
-	fmt.Fprintf(d.g.IO.Err, "%s, %s, %d ok, %d skipped in %.1f s\n", term.Count(check.Count(found, check.Fault), "fault"),
-		term.Count(check.Count(found, check.Warning), "warning"), check.Count(found, check.OK), check.Count(found, check.Skipped), took.Seconds())
+	fmt.Fprintf(d.g.IO.Err, "%d failed, %s, %d ok, %d skipped in %.1f s\n", check.Count(results, check.Failed),
+		term.Count(check.Count(results, check.Warning), "warning"), check.Count(results, check.OK), check.Count(results, check.Skipped), took.Seconds())
 	return nil
 }
 
-func (d *doctor) lookAtBrokers(ctx context.Context) []check.Finding {
+func (d *doctor) lookAtBrokers(ctx context.Context) []check.Result {
 	found := kafka.LookAtBrokers(ctx, d.cluster.config)
 	if why := d.cluster.config.InTheClear(); why != "" {
 		found = append(found, check.Warnf("encryption", "set kafka.tls where the brokers have it, unless the network is nobody else's", "%s", why))

@@ -19,8 +19,8 @@ import (
 // lookAtHost looks at what this host allows: of this command, and so of a
 // notifier that is started in the same way. The running one's own use is said
 // below it.
-func (d *doctor) lookAtHost(context.Context) []check.Finding {
-	found := []check.Finding{check.Okf("processors", "%d of %d, %s/%s", runtime.GOMAXPROCS(0), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)}
+func (d *doctor) lookAtHost(context.Context) []check.Result {
+	found := []check.Result{check.Okf("processors", "%d of %d, %s/%s", runtime.GOMAXPROCS(0), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)}
 	found = append(found, d.openFiles()...)
 	found = append(found, d.memory())
 	return append(found, temporary())
@@ -28,7 +28,7 @@ func (d *doctor) lookAtHost(context.Context) []check.Finding {
 
 // openFiles compares the limit with what a notifier of this configuration opens:
 // six clients with two connections to each broker, and what channels send at once.
-func (d *doctor) openFiles() []check.Finding {
+func (d *doctor) openFiles() []check.Result {
 	soft, known := openFilesLimit()
 	if !known {
 		return nil
@@ -40,13 +40,13 @@ func (d *doctor) openFiles() []check.Finding {
 		}
 	}
 	if soft < 2*need {
-		return []check.Finding{check.Warnf("open files", "ulimit -n 65536, or LimitNOFILE=65536 in the unit", "%d may be open, a notifier of this configuration opens up to %d", soft, need)}
+		return []check.Result{check.Warnf("open files", "ulimit -n 65536, or LimitNOFILE=65536 in the unit", "%d may be open, a notifier of this configuration opens up to %d", soft, need)}
 	}
-	return []check.Finding{check.Okf("open files", "%s may be open", humanize.Comma(int64(soft)))}
+	return []check.Result{check.Okf("open files", "%s may be open", humanize.Comma(int64(soft)))}
 }
 
 // memory compares what this process may use with what the window may take.
-func (d *doctor) memory() check.Finding {
+func (d *doctor) memory() check.Result {
 	window := d.cluster.config.Window.Bytes
 	need := uint64(d.cluster.config.Window.Memory())
 	limit, by := memoryLimit()
@@ -82,7 +82,7 @@ func memoryLimit() (limit uint64, by string) {
 // fewBytes is how much has to be free where temporary files are made.
 const fewBytes = 64 << 20
 
-func temporary() check.Finding {
+func temporary() check.Result {
 	dir := os.TempDir()
 	f, err := os.CreateTemp(dir, "notifier-doctor-")
 	if err != nil {

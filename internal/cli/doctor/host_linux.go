@@ -24,7 +24,7 @@ func freeBytes(dir string) (free uint64, known bool) {
 // synchronised asks the kernel whether its clock is kept (adjtimex(2)). Some
 // daemons keep it without telling the kernel, chrony without rtcsync among them,
 // and so does the host of a virtual machine: it is a warning at most.
-func synchronised() check.Finding {
+func synchronised() check.Result {
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)
 	switch {

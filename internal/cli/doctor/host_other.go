@@ -8,6 +8,6 @@ func openFilesLimit() (soft uint64, known bool) { return 0, false }
 
 func freeBytes(string) (free uint64, known bool) { return 0, false }
 
-func synchronised() check.Finding {
+func synchronised() check.Result {
 	return check.Skipf("synchronisation", "only Linux is asked")
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -102,128 +101,42 @@ func (k *cluster) close() {
 
 // admin returns the cluster, or what is said of all that cannot be looked at
 // without it.
-func (d *doctor) admin(subject string) (*kadm.Client, []check.Finding) {
+func (d *doctor) admin(subject string) (*kadm.Client, []check.Result) {
 	cl, err := d.cluster.reach()
 	if err != nil {
-		return nil, []check.Finding{check.Skipf(subject, "%v", err)}
+		return nil, []check.Result{check.Skipf(subject, "%v", err)}
 	}
 	return kadm.NewClient(cl), nil
 }
 
-// want returns the topics as they should be.
-func (d *doctor) want(ctx context.Context, adm *kadm.Client) ([]kafka.Shape, []check.Finding) {
-	if d.config == nil {
-		return nil, []check.Finding{check.Skipf("topics", "they follow from the configuration")}
+// ofKafka is a check that the start of the daemon makes, too.
+func (d *doctor) ofKafka(subject string, look func(*kafka.Checks, context.Context) []check.Result) func(context.Context) []check.Result {
+	return func(ctx context.Context) []check.Result {
+		adm, none := d.admin(subject)
+		if none != nil {
+			return none
+		}
+		if d.config == nil {
+			return []check.Result{check.Skipf(subject, "they follow from the configuration")}
+		}
+		want, err := kafka.Want(ctx, adm, d.config.Layout())
+		if err != nil {
+			return []check.Result{check.Failedf(subject, "", "they cannot be looked at: %v", err)}
+		}
+		return look(&kafka.Checks{Admin: adm, Config: d.cluster.config, Want: want, Command: d.g.Self()}, ctx)
 	}
-	shapes, err := kafka.Want(ctx, adm, d.config.Layout())
-	if err != nil {
-		return nil, []check.Finding{check.Faultf("topics", "", "they cannot be looked at: %v", err)}
-	}
-	return shapes, nil
-}
-
-func (d *doctor) lookAtRights(ctx context.Context) []check.Finding {
-	adm, none := d.admin("rights")
-	if none != nil {
-		return none
-	}
-	shapes, none := d.want(ctx, adm)
-	if none != nil {
-		return none
-	}
-	c := d.cluster.config
-	groups := []string{c.Group, topics.OutboxGroup(c.Group)}
-	missing, denied, err := kafka.Rights(ctx, adm, groups, shapes)
-	var found []check.Finding
-	for _, right := range denied {
-		found = append(found, check.Faultf("not authorised", d.grant(right), "%s", right))
-	}
-	switch {
-	case err != nil:
-		found = append(found, check.Faultf("rights", "", "they cannot be looked at: %v", err))
-	case len(missing) > 0:
-		found = append(found, check.Skipf("groups, and "+term.Count(len(missing), "topic"), "topics are missing: see below"))
-	case len(denied) == 0:
-		found = append(found, check.Okf("rights", "what the notifier does with %s and %s is allowed", term.Count(len(shapes), "topic"), term.Count(len(groups), "group")))
-	}
-	return found
-}
-
-// grant is the command that grants a right: "WRITE on topic x".
-func (d *doctor) grant(right string) string {
-	operation, resource, _ := strings.Cut(right, " on ")
-	kind, name, _ := strings.Cut(resource, " ")
-	prefixed := ""
-	if prefix := d.cluster.config.Group + "."; strings.HasPrefix(name, prefix) && kind == "topic" {
-		name, prefixed = prefix, " --resource-pattern-type prefixed"
-	}
-	return fmt.Sprintf("kafka-acls --bootstrap-server %s --add --allow-principal User:NOTIFIER --operation %s --%s %s%s", d.bootstrap(), operation, kind, name, prefixed)
 }
 
 func (d *doctor) bootstrap() string { return strings.Join(d.cluster.config.Brokers, ",") }
 
-func (d *doctor) lookAtTopics(ctx context.Context) []check.Finding {
-	adm, none := d.admin("topics")
-	if none != nil {
-		return none
-	}
-	shapes, none := d.want(ctx, adm)
-	if none != nil {
-		return none
-	}
-	list, err := kafka.Check(ctx, adm, shapes)
-	if err != nil {
-		return []check.Finding{check.Faultf("topics", "", "they cannot be looked at: %v", err)}
-	}
-	var found []check.Finding
-	said := make(map[string]bool)
-	for _, f := range list {
-		said[f.Topic] = true
-		do := d.remedy(shapes, f)
-		if f.Warning {
-			found = append(found, check.Warnf(f.Topic, do, "%s", f.Text))
-		} else {
-			found = append(found, check.Faultf(f.Topic, do, "%s", f.Text))
-		}
-	}
-	if fine := len(shapes) - len(said); fine > 0 {
-		found = append([]check.Finding{check.Okf(term.Count(fine, "topic"), "as they should be")}, found...)
-	}
-	return found
-}
-
-// remedy is the command that mends a topic, where there is one.
-func (d *doctor) remedy(shapes []kafka.Shape, f kafka.Finding) string {
-	i := slices.IndexFunc(shapes, func(s kafka.Shape) bool { return s.Topic == f.Topic })
-	if i < 0 {
-		return ""
-	}
-	set := ""
-	switch s := shapes[i]; {
-	case strings.HasPrefix(f.Text, "missing"):
-		return d.g.Self() + " topics create"
-	case strings.HasPrefix(f.Text, "forbidden"):
-		return d.grant("DESCRIBE on topic " + f.Topic)
-	case strings.Contains(f.Text, "max.message.bytes"):
-		set = "max.message.bytes=" + s.Configs["max.message.bytes"]
-	case strings.Contains(f.Text, "cleanup.policy") || strings.Contains(f.Text, "compacted"):
-		set = "cleanup.policy=" + orElse(s.Configs["cleanup.policy"], "delete")
-	case strings.Contains(f.Text, "keeps events"):
-		set = "retention.ms=" + strconv.FormatInt((7*24*time.Hour).Milliseconds(), 10)
-	default:
-		return ""
-	}
-	return fmt.Sprintf("kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s", d.bootstrap(), f.Topic, set)
-}
-
-func (d *doctor) lookAtGroups(ctx context.Context) []check.Finding {
+func (d *doctor) lookAtGroups(ctx context.Context) []check.Result {
 	adm, none := d.admin("groups")
 	if none != nil {
 		return none
 	}
 	md, err := adm.BrokerMetadata(ctx)
 	if err != nil {
-		return []check.Finding{check.Faultf("groups", "", "they cannot be looked at: %v", err)}
+		return []check.Result{check.Failedf("groups", "", "they cannot be looked at: %v", err)}
 	}
 	group := d.cluster.config.Group
 	var sources, outboxes []string
@@ -236,7 +149,7 @@ func (d *doctor) lookAtGroups(ctx context.Context) []check.Finding {
 		}
 	}
 	e := &offsets{doctor: d, adm: adm, log: dlq.NewLog(d.cluster.client), id: md.Cluster}
-	var found []check.Finding
+	var found []check.Result
 	worked := false // whether something of ours proves that the group is not new
 	own, err := lag.Waiting(ctx, adm, topics.OutboxGroup(group), md.Cluster, outboxes...)
 	for _, p := range own {
@@ -248,13 +161,13 @@ func (d *doctor) lookAtGroups(ctx context.Context) []check.Finding {
 	found = append(found, e.sources(ctx, group, append(sources, topics.Replay(group)), worked)...)
 	found = append(found, d.members(ctx, adm, topics.OutboxGroup(group))...)
 	if err != nil {
-		return append(found, check.Faultf(topics.OutboxGroup(group), "", "its offsets cannot be looked at: %v", err))
+		return append(found, check.Failedf(topics.OutboxGroup(group), "", "its offsets cannot be looked at: %v", err))
 	}
 	return append(found, e.outboxes(ctx, outboxes, own)...)
 }
 
 // members says who is in a group.
-func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []check.Finding {
+func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []check.Result {
 	subject := "group " + group
 	described, err := adm.DescribeGroups(ctx, group)
 	g := described[group]
@@ -263,11 +176,11 @@ func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []
 	}
 	switch {
 	case errors.Is(err, kerr.GroupIDNotFound), err == nil && g.State == "Dead":
-		return []check.Finding{check.Okf(subject, "new: nobody has been in it")}
+		return []check.Result{check.Okf(subject, "new: nobody has been in it")}
 	case err != nil:
-		return []check.Finding{check.Faultf(subject, "", "it cannot be looked at: %v", err)}
+		return []check.Result{check.Failedf(subject, "", "it cannot be looked at: %v", err)}
 	case len(g.Members) == 0:
-		return []check.Finding{check.Okf(subject, "no notifier is in it now")}
+		return []check.Result{check.Okf(subject, "no notifier is in it now")}
 	}
 	var hosts []string
 	instances := make(map[string]int)
@@ -280,13 +193,13 @@ func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []
 		}
 	}
 	slices.Sort(hosts)
-	found := []check.Finding{check.Okf(subject, "%s, %s from %s", strings.ToLower(g.State), term.Count(len(g.Members), "member"), strings.Join(hosts, ", "))}
+	found := []check.Result{check.Okf(subject, "%s, %s from %s", strings.ToLower(g.State), term.Count(len(g.Members), "member"), strings.Join(hosts, ", "))}
 	if g.State != "Stable" {
-		found[0].Verdict, found[0].Do = check.Warning, "look again in a minute: a group that does not settle has a member that comes and goes"
+		found[0].Status, found[0].Remedy = check.Warning, "look again in a minute: a group that does not settle has a member that comes and goes"
 	}
 	for id, n := range instances {
 		if n > 1 {
-			found = append(found, check.Faultf(subject, "give each notifier an instance_id of its own", "%d members are called %s", n, id))
+			found = append(found, check.Failedf(subject, "give each notifier an instance_id of its own", "%d members are called %s", n, id))
 		}
 	}
 	if id := d.cluster.config.InstanceID; id != "" && instances[id] > 0 {
@@ -323,10 +236,10 @@ type offsets struct {
 // waitsLong is how old the oldest waiting record may be without a word.
 const waitsLong = 5 * time.Minute
 
-func (e *offsets) sources(ctx context.Context, group string, names []string, worked bool) []check.Finding {
+func (e *offsets) sources(ctx context.Context, group string, names []string, worked bool) []check.Result {
 	waiting, err := lag.Waiting(ctx, e.adm, group, e.id, names...)
 	if err != nil {
-		return []check.Finding{check.Faultf("group "+group, "", "its offsets cannot be looked at: %v", err)}
+		return []check.Result{check.Failedf("group "+group, "", "its offsets cannot be looked at: %v", err)}
 	}
 	committed := false
 	for _, p := range waiting {
@@ -336,13 +249,13 @@ func (e *offsets) sources(ctx context.Context, group string, names []string, wor
 	}
 	switch {
 	case !committed && worked:
-		return []check.Finding{check.Faultf("offsets of "+group, e.g.Self()+" run --start earliest|latest|TIME",
+		return []check.Result{check.Failedf("offsets of "+group, e.g.Self()+" run --start earliest|latest|TIME",
 			"there are none, yet the outboxes hold records: the brokers have forgotten them, and the notifier does not start")}
 	case !committed:
 		start, _ := e.cluster.config.Start.MarshalText()
-		return []check.Finding{check.Okf("offsets of "+group, "none yet: a first start begins at %s", start)}
+		return []check.Result{check.Okf("offsets of "+group, "none yet: a first start begins at %s", start)}
 	}
-	var found []check.Finding
+	var found []check.Result
 	for _, name := range names {
 		found = append(found, e.topic(ctx, name, waiting[name], "see /readyz of the notifier for what holds it up")...)
 	}
@@ -353,14 +266,14 @@ func (e *offsets) sources(ctx context.Context, group string, names []string, wor
 // held; see docs/operating.md.
 const heldAfter = time.Hour
 
-func (e *offsets) outboxes(ctx context.Context, names []string, waiting map[string]lag.Partitions) []check.Finding {
-	var found []check.Finding
+func (e *offsets) outboxes(ctx context.Context, names []string, waiting map[string]lag.Partitions) []check.Result {
+	var found []check.Result
 	for _, name := range names {
 		p := waiting[name]
 		of := strings.TrimPrefix(name, topics.Outbox(e.cluster.config.Group, ""))
 		for id, part := range p.Parts {
 			if part.ByHand() {
-				found = append(found, check.Faultf(name, e.g.Self()+" run --start committed",
+				found = append(found, check.Failedf(name, e.g.Self()+" run --start committed",
 					"partition %d: its offset %d was set by hand: it is held until a person accepts that", id, part.Committed()))
 			}
 			if part.Committed() >= 0 || part.Waiting == 0 {
@@ -368,7 +281,7 @@ func (e *offsets) outboxes(ctx context.Context, names []string, waiting map[stri
 			}
 			alone := lag.Partitions{TopicID: p.TopicID, Parts: map[int32]lag.Part{id: part}}
 			if oldest, err := lag.Oldest(ctx, e.log, name, alone); err == nil && time.Since(oldest) > heldAfter {
-				found = append(found, check.Faultf(name, e.g.Self()+" run --start committed",
+				found = append(found, check.Failedf(name, e.g.Self()+" run --start committed",
 					"partition %d has no commit and holds records of %s ago: it is held until a person says where to go on", id, channel.Duration(time.Since(oldest))))
 			}
 		}
@@ -378,23 +291,23 @@ func (e *offsets) outboxes(ctx context.Context, names []string, waiting map[stri
 }
 
 // topic says what waits in one topic, and which commits do not fit its log.
-func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, do string) []check.Finding {
+func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, do string) []check.Result {
 	switch {
 	case errors.Is(p.Err, kerr.UnknownTopicOrPartition):
 		return nil // it is said to be missing
 	case p.Err != nil:
-		return []check.Finding{check.Faultf(name, "", "its offsets cannot be looked at: %v", p.Err)}
+		return []check.Result{check.Failedf(name, "", "its offsets cannot be looked at: %v", p.Err)}
 	}
-	var found []check.Finding
+	var found []check.Result
 	for _, id := range slices.Sorted(maps.Keys(p.Parts)) {
 		part := p.Parts[id]
 		switch at := part.Committed(); {
 		case at < 0:
 		case at < part.Start:
-			found = append(found, check.Faultf(name, fmt.Sprintf("keep them for longer: kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config retention.ms=…", e.bootstrap(), name),
+			found = append(found, check.Failedf(name, fmt.Sprintf("keep them for longer: kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config retention.ms=…", e.bootstrap(), name),
 				"partition %d: %s were deleted before they were read: committed is %d, the log begins at %d", id, term.Count(int(part.Start-at), "record"), at, part.Start))
 		case at > part.End:
-			found = append(found, check.Faultf(name, "was it made anew, or the offset set by hand? see docs/operating.md",
+			found = append(found, check.Failedf(name, "was it made anew, or the offset set by hand? see docs/operating.md",
 				"partition %d: the committed offset %d is beyond the log's end %d", id, at, part.End))
 		}
 	}
@@ -403,7 +316,7 @@ func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, do s
 	case n == 0 && len(found) > 0:
 		return found
 	case n == 0:
-		return []check.Finding{check.Okf(name, "nothing waits")}
+		return []check.Result{check.Okf(name, "nothing waits")}
 	}
 	text := term.Verb64(n, "record waits", "records wait")
 	oldest, err := lag.Oldest(ctx, e.log, name, p)

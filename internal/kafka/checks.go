@@ -1,0 +1,248 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/algotrade/notifier/internal/check"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// Checks are the checks of topics and rights, the same for the start of the
+// daemon, for 'topics check' and for 'doctor'.
+type Checks struct {
+	Admin   *kadm.Client
+	Config  *Config
+	Want    []Shape
+	Command string // how remedies spell the program
+}
+
+// groups are those that the daemon joins.
+func (c *Checks) groups() []string {
+	return []string{c.Config.Group, topics.OutboxGroup(c.Config.Group)}
+}
+
+// Rights checks the rights on topics and groups: a message of a failed one is
+// "WRITE on topic x". Groups are skipped where topics are missing: the daemon
+// does not come to join them.
+func (c *Checks) Rights(ctx context.Context) ([]check.Result, error) {
+	var found []check.Result
+	deny := func(rights ...string) {
+		for _, right := range rights {
+			r := check.Failedf("not authorised", c.grant(right), "%s", right)
+			r.Err = kerr.TopicAuthorizationFailed
+			found = append(found, r)
+		}
+	}
+	missing := 0
+	for _, s := range c.Want {
+		d, err := lookUp(ctx, c.Admin, s.Topic)
+		switch {
+		case err != nil:
+			return nil, err
+		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
+			missing++
+		case isDenied(d.Err):
+			for _, op := range s.Role.needs() { // DESCRIBE comes with either
+				deny(fmt.Sprintf("%s on topic %s", op, s.Topic))
+			}
+		case d.Err != nil:
+			return nil, fmt.Errorf("topic %s: %w", s.Topic, d.Err)
+		default:
+			deny(lacks(d.AuthorizedOperations, s)...)
+		}
+	}
+	if missing > 0 {
+		return append(found, check.Skipf("groups, and "+count(missing, "topic"), "topics are missing: see below")), nil
+	}
+	for _, group := range c.groups() {
+		more, err := groupRights(ctx, c.Admin, group)
+		if err != nil {
+			return nil, err
+		}
+		deny(more...)
+	}
+	if len(found) == 0 {
+		found = append(found, check.Okf("rights", "what the notifier does with %s and %s is allowed", count(len(c.Want), "topic"), count(len(c.groups()), "group")))
+	}
+	return found, nil
+}
+
+// LookAtRights and LookAtTopics are Rights and Topics as checks: what cannot be
+// looked at failed.
+func (c *Checks) LookAtRights(ctx context.Context) []check.Result {
+	return orFailed("rights")(c.Rights(ctx))
+}
+
+func (c *Checks) LookAtTopics(ctx context.Context) []check.Result {
+	return orFailed("topics")(c.Topics(ctx))
+}
+
+func orFailed(subject string) func([]check.Result, error) []check.Result {
+	return func(found []check.Result, err error) []check.Result {
+		if err == nil {
+			return found
+		}
+		r := check.Failedf(subject, "", "they cannot be looked at: %v", err)
+		r.Err = err
+		return []check.Result{r}
+	}
+}
+
+// grant is the command that grants a right: "WRITE on topic x".
+func (c *Checks) grant(right string) string {
+	operation, resource, _ := strings.Cut(right, " on ")
+	kind, name, _ := strings.Cut(resource, " ")
+	prefixed := ""
+	if prefix := c.Config.Group + "."; strings.HasPrefix(name, prefix) && kind == "topic" {
+		name, prefixed = prefix, " --resource-pattern-type prefixed"
+	}
+	return fmt.Sprintf("kafka-acls --bootstrap-server %s --add --allow-principal User:NOTIFIER --operation %s --%s %s%s", c.bootstrap(), operation, kind, name, prefixed)
+}
+
+func (c *Checks) bootstrap() string { return strings.Join(c.Config.Brokers, ",") }
+
+// alter is the command that sets a value of a topic's configuration.
+func (c *Checks) alter(topic, key, value string) string {
+	return fmt.Sprintf("kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s", c.bootstrap(), topic, key, value)
+}
+
+// Topics compares the topics with the shapes they should have. The Err of one
+// that is missing is UnknownTopicOrPartition.
+func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
+	var found []check.Result
+	partitions := make(map[int][]string) // of the sources
+	fine := 0
+	for _, s := range c.Want {
+		d, err := lookUp(ctx, c.Admin, s.Topic)
+		if err != nil {
+			return nil, err
+		}
+		list := c.topic(ctx, s, d)
+		if len(list) == 0 {
+			fine++
+		}
+		found = append(found, list...)
+		if s.Role == RoleSource && d.Err == nil {
+			partitions[len(d.Partitions)] = append(partitions[len(d.Partitions)], s.Topic)
+		}
+	}
+	if len(partitions) > 1 {
+		for _, n := range slices.Sorted(maps.Keys(partitions)) {
+			names := partitions[n]
+			has := "have"
+			if len(names) == 1 {
+				has = "has"
+			}
+			found = append(found, check.Warnf(names[0], "", "the sources differ in their partitions: %s %s %d", strings.Join(names, ", "), has, n))
+		}
+	}
+	if fine > 0 {
+		found = slices.Insert(found, 0, check.Okf(count(fine, "topic"), "as they should be"))
+	}
+	return found, nil
+}
+
+// topic compares one topic with its shape; nothing: it is as it should be.
+func (c *Checks) topic(ctx context.Context, s Shape, d kadm.TopicDetail) []check.Result {
+	failed := func(err error, remedy, format string, args ...any) []check.Result {
+		r := check.Failedf(s.Topic, remedy, format, args...)
+		r.Err = err
+		return []check.Result{r}
+	}
+	switch {
+	case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
+		return failed(d.Err, c.Command+" topics create", "missing")
+	case isDenied(d.Err):
+		return failed(d.Err, c.grant("DESCRIBE on topic "+s.Topic), "DESCRIBE is not authorised")
+	case d.Err != nil:
+		return failed(d.Err, "", "%v", d.Err)
+	}
+	configs, err := topicConfigs(ctx, c.Admin, s.Topic)
+	if err != nil {
+		remedy := ""
+		if isDenied(err) {
+			remedy = c.grant("DESCRIBE_CONFIGS on topic " + s.Topic)
+		}
+		return []check.Result{check.Warnf(s.Topic, remedy, "its configuration cannot be read (%s), so it is not known whether it fits", word(err))}
+	}
+	return c.compare(s, len(d.Partitions), configs)
+}
+
+// keepFor is what the remedy sets a source's retention to.
+const keepFor = 7 * 24 * time.Hour
+
+func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []check.Result {
+	var found []check.Result
+	warn := func(remedy, format string, args ...any) {
+		found = append(found, check.Warnf(s.Topic, remedy, format, args...))
+	}
+	fail := func(remedy, format string, args ...any) {
+		found = append(found, check.Failedf(s.Topic, remedy, format, args...))
+	}
+	policy := configs["cleanup.policy"]
+	compacted := strings.Contains(policy, "compact")
+	deletes := c.alter(s.Topic, "cleanup.policy", "delete")
+	switch s.Role {
+	case RoleSource:
+		if compacted {
+			warn(deletes, "is compacted: events that are replaced before they are read raise no alert")
+		}
+		if retention, err := strconv.ParseInt(configs["retention.ms"], 10, 64); err == nil && retention >= 0 && !compacted && retention < (24*time.Hour).Milliseconds() {
+			warn(c.alter(s.Topic, "retention.ms", ms(keepFor)),
+				"keeps events for %s only: an outage longer than that loses alerts", time.Duration(retention)*time.Millisecond)
+		}
+		return found
+	case RoleDeadLetter:
+		if policy != "compact" {
+			fail(c.alter(s.Topic, "cleanup.policy", "compact"), "its cleanup.policy is %s: dead letters would expire", policy)
+		}
+		if partitions != 1 {
+			fail("recreate it with 1 partition", "has %d partitions, want 1: an entry and what closes it must be in one log", partitions)
+		}
+	case RoleReplay:
+		if compacted {
+			fail(deletes, "is compacted: requests would be lost")
+		}
+		if partitions != 1 {
+			fail("recreate it with 1 partition", "has %d partitions, want 1: one daemon has to see all requests", partitions)
+		}
+	case RoleOutbox:
+		if compacted {
+			fail(deletes, "is compacted: alerts with the same key would be lost")
+		}
+		switch {
+		case partitions == int(s.Partitions):
+		case s.Partitions == 1:
+			fail("recreate it with 1 partition, or set the channel's partitions", "has %d partitions, want 1: pace and throttle would hold per partition only", partitions)
+		default:
+			warn("", "has %d partitions, want %d", partitions, s.Partitions)
+		}
+	}
+	have, _ := strconv.Atoi(configs["max.message.bytes"])
+	need, _ := strconv.Atoi(s.Configs["max.message.bytes"])
+	if have < need {
+		tell := warn
+		if s.Role == RoleDeadLetter {
+			tell = fail
+		}
+		tell(c.alter(s.Topic, "max.message.bytes", strconv.Itoa(need)), "takes messages of %d bytes, want %d: a large event would not fit", have, need)
+	}
+	return found
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
