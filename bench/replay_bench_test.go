@@ -6,6 +6,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -15,7 +16,7 @@ func BenchmarkReplaySubmit(b *testing.B) {
 	const n = 1_000_000
 	d := newDesk(b)
 	d.deadLetters(n)
-	cl := d.client(dlq.ProducerOptions(kafka.MaxEnvelope)...)
+	cl := d.client(replay.ClientOptions(kafka.MaxEnvelope)...)
 	r := dlq.NewReader(cl, group)
 	stop := peak()
 	began := time.Now()
@@ -23,8 +24,8 @@ func BenchmarkReplaySubmit(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := dlq.NewPlan(dlq.Replay{By: "ann@desk", Comment: "the receiver is mended", Run: dlq.NewRun(began)})
-	if err := r.EachOf(b.Context(), spans, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
+	p := replay.NewPlan(replay.Options{By: "ann@desk", Comment: "the receiver is fixed", Run: replay.NewRun(began)})
+	if err := replay.Each(b.Context(), r, spans, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
 		p.Add(e)
 		return true
 	}); err != nil {
@@ -38,7 +39,7 @@ func BenchmarkReplaySubmit(b *testing.B) {
 	}
 	stop = peak()
 	began = time.Now()
-	run := dlq.Runner{Reader: r, Client: cl, Plan: p, Spans: spans}
+	run := replay.Runner{Reader: r, Client: cl, Plan: p, Spans: spans}
 	account, err := run.Run(b.Context())
 	if err != nil || account.Sent != n {
 		b.Fatalf("%+v %v", account, err)

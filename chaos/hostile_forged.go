@@ -13,10 +13,10 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/control"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	dedup "github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -154,7 +154,7 @@ func (f *forger) moves(_ *rand.Rand, n int) []*kgo.Record {
 }
 
 func (f *forger) replays(random *rand.Rand, n int) []*kgo.Record {
-	q := dlq.Request{
+	q := replay.Request{
 		Entry: fmt.Sprintf("re_forged%d", n), Source: topics.TradeExecutions, Version: random.Int64(), Channel: chHealthy, By: hidden, Comment: hidden,
 		Run: "forged", Total: math.MaxInt32,
 	}

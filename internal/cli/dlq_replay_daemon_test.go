@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -29,9 +30,9 @@ type scripted struct {
 	t     *testing.T
 	c     *testkafka.Cluster
 	w     *dlq.Writer
-	does  func(q dlq.Request) act
+	does  func(q replay.Request) act
 	mu    sync.Mutex
-	asked []dlq.Request
+	asked []replay.Request
 }
 
 // act is what the daemon does with a request.
@@ -50,7 +51,7 @@ var (
 func fails(detail string) act { return act{"fail", detail} }
 
 // daemonDoes runs a scripted daemon until the test ends.
-func daemonDoes(t *testing.T, c *testkafka.Cluster, does func(dlq.Request) act) *scripted {
+func daemonDoes(t *testing.T, c *testkafka.Cluster, does func(replay.Request) act) *scripted {
 	t.Helper()
 	s := &scripted{t: t, c: c, w: deadWriter(c), does: does}
 	cl := c.Client(kgo.ConsumeTopics(topics.Replay(c.Group)), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -77,7 +78,7 @@ func deadWriter(c *testkafka.Cluster) *dlq.Writer {
 }
 
 func (s *scripted) handle(ctx context.Context, r *kgo.Record) {
-	q, err := dlq.ParseRequest(r)
+	q, err := replay.ParseRequest(r)
 	if err != nil {
 		s.t.Error(err)
 		return
@@ -116,10 +117,10 @@ func (s *scripted) handle(ctx context.Context, r *kgo.Record) {
 }
 
 // requests returns what the daemon was asked for so far.
-func (s *scripted) requests() []dlq.Request {
+func (s *scripted) requests() []replay.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]dlq.Request(nil), s.asked...)
+	return append([]replay.Request(nil), s.asked...)
 }
 
 // letter is the dead letter of a delivery to a webhook that refuses it, with a
@@ -192,7 +193,7 @@ func (s said) has(t *testing.T, code int, texts ...string) {
 }
 
 // replay runs 'dlq replay' and fails the test if it takes too long.
-func replay(t *testing.T, c *testkafka.Cluster, args ...string) said {
+func runReplay(t *testing.T, c *testkafka.Cluster, args ...string) said {
 	t.Helper()
 	return replayUntil(t, c, t.Context(), "", args...)
 }

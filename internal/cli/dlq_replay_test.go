@@ -16,11 +16,12 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-func always(a act) func(dlq.Request) act { return func(dlq.Request) act { return a } }
+func always(a act) func(replay.Request) act { return func(replay.Request) act { return a } }
 
 // requested returns how many requests stand in the replay topic.
 func requested(t *testing.T, c *testkafka.Cluster) int64 {
@@ -35,7 +36,7 @@ func requested(t *testing.T, c *testkafka.Cluster) int64 {
 
 func TestReplayWaitsAndAccountsForEveryEntry(t *testing.T) {
 	c := lettered(t, append(letterRange(6), unread(7))...)
-	d := daemonDoes(t, c, func(q dlq.Request) act {
+	d := daemonDoes(t, c, func(q replay.Request) act {
 		switch q.Entry {
 		case "dl_0003":
 			return fails("HTTP 400: something new")
@@ -46,7 +47,7 @@ func TestReplayWaitsAndAccountsForEveryEntry(t *testing.T) {
 		}
 		return resolves
 	})
-	got := replay(t, c, "--all", "--wait", "--yes", "-m", "the receiver is mended")
+	got := runReplay(t, c, "--all", "--wait", "--yes", "-m", "the receiver is mended")
 	got.has(t, base.ExitFailed, "7 sent: 4 resolved, 1 reopened, 1 discarded meanwhile, 1 dropped by the notifier",
 		"dlq show dl_0003", "dlq list --state open", "dlq show dl_0005", "dl_0003 failed again for a new cause", "HTTP 400: something new",
 		"no notifier is running in group "+c.Group, "people will see 6 messages in channel risk-hook", "1 goes through the rules")
@@ -60,40 +61,40 @@ func TestReplayWaitsAndAccountsForEveryEntry(t *testing.T) {
 func TestReplayOfWhatIsMendedExitsWithZero(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
 	daemonDoes(t, c, always(resolves))
-	got := replay(t, c, "--reason", "refused", "--wait", "--yes")
+	got := runReplay(t, c, "--reason", "refused", "--wait", "--yes")
 	got.has(t, base.ExitDone, "3 sent: 3 resolved")
 	if strings.Contains(got.out, "dlq list") {
 		t.Errorf("nothing is left to look at:\n%s", got)
 	}
-	replay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again")
 }
 
 func TestReplayWithoutWaitingSaysHowToSeeWhatBecomesOfIt(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
-	got := replay(t, c, "--all", "--yes")
+	got := runReplay(t, c, "--all", "--yes")
 	got.has(t, base.ExitDone, "3 sent\n", "dlq list --state waiting", "dlq stats")
 	if n := requested(t, c); n != 3 {
 		t.Errorf("%d requests", n)
 	}
-	replay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again", "3 wait already")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again", "3 wait already")
 	if n := requested(t, c); n != 3 {
 		t.Errorf("%d requests after the second run", n)
 	}
 	if err := deadWriter(c).Write(t.Context(), letter(9, "HTTP 422: no")); err != nil {
 		t.Fatal(err)
 	}
-	replay(t, c, "--all", "--yes").has(t, base.ExitDone, "1 dead letter to send again", "3 wait already", "1 sent\n")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitDone, "1 dead letter to send again", "3 wait already", "1 sent\n")
 }
 
 func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
 	c := lettered(t, letterRange(200)...)
-	d := daemonDoes(t, c, func(q dlq.Request) act {
+	d := daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0002" {
 			return fails("HTTP 422: no")
 		}
 		return resolves
 	})
-	got := replay(t, c, "--all", "--yes", "--rate", "40/s", "--wait")
+	got := runReplay(t, c, "--all", "--yes", "--rate", "40/s", "--wait")
 	got.has(t, base.ExitFailed, "stopped: dl_0002 failed again with a cause that others of these have", "HTTP 422: no", "of 200 were not asked for")
 	if n := len(d.requests()); n >= 200 || n < 3 {
 		t.Errorf("%d requests", n)
@@ -107,13 +108,13 @@ func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
 
 func TestACanaryStopsTheRun(t *testing.T) {
 	c := lettered(t, letterRange(20)...)
-	d := daemonDoes(t, c, func(q dlq.Request) act {
+	d := daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0001" {
 			return fails("HTTP 422: no")
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--canary", "3").has(t, base.ExitFailed,
+	runReplay(t, c, "--all", "--yes", "--canary", "3").has(t, base.ExitFailed,
 		"3 sent: 2 resolved, 1 reopened; 17 not sent", "stopped: dl_0001 failed again", "17 of 20 were not asked for")
 	if n := len(d.requests()); n != 3 {
 		t.Errorf("%d requests", n)
@@ -122,25 +123,25 @@ func TestACanaryStopsTheRun(t *testing.T) {
 
 func TestACanaryThatFailsForANewCauseDoesNotStopTheRun(t *testing.T) {
 	c := lettered(t, letterRange(20)...)
-	daemonDoes(t, c, func(q dlq.Request) act {
+	daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0001" {
 			return fails("HTTP 400: something new")
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, base.ExitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again for a new cause")
+	runReplay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, base.ExitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again for a new cause")
 }
 
 func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
 	c := lettered(t, letterRange(10)...)
 	var early int64
-	d := daemonDoes(t, c, func(q dlq.Request) act {
+	d := daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0001" { // the second of two
 			early = requested(t, c)
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--canary", "2", "--wait").has(t, base.ExitDone, "10 sent: 10 resolved")
+	runReplay(t, c, "--all", "--yes", "--canary", "2", "--wait").has(t, base.ExitDone, "10 sent: 10 resolved")
 	if early != 2 || len(d.requests()) != 10 {
 		t.Errorf("%d requests before the canary was through, %d in all", early, len(d.requests()))
 	}
@@ -148,9 +149,9 @@ func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
 
 func TestADryRunWritesNothingAndJoinsNothing(t *testing.T) {
 	c := lettered(t, append(letterRange(3), unread(4))...)
-	got := replay(t, c, "--all", "--dry-run", "--rate", "2/s")
+	got := runReplay(t, c, "--all", "--dry-run", "--rate", "2/s")
 	got.has(t, base.ExitDone, "4 dead letters to send again", "payload-refused", "truncated", "HTTP 422: no", "takes     2s at 2/s")
-	got = replay(t, c, "--all", "--dry-run", "-o", "json")
+	got = runReplay(t, c, "--all", "--dry-run", "-o", "json")
 	var plan struct {
 		Total        int
 		Groups       []struct{ Count int }
@@ -189,16 +190,16 @@ func untouched(t *testing.T, c *testkafka.Cluster) {
 
 func TestReplayNeverCommitsOrJoins(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
-	replay(t, c, "--all", "--yes", "--rate", "100/s").has(t, base.ExitDone)
+	runReplay(t, c, "--all", "--yes", "--rate", "100/s").has(t, base.ExitDone)
 	untouched(t, c)
 }
 
 func TestReplayByIDs(t *testing.T) {
 	c := lettered(t, append(letterRange(12), unread(1))...)
-	replay(t, c, "dl_0003", "re_", "--yes").has(t, base.ExitDone, "2 sent")
-	replay(t, c, "dl_0003", "--yes").has(t, base.ExitFailed, "nothing to send again", "1 waits already")
-	replay(t, c, "dl_9", "--yes").has(t, base.ExitFailed, "no dead letter dl_9")
-	replay(t, c, "dl_000", "--yes").has(t, base.ExitFailed, "dl_000 begins the ids of 10 dead letters")
+	runReplay(t, c, "dl_0003", "re_", "--yes").has(t, base.ExitDone, "2 sent")
+	runReplay(t, c, "dl_0003", "--yes").has(t, base.ExitFailed, "nothing to send again", "1 waits already")
+	runReplay(t, c, "dl_9", "--yes").has(t, base.ExitFailed, "no dead letter dl_9")
+	runReplay(t, c, "dl_000", "--yes").has(t, base.ExitFailed, "dl_000 begins the ids of 10 dead letters")
 	if n := requested(t, c); n != 2 {
 		t.Errorf("%d requests", n)
 	}
@@ -218,7 +219,7 @@ func TestReplayThatIsMisused(t *testing.T) {
 		{[]string{"--all", "--yes", "--canary", "-1"}, "--canary -1"},
 		{[]string{"--all", "--yes", "--reason", "nonsense"}, "--reason"},
 	} {
-		replay(t, c, tt.args...).has(t, base.ExitMisused, tt.says)
+		runReplay(t, c, tt.args...).has(t, base.ExitMisused, tt.says)
 	}
 	if n := requested(t, c); n != 0 {
 		t.Errorf("%d requests", n)
@@ -229,8 +230,8 @@ func TestTheChannelOfAReplayMustBeConfigured(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
 	dir := files(t, c, "  desk: {console: {}}\n  mail-desk: {console: {}}", strings.ReplaceAll(every, "%s", "desk"))
 	config := filepath.Join(dir, "notifier.yaml")
-	replay(t, c, "--all", "--yes", "--to", "mail-dsk", "-c", config).has(t, base.ExitMisused, "did you mean mail-desk?")
-	replay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, base.ExitDone, "people will see 1 message in channel mail-desk")
+	runReplay(t, c, "--all", "--yes", "--to", "mail-dsk", "-c", config).has(t, base.ExitMisused, "did you mean mail-desk?")
+	runReplay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, base.ExitDone, "people will see 1 message in channel mail-desk")
 }
 
 func TestReplayWithAPayload(t *testing.T) {
@@ -242,12 +243,12 @@ func TestReplayWithAPayload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	replay(t, c, "re_0002", "--yes", "--payload", bad).has(t, base.ExitFailed, "is no event: not JSON at byte 7", "--force")
-	replay(t, c, "re_0002", "--yes", "--payload", bad+"x").has(t, base.ExitFailed, "cannot read", "no such file")
+	runReplay(t, c, "re_0002", "--yes", "--payload", bad).has(t, base.ExitFailed, "is no event: not JSON at byte 7", "--force")
+	runReplay(t, c, "re_0002", "--yes", "--payload", bad+"x").has(t, base.ExitFailed, "cannot read", "no such file")
 	if n := requested(t, c); n != 0 {
 		t.Errorf("%d requests", n)
 	}
-	replay(t, c, "re_0002", "--yes", "--payload", good, "--wait").has(t, base.ExitDone, "1 sent: 1 resolved")
+	runReplay(t, c, "re_0002", "--yes", "--payload", good, "--wait").has(t, base.ExitDone, "1 sent: 1 resolved")
 	replayUntil(t, c, t.Context(), `[1]`, "dl_0001", "--yes", "--force", "--payload", "-", "--wait").has(t, base.ExitDone, "1 sent: 1 resolved", "through its rule again")
 	asked := d.requests()
 	if len(asked) != 2 || string(asked[0].Edited) != `{"n":2}` || asked[0].Rematch || string(asked[1].Edited) != `[1]` || !asked[1].Rematch || !asked[1].Force {
@@ -258,7 +259,7 @@ func TestReplayWithAPayload(t *testing.T) {
 func TestAnInterruptedReplaySaysHowFarItCame(t *testing.T) {
 	c := lettered(t, letterRange(4)...)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	daemonDoes(t, c, func(q dlq.Request) act {
+	daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0003" {
 			time.AfterFunc(500*time.Millisecond, func() { cancel(base.ErrSignal) }) // the outcomes before it have been seen by then
 			return keeps
@@ -271,13 +272,13 @@ func TestAnInterruptedReplaySaysHowFarItCame(t *testing.T) {
 
 func TestTheAccountForPrograms(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
-	daemonDoes(t, c, func(q dlq.Request) act {
+	daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0001" {
 			return fails("HTTP 422: no")
 		}
 		return resolves
 	})
-	got := replay(t, c, "--all", "--yes", "--wait", "-o", "json")
+	got := runReplay(t, c, "--all", "--yes", "--wait", "-o", "json")
 	var a struct {
 		Run                               string
 		Sent, Resolved, Reopened, Waiting int
@@ -294,14 +295,14 @@ func TestTheAccountForPrograms(t *testing.T) {
 func TestWhatWasClosedDuringTheRunIsNotSent(t *testing.T) {
 	c := lettered(t, letterRange(30)...)
 	w := deadWriter(c)
-	d := daemonDoes(t, c, func(q dlq.Request) act {
+	d := daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0000" { // somebody discards the last meanwhile
 			_ = w.CloseEntries(t.Context(), &dlq.Closure{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("dl_0029"), Closing: dlq.Closing{State: dlq.Discarded, By: "bob", At: time.Now()}})
 		}
 		return resolves
 	})
-	replay(t, c, "--all", "--yes", "--rate", "20/s", "--wait").has(t, base.ExitDone, "29 sent: 29 resolved; 1 not sent, since they were closed or failed again meanwhile")
-	if slices.ContainsFunc(d.requests(), func(q dlq.Request) bool { return q.Entry == "dl_0029" }) {
+	runReplay(t, c, "--all", "--yes", "--rate", "20/s", "--wait").has(t, base.ExitDone, "29 sent: 29 resolved; 1 not sent, since they were closed or failed again meanwhile")
+	if slices.ContainsFunc(d.requests(), func(q replay.Request) bool { return q.Entry == "dl_0029" }) {
 		t.Error("it was sent")
 	}
 }
@@ -312,7 +313,7 @@ func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
 	said.Detail, said.Envelope.Alert.EventID = obeyed, obeyed
 	forged.Envelope.Channel, forged.Envelope.Alert.Rule = obeyed, obeyed // no names: it is malformed
 	c := lettered(t, said, forged)
-	got := replay(t, c, "--all", "--yes")
+	got := runReplay(t, c, "--all", "--yes")
 	got.has(t, base.ExitDone, "1 sent", "1 is malformed")
 	if strings.ContainsAny(got.out+got.err, "\x1b\a") {
 		t.Errorf("%q", got.out+got.err)
@@ -322,5 +323,5 @@ func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
 func TestReplayWithoutItsTopicSaysWhatToDo(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
 	c.Delete(topics.Replay(c.Group))
-	replay(t, c, "--all", "--yes").has(t, base.ExitFailed, topics.Replay(c.Group), "run 'notifier topics create'")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, topics.Replay(c.Group), "run 'notifier topics create'")
 }

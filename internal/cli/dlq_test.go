@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -92,11 +93,11 @@ func writeEntries(t testing.TB, c *testkafka.Cluster, entries ...*dlq.Entry) {
 // askFor writes a request to send an entry again, which nobody settles.
 func askFor(t testing.TB, c *testkafka.Cluster, id string) {
 	t.Helper()
-	e, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), id)
+	e, err := replay.Find(t.Context(), dlq.NewReader(c.Client(), c.Group), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := dlq.Request{Entry: e.ID, Source: topics.Name(e.Envelope.Source.Topic), Version: e.Offset, Channel: e.Envelope.Channel, By: "me@here", Run: "rp", Total: 1}
+	q := replay.Request{Entry: e.ID, Source: topics.Name(e.Envelope.Source.Topic), Version: e.Offset, Channel: e.Envelope.Channel, By: "me@here", Run: "rp", Total: 1}
 	c.Produce(q.Record(c.Group))
 }
 
@@ -180,7 +181,7 @@ func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 // printOf returns an entry's fingerprint as it was written.
 func printOf(t testing.TB, c *testkafka.Cluster, e *dlq.Entry) string {
 	t.Helper()
-	found, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), e.ID)
+	found, err := replay.Find(t.Context(), dlq.NewReader(c.Client(), c.Group), e.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

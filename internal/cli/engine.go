@@ -30,6 +30,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
@@ -81,9 +82,9 @@ func newTracer(s *setup, reg *prometheus.Registry) *tracing.Tracer {
 }
 
 // producers are the two clients that write, apart from each other: a blocked
-// outbox must not delay a dead letter.
+// outbox must not delay a dead letter. tail follows the dead letters.
 type producers struct {
-	outbox, dead *kgo.Client
+	outbox, dead, tail *kgo.Client
 }
 
 func newProducers(s *setup, reg *prometheus.Registry) (*producers, error) {
@@ -104,12 +105,19 @@ func newProducers(s *setup, reg *prometheus.Registry) (*producers, error) {
 		outbox.Close()
 		return nil, err
 	}
-	return &producers{outbox: outbox, dead: dead}, nil
+	tail, err := producer("replay", func(func(string) int32) []kgo.Opt { return dlq.TailOptions() })
+	if err != nil {
+		outbox.Close()
+		dead.Close()
+		return nil, err
+	}
+	return &producers{outbox, dead, tail}, nil
 }
 
 func (p *producers) close() {
 	p.outbox.Close()
 	p.dead.Close()
+	p.tail.Close()
 }
 
 func newDeadLetters(s *setup, p *producers, tracer *tracing.Tracer, reg *prometheus.Registry) *dlq.Writer {
@@ -144,21 +152,21 @@ func newMatchHandler(s *setup, outboxes *outbox.Producer, dead *dlq.Writer, trac
 	})
 }
 
-func newReplays(s *setup, p *producers, h *ingest.Handler, reg *prometheus.Registry) *ingest.Replays {
+func newReplays(s *setup, p *producers, h *ingest.Handler, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer, reg *prometheus.Registry) *replay.Handler {
 	rules := make(map[string][]string)
 	for _, r := range s.config.Rules.Rules() {
 		rules[r.Name] = r.Channels
 	}
-	return ingest.NewReplays(ingest.ReplayParams{
-		Handler: h, Log: dlq.NewLog(p.dead), Gauges: dlq.NewGauges(reg), Admin: kadm.NewClient(p.outbox), OutboxGroup: topics.OutboxGroup(s.config.Kafka.Group),
-		Rules: rules, Registry: reg,
+	return replay.New(replay.Params{
+		Group: s.config.Kafka.Group, Cluster: s.cluster, Ingest: h, Channels: outboxes, Dead: dead, Client: p.dead, Tail: p.tail,
+		Gauges: dlq.NewGauges(reg), Rules: rules, MaxReplays: s.config.DLQ.MaxReplays, Tracer: tracer, Logger: s.log, Registry: reg,
 	})
 }
 
 // stageOne hands partitions to the handler of what their topic holds.
 type stageOne struct {
 	replay  string
-	replays *ingest.Replays
+	replays *replay.Handler
 	sources *ingest.Handler
 }
 
@@ -240,7 +248,7 @@ func newConditions(s *setup, reg *prometheus.Registry) *health.Conditions {
 	return health.New(s.log, reg)
 }
 
-func newMembers(s *setup, p *producers, h *ingest.Handler, r *ingest.Replays, o *outboxes, moves *control.Follower, conditions *health.Conditions, reg *prometheus.Registry) (*members, error) {
+func newMembers(s *setup, p *producers, h *ingest.Handler, r *replay.Handler, o *outboxes, moves *control.Follower, conditions *health.Conditions, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
 	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
 		opts, err := c.Options(name, s.log, reg)

@@ -14,10 +14,10 @@ import (
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/control"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -129,22 +129,22 @@ func TestForgedRequestsAreSettled(t *testing.T) {
 		return n
 	}
 	before := series()
-	good := dlq.Request{Entry: letter.ID, Source: topics.TradeExecutions, Version: letter.Offset, Channel: "hook", By: "ann@desk", Run: "rp_1", Total: 1}
+	good := replay.Request{Entry: letter.ID, Source: topics.TradeExecutions, Version: letter.Offset, Channel: "hook", By: "ann@desk", Run: "rp_1", Total: 1}
 	var forged []*kgo.Record
-	replay := func(change func(*dlq.Request)) {
+	forge := func(change func(*replay.Request)) {
 		q := good
 		change(&q)
 		forged = append(forged, q.Record(c.Group))
 	}
-	replay(func(q *dlq.Request) { q.Version = math.MaxInt64 })
-	replay(func(q *dlq.Request) { q.Version, q.Source = 1<<40, topics.ForwardTestEvents })
-	replay(func(q *dlq.Request) { q.Entry = strings.Repeat("x", 100_000) })
-	replay(func(q *dlq.Request) { q.Entry = "a\nb" })
-	replay(func(q *dlq.Request) { q.Entry, q.To, q.Channel = "dl_nosuch", true, "nosuch" })
-	replay(func(q *dlq.Request) { q.To, q.Channel = true, "a b\x00" })
-	replay(func(q *dlq.Request) { q.Entry, q.Channel = "dl_other", strings.Repeat("c", 10_000) })
-	replay(func(q *dlq.Request) { q.Entry, q.Run, q.Total = "dl_none", strings.Repeat("r", 10_000), -1 })
-	replay(func(q *dlq.Request) { q.Source = "payments" })
+	forge(func(q *replay.Request) { q.Version = math.MaxInt64 })
+	forge(func(q *replay.Request) { q.Version, q.Source = 1<<40, topics.ForwardTestEvents })
+	forge(func(q *replay.Request) { q.Entry = strings.Repeat("x", 100_000) })
+	forge(func(q *replay.Request) { q.Entry = "a\nb" })
+	forge(func(q *replay.Request) { q.Entry, q.To, q.Channel = "dl_nosuch", true, "nosuch" })
+	forge(func(q *replay.Request) { q.To, q.Channel = true, "a b\x00" })
+	forge(func(q *replay.Request) { q.Entry, q.Channel = "dl_other", strings.Repeat("c", 10_000) })
+	forge(func(q *replay.Request) { q.Entry, q.Run, q.Total = "dl_none", strings.Repeat("r", 10_000), -1 })
+	forge(func(q *replay.Request) { q.Source = "payments" })
 	with := func(name, value string) *kgo.Record {
 		r := good.Record(c.Group)
 		for i, h := range r.Headers {

@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -73,11 +74,11 @@ func replayed(t testing.TB, s *webhooktest.Server, n int) {
 }
 
 // requests returns one request for each entry.
-func requests(entries []*dlq.Entry, change func(*dlq.Request)) []*dlq.Request {
-	run := dlq.NewRun(time.Now())
-	var list []*dlq.Request
+func requests(entries []*dlq.Entry, change func(*replay.Request)) []*replay.Request {
+	run := replay.NewRun(time.Now())
+	var list []*replay.Request
 	for _, e := range entries {
-		q := &dlq.Request{
+		q := &replay.Request{
 			Entry: e.ID, Source: topics.Name(e.Envelope.Source.Topic), Version: e.Offset, Channel: e.Envelope.Channel,
 			By: "ann@desk", Comment: "venue is back", Run: run, Total: len(entries),
 		}
@@ -90,7 +91,7 @@ func requests(entries []*dlq.Entry, change func(*dlq.Request)) []*dlq.Request {
 }
 
 // ask writes requests to the replay topic.
-func ask(t testing.TB, c *testkafka.Cluster, list ...*dlq.Request) {
+func ask(t testing.TB, c *testkafka.Cluster, list ...*replay.Request) {
 	t.Helper()
 	var records []*kgo.Record
 	for _, q := range list {
@@ -105,10 +106,14 @@ func standing(t testing.TB, c *testkafka.Cluster) map[dlq.State]int {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	count := make(map[dlq.State]int)
-	err := dlq.NewReader(c.Client(), c.Group).Each(ctx, dlq.Query{Closed: true}, func(e *dlq.Entry) bool {
-		count[e.State]++
-		return true
-	})
+	r := dlq.NewReader(c.Client(), c.Group)
+	spans, err := r.Ends(ctx, nil)
+	if err == nil {
+		err = replay.Each(ctx, r, spans, dlq.Query{Closed: true}, func(e *dlq.Entry) bool {
+			count[e.State]++
+			return true
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +180,7 @@ func TestAReplayThatSucceedsResolvesItsEntry(t *testing.T) {
 		}
 	}
 	become(t, c, map[dlq.State]int{dlq.Resolved: 3})
-	e, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), entries[0].ID)
+	e, err := replay.Find(t.Context(), dlq.NewReader(c.Client(), c.Group), entries[0].ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +224,7 @@ func TestAReplayThatFailsThreeTimesIsQuarantined(t *testing.T) {
 		t.Errorf("%d replays were posted", n)
 	}
 	hook.SetAnswer(nil)
-	ask(t, c, requests([]*dlq.Entry{e}, func(q *dlq.Request) { q.Force = true })...)
+	ask(t, c, requests([]*dlq.Entry{e}, func(q *replay.Request) { q.Force = true })...)
 	become(t, c, map[dlq.State]int{dlq.Resolved: 1})
 	if a := alertOf(t, again(t, hook)[3]); a.Replay != 4 {
 		t.Errorf("the forced one is %+v", a)
@@ -250,12 +255,12 @@ func TestHoweverManyRequestsAnEntryIsSentOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Hundreds mean versions that never were, as of a topic that was made anew.
-	var stale []*dlq.Request
+	var stale []*replay.Request
 	for i := range 300 {
-		stale = append(stale, requests(entries[:1], func(q *dlq.Request) { q.Entry, q.Version = fmt.Sprint("dl_stale", i), 1<<40 })...)
+		stale = append(stale, requests(entries[:1], func(q *replay.Request) { q.Entry, q.Version = fmt.Sprint("dl_stale", i), 1<<40 })...)
 	}
 	ask(t, c, stale...)
-	ask(t, c, requests(entries[1:2], func(q *dlq.Request) { q.Entry = "dl_nobody" })...)
+	ask(t, c, requests(entries[1:2], func(q *replay.Request) { q.Entry = "dl_nobody" })...)
 	c.Produce(&kgo.Record{Topic: topics.Replay(c.Group), Value: []byte("garbage")})
 
 	hook.SetAnswer(nil)
@@ -356,14 +361,14 @@ func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 	})
 	// Edited wrongly it does too, says by whom, and keeps the original.
 	again := find(t, c, truncated.ID)
-	ask(t, c, requests([]*dlq.Entry{again}, func(q *dlq.Request) { q.Edited = []byte(`{"alert":`) })...)
+	ask(t, c, requests([]*dlq.Entry{again}, func(q *replay.Request) { q.Edited = []byte(`{"alert":`) })...)
 	testkafka.Eventually(t, 20*time.Second, "it failed once more", func() bool { return find(t, c, truncated.ID).Replays == 2 })
 	again = find(t, c, truncated.ID)
 	if again.EditedBy != "ann@desk" || string(again.Envelope.Source.Value) != `{"alert":true,"n":7,"k":` {
 		t.Errorf("the edited one is now %+v, %s", again, again.Envelope.Source.Value)
 	}
 	// Edited well it is an event like any other.
-	ask(t, c, requests([]*dlq.Entry{again}, func(q *dlq.Request) { q.Edited = []byte(`{"alert":true,"n":7,"k":"fixed"}`) })...)
+	ask(t, c, requests([]*dlq.Entry{again}, func(q *replay.Request) { q.Edited = []byte(`{"alert":true,"n":7,"k":"fixed"}`) })...)
 	for _, s := range []*webhooktest.Server{hook, other} {
 		r := s.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) == 1 })[0]
 		if a := alertOf(t, r); a.Title != "7" || a.Replay != 3 || !strings.Contains(string(r.Body), `"event":{"alert":true,"n":7,"k":"fixed"}`) {
@@ -375,7 +380,7 @@ func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 		t.Errorf("it was closed so: %+v", e.Closed)
 	}
 	// An event that no rule wants is no dead letter any more.
-	ask(t, c, requests([]*dlq.Entry{find(t, c, garbage.ID)}, func(q *dlq.Request) { q.Edited = []byte(`{}`) })...)
+	ask(t, c, requests([]*dlq.Entry{find(t, c, garbage.ID)}, func(q *replay.Request) { q.Edited = []byte(`{}`) })...)
 	become(t, c, map[dlq.State]int{dlq.Resolved: 2})
 	if e := find(t, c, garbage.ID); !strings.Contains(e.Closed.Comment, "no rule matches it") {
 		t.Errorf("it was closed so: %+v", e.Closed)
@@ -442,11 +447,11 @@ func TestReplaysLetLiveAlertsPass(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		records []*kgo.Record
-		change  func(*dlq.Request)
+		change  func(*replay.Request)
 	}{
 		"deliveries": {bad("", 0, n), nil},
 		// They become alerts only now, and their entries are closed at once.
-		"records": {poison, func(q *dlq.Request) { q.Edited = []byte(`{"alert":true,"n":1,"k":"k"}`) }},
+		"records": {poison, func(q *replay.Request) { q.Edited = []byte(`{"alert":true,"n":1,"k":"k"}`) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := testkafka.Start(t, one("hook", 1))
@@ -498,7 +503,7 @@ func find(t testing.TB, c *testkafka.Cluster, id string) *dlq.Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	e, err := dlq.NewReader(c.Client(), c.Group).Find(ctx, id)
+	e, err := replay.Find(ctx, dlq.NewReader(c.Client(), c.Group), id)
 	if err != nil {
 		t.Fatal(err)
 	}

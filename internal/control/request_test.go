@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/control"
-	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -20,7 +20,7 @@ func TestARequestComesBackAsItWasMade(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, q) || r.Topic != topics.Replay("g") {
 		t.Errorf("%+v, %v: want %+v", got, err, q)
 	}
-	if _, err := dlq.ParseRequest(r); err == nil {
+	if _, err := replay.ParseRequest(r); err == nil {
 		t.Error("it is taken for a request to send a dead letter again")
 	}
 	for _, c := range []struct {
@@ -36,7 +36,7 @@ func TestARequestComesBackAsItWasMade(t *testing.T) {
 }
 
 func TestOtherRecordsAreNoRequests(t *testing.T) {
-	replay := dlq.Request{Entry: "dl_x", Source: topics.TradeExecutions, Version: 3, Channel: "desk"}
+	replay := replay.Request{Entry: "dl_x", Source: topics.TradeExecutions, Version: 3, Channel: "desk"}
 	later := (&control.Request{From: "a", To: "b", Below: map[int32]int64{0: 1}}).Record("g")
 	later.Headers[0].Value = []byte("2")
 	for name, r := range map[string]*kgo.Record{

@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -135,7 +136,7 @@ func (s *source) rewrote(d *delivery) {
 func (t turn) superseded() bool {
 	e := t.d.envelope
 	version, rewritten := t.l.source.rewritten[e.Delivery]
-	if !rewritten || !e.Resolves() || e.Replay.Version >= version {
+	if !rewritten || !e.Resolves() || !replay.Superseded(e.Replay.Version, version) {
 		return false
 	}
 	t.o.metrics.repeated()

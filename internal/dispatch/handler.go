@@ -14,13 +14,14 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/instant"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/replay"
 )
 
 // Handler is a consume.Handler for outbox partitions: it drops repeats and
 // hands each delivery to its channel's Outbox.
 type Handler struct {
 	outboxes map[string]*Outbox // by topic
-	letters  Letters
+	dead     Log
 	log      *slog.Logger
 	// Moves returns a channel that is closed once it is known what is by now to be
 	// sent elsewhere; nil: nothing is. What a former owner has moved must not be
@@ -28,16 +29,16 @@ type Handler struct {
 	Moves func() <-chan struct{}
 }
 
-// Letters knows what became of dead letters.
-type Letters interface {
-	// Later returns, of those of these entries that have a record later than the
-	// version given, where the last one stands; by id.
-	Later(ctx context.Context, topic string, versions map[string]int64) (map[string]int64, error)
+// Log reads dead-letter topics.
+type Log interface {
+	// LastOffsets returns where the last record of each of these keys is, of those
+	// that have one at or behind an offset.
+	LastOffsets(ctx context.Context, topic string, from int64, keys []string) (map[string]int64, error)
 }
 
 // NewHandler returns the handler of these outboxes, by outbox topic.
-func NewHandler(outboxes map[string]*Outbox, letters Letters, log *slog.Logger) *Handler {
-	return &Handler{outboxes: outboxes, letters: letters, log: log.With("component", "deliver")}
+func NewHandler(outboxes map[string]*Outbox, dead Log, log *slog.Logger) *Handler {
+	return &Handler{outboxes: outboxes, dead: dead, log: log.With("component", "deliver")}
 }
 
 // Handle takes in the deliveries of one partition until it is revoked, then
@@ -111,12 +112,12 @@ func (a *Assignment) Leave() <-chan struct{} { return a.outbox.leave(a.source) }
 
 // arrival is one record of an outbox.
 type arrival struct {
-	record    *kgo.Record
-	envelope  *envelope.Envelope
-	err       error
-	inherited bool // a former owner may have worked on it
-	stood     bool // it was there before this owner
-	ended     bool // a former owner has written how it ended
+	record     *kgo.Record
+	envelope   *envelope.Envelope
+	err        error
+	inherited  bool // a former owner may have worked on it
+	stood      bool // it was there before this owner
+	superseded bool // it is a replay whose entry has a later record
 }
 
 // replays reports whether it is a dead letter that is sent again.
@@ -140,37 +141,30 @@ func parse(r *kgo.Record, channel string, inherited, stood bool) arrival {
 	return a
 }
 
-// lookUp finds the replays whose entry has a later record, by a former owner
-// that ended them without being able to commit that, or that buried the
-// delivery once more after the replay was asked for: they are not sent. It is
-// asked until it is known; false means that ctx ended first.
+// lookUp finds the replays that are superseded: a former owner ended them and
+// could not commit that, or dead-lettered the delivery again after the replay
+// was asked for. They are not sent. It is asked until it is known; false means
+// that ctx ended first.
 func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arrival) bool {
-	versions := make(map[string]map[string]int64) // by dead-letter topic, by entry
-	for _, a := range batch {
-		if a.stood && a.replays() {
+	replays := make(map[string][]*arrival) // by dead-letter topic
+	for i := range batch {
+		if a := &batch[i]; a.stood && a.replays() {
 			topic := h.outboxes[p.Topic].deadLetterTopic(a.envelope)
-			if versions[topic] == nil {
-				versions[topic] = make(map[string]int64)
-			}
-			version := a.envelope.Replay.Version
-			if v, other := versions[topic][a.envelope.Delivery]; other {
-				version = min(version, v)
-			}
-			versions[topic][a.envelope.Delivery] = version
+			replays[topic] = append(replays[topic], a)
 		}
 	}
 	wait := newBackoff(DefaultRetry())
-	for topic, entries := range versions {
+	for topic, of := range replays {
+		from, entries := of[0].envelope.Replay.Version, make([]string, len(of))
+		for i, a := range of {
+			from, entries[i] = min(from, a.envelope.Replay.Version), a.envelope.Delivery
+		}
 		for {
-			later, err := h.letters.Later(ctx, topic, entries)
+			last, err := h.dead.LastOffsets(ctx, topic, from, entries)
 			if err == nil {
-				for i, a := range batch {
-					if !a.stood || !a.replays() {
-						continue
-					}
-					if last, ok := later[a.envelope.Delivery]; ok && last > a.envelope.Replay.Version {
-						batch[i].ended = true
-					}
+				for _, a := range of {
+					offset, found := last[a.envelope.Delivery]
+					a.superseded = found && replay.Superseded(a.envelope.Replay.Version, offset)
 				}
 				break
 			}
@@ -202,7 +196,7 @@ func (h *Handler) take(o *Outbox, s *source, seen *offsets.Marks, a *arrival) {
 		s.partition.Settle(entry)
 		return
 	}
-	if repeated || a.ended {
+	if repeated || a.superseded {
 		o.metrics.repeated()
 		s.partition.Settle(entry)
 		return

@@ -229,12 +229,12 @@ func TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent(t *testing.T) {
 // ended are entries, by where their last record stands.
 type ended map[string]int64
 
-func (e ended) Later(context.Context, string, map[string]int64) (map[string]int64, error) {
+func (e ended) LastOffsets(context.Context, string, int64, []string) (map[string]int64, error) {
 	return e, nil
 }
 
 // TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown: what makes it
-// obsolete is the end of another record, which a former owner came to.
+// superseded is the end of another record, which a former owner came to.
 func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)

@@ -36,9 +36,9 @@ func (c Closure) Encode() *kgo.Record {
 		}
 	}
 	add(hOutcome, string(c.State))
-	add(hBy, cleanDetail(c.By))
-	add(hComment, cleanDetail(c.Comment))
-	add(hEditedBy, cleanDetail(c.EditedBy))
+	add(hBy, Clean(c.By))
+	add(hComment, Clean(c.Comment))
+	add(hEditedBy, Clean(c.EditedBy))
 	add(hAt, c.At.UTC().Format(time.RFC3339Nano))
 	return r
 }
@@ -58,7 +58,7 @@ func parseClosing(r *kgo.Record) *Closing {
 		case hBy:
 			c.By = envelope.Person(v)
 		case hComment:
-			c.Comment = cleanDetail(v)
+			c.Comment = Clean(v)
 		case hEditedBy:
 			c.EditedBy = envelope.Person(v)
 		case hAt:

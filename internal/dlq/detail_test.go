@@ -12,15 +12,15 @@ import (
 
 func TestDetailsAreCutOnARuneAndHoldNothingThatATerminalObeys(t *testing.T) {
 	for _, s := range []string{strings.Repeat("é", MaxDetail), strings.Repeat("x", MaxDetail-1) + "€€", strings.Repeat("日本", 400)} {
-		got := cleanDetail(s)
+		got := Clean(s)
 		if len(got) > MaxDetail || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 			t.Errorf("%d bytes, valid %v, ends with %q", len(got), utf8.ValidString(got), got[len(got)-6:])
 		}
 	}
-	if got := cleanDetail("a\nb\x1b[31mc\x00\u009bd\xff\x7f"); got != "a b [31mc  d� " {
+	if got := Clean("a\nb\x1b[31mc\x00\u009bd\xff\x7f"); got != "a b [31mc  d� " {
 		t.Errorf("%q", got)
 	}
-	if got := cleanDetail("short"); got != "short" {
+	if got := Clean("short"); got != "short" {
 		t.Errorf("%q", got)
 	}
 }

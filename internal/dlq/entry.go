@@ -2,8 +2,8 @@
 // record or a delivery with why it failed, written to a compacted topic under
 // the entry's id, and closed by a tombstone that says who closed it and why.
 // Nothing about an entry is kept anywhere else: its state follows from the
-// dead-letter topics and from the requests to send it again. Start reading at
-// Entry, then Writer, Reader and Fold.
+// dead-letter topics and from the requests to replay it. Start reading at
+// Entry, then Writer, Reader and Index.
 package dlq
 
 import (
@@ -27,9 +27,9 @@ import (
 // State is where an entry stands.
 type State string
 
-// The states. Open and Quarantined are written; Waiting is an entry with a
-// request to send it again that the daemon has not settled; Malformed is a
-// record that is not in the format; Resolved and Discarded are closed.
+// The states. Open and Quarantined are written; Waiting is an entry with an
+// unsettled request to replay it, see replay.Each; Malformed is a record that is
+// not in the format; Resolved and Discarded are closed.
 const (
 	Open        State = "open"
 	Waiting     State = "waiting"
@@ -143,7 +143,7 @@ func (e *Entry) Encode(topic string) *kgo.Record {
 	add(hScope, string(e.Scope))
 	add(hCause, string(e.Cause))
 	add(hFingerprint, e.Fingerprint())
-	if d := cleanDetail(e.Detail); d != "" {
+	if d := Clean(e.Detail); d != "" {
 		add(hDetail, d)
 	}
 	add(hAttempts, strconv.Itoa(e.Attempts))
@@ -191,8 +191,8 @@ func open(r *kgo.Record) *Entry {
 	case err != nil:
 	case !plain || !envelope.IsID(e.ID):
 		err = errors.New("its key is not an id")
-	case e.sourceTopic() != env.Source.Topic: // what it leads to would go to another topic than it is read from
-		err = fmt.Errorf("it is of %s, and stands among the dead letters of %s", env.Source.Topic, e.sourceTopic())
+	case e.SourceTopic() != env.Source.Topic: // what it leads to would go to another topic than it is read from
+		err = fmt.Errorf("it is of %s, and stands among the dead letters of %s", env.Source.Topic, e.SourceTopic())
 	}
 	if err != nil {
 		return e.malformed(r, err)
@@ -202,7 +202,7 @@ func open(r *kgo.Record) *Entry {
 
 func (e *Entry) malformed(r *kgo.Record, err error) *Entry {
 	return &Entry{
-		ID: e.ID, State: Malformed, Detail: cleanDetail(err.Error()), LastFailed: instant.First(time.Now(), r.Timestamp),
+		ID: e.ID, State: Malformed, Detail: Clean(err.Error()), LastFailed: instant.First(time.Now(), r.Timestamp),
 		Envelope: &envelope.Envelope{Source: envelope.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp}},
 		Topic:    e.Topic, Partition: e.Partition, Offset: e.Offset, Key: e.Key, Size: e.Size,
 	}
@@ -260,7 +260,7 @@ func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 				e.fingerprint = v
 			}
 		case hDetail:
-			e.Detail = cleanDetail(v)
+			e.Detail = Clean(v)
 		case hAttempts:
 			e.Attempts = number(h.Key, v)
 		case hFirstFailed:
@@ -300,9 +300,9 @@ func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 	return first
 }
 
-// cleanDetail cuts a detail to MaxDetail on a rune boundary and replaces
-// control characters and invalid UTF-8.
-func cleanDetail(s string) string {
+// Clean returns a text for people as it is kept: cut to MaxDetail on a rune
+// boundary, without control characters and invalid UTF-8.
+func Clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
 			return ' '
@@ -328,9 +328,9 @@ func (e *Entry) Where() string {
 	return e.Envelope.Source.String()
 }
 
-// sourceTopic is the topic whose dead letters the entry stands among. Unlike
+// SourceTopic is the topic whose dead letters the entry stands among. Unlike
 // the envelope's it is known of malformed entries too, and nobody can forge it.
-func (e *Entry) sourceTopic() string {
+func (e *Entry) SourceTopic() string {
 	if source := sourceOf(e.Topic); source != "" {
 		return source
 	}

@@ -120,7 +120,7 @@ func TestGaugeOfTheOldestIgnoresForgedTimes(t *testing.T) {
 		e.FirstFailed = at
 		write(t, w, e)
 	}
-	g.Show(folding(t, c))
+	g.Show(indexing(t, c))
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -9,28 +9,11 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// open returns, by source topic, how many entries are open and when the oldest
-// of them first failed, to the minute.
-func (f *Fold) open(yield func(source topics.Name, n int, oldest time.Time)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for name, t := range f.topics {
-		if t.oldest == 0 {
-			for _, s := range t.entries {
-				if t.oldest == 0 || s.minutes() < t.oldest {
-					t.oldest = s.minutes()
-				}
-			}
-		}
-		yield(f.source[name], len(t.entries), time.Unix(epoch2020+60*t.oldest, 0))
-	}
-}
-
 // Gauges shows how many dead letters are open and how old the oldest is. Only
-// the process that folds them, the one with the replay partition, has them.
+// the process that indexes them, the owner of the replay partition, has them.
 type Gauges struct {
-	mu   sync.Mutex
-	fold *Fold
+	mu    sync.Mutex
+	index *Index
 }
 
 // NewGauges registers the gauges.
@@ -42,19 +25,19 @@ func NewGauges(reg prometheus.Registerer) *Gauges {
 	return g
 }
 
-// Show has the gauges show a fold until Hide is called for it.
-func (g *Gauges) Show(f *Fold) {
+// Show has the gauges show an index until Hide is called for it.
+func (g *Gauges) Show(x *Index) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.fold = f
+	g.index = x
 }
 
-// Hide has the gauges show nothing, unless they show another fold by now.
-func (g *Gauges) Hide(f *Fold) {
+// Hide has the gauges show nothing, unless they show another index by now.
+func (g *Gauges) Hide(x *Index) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.fold == f {
-		g.fold = nil
+	if g.index == x {
+		g.index = nil
 	}
 }
 
@@ -72,12 +55,12 @@ func (g *Gauges) Describe(c chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (g *Gauges) Collect(c chan<- prometheus.Metric) {
 	g.mu.Lock()
-	f := g.fold
+	x := g.index
 	g.mu.Unlock()
-	if f == nil {
+	if x == nil {
 		return
 	}
-	f.open(func(source topics.Name, n int, oldest time.Time) {
+	x.each(func(source topics.Name, n int, oldest time.Time) {
 		age := 0.0
 		if n > 0 {
 			age = max(0, time.Since(oldest).Seconds())

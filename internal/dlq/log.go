@@ -2,6 +2,7 @@ package dlq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -13,17 +14,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
-// Log reads records by their offsets, without a group and without committing:
-// one record, a block, or a partition backwards from its end. It is safe for
-// concurrent use.
+// Log reads committed records by their offsets, without a group and without
+// committing. It is safe for concurrent use.
 type Log struct {
 	client *kgo.Client
 	admin  *kadm.Client
-	unpack kgo.Decompressor // the client's, bounded as the client's is, but never refused for want of room
+	unpack kgo.Decompressor // the client's, which bounds a batch, but does not refuse one while memory is short
 
 	mu     sync.Mutex
 	topics map[string]kadm.TopicDetail // leaders and ids, as last looked up
@@ -32,28 +31,31 @@ type Log struct {
 // NewLog returns a Log over any client of the cluster.
 func NewLog(client *kgo.Client) *Log {
 	decompressor, _ := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
-	if d, ok := decompressor.(*unpack.Decompressor); ok {
+	switch d := decompressor.(type) {
+	case nil:
+		decompressor = kgo.DefaultDecompressor()
+	case *unpack.Decompressor:
 		decompressor = d.Unrefused()
 	}
 	return &Log{client: client, admin: kadm.NewClient(client), unpack: decompressor, topics: make(map[string]kadm.TopicDetail)}
 }
 
 // Span is a part of a partition: the records with offsets in [Start, End).
-// Offsets may be absent, where compaction took their records away.
+// Offsets may be absent, where compaction removed their records.
 type Span struct {
 	Topic      string
 	Partition  int32
 	Start, End int64
 }
 
-// Spans returns what the topics hold now. A topic that does not exist is an
-// error.
+// Spans returns what can be read of the topics now: not what an open
+// transaction has written. A topic that does not exist is an error.
 func (l *Log) Spans(ctx context.Context, names ...string) ([]Span, error) {
 	starts, err := l.admin.ListStartOffsets(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := l.admin.ListEndOffsets(ctx, names...)
+	ends, err := l.admin.ListCommittedOffsets(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -74,28 +76,25 @@ func (l *Log) Spans(ctx context.Context, names ...string) ([]Span, error) {
 	return spans, nil
 }
 
-// Read returns the records from an offset on, in order: about maxBytes of
-// them as they are stored and readUnpacked as they are unpacked, but whatever
-// their size at least one batch where there is one. next is where to go on; it is
-// offset when there is nothing more.
-func (l *Log) Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error) {
-	list, next, err := l.read(ctx, topic, partition, offset, maxBytes)
-	records = make([]*kgo.Record, len(list))
-	for i := range list {
-		if records[i], err = list[i].record(nil); err != nil {
-			return nil, 0, err
-		}
-	}
-	return records, next, err
-}
+const (
+	// readBytes is how much one read asks for, as it is stored.
+	readBytes = 1 << 20
+	// readUnpacked is how many bytes one read unpacks before it leaves the rest
+	// to the next: what a fetch brings can unpack to a thousand times as much.
+	readUnpacked = 16 << 20
+)
 
-func (l *Log) read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []raw, next int64, err error) {
+// Read returns the records from an offset on, in order: about maxBytes of them
+// as they are stored and readUnpacked as they are unpacked, but whatever their
+// size at least one batch where there is one. next is the offset to continue
+// from; it is offset when there is nothing more.
+func (l *Log) Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error) {
 	for try := 0; ; try++ {
 		records, next, err = l.fetch(ctx, topic, partition, offset, maxBytes)
-		if err == nil || try == 5 || !stale(err) {
+		if err == nil || try == 5 || !kerr.IsRetriable(err) && !kgo.IsRetryableBrokerErr(err) {
 			return records, next, err
 		}
-		l.forget(topic)
+		l.forget(topic) // its leader may have moved
 		select {
 		case <-ctx.Done():
 			return nil, 0, context.Cause(ctx)
@@ -104,12 +103,7 @@ func (l *Log) read(ctx context.Context, topic string, partition int32, offset in
 	}
 }
 
-// stale reports whether an error may come from a leader that has moved.
-func stale(err error) bool {
-	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err)
-}
-
-func (l *Log) fetch(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) ([]raw, int64, error) {
+func (l *Log) fetch(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) ([]*kgo.Record, int64, error) {
 	d, err := l.detail(ctx, topic)
 	if err != nil {
 		return nil, 0, err
@@ -138,11 +132,36 @@ func (l *Log) fetch(ctx context.Context, topic string, partition int32, offset i
 	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
 		return nil, offset, nil
 	}
-	fetched := &resp.Topics[0].Partitions[0]
-	if err := kerr.ErrorForCode(fetched.ErrorCode); err != nil {
-		return nil, 0, err
+	return decode(topic, &resp.Topics[0].Partitions[0], offset, l.unpack)
+}
+
+// decode returns the records of a fetched partition from an offset on.
+func decode(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpack kgo.Decompressor) ([]*kgo.Record, int64, error) {
+	fetched, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Offset: from, Topic: topic, Partition: p.Partition, IsolationLevel: kgo.ReadCommitted(),
+	}, p, &bounded{unpack, readUnpacked}, nil)
+	if errors.Is(fetched.Err, errUnpackedEnough) { // and no record was kept
+		fetched.Err = nil
 	}
-	return records(topic, fetched, offset, l.unpack)
+	return fetched.Records, next, fetched.Err
+}
+
+var errUnpackedEnough = errors.New("enough is unpacked")
+
+// bounded is a decompressor for one read. The first batch always passes.
+type bounded struct {
+	kgo.Decompressor
+	left int
+}
+
+// Decompress implements kgo.Decompressor.
+func (b *bounded) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if b.left <= 0 {
+		return nil, errUnpackedEnough
+	}
+	out, err := b.Decompressor.Decompress(src, codec)
+	b.left -= len(out)
+	return out, err
 }
 
 func (l *Log) detail(ctx context.Context, topic string) (kadm.TopicDetail, error) {
@@ -172,26 +191,26 @@ func (l *Log) forget(topic string) {
 	delete(l.topics, topic)
 }
 
-// Later returns, of those of these entries that have a record later than the
-// version given, where the last one stands; by id.
-func (l *Log) Later(ctx context.Context, topic string, versions map[string]int64) (map[string]int64, error) {
+// LastOffsets returns where the last record of each of these keys is in a
+// topic of one partition, of those that have one at or behind an offset.
+func (l *Log) LastOffsets(ctx context.Context, topic string, from int64, keys []string) (map[string]int64, error) {
 	spans, err := l.Spans(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
-	at := spans[0].End
-	for _, v := range versions {
-		at = min(at, v+1)
+	wanted := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		wanted[k] = true
 	}
-	later := make(map[string]int64)
-	for at = max(at, spans[0].Start); at < spans[0].End; {
-		list, next, err := l.read(ctx, topic, spans[0].Partition, at, readBytes)
+	last := make(map[string]int64)
+	for at := max(from, spans[0].Start); at < spans[0].End; {
+		records, next, err := l.Read(ctx, topic, spans[0].Partition, at, readBytes)
 		if err != nil {
 			return nil, err
 		}
-		for i := range list {
-			if v, ok := versions[string(list[i].key)]; ok && list[i].offset > v {
-				later[string(list[i].key)] = list[i].offset
+		for _, r := range records {
+			if wanted[string(r.Key)] {
+				last[string(r.Key)] = r.Offset
 			}
 		}
 		if next <= at {
@@ -199,11 +218,5 @@ func (l *Log) Later(ctx context.Context, topic string, versions map[string]int64
 		}
 		at = next
 	}
-	return later, nil
-}
-
-// TopicID returns the topic's id in text; empty where the broker has none.
-func (l *Log) TopicID(ctx context.Context, topic string) (string, error) {
-	d, err := l.detail(ctx, topic)
-	return envelope.TopicID(d.ID), err
+	return last, nil
 }

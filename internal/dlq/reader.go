@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -22,6 +23,12 @@ type Reader struct {
 func NewReader(client *kgo.Client, group string) *Reader {
 	return &Reader{Log: NewLog(client), group: group}
 }
+
+// Group returns the group whose dead letters are read.
+func (r *Reader) Group() string { return r.group }
+
+// Admin returns a client of the cluster.
+func (r *Reader) Admin() *kadm.Client { return r.admin }
 
 // Query says which entries are read.
 type Query struct {
@@ -50,18 +57,14 @@ func (r *Reader) Each(ctx context.Context, q Query, f func(*Entry) bool) error {
 	return r.EachOf(ctx, spans, q, f)
 }
 
-// EachOf is Each over spans that Ends has returned.
-func (r *Reader) EachOf(ctx context.Context, spans []Span, q Query, f func(*Entry) bool) error {
-	waiting, err := r.Waiting(ctx)
-	if err != nil {
-		return err
-	}
-	return r.each(ctx, spans, q, func(e *Entry) bool {
-		if version, ok := waiting[e.ID]; ok && version == e.Offset && (e.State == Open || e.State == Quarantined) {
-			e.State = Waiting
-		}
-		return f(e)
+// List returns the entries that are not closed, the newest first.
+func (r *Reader) List(ctx context.Context, sources ...topics.Name) ([]*Entry, error) {
+	var entries []*Entry
+	err := r.Each(ctx, Query{Sources: sources}, func(e *Entry) bool {
+		entries = append(entries, e)
+		return true
 	})
+	return entries, err
 }
 
 // Ends returns the dead-letter topics of the sources, nil: of all, as far as

@@ -142,9 +142,9 @@ func TestClosedEntriesAreReadWhileTheTopicHasThem(t *testing.T) {
 	if got := each(t, c, dlq.Query{Closed: true}); !slices.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
-	whole, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), "re_0")
-	if err != nil || whole.Closed.By != "me@here" || string(whole.Envelope.Source.Value) != "x" || len(whole.Envelope.Source.Headers) != 2 {
-		t.Fatalf("%+v, %v", whole, err)
+	whole := find(t, c, "re_0")
+	if whole.Closed.By != "me@here" || string(whole.Envelope.Source.Value) != "x" || len(whole.Envelope.Source.Headers) != 2 {
+		t.Fatalf("%+v", whole)
 	}
 	if c.Real() {
 		return // a real cleaner takes its time; kfake's is called
@@ -156,8 +156,8 @@ func TestClosedEntriesAreReadWhileTheTopicHasThem(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("after compaction %v", got)
 	}
-	left, err := dlq.NewReader(c.Client(), c.Group).Find(t.Context(), "re_0")
-	if err != nil || left.State != dlq.Resolved || left.Closed.Comment != "why" {
-		t.Errorf("%+v, %v", left, err)
+	left := find(t, c, "re_0")
+	if left.State != dlq.Resolved || left.Closed.Comment != "why" {
+		t.Errorf("%+v", left)
 	}
 }

@@ -44,7 +44,7 @@ func (s *Stats) Add(e *Entry) {
 		s.Topics, s.States, s.groups = make(map[string]int), make(map[State]int), make(map[string]*Group)
 	}
 	s.Count++
-	s.Topics[e.sourceTopic()]++
+	s.Topics[e.SourceTopic()]++
 	s.States[e.State]++
 	print := e.Fingerprint()
 	g := s.groups[print]
@@ -71,6 +71,12 @@ func (s *Stats) Add(e *Entry) {
 	if g.Example == "" || last.After(g.Last) {
 		g.Last, g.Example, g.Detail = last, e.ID, e.Detail
 	}
+}
+
+// Has reports whether there is a group of a fingerprint.
+func (s *Stats) Has(fingerprint string) bool {
+	_, ok := s.groups[fingerprint]
+	return ok
 }
 
 // earlier is the earlier of two times; a zero one is none.

@@ -18,6 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -49,7 +50,7 @@ var disturbances = []disturbance{
 	{"hold-up", 3, holdUp},
 	{"topic-deleted", 2, topicDeleted},
 	{"rewind", 1, rewind},
-	{"replay", 3, replay},
+	{"replay", 3, replayOpen},
 	{"move", 3, moveWaiting},
 }
 
@@ -336,7 +337,7 @@ func moveWaiting(t *trial, random *rand.Rand) {
 }
 
 // replay asks for every dead letter that there is, as the command does.
-func replay(t *trial, _ *rand.Rand) { t.replay(false) }
+func replayOpen(t *trial, _ *rand.Rand) { t.replay(false) }
 
 func (t *trial) replay(force bool) {
 	r := dlq.NewReader(t.admin, group)
@@ -345,8 +346,8 @@ func (t *trial) replay(force bool) {
 		t.history.note(fault, "", "no replay: %v", err)
 		return
 	}
-	plan := dlq.NewPlan(dlq.Replay{By: "ann", Run: dlq.NewRun(time.Now()), Force: force, Ambiguous: true})
-	err = r.EachOf(t.ctx, spans, dlq.Query{}, func(e *dlq.Entry) bool {
+	plan := replay.NewPlan(replay.Options{By: "ann", Run: replay.NewRun(time.Now()), Force: force, Ambiguous: true})
+	err = replay.Each(t.ctx, r, spans, dlq.Query{}, func(e *dlq.Entry) bool {
 		plan.Add(e)
 		return true
 	})
@@ -356,7 +357,7 @@ func (t *trial) replay(force bool) {
 	}
 	plan.Close()
 	t.history.note(replays, "", "%d", plan.Len())
-	run := &dlq.Runner{Reader: r, Client: t.admin, Plan: plan, Spans: spans}
+	run := &replay.Runner{Reader: r, Client: t.admin, Plan: plan, Spans: spans}
 	if _, err := run.Run(t.ctx); err != nil {
 		t.history.note(fault, "", "replay: %v", err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/control"
-	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/simulation/seen"
 	"github.com/algotrade/notifier/internal/topics"
@@ -282,7 +282,7 @@ func (x *telling) record(s step, at oracle.Place, r *kgo.Record) {
 		if _, err := control.Parse(r); err == nil {
 			return // what comes of it is seen
 		}
-		q, err := dlq.ParseRequest(r)
+		q, err := replay.ParseRequest(r)
 		if err != nil {
 			x.blame("%s: %v", at, err)
 			return

@@ -23,6 +23,7 @@ import (
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -172,9 +173,14 @@ func (n *process) run() error {
 		Group: group, Cluster: t.cluster, Decoder: event.NewDecoder(nil, t.set.Reads(), nil), Rules: t.set,
 		Outboxes: outboxes, Dead: letters, Topics: t.sources(), MaxReplays: maxReplays, Logger: log, Registry: reg,
 	})
-	r := ingest.NewReplays(ingest.ReplayParams{
-		Handler: h, Log: dlq.NewLog(dead), Gauges: dlq.NewGauges(reg), Admin: kadm.NewClient(writer), OutboxGroup: topics.OutboxGroup(group),
-		Rules: map[string][]string{"both": {"calm", "rough"}, "calm": {"calm"}}, Registry: reg,
+	tail, err := kgo.NewClient(append(n.options("replay"), dlq.TailOptions()...)...)
+	if err != nil {
+		return err
+	}
+	defer tail.Close()
+	r := replay.New(replay.Params{
+		Group: group, Cluster: t.cluster, Ingest: h, Channels: outboxes, Dead: letters, Client: dead, Tail: tail, Gauges: dlq.NewGauges(reg),
+		Rules: map[string][]string{"both": {"calm", "rough"}, "calm": {"calm"}}, MaxReplays: maxReplays, Logger: log, Registry: reg,
 	})
 	byTopic := make(map[string]*dispatch.Outbox)
 	for _, c := range t.channels() {
@@ -230,7 +236,7 @@ func (n *process) run() error {
 
 // bothKinds is the handler of stage one.
 type bothKinds struct {
-	replays *ingest.Replays
+	replays *replay.Handler
 	sources *ingest.Handler
 }
 

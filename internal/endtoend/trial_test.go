@@ -19,9 +19,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
@@ -96,7 +96,7 @@ func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, 
 		t.Fatal(err)
 	}
 	tr.fake = fake
-	tr.admin = tr.client("people", dlq.ProducerOptions(kafka.MaxEnvelope)...)
+	tr.admin = tr.client("people", replay.ClientOptions(kafka.MaxEnvelope)...)
 	tr.adm = kadm.NewClient(tr.admin)
 	md, err := tr.adm.BrokerMetadata(tr.ctx)
 	if err != nil {

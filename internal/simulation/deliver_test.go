@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel"
@@ -53,15 +54,15 @@ func (w *world) equip(pr *process) {
 // letters is what the dead letters tell an owner that inherits replays.
 type letters struct{ w *world }
 
-// Later implements dispatch.Letters.
-func (l letters) Later(_ context.Context, _ string, versions map[string]int64) (map[string]int64, error) {
-	later := make(map[string]int64)
+// LastOffsets implements dispatch.Log.
+func (l letters) LastOffsets(_ context.Context, _ string, from int64, keys []string) (map[string]int64, error) {
+	last := make(map[string]int64)
 	for _, r := range l.w.letters.records {
-		if v, asked := versions[string(r.Key)]; asked && r.Offset > v {
-			later[string(r.Key)] = r.Offset
+		if r.Offset >= from && slices.Contains(keys, string(r.Key)) {
+			last[string(r.Key)] = r.Offset
 		}
 	}
-	return later, nil
+	return last, nil
 }
 
 func (d *driver) place(k dispatch.Work) oracle.Place {

@@ -10,7 +10,7 @@ type mutation string
 const (
 	oldestCommitted    mutation = "an older commit is asked for after a later one"
 	revokeOvertakes    mutation = "a revoke does not wait for the commit before it"
-	unfoldedRequests   mutation = "requests are not compared with the fold"
+	unfoldedRequests   mutation = "requests are not compared with the index"
 	forwardedIsSettled mutation = "requests are settled when they are forwarded"
 	movesUnheard       mutation = "who is given a partition does not know what is to be moved"
 )

@@ -12,13 +12,14 @@ import (
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/replay"
 )
 
 // replays is one assignment of the replay topic: package match's, step by step,
-// around the real fold.
+// around the real index.
 type replays struct {
-	fold     *dlq.Fold
-	at, end  int64 // folded so far; what has to be before the first request
+	index    *dlq.Index
+	at, end  int64 // indexed so far; what has to be before the first request
 	open     []*asked
 	out      *ingest.Output // of what was forwarded; nil: nothing is under way
 	closures []dlq.Closure
@@ -26,25 +27,25 @@ type replays struct {
 
 // asked is one request.
 type asked struct {
-	dlq.Request
+	replay.Request
 	position offsets.Position
-	key      uint64
+	key      dlq.Key
 	move     *control.Request
 	state    int // 0: waiting, 1: forwarded, 2: settled
 }
 
 func newReplays(w *world, _ *part) *replays {
-	return &replays{fold: dlq.NewFold(nil, group, slog.New(slog.DiscardHandler)), end: w.letters.end()}
+	return &replays{index: dlq.NewIndex(group, nil, nil, slog.New(slog.DiscardHandler)), end: w.letters.end()}
 }
 
-// foldMore folds some more dead letters.
-func (w *world) foldMore(p *part) bool {
+// indexMore indexes some more dead letters.
+func (w *world) indexMore(p *part) bool {
 	r := p.replays
 	if r == nil || p.leaving || r.at >= w.letters.end() {
 		return false
 	}
 	n := min(w.letters.end()-r.at, 1+int64(w.rng.IntN(6)))
-	r.fold.Take(w.letters.topic, w.letters.records[r.at:r.at+n], r.at+n)
+	r.index.Take(w.letters.topic, w.letters.records[r.at:r.at+n], r.at+n)
 	r.at += n
 	return true
 }
@@ -61,11 +62,11 @@ func (w *world) requestsMore(p *part) bool {
 			r.open = append(r.open, &asked{move: &q, position: offsets.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}})
 			continue
 		}
-		q, err := dlq.ParseRequest(rec)
+		q, err := replay.ParseRequest(rec)
 		if err != nil {
 			panic(err)
 		}
-		a := &asked{Request: q, position: offsets.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.fold.Key(w.letters.topic, q.Entry)}
+		a := &asked{Request: q, position: offsets.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.index.Key(w.letters.topic, q.Entry)}
 		for _, other := range r.open {
 			if other.move == nil && other.state != 2 && other.key == a.key && other.Version == a.Version {
 				a.state = 2
@@ -112,10 +113,10 @@ func (w *world) replayMore(p *part) bool {
 			}
 			continue
 		}
-		standing := r.fold.Standing(w.letters.topic, a.key, a.Version)
+		status := replay.StatusOf(a.Version, r.index.Last(w.letters.topic, a.key))
 		switch {
-		case a.state == 2 || standing == dlq.Unknown:
-		case standing != dlq.Current && !w.is(unfoldedRequests):
+		case a.state == 2 || status == replay.Unread:
+		case status != replay.Current && !w.is(unfoldedRequests):
 			a.state, moved = 2, true
 		case a.state == 0:
 			a.state, moved = 1, true
@@ -150,14 +151,14 @@ func (w *world) forward(p *part, a *asked) {
 		a.state = 2
 		return
 	}
-	replay := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: a.By, FirstFailed: e.FirstFailed}
+	again := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: a.By, FirstFailed: e.FirstFailed}
 	send := func(al *alert.Alert, channel, delivery string) {
-		x := &envelope.Envelope{Source: e.Envelope.Source, Alert: al, Channel: channel, Delivery: delivery, Replay: replay}
+		x := &envelope.Envelope{Source: e.Envelope.Source, Alert: al, Channel: channel, Delivery: delivery, Replay: again}
 		x.From = offsets.Write{Input: offsets.Input{Topic: p.log.id, Partition: 0}, From: a.position, Done: p.p.Committed(), Delivery: x.RepeatID()}
 		r.out.Send(x)
 	}
 	if e.Envelope.Alert != nil {
-		replay.Recipients = e.Recipients
+		again.Recipients = e.Recipients
 		send(e.Envelope.Alert, e.Envelope.Channel, e.ID)
 		return
 	}

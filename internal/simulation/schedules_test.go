@@ -97,7 +97,7 @@ func (w *world) work(p *part) bool {
 	case p.replays != nil:
 		switch w.rng.IntN(3) {
 		case 0:
-			return w.foldMore(p)
+			return w.indexMore(p)
 		case 1:
 			return w.requestsMore(p)
 		}
@@ -264,7 +264,7 @@ func (w *world) round() bool {
 			if p.left {
 				continue
 			}
-			did = w.foldMore(p) || did
+			did = w.indexMore(p) || did
 			did = w.requestsMore(p) || did
 			did = w.replayMore(p) || did
 			if p.assignment != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/simulation/seen"
 	"github.com/algotrade/notifier/internal/topics"
@@ -258,7 +259,7 @@ func (w *world) request() bool {
 	e := entries[w.rng.IntN(len(entries))]
 	for range 1 + w.rng.IntN(2) {
 		w.requests++
-		q := dlq.Request{
+		q := replay.Request{
 			Entry: e.ID, Source: topics.TradeExecutions, Version: e.Offset, Channel: e.Envelope.Channel,
 			Force: e.State == dlq.Quarantined, By: "ann", Run: "rp", Total: 1,
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
@@ -118,7 +119,7 @@ func (m *move) prepare(ctx context.Context) error {
 		return err
 	}
 	m.group, m.outbox = c.Group, topics.Outbox(c.Group, m.from)
-	if m.client, err = m.g.Reach(ctx, c, "channels", dlq.ProducerOptions(kafka.MaxEnvelope)...); err != nil {
+	if m.client, err = m.g.Reach(ctx, c, "channels", replay.ClientOptions(kafka.MaxEnvelope)...); err != nil {
 		return err
 	}
 	m.admin = kadm.NewClient(m.client)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/term"
 )
@@ -33,7 +33,7 @@ looks: with --rate, --canary or --wait.`
 type replaying struct {
 	selection
 	base.Consent
-	ask     dlq.Replay
+	ask     replay.Options
 	payload string
 	rate    rateFlag
 	canary  int
@@ -80,7 +80,7 @@ func (r *replaying) prepare(g *base.Globals, ids []string) (*filter, error) {
 	if err == nil && r.payload != "" {
 		r.ask.Edited, err = readPayload(g, r.payload, r.ask.Force)
 	}
-	r.ask.By, r.ask.Run = base.User(), dlq.NewRun(time.Now())
+	r.ask.By, r.ask.Run = base.User(), replay.NewRun(time.Now())
 	return filter, err
 }
 
@@ -90,20 +90,17 @@ func runReplay(g *base.Globals, ctx context.Context, r *replaying, ids []string)
 	if err != nil {
 		return err
 	}
-	found, err := openLetters(g, ctx, dlq.ProducerOptions(kafka.MaxEnvelope)...)
+	found, err := openLetters(g, ctx, replay.ClientOptions(kafka.MaxEnvelope)...)
 	if err != nil {
 		return err
 	}
 	defer found.client.Close()
-	// A plan of a million stays below 250 MB: while it grows, garbage may be half
-	// of what lives, not as much as it.
-	defer debug.SetGCPercent(debug.SetGCPercent(50))
 	// What is written from here on is of the time of the run.
 	spans, err := found.Ends(ctx, filter.sources())
 	if err != nil {
 		return err
 	}
-	plan := dlq.NewPlan(r.ask)
+	plan := replay.NewPlan(r.ask)
 	seen, err := filter.each(ctx, found.Reader, spans, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
 		plan.Add(e)
 		return true
@@ -118,7 +115,7 @@ func runReplay(g *base.Globals, ctx context.Context, r *replaying, ids []string)
 	if err := showPlan(g, plan, r); err != nil {
 		return err
 	}
-	run := dlq.Runner{
+	run := replay.Runner{
 		Reader: found.Reader, Client: found.client, Plan: plan, Spans: spans,
 		Rate: float64(r.rate.Rate), Canary: r.canary, Wait: r.wait,
 	}
@@ -163,12 +160,12 @@ func checkChannel(g *base.Globals, name string) error {
 var errNothing = errors.New("nothing to send again")
 
 // nothingToSend says why; none is what to say where no entry is meant.
-func nothingToSend(p *dlq.Plan, none string) error {
+func nothingToSend(p *replay.Plan, none string) error {
 	if p.Left() == 0 {
 		return base.Fail(base.ExitFailed, "%w: %s", errNothing, none)
 	}
 	text := ""
-	for _, l := range dlq.Lefts() {
+	for _, l := range replay.Lefts() {
 		if n := p.LeftOut[l]; n > 0 {
 			text += "\n  " + l.Sentence(n)
 		}

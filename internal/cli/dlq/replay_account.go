@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -22,7 +23,7 @@ type accountJSON struct {
 	Discarded   int            `json:"discarded"`
 	Dropped     int            `json:"dropped"`
 	Waiting     int            `json:"waiting"`
-	Overtaken   int            `json:"overtaken"`
+	Superseded  int            `json:"superseded"`
 	NotSent     int            `json:"not_sent"`
 	LeftOut     map[string]int `json:"left_out"`
 	// First is the first that failed again, StoppedBy the one that stopped the
@@ -46,11 +47,11 @@ func toAgain(e *dlq.Entry) *againJSON {
 
 // closeAccount prints what became of the run, what to go on with, and returns
 // the error that its end is.
-func closeAccount(g *base.Globals, r *replaying, p *dlq.Plan, a dlq.Account, err error) error {
+func closeAccount(g *base.Globals, r *replaying, p *replay.Plan, a replay.Account, err error) error {
 	if g.JSON() {
 		j := accountJSON{
 			Run: r.ask.Run, Planned: a.Planned, Sent: a.Sent, Watched: a.Watched, Resolved: a.Resolved, Reopened: a.Reopened,
-			Quarantined: a.Quarantined, Discarded: a.Discarded, Dropped: a.Dropped, Waiting: a.Waiting, Overtaken: a.Overtaken,
+			Quarantined: a.Quarantined, Discarded: a.Discarded, Dropped: a.Dropped, Waiting: a.Waiting, Superseded: a.Superseded,
 			NotSent: a.NotSent(), First: toAgain(a.First), StoppedBy: toAgain(a.Stopped), LeftOut: make(map[string]int),
 		}
 		for l, n := range p.LeftOut {
@@ -69,7 +70,7 @@ func closeAccount(g *base.Globals, r *replaying, p *dlq.Plan, a dlq.Account, err
 }
 
 // verdict is the error that an account means for the exit code.
-func verdict(a dlq.Account, err error) error {
+func verdict(a replay.Account, err error) error {
 	switch {
 	case errors.Is(err, base.ErrSignal):
 		return base.Fail(base.ExitFailed, "%w: %d of %d were not asked for, %d wait; what waits is handled all the same", err, a.NotSent(), a.Planned, a.Waiting)
@@ -98,7 +99,7 @@ func because(e *dlq.Entry) string {
 }
 
 // accountText is the account in one line.
-func accountText(a dlq.Account) string {
+func accountText(a replay.Account) string {
 	var parts []string
 	add := func(n int, what string) {
 		if n > 0 {
@@ -120,8 +121,8 @@ func accountText(a dlq.Account) string {
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
-	if a.Overtaken > 0 {
-		text += fmt.Sprintf("; %d not sent, since they were closed or failed again meanwhile", a.Overtaken)
+	if a.Superseded > 0 {
+		text += fmt.Sprintf("; %d not sent, since they were closed or failed again meanwhile", a.Superseded)
 	}
 	if n := a.NotSent(); n > 0 {
 		text += fmt.Sprintf("; %d not sent", n)
@@ -130,7 +131,7 @@ func accountText(a dlq.Account) string {
 }
 
 // goOn are the commands to go on with.
-func goOn(self string, a dlq.Account) []string {
+func goOn(self string, a replay.Account) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	if a.First != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -16,7 +17,7 @@ const planGroups = 20
 
 // showPlan prints what will be sent, where to, and what is left out. For
 // programs it is the data of a dry run; else it is words, before the question.
-func showPlan(g *base.Globals, p *dlq.Plan, r *replaying) error {
+func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 	if r.DryRun && g.JSON() {
 		return writePlan(g.IO.Out, p, r.rate)
 	}
@@ -41,14 +42,14 @@ func showPlan(g *base.Globals, p *dlq.Plan, r *replaying) error {
 	} else {
 		row("failed", "%s to %s", stamp(p.Oldest), stamp(p.Newest))
 	}
-	if p.Replay.Edited != nil {
-		row("payload", "%s by %s; the original is kept", term.Count(len(p.Replay.Edited), "byte"), p.Replay.By)
+	if p.Options.Edited != nil {
+		row("payload", "%s by %s; the original is kept", term.Count(len(p.Options.Edited), "byte"), p.Options.By)
 	}
 	if rate.Rate > 0 {
 		row("takes", "%s at %s", lasts(p, rate).Round(time.Second), rate.String())
 	}
 	name = "left out"
-	for _, l := range dlq.Lefts() {
+	for _, l := range replay.Lefts() {
 		if n := p.LeftOut[l]; n > 0 {
 			row(name, "%s", l.Sentence(n))
 			name = ""
@@ -85,7 +86,7 @@ func showGroups(w io.Writer, width int, groups []*dlq.Group) {
 }
 
 // destination says in words what people will see where.
-func destination(d dlq.Destination) string {
+func destination(d replay.Destination) string {
 	switch {
 	case d.Channel == "":
 		return fmt.Sprintf("%s through the rules, which say where to", goes(d.Count))
@@ -105,7 +106,7 @@ func goes(n int) string {
 }
 
 // lasts is how long the requests take at a rate.
-func lasts(p *dlq.Plan, rate rateFlag) time.Duration {
+func lasts(p *replay.Plan, rate rateFlag) time.Duration {
 	return time.Duration(float64(p.Len()) / float64(rate.Rate) * float64(time.Second))
 }
 
@@ -138,7 +139,7 @@ type destinationJSON struct {
 	Count   int    `json:"count"`
 }
 
-func writePlan(w io.Writer, p *dlq.Plan, rate rateFlag) error {
+func writePlan(w io.Writer, p *replay.Plan, rate rateFlag) error {
 	j := planJSON{
 		Total: p.Len(), Groups: []planGroupJSON{}, Destinations: []destinationJSON{}, LeftOut: make(map[string]int),
 		OldestFailed: p.Oldest.UTC(), NewestFailed: p.Newest.UTC(), Rate: rate.String(),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -29,7 +30,7 @@ type replayScreen struct {
 	said   map[string]bool // causes that were said to be new
 }
 
-var _ dlq.Observer = (*replayScreen)(nil)
+var _ replay.Observer = (*replayScreen)(nil)
 
 func newReplayScreen(g *base.Globals, group string, wait bool) *replayScreen {
 	return &replayScreen{out: g.IO.Err, group: group, self: g.Self(), wait: wait, began: time.Now(), draws: term.IsTerminal(g.IO.Err), said: make(map[string]bool)}
@@ -42,8 +43,8 @@ const (
 	newCauses = 10
 )
 
-// Progress implements dlq.Observer.
-func (s *replayScreen) Progress(a dlq.Account) {
+// Progress implements replay.Observer.
+func (s *replayScreen) Progress(a replay.Account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.draws || s.bar == nil && time.Since(s.began) < barAfter {
@@ -53,7 +54,7 @@ func (s *replayScreen) Progress(a dlq.Account) {
 		s.bar = progressbar.NewOptions(a.Planned, progressbar.OptionSetWriter(s.out), progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
 	}
-	done, text := a.Sent+a.Overtaken, "sending"
+	done, text := a.Sent+a.Superseded, "sending"
 	if a.Watched {
 		text = fmt.Sprintf("%d resolved, %d reopened, %d waiting", a.Resolved, a.Reopened, a.Waiting)
 	}
@@ -64,7 +65,7 @@ func (s *replayScreen) Progress(a dlq.Account) {
 	_ = s.bar.Set(min(done, a.Planned-1)) // a full bar cannot be drawn again
 }
 
-// Again implements dlq.Observer: a cause that no entry of the plan had is said
+// Again implements replay.Observer: a cause that no entry of the plan had is said
 // once.
 func (s *replayScreen) Again(e *dlq.Entry, known bool) {
 	s.mu.Lock()
@@ -81,7 +82,7 @@ func (s *replayScreen) Again(e *dlq.Entry, known bool) {
 	s.say("%s failed again for a new cause (fingerprint %s): %s", e.ID, fp, because(e))
 }
 
-// Running implements dlq.Observer.
+// Running implements replay.Observer.
 func (s *replayScreen) Running(there bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
@@ -212,7 +213,7 @@ func (f *filter) each(ctx context.Context, r *dlq.Reader, spans []dlq.Span, q dl
 		chosen++
 		return yield(e) && (f.limit == 0 || chosen < f.limit)
 	}
-	err = r.EachOf(ctx, spans, q, func(e *dlq.Entry) bool {
+	err = replay.Each(ctx, r, spans, q, func(e *dlq.Entry) bool {
 		seen++
 		if named == nil {
 			return take(e)
@@ -290,7 +291,7 @@ func (n *named) entries() ([]*dlq.Entry, error) {
 		case len(found) == 1:
 			meant[found[0]] = true
 		default:
-			faults = append(faults, &dlq.NotFoundError{Prefix: id, Several: found, Count: n.counts[id]})
+			faults = append(faults, &replay.NotFoundError{Prefix: id, Several: found, Count: n.counts[id]})
 		}
 	}
 	if len(faults) > 0 {

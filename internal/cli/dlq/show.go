@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -37,7 +38,7 @@ func newShow(g *base.Globals) *cobra.Command {
 				return err
 			}
 			defer letters.client.Close()
-			e, err := letters.Find(cmd.Context(), args[0])
+			e, err := replay.Find(cmd.Context(), letters.Reader, args[0])
 			switch {
 			case err != nil:
 				return err

@@ -30,7 +30,7 @@ func newWatch(g *base.Globals) *cobra.Command {
 				return err
 			}
 			ctx := cmd.Context()
-			letters, err := openLetters(g, ctx)
+			letters, err := openLetters(g, ctx, dlq.TailOptions()...)
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package dlq_test
+package replay_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -29,18 +30,13 @@ func read(e *dlq.Entry, version int64) *dlq.Entry {
 }
 
 // planned adds entries, given oldest first, and returns the requests.
-func planned(r dlq.Replay, entries ...*dlq.Entry) (*dlq.Plan, []*dlq.Request) {
-	p := dlq.NewPlan(r)
+func planned(r replay.Options, entries ...*dlq.Entry) (*replay.Plan, []*replay.Request) {
+	p := replay.NewPlan(r)
 	for _, e := range slices.Backward(entries) {
 		p.Add(e)
 	}
 	p.Close()
-	var all []*dlq.Request
-	p.Requests(func(q *dlq.Request) bool {
-		all = append(all, q)
-		return true
-	})
-	return p, all
+	return p, p.Requests()
 }
 
 func TestLanesKeepTheirPlacesAndGoInTheOrderOfTheirSource(t *testing.T) {
@@ -69,7 +65,7 @@ func TestLanesKeepTheirPlacesAndGoInTheOrderOfTheirSource(t *testing.T) {
 			e.Envelope.Source.Offset = rapid.Int64Range(0, 20).Draw(t, "offset")
 			log[i], byID[id] = read(e, int64(i)), e
 		}
-		_, sent := planned(dlq.Replay{}, log...)
+		_, sent := planned(replay.Options{}, log...)
 		if len(sent) != n {
 			t.Fatalf("%d of %d are sent", len(sent), n)
 		}
@@ -104,23 +100,23 @@ func TestWhatIsLeftOutAndWhatBringsItIn(t *testing.T) {
 	state := func(s dlq.State) func() *dlq.Entry { return mark(func(e *dlq.Entry) { e.State = s }) }
 	tests := map[string]struct {
 		entry func() *dlq.Entry
-		why   dlq.Left
-		with  *dlq.Replay // brings it in; nil: nothing does
+		why   replay.Left
+		with  *replay.Options // brings it in; nil: nothing does
 	}{
-		"resolved":                {state(dlq.Resolved), dlq.LeftClosed, nil},
-		"discarded":               {state(dlq.Discarded), dlq.LeftClosed, nil},
-		"malformed":               {state(dlq.Malformed), dlq.LeftMalformed, nil},
-		"another delivery's id":   {mark(func(e *dlq.Entry) { e.Envelope.Delivery = "dl_2" }), dlq.LeftMalformed, nil},
-		"waiting":                 {state(dlq.Waiting), dlq.LeftWaiting, nil},
-		"quarantined":             {state(dlq.Quarantined), dlq.LeftQuarantined, &dlq.Replay{Force: true}},
-		"without its value":       {mark(func(e *dlq.Entry) { e.Pointer = true }), dlq.LeftPointer, &dlq.Replay{Edited: []byte("{}")}},
-		"perhaps delivered":       {mark(func(e *dlq.Entry) { e.Reason = outcome.Unconfirmed }), dlq.LeftAmbiguous, &dlq.Replay{Ambiguous: true}},
-		"open, nothing is needed": {mark(func(*dlq.Entry) {}), "", &dlq.Replay{}},
+		"resolved":                {state(dlq.Resolved), replay.LeftClosed, nil},
+		"discarded":               {state(dlq.Discarded), replay.LeftClosed, nil},
+		"malformed":               {state(dlq.Malformed), replay.LeftMalformed, nil},
+		"another delivery's id":   {mark(func(e *dlq.Entry) { e.Envelope.Delivery = "dl_2" }), replay.LeftMalformed, nil},
+		"waiting":                 {state(dlq.Waiting), replay.LeftWaiting, nil},
+		"quarantined":             {state(dlq.Quarantined), replay.LeftQuarantined, &replay.Options{Force: true}},
+		"without its value":       {mark(func(e *dlq.Entry) { e.Pointer = true }), replay.LeftPointer, &replay.Options{Edited: []byte("{}")}},
+		"perhaps delivered":       {mark(func(e *dlq.Entry) { e.Reason = outcome.Unconfirmed }), replay.LeftAmbiguous, &replay.Options{Ambiguous: true}},
+		"open, nothing is needed": {mark(func(*dlq.Entry) {}), "", &replay.Options{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			everything := dlq.Replay{Force: true, Ambiguous: true, Rematch: true, To: "other", Edited: []byte("{}")}
-			p, sent := planned(dlq.Replay{}, tt.entry())
+			everything := replay.Options{Force: true, Ambiguous: true, Rematch: true, To: "other", Edited: []byte("{}")}
+			p, sent := planned(replay.Options{}, tt.entry())
 			if tt.why != "" && (len(sent) != 0 || p.LeftOut[tt.why] != 1 || p.Left() != 1) {
 				t.Errorf("%d sent, left out %v", len(sent), p.LeftOut)
 			}
@@ -140,28 +136,28 @@ func TestWhatIsLeftOutAndWhatBringsItIn(t *testing.T) {
 
 func TestRequestsCarryWhatWasAskedFor(t *testing.T) {
 	raised, early := delivery("dl_1", "desk", 7), read(entry("re_1", nil), 9)
-	all := dlq.Replay{By: "ann@desk", Comment: "mended", Run: "rp_1"}
-	with := func(f func(*dlq.Replay)) dlq.Replay {
+	all := replay.Options{By: "ann@desk", Comment: "mended", Run: "rp_1"}
+	with := func(f func(*replay.Options)) replay.Options {
 		r := all
 		f(&r)
 		return r
 	}
-	base := dlq.Request{Source: topics.TradeExecutions, By: "ann@desk", Comment: "mended", Run: "rp_1", Total: 1}
+	base := replay.Request{Source: topics.TradeExecutions, By: "ann@desk", Comment: "mended", Run: "rp_1", Total: 1}
 	tests := map[string]struct {
-		ask   dlq.Replay
+		ask   replay.Options
 		entry *dlq.Entry
-		want  func(*dlq.Request)
+		want  func(*replay.Request)
 	}{
-		"as raised":             {all, raised, func(q *dlq.Request) { q.Channel = "desk" }},
-		"before the rules":      {all, early, func(*dlq.Request) {}},
-		"rematch":               {with(func(r *dlq.Replay) { r.Rematch = true }), raised, func(q *dlq.Request) { q.Channel, q.Rematch = "desk", true }},
-		"rematch is implied":    {with(func(r *dlq.Replay) { r.Rematch = true }), early, func(*dlq.Request) {}},
-		"another channel":       {with(func(r *dlq.Replay) { r.To = "mail" }), raised, func(q *dlq.Request) { q.Channel, q.To = "mail", true }},
-		"its own channel":       {with(func(r *dlq.Replay) { r.To = "desk" }), raised, func(q *dlq.Request) { q.Channel = "desk" }},
-		"a channel for a rule":  {with(func(r *dlq.Replay) { r.To = "mail" }), early, func(q *dlq.Request) { q.Channel, q.To = "mail", true }},
-		"edited, so rematched":  {with(func(r *dlq.Replay) { r.Edited = []byte("{}") }), raised, func(q *dlq.Request) { q.Channel, q.Rematch, q.Edited = "desk", true, []byte("{}") }},
-		"edited, before a rule": {with(func(r *dlq.Replay) { r.Edited = []byte{} }), early, func(q *dlq.Request) { q.Edited = []byte{} }},
-		"forced":                {with(func(r *dlq.Replay) { r.Force = true }), raised, func(q *dlq.Request) { q.Channel, q.Force = "desk", true }},
+		"as raised":             {all, raised, func(q *replay.Request) { q.Channel = "desk" }},
+		"before the rules":      {all, early, func(*replay.Request) {}},
+		"rematch":               {with(func(r *replay.Options) { r.Rematch = true }), raised, func(q *replay.Request) { q.Channel, q.Rematch = "desk", true }},
+		"rematch is implied":    {with(func(r *replay.Options) { r.Rematch = true }), early, func(*replay.Request) {}},
+		"another channel":       {with(func(r *replay.Options) { r.To = "mail" }), raised, func(q *replay.Request) { q.Channel, q.To = "mail", true }},
+		"its own channel":       {with(func(r *replay.Options) { r.To = "desk" }), raised, func(q *replay.Request) { q.Channel = "desk" }},
+		"a channel for a rule":  {with(func(r *replay.Options) { r.To = "mail" }), early, func(q *replay.Request) { q.Channel, q.To = "mail", true }},
+		"edited, so rematched":  {with(func(r *replay.Options) { r.Edited = []byte("{}") }), raised, func(q *replay.Request) { q.Channel, q.Rematch, q.Edited = "desk", true, []byte("{}") }},
+		"edited, before a rule": {with(func(r *replay.Options) { r.Edited = []byte{} }), early, func(q *replay.Request) { q.Edited = []byte{} }},
+		"forced":                {with(func(r *replay.Options) { r.Force = true }), raised, func(q *replay.Request) { q.Channel, q.Force = "desk", true }},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -169,7 +165,7 @@ func TestRequestsCarryWhatWasAskedFor(t *testing.T) {
 			want.Entry, want.Version = tt.entry.ID, tt.entry.Offset
 			tt.want(&want)
 			_, sent := planned(tt.ask, tt.entry)
-			for what, got := range map[string]*dlq.Request{"planned": sent[0], "read back": readBack(t, sent[0])} {
+			for what, got := range map[string]*replay.Request{"planned": sent[0], "read back": readBack(t, sent[0])} {
 				if fmt.Sprintf("%#v", *got) != fmt.Sprintf("%#v", want) {
 					t.Errorf("%s\n%#v, want\n%#v", what, *got, want)
 				}
@@ -178,9 +174,9 @@ func TestRequestsCarryWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-func readBack(t *testing.T, q *dlq.Request) *dlq.Request {
+func readBack(t *testing.T, q *replay.Request) *replay.Request {
 	t.Helper()
-	got, err := dlq.ParseRequest(q.Record("g"))
+	got, err := replay.ParseRequest(q.Record("g"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,19 +188,19 @@ func TestAPlanSaysWhereEverythingGoes(t *testing.T) {
 		delivery("dl_1", "desk", 1), delivery("dl_2", "desk", 2), delivery("dl_3", "hook", 3), read(entry("re_1", nil), 4),
 	}
 	for name, tt := range map[string]struct {
-		ask  dlq.Replay
+		ask  replay.Options
 		want string
 	}{
-		"as raised": {dlq.Replay{}, "[{desk false false 2} { false true 1} {hook false false 1}]"},
-		"rematch":   {dlq.Replay{Rematch: true}, "[{desk true false 2} { false true 1} {hook true false 1}]"},
-		"elsewhere": {dlq.Replay{To: "hook"}, "[{hook false false 3} {hook false true 1}]"},
+		"as raised": {replay.Options{}, "[{desk false false 2} { false true 1} {hook false false 1}]"},
+		"rematch":   {replay.Options{Rematch: true}, "[{desk true false 2} { false true 1} {hook true false 1}]"},
+		"elsewhere": {replay.Options{To: "hook"}, "[{hook false false 3} {hook false true 1}]"},
 	} {
 		p, _ := planned(tt.ask, entries...)
 		if got := fmt.Sprint(p.Destinations()); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
 	}
-	p, _ := planned(dlq.Replay{}, entries...)
+	p, _ := planned(replay.Options{}, entries...)
 	if g := p.Stats.Groups(); len(g) != 3 || g[0].Count != 2 || g[0].Detail != "HTTP 422" || !p.Oldest.Equal(failed) || !p.Newest.Equal(failed) {
 		t.Errorf("%+v %s %s", g, p.Oldest, p.Newest)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -11,27 +12,26 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// folding runs a fold and returns once it has read what stood there.
-func folding(t *testing.T, c *testkafka.Cluster) *dlq.Fold {
+// indexing runs an index and returns once it is ready.
+func indexing(t *testing.T, c *testkafka.Cluster) *dlq.Index {
 	t.Helper()
-	f := dlq.NewFold(dlq.NewLog(c.Client()), c.Group, slog.New(slog.DiscardHandler))
+	x := dlq.NewIndex(c.Group, dlq.NewReader(c.Client(), c.Group), c.Client(dlq.TailOptions()...), slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { f.Run(ctx) })
+	wg.Go(func() { x.Run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	select {
-	case <-f.Ready():
+	case <-x.Ready():
 	case <-time.After(20 * time.Second):
-		t.Fatal("the fold is not ready after 20 s")
+		t.Fatal("the index is not ready after 20 s")
 	}
-	return f
+	return x
 }
 
 func closeEntries(t *testing.T, c *testkafka.Cluster, w *dlq.Writer, state dlq.State, ids ...string) {
@@ -47,49 +47,46 @@ func closeEntries(t *testing.T, c *testkafka.Cluster, w *dlq.Writer, state dlq.S
 	}
 }
 
-func TestTheFoldKnowsTheLastVersionOfEachEntry(t *testing.T) {
+func TestIndexKnowsTheLastVersionOfEachEntry(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	write(t, w, entry("re_0", nil), entry("re_1", nil), entry("re_2", nil), entry("re_3", nil)) // at 0 to 3
 	write(t, w, entry("re_1", nil).Again("", 3))                                                // at 4
 	write(t, w, entry("re_2", nil).Again("", 1))                                                // at 5, quarantined
 	closeEntries(t, c, w, dlq.Resolved, "re_3")                                                 // at 6
-	f := folding(t, c)
+	x := indexing(t, c)
 	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
-	check := func(id string, version int64, want dlq.Standing) {
-		t.Helper()
-		if got := f.Standing(topic, f.Key(topic, id), version); got != want {
-			t.Errorf("%s@%d stands at %d, want %d", id, version, got, want)
+	for id, want := range map[string]dlq.Last{
+		"re_0":      {Open: true, Offset: 0, Read: 7},
+		"re_1":      {Open: true, Offset: 4, Read: 7},
+		"re_2":      {Open: true, Offset: 5, Read: 7, Quarantined: true},
+		"re_3":      {Read: 7},
+		"re_nobody": {Read: 7},
+	} {
+		if got := x.Last(topic, x.Key(topic, id)); got != want {
+			t.Errorf("%s: %+v, want %+v", id, got, want)
 		}
 	}
-	check("re_0", 0, dlq.Current)
-	check("re_1", 1, dlq.Rewritten)
-	check("re_1", 4, dlq.Current)
-	check("re_2", 2, dlq.Isolated)
-	check("re_3", 3, dlq.Gone)
-	check("re_0", 7, dlq.Unknown)
-	check("re_nobody", 3, dlq.Gone)
-	check("re_0", 6, dlq.Gone) // no version of that entry
-
 	closeEntries(t, c, w, dlq.Discarded, "re_0")
-	testkafka.Eventually(t, 10*time.Second, "the fold follows", func() bool {
-		return f.Standing(topic, f.Key(topic, "re_0"), 0) == dlq.Gone
+	write(t, w, entry("re_4", nil))
+	testkafka.Eventually(t, 10*time.Second, "the index follows", func() bool {
+		return x.Last(topic, x.Key(topic, "re_0")) == dlq.Last{Read: 9} && x.Last(topic, x.Key(topic, "re_4")) == dlq.Last{Open: true, Offset: 8, Read: 9}
 	})
 }
 
-func TestTheGaugesAreThoseOfTheFold(t *testing.T) {
+func TestGaugesShowTheIndex(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	reg := prometheus.NewPedanticRegistry()
 	g := dlq.NewGauges(reg)
 	if n := testutil.CollectAndCount(reg, "notifier_dead_letters_open"); n != 0 {
-		t.Errorf("%d series although nobody folds", n)
+		t.Errorf("%d series without an index", n)
 	}
 	old, young := entry("re_old", nil), entry("re_young", nil)
 	old.FirstFailed, young.FirstFailed = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
 	write(t, w, old, young)
-	f := folding(t, c)
-	g.Show(f)
+	x := indexing(t, c)
+	g.Show(x)
 	oldest := func() float64 {
 		families, err := reg.Gather()
 		if err != nil {
@@ -130,83 +127,68 @@ func TestTheGaugesAreThoseOfTheFold(t *testing.T) {
 	}
 	closeEntries(t, c, w, dlq.Resolved, "re_old")
 	testkafka.Eventually(t, 10*time.Second, "none is left", func() bool { return open(0) == nil && oldest() == 0 })
-	g.Hide(dlq.NewFold(dlq.NewLog(c.Client()), c.Group, slog.New(slog.DiscardHandler))) // somebody else's
+	g.Hide(dlq.NewIndex(c.Group, dlq.NewReader(c.Client(), c.Group), nil, slog.New(slog.DiscardHandler))) // another one
 	if n := testutil.CollectAndCount(reg, "notifier_dead_letters_open"); n == 0 {
-		t.Error("another's fold hid this one")
+		t.Error("another index hid this one")
 	}
-	g.Hide(f)
+	g.Hide(x)
 	if n := testutil.CollectAndCount(reg, "notifier_dead_letters_open"); n != 0 {
 		t.Errorf("%d series after the partition was given up", n)
 	}
 }
 
-func TestTheFoldFollowsATopicThatIsMadeAnew(t *testing.T) {
+func TestIndexFollowsARecreatedTopic(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	write(t, w, entry("re_0", nil), entry("re_1", nil))
-	f := folding(t, c)
+	x := indexing(t, c)
 	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
-	generation := f.Generation(topic)
+	generation := x.Generation(topic)
 	c.Delete(topic)
-	testkafka.Eventually(t, 20*time.Second, "the fold notices", func() bool { return f.Generation(topic) > generation })
+	testkafka.Eventually(t, 20*time.Second, "the index notices", func() bool { return x.Generation(topic) > generation })
 	for _, s := range c.Shapes(nil) {
 		if s.Topic == topic {
 			c.Make(s)
 		}
 	}
 	write(t, writer(t, c, nil), entry("re_2", nil))
-	testkafka.Eventually(t, 20*time.Second, "the new topic is folded", func() bool {
-		return f.Standing(topic, f.Key(topic, "re_2"), 0) == dlq.Current && f.Standing(topic, f.Key(topic, "re_0"), 0) == dlq.Gone
+	testkafka.Eventually(t, 20*time.Second, "the new topic is indexed", func() bool {
+		return x.Last(topic, x.Key(topic, "re_2")) == dlq.Last{Open: true, Read: 1} && !x.Last(topic, x.Key(topic, "re_0")).Open
+	})
+	write(t, writer(t, c, nil), entry("re_3", nil))
+	testkafka.Eventually(t, 20*time.Second, "the new topic is followed", func() bool {
+		return x.Last(topic, x.Key(topic, "re_3")) == dlq.Last{Open: true, Offset: 1, Read: 2}
 	})
 }
 
-func TestLaterFindsWhatHasALaterRecord(t *testing.T) {
+// An index that is not told of a deletion in time sees a shorter topic, or one
+// with another id.
+func TestIndexFollowsATopicRecreatedAtOnce(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	write(t, writer(t, c, nil), entry("re_0", nil), entry("re_1", nil))
+	x := indexing(t, c)
+	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
+	c.Delete(topic)
+	for _, s := range c.Shapes(nil) {
+		if s.Topic == topic {
+			c.Make(s)
+		}
+	}
+	write(t, writer(t, c, nil), entry("re_2", nil))
+	testkafka.Eventually(t, 20*time.Second, "the new topic is indexed", func() bool {
+		return x.Generation(topic) == 1 && x.Last(topic, x.Key(topic, "re_2")) == dlq.Last{Open: true, Read: 1}
+	})
+}
+
+func TestLastOffsetsFindsTheLastRecordOfEachKey(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	write(t, w, entry("re_0", nil), entry("re_1", nil), entry("re_2", nil))
 	write(t, w, entry("re_1", nil).Again("", 3))
 	closeEntries(t, c, w, dlq.Resolved, "re_2")
 	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
-	later, err := dlq.NewLog(c.Client()).Later(t.Context(), topic, map[string]int64{"re_0": 0, "re_1": 1, "re_2": 2})
-	if err != nil || len(later) != 2 || later["re_1"] != 3 || later["re_2"] != 4 {
-		t.Errorf("%v, %v", later, err)
-	}
-	if later, err = dlq.NewLog(c.Client()).Later(t.Context(), topic, map[string]int64{"re_1": 3}); err != nil || len(later) != 0 {
-		t.Errorf("%v, %v", later, err)
-	}
-}
-
-func TestAnEntryWaitsWhileItsRequestIsNotSettled(t *testing.T) {
-	c := testkafka.Start(t, nil)
-	w := writer(t, c, nil)
-	write(t, w, entry("re_0", nil), entry("re_1", nil))
-	q := &dlq.Request{Entry: "re_0", Source: topics.TradeExecutions, Version: 0, By: "ann@desk", Run: "rp_1", Total: 1}
-	c.Produce(q.Record(c.Group))
-	states := func() string {
-		var s []string
-		for _, e := range list(t, c) {
-			s = append(s, e.ID+" "+string(e.State))
-		}
-		return strings.Join(s, ", ")
-	}
-	if got := states(); got != "re_1 open, re_0 waiting" {
-		t.Error(got)
-	}
-	write(t, w, entry("re_0", nil).Again("", 3)) // it failed again: that request is over
-	if got := states(); got != "re_0 open, re_1 open" {
-		t.Error(got)
-	}
-	q.Version = 2
-	c.Produce(q.Record(c.Group))
-	if got := states(); got != "re_0 waiting, re_1 open" {
-		t.Error(got)
-	}
-	offsets := make(kadm.Offsets)
-	offsets.AddOffset(topics.Replay(c.Group), 0, 2, -1)
-	if _, err := c.Admin.CommitOffsets(t.Context(), c.Group, offsets); err != nil {
-		t.Fatal(err)
-	}
-	if got := states(); got != "re_0 open, re_1 open" { // it was dropped
-		t.Error(got)
+	last, err := dlq.NewLog(c.Client()).LastOffsets(t.Context(), topic, 1, []string{"re_0", "re_1", "re_2", "re_nobody"})
+	if want := map[string]int64{"re_1": 3, "re_2": 4}; err != nil || !maps.Equal(last, want) {
+		t.Errorf("%v, want %v, %v", last, want, err)
 	}
 }

@@ -1,4 +1,4 @@
-package dlq
+package replay
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/time/rate"
 
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -18,13 +19,13 @@ import (
 // group's replay topic, and nothing else. It joins no group and commits
 // nothing.
 type Runner struct {
-	Reader *Reader
-	Client *kgo.Client // made with ProducerOptions
+	Reader *dlq.Reader
+	Client *kgo.Client // made with ClientOptions
 	Plan   *Plan       // closed
 	// Spans are those that the plan was read from. What is written behind them
 	// is of the time of the run: an entry that fails again during it is seen
 	// there and is not sent again.
-	Spans []Span
+	Spans []dlq.Span
 	// Rate is how many requests are made a second; 0: as many as can be.
 	Rate float64
 	// Canary is how many entries are sent first, and all others only when each
@@ -45,25 +46,25 @@ type Observer interface {
 	Progress(Account)
 	// Again comes for each entry that failed again; known is true if others of
 	// the plan had failed alike.
-	Again(e *Entry, known bool)
+	Again(e *dlq.Entry, known bool)
 	// Running comes when it is known whether a notifier is there to handle the
 	// requests, and whenever that changes.
 	Running(bool)
 }
 
-// ProducerOptions are for the client of a Runner: acknowledged by all in-sync
-// replicas, idempotent, and bounded in waiting and in memory. A request that
-// is written twice is handled once.
-func ProducerOptions(maxBytes int32) []kgo.Opt {
-	return []kgo.Opt{
+// ClientOptions are for the client of a Runner. It produces acknowledged by all
+// in-sync replicas, idempotent, and bounded in waiting and in memory: a request
+// that is written twice is handled once. It reads as a dlq.Tail does.
+func ClientOptions(maxBytes int32) []kgo.Opt {
+	return append(dlq.TailOptions(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordDeliveryTimeout(deliverFor),
 		kgo.MaxBufferedRecords(20_000),
-		kgo.ProducerLinger(2 * time.Millisecond),
+		kgo.ProducerLinger(2*time.Millisecond),
 		kgo.ProducerBatchMaxBytes(maxBytes),
-	}
+	)
 }
 
 const (
@@ -79,7 +80,7 @@ var errKnown = errors.New("a known cause failed again")
 
 // Check returns an error with what to try if requests cannot be written.
 func (r *Runner) Check(ctx context.Context) error {
-	topic := topics.Replay(r.Reader.group)
+	topic := topics.Replay(r.Reader.Group())
 	_, err := r.Reader.Spans(ctx, topic)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return fmt.Errorf("%s: %w: run 'notifier topics create'", topic, err)
@@ -98,15 +99,20 @@ func (r *Runner) Run(ctx context.Context) (Account, error) {
 	watched := r.Wait || r.Canary > 0 || r.Rate > 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	pace, stop := context.WithCancelCause(ctx)
-	t := newTally(r.Plan, r.Reader.group, watched, func() { stop(errKnown) })
-	there := r.look(ctx)
+	t := newTally(r.Plan, r.Reader.Group(), watched, func() { stop(errKnown) })
+	there, err := r.present(ctx)
+	if err != nil {
+		there = true // where that cannot be known one is assumed
+	} else {
+		r.Observer.Running(there)
+	}
 	var others sync.WaitGroup
 	others.Go(func() { r.tell(ctx, t) })
 	if watched {
-		others.Go(func() { r.keepLooking(ctx, there) })
+		others.Go(func() { r.lookForNotifier(ctx, there) })
 		others.Go(func() { cancel(r.watch(ctx, t)) })
 	}
-	err := r.carryOut(ctx, pace, stop, t)
+	err = r.carryOut(ctx, pace, stop, t)
 	cancel(nil)
 	others.Wait()
 	return t.now(), err
@@ -145,7 +151,7 @@ func (r *Runner) submit(pace context.Context, stop context.CancelCauseFunc, t *t
 		if !t.take(place) {
 			continue
 		}
-		rec := r.Plan.request(r.Plan.order[place]).Record(r.Reader.group)
+		rec := r.Plan.request(place).Record(r.Reader.Group())
 		r.Client.Produce(out, rec, func(rec *kgo.Record, err error) {
 			t.acknowledged(place, rec.Offset, err)
 			if err != nil {
@@ -196,6 +202,6 @@ func (r *Runner) tell(ctx context.Context, t *tally) {
 
 type nobody struct{}
 
-func (nobody) Progress(Account)   {}
-func (nobody) Again(*Entry, bool) {}
-func (nobody) Running(bool)       {}
+func (nobody) Progress(Account)       {}
+func (nobody) Again(*dlq.Entry, bool) {}
+func (nobody) Running(bool)           {}

@@ -1,10 +1,9 @@
-package dlq
+package replay
 
 import (
-	"slices"
-	"strings"
 	"sync"
 
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -14,7 +13,7 @@ type fate uint8
 const (
 	unsent fate = iota
 	sent
-	overtaken
+	superseded
 	refused // the brokers did not take the request
 	settledResolved
 	settledReopened
@@ -25,24 +24,26 @@ const (
 // tally keeps what became of each entry of a plan. The submitting and the
 // watching goroutine share it.
 //
-// An outcome may be seen before the request's own acknowledgement: the daemon
-// can be faster than our client. So what counts as sent is decided when the
-// request is handed over, and taken back if it is refused.
+// An outcome may be seen before the request's own acknowledgement. So what
+// counts as sent is decided when the request is handed over, and taken back if
+// it is refused.
 type tally struct {
 	plan    *Plan
 	watched bool
-	topics  []string      // the dead-letter topics, by route
-	byID    []uint32      // items by id and topic
+	places  map[entryKey]int
 	changed chan struct{} // size 1: an outcome came
 	stop    func()        // called when a known cause failed again
 
 	mu      sync.Mutex
-	fates   []fate  // by item
+	fates   []fate  // by place
 	offsets []int64 // of the requests, by place; -1: not known
 	handed  int     // places that were gone through
 	passed  [3]int  // see drop
 	account Account
 }
+
+// entryKey names an entry: its dead-letter topic and its id.
+type entryKey struct{ topic, id string }
 
 // newTally returns a tally; one that is not watched only counts.
 func newTally(p *Plan, group string, watched bool, stop func()) *tally {
@@ -51,54 +52,51 @@ func newTally(p *Plan, group string, watched bool, stop func()) *tally {
 	if !watched {
 		return t
 	}
-	t.fates = make([]fate, p.Len())
-	t.offsets = make([]int64, p.Len())
-	for i := range t.offsets {
-		t.offsets[i] = -1
+	t.fates, t.offsets, t.places = make([]fate, p.Len()), make([]int64, p.Len()), make(map[entryKey]int, p.Len())
+	names := make(map[string]string) // of the dead-letter topics
+	for place, it := range p.items {
+		source := it.route.topic
+		if names[source] == "" {
+			names[source] = topics.DeadLetter(group, topics.Name(source))
+		}
+		t.places[entryKey{names[source], it.id}] = place
+		t.offsets[place] = -1
 	}
-	for _, r := range p.routes {
-		t.topics = append(t.topics, topics.DeadLetter(group, topics.Name(r.topic)))
-	}
-	t.byID = slices.Clone(p.order)
-	slices.SortFunc(t.byID, func(a, b uint32) int { return strings.Compare(p.items.at(a).id, p.items.at(b).id) })
 	return t
 }
 
-// take hands out the entry at a place, unless it was overtaken.
+// take hands out the entry at a place, unless it was superseded.
 func (t *tally) take(place int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.handed = place + 1
 	if t.watched {
-		f := &t.fates[t.plan.order[place]]
-		if *f != unsent {
+		if t.fates[place] != unsent {
 			return false
 		}
-		*f = sent
+		t.fates[place] = sent
 	}
 	t.account.Sent++
 	t.account.Waiting++
 	return true
 }
 
-// acknowledged takes note of where the request of a place stands; an error
-// says that it stands nowhere.
+// acknowledged notes where the request of a place is; an error says that the
+// brokers do not have it.
 func (t *tally) acknowledged(place int, offset int64, err error) {
-	if !t.watched && err == nil {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
-		t.offsets[place] = offset
+		if t.watched {
+			t.offsets[place] = offset
+		}
 		return
 	}
 	if t.watched {
-		f := &t.fates[t.plan.order[place]]
-		if *f != sent { // it stands there all the same: it has an outcome
+		if t.fates[place] != sent { // they have it all the same: it has an outcome
 			return
 		}
-		*f = refused
+		t.fates[place] = refused
 	}
 	t.account.Sent--
 	t.account.Waiting--
@@ -107,18 +105,18 @@ func (t *tally) acknowledged(place int, offset int64, err error) {
 
 // see takes note of a change of an entry. It returns the entry if it is one of
 // the run's that failed again, and whether the plan knew the cause.
-func (t *tally) see(c Change) (again *Entry, known bool) {
+func (t *tally) see(c dlq.Change) (again *dlq.Entry, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	i, ok := t.find(c)
-	if !ok || c.Offset <= t.plan.items.at(i).version {
+	place, ok := t.places[entryKey{c.Topic, c.ID}]
+	if !ok || !Superseded(t.plan.items[place].version, c.Offset) {
 		return nil, false
 	}
-	f := &t.fates[i]
+	f := &t.fates[place]
 	switch *f {
 	case unsent:
-		*f = overtaken
-		t.account.Overtaken++
+		*f = superseded
+		t.account.Superseded++
 		return nil, false
 	case settledDropped:
 		t.account.Dropped--
@@ -134,7 +132,7 @@ func (t *tally) see(c Change) (again *Entry, known bool) {
 	}
 	defer t.tell()
 	switch {
-	case c.Entry == nil && c.Closed.State == Resolved:
+	case c.Entry == nil && c.Closed.State == dlq.Resolved:
 		*f = settledResolved
 		t.account.Resolved++
 		return nil, false
@@ -145,13 +143,13 @@ func (t *tally) see(c Change) (again *Entry, known bool) {
 	}
 	*f = settledReopened
 	t.account.Reopened++
-	if c.Entry.State == Quarantined {
+	if c.Entry.State == dlq.Quarantined {
 		t.account.Quarantined++
 	}
 	if t.account.First == nil {
 		t.account.First = c.Entry
 	}
-	known = t.plan.knows(c.Entry.Fingerprint())
+	known = t.plan.Stats.Has(c.Entry.Fingerprint())
 	if known && t.account.Stopped == nil && t.handed < t.plan.Len() {
 		t.account.Stopped = c.Entry
 		t.stop()
@@ -159,54 +157,37 @@ func (t *tally) see(c Change) (again *Entry, known bool) {
 	return c.Entry, known
 }
 
-func (t *tally) find(c Change) (uint32, bool) {
-	at, _ := slices.BinarySearchFunc(t.byID, c.ID, func(i uint32, id string) int { return strings.Compare(t.plan.items.at(i).id, id) })
-	for ; at < len(t.byID) && t.plan.items.at(t.byID[at]).id == c.ID; at++ {
-		if i := t.byID[at]; t.topics[t.plan.items.at(i).route] == c.Topic {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
 // drop takes note of how far the daemon has settled requests, each time when
-// everything was read that stood in the dead-letter topics before. A request
-// below that without a later record of its entry was dropped. The daemon
-// writes first and commits then, but a new leader may show the two the other
-// way round for a moment: a request is dropped when that has been so in two
-// looks after the one that saw it passed.
+// everything was read that the dead-letter topics held then. A request below
+// that without a later record of its entry was dropped. The daemon writes
+// first and commits then, but a new leader may show the two the other way round
+// for a moment: a request is dropped when that was so in two looks after the
+// one that saw it passed.
 func (t *tally) drop(committed int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for place := t.passed[0]; place < t.passed[1]; place++ {
-		i := t.plan.order[place]
-		if t.fates[i] != sent {
+		if t.fates[place] != sent {
 			continue
 		}
-		t.fates[i] = settledDropped
+		t.fates[place] = settledDropped
 		t.account.Waiting--
 		t.account.Dropped++
 		if t.account.Lost == "" {
-			t.account.Lost = t.plan.items.at(i).id
+			t.account.Lost = t.plan.items[place].id
 		}
 		t.tell()
 	}
 	t.passed[0], t.passed[1] = t.passed[1], t.passed[2]
-	for t.passed[2] < t.handed {
-		place := t.passed[2]
-		if f := t.fates[t.plan.order[place]]; f == sent && (t.offsets[place] < 0 || t.offsets[place] >= committed) {
+	for ; t.passed[2] < t.handed; t.passed[2]++ {
+		if place := t.passed[2]; t.fates[place] == sent && (t.offsets[place] < 0 || t.offsets[place] >= committed) {
 			break
 		}
-		t.passed[2]++
 	}
 }
 
 // settled reports whether no request waits for its outcome.
-func (t *tally) settled() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.account.Waiting == 0
-}
+func (t *tally) settled() bool { return t.now().Waiting == 0 }
 
 func (t *tally) now() Account {
 	t.mu.Lock()

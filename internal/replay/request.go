@@ -1,4 +1,4 @@
-package dlq
+package replay
 
 import (
 	"errors"
@@ -9,11 +9,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Request asks the daemon to send one version of one entry again. It is a
+// Request asks the daemon to replay one version of one entry. It is a
 // record of the group's replay topic and holds no payload, unless that was
 // edited.
 type Request struct {
@@ -42,6 +43,8 @@ const (
 	hRequestChannel = "notifier.channel"
 	hRequestOptions = "notifier.options"
 	hRequestRun     = "notifier.run"
+	hRequestBy      = "notifier.by"
+	hRequestComment = "notifier.comment"
 	hRequestEdited  = "notifier.edited-by"
 )
 
@@ -56,9 +59,9 @@ func (q *Request) Record(group string) *kgo.Record {
 	add(hRequestVersion, strconv.FormatInt(q.Version, 10))
 	add(hRequestChannel, q.Channel)
 	add(hRequestOptions, strings.Join(q.options(), ","))
-	add(hBy, q.By)
+	add(hRequestBy, q.By)
 	if q.Comment != "" {
-		add(hComment, q.Comment)
+		add(hRequestComment, q.Comment)
 	}
 	add(hRequestRun, fmt.Sprintf("%s/%d", q.Run, q.Total))
 	if q.Edited != nil {
@@ -81,7 +84,7 @@ func (q *Request) options() []string {
 	return names
 }
 
-var errNoRequest = errors.New("not a request to send a dead letter again")
+var errNoRequest = errors.New("not a request to replay a dead letter")
 
 // ParseRequest reads what Record wrote. The request shares memory with the
 // record only in Edited.
@@ -118,10 +121,10 @@ func ParseRequest(r *kgo.Record) (Request, error) {
 					q.Force = true
 				}
 			}
-		case hBy:
+		case hRequestBy:
 			q.By = envelope.Person(v)
-		case hComment:
-			q.Comment = cleanDetail(v)
+		case hRequestComment:
+			q.Comment = dlq.Clean(v)
 		case hRequestRun:
 			run, total, _ := strings.Cut(v, "/")
 			q.Run = envelope.Person(run)

@@ -1,4 +1,6 @@
-package dlq
+package replay
+
+import "github.com/algotrade/notifier/internal/dlq"
 
 // Account is what became of a run so far. Sent is the sum of Resolved,
 // Reopened, Discarded, Dropped and Waiting; what is not watched waits.
@@ -15,24 +17,19 @@ type Account struct {
 	Dropped int
 	Waiting int
 
-	// Overtaken is how many were not sent because their entry got a later
+	// Superseded is how many were not sent because their entry got a later
 	// record before their turn came.
-	Overtaken int
+	Superseded int
 	// Watched is false where nobody has looked at what becomes of the requests.
 	Watched bool
 	// Stopped is the entry that failed again with a cause that the plan knows,
 	// for which the run was stopped; nil: it was not.
-	Stopped *Entry
+	Stopped *dlq.Entry
 	// First is the first entry that failed again, Lost the id of the first that
 	// was dropped.
-	First *Entry
+	First *dlq.Entry
 	Lost  string
 }
 
 // NotSent is how many planned entries no request was made for.
-func (a Account) NotSent() int { return a.Planned - a.Sent - a.Overtaken }
-
-// Good reports whether nothing is left to be looked at.
-func (a Account) Good() bool {
-	return a.Reopened == 0 && a.Dropped == 0 && a.Stopped == nil && a.NotSent() == 0
-}
+func (a Account) NotSent() int { return a.Planned - a.Sent - a.Superseded }

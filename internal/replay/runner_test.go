@@ -1,4 +1,4 @@
-package dlq_test
+package replay_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -21,10 +22,10 @@ import (
 type observer struct {
 	mu      sync.Mutex
 	running []bool
-	last    dlq.Account
+	last    replay.Account
 }
 
-func (o *observer) Progress(a dlq.Account) {
+func (o *observer) Progress(a replay.Account) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.last = a
@@ -38,34 +39,34 @@ func (o *observer) Running(there bool) {
 	o.running = append(o.running, there)
 }
 
-func (o *observer) told() ([]bool, dlq.Account) {
+func (o *observer) told() ([]bool, replay.Account) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.running), o.last
 }
 
 // runner plans to send everything again.
-func runner(t *testing.T, c *testkafka.Cluster) *dlq.Runner {
+func runner(t *testing.T, c *testkafka.Cluster) *replay.Runner {
 	t.Helper()
-	cl := c.Client(dlq.ProducerOptions(kafka.MaxEnvelope)...)
+	cl := c.Client(replay.ClientOptions(kafka.MaxEnvelope)...)
 	r := dlq.NewReader(cl, c.Group)
 	spans, err := r.Ends(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := dlq.NewPlan(dlq.Replay{By: "ann", Run: "rp_1"})
-	if err := r.EachOf(t.Context(), spans, dlq.Query{}, func(e *dlq.Entry) bool {
+	p := replay.NewPlan(replay.Options{By: "ann", Run: "rp_1"})
+	if err := replay.Each(t.Context(), r, spans, dlq.Query{}, func(e *dlq.Entry) bool {
 		p.Add(e)
 		return true
 	}); err != nil {
 		t.Fatal(err)
 	}
 	p.Close()
-	return &dlq.Runner{Reader: r, Client: cl, Plan: p, Spans: spans}
+	return &replay.Runner{Reader: r, Client: cl, Plan: p, Spans: spans}
 }
 
 // running runs a runner and returns what tells how it ended.
-func running(ctx context.Context, r *dlq.Runner) <-chan error {
+func running(ctx context.Context, r *replay.Runner) <-chan error {
 	ended := make(chan error, 1)
 	go func() {
 		_, err := r.Run(ctx)
@@ -76,7 +77,7 @@ func running(ctx context.Context, r *dlq.Runner) <-chan error {
 
 func TestARunSaysWhenANotifierComes(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	write(t, writer(t, c, nil), entry("re_1", nil))
+	write(t, writer(t, c), entry("re_1", nil))
 	o := &observer{}
 	r := runner(t, c)
 	r.Wait, r.Observer, r.LookEvery = true, o, 20*time.Millisecond
@@ -105,7 +106,7 @@ func TestARunSaysWhenANotifierComes(t *testing.T) {
 
 func TestARequestIsDroppedWhenItIsPassedAndNothingCame(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	w := writer(t, c, nil)
+	w := writer(t, c)
 	write(t, w, entry("re_1", nil), entry("re_2", nil), entry("re_3", nil))
 	r, o := runner(t, c), &observer{}
 	r.Wait, r.Observer = true, o
@@ -150,7 +151,7 @@ func resolve(t *testing.T, c *testkafka.Cluster, w *dlq.Writer, id string) {
 
 func TestTwoRunsAtOnceBothAskAndBothSeeTheOutcome(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	w := writer(t, c, nil)
+	w := writer(t, c)
 	write(t, w, entry("re_1", nil))
 	one, two := runner(t, c), runner(t, c)
 	one.Wait, two.Wait = true, true
@@ -169,7 +170,7 @@ func TestTwoRunsAtOnceBothAskAndBothSeeTheOutcome(t *testing.T) {
 
 func TestRequestsArePaced(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	w := writer(t, c, nil)
+	w := writer(t, c)
 	for i := range 6 {
 		write(t, w, entry(fmt.Sprintf("re_%d", i), nil))
 	}
@@ -187,7 +188,7 @@ func TestRequestsArePaced(t *testing.T) {
 
 func TestRequestsThatCannotBeWrittenEndTheRun(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	write(t, writer(t, c, nil), entry("re_1", nil))
+	write(t, writer(t, c), entry("re_1", nil))
 	r := runner(t, c)
 	c.Delete(topics.Replay(c.Group))
 	if err := r.Check(t.Context()); err == nil {

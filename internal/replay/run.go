@@ -1,10 +1,6 @@
-package ingest
+package replay
 
-import (
-	"time"
-
-	"github.com/algotrade/notifier/internal/dlq"
-)
+import "time"
 
 // run is what became of the requests of one command, for one line in the log.
 type run struct {
@@ -17,25 +13,25 @@ type run struct {
 }
 
 // runOf returns the run that a request belongs to.
-func (w *replaying) runOf(q *dlq.Request) *run {
+func (a *assignment) runOf(q *Request) *run {
 	name := q.Run + "\x00" + q.By
-	r := w.runs[name]
+	r := a.runs[name]
 	if r == nil {
 		r = &run{name: q.Run, by: q.By, comment: q.Comment, total: q.Total, outcomes: make(map[string]int)}
-		w.runs[name] = r
+		a.runs[name] = r
 	}
 	r.changed = time.Now()
 	return r
 }
 
 // count notes what became of one request; the last one ends the run.
-func (w *replaying) count(r *run, outcome string) {
+func (a *assignment) count(r *run, outcome string) {
 	r.open--
 	r.settled++
 	r.outcomes[outcome]++
 	r.changed = time.Now()
 	if r.settled >= r.total {
-		w.endRun(r)
+		a.endRun(r)
 	}
 }
 
@@ -43,16 +39,16 @@ func (w *replaying) count(r *run, outcome string) {
 // command was killed, or began under another owner.
 const quietRun = time.Minute
 
-func (w *replaying) endRuns(now time.Time) {
-	for _, r := range w.runs {
+func (a *assignment) endRuns(now time.Time) {
+	for _, r := range a.runs {
 		if r.open == 0 && now.Sub(r.changed) > quietRun {
-			w.endRun(r)
+			a.endRun(r)
 		}
 	}
 }
 
-func (w *replaying) endRun(r *run) {
-	delete(w.runs, r.name+"\x00"+r.by)
-	w.log.Info("replay run", "run", r.name, "by", r.by, "comment", r.comment, "requests", r.total, "settled", r.settled,
+func (a *assignment) endRun(r *run) {
+	delete(a.runs, r.name+"\x00"+r.by)
+	a.log.Info("replay run", "run", r.name, "by", r.by, "comment", r.comment, "requests", r.total, "settled", r.settled,
 		resolved, r.outcomes[resolved], reopened, r.outcomes[reopened], quarantined, r.outcomes[quarantined], dropped, r.outcomes[dropped])
 }

@@ -1,0 +1,197 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// sending is one entry on its way.
+type sending struct {
+	*batch
+	q     *request
+	e     *dlq.Entry
+	again *envelope.Replay
+	span  *tracing.Span
+}
+
+// replay decides what one entry leads to.
+func (b *batch) replay(q *request, e *dlq.Entry, edited []byte) {
+	r := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: q.run.by, Comment: q.run.comment, FirstFailed: e.FirstFailed}
+	if edited != nil {
+		r.Edited, r.EditedBy = edited, q.run.by
+	}
+	span := b.p.Tracer.Replay(tracing.Record{Topic: b.part.Topic, Partition: b.part.ID, Offset: q.offset, Group: b.p.Group}, e.Envelope.Trace)
+	defer span.End()
+	span.Set(slog.String("entry", e.ID), slog.Int("replay", r.Number))
+	if t := span.Traceparent(); t != "" { // else the trace it was written in continues
+		env := *e.Envelope
+		env.Trace, e.Envelope = t, &env
+	}
+	s := sending{batch: b, q: q, e: e, again: r, span: span}
+	switch {
+	case !isDelivery(e):
+		s.record()
+	case q.rematch || edited != nil || e.Envelope.Alert == nil:
+		s.rematch()
+	default:
+		s.asRaised()
+	}
+}
+
+// asRaised sends a delivery's alert as it was raised.
+func (s *sending) asRaised() {
+	channel, rule := s.e.Envelope.Channel, s.e.Envelope.Alert.Rule
+	if s.q.to {
+		channel = s.q.line.channel
+	} else if _, there := s.p.Rules[rule]; !there {
+		s.unrouted("rule %s is not configured any more", rule)
+		return
+	}
+	s.deliver(s.e.Envelope.Alert, channel, s.e.ID)
+}
+
+// rematch sends a delivery's event through its rule, to its channel.
+func (s *sending) rematch() {
+	rule, channel := s.e.Rule(), s.e.Envelope.Channel
+	to, there := s.p.Rules[rule]
+	switch {
+	case !there:
+		s.unrouted("rule %s is not configured any more", rule)
+		return
+	case s.q.to:
+		channel = s.q.line.channel
+	case !slices.Contains(to, channel):
+		s.unrouted("rule %s does not lead to %s any more", rule, channel)
+		return
+	}
+	alerts, ok := s.match()
+	if !ok {
+		return
+	}
+	i := slices.IndexFunc(alerts, func(a alert.Alert) bool {
+		return a.Rule == rule && (s.q.to || slices.Contains(a.Channels, channel))
+	})
+	if i < 0 {
+		s.close("rule " + rule + " no longer matches it")
+		return
+	}
+	alerts[i].ID = alert.NewID(s.p.Group, s.p.Ingest.Identity(s.e.Envelope.Source), rule)
+	if a := s.e.Envelope.Alert; a != nil {
+		alerts[i].ID = a.ID
+	}
+	s.deliver(&alerts[i], channel, s.e.ID)
+}
+
+// record sends a record through all rules that had not seen it. What it raises
+// are deliveries of their own; the entry is closed once they are acknowledged.
+func (s *sending) record() {
+	alerts, ok := s.match()
+	if !ok {
+		return
+	}
+	id, sent := s.p.Ingest.Identity(s.e.Envelope.Source), 0
+	for i := range alerts {
+		a := &alerts[i]
+		s.p.Ingest.Raise(a, id)
+		channels := a.Channels
+		if s.q.to {
+			channels = []string{s.q.line.channel}
+		}
+		for _, c := range channels {
+			if s.p.Channels.Has(c) {
+				s.deliver(a, c, alert.NewDelivery(a.ID, c))
+				sent++
+			} else if s.q.to {
+				s.unrouted("channel %s is not configured", c)
+				return
+			}
+		}
+	}
+	if sent == 0 {
+		s.close("no rule matches it")
+		return
+	}
+	s.close("")
+}
+
+// match asks the rules; false means that the entry has its new version.
+func (s *sending) match() ([]alert.Alert, bool) {
+	src := s.e.Envelope.Source
+	rec := &kgo.Record{
+		Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Timestamp: src.Time,
+		Key: src.Key, Value: src.Value, Headers: src.Headers,
+	}
+	if s.again.Edited != nil {
+		rec.Value = s.again.Edited
+	}
+	alerts, err := s.p.Ingest.Match(rec, s.e.FirstFailed, time.Now())
+	switch {
+	case errors.Is(err, event.ErrTombstone):
+		s.close("its value is null: a tombstone is no event")
+		return nil, false
+	case err != nil:
+		f := outcome.Classify(err)
+		s.reopen(f, f.Cause.Class().Reason)
+		return nil, false
+	}
+	return alerts, true
+}
+
+// deliver puts an alert into its channel's outbox.
+func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
+	if !s.p.Channels.Has(channel) {
+		s.unrouted("channel %s is not configured any more", channel)
+		return
+	}
+	r := *s.again
+	if channel == s.e.Envelope.Channel {
+		r.Recipients = s.e.Recipients
+	}
+	e := &envelope.Envelope{Source: s.e.Envelope.Source, Alert: a, Channel: channel, Delivery: delivery, Replay: &r, Trace: s.e.Envelope.Trace}
+	e.From = offsets.Write{
+		Input: offsets.Input{Topic: s.part.TopicID(), Partition: s.part.ID},
+		From:  offsets.Position{Epoch: s.q.epoch, Offset: s.q.offset},
+		Done:  s.part.Committed(), Delivery: e.RepeatID(),
+	}
+	s.deliveries = append(s.deliveries, e)
+}
+
+func (s *sending) unrouted(format string, args ...any) {
+	s.reopen(outcome.Errorf(outcome.Unrouted, format, args...), outcome.NoLongerRouted)
+}
+
+// reopen writes the entry's next version: it failed again.
+func (s *sending) reopen(why *outcome.Error, reason outcome.Reason) {
+	s.span.Fail(string(why.Cause))
+	next := s.e.Again(s.again.EditedBy, s.p.MaxReplays)
+	next.Cause, next.Reason, next.Scope, next.Detail, next.FailedRule, next.LastFailed = why.Cause, reason, why.Cause.Class().Scope, why.Detail, why.Rule, time.Now()
+	s.dead = append(s.dead, next)
+}
+
+// close has the entry closed once everything else is acknowledged.
+func (s *sending) close(comment string) {
+	switch {
+	case s.q.run.comment == "":
+	case comment == "":
+		comment = s.q.run.comment
+	default:
+		comment = fmt.Sprintf("%s (%s)", s.q.run.comment, comment)
+	}
+	s.closes = append(s.closes, &dlq.Closure{
+		Topic: s.e.Topic, Partition: s.e.Partition, Key: s.e.Key,
+		Closing: dlq.Closing{State: dlq.Resolved, By: s.q.run.by, Comment: comment, EditedBy: s.again.EditedBy, At: time.Now()},
+	})
+}
