@@ -137,9 +137,9 @@ func otherProtocol() *act {
 func channelsFail() *act {
 	return &act{
 		signs: []sign{
-			{"NotifierBreakerOpen", "the hook answers 500"},
+			{"NotifierCircuitOpen", "the hook answers 500"},
 			{"NotifierOutboxWaiting", "the same: alerts wait for it"},
-			{"NotifierChannelLatched", "a receiver answers 401"},
+			{"NotifierChannelSuspended", "a receiver answers 401"},
 			{"NotifierTimeUntilLoss", "the same, and its outbox keeps alerts for 7 minutes"},
 			{"NotifierDeliveryErrors", "a receiver answers 422 to every second alert"},
 			{"NotifierAlertsLate", "events that are five minutes old when they come"},

@@ -47,9 +47,9 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(base.Readiness{Ready: true, Components: []admin.Component{
 			{Name: "groups", OK: true, Decides: true},
-			{Name: "channel desk-mail", State: "open", Cause: "unavailable: EHLO 421", Waiting: 3},
-			{Name: "channel desk-slack", State: "latched", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — " + movingText([]dispatch.Moving{{To: "desk-mail", By: "ann@ops-1"}}), Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
-			{Name: "channel screen", OK: true, State: "closed"},
+			{Name: "channel desk-mail", State: "circuit_open", Cause: "unavailable: EHLO 421", Waiting: 3},
+			{Name: "channel desk-slack", State: "suspended", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — " + movingText([]dispatch.Moving{{To: "desk-mail", By: "ann@ops-1"}}), Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
+			{Name: "channel screen", OK: true, State: "healthy"},
 		}})
 	}))
 	defer s.Close()
@@ -69,7 +69,7 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 		}
 	}
 	objects := local(t, "channels", "list", "-c", file, "-o", "json").Want(t, base.ExitDone).Objects(t)
-	if o := objects[1]; o["channel"] != "desk-slack" || o["state"] != "latched" || o["waiting"] != 1240.0 || o["oldest"] != "2026-11-26T01:00:00Z" {
+	if o := objects[1]; o["channel"] != "desk-slack" || o["state"] != "suspended" || o["waiting"] != 1240.0 || o["oldest"] != "2026-11-26T01:00:00Z" {
 		t.Errorf("desk-slack is %v", o)
 	}
 	if moving, _ := json.Marshal(objects[1]["moving"]); string(moving) != `[{"by":"ann@ops-1","to":"desk-mail"}]` || objects[0]["moving"] != nil {
@@ -95,12 +95,12 @@ func TestMovesOfAChannelAreToldInOneSentence(t *testing.T) {
 		"what waited goes to mail, asked by ann@host (and 1 request more)":  {move("mail", "ann@host"), move("pager", "bob")},
 		"what waited goes to mail, asked by ann@host (and 2 requests more)": {move("mail", "ann@host"), move("pager", "bob"), move("hook", "")},
 	} {
-		c := channelComponent(dispatch.Status{Name: "desk", State: "closed", Moving: moves}, &lag.Backlog{}, time.Now())
+		c := channelComponent(dispatch.Status{Name: "desk", State: "healthy", Moving: moves}, &lag.Backlog{}, time.Now())
 		if c.Cause != want || len(c.Moving) != len(moves) || !c.OK {
 			t.Errorf("%q, %v, want %q", c.Cause, c.Moving, want)
 		}
 	}
-	c := channelComponent(dispatch.Status{Name: "desk", State: "latched", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
+	c := channelComponent(dispatch.Status{Name: "desk", State: "suspended", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
 	if c.Cause != "token_revoked — what waited goes to mail, asked by ann" {
 		t.Errorf("%q", c.Cause)
 	}

@@ -73,8 +73,8 @@ func TestAHealthyInstallationHasNoFault(t *testing.T) {
 	// A revoked webhook, and alerts that wait for it.
 	hook.SetAnswer(latched)
 	c.Produce(alerting(topics.TradeExecutions, "a", 3, 1)...)
-	testkafka.Eventually(t, 20*time.Second, "the channel is latched", func() bool { _, ok, _ := d.component("channel hook"); return !ok })
-	examineIn(t, c, dir).Want(t, base.ExitFailed, "1 check failed").Says(t, "failed channel hook: latched: destination: ")
+	testkafka.Eventually(t, 20*time.Second, "the channel is suspended", func() bool { _, ok, _ := d.component("channel hook"); return !ok })
+	examineIn(t, c, dir).Want(t, base.ExitFailed, "1 check failed").Says(t, "failed channel hook: suspended: destination: ")
 	d.stop()
 	examineIn(t, c, dir).Says(t, "no notifier is in it now", "1 record waits, the oldest for")
 }
@@ -174,7 +174,7 @@ func TestNoSecretIsInABundle(t *testing.T) {
 		"of nobody we know": "xoxb-98765-stranger", "a broker's password": "br0ker-password",
 	}
 	c := testkafka.Start(t, one("hook", 2))
-	echo := "latched: 403"
+	echo := "suspended: 403"
 	for _, s := range secrets {
 		echo += " " + s
 	}
@@ -182,7 +182,7 @@ func TestNoSecretIsInABundle(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
 			_ = json.NewEncoder(w).Encode(base.Readiness{Components: []admin.Component{
-				{Name: "channel hook", State: "latched", Cause: echo}, {Name: "topics", Decides: true, Cause: inJSON(echo)},
+				{Name: "channel hook", State: "suspended", Cause: echo}, {Name: "topics", Decides: true, Cause: inJSON(echo)},
 			}})
 			return
 		}
@@ -225,7 +225,7 @@ func TestNoSecretIsInABundle(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"config.txt": "channels.chat.slack.token = [redacted]", "topics.json": topics.Outbox(c.Group, "hook"), "groups.json": topics.OutboxGroup(c.Group),
-		"rules.yaml": "https://[redacted]@wiki.example.com/", "results.txt": "channel hook: latched", "readyz.json": "channel hook",
+		"rules.yaml": "https://[redacted]@wiki.example.com/", "results.txt": "channel hook: suspended", "readyz.json": "channel hook",
 	} {
 		if !strings.Contains(all[name], want) {
 			t.Errorf("%s lacks %q:\n%s", name, want, all[name])

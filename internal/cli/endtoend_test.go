@@ -112,7 +112,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 		`notifier_alerts_total{rule="order-rejected",severity="warning"}`:            "1",
 		`notifier_deliveries_total{channel="slack",outcome="delivered"}`:             "1",
 		`notifier_dead_letters_total{reason="undecodable",topic="trade-executions"}`: "1",
-		`notifier_channel_state{channel="hook",state="closed"}`:                      "1",
+		`notifier_channel_state{channel="hook",state="healthy"}`:                     "1",
 		`notifier_topic_available{topic="trade-executions"}`:                         "1",
 	} {
 		if got := d.metric(sample); got != want {
@@ -145,7 +145,7 @@ func TestASinkThatIsDownLosesNothing(t *testing.T) {
 	got(t, other, 120, 20*time.Second) // the other channel notices nothing
 	testkafka.Eventually(t, 20*time.Second, "the sources are committed all the same", func() bool { return c.Lag(c.Group) == 0 })
 	testkafka.Eventually(t, 10*time.Second, "the breaker is open", func() bool {
-		return d.metric(`notifier_channel_state{channel="hook",state="closed"}`) == "0"
+		return d.metric(`notifier_channel_state{channel="hook",state="healthy"}`) == "0"
 	})
 	if status, ok, cause := d.component("channel hook"); status != http.StatusOK || ok || !strings.Contains(cause, "unreachable") {
 		t.Errorf("a channel that is down is shown with its cause and does not decide: %d, %v, %q", status, ok, cause)

@@ -315,7 +315,7 @@ func newWeb(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor,
 }
 
 // stuckAfter is how long a loop may stand still in a process that is alive.
-// Blocked and paused partitions and latched channels are alive.
+// Blocked and paused partitions and suspended channels are alive.
 const stuckAfter = 30 * time.Second
 
 func (m *members) live() error {
@@ -375,7 +375,7 @@ func ready(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Monitor, 
 // channelComponent says what a channel is doing, why, and what waits for it:
 // "invalid_auth — 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
 func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) admin.Component {
-	c := admin.Component{Name: "channel " + s.Name, OK: s.State == "closed" && s.Reason == "", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
+	c := admin.Component{Name: "channel " + s.Name, OK: s.State == channel.Healthy && s.Reason == "", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
 	if !waits.Oldest.IsZero() {
 		c.Oldest = &waits.Oldest
 	}

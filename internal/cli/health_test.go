@@ -21,7 +21,7 @@ import (
 // ready, and not.
 func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
 	var stuck error
-	components := []admin.Component{{Name: "groups", OK: true, Decides: true}, {Name: "channel desk", State: "latched", Cause: "invalid_auth"}}
+	components := []admin.Component{{Name: "groups", OK: true, Decides: true}, {Name: "channel desk", State: "suspended", Cause: "invalid_auth"}}
 	server, err := admin.New(admin.Params{
 		Listen: "127.0.0.1:0", Live: func() error { return stuck }, Ready: func() []admin.Component { return components },
 		Gatherer: prometheus.NewRegistry(), Level: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler),

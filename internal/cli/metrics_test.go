@@ -174,7 +174,7 @@ func TestClosedSetsOfLabelsBeginAtZero(t *testing.T) {
 		{"notifier_delivery_duration_seconds_count{channel=%q}", []string{"desk"}},
 		{"notifier_alert_age_seconds_count{channel=%q}", []string{"desk"}},
 		{"notifier_repeats_dropped_total{channel=%q}", []string{"desk"}},
-		{"notifier_channel_state{channel=\"desk\",state=%q}", []string{"half_open", "open", "latched"}},
+		{"notifier_channel_state{channel=\"desk\",state=%q}", []string{"recovering", "circuit_open", "suspended"}},
 		{"notifier_dead_letters_total{reason=%q,topic=\"" + topic + "\"}", []string{"undecodable", "rule-panic", "rule-budget", "refused", "recipient", "exhausted", "ambiguous", "too-large", "no-longer-routed"}},
 		{"notifier_dead_letters_open{topic=%q}", []string{topic}},
 		{"notifier_dead_letter_oldest_seconds{topic=%q}", []string{topic}},

@@ -78,7 +78,7 @@ func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
 	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} })
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 3)...)
-	testkafka.Eventually(t, 20*time.Second, "the channel is latched", func() bool {
+	testkafka.Eventually(t, 20*time.Second, "the channel is suspended", func() bool {
 		status, ok, cause := d.component("channel hook")
 		return status == http.StatusOK && !ok && strings.Contains(cause, "answers 410")
 	})
@@ -96,7 +96,7 @@ func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
 	if n := len(deadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters: a wrong destination is never the message's fault", n)
 	}
-	if got := d.metric(`notifier_channel_state{channel="hook",state="latched"}`); got != "1" {
+	if got := d.metric(`notifier_channel_state{channel="hook",state="suspended"}`); got != "1" {
 		t.Errorf("the metric is %s", got)
 	}
 	resp, err := http.NewRequest(http.MethodPut, d.http+"/log-level", strings.NewReader("debug"))
@@ -111,7 +111,7 @@ func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
 	if r.StatusCode != http.StatusOK {
 		t.Errorf("PUT /log-level: %d", r.StatusCode)
 	}
-	if status, body := d.get("/"); status != http.StatusOK || !strings.Contains(body, "latched") {
+	if status, body := d.get("/"); status != http.StatusOK || !strings.Contains(body, "suspended") {
 		t.Errorf("the page says %d %s", status, body)
 	}
 }

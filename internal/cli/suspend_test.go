@@ -47,7 +47,7 @@ rules:
 	if got := d.metric(`notifier_condition{type="rule"}`); got != "1" {
 		t.Errorf("the metric is %s", got)
 	}
-	if got := d.metric(`notifier_channel_state{channel="hook",state="closed"}`); got != "1" {
+	if got := d.metric(`notifier_channel_state{channel="hook",state="healthy"}`); got != "1" {
 		t.Errorf("the channel's state closed is %s", got)
 	}
 	d.seen(t)

@@ -27,7 +27,7 @@ func newReporter(s *setup, m *members, monitor *kafka.Monitor, backlogs *lag.Mon
 func (m *members) joined() bool { return m.match.Status().Joined && m.deliver.Status().Joined }
 
 // statusLine is what /readyz says, in the line that `systemctl status` has room
-// for: "ready: 18 partitions, 3 channels, desk latched".
+// for: "ready: 18 partitions, 3 channels, desk suspended".
 func statusLine(partitions int, components []admin.Component) string {
 	channels := 0
 	var bad, shown []string
@@ -38,7 +38,7 @@ func statusLine(partitions int, components []admin.Component) string {
 		}
 		switch {
 		case c.OK:
-		case isChannel && c.State == "closed":
+		case isChannel && c.State == "healthy":
 			shown = append(shown, name+" with a suspended rule")
 		case isChannel:
 			shown = append(shown, name+" "+strings.ReplaceAll(c.State, "_", " "))

@@ -52,7 +52,7 @@ func TestSystemdHearsHowTheDaemonDoes(t *testing.T) {
 		t.Errorf("the watchdog is served, and /livez says %d %s", status, body)
 	}
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 1)...)
-	m.Wait(ready + ", hook latched")
+	m.Wait(ready + ", hook suspended")
 	if code := d.stop(); code != base.ExitDone {
 		t.Errorf("it ends with %d", code)
 	}
@@ -84,10 +84,10 @@ func TestTheStatusLineIsWhatReadyzSays(t *testing.T) {
 	groups, held, desk, mail := ok("groups", true), ok("blocked", false), ok("channel desk", false), ok("channel mail", false)
 	for want, components := range map[string][]admin.Component{
 		"ready: 18 partitions, 2 channels":                                                 {groups, held, desk, mail},
-		"ready: 18 partitions, 2 channels, desk latched, mail half open":                   {groups, held, bad(desk, "latched", "invalid_auth"), bad(mail, "half_open", "timeout")},
-		"ready: 18 partitions, 2 channels, desk with a suspended rule":                     {groups, held, bad(desk, "closed", "rule r is suspended"), mail},
+		"ready: 18 partitions, 2 channels, desk suspended, mail recovering":                {groups, held, bad(desk, "suspended", "invalid_auth"), bad(mail, "recovering", "timeout")},
+		"ready: 18 partitions, 2 channels, desk with a suspended rule":                     {groups, held, bad(desk, "healthy", "rule r is suspended"), mail},
 		"ready: 18 partitions, 1 channel, blocked: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
-		"not ready: groups: match: has not joined yet":                                     {bad(groups, "", "match: has not joined yet"), held, bad(desk, "latched", "")},
+		"not ready: groups: match: has not joined yet":                                     {bad(groups, "", "match: has not joined yet"), held, bad(desk, "suspended", "")},
 	} {
 		if got := statusLine(18, components); got != want {
 			t.Errorf("it says %q, want %q", got, want)

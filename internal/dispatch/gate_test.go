@@ -45,7 +45,7 @@ func TestSuspendedChannelIsProbedOnSchedule(t *testing.T) {
 		}
 		b.ch.set(nil)
 		time.Sleep(lastProbe)
-		if b.left() != 0 || b.state() != "closed" {
+		if b.left() != 0 || b.state() != "healthy" {
 			t.Fatalf("%d left, it is %s", b.left(), b.state())
 		}
 		sent = nil

@@ -1,12 +1,12 @@
 package dispatch
 
 import (
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -168,7 +168,7 @@ func (w *watched) Describe(c chan<- *prometheus.Desc) {
 func (w *watched) Collect(c chan<- prometheus.Metric) {
 	for _, o := range w.outboxes {
 		s := o.Status()
-		for _, state := range []string{"closed", "half_open", "open", "latched"} {
+		for _, state := range channel.Health() {
 			v := 0.0
 			if s.State == state {
 				v = 1
@@ -182,8 +182,8 @@ func (w *watched) Collect(c chan<- prometheus.Metric) {
 // Status is what a channel is doing.
 type Status struct {
 	Name    string
-	State   string // closed (works), half_open, open (breaker), latched (needs a person)
-	Reason  string // why not closed, or which rules are suspended
+	State   string // one of channel.Health
+	Reason  string // why not healthy, or which rules are suspended
 	Since   time.Time
 	Pending int
 	Moving  []Moving // where what waited goes instead
@@ -196,11 +196,13 @@ func (o *Outbox) Status() Status {
 	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}
 	switch state := o.breaker.State(); {
 	case o.gate.suspended():
-		s.State = "latched"
+		s.State = channel.Suspended
 	case state == gobreaker.StateClosed:
-		s.State, s.Reason = "closed", o.lanes.rules.String()
+		s.State, s.Reason = channel.Healthy, o.lanes.rules.String()
+	case state == gobreaker.StateHalfOpen:
+		s.State, s.Reason = channel.Recovering, o.lastError
 	default:
-		s.State, s.Reason = strings.ReplaceAll(state.String(), "-", "_"), o.lastError
+		s.State, s.Reason = channel.CircuitOpen, o.lastError
 	}
 	return s
 }

@@ -282,7 +282,7 @@ func TestOutageOfHoursLeavesNoDeadLetterAndKeepsOrder(t *testing.T) {
 		if len(b.dead.ids()) != 0 || b.left() != 40 {
 			t.Fatalf("after the outage: %d dead, %d left", len(b.dead.ids()), b.left())
 		}
-		if s := b.Status(); s.State == "closed" {
+		if s := b.Status(); s.State == "healthy" {
 			t.Fatalf("state %s while down", s.State)
 		}
 		b.ch.mu.Lock()
@@ -333,7 +333,7 @@ func TestOneBadRecordAmongGoodOnesIsExhaustedAndTheBreakerStaysClosed(t *testing
 		for i := range 200 {
 			b.put(fmt.Sprint("good", i), fmt.Sprint("g", i))
 			time.Sleep(500 * time.Millisecond)
-			if s := b.Status(); s.State != "closed" {
+			if s := b.Status(); s.State != "healthy" {
 				t.Fatalf("breaker %s", s.State)
 			}
 		}
@@ -494,12 +494,12 @@ func TestLatchHoldsProbesSlowlyAndRecovers(t *testing.T) {
 		if n := len(b.ch.ids()); n < 12 || n > 4+12 {
 			t.Fatalf("%d sends in 10 minutes of a latched channel", n)
 		}
-		if s := b.Status(); s.State != "latched" || s.Reason == "" || len(b.dead.ids()) != 0 {
+		if s := b.Status(); s.State != "suspended" || s.Reason == "" || len(b.dead.ids()) != 0 {
 			t.Fatalf("status %+v, dead %v", s, b.dead.ids())
 		}
 		b.ch.set(nil)
 		time.Sleep(lastProbe + time.Second)
-		if s := b.Status(); b.left() != 0 || s.State != "closed" {
+		if s := b.Status(); b.left() != 0 || s.State != "healthy" {
 			t.Fatalf("left %d, status %+v", b.left(), s)
 		}
 	})

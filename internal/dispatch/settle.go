@@ -89,7 +89,7 @@ func (t turn) succeed(r channel.Receipt) {
 		o.lanes.resume(resumed)
 	}
 	if o.gate.open() {
-		o.log.Info("channel works again")
+		o.log.Info("channel recovered")
 	}
 	o.pace.speedUp()
 	d.refused = append(d.refused, r.Refused...)
@@ -198,9 +198,9 @@ func (o *Outbox) noteBreaker() gobreaker.State {
 	switch {
 	case !changed:
 	case state == gobreaker.StateOpen && before == gobreaker.StateClosed:
-		o.log.Warn("breaker open: waiting for the channel, trying one delivery at a time", "every", o.p.Config.Breaker.Open)
+		o.log.Warn("circuit open: deliveries wait, one at a time is tried", "every", o.p.Config.Breaker.Open)
 	case state == gobreaker.StateClosed:
-		o.log.Info("breaker closed: the channel works again")
+		o.log.Info("circuit closed: channel recovered")
 		o.lanes.hurry()
 	}
 	return state
@@ -209,7 +209,7 @@ func (o *Outbox) noteBreaker() gobreaker.State {
 // suspend closes the gate until an operator has fixed the channel.
 func (o *Outbox) suspend(e *outcome.Error) {
 	if o.gate.suspend(time.Now(), e.Error()) {
-		o.log.Error("channel suspended: it needs an operator; deliveries wait, one is tried after 5 s, then less often, at last once a minute",
+		o.log.Error("channel suspended: an operator must act; deliveries wait, one is tried after 5 s, then less often, at last once a minute",
 			"cause", e.Cause, "detail", e.Detail, "do", e.Remedy())
 	}
 }

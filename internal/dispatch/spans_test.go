@@ -110,7 +110,7 @@ func TestAMovedAlertGoesOnInItsTrace(t *testing.T) {
 	const before = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	b.ch.set(down401)
 	b.wait("latches", "A", 1, func(e *envelope.Envelope) { e.Trace = before })
-	testkafka.Eventually(t, 10*time.Second, "the channel is latched", func() bool { return b.Status().State == "latched" })
+	testkafka.Eventually(t, 10*time.Second, "the channel is latched", func() bool { return b.Status().State == "suspended" })
 	b.wait("waits", "B", 2, func(e *envelope.Envelope) { e.Trace = before })
 	b.Move(moveBelow(10, "mail"))
 	testkafka.Eventually(t, 10*time.Second, "both are moved", func() bool { return len(shelf.rules()) == 2 })

@@ -62,7 +62,7 @@ func TestCriticalBehindRefusalsOfAnotherRuleLeavesAtOnce(t *testing.T) {
 					if n := len(b.dead.ids()); n < defectAfter || n >= defectAfter+concurrency || b.left() != 26-n {
 						t.Errorf("%d dead letters, %d wait", n, b.left())
 					}
-					if s := b.Status(); s.State != "closed" || !strings.Contains(s.Reason, "rule bad is suspended: ") {
+					if s := b.Status(); s.State != "healthy" || !strings.Contains(s.Reason, "rule bad is suspended: ") {
 						t.Errorf("status %+v", s)
 					}
 				})
@@ -180,7 +180,7 @@ func TestRefusalsOfManyRulesSuspendTheChannel(t *testing.T) {
 		}
 		synctest.Wait()
 		s := b.Status()
-		if n := len(b.dead.ids()); n != defectAfter || s.State != "latched" || !strings.Contains(s.Reason, "messages of 5 rules were refused") || !strings.Contains(s.Reason, "rule0, rule1") {
+		if n := len(b.dead.ids()); n != defectAfter || s.State != "suspended" || !strings.Contains(s.Reason, "messages of 5 rules were refused") || !strings.Contains(s.Reason, "rule0, rule1") {
 			t.Fatalf("%d dead letters, %+v", n, s)
 		}
 		for i, rule := range []string{"other", "rule1", "other"} {
@@ -200,7 +200,7 @@ func TestRefusalsOfManyRulesSuspendTheChannel(t *testing.T) {
 		}
 		b.ch.set(nil)
 		time.Sleep(lastProbe)
-		if s := b.Status(); b.left() != 0 || s.State != "closed" || s.Reason != "" {
+		if s := b.Status(); b.left() != 0 || s.State != "healthy" || s.Reason != "" {
 			t.Errorf("%d wait, %+v", b.left(), s)
 		}
 	})
@@ -218,7 +218,7 @@ func TestThreeRulesDoNotSuspendTheChannel(t *testing.T) {
 		synctest.Wait()
 		b.put("urgent", "u", of("other"), critical)
 		synctest.Wait()
-		if got := b.ch.ids(); got[len(got)-1] != "urgent" || b.state() != "closed" {
+		if got := b.ch.ids(); got[len(got)-1] != "urgent" || b.state() != "healthy" {
 			t.Errorf("it is %s, sent last is %s", b.state(), got[len(got)-1])
 		}
 	})

@@ -88,8 +88,8 @@ func TestWhatSystemdIsTold(t *testing.T) {
 			if got := m.Wait("WATCHDOG=1"); slices.Contains(got, "EXTEND_TIMEOUT_USEC=30000000") {
 				t.Errorf("a daemon that runs asks for time: %q", got)
 			}
-			p.status.Store("ready: 18 partitions, 3 channels, desk latched")
-			m.Wait("STATUS=ready: 18 partitions, 3 channels, desk latched")
+			p.status.Store("ready: 18 partitions, 3 channels, desk suspended")
+			m.Wait("STATUS=ready: 18 partitions, 3 channels, desk suspended")
 
 			r.Stopping("stopping: what is in flight may take 20s")
 			m.Wait("STOPPING=1", "STATUS=stopping: what is in flight may take 20s")

@@ -54,9 +54,9 @@ func overview(d *dashboard.DashboardBuilder, l limits) {
 			query{`sum(max by (topic) (notifier_dead_letters_open{job="$job"}))`, ""}, steps(green, from(1, yellow), from(l.of("dead_letters_open"), orange)))).
 		WithPanel(number("Time until loss", "Until when at least the oldest waiting record is kept by Kafka.", "s", "nothing waits",
 			query{`min(notifier_time_until_loss_seconds{job="$job"}) < Inf`, ""}, steps(red, from(l.of("until_loss_seconds"), orange), from(3*l.of("until_loss_seconds"), green)))).
-		WithPanel(states("Channels", "The worst that any daemon says of a channel. Latched: it needs a person.", query{
-			`max by (channel) (notifier_channel_state{job="$job", state="closed"} * 0 or notifier_channel_state{job="$job", state="half_open"} or notifier_channel_state{job="$job", state="open"} * 2 or notifier_channel_state{job="$job", state="latched"} * 3)`, "{{channel}}",
-		}, map[int]word{0: {"works", green}, 1: {"tried again", yellow}, 2: {"down", orange}, 3: {"latched", red}})).
+		WithPanel(states("Channels", "The worst that any daemon says of a channel. Suspended: it needs a person.", query{
+			`max by (channel) (notifier_channel_state{job="$job", state="healthy"} * 0 or notifier_channel_state{job="$job", state="recovering"} or notifier_channel_state{job="$job", state="circuit_open"} * 2 or notifier_channel_state{job="$job", state="suspended"} * 3)`, "{{channel}}",
+		}, map[int]word{0: {"works", green}, 1: {"tried again", yellow}, 2: {"down", orange}, 3: {"suspended", red}})).
 		WithPanel(states("Topics", "Unavailable: missing, forbidden or without a leader. Blocked: its partitions wait on purpose. Late: older than the limit.", query{
 			`max by (topic) ((1 - notifier_topic_available{job="$job"}) * 3 or notifier_partition_blocked{job="$job"} * 2 or job_group_topic:notifier_consumer_lag_seconds:max{job="$job"} > bool scalar(notifier:limit:lag_seconds))`, "{{topic}}",
 		}, map[int]word{0: {"read", green}, 1: {"late", yellow}, 2: {"blocked", orange}, 3: {"unavailable", red}})).

@@ -23,7 +23,7 @@ func newList(g *base.Globals) *cobra.Command {
 		Use: "list", Short: "List the channels: where they send to, which rules lead there, and what they do now", Args: base.NoArgs,
 		Long: "List the channels of the configuration: how many attempts are made in a time and at once, how many\n" +
 			"partitions the outbox has. Where a notifier answers on http.listen it says what each channel does\n" +
-			"now: closed works; open waits for the provider, half_open tries it; latched needs a person.",
+			"now: healthy works; circuit_open waits for the provider, recovering tries it; suspended needs an operator.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, faults, err := config.Load(g.Source())
 			if err != nil {

@@ -48,9 +48,9 @@ func (d *doctor) component(c admin.Component) []check.Result {
 	switch {
 	case c.OK:
 		return nil
-	case channel && c.State == "latched":
-		return []check.Result{check.Failedf(c.Name, "repair it: it is tried again within a minute; or send what waits elsewhere with 'channels move'", "latched: %s", c.Cause)}
-	case channel && c.State == "closed":
+	case channel && c.State == "suspended":
+		return []check.Result{check.Failedf(c.Name, "repair it: it is tried again within a minute; or send what waits elsewhere with 'channels move'", "suspended: %s", c.Cause)}
+	case channel && c.State == "healthy":
 		return []check.Result{check.Failedf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list' and correct the rule: one of its alerts is tried again within a minute", "%s", c.Cause)}
 	case channel:
 		return []check.Result{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}

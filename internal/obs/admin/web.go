@@ -31,7 +31,7 @@ type Component struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	// Decides is true when the daemon is not ready without it. Channels are
-	// shown and decide nothing: a latched channel must not block the roll-out
+	// shown and decide nothing: a suspended channel must not block the roll-out
 	// that mends it.
 	Decides bool   `json:"decides"`
 	Cause   string `json:"cause,omitempty"`

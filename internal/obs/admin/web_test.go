@@ -78,11 +78,11 @@ func get(t *testing.T, url string) (int, string) {
 func TestReadinessFollowsTheDecidingComponentsOnly(t *testing.T) {
 	s := &state{parts: []Component{
 		{Name: "group", OK: true, Decides: true},
-		{Name: "channel desk", OK: false, Cause: "latched"},
+		{Name: "channel desk", OK: false, Cause: "suspended"},
 	}}
 	url := start(t, s, new(slog.LevelVar))
 	if code, _ := get(t, url+"/readyz"); code != 200 {
-		t.Fatalf("a latched channel made it %d", code)
+		t.Fatalf("a suspended channel made it %d", code)
 	}
 	s.mu.Lock()
 	s.parts[0].OK, s.parts[0].Cause = false, "broker gone"

@@ -1,0 +1,12 @@
+package channel
+
+// What a channel is doing, in metrics, /readyz and commands.
+const (
+	Healthy     = "healthy"      // it works
+	Recovering  = "recovering"   // tried with single deliveries after a failure
+	CircuitOpen = "circuit_open" // its provider fails; deliveries wait
+	Suspended   = "suspended"    // its provider refuses us, an operator must act; deliveries wait
+)
+
+// Health are the values above.
+func Health() []string { return []string{Healthy, Recovering, CircuitOpen, Suspended} }
