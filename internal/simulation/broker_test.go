@@ -49,6 +49,10 @@ func newBroker(w *world, by int) *broker { return &broker{w: w, by: by, known: m
 // Produce implements outbox.Broker.
 func (b *broker) Produce(r *kgo.Record, promise func(*kgo.Record, error)) {
 	b.writes++
+	if b.w.outbox(r.Topic) == nil {
+		b.w.strays = append(b.w.strays, r.Topic)
+		return
+	}
 	if _, ok := b.known[r.Topic]; !ok {
 		b.known[r.Topic] = b.w.outbox(r.Topic)[0].instance
 	}

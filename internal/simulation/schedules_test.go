@@ -214,6 +214,22 @@ func (w *world) heal() {
 	}
 }
 
+// unsettled returns what is not committed to its end although all is well.
+func (w *world) unsettled() (faults []oracle.Violation) {
+	for s := range stage(2) {
+		for _, l := range w.inputs(s) {
+			at := int64(0)
+			if c := w.commits[l]; c != nil {
+				at = c.At.Offset
+			}
+			if at < l.end() {
+				faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "progress", Text: fmt.Sprintf("%s is committed up to %d although it ends at %d and all is well", l.place(0), at, l.end())})
+			}
+		}
+	}
+	return faults
+}
+
 // awaited lets the time pass that an outbox waits for.
 func (w *world) awaited() bool {
 	if next, ok := w.next(); ok {
@@ -296,7 +312,10 @@ func run(t *testing.T, seed uint64, broken mutation) (w *world, faults []oracle.
 		}
 		faults = w.judge.Violations()
 		if len(faults) == 0 {
-			faults = w.judge.End()
+			faults = append(w.judge.End(), w.unsettled()...)
+		}
+		for _, topic := range w.strays {
+			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "topics", Text: "an outbox record was written to " + topic})
 		}
 		if w.unsaid > 0 {
 			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "said", Text: "an outbox was recreated, and nobody was told"})
