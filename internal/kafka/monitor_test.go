@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -120,6 +121,15 @@ func (m *monitored) available(topic string) float64 {
 	return 0
 }
 
+// names reports whether a message names each of these facts; without facts, whether
+// there is no message.
+func names(message string, facts ...string) bool {
+	if len(facts) == 0 {
+		return message == ""
+	}
+	return !slices.ContainsFunc(facts, func(fact string) bool { return !strings.Contains(message, fact) })
+}
+
 func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 	dead := topics.DeadLetter("notification-service", topics.TradeExecutions)
 	outbox := topics.Outbox("notification-service", "desk")
@@ -146,7 +156,7 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 		topic string
 		role  kafka.Role
 		spoil func(*monitored) (mend func())
-		says  string
+		names []string // what the message has to name; nil: there is none
 	}{
 		"deleted": {string(topics.TradeExecutions), kafka.RoleSource, func(m *monitored) func() {
 			m.c.Delete(string(topics.TradeExecutions))
@@ -157,11 +167,11 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 					}
 				}
 			}
-		}, "topic trade-executions is missing: run 'notifier topics create'"},
-		"not readable":             {string(topics.TradeExecutions), kafka.RoleSource, rights(string(topics.TradeExecutions), describe), "not authorised: READ on topic trade-executions; grant it on the topic, or on the prefix"},
-		"outbox not writable":      {outbox, kafka.RoleOutbox, rights(outbox, read|describe), "not authorised: WRITE on topic " + outbox + "; grant it on the topic, or on the prefix"},
-		"dead letter not writable": {dead, kafka.RoleDeadLetter, rights(dead, read|describe), "not authorised: WRITE on topic " + dead + "; grant it on the topic, or on the prefix"},
-		"all is well":              {outbox, kafka.RoleOutbox, rights(outbox, read|write|describe), ""},
+		}, []string{"trade-executions", "'notifier topics create'"}},
+		"not readable":             {string(topics.TradeExecutions), kafka.RoleSource, rights(string(topics.TradeExecutions), describe), []string{"READ on topic trade-executions"}},
+		"outbox not writable":      {outbox, kafka.RoleOutbox, rights(outbox, read|describe), []string{"WRITE on topic " + outbox}},
+		"dead letter not writable": {dead, kafka.RoleDeadLetter, rights(dead, read|describe), []string{"WRITE on topic " + dead}},
+		"all is well":              {outbox, kafka.RoleOutbox, rights(outbox, read|write|describe), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -171,13 +181,13 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 				}
 				mend := c.spoil(m)
 				time.Sleep(5 * time.Minute)
-				if got := m.Problems(c.role); got != c.says {
-					t.Errorf("readiness says %q, want %q", got, c.says)
+				if got := m.Problems(c.role); !names(got, c.names...) {
+					t.Errorf("readiness says %q, want %q in it", got, c.names)
 				}
-				if c.says == "" {
+				if c.names == nil {
 					return
 				}
-				if n := m.lines("level=ERROR", "topic unavailable", c.says); n != 1 {
+				if n := m.lines(append([]string{"level=ERROR", "topic unavailable"}, c.names...)...); n != 1 {
 					t.Errorf("logged %d times", n)
 				}
 				if m.available(c.topic) != 0 || m.available(string(topics.PortfolioUpdates)) != 1 {
@@ -197,7 +207,7 @@ func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor(t)
 		m.wire.Cut()
-		const says = "no broker can be reached: nothing listens on 10.0.0.1:9092; check kafka.brokers"
+		const says = "nobody listens" // whatever the probe says is passed on
 		m.fails(&kafka.Problem{Exit: kafka.ExitUnavailable, Text: says})
 		time.Sleep(time.Hour)
 		if got := m.Problems(kafka.RoleSource); got != says {
@@ -244,7 +254,7 @@ func TestALoginThatIsRefusedForAMinuteEndsTheDaemon(t *testing.T) {
 		began := time.Now()
 		err := <-m.ended
 		var p *kafka.Problem
-		if !errors.As(err, &p) || p.ExitCode() != 77 || p.Text != "login refused for 1m0s: 10.0.0.1:9092 refuses user and password (SCRAM-SHA-512): check kafka.sasl" {
+		if !errors.As(err, &p) || p.ExitCode() != 77 || !names(p.Text, "10.0.0.1:9092", "SCRAM-SHA-512", "kafka.sasl") {
 			t.Errorf("it ended with %v", err)
 		}
 		if d := time.Since(began); d < time.Minute || d > 90*time.Second {
@@ -294,23 +304,24 @@ func TestAProducerThatIsRefusedItsIDEndsTheDaemon(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer *kerr.Error
 		exit   int
-		says   string
+		remedy string
 	}{
-		"it failed": {kerr.UnknownServerError, 69, "the brokers refuse an id to the producer of dead letters (UNKNOWN_SERVER_ERROR), and only a new process asks again: look after the brokers"},
-		"denied":    {kerr.ClusterAuthorizationFailed, 77, "the brokers refuse an id to the producer of dead letters (CLUSTER_AUTHORIZATION_FAILED): grant WRITE on them, or on the prefix"},
+		"it failed": {kerr.UnknownServerError, 69, "look after the brokers"},
+		"denied":    {kerr.ClusterAuthorizationFailed, 77, "grant WRITE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				m := monitor(t, refuse(c.answer, 1))
-				if got := m.Problems(kafka.RoleDeadLetter); got != c.says {
-					t.Errorf("readiness says %q, want %q", got, c.says)
+				says := m.Problems(kafka.RoleDeadLetter)
+				if !names(says, c.answer.Message, c.remedy) {
+					t.Errorf("readiness says %q, want %s and %q in it", says, c.answer.Message, c.remedy)
 				}
 				if got := m.Problems(kafka.RoleOutbox); got != "" {
 					t.Errorf("of another producer it says %q", got)
 				}
 				err := <-m.ended
-				assertProblem(t, err, c.exit, c.says, "")
+				assertProblem(t, err, c.exit, says, "")
 				if d := time.Since(began); d < kafka.ProducerRefusedAfter || d > 2*kafka.ProducerRefusedAfter {
 					t.Errorf("it ended after %s", d)
 				}
