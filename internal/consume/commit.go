@@ -57,7 +57,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.dirty = false
 	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun}
 	if p.member.p.OwnTopics {
-		metadata.Marks, metadata.Gaps = p.tracker.Marks(), p.open(at.Offset)
+		metadata.Dedup, metadata.Gaps = p.tracker.Dedup(), p.open(at.Offset)
 	}
 	s := snapshot{p: p, at: at, metadata: metadata.Encode(at.Offset), finished: p.tracker.Finished(), mark: begun}
 	if again {

@@ -47,7 +47,7 @@ func (w *worker) Handle(ctx context.Context, p *consume.Partition) {
 		}
 		w.mu.Lock()
 		for _, r := range records {
-			e := p.Begin(r, offsets.Write{})
+			e := p.Begin(r, offsets.Origin{})
 			if p.ID == 0 {
 				w.part, w.entries[r.Offset] = p, e
 			}

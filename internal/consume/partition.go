@@ -33,7 +33,7 @@ type Partition struct {
 	mu        sync.Mutex
 	topicID   string
 	tracker   *offsets.Tracker
-	marks     *offsets.Marks // as restored, for the handler
+	dedup     *offsets.Dedup // as restored, for the handler
 	queue     []*kgo.Record
 	arrived   time.Time // when the oldest record in queue came
 	handed    time.Time // the same of what is handed out
@@ -173,7 +173,7 @@ func (p *Partition) Stood(r *kgo.Record) bool {
 
 // Begin says that the next record handed out needs work; Settle ends that.
 // Records are begun in order, each exactly once.
-func (p *Partition) Begin(r *kgo.Record, w offsets.Write) *offsets.Entry {
+func (p *Partition) Begin(r *kgo.Record, origin offsets.Origin) *offsets.Entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := size(r)
@@ -183,7 +183,7 @@ func (p *Partition) Begin(r *kgo.Record, w offsets.Write) *offsets.Entry {
 	if r.Offset < p.tracker.Next().Offset { // the log was cut off: these are other records
 		p.above = offsets.NoGaps
 	}
-	return p.tracker.Begin(positionOf(r), n, p.handed, w)
+	return p.tracker.Begin(positionOf(r), n, p.handed, origin)
 }
 
 // Settle says that nothing more is owed for a record. After a revoke it
@@ -204,12 +204,12 @@ func (p *Partition) Settle(e *offsets.Entry) bool {
 	return true
 }
 
-// Marks returns a copy of the repeat filter's marks that were committed with
-// the position at which this assignment started.
-func (p *Partition) Marks() *offsets.Marks {
+// Dedup returns a copy of the dedup state that was committed with the position
+// at which this assignment started.
+func (p *Partition) Dedup() *offsets.Dedup {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.marks.Clone()
+	return p.dedup.Clone()
 }
 
 // Committed returns the position below which this partition is committed.

@@ -46,12 +46,12 @@ func (m *Member) newPartition(topic string, id int32) *Partition {
 		ctx: ctx, cancel: cancel,
 		done:      make(chan struct{}),
 		ready:     make(chan struct{}, 1),
-		marks:     &offsets.Marks{},
+		dedup:     &offsets.Dedup{},
 		above:     offsets.NoGaps,
 		committed: offsets.Position{Epoch: -1},
 		next:      -1,
 	}
-	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: -1}, p.marks)
+	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: -1}, p.dedup)
 	return p
 }
 

@@ -32,8 +32,8 @@ type commitOf struct {
 }
 
 // onOffsetsFetched reads what was committed: the position, and in its metadata
-// which log it belongs to, what is finished above it, and the marks of the
-// repeat filter. Then the handlers start.
+// which log it belongs to, what is finished above it, and the dedup
+// state. Then the handlers start.
 func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -171,7 +171,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		p.begin(log.start)
 		return
 	}
-	marks, above := &offsets.Marks{}, offsets.NoGaps
+	dedup, above := &offsets.Dedup{}, offsets.NoGaps
 	found, err := offsets.DecodeMetadata(c.metadata, c.offset)
 	switch {
 	case c.metadata == "" && m.p.OwnTopics:
@@ -184,12 +184,12 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		p.begin(log.start)
 		return
 	default:
-		marks, above = found.Marks, found.Gaps
+		dedup, above = found.Dedup, found.Gaps
 	}
 	start := offsets.Position{Epoch: c.epoch, Offset: c.offset}
-	p.committed, p.marks, p.next, p.known = start, marks, c.offset, true
+	p.committed, p.dedup, p.next, p.known = start, dedup, c.offset, true
 	p.beganAt, p.above = c.offset, above
-	p.tracker = offsets.NewTracker(start, marks)
+	p.tracker = offsets.NewTracker(start, dedup)
 	if slices.Contains(m.p.Marked, p.Topic) {
 		former := offsets.Unmarked
 		if err == nil && found.Cluster == m.p.Cluster {
@@ -206,7 +206,7 @@ func (p *Partition) begin(start int64) {
 		return
 	}
 	p.next, p.beganAt, p.dirty = start, start, true
-	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: start}, p.marks)
+	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: start}, p.dedup)
 	if slices.Contains(p.member.p.Marked, p.Topic) {
 		p.suspects(offsets.Unmarked, start, p.endedAt)
 	}

@@ -75,9 +75,9 @@ type Snapshot struct {
 	taken snapshot
 }
 
-// WithoutMarks is the commit that follows one which was refused for its
+// WithoutDedup is the commit that follows one which was refused for its
 // metadata.
-func (s Snapshot) WithoutMarks() Snapshot {
+func (s Snapshot) WithoutDedup() Snapshot {
 	s.Metadata = s.taken.bare()
 	return s
 }

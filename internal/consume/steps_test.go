@@ -32,7 +32,7 @@ func (o *owners) next(records int) (*Partition, map[int64]*offsets.Entry) {
 	}
 	open := make(map[int64]*offsets.Entry)
 	for _, r := range o.Deliver(p, polled) {
-		e := p.Begin(r, offsets.Write{})
+		e := p.Begin(r, offsets.Origin{})
 		if p.Finished(r) {
 			p.Settle(e)
 		} else {

@@ -78,12 +78,12 @@ type Assignment struct {
 	handler *Handler
 	outbox  *Outbox
 	source  *source
-	seen    *offsets.Marks
+	dedup   *offsets.Dedup
 }
 
 // Assign gives a partition to its channel's Outbox.
 func (h *Handler) Assign(p *consume.Partition) *Assignment {
-	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p, input: offsets.Input{Topic: p.TopicID(), Partition: p.ID}}, seen: p.Marks()}
+	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p, input: offsets.Input{Topic: p.TopicID(), Partition: p.ID}}, dedup: p.Dedup()}
 	a.outbox.join(a.source)
 	p.OnCommit(a.outbox.wake)
 	return a
@@ -101,7 +101,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 		return false
 	}
 	for i := range batch {
-		a.handler.take(a.outbox, a.source, a.seen, &batch[i])
+		a.handler.take(a.outbox, a.source, a.dedup, &batch[i])
 	}
 	return true
 }
@@ -182,21 +182,21 @@ func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arri
 }
 
 // take takes in one record.
-func (h *Handler) take(o *Outbox, s *source, seen *offsets.Marks, a *arrival) {
+func (h *Handler) take(o *Outbox, s *source, dedup *offsets.Dedup, a *arrival) {
 	r, e, err := a.record, a.envelope, a.err
 	if err != nil {
 		o.metrics.foreign()
 		h.log.Error("skipped a record that is not ours", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", err)
-		s.partition.Settle(s.partition.Begin(r, offsets.Write{}))
+		s.partition.Settle(s.partition.Begin(r, offsets.Origin{}))
 		return
 	}
 	entry := s.partition.Begin(r, e.From)
-	repeated := seen.Observe(e.From)
+	duplicate := dedup.Seen(e.From)
 	if s.partition.Finished(r) { // by a former owner, behind one that it did not finish
 		s.partition.Settle(entry)
 		return
 	}
-	if repeated || a.superseded {
+	if duplicate || a.superseded {
 		o.metrics.repeated()
 		s.partition.Settle(entry)
 		return

@@ -109,7 +109,7 @@ func TestWhatIsMeantIsMovedInItsOrderAndTheRestStays(t *testing.T) {
 			t.Fatalf("moved %v", got)
 		}
 		for i, e := range s.taken {
-			want := offsets.Write{Input: b.src.input, From: offsets.Position{Epoch: 1, Offset: int64(i)}, Done: offsets.Position{Epoch: -1}, Delivery: e.Delivery}
+			want := offsets.Origin{Input: b.src.input, From: offsets.Position{Epoch: 1, Offset: int64(i)}, Done: offsets.Position{Epoch: -1}, Delivery: e.Delivery}
 			to := "mail"
 			if i == 5 {
 				to = "pager"

@@ -48,7 +48,7 @@ type Envelope struct {
 	Delivery string
 	Channel  string
 	// From and Done are for the repeat filter; dead letters have none.
-	From offsets.Write
+	From offsets.Origin
 	// Replay is set where this is a dead letter that is sent again.
 	Replay *Replay
 	// Trace is the span that the record follows from, as a traceparent (W3C Trace

@@ -196,7 +196,7 @@ func (p *parser) timestamp(name, v string) time.Time {
 	return p.time(name, v)
 }
 
-func (p *parser) from(v string, w *offsets.Write) {
+func (p *parser) from(v string, w *offsets.Origin) {
 	var part, epoch int32
 	var offset int64
 	topic, rest := v, ""

@@ -146,7 +146,7 @@ func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
 		b.h.Raise(a, id)
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
-			e.From = offsets.Write{
+			e.From = offsets.Origin{
 				Input:    offsets.Input{Topic: b.topicID, Partition: r.Partition},
 				From:     offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},
 				Done:     b.done,

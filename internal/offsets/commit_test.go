@@ -6,15 +6,15 @@ import (
 )
 
 func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
-	tracker := NewTracker(Position{Epoch: 0, Offset: 100}, &Marks{})
+	tracker := NewTracker(Position{Epoch: 0, Offset: 100}, &Dedup{})
 	var entries []*Entry
 	for i := range int64(10) {
-		entries = append(entries, tracker.Begin(Position{Epoch: 0, Offset: 100 + i}, 1, time.Time{}, Write{}))
+		entries = append(entries, tracker.Begin(Position{Epoch: 0, Offset: 100 + i}, 1, time.Time{}, Origin{}))
 	}
 	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
 		tracker.Settle(entries[i])
 	}
-	text := Metadata{Cluster: "cluster", TopicID: "topic", Marks: tracker.Marks(), Gaps: tracker.Open()}.Encode(100)
+	text := Metadata{Cluster: "cluster", TopicID: "topic", Dedup: tracker.Dedup(), Gaps: tracker.Open()}.Encode(100)
 	for name, c := range map[string]struct {
 		commit     Commit
 		start, end int64
@@ -40,15 +40,15 @@ func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
 }
 
 func TestLostCountsWhatWasNotFinished(t *testing.T) {
-	tracker := NewTracker(Position{Epoch: 0, Offset: 100}, &Marks{})
+	tracker := NewTracker(Position{Epoch: 0, Offset: 100}, &Dedup{})
 	var entries []*Entry
 	for i := range int64(10) {
-		entries = append(entries, tracker.Begin(Position{Epoch: 0, Offset: 100 + i}, 1, time.Time{}, Write{}))
+		entries = append(entries, tracker.Begin(Position{Epoch: 0, Offset: 100 + i}, 1, time.Time{}, Origin{}))
 	}
 	for _, i := range []int{2, 3, 7} { // 100, 101, 104, 105, 106, 108, 109 wait
 		tracker.Settle(entries[i])
 	}
-	text := Metadata{Cluster: "cluster", TopicID: "topic", Marks: tracker.Marks(), Gaps: tracker.Open()}.Encode(100)
+	text := Metadata{Cluster: "cluster", TopicID: "topic", Dedup: tracker.Dedup(), Gaps: tracker.Open()}.Encode(100)
 	for name, c := range map[string]struct {
 		commit   Commit
 		start, n int64

@@ -17,7 +17,7 @@ type CrashMark struct {
 	Deaths      int
 }
 
-// Marks that name no record.
+// Dedup that name no record.
 var (
 	Unmarked = CrashMark{Last: -1}
 	Owned    = CrashMark{Owned: true, Last: -1}

@@ -49,22 +49,22 @@ type Input struct {
 	Partition int32
 }
 
-// Write is what an outbox record says about its own making.
-type Write struct {
+// Origin says which record of which input an outbox record was made of.
+type Origin struct {
 	Input    Input
-	From     Position // where the writer was reading
+	From     Position // of the input's record
 	Done     Position // below this its input was committed
 	Delivery string   // the delivery's id
 }
 
-// Marks is what has been seen: per input the highest Done, and the delivery
-// ids at or above it. The zero value is ready to use; it is not safe for
-// concurrent use.
-type Marks struct {
-	inputs map[Input]*mark
+// Dedup recognises duplicate outbox records: it keeps, per input, the highest
+// Done and the delivery ids at or above it. The zero value is ready to use; it is
+// not safe for concurrent use.
+type Dedup struct {
+	inputs map[Input]*inputState
 }
 
-type mark struct {
+type inputState struct {
 	done Position
 	ids  map[id]Position
 }
@@ -80,29 +80,29 @@ func idOf(delivery string) id {
 	return id(binary.BigEndian.Uint64(sum[:]))
 }
 
-// Observe takes note of a record, in the order of the log, and reports whether
-// it is a repeat of one that was observed before.
-func (m *Marks) Observe(w Write) (repeated bool) {
-	if w.Input.Topic == "" {
+// Seen adds a record, in the order of the log, and reports whether it is a
+// duplicate of one that was added before.
+func (d *Dedup) Seen(o Origin) (duplicate bool) {
+	if o.Input.Topic == "" {
 		return false
 	}
-	k := m.mark(w.Input)
-	id := idOf(w.Delivery)
+	k := d.state(o.Input)
+	id := idOf(o.Delivery)
 	_, known := k.ids[id]
-	repeated = known || w.From.Before(k.done)
-	k.raise(w.Done)
-	if !w.From.Before(k.done) {
-		k.ids[id] = w.From
+	duplicate = known || o.From.Before(k.done)
+	k.raise(o.Done)
+	if !o.From.Before(k.done) {
+		k.ids[id] = o.From
 	}
-	return repeated
+	return duplicate
 }
 
 // Merge adds what other has seen. The order of merging does not matter.
-func (m *Marks) Merge(other *Marks) {
-	for input, o := range other.inputs {
-		k := m.mark(input)
-		k.raise(o.done)
-		for id, from := range o.ids {
+func (d *Dedup) Merge(other *Dedup) {
+	for input, theirs := range other.inputs {
+		k := d.state(input)
+		k.raise(theirs.done)
+		for id, from := range theirs.ids {
 			if !from.Before(k.done) {
 				k.ids[id] = from
 			}
@@ -111,28 +111,28 @@ func (m *Marks) Merge(other *Marks) {
 }
 
 // Clone returns a copy that shares nothing.
-func (m *Marks) Clone() *Marks {
-	c := &Marks{inputs: make(map[Input]*mark, len(m.inputs))}
-	for input, k := range m.inputs {
-		c.inputs[input] = &mark{done: k.done, ids: maps.Clone(k.ids)}
+func (d *Dedup) Clone() *Dedup {
+	c := &Dedup{inputs: make(map[Input]*inputState, len(d.inputs))}
+	for input, k := range d.inputs {
+		c.inputs[input] = &inputState{done: k.done, ids: maps.Clone(k.ids)}
 	}
 	return c
 }
 
-func (m *Marks) mark(input Input) *mark {
-	k := m.inputs[input]
+func (d *Dedup) state(input Input) *inputState {
+	k := d.inputs[input]
 	if k == nil {
-		if m.inputs == nil {
-			m.inputs = make(map[Input]*mark)
+		if d.inputs == nil {
+			d.inputs = make(map[Input]*inputState)
 		}
-		k = &mark{done: Position{Epoch: -1}, ids: make(map[id]Position)}
-		m.inputs[input] = k
+		k = &inputState{done: Position{Epoch: -1}, ids: make(map[id]Position)}
+		d.inputs[input] = k
 	}
 	return k
 }
 
 // raise moves done up and forgets the ids that fall below it.
-func (k *mark) raise(done Position) {
+func (k *inputState) raise(done Position) {
 	if !k.done.Before(done) {
 		return
 	}

@@ -15,7 +15,7 @@
 //     the newest record begun.
 //   - [Gaps] lists which records above the watermark are unsettled, so that the
 //     next owner does not send the settled ones again.
-//   - [Marks] recognises duplicate outbox records.
+//   - [Dedup] recognises duplicate outbox records.
 //   - [Metadata] is the text of a commit: cluster, topic id, dedup state, gaps,
 //     crash mark.
 //
@@ -64,6 +64,6 @@
 // dropped.
 //
 // The dedup state of a commit is that as of its watermark: an unsettled record
-// carries the marks of the settled ones behind it, and they join when the
+// carries the origins of the settled ones behind it, and they join when the
 // watermark passes it.
 package offsets

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Append encodes the marks to at most limit bytes and appends them to b. What
+// Append encodes the state to at most limit bytes and appends them to b. What
 // does not fit is left out, inputs with open ids last: the reader can then
-// only take a repeat for new.
-func (m *Marks) Append(b []byte, limit int) []byte {
-	inputs := make([]Input, 0, len(m.inputs))
-	for input := range m.inputs {
+// only take a duplicate for new.
+func (d *Dedup) Append(b []byte, limit int) []byte {
+	inputs := make([]Input, 0, len(d.inputs))
+	for input := range d.inputs {
 		inputs = append(inputs, input)
 	}
 	slices.SortFunc(inputs, func(a, b Input) int {
-		if d := len(m.inputs[b].ids) - len(m.inputs[a].ids); d != 0 {
+		if d := len(d.inputs[b].ids) - len(d.inputs[a].ids); d != 0 {
 			return d
 		}
 		if d := strings.Compare(a.Topic, b.Topic); d != 0 {
@@ -29,7 +29,7 @@ func (m *Marks) Append(b []byte, limit int) []byte {
 	start := len(b)
 	topics := make(map[string]uint64) // those that are spelt out already, from 1
 	for _, input := range inputs {
-		k := m.inputs[input]
+		k := d.inputs[input]
 		var one []byte
 		if n := topics[input.Topic]; n > 0 {
 			one = binary.AppendUvarint(one, n)
@@ -65,12 +65,12 @@ func (m *Marks) Append(b []byte, limit int) []byte {
 	return b
 }
 
-var errMarks = errors.New("marks of the repeat filter are damaged")
+var errDedup = errors.New("dedup state is damaged")
 
 // Decode reads what Append wrote.
-func Decode(b []byte) (*Marks, error) {
+func Decode(b []byte) (*Dedup, error) {
 	r := reader{b: b}
-	m := &Marks{}
+	d := &Dedup{}
 	var topics []string
 	for len(r.b) > 0 && !r.bad {
 		i := r.uvarint()
@@ -79,15 +79,15 @@ func Decode(b []byte) (*Marks, error) {
 			topics = append(topics, r.string())
 			i = uint64(len(topics))
 		case i > uint64(len(topics)):
-			return nil, errMarks
+			return nil, errDedup
 		}
 		input := Input{Topic: topics[i-1], Partition: int32(r.varint())}
 		done := r.position(Position{})
 		n := r.uvarint()
 		if r.bad || n > uint64(len(r.b)) {
-			return nil, errMarks
+			return nil, errDedup
 		}
-		k := m.mark(input)
+		k := d.state(input)
 		k.done = done
 		at := done
 		for range n {
@@ -97,9 +97,9 @@ func Decode(b []byte) (*Marks, error) {
 		}
 	}
 	if r.bad {
-		return nil, errMarks
+		return nil, errDedup
 	}
-	return m, nil
+	return d, nil
 }
 
 func appendString(b []byte, s string) []byte {

@@ -17,7 +17,7 @@ import (
 // characters by default (offset.metadata.max.bytes).
 type Metadata struct {
 	Cluster, TopicID string
-	Marks            *Marks    // as of the committed offset; nil: none
+	Dedup            *Dedup    // as of the committed offset; nil: none
 	Gaps             Gaps      // above it
 	Crash            CrashMark // of the owner's present records
 }
@@ -40,8 +40,8 @@ func (m Metadata) Encode(committed int64) string {
 	crash := m.Crash.String()
 	room := metadataLimit - len(text) - len(above) - len(crash) - len(" - - ")
 	dedup := ""
-	if m.Marks != nil {
-		dedup = base64.RawStdEncoding.EncodeToString(m.Marks.Append(nil, base64.RawStdEncoding.DecodedLen(room)))
+	if m.Dedup != nil {
+		dedup = base64.RawStdEncoding.EncodeToString(m.Dedup.Append(nil, base64.RawStdEncoding.DecodedLen(room)))
 	}
 	fields := []string{dedup, above, crash}
 	for len(fields) > 0 && fields[len(fields)-1] == "" {
@@ -85,7 +85,7 @@ func DecodeMetadata(text string, committed int64) (Metadata, error) {
 	} else {
 		m.Crash = Unmarked
 	}
-	if m.Marks, errs[3] = Decode(raw[0]); errors.Join(errs[:]...) != nil {
+	if m.Dedup, errs[3] = Decode(raw[0]); errors.Join(errs[:]...) != nil {
 		return Metadata{Gaps: NoGaps}, errMetadata
 	}
 	var err error

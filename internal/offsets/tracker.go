@@ -10,9 +10,9 @@ import "time"
 // the newest record begun: records need not have consecutive offsets, since
 // compaction and transactions leave gaps.
 //
-// For the repeat filter it also keeps the marks as of the watermark: what
-// settled records behind an unsettled one have said is carried by that one,
-// and joins the base when the watermark passes.
+// It also keeps the dedup state as of the watermark: the origins of settled
+// records behind an unsettled one are carried by that one, and join the base when
+// the watermark passes.
 type Tracker struct {
 	first, last *Entry
 	next        Position // one after the newest record begun
@@ -20,7 +20,7 @@ type Tracker struct {
 	finished    int   // settled, ever
 	newest      int64 // the highest offset that is settled
 	gaps        int   // unsettled records with settled ones behind them
-	base        Marks
+	base        Dedup
 	// cut is where the log went back to while records above were unsettled; nil:
 	// it did not. An offset says nothing then about what is settled above it.
 	cut *Position
@@ -31,8 +31,8 @@ type Entry struct {
 	offset     int64
 	size       int
 	before     int32 // leader epoch of the record before it
-	write      Write
-	behind     Marks // marks of the settled records between this and the next
+	origin     Origin
+	behind     Dedup // of the settled records between this and the next
 	behindN    int
 	prev, next *Entry
 	settled    bool
@@ -49,8 +49,8 @@ func (e *Entry) Settled() bool { return e.settled }
 func (e *Entry) Arrived() time.Time { return e.arrived }
 
 // NewTracker returns a tracker that starts at the committed position, with the
-// marks that were committed with it.
-func NewTracker(start Position, base *Marks) *Tracker {
+// dedup state that was committed with it.
+func NewTracker(start Position, base *Dedup) *Tracker {
 	t := &Tracker{next: start, newest: -1}
 	t.base.Merge(base)
 	return t
@@ -59,11 +59,11 @@ func NewTracker(start Position, base *Marks) *Tracker {
 // Begin adds a record. Records are begun in the order of the log; where that
 // was cut off, and goes on from a lower offset, nothing above it is committed
 // until all that was begun is settled.
-func (t *Tracker) Begin(at Position, size int, arrived time.Time, w Write) *Entry {
+func (t *Tracker) Begin(at Position, size int, arrived time.Time, origin Origin) *Entry {
 	if at.Offset < t.next.Offset && (t.cut == nil || at.Offset < t.cut.Offset) {
 		t.cut = &at
 	}
-	e := &Entry{offset: at.Offset, size: size, arrived: arrived, before: t.next.Epoch, write: w, prev: t.last}
+	e := &Entry{offset: at.Offset, size: size, arrived: arrived, before: t.next.Epoch, origin: origin, prev: t.last}
 	if t.last != nil {
 		t.last.next = e
 	} else {
@@ -75,7 +75,7 @@ func (t *Tracker) Begin(at Position, size int, arrived time.Time, w Write) *Entr
 	return e
 }
 
-// Settle marks a record as done with; settling twice changes nothing.
+// Settle settles a record; settling twice changes nothing.
 func (t *Tracker) Settle(e *Entry) {
 	if e.settled {
 		return
@@ -91,7 +91,7 @@ func (t *Tracker) Settle(e *Entry) {
 		t.gaps--
 	}
 	if e.prev == nil {
-		t.base.Observe(e.write)
+		t.base.Seen(e.origin)
 		t.base.Merge(&e.behind)
 		t.first = e.next
 	} else {
@@ -99,7 +99,7 @@ func (t *Tracker) Settle(e *Entry) {
 			t.gaps++
 		}
 		e.prev.behindN += 1 + e.behindN
-		e.prev.behind.Observe(e.write)
+		e.prev.behind.Seen(e.origin)
 		e.prev.behind.Merge(&e.behind)
 		e.prev.next = e.next
 	}
@@ -126,9 +126,9 @@ func (t *Tracker) Watermark() Position {
 	return Position{Epoch: t.first.before, Offset: t.first.offset}
 }
 
-// Marks returns the marks of the repeat filter as of the watermark. They are
-// the tracker's own: read them before the next call.
-func (t *Tracker) Marks() *Marks { return &t.base }
+// Dedup returns the dedup state as of the watermark. It is the tracker's own:
+// read it before the next call.
+func (t *Tracker) Dedup() *Dedup { return &t.base }
 
 // Unsettled returns how many records are begun and not settled.
 func (t *Tracker) Unsettled() int { return t.unsettled }

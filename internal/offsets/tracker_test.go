@@ -13,10 +13,10 @@ import (
 func at(offset int64) Position { return Position{Epoch: 1, Offset: offset} }
 
 func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
-	tr := NewTracker(at(3), &Marks{})
+	tr := NewTracker(at(3), &Dedup{})
 	var e [6]*Entry
 	for _, o := range []int64{3, 4, 5} {
-		e[o] = tr.Begin(at(o), 1, time.Time{}, Write{})
+		e[o] = tr.Begin(at(o), 1, time.Time{}, Origin{})
 	}
 	for _, step := range []struct{ settle, watermark int64 }{{5, 3}, {4, 3}, {3, 6}} {
 		tr.Settle(e[step.settle])
@@ -30,9 +30,9 @@ func TestWatermarkWaitsForTheGapToClose(t *testing.T) {
 }
 
 func TestGapsInOffsetsAreNoGapsInWork(t *testing.T) {
-	tr := NewTracker(at(0), &Marks{})
-	a := tr.Begin(at(7), 1, time.Time{}, Write{}) // 0 to 6 were compacted away
-	b := tr.Begin(at(20), 1, time.Time{}, Write{})
+	tr := NewTracker(at(0), &Dedup{})
+	a := tr.Begin(at(7), 1, time.Time{}, Origin{}) // 0 to 6 were compacted away
+	b := tr.Begin(at(20), 1, time.Time{}, Origin{})
 	tr.Settle(a)
 	if got := tr.Watermark().Offset; got != 20 {
 		t.Fatalf("watermark %d", got)
@@ -47,15 +47,15 @@ func TestGapsInOffsetsAreNoGapsInWork(t *testing.T) {
 // unsettled work, and the marks are those of exactly the records below it.
 func TestTrackerUnderAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tr := NewTracker(at(0), &Marks{})
+		tr := NewTracker(at(0), &Dedup{})
 		open := map[int64]*Entry{}
-		writes := map[int64]Write{}
+		writes := map[int64]Origin{}
 		next, last := int64(0), int64(0)
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			if len(open) == 0 || rng.IntN(2) == 0 {
 				next += 1 + int64(rng.IntN(3))
-				w := Write{
+				w := Origin{
 					Input: Input{Topic: "t", Partition: int32(rng.IntN(2))},
 					From:  at(next), Done: at(max(0, next-int64(rng.IntN(10)))), Delivery: fmt.Sprint(next),
 				}
@@ -74,7 +74,7 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 				t.Fatalf("watermark went from %d to %d", last, w)
 			}
 			last = w
-			var want Marks
+			var want Dedup
 			for o := range writes {
 				if _, unsettled := open[o]; unsettled && o < w {
 					t.Fatalf("watermark %d passed %d, which is unsettled", w, o)
@@ -82,11 +82,11 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 			}
 			for o := int64(0); o < w; o++ {
 				if write, ok := writes[o]; ok {
-					want.Observe(write)
+					want.Seen(write)
 				}
 			}
 			checkGaps(t, tr, open, writes, w)
-			if got, want := string(tr.Marks().Append(nil, 1<<20)), string(want.Append(nil, 1<<20)); got != want {
+			if got, want := string(tr.Dedup().Append(nil, 1<<20)), string(want.Append(nil, 1<<20)); got != want {
 				t.Fatalf("marks as of %d are not those of the records below it", w)
 			}
 		}
@@ -96,7 +96,7 @@ func TestTrackerUnderAnyOrder(t *testing.T) {
 // checkGaps holds the list of a commit against what is open: whole, it
 // says of each record whether it is finished; cut short, it says of none that
 // is open that it is.
-func checkGaps(t *rapid.T, tr *Tracker, open map[int64]*Entry, writes map[int64]Write, watermark int64) {
+func checkGaps(t *rapid.T, tr *Tracker, open map[int64]*Entry, writes map[int64]Origin, watermark int64) {
 	t.Helper()
 	gaps := len(tr.Open().runs)
 	if gaps != tr.Gaps() {
@@ -136,10 +136,10 @@ func gapsAfter(tr *Tracker, settled *Entry) int {
 }
 
 func TestAListOfWhatIsUnfinishedFitsWhereDispatchStops(t *testing.T) {
-	tr := NewTracker(at(1_000_000_000), &Marks{})
+	tr := NewTracker(at(1_000_000_000), &Dedup{})
 	var entries []*Entry
 	for o := range int64(4096) {
-		entries = append(entries, tr.Begin(at(1_000_000_000+o), 1, time.Time{}, Write{}))
+		entries = append(entries, tr.Begin(at(1_000_000_000+o), 1, time.Time{}, Origin{}))
 	}
 	for i, e := range entries { // every second, as far as may be
 		if i%2 == 1 && (tr.Gaps() < MaxGaps || !tr.Splits(e)) {
@@ -156,18 +156,18 @@ func TestAListOfWhatIsUnfinishedFitsWhereDispatchStops(t *testing.T) {
 }
 
 func TestMetadataRoundTripsAndForeignTextIsRefused(t *testing.T) {
-	var m Marks
+	var m Dedup
 	for i := range 1000 {
-		m.Observe(Write{Input: Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
+		m.Seen(Origin{Input: Input{Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(i % 7)}, From: at(int64(i)), Delivery: fmt.Sprintf("dl_%026d", i)})
 	}
 	gaps := Gaps{newest: 20, runs: []run{{7, 7}, {9, 12}}}
 	for _, mark := range []CrashMark{Unmarked, Owned, {Owned: true, First: 3, Last: 9, Deaths: 1}} {
-		text := Metadata{Cluster: "cluster", TopicID: "topic", Marks: &m, Gaps: gaps, Crash: mark}.Encode(7)
+		text := Metadata{Cluster: "cluster", TopicID: "topic", Dedup: &m, Gaps: gaps, Crash: mark}.Encode(7)
 		if len(text) > metadataLimit {
 			t.Fatalf("%d characters", len(text))
 		}
 		got, err := DecodeMetadata(text, 7)
-		if err != nil || got.Cluster != "cluster" || got.TopicID != "topic" || got.Crash != mark || fmt.Sprint(got.Gaps) != fmt.Sprint(gaps) || len(got.Marks.Append(nil, 1<<20)) == 0 {
+		if err != nil || got.Cluster != "cluster" || got.TopicID != "topic" || got.Crash != mark || fmt.Sprint(got.Gaps) != fmt.Sprint(gaps) || len(got.Dedup.Append(nil, 1<<20)) == 0 {
 			t.Fatalf("%+v %v", got, err)
 		}
 	}
@@ -187,15 +187,15 @@ func TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled(t *testing.T) {
 	pos := func(epoch int32, offset int64) Position {
 		return Position{Epoch: epoch, Offset: offset}
 	}
-	tr := NewTracker(pos(0, 0), &Marks{})
+	tr := NewTracker(pos(0, 0), &Dedup{})
 	old := make([]*Entry, 8)
 	for i := range old {
-		old[i] = tr.Begin(pos(0, int64(i)), 1, time.Time{}, Write{})
+		old[i] = tr.Begin(pos(0, int64(i)), 1, time.Time{}, Origin{})
 	}
 	for _, i := range []int{0, 1, 2, 3, 5, 7} {
 		tr.Settle(old[i])
 	}
-	anew := []*Entry{tr.Begin(pos(1, 2), 1, time.Time{}, Write{}), tr.Begin(pos(1, 3), 1, time.Time{}, Write{})}
+	anew := []*Entry{tr.Begin(pos(1, 2), 1, time.Time{}, Origin{}), tr.Begin(pos(1, 3), 1, time.Time{}, Origin{})}
 	if w := tr.Watermark(); w.Offset != 2 {
 		t.Errorf("the watermark is %v while offset 2 of the new log is unsettled", w)
 	}

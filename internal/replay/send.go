@@ -161,7 +161,7 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 		r.Recipients = s.e.Recipients
 	}
 	e := &envelope.Envelope{Source: s.e.Envelope.Source, Alert: a, Channel: channel, Delivery: delivery, Replay: &r, Trace: s.e.Envelope.Trace}
-	e.From = offsets.Write{
+	e.From = offsets.Origin{
 		Input: offsets.Input{Topic: s.part.TopicID(), Partition: s.part.ID},
 		From:  offsets.Position{Epoch: s.q.epoch, Offset: s.q.offset},
 		Done:  s.part.Committed(), Delivery: e.RepeatID(),

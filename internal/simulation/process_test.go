@@ -244,7 +244,7 @@ func (w *world) resolve(pr *process) bool {
 		c.err, c.applied = w.apply(pr, c), true
 	case n < 80: // too long for this broker
 		for i := range c.taken {
-			c.taken[i] = c.taken[i].WithoutMarks()
+			c.taken[i] = c.taken[i].WithoutDedup()
 		}
 		w.claim(pr, c)
 		w.answer(pr, c, w.apply(pr, c))

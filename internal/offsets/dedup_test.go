@@ -7,14 +7,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-func write(offset, done int64, id string) Write {
-	return Write{Input: Input{"t", 0}, From: Position{1, offset}, Done: Position{1, done}, Delivery: id}
+func write(offset, done int64, id string) Origin {
+	return Origin{Input: Input{"t", 0}, From: Position{1, offset}, Done: Position{1, done}, Delivery: id}
 }
 
-func TestRepeatsAreRecognisedByIDAndByPosition(t *testing.T) {
-	var m Marks
+func TestDuplicatesAreRecognisedByIDAndPosition(t *testing.T) {
+	var m Dedup
 	for i, step := range []struct {
-		w    Write
+		w    Origin
 		want bool
 	}{
 		{write(10, 0, "a"), false},
@@ -26,26 +26,26 @@ func TestRepeatsAreRecognisedByIDAndByPosition(t *testing.T) {
 		{write(25, 0, "d"), true},       // a former owner, writing late with an old done
 		{write(5, 20, "rewound"), true}, // the group's offsets were set back
 	} {
-		if got := m.Observe(step.w); got != step.want {
+		if got := m.Seen(step.w); got != step.want {
 			t.Fatalf("step %d (%+v): repeat %v", i, step.w, got)
 		}
 	}
 }
 
 func TestWithoutATopicIDNothingIsDropped(t *testing.T) {
-	var m Marks
-	w := Write{From: Position{1, 1}, Delivery: "a"}
+	var m Dedup
+	w := Origin{From: Position{1, 1}, Delivery: "a"}
 	for range 2 {
-		if m.Observe(w) {
+		if m.Seen(w) {
 			t.Fatal("dropped without knowing the input")
 		}
 	}
 }
 
 func TestPositionsOfANewerEpochAreNew(t *testing.T) {
-	var m Marks
-	m.Observe(Write{Input: Input{"t", 0}, From: Position{5, 100}, Done: Position{5, 100}, Delivery: "a"})
-	if m.Observe(Write{Input: Input{"t", 0}, From: Position{6, 90}, Done: Position{5, 80}, Delivery: "b"}) {
+	var m Dedup
+	m.Seen(Origin{Input: Input{"t", 0}, From: Position{5, 100}, Done: Position{5, 100}, Delivery: "a"})
+	if m.Seen(Origin{Input: Input{"t", 0}, From: Position{6, 90}, Done: Position{5, 80}, Delivery: "b"}) {
 		t.Fatal("a record that an unclean election put in place was taken for the old one")
 	}
 	if !(Position{-1, 90}).Before(Position{5, 100}) || (Position{-1, 110}).Before(Position{5, 100}) {
@@ -55,9 +55,9 @@ func TestPositionsOfANewerEpochAreNew(t *testing.T) {
 
 func TestEncodeRoundTripsAndLeavesOutWhatDoesNotFit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var m Marks
+		var m Dedup
 		for range rapid.IntRange(0, 60).Draw(t, "n") {
-			m.Observe(Write{
+			m.Seen(Origin{
 				Input: Input{rapid.SampledFrom([]string{"x", "yy", "AAAAAAAAAAAAAAAAAAAAAA"}).Draw(t, "topic"), rapid.Int32Range(0, 3).Draw(t, "p")},
 				From:  Position{rapid.Int32Range(-1, 3).Draw(t, "e"), rapid.Int64Range(0, 1000).Draw(t, "o")},
 				Done:  Position{rapid.Int32Range(-1, 3).Draw(t, "de"), rapid.Int64Range(0, 500).Draw(t, "do")}, Delivery: fmt.Sprint("dl_", rapid.IntRange(0, 99).Draw(t, "id")),
@@ -96,11 +96,11 @@ func TestEncodeRoundTripsAndLeavesOutWhatDoesNotFit(t *testing.T) {
 // commit, every delivery that is made stays open, and after a crash all of them
 // are written again. 18 inputs are what three topics of six partitions are.
 func TestACommitSpeaksOfHundredsOfOpenIDs(t *testing.T) {
-	var m Marks
+	var m Dedup
 	const most = 240
 	for i := range most {
 		topic := fmt.Sprintf("AAAAAAAAAAAAAAAAAAAAA%d", i%3)
-		m.Observe(Write{
+		m.Seen(Origin{
 			Input: Input{topic, int32(i / 3 % 6)}, From: Position{7, int64(1_000_000 + 40*i)}, Done: Position{7, 999_000},
 			Delivery: fmt.Sprintf("dl_%026d", i),
 		})
@@ -120,13 +120,13 @@ func TestACommitSpeaksOfHundredsOfOpenIDs(t *testing.T) {
 }
 
 func FuzzDecodeNeverPanics(f *testing.F) {
-	var m Marks
-	m.Observe(write(1, 0, "a"))
+	var m Dedup
+	m.Seen(write(1, 0, "a"))
 	f.Add(m.Append(nil, 1000))
 	f.Fuzz(func(t *testing.T, b []byte) { _, _ = Decode(b) })
 }
 
-func same(a, b *Marks) bool {
+func same(a, b *Dedup) bool {
 	if len(a.inputs) != len(b.inputs) {
 		return false
 	}
@@ -155,7 +155,7 @@ func TestNeverALostAlertUnderAnySchedule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		input := Input{"topic-id", 0}
 		const records = 30
-		var log []Write             // the outbox partition
+		var log []Origin            // the outbox partition
 		committed := Position{1, 0} // of the input
 		rules := 1
 		raises := func(offset int64, version int) []string {
@@ -184,7 +184,7 @@ func TestNeverALostAlertUnderAnySchedule(t *testing.T) {
 				if rapid.IntRange(0, 9).Draw(t, "refused") == 0 {
 					return // a refused write: the owner stays where it is and writes again
 				}
-				log = append(log, Write{Input: input, From: o.at, Done: o.done, Delivery: id})
+				log = append(log, Origin{Input: input, From: o.at, Done: o.done, Delivery: id})
 				o.pending = append(o.pending, id)
 			}
 			o.at.Offset++
@@ -216,7 +216,7 @@ func TestNeverALostAlertUnderAnySchedule(t *testing.T) {
 			}
 		}
 		delivered := map[string]int{}
-		var base Marks // as of the watermark
+		var base Dedup // as of the watermark
 		live := base.Clone()
 		mark := 0
 		for i := 0; i < len(log); i++ {
@@ -227,12 +227,12 @@ func TestNeverALostAlertUnderAnySchedule(t *testing.T) {
 				}
 				live, i = restored, mark
 			}
-			if !live.Observe(log[i]) {
+			if !live.Seen(log[i]) {
 				delivered[log[i].Delivery]++
 			}
 			if rapid.IntRange(0, 2).Draw(t, "reader commits") == 0 {
 				for ; mark <= i; mark++ {
-					base.Observe(log[mark])
+					base.Seen(log[mark])
 				}
 			}
 		}
