@@ -1,5 +1,5 @@
-// Package alert defines what a rule raises and a channel carries. An Alert is
-// complete: its texts are evaluated, so nothing can fail when it is sent.
+// Package alert defines Alert, which rules raise and channels send. Its texts are
+// already evaluated.
 package alert
 
 import (
@@ -21,7 +21,7 @@ const (
 	Critical Severity = "critical"
 )
 
-// Severities returns all severities, the mildest first.
+// Severities returns all severities, the least urgent first.
 func Severities() []Severity { return []Severity{Info, Warning, Critical} }
 
 // Rank orders severities: a higher rank is more urgent. Unknown ones rank 0.
@@ -34,9 +34,8 @@ func (s Severity) Rank() int {
 	return 0
 }
 
-// Part is a piece of a text: a literal that the rule's author wrote, or a
-// value that came from an event. A channel copies literals and escapes values
-// for its medium.
+// Part is a piece of a text: a literal of the rules file, or a value of the event.
+// Channels copy literals and escape values.
 type Part struct {
 	Text  string
 	Value bool
@@ -60,7 +59,7 @@ func (p *Part) UnmarshalJSON(b []byte) error {
 		V string `json:"v"`
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return fmt.Errorf("part of a text: %w", err)
+		return fmt.Errorf("text part: %w", err)
 	}
 	*p = Part{Text: v.V, Value: true}
 	return nil
@@ -89,55 +88,49 @@ type Alert struct {
 	ID       string   `json:"id"`
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
-	// Key is the alert key: the identity that throttles compare. A missing
-	// part is an empty string.
-	Key    []string `json:"key"`
-	Title  Text     `json:"title"`
-	Text   Text     `json:"text,omitempty"`
-	Fields []Field  `json:"fields,omitempty"`
-	// EventTime is when the event happened, EventType and EventID what it
-	// called itself; the latter two may be empty.
+	// Key is the alert key, by which throttles group alerts. A missing part is
+	// empty.
+	Key       []string  `json:"key"`
+	Title     Text      `json:"title"`
+	Text      Text      `json:"text,omitempty"`
+	Fields    []Field   `json:"fields,omitempty"`
 	EventTime time.Time `json:"event_time"`
 	EventType string    `json:"event_type,omitempty"`
 	EventID   string    `json:"event_id,omitempty"`
 	Topic     string    `json:"topic"`
 	Runbook   string    `json:"runbook,omitempty"`
-	// Throttle is the time in which at most one message per rule, alert key
-	// and channel is sent; zero: no throttle.
+	// Throttle is the interval in which at most one message per rule, alert key
+	// and channel is sent; 0: no throttle.
 	Throttle time.Duration `json:"throttle_ns,omitempty"`
-	// Expire is the age beyond which the alert is not sent any more; zero: never.
-	Expire time.Duration `json:"expire_ns,omitempty"`
-	// Shortened is true where something of it was cut: see Bound.
-	Shortened bool `json:"shortened,omitempty"`
-	// Channels are the names of the channels it goes to. They are resolved
-	// when the rule matches and do not travel with the alert.
+	// Expire is the age from which the alert is no longer sent; 0: never.
+	Expire    time.Duration `json:"expire_ns,omitempty"`
+	Shortened bool          `json:"shortened,omitempty"` // see Bound
+	// Channels are the channels to send to. They are not part of the JSON form.
 	Channels []string `json:"-"`
 }
 
-// KeyText returns the alert key as people see it: its parts joined with "/".
+// KeyText returns the parts of the alert key joined with "/".
 func (a *Alert) KeyText() string { return strings.Join(a.Key, "/") }
 
-// Source identifies one record for ever: also when its topic is recreated,
-// where the broker has topic ids.
+// Source identifies one record, also after its topic is recreated if the broker
+// has topic ids.
 type Source struct {
-	Cluster   string // the cluster's id
-	Topic     string // the topic's id as text, its name where the broker has no ids
+	Cluster   string // cluster id
+	Topic     string // topic id as text; the name if the broker has no ids
 	Partition int32
 	Offset    int64
 }
 
-// NewID returns the id of the alert that rule raises on the record src for
-// group: al_ and 26 characters.
+// NewID returns the id of a rule's alert on one record: al_ and 26 characters.
 func NewID(group string, src Source, rule string) string {
 	return "al_" + digest(group, src.text(), rule)
 }
 
-// NewDelivery returns the id of one alert's delivery to one channel: dl_ and
-// 26 characters.
+// NewDelivery returns the id of a delivery: dl_ and 26 characters.
 func NewDelivery(alertID, channel string) string { return "dl_" + digest(alertID, channel) }
 
-// NewEntry returns the id of a record that failed before its rules ran: re_
-// and 26 characters.
+// NewEntry returns the id of the dead letter of a record that failed before its
+// rules ran: re_ and 26 characters.
 func NewEntry(group string, src Source) string { return "re_" + digest(group, src.text()) }
 
 func (s Source) text() string {

@@ -8,22 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of an alert. Everything in it that an event chose is bounded, so
-// that its record always fits into an outbox and into a dead-letter topic.
+// The bounds of an alert, with which its record fits into an outbox and a
+// dead-letter topic.
 const (
-	// MaxID is the longest event id, event type and part of an alert key, in bytes.
-	MaxID = 256
-	// MaxValue is how many runes of one value a text shows, the mark that it was
-	// shortened included.
-	MaxValue = 2000
-	// MaxJSON is the longest JSON form of an alert, in bytes.
-	MaxJSON = 32 << 10
+	MaxID    = 256      // bytes of an event id, an event type and a part of the alert key
+	MaxValue = 2000     // runes of one value, including the ellipsis
+	MaxJSON  = 32 << 10 // bytes of the JSON form
 )
 
-// cutMark stands where a value was shortened.
-const cutMark = "…"
+const ellipsis = "…"
 
-// Shorten cuts s to at most so many runes, the mark that it was cut included.
+// Shorten truncates s to at most so many runes, including the ellipsis.
 func Shorten(s string, runes int) string {
 	if len(s) <= runes {
 		return s
@@ -34,30 +29,29 @@ func Shorten(s string, runes int) string {
 			cut = i
 		}
 		if n > runes {
-			return s[:cut] + cutMark
+			return s[:cut] + ellipsis
 		}
 	}
 	return s
 }
 
-// ShortenBytes cuts s to at most so many bytes on a rune boundary, the mark
-// that it was cut included.
+// ShortenBytes truncates s to at most limit bytes on a rune boundary, including
+// the ellipsis.
 func ShortenBytes(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}
-	cut := max(limit-len(cutMark), 0)
+	cut := max(limit-len(ellipsis), 0)
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:cut] + cutMark
+	return s[:cut] + ellipsis
 }
 
-// JSON returns the alert as it travels in records, on one line. Unlike
-// json.Marshal it leaves <, > and & as they are: escaped, each takes six bytes.
+// JSON returns the alert on one line, with <, > and & unescaped.
 func (a *Alert) JSON() ([]byte, error) { return marshal(a) }
 
-// marshal is json.Marshal without the escaping that only HTML needs.
+// marshal is json.Marshal without HTML escaping.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -68,11 +62,10 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// Bound shortens what is beyond the bounds and notes that in Shortened: event
-// id and type to MaxID bytes, values to MaxValue runes, then, until its JSON form
-// takes at most MaxJSON bytes, all values further, the fields from the last on,
-// and the text. The parts of the key stay different where they were different:
-// of a long one, the beginning stays, followed by its hash.
+// Bound enforces the bounds and sets Shortened if it changes anything. It truncates
+// the event id and type to MaxID and values to MaxValue; then, until the JSON form
+// fits, truncates values further, drops fields from the end, and drops the text.
+// A long part of the key becomes its beginning and its hash, so keys stay distinct.
 func (a *Alert) Bound() {
 	a.EventID = a.clip(a.EventID)
 	a.EventType = a.clip(a.EventType)
@@ -93,30 +86,30 @@ func (a *Alert) Bound() {
 		}
 	}
 	a.Fields, a.Text = nil, nil
-	if !a.fits() { // the title's literals: the rule's author wrote that much
+	if !a.fits() { // the title's literals are too long
 		a.Title = Text{{Text: ShortenBytes(a.Title.String(), MaxValue), Value: true}}
 	}
 }
 
-// fits reports whether the JSON form is short enough. An ordinary alert fits
-// however it is escaped, which needs no encoding to see.
+// fits reports whether the JSON form is within MaxJSON. It encodes only an alert
+// that might not be.
 func (a *Alert) fits() bool {
-	if escaped*a.size() <= MaxJSON {
+	if maxEscape*a.size() <= MaxJSON {
 		return true
 	}
 	b, err := a.JSON()
 	return err != nil || len(b) <= MaxJSON
 }
 
-// escaped is how many bytes one byte of a text takes in JSON at most: \u0000.
-const escaped = 6
+// maxEscape is the most bytes of JSON per byte of text: \u0000.
+const maxEscape = 6
 
-// size is at least a sixth of the JSON form: the bytes of all texts, and for each
-// what stands around it.
+// size estimates the JSON form without escapes, in bytes. The JSON form takes at
+// most maxEscape times that.
 func (a *Alert) size() int {
-	const around, members = 16, 64
-	n := members
-	add := func(s string) { n += around + len(s) }
+	const perText, fixed = 16, 64
+	n := fixed
+	add := func(s string) { n += perText + len(s) }
 	text := func(t Text) {
 		for _, part := range t {
 			add(part.Text)
@@ -143,8 +136,7 @@ func (a *Alert) clip(s string) string {
 	return short
 }
 
-// clipKey bounds one part of a key. It measures the JSON form, in which a
-// control character takes six bytes.
+// clipKey bounds the JSON form of one part of a key.
 func (a *Alert) clipKey(part string) string {
 	const prefix = 64
 	if len(part) <= prefix {

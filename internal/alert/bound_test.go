@@ -12,8 +12,8 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-// TestBoundKeepsAnOrdinaryAlert: nothing within the bounds is touched.
-func TestBoundKeepsAnOrdinaryAlert(t *testing.T) {
+// TestBoundKeepsOrdinaryAlert: an alert within the bounds does not change.
+func TestBoundKeepsOrdinaryAlert(t *testing.T) {
 	make := func() alert.Alert {
 		return alert.Alert{
 			Rule: "r", Severity: alert.Critical, Key: []string{"ACC-1", "", strings.Repeat("k", alert.MaxID)}, EventID: strings.Repeat("i", alert.MaxID),
@@ -27,8 +27,8 @@ func TestBoundKeepsAnOrdinaryAlert(t *testing.T) {
 	}
 }
 
-// TestBoundShortensWhatAnEventChose: each member alone, marked, on a rune boundary.
-func TestBoundShortensWhatAnEventChose(t *testing.T) {
+// TestBoundShortensEachLongMember: each is cut on a rune boundary and Shortened is set.
+func TestBoundShortensEachLongMember(t *testing.T) {
 	long := strings.Repeat("€", 1<<20)
 	value := func() alert.Text { return alert.Text{{Text: "Rejected: "}, {Text: long, Value: true}} }
 	a := alert.Alert{Rule: "r", EventID: long, EventType: long, Title: value(), Text: value(), Fields: []alert.Field{{Label: "l", Value: value()}}}
@@ -44,13 +44,13 @@ func TestBoundShortensWhatAnEventChose(t *testing.T) {
 		}
 	}
 	if !a.Shortened {
-		t.Error("it does not say that it was shortened")
+		t.Error("Shortened is not set")
 	}
 }
 
-// TestBoundKeepsKeysApart: two long keys with the same beginning are two keys, and
-// stay the same from one call to the next.
-func TestBoundKeepsKeysApart(t *testing.T) {
+// TestBoundKeepsKeysDistinct: two long keys with the same beginning differ, and a
+// second call does not change them.
+func TestBoundKeepsKeysDistinct(t *testing.T) {
 	long := strings.Repeat("k", 100_000)
 	key := func(part string) string {
 		a := alert.Alert{Key: []string{part}}
@@ -65,8 +65,8 @@ func TestBoundKeepsKeysApart(t *testing.T) {
 	}
 }
 
-// TestBoundFitsAnyAlert: whatever is in it, it takes at most MaxJSON bytes, reads
-// back, and keeps its title.
+// TestBoundFitsAnyAlert: it takes at most MaxJSON bytes, decodes again, and keeps its
+// title.
 func TestBoundFitsAnyAlert(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 0))
@@ -101,9 +101,8 @@ func TestBoundFitsAnyAlert(t *testing.T) {
 	}
 }
 
-// TestOrdinaryAlertIsBoundWithoutEncodingIt: every alert is bounded, nearly none
-// needs it.
-func TestOrdinaryAlertIsBoundWithoutEncodingIt(t *testing.T) {
+// TestBoundDoesNotEncodeOrdinaryAlert: it allocates nothing.
+func TestBoundDoesNotEncodeOrdinaryAlert(t *testing.T) {
 	a := alert.Alert{
 		ID: "al_x", Rule: "order-rejected", Severity: alert.Warning, Key: []string{"ACC-1", "R7"}, EventID: strings.Repeat("i", 36), EventType: "order.rejected", Topic: "trade-executions",
 		Title: alert.Text{{Text: "Rejected: "}, {Text: "AAPL", Value: true}}, Fields: []alert.Field{{Label: "order", Value: alert.Text{{Text: "o-1", Value: true}}}},
@@ -113,8 +112,8 @@ func TestOrdinaryAlertIsBoundWithoutEncodingIt(t *testing.T) {
 	}
 }
 
-// TestJSONEscapesNothingForHTML: 300 KB of < are 300 KB, not 1.8 MB.
-func TestJSONEscapesNothingForHTML(t *testing.T) {
+// TestJSONHasNoHTMLEscapes: 300 KB of < are 300 KB, not 1.8 MB.
+func TestJSONHasNoHTMLEscapes(t *testing.T) {
 	a := alert.Alert{Title: alert.Text{{Text: "<&>"}, {Text: "<&>", Value: true}}}
 	b, err := a.JSON()
 	if err != nil || !strings.Contains(string(b), `["<&>",{"v":"<&>"}]`) {

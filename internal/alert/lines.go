@@ -2,10 +2,8 @@ package alert
 
 import "strings"
 
-// Lines returns the text as people see it, line by line, without empty lines.
-// Only line breaks that the rule's author wrote count: one that came with a
-// value is shown like any other control character, so an event cannot forge a
-// line.
+// Lines returns the visible text by line, without empty lines. A line break in a
+// value is shown as a control character, so that an event cannot forge a line.
 func (t Text) Lines() []string {
 	var b strings.Builder
 	for _, part := range t {

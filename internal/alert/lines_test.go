@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-func TestOnlyTheRuleBreaksLines(t *testing.T) {
+func TestLineBreaksOfValuesAreShown(t *testing.T) {
 	text := alert.Text{
 		{Text: "The venue said:\n  "},
 		{Text: "no room\nsettled: yes", Value: true},
@@ -20,9 +20,9 @@ func TestOnlyTheRuleBreaksLines(t *testing.T) {
 		t.Fatalf("lines %q", lines)
 	}
 	if !strings.HasPrefix(lines[1], "no room") || !strings.HasSuffix(lines[1], "settled: yes.") {
-		t.Errorf("the value is not whole on its line: %q", lines[1])
+		t.Errorf("the value is split: %q", lines[1])
 	}
 	if got := (alert.Text)(nil).Lines(); !slices.Equal(got, nil) {
-		t.Errorf("no text: %q, want no lines", got)
+		t.Errorf("empty text: %q, want no lines", got)
 	}
 }

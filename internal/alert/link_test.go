@@ -7,7 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-func TestOnlyWebAddressesAreLinks(t *testing.T) {
+func TestLinkAcceptsOnlyWebAddresses(t *testing.T) {
 	for _, s := range []string{
 		"https://wiki.example.com/fills", "http://10.0.0.1:8080/a?b=c&d=%7C#e", "https://wiki.example.com/ünï", "HTTPS://wiki.example.com/", "https://[::1]/",
 	} {

@@ -10,13 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// Visible shows what would otherwise be obeyed or hidden: control characters
-// (line breaks among them), bidirectional controls, and characters that nothing
-// is drawn for come out as ⟨U+202E⟩. It is for one-line values from outside.
-// Invalid UTF-8 comes out as U+FFFD: a lone byte of it may be a control
-// character to a terminal.
+// Visible makes a one-line text from outside safe to print: control characters
+// (including line breaks), bidirectional controls and invisible characters become
+// ⟨U+202E⟩ and the like, invalid UTF-8 becomes U+FFFD.
 func Visible(s string) string {
-	if at := firstHidden(s); at < 0 && utf8.ValidString(s) {
+	if !hasHidden(s) && utf8.ValidString(s) {
 		return s
 	}
 	var b strings.Builder
@@ -41,16 +39,15 @@ func VisibleLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// VisibleJSON returns a writer of JSON, or of log lines, that writes to w what
-// Visible would show as the escapes \uXXXX: programs read the same text as
-// without it. ASCII passes as it is, since encoders escape its control characters
-// themselves. A character must not be split over two calls of Write.
-func VisibleJSON(w io.Writer) io.Writer { return escaping{w} }
+// VisibleJSON returns a writer of JSON or log lines to w that writes non-ASCII
+// characters that Visible would replace as \uXXXX, which decodes to the same text.
+// A character must not be split over two calls of Write.
+func VisibleJSON(w io.Writer) io.Writer { return escaper{w} }
 
-type escaping struct{ w io.Writer }
+type escaper struct{ w io.Writer }
 
 // Write implements io.Writer.
-func (e escaping) Write(p []byte) (int, error) {
+func (e escaper) Write(p []byte) (int, error) {
 	if bytes.IndexFunc(p, func(r rune) bool { return r >= 0x7f }) < 0 {
 		return e.w.Write(p)
 	}
@@ -76,36 +73,35 @@ func (e escaping) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func firstHidden(s string) int {
+func hasHidden(s string) bool {
 	before := rune(-1)
-	for i, r := range s {
+	for _, r := range s {
 		if hidden(r, before) {
-			return i
+			return true
 		}
 		before = r
 	}
-	return -1
+	return false
 }
 
-// hidden reports whether nothing is drawn for a character, or whether it changes
-// how others are drawn: controls, line and paragraph separators, and what the
-// Unicode Character Database has as Default_Ignorable_Code_Point, bidirectional
-// controls and the joiners of emoji among it. A selector for how a symbol is
-// drawn (U+FE0E, U+FE0F) is fine behind one.
+// hidden reports whether a character is invisible or changes how others are drawn:
+// controls, line and paragraph separators, and Default_Ignorable_Code_Point of the
+// Unicode Character Database. A presentation selector (U+FE0E, U+FE0F) after a
+// symbol is not hidden.
 func hidden(r, before rune) bool {
 	switch {
 	case r < 0x7f:
 		return r < ' '
 	case r == '\ufe0e' || r == '\ufe0f':
-		return !drawnTwoWays(before)
+		return !hasPresentations(before)
 	}
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
-		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || // those are drawn
+		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || // visible
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// drawnTwoWays reports whether a character is a symbol or the beginning of a
-// keycap, which selectors belong to (Unicode Technical Standard 51).
-func drawnTwoWays(r rune) bool {
+// hasPresentations reports whether a presentation selector may follow a character:
+// a symbol or the beginning of a keycap (Unicode Technical Standard 51).
+func hasPresentations(r rune) bool {
 	return unicode.In(r, unicode.So, unicode.Sm) || r == '#' || r == '*' || r >= '0' && r <= '9' || unicode.Is(unicode.Po, r) && r > 0x7f
 }

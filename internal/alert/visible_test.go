@@ -11,7 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-func TestVisibleShowsWhatNothingIsDrawnFor(t *testing.T) {
+func TestVisibleShowsInvisibleCharacters(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                     "",
 		"plain äöü 雪 🔴 €":                      "plain äöü 雪 🔴 €",
@@ -40,10 +40,9 @@ func TestVisibleShowsWhatNothingIsDrawnFor(t *testing.T) {
 	}
 }
 
-// TestNoCharacterIsForgotten goes through all that the Unicode Character Database
-// calls a control or ignorable (DerivedCoreProperties.txt has how the property is
-// made of these).
-func TestNoCharacterIsForgotten(t *testing.T) {
+// TestVisibleCoversAllIgnorableCharacters covers the control and ignorable
+// characters of the Unicode Character Database (DerivedCoreProperties.txt).
+func TestVisibleCoversAllIgnorableCharacters(t *testing.T) {
 	for r := range rune(unicode.MaxRune + 1) {
 		if !utf8.ValidRune(r) {
 			continue
@@ -57,9 +56,9 @@ func TestNoCharacterIsForgotten(t *testing.T) {
 	}
 }
 
-// TestVisibleJSONIsTheSameText: terminals obey nothing in it, and programs read
-// what was meant.
-func TestVisibleJSONIsTheSameText(t *testing.T) {
+// TestVisibleJSONDecodesToSameText: it has no hidden character and decodes to
+// the original text.
+func TestVisibleJSONDecodesToSameText(t *testing.T) {
 	text := "a\x1b\u009b\u007f\u202e\u200d\ufe0f⚠\ufe0f\U000e0041\u2028 é雪🔴 \\ \" \n"
 	var b bytes.Buffer
 	enc := json.NewEncoder(alert.VisibleJSON(&b))
@@ -70,7 +69,7 @@ func TestVisibleJSONIsTheSameText(t *testing.T) {
 	}
 	for _, line := range strings.Split(b.String(), "\n") {
 		if line = strings.TrimLeft(line, "\t"); alert.Visible(line) != line {
-			t.Errorf("obeyed or hidden: %q", line)
+			t.Errorf("hidden character in %q", line)
 		}
 	}
 	var got map[string]string

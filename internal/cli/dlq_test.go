@@ -336,7 +336,7 @@ func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 	c.Group += "-other"
 	c.Make(c.Shapes(nil)...)
 	command(t, c, "dlq", "import", file).Want(t, base.ExitMisused, "--yes")
-	command(t, c, "dlq", "import", file, "--dry-run").Want(t, base.ExitFailed, "nothing was done", "letters.jsonl:1: it is malformed: not a record of ours", "1 line was refused")
+	command(t, c, "dlq", "import", file, "--dry-run").Want(t, base.ExitFailed, "nothing was done", "letters.jsonl:1: it is malformed: not a notifier record", "1 line was refused")
 	if n := len(deadLetters(t, c)); n != 0 {
 		t.Fatalf("a dry run imported %d", n)
 	}

@@ -93,7 +93,7 @@ func TestAGroupThatCannotBePartOfATopicNameIsRefused(t *testing.T) {
 	write(t, dir, "rules.yaml", configs.Rules)
 	for group, want := range map[string]string{
 		"a b":                    `group "a b" cannot be part of a topic name`,
-		strings.Repeat("g", 240): "characters, a broker takes 249",
+		strings.Repeat("g", 240): "characters, the limit is 249",
 	} {
 		file := write(t, dir, "notifier.yaml", []byte("kafka: {group: '"+group+"'}\nchannels: {desk: {console: {}}}\n"))
 		_, faults, err := config.Load(config.Source{File: file, Getenv: nothing})

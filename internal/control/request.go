@@ -85,7 +85,7 @@ func Parse(r *kgo.Record) (Request, error) {
 		case hTopicID:
 			q.TopicID = v
 		case hBy:
-			q.By = envelope.Person(v)
+			q.By = envelope.UserName(v)
 		case hBelow:
 			for pair := range strings.SplitSeq(v, ",") {
 				id, offset, _ := strings.Cut(pair, ":")

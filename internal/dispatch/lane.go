@@ -123,7 +123,7 @@ type lane struct {
 }
 
 func (l *lane) work(d *delivery, do func()) Work {
-	w := Work{Delivery: d.envelope.RepeatID(), Topic: l.source.input.Topic, Offset: d.at.Offset, Do: do}
+	w := Work{Delivery: d.envelope.DedupID(), Topic: l.source.input.Topic, Offset: d.at.Offset, Do: do}
 	if l.source.partition != nil {
 		w.Partition = l.source.partition.ID
 	}

@@ -270,7 +270,7 @@ func (m *moving) envelope() *envelope.Envelope {
 		r.Recipients = nil
 		e.Replay = &r
 	}
-	e.From = offsets.Origin{Input: s.input, From: m.d.at, Done: s.done(), Delivery: e.RepeatID()}
+	e.From = offsets.Origin{Input: s.input, From: m.d.at, Done: s.done(), Delivery: e.DedupID()}
 	return &e
 }
 

@@ -56,11 +56,11 @@ func parseClosing(r *kgo.Record) *Closing {
 				c.State = Resolved
 			}
 		case hBy:
-			c.By = envelope.Person(v)
+			c.By = envelope.UserName(v)
 		case hComment:
 			c.Comment = Clean(v)
 		case hEditedBy:
-			c.EditedBy = envelope.Person(v)
+			c.EditedBy = envelope.UserName(v)
 		case hAt:
 			if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
 				c.At = instant.First(now, t, r.Timestamp)

@@ -274,7 +274,7 @@ func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 		case hState:
 			e.State = State(v)
 		case hEditedBy:
-			e.EditedBy = envelope.Person(v)
+			e.EditedBy = envelope.UserName(v)
 		case hRule:
 			e.FailedRule = v
 		case hPointer:

@@ -1,7 +1,6 @@
-// Package envelope is the one record format of outbox topics and dead letters:
-// the source's value and headers as they came, then headers of ours. Wrap and
-// Parse are inverse; key, value (null and empty kept apart) and headers come
-// back byte for byte, and a checksum proves it.
+// Package envelope is the record format of outboxes and dead letters: the source
+// record's value and headers, followed by the notifier's headers. Parse returns
+// what Wrap was given byte for byte, null and empty distinct, with a checksum.
 package envelope
 
 import (
@@ -23,13 +22,13 @@ import (
 // Version is the version of the format that Wrap writes.
 const Version = 1
 
-// Source is the record that all began with.
+// Source is the source record.
 type Source struct {
 	Topic     string
-	TopicID   string // in text; empty where the broker has no topic ids
+	TopicID   string // as text; empty if the broker has no topic ids
 	Partition int32
 	Offset    int64
-	Time      time.Time // millisecond precision, as Kafka keeps it
+	Time      time.Time // millisecond precision
 	Key       []byte    // nil: null
 	Value     []byte    // nil: null
 	Headers   []kgo.RecordHeader
@@ -47,18 +46,14 @@ type Envelope struct {
 	Alert    *alert.Alert
 	Delivery string
 	Channel  string
-	// From and Done are for the repeat filter; dead letters have none.
-	From offsets.Origin
-	// Replay is set where this is a dead letter that is sent again.
-	Replay *Replay
-	// Trace is the span that the record follows from, as a traceparent (W3C Trace
-	// Context); empty: none. The source's own stands among its headers.
-	Trace string
+	From     offsets.Origin // for dedup; dead letters have none
+	Replay   *Replay        // set if the record replays a dead letter
+	Trace    string         // parent span as a traceparent (W3C Trace Context); empty: none
 
-	alert []byte // as it came: see Open
+	alert []byte // not yet decoded: see Open
 }
 
-// Names of our headers.
+// Names of the notifier's headers.
 const (
 	hVersion         = "notifier.version"
 	hOriginalHeaders = "notifier.original-headers"
@@ -95,8 +90,8 @@ func HeaderNames() []string {
 	}
 }
 
-// Wrap returns the record that carries e: value and headers; the caller sets
-// topic, key and partition, and may append headers of its own.
+// Wrap returns a record with the value and headers of e. The caller sets topic, key
+// and partition, and may append headers.
 func Wrap(e *Envelope) *kgo.Record {
 	s := &e.Source
 	r := &kgo.Record{Value: s.Value, Headers: make([]kgo.RecordHeader, len(s.Headers), len(s.Headers)+16)}
@@ -116,14 +111,14 @@ func Wrap(e *Envelope) *kgo.Record {
 	if s.Key != nil {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: hKey, Value: s.Key})
 	}
-	if s.Value == nil { // a null value would be a tombstone of ours
+	if s.Value == nil { // a null value would be a tombstone
 		r.Value = []byte{}
 		add(hValue, "null")
 	}
 	add(hChecksum, checksum(s))
 	if e.Alert != nil {
 		b, err := e.Alert.JSON()
-		if err != nil { // strings and plausible times always marshal
+		if err != nil { // cannot happen: strings and plausible times always marshal
 			b = []byte("{}")
 		}
 		add(hAlert, string(b))
@@ -160,8 +155,8 @@ func Wrap(e *Envelope) *kgo.Record {
 	return r
 }
 
-// timestamp writes a record's timestamp, whatever its producer made of it: in
-// years that RFC 3339 has not as milliseconds since 1970.
+// timestamp formats a record's timestamp in RFC 3339, or in milliseconds since
+// 1970 if RFC 3339 cannot express its year.
 func timestamp(t time.Time) string {
 	if y := t.UTC().Year(); y < 0 || y > 9999 {
 		return strconv.FormatInt(t.UnixMilli(), 10)
@@ -169,8 +164,8 @@ func timestamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// checksum is the first 16 bytes of SHA-256 over key, value and headers, each
-// with its length before it and null as length -1, in hexadecimal.
+// checksum returns the first 16 bytes of SHA-256 over key, value and headers in
+// hexadecimal. Each is preceded by its length, -1 for null.
 func checksum(s *Source) string {
 	h := sha256.New()
 	var n [8]byte
@@ -192,8 +187,8 @@ func checksum(s *Source) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// TopicID returns a topic's id in text (base64 without padding, URL alphabet,
-// as Kafka's own tools print it); empty for the zero id.
+// TopicID returns a topic id as Kafka's tools print it (base64, URL alphabet, no
+// padding); empty for the zero id.
 func TopicID(id [16]byte) string {
 	if id == ([16]byte{}) {
 		return ""

@@ -51,20 +51,20 @@ func arbitrary(t *rapid.T) *Envelope {
 				e.Replay.Recipients = []string{"bob@example.com", "eve@example.com"}
 			}
 			if rapid.Bool().Draw(t, "edited") {
-				e.Replay.Edited, e.Replay.EditedBy = []byte(rapid.String().Draw(t, "value of now")), "ann@desk"
+				e.Replay.Edited, e.Replay.EditedBy = []byte(rapid.String().Draw(t, "edited value")), "ann@desk"
 			}
-			e.From.Delivery = e.RepeatID()
+			e.From.Delivery = e.DedupID()
 		}
 	}
 	return e
 }
 
-func TestWrapAndParseKeepEveryByte(t *testing.T) {
+func TestParseReturnsWrappedBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := arbitrary(t)
 		r := Wrap(e)
 		if r.Value == nil {
-			t.Fatal("a null value would be a tombstone")
+			t.Fatal("the value is null, a tombstone")
 		}
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: "notifier.reason", Value: []byte("x")})
 		got, extra, err := Parse(r)
@@ -93,7 +93,7 @@ func TestWrapAndParseKeepEveryByte(t *testing.T) {
 	})
 }
 
-func TestWrappingAgainAddsNothing(t *testing.T) {
+func TestRepeatedWrapAddsNoHeaders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := arbitrary(t)
 		first := Wrap(e)
@@ -104,13 +104,13 @@ func TestWrappingAgainAddsNothing(t *testing.T) {
 			}
 			e = parsed
 		}
-		if again := Wrap(e); !reflect.DeepEqual(again, first) {
-			t.Fatalf("after 50 cycles: %d headers, at first %d", len(again.Headers), len(first.Headers))
+		if replay := Wrap(e); !reflect.DeepEqual(replay, first) {
+			t.Fatalf("%d headers after 50 cycles, want %d", len(replay.Headers), len(first.Headers))
 		}
 	})
 }
 
-func TestForeignAndDamagedRecordsAreRefused(t *testing.T) {
+func TestForeignAndDamagedRecordsAreRejected(t *testing.T) {
 	e := &Envelope{Source: Source{Topic: "trade-executions", Key: []byte("k"), Value: []byte("v")}}
 	damaged := Wrap(e)
 	damaged.Value = []byte("w")

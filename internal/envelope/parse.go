@@ -14,15 +14,14 @@ import (
 	"github.com/algotrade/notifier/internal/offsets"
 )
 
-// ErrForeign is returned for a record that is not in this format, or names
-// what we have not: see check.
-var ErrForeign = errors.New("not a record of ours")
+// ErrForeign is returned for a record that is not in this format or not valid.
+var ErrForeign = errors.New("not a notifier record")
 
-// ErrChecksum is returned when key, value or headers are not what was wrapped.
+// ErrChecksum is returned if key, value or headers were changed after Wrap.
 var ErrChecksum = errors.New("checksum mismatch")
 
-// Parse reads a record that Wrap made. extra are the headers that the writer
-// appended after Wrap. The envelope shares memory with the record.
+// Parse reads a record of Wrap. extra are the headers that were appended after
+// Wrap. The envelope shares memory with the record.
 func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	if e, extra, err = Open(r); err == nil {
 		err = e.DecodeAlert()
@@ -33,7 +32,7 @@ func Parse(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	return e, extra, nil
 }
 
-// DecodeAlert sets Alert where Open left it out.
+// DecodeAlert sets Alert after Open.
 func (e *Envelope) DecodeAlert() error {
 	if e.alert == nil {
 		return nil
@@ -43,29 +42,28 @@ func (e *Envelope) DecodeAlert() error {
 		return fmt.Errorf("%w: header %s: %w", ErrForeign, hAlert, err)
 	}
 	e.Alert, e.alert = a, nil
-	if err := e.checkAlert(); err != nil {
+	if err := e.validateAlert(); err != nil {
 		return fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	return nil
 }
 
-// Open is Parse without the alert, which takes most of its time: for whoever
-// looks at a million records.
+// Open is Parse without decoding the alert, which takes most of the time.
 func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
-	n, ours, err := split(r.Headers)
+	n, own, err := split(r.Headers)
 	if err != nil {
 		return nil, nil, err
 	}
 	p := parser{}
-	var again Replay
+	var replay Replay
 	e = &Envelope{Source: Source{Value: r.Value, Headers: r.Headers[:n:n]}}
 	if r.Value == nil {
 		e.Source.Value = []byte{}
 	}
 	s := &e.Source
 	var sum string
-	for _, h := range ours {
-		text := h.Value // made a string only where it is kept
+	for _, h := range own {
+		text := h.Value // converted to a string only if it is kept
 		switch h.Key {
 		case hAlert:
 			e.alert = h.Value
@@ -101,45 +99,45 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			p.from(string(text), &e.From)
 		case hDone:
 			e.From.Done, err = offsets.ParsePosition(string(text))
-			p.keep(err)
+			p.fail(err)
 		case hEntry:
-			again.Entry = string(text)
+			replay.Entry = string(text)
 		case hEntryVersion:
-			again.Version = p.int(h.Key, string(text), 64)
+			replay.Version = p.int(h.Key, string(text), 64)
 		case hReplay:
-			again.Number = int(p.int(h.Key, string(text), 32))
+			replay.Number = int(p.int(h.Key, string(text), 32))
 		case hReplayBy:
-			again.By = Person(string(text))
+			replay.By = UserName(string(text))
 		case hReplayComment:
-			again.Comment = string(text)
+			replay.Comment = string(text)
 		case hReplayFirst:
-			again.FirstFailed = p.time(h.Key, string(text))
+			replay.FirstFailed = p.time(h.Key, string(text))
 		case hReplayTo:
-			again.Recipients = strings.Split(string(text), ",")
+			replay.Recipients = strings.Split(string(text), ",")
 		case hEdited:
-			again.Edited = append([]byte{}, h.Value...)
+			replay.Edited = append([]byte{}, h.Value...)
 		case hEditedBy:
-			again.EditedBy = Person(string(text))
+			replay.EditedBy = UserName(string(text))
 		case hTrace:
 			e.Trace = string(text)
 		default:
 			if extra == nil {
-				extra = make([]kgo.RecordHeader, 0, len(ours))
+				extra = make([]kgo.RecordHeader, 0, len(own))
 			}
 			extra = append(extra, h)
 		}
 	}
 	switch {
-	case again.Entry != "":
-		e.Replay = &again
-	case again.EditedBy != "": // a dead letter says it too
-		extra = append(extra, kgo.RecordHeader{Key: hEditedBy, Value: []byte(again.EditedBy)})
+	case replay.Entry != "":
+		e.Replay = &replay
+	case replay.EditedBy != "": // the header of a dead letter
+		extra = append(extra, kgo.RecordHeader{Key: hEditedBy, Value: []byte(replay.EditedBy)})
 	}
-	e.From.Delivery = e.RepeatID()
+	e.From.Delivery = e.DedupID()
 	if p.err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, p.err)
 	}
-	if err := e.check(); err != nil {
+	if err := e.validate(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	if sum != checksum(s) {
@@ -148,8 +146,8 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	return e, extra, nil
 }
 
-// split finds where the source's headers end and ours begin. Ours are last, so
-// a source that carries headers with our names does not mislead it.
+// split separates the source's headers from the notifier's. It searches from the
+// end, since the source may have headers of the same names.
 func split(headers []kgo.RecordHeader) (int, []kgo.RecordHeader, error) {
 	for i := len(headers) - 1; i > 0; i-- {
 		if headers[i].Key != hOriginalHeaders {
@@ -166,7 +164,7 @@ func split(headers []kgo.RecordHeader) (int, []kgo.RecordHeader, error) {
 
 type parser struct{ err error }
 
-func (p *parser) keep(err error) {
+func (p *parser) fail(err error) {
 	if p.err == nil {
 		p.err = err
 	}
@@ -175,7 +173,7 @@ func (p *parser) keep(err error) {
 func (p *parser) int(name, v string, bits int) int64 {
 	n, err := strconv.ParseInt(v, 10, bits)
 	if err != nil {
-		p.keep(fmt.Errorf("header %s is not a number", name))
+		p.fail(fmt.Errorf("header %s is not a number", name))
 	}
 	return n
 }
@@ -183,12 +181,12 @@ func (p *parser) int(name, v string, bits int) int64 {
 func (p *parser) time(name, v string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, v)
 	if err != nil {
-		p.keep(fmt.Errorf("header %s is not a time", name))
+		p.fail(fmt.Errorf("header %s is not a time", name))
 	}
 	return t
 }
 
-// timestamp reads what the function of that name wrote.
+// timestamp reads the output of the function timestamp.
 func (p *parser) timestamp(name, v string) time.Time {
 	if ms, err := strconv.ParseInt(v, 10, 64); err == nil {
 		return time.UnixMilli(ms)
@@ -204,7 +202,7 @@ func (p *parser) from(v string, w *offsets.Origin) {
 		topic, rest = v[:i], v[i+1:]
 	}
 	if _, err := fmt.Sscanf(rest, "%d/%d/%d", &part, &epoch, &offset); err != nil {
-		p.keep(fmt.Errorf("header %s is not topic-id/partition/epoch/offset", hFrom))
+		p.fail(fmt.Errorf("header %s is not topic-id/partition/epoch/offset", hFrom))
 	}
 	w.Input = offsets.Input{Topic: topic, Partition: part}
 	w.From = offsets.Position{Epoch: epoch, Offset: offset}

@@ -5,29 +5,24 @@ import (
 	"time"
 )
 
-// Replay says which dead letter a record comes from, and who asked for it.
+// Replay describes the dead letter that a record replays, and the request.
 type Replay struct {
-	// Entry is the dead letter's id, Version the offset at which it stands in
-	// its topic. An entry whose rules had not run yet becomes deliveries with
-	// ids of their own; then Entry is another than the envelope's Delivery.
-	Entry   string
-	Version int64
-	// Number counts the entry's replays; this is the first, the second, …
-	Number      int
+	// Entry is the dead letter's id. It differs from the envelope's Delivery if the
+	// rules had not run on the entry.
+	Entry       string
+	Version     int64 // offset of the entry in the dead-letter topic
+	Number      int   // of the entry's replays, from 1
 	By, Comment string
 	FirstFailed time.Time
-	Recipients  []string // who is left of a message that others have got; nil: all
-	// Edited is what the rules were given instead of the source's value, by
-	// EditedBy; nil: nothing was edited.
-	Edited   []byte
-	EditedBy string
+	Recipients  []string // remaining recipients of a partly sent message; nil: all
+	Edited      []byte   // replaces the source's value for the rules; nil: not edited
+	EditedBy    string
 }
 
-// Resolves reports whether the delivery's outcome is the dead letter's.
+// Resolves reports whether the outcome of the delivery resolves the dead letter.
 func (e *Envelope) Resolves() bool { return e.Replay != nil && e.Replay.Entry == e.Delivery }
 
-// Event returns the document that the alert was raised on: the source's value,
-// or what it was edited to.
+// Event returns the value that the rules were evaluated on.
 func (e *Envelope) Event() []byte {
 	if e.Replay != nil && e.Replay.Edited != nil {
 		return e.Replay.Edited
@@ -35,9 +30,9 @@ func (e *Envelope) Event() []byte {
 	return e.Source.Value
 }
 
-// RepeatID is what the repeat filter knows a record by: the delivery's id, and
-// for a replay which version of its entry it is, since each is sent once.
-func (e *Envelope) RepeatID() string {
+// DedupID returns the id by which dedup recognises duplicates: the delivery's id,
+// for a replay with the version of its entry.
+func (e *Envelope) DedupID() string {
 	if e.Replay == nil || e.Delivery == "" {
 		return e.Delivery
 	}

@@ -1,31 +1,27 @@
-// Package instant says which moments can be the time of an event, a record or
-// a dead letter. Whatever comes from a topic may say anything: seconds in a
-// field for milliseconds are 1970, microseconds are the year 58,000, and
-// whoever may write to a topic sets the timestamps of its records. What is
-// implausible counts as no time at all, so that nothing expires by it, is
-// shown as decades late, or lies in the future for years.
+// Package instant bounds the time of an event, a record or a dead letter. Producers
+// set times and make mistakes, such as seconds in a field for milliseconds. An
+// implausible time is ignored.
 package instant
 
 import "time"
 
-// Earliest is the first plausible moment, inclusive. Before it lie the zero
-// values of languages and file systems, and numbers in the wrong unit. It is
-// older than any event that a backlog or an import can hold.
+// Earliest is the first plausible time, inclusive. Zero values and times in the
+// wrong unit are earlier.
 var Earliest = time.Date(1990, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// MaxAhead is how far ahead of its arrival a moment may be: a producer's clock
-// in the wrong time zone is less than a day ahead.
+// MaxAhead limits how far a time is ahead of its arrival: a clock in the wrong time
+// zone is less than a day ahead.
 const MaxAhead = 24 * time.Hour
 
-// Plausible reports whether t can be the time of something that arrived at
+// Plausible reports whether t is a plausible time for a record that arrived at
 // arrived.
 func Plausible(t, arrived time.Time) bool {
 	return !t.Before(Earliest) && t.Sub(arrived) <= MaxAhead
 }
 
-// First returns the first of these moments that is plausible, else arrived.
-func First(arrived time.Time, moments ...time.Time) time.Time {
-	for _, t := range moments {
+// First returns the first plausible time, else arrived.
+func First(arrived time.Time, times ...time.Time) time.Time {
+	for _, t := range times {
 		if Plausible(t, arrived) {
 			return t
 		}

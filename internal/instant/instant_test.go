@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/instant"
 )
 
-func TestPlausibleMomentsHaveBounds(t *testing.T) {
+func TestPlausibleTimesAreBounded(t *testing.T) {
 	now := time.Date(2026, 11, 23, 14, 31, 6, 0, time.UTC)
 	for name, c := range map[string]struct {
 		t    time.Time
@@ -34,15 +34,15 @@ func TestPlausibleMomentsHaveBounds(t *testing.T) {
 	}
 	old := now.AddDate(0, -1, 0)
 	for name, c := range map[string]struct {
-		moments []time.Time
-		want    time.Time
+		times []time.Time
+		want  time.Time
 	}{
 		"none":        {nil, now},
 		"the first":   {[]time.Time{old, now}, old},
 		"the second":  {[]time.Time{{}, old}, old},
 		"no good one": {[]time.Time{{}, time.UnixMilli(-1)}, now},
 	} {
-		if got := instant.First(now, c.moments...); !got.Equal(c.want) {
+		if got := instant.First(now, c.times...); !got.Equal(c.want) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

@@ -10,14 +10,11 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 )
 
-// Record returns a delivery as a record of its channel's outbox topic, with its
-// key and its partition among this many.
+// Record returns the outbox record of a delivery, with its key and partition.
 //
-// The key is the lane: deliveries of one key are sent in order. It is the
-// alert key for rules that throttle, whose decisions need that order, else the
-// source's record key; null is a lane of its own each. A key of more than
-// maxLane bytes is replaced by its hash, so that it does not travel twice: the
-// source's own stands in the envelope.
+// The key is the lane, whose deliveries are sent in order: the alert key for rules
+// that throttle, else the source's record key. Records without a key have no
+// common lane. A key of more than maxLane bytes is replaced by its hash.
 func Record(e *envelope.Envelope, topic string, partitions int32) *kgo.Record {
 	r := envelope.Wrap(e)
 	r.Topic = topic
@@ -33,16 +30,16 @@ func Record(e *envelope.Envelope, topic string, partitions int32) *kgo.Record {
 	return r
 }
 
-const maxLane = 1 << 10
+const maxLane = 1 << 10 // bytes
 
-// murmur2 is Kafka's own hash, as the Java client and kgo partition by it.
+// murmur2 is the default partitioner of the Java client and kgo.
 var murmur2 = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
 func partition(key []byte, e *envelope.Envelope, partitions int32) int32 {
 	if partitions <= 1 {
 		return 0
 	}
-	if key == nil { // spread by where the record came from, the same on every run
+	if key == nil { // spread by source offset, the same on every run
 		s := e.Source
 		key = []byte(s.TopicID + "/" + strconv.Itoa(int(s.Partition)) + "/" + strconv.FormatInt(s.Offset, 10))
 	}

@@ -122,12 +122,12 @@ func ParseRequest(r *kgo.Record) (Request, error) {
 				}
 			}
 		case hRequestBy:
-			q.By = envelope.Person(v)
+			q.By = envelope.UserName(v)
 		case hRequestComment:
 			q.Comment = dlq.Clean(v)
 		case hRequestRun:
 			run, total, _ := strings.Cut(v, "/")
-			q.Run = envelope.Person(run)
+			q.Run = envelope.UserName(run)
 			q.Total, _ = strconv.Atoi(total)
 		case hRequestEdited:
 			edited = true

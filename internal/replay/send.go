@@ -164,7 +164,7 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 	e.From = offsets.Origin{
 		Input: offsets.Input{Topic: s.part.TopicID(), Partition: s.part.ID},
 		From:  offsets.Position{Epoch: s.q.epoch, Offset: s.q.offset},
-		Done:  s.part.Committed(), Delivery: e.RepeatID(),
+		Done:  s.part.Committed(), Delivery: e.DedupID(),
 	}
 	s.deliveries = append(s.deliveries, e)
 }

@@ -154,7 +154,7 @@ func (w *world) forward(p *part, a *asked) {
 	again := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: a.By, FirstFailed: e.FirstFailed}
 	send := func(al *alert.Alert, channel, delivery string) {
 		x := &envelope.Envelope{Source: e.Envelope.Source, Alert: al, Channel: channel, Delivery: delivery, Replay: again}
-		x.From = offsets.Origin{Input: offsets.Input{Topic: p.log.id, Partition: 0}, From: a.position, Done: p.p.Committed(), Delivery: x.RepeatID()}
+		x.From = offsets.Origin{Input: offsets.Input{Topic: p.log.id, Partition: 0}, From: a.position, Done: p.p.Committed(), Delivery: x.DedupID()}
 		r.out.Send(x)
 	}
 	if e.Envelope.Alert != nil {

@@ -1,4 +1,4 @@
-// Package suggest finds what was probably meant by a misspelt word.
+// Package suggest finds the likely correction of a misspelt word.
 package suggest
 
 import (
@@ -7,9 +7,9 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Closest returns the candidate nearest to word by edit distance, or "" when
-// none is near: more than two edits, or more than about a third of the word. Failing
-// that, a word of three characters or more is taken as the beginning of one.
+// Closest returns the candidate with the least edit distance to word, at most two
+// edits and about a third of the word; else the first candidate that begins with
+// word, if word has at least three bytes; else "".
 func Closest(word string, candidates []string) string {
 	best, bound := "", max(1, min(2, (len(word)+1)/3))
 	for _, c := range candidates {

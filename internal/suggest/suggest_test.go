@@ -6,7 +6,7 @@ import (
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
-func TestClosestNamesWhatWasProbablyMeant(t *testing.T) {
+func TestClosestFindsLikelyCorrection(t *testing.T) {
 	known := []string{"critical", "info", "warning", "when", "where"}
 	for word, want := range map[string]string{
 		"crtical": "critical", "whn": "when", "warn": "warning", "whre": "where",
@@ -17,6 +17,6 @@ func TestClosestNamesWhatWasProbablyMeant(t *testing.T) {
 		}
 	}
 	if got := suggest.Closest("when", []string{"when"}); got != "" {
-		t.Errorf("a word is no suggestion for itself: %q", got)
+		t.Errorf("suggests the word itself: %q", got)
 	}
 }

@@ -1,6 +1,5 @@
-// Package topics is the one place that spells Kafka topic names: the three
-// sources the platform publishes to and the topics the notifier derives from
-// its group. Everything else refers to these constants and functions.
+// Package topics defines all Kafka topic names: the platform's three source topics
+// and the topics that the notifier derives from its consumer group.
 package topics
 
 import (
@@ -24,30 +23,29 @@ func All() []Name {
 	return []Name{TradeExecutions, PortfolioUpdates, ForwardTestEvents}
 }
 
-// MaxNameLength is the longest topic name a broker accepts, in characters
+// MaxNameLength is the longest topic name that brokers accept, in characters
 // (org.apache.kafka.common.internals.Topic).
 const MaxNameLength = 249
 
 var legal = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// Parse returns the source topic that s names. A spelling that looks like the
-// constant of an enum (TRADE_EXECUTIONS, Topics.TRADE_EXECUTIONS) is refused
-// with the name that was meant.
+// Parse returns the source topic called s. The error suggests the topic for another
+// spelling, such as TRADE_EXECUTIONS.
 func Parse(s string) (Name, error) {
 	for _, n := range All() {
 		if s == string(n) {
 			return n, nil
 		}
 	}
-	if meant, ok := Meant(s); ok {
-		return "", fmt.Errorf("%q is not a topic: write %q", s, meant)
+	if name, ok := Correct(s); ok {
+		return "", fmt.Errorf("%q is not a topic: write %q", s, name)
 	}
 	return "", fmt.Errorf("%q is not one of the topics %s, %s and %s", s, TradeExecutions, PortfolioUpdates, ForwardTestEvents)
 }
 
-// Meant returns the source topic that s spells in another convention: with an
-// enum's prefix, in another case, or with other separators.
-func Meant(s string) (Name, bool) {
+// Correct returns the source topic that s spells differently: with an enum's
+// prefix, in another case, or with other separators.
+func Correct(s string) (Name, bool) {
 	fold := func(s string) string {
 		s = s[strings.LastIndexAny(s, ".:/")+1:]
 		return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
@@ -60,22 +58,20 @@ func Meant(s string) (Name, bool) {
 	return "", false
 }
 
-// DeadLetter returns the topic that keeps what could not be handled from
-// source: compacted, keyed by the entry's id.
+// DeadLetter returns the dead-letter topic of a source: compacted, keyed by entry id.
 func DeadLetter(group string, source Name) string { return group + ".dlq." + string(source) }
 
-// Outbox returns the topic that holds the deliveries waiting for a channel.
+// Outbox returns the topic of a channel's pending deliveries.
 func Outbox(group, channel string) string { return group + ".outbox." + channel }
 
-// Replay returns the topic that holds the requests to send dead letters again.
+// Replay returns the topic of replay requests.
 func Replay(group string) string { return group + ".replay" }
 
 // OutboxGroup returns the consumer group that reads the outboxes of group.
 func OutboxGroup(group string) string { return group + ".outbox" }
 
-// CheckGroup reports whether topics can be derived from group: it must be made
-// of characters that are legal in a topic name, and no derived name for these
-// channels may be longer than MaxNameLength.
+// CheckGroup checks the topic names derived from group: legal characters, at most
+// MaxNameLength, and none is a source topic.
 func CheckGroup(group string, channels ...string) error {
 	if !legal.MatchString(group) {
 		return fmt.Errorf("group %q cannot be part of a topic name: use letters, digits, '.', '_' and '-'", group)
@@ -90,11 +86,11 @@ func CheckGroup(group string, channels ...string) error {
 	derived = append(derived, Replay(group))
 	for _, d := range derived {
 		if len(d) > MaxNameLength {
-			return fmt.Errorf("topic name %s… has %d characters, a broker takes %d: choose a shorter group or channel name", d[:40], len(d), MaxNameLength)
+			return fmt.Errorf("topic name %s… has %d characters, the limit is %d: choose a shorter group or channel name", d[:40], len(d), MaxNameLength)
 		}
 		for _, n := range All() {
 			if d == string(n) {
-				return fmt.Errorf("topic %s would be both a source and our own: choose another group or channel name", d)
+				return fmt.Errorf("topic %s would be a source topic and a derived topic: choose another group or channel name", d)
 			}
 		}
 	}

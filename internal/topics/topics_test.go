@@ -7,7 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-func TestNamesAreTheWiresOwn(t *testing.T) {
+func TestTopicNames(t *testing.T) {
 	var all []string
 	for _, n := range topics.All() {
 		all = append(all, string(n))
@@ -27,7 +27,7 @@ func TestNamesAreTheWiresOwn(t *testing.T) {
 	}
 }
 
-func TestAnEnumsSpellingIsRefusedWithWhatWasMeant(t *testing.T) {
+func TestParseSuggestsTopicForOtherSpelling(t *testing.T) {
 	for spelling, want := range map[string]string{
 		"trade-executions":        "",
 		"TRADE_EXECUTIONS":        `"TRADE_EXECUTIONS" is not a topic: write "trade-executions"`,
@@ -48,20 +48,19 @@ func TestAnEnumsSpellingIsRefusedWithWhatWasMeant(t *testing.T) {
 	}
 }
 
-func TestAGroupMustFitIntoTopicNames(t *testing.T) {
+func TestCheckGroupBoundsDerivedNames(t *testing.T) {
 	for group, ok := range map[string]bool{"notification-service": true, "a.b_C-1": true, "": false, "a b": false, "ä": false, strings.Repeat("g", 225): true, strings.Repeat("g", 226): false} {
 		if err := topics.CheckGroup(group, "desk"); (err == nil) != ok {
 			t.Errorf("%q: %v", group, err)
 		}
 	}
 	if err := topics.CheckGroup(strings.Repeat("g", 100), strings.Repeat("c", 200)); err == nil {
-		t.Error("a channel's name that makes its outbox's too long is taken")
+		t.Error("a channel name is accepted whose outbox name is too long")
 	}
 }
 
-// TestNoTopicOfOursIsASource: whatever the group and the channels are called,
-// the daemon never writes to what it reads events from.
-func TestNoTopicOfOursIsASource(t *testing.T) {
+// TestDerivedTopicsAreNeverSources: no derived topic has the name of a source.
+func TestDerivedTopicsAreNeverSources(t *testing.T) {
 	for _, group := range []string{"notification-service", "trade-executions", ".", "a", "trade"} {
 		own := []string{topics.Replay(group)}
 		for _, name := range topics.All() {
@@ -69,7 +68,7 @@ func TestNoTopicOfOursIsASource(t *testing.T) {
 		}
 		for _, topic := range own {
 			if _, err := topics.Parse(topic); err == nil || !strings.HasPrefix(topic, group+".") {
-				t.Errorf("%s, a topic of group %q, can be taken for a source", topic, group)
+				t.Errorf("%s of group %q is a source topic", topic, group)
 			}
 		}
 	}

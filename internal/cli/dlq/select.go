@@ -113,7 +113,7 @@ func (s *selection) filter(ids []string, now time.Time) (*filter, error) {
 func unknownWord(flag, word string, choice []string) error {
 	meant := suggest.Closest(word, choice)
 	if flag == "topic" {
-		if name, ok := topics.Meant(word); ok {
+		if name, ok := topics.Correct(word); ok {
 			meant = string(name)
 		}
 	}

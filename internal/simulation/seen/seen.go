@@ -21,7 +21,7 @@ func Queued(r *kgo.Record) (h oracle.Happening, e *envelope.Envelope, err error)
 	if err != nil {
 		return h, nil, err
 	}
-	h = oracle.Happening{Kind: oracle.Queued, ID: e.RepeatID(), Lane: lane(r.Key)}
+	h = oracle.Happening{Kind: oracle.Queued, ID: e.DedupID(), Lane: lane(r.Key)}
 	if e.Replay != nil {
 		h.Entry, h.Version = e.Replay.Entry, e.Replay.Version
 		return h, e, nil

@@ -12,9 +12,9 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-// TestForgedRecordsAreForeign: the format alone makes a record no record of
-// ours. What it names must be among what we have.
-func TestForgedRecordsAreForeign(t *testing.T) {
+// TestForgedRecordsAreRejected: a record with an invalid topic, id or name is
+// foreign although it is in the format.
+func TestForgedRecordsAreRejected(t *testing.T) {
 	good := func() *Envelope {
 		return &Envelope{
 			Source:   Source{Topic: "trade-executions", Key: []byte("k"), Value: []byte("{}"), Time: time.Now()},
@@ -24,7 +24,7 @@ func TestForgedRecordsAreForeign(t *testing.T) {
 	if _, _, err := Parse(Wrap(good())); err != nil {
 		t.Fatal(err)
 	}
-	again := func(e *Envelope) *Replay {
+	replay := func(e *Envelope) *Replay {
 		e.Replay = &Replay{Entry: e.Delivery, Version: 7, Number: 1}
 		return e.Replay
 	}
@@ -44,9 +44,9 @@ func TestForgedRecordsAreForeign(t *testing.T) {
 		"a rule's name without end":     func(e *Envelope) { e.Alert.Rule = strings.Repeat("r", 65) },
 		"a rule's name of two lines":    func(e *Envelope) { e.Alert.Rule = "a\nb" },
 		"an alert of another topic":     func(e *Envelope) { e.Alert.Topic = "portfolio-updates" },
-		"an entry that is none":         func(e *Envelope) { again(e).Entry = "dl abc" },
-		"a negative version":            func(e *Envelope) { again(e).Version = -1 },
-		"a replay before the first":     func(e *Envelope) { again(e).Number = 0 },
+		"an entry that is none":         func(e *Envelope) { replay(e).Entry = "dl abc" },
+		"a negative version":            func(e *Envelope) { replay(e).Version = -1 },
+		"a replay before the first":     func(e *Envelope) { replay(e).Number = 0 },
 	} {
 		e := good()
 		forge(e)
@@ -56,9 +56,9 @@ func TestForgedRecordsAreForeign(t *testing.T) {
 	}
 }
 
-// TestTimestampsOfAnyYearComeBack: a producer may write microseconds where
-// milliseconds belong, and its alert must not be foreign for that.
-func TestTimestampsOfAnyYearComeBack(t *testing.T) {
+// TestTimestampsOfAnyYearAreKept: a timestamp in the wrong unit does not make
+// the record foreign.
+func TestTimestampsOfAnyYearAreKept(t *testing.T) {
 	for _, ms := range []int64{-1, 0, 1795444265, 1795444265000, 1795444265000000, math.MaxInt64, math.MinInt64} {
 		e := &Envelope{Source: Source{Topic: "trade-executions", Value: []byte("{}"), Time: time.UnixMilli(ms)}}
 		got, _, err := Parse(Wrap(e))
@@ -77,8 +77,8 @@ func TestTimestampsOfAnyYearComeBack(t *testing.T) {
 	}
 }
 
-// TestReplayNamesAreCleaned: who asked and why come from a topic, and are shown.
-func TestReplayNamesAreCleaned(t *testing.T) {
+// TestReplayUserNamesArePrintable: who asked and why come from a topic, and are shown.
+func TestReplayUserNamesArePrintable(t *testing.T) {
 	e := &Envelope{
 		Source: Source{Topic: "trade-executions", Value: []byte("{}")}, Delivery: "dl_abc", Channel: "desk",
 		Alert:  &alert.Alert{ID: "al_abc", Rule: "r", Severity: alert.Info},
