@@ -228,7 +228,7 @@ func TestNestedAliasesAreOneFault(t *testing.T) {
 		text += strings.NewReplacer("NEW", string(name), "OLD", string(name-1)).Replace("  NEW: &NEW {p: *OLD, q: *OLD, r: *OLD, s: [*OLD, *OLD, *OLD, *OLD]}\n")
 	}
 	_, faults := rule.Compile("rules.yaml", []byte(text), rule.Environment{})
-	if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), "rules.yaml: it holds more than 100000 values") {
+	if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), "rules.yaml: more than 100000 values") {
 		t.Errorf("%v", faults)
 	}
 }

@@ -14,10 +14,9 @@ var (
 	jwt      = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*`) // a JSON Web Token
 )
 
-// RedactInput returns a text, which repeats what a person wrote into a file,
-// without what may be a credential that stands in the wrong place. Beside those
-// of well-known kinds these are long runs of base64 and hexadecimal digits. It
-// would rather hide a word that is none.
+// RedactInput redacts a message that quotes a configuration file, where a
+// credential may be in the wrong place: credentials of well-known kinds and long
+// runs of base64 or hexadecimal digits. It may also hide other words.
 func RedactInput(text string) string {
 	text = userInfo.ReplaceAllString(Redact(text), Hidden+"$1")
 	text = bearer.ReplaceAllString(text, "${1}"+Hidden)
@@ -25,7 +24,7 @@ func RedactInput(text string) string {
 	text = jwt.ReplaceAllString(text, Hidden)
 	text = hex.ReplaceAllString(text, Hidden)
 	return opaque.ReplaceAllStringFunc(text, func(run string) string {
-		// Keys are mixed. Paths, and names of words, are not.
+		// Keys mix cases and digits; paths and words do not.
 		mixed := strings.ContainsAny(run, "0123456789") && strings.ToLower(run) != run && strings.ToUpper(run) != run
 		if path := strings.HasPrefix(run, "/"); !mixed || path {
 			return run
@@ -36,6 +35,6 @@ func RedactInput(text string) string {
 
 var sensitive = regexp.MustCompile(`(?i)(secret|token|passw|pwd|credential|api_?key|private_?key|authorization|cookie)`)
 
-// IsSensitive reports whether a key of a file, a header or a variable is called
-// as those are that hold secrets.
+// IsSensitive reports whether the name of a key, header or variable is typical for
+// a secret.
 func IsSensitive(name string) bool { return sensitive.MatchString(name) }

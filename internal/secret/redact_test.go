@@ -31,7 +31,7 @@ func resolved(t *testing.T, dir, reference string) secret.String {
 	return s
 }
 
-// values are secrets of every shape, with what of each must not be shown.
+// values are secrets of every form, with the parts that must not be shown.
 var values = []struct{ value, hidden string }{
 	{"xoxb-1234-abcdef", "xoxb-1234-abcdef"},
 	{`pa"ss/w<o>rd&+\ 1%`, `pa"ss/w<o>rd&+\ 1%`},
@@ -46,7 +46,7 @@ var values = []struct{ value, hidden string }{
 	{"whsec_c2lnbmluZy1zZWNyZXQtb2YtMzItYnl0ZXM", "c2lnbmluZy1zZWNyZXQtb2YtMzItYnl0ZXM"},
 }
 
-func TestRedactorFindsEverySpelling(t *testing.T) {
+func TestRedactorFindsEveryEncoding(t *testing.T) {
 	for _, v := range values {
 		r := secret.NewRedactor(secret.New(v.value))
 		for _, s := range channeltest.Spellings {
@@ -59,15 +59,14 @@ func TestRedactorFindsEverySpelling(t *testing.T) {
 				t.Errorf("%q %s: garbled: %s", v.value, s.Name, got)
 			}
 			if again := r.Redact(got); again != got {
-				t.Errorf("a second time it is another: %s", again)
+				t.Errorf("redacting twice changes the text: %s", again)
 			}
 		}
 	}
 }
 
-// TestShortPathsAreHiddenBehindTheirHost: what a path begins with parts it from the
-// host.
-func TestShortPathsAreHiddenBehindTheirHost(t *testing.T) {
+// TestShortURLPathsAreHidden: the path is hidden although it is short.
+func TestShortURLPathsAreHidden(t *testing.T) {
 	r := secret.NewRedactor(secret.New("https://hook.example.com/s3cr3t"))
 	for text, want := range map[string]string{
 		"hook.example.com/s3cr3t answers": "hook.example.com[redacted] answers",
@@ -100,9 +99,8 @@ func TestRedactorHidesUserAndPasswordTogether(t *testing.T) {
 	}
 }
 
-// TestRedactorLeavesWords: what is short, or a word, is taken out where it stands
-// by itself, or not at all.
-func TestRedactorLeavesWords(t *testing.T) {
+// TestRedactorKeepsWords: short secrets are hidden only as whole words.
+func TestRedactorKeepsWords(t *testing.T) {
 	r := secret.NewRedactor(settings{
 		URL:     secret.New("http://127.0.0.1:9095/notifications"),
 		Headers: map[string]secret.String{"X": secret.New("open"), "Y": secret.New("abc"), "Authorization": secret.New("Bearer sesame")},
@@ -129,7 +127,7 @@ func TestRedactorLeavesWords(t *testing.T) {
 	}
 }
 
-func TestWhatLooksLikeACredentialIsHidden(t *testing.T) {
+func TestWellKnownCredentialsAreHidden(t *testing.T) {
 	var r *secret.Redactor
 	for text, want := range map[string]string{
 		"token xoxb-12345678-abc refused":                         "token [redacted] refused",
@@ -147,9 +145,9 @@ func TestWhatLooksLikeACredentialIsHidden(t *testing.T) {
 	}
 }
 
-// TestRedactorKnowsNewValuesOfFiles before whoever reads them does, and the old
-// ones for some more.
-func TestRedactorKnowsNewValuesOfFiles(t *testing.T) {
+// TestRedactorTracksFileChanges: a new value is redacted before Current returns it,
+// and the old ones for some more changes.
+func TestRedactorTracksFileChanges(t *testing.T) {
 	dir := t.TempDir()
 	write := func(i int) string {
 		text := fmt.Sprintf("t0ken-number-%d", i)
@@ -171,7 +169,7 @@ func TestRedactorKnowsNewValuesOfFiles(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 		if got := r.Redact(fmt.Sprintf("t0ken-number-%d.", max(0, i-7))); got != "[redacted]." {
-			t.Errorf("the one of seven changes ago: %q", got)
+			t.Errorf("a value of seven changes ago: %q", got)
 		}
 	}
 	if got := r.Redact("t0ken-number-2."); got == "[redacted]." {
@@ -193,7 +191,7 @@ func TestRedactorIsSafeForConcurrentUse(t *testing.T) {
 	all.Wait()
 }
 
-// FuzzRedact: no text makes it fail, and none of the secret is left in it.
+// FuzzRedact: no text contains the secret after redaction.
 func FuzzRedact(f *testing.F) {
 	for _, v := range values {
 		f.Add(v.value, "%25 \\u12", "&#x41;")
@@ -202,8 +200,8 @@ func FuzzRedact(f *testing.F) {
 		r := secret.NewRedactor(secret.New(value))
 		got := r.Redact(before + value + after)
 		if len(value) >= 8 && !strings.Contains(secret.Hidden, value) && strings.Contains(got, value) && !strings.Contains(before+after, value) {
-			// Taking out one part may put the same text together again only where
-			// what is around it already held a piece of it.
+			// Removing one part may join its neighbours into the secret only if they
+			// already held a piece of it.
 			if !strings.Contains(before+secret.Hidden+after, value) {
 				t.Errorf("%q is left in %q", value, got)
 			}
@@ -211,7 +209,7 @@ func FuzzRedact(f *testing.F) {
 	})
 }
 
-// BenchmarkRedactNothing is a log line's value without a secret.
+// BenchmarkRedactNothing redacts a log value without a secret.
 func BenchmarkRedactNothing(b *testing.B) {
 	var all []secret.String
 	for i := range 12 {

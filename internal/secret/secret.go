@@ -1,6 +1,5 @@
-// Package secret holds values that must never be shown: tokens, passwords,
-// URLs that carry a key. A String prints as where it came from, in every way
-// Go can print it; only Reveal gives the value.
+// Package secret holds values that must not be shown: tokens, passwords, URLs with
+// a key. A String always prints as its source; Reveal and Current return the value.
 package secret
 
 import (
@@ -20,57 +19,55 @@ import (
 type String struct {
 	value  string
 	source string
-	file   *file // that it was read from; nil: from none
+	file   *file // nil: not read from a file
 }
 
-// file is where the value of a secret stands. Copies of the String share it.
+// file is the file of a secret. Copies of the String share it.
 type file struct {
 	path string // absolute
 
-	mu      sync.Mutex
-	last    string   // what it was seen to hold
-	changed []func() // called when it is seen to hold something else
+	mu        sync.Mutex
+	last      string   // value of the last successful read
+	callbacks []func() // called when a read returns another value
 }
 
-// notify has f called when the file is seen to hold another value.
-func (f *file) notify(called func()) {
+// onChange registers a function that is called when a read returns another value.
+func (f *file) onChange(callback func()) {
 	if f != nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.changed = append(f.changed, called)
+		f.callbacks = append(f.callbacks, callback)
 	}
 }
 
-// read returns what the file holds now. Who asked to be told of another value is
-// told before it is returned.
+// read returns the current value. If it changed, read calls the callbacks first.
 func (f *file) read() (string, error) {
 	value, err := read(f.path)
 	if err != nil {
 		return "", err
 	}
 	f.mu.Lock()
-	same := f.last == value
-	f.last = value
-	changed := f.changed
+	var callbacks []func()
+	if f.last != value {
+		f.last, callbacks = value, f.callbacks
+	}
 	f.mu.Unlock()
-	if !same {
-		for _, call := range changed {
-			call()
-		}
+	for _, call := range callbacks {
+		call()
 	}
 	return value, nil
 }
 
-// New returns a secret with a known value.
+// New returns a secret with the given value.
 func New(value string) String { return String{value: value, source: "set"} }
 
-// UnmarshalText keeps the reference; Resolve reads what it refers to.
+// UnmarshalText keeps the reference; Resolve reads its value.
 func (s *String) UnmarshalText(text []byte) error {
 	t := string(text)
 	if name, ok := strings.CutPrefix(t, "env:"); ok && !variable.MatchString(name) {
-		// It may be the secret itself, which nothing shows.
+		// The text may be the secret itself: do not show it.
 		*s = String{source: "env:" + Hidden}
-		return errors.New("env: is followed by the name of an environment variable, in letters, digits and _")
+		return errors.New("env: must be followed by the name of an environment variable: letters, digits and _")
 	}
 	if strings.HasPrefix(t, "env:") || strings.HasPrefix(t, "file:") {
 		*s = String{source: t}
@@ -85,16 +82,13 @@ func (s *String) UnmarshalText(text []byte) error {
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// credentials is how a path begins that leads to the service's credentials:
-// systemd names their directory to the service alone (systemd.exec(5),
-// LoadCredential=). No other variable is looked at in a path.
+// credentials is the prefix of a path in systemd's credentials directory
+// (systemd.exec(5), LoadCredential=). No other variable is expanded.
 const credentials, credentialsVariable = "${CREDENTIALS_DIRECTORY}/", "CREDENTIALS_DIRECTORY"
 
-// Resolve reads the environment variable or the file that the secret refers
-// to; a relative path is relative to dir, and ${CREDENTIALS_DIRECTORY}/ at its
-// beginning is where systemd put the service's credentials. A file's last line
-// break is not part of the secret. It does nothing for a value that was given
-// directly.
+// Resolve reads the environment variable or file that the secret refers to. A
+// relative path is relative to dir; ${CREDENTIALS_DIRECTORY}/ at its beginning is
+// expanded. Line breaks at the end of a file are removed.
 func (s *String) Resolve(dir string) error {
 	if name, ok := strings.CutPrefix(s.source, "env:"); ok {
 		v, ok := os.LookupEnv(name)
@@ -106,11 +100,11 @@ func (s *String) Resolve(dir string) error {
 	}
 	if path, ok := strings.CutPrefix(s.source, "file:"); ok {
 		if name, ok := strings.CutPrefix(path, credentials); ok {
-			at := os.Getenv(credentialsVariable)
-			if at == "" {
-				return fmt.Errorf("%s is not set: systemd sets it for a service with LoadCredential=%s:…; for a command, set it to the directory with that file", credentialsVariable, name)
+			directory := os.Getenv(credentialsVariable)
+			if directory == "" {
+				return fmt.Errorf("%s is not set: systemd sets it for services with LoadCredential=%s:…; for a command, set it to the directory of that file", credentialsVariable, name)
 			}
-			path = filepath.Join(at, name)
+			path = filepath.Join(directory, name)
 		}
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
@@ -124,9 +118,7 @@ func (s *String) Resolve(dir string) error {
 	return nil
 }
 
-// maxFile is how large a secret's file may be, in bytes. Tokens of some
-// providers have a few kilobytes.
-const maxFile = 64 << 10
+const maxFile = 64 << 10 // bytes
 
 func read(path string) (string, error) {
 	f, err := os.Open(path)
@@ -148,9 +140,8 @@ func read(path string) (string, error) {
 	return value, nil
 }
 
-// Current is Reveal for secrets that change: of one from a file it returns what
-// the file holds now, or what it held when it last held anything: one that is
-// gone or just being written changes nothing.
+// Current returns the value of the secret's file now, or the last one if the file
+// is missing or empty. Without a file it is Reveal.
 func (s String) Current() string {
 	if s.file == nil {
 		return s.value
@@ -161,8 +152,8 @@ func (s String) Current() string {
 	return s.last()
 }
 
-// File returns the absolute path of the file that the secret was read from;
-// empty: it is from none, or systemd put it there for this service alone.
+// File returns the absolute path of the secret's file; empty: there is none, or it
+// is a systemd credential.
 func (s String) File() string {
 	if s.file == nil || strings.HasPrefix(s.source, "file:"+credentials) {
 		return ""
@@ -170,11 +161,11 @@ func (s String) File() string {
 	return s.file.path
 }
 
-// IsLiteral reports whether the secret itself stands in the configuration,
-// instead of where to find it.
+// IsLiteral reports whether the configuration holds the secret itself and not a
+// reference.
 func (s String) IsLiteral() bool { return s.value != "" && s.source == "set" }
 
-// last is Current without looking at the file.
+// last is Current without reading the file.
 func (s String) last() string {
 	if s.file != nil {
 		s.file.mu.Lock()
@@ -184,15 +175,13 @@ func (s String) last() string {
 	return s.value
 }
 
-// Reveal returns the secret as it was when the configuration was read. Whoever
-// sends it takes Current.
+// Reveal returns the value at the time of Resolve. Use Current to send it.
 func (s String) Reveal() string { return s.value }
 
 // IsZero reports whether no secret was configured.
 func (s String) IsZero() bool { return s.value == "" && s.source == "" }
 
-// String returns where the secret came from (env:NAME, file:PATH) or
-// "[redacted]", never its value.
+// String returns the reference (env:NAME, file:PATH) or Hidden, never the value.
 func (s String) String() string {
 	switch {
 	case s.IsZero():
@@ -200,7 +189,7 @@ func (s String) String() string {
 	case strings.HasPrefix(s.source, "env:"), strings.HasPrefix(s.source, "file:"):
 		return s.source
 	default:
-		return "[redacted]"
+		return Hidden
 	}
 }
 

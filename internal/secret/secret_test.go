@@ -13,7 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-func TestASecretPrintsAsWhereItCameFrom(t *testing.T) {
+func TestSecretPrintsAsItsSource(t *testing.T) {
 	t.Setenv("TOKEN", "hunter22")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("hunter22\n"), 0o600); err != nil {
@@ -47,7 +47,7 @@ func TestASecretPrintsAsWhereItCameFrom(t *testing.T) {
 	}
 }
 
-func TestAReferenceThatLeadsNowhereSaysSo(t *testing.T) {
+func TestUnresolvableReferenceIsAnError(t *testing.T) {
 	for text, want := range map[string]string{
 		"env:NO_SUCH_VARIABLE": "environment variable NO_SUCH_VARIABLE is not set",
 		"file:/dev/zero":       "secret file /dev/zero is larger than 64 KiB",
@@ -61,9 +61,8 @@ func TestAReferenceThatLeadsNowhereSaysSo(t *testing.T) {
 	}
 }
 
-// TestAFileIsReadAgain: for passwords and tokens that change while the daemon
-// runs.
-func TestAFileIsReadAgain(t *testing.T) {
+// TestCurrentReadsTheFileAgain: it keeps the last value while the file is empty or missing.
+func TestCurrentReadsTheFileAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	write := func(text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -93,9 +92,8 @@ func TestAFileIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestPastedSecretIsNotTakenForAName: what stands behind env: may be the secret
-// itself, and is not repeated.
-func TestPastedSecretIsNotTakenForAName(t *testing.T) {
+// TestSecretAfterEnvIsNotShown: the text after env: may be the secret itself.
+func TestSecretAfterEnvIsNotShown(t *testing.T) {
 	for _, text := range []string{"env:hunter-22", "env:https://hooks.example.com/x", "env:", "env: TOKEN"} {
 		var s secret.String
 		err := s.UnmarshalText([]byte(text))
@@ -108,9 +106,8 @@ func TestPastedSecretIsNotTakenForAName(t *testing.T) {
 	}
 }
 
-// TestACredentialIsFoundWhereSystemdPutIt: the directory's name is the
-// service's matter, the configuration has the credential's.
-func TestACredentialIsFoundWhereSystemdPutIt(t *testing.T) {
+// TestSystemdCredentialIsResolved: only ${CREDENTIALS_DIRECTORY} is expanded.
+func TestSystemdCredentialIsResolved(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "slack"), []byte("hunter22\n"), 0o400); err != nil {
 		t.Fatal(err)
@@ -118,7 +115,7 @@ func TestACredentialIsFoundWhereSystemdPutIt(t *testing.T) {
 	var s secret.String
 	_ = s.UnmarshalText([]byte("file:${CREDENTIALS_DIRECTORY}/slack"))
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
-	if err := s.Resolve(""); err == nil || !strings.HasPrefix(err.Error(), "CREDENTIALS_DIRECTORY is not set: systemd sets it for a service with LoadCredential=slack:…") {
+	if err := s.Resolve(""); err == nil || !strings.HasPrefix(err.Error(), "CREDENTIALS_DIRECTORY is not set: systemd sets it for services with LoadCredential=slack:…") {
 		t.Errorf("outside of a service: %v", err)
 	}
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
@@ -126,7 +123,7 @@ func TestACredentialIsFoundWhereSystemdPutIt(t *testing.T) {
 		t.Errorf("%q, %v", s.Reveal(), err)
 	}
 	if fmt.Sprint(s) != "file:${CREDENTIALS_DIRECTORY}/slack" {
-		t.Errorf("it prints as %s", s)
+		t.Errorf("prints as %s", s)
 	}
 	_ = s.UnmarshalText([]byte("file:${HOME}/slack"))
 	if err := s.Resolve(dir); err == nil || !strings.Contains(err.Error(), "${HOME}/slack") {

@@ -7,32 +7,31 @@ import (
 	"unicode"
 )
 
-// kind is what credentials of one well-known kind look like, wherever they are
-// from. What the first and the second group match is kept.
+// kind is a well-known kind of credential.
 type kind struct {
-	sign    string // in every one of them, so that most texts are done with quickly
-	pattern *regexp.Regexp
-	is      func(match string) bool // nil: each match is one
+	literal string                  // part of every match, to skip most texts
+	regexp  *regexp.Regexp          // its groups are kept
+	confirm func(match string) bool // nil: every match is a credential
 }
 
 var kinds = []kind{
-	{sign: "xox", pattern: regexp.MustCompile(`()\bxox[a-z]-[A-Za-z0-9-]{6,}`)},                                        // Slack
-	{sign: "xapp-", pattern: regexp.MustCompile(`()\bxapp-[A-Za-z0-9-]{6,}`)},                                          // Slack
-	{sign: "hooks.slack.com", pattern: regexp.MustCompile(`(hooks\.slack\.com/[a-z]+/)[^\s"'…/]+/[^\s"'…/]+[^\s"']*`)}, // its webhooks
-	{sign: "whsec_", pattern: regexp.MustCompile(`()\bwhsec_[A-Za-z0-9+/=]+`)},                                         // Standard Webhooks
-	{sign: "earer", pattern: regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}`), is: isToken},
-	{sign: "asic", pattern: regexp.MustCompile(`(?i)(\bbasic\s+)[A-Za-z0-9+/_-]{6,}={0,2}`), is: isBasic},
-	{sign: "://", pattern: regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/"'@]+(@)`)}, // user and password in a URL
-	{sign: "=", pattern: regexp.MustCompile(`(?i)([?&](?:access_)?(?:token|key|api_?key|sig|signature|secret|password)=)[^\s&"']+`)},
-	{sign: "PRIVATE KEY", pattern: regexp.MustCompile(`()-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----`)},
+	{literal: "xox", regexp: regexp.MustCompile(`()\bxox[a-z]-[A-Za-z0-9-]{6,}`)},                                        // Slack
+	{literal: "xapp-", regexp: regexp.MustCompile(`()\bxapp-[A-Za-z0-9-]{6,}`)},                                          // Slack
+	{literal: "hooks.slack.com", regexp: regexp.MustCompile(`(hooks\.slack\.com/[a-z]+/)[^\s"'…/]+/[^\s"'…/]+[^\s"']*`)}, // its webhooks
+	{literal: "whsec_", regexp: regexp.MustCompile(`()\bwhsec_[A-Za-z0-9+/=]+`)},                                         // Standard Webhooks
+	{literal: "earer", regexp: regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}`), confirm: isToken},
+	{literal: "asic", regexp: regexp.MustCompile(`(?i)(\bbasic\s+)[A-Za-z0-9+/_-]{6,}={0,2}`), confirm: isBasic},
+	{literal: "://", regexp: regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/"'@]+(@)`)}, // user and password in a URL
+	{literal: "=", regexp: regexp.MustCompile(`(?i)([?&](?:access_)?(?:token|key|api_?key|sig|signature|secret|password)=)[^\s&"']+`)},
+	{literal: "PRIVATE KEY", regexp: regexp.MustCompile(`()-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----`)},
 }
 
-// isToken tells a token from the word after "bearer".
+// isToken reports whether the text after "bearer" is a token and not a word.
 func isToken(match string) bool {
 	return strings.IndexFunc(strings.TrimRight(strings.Fields(match)[1], ".-"), func(r rune) bool { return !unicode.IsLetter(r) }) >= 0
 }
 
-// isBasic tells credentials from the words after "basic".
+// isBasic reports whether the text after "basic" is credentials and not words.
 func isBasic(match string) bool {
 	fields := strings.Fields(match)
 	coded := strings.TrimRight(fields[len(fields)-1], "=")
@@ -44,21 +43,21 @@ func isBasic(match string) bool {
 	return false
 }
 
-// wellKnown takes out what looks like a credential.
-func wellKnown(s string) string {
+// redactKinds redacts credentials of well-known kinds.
+func redactKinds(s string) string {
 	for _, k := range kinds {
-		if !strings.Contains(s, k.sign) {
+		if !strings.Contains(s, k.literal) {
 			continue
 		}
-		if k.is == nil {
-			s = k.pattern.ReplaceAllString(s, "${1}"+Hidden+"${2}")
+		if k.confirm == nil {
+			s = k.regexp.ReplaceAllString(s, "${1}"+Hidden+"${2}")
 			continue
 		}
-		s = k.pattern.ReplaceAllStringFunc(s, func(match string) string {
-			if !k.is(match) {
+		s = k.regexp.ReplaceAllStringFunc(s, func(match string) string {
+			if !k.confirm(match) {
 				return match
 			}
-			return k.pattern.ReplaceAllString(match, "${1}"+Hidden+"${2}")
+			return k.regexp.ReplaceAllString(match, "${1}"+Hidden+"${2}")
 		})
 	}
 	return s

@@ -14,15 +14,15 @@ import (
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
-// Cursor stands at one node of a document.
+// Cursor is a position at one node of a document.
 type Cursor struct {
 	doc  *document
 	node *yaml.Node
-	at   *yaml.Node // where faults point; the key's node for a missing value
+	at   *yaml.Node // place of faults if it is not node, for a missing key
 	path string
 }
 
-// Pos returns the cursor's place.
+// Pos returns the place in the file.
 func (c Cursor) Pos() Pos {
 	n := c.node
 	if c.at != nil {
@@ -31,11 +31,10 @@ func (c Cursor) Pos() Pos {
 	return Pos{File: c.doc.file, Line: n.Line, Column: n.Column, Path: c.path}
 }
 
-// Fault records that something is wrong here. What looks like a credential is
-// taken out of it.
+// Fault records an error at this place. Credentials in the message are redacted.
 func (c Cursor) Fault(format string, args ...any) { c.report(false, format, args) }
 
-// Warn records something that is probably not what was meant.
+// Warn records a warning at this place.
 func (c Cursor) Warn(format string, args ...any) { c.report(true, format, args) }
 
 func (c Cursor) report(warning bool, format string, args []any) {
@@ -47,10 +46,10 @@ func (c Cursor) report(warning bool, format string, args []any) {
 	c.doc.faults = append(c.doc.faults, NewFault(c.Pos(), warning, message))
 }
 
-// Dir returns the directory that relative paths in the file are relative to.
+// Dir returns the base directory of relative paths.
 func (c Cursor) Dir() string { return c.doc.dir }
 
-// IsMapping, IsSequence and IsScalar tell the node's shape.
+// IsMapping, IsSequence and IsScalar report the kind of node.
 func (c Cursor) IsMapping() bool  { return c.resolved().Kind == yaml.MappingNode }
 func (c Cursor) IsSequence() bool { return c.resolved().Kind == yaml.SequenceNode }
 func (c Cursor) IsScalar() bool   { return c.resolved().Kind == yaml.ScalarNode }
@@ -63,7 +62,7 @@ func (c Cursor) resolved() *yaml.Node {
 	return n
 }
 
-// Scalar returns the node's text; anything but a scalar is a fault.
+// Scalar returns the text of a scalar; another kind of node is a fault.
 func (c Cursor) Scalar() (string, bool) {
 	n := c.resolved()
 	if n.Kind != yaml.ScalarNode {
@@ -82,36 +81,35 @@ func (c Cursor) IsNull() bool { return c.resolved().Tag == "!!null" }
 // Tag returns the node's YAML tag, such as !!str, !!int, !!float, !!bool.
 func (c Cursor) Tag() string { return c.resolved().ShortTag() }
 
-// Field returns the cursor at a mapping's key; where the key is absent, one
-// that reports at the mapping itself with the key's path.
+// Field returns the cursor at a key of a mapping. If the key is absent, its faults
+// have the place of the mapping and the path of the key.
 func (c Cursor) Field(name string) Cursor {
 	child := Cursor{doc: c.doc, node: c.node, at: c.at, path: join(c.path, name)}
-	n := c.resolved()
-	if n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == name {
-				child.node, child.at = n.Content[i+1], nil
-			}
-		}
+	if n := c.value(name); n != nil {
+		child.node, child.at = n, nil
 	}
 	return child
 }
 
 // Has reports whether a mapping has the key.
-func (c Cursor) Has(name string) bool {
+func (c Cursor) Has(name string) bool { return c.value(name) != nil }
+
+// value returns the node of a mapping's last key called name; nil: none.
+func (c Cursor) value(name string) *yaml.Node {
 	n := c.resolved()
-	if n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == name {
-				return true
-			}
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	var value *yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			value = n.Content[i+1]
 		}
 	}
-	return false
+	return value
 }
 
-// Keys returns a mapping's keys with the cursor at each key's own place, in
-// order; a key that stands twice is a fault.
+// Keys returns the keys of a mapping in order; a duplicate key is a fault.
 func (c Cursor) Keys() []Key {
 	n := c.resolved()
 	if n.Kind != yaml.MappingNode {
@@ -129,8 +127,8 @@ func (c Cursor) Keys() []Key {
 			At:    Cursor{doc: c.doc, node: n.Content[i], path: join(c.path, name)},
 			Value: Cursor{doc: c.doc, node: n.Content[i+1], path: join(c.path, name)},
 		}
-		if line, twice := seen[name]; twice {
-			k.At.Fault("stands here a second time, first in line %d", line)
+		if line, duplicate := seen[name]; duplicate {
+			k.At.Fault("duplicate key, first in line %d", line)
 			continue
 		}
 		seen[name] = n.Content[i].Line
@@ -145,8 +143,7 @@ type Key struct {
 	At, Value Cursor
 }
 
-// Items returns the cursors of a sequence's elements; a scalar counts as a
-// sequence of one.
+// Items returns the elements of a sequence; a scalar is a sequence of one.
 func (c Cursor) Items() []Cursor {
 	n := c.resolved()
 	switch {
@@ -165,19 +162,18 @@ func (c Cursor) Items() []Cursor {
 	return nil
 }
 
-// Unknown records that a key is not known, with what was probably meant.
+// Unknown records the fault of an unknown key, with a suggestion.
 func (c Cursor) Unknown(name string, known []string) {
 	if s := suggest.Closest(name, known); s != "" {
 		c.Fault("unknown key: did you mean %q?", s)
 		return
 	}
-	c.Fault("unknown key; known here: %s", strings.Join(known, ", "))
+	c.Fault("unknown key; known keys: %s", strings.Join(known, ", "))
 }
 
 var durationType = reflect.TypeFor[time.Duration]()
 
-// Decode decodes the node into the value that into points to. Struct fields
-// are found by their yaml tag; `yaml:"-"` is skipped.
+// Decode decodes the node into *into. Struct fields are matched by their yaml tag.
 func (c Cursor) Decode(into any) { c.decode(reflect.ValueOf(into).Elem()) }
 
 func (c Cursor) decode(v reflect.Value) {
@@ -283,7 +279,7 @@ func (c Cursor) decodeScalar(v reflect.Value) {
 	case v.Kind() == reflect.Bool:
 		var b bool
 		if b, err = strconv.ParseBool(text); err != nil {
-			c.Fault("%q is neither true nor false", text)
+			c.Fault("%q is not true or false", text)
 			return
 		}
 		v.SetBool(b)

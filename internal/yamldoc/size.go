@@ -25,7 +25,7 @@ func (s Size) MarshalText() ([]byte, error) {
 	return []byte(s.String()), nil
 }
 
-// String returns the size as files write it.
+// String returns the size in the form that files use.
 func (s Size) String() string {
 	return strings.NewReplacer(".0 ", "", " ", "").Replace(humanize.IBytes(uint64(s)))
 }

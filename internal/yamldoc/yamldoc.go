@@ -1,6 +1,6 @@
-// Package yamldoc reads YAML files strictly: unknown keys, wrong types and
-// whatever the target types object to are collected as faults with line,
-// column, path and a suggestion, all in one pass. Start reading at Decode.
+// Package yamldoc decodes YAML files strictly. It reports all unknown keys, wrong
+// types and faults of the target types in one pass, with line, column, path and a
+// suggestion. Start reading at Decode.
 package yamldoc
 
 import (
@@ -17,25 +17,21 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// Pos is a place in a file. Line and Column count from one; Path is the key's
-// path, such as rules[2].when. Without a Line it is no file: File then says
-// where else a value comes from, such as a flag.
+// Pos is a place in a file.
 type Pos struct {
-	File         string
-	Line, Column int
-	Path         string
+	File         string // or another source, such as "flag"
+	Line, Column int    // from 1; Line 0: the source is not a file
+	Path         string // of the key, such as rules[2].when
 }
 
-// Fault is one thing wrong with a file.
+// Fault is an error or a warning about a file.
 type Fault struct {
 	Pos
 	Message string
-	// Warning is true when the file can be used all the same.
-	Warning bool
+	Warning bool // the file can be used
 }
 
-// NewFault returns a fault without what looks like a credential: a person who
-// puts a token where it does not belong should not find it in a log.
+// NewFault returns a fault with its credentials redacted.
 func NewFault(at Pos, warning bool, message string) Fault {
 	at.Path = secret.RedactInput(at.Path)
 	return Fault{Pos: at, Message: secret.RedactInput(message), Warning: warning}
@@ -58,7 +54,7 @@ func (f Fault) String() string {
 	return b.String() + f.Message
 }
 
-// Faults is everything wrong with a file, in the order of the file.
+// Faults are the faults of a file in the order of the file.
 type Faults []Fault
 
 func (fs Faults) Error() string {
@@ -74,7 +70,7 @@ func (fs Faults) Errors() Faults {
 	return slices.DeleteFunc(slices.Clone(fs), func(f Fault) bool { return f.Warning })
 }
 
-// Sort puts the faults into the order of the file.
+// Sort sorts the faults by line and column.
 func (fs Faults) Sort() {
 	slices.SortStableFunc(fs, func(a, b Fault) int {
 		if a.Line != b.Line {
@@ -84,9 +80,9 @@ func (fs Faults) Sort() {
 	})
 }
 
-// Decode reads the YAML document in data into the struct that into points to,
-// whose present values are the defaults, and returns every fault. file is the
-// name that faults carry; relative paths inside secrets are relative to dir.
+// Decode decodes a YAML document into the struct *into, whose values are the
+// defaults, and returns all faults. file is the name in the faults; relative paths
+// of secrets are relative to dir.
 func Decode(file, dir string, data []byte, into any) Faults {
 	d := &document{file: file, dir: dir}
 	root, second, err := parse(data)
@@ -98,7 +94,7 @@ func Decode(file, dir string, data []byte, into any) Faults {
 	}
 	if second != nil {
 		at := Cursor{doc: d, node: second}
-		at.Fault("a second document begins here, which nobody reads: write one document a file")
+		at.Fault("a second document begins here: write one document per file")
 	}
 	if root.Kind == 0 { // an empty file
 		root = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Line: 1, Column: 1}}}
@@ -113,7 +109,7 @@ type document struct {
 	faults    Faults
 }
 
-// parse reads all of data: its first document, and the second if there is one.
+// parse returns the first document of data, and the second if there is one.
 func parse(data []byte) (root, second *yaml.Node, err error) {
 	if len(data) > MaxBytes {
 		return nil, nil, errTooLarge
@@ -127,8 +123,8 @@ func parse(data []byte) (root, second *yaml.Node, err error) {
 			return root, second, nil
 		case err != nil:
 			return nil, nil, err
-		case endless(&doc, nil):
-			return nil, nil, errors.New("an alias stands inside of what it means")
+		case isRecursive(&doc, nil):
+			return nil, nil, errors.New("recursive alias")
 		case values(&doc, make(map[*yaml.Node]int)) > MaxValues:
 			return nil, nil, errTooMany
 		case n == 0:
@@ -139,30 +135,28 @@ func parse(data []byte) (root, second *yaml.Node, err error) {
 	}
 }
 
-// endless reports whether an alias below n leads back to one of the nodes above
-// it: whoever follows aliases would never come to an end.
-func endless(n *yaml.Node, above []*yaml.Node) bool {
+// isRecursive reports whether an alias below n refers to one of its ancestors.
+func isRecursive(n *yaml.Node, ancestors []*yaml.Node) bool {
 	if n.Kind == yaml.AliasNode {
-		return slices.Contains(above, n.Alias)
+		return slices.Contains(ancestors, n.Alias)
 	}
-	above = append(above, n)
-	return slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return endless(child, above) })
+	ancestors = append(ancestors, n)
+	return slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return isRecursive(child, ancestors) })
 }
 
-// MaxValues is how many keys and values a document may hold, with every alias
-// counted as what it means: a few lines of aliases of aliases mean billions.
-const MaxValues = 100_000
+// Limits of a document.
+const (
+	MaxValues = 100_000 // keys and values, with aliases expanded
+	MaxBytes  = 1 << 20
+)
 
-// MaxBytes is how large a document may be.
-const MaxBytes = 1 << 20
+var (
+	errTooLarge = fmt.Errorf("larger than %d MiB", MaxBytes>>20)
+	errTooMany  = fmt.Errorf("more than %d values, with aliases (*name) expanded", MaxValues)
+)
 
-var errTooLarge = fmt.Errorf("it is larger than %d MiB, which no configuration needs", MaxBytes>>20)
-
-var errTooMany = fmt.Errorf("it holds more than %d values, aliases (*name) counted as what they mean", MaxValues)
-
-// values counts the nodes at and below n, those behind aliases as often as they
-// are named, up to just above MaxValues. n is not endless. Nodes with an anchor
-// are counted once and kept in known, so that it takes no longer than reading.
+// values counts the nodes at and below n with aliases expanded, up to MaxValues+1.
+// n is not recursive. known caches the counts of nodes with an anchor.
 func values(n *yaml.Node, known map[*yaml.Node]int) int {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -185,10 +179,9 @@ func values(n *yaml.Node, known map[*yaml.Node]int) int {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
-// notYAML is the fault of data that cannot be parsed. The library names the
-// line where what it was reading began, if any. What helps is the line up to
-// which everything can be read: a bracket that is never closed stands there.
-// It is looked for within tryBytes of reading, and is else the library's line.
+// notYAML returns the fault of data that cannot be parsed. Its line is the one up
+// to which the data can be parsed, where a bracket is not closed for example. If
+// finding it takes more than tryBytes of parsing, it is the library's line.
 func notYAML(file string, data []byte, err error) Fault {
 	const tryBytes = 8 << 20
 	lines := bytes.SplitAfter(data, []byte("\n"))
@@ -208,8 +201,7 @@ func notYAML(file string, data []byte, err error) Fault {
 	return NewFault(Pos{File: file, Line: good + 1, Column: indent + 1}, false, "not YAML: "+yamlLine.ReplaceAllString(text, ""))
 }
 
-// lineOf is the line that the library's error names, counted from zero; zero
-// where it names none.
+// lineOf returns the line in the library's error, from 0; 0 if it has none.
 func lineOf(err error, lines int) int {
 	var n int
 	if _, scanErr := fmt.Sscanf(err.Error(), "yaml: line %d:", &n); scanErr != nil || n < 1 || n > lines {
@@ -218,8 +210,8 @@ func lineOf(err error, lines int) int {
 	return n - 1
 }
 
-// Scalar is a string that remembers where its first character stood, for
-// values that are checked after decoding, such as expressions.
+// Scalar is a string with the place of its first character, for values that are
+// checked after decoding.
 type Scalar struct {
 	Value string
 	Pos   Pos
@@ -237,6 +229,6 @@ func (s *Scalar) UnmarshalYAMLDoc(c Cursor) {
 // Unmarshaler is implemented by types that decode themselves.
 type Unmarshaler interface{ UnmarshalYAMLDoc(c Cursor) }
 
-// Checker is implemented by structs that check themselves once they are
-// decoded. It reports through c; c.Field(name).Fault points at one key.
+// Checker is implemented by structs that check themselves after decoding and report
+// faults through c or c.Field(name).
 type Checker interface{ CheckYAML(c Cursor) }

@@ -20,7 +20,7 @@ type file struct {
 	Things  []thing `yaml:"things"`
 }
 
-func TestWhatIsNotYAMLIsNamedWithTheLineThatBreaksIt(t *testing.T) {
+func TestSyntaxErrorHasTheLineThatBreaksIt(t *testing.T) {
 	for text, place := range map[string]string{
 		"version: 1\n\tthings: x\n":                                          "2:1",
 		"version: 1\nthings:\n  - name: a\n    to: [b]\n   to: [c]\n":        "5:4",
@@ -37,32 +37,32 @@ func TestWhatIsNotYAMLIsNamedWithTheLineThatBreaksIt(t *testing.T) {
 	}
 }
 
-func TestAnAliasInsideOfWhatItMeansEndsNothing(t *testing.T) {
+func TestRecursiveAliasHasNoPlaces(t *testing.T) {
 	if places := yamldoc.Places("f.yaml", []byte("things: &a {to: *a}\n")); len(places) > 0 {
 		t.Error(places)
 	}
 }
 
-func TestASecondDocumentIsAFault(t *testing.T) {
+func TestSecondDocumentIsAFault(t *testing.T) {
 	faults := yamldoc.Decode("f.yaml", "", []byte("---\nversion: 1\n---\nthings: []\n"), &file{})
-	if got, want := faults.Error(), "f.yaml:3:1: a second document begins here, which nobody reads: write one document a file"; got != want {
+	if got, want := faults.Error(), "f.yaml:3:1: a second document begins here: write one document per file"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if faults := yamldoc.Decode("f.yaml", "", []byte("---\nversion: 1\n...\n"), &file{}); len(faults) > 0 {
-		t.Errorf("one document with its marks: %v", faults)
+		t.Errorf("one document with its markers: %v", faults)
 	}
 }
 
-func TestAFaultOutsideAFileHasNoLine(t *testing.T) {
+func TestFaultWithoutFileHasNoLine(t *testing.T) {
 	f := yamldoc.Fault{Pos: yamldoc.Pos{File: "flag", Path: "log.level"}, Message: "is wrong"}
 	if got := f.String(); got != "flag: log.level: is wrong" {
 		t.Error(got)
 	}
 }
 
-// TestAliasesOfAliasesAreBounded: ten lines that mean ten billion values are
-// one fault, at once, and what a file reasonably repeats is none.
-func TestAliasesOfAliasesAreBounded(t *testing.T) {
+// TestNestedAliasesAreBounded: ten lines that expand to ten billion values are
+// one fault; ten thousand values are none.
+func TestNestedAliasesAreBounded(t *testing.T) {
 	bomb := func(levels int) []byte {
 		text := "a0: &a0 x\n"
 		for i := 1; i <= levels; i++ {
@@ -74,7 +74,7 @@ func TestAliasesOfAliasesAreBounded(t *testing.T) {
 		A0 string `yaml:"a0"`
 	}
 	faults := yamldoc.Decode("f", "", bomb(10), &target)
-	if len(faults) != 1 || faults[0].String() != "f: it holds more than 100000 values, aliases (*name) counted as what they mean" {
+	if len(faults) != 1 || faults[0].String() != "f: more than 100000 values, with aliases (*name) expanded" {
 		t.Errorf("%v", faults)
 	}
 	if places := yamldoc.Places("f", bomb(10)); len(places) != 0 {
@@ -85,17 +85,17 @@ func TestAliasesOfAliasesAreBounded(t *testing.T) {
 	}
 }
 
-func TestLargeFilesAreRefused(t *testing.T) {
+func TestLargeFilesAreRejected(t *testing.T) {
 	var target struct{}
 	faults := yamldoc.Decode("f", "", bytes.Repeat([]byte("#\n"), yamldoc.MaxBytes/2+1), &target)
-	if len(faults) != 1 || faults[0].String() != "f: it is larger than 1 MiB, which no configuration needs" {
+	if len(faults) != 1 || faults[0].String() != "f: larger than 1 MiB" {
 		t.Errorf("%v", faults)
 	}
 }
 
-// TestLongFileThatIsNoYAMLHasAPlace: the place of the fault is looked
-// for within a bound, and is then the one that the parser names.
-func TestLongFileThatIsNoYAMLHasAPlace(t *testing.T) {
+// TestSyntaxErrorOfLongFileHasAPlace: the search for the place is bounded, then
+// the parser's line is used.
+func TestSyntaxErrorOfLongFileHasAPlace(t *testing.T) {
 	var target struct{}
 	data := append([]byte("a: 1\nb: [\n"), bytes.Repeat([]byte("c: \"x\n"), 50_000)...)
 	faults := yamldoc.Decode("f", "", data, &target)
@@ -104,7 +104,7 @@ func TestLongFileThatIsNoYAMLHasAPlace(t *testing.T) {
 	}
 }
 
-// TestFaultsShowNoCredential: a token stands where it does not belong.
+// TestFaultsShowNoCredential: a token in the wrong place is not shown.
 func TestFaultsShowNoCredential(t *testing.T) {
 	for _, text := range []string{
 		"xoxb-1234567890-hunter: 1", "wait: xoxb-1234567890-hunter", "wait: 'https://hunter:hunter22@example.com'", "list: {password: hunter}",

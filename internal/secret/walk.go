@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// wordy is how long a user name is, in bytes, that is a key by itself (an access
-// key's id). Shorter ones are words, and addresses are no secrets: taking them
-// out would garble what is left.
-const wordy = 12
+// keyLength is the shortest user name that is treated as a secret, such as the id
+// of an access key, in bytes. Shorter ones and e-mail addresses are not redacted.
+const keyLength = 12
 
-// within returns the secrets of a value, wherever in it they stand.
-func within(v any) []*tracked {
+// stringsOf returns the secrets inside a value.
+func stringsOf(v any) []*tracked {
 	var found []*tracked
 	walk(reflect.ValueOf(v), func(t *tracked) { found = append(found, t) })
 	return found
@@ -29,13 +28,13 @@ func walk(v reflect.Value, add func(*tracked)) {
 		}
 		user := userOf(v)
 		for i := range v.NumField() {
-			s, is := asString(v.Field(i))
+			s, ok := asString(v.Field(i))
 			switch name := v.Type().Field(i).Name; {
-			case !is:
+			case !ok:
 				walk(v.Field(i), add)
 			case name == "Password":
 				add(&tracked{secret: s, user: user})
-			case name == "Username" && (len(s.Reveal()) < wordy || strings.Contains(s.Reveal(), "@")):
+			case name == "Username" && (len(s.Reveal()) < keyLength || strings.Contains(s.Reveal(), "@")):
 			default:
 				add(&tracked{secret: s})
 			}
@@ -58,7 +57,7 @@ func walk(v reflect.Value, add func(*tracked)) {
 	}
 }
 
-// userOf returns the user name that stands beside a password.
+// userOf returns the user name of a struct with a password.
 func userOf(v reflect.Value) String {
 	if f := v.FieldByName("Username"); f.IsValid() {
 		s, _ := asString(f)

@@ -9,43 +9,40 @@ import (
 	"unicode/utf8"
 )
 
-// rounds is how often escapes are resolved: a header in JSON in the log line of
-// a proxy in JSON is two.
+// rounds limits how many nested levels of escapes are resolved.
 const rounds = 4
 
-// table is what is looked for, by what it begins with.
+// table holds the patterns to search for, by their first four bytes.
 type table struct {
-	needles map[uint32][]needle
-	// begins has a bit set for each beginning, by a hash: most of a text is done
-	// with by one look at it.
-	begins [1 << (hashBits - 6)]uint64
+	patterns map[uint32][]pattern
+	prefixes [1 << (hashBits - 6)]uint64 // a bit for each hashed prefix, to skip most positions
 }
 
 const hashBits = 15
 
-// beginning is the first four bytes of a text; no needle is shorter.
-func beginning(s string) uint32 {
+// prefix returns the first four bytes of a text; no pattern is shorter.
+func prefix(s string) uint32 {
 	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
-// bit is where in begins a beginning is noted (multiplicative hashing, Knuth 6.4).
+// bit returns the bit of a prefix in prefixes (multiplicative hashing, Knuth 6.4).
 func bit(b uint32) (word, mask uint64) {
 	h := b * 2654435761 >> (32 - hashBits)
 	return uint64(h >> 6), 1 << (h & 63)
 }
 
 func newTable(secrets []string) *table {
-	t := &table{needles: make(map[uint32][]needle)}
-	for _, n := range needles(secrets) {
-		b := beginning(n.text)
-		t.needles[b] = append(t.needles[b], n)
+	t := &table{patterns: make(map[uint32][]pattern)}
+	for _, n := range patterns(secrets) {
+		b := prefix(n.text)
+		t.patterns[b] = append(t.patterns[b], n)
 		word, mask := bit(b)
-		t.begins[word] |= mask
+		t.prefixes[word] |= mask
 	}
 	return t
 }
 
-// find returns where in a text the needles are, in any spelling.
+// find returns the places of the patterns in a text, in any encoding.
 func (t *table) find(s string) []span {
 	v := newView(s)
 	spans := v.find(t, nil)
@@ -55,48 +52,47 @@ func (t *table) find(s string) []span {
 	return spans
 }
 
-// fold makes a plus sign a space: in a form (application/x-www-form-urlencoded)
-// one means the other.
+// fold replaces plus signs with spaces, which are equal in
+// application/x-www-form-urlencoded.
 func fold(s string) string { return strings.ReplaceAll(s, "+", " ") }
 
-// view is a text with its escapes resolved so far, and where in the original
-// each of its bytes is from. at is one longer than the text; nil: as it is.
+// view is a text with its escapes resolved.
 type view struct {
 	text   []byte
 	folded string
-	at     []int
+	at     []int // original index of each byte and of the end; nil: nothing is resolved
 }
 
 func newView(s string) *view { return &view{text: []byte(s), folded: fold(s)} }
 
-// origin returns the part of the original that a part of the view is from.
+// origin returns the part of the original text for a part of the view.
 func (v *view) origin(p span) span {
 	if v.at == nil {
 		return p
 	}
 	to := p.to
-	for to < len(v.text) && v.at[to] == v.at[p.to-1] { // within one escape
+	for to < len(v.text) && v.at[to] == v.at[p.to-1] { // inside one escape
 		to++
 	}
 	return span{v.at[p.from], v.at[to]}
 }
 
-// find adds where the needles are.
+// find appends the places of the patterns.
 func (v *view) find(t *table, spans []span) []span {
 	for i := 0; i+shortest <= len(v.folded); i++ {
-		b := beginning(v.folded[i:])
-		if word, mask := bit(b); t.begins[word]&mask == 0 {
+		b := prefix(v.folded[i:])
+		if word, mask := bit(b); t.prefixes[word]&mask == 0 {
 			continue
 		}
 		end := i
-		for _, n := range t.needles[b] {
+		for _, n := range t.patterns[b] {
 			p := span{i, i + len(n.text)}
-			if !strings.HasPrefix(v.folded[i:], n.text) || n.word && v.within(p) {
+			if !strings.HasPrefix(v.folded[i:], n.text) || n.word && v.inWord(p) {
 				continue
 			}
 			if n.wide {
 				p = v.widen(p)
-				end = max(end, p.to-1) // nothing in it has to be looked at
+				end = max(end, p.to-1) // already covered
 			}
 			spans = append(spans, v.origin(p))
 		}
@@ -105,15 +101,15 @@ func (v *view) find(t *table, spans []span) []span {
 	return spans
 }
 
-// within reports whether a part goes on in either direction as a word.
-func (v *view) within(p span) bool {
+// inWord reports whether a part is inside a longer word.
+func (v *view) inWord(p span) bool {
 	joined := func(i int) bool {
 		return i > 0 && i < len(v.text) && alphanumeric(v.text[i-1]) && alphanumeric(v.text[i])
 	}
 	return joined(p.from) || joined(p.to)
 }
 
-// widen extends a part over all that is base64 around it.
+// widen extends a part over the base64 around it.
 func (v *view) widen(p span) span {
 	for p.from > 0 && inBase64(v.text[p.from-1]) {
 		p.from--
@@ -132,7 +128,7 @@ func inBase64(c byte) bool {
 	return c < utf8.RuneSelf && alphanumeric(c) || strings.IndexByte("+/-_=", c) >= 0
 }
 
-// resolve resolves the escapes of JSON and Go, URLs and HTML once, and reports
+// resolve resolves one level of the escapes of JSON, Go, URLs and HTML, and reports
 // whether there were any.
 func (v *view) resolve() bool {
 	if !bytes.ContainsAny(v.text, `%\&`) {
@@ -151,8 +147,8 @@ func (v *view) resolve() bool {
 		n, out := 1, v.text[i:i+1]
 		switch v.text[i] {
 		case '%', '\\', '&':
-			if used, got := escape(v.text[i:], buf[:0]); used > 0 {
-				n, out, changed = used, got, true
+			if used, resolved := escape(v.text[i:], buf[:0]); used > 0 {
+				n, out, changed = used, resolved, true
 			}
 		}
 		for range out {
@@ -169,8 +165,8 @@ func (v *view) resolve() bool {
 	return true
 }
 
-// escape resolves what a text begins with: how many bytes it takes, and what it
-// stands for; 0: it is no escape.
+// escape resolves the escape at the beginning of s into out and returns its length
+// in s; 0: there is none.
 func escape(s, out []byte) (int, []byte) {
 	hex := func(from, digits int) (rune, bool) {
 		if len(s) < from+digits {
@@ -196,20 +192,20 @@ func escape(s, out []byte) (int, []byte) {
 		if !ok {
 			break
 		}
-		if low, is := hex(8, 4); is && utf16.IsSurrogate(r) && s[6] == '\\' && s[7] == 'u' {
+		if low, ok := hex(8, 4); ok && utf16.IsSurrogate(r) && s[6] == '\\' && s[7] == 'u' {
 			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
 				return 12, utf8.AppendRune(out, both)
 			}
 		}
 		return 6, utf8.AppendRune(out, r)
-	case s[1] == 'x': // %q of Go, and Python
+	case s[1] == 'x': // Go and Python
 		if c, ok := hex(2, 2); ok {
 			return 4, append(out, byte(c))
 		}
 	default:
-		const letters, stand = `"'\/bfnrt`, "\"'\\/\b\f\n\r\t"
+		const letters, characters = `"'\/bfnrt`, "\"'\\/\b\f\n\r\t"
 		if k := strings.IndexByte(letters, s[1]); k >= 0 {
-			return 2, append(out, stand[k])
+			return 2, append(out, characters[k])
 		}
 	}
 	return 0, nil

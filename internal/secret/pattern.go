@@ -10,33 +10,26 @@ import (
 	"unicode"
 )
 
+// Minimum lengths in bytes.
 const (
-	// shortest is below what length, in bytes, a value is not looked for: it
-	// would be found in every other word.
-	shortest = 4
-	// freely is from what length on a value is looked for within words too.
-	freely = 8
-	// inside is from what length on a value is looked for within longer texts in
-	// base64: its own part of them is seven characters at least then.
-	inside = 6
-	// shortestPath is that of a URL's path with its query that is hidden.
-	shortestPath = 6
+	shortest     = 4 // of a pattern
+	inWords      = 8 // of a pattern that is also found inside words
+	inBase64Text = 6 // of a secret that is also found inside longer base64
+	shortestPath = 6 // of a URL's path and query that are hidden
 )
 
-// needle is one thing to look for.
-type needle struct {
+// pattern is a text to search for.
+type pattern struct {
 	text string // folded, see fold
-	// word: only where no letter or digit is beside it.
-	word bool
-	// wide: it is a part of something in base64, all of which is hidden.
-	wide bool
+	word bool   // match only whole words
+	wide bool   // part of base64, all of which is hidden
 }
 
-// needles returns what to look for, given the secrets.
-func needles(secrets []string) []needle {
-	var all []needle
-	seen := make(map[needle]bool)
-	add := func(n needle) {
+// patterns returns the patterns of the secrets.
+func patterns(secrets []string) []pattern {
+	var all []pattern
+	seen := make(map[pattern]bool)
+	add := func(n pattern) {
 		if n.text = fold(n.text); len(n.text) >= shortest && !seen[n] {
 			seen[n] = true
 			all = append(all, n)
@@ -45,18 +38,18 @@ func needles(secrets []string) []needle {
 	for _, s := range secrets {
 		for _, part := range parts(s) {
 			for _, text := range append(plain(part), part) {
-				add(needle{text: text, word: len(text) < freely})
+				add(pattern{text: text, word: len(text) < inWords})
 			}
-			for _, coded := range encoded(part) {
-				add(coded)
+			for _, p := range encoded(part) {
+				add(p)
 			}
 		}
 	}
 	return all
 }
 
-// parts returns a secret and those parts of it that others may repeat alone: of
-// a URL all but where it leads, of an Authorization header the credentials.
+// parts returns a secret and its parts that are secret alone: path, user and
+// parameters of a URL, the credentials of an Authorization header.
 func parts(s string) []string {
 	all := []string{s}
 	if rest, ok := strings.CutPrefix(s, "whsec_"); ok { // Standard Webhooks: base64 follows
@@ -77,14 +70,12 @@ func parts(s string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return len(s) < shortest })
 }
 
-// scheme reports whether a word is an authentication scheme (RFC 9110, 11.1)
-// that credentials follow.
+// scheme reports whether a word is an authentication scheme (RFC 9110, 11.1).
 func scheme(word string) bool {
 	return slices.Contains([]string{"basic", "bearer", "token", "apikey", "splunk", "genie", "digest"}, strings.TrimSuffix(strings.ToLower(word), ":"))
 }
 
-// basicParts returns the user with the password, and the password, of
-// credentials of the scheme Basic (RFC 7617).
+// basicParts returns user:password and the password of Basic credentials (RFC 7617).
 func basicParts(credentials string) []string {
 	text, err := base64.StdEncoding.DecodeString(credentials)
 	if err != nil {
@@ -94,8 +85,7 @@ func basicParts(credentials string) []string {
 	return []string{string(text), password}
 }
 
-// secretParameter are names of a URL's parameters whose values are secret,
-// whatever they look like.
+// secretParameter are names of URL parameters whose values are always secret.
 var secretParameter = []string{"token", "access_token", "key", "api_key", "apikey", "sig", "signature", "secret", "password", "code", "auth"}
 
 func urlParts(u *url.URL) []string {
@@ -126,8 +116,7 @@ func urlParts(u *url.URL) []string {
 	return all
 }
 
-// keyLike tells keys from words such as "notifications", which stand in URLs
-// too and in much else.
+// keyLike reports whether s looks like a key and not like a word.
 func keyLike(s string) bool {
 	const short, long = 8, 24
 	if len(s) < short {
@@ -138,8 +127,7 @@ func keyLike(s string) bool {
 	return digit || mixed || len(s) >= long
 }
 
-// plain returns what a text comes down to when its escapes are resolved, as
-// far as that differs from it: they are resolved where it is looked for.
+// plain returns the text after each level of resolving its escapes.
 func plain(s string) []string {
 	var all []string
 	for v := newView(s); v.resolve(); {
@@ -148,14 +136,14 @@ func plain(s string) []string {
 	return all
 }
 
-// encoded returns what is left of a text in base64, in either alphabet, wherever
-// in a longer text it begins; and of how it may be escaped before that.
-func encoded(s string) []needle {
-	var all []needle
-	if len(s) < inside { // too little is left: only alone
+// encoded returns the base64 of a text and of its escaped forms, in both alphabets
+// and for each alignment in a longer text.
+func encoded(s string) []pattern {
+	var all []pattern
+	if len(s) < inBase64Text { // too short to find inside longer base64
 		b := []byte(s)
 		for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding} {
-			all = append(all, needle{text: e.EncodeToString(b), word: true})
+			all = append(all, pattern{text: e.EncodeToString(b), word: true})
 		}
 		return all
 	}
@@ -165,16 +153,16 @@ func encoded(s string) []needle {
 		for shift := range 3 {
 			for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 				text := e.EncodeToString(append(make([]byte, shift), form...))
-				// Characters that bits of what is before and after go into are not known.
+				// Omit the characters that depend on the neighbouring bytes.
 				first, end := (8*shift+5)/6, 8*(shift+len(form))/6
-				all = append(all, needle{text: text[first:end], wide: true})
+				all = append(all, pattern{text: text[first:end], wide: true})
 			}
 		}
 	}
 	return all
 }
 
-// quoted is a text as it stands in a JSON string.
+// quoted returns a text as the content of a JSON string.
 func quoted(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b[1 : len(b)-1])
