@@ -35,7 +35,7 @@ func NewLog(client *kgo.Client) *Log {
 	case nil:
 		decompressor = kgo.DefaultDecompressor()
 	case *unpack.Decompressor:
-		decompressor = d.Unrefused()
+		decompressor = d.Unlimited()
 	}
 	return &Log{client: client, admin: kadm.NewClient(client), unpack: decompressor, topics: make(map[string]kadm.TopicDetail)}
 }

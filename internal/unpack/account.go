@@ -7,33 +7,27 @@ import (
 	"weak"
 )
 
-// collectEvery is the shortest time between two garbage collections that an
-// account asks for.
+// collectEvery is the shortest interval between two garbage collections that an
+// account starts.
 const collectEvery = 250 * time.Millisecond
 
-// account knows how much memory unpacked batches take. A batch counts until
-// the garbage collector has found that nothing refers to it: a buffered fetch,
-// a queued record and a value that somebody kept all hold the whole batch, and
-// kgo tells nobody when it drops one. So what is counted is what is really in
-// memory, there is nothing to give back, and nothing that can be forgotten.
-//
-// It has no channels and no timers, so that it can be shared by whatever runs in
-// the process, tests on a fake clock included.
+// account counts the memory of unpacked batches, in bytes. A batch counts until the
+// garbage collector finds that nothing refers to it: any buffered record or value
+// holds the whole batch, and kgo does not tell when it drops one. An account has no
+// channels or timers, so that tests on a fake clock can share it.
 type account struct {
-	mu   sync.Mutex
-	used int64 // by live, by what is being unpacked, and by garbage since the last look
-	live []held
-	// beyond is the batch that was let in although there was no room.
-	beyond  weak.Pointer[byte]
-	letting bool // it is being unpacked
-	// since is an object that nothing refers to: while it is there, the garbage
-	// collector has not run since the last look, and another would see the same.
-	since     weak.Pointer[[64]byte]
+	mu        sync.Mutex
+	used      int64 // of batches in memory, being unpacked, and garbage since the last sweep
+	live      []liveBatch
+	overdraft weak.Pointer[byte] // the batch beyond the limit
+	pending   bool               // the overdraft is being unpacked
+	// marker is unreferenced. While it exists, no collection has run since the last
+	// sweep, and another sweep would find nothing.
+	marker    weak.Pointer[[64]byte]
 	collected time.Time
 }
 
-// held is one batch.
-type held struct {
+type liveBatch struct {
 	batch weak.Pointer[byte]
 	cost  int64
 }
@@ -41,62 +35,62 @@ type held struct {
 // process is the account of this process.
 var process account
 
-// lease is the memory of one batch: kept or given back.
-type lease struct {
-	account *account
-	cost    int64
-	beyond  bool
+// reservation is the memory reserved for one batch. It ends with commit or release.
+type reservation struct {
+	account   *account
+	cost      int64
+	overdraft bool
 }
 
-// take takes the memory of a batch and reports whether there was room below
-// total. When there is none, one batch at a time may go beyond it: what waits
-// for something else and cannot be dropped does not stop the others.
-func (a *account) take(cost, total int64) (lease, bool) {
+// reserve reserves memory below total and reports whether there was enough. If not,
+// one batch at a time may exceed total, so that a batch that stays in memory does not
+// block all others.
+func (a *account) reserve(cost, total int64) (reservation, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	l := lease{account: a, cost: cost}
-	if a.used+cost > total && a.since.Value() == nil {
-		a.look()
+	r := reservation{account: a, cost: cost}
+	if a.used+cost > total && a.marker.Value() == nil {
+		a.sweep()
 	}
 	if a.used+cost > total && a.mayCollect() {
 		runtime.GC()
-		a.look()
+		a.sweep()
 	}
 	if a.used+cost > total {
-		if a.letting || a.beyond.Value() != nil {
-			return lease{}, false
+		if a.pending || a.overdraft.Value() != nil {
+			return reservation{}, false
 		}
-		a.letting, l.beyond = true, true
+		a.pending, r.overdraft = true, true
 	}
 	a.used += cost
-	return l, true
+	return r, true
 }
 
-// charge takes the memory of a batch whether there is room or not.
-func (a *account) charge(cost int64) lease {
+// charge reserves memory without a limit.
+func (a *account) charge(cost int64) reservation {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.used += cost
-	return lease{account: a, cost: cost}
+	return reservation{account: a, cost: cost}
 }
 
-// look forgets the batches that are gone; a.mu is held.
-func (a *account) look() {
+// sweep removes the collected batches; a.mu is held.
+func (a *account) sweep() {
 	live := a.live[:0]
-	for _, h := range a.live {
-		if h.batch.Value() != nil {
-			live = append(live, h)
+	for _, b := range a.live {
+		if b.batch.Value() != nil {
+			live = append(live, b)
 		} else {
-			a.used -= h.cost
+			a.used -= b.cost
 		}
 	}
 	clear(a.live[len(live):])
 	a.live = live
-	a.since = weak.Make(new([64]byte))
+	a.marker = weak.Make(new([64]byte))
 }
 
-// mayCollect reports whether the last collection is long enough ago; a.mu is
-// held. A clock that went back, a fake one's, does not hinder.
+// mayCollect reports whether the last collection is at least collectEvery ago, or the
+// clock went back; a.mu is held.
 func (a *account) mayCollect() bool {
 	now := time.Now()
 	if d := now.Sub(a.collected); d >= 0 && d < collectEvery {
@@ -106,34 +100,33 @@ func (a *account) mayCollect() bool {
 	return true
 }
 
-// keep says that the batch is this one, which costs that much more than was
-// taken.
-func (l lease) keep(batch []byte, more int64) {
-	a := l.account
+// commit assigns the reservation and extra bytes to a batch.
+func (r reservation) commit(batch []byte, extra int64) {
+	a := r.account
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(batch) == 0 {
-		l.end()
+		r.end()
 		return
 	}
-	a.used += more
+	a.used += extra
 	p := weak.Make(&batch[0])
-	a.live = append(a.live, held{p, l.cost + more})
-	if l.beyond {
-		a.letting, a.beyond = false, p
+	a.live = append(a.live, liveBatch{p, r.cost + extra})
+	if r.overdraft {
+		a.pending, a.overdraft = false, p
 	}
 }
 
-// drop gives back what was taken for a batch that did not come to be.
-func (l lease) drop() {
-	l.account.mu.Lock()
-	defer l.account.mu.Unlock()
-	l.end()
+// release returns the memory of a batch that could not be unpacked.
+func (r reservation) release() {
+	r.account.mu.Lock()
+	defer r.account.mu.Unlock()
+	r.end()
 }
 
-func (l lease) end() {
-	l.account.used -= l.cost
-	if l.beyond {
-		l.account.letting = false
+func (r reservation) end() {
+	r.account.used -= r.cost
+	if r.overdraft {
+		r.account.pending = false
 	}
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
-// BenchmarkDecompress compares the decompressor with kgo's own, on batches of
-// events as producers make them.
+// BenchmarkDecompress compares the decompressor with kgo's own on batches of events.
 func BenchmarkDecompress(b *testing.B) {
 	for _, codec := range codecs {
 		for _, size := range []int{16 << 10, 1 << 20, 16 << 20} {
@@ -19,7 +18,7 @@ func BenchmarkDecompress(b *testing.B) {
 			for _, d := range []struct {
 				name string
 				d    kgo.Decompressor
-			}{{"kgo", kgo.DefaultDecompressor()}, {"ours", unpack.New(unpack.Limits{Batch: 64 << 20, Total: 128 << 20})}} {
+			}{{"kgo", kgo.DefaultDecompressor()}, {"unpack", unpack.New(unpack.Limits{Batch: 64 << 20, Total: 128 << 20})}} {
 				b.Run(fmt.Sprintf("%s/%dKiB/%s", name(codec), size>>10, d.name), func(b *testing.B) {
 					b.SetBytes(int64(len(body)))
 					b.ReportAllocs()

@@ -10,36 +10,36 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// direct is the size up to which a batch whose size is not known is unpacked into
-// memory that is used again.
-const direct = 8 << 20
+// maxPooled is the largest batch of unknown size that is unpacked into a pooled
+// buffer, in bytes.
+const maxPooled = 8 << 20
 
 var (
-	large   sync.Mutex // held for what may be larger than a batch may be: as much memory is taken to find out
+	large   sync.Mutex // serializes batches whose size may exceed Limits.Batch
 	buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 	gzips   = sync.Pool{New: func() any { return new(gzip.Reader) }}
 	lz4s    = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
 )
 
-// stream unpacks gzip and LZ4, which do not say how much it will be. What is
-// larger than direct is unpacked twice: once to learn its size.
-func (d *Decompressor) stream(src []byte, codec kgo.CompressionCodecType, take take) ([]byte, error) {
+// stream unpacks gzip and LZ4, which do not declare their size. A batch larger than
+// maxPooled is unpacked twice, first to find its size.
+func (d *Decompressor) stream(src []byte, codec kgo.CompressionCodecType, reserve reserve) ([]byte, error) {
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
-	n, err := reading(src, codec, func(r io.Reader) (int64, error) { return buf.ReadFrom(io.LimitReader(r, direct+1)) })
+	n, err := withReader(src, codec, func(r io.Reader) (int64, error) { return buf.ReadFrom(io.LimitReader(r, maxPooled+1)) })
 	if err != nil {
 		return nil, err
 	}
-	if n <= direct {
-		return d.clone(buf.Bytes(), take)
+	if n <= maxPooled {
+		return d.copyPooled(buf.Bytes(), reserve)
 	}
-	n, err = reading(src, codec, func(r io.Reader) (int64, error) { return io.Copy(io.Discard, io.LimitReader(r, d.limits.Batch+1)) })
+	n, err = withReader(src, codec, func(r io.Reader) (int64, error) { return io.Copy(io.Discard, io.LimitReader(r, d.limits.Batch+1)) })
 	if err != nil {
 		return nil, err
 	}
-	return d.exactly(n, take, func(out []byte) ([]byte, error) {
-		_, err := reading(src, codec, func(r io.Reader) (int64, error) {
+	return d.fillExact(n, reserve, func(out []byte) ([]byte, error) {
+		_, err := withReader(src, codec, func(r io.Reader) (int64, error) {
 			n, err := io.ReadFull(r, out)
 			return int64(n), err
 		})
@@ -47,8 +47,8 @@ func (d *Decompressor) stream(src []byte, codec kgo.CompressionCodecType, take t
 	})
 }
 
-// reading has use read what src unpacks to.
-func reading(src []byte, codec kgo.CompressionCodecType, use func(io.Reader) (int64, error)) (int64, error) {
+// withReader calls use with a reader of the unpacked src.
+func withReader(src []byte, codec kgo.CompressionCodecType, use func(io.Reader) (int64, error)) (int64, error) {
 	if codec == kgo.CodecGzip {
 		r := gzips.Get().(*gzip.Reader)
 		defer gzips.Put(r)

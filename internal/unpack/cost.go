@@ -3,26 +3,24 @@ package unpack
 import "encoding/binary"
 
 const (
-	// RecordCost is what kgo takes for a record besides its bytes: the kgo.Record
-	// and the pointer to it.
+	// RecordCost is the memory of a kgo.Record and its pointer, in bytes.
 	RecordCost = 168
-	// HeaderCost is the same for a header: the kgo.RecordHeader and the string of
-	// its name, which is a copy.
+	// HeaderCost is the memory of a kgo.RecordHeader and its name, in bytes.
 	HeaderCost = 56
 
-	leastRecord = 6  // bytes of a record behind its length: attributes, time, offset, key, value, headers
-	leastOld    = 34 // bytes of a message of the formats 0 and 1 that is packed in another
+	minRecord  = 6  // bytes of a record after its length: attributes, time, offset, key, value, headers
+	minMessage = 34 // bytes of an inner message of formats 0 and 1
 )
 
-// costOf is what a batch takes once it is records: a batch of 64 MiB can hold
-// nine million records, which take thirty times that. body is a batch's records
-// as KIP-98 has them; of the formats before it the number is estimated.
+// costOf returns the memory of a batch and its records. Small records take thirty
+// times their bytes. body is the records of a batch (KIP-98); for older formats the
+// number of records is estimated.
 func costOf(body []byte) int64 {
 	cost := int64(len(body))
 	for len(body) > 0 {
 		n, used := binary.Varint(body)
-		if used <= 0 || n < leastRecord || n > int64(len(body)-used) {
-			return cost + int64(len(body)/leastOld)*RecordCost
+		if used <= 0 || n < minRecord || n > int64(len(body)-used) {
+			return cost + int64(len(body)/minMessage)*RecordCost
 		}
 		cost += RecordCost + HeaderCost*headers(body[used:used+int(n)])
 		body = body[used+int(n):]
@@ -30,7 +28,7 @@ func costOf(body []byte) int64 {
 	return cost
 }
 
-// headers is how many headers a record says it has; no more than fit into it.
+// headers returns the declared number of headers of a record, at most its length.
 func headers(record []byte) int64 {
 	r := record[1:] // attributes
 	r = skip(r, false)
@@ -44,7 +42,7 @@ func headers(record []byte) int64 {
 	return max(0, min(n, int64(len(r))))
 }
 
-// skip leaves out a number, and the field whose length it is.
+// skip skips a number and, if field is set, the field of that length.
 func skip(r []byte, field bool) []byte {
 	n, used := binary.Varint(r)
 	if used <= 0 {

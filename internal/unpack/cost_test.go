@@ -9,7 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
-func TestCostIsWhatKgoAllocates(t *testing.T) {
+func TestCostsMatchKgo(t *testing.T) {
 	record := int(unsafe.Sizeof(kgo.Record{}) + unsafe.Sizeof(&kgo.Record{}))
 	header := int(unsafe.Sizeof(kgo.RecordHeader{}) + 16) // the smallest string that is allocated
 	if unpack.RecordCost < record || unpack.RecordCost > record+16 {

@@ -1,7 +1,7 @@
-// Package unpack decompresses the batches that a kgo client fetches, within a
-// bound of memory that all clients of the process share. kgo unpacks every batch
-// of a fetch before the first record is polled, so that a few kilobytes on the
-// wire can take gigabytes. Start reading at Decompressor.Decompress, then account.
+// Package unpack decompresses the batches that kgo clients fetch, within a memory
+// limit for the whole process. kgo unpacks all batches of a fetch at once, so that
+// some kilobytes on the wire can take gigabytes. Start reading at
+// Decompressor.Decompress, then account.
 package unpack
 
 import (
@@ -14,99 +14,91 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ErrNoRoom is returned for a batch that there is no memory for at present. kgo
-// then hands out the records before it and fetches it once more. Where there are
-// none before it, the error comes out of the poll; the partition is to be left
-// alone for a moment.
+// ErrNoRoom is returned while there is no memory for a batch. kgo returns the records
+// before it and fetches it again; if there are none, the poll returns the error.
 var ErrNoRoom = errors.New("no memory for the batch at present")
 
-var errTooLarge = fmt.Errorf("the batch takes more memory unpacked than kafka.window.bytes (%w)", kgo.ErrMaxDecompress)
+var errTooLarge = fmt.Errorf("the unpacked batch is larger than kafka.window.bytes (%w)", kgo.ErrMaxDecompress)
 
-// Limits bound unpacked batches, in bytes. What counts is a batch's data, and
-// what its records and headers take besides.
+// Limits bound the memory of unpacked batches with their records and headers, in
+// bytes.
 type Limits struct {
-	Batch int64 // of one batch; a larger one is errTooLarge
-	Total int64 // of all that are in memory, of all clients of the process
+	Batch int64 // of one batch
+	Total int64 // of all batches of the process
 }
 
 // Decompressor implements kgo.Decompressor. It is safe for concurrent use.
 type Decompressor struct {
 	limits  Limits
 	account *account
-	// Of zstd.Decoder, which unpack into what they are given and take no memory for
-	// a window. They have channels, so they are not the process's: see account.
-	wide   *sync.Pool // for what is known to fit: every window is taken, those of the levels from 20 on, too
-	strict *sync.Pool // unpack no more than a batch may have
-	little *sync.Pool // unpack no more than direct
+	// Pools of zstd.Decoder by their output limit. They have channels, so they are not
+	// shared by the process: see account.
+	unlimited, batch, pooled *sync.Pool // no limit; Limits.Batch; maxPooled
 }
 
-// New returns a Decompressor. All of the process share one account.
+// New returns a Decompressor. All Decompressors of the process share one account.
 func New(l Limits) *Decompressor { return newDecompressor(l, &process) }
 
 func newDecompressor(l Limits, a *account) *Decompressor {
-	return &Decompressor{limits: l, account: a, wide: zstds(), strict: zstds(zstd.WithDecoderMaxMemory(uint64(l.Batch))), little: zstds(zstd.WithDecoderMaxMemory(direct))}
+	return &Decompressor{limits: l, account: a, unlimited: zstds(), batch: zstds(zstd.WithDecoderMaxMemory(uint64(l.Batch))), pooled: zstds(zstd.WithDecoderMaxMemory(maxPooled))}
 }
 
-// decoders is how many batches are unpacked at a time in this process. It bounds
-// what the decoders and their buffers take to four times direct, and little more.
-const decoders = 4
+// slots limits how many batches are unpacked at a time in this process, and with it
+// the memory of decoders and buffers.
+var slots = make(chan struct{}, 4)
 
-var slots = make(chan struct{}, decoders)
+// reserve reserves the memory of a batch.
+type reserve func(cost int64) (reservation, error)
 
-// take takes memory for a batch, or says why there is none.
-type take func(cost int64) (lease, error)
-
-// Decompress implements kgo.Decompressor. Its errors are kgo.ErrMaxDecompress,
-// ErrNoRoom, or what is wrong with the data.
+// Decompress implements kgo.Decompressor. It returns kgo.ErrMaxDecompress for a batch
+// beyond Limits.Batch, ErrNoRoom, or an error of damaged data.
 func (d *Decompressor) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	return d.decompress(src, codec, func(cost int64) (lease, error) {
-		if cost > d.limits.Batch {
-			return lease{}, errTooLarge
-		}
-		l, ok := d.account.take(cost, d.limits.Total)
+	return d.decompress(src, codec, func(cost int64) (reservation, error) {
+		r, ok := d.account.reserve(cost, d.limits.Total)
 		if !ok {
-			return lease{}, ErrNoRoom
+			return reservation{}, ErrNoRoom
 		}
-		return l, nil
+		return r, nil
 	})
 }
 
-// Unrefused returns a decompressor that counts in the same account and is never
-// refused a batch for want of room. It is for reading one block after the other.
-func (d *Decompressor) Unrefused() kgo.Decompressor { return unrefused{d} }
+// Unlimited returns a decompressor with the same account that does not return
+// ErrNoRoom, for reading one batch at a time.
+func (d *Decompressor) Unlimited() kgo.Decompressor { return unlimited{d} }
 
-type unrefused struct{ *Decompressor }
+type unlimited struct{ *Decompressor }
 
 // Decompress implements kgo.Decompressor.
-func (d unrefused) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	return d.decompress(src, codec, func(cost int64) (lease, error) {
-		if cost > d.limits.Batch {
-			return lease{}, errTooLarge
-		}
-		return d.account.charge(cost), nil
-	})
+func (d unlimited) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	return d.decompress(src, codec, func(cost int64) (reservation, error) { return d.account.charge(cost), nil })
 }
 
-func (d *Decompressor) decompress(src []byte, codec kgo.CompressionCodecType, take take) ([]byte, error) {
+func (d *Decompressor) decompress(src []byte, codec kgo.CompressionCodecType, account reserve) ([]byte, error) {
+	reserve := func(cost int64) (reservation, error) {
+		if cost > d.limits.Batch {
+			return reservation{}, errTooLarge
+		}
+		return account(cost)
+	}
 	slots <- struct{}{}
 	defer func() { <-slots }()
 	switch codec {
 	case kgo.CodecNone:
 		return src, nil
 	case kgo.CodecSnappy:
-		return d.snappy(src, take)
+		return d.snappy(src, reserve)
 	case kgo.CodecZstd:
-		return d.unzstd(src, take)
+		return d.unzstd(src, reserve)
 	case kgo.CodecGzip, kgo.CodecLz4:
-		return d.stream(src, codec, take)
+		return d.stream(src, codec, reserve)
 	}
 	return nil, fmt.Errorf("unknown compression codec %d", codec)
 }
 
-// exactly unpacks a batch of a size that is known, or nearly. What its records
-// take is known only then.
-func (d *Decompressor) exactly(n int64, take take, fill func(out []byte) ([]byte, error)) ([]byte, error) {
-	l, err := take(n)
+// fillExact unpacks a batch whose size is known, or its upper bound. The cost of its
+// records is known only after unpacking.
+func (d *Decompressor) fillExact(n int64, reserve reserve, fill func(out []byte) ([]byte, error)) ([]byte, error) {
+	r, err := reserve(n)
 	if err != nil {
 		return nil, err
 	}
@@ -116,23 +108,23 @@ func (d *Decompressor) exactly(n int64, take take, fill func(out []byte) ([]byte
 		err = errTooLarge
 	}
 	if err != nil {
-		l.drop()
+		r.release()
 		return nil, err
 	}
 	if cap(out)-len(out) > len(out)/8 {
 		out = slices.Clone(out)
 	}
-	l.keep(out, cost+int64(cap(out)-len(out))-n)
+	r.commit(out, cost+int64(cap(out)-len(out))-n)
 	return out, nil
 }
 
-// clone takes a batch out of memory that is used again.
-func (d *Decompressor) clone(buf []byte, take take) ([]byte, error) {
-	l, err := take(costOf(buf))
+// copyPooled copies a batch out of a pooled buffer.
+func (d *Decompressor) copyPooled(buf []byte, reserve reserve) ([]byte, error) {
+	r, err := reserve(costOf(buf))
 	if err != nil {
 		return nil, err
 	}
 	out := slices.Clone(buf)
-	l.keep(out, 0)
+	r.commit(out, 0)
 	return out, nil
 }

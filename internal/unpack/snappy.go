@@ -8,27 +8,26 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-func (d *Decompressor) snappy(src []byte, take take) ([]byte, error) {
+func (d *Decompressor) snappy(src []byte, reserve reserve) ([]byte, error) {
 	n, err := snappySize(src, d.limits.Batch)
 	if err != nil {
 		return nil, err
 	}
-	return d.exactly(n, take, func(out []byte) ([]byte, error) { return out, snappyInto(out, src) })
+	return d.fillExact(n, reserve, func(out []byte) ([]byte, error) { return out, snappyInto(out, src) })
 }
 
-// xerial begins snappy as the Java client frames it: then two versions of four
-// bytes, then blocks, each behind its length of four bytes (snappy-java's
-// SnappyOutputStream).
+// xerial is the magic of the Java client's snappy framing (snappy-java's
+// SnappyOutputStream): two versions of four bytes follow, then blocks, each preceded
+// by its length of four bytes.
 var xerial = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
 const xerialHeader = 16
 
 var errXerial = errors.New("malformed xerial framing")
 
-func framed(src []byte) bool { return len(src) > xerialHeader && bytes.HasPrefix(src, xerial) }
+func isXerial(src []byte) bool { return len(src) > xerialHeader && bytes.HasPrefix(src, xerial) }
 
-// snappySize is how many bytes src says it unpacks to; beyond limit it counts no
-// further.
+// snappySize returns the declared size of src; beyond limit it is errTooLarge.
 func snappySize(src []byte, limit int64) (n int64, err error) {
 	err = snappyBlocks(src, func(block []byte) error {
 		size, err := s2.DecodedLen(block)
@@ -41,7 +40,7 @@ func snappySize(src []byte, limit int64) (n int64, err error) {
 	return n, err
 }
 
-// snappyInto fills out, which has the size that src says.
+// snappyInto unpacks src into out, which has its declared size.
 func snappyInto(out, src []byte) error {
 	return snappyBlocks(src, func(block []byte) error {
 		size, err := s2.DecodedLen(block)
@@ -56,10 +55,9 @@ func snappyInto(out, src []byte) error {
 	})
 }
 
-// snappyBlocks has block called for each block of src: Kafka frames them, other
-// clients send one without a frame.
+// snappyBlocks calls block for each block of src, or for src if it has no frame.
 func snappyBlocks(src []byte, block func([]byte) error) error {
-	if !framed(src) {
+	if !isXerial(src) {
 		return block(src)
 	}
 	for src = src[xerialHeader:]; len(src) > 0; {

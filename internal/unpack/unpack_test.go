@@ -25,7 +25,7 @@ func name(codec kgo.CompressionCodecType) string {
 	return []string{"none", "gzip", "snappy", "lz4", "zstd"}[codec]
 }
 
-// record is a record as it stands in a batch.
+// record returns a record in the format of a batch.
 func record(offset int, value []byte, headers int) []byte {
 	body := []byte{0} // attributes
 	body = binary.AppendVarint(body, 3)
@@ -37,7 +37,7 @@ func record(offset int, value []byte, headers int) []byte {
 	return append(binary.AppendVarint(nil, int64(len(body))), body...)
 }
 
-// events is a batch's body of events of about 350 bytes.
+// events returns the body of a batch of events of about 350 bytes.
 func events(size int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var body []byte
@@ -62,7 +62,7 @@ func pack(tb testing.TB, body []byte, codec kgo.CompressionCodecType) []byte {
 	return slices.Clone(out)
 }
 
-// streamed packs as a producer that streams does: zstd says no size then.
+// streamed compresses like a streaming producer, without a declared size.
 func streamed(tb testing.TB, body []byte, codec kgo.CompressionCodecType) []byte {
 	tb.Helper()
 	var out bytes.Buffer
@@ -97,21 +97,21 @@ func streamed(tb testing.TB, body []byte, codec kgo.CompressionCodecType) []byte
 
 const mib = 1 << 20
 
-func TestBatchUnpacksAsKgoDoes(t *testing.T) {
+func TestDecompressAgreesWithKgo(t *testing.T) {
 	d := unpack.NewForTest(unpack.Limits{Batch: 64 * mib, Total: 128 * mib})
 	for _, codec := range codecs {
 		for _, size := range []int{0, 1, 100, 16 << 10, mib, 8 * mib, 10 * mib} {
 			body := events(size)
 			for how, src := range map[string][]byte{"whole": pack(t, body, codec), "streamed": streamed(t, body, codec)} {
 				if len(src) == 16 && codec == kgo.CodecSnappy {
-					continue // a frame without a block: Java's client does not write it, kgo takes it for damaged
+					continue // a frame without a block, an error in kgo
 				}
 				got, err := d.Decompress(src, codec)
 				if err != nil || !bytes.Equal(got, body) {
 					t.Errorf("%s of %d bytes, %s: %d bytes, %v", name(codec), len(body), how, len(got), err)
 				}
-				if got, err := d.Unrefused().Decompress(src, codec); err != nil || !bytes.Equal(got, body) {
-					t.Errorf("unrefused %s of %d bytes, %s: %d bytes, %v", name(codec), len(body), how, len(got), err)
+				if got, err := d.Unlimited().Decompress(src, codec); err != nil || !bytes.Equal(got, body) {
+					t.Errorf("Unlimited: %s of %d bytes, %s: %d bytes, %v", name(codec), len(body), how, len(got), err)
 				}
 			}
 		}
@@ -120,13 +120,13 @@ func TestBatchUnpacksAsKgoDoes(t *testing.T) {
 		t.Errorf("without compression: %q, %v", got, err)
 	}
 	if _, err := d.Decompress(nil, 7); err == nil {
-		t.Error("a codec that there is none of is accepted")
+		t.Error("an unknown codec is accepted")
 	}
 }
 
-// A producer that flushes after every record makes a block of each, which could
-// hold 128 KiB.
-func TestManySmallBlocksTakeWhatTheyHold(t *testing.T) {
+// TestManySmallBlocksAreSizedByContent: a producer that flushes after every record
+// makes a block of each.
+func TestManySmallBlocksAreSizedByContent(t *testing.T) {
 	d := unpack.NewForTest(unpack.Limits{Batch: 64 * mib, Total: 128 * mib})
 	for _, size := range []int{50 << 10, 5 * mib, 12 * mib} {
 		body := events(size)
@@ -167,11 +167,11 @@ func TestDamagedBatchIsAnError(t *testing.T) {
 	}
 	runtime.GC()
 	if n := d.Bytes(); n != 0 {
-		t.Errorf("%d bytes are counted of what could not be unpacked", n)
+		t.Errorf("%d bytes are counted for damaged batches", n)
 	}
 }
 
-func TestBatchBeyondItsBound(t *testing.T) {
+func TestBatchBeyondLimitIsRejected(t *testing.T) {
 	d := unpack.NewForTest(unpack.Limits{Batch: 16 * mib, Total: 128 * mib})
 	large := make([]byte, 200*mib)
 	for _, codec := range codecs {
@@ -183,7 +183,7 @@ func TestBatchBeyondItsBound(t *testing.T) {
 				t.Errorf("%s, %s: %v", name(codec), how, err)
 			}
 			if n := allocated() - before; n > 100*mib {
-				t.Errorf("%s, %s: %d MiB were allocated to learn that it is too large", name(codec), how, n/mib)
+				t.Errorf("%s, %s: %d MiB allocated for a batch that is too large", name(codec), how, n/mib)
 			}
 		}
 	}
@@ -201,7 +201,7 @@ func TestBatchBeyondItsBound(t *testing.T) {
 	}
 	runtime.GC()
 	if n := d.Bytes(); n != 0 {
-		t.Errorf("%d bytes are counted of what was refused", n)
+		t.Errorf("%d bytes are counted for rejected batches", n)
 	}
 }
 
@@ -211,7 +211,7 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-func TestBatchCountsUntilItIsForgotten(t *testing.T) {
+func TestBatchCountsUntilCollected(t *testing.T) {
 	d := unpack.NewForTest(unpack.Limits{Batch: 16 * mib, Total: 40 * mib})
 	body := record(0, make([]byte, 10*mib), 0)
 	src := pack(t, body, kgo.CodecZstd)
@@ -221,13 +221,13 @@ func TestBatchCountsUntilItIsForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatalf("batch %d: %v", i, err)
 		}
-		kept = append(kept, out[len(out)-100:]) // a part holds the whole
+		kept = append(kept, out[len(out)-100:]) // a part keeps the whole in memory
 	}
 	if _, err := d.Decompress(src, kgo.CodecZstd); !errors.Is(err, unpack.ErrNoRoom) {
 		t.Fatalf("the fifth: %v", err)
 	}
-	if out, err := d.Unrefused().Decompress(src, kgo.CodecZstd); err != nil || len(out) != len(body) {
-		t.Errorf("what is never refused: %v", err)
+	if out, err := d.Unlimited().Decompress(src, kgo.CodecZstd); err != nil || len(out) != len(body) {
+		t.Errorf("Unlimited: %v", err)
 	}
 	if _, err := d.Decompress(pack(t, []byte("a small one"), kgo.CodecZstd), kgo.CodecZstd); !errors.Is(err, unpack.ErrNoRoom) {
 		t.Errorf("a small one: %v", err)
@@ -238,16 +238,15 @@ func TestBatchCountsUntilItIsForgotten(t *testing.T) {
 	for i := range 3 {
 		out, err := d.Decompress(src, kgo.CodecZstd)
 		if err != nil {
-			t.Fatalf("batch %d once the others are gone: %v", i, err)
+			t.Fatalf("batch %d after the others were collected: %v", i, err)
 		}
 		kept = append(kept, out)
 	}
 	runtime.KeepAlive(kept)
 }
 
-// Nothing but this test runs a collection here: what is garbage is found when
-// there is no room.
-func TestGarbageMakesRoom(t *testing.T) {
+// TestGarbageIsCollectedWhenFull: the account starts a collection when it is full.
+func TestGarbageIsCollectedWhenFull(t *testing.T) {
 	d := unpack.NewForTest(unpack.Limits{Batch: 16 * mib, Total: 24 * mib})
 	src := pack(t, record(0, make([]byte, 10*mib), 0), kgo.CodecLz4)
 	for i := range 40 {
