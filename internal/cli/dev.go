@@ -51,7 +51,7 @@ func newDev(g *base.Globals) *cobra.Command {
 
 func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
 	src := g.Source()
-	src.Shipped, src.Here = true, true // what this host runs is not tried out
+	src.Shipped, src.SkipSystem = true, true
 	src.Flags["http.listen"] = d.http
 	if src.Flags["log.level"] == "" && os.Getenv("NOTIFIER_LOG_LEVEL") == "" {
 		src.Flags["log.level"] = "error" // what matters is on the screen

@@ -24,7 +24,7 @@ func write(t *testing.T, dir, name string, data []byte) string {
 	return path
 }
 
-func TestTheShippedConfigurationHasNoFault(t *testing.T) {
+func TestEmbeddedConfigurationHasNoFaults(t *testing.T) {
 	t.Chdir(t.TempDir())
 	l, faults, err := config.Load(config.Source{Shipped: true, Getenv: nothing})
 	if err != nil || len(faults) > 0 {
@@ -38,12 +38,12 @@ func TestTheShippedConfigurationHasNoFault(t *testing.T) {
 	}
 }
 
-// TestTheShippedConfigurationWithEveryCommentTakenAway holds that what stands
-// commented out can be used as it stands.
-func TestTheShippedConfigurationWithEveryCommentTakenAway(t *testing.T) {
+// TestUncommentedConfigurationHasNoFaults: settings that are commented out are
+// valid and show the defaults.
+func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 	off := regexp.MustCompile(`(?m)^(\s*)#([a-z][a-z-]*:)`)
 	if n := len(off.FindAll(configs.Notifier, -1)); n < 20 {
-		t.Fatalf("only %d settings stand commented out", n)
+		t.Fatalf("only %d settings are commented out", n)
 	}
 	for _, name := range []string{"KAFKA_USER", "KAFKA_PASSWORD", "SLACK_BOT_TOKEN", "SMTP_USER", "SMTP_PASSWORD", "RISK_HOOK_SECRET"} {
 		t.Setenv(name, "value-of-"+name)
@@ -60,8 +60,6 @@ func TestTheShippedConfigurationWithEveryCommentTakenAway(t *testing.T) {
 	if got := strings.Join(l.Channels.Names(), " "); got != "desk desk-hook desk-mail desk-slack risk-hook" {
 		t.Errorf("channels: %s", got)
 	}
-	// The comments show the defaults where they show values that are not
-	// somebody's own.
 	defaults := config.Defaults()
 	if l.Retry != defaults.Retry || l.Breaker != defaults.Breaker || l.DLQ != defaults.DLQ || !reflect.DeepEqual(l.HTTP, defaults.HTTP) || l.Log != defaults.Log || l.Tracing != defaults.Tracing || l.Shutdown != defaults.Shutdown || l.Kafka.Window != defaults.Kafka.Window {
 		t.Error("a commented value is not the default")
@@ -73,7 +71,7 @@ func TestTheShippedConfigurationWithEveryCommentTakenAway(t *testing.T) {
 	}
 }
 
-func TestTheUnitOutlastsAStop(t *testing.T) {
+func TestUnitTimeoutExceedsStopTimeout(t *testing.T) {
 	unit, err := os.ReadFile("../../configs/systemd/notifier.service")
 	if err != nil {
 		t.Fatal(err)
@@ -84,11 +82,11 @@ func TestTheUnitOutlastsAStop(t *testing.T) {
 		}
 	}
 	if config.Defaults().Shutdown.Drain >= config.StopTimeout || config.StopTimeout.Seconds() >= 45 {
-		t.Error("drain < stop < supervisor does not hold")
+		t.Error("want drain < StopTimeout < TimeoutStopSec")
 	}
 }
 
-func TestAGroupThatCannotBePartOfATopicNameIsRefused(t *testing.T) {
+func TestGroupMustFitTopicNames(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "rules.yaml", configs.Rules)
 	for group, want := range map[string]string{
@@ -103,16 +101,16 @@ func TestAGroupThatCannotBePartOfATopicNameIsRefused(t *testing.T) {
 	}
 }
 
-// TestTheEnvironmentOfOpenTelemetryNamesTheCollector: of its two variables the
-// one for traces holds, and means the whole URL.
-func TestTheEnvironmentOfOpenTelemetryNamesTheCollector(t *testing.T) {
+// TestOpenTelemetryVariablesSetTheCollector: the variable for traces has
+// precedence and is the whole URL.
+func TestOpenTelemetryVariablesSetTheCollector(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "rules.yaml", configs.Rules)
 	const both, traces = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	for _, tc := range []struct {
-		file                   string
-		env                    map[string]string
-		endpoint, origin, says string
+		file                    string
+		env                     map[string]string
+		endpoint, origin, fault string
 	}{
 		{"", nil, `""`, "default", ""},
 		{"{endpoint: 'http://c:4318'}", nil, "http://c:4318/v1/traces", "notifier.yaml:2", ""},
@@ -132,8 +130,8 @@ func TestTheEnvironmentOfOpenTelemetryNamesTheCollector(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tc.says != "" {
-			if !strings.Contains(faults.Error(), tc.says) || strings.Contains(faults.Error(), "s3cret") {
+		if tc.fault != "" {
+			if !strings.Contains(faults.Error(), tc.fault) || strings.Contains(faults.Error(), "s3cret") {
 				t.Errorf("%s %v: %v", tc.file, tc.env, faults)
 			}
 			continue
@@ -146,9 +144,8 @@ func TestTheEnvironmentOfOpenTelemetryNamesTheCollector(t *testing.T) {
 	}
 }
 
-// TestTheConfigurationOfComposeIsFine, with the default rules, which compose.yaml
-// mounts beside it.
-func TestTheConfigurationOfComposeIsFine(t *testing.T) {
+// TestComposeConfigurationHasNoFaults, with the default rules.
+func TestComposeConfigurationHasNoFaults(t *testing.T) {
 	text, err := os.ReadFile("../../configs/compose/notifier.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
 package config
 
-// For tests: where the system's configuration is, and who is trusted.
+// Exported for tests.
 var (
-	SystemFile = &systemFile
-	Distrust   = distrust
-	Exposure   = exposure
+	SystemFile        = &systemFile
+	Untrusted         = untrusted
+	PermissionWarning = permissionWarning
 )

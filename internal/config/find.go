@@ -13,95 +13,94 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Where a configuration is looked for that nobody names.
+// Default locations of the configuration.
 var (
 	systemFile = "/etc/notifier/notifier.yaml"
-	hereFile   = filepath.Join("configs", "notifier.yaml")
+	localFile  = filepath.Join("configs", "notifier.yaml")
 )
 
-// ErrNoFile is returned by Load where there is no file to load.
-var ErrNoFile = errors.New("no configuration: give one with -c, or put it at /etc/notifier/notifier.yaml or ./configs/notifier.yaml")
+// ErrNoFile is returned by Load if no configuration is found.
+var ErrNoFile = errors.New("no configuration found: use -c FILE, or create /etc/notifier/notifier.yaml or ./configs/notifier.yaml")
 
-// RefusedError is the error of a ./configs/notifier.yaml that was found and not
-// named, and that may be somebody else's: with a file of theirs, a command would
-// send what it can read to where they say.
+// RefusedError is the error of a ./configs/notifier.yaml that another user may have
+// written and that was not named explicitly.
 type RefusedError struct {
-	Name string // of the configuration
-	Why  string
+	Name   string // of the configuration
+	Reason string
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%s is not used: %s; name it to use it all the same: -c %s", e.Path(), e.Why, e.Path())
+	return fmt.Sprintf("%s is not used: %s; to use it, name it: -c %s", e.Path(), e.Reason, e.Path())
 }
 
-// Path is Name as a person would write it.
+// Path returns Name with ./ before it.
 func (e *RefusedError) Path() string { return "." + string(filepath.Separator) + e.Name }
 
-// found is a configuration as it was read.
-type found struct {
-	name string // empty: the shipped one
-	data []byte
-	here bool // it is ./configs, which nobody has named
+// content is the content of a configuration file.
+type content struct {
+	name  string // empty: the embedded one
+	data  []byte
+	local bool // ./configs/notifier.yaml, not named explicitly
 }
 
 // read finds and reads the file.
-func (src Source) read() (found, error) {
+func (src Source) read() (content, error) {
 	if src.File != "" {
 		data, err := safefile.Read(src.File, yamldoc.MaxBytes)
-		return found{name: src.File, data: data}, unreadable(src.File, err)
+		return content{name: src.File, data: data}, readError(src.File, err)
 	}
 	if env := src.Getenv("NOTIFIER_CONFIG"); env != "" {
-		src.say(env + " (NOTIFIER_CONFIG)")
+		src.notify(env + " (NOTIFIER_CONFIG)")
 		data, err := safefile.Read(env, yamldoc.MaxBytes)
-		return found{name: env, data: data}, unreadable(env+" (NOTIFIER_CONFIG)", err)
+		return content{name: env, data: data}, readError(env+" (NOTIFIER_CONFIG)", err)
 	}
-	if !src.Here {
+	if !src.SkipSystem {
 		data, err := safefile.Read(systemFile, yamldoc.MaxBytes)
 		if !errors.Is(err, fs.ErrNotExist) {
-			src.say(systemFile)
-			return found{name: systemFile, data: data}, unreadable(systemFile, err)
+			src.notify(systemFile)
+			return content{name: systemFile, data: data}, readError(systemFile, err)
 		}
 	}
-	data, err := readHere()
+	data, err := readLocal()
 	switch {
 	case err == nil:
-		src.say(hereFile)
-		return found{name: hereFile, data: data, here: true}, nil
+		src.notify(localFile)
+		return content{name: localFile, data: data, local: true}, nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return found{}, err
+		return content{}, err
 	case src.Shipped:
-		return found{data: configs.Notifier}, nil
+		return content{data: configs.Notifier}, nil
 	}
-	return found{}, ErrNoFile
+	return content{}, ErrNoFile
 }
 
-func (src Source) say(name string) {
+func (src Source) notify(name string) {
 	if src.Found != nil {
 		src.Found(name)
 	}
 }
 
-// readHere reads ./configs/notifier.yaml, if nobody but us and root can have
-// written it, and, for root, if it refers to no secrets.
-func readHere() ([]byte, error) {
-	for _, dir := range []string{".", filepath.Dir(hereFile)} {
+// readLocal reads ./configs/notifier.yaml if only this user and root can have
+// written it and, for root, if it refers to no secrets.
+func readLocal() ([]byte, error) {
+	for _, dir := range []string{".", filepath.Dir(localFile)} {
 		info, err := os.Lstat(dir)
 		if err != nil {
 			return nil, err
 		}
-		if why := distrust(dir, info, os.Geteuid()); why != "" {
-			if _, err := os.Lstat(hereFile); err != nil {
-				return nil, err // there is nothing to refuse
+		if reason := untrusted(dir, info, os.Geteuid()); reason != "" {
+			if _, err := os.Lstat(localFile); err != nil {
+				return nil, err // there is no file
 			}
-			return nil, &RefusedError{hereFile, why}
+			return nil, &RefusedError{localFile, reason}
 		}
 	}
-	data, err := readOurs(hereFile)
+	data, err := readTrusted(localFile)
 	if err != nil {
-		return nil, unreadable(hereFile, err)
+		return nil, readError(localFile, err)
 	}
-	if line, has := yamldoc.FindScalar(data, isReference); has && os.Geteuid() == 0 {
-		return nil, &RefusedError{hereFile, fmt.Sprintf("line %d refers to a secret, and root gives secrets only to a configuration that is named", line)}
+	if line, ok := yamldoc.FindScalar(data, isReference); ok && os.Geteuid() == 0 {
+		return nil, &RefusedError{localFile, fmt.Sprintf("line %d refers to a secret, which root may read only for a configuration that is named", line)}
 	}
 	return data, nil
 }
@@ -110,12 +109,12 @@ func isReference(text string) bool {
 	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
 
-// readOurs reads a file that nobody but us and root can have written; a
-// *RefusedError where that is not so.
-func readOurs(name string) ([]byte, error) {
+// readTrusted reads a file that only this user and root can have written, else it
+// returns a *RefusedError.
+func readTrusted(name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|noFollow, 0)
 	if errors.Is(err, errLink) {
-		return nil, &RefusedError{hereFile, name + " is a symbolic link"}
+		return nil, &RefusedError{localFile, name + " is a symbolic link"}
 	}
 	if err != nil {
 		return nil, err
@@ -125,48 +124,55 @@ func readOurs(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if why := distrust(name, info, os.Geteuid()); why != "" {
-		return nil, &RefusedError{hereFile, why}
+	if reason := untrusted(name, info, os.Geteuid()); reason != "" {
+		return nil, &RefusedError{localFile, reason}
 	}
 	return safefile.ReadFrom(f, yamldoc.MaxBytes)
 }
 
-// distrust says why somebody other than root and the user uid may have written
-// a file or have put others into a directory; empty: nobody may.
+// untrusted returns the reason why a user other than root and uid may have written
+// a file or created files in a directory; empty: none.
 //
-// A group that is the user's own does not count (Debian and Fedora make one for
-// each, and with umask 002 it may write everything): it has the user's number.
-// A sticky directory counts as one that others can write to, since they can
-// plant files in it.
-func distrust(name string, info fs.FileInfo, uid int) string {
+// Write permission of the user's private group (gid = uid, as on Debian and Fedora)
+// is accepted. A sticky directory is not: others can create files in it.
+func untrusted(name string, info fs.FileInfo, uid int) string {
 	owner, group, known := ownerOf(info)
 	mode := info.Mode()
 	switch {
-	case !known: // this system has no such owners
+	case !known: // the system has no owners
 		return ""
 	case mode&fs.ModeSymlink != 0:
 		return name + " is a symbolic link"
 	case !mode.IsRegular() && !mode.IsDir():
-		return name + " is no file"
+		return name + " is not a regular file"
 	case owner != 0 && owner != uid:
-		return fmt.Sprintf("%s belongs to another user (uid %d)", name, owner)
+		return fmt.Sprintf("%s is owned by another user (uid %d)", name, owner)
 	case mode&0o002 != 0:
-		return fmt.Sprintf("everybody can write to %s (mode %04o)", name, mode.Perm())
+		return fmt.Sprintf("all users can write to %s (mode %04o)", name, mode.Perm())
 	case mode&0o020 != 0 && (uid == 0 || owner != uid || group != uid):
 		return fmt.Sprintf("a group can write to %s (gid %d, mode %04o)", name, group, mode.Perm())
 	}
 	return ""
 }
 
-// unreadable says that a configuration cannot be read, and why.
-func unreadable(name string, err error) error {
+// readError returns the error of reading a configuration.
+func readError(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && name == localFile {
+		return err
+	}
+	return cannotRead("the configuration "+name, err)
+}
+
+// cannotRead returns the error of reading a file without repeating its path. A
+// *RefusedError is returned as it is.
+func cannotRead(what string, err error) error {
 	var refused *RefusedError
-	if err == nil || errors.Is(err, fs.ErrNotExist) && name == hereFile || errors.As(err, &refused) {
+	if err == nil || errors.As(err, &refused) {
 		return err
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return fmt.Errorf("cannot read the configuration %s: %w", name, err)
+	return fmt.Errorf("cannot read %s: %w", what, err)
 }

@@ -18,8 +18,8 @@ import (
 
 const plainFile = "channels: {desk: {console: {}}}\n"
 
-// place makes an empty working directory with a ./configs that is ours alone,
-// and nothing in /etc.
+// place makes an empty working directory with a private ./configs, and no system
+// file.
 func place(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -34,7 +34,7 @@ func place(t *testing.T) string {
 	return dir
 }
 
-func TestConfigurationIsFoundInItsOrder(t *testing.T) {
+func TestConfigurationSearchOrder(t *testing.T) {
 	dir := place(t)
 	write(t, dir, "rules.yaml", configs.Rules)
 	named := write(t, dir, "named.yaml", []byte(plainFile))
@@ -59,19 +59,19 @@ func TestConfigurationIsFoundInItsOrder(t *testing.T) {
 	} {
 		step.prepare()
 		found := ""
-		l, faults, err := config.Load(config.Source{File: step.file, Here: step.here, Shipped: true, Getenv: env, Found: func(name string) { found += name }})
+		l, faults, err := config.Load(config.Source{File: step.file, SkipSystem: step.here, Shipped: true, Getenv: env, Found: func(name string) { found += name }})
 		if err != nil || len(faults) > 0 {
 			t.Fatalf("%s: %v, %v", step.what, err, faults)
 		}
 		if l.File != step.want || found != step.found {
-			t.Errorf("%s: %q is read, %q is said", step.what, l.File, found)
+			t.Errorf("%s: read %q, reported %q", step.what, l.File, found)
 		}
 	}
 }
 
-// TestPlantedConfigurationIsRefused: ./configs is not used where others can
-// have written it, and naming it is the way to use it.
-func TestPlantedConfigurationIsRefused(t *testing.T) {
+// TestUntrustedLocalConfigurationIsRefused: ./configs is not used if others can have
+// written it, unless it is named.
+func TestUntrustedLocalConfigurationIsRefused(t *testing.T) {
 	mode := func(name string, mode fs.FileMode) func(*testing.T) {
 		return func(t *testing.T) {
 			if err := os.Chmod(name, mode); err != nil {
@@ -100,33 +100,33 @@ func TestPlantedConfigurationIsRefused(t *testing.T) {
 	}{
 		"ours":                       {func(*testing.T) {}, ""},
 		"everybody reads":            {mode(here, 0o644), ""},
-		"everybody writes the file":  {mode(here, 0o666), "everybody can write to configs/notifier.yaml (mode 0666)"},
-		"everybody writes configs":   {mode("configs", 0o777), "everybody can write to configs (mode 0777)"},
-		"everybody plants in .":      {mode(".", 0o777|fs.ModeSticky), "everybody can write to . (mode 0777)"},
-		"the file is theirs":         {theirs(here), "configs/notifier.yaml belongs to another user (uid 4242)"},
-		"configs is theirs":          {theirs("configs"), "configs belongs to another user (uid 4242)"},
-		". is theirs":                {theirs("."), ". belongs to another user (uid 4242)"},
+		"everybody writes the file":  {mode(here, 0o666), "all users can write to configs/notifier.yaml (mode 0666)"},
+		"everybody writes configs":   {mode("configs", 0o777), "all users can write to configs (mode 0777)"},
+		"everybody plants in .":      {mode(".", 0o777|fs.ModeSticky), "all users can write to . (mode 0777)"},
+		"the file is theirs":         {theirs(here), "configs/notifier.yaml is owned by another user (uid 4242)"},
+		"configs is theirs":          {theirs("configs"), "configs is owned by another user (uid 4242)"},
+		". is theirs":                {theirs("."), ". is owned by another user (uid 4242)"},
 		"the file is a link":         {link(here), "configs/notifier.yaml is a symbolic link"},
 		"configs is a link":          {link("configs"), "configs is a symbolic link"},
-		"the rules are theirs":       {theirs("configs/rules.yaml"), "configs/rules.yaml belongs to another user (uid 4242)"},
-		"everybody writes the rules": {mode("configs/rules.yaml", 0o666), "everybody can write to configs/rules.yaml"},
+		"the rules are theirs":       {theirs("configs/rules.yaml"), "configs/rules.yaml is owned by another user (uid 4242)"},
+		"everybody writes the rules": {mode("configs/rules.yaml", 0o666), "all users can write to configs/rules.yaml"},
 		"a pipe": {func(t *testing.T) {
 			if err := errors.Join(os.Remove(here), syscall.Mkfifo(here, 0o600)); err != nil {
 				t.Fatal(err)
 			}
-		}, "configs/notifier.yaml is no file"},
+		}, "configs/notifier.yaml is not a regular file"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			place(t)
 			write(t, "configs", "notifier.yaml", []byte(plainFile))
 			c.plant(t)
-			for _, src := range []config.Source{{Getenv: nothing}, {Getenv: nothing, Here: true}, {Getenv: nothing, Shipped: true}} {
+			for _, src := range []config.Source{{Getenv: nothing}, {Getenv: nothing, SkipSystem: true}, {Getenv: nothing, Shipped: true}} {
 				_, _, err := config.Load(src)
 				var refused *config.RefusedError
 				switch {
 				case c.want == "" && err != nil:
 					t.Errorf("%v", err)
-				case c.want != "" && (!errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) || !strings.HasSuffix(err.Error(), "name it to use it all the same: -c ./configs/notifier.yaml")):
+				case c.want != "" && (!errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) || !strings.HasSuffix(err.Error(), "to use it, name it: -c ./configs/notifier.yaml")):
 					t.Errorf("got %v, want %s", err, c.want)
 				}
 			}
@@ -134,7 +134,7 @@ func TestPlantedConfigurationIsRefused(t *testing.T) {
 				return
 			}
 			if _, err := config.HTTPListen(config.Source{Getenv: nothing}); err == nil && !strings.Contains(what, "rules") {
-				t.Error("http.listen is read from it")
+				t.Error("http.listen is read from a refused file")
 			}
 			if _, faults, err := config.Load(config.Source{File: here, Getenv: nothing}); err != nil || len(faults.Errors()) > 0 {
 				t.Errorf("named: %v, %v", err, faults)
@@ -150,15 +150,15 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// TestRootGivesSecretsToANamedConfigurationOnly: a ./configs that root finds is
-// refused where it refers to a secret, which is then not read.
-func TestRootGivesSecretsToANamedConfigurationOnly(t *testing.T) {
+// TestRootReadsSecretsOnlyForNamedConfiguration: for root, a ./configs that
+// refers to a secret is refused and the secret is not read.
+func TestRootReadsSecretsOnlyForNamedConfiguration(t *testing.T) {
 	place(t)
 	write(t, ".", "secret", []byte("https://hook.example.com/"))
 	write(t, "configs", "notifier.yaml", []byte("channels:\n  hook: {webhook: {url: \"file:../secret\"}}\n"))
 	_, faults, err := config.Load(config.Source{Getenv: nothing})
 	root := os.Geteuid() == 0
-	if want := "line 2 refers to a secret, and root gives secrets only to a configuration that is named"; root && (err == nil || !strings.Contains(err.Error(), want)) {
+	if want := "line 2 refers to a secret, which root may read only for a configuration that is named"; root && (err == nil || !strings.Contains(err.Error(), want)) {
 		t.Errorf("root: %v, %v", faults, err)
 	}
 	if !root && (err != nil || strings.Contains(faults.Error(), "url")) {
@@ -169,7 +169,7 @@ func TestRootGivesSecretsToANamedConfigurationOnly(t *testing.T) {
 	}
 }
 
-// info is a file of somebody.
+// info is a file with an owner and a mode.
 type info struct {
 	mode     fs.FileMode
 	uid, gid uint32
@@ -182,7 +182,7 @@ func (i info) ModTime() time.Time { return time.Time{} }
 func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return &syscall.Stat_t{Uid: i.uid, Gid: i.gid} }
 
-func TestWhoIsTrusted(t *testing.T) {
+func TestTrustedOwnersAndModes(t *testing.T) {
 	const us = 1000
 	for _, c := range []struct {
 		what    string
@@ -204,13 +204,13 @@ func TestWhoIsTrusted(t *testing.T) {
 		{"a user's for root", info{0o644, us, us}, 0, false},
 		{"root's group writes, for root", info{0o664, 0, 0}, 0, false},
 	} {
-		if why := config.Distrust("f", c.info, c.uid); (why == "") != c.trusted {
-			t.Errorf("%s: %q", c.what, why)
+		if reason := config.Untrusted("f", c.info, c.uid); (reason == "") != c.trusted {
+			t.Errorf("%s: %q", c.what, reason)
 		}
 	}
 }
 
-func TestExposedFilesAreWarnedAbout(t *testing.T) {
+func TestPermissionWarnings(t *testing.T) {
 	const us = 1000
 	for _, c := range []struct {
 		what             string
@@ -220,28 +220,28 @@ func TestExposedFilesAreWarnedAbout(t *testing.T) {
 	}{
 		{"a secret of ours", info{0o600, us, us}, true, false, ""},
 		{"one of root's that our group reads", info{0o640, 0, us}, true, false, ""},
-		{"one that everybody reads", info{0o644, us, us}, true, false, "everybody on this host can read f (mode 0644), which holds a secret"},
-		{"the same on a mount of its own", info{0o644, us, us}, true, true, "everybody on this host can read f"},
+		{"one that everybody reads", info{0o644, us, us}, true, false, "all users can read f (mode 0644), which contains a secret"},
+		{"the same on a mount of its own", info{0o644, us, us}, true, true, "all users can read f"},
 		{"a configuration that everybody reads", info{0o644, us, us}, false, false, ""},
-		{"one that a group writes", info{0o664, us, us}, false, false, "others can write to f (mode 0664): chmod go-w"},
-		{"one that everybody writes", info{0o646, us, us}, false, false, "others can write to f"},
-		{"another user's", info{0o644, 1001, 0}, false, false, "f belongs to another user (uid 1001), who can change it"},
+		{"one that a group writes", info{0o664, us, us}, false, false, "other users can write to f (mode 0664): chmod go-w"},
+		{"one that everybody writes", info{0o646, us, us}, false, false, "other users can write to f"},
+		{"another user's", info{0o644, 1001, 0}, false, false, "f is owned by another user (uid 1001)"},
 		{"another user's that nobody here can write", info{0o666, 1001, 0}, false, true, ""},
 	} {
-		hide := ""
+		private := ""
 		if c.secret {
-			hide = "which holds a secret"
+			private = "which contains a secret"
 		}
-		got := config.Exposure("f", c.info, us, hide, c.readOnly)
+		got := config.PermissionWarning("f", c.info, us, private, c.readOnly)
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
 		}
 	}
 }
 
-// TestExposedFilesAreFound: every file that a configuration names, each with its
-// place and once.
-func TestExposedFilesAreFound(t *testing.T) {
+// TestLoadWarnsOfExposedFiles: every file of the configuration is reported once, with
+// its place.
+func TestLoadWarnsOfExposedFiles(t *testing.T) {
 	dir := t.TempDir()
 	loose := func(name string, data []byte, mode fs.FileMode) {
 		t.Helper()
@@ -270,15 +270,15 @@ rules: rules.yaml
 			got = append(got, strings.ReplaceAll(f.String(), dir+"/", ""))
 		}
 	}
-	want := `notifier.yaml:2:18: warning: channels.chat.slack.token: everybody on this host can read token (mode 0644), which holds a secret: chmod 600 (in Kubernetes, defaultMode: 0400)
-notifier.yaml:4:49: warning: channels.hook.webhook.ca: others can write to ca.pem (mode 0666): chmod go-w
-notifier.yaml:5:1: warning: rules: others can write to rules.yaml (mode 0666): chmod go-w`
+	want := `notifier.yaml:2:18: warning: channels.chat.slack.token: all users can read token (mode 0644), which contains a secret: chmod 600 (in Kubernetes, defaultMode: 0400)
+notifier.yaml:4:49: warning: channels.hook.webhook.ca: other users can write to ca.pem (mode 0666): chmod go-w
+notifier.yaml:5:1: warning: rules: other users can write to rules.yaml (mode 0666): chmod go-w`
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}
 	loose("notifier.yaml", []byte("channels: {chat: {slack: {token: xoxb-1, channel: C0123456}}}\n"), 0o644)
 	_, faults, err = config.Load(config.Source{File: file, Getenv: nothing})
-	if want := "everybody on this host can read " + file + " (mode 0644), and a secret stands in it: write env:NAME"; err != nil || !strings.Contains(faults.Error(), want) {
+	if want := "all users can read " + file + " (mode 0644), which contains a secret: write env:NAME"; err != nil || !strings.Contains(faults.Error(), want) {
 		t.Errorf("a secret in the configuration: %v, %v", faults, err)
 	}
 }

@@ -11,12 +11,11 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// HTTPListen returns where a daemon with this configuration serves HTTP, or
-// the default where there is none. It looks at http.listen alone: no rules, no
-// secrets, and faults elsewhere do not matter.
+// HTTPListen returns http.listen of a configuration, or the default if there is
+// none. It reads no other setting, so other faults do not matter.
 func HTTPListen(src Source) (string, error) {
 	listen := Defaults().HTTP.Listen
-	found, err := src.read()
+	content, err := src.read()
 	if err != nil && !errors.Is(err, ErrNoFile) {
 		return "", err
 	}
@@ -25,8 +24,8 @@ func HTTPListen(src Source) (string, error) {
 			Listen string `yaml:"listen"`
 		} `yaml:"http"`
 	}
-	if err := yaml.Unmarshal(found.data, &file); err != nil {
-		return "", fmt.Errorf("cannot read http.listen in %s: %s", found.name, secret.RedactInput(err.Error()))
+	if err := yaml.Unmarshal(content.data, &file); err != nil {
+		return "", fmt.Errorf("cannot read http.listen in %s: %s", content.name, secret.RedactInput(err.Error()))
 	}
 	listen = cmp.Or(src.Getenv("NOTIFIER_HTTP_LISTEN"), file.HTTP.Listen, listen)
 	if err := admin.CheckListen(listen); err != nil {

@@ -3,8 +3,6 @@ package config
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
@@ -20,35 +18,29 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Source is what a configuration is loaded from.
+// Source locates a configuration.
 type Source struct {
-	// File is the file to read; empty: the first of $NOTIFIER_CONFIG,
-	// /etc/notifier/notifier.yaml and ./configs/notifier.yaml that there is.
-	File string
-	// Shipped falls back on the configuration inside the program where none
-	// of these is there.
-	Shipped bool
-	// Here does not look at what this host runs, in /etc.
-	Here bool
-	// Found is told which file is read where File does not name one; nil:
-	// nobody is.
-	Found func(name string)
-	// Flags are the values given on the command line, by key.
-	Flags  map[string]string
-	Getenv func(string) string
+	// File is the path; empty: the first that exists of $NOTIFIER_CONFIG,
+	// /etc/notifier/notifier.yaml and ./configs/notifier.yaml.
+	File       string
+	Shipped    bool                // fall back to the embedded configuration
+	SkipSystem bool                // skip /etc/notifier/notifier.yaml
+	Found      func(name string)   // called with the file that is read if File is empty; or nil
+	Flags      map[string]string   // values of the command line by key
+	Getenv     func(string) string // of the environment
 }
 
-// Loaded is a configuration with the rules it names, and where it is from.
+// Loaded is a configuration with its rules and the origins of its values.
 type Loaded struct {
 	Config
 	Rules   *rule.Set
-	File    string // "" for the shipped one
-	here    bool   // it is ./configs, which nobody has named
+	File    string // empty: the embedded one
+	local   bool   // ./configs/notifier.yaml, not named explicitly
 	origins map[string]yamldoc.Pos
 }
 
-// Load reads everything. The faults are those of both files, in their order; a
-// configuration with none that is an error can be used.
+// Load reads the configuration and its rules. It can be used if no fault is an
+// error.
 func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 	l, faults, err := LoadBase(src)
 	if err != nil {
@@ -62,9 +54,9 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 	if err != nil {
 		return l, append(faults, l.fault("rules", err.Error())), nil
 	}
-	set, more := rule.Compile(name, rules, rule.Environment{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
+	set, ruleFaults := l.CompileRules(name, rules)
 	l.Rules = set
-	return l, append(faults, more...), nil
+	return l, append(faults, ruleFaults...), nil
 }
 
 // LoadBase reads the configuration without its rules.
@@ -74,26 +66,26 @@ func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
 		return nil, nil, err
 	}
 	name, data := file.name, file.data
-	l := &Loaded{Config: Defaults(), File: name, here: file.here}
-	shown := name
+	l := &Loaded{Config: Defaults(), File: name, local: file.local}
+	label := name
 	if name == "" {
-		shown = "notifier.yaml (shipped)"
+		label = "notifier.yaml (shipped)"
 	}
-	faults := yamldoc.Decode(shown, filepath.Dir(name), data, &l.Config)
-	l.origins = yamldoc.Places(shown, data)
+	faults := yamldoc.Decode(label, filepath.Dir(name), data, &l.Config)
+	l.origins = yamldoc.Places(label, data)
 	faults = append(faults, l.override(src)...)
 	if err := topics.CheckGroup(l.Kafka.Group, l.Channels.Names()...); err != nil {
 		faults = append(faults, l.fault("kafka.group", err.Error()))
 	}
-	if why := l.Kafka.LoginInTheClear(); why != "" {
-		faults = append(faults, l.fault("kafka.sasl", why))
+	if problem := l.Kafka.LoginInTheClear(); problem != "" {
+		faults = append(faults, l.fault("kafka.sasl", problem))
 	}
-	faults = append(faults, l.exposed()...)
+	faults = append(faults, l.checkPermissions()...)
 	slices.SortStableFunc(faults, func(a, b yamldoc.Fault) int { return cmp.Compare(order(a), order(b)) })
 	return l, faults, nil
 }
 
-// order is by lines, and what stands in no line last.
+// order returns the sort key of a fault: its line; faults without a line are last.
 func order(f yamldoc.Fault) int {
 	if f.Line == 0 {
 		return math.MaxInt
@@ -101,12 +93,12 @@ func order(f yamldoc.Fault) int {
 	return f.Line
 }
 
-// fault is one at a key, wherever its value comes from.
+// fault returns an error at the origin of a key's value.
 func (l *Loaded) fault(key, message string) yamldoc.Fault {
 	return yamldoc.NewFault(l.place(key), false, message)
 }
 
-// place is where a key's value comes from.
+// place returns the origin of a key's value.
 func (l *Loaded) place(key string) yamldoc.Pos {
 	if at, ok := l.origins[key]; ok {
 		return at
@@ -114,7 +106,7 @@ func (l *Loaded) place(key string) yamldoc.Pos {
 	return yamldoc.Pos{File: "default", Path: key}
 }
 
-// RulesFile returns the file of the rules; empty for the shipped ones.
+// RulesFile returns the path of the rules; empty: the embedded ones.
 func (l *Loaded) RulesFile() string {
 	switch {
 	case l.File == "":
@@ -131,30 +123,15 @@ func (l *Loaded) readRules() ([]byte, string, error) {
 	}
 	name := l.RulesFile()
 	read := func(name string) ([]byte, error) { return safefile.Read(name, yamldoc.MaxBytes) }
-	if l.here {
-		read = readOurs
+	if l.local {
+		read = readTrusted
 	}
 	data, err := read(name)
-	if err != nil {
-		return nil, name, unreadableRules(name, err)
-	}
-	return data, name, nil
+	return data, name, cannotRead(name, err)
 }
 
-func unreadableRules(name string, err error) error {
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		return err
-	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return fmt.Errorf("cannot read %s: %w", name, err)
-}
-
-// The keys that flags and the environment can set, and the variables in the
-// order of their precedence.
+// overrides are the keys that flags and environment variables set. The first
+// variable that is set is used.
 var overrides = []struct {
 	key       string
 	variables []string
@@ -184,14 +161,13 @@ var overrides = []struct {
 		c.HTTP.Listen = v
 		return admin.CheckListen(v)
 	}},
-	// Of OpenTelemetry's own two, which mean different things, the one for traces
-	// holds: it stands last.
+	// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT has precedence, so it is applied last.
 	{"tracing.endpoint", []string{"OTEL_EXPORTER_OTLP_ENDPOINT"}, func(c *Config, v string) error { return c.Tracing.SetBase(v) }},
 	{"tracing.endpoint", []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}, func(c *Config, v string) error { return c.Tracing.SetEndpoint(v) }},
 	{"kafka.start", nil, func(c *Config, v string) error { return c.Kafka.Start.UnmarshalText([]byte(v)) }},
 }
 
-// override puts the environment, then the flags, over the file.
+// override applies the environment, then the flags.
 func (l *Loaded) override(src Source) yamldoc.Faults {
 	var faults yamldoc.Faults
 	for _, o := range overrides {
@@ -216,21 +192,21 @@ func (l *Loaded) override(src Source) yamldoc.Faults {
 	return faults
 }
 
-// samples decodes the shipped samples as the configuration says.
+// samples decodes the embedded samples.
 func samples(fields *event.Config) []rule.Sample {
 	d := event.NewDecoder(fields, nil, nil)
 	var list []rule.Sample
 	for _, s := range configs.Samples() {
 		e, err := d.Decode(event.Record{Topic: string(s.Topic), Value: s.Data})
 		if err != nil {
-			panic(err) // they are compiled in, and tested
+			panic(err) // the samples are embedded
 		}
 		list = append(list, rule.Sample{Name: s.Name, Event: e})
 	}
 	return list
 }
 
-// CompileRules compiles a file of rules against this configuration.
+// CompileRules compiles a rules file against this configuration.
 func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faults) {
 	return rule.Compile(name, data, rule.Environment{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
 }

@@ -7,13 +7,12 @@ import (
 	"syscall"
 )
 
-// noFollow opens no symbolic link, which is errLink, and waits for nobody who
-// would write to a pipe.
+// noFollow fails with errLink on a symbolic link and does not block on a pipe.
 const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 var errLink = syscall.ELOOP
 
-// ownerOf returns who a file belongs to.
+// ownerOf returns the owner of a file.
 func ownerOf(info fs.FileInfo) (uid, gid int, known bool) {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

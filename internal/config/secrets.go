@@ -7,7 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// Redactor returns what takes the configuration's secrets out of texts.
+// Redactor returns a Redactor of the configuration's secrets.
 func (l *Loaded) Redactor() *secret.Redactor {
 	values := []any{l.Kafka, l.HTTP, l.Tracing}
 	for _, name := range l.Channels.Names() {
@@ -20,17 +20,17 @@ func (l *Loaded) Redactor() *secret.Redactor {
 
 // eachSecret calls do for each secret, with the path of its key.
 func (l *Loaded) eachSecret(do func(path string, s secret.String)) {
-	find("kafka", reflect.ValueOf(l.Kafka), do)
-	find("http", reflect.ValueOf(l.HTTP), do)
+	walkSecrets("kafka", reflect.ValueOf(l.Kafka), do)
+	walkSecrets("http", reflect.ValueOf(l.HTTP), do)
 	for _, name := range l.Channels.Names() {
 		if c := l.Channels.Get(name); c.Kind != "" {
-			find("channels."+name+"."+c.Kind, reflect.ValueOf(c.Settings()), do)
+			walkSecrets("channels."+name+"."+c.Kind, reflect.ValueOf(c.Settings()), do)
 		}
 	}
 }
 
-// find calls do for each secret in a value.
-func find(path string, v reflect.Value, do func(path string, s secret.String)) {
+// walkSecrets calls do for each secret in a value.
+func walkSecrets(path string, v reflect.Value, do func(path string, s secret.String)) {
 	switch v.Kind() {
 	case reflect.Struct:
 		if s, ok := v.Interface().(secret.String); ok {
@@ -40,20 +40,20 @@ func find(path string, v reflect.Value, do func(path string, s secret.String)) {
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
 			if name != "" && name != "-" {
-				find(path+"."+name, v.Field(i), do)
+				walkSecrets(path+"."+name, v.Field(i), do)
 			}
 		}
 	case reflect.Map:
 		for _, k := range v.MapKeys() {
-			find(path+"."+k.String(), v.MapIndex(k), do)
+			walkSecrets(path+"."+k.String(), v.MapIndex(k), do)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			find(path, v.Index(i), do)
+			walkSecrets(path, v.Index(i), do)
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
-			find(path, v.Elem(), do)
+			walkSecrets(path, v.Elem(), do)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 )
 
-// TestEverySecretIsKnown, so that it can be taken out of what others are sent.
-func TestEverySecretIsKnown(t *testing.T) {
+// TestRedactorHidesAllSecrets: credentials of every channel, and no other value.
+func TestRedactorHidesAllSecrets(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "notifier.yaml")
 	text := `
@@ -31,7 +31,7 @@ channels:
 		t.Fatal(err)
 	}
 	if len(l.Values()) == 0 { // with a channel that has a fault, too
-		t.Error("there are no values to show")
+		t.Error("Values returns nothing")
 	}
 	r := l.Redactor()
 	for _, text := range []string{"AKIA0123456789", "https://example.com/s-url", "https://hooks.slack.com/s-webhook", "s-header", "s-kafka", "s-mail", "s-signing", "s-token"} {
@@ -41,20 +41,20 @@ channels:
 	}
 	for _, text := range []string{"alice", "a@example.com", "https://example.com/", "mail.example.com:587", "C0123456"} {
 		if got := r.Redact(text); got != text {
-			t.Errorf("%s is no secret, and becomes %s", text, got)
+			t.Errorf("%s is not a secret but becomes %s", text, got)
 		}
 	}
 }
 
-func TestHTTPIsChecked(t *testing.T) {
+func TestHTTPFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		`{listen: "unix:/run/notifier/http.sock", token: 0123456789abcdef, hosts: [a.example.com, notifier_1, x.]}`: "",
 		`{listen: "9464"}`:        `http.listen: "9464" is not host:port, such as 127.0.0.1:9464, nor unix:/path`,
 		`{listen: "unix:sock"}`:   "http.listen: \"unix:sock\": the path of a Unix socket has to be absolute",
-		`{token: short}`:          "http.token: has 5 bytes: at least 16",
-		`{hosts: ["a:9464"]}`:     `http.hosts: "a:9464" is not a host's name`,
-		`{hosts: ["http://a"]}`:   `http.hosts: "http://a" is not a host's name`,
-		`{hosts: ["*.a"]}`:        `http.hosts: "*.a" is not a host's name`,
+		`{token: short}`:          "http.token: has 5 bytes, the minimum is 16",
+		`{hosts: ["a:9464"]}`:     `http.hosts: invalid host name "a:9464"`,
+		`{hosts: ["http://a"]}`:   `http.hosts: invalid host name "http://a"`,
+		`{hosts: ["*.a"]}`:        `http.hosts: invalid host name "*.a"`,
 		`{token: "env:NO_TOKEN"}`: "http.token: environment variable NO_TOKEN is not set",
 	} {
 		dir := t.TempDir()

@@ -19,8 +19,8 @@ type Value struct {
 	Origin string `json:"origin"` // default, the file with its line, environment NAME, flag
 }
 
-// Values returns every setting with where it comes from; secrets as the
-// reference they were given by, or "[redacted]".
+// Values returns all settings with their origins. A secret is shown as its reference
+// or "[redacted]".
 func (l *Loaded) Values() []Value {
 	w := &walker{origins: l.origins}
 	w.walk("", reflect.ValueOf(l.Config))
@@ -78,7 +78,7 @@ func (w *walker) walk(path string, v reflect.Value) {
 func (w *walker) channels(path string, set registry.Set) {
 	for _, name := range set.Names() {
 		c := set.Get(name)
-		if c.Kind == "" { // it has a fault
+		if c.Kind == "" { // has a fault
 			continue
 		}
 		at := join(path, name)
@@ -98,7 +98,7 @@ func (w *walker) leaf(path, text string) {
 	w.values = append(w.values, Value{Key: path, Value: text, Origin: w.origin(path)})
 }
 
-// origin is that of the setting itself, or of what holds it.
+// origin returns the origin of a setting.
 func (w *walker) origin(path string) string {
 	for {
 		if o, ok := w.origins[path]; ok {
@@ -107,7 +107,7 @@ func (w *walker) origin(path string) string {
 			}
 			return fmt.Sprintf("%s:%d", o.File, o.Line)
 		}
-		// Retry and breaker of a channel fall back on those of the file.
+		// A channel inherits retry and breaker.
 		if parts := strings.Split(path, "."); len(parts) == 4 && parts[0] == "channels" && (parts[2] == "retry" || parts[2] == "breaker") {
 			path = strings.Join(parts[2:], ".")
 			continue

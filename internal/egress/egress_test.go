@@ -42,7 +42,7 @@ func TestOtherAddressesAreNotBlocked(t *testing.T) {
 	}
 }
 
-func TestGuardRefusesTheDial(t *testing.T) {
+func TestGuardBlocksDial(t *testing.T) {
 	d := net.Dialer{ControlContext: egress.Guard}
 	for _, address := range []string{"169.254.169.254:80", "[::ffff:169.254.169.254]:80"} {
 		if _, err := d.DialContext(t.Context(), "tcp", address); !errors.Is(err, egress.ErrBlocked) {
@@ -61,7 +61,7 @@ func TestGuardRefusesTheDial(t *testing.T) {
 	_ = conn.Close()
 }
 
-func TestLocalHosts(t *testing.T) {
+func TestIsLocal(t *testing.T) {
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST.": true, "kafka.localhost": true, "127.0.0.1": true, "127.8.9.1": true, "::1": true, "[::1]": true,
 		"localhost.example.com": false, "10.0.0.1": false, "kafka": false, "": false, "0.0.0.0": false, "notlocalhost": false,

@@ -11,22 +11,20 @@ import (
 	"github.com/algotrade/notifier/internal/safefile"
 )
 
-// maxPEM is how large a file of certificates may be, in bytes. The system's own
-// bundle has some 200 KiB.
-const maxPEM = 4 << 20
+const maxPEM = 4 << 20 // bytes
 
-// Roots are the certificates of a PEM file, trusted instead of the system's. The
-// file is read again whenever they are asked for, so that it can change while
-// the daemon runs; one that cannot be used leaves what it held before in force.
+// Roots are the trusted certificates of a PEM file. Pool reads the file again; an
+// unusable file leaves the last pool in use.
 type Roots struct {
 	path string
 
 	mu   sync.Mutex
 	data []byte
-	held *x509.CertPool
+	pool *x509.CertPool
 }
 
-// OpenRoots reads the file at path. An empty path gives nil, the system's.
+// OpenRoots reads the file at path. For an empty path it returns nil: the system's
+// certificates.
 func OpenRoots(path string) (*Roots, error) {
 	if path == "" {
 		return nil, nil
@@ -35,11 +33,11 @@ func OpenRoots(path string) (*Roots, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Roots{path: path, data: data, held: pool}, nil
+	return &Roots{path: path, data: data, pool: pool}, nil
 }
 
-// Pool returns what the file holds now, or held when it was last whole; nil
-// for nil, which means the system's.
+// Pool returns the certificates of the file, or the last usable ones; nil for nil
+// Roots.
 func (r *Roots) Pool() *x509.CertPool {
 	if r == nil {
 		return nil
@@ -48,13 +46,13 @@ func (r *Roots) Pool() *x509.CertPool {
 	defer r.mu.Unlock()
 	data, pool, err := readRoots(r.path)
 	if err == nil && !bytes.Equal(data, r.data) {
-		r.data, r.held = data, pool
+		r.data, r.pool = data, pool
 	}
-	return r.held
+	return r.pool
 }
 
-// readRoots returns the certificates of a PEM file. A file that ends within a
-// block is half written, and an error.
+// readRoots returns the content and certificates of a PEM file. An incomplete block
+// is an error.
 func readRoots(path string) ([]byte, *x509.CertPool, error) {
 	data, err := safefile.Read(path, maxPEM)
 	if err != nil {
@@ -79,9 +77,9 @@ func readRoots(path string) ([]byte, *x509.CertPool, error) {
 	}
 	switch {
 	case bytes.Contains(rest, []byte("-----BEGIN")):
-		return nil, nil, errors.New("ends within a PEM block, or a block of it is damaged")
+		return nil, nil, errors.New("incomplete or damaged PEM block")
 	case n == 0:
-		return nil, nil, errors.New("holds no certificate in PEM form")
+		return nil, nil, errors.New("holds no certificate in PEM format")
 	}
 	return data, pool, nil
 }

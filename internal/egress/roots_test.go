@@ -16,9 +16,9 @@ import (
 	"github.com/algotrade/notifier/internal/egress"
 )
 
-// TestRootsChangeOnDisk: what is half written or gone leaves what was there in
-// force.
-func TestRootsChangeOnDisk(t *testing.T) {
+// TestRootsReloadChangedFile: an incomplete or missing file leaves the last pool in
+// use.
+func TestRootsReloadChangedFile(t *testing.T) {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()
 	whole := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
@@ -41,24 +41,24 @@ func TestRootsChangeOnDisk(t *testing.T) {
 	} {
 		write(data)
 		if got := r.Pool(); !got.Equal(first) {
-			t.Errorf("%s: another pool is in force", what)
+			t.Errorf("%s: the pool changed", what)
 		}
 		if _, err := egress.OpenRoots(path); err == nil {
-			t.Errorf("%s: it opens", what)
+			t.Errorf("%s: OpenRoots accepts it", what)
 		}
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	if !r.Pool().Equal(first) {
-		t.Error("gone: another pool is in force")
+		t.Error("missing: the pool changed")
 	}
 	if _, err := egress.OpenRoots(path); err == nil || !strings.Contains(err.Error(), "cannot read certificates") {
-		t.Errorf("gone: %v", err)
+		t.Errorf("missing: %v", err)
 	}
 	write(append(append([]byte("a comment\n"), whole...), authority(t)...))
 	if r.Pool().Equal(first) {
-		t.Error("a second certificate is not in force")
+		t.Error("a second certificate is not in the pool")
 	}
 	if none, err := egress.OpenRoots(""); err != nil || none.Pool() != nil {
 		t.Errorf("no file: %v", err)

@@ -1,5 +1,5 @@
-// Package memlimit tells the Go runtime how much memory this process may use, so
-// that it collects garbage before the kernel ends the process.
+// Package memlimit sets the Go runtime's memory limit from the control group, so
+// that it collects garbage before the kernel kills the process.
 package memlimit
 
 import (
@@ -11,21 +11,15 @@ import (
 	"strings"
 )
 
-// share is how much of a control group's limit the runtime is told: the rest is
-// for what it does not know of, such as the program itself and the kernel's
-// buffers.
+// share is the part of a control group's limit that the runtime may use. The rest is
+// for memory outside of it, such as the binary and kernel buffers.
 const share = 0.9
 
-// Set sets the runtime's soft memory limit, and returns it and where it is from:
-// GOMEMLIMIT, if that is set, else nine tenths of the limit of the control groups
-// that the process is in, else fallback; 0: none. root is the root of the file
-// system.
-//
-// The limit is soft. When what is live comes near it, the runtime collects more
-// often, for at most half of the CPU time, and lets memory grow beyond it rather
-// than take more (runtime/debug.SetMemoryLimit).
+// Set sets the runtime's soft memory limit (runtime/debug.SetMemoryLimit) and returns
+// it with its source: GOMEMLIMIT, else nine tenths of the control group's limit, else
+// fallback; 0: none. root is the root of the file system.
 func Set(root fs.FS, getenv func(string) string, fallback int64) (limit int64, source string) {
-	if getenv("GOMEMLIMIT") != "" { // the runtime has read it
+	if getenv("GOMEMLIMIT") != "" { // already applied by the runtime
 		return debug.SetMemoryLimit(-1), "GOMEMLIMIT"
 	}
 	limit, source = fallback, "kafka.window.bytes"
@@ -39,18 +33,16 @@ func Set(root fs.FS, getenv func(string) string, fallback int64) (limit int64, s
 	return limit, source
 }
 
-// Cgroup returns the smallest memory limit of the control groups that this
-// process is in, their parents included, and the file that says so: memory.max
-// and memory.high of version 2 and memory.limit_in_bytes of version 1
-// (cgroups(7)). It reports false where there is none. root is the root of the
-// file system.
+// Cgroup returns the smallest memory limit of the process's control groups and their
+// parents, and its file: memory.max or memory.high of version 2,
+// memory.limit_in_bytes of version 1 (cgroups(7)). ok is false if there is none.
 func Cgroup(root fs.FS) (bytes int64, file string, ok bool) {
 	own, err := fs.ReadFile(root, "proc/self/cgroup")
 	if err != nil {
 		return 0, "", false
 	}
 	bytes = noLimit
-	look := func(mount, group string, names ...string) {
+	search := func(mount, group string, names ...string) {
 		for dir := path.Clean("/" + group); ; dir = path.Dir(dir) {
 			for _, name := range names {
 				f := path.Join(mount, dir, name)
@@ -68,20 +60,20 @@ func Cgroup(root fs.FS) (bytes int64, file string, ok bool) {
 		switch {
 		case len(fields) < 3:
 		case fields[0] == "0" && fields[1] == "":
-			look("sys/fs/cgroup", fields[2], "memory.max", "memory.high")
-			look("sys/fs/cgroup/unified", fields[2], "memory.max", "memory.high") // beside version 1
+			search("sys/fs/cgroup", fields[2], "memory.max", "memory.high")
+			search("sys/fs/cgroup/unified", fields[2], "memory.max", "memory.high") // beside version 1
 		case fields[1] == "memory":
-			look("sys/fs/cgroup/memory", fields[2], "memory.limit_in_bytes")
+			search("sys/fs/cgroup/memory", fields[2], "memory.limit_in_bytes")
 		}
 	}
 	return bytes, file, ok
 }
 
-// noLimit is what version 1 says where there is none, less a page of any size.
+// noLimit is the value of version 1 for no limit, rounded down by any page size.
 const noLimit = math.MaxInt64 - 1<<20
 
-// read returns the number in a file; false where it says max, or does not exist:
-// a container sees its own group as the root, whatever its path is.
+// read returns the number in a file; false if it is "max" or the file does not exist,
+// as in a container, whose own group is the root.
 func read(root fs.FS, file string) (int64, bool) {
 	text, err := fs.ReadFile(root, file)
 	if err != nil {

@@ -17,7 +17,7 @@ func files(named map[string]string) fstest.MapFS {
 	return root
 }
 
-func TestCgroupIsTheSmallestLimit(t *testing.T) {
+func TestCgroupReturnsSmallestLimit(t *testing.T) {
 	for name, test := range map[string]struct {
 		files map[string]string
 		bytes int64
@@ -70,7 +70,7 @@ func TestCgroupIsTheSmallestLimit(t *testing.T) {
 	}
 }
 
-func TestSetTellsTheRuntime(t *testing.T) {
+func TestSetSetsRuntimeLimit(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	limited := files(map[string]string{"proc/self/cgroup": "0::/", "sys/fs/cgroup/memory.max": "1000000000"})

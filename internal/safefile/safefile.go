@@ -1,7 +1,6 @@
-// Package safefile reads files up to a bound, and writes files that others must
-// neither read nor lead astray: a new file is made exclusively, so that a link
-// that somebody planted at its name is not followed, belongs to its owner alone
-// (0600), and is on the disk once Commit returns. Start reading at Replace.
+// Package safefile reads files up to a limit and writes private files: created
+// exclusively, so that planted links are not followed, with mode 0600, and synced by
+// Commit. Start reading at Replace.
 package safefile
 
 import (
@@ -16,8 +15,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Read returns what the file at path holds, which may be max bytes at most. Its
-// errors name the path.
+// Read returns the content of a file of at most max bytes. Its errors have the path.
 func Read(path string, max int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -27,11 +25,11 @@ func Read(path string, max int64) ([]byte, error) {
 	return ReadFrom(f, max)
 }
 
-// ReadFrom is Read for a file that is open.
+// ReadFrom is Read for an open file.
 func ReadFrom(f *os.File, max int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, max+1))
 	if err == nil && int64(len(data)) > max {
-		err = &fs.PathError{Op: "read", Path: f.Name(), Err: fmt.Errorf("it is larger than %s", humanize.IBytes(uint64(max)))}
+		err = &fs.PathError{Op: "read", Path: f.Name(), Err: fmt.Errorf("larger than %s", humanize.IBytes(uint64(max)))}
 	}
 	if err != nil {
 		return nil, err
@@ -39,16 +37,16 @@ func ReadFrom(f *os.File, max int64) ([]byte, error) {
 	return data, nil
 }
 
-// File is a file that is being written. Either Commit or Abandon ends it; after
-// Commit, Abandon does nothing.
+// File is a file that is being written. It ends with Commit or Abandon; Abandon
+// after Commit does nothing.
 type File struct {
 	*os.File
-	target string // where it is to stand; empty: where it is
+	target string // path after Commit; empty: unchanged
 	done   bool
 }
 
-// New makes a file at a name where nothing is yet; errors.Is(err, fs.ErrExist)
-// otherwise, also for a link that leads nowhere.
+// New creates a file. If anything exists at path, also a dangling link, the error is
+// fs.ErrExist.
 func New(path string) (*File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -57,13 +55,10 @@ func New(path string) (*File, error) {
 	return &File{File: f}, nil
 }
 
-// ErrNotRegular is the error of a name at which something other than a file
-// is: a link, a device, a pipe, a directory.
-var ErrNotRegular = errors.New("is no regular file: name another, or write to standard output and redirect it")
+// ErrNotRegular is the error of Replace for a link, device, pipe or directory.
+var ErrNotRegular = errors.New("not a regular file: use another path, or redirect standard output")
 
-// Replace begins a file that takes the place of the one at path, if there is
-// one, once it is whole. Until then it stands beside it, under a name that
-// nobody can foresee.
+// Replace creates a temporary file that Commit renames to path.
 func Replace(path string) (*File, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -72,14 +67,14 @@ func Replace(path string) (*File, error) {
 	case !info.Mode().IsRegular():
 		return nil, &fs.PathError{Op: "replace", Path: path, Err: ErrNotRegular}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part") // exclusively, for its owner alone
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part") // exclusive, mode 0600
 	if err != nil {
 		return nil, err
 	}
 	return &File{File: f, target: path}, nil
 }
 
-// Commit has the file be there, whole and on the disk, or removes it.
+// Commit syncs the file and renames it to its path, or removes it on an error.
 func (f *File) Commit() error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		f.Abandon()
@@ -97,8 +92,8 @@ func (f *File) Commit() error {
 	return syncDir(filepath.Dir(name))
 }
 
-// syncDir has the names in a directory be on the disk. A directory that may be
-// written to and not read, and a file system that cannot do it, are no errors.
+// syncDir syncs a directory. A directory that cannot be read, or a file system that
+// does not support it, is not an error.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -24,7 +24,7 @@ func names(t *testing.T, dir string) string {
 	return strings.Join(all, " ")
 }
 
-func TestReplacedFileIsWholeAndItsOwners(t *testing.T) {
+func TestReplaceIsAtomicAndPrivate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
 	if err := os.WriteFile(path, []byte("old"), 0o666); err != nil {
@@ -38,7 +38,7 @@ func TestReplacedFileIsWholeAndItsOwners(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "old" {
-		t.Errorf("before the commit it holds %q", text)
+		t.Errorf("content before Commit: %q", text)
 	}
 	if err := f.Commit(); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestReplacedFileIsWholeAndItsOwners(t *testing.T) {
 	}
 }
 
-func TestAbandonedFileLeavesTheOldOne(t *testing.T) {
+func TestAbandonKeepsOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
 	for _, old := range []string{"", "old"} {
@@ -71,9 +71,9 @@ func TestAbandonedFileLeavesTheOldOne(t *testing.T) {
 	}
 }
 
-// TestPlantedLinkIsNotFollowed: neither what it leads to is written, nor is one
-// that leads nowhere taken for a free name.
-func TestPlantedLinkIsNotFollowed(t *testing.T) {
+// TestLinkIsNotFollowed: the target is not written, and a dangling link is
+// not a free name.
+func TestLinkIsNotFollowed(t *testing.T) {
 	dir := t.TempDir()
 	victim, planted := filepath.Join(dir, "victim"), filepath.Join(dir, "planted")
 	for _, there := range []bool{true, false} {
@@ -94,7 +94,7 @@ func TestPlantedLinkIsNotFollowed(t *testing.T) {
 			t.Errorf("New: %v", err)
 		}
 		if text, err := os.ReadFile(victim); there && string(text) != "precious" || !there && err == nil {
-			t.Errorf("what the link leads to holds %q", text)
+			t.Errorf("the target holds %q", text)
 		}
 	}
 	if _, err := safefile.Replace("/dev/null"); !errors.Is(err, safefile.ErrNotRegular) {
@@ -128,13 +128,13 @@ func TestReadIsBounded(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, 1025), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := safefile.Read(path, 1024); err == nil || !strings.Contains(err.Error(), "it is larger than 1.0 KiB") || !strings.Contains(err.Error(), path) {
+	if _, err := safefile.Read(path, 1024); err == nil || !strings.Contains(err.Error(), "larger than 1.0 KiB") || !strings.Contains(err.Error(), path) {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if data, err := safefile.Read(path, 1025); err != nil || len(data) != 1025 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 	if _, err := safefile.Read("/dev/zero", 1024); err == nil {
-		t.Error("a file without an end is read")
+		t.Error("an endless file is read")
 	}
 }

@@ -43,7 +43,7 @@ func TestExportFollowsNoPlantedLink(t *testing.T) {
 	if err := errors.Join(os.Remove(file), os.Symlink(victim, file)); err != nil {
 		t.Fatal(err)
 	}
-	if err := export("two", nil); err == nil || !strings.HasSuffix(err.Error(), "export.jsonl: is no regular file: name another, or write to standard output and redirect it") {
+	if err := export("two", nil); err == nil || !strings.HasSuffix(err.Error(), "export.jsonl: not a regular file: use another path, or redirect standard output") {
 		t.Errorf("onto a link: %v", err)
 	}
 	if text, _ := os.ReadFile(victim); string(text) != "precious" {

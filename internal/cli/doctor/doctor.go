@@ -167,7 +167,7 @@ func (d *doctor) lookAtConfig(context.Context) []check.Result {
 	case errors.Is(d.err, config.ErrNoFile):
 		return append([]check.Result{check.Warnf("file", "name it with -c, or run 'doctor' where the notifier runs", "there is none here: what follows is about the shipped one")}, d.overridden()...)
 	case errors.As(d.err, &refused):
-		return []check.Result{check.Failedf(refused.Name, "name it to use it all the same: "+base.Self()+" doctor -c "+refused.Path(), "not used: %s", refused.Why)}
+		return []check.Result{check.Failedf(refused.Name, "to use it, name it: "+base.Self()+" doctor -c "+refused.Path(), "not used: %s", refused.Reason)}
 	case d.err != nil:
 		return []check.Result{check.Failedf("file", "mend it, or name another with -c", "%v", d.err)}
 	}
