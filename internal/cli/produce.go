@@ -115,7 +115,7 @@ func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
 	p.Client = cl
 	decode := event.NewDecoder(&l.Events, nil, nil).Decode
 	p.Decode, p.Types = decode, knownTypes(decode)
-	p.Say = func(text string) error {
+	p.Report = func(text string) error {
 		_, err := fmt.Fprintln(g.IO.Err, term.Visible(text))
 		return err
 	}
@@ -137,10 +137,10 @@ func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
 }
 
 // summary says what was sent; why is what it ended with.
-func summarise(g *base.Globals, topic topics.Name, a produce.Account, took time.Duration, why error) error {
+func summarise(g *base.Globals, topic topics.Name, a produce.Result, took time.Duration, why error) error {
 	if g.JSON() {
 		object := map[string]any{
-			"topic": topic, "sent": a.Sent, "bytes": a.Bytes, "refused": a.Refused, "unanswered": a.Unanswered,
+			"topic": topic, "sent": a.Sent, "bytes": a.Bytes, "refused": a.Refused, "unacknowledged": a.Unacknowledged,
 			"lines": a.Line, "seconds": math.Round(took.Seconds()*1000) / 1000, "error": nil,
 		}
 		if why != nil {

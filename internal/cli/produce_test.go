@@ -82,18 +82,18 @@ func TestAPipeIsCheckedAndSummedUp(t *testing.T) {
 		object string
 	}{
 		"stops": {"", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
-notifier: line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not (2 sent before)
+notifier: line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not (2 sent before)
 `, ""},
 		"keeps going": {"--keep-going", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
-line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not
+line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not
 3 records sent to trade-executions, 89 B
 notifier: 1 document left out
 `, ""},
 		"for programs": {
 			"--keep-going -o json", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
-line 3: -Infinity at byte 9: this notifier would repair it, other readers of the topic will not
+line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not
 notifier: 1 document left out
-`, `{"bytes":89,"error":"1 document left out","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unanswered":0}`,
+`, `{"bytes":89,"error":"1 document left out","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unacknowledged":0}`,
 		},
 		"raw": {"--raw", base.ExitDone, "4 records sent to trade-executions, 108 B\n", ""},
 	} {

@@ -8,8 +8,7 @@ import (
 	"iter"
 )
 
-// maxLine bounds one document, above what any broker takes as it is shipped
-// (message.max.bytes, 1 MiB).
+// maxLine limits one document, in bytes.
 const maxLine = 16 << 20
 
 // line is one line of the input with its number, from 1.
@@ -20,8 +19,8 @@ type line struct {
 
 func (l line) String() string { return fmt.Sprintf("line %d", l.number) }
 
-// lines yields the lines of r without their newlines but with every other
-// byte. An error ends them; what was read of that line is not yielded.
+// lines yields the lines of r without their newlines. It ends with the first error,
+// without the line it occurred in.
 func lines(r io.Reader) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
 		in := bufio.NewReaderSize(r, 64<<10)
@@ -41,15 +40,15 @@ func lines(r io.Reader) iter.Seq2[line, error] {
 	}
 }
 
-// readLine returns the next line in memory of its own; io.EOF comes with the
-// last one, when it has no newline, or with none.
+// readLine returns a copy of the next line. io.EOF comes with a last line without a
+// newline, or with no line.
 func readLine(in *bufio.Reader) (text []byte, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
 		text = append(text, part...)
 		switch {
 		case len(text) > maxLine+1:
-			return nil, fmt.Errorf("longer than %d MiB: is there one document a line?", maxLine>>20)
+			return nil, fmt.Errorf("longer than %d MiB: the input must have one document per line", maxLine>>20)
 		case err == nil:
 			return text[:len(text)-1], nil
 		case err != bufio.ErrBufferFull:
@@ -58,12 +57,12 @@ func readLine(in *bufio.Reader) (text []byte, err error) {
 	}
 }
 
-// keepAtMost bounds what is kept of input that is sent several times and cannot
-// be rewound. It is a variable for tests.
-var keepAtMost = 64 << 20
+// maxKept limits the memory of input that is repeated and cannot be rewound, in
+// bytes. It is a variable for tests.
+var maxKept = 64 << 20
 
-// repeated yields the lines of r so many times, with their numbers. Reading ends
-// with ctx, even where it would wait for ever.
+// repeated yields the lines of r the given number of times. It ends with ctx, also
+// while a read blocks.
 func repeated(ctx context.Context, r io.Reader, times int) iter.Seq2[line, error] {
 	start, rewind := int64(0), false
 	seeker, ok := r.(io.Seeker)
@@ -90,11 +89,11 @@ func repeated(ctx context.Context, r io.Reader, times int) iter.Seq2[line, error
 					return
 				}
 			}
-			for l, err := range lines(&interruptible{ctx: ctx, from: r}) {
+			for l, err := range lines(&interruptible{ctx: ctx, reader: r}) {
 				if times > 1 && !rewind {
 					kept = append(kept, l)
-					if size += len(l.text); size > keepAtMost && err == nil {
-						err = fmt.Errorf("line %d: more than %d MiB to send again: put them into a file and use -f", l.number, keepAtMost>>20)
+					if size += len(l.text); size > maxKept && err == nil {
+						err = fmt.Errorf("line %d: more than %d MiB to repeat: use -f with a file", l.number, maxKept>>20)
 					}
 				}
 				if !yield(l, err) || err != nil {
@@ -105,31 +104,30 @@ func repeated(ctx context.Context, r io.Reader, times int) iter.Seq2[line, error
 	}
 }
 
-// interruptible reads from another reader in a goroutine, and stops waiting when
-// ctx ends. The goroutine may outlive that: nothing but the end of the process
-// interrupts reading from a terminal or a pipe.
+// interruptible reads in a goroutine and stops waiting when ctx ends. The goroutine
+// may outlive it: reading from a terminal or pipe cannot be interrupted.
 type interruptible struct {
-	ctx  context.Context
-	from io.Reader
-	done chan read // holds what the goroutine returns, when nobody waits any more
+	ctx     context.Context
+	reader  io.Reader
+	results chan result // buffered, so that the goroutine can end
 }
 
-type read struct {
+type result struct {
 	n   int
 	err error
 }
 
-// Read implements io.Reader. It is not called again after ctx has ended.
+// Read implements io.Reader. It must not be called after ctx has ended.
 func (i *interruptible) Read(p []byte) (int, error) {
-	if i.done == nil {
-		i.done = make(chan read, 1)
+	if i.results == nil {
+		i.results = make(chan result, 1)
 	}
 	go func() {
-		n, err := i.from.Read(p)
-		i.done <- read{n, err}
+		n, err := i.reader.Read(p)
+		i.results <- result{n, err}
 	}()
 	select {
-	case r := <-i.done:
+	case r := <-i.results:
 		return r.n, r.err
 	case <-i.ctx.Done():
 		return 0, context.Cause(i.ctx)

@@ -1,11 +1,9 @@
-// Package produce is the engine of `notifier produce`: it sends documents to a
-// source topic, each one checked with the decoder that the daemon uses before
-// it goes out. It refuses what the daemon would dead-letter, and what the daemon
-// tolerates but other readers of the topic do not.
+// Package produce implements `notifier produce`: it checks documents with the
+// daemon's decoder and sends them to a source topic. It refuses documents that the
+// daemon would dead-letter or repair.
 //
-// Invariants: a document that is refused is never sent, and what was handed to
-// the client when Run is stopped is the beginning of the input. Start reading
-// at Run.
+// Invariants: a refused document is not sent; if Run is stopped, the documents that
+// were sent are the beginning of the input. Start reading at Run.
 package produce
 
 import (
@@ -27,81 +25,71 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Params says what to send and how.
+// Params are the input and options of Run.
 type Params struct {
-	// Client sends the records. Its partitioner should be kgo's default, which
-	// puts a key where the platform's producers put it (murmur2). What it does
-	// not deliver within its own limits is an error of Run.
+	// Client sends the records. Its partitioner should be kgo's default (murmur2).
 	Client *kgo.Client
 	Topic  topics.Name
 
-	// Lines holds one document a line; blank lines are skipped. Where it is to be
-	// sent several times it is rewound, or kept, if it cannot be (keepAtMost).
-	// Sample, where it is not nil, is one document to send instead, over as many
-	// lines as it likes; its event_id and occurred_at are made new each time, so
-	// that it is another event and not a late one.
-	Lines  io.Reader
+	// Lines has one document per line; blank lines are skipped. To repeat it, Run
+	// rewinds it or, if that fails, keeps it in memory (maxKept).
+	Lines io.Reader
+	// Sample is one document to send instead of Lines, with a new event_id and
+	// occurred_at each time; nil: Lines.
 	Sample []byte
 
-	// Decode checks a document. It is not called when Raw is set: then every
-	// line, an empty one too, or the sample, is sent as it stands.
-	Decode func(event.Record) (event.Event, error)
-	Raw    bool
-	// Types are the known types of events and their topics. A document of another
-	// type is sent, and warned about once.
-	Types map[string]topics.Name
+	Decode func(event.Record) (event.Event, error) // checks a document
+	Raw    bool                                    // send the bytes unchecked, with empty lines
+	Types  map[string]topics.Name                  // known event types; others are reported once
 
-	Key   *string // the record key; nil: the document's session_id, or none
-	Count int     // how often everything is sent; 0 means once
-	Rate  float64 // records a second; 0 means as fast as the brokers take them
+	Key   *string // record key; nil: the document's session_id, or none
+	Count int     // how often to send the input; 0: once
+	Rate  float64 // records per second; 0: no limit
 
-	// KeepGoing leaves documents out that are refused, instead of stopping.
-	KeepGoing bool
-	// Say is told each refusal when KeepGoing is set, and each warning. An error
-	// of it stops the run. It is not called by two goroutines at once.
-	Say func(text string) error
+	KeepGoing bool // skip refused documents instead of stopping
+	// Report is called with each skipped document and each warning, never
+	// concurrently. Its error stops the run.
+	Report func(text string) error
 
-	// Progress is the terminal to draw a bar on when it takes longer than a
-	// second; nil draws none.
-	Progress io.Writer
-	Now      func() time.Time // for the sample's time; nil is time.Now
+	Progress io.Writer        // terminal for a progress bar; nil: none
+	Now      func() time.Time // time of the sample; nil: time.Now
 }
 
-// Account is what was done, also when it ended with an error.
-type Account struct {
-	Sent       int   // records that the brokers have acknowledged
-	Bytes      int64 // of their values
-	Refused    int   // documents that were left out
-	Unanswered int   // records that were sent without an answer: they may be there
-	Line       int   // the last line that was looked at; 0 for a sample
+// Result is the result of Run, also of one that failed.
+type Result struct {
+	Sent           int   // acknowledged records
+	Bytes          int64 // of their values
+	Refused        int   // skipped documents
+	Unacknowledged int   // records without an acknowledgement, which may have been written
+	Line           int   // last line that was read; 0 for a sample
 }
 
+// DeliveryTimeout is the time-out of a record that the client should have.
+const DeliveryTimeout = 30 * time.Second
+
+// Limit of unacknowledged records: window units. A record takes one unit, and one
+// more for each unit of its bytes.
 const (
-	// room and unit bound what waits for an acknowledgement: so many units, of
-	// which a record takes one and another for each full one of its bytes.
-	room = 4096
-	unit = 16 << 10
-	// DeliveryTimeout is for how long the client should try to deliver a record.
-	DeliveryTimeout = 30 * time.Second
+	window = 4096
+	unit   = 16 << 10 // bytes
 )
 
-// drainFor bounds how long a Run that was cancelled waits for what is on its way.
-// It is a variable for tests.
+// drainFor limits how long a cancelled Run waits for acknowledgements. It is a
+// variable for tests.
 var drainFor = 5 * time.Second
 
-// Run sends the documents and waits until the brokers have acknowledged them.
-// It stops at the first that is refused, unless KeepGoing is set, and at the
-// first that cannot be sent; the error then names its line and says how many
-// were sent. When ctx is cancelled it reads no further, waits for what was
-// handed to the client, for drainFor at most, and the error is ctx's cause.
-func Run(ctx context.Context, p Params) (Account, error) {
+// Run sends the documents and waits for their acknowledgements. It stops at the first
+// refused document, unless KeepGoing is set, and at the first record that cannot be
+// sent; the error has its line and the number of sent records. If ctx is cancelled,
+// Run waits up to drainFor for acknowledgements and returns ctx's cause.
+func Run(ctx context.Context, p Params) (Result, error) {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	if p.Say == nil {
-		p.Say = func(string) error { return nil }
+	if p.Report == nil {
+		p.Report = func(string) error { return nil }
 	}
-	s := &sender{Params: p, limit: limiter(p.Rate), bar: term.NewBar(p.Progress, "sending", "events"), room: make(chan struct{}, room)}
+	s := &sender{Params: p, limit: limiter(p.Rate), bar: term.NewBar(p.Progress, "sending", "events"), window: make(chan struct{}, window)}
 	defer s.bar.Finish()
 
 	sending, stop := context.WithCancelCause(ctx)
@@ -114,7 +102,7 @@ func Run(ctx context.Context, p Params) (Account, error) {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainFor, cancel) })()
 	flushed := p.Client.Flush(drain)
 
-	account := s.account()
+	done := s.result()
 	if cause := context.Cause(sending); cause != nil { // cancelled, or the brokers refused
 		err = cause
 	}
@@ -122,43 +110,43 @@ func Run(ctx context.Context, p Params) (Account, error) {
 		err = flushed
 	}
 	if err == nil {
-		return account, nil
+		return done, nil
 	}
-	text := fmt.Sprintf("%d sent before", account.Sent)
-	if ctx.Err() != nil && account.Line > 0 {
-		text += fmt.Sprintf(", up to line %d", account.Line)
+	text := fmt.Sprintf("%d sent before", done.Sent)
+	if ctx.Err() != nil && done.Line > 0 {
+		text += fmt.Sprintf(", up to line %d", done.Line)
 	}
-	if account.Unanswered > 0 {
-		text += fmt.Sprintf(", %d without an answer, which may be there", account.Unanswered)
+	if done.Unacknowledged > 0 {
+		text += fmt.Sprintf(", %d not acknowledged, which may have been written", done.Unacknowledged)
 	}
-	return account, fmt.Errorf("%w (%s)", err, text)
+	return done, fmt.Errorf("%w (%s)", err, text)
 }
 
 type sender struct {
 	Params
-	limit *rate.Limiter // nil: none
-	bar   *term.Bar
-	stop  context.CancelCauseFunc
-	room  chan struct{} // holds a token for each unit that waits for an answer
+	limit  *rate.Limiter // nil: none
+	bar    *term.Bar
+	stop   context.CancelCauseFunc
+	window chan struct{} // a token for each unacknowledged unit
 
-	handed, line int // records given to the client, and the last line
-	refused      atomic.Int64
-	answered     atomic.Int64
-	sent         atomic.Int64
-	bytes        atomic.Int64
+	produced, line int // records passed to the client, and the last line
+	refused        atomic.Int64
+	acknowledged   atomic.Int64
+	sent           atomic.Int64
+	bytes          atomic.Int64
 
-	saying sync.Mutex
-	warned map[string]bool // types that were warned about
+	reporting sync.Mutex
+	warned    map[string]bool // reported types
 }
 
-func (s *sender) account() Account {
-	return Account{
+func (s *sender) result() Result {
+	return Result{
 		Sent: int(s.sent.Load()), Bytes: s.bytes.Load(), Refused: int(s.refused.Load()),
-		Unanswered: s.handed - int(s.answered.Load()), Line: s.line,
+		Unacknowledged: s.produced - int(s.acknowledged.Load()), Line: s.line,
 	}
 }
 
-// sendAll goes through the documents as often as it should.
+// sendAll sends the input Count times.
 func (s *sender) sendAll(ctx context.Context) error {
 	if s.Sample != nil {
 		s.bar.Expect(max(s.Count, 1))
@@ -187,15 +175,15 @@ func (s *sender) sendAll(ctx context.Context) error {
 	return nil
 }
 
-// send checks a document and hands it to the client; where names it in errors.
-func (s *sender) send(ctx context.Context, where string, doc []byte) error {
+// send checks a document and passes it to the client; place names it in errors.
+func (s *sender) send(ctx context.Context, place string, doc []byte) error {
 	r := &kgo.Record{Topic: string(s.Topic), Value: doc}
 	if !s.Raw {
-		e, err := s.check(where, doc)
+		e, err := s.check(place, doc)
 		if err != nil {
-			return s.leaveOut(err)
+			return s.skip(err)
 		}
-		if err := s.warnOfType(where, e.Type); err != nil {
+		if err := s.warnType(place, e.Type); err != nil {
 			return err
 		}
 		if id := e.Doc.Get("session_id"); !id.IsNil() {
@@ -213,69 +201,68 @@ func (s *sender) send(ctx context.Context, where string, doc []byte) error {
 	units := 1 + len(doc)/unit
 	for range units {
 		select {
-		case s.room <- struct{}{}:
+		case s.window <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	if err := ctx.Err(); err != nil { // there was room besides
+	if err := ctx.Err(); err != nil { // both cases of select were ready
 		return err
 	}
-	s.handed++
-	// Not with ctx: what was handed over is finished when it is cancelled.
+	s.produced++
+	// Without cancellation: Run waits for records that were passed to the client.
 	s.Client.Produce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) {
-		s.answered.Add(1)
+		s.acknowledged.Add(1)
 		switch {
 		case err == nil:
 			s.sent.Add(1)
 			s.bytes.Add(int64(len(doc)))
 			s.bar.Add(1)
 		case errors.Is(err, kerr.MessageTooLarge):
-			err := fmt.Errorf("%s: %d bytes are more than topic %s takes in a record (max.message.bytes)", where, len(doc), s.Topic)
-			if err := s.leaveOut(err); err != nil {
+			err := fmt.Errorf("%s: %d bytes are larger than max.message.bytes of topic %s", place, len(doc), s.Topic)
+			if err := s.skip(err); err != nil {
 				s.stop(err) // the first one counts
 			}
 		default:
-			s.stop(s.failed(where, err))
+			s.stop(s.sendError(place, err))
 		}
 		for range units {
-			<-s.room
+			<-s.window
 		}
 	})
 	return nil
 }
 
-// leaveOut counts a document that is refused and returns nil, if the run goes
-// on without it.
-func (s *sender) leaveOut(err error) error {
+// skip counts and reports a refused document if KeepGoing is set, else it returns err.
+func (s *sender) skip(err error) error {
 	if !s.KeepGoing {
 		return err
 	}
 	s.refused.Add(1)
-	return s.say(err.Error())
+	return s.report(err.Error())
 }
 
-func (s *sender) say(text string) (err error) {
-	s.saying.Lock()
-	defer s.saying.Unlock()
-	s.bar.Above(func() { err = s.Say(text) })
+func (s *sender) report(text string) (err error) {
+	s.reporting.Lock()
+	defer s.reporting.Unlock()
+	s.bar.Above(func() { err = s.Report(text) })
 	return err
 }
 
-// failed says why the brokers do not take records at all.
-func (s *sender) failed(where string, err error) error {
+// sendError returns the error of a record that cannot be sent.
+func (s *sender) sendError(place string, err error) error {
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return fmt.Errorf("there is no topic %s: run 'notifier topics create'", s.Topic)
+		return fmt.Errorf("topic %s does not exist: run 'notifier topics create'", s.Topic)
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return fmt.Errorf("not allowed to write to topic %s (%w)", s.Topic, err)
+		return fmt.Errorf("not authorised: WRITE on topic %s (%w)", s.Topic, err)
 	case errors.Is(err, kgo.ErrRecordTimeout):
-		return fmt.Errorf("send %s to %s: the brokers have not taken it for %s", where, s.Topic, DeliveryTimeout)
+		return fmt.Errorf("send %s to %s: not acknowledged within %s", place, s.Topic, DeliveryTimeout)
 	}
-	return fmt.Errorf("send %s to %s: %w", where, s.Topic, err)
+	return fmt.Errorf("send %s to %s: %w", place, s.Topic, err)
 }
 
-// sample returns the sample as the document that is sent now.
+// sample returns the sample with a new id and time.
 func (s *sender) sample() ([]byte, error) {
 	if s.Raw {
 		return s.Sample, nil
@@ -287,8 +274,7 @@ func (s *sender) sample() ([]byte, error) {
 	return doc, nil
 }
 
-// limiter lets so many records a second pass; nil for no limit. It has a burst
-// of 10 ms, since timers are no finer than a millisecond.
+// limiter limits records per second; nil: no limit. It allows bursts of 10 ms.
 func limiter(perSecond float64) *rate.Limiter {
 	if !(perSecond > 0) {
 		return nil

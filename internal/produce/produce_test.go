@@ -22,7 +22,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// desk is a broker with a source topic and a client of it.
+// desk is a broker with a source topic and a client.
 type desk struct {
 	t      *testing.T
 	client *kgo.Client
@@ -46,8 +46,8 @@ func newDesk(t *testing.T, opts ...kgo.Opt) desk {
 	return desk{t, cl}
 }
 
-// run fills in what every test shares.
-func (d desk) run(p Params) (Account, error) {
+// run calls Run with the common parameters.
+func (d desk) run(p Params) (Result, error) {
 	p.Client, p.Topic = d.client, topics.TradeExecutions
 	p.Decode = decode
 	return Run(d.t.Context(), p)
@@ -68,10 +68,10 @@ func (d desk) read(n int) (records []*kgo.Record) {
 	return records
 }
 
-func TestDocumentsAreSentAsWrittenWithTheirSessionAsKey(t *testing.T) {
+func TestDocumentsAreSentUnchangedKeyedBySession(t *testing.T) {
 	d := newDesk(t)
 	in := `{"session_id":"ses-1","price": 0.10}` + "\r\n\n" + `{"session_id": 9007199254740993}` + "\n" + `{"n":3}`
-	account, err := d.run(Params{Lines: strings.NewReader(in)})
+	result, err := d.run(Params{Lines: strings.NewReader(in)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,12 +91,12 @@ func TestDocumentsAreSentAsWrittenWithTheirSessionAsKey(t *testing.T) {
 		}
 		size += len(r.Value)
 	}
-	if account.Sent != 3 || int(account.Bytes) != size {
-		t.Errorf("account %+v, want 3 of %d bytes", account, size)
+	if result.Sent != 3 || int(result.Bytes) != size {
+		t.Errorf("result %+v, want 3 of %d bytes", result, size)
 	}
 }
 
-func TestAGivenKeyStandsForTheSession(t *testing.T) {
+func TestKeyOptionReplacesSession(t *testing.T) {
 	d := newDesk(t)
 	for _, key := range []string{"mine", ""} {
 		if _, err := d.run(Params{Lines: strings.NewReader(`{"session_id":"ses-1"}`), Key: &key}); err != nil {
@@ -108,15 +108,15 @@ func TestAGivenKeyStandsForTheSession(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentFromTheFirstBadLineOn(t *testing.T) {
+func TestRunStopsAtFirstRefusedLine(t *testing.T) {
 	d := newDesk(t)
 	in := `{"n":1}` + "\n\n" + `{"n":2}` + "\n" + `{"n":` + "\n" + `{"n":4}`
-	account, err := d.run(Params{Lines: strings.NewReader(in)})
+	result, err := d.run(Params{Lines: strings.NewReader(in)})
 	if err == nil || err.Error() != "line 4: not JSON at byte 5 (truncated) (2 sent before)" {
-		t.Errorf("the error is %v, want line 4, the step and the count", err)
+		t.Errorf("got %v, want line 4, the cause and the count", err)
 	}
-	if account.Sent != 2 {
-		t.Errorf("%d sent, want the 2 before it", account.Sent)
+	if result.Sent != 2 {
+		t.Errorf("%d sent, want the 2 before it", result.Sent)
 	}
 	if _, err := d.run(Params{Lines: strings.NewReader(`{"n":"last"}`)}); err != nil {
 		t.Fatal(err)
@@ -128,31 +128,31 @@ func TestNothingIsSentFromTheFirstBadLineOn(t *testing.T) {
 	}
 }
 
-func TestRefusedDocumentsAreLeftOutAndNamedWhenTheRunKeepsGoing(t *testing.T) {
+func TestKeepGoingSkipsAndReportsRefusedDocuments(t *testing.T) {
 	d := newDesk(t, kgo.ProducerBatchMaxBytes(2000), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	in := `{"n":1}` + "\n" + `{"price": NaN}` + "\n" + `[{"n":3}]` + "\n{\n" + `{"n":"` + strings.Repeat("x", 5000) + `"}` + "\n \r\n" + `"{\"n\":7}"` + "\n\xef\xbb\xbf{}\n" + `{"n":9}`
-	var said []string
-	account, err := d.run(Params{Lines: strings.NewReader(in), KeepGoing: true, Say: func(text string) error {
-		said = append(said, text)
+	var reported []string
+	result, err := d.run(Params{Lines: strings.NewReader(in), KeepGoing: true, Report: func(text string) error {
+		reported = append(reported, text)
 		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		"line 2: NaN at byte 10: this notifier would repair it, other readers of the topic will not",
-		"line 3: an event is a JSON object, found an array; 'jq -c .[]' writes its elements one a line",
-		"line 4: not JSON at byte 1 (truncated); is the document spread over several lines? 'jq -c .' writes it on one",
-		"line 5: 5008 bytes are more than topic trade-executions takes in a record (max.message.bytes)",
-		"line 7: the document is encoded twice: it is a JSON string: this notifier would repair it, other readers of the topic will not",
-		"line 8: begins with a byte order mark, which is no JSON: write UTF-8 without it",
+		"line 2: NaN at byte 10: the notifier repairs it, other consumers do not",
+		"line 3: an event is a JSON object, found an array; 'jq -c .[]' writes one element per line",
+		"line 4: not JSON at byte 1 (truncated); if the document spans several lines, 'jq -c .' writes it on one line",
+		"line 5: 5008 bytes are larger than max.message.bytes of topic trade-executions",
+		"line 7: the document is encoded twice: it is a JSON string: the notifier repairs it, other consumers do not",
+		"line 8: begins with a byte order mark, which is not JSON: write UTF-8 without it",
 	}
-	slices.Sort(said) // what the brokers refuse is known later
-	if !slices.Equal(said, want) {
-		t.Errorf("it said\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(want, "\n"))
+	slices.Sort(reported) // rejections by the broker come later
+	if !slices.Equal(reported, want) {
+		t.Errorf("reported\n%s\nwant\n%s", strings.Join(reported, "\n"), strings.Join(want, "\n"))
 	}
-	if want := (Account{Sent: 2, Bytes: 14, Refused: 6, Line: 9}); account != want {
-		t.Errorf("account %+v, want %+v", account, want)
+	if want := (Result{Sent: 2, Bytes: 14, Refused: 6, Line: 9}); result != want {
+		t.Errorf("result %+v, want %+v", result, want)
 	}
 	sent := map[string]bool{}
 	for _, r := range d.read(2) {
@@ -163,14 +163,14 @@ func TestRefusedDocumentsAreLeftOutAndNamedWhenTheRunKeepsGoing(t *testing.T) {
 	}
 }
 
-func TestAnUnknownTypeIsWarnedAboutOnce(t *testing.T) {
+func TestUnknownTypeIsReportedOnce(t *testing.T) {
 	d := newDesk(t)
-	var said []string
+	var reported []string
 	types := map[string]topics.Name{"order.rejected": topics.TradeExecutions, "margin.call": topics.PortfolioUpdates}
 	in := `{"event_type":"order.rejectd"}` + "\n{}\n" + `{"event_type":"order.rejected"}` + "\n" + `{"event_type":"order.rejectd"}` + "\n" +
 		`{"event_type":"margin.call"}` + "\n" + `{"event_type":"lunch"}`
-	account, err := d.run(Params{Lines: strings.NewReader(in), Types: types, Say: func(text string) error {
-		said = append(said, text)
+	result, err := d.run(Params{Lines: strings.NewReader(in), Types: types, Report: func(text string) error {
+		reported = append(reported, text)
 		return nil
 	}})
 	want := []string{
@@ -178,22 +178,22 @@ func TestAnUnknownTypeIsWarnedAboutOnce(t *testing.T) {
 		`line 5: warning: an event of type "margin.call" belongs to topic portfolio-updates`,
 		`line 6: warning: an event of type "lunch" is in no sample of trade-executions`,
 	}
-	if err != nil || account.Sent != 6 || !slices.Equal(said, want) {
-		t.Errorf("%+v, %v, it said\n%s", account, err, strings.Join(said, "\n"))
+	if err != nil || result.Sent != 6 || !slices.Equal(reported, want) {
+		t.Errorf("%+v, %v, reported\n%s", result, err, strings.Join(reported, "\n"))
 	}
 }
 
-func TestARunEndsWhenNobodyHearsWhatItSays(t *testing.T) {
+func TestRunStopsWhenReportFails(t *testing.T) {
 	d := newDesk(t)
 	gone := errors.New("broken pipe")
-	account, err := d.run(Params{Lines: strings.NewReader("{}\n[]\n{}\n"), KeepGoing: true, Say: func(string) error { return gone }})
-	if !errors.Is(err, gone) || account.Sent != 1 {
-		t.Errorf("%+v, %v", account, err)
+	result, err := d.run(Params{Lines: strings.NewReader("{}\n[]\n{}\n"), KeepGoing: true, Report: func(string) error { return gone }})
+	if !errors.Is(err, gone) || result.Sent != 1 {
+		t.Errorf("%+v, %v", result, err)
 	}
 }
 
-// TestStoppingDoesNotWaitForInput: a pipe whose writer is silent, as tail -f is.
-func TestStoppingDoesNotWaitForInput(t *testing.T) {
+// TestCancelDoesNotWaitForInput: the writer of the pipe is idle, as with tail -f.
+func TestCancelDoesNotWaitForInput(t *testing.T) {
 	d := newDesk(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	in, out := io.Pipe()
@@ -204,23 +204,23 @@ func TestStoppingDoesNotWaitForInput(t *testing.T) {
 		d.read(2)
 		cancel(stopped)
 	}()
-	account, err := Run(ctx, Params{Client: d.client, Topic: topics.TradeExecutions, Lines: in, Decode: decode})
+	result, err := Run(ctx, Params{Client: d.client, Topic: topics.TradeExecutions, Lines: in, Decode: decode})
 	if !errors.Is(err, stopped) || !strings.HasSuffix(err.Error(), "(2 sent before, up to line 2)") {
 		t.Errorf("got %v", err)
 	}
-	if want := (Account{Sent: 2, Bytes: 4, Line: 2}); account != want {
-		t.Errorf("account %+v, want %+v", account, want)
+	if want := (Result{Sent: 2, Bytes: 4, Line: 2}); result != want {
+		t.Errorf("result %+v, want %+v", result, want)
 	}
 }
 
-// endless is input without an end.
+// endless is endless input.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return copy(p, "{    }\n"), nil }
 
-// TestBrokersThatDoNotAnswerHoldTheInput: what is read and not acknowledged is
-// bounded, and a stop says that it may be there.
-func TestBrokersThatDoNotAnswerHoldTheInput(t *testing.T) {
+// TestUnacknowledgedRecordsAreBounded: unacknowledged records are
+// bounded, and the error of a cancelled run counts them.
+func TestUnacknowledgedRecordsAreBounded(t *testing.T) {
 	wire := testkafka.NewWire((&net.Dialer{}).DialContext)
 	d := newDesk(t, kgo.Dialer(wire.Dial))
 	if _, err := d.run(Params{Lines: strings.NewReader("{}")}); err != nil {
@@ -233,21 +233,21 @@ func TestBrokersThatDoNotAnswerHoldTheInput(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("interrupted")
 	decoded := 0
-	account, err := Run(ctx, Params{Client: d.client, Topic: topics.TradeExecutions, Lines: endless{}, Decode: func(r event.Record) (event.Event, error) {
-		if decoded++; decoded > room { // there is no room for this one
+	result, err := Run(ctx, Params{Client: d.client, Topic: topics.TradeExecutions, Lines: endless{}, Decode: func(r event.Record) (event.Event, error) {
+		if decoded++; decoded > window { // the window is full
 			cancel(stopped)
 		}
 		return decode(r)
 	}})
-	if want := (Account{Unanswered: room, Line: room}); account != want || !errors.Is(err, stopped) {
-		t.Errorf("account %+v, want %+v; %v", account, want, err)
+	if want := (Result{Unacknowledged: window, Line: window}); result != want || !errors.Is(err, stopped) {
+		t.Errorf("result %+v, want %+v; %v", result, want, err)
 	}
-	if want := "(0 sent before, up to line 4096, 4096 without an answer, which may be there)"; !strings.HasSuffix(fmt.Sprint(err), want) {
+	if want := "(0 sent before, up to line 4096, 4096 not acknowledged, which may have been written)"; !strings.HasSuffix(fmt.Sprint(err), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
 
-func TestRawSendsEveryLineAsItIs(t *testing.T) {
+func TestRawSendsEveryLineUnchanged(t *testing.T) {
 	d := newDesk(t)
 	if _, err := d.run(Params{Lines: strings.NewReader("\x80\x04\x95\n\n{\"n\":"), Raw: true}); err != nil {
 		t.Fatal(err)
@@ -266,13 +266,13 @@ func TestRawSendsEveryLineAsItIs(t *testing.T) {
 	}
 }
 
-func TestCountSendsEverythingAgain(t *testing.T) {
+func TestCountRepeatsTheInput(t *testing.T) {
 	d := newDesk(t)
 	const in = "{\"n\":1}\n{\"n\":2}\n"
 	for name, lines := range map[string]io.Reader{"rewound": strings.NewReader(in), "kept": &failing{data: []byte(in), err: io.EOF}} {
-		account, err := d.run(Params{Lines: lines, Count: 3})
-		if want := (Account{Sent: 6, Bytes: 42, Line: 2}); err != nil || account != want {
-			t.Fatalf("%s: %+v, %v, want %+v", name, account, err, want)
+		result, err := d.run(Params{Lines: lines, Count: 3})
+		if want := (Result{Sent: 6, Bytes: 42, Line: 2}); err != nil || result != want {
+			t.Fatalf("%s: %+v, %v, want %+v", name, result, err, want)
 		}
 		counts := map[string]int{}
 		for _, r := range d.read(6) {
@@ -284,12 +284,12 @@ func TestCountSendsEverythingAgain(t *testing.T) {
 	}
 }
 
-func TestInputThatCannotBeRewoundIsKeptWithinBounds(t *testing.T) {
+func TestKeptInputIsBounded(t *testing.T) {
 	d := newDesk(t)
-	defer func(n int) { keepAtMost = n }(keepAtMost)
-	keepAtMost = 1 << 20
+	defer func(n int) { maxKept = n }(maxKept)
+	maxKept = 1 << 20
 	_, err := d.run(Params{Lines: endless{}, Count: 2})
-	if err == nil || !strings.Contains(err.Error(), "more than 1 MiB to send again: put them into a file and use -f") {
+	if err == nil || !strings.Contains(err.Error(), "more than 1 MiB to repeat: use -f with a file") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -300,7 +300,7 @@ const trade = `{
 }
 `
 
-func TestASampleIsANewEventEachTime(t *testing.T) {
+func TestSampleHasNewIDAndTimeEachTime(t *testing.T) {
 	d := newDesk(t)
 	now := time.Date(2026, 11, 23, 15, 31, 5, 0, time.FixedZone("", 3600))
 	if _, err := d.run(Params{Sample: []byte(trade), Count: 2, Now: func() time.Time { return now }}); err != nil {
@@ -329,7 +329,7 @@ func TestASampleIsANewEventEachTime(t *testing.T) {
 	}
 }
 
-func TestARawSampleIsSentAsItStands(t *testing.T) {
+func TestRawSampleIsSentUnchanged(t *testing.T) {
 	d := newDesk(t)
 	if _, err := d.run(Params{Sample: []byte(trade), Raw: true}); err != nil {
 		t.Fatal(err)
@@ -339,25 +339,25 @@ func TestARawSampleIsSentAsItStands(t *testing.T) {
 	}
 }
 
-func TestARefusedRecordEndsTheRunWithItsLine(t *testing.T) {
+func TestRejectedRecordStopsRunWithItsLine(t *testing.T) {
 	d := newDesk(t, kgo.ProducerBatchMaxBytes(2000), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	in := `{"n":1}` + "\n" + `{"n":"` + strings.Repeat("x", 5000) + `"}`
-	account, err := d.run(Params{Lines: strings.NewReader(in)})
-	if err == nil || !strings.HasPrefix(err.Error(), "line 2: 5008 bytes are more than topic trade-executions takes in a record") {
+	result, err := d.run(Params{Lines: strings.NewReader(in)})
+	if err == nil || !strings.HasPrefix(err.Error(), "line 2: 5008 bytes are larger than max.message.bytes of topic trade-executions") {
 		t.Errorf("got %v, want line 2", err)
 	}
-	if account.Sent > 1 {
-		t.Errorf("%d sent", account.Sent)
+	if result.Sent > 1 {
+		t.Errorf("%d sent", result.Sent)
 	}
 }
 
-func TestCancellingEndsARunAndTellsWhatWasSent(t *testing.T) {
+func TestCancelReportsWhatWasSent(t *testing.T) {
 	d := newDesk(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	stopped := errors.New("interrupted")
 	checked := 0
-	account, err := Run(ctx, Params{
+	result, err := Run(ctx, Params{
 		Client: d.client, Topic: topics.TradeExecutions, Sample: []byte(`{"n":1}`), Count: 1 << 30,
 		Decode: func(r event.Record) (event.Event, error) {
 			if checked++; checked == 100 {
@@ -369,12 +369,12 @@ func TestCancellingEndsARunAndTellsWhatWasSent(t *testing.T) {
 	if !errors.Is(err, stopped) {
 		t.Errorf("got %v, want the cause", err)
 	}
-	if account.Sent > 99 || checked != 100 {
-		t.Errorf("%d sent of %d checked", account.Sent, checked)
+	if result.Sent > 99 || checked != 100 {
+		t.Errorf("%d sent of %d checked", result.Sent, checked)
 	}
 }
 
-func TestARateIsKept(t *testing.T) {
+func TestRateLimitsRecords(t *testing.T) {
 	for _, perSecond := range []float64{0.5, 10, 20_000} {
 		synctest.Test(t, func(t *testing.T) {
 			begin, limit := time.Now(), limiter(perSecond)
@@ -390,11 +390,11 @@ func TestARateIsKept(t *testing.T) {
 		})
 	}
 	if limiter(0) != nil {
-		t.Error("without a rate there is a limit")
+		t.Error("rate 0 has a limit")
 	}
 }
 
-func TestAnUnreadableInputNamesItsLine(t *testing.T) {
+func TestReadErrorHasItsLine(t *testing.T) {
 	d := newDesk(t)
 	_, err := d.run(Params{Lines: &failing{data: []byte("{}\n{\"n\""), err: errors.New("broken pipe")}})
 	if err == nil || !strings.Contains(err.Error(), "read line 2: broken pipe") {
@@ -421,10 +421,10 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestATopicThatIsNotThereIsASentence(t *testing.T) {
+func TestMissingTopicIsNamed(t *testing.T) {
 	d := newDesk(t, kgo.UnknownTopicRetries(0))
 	_, err := Run(t.Context(), Params{Client: d.client, Topic: topics.PortfolioUpdates, Sample: []byte(`{}`), Decode: decode})
-	if want := "there is no topic portfolio-updates: run 'notifier topics create' (0 sent before)"; err == nil || err.Error() != want {
+	if want := "topic portfolio-updates does not exist: run 'notifier topics create' (0 sent before)"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

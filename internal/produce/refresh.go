@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// refresh returns doc on one line, with a new event_id and now as its
-// occurred_at where it has them; all else stays as it is written.
+// refresh returns doc on one line. If it has event_id and occurred_at, they are
+// replaced by a new id and now.
 func refresh(doc []byte, now time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	if err := json.Compact(&out, doc); err != nil {
@@ -21,7 +21,7 @@ func refresh(doc []byte, now time.Time) ([]byte, error) {
 	})
 }
 
-// replace gives members of a JSON object new values, where it has them.
+// replace replaces the values of existing members of a JSON object.
 func replace(doc []byte, values map[string]string) ([]byte, error) {
 	var out []byte
 	copied := int64(0) // of doc
