@@ -10,7 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/rule"
 )
 
-// alert is one line on the terminal.
+// alert is one alert with its document.
 type alert struct {
 	at   time.Duration
 	rule string
@@ -28,7 +28,7 @@ func match(t *testing.T, set *rule.Set, e *decoding.Event, now time.Time) []rais
 	return alerts
 }
 
-func shipped(t *testing.T) *rule.Set {
+func defaultRules(t *testing.T) *rule.Set {
 	t.Helper()
 	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{})
 	if len(faults) > 0 {
@@ -37,12 +37,12 @@ func shipped(t *testing.T) *rule.Set {
 	return set
 }
 
-// alerts returns what a desk sees of the records by the shipped rules, with
-// their throttles, and how many records were poison.
+// alerts returns the alerts of the default rules, after throttling, and the number of
+// poison records.
 func alerts(t *testing.T, records []Record) (lines []alert, poison int) {
 	t.Helper()
-	set, decoder := shipped(t), decoding.NewDecoder(nil, nil, nil)
-	silent := map[string]time.Duration{}
+	set, decoder := defaultRules(t), decoding.NewDecoder(nil, nil, nil)
+	throttled := map[string]time.Duration{}
 	for _, r := range records {
 		e, err := decoder.Decode(decoding.Record{Topic: string(r.Topic), Value: r.Value, Time: morning.Add(r.At)})
 		if err != nil {
@@ -51,53 +51,53 @@ func alerts(t *testing.T, records []Record) (lines []alert, poison int) {
 		}
 		for _, a := range match(t, set, &e, morning.Add(r.At)) {
 			id := a.Rule + "/" + a.KeyText()
-			if until, ok := silent[id]; ok && r.At < until {
+			if until, ok := throttled[id]; ok && r.At < until {
 				continue
 			}
-			silent[id] = r.At + a.Throttle
+			throttled[id] = r.At + a.Throttle
 			lines = append(lines, alert{r.At, a.Rule, e.Doc})
 		}
 	}
 	return lines, poison
 }
 
-func TestEveryDefaultRuleFiresInTheFirstMinute(t *testing.T) {
+func TestEveryDefaultRuleMatchesInFirstMinute(t *testing.T) {
 	for seed := range uint64(5) {
 		lines, poison := alerts(t, until(NewStory(seed, morning, 40), time.Minute))
-		fired := map[string]int{}
+		matched := map[string]int{}
 		for _, line := range lines {
-			fired[line.rule]++
+			matched[line.rule]++
 		}
-		for _, r := range shipped(t).Rules() {
-			if fired[r.Name] == 0 {
-				t.Errorf("seed %d: %s does not fire", seed, r.Name)
+		for _, r := range defaultRules(t).Rules() {
+			if matched[r.Name] == 0 {
+				t.Errorf("seed %d: %s does not match", seed, r.Name)
 			}
 		}
 		if lines[0].at > 3*time.Second {
-			t.Errorf("seed %d: the first alert comes after %v", seed, lines[0].at)
+			t.Errorf("seed %d: the first alert is at %v", seed, lines[0].at)
 		}
 		if len(lines) < 25 || len(lines) > 30 {
 			t.Errorf("seed %d: %d alerts in the first minute, want 25 to 30", seed, len(lines))
 		}
 		if poison != 3 {
-			t.Errorf("seed %d: %d records are poison, want 3", seed, poison)
+			t.Errorf("seed %d: %d poison records, want 3", seed, poison)
 		}
 	}
 }
 
-func TestTheStoryStaysWorthWatching(t *testing.T) {
+func TestStoryAlertsEveryMinute(t *testing.T) {
 	const minutes = 20
 	lines, poison := alerts(t, until(NewStory(1, morning, 2), minutes*time.Minute))
 	perMinute, last := make([]int, minutes), time.Duration(0)
-	fired := map[string]bool{}
+	matched := map[string]bool{}
 	for _, line := range lines {
 		perMinute[line.at/time.Minute]++
 		if gap := line.at - last; gap > 15*time.Second {
-			t.Errorf("nothing for %v until %v", gap, line.at)
+			t.Errorf("no alert for %v until %v", gap, line.at)
 		}
 		last = line.at
 		if line.at > minutes*time.Minute/2 {
-			fired[line.rule] = true
+			matched[line.rule] = true
 		}
 	}
 	for i, n := range perMinute {
@@ -105,18 +105,18 @@ func TestTheStoryStaysWorthWatching(t *testing.T) {
 			t.Errorf("minute %d has %d alerts", i, n)
 		}
 	}
-	if len(fired) != len(shipped(t).Rules()) {
-		t.Errorf("in the second half only %d rules fire", len(fired))
+	if len(matched) != len(defaultRules(t).Rules()) {
+		t.Errorf("only %d rules match in the second half", len(matched))
 	}
 	if poison < minutes {
-		t.Errorf("%d records are poison in %d minutes", poison, minutes)
+		t.Errorf("%d poison records in %d minutes", poison, minutes)
 	}
 }
 
-// TestASampleAlertsWhileTheStoryIsTold holds that who sends a sample beside the
-// story sees its alert: the story alerts about none of the samples' keys.
-func TestASampleAlertsWhileTheStoryIsTold(t *testing.T) {
-	set, decoder := shipped(t), decoding.NewDecoder(nil, nil, nil)
+// TestStoryDoesNotThrottleSamples: the story raises no alert with the key of a sample,
+// which would throttle the sample's alert.
+func TestStoryDoesNotThrottleSamples(t *testing.T) {
+	set, decoder := defaultRules(t), decoding.NewDecoder(nil, nil, nil)
 	keys := func(topic string, value []byte) (keys []string) {
 		e, err := decoder.Decode(decoding.Record{Topic: topic, Value: value, Time: morning})
 		if err != nil {
@@ -138,19 +138,19 @@ func TestASampleAlertsWhileTheStoryIsTold(t *testing.T) {
 	for _, r := range until(NewStory(1, morning, 2), 20*time.Minute) {
 		for _, key := range keys(string(r.Topic), r.Value) {
 			if name := sample[key]; name != "" {
-				t.Errorf("after %v the story alerts about %s, the key of the sample %s", r.At, key, name)
+				t.Errorf("at %v the story has alert key %s of sample %s", r.At, key, name)
 			}
 		}
 	}
 }
 
-func TestTheCalmAlertsNobody(t *testing.T) {
+func TestBackgroundRaisesNoAlert(t *testing.T) {
 	for _, line := range first(alerts(t, until(NewStory(4, morning, 400), 90*time.Second))) {
 		if account := line.text("account_id"); account >= "ACC-2" {
-			t.Errorf("%s fires on %s", line.rule, account)
+			t.Errorf("%s matches %s", line.rule, account)
 		}
 		if id := line.text("forward_test_id"); id >= "ft-21" && id < "ft-22" {
-			t.Errorf("%s fires on %s", line.rule, id)
+			t.Errorf("%s matches %s", line.rule, id)
 		}
 	}
 }

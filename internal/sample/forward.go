@@ -15,8 +15,7 @@ type forward struct {
 	symbols               []string
 }
 
-// newForward returns the forward test with this number; what it tests follows
-// from the number.
+// newForward returns a forward test. Its fields are derived from the number.
 func newForward(number int) forward {
 	return forward{
 		number: number, user: fmt.Sprintf("u-%d", 100+number*13%880),
@@ -37,13 +36,13 @@ func (f forward) event(kind, status string, progress float64) *forwardTest {
 	}
 }
 
-// measured returns an event with results that are about share of the backtest's.
+// measured returns an event whose results are the backtest's times share.
 func (f forward) measured(r *rand.Rand, kind, status string, progress, share, z float64) *forwardTest {
 	e := f.event(kind, status, progress)
 	back := metrics{
 		TotalReturn: round(between(r, 0.03, 0.09), 3), Sharpe: round(between(r, 1.4, 2.2), 2), Sortino: round(between(r, 1.9, 3), 2),
 		MaxDrawdown: round(between(r, 0.03, 0.06), 3), WinRate: round(between(r, 0.51, 0.58), 2),
-		ProfitFactor: round(between(r, 1.4, 1.8), 2), Trades: whole(r, 150, 400),
+		ProfitFactor: round(between(r, 1.4, 1.8), 2), Trades: intBetween(r, 150, 400),
 	}
 	e.Baseline = &baseline{BacktestID: fmt.Sprintf("bt-%04d", f.number*7%10_000), metrics: back}
 	e.Metrics = &metrics{
@@ -55,8 +54,7 @@ func (f forward) measured(r *rand.Rand, kind, status string, progress, share, z 
 	return e
 }
 
-// young returns the metrics of a test that has hardly traded: no ratio of its
-// can be computed yet.
+// young returns the metrics of a test with one trade and no ratios.
 func (f forward) young() *forwardTest {
 	e := f.event("forward_test.metrics", "running", 0.004)
 	e.Metrics = &metrics{Trades: 1}
@@ -69,12 +67,12 @@ func (f forward) failed(code, message string) *forwardTest {
 	return e
 }
 
-// report puts an event of a scene on its way.
-func (s *Story) report(at time.Duration, e *forwardTest) {
+// addForwardTest adds an event of a scene.
+func (s *Story) addForwardTest(at time.Duration, e *forwardTest) {
 	s.add(at, topics.ForwardTestEvents, e, nil)
 }
 
-// nextTest returns a forward test that had no scene yet.
+// nextTest returns a forward test that no scene has used.
 func (s *Story) nextTest() forward {
 	s.scriptTests++
 	return newForward(s.scriptTests)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// instrument is something traded, with the price in cents that it moves around.
+// instrument is a traded instrument with its mean price in cents.
 type instrument struct {
 	symbol, venue string
 	cents         int64
@@ -30,8 +30,8 @@ var instruments = []instrument{
 	{"IWM", "ARCX", 201_50},
 }
 
-// listed returns the instrument with this symbol.
-func listed(symbol string) instrument {
+// instrumentOf returns the instrument with this symbol.
+func instrumentOf(symbol string) instrument {
 	for _, i := range instruments {
 		if i.symbol == symbol {
 			return i
@@ -40,8 +40,8 @@ func listed(symbol string) instrument {
 	panic("sample: " + symbol + " is not listed")
 }
 
-// price returns what the instrument costs, in cents: it swings by 0.3 %, each
-// instrument at a time of its own.
+// price returns the price in cents. It swings by 0.3 %, with a period and phase per
+// instrument.
 func (i instrument) price(at time.Duration) int64 {
 	swing := 90*time.Second + time.Duration(i.cents%200)*time.Second
 	phase := 2 * math.Pi * (at.Seconds()/swing.Seconds() + float64(i.cents%7)/7)
@@ -52,22 +52,22 @@ var strategies = []string{
 	"mean-rev-7", "momentum-3", "pairs-12", "breakout-5", "carry-2", "vwap-9", "stat-arb-4", "gap-fade-1", "trend-11", "vol-target-6",
 }
 
-// cast is who trades what in a scene.
-type cast struct {
+// trader is an account with a strategy and an instrument.
+type trader struct {
 	account, strategy string
 	instrument        instrument
 }
 
-// extra draws somebody of the calm: accounts that nothing ever happens to.
-func extra(r *rand.Rand) cast {
-	return cast{accountName(2001 + r.IntN(180)), pick(r, strategies), pick(r, instruments)}
+// backgroundTrader draws a trader for background events.
+func backgroundTrader(r *rand.Rand) trader {
+	return trader{accountName(2001 + r.IntN(180)), pick(r, strategies), pick(r, instruments)}
 }
 
-// lead draws somebody for a scene. Accounts take turns, 900 of them, so that
-// a throttle of minutes or of a day does not silence the story.
-func (s *Story) lead() cast {
+// nextTrader draws a trader for a scene. It rotates over 900 accounts, so that
+// throttles do not suppress the alerts of later scenes.
+func (s *Story) nextTrader() trader {
 	s.scriptAccounts++
-	return cast{accountName(1050 + s.scriptAccounts*7%900), pick(s.script, strategies), pick(s.script, instruments)}
+	return trader{accountName(1050 + s.scriptAccounts*7%900), pick(s.script, strategies), pick(s.script, instruments)}
 }
 
 func accountName(n int) string { return fmt.Sprintf("ACC-%d", n) }
@@ -86,10 +86,10 @@ func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 // between draws a number from low to high.
 func between(r *rand.Rand, low, high float64) float64 { return low + r.Float64()*(high-low) }
 
-// whole draws a whole number from low to high, both included.
-func whole(r *rand.Rand, low, high int) int { return low + r.IntN(high-low+1) }
+// intBetween draws an integer from low to high, both included.
+func intBetween(r *rand.Rand, low, high int) int { return low + r.IntN(high-low+1) }
 
-// round keeps so many decimals.
+// round rounds to the given number of decimals.
 func round(f float64, decimals int) float64 {
 	scale := math.Pow10(decimals)
 	return math.Round(f*scale) / scale

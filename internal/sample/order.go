@@ -9,9 +9,9 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// order is one order on its way; its methods tell what happens to it.
+// order is one order; its methods return its events.
 type order struct {
-	cast
+	trader
 	number int
 	mode   string // live, paper, backtest
 	replay bool   // a fill that was replayed after a reconnect
@@ -21,13 +21,13 @@ type order struct {
 	placed time.Duration
 }
 
-// scripted returns an order of a scene.
-func (s *Story) scripted(at time.Duration, c cast, side string, qty int64) order {
+// newOrder returns an order of a scene.
+func (s *Story) newOrder(at time.Duration, c trader, side string, qty int64) order {
 	s.scriptOrders++
-	return order{cast: c, number: s.scriptOrders, mode: "live", side: side, qty: qty, kind: "limit", placed: at}
+	return order{trader: c, number: s.scriptOrders, mode: "live", side: side, qty: qty, kind: "limit", placed: at}
 }
 
-// event returns what stands in every event of the order.
+// event returns the common fields of the order's events.
 func (o order) event(kind, status string, filled int64) *execution {
 	leaves := o.qty - filled
 	switch status {
@@ -56,7 +56,6 @@ func (o order) event(kind, status string, filled int64) *execution {
 	return e
 }
 
-// submitted and accepted say that the order went out and stands at the venue.
 func (o order) submitted() *execution { return o.event("order.submitted", "submitted", 0) }
 
 func (o order) accepted(latencyMs int) *execution {
@@ -65,7 +64,7 @@ func (o order) accepted(latencyMs int) *execution {
 	return e
 }
 
-// rejected is the venue's refusal; denied our own risk check's, before any venue.
+// rejected is a rejection by the venue, denied one by the platform's risk check.
 func (o order) rejected(code, reason string) *execution {
 	e := o.event("order.rejected", "rejected", 0)
 	e.RejectCode, e.Reason = &code, &reason
@@ -78,8 +77,8 @@ func (o order) denied(code, reason string) *execution {
 	return e
 }
 
-// filled says that last shares were traded, after done earlier ones, slip basis
-// points worse than the price at which the order arrived.
+// filled is a fill of last shares after done earlier ones, slip basis points worse
+// than the arrival price.
 func (o order) filled(done, last int64, slip float64, latencyMs int) *execution {
 	kind, status := "order.partially_filled", "partially_filled"
 	if done+last == o.qty {
@@ -101,12 +100,12 @@ func (o order) filled(done, last int64, slip float64, latencyMs int) *execution 
 	return e
 }
 
-// ended says that the order was canceled or expired.
+// ended is the cancellation or expiry of the order.
 func (o order) ended(status string, filled int64) *execution {
 	return o.event("order."+status, status, filled)
 }
 
-// busted says that the venue cancels the trade that filled the order.
+// busted is the cancellation of the fill by the venue.
 func (o order) busted(reason string) *execution {
 	e := o.event("trade.busted", "filled", o.qty)
 	e.ExecutionID = fmt.Sprintf("exe-%d-01", o.number)
@@ -115,9 +114,9 @@ func (o order) busted(reason string) *execution {
 	return e
 }
 
-// live tells how an ordinary order goes and returns how many events it takes.
-func (s *Story) live(at time.Duration, o order, r *rand.Rand) int {
-	latency := whole(r, 4, 60)
+// addOrder adds the events of an ordinary order and returns their number.
+func (s *Story) addOrder(at time.Duration, o order, r *rand.Rand) int {
+	latency := intBetween(r, 4, 60)
 	step := func(d time.Duration, e event) {
 		at += d
 		s.add(at, topics.TradeExecutions, e, nil)
@@ -125,7 +124,7 @@ func (s *Story) live(at time.Duration, o order, r *rand.Rand) int {
 	step(0, o.submitted())
 	step(time.Duration(latency)*time.Millisecond, o.accepted(latency))
 	slip := between(r, -1.5, 2.5)
-	wait := time.Duration(whole(r, 30, 900)) * time.Millisecond
+	wait := time.Duration(intBetween(r, 30, 900)) * time.Millisecond
 	switch n := r.IntN(20); {
 	case n < 1:
 		step(10*wait, o.ended("expired", 0))

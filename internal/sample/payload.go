@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// event is what happens on one of the topics; its time and identity are
-// stamped when it is told.
+// event is the payload of a record. stamp sets its id and times.
 type event interface {
 	stamp(id string, at time.Time)
 	session() string
 }
 
-// head is what the events of all topics begin with.
+// head holds the common fields of all events.
 type head struct {
 	EventID        string  `json:"event_id"`
 	EventType      string  `json:"event_type"`
@@ -173,7 +172,7 @@ type failure struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// money writes cents as a decimal, as careful producers send amounts.
+// money formats cents as a decimal.
 func money(cents int64) string {
 	sign := ""
 	if cents < 0 {

@@ -5,25 +5,23 @@ import (
 	"time"
 )
 
-// How far the story may stand from the clock before it is moved. A broker that
-// stutters is caught up with; a laptop that slept for an hour is not, or an
-// hour of stale events would follow.
+// Largest difference between the story and the clock before the story is shifted. A
+// short delay of the broker is caught up, an hour of sleep is skipped.
 const (
 	maxLate  = 10 * time.Second
 	maxEarly = time.Minute
 )
 
-// Play hands the story's records to produce, each at its time, and returns nil
-// when ctx is cancelled or the first error of produce. It catches up when it
-// is a little late; when the clock is far from the story, because the machine
-// slept or its clock was set, the story goes on from now.
+// Play passes each record of the story to produce at its time. It returns nil when
+// ctx is cancelled, or the first error of produce. If the clock is beyond maxLate or
+// maxEarly, the story continues from now.
 func Play(ctx context.Context, story *Story, produce func(Record) error) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		wait := time.Until(story.due())
 		if wait < -maxLate || wait > maxEarly {
-			story.move(-wait)
+			story.shift(-wait)
 			wait = 0
 		}
 		timer.Reset(wait)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestPlayKeepsTheStorysTime(t *testing.T) {
+func TestPlayProducesRecordsAtTheirTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -17,12 +17,12 @@ func TestPlayKeepsTheStorysTime(t *testing.T) {
 		err := Play(ctx, NewStory(1, start, 40), func(r Record) error {
 			n++
 			if now := time.Since(start); now != r.At {
-				t.Fatalf("a record of %v is told at %v", r.At, now)
+				t.Fatalf("a record of %v is produced at %v", r.At, now)
 			}
 			return nil
 		})
 		if err != nil {
-			t.Errorf("cancelled, Play returns %v, want nil", err)
+			t.Errorf("Play returns %v after cancellation, want nil", err)
 		}
 		if n < 2000 {
 			t.Errorf("%d records in a minute", n)
@@ -43,12 +43,12 @@ func TestPlayCatchesUpWithAShortDelay(t *testing.T) {
 			return nil
 		})
 		if late != 0 {
-			t.Errorf("the last record came %v late", late)
+			t.Errorf("the last record is %v late", late)
 		}
 	})
 }
 
-func TestPlayGoesOnFromNowAfterALongPause(t *testing.T) {
+func TestPlayContinuesFromNowAfterLongPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, after := 0, 0
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour+30*time.Second)
@@ -61,12 +61,12 @@ func TestPlayGoesOnFromNowAfterALongPause(t *testing.T) {
 			if n > 100 {
 				after++
 				occurred, _ := fields(r)["occurred_at"].(string)
-				told, err := time.Parse(time.RFC3339Nano, occurred)
+				occurredAt, err := time.Parse(time.RFC3339Nano, occurred)
 				if err != nil {
 					return nil // poison
 				}
-				if age := time.Since(told); age > time.Millisecond {
-					t.Fatalf("after the pause an event is %v old", age)
+				if age := time.Since(occurredAt); age > time.Millisecond {
+					t.Fatalf("an event after the pause is %v old", age)
 				}
 			}
 			return nil
@@ -77,7 +77,7 @@ func TestPlayGoesOnFromNowAfterALongPause(t *testing.T) {
 	})
 }
 
-func TestPlayEndsWithTheErrorOfProduce(t *testing.T) {
+func TestPlayReturnsErrorOfProduce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("broken")
 		n := 0

@@ -33,7 +33,7 @@ func until(s *Story, end time.Duration) (records []Record) {
 	}
 }
 
-// fields reads a record that is JSON; nil for one that is not.
+// fields decodes a record; nil if it is not JSON.
 func fields(r Record) map[string]any {
 	var doc map[string]any
 	value := bytes.ReplaceAll(r.Value, []byte(":NaN"), []byte(":null"))
@@ -52,19 +52,19 @@ func digest(records []Record) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func TestTheSameSeedTellsTheSameBytes(t *testing.T) {
-	for name, tell := range map[string]func(uint64, time.Time, float64) *Story{"story": NewStory, "storm": NewStorm} {
-		one := digest(until(tell(1, morning, 10), 3*time.Minute))
-		if again := digest(until(tell(1, morning, 10), 3*time.Minute)); again != one {
-			t.Errorf("%s: told twice, it differs", name)
+func TestSameSeedGivesSameBytes(t *testing.T) {
+	for name, newStory := range map[string]func(uint64, time.Time, float64) *Story{"story": NewStory, "storm": NewStorm} {
+		one := digest(until(newStory(1, morning, 10), 3*time.Minute))
+		if again := digest(until(newStory(1, morning, 10), 3*time.Minute)); again != one {
+			t.Errorf("%s: the same seed gives other bytes", name)
 		}
-		if other := digest(until(tell(2, morning, 10), 3*time.Minute)); other == one {
-			t.Errorf("%s: another seed tells the same", name)
+		if other := digest(until(newStory(2, morning, 10), 3*time.Minute)); other == one {
+			t.Errorf("%s: another seed gives the same bytes", name)
 		}
 	}
 }
 
-func TestTheStoryIsTheOneThatTheDocumentationShows(t *testing.T) {
+func TestFirstMinuteMatchesGolden(t *testing.T) {
 	var lines strings.Builder
 	for _, r := range until(NewStory(1, morning, 40), time.Minute) {
 		doc := fields(r)
@@ -73,7 +73,7 @@ func TestTheStoryIsTheOneThatTheDocumentationShows(t *testing.T) {
 			continue
 		}
 		if account, _ := doc["account_id"].(string); r.Topic != topics.ForwardTestEvents && !strings.HasPrefix(account, "ACC-1") {
-			continue // the calm
+			continue // background
 		}
 		if id, _ := doc["forward_test_id"].(string); strings.HasPrefix(id, "ft-21") {
 			continue
@@ -103,11 +103,11 @@ func TestTheStoryIsTheOneThatTheDocumentationShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	if lines.String() != string(want) {
-		t.Errorf("the scenes of the first minute differ from %s: run with -update and look at the difference", golden)
+		t.Errorf("the scenes of the first minute differ from %s: run with -update and review the difference", golden)
 	}
 }
 
-func TestTheFirstSceneIsAVenueReject(t *testing.T) {
+func TestFirstSceneIsVenueReject(t *testing.T) {
 	for _, r := range until(NewStory(7, morning, 40), 3*time.Second) {
 		doc := fields(r)
 		if doc["event_type"] != "order.rejected" || doc["mode"] != "live" {
@@ -126,7 +126,7 @@ func TestTheFirstSceneIsAVenueReject(t *testing.T) {
 	t.Error("no live order is rejected in the first three seconds")
 }
 
-func TestRecordsComeInTheOrderOfTheirTimes(t *testing.T) {
+func TestRecordsAreOrderedByTime(t *testing.T) {
 	for _, rate := range []float64{0.2, 1, 200} {
 		var last time.Duration
 		for _, r := range until(NewStory(3, morning, rate), 70*time.Second) {
@@ -136,7 +136,7 @@ func TestRecordsComeInTheOrderOfTheirTimes(t *testing.T) {
 			last = r.At
 			if doc := fields(r); doc != nil {
 				if want := morning.Add(r.At).Format("2006-01-02T15:04:05.000000Z07:00"); doc["occurred_at"] != want {
-					t.Fatalf("%v happened at %v, want %s", doc["event_id"], doc["occurred_at"], want)
+					t.Fatalf("%v has occurred_at %v, want %s", doc["event_id"], doc["occurred_at"], want)
 				}
 			}
 		}
@@ -152,20 +152,20 @@ func TestEventIDsAreUniqueULIDs(t *testing.T) {
 		}
 		id := doc["event_id"].(string)
 		if seen[id] || len(id) != 26 || strings.Trim(id, crockford) != "" {
-			t.Fatalf("event id %q is a repeat or no ULID", id)
+			t.Fatalf("event id %q is a duplicate or not a ULID", id)
 		}
 		seen[id] = true
 	}
 }
 
-func TestAULIDSortsByItsTime(t *testing.T) {
-	// The specification's own example of a timestamp: 01ARZ3NDEK is 1469922850259.
+func TestULIDBeginsWithItsTime(t *testing.T) {
+	// The example of the specification: 01ARZ3NDEK is 1469922850259.
 	if id := ulid(time.UnixMilli(1469922850259), 0, 0); id != "01ARZ3NDEK0000000000000000" {
-		t.Errorf("the id begins wrongly: %s", id)
+		t.Errorf("wrong timestamp in %s", id)
 	}
 }
 
-func TestTheRateIsKept(t *testing.T) {
+func TestStoryHasRequestedRate(t *testing.T) {
 	for _, rate := range []float64{10, 40} {
 		const minutes = 4
 		n := float64(len(until(NewStory(1, morning, rate), minutes*time.Minute)))
@@ -174,21 +174,21 @@ func TestTheRateIsKept(t *testing.T) {
 		}
 	}
 	if n := len(until(NewStory(1, morning, 0), time.Minute)); n < 2000 || n > 2800 {
-		t.Errorf("without a rate %d events in a minute, want about 2400", n)
+		t.Errorf("%d events in a minute at the default rate, want about 2400", n)
 	}
 }
 
-func TestTheBellIsABurst(t *testing.T) {
+func TestOpeningBellIsABurst(t *testing.T) {
 	perSecond := make([]int, 60)
 	for _, r := range until(NewStory(1, morning, 200), time.Minute) {
 		perSecond[r.At/time.Second]++
 	}
 	if bell, before := perSecond[11], perSecond[6]; bell < 3*before {
-		t.Errorf("%d events in a second of the bell and %d before it", bell, before)
+		t.Errorf("%d events in a second of the opening bell, %d before it", bell, before)
 	}
 }
 
-func TestTheKeyIsTheSession(t *testing.T) {
+func TestRecordKeyIsSession(t *testing.T) {
 	for _, r := range until(NewStory(1, morning, 40), 2*time.Minute) {
 		if doc := fields(r); doc != nil && doc["session_id"] != r.Key {
 			t.Fatalf("key %q, session %v", r.Key, doc["session_id"])
@@ -198,24 +198,24 @@ func TestTheKeyIsTheSession(t *testing.T) {
 	}
 }
 
-func TestTheRateChangesOnlyTheCalm(t *testing.T) {
-	scenes := func(rate float64) (told []string) {
+func TestRateChangesOnlyBackground(t *testing.T) {
+	scenes := func(rate float64) (scripted []string) {
 		for _, r := range until(NewStory(1, morning, rate), 3*time.Minute) {
 			if account, _ := fields(r)["account_id"].(string); strings.HasPrefix(account, "ACC-1") {
 				doc := fields(r)
 				delete(doc, "event_id")
 				b, _ := json.Marshal(doc)
-				told = append(told, string(b))
+				scripted = append(scripted, string(b))
 			}
 		}
-		return told
+		return scripted
 	}
 	if slow, fast := scenes(5), scenes(30); !slices.Equal(slow, fast) {
-		t.Errorf("%d scripted events at 5 a second, %d at 30, or other ones", len(slow), len(fast))
+		t.Errorf("scene events differ: %d at 5 per second, %d at 30", len(slow), len(fast))
 	}
 }
 
-func TestAnOrdersQuantitiesAddUp(t *testing.T) {
+func TestOrderQuantitiesAddUp(t *testing.T) {
 	for _, r := range until(NewStory(1, morning, 40), 2*time.Minute) {
 		doc := fields(r)
 		if doc == nil || r.Topic != topics.TradeExecutions {
@@ -243,7 +243,7 @@ func TestAnOrdersQuantitiesAddUp(t *testing.T) {
 	}
 }
 
-func TestAStormRejectsThousandsWithinSeconds(t *testing.T) {
+func TestStormRejectsThousandsWithinSeconds(t *testing.T) {
 	rejects, accounts := 0, map[any]bool{}
 	for _, r := range until(NewStorm(1, morning, 40), 10*time.Second) {
 		if bytes.Contains(r.Value, []byte(`"reject_code":"VENUE_HALTED"`)) {
