@@ -1,5 +1,5 @@
-// Package configs holds the shipped configuration and the sample events. They
-// are files to read and to copy; the program carries them as well.
+// Package configs embeds the default configuration, the default rules and the sample
+// events.
 package configs
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Notifier is the shipped configuration, notifier.yaml, which explains itself.
+// Notifier is the default configuration, notifier.yaml.
 //
 //go:embed notifier.yaml
 var Notifier []byte
@@ -27,27 +27,24 @@ var Rules []byte
 //go:embed samples
 var samples embed.FS
 
-// Sample is one event as a platform's service would send it.
+// Sample is a sample event.
 type Sample struct {
 	Topic topics.Name
-	// Name is the event's type, with a suffix where there are several of a
-	// type: order.filled, order.filled-large.
-	Name string
-	Data []byte
+	Name  string // event type, with a suffix if it has several samples: order.filled-large
+	Data  []byte
 }
 
-// Samples returns the samples of these topics, of all when none is named, in
-// the order of their names.
-func Samples(of ...topics.Name) []Sample {
-	if len(of) == 0 {
-		of = topics.All()
+// Samples returns the samples of the given topics, or of all, sorted by name.
+func Samples(from ...topics.Name) []Sample {
+	if len(from) == 0 {
+		from = topics.All()
 	}
 	var all []Sample
-	for _, topic := range of {
+	for _, topic := range from {
 		dir := path.Join("samples", string(topic))
 		entries, err := fs.ReadDir(samples, dir)
 		if err != nil {
-			panic(err) // they are compiled in
+			panic(err) // the samples are embedded
 		}
 		for _, e := range entries {
 			data, err := samples.ReadFile(path.Join(dir, e.Name()))
@@ -70,8 +67,8 @@ func FindSample(topic topics.Name, name string) (Sample, error) {
 	if i := slices.Index(names, name); i >= 0 {
 		return all[i], nil
 	}
-	if meant := suggest.Closest(name, names); meant != "" {
-		return Sample{}, fmt.Errorf("%s has no sample %q: did you mean %s?", topic, name, meant)
+	if closest := suggest.Closest(name, names); closest != "" {
+		return Sample{}, fmt.Errorf("%s has no sample %q: did you mean %s?", topic, name, closest)
 	}
-	return Sample{}, fmt.Errorf("%s has no sample %q; there are %s", topic, name, strings.Join(names, ", "))
+	return Sample{}, fmt.Errorf("%s has no sample %q; the samples are %s", topic, name, strings.Join(names, ", "))
 }
