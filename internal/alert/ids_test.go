@@ -2,9 +2,9 @@ package alert
 
 import "testing"
 
-// TestIDsTellSourcesApart: whatever differs in what an id stands for, the group
-// and the topic's id included, gives another id.
-func TestIDsTellSourcesApart(t *testing.T) {
+// TestIDsOfDifferentSourcesDiffer: each component, also the group and the topic's id,
+// changes the id.
+func TestIDsOfDifferentSourcesDiffer(t *testing.T) {
 	src := Source{Cluster: "c", Topic: "t", Partition: 1, Offset: 2}
 	ids := map[string]string{
 		"alert": NewID("g", src, "r"), "delivery": NewDelivery(NewID("g", src, "r"), "ch"), "entry": NewEntry("g", src),
@@ -12,7 +12,7 @@ func TestIDsTellSourcesApart(t *testing.T) {
 	for name, other := range map[string]struct {
 		group, rule, channel string
 		src                  Source
-		entry                bool // it is among what an entry's id stands for
+		entry                bool // component of an entry's id
 	}{
 		"group":     {"h", "r", "ch", src, true},
 		"rule":      {"g", "s", "ch", src, false},
@@ -23,13 +23,13 @@ func TestIDsTellSourcesApart(t *testing.T) {
 	} {
 		id := NewID(other.group, other.src, other.rule)
 		if id == ids["alert"] || NewDelivery(id, other.channel) == ids["delivery"] {
-			t.Errorf("another %s, the same alert or delivery", name)
+			t.Errorf("the same alert or delivery id for another %s", name)
 		}
 		if (NewEntry(other.group, other.src) != ids["entry"]) != other.entry {
-			t.Errorf("another %s: the entry is %s", name, NewEntry(other.group, other.src))
+			t.Errorf("entry id for another %s: %s", name, NewEntry(other.group, other.src))
 		}
 	}
 	if NewDelivery(ids["alert"], "other") == ids["delivery"] {
-		t.Error("another channel, the same delivery")
+		t.Error("the same delivery id for another channel")
 	}
 }

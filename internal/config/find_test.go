@@ -79,7 +79,7 @@ func TestUntrustedLocalConfigurationIsRefused(t *testing.T) {
 			}
 		}
 	}
-	theirs := func(name string) func(*testing.T) {
+	otherUser := func(name string) func(*testing.T) {
 		return func(t *testing.T) {
 			if err := os.Chown(name, 4242, -1); err != nil {
 				t.Skip("only root can give a file away")
@@ -98,18 +98,18 @@ func TestUntrustedLocalConfigurationIsRefused(t *testing.T) {
 		plant func(*testing.T)
 		want  string // empty: it is used
 	}{
-		"ours":                       {func(*testing.T) {}, ""},
-		"everybody reads":            {mode(here, 0o644), ""},
-		"everybody writes the file":  {mode(here, 0o666), "all users can write to configs/notifier.yaml (mode 0666)"},
-		"everybody writes configs":   {mode("configs", 0o777), "all users can write to configs (mode 0777)"},
-		"everybody plants in .":      {mode(".", 0o777|fs.ModeSticky), "all users can write to . (mode 0777)"},
-		"the file is theirs":         {theirs(here), "configs/notifier.yaml is owned by another user (uid 4242)"},
-		"configs is theirs":          {theirs("configs"), "configs is owned by another user (uid 4242)"},
-		". is theirs":                {theirs("."), ". is owned by another user (uid 4242)"},
-		"the file is a link":         {link(here), "configs/notifier.yaml is a symbolic link"},
-		"configs is a link":          {link("configs"), "configs is a symbolic link"},
-		"the rules are theirs":       {theirs("configs/rules.yaml"), "configs/rules.yaml is owned by another user (uid 4242)"},
-		"everybody writes the rules": {mode("configs/rules.yaml", 0o666), "all users can write to configs/rules.yaml"},
+		"private":                   {func(*testing.T) {}, ""},
+		"readable by all":           {mode(here, 0o644), ""},
+		"file writable by all":      {mode(here, 0o666), "all users can write to configs/notifier.yaml (mode 0666)"},
+		"configs writable by all":   {mode("configs", 0o777), "all users can write to configs (mode 0777)"},
+		". writable by all, sticky": {mode(".", 0o777|fs.ModeSticky), "all users can write to . (mode 0777)"},
+		"file of another user":      {otherUser(here), "configs/notifier.yaml is owned by another user (uid 4242)"},
+		"configs of another user":   {otherUser("configs"), "configs is owned by another user (uid 4242)"},
+		". of another user":         {otherUser("."), ". is owned by another user (uid 4242)"},
+		"the file is a link":        {link(here), "configs/notifier.yaml is a symbolic link"},
+		"configs is a link":         {link("configs"), "configs is a symbolic link"},
+		"rules of another user":     {otherUser("configs/rules.yaml"), "configs/rules.yaml is owned by another user (uid 4242)"},
+		"rules writable by all":     {mode("configs/rules.yaml", 0o666), "all users can write to configs/rules.yaml"},
 		"a pipe": {func(t *testing.T) {
 			if err := errors.Join(os.Remove(here), syscall.Mkfifo(here, 0o600)); err != nil {
 				t.Fatal(err)
@@ -183,26 +183,26 @@ func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return &syscall.Stat_t{Uid: i.uid, Gid: i.gid} }
 
 func TestTrustedOwnersAndModes(t *testing.T) {
-	const us = 1000
+	const uid = 1000
 	for _, c := range []struct {
 		what    string
 		info    info
 		uid     int
 		trusted bool
 	}{
-		{"ours", info{0o644, us, us}, us, true},
-		{"root's", info{0o644, 0, 0}, us, true},
-		{"ours, and our own group writes", info{0o664, us, us}, us, true}, // umask 002
-		{"ours, and another group writes", info{0o664, us, 100}, us, false},
-		{"root's, and our group writes", info{0o664, 0, us}, us, false},
-		{"another user's", info{0o644, 1001, us}, us, false},
-		{"everybody writes", info{0o666, us, us}, us, false},
-		{"a sticky directory that everybody writes", info{fs.ModeDir | fs.ModeSticky | 0o777, 0, 0}, us, false},
-		{"our directory", info{fs.ModeDir | 0o755, us, us}, us, true},
-		{"a link of ours", info{fs.ModeSymlink | 0o777, us, us}, us, false},
-		{"root's for root", info{0o644, 0, 0}, 0, true},
-		{"a user's for root", info{0o644, us, us}, 0, false},
-		{"root's group writes, for root", info{0o664, 0, 0}, 0, false},
+		{"own", info{0o644, uid, uid}, uid, true},
+		{"root's", info{0o644, 0, 0}, uid, true},
+		{"own, writable by private group", info{0o664, uid, uid}, uid, true}, // umask 002
+		{"own, writable by another group", info{0o664, uid, 100}, uid, false},
+		{"root's, writable by own group", info{0o664, 0, uid}, uid, false},
+		{"another user's", info{0o644, 1001, uid}, uid, false},
+		{"writable by all", info{0o666, uid, uid}, uid, false},
+		{"sticky directory writable by all", info{fs.ModeDir | fs.ModeSticky | 0o777, 0, 0}, uid, false},
+		{"own directory", info{fs.ModeDir | 0o755, uid, uid}, uid, true},
+		{"own link", info{fs.ModeSymlink | 0o777, uid, uid}, uid, false},
+		{"root's, for root", info{0o644, 0, 0}, 0, true},
+		{"a user's, for root", info{0o644, uid, uid}, 0, false},
+		{"writable by root's group, for root", info{0o664, 0, 0}, 0, false},
 	} {
 		if reason := config.Untrusted("f", c.info, c.uid); (reason == "") != c.trusted {
 			t.Errorf("%s: %q", c.what, reason)
@@ -211,28 +211,28 @@ func TestTrustedOwnersAndModes(t *testing.T) {
 }
 
 func TestPermissionWarnings(t *testing.T) {
-	const us = 1000
+	const uid = 1000
 	for _, c := range []struct {
 		what             string
 		info             info
 		secret, readOnly bool
 		want             string // empty: no warning
 	}{
-		{"a secret of ours", info{0o600, us, us}, true, false, ""},
-		{"one of root's that our group reads", info{0o640, 0, us}, true, false, ""},
-		{"one that everybody reads", info{0o644, us, us}, true, false, "all users can read f (mode 0644), which contains a secret"},
-		{"the same on a mount of its own", info{0o644, us, us}, true, true, "all users can read f"},
-		{"a configuration that everybody reads", info{0o644, us, us}, false, false, ""},
-		{"one that a group writes", info{0o664, us, us}, false, false, "other users can write to f (mode 0664): chmod go-w"},
-		{"one that everybody writes", info{0o646, us, us}, false, false, "other users can write to f"},
+		{"own secret", info{0o600, uid, uid}, true, false, ""},
+		{"root's secret, readable by own group", info{0o640, 0, uid}, true, false, ""},
+		{"secret readable by all", info{0o644, uid, uid}, true, false, "all users can read f (mode 0644), which contains a secret"},
+		{"the same on a read-only mount", info{0o644, uid, uid}, true, true, "all users can read f"},
+		{"configuration readable by all", info{0o644, uid, uid}, false, false, ""},
+		{"writable by a group", info{0o664, uid, uid}, false, false, "other users can write to f (mode 0664): chmod go-w"},
+		{"writable by all", info{0o646, uid, uid}, false, false, "other users can write to f"},
 		{"another user's", info{0o644, 1001, 0}, false, false, "f is owned by another user (uid 1001)"},
-		{"another user's that nobody here can write", info{0o666, 1001, 0}, false, true, ""},
+		{"another user's on a read-only mount", info{0o666, 1001, 0}, false, true, ""},
 	} {
 		private := ""
 		if c.secret {
 			private = "which contains a secret"
 		}
-		got := config.PermissionWarning("f", c.info, us, private, c.readOnly)
+		got := config.PermissionWarning("f", c.info, uid, private, c.readOnly)
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
 		}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -68,18 +68,10 @@ const maxUserName = 64
 // UserName returns a user name as printable text: one line of at most maxUserName
 // bytes, with spaces instead of control and format characters.
 func UserName(name string) string {
-	name = strings.TrimSpace(strings.Map(func(r rune) rune {
+	return alert.ShortenBytes(strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(name[:min(len(name), 4*maxUserName)], "")))
-	if len(name) <= maxUserName {
-		return name
-	}
-	cut := maxUserName - len("…")
-	for !utf8.RuneStart(name[cut]) {
-		cut--
-	}
-	return name[:cut] + "…"
+	}, strings.ToValidUTF8(name[:min(len(name), 4*maxUserName)], ""))), maxUserName)
 }

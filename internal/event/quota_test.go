@@ -164,7 +164,7 @@ func TestDecompressionBombTakesBoundedMemory(t *testing.T) {
 		"objects": packed(t, `{"a":[{}`+strings.Repeat(",{}", 600_000)+`]}`), "escapes": packed(t, `{"a":"`+strings.Repeat(`\n`, 1<<20-10)+`"}`),
 	} {
 		d := decoder()
-		_, _ = d.Decode(record(zstded(t, "{}"))) // what is made once
+		_, _ = d.Decode(record(zstded(t, "{}"))) // initialize the shared decoder
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, err := d.Decode(record(value))

@@ -11,28 +11,13 @@ import (
 // listFunctions are the functions with a predicate; it is optional for sum and count.
 var listFunctions = map[string]func(list event.Value, eval func(event.Value) event.Value) event.Value{
 	"any": func(list event.Value, eval func(event.Value) event.Value) event.Value {
-		for i := range list.Len() {
-			if eval(list.At(i)).Bool() {
-				return event.BoolValue(true)
-			}
-		}
-		return event.BoolValue(false)
+		return event.BoolValue(contains(list, eval, true))
 	},
 	"all": func(list event.Value, eval func(event.Value) event.Value) event.Value {
-		for i := range list.Len() {
-			if !eval(list.At(i)).Bool() {
-				return event.BoolValue(false)
-			}
-		}
-		return event.BoolValue(true)
+		return event.BoolValue(!contains(list, eval, false))
 	},
 	"none": func(list event.Value, eval func(event.Value) event.Value) event.Value {
-		for i := range list.Len() {
-			if eval(list.At(i)).Bool() {
-				return event.BoolValue(false)
-			}
-		}
-		return event.BoolValue(true)
+		return event.BoolValue(!contains(list, eval, true))
 	},
 	"count": func(list event.Value, eval func(event.Value) event.Value) event.Value {
 		n := 0
@@ -66,6 +51,16 @@ var listFunctions = map[string]func(list event.Value, eval func(event.Value) eve
 		}
 		return event.NumberValue(total)
 	},
+}
+
+// contains reports whether the predicate is want for an element.
+func contains(list event.Value, eval func(event.Value) event.Value, want bool) bool {
+	for i := range list.Len() {
+		if eval(list.At(i)).Bool() == want {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, func(event.Value) event.Value) event.Value, arguments []ast.Node) value {

@@ -195,7 +195,7 @@ func TestBatchBeyondLimitIsRejected(t *testing.T) {
 	if _, err := d.Decompress(pack(t, named, kgo.CodecGzip), kgo.CodecGzip); !errors.Is(err, kgo.ErrMaxDecompress) {
 		t.Errorf("400,000 headers of 2 bytes, which take 22 MB: %v", err)
 	}
-	big := bytes.Repeat(record(0, nil, 0), 1_200_000) // larger than what is unpacked directly
+	big := bytes.Repeat(record(0, nil, 0), 1_200_000) // larger than a pooled buffer
 	if _, err := d.Decompress(pack(t, big, kgo.CodecLz4), kgo.CodecLz4); !errors.Is(err, kgo.ErrMaxDecompress) {
 		t.Errorf("1,200,000 records of 8 bytes: %v", err)
 	}
