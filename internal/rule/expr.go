@@ -200,14 +200,14 @@ func (c *compiler) list(n *ast.ArrayNode) value {
 func (c *compiler) unary(n *ast.UnaryNode) value {
 	switch n.Operator {
 	case "not", "!":
-		of := c.condition(n.Node)
-		return func(s *scope) event.Value { return event.BoolValue(!of(s)) }
+		eval := c.condition(n.Node)
+		return func(s *scope) event.Value { return event.BoolValue(!eval(s)) }
 	case "-":
-		of := c.value(n.Node)
-		return func(s *scope) event.Value { return event.NumberValue(-s.number(of(s))) }
+		eval := c.value(n.Node)
+		return func(s *scope) event.Value { return event.NumberValue(-s.number(eval(s))) }
 	case "+":
-		of := c.value(n.Node)
-		return func(s *scope) event.Value { return event.NumberValue(s.number(of(s))) }
+		eval := c.value(n.Node)
+		return func(s *scope) event.Value { return event.NumberValue(s.number(eval(s))) }
 	}
 	return c.fault(n, "the operator %s is not supported", n.Operator)
 }

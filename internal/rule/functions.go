@@ -119,9 +119,9 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
 	}
 	call := f.call(c)
 	if len(args) == 1 {
-		of := args[0]
+		eval := args[0]
 		return func(s *scope) event.Value {
-			one := [1]event.Value{of(s)}
+			one := [1]event.Value{eval(s)}
 			return call(s, one[:])
 		}
 	}

@@ -67,7 +67,7 @@ func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, fun
 	if len(arguments) == 0 || len(arguments) > 2 {
 		return c.fault(n, "%s() takes a list and a condition for its elements", name)
 	}
-	known := len(c.paths)
+	before := len(c.paths)
 	list := c.value(arguments[0])
 	c.warnDynamicList(arguments[0])
 	if len(arguments) == 1 {
@@ -83,8 +83,8 @@ func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, fun
 	if !ok {
 		return c.fault(arguments[1], "%s() takes a condition for the list's elements", name)
 	}
-	if len(c.paths) == known+1 {
-		c.elementPaths(predicate.Node, c.paths[known].path)
+	if len(c.paths) == before+1 {
+		c.elementPaths(predicate.Node, c.paths[before].path)
 	}
 	memoized := c.memoized
 	c.depth, c.memoized = c.depth+1, false

@@ -390,7 +390,7 @@ func TestSetAgreesWithLinearSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := event.ArrayValue(rapid.SliceOfN(drawElement(), 0, 30).Draw(t, "list"))
 		v := drawElement().Draw(t, "value")
-		if got, want := newSet(list).has(&meter{}, v), (&interpreter{}).in(v, list); got != want {
+		if got, want := newSet(list).contains(&meter{}, v), (&interpreter{}).in(v, list); got != want {
 			t.Fatalf("%s in %s is %v, want %v", display(v), display(list), got, want)
 		}
 	})

@@ -20,7 +20,7 @@ func (c *compiler) in(n *ast.BinaryNode, v, list value) value {
 			break
 		}
 		all := newSet(l)
-		return func(s *scope) event.Value { return event.BoolValue(all.has(&s.meter, v(s))) }
+		return func(s *scope) event.Value { return event.BoolValue(all.contains(&s.meter, v(s))) }
 	case c.depth > 0 && !c.memoized && isInvariant(n.Right):
 		slot := c.slot()
 		return func(s *scope) event.Value {
@@ -36,7 +36,7 @@ func (c *compiler) in(n *ast.BinaryNode, v, list value) value {
 				}
 			}
 			if cached.set != nil {
-				return event.BoolValue(cached.set.has(&s.meter, x))
+				return event.BoolValue(cached.set.contains(&s.meter, x))
 			}
 			return event.BoolValue(s.within(x, cached.value))
 		}
@@ -89,8 +89,8 @@ func newSet(list event.Value) *set {
 	return s
 }
 
-// has reports whether an element equals v.
-func (s *set) has(m *meter, v event.Value) bool {
+// contains reports whether an element equals v.
+func (s *set) contains(m *meter, v event.Value) bool {
 	switch v.Kind() {
 	case event.Missing, event.Null:
 		return s.null
