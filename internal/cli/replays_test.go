@@ -470,9 +470,13 @@ func TestReplaysLetLiveAlertsPass(t *testing.T) {
 			ask(t, c, requests(deadLetters(t, c), tt.change)...)
 			testkafka.Eventually(t, 20*time.Second, "the outbox has what it may", func() bool { return end(t, c, outbox) >= before+256 })
 			c.Produce(alerting(topics.TradeExecutions, "live", n, 1)...)
-			testkafka.Eventually(t, 20*time.Second, "the live alert stands in the outbox", func() bool { return end(t, c, outbox) > before+256 })
-			if more := end(t, c, outbox) - before; more > 2*256 {
-				t.Errorf("%d replays stand before the live alert", more)
+			testkafka.Eventually(t, 20*time.Second, "the live alert is in the outbox", func() bool { return behind(t, c, string(topics.TradeExecutions)) == 0 })
+			most := int64(256)
+			if name == "records" { // counted in the outbox, after a round of requests
+				most *= 2
+			}
+			if more := end(t, c, outbox) - before - 1; more > most {
+				t.Errorf("%d replays are in the outbox and not settled, more than %d", more, most)
 			}
 			close(mended)
 			hook.Wait(60*time.Second, func(r []webhooktest.Request) bool { return len(r) == posted+n+1 })
@@ -483,6 +487,21 @@ func TestReplaysLetLiveAlertsPass(t *testing.T) {
 			become(t, c, map[dlq.State]int{dlq.Resolved: n})
 		})
 	}
+}
+
+// behind returns how many records of a topic the group has not committed.
+func behind(t testing.TB, c *testkafka.Cluster, topic string) (n int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	lags, err := c.Admin.Lag(ctx, c.Group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lags[c.Group].Lag[topic] {
+		n += l.Lag
+	}
+	return n
 }
 
 // end returns how many records a topic of one partition has had.
