@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -119,7 +121,8 @@ func TestMutantsAreTried(t *testing.T) {
 	}
 }
 
-// TestListFits holds that every mutant of the list still applies.
+// TestListFits holds that every mutant of the list still applies, and that the
+// tests it names are in the packages it names.
 func TestListFits(t *testing.T) {
 	text, err := os.ReadFile("mutants.txt")
 	if err != nil {
@@ -132,11 +135,41 @@ func TestListFits(t *testing.T) {
 	for _, m := range list {
 		text, err := os.ReadFile(filepath.Join("../..", m.file))
 		if err != nil {
-			t.Error(err)
+			t.Errorf("%s: %v", m.name, err)
 			continue
 		}
 		if _, missing := m.apply(string(text)); missing != "" {
 			t.Errorf("%s: %s does not have exactly once:\n%s", m.name, m.file, missing)
 		}
+		if test := m.missingTest(t); test != "" {
+			t.Errorf("%s: no test %s in %v", m.name, test, m.command)
+		}
 	}
+}
+
+// missingTest returns the first test that the command names and no package of
+// it has.
+func (m mutant) missingTest(t *testing.T) string {
+	var tests strings.Builder
+	for _, arg := range m.command {
+		files, _ := filepath.Glob(filepath.Join("../..", arg, "*_test.go"))
+		if !strings.HasPrefix(arg, "./") {
+			continue
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(text)
+		}
+	}
+	if i := slices.Index(m.command, "-run"); i >= 0 {
+		for name := range strings.SplitSeq(m.command[i+1], "|") {
+			if !strings.Contains(tests.String(), "\nfunc "+name+"(") {
+				return name
+			}
+		}
+	}
+	return ""
 }
