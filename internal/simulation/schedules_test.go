@@ -154,7 +154,7 @@ func (w *world) rare() bool {
 	case 3, 4:
 		return w.rewind()
 	case 5:
-		return w.rng.IntN(12) == 0 && w.recreate(channels[w.rng.IntN(len(channels))])
+		return w.rng.IntN(3) == 0 && w.recreate(channels[w.rng.IntN(len(channels))])
 	default:
 		return false
 	}
