@@ -15,7 +15,7 @@ import (
 	"github.com/algotrade/notifier/internal/replay"
 )
 
-// replays is one assignment of the replay topic: package match's, step by step,
+// replays is a model of replay.Handler in one assignment of the replay topic,
 // around the real index.
 type replays struct {
 	index    *dlq.Index
