@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -17,14 +16,6 @@ import (
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
 )
-
-// local runs a command that needs no broker.
-func local(t *testing.T, args ...string) clitest.Answer {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code := run(t.Context(), args, base.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
-	return clitest.Answer{Code: code, Out: out.String(), Err: errs.String()}
-}
 
 const fourChannels = `
 rules: rules.yaml

@@ -110,7 +110,7 @@ func TestWhatWaitsIsMovedWhileTheDaemonRuns(t *testing.T) {
 	down.SetAnswer(nil)
 	// The request is settled, so that no later owner finds it.
 	testkafka.Eventually(t, 20*time.Second, "the request is settled", func() bool { return c.Lag(c.Group) == 0 })
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 }

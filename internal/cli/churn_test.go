@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -51,7 +52,7 @@ func TestDaemonsComeAndGoUnderLoad(t *testing.T) {
 			t.Errorf("the alerts of key %d came out of order: %v", k, order)
 		}
 	}
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 	t.Logf("%d repeats", len(list)-keys*perKey)

@@ -17,7 +17,6 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -91,7 +90,7 @@ func launch(t testing.TB, dir string, args ...string) *daemon {
 	d := &daemon{t: t, dir: dir, out: clitest.NewLines(), err: clitest.NewLines()}
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, append([]string{"run", "-c", filepath.Join(dir, "notifier.yaml")}, args...), base.Streams{In: strings.NewReader(""), Out: d.out, Err: d.err})
+		code <- Run(ctx, append([]string{"run", "-c", filepath.Join(dir, "notifier.yaml")}, args...), base.Streams{In: strings.NewReader(""), Out: d.out, Err: d.err})
 	}()
 	d.stop = sync.OnceValue(func() int {
 		cancel(base.ErrSignal)
@@ -166,18 +165,6 @@ func alerting(topic topics.Name, key string, first, n int) []*kgo.Record {
 		records = append(records, r)
 	}
 	return records
-}
-
-// deadLetters returns the entries of a topic.
-func deadLetters(t testing.TB, c *testkafka.Cluster, of ...topics.Name) []*dlq.Entry {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	entries, err := dlq.NewReader(c.Client(), c.Group).List(ctx, of...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return entries
 }
 
 // settled waits until neither stage has anything left to do.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -60,7 +61,7 @@ func TestThePythonInTheReadmeWorks(t *testing.T) {
 // docs/dlq.md has it: the Python there reads, and checks, what the daemon wrote.
 func TestAReaderInAnotherLanguageReadsDeadLetters(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	entries := morning()
+	entries := clitest.Morning()
 	for i, e := range entries { // every kind of value and header there is
 		s := &e.Envelope.Source
 		s.Topic = string(topics.TradeExecutions)
@@ -68,7 +69,7 @@ func TestAReaderInAnotherLanguageReadsDeadLetters(t *testing.T) {
 		s.Key = [][]byte{nil, {}, []byte("k"), {0xfe}}[(i+1)%4]
 		s.Headers = []kgo.RecordHeader{{Key: "h", Value: []byte{0xff}}, {Key: "h"}, {Key: "", Value: []byte{}}, {Key: "notifier.original-headers", Value: []byte("7")}}[:i%5]
 	}
-	writeEntries(t, c, entries...)
+	clitest.WriteEntries(t, c, entries...)
 	cl := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	gone := &kgo.Record{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte(entries[0].ID)}
 	if err := cl.ProduceSync(t.Context(), gone).FirstErr(); err != nil {

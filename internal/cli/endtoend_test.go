@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -97,7 +98,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 	d.out.Wait(t, 20*time.Second, "warning", title, "→ desk")
 	settled(t, c)
 
-	entries := deadLetters(t, c, topics.TradeExecutions)
+	entries := clitest.DeadLetters(t, c, topics.TradeExecutions)
 	if len(entries) != 1 {
 		t.Fatalf("%d dead letters", len(entries))
 	}
@@ -153,7 +154,7 @@ func TestASinkThatIsDownLosesNothing(t *testing.T) {
 	hook.Up()
 	list := got(t, hook, 120, 30*time.Second)
 	settled(t, c)
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 	var a []int
@@ -214,7 +215,7 @@ func TestNullEmptyAndHugeKeysAreDelivered(t *testing.T) {
 	c.Produce(records...)
 	got(t, hook, 7, 20*time.Second)
 	settled(t, c)
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 }
@@ -258,7 +259,7 @@ func TestADeadLetterTopicThatIsGoneHoldsItsPartitionAlone(t *testing.T) {
 	}
 	got(t, hook, 4, 60*time.Second)
 	settled(t, c)
-	if entries := deadLetters(t, c, topics.TradeExecutions); len(entries) != 1 || string(entries[0].Envelope.Source.Value) != "poison" || entries[0].State != dlq.Open {
+	if entries := clitest.DeadLetters(t, c, topics.TradeExecutions); len(entries) != 1 || string(entries[0].Envelope.Source.Value) != "poison" || entries[0].State != dlq.Open {
 		t.Errorf("%+v", entries)
 	}
 	testkafka.Eventually(t, 20*time.Second, "the daemon is ready again", func() bool {
@@ -360,7 +361,7 @@ func TestPoisonOfEveryKindLeavesItsNeighboursAlone(t *testing.T) {
 		t.Errorf("out of order: %v", list)
 	}
 	settled(t, c)
-	entries := deadLetters(t, c, topics.TradeExecutions)
+	entries := clitest.DeadLetters(t, c, topics.TradeExecutions)
 	if len(entries) != len(poison)+1 {
 		t.Errorf("%d dead letters, want %d", len(entries), len(poison)+1)
 	}

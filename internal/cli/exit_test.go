@@ -52,7 +52,7 @@ func TestExitCodes(t *testing.T) {
 		"produce trade-executions --sample nothing.x": base.ExitMisused,
 	} {
 		var out, words bytes.Buffer
-		if got := run(t.Context(), strings.Fields(args), base.Streams{In: strings.NewReader(""), Out: &out, Err: &words}); got != want {
+		if got := Run(t.Context(), strings.Fields(args), base.Streams{In: strings.NewReader(""), Out: &out, Err: &words}); got != want {
 			t.Errorf("notifier %s: exit %d, want %d\n%s", args, got, want, words.String())
 		}
 	}

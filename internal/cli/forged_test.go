@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -103,7 +104,7 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 	if list := numbers(t, up.Requests()); distinct(list) != n {
 		t.Errorf("the other channel got %v", list)
 	}
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 }
@@ -115,8 +116,8 @@ func TestForgedRequestsAreSettled(t *testing.T) {
 	hook := webhooktest.Start(t, "", refuses)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
 	c.Produce(bad("k", 0, 1)...)
-	testkafka.Eventually(t, 20*time.Second, "a dead letter", func() bool { return len(deadLetters(t, c)) == 1 })
-	letter := deadLetters(t, c)[0]
+	testkafka.Eventually(t, 20*time.Second, "a dead letter", func() bool { return len(clitest.DeadLetters(t, c)) == 1 })
+	letter := clitest.DeadLetters(t, c)[0]
 	hook.SetAnswer(nil)
 	series := func() int {
 		_, body := d.get("/metrics")
@@ -167,7 +168,7 @@ func TestForgedRequestsAreSettled(t *testing.T) {
 	c.Produce(append(forged, options)...)
 	replayed(t, hook, 1) // the last of them is no forgery: what it asks for besides is not known
 	testkafka.Eventually(t, 60*time.Second, "all are settled", func() bool { return c.Lag(c.Group) == 0 })
-	testkafka.Eventually(t, 20*time.Second, "the dead letter is resolved", func() bool { return len(deadLetters(t, c)) == 0 })
+	testkafka.Eventually(t, 20*time.Second, "the dead letter is resolved", func() bool { return len(clitest.DeadLetters(t, c)) == 0 })
 	if after := series(); after != before {
 		t.Errorf("%d series became %d", before, after)
 	}
@@ -224,8 +225,8 @@ func TestForgedOutboxRecordsHoldNothing(t *testing.T) {
 	if log := d.err.String(); strings.Count(log, "not ours") > 5 || !strings.Contains(log, `"topic":"`+topic+`","partition":0,"offset":0`) {
 		t.Errorf("%d lines are said of them", strings.Count(log, "not ours"))
 	}
-	if n := len(hook.Requests()); n != 1 || len(deadLetters(t, c)) != 0 {
-		t.Errorf("%d posts, %d dead letters", n, len(deadLetters(t, c)))
+	if n := len(hook.Requests()); n != 1 || len(clitest.DeadLetters(t, c)) != 0 {
+		t.Errorf("%d posts, %d dead letters", n, len(clitest.DeadLetters(t, c)))
 	}
 }
 

@@ -45,7 +45,7 @@ func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
 	ask := func(wantCode int, wantOut, wantErr string, args ...string) {
 		t.Helper()
 		var out, words bytes.Buffer
-		code := run(t.Context(), append([]string{"health", "-c", config}, args...), base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
+		code := Run(t.Context(), append([]string{"health", "-c", config}, args...), base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
 		if code != wantCode || out.String() != wantOut || words.String() != wantErr {
 			t.Errorf("health %v: %d\n%s%s", args, code, out.String(), words.String())
 		}
@@ -83,7 +83,7 @@ func TestHealthAsksOverAUnixSocket(t *testing.T) {
 	}
 	ask := func() (int, string) {
 		var out, words bytes.Buffer
-		code := run(t.Context(), []string{"health", "-c", config, "--ready"}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
+		code := Run(t.Context(), []string{"health", "-c", config, "--ready"}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
 		return code, out.String() + words.String()
 	}
 	if code, said := ask(); code != base.ExitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {

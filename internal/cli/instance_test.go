@@ -116,7 +116,7 @@ func TestStrangeAnswerIsShownInBrief(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, words bytes.Buffer
-	code := run(t.Context(), []string{"health", "-c", config}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
+	code := Run(t.Context(), []string{"health", "-c", config}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
 	if code != base.ExitFailed || words.Len() > 5*200 || strings.ContainsRune(words.String(), '\x1b') || !strings.Contains(words.String(), "…") {
 		t.Errorf("%d, %d bytes: %.200q", code, words.Len(), words.String())
 	}

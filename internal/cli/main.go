@@ -19,7 +19,7 @@ import (
 // Main runs the command that the process was started with and ends the process
 // with its exit code.
 func Main() {
-	os.Exit(run(signals(), os.Args[1:], base.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	os.Exit(Run(signals(), os.Args[1:], base.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
 // signals returns a context that the first interrupt or termination cancels.
@@ -36,8 +36,8 @@ func signals() context.Context {
 	return ctx
 }
 
-// run is main without the process: it returns the exit code.
-func run(ctx context.Context, args []string, io base.Streams) int {
+// Run is main without the process: it returns the exit code.
+func Run(ctx context.Context, args []string, io base.Streams) int {
 	g := &base.Globals{IO: io}
 	cmd := newRoot(g)
 	cmd.SetArgs(args)

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -112,7 +115,7 @@ func documented(t *testing.T) map[string]shownMetric {
 func exposition(t *testing.T) string {
 	t.Helper()
 	c := testkafka.Start(t, one("desk", 1))
-	commitAt(t, c, c.Group+"-orders", 0, 0)
+	clitest.CommitAt(t, c, c.Group+"-orders", 0, 0)
 	dir := files(t, c, "  desk: {console: {}}\nlag: {groups: ["+c.Group+"-orders]}\n", fmt.Sprintf(every, "desk"))
 	d := start(t, dir)
 	text := ""
@@ -193,4 +196,14 @@ func TestClosedSetsOfLabelsBeginAtZero(t *testing.T) {
 			}
 		}
 	}
+}
+
+// document returns a document of the repository.
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

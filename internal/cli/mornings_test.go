@@ -150,7 +150,7 @@ func (n night) events() []*kgo.Record {
 func groups(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	var out, err bytes.Buffer
-	if code := run(t.Context(), []string{"dlq", "stats", "-o", "json", "-c", filepath.Join(dir, "notifier.yaml")}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &err}); code != base.ExitDone {
+	if code := Run(t.Context(), []string{"dlq", "stats", "-o", "json", "-c", filepath.Join(dir, "notifier.yaml")}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &err}); code != base.ExitDone {
 		t.Fatalf("dlq stats ends with %d: %s", code, err.String())
 	}
 	have := make(map[string]int)

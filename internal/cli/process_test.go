@@ -72,7 +72,7 @@ func TestAKilledDaemonLosesNothing(t *testing.T) {
 	if most := 3 * (2*65 + 16); repeats > most {
 		t.Errorf("%d repeats after three kills, want %d at most", repeats, most)
 	}
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 	t.Logf("%d repeats", repeats)
@@ -132,7 +132,7 @@ func TestAKilledDaemonForgetsNoReplay(t *testing.T) {
 	settled(t, c)
 	d.stop()
 	hook.SetAnswer(nil)
-	ask(t, c, requests(deadLetters(t, c), nil)...)
+	ask(t, c, requests(clitest.DeadLetters(t, c), nil)...)
 	for round := range 3 {
 		p := spawn(t, "run", "-c", filepath.Join(dir, "notifier.yaml"))
 		want := (round + 1) * letters / 4

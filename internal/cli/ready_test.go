@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -93,7 +94,7 @@ func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
 	if got := d.metric(`notifier_time_until_loss_seconds{topic="` + topics.Outbox(c.Group, "hook") + `"}`); got == "" || got == "+Inf" {
 		t.Errorf("the time until loss is %q", got)
 	}
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Errorf("%d dead letters: a wrong destination is never the message's fault", n)
 	}
 	if got := d.metric(`notifier_channel_state{channel="hook",state="suspended"}`); got != "1" {

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -67,14 +68,14 @@ func TestWhatCameIsKeptByteForByteThroughReplays(t *testing.T) {
 	become(t, c, map[dlq.State]int{dlq.Open: n})
 	for replay := range 3 {
 		testkafka.Eventually(t, 30*time.Second, "all have failed again", func() bool {
-			for _, e := range deadLetters(t, c) {
+			for _, e := range clitest.DeadLetters(t, c) {
 				if e.Replays != replay || e.State == dlq.Waiting {
 					return false
 				}
 			}
 			return true
 		})
-		for _, e := range deadLetters(t, c) {
+		for _, e := range clitest.DeadLetters(t, c) {
 			s := e.Envelope.Source
 			r := came[at(s.Partition, s.Offset)]
 			if r == nil || !same(s.Key, r.Key) || !same(s.Value, r.Value) || len(s.Headers) != len(r.Headers) {
@@ -90,7 +91,7 @@ func TestWhatCameIsKeptByteForByteThroughReplays(t *testing.T) {
 			taken := len(hook.Requests())
 			c.Produce(alerting(topics.TradeExecutions, "", 2*fine+replay, 1)...)
 			hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) > taken })
-			ask(t, c, requests(deadLetters(t, c), nil)...)
+			ask(t, c, requests(clitest.DeadLetters(t, c), nil)...)
 		}
 	}
 }
@@ -103,15 +104,15 @@ func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == ni
 func TestANullValueSurvivesCompactionAndIsNullForTheReplay(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
-	raised := refused(1, "every", "hook")
+	raised := clitest.Refused(1, "every", "hook")
 	raised.Envelope.Source.Value = nil
-	unread := undecodable(2, topics.TradeExecutions)
+	unread := clitest.Undecodable(2, topics.TradeExecutions)
 	unread.Envelope.Source.Value, unread.Cause = nil, outcome.NotJSON
-	writeEntries(t, c, raised, unread)
+	clitest.WriteEntries(t, c, raised, unread)
 	if !c.Real() {
 		c.Fake().Compact()
 	}
-	list := deadLetters(t, c)
+	list := clitest.DeadLetters(t, c)
 	if len(list) != 2 || list[0].Envelope.Source.Value != nil || list[1].Envelope.Source.Value != nil {
 		t.Fatalf("%+v", list)
 	}

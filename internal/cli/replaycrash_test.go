@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -66,7 +67,7 @@ func TestAReplayWhoseCommitWasLostIsNotSentAgain(t *testing.T) {
 	hook.SetAnswer(nil)
 	for i, group := range []string{c.Group, topics.OutboxGroup(c.Group)} {
 		allow := noCommits(c, group)
-		ask(t, c, requests(deadLetters(t, c)[:2], nil)...)
+		ask(t, c, requests(clitest.DeadLetters(t, c)[:2], nil)...)
 		become(t, c, map[dlq.State]int{dlq.Resolved: 2 * (i + 1), dlq.Open: 3 - 2*i})
 		d.stop()
 		allow()

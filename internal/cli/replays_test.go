@@ -14,6 +14,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
@@ -170,7 +171,7 @@ func TestAReplayThatSucceedsResolvesItsEntry(t *testing.T) {
 	testkafka.Eventually(t, 10*time.Second, "the gauge counts them", func() bool { return d.metric(gauge) == "3" })
 
 	hook.SetAnswer(nil)
-	entries := deadLetters(t, c)
+	entries := clitest.DeadLetters(t, c)
 	slices.Reverse(entries)
 	ask(t, c, requests(entries, nil)...)
 	hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) == 9 })
@@ -203,15 +204,15 @@ func TestAReplayThatFailsThreeTimesIsQuarantined(t *testing.T) {
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
 	c.Produce(bad("k", 0, 1)...)
 	become(t, c, map[dlq.State]int{dlq.Open: 1})
-	first := deadLetters(t, c)[0]
+	first := clitest.DeadLetters(t, c)[0]
 	for n := 1; n <= 3; n++ {
-		ask(t, c, requests(deadLetters(t, c), nil)...)
+		ask(t, c, requests(clitest.DeadLetters(t, c), nil)...)
 		testkafka.Eventually(t, 20*time.Second, "it failed again", func() bool {
-			e := deadLetters(t, c)[0]
+			e := clitest.DeadLetters(t, c)[0]
 			return e.Replays == n && e.State != dlq.Waiting
 		})
 	}
-	e := deadLetters(t, c)[0]
+	e := clitest.DeadLetters(t, c)[0]
 	if e.State != dlq.Quarantined || e.ID != first.ID || !e.FirstFailed.Equal(first.FirstFailed) || !e.LastFailed.After(first.LastFailed) ||
 		len(e.Envelope.Source.Headers) != 0 || string(e.Envelope.Source.Value) != string(first.Envelope.Source.Value) {
 		t.Errorf("after three replays it is %+v", e)
@@ -245,7 +246,7 @@ func TestHoweverManyRequestsAnEntryIsSentOnce(t *testing.T) {
 	become(t, c, map[dlq.State]int{dlq.Open: 40})
 	settled(t, c)
 	d.stop() // it is down for hours, and people ask twice
-	entries := deadLetters(t, c)
+	entries := clitest.DeadLetters(t, c)
 	ask(t, c, requests(entries, nil)...)
 	become(t, c, map[dlq.State]int{dlq.Waiting: 40})
 	ask(t, c, requests(entries[:20], nil)...)
@@ -301,7 +302,7 @@ func TestAReplayOutlivesWhoeverDies(t *testing.T) {
 		c.Produce(bad(fmt.Sprint("k", i), i*n/40, n/40)...)
 	}
 	become(t, c, map[dlq.State]int{dlq.Open: n})
-	entries := deadLetters(t, c)
+	entries := clitest.DeadLetters(t, c)
 	slices.Reverse(entries)
 	hook.SetAnswer(nil)
 	ask(t, c, requests(entries, nil)...)
@@ -346,7 +347,7 @@ func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 		&kgo.Record{Topic: string(topics.TradeExecutions), Key: []byte("k"), Value: []byte("pi")})
 	become(t, c, map[dlq.State]int{dlq.Open: 2})
 	var truncated, garbage *dlq.Entry
-	for _, e := range deadLetters(t, c) {
+	for _, e := range clitest.DeadLetters(t, c) {
 		if e.Cause == outcome.Truncated {
 			truncated = e
 		} else {
@@ -356,7 +357,7 @@ func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 	// As it is it fails again.
 	ask(t, c, requests([]*dlq.Entry{truncated, garbage}, nil)...)
 	testkafka.Eventually(t, 20*time.Second, "both failed again", func() bool {
-		list := deadLetters(t, c)
+		list := clitest.DeadLetters(t, c)
 		return len(list) == 2 && list[0].Replays == 1 && list[1].Replays == 1
 	})
 	// Edited wrongly it does too, says by whom, and keeps the original.
@@ -397,7 +398,7 @@ func TestADeliveryGoesElsewhereOrThroughItsRuleAgain(t *testing.T) {
 	become(t, c, map[dlq.State]int{dlq.Open: 5})
 	d.stop()
 	hook.SetAnswer(nil)
-	entries := deadLetters(t, c)
+	entries := clitest.DeadLetters(t, c)
 	slices.SortFunc(entries, func(a, b *dlq.Entry) int {
 		return strings.Compare(a.Envelope.Alert.Title.String(), b.Envelope.Alert.Title.String())
 	})
@@ -467,7 +468,7 @@ func TestReplaysLetLiveAlertsPass(t *testing.T) {
 			})
 			outbox := topics.Outbox(c.Group, "hook")
 			before, posted := end(t, c, outbox), len(hook.Requests())
-			ask(t, c, requests(deadLetters(t, c), tt.change)...)
+			ask(t, c, requests(clitest.DeadLetters(t, c), tt.change)...)
 			testkafka.Eventually(t, 20*time.Second, "the outbox has what it may", func() bool { return end(t, c, outbox) >= before+256 })
 			c.Produce(alerting(topics.TradeExecutions, "live", n, 1)...)
 			testkafka.Eventually(t, 20*time.Second, "the live alert is in the outbox", func() bool { return behind(t, c, string(topics.TradeExecutions)) == 0 })

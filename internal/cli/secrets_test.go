@@ -50,7 +50,7 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	c.Produce(r)
 	var entries []*dlq.Entry
 	testkafka.Eventually(t, 20*time.Second, "the refusal is a dead letter", func() bool {
-		entries = deadLetters(t, c, topics.TradeExecutions)
+		entries = clitest.DeadLetters(t, c, topics.TradeExecutions)
 		return len(entries) == 1
 	})
 	testkafka.Eventually(t, 10*time.Second, "it is said", func() bool { return strings.Contains(d.err.String(), "dead letter") })
@@ -64,7 +64,7 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	shown := map[string]string{"the log": d.err.String(), "the metrics": metrics, "/readyz": readyz, "/": index}
 	for _, args := range [][]string{{"config", "show"}, {"dlq", "list"}, {"dlq", "list", "-o", "json"}, {"dlq", "stats"}, {"dlq", "show", entries[0].ID}, {"channels", "list"}, {"channels", "list", "-o", "json"}} {
 		out, errs := clitest.NewLines(), clitest.NewLines()
-		if code := run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
+		if code := Run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
 			t.Errorf("%v ends with %d: %s", args, code, errs)
 		}
 		shown[strings.Join(args, " ")] = out.String() + errs.String()
@@ -144,7 +144,7 @@ func TestEchoedSecretsAreNowhere(t *testing.T) {
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, messages)...)
 	var entries []*dlq.Entry
 	testkafka.Eventually(t, 30*time.Second, "the refusals are dead letters, and all providers were asked", func() bool {
-		entries = deadLetters(t, c, topics.TradeExecutions)
+		entries = clitest.DeadLetters(t, c, topics.TradeExecutions)
 		return len(entries) >= messages && asked[1].Load() >= 4 && asked[2].Load() >= 1
 	})
 	for _, name := range []string{"channel chat", "channel mail"} {
@@ -156,7 +156,7 @@ func TestEchoedSecretsAreNowhere(t *testing.T) {
 	}
 	for _, args := range [][]string{{"dlq", "list", "-o", "json"}, {"dlq", "show", entries[0].ID}, {"channels", "list"}, {"channels", "test", "--all"}, {"channels", "test", "--all", "-o", "json"}, {"channels", "test", "--no-send", "--all"}, {"doctor"}} {
 		out, errs := clitest.NewLines(), clitest.NewLines()
-		run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), base.Streams{In: strings.NewReader(""), Out: out, Err: errs})
+		Run(t.Context(), append(args, "-c", filepath.Join(dir, "notifier.yaml")), base.Streams{In: strings.NewReader(""), Out: out, Err: errs})
 		shown[strings.Join(args, " ")] = out.String() + errs.String()
 	}
 	for _, e := range entries {

@@ -83,7 +83,7 @@ func (s *site) doWith(in string, args ...string) clitest.Answer {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
-	code := run(ctx, append([]string{"-c", filepath.Join(s.dir, "notifier.yaml")}, args...), base.Streams{In: strings.NewReader(in), Out: &out, Err: &errs})
+	code := Run(ctx, append([]string{"-c", filepath.Join(s.dir, "notifier.yaml")}, args...), base.Streams{In: strings.NewReader(in), Out: &out, Err: &errs})
 	return clitest.Answer{Code: code, Out: out.String(), Err: errs.String()}
 }
 

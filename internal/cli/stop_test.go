@@ -13,6 +13,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -54,7 +55,7 @@ func TestAStopGoesFromTheFrontToTheBack(t *testing.T) {
 	if !slices.Equal(order, want) {
 		t.Errorf("the order is %v, want %v", order, want)
 	}
-	if n := len(deadLetters(t, c)); n != 5 {
+	if n := len(clitest.DeadLetters(t, c)); n != 5 {
 		t.Errorf("%d dead letters of 5 refusals", n)
 	}
 }
@@ -85,7 +86,7 @@ func TestPoisonAnywhereIsADeadLetterAndNoMore(t *testing.T) {
 				c.Committed(c.Group).Each(func(o kadm.OffsetResponse) { at += max(o.At, 0) })
 				return at == int64(len(order))
 			})
-			if n := len(deadLetters(t, c, topics.TradeExecutions)); n != poison {
+			if n := len(clitest.DeadLetters(t, c, topics.TradeExecutions)); n != poison {
 				t.Errorf("%d dead letters of %d", n, poison)
 			}
 			if n := len(hook.Requests()); n != good {

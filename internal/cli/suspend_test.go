@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -59,7 +60,7 @@ rules:
 		_, ok, cause := d.component("channel hook")
 		return ok && cause == "" && d.metric(`notifier_condition{type="rule"}`) == "0"
 	})
-	if n := len(deadLetters(t, c)); n != 20 {
+	if n := len(clitest.DeadLetters(t, c)); n != 20 {
 		t.Errorf("%d dead letters, want 20", n)
 	}
 	var said []string

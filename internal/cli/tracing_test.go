@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/obs/tracing/tracingtest"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -117,7 +118,7 @@ func TestATraceGoesFromTheProducerToTheChannel(t *testing.T) {
 	if bad.Parent != producersSpan || bad.Error != "not-json" || dead.Parent != bad.ID || dead.Error != "" {
 		t.Errorf("%+v\n%+v", bad, dead)
 	}
-	entry := deadLetters(t, c, topics.PortfolioUpdates)[0]
+	entry := clitest.DeadLetters(t, c, topics.PortfolioUpdates)[0]
 	if want := "00-" + producersTrace + "-" + dead.ID + "-01"; entry.Envelope.Trace != want {
 		t.Errorf("the dead letter says %s, want %s", entry.Envelope.Trace, want)
 	}
@@ -147,7 +148,7 @@ func TestAReplayIsATraceOfItsOwnLinkedToTheFirst(t *testing.T) {
 	c.Produce(traced(bad("a", 1, 1)[0]))
 	var entries []*dlq.Entry
 	testkafka.Eventually(t, 20*time.Second, "the refusal is a dead letter", func() bool {
-		entries = deadLetters(t, c, topics.TradeExecutions)
+		entries = clitest.DeadLetters(t, c, topics.TradeExecutions)
 		return len(entries) == 1
 	})
 	hook.SetAnswer(nil)

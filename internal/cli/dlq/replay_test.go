@@ -1,4 +1,4 @@
-package cli
+package dlq_test
 
 import (
 	"context"
@@ -228,8 +228,10 @@ func TestReplayThatIsMisused(t *testing.T) {
 
 func TestTheChannelOfAReplayMustBeConfigured(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
-	dir := files(t, c, "  desk: {console: {}}\n  mail-desk: {console: {}}", strings.ReplaceAll(every, "%s", "desk"))
-	config := filepath.Join(dir, "notifier.yaml")
+	config := filepath.Join(t.TempDir(), "notifier.yaml")
+	if err := os.WriteFile(config, []byte("channels:\n  desk: {console: {}}\n  mail-desk: {console: {}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	runReplay(t, c, "--all", "--yes", "--to", "mail-dsk", "-c", config).has(t, base.ExitMisused, "did you mean mail-desk?")
 	runReplay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, base.ExitDone, "people will see 1 message in channel mail-desk")
 }

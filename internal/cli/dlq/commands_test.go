@@ -1,11 +1,10 @@
-package cli
+package dlq_test
 
 import (
 	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,32 +13,14 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/cli"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/envelope"
-	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
-
-// command runs one command on a test's cluster.
-func command(t testing.TB, c *testkafka.Cluster, args ...string) clitest.Answer {
-	t.Helper()
-	return commandWith(t, c, "", args...)
-}
-
-func commandWith(t testing.TB, c *testkafka.Cluster, in string, args ...string) clitest.Answer {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	var out, errs bytes.Buffer
-	code := run(ctx, append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group}, args...), base.Streams{In: strings.NewReader(in), Out: &out, Err: &errs})
-	return clitest.Answer{Code: code, Out: out.String(), Err: errs.String()}
-}
 
 func values(objects []map[string]any, name string) []string {
 	var list []string
@@ -47,47 +28,6 @@ func values(objects []map[string]any, name string) []string {
 		list = append(list, fmt.Sprint(o[name]))
 	}
 	return list
-}
-
-var monday = time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)
-
-// undecodable is a record that no rule has seen; its id follows from n.
-func undecodable(n int, topic topics.Name) *dlq.Entry {
-	src := alert.Source{Cluster: "c", Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(n % 6), Offset: int64(100 + n)}
-	return &dlq.Entry{
-		ID: alert.NewEntry("g", src),
-		Envelope: &envelope.Envelope{Source: envelope.Source{
-			Topic: string(topic), TopicID: src.Topic, Partition: src.Partition, Offset: src.Offset, Time: monday,
-			Key: fmt.Appendf(nil, "ses-%04x", n), Value: []byte(`{"event_type":"order.rej`), Headers: []kgo.RecordHeader{{Key: "source", Value: []byte("oms")}},
-		}},
-		Reason: outcome.Undecodable, Scope: outcome.Message, Cause: outcome.Truncated, Detail: fmt.Sprintf("not JSON at byte %d (truncated)", 20+n),
-		Attempts: 1, FirstFailed: monday.Add(time.Duration(n) * time.Minute), LastFailed: monday.Add(time.Duration(n) * time.Minute), State: dlq.Open,
-	}
-}
-
-// refused is a delivery that the provider did not take.
-func refused(n int, rule, channel string) *dlq.Entry {
-	e := undecodable(n, topics.TradeExecutions)
-	e.Envelope.Source.Value = fmt.Appendf(nil, `{"event_type":"order.rejected","symbol":"NVDA","n":%d}`, n)
-	a := &alert.Alert{
-		ID: fmt.Sprint("al_", n), Rule: rule, Severity: alert.Warning, Key: []string{"ACC-1007", "R103"},
-		Title:  alert.Text{{Text: "Rejected: "}, {Text: "NVDA", Value: true}, {Text: " buy 400"}},
-		Fields: []alert.Field{{Label: "strategy", Value: alert.Text{{Text: "mean-rev-7", Value: true}}}}, EventTime: monday, Topic: string(topics.TradeExecutions),
-	}
-	e.Envelope.Alert, e.Envelope.Channel, e.Envelope.Delivery = a, channel, alert.NewDelivery(a.ID, channel)
-	e.ID, e.Reason, e.Cause, e.Detail = e.Envelope.Delivery, outcome.Refused, outcome.PayloadRefused, fmt.Sprintf("HTTP 422: no field order_%d", n)
-	return e
-}
-
-func writeEntries(t testing.TB, c *testkafka.Cluster, entries ...*dlq.Entry) {
-	t.Helper()
-	w := dlq.NewWriter(c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil)))...), c.Group, slog.New(slog.DiscardHandler), nil)
-	for _, e := range entries { // one by one: their order is that of the log
-		if err := w.Write(t.Context(), e); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(2 * time.Millisecond) // topics are merged by their records' times, which are milliseconds
-	}
 }
 
 // askFor writes a request to send an entry again, which nobody settles.
@@ -99,22 +39,6 @@ func askFor(t testing.TB, c *testkafka.Cluster, id string) {
 	}
 	q := replay.Request{Entry: e.ID, Source: topics.Name(e.Envelope.Source.Topic), Version: e.Offset, Channel: e.Envelope.Channel, By: "me@here", Run: "rp", Total: 1}
 	c.Produce(q.Record(c.Group))
-}
-
-// morning is a mixture of dead letters, the oldest first.
-func morning() []*dlq.Entry {
-	quarantined := refused(7, "order-rejected", "risk-hook")
-	quarantined.State, quarantined.Replays = dlq.Quarantined, 3
-	ambiguous := refused(8, "drawdown", "desk-mail")
-	ambiguous.Reason, ambiguous.Scope, ambiguous.Cause, ambiguous.Detail = outcome.Unconfirmed, outcome.Channel, outcome.Reset, "connection lost after the message was written"
-	recipient := refused(9, "forward-test-diverges", "desk-mail")
-	recipient.Reason, recipient.Scope, recipient.Cause, recipient.Detail = outcome.BadRecipient, outcome.Recipient, outcome.RecipientRefused, `550 5.1.1 "nobody@example.com": no such user`
-	recipient.Recipients, recipient.Attempts = []string{"nobody@example.com"}, 2
-	return []*dlq.Entry{
-		undecodable(1, topics.TradeExecutions), undecodable(2, topics.PortfolioUpdates), undecodable(3, topics.ForwardTestEvents),
-		refused(4, "order-rejected", "risk-hook"), refused(5, "order-rejected", "risk-hook"), refused(6, "order-rejected", "risk-hook"),
-		quarantined, ambiguous, recipient,
-	}
 }
 
 func ids(entries []*dlq.Entry) []string {
@@ -129,8 +53,8 @@ func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	command(t, c, "dlq", "list").Want(t, base.ExitDone, "no dead letters")
 	command(t, c, "dlq", "stats").Want(t, base.ExitDone, "no dead letters")
-	all := morning()
-	writeEntries(t, c, all...)
+	all := clitest.Morning()
+	clitest.WriteEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
 	newestFirst := ids(all)
 	slices.Reverse(newestFirst)
@@ -191,9 +115,9 @@ func printOf(t testing.TB, c *testkafka.Cluster, e *dlq.Entry) string {
 // TestTheObjectsOfAListAreAContract holds the names and their order.
 func TestTheObjectsOfAListAreAContract(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	e := morning()[8]
+	e := clitest.Morning()[8]
 	e.Envelope.Source.Key = []byte{0xff}
-	writeEntries(t, c, e)
+	clitest.WriteEntries(t, c, e)
 	const want = `{"id":"%s","topic":"trade-executions","partition":3,"offset":109,"key":null,"key_base64":"/w==","rule":"forward-test-diverges","channel":"desk-mail",` +
 		`"recipients":["nobody@example.com"],"severity":"warning","reason":"recipient","scope":"recipient","cause":"recipient-refused","fingerprint":"%s",` +
 		`"detail":"550 5.1.1 \"nobody@example.com\": no such user","attempts":2,"first_failed":"2026-11-23T14:40:05Z","last_failed":"2026-11-23T14:40:05Z","state":"open","replays":0,"size":53}` + "\n"
@@ -207,13 +131,13 @@ func TestTheFirstPageDecidesTheWidths(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	var all []*dlq.Entry
 	for n := range 60 {
-		e := undecodable(n, topics.TradeExecutions)
+		e := clitest.Undecodable(n, topics.TradeExecutions)
 		if n < 10 { // the oldest come last, in the widths of the others
 			e.Envelope.Source.Key = bytes.Repeat([]byte("k"), 500)
 		}
 		all = append(all, e)
 	}
-	writeEntries(t, c, all...)
+	clitest.WriteEntries(t, c, all...)
 	a := command(t, c, "dlq", "list").Want(t, base.ExitDone, "60 dead letters; what they have in common: notifier --brokers ", " dlq stats")
 	rows := strings.Split(strings.TrimSpace(a.Out), "\n")
 	if len(rows) != 61 {
@@ -232,8 +156,8 @@ func TestTheFirstPageDecidesTheWidths(t *testing.T) {
 
 func TestStatsGroupByWhatWentWrong(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := morning()
-	writeEntries(t, c, all...)
+	all := clitest.Morning()
+	clitest.WriteEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
 	a := command(t, c, "dlq", "stats").Want(t, base.ExitDone,
 		"9 dead letters: 7 open, 1 waiting, 1 quarantined", "7 of trade-executions, 1 of portfolio-updates, 1 of forward-test-events",
@@ -259,10 +183,10 @@ func TestStatsGroupByWhatWentWrong(t *testing.T) {
 
 func TestShowSaysEverything(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := morning()
-	hex := undecodable(20, topics.TradeExecutions)
+	all := clitest.Morning()
+	hex := clitest.Undecodable(20, topics.TradeExecutions)
 	hex.Envelope.Source.Value = []byte{0x80, 0x04, 0x95, 0x00}
-	writeEntries(t, c, append(all, hex)...)
+	clitest.WriteEntries(t, c, append(all, hex)...)
 	askFor(t, c, all[4].ID)
 	show := func(e *dlq.Entry, texts ...string) {
 		t.Helper()
@@ -290,8 +214,8 @@ func TestShowSaysEverything(t *testing.T) {
 
 func TestDiscardingIsAClosingWithAComment(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := morning()
-	writeEntries(t, c, all...)
+	all := clitest.Morning()
+	clitest.WriteEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
 	command(t, c, "dlq", "discard", "--all", "--yes").Want(t, base.ExitMisused, "say why with -m")
 	command(t, c, "dlq", "discard", "-m", "x", "--yes").Want(t, base.ExitMisused, "say which dead letters to discard", "--all")
@@ -300,7 +224,7 @@ func TestDiscardingIsAClosingWithAComment(t *testing.T) {
 	command(t, c, "dlq", "discard", "-m", "x", "--rule", "nothing", "--yes").Want(t, base.ExitFailed, "match none of 9 dead letters")
 	command(t, c, "dlq", "discard", "-m", "x", all[4].ID, "--yes").Want(t, base.ExitFailed, "1 waits for a replay: left out", "no dead letter is left to discard")
 	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused", "--dry-run").Want(t, base.ExitDone, "3 ", "payload-refused", "1 waits for a replay", "nothing was done")
-	if n := len(deadLetters(t, c)); n != 9 {
+	if n := len(clitest.DeadLetters(t, c)); n != 9 {
 		t.Fatalf("%d are left after a dry run", n)
 	}
 	command(t, c, "dlq", "discard", "-m", "the order service was wrong", "--reason", "refused", "--yes").Want(t, base.ExitDone, "3 dead letters discarded")
@@ -320,12 +244,12 @@ func TestDiscardingIsAClosingWithAComment(t *testing.T) {
 
 func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := morning()
-	odd := undecodable(30, topics.PortfolioUpdates)
+	all := clitest.Morning()
+	odd := clitest.Undecodable(30, topics.PortfolioUpdates)
 	odd.Envelope.Source.Key, odd.Envelope.Source.Value = []byte{}, nil
 	odd.Envelope.Source.Headers = []kgo.RecordHeader{{Key: "a\xff", Value: nil}, {Key: "a\xff", Value: []byte{}}, {Key: "", Value: []byte{0xfe}}, {Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}}
 	all = append(all, odd)
-	writeEntries(t, c, all...)
+	clitest.WriteEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
 	c.Produce(&kgo.Record{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("somebody's"), Value: []byte("else")})
 	before := records(t, c)
@@ -337,7 +261,7 @@ func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 	c.Make(c.Shapes(nil)...)
 	command(t, c, "dlq", "import", file).Want(t, base.ExitMisused, "--yes")
 	command(t, c, "dlq", "import", file, "--dry-run").Want(t, base.ExitFailed, "nothing was done", "letters.jsonl:1: it is malformed: not a notifier record", "1 line was refused")
-	if n := len(deadLetters(t, c)); n != 0 {
+	if n := len(clitest.DeadLetters(t, c)); n != 0 {
 		t.Fatalf("a dry run imported %d", n)
 	}
 	command(t, c, "dlq", "import", file, "--yes").Want(t, base.ExitFailed, "10 dead letters imported")
@@ -385,13 +309,13 @@ func sameRecord(a, b *kgo.Record) bool {
 
 func TestWatchShowsWhatIsWritten(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	old := refused(1, "order-rejected", "risk-hook")
-	writeEntries(t, c, old)
+	old := clitest.Refused(1, "order-rejected", "risk-hook")
+	clitest.WriteEntries(t, c, old)
 	watch := func(args ...string) (*clitest.Lines, func() int) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		out, code := clitest.NewLines(), make(chan int, 1)
 		go func() {
-			code <- run(ctx, append([]string{"dlq", "watch", "--brokers", c.Brokers[0], "--group", c.Group}, args...), base.Streams{In: strings.NewReader(""), Out: out, Err: out})
+			code <- cli.Run(ctx, append([]string{"dlq", "watch", "--brokers", c.Brokers[0], "--group", c.Group}, args...), base.Streams{In: strings.NewReader(""), Out: out, Err: out})
 		}()
 		return out, func() int {
 			cancel(base.ErrSignal)
@@ -406,13 +330,13 @@ func TestWatchShowsWhatIsWritten(t *testing.T) {
 	n := 100
 	testkafka.Eventually(t, 20*time.Second, "the second watches", func() bool {
 		n++
-		writeEntries(t, c, refused(n, "order-rejected", "risk-hook"))
+		clitest.WriteEntries(t, c, clitest.Refused(n, "order-rejected", "risk-hook"))
 		return strings.Contains(objects.String(), "opened")
 	})
-	writeEntries(t, c, undecodable(3, topics.PortfolioUpdates))
+	clitest.WriteEntries(t, c, clitest.Undecodable(3, topics.PortfolioUpdates))
 	again := old.Again("", 1)
 	again.Detail = "still \x1b[31mrefused"
-	writeEntries(t, c, again)
+	clitest.WriteEntries(t, c, again)
 	text.Wait(t, 20*time.Second, "opened", "portfolio-updates/3@103", "not JSON at byte 23", "dlq show re_")
 	text.Wait(t, 20*time.Second, "reopened", "quarantined after 1 replay: st")
 	command(t, c, "dlq", "discard", "-m", "enough of it", "--all", "--yes").Want(t, base.ExitDone)
@@ -435,7 +359,7 @@ func TestMisuseAndFailureHaveCodesOfTheirOwn(t *testing.T) {
 		"dlq show": base.ExitMisused, "dlq discard --all --yes": base.ExitMisused, "dlq discard -m x --all": base.ExitMisused, "dlq import": base.ExitMisused,
 		"dlq import - --yes=false": base.ExitMisused, "dlq discard -m x --yes": base.ExitMisused, "dlq import no.such.file --yes": base.ExitFailed,
 	} {
-		code := run(t.Context(), append(strings.Fields(args), "--brokers", "127.0.0.1:1"), base.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+		code := cli.Run(t.Context(), append(strings.Fields(args), "--brokers", "127.0.0.1:1"), base.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 		if code != want {
 			t.Errorf("%s: exit %d, want %d", args, code, want)
 		}

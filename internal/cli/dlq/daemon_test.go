@@ -1,4 +1,4 @@
-package cli
+package dlq_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/cli"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
@@ -204,7 +205,7 @@ func replayUntil(t *testing.T, c *testkafka.Cluster, ctx context.Context, in str
 	defer cancel()
 	out, errs := clitest.NewLines(), clitest.NewLines()
 	args = append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group, "dlq", "replay"}, args...)
-	code := run(ctx, args, base.Streams{In: strings.NewReader(in), Out: out, Err: errs})
+	code := cli.Run(ctx, args, base.Streams{In: strings.NewReader(in), Out: out, Err: errs})
 	if ctx.Err() == context.DeadlineExceeded {
 		t.Fatalf("it does not end:\n%s\n%s", out, errs)
 	}

@@ -1,4 +1,4 @@
-package cli
+package dlq_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/cli"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
@@ -22,7 +23,7 @@ import (
 // hostile returns records that are not what a notifier writes, made of one
 // that is.
 func hostile(t *testing.T, c *testkafka.Cluster) []*kgo.Record {
-	writeEntries(t, c, refused(1, "order-rejected", "risk-hook"))
+	clitest.WriteEntries(t, c, clitest.Refused(1, "order-rejected", "risk-hook"))
 	var good *kgo.Record
 	for _, r := range records(t, c) {
 		good = r
@@ -156,7 +157,7 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 	c.Make(c.Shapes(nil)...)
 	a = command(t, c, "dlq", "import", "--yes", file).Want(t, base.ExitFailed, "it is malformed")
 	harmless(t, "import", a.Out+a.Err)
-	for _, e := range deadLetters(t, c) {
+	for _, e := range clitest.DeadLetters(t, c) {
 		if e.State == dlq.Malformed {
 			t.Errorf("%.20s was imported", e.ID)
 		}
@@ -165,7 +166,7 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 	command(t, c, "dlq", "discard", "-m", "odd", "--yes", "--", "0x00fffe", "-m", "garbage-st").Want(t, base.ExitDone, "3 dead letters discarded")
 	a = command(t, c, "dlq", "discard", "-m", "odd", "--yes", "--all").Want(t, base.ExitDone, fmt.Sprint(n-3, " dead letters discarded"))
 	harmless(t, "discard", a.Out+a.Err)
-	if left := len(deadLetters(t, c, topics.TradeExecutions)); left != 0 {
+	if left := len(clitest.DeadLetters(t, c, topics.TradeExecutions)); left != 0 {
 		t.Errorf("%d are left", left)
 	}
 }
@@ -174,21 +175,21 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 func TestPayloadOnATerminalIsNotObeyed(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	for i, value := range []string{"{\"a\":\"\x1b[2J\u202e\u009b\U000e0041\"}\r\n", "\x9b2J\x00bytes", "{\"plain\": true}\n"} {
-		e := refused(i+1, "order-rejected", "risk-hook")
+		e := clitest.Refused(i+1, "order-rejected", "risk-hook")
 		e.Envelope.Source.Value = []byte(value)
-		writeEntries(t, c, e)
+		clitest.WriteEntries(t, c, e)
 		args := []string{"dlq", "show", e.ID, "--payload"}
 		if a := command(t, c, args...).Want(t, base.ExitDone); a.Out != value || a.Err != "" {
 			t.Errorf("through a pipe: %q, %s", a.Out, a.Err)
 		}
-		term, out := openTerminal(t)
+		term, out := clitest.OpenTerminal(t)
 		errs := clitest.NewLines()
-		if code := run(t.Context(), append(args, "--brokers", c.Brokers[0], "--group", c.Group), base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
+		if code := cli.Run(t.Context(), append(args, "--brokers", c.Brokers[0], "--group", c.Group), base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
 			t.Fatalf("%d: %s", code, errs)
 		}
 		want := []string{"{\"a\":\"⟨U+001B⟩[2J⟨U+202E⟩⟨U+009B⟩⟨U+E0041⟩\"}⟨U+000D⟩", "|.2J.bytes|", "{\"plain\": true}"}[i]
-		testkafka.Eventually(t, 10*time.Second, "it is shown", func() bool { return strings.HasSuffix(term.screen.String(), want+"\r\n") })
-		harmless(t, "--payload", strings.ReplaceAll(term.screen.String(), "\r\n", "\n"))
+		testkafka.Eventually(t, 10*time.Second, "it is shown", func() bool { return strings.HasSuffix(term.Screen.String(), want+"\r\n") })
+		harmless(t, "--payload", strings.ReplaceAll(term.Screen.String(), "\r\n", "\n"))
 		if said := errs.String(); strings.Contains(said, "shown for a terminal") != (i < 2) {
 			t.Errorf("%q: it says %q", value, said)
 		}
