@@ -2,11 +2,11 @@ package term
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 )
 
+// Count is a number with its noun, which takes an s.
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -14,6 +14,7 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// Many is Count with commas.
 func Many(n int64, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -29,21 +30,15 @@ func Verb(n int, one, several string) string {
 	return fmt.Sprintf("%d %s", n, several)
 }
 
+// Verb64 is Verb with commas.
 func Verb64(n int64, one, several string) string {
 	return humanize.Comma(n) + " " + VerbOf(n, one, several)
 }
 
+// VerbOf is the verb alone.
 func VerbOf(n int64, one, several string) string {
 	if n == 1 {
 		return one
 	}
 	return several
-}
-
-// Verbs is a list of rules with the verb that goes with it.
-func Verbs(rules []string, one, several string) string {
-	if len(rules) == 1 {
-		return "rule " + rules[0] + " " + one
-	}
-	return "rules " + strings.Join(rules, ", ") + " " + several
 }

@@ -7,9 +7,8 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// paints are how statuses look on a terminal.
-var paints = map[check.Status]string{
-	check.OK: "\x1b[32m", check.Warning: "\x1b[33m", check.Failed: "\x1b[1;31m", check.Skipped: "\x1b[2m",
+var colours = map[check.Status]term.Colour{
+	check.OK: term.Green, check.Warning: term.Yellow, check.Failed: term.Red, check.Skipped: term.Faint,
 }
 
 const (
@@ -44,8 +43,8 @@ func (g *Globals) WriteResults(results []check.Result, title func(area string) s
 // remedy.
 func (g *Globals) writeResult(r check.Result) {
 	status := fmt.Sprintf("%-*s", statusWidth, r.Status)
-	if g.colour() {
-		status = paints[r.Status] + status + "\x1b[0m"
+	if term.Coloured(g.IO.Out) {
+		status = colours[r.Status].Paint(status)
 	}
 	width := max(g.Width()-messageColumn, 40)
 	lines := term.Wrap(term.Visible(r.Subject+": "+r.Message), width)

@@ -1,7 +1,6 @@
 package base
 
 import (
-	"os"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/secret"
@@ -44,12 +43,6 @@ func (g *Globals) JSON() bool { return g.Output == "json" }
 func (g *Globals) Width() int {
 	width, _ := term.Size(g.IO.Out)
 	return width
-}
-
-// colour reports whether standard output wants colours: a terminal, unless
-// NO_COLOR is set (https://no-color.org) or it is a dumb one.
-func (g *Globals) colour() bool {
-	return term.IsTerminal(g.IO.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // Bar returns a progress bar on the terminal; none where there is no terminal.

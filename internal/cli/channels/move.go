@@ -214,7 +214,11 @@ func (m *move) plan(ctx context.Context, n int64) error {
 		}
 	}
 	if len(both) > 0 {
-		fmt.Fprintf(out, "%s to both: %s has had these alerts, and gets them again\n", term.Verbs(both, "leads", "lead"), m.to)
+		rules := "rule " + both[0] + " leads"
+		if len(both) > 1 {
+			rules = "rules " + strings.Join(both, ", ") + " lead"
+		}
+		fmt.Fprintf(out, "%s to both: %s has had these alerts, and gets them again\n", rules, m.to)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/term"
 )
 
 // aMorning is a look of which every row has something to say.
@@ -68,29 +69,22 @@ func TestTheTableOfLag(t *testing.T) {
 	clitest.Golden(t, "lag.golden", b.String())
 }
 
-// TestTheScreenFitsTheTerminal: what does not fit is left out and said, control
-// characters stay out, and a look that failed is said above what was seen last.
-func TestTheScreenFitsTheTerminal(t *testing.T) {
+// TestFailedLookIsSaidAboveTheLastTable, and control characters stay out.
+func TestFailedLookIsSaidAboveTheLastTable(t *testing.T) {
 	v := &view{g: &base.Globals{IO: base.Streams{Out: &bytes.Buffer{}}}, f: flags{interval: 5 * time.Second}}
 	s := aMorning()
-	for i := range 40 {
-		s.Groups = append(s.Groups, lag.Group{Name: fmt.Sprintf("evil\x1b[2J%d", i), State: "Stable", Members: 1})
-	}
+	s.Groups = append(s.Groups, lag.Group{Name: "evil\x1b[2J", State: "Stable", Members: 1})
 	w := &screen{v: v, trends: make(map[string][]waited), err: errors.New("no broker answers")}
 	w.take(s)
-	var b strings.Builder
-	w.paint(&b)
-	text := b.String()
-	if rows := strings.Count(text, "\r\n") + 1; rows != 24 {
-		t.Errorf("it draws %d rows on a terminal of 24", rows)
+	frame := w.frame(100)
+	if len(frame) < 4 || frame[0].Text != "09:30:00  every 5s  Ctrl-C ends" || frame[1].Text != "cannot look, and go on trying: no broker answers" ||
+		frame[1].Colour != term.Red || frame[2].Colour != term.Faint {
+		t.Errorf("it shows %q", frame)
 	}
-	for _, want := range []string{"cannot look, and go on trying: no broker answers", "more lines", "09:30:00  every 5s  Ctrl-C ends"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("it does not say %q:\n%s", want, text)
+	for _, line := range frame {
+		if strings.ContainsRune(line.Text, '\x1b') {
+			t.Errorf("a group's name reaches the terminal: %q", line.Text)
 		}
-	}
-	if strings.Contains(text, "\x1b[2J") {
-		t.Error("a group's name clears the screen")
 	}
 }
 

@@ -3,8 +3,6 @@ package lag
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +14,7 @@ import (
 // watch looks again and again until ctx ends: on a terminal a table that is
 // drawn in place, elsewhere rows with their time.
 func (v *view) watch(ctx context.Context) error {
-	draws := term.IsTerminal(v.g.IO.Out) && !v.g.JSON() && os.Getenv("TERM") != "dumb"
+	draws := term.Draws(v.g.IO.Out) && !v.g.JSON()
 	s, err := v.look(ctx)
 	if err != nil {
 		return ending(ctx, err)
@@ -78,17 +76,16 @@ const (
 	resizeEvery = 200 * time.Millisecond
 )
 
-// draw redraws the table in place on the terminal's other screen, until ctx
-// ends; what was seen last is left behind.
+// draw redraws the table in place on the terminal, until ctx ends; what was
+// seen last is left behind.
 func (v *view) draw(ctx context.Context, s *lag.Snapshot) error {
-	out := v.g.IO.Out
-	fmt.Fprint(out, "\x1b[?1049h\x1b[?25l") // the other screen, no cursor
-	w := &screen{v: v, colour: os.Getenv("NO_COLOR") == "", trends: make(map[string][]waited)}
+	w := &screen{v: v, trends: make(map[string][]waited)}
 	w.take(s)
+	live := term.NewLive(v.g.IO.Out)
 	defer func() {
-		fmt.Fprint(out, "\x1b[?25h\x1b[?1049l")
+		live.Close()
 		for _, line := range v.lines(w.last, w.trend, v.g.Width()) {
-			fmt.Fprintln(out, line.text)
+			fmt.Fprintln(v.g.IO.Out, line.text)
 		}
 	}()
 	looks := make(chan struct{}, 1) // one is enough: the next look is what it asks for
@@ -112,7 +109,7 @@ func (v *view) draw(ctx context.Context, s *lag.Snapshot) error {
 	next, resized := time.NewTicker(v.f.interval), time.NewTicker(resizeEvery)
 	defer next.Stop()
 	defer resized.Stop()
-	w.paint(out)
+	live.Draw(w.frame)
 	for {
 		select {
 		case <-ctx.Done():
@@ -129,11 +126,11 @@ func (v *view) draw(ctx context.Context, s *lag.Snapshot) error {
 				w.take(r.s)
 			}
 		case <-resized.C:
-			if width, height := term.Size(v.g.IO.Out); width == w.width && height == w.height {
+			if !live.Resized() {
 				continue
 			}
 		}
-		w.paint(out)
+		live.Draw(w.frame)
 	}
 }
 
@@ -151,12 +148,10 @@ type waited struct {
 
 // screen is what is drawn.
 type screen struct {
-	v             *view
-	colour        bool
-	last          *lag.Snapshot
-	err           error // why the last look found nothing
-	trends        map[string][]waited
-	width, height int
+	v      *view
+	last   *lag.Snapshot
+	err    error // why the last look found nothing
+	trends map[string][]waited
 }
 
 // take remembers what a look found.
@@ -213,41 +208,20 @@ func sparkline(samples []waited, now time.Time) string {
 	return b.String()
 }
 
-const (
-	red, yellow, faint, normal = "\x1b[1;31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
-)
+var colours = map[lag.Mark]term.Colour{lag.Late: term.Yellow, lag.Bad: term.Red}
 
-// paint draws everything in one write: what is longer or wider than the
-// terminal is left out, and said to be.
-func (w *screen) paint(out io.Writer) {
-	w.width, w.height = term.Size(w.v.g.IO.Out)
-	var b strings.Builder
-	b.WriteString("\x1b[H")
-	put := func(text, colour string) {
-		if colour != "" && w.colour {
-			text = colour + text + normal
-		}
-		b.WriteString(text + "\x1b[K")
-	}
-	put(term.Cut(fmt.Sprintf("%s  every %s  Ctrl-C ends", w.last.At.Local().Format(time.TimeOnly), w.v.f.interval), w.width), faint)
+// frame lays out what was seen last, below a line that says when.
+func (w *screen) frame(width int) []term.Line {
+	frame := []term.Line{{Text: fmt.Sprintf("%s  every %s  Ctrl-C ends", w.last.At.Local().Format(time.TimeOnly), w.v.f.interval), Colour: term.Faint}}
 	if w.err != nil {
-		b.WriteString("\r\n")
-		put(term.Cut("cannot look, and go on trying: "+term.Visible(w.err.Error()), w.width), red)
+		frame = append(frame, term.Line{Text: "cannot look, and go on trying: " + term.Visible(w.err.Error()), Colour: term.Red})
 	}
-	lines := w.v.lines(w.last, w.trend, w.width)
-	room := max(w.height-1-strings.Count(b.String(), "\n"), 0)
-	if len(lines) > room {
-		left := len(lines) - max(room-1, 0)
-		lines = append(lines[:max(room-1, 0):max(room-1, 0)], line{text: fmt.Sprintf("   … %d more lines", left)})
-	}
-	for i, line := range lines {
-		b.WriteString("\r\n")
-		colour := map[lag.Mark]string{lag.Late: yellow, lag.Bad: red}[line.mark]
-		if i == 0 {
-			colour = faint
+	for i, line := range w.v.lines(w.last, w.trend, width) {
+		colour := colours[line.mark]
+		if i == 0 { // the head
+			colour = term.Faint
 		}
-		put(term.Cut(line.text, w.width), colour)
+		frame = append(frame, term.Line{Text: line.text, Colour: colour})
 	}
-	b.WriteString("\x1b[J")
-	_, _ = io.WriteString(out, b.String())
+	return frame
 }
