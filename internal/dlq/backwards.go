@@ -14,7 +14,7 @@ import (
 
 const (
 	firstBlock = 500      // records; small, so that they can be shown at once
-	blockBytes = 2 << 20  // what a block should take in memory
+	blockBytes = 32 << 20 // what a block should take in memory: several reads, of which the last reaches beyond it
 	blockLimit = 64 << 20 // the most that a block of several records takes
 )
 

@@ -14,7 +14,7 @@ func TestStatusOfEachVersion(t *testing.T) {
 		want    replay.Status
 	}{
 		"the last":            {3, dlq.Last{Open: true, Offset: 3, Read: 9}, replay.Current},
-		"failed again":        {3, dlq.Last{Open: true, Offset: 5, Read: 9}, replay.Reopened},
+		"failed again":        {3, dlq.Last{Open: true, Offset: 4, Read: 9}, replay.Reopened},
 		"failed too often":    {3, dlq.Last{Open: true, Offset: 5, Read: 9, Quarantined: true}, replay.Quarantined},
 		"quarantined itself":  {5, dlq.Last{Open: true, Offset: 5, Read: 9, Quarantined: true}, replay.Current},
 		"closed":              {3, dlq.Last{Read: 9}, replay.Closed},
