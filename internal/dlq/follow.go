@@ -7,11 +7,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Follower has a producer follow topics that were deleted and made again, which
-// it refuses to on its own.
+// Follower has a producer follow recreated topics, which it refuses to on its
+// own.
 //
-// It makes the producer forget such a topic exactly once for each time it was
-// made anew. Once more would lose records: the producer counts from 0 again
+// It makes the producer forget such a topic exactly once for each recreation.
+// Once more would lose records: the producer counts from 0 again
 // under the same id, and the broker, which knows those numbers from this
 // instance of the topic, acknowledges what it takes for a duplicate and does
 // not write it.
@@ -36,8 +36,8 @@ func (f *Follower) Turn(topic string) int {
 }
 
 // Failed is to be told why a record was not written that was produced at that
-// turn, before it is produced again. It reports whether the topic was found to
-// be made anew and is followed from now on; what others have buffered for it
+// turn, before it is produced again. It reports whether the topic was
+// recreated and is followed from now on; what others have buffered for it
 // fails, and is produced again by them.
 func (f *Follower) Failed(topic string, turn int, err error) bool {
 	if !errors.Is(err, kerr.UnknownTopicID) {

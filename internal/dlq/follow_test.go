@@ -9,12 +9,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestATopicMadeAnewIsFollowedOnce: two writes fail because the topic was made
-// anew, and the second is heard of when the first has been taken care of and
-// something was written. What comes after that must be in the log, not only
+// Two writes fail because the topic was recreated, and the second is heard of
+// when the first has been taken care of and something was written. What comes after that must be in the log, not only
 // acknowledged.
-func TestATopicMadeAnewIsFollowedOnce(t *testing.T) {
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "letters"))
+func TestRecreatedTopicIsFollowedOnce(t *testing.T) {
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "dead"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,30 +26,30 @@ func TestATopicMadeAnewIsFollowedOnce(t *testing.T) {
 	f := NewFollower(func(topic string) { cl.PurgeTopicsFromProducing(topic) })
 	write := func() {
 		t.Helper()
-		if err := cl.ProduceSync(context.Background(), &kgo.Record{Topic: "letters", Value: []byte("x")}).FirstErr(); err != nil {
+		if err := cl.ProduceSync(context.Background(), &kgo.Record{Topic: "dead", Value: []byte("x")}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write()
-	one, other := f.Turn("letters"), f.Turn("letters")
-	if f.Failed("letters", one, kerr.NotEnoughReplicas) {
+	one, other := f.Turn("dead"), f.Turn("dead")
+	if f.Failed("dead", one, kerr.NotEnoughReplicas) {
 		t.Error("followed for nothing")
 	}
-	if !f.Failed("letters", one, kerr.UnknownTopicID) {
+	if !f.Failed("dead", one, kerr.UnknownTopicID) {
 		t.Error("not followed")
 	}
-	if err := fake.DeleteTopic("letters"); err != nil {
+	if err := fake.DeleteTopic("dead"); err != nil {
 		t.Fatal(err)
 	}
-	if err := fake.CreateTopic("letters", 1, nil); err != nil {
+	if err := fake.CreateTopic("dead", 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	write()
-	if f.Failed("letters", other, kerr.UnknownTopicID) {
+	if f.Failed("dead", other, kerr.UnknownTopicID) {
 		t.Error("followed twice")
 	}
 	write()
-	if n := fake.PartitionInfo("letters", 0).HighWatermark; n != 2 {
+	if n := fake.PartitionInfo("dead", 0).HighWatermark; n != 2 {
 		t.Errorf("%d records in the log, 2 are acknowledged", n)
 	}
 }

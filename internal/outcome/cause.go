@@ -127,7 +127,7 @@ func (c Cause) Class() Class {
 	return classes[Unknown]
 }
 
-// remedies is what a person can do about what a channel cannot mend by itself.
+// remedies is what a person can do about what a channel cannot fix by itself.
 var remedies = map[Cause]string{
 	PayloadRefused:   "look at what the provider says about the message, and report it as a defect",
 	PayloadTooLarge:  "shorten the texts of the rule",

@@ -85,8 +85,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Remedy is what a person can do about the failure; empty where waiting mends
-// it, or where nothing can be said.
+// Remedy is what a person can do about the failure; empty where waiting
+// helps, or where nothing can be said.
 func (e *Error) Remedy() string {
 	if e.Do != "" {
 		return e.Do

@@ -20,7 +20,6 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/offsets"
-	"github.com/algotrade/notifier/internal/topics"
 )
 
 // Handler is the consume.Handler of the replay topic. A request names one
@@ -274,40 +273,4 @@ func (a *assignment) advance() {
 	clear(a.open[:i])
 	a.open = a.open[i:]
 	a.part.AdvanceTo(offsets.Position{Epoch: last.epoch, Offset: last.offset + 1}, true)
-}
-
-// dropStale drops requests that name a version which never was: of a topic
-// that was recreated since. Those that wait are looked at from the first of
-// each line on, which is what holds up the others.
-func (a *assignment) dropStale(ctx context.Context) {
-	recreated := make(map[string]bool)
-	ends := make(map[string]int64)
-	for _, source := range topics.All() {
-		topic := topics.DeadLetter(a.p.Group, source)
-		generation := a.index.Generation(topic)
-		recreated[topic] = generation != a.generations[topic]
-		a.generations[topic] = generation
-		if recreated[topic] { // its offsets are other entries now
-			delete(a.chunk, topic)
-		}
-	}
-	stale := func(q *request) bool {
-		if a.status(q) != Unread {
-			return false
-		}
-		end, known := a.end(ctx, q.topic, ends)
-		if known && (recreated[q.topic] || q.version.offset >= end) {
-			a.settle(q, dropped)
-			return true
-		}
-		return false
-	}
-	for _, l := range a.lines {
-		i := 0
-		for i < len(l.queue) && stale(l.queue[i]) {
-			i++
-		}
-		l.queue = l.queue[i:]
-	}
-	a.forwarded = slices.DeleteFunc(a.forwarded, stale)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -95,4 +96,40 @@ func (a *assignment) end(ctx context.Context, topic string, ends map[string]int6
 		ends[topic] = -1
 	}
 	return ends[topic], ends[topic] >= 0
+}
+
+// dropStale drops requests that name a version which never was: of a topic
+// that was recreated since. Those that wait are looked at from the first of
+// each line on, which is what holds up the others.
+func (a *assignment) dropStale(ctx context.Context) {
+	recreated := make(map[string]bool)
+	ends := make(map[string]int64)
+	for _, source := range topics.All() {
+		topic := topics.DeadLetter(a.p.Group, source)
+		generation := a.index.Generation(topic)
+		recreated[topic] = generation != a.generations[topic]
+		a.generations[topic] = generation
+		if recreated[topic] { // its offsets are other entries now
+			delete(a.chunk, topic)
+		}
+	}
+	stale := func(q *request) bool {
+		if a.status(q) != Unread {
+			return false
+		}
+		end, known := a.end(ctx, q.topic, ends)
+		if known && (recreated[q.topic] || q.version.offset >= end) {
+			a.settle(q, dropped)
+			return true
+		}
+		return false
+	}
+	for _, l := range a.lines {
+		i := 0
+		for i < len(l.queue) && stale(l.queue[i]) {
+			i++
+		}
+		l.queue = l.queue[i:]
+	}
+	a.forwarded = slices.DeleteFunc(a.forwarded, stale)
 }
