@@ -28,7 +28,7 @@ func graph(s *setup) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(s, &failure{}),
-		fx.Provide(buildRegistry, newTracer, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newConditions, newMembers, newMonitor, newBacklogs, newReporter, newWeb),
+		fx.Provide(buildRegistry, newTracer, newProducers, newDeadLetters, newOutboxWriter, newMatchHandler, newReplays, newOutboxes, newMoves, newView, newConditions, newMembers, newMonitor, newBacklogs, newReporter, newWeb),
 		fx.Invoke(lifecycle),
 	)
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/health/brokers"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
@@ -244,11 +245,20 @@ type members struct {
 	match, deliver *consume.Member
 }
 
+// newView returns the view of the brokers that the parts share.
+func newView(s *setup, p *producers) *brokers.View {
+	var names []string
+	for _, shape := range s.shapes {
+		names = append(names, shape.Topic)
+	}
+	return brokers.NewView(p.dead, names...)
+}
+
 func newConditions(s *setup, reg *prometheus.Registry) *health.Conditions {
 	return health.New(s.log, reg)
 }
 
-func newMembers(s *setup, p *producers, h *ingest.Handler, r *replay.Handler, o *outboxes, moves *control.Follower, conditions *health.Conditions, reg *prometheus.Registry) (*members, error) {
+func newMembers(s *setup, p *producers, h *ingest.Handler, r *replay.Handler, o *outboxes, moves *control.Follower, view *brokers.View, conditions *health.Conditions, reg *prometheus.Registry) (*members, error) {
 	c := s.config.Kafka
 	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
 		opts, err := c.Options(name, s.log, reg)
@@ -260,7 +270,7 @@ func newMembers(s *setup, p *producers, h *ingest.Handler, r *replay.Handler, o 
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
 			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
 			Drain:  s.config.Shutdown.Drain, Handler: handler, Logger: s.log, Registry: reg,
-			Marked: s.topics(kafka.RoleSource), PassOversized: s.topics(kafka.RoleSource), Patient: []string{topics.Replay(c.Group)}, Conditions: conditions,
+			Marked: s.topics(kafka.RoleSource), PassOversized: s.topics(kafka.RoleSource), Patient: []string{topics.Replay(c.Group)}, Conditions: conditions, View: view,
 		}), nil
 	}
 	replay := topics.Replay(c.Group)
@@ -277,19 +287,19 @@ func newMembers(s *setup, p *producers, h *ingest.Handler, r *replay.Handler, o 
 	return &members{match: m, deliver: d}, nil
 }
 
-func newMonitor(s *setup, p *producers, conditions *health.Conditions, reg *prometheus.Registry) *kafka.Monitor {
+func newMonitor(s *setup, p *producers, view *brokers.View, conditions *health.Conditions, reg *prometheus.Registry) *kafka.Monitor {
 	var list []kafka.Monitored
 	for _, shape := range s.shapes {
 		list = append(list, kafka.Monitored{Topic: shape.Topic, Role: shape.Role})
 	}
 	return kafka.NewMonitor(kafka.MonitorParams{
-		Admin: kadm.NewClient(p.dead), Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka),
+		View: view, Topics: list, Probe: kafka.ProbeOf(&s.config.Kafka),
 		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, TLS: &s.config.Kafka.TLS, Conditions: conditions, Registry: reg,
 	})
 }
 
 // newBacklogs returns what looks at what waits for us.
-func newBacklogs(s *setup, p *producers, o *outboxes, conditions *health.Conditions, reg *prometheus.Registry) *lag.Monitor {
+func newBacklogs(s *setup, p *producers, view *brokers.View, o *outboxes, conditions *health.Conditions, reg *prometheus.Registry) *lag.Monitor {
 	c := &s.config.Kafka
 	var list []lag.Topic
 	for _, topic := range append(s.topics(kafka.RoleSource), topics.Replay(c.Group)) {
@@ -300,7 +310,7 @@ func newBacklogs(s *setup, p *producers, o *outboxes, conditions *health.Conditi
 		list = append(list, lag.Topic{Name: topics.Outbox(c.Group, name), Group: topics.OutboxGroup(c.Group), Channel: name})
 	}
 	return lag.New(lag.Params{
-		Client: p.dead, Log: dlq.NewLog(p.dead), Cluster: s.cluster, Topics: list, Others: s.config.Lag,
+		Client: p.dead, View: view, Log: dlq.NewLog(p.dead), Cluster: s.cluster, Topics: list, Others: s.config.Lag,
 		Outboxes: topics.Outbox(c.Group, ""), OutboxGroup: topics.OutboxGroup(c.Group), Brokers: c.Brokers,
 		Conditions: conditions, Logger: s.log, Registry: reg,
 	})

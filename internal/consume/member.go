@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/health/brokers"
 )
 
 // Handler handles one assignment of one partition. It runs in a goroutine of
@@ -86,6 +87,8 @@ type Params struct {
 	Registry prometheus.Registerer
 	// Conditions are set and cleared here; nil: some of the member's own.
 	Conditions *health.Conditions
+	// View is of the brokers; nil: one of the member's own.
+	View *brokers.View
 }
 
 // Member is one member of a consumer group.
@@ -94,6 +97,7 @@ type Member struct {
 	log     *slog.Logger
 	client  *kgo.Client
 	admin   *kadm.Client
+	view    *brokers.View
 	metrics *metrics
 	// conditions is what the log, the metric and /readyz hear of what stands still.
 	conditions *health.Conditions
@@ -188,6 +192,9 @@ func (m *Member) join() error {
 	}
 	m.client = cl
 	m.admin = kadm.NewClient(cl)
+	if m.view = m.p.View; m.view == nil {
+		m.view = brokers.NewView(cl)
+	}
 	close(m.created)
 	return nil
 }

@@ -4,21 +4,23 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/health/brokers"
 	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // watchInterval is how often topic ids are compared and rests are ended.
 const watchInterval = 3 * time.Second
 
-// lookEvery is how many watchIntervals lie between two looks at where the logs
-// begin and end: three small requests for all topics.
-const lookEvery = 5
+// looksFrom is the watchInterval of the first look at where the logs begin and
+// end; the next follows whenever the view of the brokers has another answer,
+// every brokers.LogsAge.
+const looksFrom = 5
 
 // stillAfter is how many looks in a row must find a partition where it was
 // before that is a condition: a minute, longer than a producer's transaction
@@ -31,18 +33,19 @@ func (m *Member) watch(ctx context.Context) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	followed := make(map[string]string)
+	var looked time.Time
 	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.again:
-			m.followTopics(ctx, followed)
+			m.followTopics(ctx, followed, 0)
 			continue
 		case <-tick.C:
 		}
-		m.followTopics(ctx, followed)
-		if n%lookEvery == 0 {
-			m.lookAtOffsets(ctx)
+		m.followTopics(ctx, followed, brokers.MetadataAge)
+		if n >= looksFrom {
+			looked = m.lookAtOffsets(ctx, looked)
 		}
 		m.endRests()
 	}
@@ -51,12 +54,19 @@ func (m *Member) watch(ctx context.Context) {
 // followTopics notices topics that were deleted and made again, which kgo
 // refuses to follow on its own: it would wait for the old one for ever.
 // followed is the instance to which each was followed last.
-func (m *Member) followTopics(ctx context.Context, followed map[string]string) {
+// The metadata is younger than maxAge.
+func (m *Member) followTopics(ctx context.Context, followed map[string]string, maxAge time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, watchInterval)
 	defer cancel()
-	ids, err := topicIDs(ctx, m.admin, m.p.Topics)
+	details, err := m.view.Topics(ctx, maxAge, m.p.Topics...)
 	if err != nil {
 		return
+	}
+	ids := make(map[string]string, len(details))
+	for name, d := range details {
+		if d.Err == nil {
+			ids[name] = envelope.TopicID(d.ID)
+		}
 	}
 	anew := make(map[string]bool)
 	for _, p := range m.partitions() {
@@ -95,13 +105,6 @@ func (m *Member) sayRecreated(topic string) {
 		"topic", topic, "waited", waiting)
 }
 
-// reach is where a partition's log begins, up to where it may be read, and
-// where it ends: the last two differ while a transaction is open.
-type reach struct {
-	begin, stable, end int64
-	epoch              int32 // of the first record
-}
-
 // look is what was seen of a partition.
 type look struct {
 	at           time.Time
@@ -130,30 +133,25 @@ func (s still) again(same bool, since time.Time) still {
 	return s
 }
 
-// lookAtOffsets compares every partition with the log of its broker.
-func (m *Member) lookAtOffsets(ctx context.Context) {
-	askCtx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
+// lookAtOffsets compares every partition with the log of its broker, if that was
+// asked for after the last look, and returns when it was asked for.
+func (m *Member) lookAtOffsets(ctx context.Context, last time.Time) time.Time {
 	// What is not answered is not judged: when a broker is gone or a topic
 	// missing, the monitor says so.
-	var begins, stables, ends kadm.ListedOffsets
-	var wg sync.WaitGroup
-	wg.Go(func() { begins, _ = m.admin.ListStartOffsets(askCtx, m.p.Topics...) })
-	wg.Go(func() { stables, _ = m.admin.ListCommittedOffsets(askCtx, m.p.Topics...) })
-	wg.Go(func() { ends, _ = m.admin.ListEndOffsets(askCtx, m.p.Topics...) })
-	wg.Wait()
+	logs, at, err := m.view.Logs(ctx, brokers.LogsAge, m.p.Topics...)
+	if err != nil || !at.After(last) {
+		return last
+	}
 	for _, p := range m.partitions() {
-		begin, ok1 := begins.Lookup(p.Topic, p.ID)
-		stable, ok2 := stables.Lookup(p.Topic, p.ID)
-		end, ok3 := ends.Lookup(p.Topic, p.ID)
-		if ok1 && ok2 && ok3 && begin.Err == nil && stable.Err == nil && end.Err == nil {
-			m.judge(ctx, p, reach{begin: begin.Offset, stable: stable.Offset, end: end.Offset, epoch: begin.LeaderEpoch})
+		if l := logs[p.Topic][p.ID]; l != nil && l.Err == nil {
+			m.judge(ctx, p, *l)
 		}
 	}
+	return at
 }
 
 // judge decides from one more look whether a partition moves.
-func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
+func (m *Member) judge(ctx context.Context, p *Partition, l brokers.Log) {
 	p.mu.Lock()
 	if !p.started || p.fenced || p.frozen {
 		p.mu.Unlock()
@@ -185,7 +183,7 @@ func (m *Member) judge(ctx context.Context, p *Partition, l reach) {
 	case now.reading.looks >= stillAfter:
 		m.unreadable(p, health.Progress, func(int64) string {
 			return fmt.Sprintf("%s is not read: %s waiting since %s, from offset %d on, and the broker that leads the partition brings none. "+
-				"Look after that broker; if it is well, start the daemon anew", p.name(), countRecords(l.stable-now.next), clock(now.reading.since), now.next)
+				"Look after that broker; if it is well, start the daemon anew", p.name(), countRecords(l.Stable-now.next), clock(now.reading.since), now.next)
 		})
 		if now.reading.looks >= 2*stillAfter {
 			m.readAnew(p.Topic)
@@ -216,15 +214,15 @@ func (m *Member) readAnew(topic string) {
 
 // sight is what is seen now. patient says that what is read may wait for as
 // long as a channel is down. p.mu is held.
-func (p *Partition) sight(l reach, patient bool) look {
+func (p *Partition) sight(l brokers.Log, patient bool) look {
 	old := p.look
-	now := look{at: time.Now(), next: p.next, stable: l.stable, settled: p.tracker.Watermark().Offset, finished: p.tracker.Finished()}
+	now := look{at: time.Now(), next: p.next, stable: l.Stable, settled: p.tracker.Watermark().Offset, finished: p.tracker.Finished()}
 	if p.next < 0 { // nothing was committed: it is read from the beginning
-		now.next = l.begin
+		now.next = l.Start
 	}
 	unmoved := !old.at.IsZero() && old.next == now.next
-	now.reading = old.reading.again(unmoved && !p.paused && now.next < l.stable, old.at)
-	now.txn = old.txn.again(unmoved && now.next >= l.stable && l.stable < l.end && old.stable == l.stable, old.at)
+	now.reading = old.reading.again(unmoved && !p.paused && now.next < l.Stable, old.at)
+	now.txn = old.txn.again(unmoved && now.next >= l.Stable && l.Stable < l.End && old.stable == l.Stable, old.at)
 	now.handling = old.handling.again(!patient && !old.at.IsZero() && p.records() > 0 && old.settled == now.settled && old.finished == now.finished, old.at)
 	return now
 }
@@ -232,14 +230,14 @@ func (p *Partition) sight(l reach, patient bool) look {
 // passed returns how many records retention has deleted before they were read,
 // where nothing is left behind them that would tell by its arrival. p.mu is
 // held.
-func (p *Partition) passed(l reach, looks int) int64 {
-	if looks < 2 || p.next < 0 || p.next >= l.begin {
+func (p *Partition) passed(l brokers.Log, looks int) int64 {
+	if looks < 2 || p.next < 0 || p.next >= l.Start {
 		return 0
 	}
-	n := l.begin - p.next
-	p.next = l.begin
+	n := l.Start - p.next
+	p.next = l.Start
 	if p.records() == 0 {
-		p.tracker.Advance(offsets.Position{Epoch: l.epoch, Offset: l.begin})
+		p.tracker.Advance(offsets.Position{Epoch: l.Epoch, Offset: l.Start})
 		p.dirty = true
 	}
 	p.goOn(health.Corrupt, health.TooLarge)
@@ -250,7 +248,7 @@ func (p *Partition) passed(l reach, looks int) int64 {
 func (p *Partition) records() int { return len(p.queue) + p.taken + p.tracker.Unsettled() }
 
 // openTransaction says which producer keeps a partition from being read on.
-func (m *Member) openTransaction(ctx context.Context, p *Partition, l reach, since time.Time) {
+func (m *Member) openTransaction(ctx context.Context, p *Partition, l brokers.Log, since time.Time) {
 	who := "which producer it is, the brokers do not say"
 	topics := make(kadm.TopicsSet)
 	topics.Add(p.Topic, p.ID)
@@ -258,7 +256,7 @@ func (m *Member) openTransaction(ctx context.Context, p *Partition, l reach, sin
 	defer cancel()
 	if described, err := m.admin.DescribeProducers(ctx, topics); err == nil {
 		for _, d := range described.SortedProducers() {
-			if d.CurrentTxnStartOffset == l.stable { // what may be read ends where the oldest begins
+			if d.CurrentTxnStartOffset == l.Stable { // what may be read ends where the oldest begins
 				who = fmt.Sprintf("it is producer id %d, which wrote last at %s", d.ProducerID, clock(time.UnixMilli(d.LastTimestamp)))
 			}
 		}
@@ -266,7 +264,7 @@ func (m *Member) openTransaction(ctx context.Context, p *Partition, l reach, sin
 	m.unreadable(p, health.Transaction, func(int64) string {
 		return fmt.Sprintf("a producer's transaction has been open on %s since %s: %s from offset %d on cannot be read until it ends; %s. "+
 			"End it there, or abort it: 'kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d'",
-			p.name(), clock(since), countRecords(l.end-l.stable), l.stable, who, m.brokers(), p.Topic, p.ID, l.stable)
+			p.name(), clock(since), countRecords(l.End-l.Stable), l.Stable, who, m.brokers(), p.Topic, p.ID, l.Stable)
 	})
 }
 

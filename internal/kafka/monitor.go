@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/health/brokers"
 )
 
 // Role is what a topic is to the daemon.
@@ -37,7 +38,8 @@ type Monitored struct {
 	Role  Role
 }
 
-// MonitorInterval is how often topics are looked at.
+// MonitorInterval is how often the view of the brokers and the producers are
+// checked.
 const MonitorInterval = 2 * time.Second
 
 // Monitor looks at the topics that the daemon needs, again and again: kgo says
@@ -54,7 +56,7 @@ type Monitor struct {
 
 // MonitorParams is what a Monitor needs.
 type MonitorParams struct {
-	Admin  *kadm.Client
+	View   *brokers.View // of the brokers, which knows Topics
 	Topics []Monitored
 	// Probe connects anew, as ProbeOf does, and says why that fails; it is asked
 	// when the brokers do not answer.
@@ -139,16 +141,20 @@ func (m *Monitor) Run(ctx context.Context) error {
 }
 
 func (m *Monitor) look(ctx context.Context) {
+	names := make([]string, len(m.p.Topics))
+	for i, t := range m.p.Topics {
+		names[i] = t.Topic
+	}
+	details, err := m.p.View.Topics(ctx, brokers.MetadataAge, names...)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		m.noBroker(ctx, err)
+		return
+	}
 	for _, t := range m.p.Topics {
-		detail, err := lookUp(ctx, m.p.Admin, t.Topic)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			m.noBroker(ctx, err)
-			return
-		}
-		m.note(t, problem(t, detail))
+		m.note(t, problem(t, details[t.Topic]))
 	}
 	m.lookAtProducers(ctx)
 	m.p.Conditions.Clear(health.Brokers, "")

@@ -16,13 +16,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/health/brokers"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -84,11 +84,13 @@ func monitor(t *testing.T, before ...func(*testkafka.Cluster)) *monitored {
 	log := slog.New(slog.NewTextHandler(m, nil))
 	m.conditions = health.New(log, m.reg)
 	var list []kafka.Monitored
+	var names []string
 	for _, s := range m.c.Shapes(channels) {
 		list = append(list, kafka.Monitored{Topic: s.Topic, Role: s.Role})
+		names = append(names, s.Topic)
 	}
 	m.Monitor = kafka.NewMonitor(kafka.MonitorParams{
-		Admin: kadm.NewClient(m.c.Client(kgo.Dialer(m.wire.Dial))), Topics: list, Conditions: m.conditions, Registry: m.reg,
+		View: brokers.NewView(m.c.Client(kgo.Dialer(m.wire.Dial)), names...), Topics: list, Conditions: m.conditions, Registry: m.reg,
 		Producers: map[kafka.Role]*kgo.Client{kafka.RoleDeadLetter: m.c.Client(kgo.Dialer(m.wire.Dial))},
 		Probe: func(context.Context) error {
 			m.mu.Lock()
@@ -139,13 +141,18 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 			m.c.Fake().ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
 				m.c.Fake().KeepControl()
 				req := r.(*kmsg.MetadataRequest)
-				if gone.Load() || len(req.Topics) != 1 || req.Topics[0].Topic == nil || *req.Topics[0].Topic != topic {
+				if gone.Load() || !req.IncludeTopicAuthorizedOperations {
 					return nil, nil, false
 				}
 				resp := req.ResponseKind().(*kmsg.MetadataResponse)
-				answer := kmsg.NewMetadataResponseTopic()
-				answer.Topic, answer.AuthorizedOperations = &topic, bits
-				resp.Topics = append(resp.Topics, answer)
+				for _, asked := range req.Topics {
+					answer := kmsg.NewMetadataResponseTopic()
+					answer.Topic = asked.Topic
+					if *asked.Topic == topic {
+						answer.AuthorizedOperations = bits
+					}
+					resp.Topics = append(resp.Topics, answer)
+				}
 				return resp, nil, true
 			})
 			return func() { gone.Store(true) }
@@ -194,7 +201,7 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 					t.Error("the metric is not the topic's")
 				}
 				mend()
-				time.Sleep(5 * time.Second)
+				time.Sleep(10 * time.Second)
 				if got := m.Problems(c.role); got != "" || m.available(c.topic) != 1 || m.lines("level=INFO", "topic available again", "topic="+c.topic) != 1 {
 					t.Errorf("it is over, and readiness says %q", got)
 				}

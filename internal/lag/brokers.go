@@ -8,9 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/health/brokers"
 )
 
 // described is a group as its coordinator describes it.
@@ -146,59 +146,27 @@ func plain(err error) error {
 
 // topicLogs are the partitions of a topic.
 type topicLogs struct {
-	id    string // the topic's, in text; empty where the broker has no ids
-	err   error  // ErrNoTopic, not authorised
-	parts map[int32]logEnds
-}
-
-// logEnds is where a log begins, up to where readers of committed transactions
-// may read it, and where it ends.
-type logEnds struct {
-	start, end, high int64
-	err              error
+	id   string // the topic's, in text; empty where the broker has no ids
+	err  error  // ErrNoTopic, not authorised
+	logs brokers.Logs
 }
 
 // logs asks where topics begin and end.
 func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs, error) {
-	all, err := l.metadata(ctx, names)
+	if len(names) == 0 {
+		return nil, nil
+	}
+	logs, _, err := l.view.Logs(ctx, 0, names...)
 	if err != nil {
-		return nil, fmt.Errorf("look up topics: %w", err)
+		return nil, err
 	}
-	there := present(all)
-	if len(there) == 0 {
-		return all, nil
+	details, err := l.view.Topics(ctx, lookFor, names...) // just asked for
+	if err != nil {
+		return nil, err
 	}
-	for _, list := range []struct {
-		what string
-		ask  func(context.Context, ...string) (kadm.ListedOffsets, error)
-		take func(*logEnds, int64)
-	}{
-		{"begin", l.adm.ListStartOffsets, func(e *logEnds, at int64) { e.start = at }},
-		// In this order, so that what comes in between is not taken for what stands
-		// behind a transaction.
-		{"end", l.adm.ListEndOffsets, func(e *logEnds, at int64) { e.high = at }},
-		{"end", l.adm.ListCommittedOffsets, func(e *logEnds, at int64) { e.end = at }},
-	} {
-		listed, err := list.ask(ctx, there...)
-		var some *kadm.ShardErrors
-		if err != nil && (!errors.As(err, &some) || some.AllFailed) {
-			return nil, fmt.Errorf("look up where topics %s: %w", list.what, plain(err))
-		}
-		for _, topic := range there {
-			for id, ends := range all[topic].parts {
-				o, ok := listed.Lookup(topic, id)
-				switch {
-				case ends.err != nil:
-				case !ok:
-					ends.err = fmt.Errorf("no broker answers for the partition: %w", kerr.LeaderNotAvailable)
-				case o.Err != nil:
-					ends.err = o.Err
-				default:
-					list.take(&ends, o.Offset)
-				}
-				all[topic].parts[id] = ends
-			}
-		}
+	all := make(map[string]topicLogs, len(names))
+	for _, name := range names {
+		all[name] = topicLogs{id: envelope.TopicID(details[name].ID), err: topicError(name, details[name].Err), logs: logs[name]}
 	}
 	return all, nil
 }
@@ -211,42 +179,6 @@ func present(all map[string]topicLogs) (names []string) {
 		}
 	}
 	return names
-}
-
-// metadata looks topics up. kadm has no answer for any where one is forbidden.
-func (l *Looker) metadata(ctx context.Context, names []string) (map[string]topicLogs, error) {
-	all := make(map[string]topicLogs, len(names))
-	if len(names) == 0 {
-		return all, nil
-	}
-	req := kmsg.NewPtrMetadataRequest()
-	for _, name := range names {
-		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
-		req.Topics = append(req.Topics, t)
-	}
-	resp, err := req.RequestWith(ctx, l.client)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range resp.Topics {
-		if t.Topic == nil {
-			continue
-		}
-		logs := topicLogs{id: envelope.TopicID(t.TopicID), parts: make(map[int32]logEnds, len(t.Partitions)), err: topicError(*t.Topic, kerr.ErrorForCode(t.ErrorCode))}
-		for _, p := range t.Partitions {
-			var leaderless error
-			if p.Leader < 0 {
-				leaderless = errors.New("the partition has no leader")
-			}
-			logs.parts[p.Partition] = logEnds{err: leaderless}
-		}
-		if logs.err != nil {
-			logs.parts = nil
-		}
-		all[*t.Topic] = logs
-	}
-	return all, nil
 }
 
 func topicError(topic string, err error) error {

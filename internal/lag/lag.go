@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/health/brokers"
 )
 
 // Interval is how often the brokers are asked.
@@ -35,6 +36,7 @@ type Log interface {
 // Params is what a Monitor needs.
 type Params struct {
 	Client  *kgo.Client
+	View    *brokers.View // of the brokers; nil: one of its own
 	Log     Log
 	Cluster string // the cluster's id
 	Topics  []Topic
@@ -86,7 +88,10 @@ type Monitor struct {
 
 // New returns a monitor.
 func New(p Params) *Monitor {
-	m := &Monitor{p: p, log: p.Logger.With("component", "lag"), looker: NewLooker(p.Client, p.Log, p.Cluster), last: make(map[string]Backlog)}
+	if p.View == nil {
+		p.View = brokers.NewView(p.Client)
+	}
+	m := &Monitor{p: p, log: p.Logger.With("component", "lag"), looker: newLooker(p.Client, p.View, p.Log, p.Cluster), last: make(map[string]Backlog)}
 	if p.Registry != nil {
 		p.Registry.MustRegister(m)
 	}

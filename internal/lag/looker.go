@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/health/brokers"
 	"github.com/algotrade/notifier/internal/offsets"
 )
 
@@ -48,8 +49,8 @@ const (
 // nothing; between two looks it remembers the records it has read. It is for
 // one goroutine.
 type Looker struct {
-	client  *kgo.Client
 	adm     *kadm.Client
+	view    *brokers.View
 	log     Log
 	cluster string
 	parts   map[place]*part
@@ -59,7 +60,11 @@ type Looker struct {
 
 // NewLooker returns a Looker over any client of the cluster with this id.
 func NewLooker(client *kgo.Client, log Log, cluster string) *Looker {
-	return &Looker{client: client, adm: kadm.NewClient(client), log: log, cluster: cluster, parts: make(map[place]*part)}
+	return newLooker(client, brokers.NewView(client), log, cluster)
+}
+
+func newLooker(client *kgo.Client, view *brokers.View, log Log, cluster string) *Looker {
+	return &Looker{adm: kadm.NewClient(client), view: view, log: log, cluster: cluster, parts: make(map[place]*part)}
 }
 
 // Look asks once: what the groups have committed, what state they are in,
@@ -176,18 +181,18 @@ func topicsOf(group string, w Want, committed kadm.OffsetResponses, d described)
 // topic puts together what is known of a topic as one group has read it.
 func (l *Looker) topic(name string, logs topicLogs, committed map[int32]kadm.OffsetResponse, owners map[int32]member) GroupTopic {
 	t := GroupTopic{Name: name, Err: logs.err}
-	for id, ends := range logs.parts {
-		p := Partition{ID: id, Committed: -1, ClientID: owners[id].clientID, Host: owners[id].host, HighWatermark: ends.high}
+	for id, ends := range logs.logs {
+		p := Partition{ID: id, Committed: -1, ClientID: owners[id].clientID, Host: owners[id].host, HighWatermark: ends.End}
 		c := offsets.Commit{Cluster: l.cluster, TopicID: logs.id, Offset: -1}
 		o, known := committed[id]
 		if known {
 			c.Offset, c.Metadata = o.At, o.Metadata
 			p.Committed = o.At
 		}
-		p.Err = errors.Join(ends.err, o.Err)
+		p.Err = errors.Join(ends.Err, o.Err)
 		if p.Err == nil {
-			p.Part, p.Lost = partOf(c, ends.start, ends.end), c.Lost(ends.start)
-			if c.Offset > ends.high && !c.Bound() { // of a topic that is gone, or a log that was cut off
+			p.Part, p.Lost = partOf(c, ends.Start, ends.Stable), c.Lost(ends.Start)
+			if c.Offset > ends.End && !c.Bound() { // of a topic that is gone, or a log that was cut off
 				p.First, p.Waiting = p.Start, max(p.End-p.Start, 0)
 			}
 		}
