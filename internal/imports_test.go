@@ -64,15 +64,15 @@ func TestImportDirections(t *testing.T) {
 		return strings.HasPrefix(p, "internal/channel/") && !below(p, "internal/channel/httpsend") && !below(p, "internal/channel/channeltest") && !below(p, "internal/channel/registry")
 	}
 	rules := []rule{
-		{"only cli imports config", except("internal/cli", "internal/config"), to("internal/config")},
-		{"only cli and config import the admin server", except("internal/cli", "internal/config", "internal/obs/admin"), to("internal/obs/admin")},
-		{"only cli and config import the registry of channels", except("internal/cli", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
+		{"only cli and daemon import config", except("internal/cli", "internal/daemon", "internal/config"), to("internal/config")},
+		{"only cli, daemon and config import the admin server", except("internal/cli", "internal/daemon", "internal/config", "internal/obs/admin"), to("internal/obs/admin")},
+		{"only cli, daemon and config import the registry of channels", except("internal/cli", "internal/daemon", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
 		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
 		{"a channel knows nothing of Kafka", channel, to(kgo)},
 		{"ingest knows nothing of dispatch", from("internal/ingest"), to("internal/dispatch")},
 		{"dispatch knows nothing of ingest", from("internal/dispatch"), to("internal/ingest")},
 		{"dead letters know nothing of consuming", from("internal/dlq"), to("internal/consume")},
-		{"only cli knows fx", except("internal/cli"), to(fx)},
+		{"only daemon knows fx", except("internal/daemon"), to(fx)},
 		{"only devbroker and testkafka know kfake", except("internal/devbroker", "internal/testkafka"), to(kfake)},
 		{"only tracing knows OpenTelemetry", except("internal/obs/tracing"), to("go.opentelemetry.io")},
 		{"tracing knows nothing of ours but YAML and how to reach out", from("internal/obs/tracing"), func(p string) bool {
@@ -111,7 +111,7 @@ func TestOnlyOneFileImportsFx(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file := range strings.FieldsSeq(string(out)) {
-		if file != "../internal/cli/app.go" && !strings.HasSuffix(file, "_test.go") {
+		if file != "../internal/daemon/graph.go" && !strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s imports fx", file)
 		}
 	}

@@ -12,8 +12,6 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
-	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
 )
 
@@ -39,7 +37,7 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(base.Readiness{Ready: true, Components: []admin.Component{
 			{Name: "groups", OK: true, Decides: true},
 			{Name: "channel desk-mail", State: "circuit_open", Cause: "unavailable: EHLO 421", Waiting: 3},
-			{Name: "channel desk-slack", State: "suspended", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — " + movingText([]dispatch.Moving{{To: "desk-mail", By: "ann@ops-1"}}), Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
+			{Name: "channel desk-slack", State: "suspended", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — what waited goes to desk-mail, asked by ann@ops-1", Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
 			{Name: "channel screen", OK: true, State: "healthy"},
 		}})
 	}))
@@ -74,25 +72,4 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 	defer other.Close()
 	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(other.URL, "http://"))
 	local(t, "channels", "list", "-c", file).Want(t, base.ExitDone, "is no notifier): what they do now is not known")
-}
-
-// TestMovesOfAChannelAreToldInOneSentence, however many are in force.
-func TestMovesOfAChannelAreToldInOneSentence(t *testing.T) {
-	move := func(to, by string) dispatch.Moving { return dispatch.Moving{To: to, By: by} }
-	for want, moves := range map[string][]dispatch.Moving{
-		"": nil,
-		"what waited goes to mail, asked by ann@host":                       {move("mail", "ann@host")},
-		"what waited goes to mail":                                          {move("mail", "")},
-		"what waited goes to mail, asked by ann@host (and 1 request more)":  {move("mail", "ann@host"), move("pager", "bob")},
-		"what waited goes to mail, asked by ann@host (and 2 requests more)": {move("mail", "ann@host"), move("pager", "bob"), move("hook", "")},
-	} {
-		c := channelComponent(dispatch.Status{Name: "desk", State: "healthy", Moving: moves}, &lag.Backlog{}, time.Now())
-		if c.Cause != want || len(c.Moving) != len(moves) || !c.OK {
-			t.Errorf("%q, %v, want %q", c.Cause, c.Moving, want)
-		}
-	}
-	c := channelComponent(dispatch.Status{Name: "desk", State: "suspended", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
-	if c.Cause != "token_revoked — what waited goes to mail, asked by ann" {
-		t.Errorf("%q", c.Cause)
-	}
 }

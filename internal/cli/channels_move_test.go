@@ -71,7 +71,7 @@ func waits(t testing.TB, c *testkafka.Cluster, channel string, n int64) {
 
 // seen has commands find the daemon, as they do by its configuration where the
 // port is not the test's own.
-func (d *daemon) seen(t *testing.T) {
+func (d *testDaemon) seen(t *testing.T) {
 	t.Helper()
 	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(d.http, "http://"))
 }

@@ -29,7 +29,7 @@ func TestDaemonsComeAndGoUnderLoad(t *testing.T) {
 			}
 		}
 	}()
-	running := []*daemon{start(t, dir)}
+	running := []*testDaemon{start(t, dir)}
 	for round := range 5 {
 		running = append(running, launch(t, dir))
 		got(t, hook, (round+1)*keys*perKey/8, 60*time.Second)

@@ -36,8 +36,8 @@ rules:
     title: "{{ event.n }}"
 `
 
-// daemon is a running notifier in this process.
-type daemon struct {
+// testDaemon is a running notifier in this process.
+type testDaemon struct {
 	t        testing.TB
 	dir      string
 	out, err *clitest.Lines
@@ -62,7 +62,7 @@ func files(t testing.TB, c *testkafka.Cluster, channels, rules string) string {
 }
 
 // start runs the daemon on a configuration and waits until it is ready.
-func start(t testing.TB, dir string, args ...string) *daemon {
+func start(t testing.TB, dir string, args ...string) *testDaemon {
 	t.Helper()
 	d := launch(t, dir, args...)
 	d.running()
@@ -74,7 +74,7 @@ func start(t testing.TB, dir string, args ...string) *daemon {
 }
 
 // running waits until it runs, ready or not.
-func (d *daemon) running() {
+func (d *testDaemon) running() {
 	d.t.Helper()
 	var line struct{ HTTP string }
 	if err := json.Unmarshal([]byte(d.err.Wait(d.t, 20*time.Second, `"msg":"running"`)), &line); err != nil {
@@ -84,10 +84,10 @@ func (d *daemon) running() {
 }
 
 // launch runs the daemon and waits for nothing.
-func launch(t testing.TB, dir string, args ...string) *daemon {
+func launch(t testing.TB, dir string, args ...string) *testDaemon {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
-	d := &daemon{t: t, dir: dir, out: clitest.NewLines(), err: clitest.NewLines()}
+	d := &testDaemon{t: t, dir: dir, out: clitest.NewLines(), err: clitest.NewLines()}
 	code := make(chan int, 1)
 	go func() {
 		code <- Run(ctx, append([]string{"run", "-c", filepath.Join(dir, "notifier.yaml")}, args...), base.Streams{In: strings.NewReader(""), Out: d.out, Err: d.err})
@@ -111,7 +111,7 @@ func launch(t testing.TB, dir string, args ...string) *daemon {
 	return d
 }
 
-func (d *daemon) get(path string) (int, string) {
+func (d *testDaemon) get(path string) (int, string) {
 	resp, err := http.Get(d.http + path)
 	if err != nil {
 		return 0, err.Error()
@@ -125,7 +125,7 @@ func (d *daemon) get(path string) (int, string) {
 }
 
 // metric returns a sample of /metrics by its name and labels as written there.
-func (d *daemon) metric(sample string) string {
+func (d *testDaemon) metric(sample string) string {
 	_, body := d.get("/metrics")
 	for line := range strings.Lines(body) {
 		if value, ok := strings.CutPrefix(line, sample+" "); ok {
@@ -136,7 +136,7 @@ func (d *daemon) metric(sample string) string {
 }
 
 // component returns a component of /readyz, and the answer's status.
-func (d *daemon) component(name string) (status int, ok bool, cause string) {
+func (d *testDaemon) component(name string) (status int, ok bool, cause string) {
 	status, body := d.get("/readyz")
 	var doc struct {
 		Components []struct {

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/daemon"
 	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/sample"
@@ -74,12 +77,12 @@ func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
 		return err
 	}
 	screen := newScreen(g, b.Addr())
-	s := &setup{config: l, redactor: g.Redactor, log: log.Logger, level: log.Level, console: screen.out, buried: screen.deadLetter, resolved: screen.resolved}
-	defer s.limitMemory(0)() // the broker's topics are in this process too
-	if err := s.prepare(ctx, preparation{}); err != nil {
+	defer daemon.LimitMemory(log.Logger, 0)() // the broker's topics are in this process too
+	c, err := daemon.FromFile(l, base.VersionText(), registry.With{Console: screen.out, Redactor: g.Redactor, Logger: log.Logger})
+	if err != nil {
 		return err
 	}
-	return screen.show(ctx, s, d)
+	return screen.show(ctx, c, daemon.Deps{Logger: log.Logger, Level: log.Level, Redactor: g.Redactor, DeadLettered: screen.deadLetter, Closed: screen.resolved}, d, l.RulesFile())
 }
 
 // devStart words what a person can act on.
@@ -101,8 +104,8 @@ func createTopics(b *devbroker.Broker, shapes []kafka.Shape) error {
 }
 
 // tell plays the story into the broker until ctx ends.
-func tell(ctx context.Context, s *setup, d devFlags) error {
-	opts, err := s.config.Kafka.Options("samples", s.log, nil)
+func tell(ctx context.Context, c *kafka.Config, log *slog.Logger, d devFlags) error {
+	opts, err := c.Options("samples", log, nil)
 	if err != nil {
 		return err
 	}

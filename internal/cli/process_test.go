@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"go.uber.org/fx"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -189,12 +188,6 @@ func TestTheSecondSignalEndsTheProcess(t *testing.T) {
 	}
 	if code := p.ProcessState.ExitCode(); code != base.ExitInterrupted {
 		t.Errorf("exit code %d, want %d", code, base.ExitInterrupted)
-	}
-}
-
-func TestTheGraphIsComplete(t *testing.T) {
-	if err := fx.ValidateApp(graph(&setup{}), fx.Populate(new(*failure), new(*outboxes))); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/console"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/daemon"
 	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -145,7 +146,7 @@ func (s *screen) line(format string, args ...any) {
 }
 
 // watch shows the account until ctx ends.
-func (s *screen) watch(ctx context.Context, p *parts, set *setup) {
+func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, c *kafka.Config, rulesFile string) {
 	tick := time.NewTicker(accountEvery)
 	defer tick.Stop()
 	tried := false
@@ -155,11 +156,11 @@ func (s *screen) watch(ctx context.Context, p *parts, set *setup) {
 			return
 		case <-tick.C:
 		}
-		a := counted(p.registry)
-		a.lag = lagOf(ctx, set)
+		a := counted(reg)
+		a.lag = lagOf(ctx, c)
 		s.account(a)
 		if !tried {
-			s.try(set.config.RulesFile())
+			s.try(rulesFile)
 			tried = true
 		}
 	}
@@ -198,8 +199,8 @@ func counted(reg *prometheus.Registry) account {
 
 // lagOf returns how many records wait for either stage; -1 when that cannot be
 // found out.
-func lagOf(ctx context.Context, s *setup) int64 {
-	opts, err := s.config.Kafka.Options("lag", slog.New(slog.DiscardHandler), nil)
+func lagOf(ctx context.Context, c *kafka.Config) int64 {
+	opts, err := c.Options("lag", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return -1
 	}
@@ -210,8 +211,7 @@ func lagOf(ctx context.Context, s *setup) int64 {
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	group := s.config.Kafka.Group
-	lags, err := cl.Lag(ctx, group, topics.OutboxGroup(group))
+	lags, err := cl.Lag(ctx, c.Group, topics.OutboxGroup(c.Group))
 	if err != nil {
 		return -1
 	}
@@ -226,27 +226,33 @@ func lagOf(ctx context.Context, s *setup) int64 {
 
 // show runs the daemon with the story and the account beside it, until ctx
 // ends or something fails.
-func (s *screen) show(ctx context.Context, set *setup, d devFlags) error {
+func (s *screen) show(ctx context.Context, c daemon.Config, deps daemon.Deps, d devFlags, rulesFile string) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup
-	var p *parts
-	err := serve(ctx, set, func(running *parts) {
-		p = running
-		s.head(p.server.Addr(), len(set.topics(kafka.RoleSource)), len(set.config.Rules.Rules()), d)
-		wg.Go(func() { s.watch(ctx, p, set) })
+	started := false
+	deps.Registry = prometheus.NewRegistry()
+	deps.Started = func(http string) {
+		started = true
+		s.head(http, len(topics.All()), len(c.Rules.Rules()), d)
+		wg.Go(func() { s.watch(ctx, deps.Registry, &c.Kafka, rulesFile) })
 		if !d.noSamples {
 			wg.Go(func() {
-				if err := tell(ctx, set, d); err != nil {
+				if err := tell(ctx, &c.Kafka, deps.Logger, d); err != nil {
 					stop(fmt.Errorf("play the sample events: %w", err))
 				}
 			})
 		}
-	})
+	}
+	notifier, err := daemon.New(c, deps)
+	if err != nil {
+		return err
+	}
+	err = exitOf(notifier.Run(ctx))
 	stop(nil)
 	wg.Wait()
-	if p != nil {
-		s.end(counted(p.registry), d)
+	if started {
+		s.end(counted(deps.Registry), d)
 	}
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, base.ErrSignal) {
 		err = cause

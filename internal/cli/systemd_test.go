@@ -11,7 +11,6 @@ import (
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/sdnotify/sdnotifytest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -70,27 +69,5 @@ func TestSystemdHearsWhyAStartFails(t *testing.T) {
 	d.err.Wait(t, 10*time.Second, "notifier: ")
 	if m.Said("READY=1") > 0 {
 		t.Errorf("it said %q", m.Messages())
-	}
-}
-
-func TestTheStatusLineIsWhatReadyzSays(t *testing.T) {
-	ok := func(name string, decides bool) admin.Component {
-		return admin.Component{Name: name, OK: true, Decides: decides}
-	}
-	bad := func(c admin.Component, state, cause string) admin.Component {
-		c.OK, c.State, c.Cause = false, state, cause
-		return c
-	}
-	groups, held, desk, mail := ok("groups", true), ok("blocked", false), ok("channel desk", false), ok("channel mail", false)
-	for want, components := range map[string][]admin.Component{
-		"ready: 18 partitions, 2 channels":                                                 {groups, held, desk, mail},
-		"ready: 18 partitions, 2 channels, desk suspended, mail recovering":                {groups, held, bad(desk, "suspended", "invalid_auth"), bad(mail, "recovering", "timeout")},
-		"ready: 18 partitions, 2 channels, desk with a suspended rule":                     {groups, held, bad(desk, "healthy", "rule r is suspended"), mail},
-		"ready: 18 partitions, 1 channel, blocked: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
-		"not ready: groups: match: has not joined yet":                                     {bad(groups, "", "match: has not joined yet"), held, bad(desk, "suspended", "")},
-	} {
-		if got := statusLine(18, components); got != want {
-			t.Errorf("it says %q, want %q", got, want)
-		}
 	}
 }

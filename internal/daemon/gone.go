@@ -1,4 +1,4 @@
-package cli
+package daemon
 
 import (
 	"context"
@@ -21,8 +21,8 @@ import (
 // wait for them: the daemon keeps their outboxes, so that the alerts are shown
 // and can be moved. What another notifier reads is left to it, since it may
 // know a channel that this one does not know yet.
-func (s *setup) findGone(ctx context.Context, adm *kadm.Client) ([]string, error) {
-	group := s.config.Kafka.Group
+func (d *Daemon) findGone(ctx context.Context, adm *kadm.Client, cluster string) ([]string, error) {
+	group := d.config.Kafka.Group
 	details, err := adm.ListTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for outboxes without a channel: %w", err)
@@ -30,18 +30,18 @@ func (s *setup) findGone(ctx context.Context, adm *kadm.Client) ([]string, error
 	var strangers []string
 	for _, topic := range details.Names() {
 		name, outbox := strings.CutPrefix(topic, topics.Outbox(group, ""))
-		if outbox && !strings.Contains(name, ".") && !slices.Contains(s.channelNames(), name) {
+		if outbox && !strings.Contains(name, ".") && !slices.Contains(d.config.channelNames(), name) {
 			strangers = append(strangers, topic)
 		}
 	}
 	if len(strangers) == 0 {
 		return nil, nil
 	}
-	waiting, err := lag.Waiting(ctx, adm, topics.OutboxGroup(group), s.cluster, strangers...)
+	waiting, err := lag.Waiting(ctx, adm, topics.OutboxGroup(group), cluster, strangers...)
 	if err != nil {
 		return nil, fmt.Errorf("look into outboxes without a channel: %w", err)
 	}
-	read, err := readByOthers(ctx, adm, topics.OutboxGroup(group), s.config.Kafka.InstanceID)
+	read, err := readByOthers(ctx, adm, topics.OutboxGroup(group), d.config.Kafka.InstanceID)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (s *setup) findGone(ctx context.Context, adm *kadm.Client) ([]string, error
 			continue
 		}
 		name := strings.TrimPrefix(topic, topics.Outbox(group, ""))
-		s.log.Error("alerts wait for a channel that is not configured any more", "channel", name, "topic", topic, "waiting", n,
+		d.log.Error("alerts wait for a channel that is not configured any more", "channel", name, "topic", topic, "waiting", n,
 			"do", "configure it again, or send them elsewhere: notifier channels move "+name+" CHANNEL")
 		gone = append(gone, name)
 	}
@@ -83,18 +83,18 @@ func readByOthers(ctx context.Context, adm *kadm.Client, group, instance string)
 	return read, nil
 }
 
-// goneChannel stands for a channel that is configured no more: it takes
-// nothing, so that all of it waits.
-type goneChannel struct{ name string }
-
-// Send implements channel.Channel.
-func (c goneChannel) Send(context.Context, channel.Message) (channel.Receipt, error) {
-	return channel.Receipt{}, outcome.Errorf(outcome.Misconfigured,
-		"%s is not configured any more: configure it again, or 'notifier channels move %s CHANNEL'", c.name, c.name)
+// goneChannel returns a channel in place of one that is no longer configured: it
+// takes nothing, so that all of it waits.
+func goneChannel(name string) Channel {
+	return Channel{Name: name, Channel: refusing{name}, Dispatch: dispatch.Config{
+		Concurrency: 1, Timeout: dispatch.DefaultRetry().Max, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
+	}}
 }
 
-func goneConfig() dispatch.Config {
-	return dispatch.Config{
-		Concurrency: 1, Timeout: dispatch.DefaultRetry().Max, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
-	}
+type refusing struct{ name string }
+
+// Send implements channel.Channel.
+func (c refusing) Send(context.Context, channel.Message) (channel.Receipt, error) {
+	return channel.Receipt{}, outcome.Errorf(outcome.Misconfigured,
+		"%s is not configured any more: configure it again, or 'notifier channels move %s CHANNEL'", c.name, c.name)
 }

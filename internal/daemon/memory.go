@@ -1,6 +1,7 @@
-package cli
+package daemon
 
 import (
+	"log/slog"
 	"math"
 	"os"
 	"runtime/debug"
@@ -10,16 +11,15 @@ import (
 	"github.com/algotrade/notifier/internal/memlimit"
 )
 
-// limitMemory tells the runtime how much memory this process may use, until undo
-// is called. fallback is what it is told where neither a person nor a control
-// group sets a limit; 0: nothing.
-func (s *setup) limitMemory(fallback int64) (undo func()) {
+// LimitMemory sets the runtime's soft memory limit for this process until undo is
+// called: $GOMEMLIMIT, else the control group's, else fallback, in bytes; 0: none.
+func LimitMemory(log *slog.Logger, fallback int64) (undo func()) {
 	before := debug.SetMemoryLimit(-1)
 	limit, source := memlimit.Set(os.DirFS("/"), os.Getenv, fallback)
 	text := "none"
 	if limit < math.MaxInt64 {
 		text = humanize.IBytes(uint64(limit))
 	}
-	s.log.Info("memory limit", "limit", text, "source", source)
+	log.Info("memory limit", "limit", text, "source", source)
 	return func() { debug.SetMemoryLimit(before) }
 }

@@ -1,0 +1,157 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/dig"
+	"go.uber.org/fx"
+
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/control"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/obs/admin"
+	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/sdnotify"
+)
+
+// graph is the daemon as fx sees it. Nothing else imports fx.
+func graph(d *Daemon, found *cluster) fx.Option {
+	return fx.Options(
+		fx.NopLogger,
+		fx.StopTimeout(config.StopTimeout),
+		fx.Supply(d, found),
+		fx.Provide(newTracer, newProducers, newDeadLetters, newOutboxProducer, newIngest, newReplays, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
+	)
+}
+
+// parts are what lifecycle starts and stops.
+type parts struct {
+	fx.In
+
+	Tracer   *tracing.Tracer
+	Clients  *producers
+	Outboxes *outbox.Producer
+	Channels *channels
+	Control  *control.Follower
+	Members  *members
+	Monitor  *kafka.Monitor
+	Backlogs *lag.Monitor
+	Status   *status
+	Reporter *sdnotify.Reporter
+	Server   *admin.Server // nil: none
+}
+
+// startTimeout bounds starting the parts, loadTimeout the lookup of the outbox
+// topics within it.
+const startTimeout, loadTimeout = 15 * time.Second, 10 * time.Second
+
+// lifecycle starts the parts from the last stage to the first and stops them in
+// the other order: the HTTP server first, ingest before dispatch, the producers
+// after both; systemd hears of all of it. It stops waiting for the outbox topics
+// when ctx ends. fail gets the error of a part that fails.
+func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) {
+	start := func(run func(context.Context) error) { lc.Append(running(run, fail)) }
+	start(p.Reporter.Run)
+	lc.Append(fx.StopHook(p.Tracer.Close)) // when every span has ended
+	lc.Append(fx.StopHook(p.Clients.close))
+	lc.Append(fx.StopHook(p.Channels.close))
+	lc.Append(fx.StartHook(func() error { return load(ctx, p.Outboxes) }))
+	for _, run := range []func(context.Context) error{p.Control.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run} {
+		start(run)
+	}
+	if p.Server != nil {
+		start(p.Server.Run)
+	}
+}
+
+// load looks up the outbox topics.
+func load(ctx context.Context, o *outbox.Producer) error {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	if err := o.Load(ctx); err != nil { // they were there a moment ago, so another start can help
+		return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
+	}
+	return nil
+}
+
+// running makes a hook of a Run method: started in a goroutine of its own,
+// stopped by cancelling, and waited for.
+func running(run func(context.Context) error, fail func(error)) fx.Hook {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	return fx.Hook{
+		OnStart: func(context.Context) error {
+			go func() {
+				defer close(done)
+				if err := run(ctx); err != nil {
+					fail(err)
+				}
+			}()
+			return nil
+		},
+		OnStop: func(stop context.Context) error {
+			cancel()
+			select {
+			case <-done:
+				return nil
+			case <-stop.Done():
+				return stop.Err()
+			}
+		},
+	}
+}
+
+// serve builds and starts the parts, waits until ctx ends or one of them fails,
+// and stops them.
+func (d *Daemon) serve(ctx context.Context, found *cluster) error {
+	failed, fail := context.WithCancelCause(context.WithoutCancel(ctx)) // the first error is the cause
+	defer fail(nil)
+	var p parts
+	app := fx.New(graph(d, found), fx.Invoke(func(lc fx.Lifecycle, all parts) {
+		p = all
+		lifecycle(ctx, lc, all, fail)
+	}))
+	if err := app.Err(); err != nil {
+		return dig.RootCause(err)
+	}
+	start, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout) // a stop ends load, not the roll-back
+	defer cancel()
+	if err := app.Start(start); err != nil {
+		return dig.RootCause(err)
+	}
+	d.running.Store(p.Status)
+	d.started(p.Server)
+	select {
+	case <-ctx.Done():
+		d.log.Info("stopping", "cause", context.Cause(ctx), "drain", d.config.Drain)
+	case <-failed.Done():
+	}
+	p.Reporter.Stopping(fmt.Sprintf("stopping: what is in flight may take %s", d.config.Drain))
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), config.StopTimeout)
+	defer cancel()
+	err := app.Stop(stop)
+	switch {
+	case failed.Err() != nil:
+		return context.Cause(failed)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the stop took longer than %s; what was in flight will be done again", config.StopTimeout)
+	}
+	return err
+}
+
+func (d *Daemon) started(server *admin.Server) {
+	http := ""
+	if server != nil {
+		http = server.Addr()
+	}
+	d.log.Info("running", "version", d.config.Version, "config", d.config.File, "group", d.config.Kafka.Group, "brokers", d.config.Kafka.Brokers,
+		"rules", len(d.config.Rules.Rules()), "channels", d.config.channelNames(), "http", http)
+	if d.deps.Started != nil {
+		d.deps.Started(http)
+	}
+}

@@ -1,0 +1,260 @@
+package daemon
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/control"
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/health/brokers"
+	"github.com/algotrade/notifier/internal/ingest"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/replay"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// The constructors of the parts. They are plain functions that make no
+// connection; graph.go wires them.
+
+func newTracer(d *Daemon) *tracing.Tracer {
+	return tracing.New(tracing.Params{Config: d.config.Tracing, Version: d.config.Version, Logger: d.log, Registry: d.deps.Registry})
+}
+
+// producers are the two clients that write, apart from each other: a blocked
+// outbox must not delay a dead letter. tail follows the dead letters.
+type producers struct {
+	outbox, dead, tail *kgo.Client
+}
+
+func newProducers(d *Daemon, found *cluster) (*producers, error) {
+	sizes := kafka.MaxMessageBytes(found.shapes)
+	producer := func(role string, more []kgo.Opt) (*kgo.Client, error) {
+		opts, err := d.options(role, d.log, d.deps.Registry)
+		if err != nil {
+			return nil, err
+		}
+		return kgo.NewClient(append(opts, more...)...)
+	}
+	outbox, err := producer("outbox", kafka.OutboxOptions(sizes))
+	if err != nil {
+		return nil, err
+	}
+	dead, err := producer("dead-letters", kafka.DeadLetterOptions(sizes))
+	if err != nil {
+		outbox.Close()
+		return nil, err
+	}
+	tail, err := producer("replay", dlq.TailOptions())
+	if err != nil {
+		outbox.Close()
+		dead.Close()
+		return nil, err
+	}
+	return &producers{outbox, dead, tail}, nil
+}
+
+func (p *producers) close() {
+	p.outbox.Close()
+	p.dead.Close()
+	p.tail.Close()
+}
+
+func newDeadLetters(d *Daemon, p *producers, tracer *tracing.Tracer) *dlq.Writer {
+	w := dlq.NewWriter(p.dead, d.config.Kafka.Group, d.log, d.deps.Registry)
+	w.Observe, w.ObserveClosed, w.Tracer, w.Redactor = d.deps.DeadLettered, d.deps.Closed, tracer, d.deps.Redactor
+	return w
+}
+
+// newOutboxProducer returns what writes to the outboxes, for both stages.
+func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.Producer {
+	return outbox.New(outbox.Params{
+		Broker: outbox.Kafka(p.outbox), Group: d.config.Kafka.Group, Channels: d.config.channelNames(), Tracer: tracer, Logger: d.log,
+	})
+}
+
+func newIngest(d *Daemon, found *cluster, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
+	c := &d.config
+	var names []ingest.RuleName
+	for _, r := range c.Rules.Rules() {
+		for _, severity := range r.Severities {
+			names = append(names, ingest.RuleName{Rule: r.Name, Severity: severity})
+		}
+	}
+	return ingest.New(ingest.Params{
+		Group: c.Kafka.Group, Cluster: found.id,
+		Decoder: event.NewDecoder(&c.Events, c.Rules.Reads(), d.deps.Registry), Rules: c.Rules,
+		Outboxes: outboxes, Dead: dead, Topics: found.topics(kafka.RoleSource), RuleList: names,
+		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
+	})
+}
+
+func newReplays(d *Daemon, found *cluster, p *producers, h *ingest.Handler, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *replay.Handler {
+	c := &d.config
+	rules := make(map[string][]string)
+	for _, r := range c.Rules.Rules() {
+		rules[r.Name] = r.Channels
+	}
+	return replay.New(replay.Params{
+		Group: c.Kafka.Group, Cluster: found.id, Ingest: h, Channels: outboxes, Dead: dead, Client: p.dead, Tail: p.tail,
+		Gauges: dlq.NewGauges(d.deps.Registry), Rules: rules, MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
+	})
+}
+
+// ingestHandler hands partitions to the handler of what their topic holds.
+type ingestHandler struct {
+	requests string // the topic of replay requests
+	replays  *replay.Handler
+	sources  *ingest.Handler
+}
+
+// Handle implements consume.Handler.
+func (h ingestHandler) Handle(ctx context.Context, p *consume.Partition) {
+	if p.Topic == h.requests {
+		h.replays.Handle(ctx, p)
+		return
+	}
+	h.sources.Handle(ctx, p)
+}
+
+// channels are the dispatchers of the channels.
+type channels struct {
+	byTopic map[string]*dispatch.Outbox
+	ordered []*dispatch.Outbox
+}
+
+func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
+	group, metrics := d.config.Kafka.Group, dispatch.NewMetrics(d.deps.Registry)
+	all := &channels{byTopic: make(map[string]*dispatch.Outbox)}
+	add := func(c Channel) {
+		o := dispatch.NewOutbox(dispatch.Params{
+			Name: c.Name, Channel: c.Channel, Config: c.Dispatch, Driver: c.Driver, Uncommitted: d.config.Kafka.Window.Uncommitted, Group: group,
+			Dead: dead, Elsewhere: outboxes, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
+		})
+		all.byTopic[topics.Outbox(group, c.Name)] = o
+		all.ordered = append(all.ordered, o)
+	}
+	for _, c := range d.config.Channels {
+		add(c)
+	}
+	for _, name := range found.gone {
+		add(goneChannel(name))
+	}
+	return all
+}
+
+func (c *channels) close() error {
+	var first error
+	for _, o := range c.ordered {
+		if err := o.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// newControl returns what follows the control records: moves of what waits for a
+// channel.
+func newControl(d *Daemon, found *cluster, p *producers, c *channels) *control.Follower {
+	group := d.config.Kafka.Group
+	to := func(channel string, do func(*dispatch.Outbox)) {
+		if o := c.byTopic[topics.Outbox(group, channel)]; o != nil {
+			do(o)
+		}
+	}
+	f := control.NewFollower(kadm.NewClient(p.dead), dlq.NewLog(p.dead), group, found.id, func(q control.Request) {
+		to(q.From, func(o *dispatch.Outbox) { o.Move(q) })
+	}, d.log)
+	f.Ended = func(q control.Request) { to(q.From, func(o *dispatch.Outbox) { o.MoveEnded(q) }) }
+	return f
+}
+
+// newView returns the view of the brokers that the parts share.
+func newView(found *cluster, p *producers) *brokers.View {
+	var names []string
+	for _, shape := range found.shapes {
+		names = append(names, shape.Topic)
+	}
+	return brokers.NewView(p.dead, names...)
+}
+
+func newConditions(d *Daemon) *health.Conditions {
+	return health.New(d.log, d.deps.Registry)
+}
+
+// members are the two members of the consumer groups, one for each stage.
+type members struct {
+	ingest, dispatch *consume.Member
+}
+
+func newMembers(d *Daemon, found *cluster, p *producers, h *ingest.Handler, r *replay.Handler, o *channels, follower *control.Follower, view *brokers.View, conditions *health.Conditions) (*members, error) {
+	c := &d.config.Kafka
+	sources, requests := found.topics(kafka.RoleSource), topics.Replay(c.Group)
+	member := func(name, group string, names []string, own bool, handler consume.Handler) (*consume.Member, error) {
+		opts, err := d.options(name, d.log, d.deps.Registry)
+		if err != nil {
+			return nil, err
+		}
+		if d.deps.Handler != nil {
+			handler = d.deps.Handler(group, handler)
+		}
+		return consume.New(consume.Params{
+			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: found.id, Options: opts,
+			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
+			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
+			Drain:  d.config.Drain, Handler: handler, Logger: d.log, Registry: d.deps.Registry,
+			Marked: sources, PassOversized: sources, Patient: []string{requests}, Conditions: conditions, View: view,
+		}), nil
+	}
+	first, err := member("match", c.Group, slices.Concat(sources, []string{requests}), false, ingestHandler{requests: requests, replays: r, sources: h})
+	if err != nil {
+		return nil, err
+	}
+	deliver := dispatch.NewHandler(o.byTopic, dlq.NewLog(p.dead), d.log)
+	deliver.Moves = follower.Known
+	second, err := member("deliver", topics.OutboxGroup(c.Group), slices.Sorted(maps.Keys(o.byTopic)), true, deliver)
+	if err != nil {
+		return nil, err
+	}
+	return &members{ingest: first, dispatch: second}, nil
+}
+
+func newMonitor(d *Daemon, found *cluster, p *producers, view *brokers.View, conditions *health.Conditions) *kafka.Monitor {
+	var list []kafka.Monitored
+	for _, shape := range found.shapes {
+		list = append(list, kafka.Monitored{Topic: shape.Topic, Role: shape.Role})
+	}
+	return kafka.NewMonitor(kafka.MonitorParams{
+		View: view, Topics: list, Probe: d.probe,
+		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, TLS: &d.config.Kafka.TLS,
+		Conditions: conditions, Registry: d.deps.Registry,
+	})
+}
+
+// newBacklogs returns what looks at how much waits.
+func newBacklogs(d *Daemon, found *cluster, p *producers, view *brokers.View, o *channels, conditions *health.Conditions) *lag.Monitor {
+	c := &d.config.Kafka
+	var list []lag.Topic
+	for _, topic := range append(found.topics(kafka.RoleSource), topics.Replay(c.Group)) {
+		list = append(list, lag.Topic{Name: topic, Group: c.Group})
+	}
+	for _, outbox := range o.ordered {
+		name := outbox.Status().Name
+		list = append(list, lag.Topic{Name: topics.Outbox(c.Group, name), Group: topics.OutboxGroup(c.Group), Channel: name})
+	}
+	return lag.New(lag.Params{
+		Client: p.dead, View: view, Log: dlq.NewLog(p.dead), Cluster: found.id, Topics: list, Others: d.config.Lag,
+		Outboxes: topics.Outbox(c.Group, ""), OutboxGroup: topics.OutboxGroup(c.Group), Brokers: c.Brokers,
+		Conditions: conditions, Logger: d.log, Registry: d.deps.Registry,
+	})
+}

@@ -1,0 +1,53 @@
+package daemon
+
+import (
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/obs/admin"
+)
+
+// TestComponentNamesMovesOfChannel, however many are in force.
+func TestComponentNamesMovesOfChannel(t *testing.T) {
+	move := func(to, by string) dispatch.Moving { return dispatch.Moving{To: to, By: by} }
+	for want, moves := range map[string][]dispatch.Moving{
+		"": nil,
+		"what waited goes to mail, asked by ann@host":                       {move("mail", "ann@host")},
+		"what waited goes to mail":                                          {move("mail", "")},
+		"what waited goes to mail, asked by ann@host (and 1 request more)":  {move("mail", "ann@host"), move("pager", "bob")},
+		"what waited goes to mail, asked by ann@host (and 2 requests more)": {move("mail", "ann@host"), move("pager", "bob"), move("hook", "")},
+	} {
+		c := channelComponent(dispatch.Status{Name: "desk", State: "healthy", Moving: moves}, &lag.Backlog{}, time.Now())
+		if c.Cause != want || len(c.Moving) != len(moves) || !c.OK {
+			t.Errorf("%q, %v, want %q", c.Cause, c.Moving, want)
+		}
+	}
+	c := channelComponent(dispatch.Status{Name: "desk", State: "suspended", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
+	if c.Cause != "token_revoked — what waited goes to mail, asked by ann" {
+		t.Errorf("%q", c.Cause)
+	}
+}
+
+func TestStatusLineSummarisesComponents(t *testing.T) {
+	ok := func(name string, decides bool) admin.Component {
+		return admin.Component{Name: name, OK: true, Decides: decides}
+	}
+	bad := func(c admin.Component, state, cause string) admin.Component {
+		c.OK, c.State, c.Cause = false, state, cause
+		return c
+	}
+	groups, held, desk, mail := ok("groups", true), ok("blocked", false), ok("channel desk", false), ok("channel mail", false)
+	for want, components := range map[string][]admin.Component{
+		"ready: 18 partitions, 2 channels":                                                 {groups, held, desk, mail},
+		"ready: 18 partitions, 2 channels, desk suspended, mail recovering":                {groups, held, bad(desk, "suspended", "invalid_auth"), bad(mail, "recovering", "timeout")},
+		"ready: 18 partitions, 2 channels, desk with a suspended rule":                     {groups, held, bad(desk, "healthy", "rule r is suspended"), mail},
+		"ready: 18 partitions, 1 channel, blocked: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
+		"not ready: groups: match: has not joined yet":                                     {bad(groups, "", "match: has not joined yet"), held, bad(desk, "suspended", "")},
+	} {
+		if got := statusLine(18, components); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}
