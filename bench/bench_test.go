@@ -159,7 +159,7 @@ func (d *desk) run(channel channel.Channel, concurrency int) *engine {
 	reg := prometheus.NewRegistry()
 	sizes := kafka.MaxMessageBytes(d.shapes)
 	writer, dead := d.client(kafka.OutboxOptions(sizes)...), d.client(kafka.DeadLetterOptions(sizes)...)
-	letters := dlq.NewWriter(dead, group, d.log, reg)
+	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: d.log, Registry: reg})
 	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: []string{"desk"}, Logger: d.log})
 	if err := outboxes.Load(d.b.Context()); err != nil {
 		d.b.Fatal(err)
@@ -185,7 +185,7 @@ func (d *desk) run(channel channel.Channel, concurrency int) *engine {
 	}
 	first := member("match", group, sources, false, h)
 	second := member("deliver", topics.OutboxGroup(group), []string{topics.Outbox(group, "desk")}, true,
-		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "desk"): outbox}, dlq.NewLog(dead), d.log))
+		dispatch.NewHandler(dispatch.HandlerParams{Outboxes: map[string]*dispatch.Outbox{topics.Outbox(group, "desk"): outbox}, Dead: dlq.NewLog(dead), Logger: d.log}))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for _, m := range []*consume.Member{second, first} {

@@ -21,7 +21,7 @@ import (
 // deadLetters writes n entries of five causes, as a webhook that refuses and
 // records that cannot be read leave them.
 func (d *desk) deadLetters(n int) {
-	w := dlq.NewWriter(d.client(append(kafka.DeadLetterOptions(kafka.MaxMessageBytes(d.shapes)), kgo.MaxBufferedRecords(100_000))...), group, d.log, nil)
+	w := dlq.NewWriter(dlq.WriterParams{Client: d.client(append(kafka.DeadLetterOptions(kafka.MaxMessageBytes(d.shapes)), kgo.MaxBufferedRecords(100_000))...), Group: group, Logger: d.log})
 	now := time.Now().Truncate(time.Millisecond)
 	batch := make([]*dlq.Entry, 0, 5000)
 	for i := range n {

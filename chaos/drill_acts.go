@@ -198,7 +198,7 @@ func (d *drill) age(ctx context.Context) error {
 	}
 	e := entries[0]
 	e.FirstFailed = e.FirstFailed.Add(-48 * time.Hour)
-	return dlq.NewWriter(d.client, drillGroup, slog.New(slog.DiscardHandler), nil).Write(ctx, e)
+	return dlq.NewWriter(dlq.WriterParams{Client: d.client, Group: drillGroup, Logger: slog.New(slog.DiscardHandler)}).Write(ctx, e)
 }
 
 func topicDeleted() *act {

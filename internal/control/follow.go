@@ -27,15 +27,8 @@ type Log interface {
 // since an outbox may be given to it at any time. What it hands on is limited to
 // what its outbox held then (see Clamp), and ended once nothing of it waits.
 type Follower struct {
-	admin   *kadm.Client
-	in      Log
-	group   string
-	cluster string
-	take    func(Request)
-	log     *slog.Logger
-	// Ended, where it is set, is called for each request of which nothing waits any
-	// more, wherever it was carried out.
-	Ended func(Request)
+	p   FollowerParams
+	log *slog.Logger
 
 	open   []Request     // those that were handed on and have not ended; Run's alone
 	looked time.Time     // when it was last asked which of them have; Run's alone
@@ -45,10 +38,24 @@ type Follower struct {
 	asking []chan struct{} // to be closed after the next look
 }
 
-// NewFollower returns one that calls take for each request, in the order in
-// which they were made. cluster is the id of the group's cluster.
-func NewFollower(admin *kadm.Client, in Log, group, cluster string, take func(Request), log *slog.Logger) *Follower {
-	return &Follower{admin: admin, in: in, group: group, cluster: cluster, take: take, log: log.With("component", "moves"), kick: make(chan struct{}, 1)}
+// FollowerParams is what a Follower needs. Its functions are called by Run, one
+// after the other.
+type FollowerParams struct {
+	Admin   *kadm.Client
+	Log     Log
+	Group   string
+	Cluster string // the id of the group's cluster
+	// Move is called for each request, in the order in which they were made.
+	Move func(Request)
+	// Ended is called for each request of which nothing waits any more, wherever it
+	// was carried out.
+	Ended  func(Request)
+	Logger *slog.Logger
+}
+
+// NewFollower returns a follower; Run follows.
+func NewFollower(p FollowerParams) *Follower {
+	return &Follower{p: p, log: p.Logger.With("component", "moves"), kick: make(chan struct{}, 1)}
 }
 
 // Known returns a channel that is closed once every request is taken that
@@ -127,20 +134,20 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 	defer cancel()
 	if at < 0 {
 		var err error
-		if at, err = Settled(ctx, f.admin, f.group); err != nil {
+		if at, err = Settled(ctx, f.p.Admin, f.p.Group); err != nil {
 			return -1, err
 		}
 	}
 	for {
-		records, next, err := f.in.Read(ctx, topics.Replay(f.group), 0, at, followBytes)
+		records, next, err := f.p.Log.Read(ctx, topics.Replay(f.p.Group), 0, at, followBytes)
 		if errors.Is(err, kerr.OffsetOutOfRange) {
 			// Deleted by retention, or the topic was made anew: nothing is left of what
 			// stood there.
-			start, err := f.admin.ListStartOffsets(ctx, topics.Replay(f.group))
+			start, err := f.p.Admin.ListStartOffsets(ctx, topics.Replay(f.p.Group))
 			if err != nil {
 				return at, err
 			}
-			first, ok := start.Lookup(topics.Replay(f.group), 0)
+			first, ok := start.Lookup(topics.Replay(f.p.Group), 0)
 			if !ok || first.Err != nil || first.Offset == at {
 				return at, errors.Join(kerr.OffsetOutOfRange, first.Err)
 			}
@@ -177,7 +184,7 @@ func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known ends) error 
 	if err != nil {
 		return nil
 	}
-	more, err := q.clamp(ctx, f.admin, f.group, known)
+	more, err := q.clamp(ctx, f.p.Admin, f.p.Group, known)
 	switch {
 	case err != nil:
 		return err
@@ -190,7 +197,7 @@ func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known ends) error 
 		f.log.Warn("request to move alerts asks for more than the outbox holds: it ends at the log's end", "channel", q.From, "to", q.To, "by", q.By, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
 	}
 	f.open = append(f.open, q)
-	f.take(q)
+	f.p.Move(q)
 	return nil
 }
 
@@ -205,7 +212,7 @@ func (f *Follower) endOver(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	left, err := Left(ctx, f.admin, f.group, f.cluster, f.open...)
+	left, err := Left(ctx, f.p.Admin, f.p.Group, f.p.Cluster, f.open...)
 	f.looked = time.Now()
 	if err != nil {
 		return
@@ -216,9 +223,7 @@ func (f *Follower) endOver(ctx context.Context) {
 			open = append(open, q)
 			continue
 		}
-		if f.Ended != nil {
-			f.Ended(q)
-		}
+		f.p.Ended(q)
 	}
 	f.open = open
 }
@@ -263,7 +268,9 @@ func Settled(ctx context.Context, adm *kadm.Client, group string) (int64, error)
 // were made.
 func Open(ctx context.Context, adm *kadm.Client, in Log, group string) ([]Request, error) {
 	var open []Request
-	f := Follower{admin: adm, in: in, group: group, take: func(q Request) { open = append(open, q) }, log: slog.New(slog.DiscardHandler)}
+	f := NewFollower(FollowerParams{
+		Admin: adm, Log: in, Group: group, Move: func(q Request) { open = append(open, q) }, Logger: slog.New(slog.DiscardHandler),
+	})
 	_, err := f.follow(ctx, -1)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return nil, nil

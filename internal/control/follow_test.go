@@ -33,17 +33,19 @@ func follow(t *testing.T, c *testkafka.Cluster) *following {
 	t.Helper()
 	cl := c.Client()
 	f := &following{}
-	take := func(q control.Request) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.taken = append(f.taken, q)
-	}
-	f.Follower = control.NewFollower(kadm.NewClient(cl), dlq.NewLog(cl), c.Group, c.ID, take, slog.New(slog.DiscardHandler))
-	f.Ended = func(q control.Request) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.ended = append(f.ended, q)
-	}
+	f.Follower = control.NewFollower(control.FollowerParams{
+		Admin: kadm.NewClient(cl), Log: dlq.NewLog(cl), Group: c.Group, Cluster: c.ID, Logger: slog.New(slog.DiscardHandler),
+		Move: func(q control.Request) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.taken = append(f.taken, q)
+		},
+		Ended: func(q control.Request) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.ended = append(f.ended, q)
+		},
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- f.Run(ctx) }()

@@ -71,9 +71,10 @@ func (p *producers) close() {
 }
 
 func newDeadLetters(d *Daemon, p *producers, tracer *tracing.Tracer) *dlq.Writer {
-	w := dlq.NewWriter(p.dead, d.config.Kafka.Group, d.log, d.deps.Registry)
-	w.Observe, w.ObserveClosed, w.Tracer, w.Redactor = d.deps.DeadLettered, d.deps.Closed, tracer, d.deps.Redactor
-	return w
+	return dlq.NewWriter(dlq.WriterParams{
+		Client: p.dead, Group: d.config.Kafka.Group, Redactor: d.deps.Redactor, Logger: d.log, Tracer: tracer, Registry: d.deps.Registry,
+		Written: d.deps.DeadLettered, Closed: d.deps.Closed,
+	})
 }
 
 // newOutboxProducer returns what writes to the outboxes, for both stages.
@@ -172,11 +173,11 @@ func newControl(d *Daemon, found *cluster, p *producers, c *channels) *control.F
 			do(o)
 		}
 	}
-	f := control.NewFollower(kadm.NewClient(p.dead), dlq.NewLog(p.dead), group, found.id, func(q control.Request) {
-		to(q.From, func(o *dispatch.Outbox) { o.Move(q) })
-	}, d.log)
-	f.Ended = func(q control.Request) { to(q.From, func(o *dispatch.Outbox) { o.MoveEnded(q) }) }
-	return f
+	return control.NewFollower(control.FollowerParams{
+		Admin: kadm.NewClient(p.dead), Log: dlq.NewLog(p.dead), Group: group, Cluster: found.id, Logger: d.log,
+		Move:  func(q control.Request) { to(q.From, func(o *dispatch.Outbox) { o.Move(q) }) },
+		Ended: func(q control.Request) { to(q.From, func(o *dispatch.Outbox) { o.MoveEnded(q) }) },
+	})
 }
 
 // newView returns the view of the brokers that the parts share.
@@ -220,8 +221,7 @@ func newMembers(d *Daemon, found *cluster, p *producers, h *ingest.Handler, r *r
 	if err != nil {
 		return nil, err
 	}
-	deliver := dispatch.NewHandler(o.byTopic, dlq.NewLog(p.dead), d.log)
-	deliver.Moves = follower.Known
+	deliver := dispatch.NewHandler(dispatch.HandlerParams{Outboxes: o.byTopic, Dead: dlq.NewLog(p.dead), Moves: follower.Known, Logger: d.log})
 	second, err := member("deliver", topics.OutboxGroup(c.Group), slices.Sorted(maps.Keys(o.byTopic)), true, deliver)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func (b *bench) assignedOf(n int, rule func(i int) string) (*consume.Steps, *con
 		Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
 	})
 	p, _ := steps.Assign("outbox", 0, "id", 0, nil)
-	a := NewHandler(map[string]*Outbox{"outbox": b.Outbox}, nil, slog.New(slog.DiscardHandler)).Assign(p)
+	a := NewHandler(HandlerParams{Outboxes: map[string]*Outbox{"outbox": b.Outbox}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
 	var records []*kgo.Record
 	for i := range n {
 		e := &envelope.Envelope{

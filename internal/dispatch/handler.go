@@ -20,13 +20,19 @@ import (
 // Handler is a consume.Handler for outbox partitions: it drops repeats and
 // hands each delivery to its channel's Outbox.
 type Handler struct {
-	outboxes map[string]*Outbox // by topic
-	dead     Log
-	log      *slog.Logger
+	p   HandlerParams
+	log *slog.Logger
+}
+
+// HandlerParams is what a Handler needs.
+type HandlerParams struct {
+	Outboxes map[string]*Outbox // by topic
+	Dead     Log
 	// Moves returns a channel that is closed once it is known what is by now to be
 	// sent elsewhere; nil: nothing is. What a former owner has moved must not be
 	// sent here, however long this process has been running.
-	Moves func() <-chan struct{}
+	Moves  func() <-chan struct{}
+	Logger *slog.Logger
 }
 
 // Log reads dead-letter topics.
@@ -36,9 +42,9 @@ type Log interface {
 	LastOffsets(ctx context.Context, topic string, from int64, keys []string) (map[string]int64, error)
 }
 
-// NewHandler returns the handler of these outboxes, by outbox topic.
-func NewHandler(outboxes map[string]*Outbox, dead Log, log *slog.Logger) *Handler {
-	return &Handler{outboxes: outboxes, dead: dead, log: log.With("component", "deliver")}
+// NewHandler returns the handler of these outboxes.
+func NewHandler(p HandlerParams) *Handler {
+	return &Handler{p: p, log: p.Logger.With("component", "deliver")}
 }
 
 // Handle takes in the deliveries of one partition until it is revoked, then
@@ -58,13 +64,13 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 // awaitMoves waits until the requests to move alerts are known. Alerts go out
 // without them, so it does not wait for long.
 func (h *Handler) awaitMoves(ctx context.Context) {
-	if h.Moves == nil {
+	if h.p.Moves == nil {
 		return
 	}
 	slow := time.NewTimer(movesWithin)
 	defer slow.Stop()
 	select {
-	case <-h.Moves():
+	case <-h.p.Moves():
 	case <-slow.C:
 		h.log.Warn("requests to move alerts are not known yet, going on without them", "waited", movesWithin)
 	case <-ctx.Done():
@@ -83,7 +89,7 @@ type Assignment struct {
 
 // Assign gives a partition to its channel's Outbox.
 func (h *Handler) Assign(p *consume.Partition) *Assignment {
-	a := &Assignment{handler: h, outbox: h.outboxes[p.Topic], source: &source{partition: p, input: offsets.Input{Topic: p.TopicID(), Partition: p.ID}}, dedup: p.Dedup()}
+	a := &Assignment{handler: h, outbox: h.p.Outboxes[p.Topic], source: &source{partition: p, input: offsets.Input{Topic: p.TopicID(), Partition: p.ID}}, dedup: p.Dedup()}
 	a.outbox.join(a.source)
 	p.OnCommit(a.outbox.wake)
 	return a
@@ -149,7 +155,7 @@ func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arri
 	replays := make(map[string][]*arrival) // by dead-letter topic
 	for i := range batch {
 		if a := &batch[i]; a.stood && a.replays() {
-			topic := h.outboxes[p.Topic].deadLetterTopic(a.envelope)
+			topic := h.p.Outboxes[p.Topic].deadLetterTopic(a.envelope)
 			replays[topic] = append(replays[topic], a)
 		}
 	}
@@ -160,7 +166,7 @@ func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arri
 			from, entries[i] = min(from, a.envelope.Replay.Version), a.envelope.Delivery
 		}
 		for {
-			last, err := h.dead.LastOffsets(ctx, topic, from, entries)
+			last, err := h.p.Dead.LastOffsets(ctx, topic, from, entries)
 			if err == nil {
 				for _, a := range of {
 					offset, found := last[a.envelope.Delivery]

@@ -244,7 +244,7 @@ func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
 		})
 		const end = 5
 		p, _ := steps.Assign("outbox", 0, "id", end, nil)
-		a := NewHandler(map[string]*Outbox{"outbox": b.Outbox}, ended{"dl_3": 8, "dl_4": 7, "dl_5": 8}, slog.New(slog.DiscardHandler)).Assign(p)
+		a := NewHandler(HandlerParams{Outboxes: map[string]*Outbox{"outbox": b.Outbox}, Dead: ended{"dl_3": 8, "dl_4": 7, "dl_5": 8}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
 		var records []*kgo.Record
 		for i := range end + 1 {
 			e := &envelope.Envelope{

@@ -41,7 +41,7 @@ func entry(id string, value []byte) *dlq.Entry {
 func writer(t *testing.T, c *testkafka.Cluster, reg prometheus.Registerer) *dlq.Writer {
 	t.Helper()
 	cl := c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil)))...)
-	return dlq.NewWriter(cl, c.Group, slog.New(slog.DiscardHandler), reg)
+	return dlq.NewWriter(dlq.WriterParams{Client: cl, Group: c.Group, Logger: slog.New(slog.DiscardHandler), Registry: reg})
 }
 
 func list(t *testing.T, c *testkafka.Cluster) []*dlq.Entry {
@@ -187,7 +187,7 @@ func TestAnEntryThatDoesNotFitIsAPointer(t *testing.T) {
 		}
 	}
 	c.Make(shapes...)
-	w := dlq.NewWriter(c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(shapes))...), c.Group, slog.New(slog.DiscardHandler), nil)
+	w := dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(shapes))...), Group: c.Group, Logger: slog.New(slog.DiscardHandler)})
 	e := entry("re_1", bytes.Repeat([]byte("x"), 50_000))
 	e.Envelope.Alert = &alert.Alert{Rule: "order-rejected", Severity: alert.Warning, Title: alert.Text{{Text: "t"}}}
 	e.Envelope.Channel, e.Envelope.Delivery = "desk", "re_1"

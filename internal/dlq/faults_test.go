@@ -57,7 +57,7 @@ func TestAnEntryWhoseAcknowledgementIsLostIsOneEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	w := dlq.NewWriter(cl, c.Group, slog.New(slog.DiscardHandler), nil)
+	w := dlq.NewWriter(dlq.WriterParams{Client: cl, Group: c.Group, Logger: slog.New(slog.DiscardHandler)})
 	testkafka.Eventually(t, 20*time.Second, "the entry is written", func() bool { return w.Write(t.Context(), entry("re_1", []byte("x"))) == nil })
 	if lost.Load() != 1 {
 		t.Fatal("no answer was lost")

@@ -87,7 +87,7 @@ func (e *Entry) pointTo(env *envelope.Envelope, topic string) *kgo.Record {
 // form tried; form is the one that was written.
 func (w *Writer) alone(ctx context.Context, e *Entry, topic string, from int) (r *kgo.Record, form int, err error) {
 	for form = from; form < len(forms); form++ {
-		if r, err = w.client.ProduceSync(ctx, forms[form](e, topic)).First(); !TooLarge(err) {
+		if r, err = w.p.Client.ProduceSync(ctx, forms[form](e, topic)).First(); !TooLarge(err) {
 			return r, form, err
 		}
 	}
@@ -96,7 +96,7 @@ func (w *Writer) alone(ctx context.Context, e *Entry, topic string, from int) (r
 
 // limit is how large a batch of a topic may be, in bytes.
 func (w *Writer) limit(topic string) int {
-	if f, ok := w.client.OptValue(kgo.ProducerBatchMaxBytesFn).(func(string) int32); ok && f != nil {
+	if f, ok := w.p.Client.OptValue(kgo.ProducerBatchMaxBytesFn).(func(string) int32); ok && f != nil {
 		return int(f(topic))
 	}
 	return math.MaxInt
@@ -119,7 +119,7 @@ func (w *Writer) giveUp(e *Entry, topic string) {
 // closeBriefly writes a tombstone without its comments.
 func (w *Writer) closeBriefly(ctx context.Context, c Closure) (*kgo.Record, error) {
 	c.Closing = Closing{State: c.State, At: c.At}
-	return w.client.ProduceSync(ctx, c.Encode()).First()
+	return w.p.Client.ProduceSync(ctx, c.Encode()).First()
 }
 
 func (w *Writer) giveUpClosing(c *Closure) {

@@ -25,7 +25,7 @@ import (
 
 // limited returns a cluster whose dead-letter topics take messages of so many
 // bytes, and a writer that believes they take more, as after a limit was lowered.
-func limited(t *testing.T, limit string, logs *bytes.Buffer, reg prometheus.Registerer) (*testkafka.Cluster, *dlq.Writer) {
+func limited(t *testing.T, limit string, logs *bytes.Buffer, reg prometheus.Registerer, written func(*dlq.Entry)) (*testkafka.Cluster, *dlq.Writer) {
 	t.Helper()
 	c := testkafka.Bare(t)
 	shapes := c.Shapes(nil)
@@ -36,7 +36,7 @@ func limited(t *testing.T, limit string, logs *bytes.Buffer, reg prometheus.Regi
 	}
 	c.Make(shapes...)
 	believed := func(string) int32 { return 2 << 20 }
-	return c, dlq.NewWriter(c.Client(kafka.DeadLetterOptions(believed)...), c.Group, slog.New(slog.NewTextHandler(logs, nil)), reg)
+	return c, dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(believed)...), Group: c.Group, Logger: slog.New(slog.NewTextHandler(logs, nil)), Registry: reg, Written: written})
 }
 
 // noise is text that compresses badly, so that the limits mean what they say.
@@ -73,7 +73,7 @@ func TestDeadLetterTakesTheLargestFormThatFits(t *testing.T) {
 	} {
 		t.Run(tc.limit, func(t *testing.T) {
 			var logs bytes.Buffer
-			c, w := limited(t, tc.limit, &logs, nil)
+			c, w := limited(t, tc.limit, &logs, nil, nil)
 			want := large("dl_1")
 			write(t, w, want)
 			got := list(t, c)[0]
@@ -102,7 +102,7 @@ func TestDeadLetterTakesTheLargestFormThatFits(t *testing.T) {
 // its size; each of its entries fits.
 func TestDeadLettersTogetherAreNotTakenForTooLarge(t *testing.T) {
 	var logs bytes.Buffer
-	c, w := limited(t, "60000", &logs, nil)
+	c, w := limited(t, "60000", &logs, nil, nil)
 	var entries []*dlq.Entry
 	for i := range 20 {
 		entries = append(entries, entry(fmt.Sprintf("re_%d", i), []byte(noise(40_000))))
@@ -124,9 +124,8 @@ func TestDeadLettersTogetherAreNotTakenForTooLarge(t *testing.T) {
 func TestDeadLetterThatNothingFitsIsCountedAndLogged(t *testing.T) {
 	var logs bytes.Buffer
 	reg := prometheus.NewRegistry()
-	c, w := limited(t, "100", &logs, reg)
 	observed := 0
-	w.Observe = func(*dlq.Entry) { observed++ }
+	c, w := limited(t, "100", &logs, reg, func(*dlq.Entry) { observed++ })
 	e := large("dl_1")
 	write(t, w, e, large("dl_2"))
 	closing := &dlq.Closure{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("dl_3"), Closing: dlq.Closing{State: dlq.Resolved, By: "ops", Comment: noise(500), At: time.Now()}}
@@ -154,7 +153,7 @@ notifier_dead_letters_refused_total{topic="trade-executions"} 3
 // TestClosingLosesItsCommentBeforeItFails: the entry is closed all the same.
 func TestClosingLosesItsCommentBeforeItFails(t *testing.T) {
 	var logs bytes.Buffer
-	c, w := limited(t, "1200", &logs, nil)
+	c, w := limited(t, "1200", &logs, nil, nil)
 	write(t, w, entry("re_1", nil))
 	closing := &dlq.Closure{
 		Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("re_1"),

@@ -142,7 +142,7 @@ func TestGaugeOfTheOldestIgnoresForgedTimes(t *testing.T) {
 func TestNoWriteMakesASeries(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	reg := prometheus.NewPedanticRegistry()
-	w := dlq.NewWriter(c.Client(append(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil))), kgo.UnknownTopicRetries(1))...), c.Group, slog.New(slog.DiscardHandler), reg)
+	w := dlq.NewWriter(dlq.WriterParams{Client: c.Client(append(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil))), kgo.UnknownTopicRetries(1))...), Group: c.Group, Logger: slog.New(slog.DiscardHandler), Registry: reg})
 	series := func() (n int) {
 		families, err := reg.Gather()
 		if err != nil {

@@ -19,21 +19,26 @@ import (
 // Writer writes dead letters with a producer of its own, so that a blocked
 // outbox never delays one. It is safe for concurrent use.
 type Writer struct {
-	client  *kgo.Client
+	p       WriterParams
 	follow  *Follower
-	group   string
 	log     *slog.Logger
 	written *prometheus.CounterVec
 	failed  *prometheus.CounterVec
 	refused *prometheus.CounterVec
-	// Observe, if set, is told of every entry that was acknowledged.
-	Observe func(*Entry)
-	// ObserveClosed, if set, is told of every entry that was closed.
-	ObserveClosed func(Closure)
-	// Tracer, if set, makes a span of every dead letter that is written.
-	Tracer *tracing.Tracer
-	// Redactor takes secrets out of details.
-	Redactor *secret.Redactor
+}
+
+// WriterParams is what a Writer needs.
+type WriterParams struct {
+	// Client must be made for it: idempotent, acks=all, with bounded delivery and a
+	// manual partitioner.
+	Client   *kgo.Client
+	Group    string
+	Redactor *secret.Redactor // takes secrets out of details
+	Logger   *slog.Logger
+	Tracer   *tracing.Tracer // makes a span of every dead letter; nil: none
+	Registry prometheus.Registerer
+	Written  func(*Entry)  // is called for every entry that was acknowledged; may be nil
+	Closed   func(Closure) // is called for every entry that was closed; may be nil
 }
 
 // Closure is an entry to be closed: where it stands, under which key, and how.
@@ -48,12 +53,10 @@ type Closure struct {
 // WriteTimeout bounds one call of Write.
 const WriteTimeout = 10 * time.Second
 
-// NewWriter returns a writer for the dead-letter topics of group. The client
-// must be made for it: idempotent, acks=all, with bounded delivery and a
-// manual partitioner.
-func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheus.Registerer) *Writer {
+// NewWriter returns a writer for the dead-letter topics of a group.
+func NewWriter(p WriterParams) *Writer {
 	w := &Writer{
-		client: client, follow: NewFollower(func(topic string) { client.PurgeTopicsFromProducing(topic) }), group: group, log: log.With("component", "dlq"),
+		p: p, follow: NewFollower(func(topic string) { p.Client.PurgeTopicsFromProducing(topic) }), log: p.Logger.With("component", "dlq"),
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_dead_letters_total", Help: "Dead letters written and acknowledged.",
 		}, []string{"topic", "reason"}),
@@ -72,8 +75,8 @@ func NewWriter(client *kgo.Client, group string, log *slog.Logger, reg prometheu
 		w.failed.WithLabelValues(string(t))
 		w.refused.WithLabelValues(string(t))
 	}
-	if reg != nil {
-		reg.MustRegister(w.written, w.failed, w.refused)
+	if p.Registry != nil {
+		p.Registry.MustRegister(w.written, w.failed, w.refused)
 	}
 	return w
 }
@@ -96,7 +99,7 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 		records[i] = forms[written[i]](e, topic)
 		turns[i] = w.follow.Turn(topic)
 	}
-	results := w.client.ProduceSync(ctx, records...)
+	results := w.p.Client.ProduceSync(ctx, records...)
 	var first error
 	byRecord := make(map[*kgo.Record]error, len(results))
 	for _, r := range results {
@@ -133,8 +136,8 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 		}
 		e.Offset = records[i].Offset
 		count(w.written, e.Envelope.Source.Topic, string(e.Reason))
-		if w.Observe != nil {
-			w.Observe(e)
+		if w.p.Written != nil {
+			w.p.Written(e)
 		}
 	}
 	return first
@@ -152,11 +155,11 @@ func count(in *prometheus.CounterVec, labels ...string) {
 // begin begins the span of an entry that is written, and returns the entry as
 // it is written: it names that span, and its detail holds no secret.
 func (w *Writer) begin(e *Entry) (*Entry, *tracing.Span) {
-	span := w.Tracer.Send(w.Topic(e), e.Envelope.Trace, e.Envelope.Source.Headers)
+	span := w.p.Tracer.Send(w.Topic(e), e.Envelope.Trace, e.Envelope.Source.Headers)
 	span.Set(slog.String("entry", e.ID), slog.String("reason", string(e.Reason)), slog.String("cause", string(e.Cause)))
 	written, env := *e, *e.Envelope
 	env.Trace, written.Envelope = span.Traceparent(), &env
-	written.Detail = w.Redactor.Redact(e.Detail)
+	written.Detail = w.p.Redactor.Redact(e.Detail)
 	return &written, span
 }
 
@@ -173,7 +176,7 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 		records[i], turns[i] = c.Encode(), w.follow.Turn(c.Topic)
 	}
 	errs := make(map[*kgo.Record]error, len(records))
-	for _, result := range w.client.ProduceSync(ctx, records...) {
+	for _, result := range w.p.Client.ProduceSync(ctx, records...) {
 		errs[result.Record] = result.Err
 	}
 	var first error
@@ -199,8 +202,8 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 		return first
 	}
 	for _, c := range closes {
-		if w.ObserveClosed != nil && c.Offset >= 0 {
-			w.ObserveClosed(*c)
+		if w.p.Closed != nil && c.Offset >= 0 {
+			w.p.Closed(*c)
 		}
 	}
 	return nil
@@ -208,5 +211,5 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 
 // Topic returns the dead-letter topic an entry goes to.
 func (w *Writer) Topic(e *Entry) string {
-	return topics.DeadLetter(w.group, topics.Name(e.Envelope.Source.Topic))
+	return topics.DeadLetter(w.p.Group, topics.Name(e.Envelope.Source.Topic))
 }

@@ -125,7 +125,7 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 	metrics := dispatch.NewMetrics(reg)
 	dead := w.client(kafka.DeadLetterOptions(func(string) int32 { return kafka.DefaultMaxMessage })...)
 	defer dead.Close()
-	letters := dlq.NewWriter(dead, group, log, nil)
+	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log})
 	outbox := func(name string, ch channel.Channel, pace dispatch.Pace) *dispatch.Outbox {
 		return dispatch.NewOutbox(dispatch.Params{
 			Name: name, Channel: ch, Uncommitted: 64, Group: group, Dead: letters, Logger: log, Metrics: metrics,
@@ -139,7 +139,7 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 	member := consume.New(consume.Params{
 		Name: "deliver", Group: topics.OutboxGroup(group), Topics: []string{topics.Outbox(group, "desk"), topics.Outbox(group, "other")}, OwnTopics: true,
 		Cluster: w.cluster, Options: w.opts, SessionTimeout: 15 * time.Second, Window: consume.Window{Records: backlogWindow, Bytes: 64 << 20},
-		Drain: 5 * time.Second, Handler: dispatch.NewHandler(outboxes, dlq.NewLog(dead), log), Logger: log,
+		Drain: 5 * time.Second, Handler: dispatch.NewHandler(dispatch.HandlerParams{Outboxes: outboxes, Dead: dlq.NewLog(dead), Logger: log}), Logger: log,
 	})
 	ctx, cancel := context.WithCancel(w.ctx)
 	stopped := make(chan struct{})

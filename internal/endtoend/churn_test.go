@@ -128,7 +128,7 @@ func (w *world) node() *node {
 	log := slog.New(slog.DiscardHandler)
 	size := func(string) int32 { return kafka.DefaultMaxMessage }
 	writer, dead := w.client(kafka.OutboxOptions(size)...), w.client(kafka.DeadLetterOptions(size)...)
-	letters := dlq.NewWriter(dead, group, log, nil)
+	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log})
 	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: []string{"hook"}, Logger: log})
 	if err := outboxes.Load(w.ctx); err != nil {
 		w.t.Fatal(err)
@@ -154,7 +154,7 @@ func (w *world) node() *node {
 	}
 	first := member("match", group, string(topics.TradeExecutions), false, h)
 	second := member("deliver", topics.OutboxGroup(group), topics.Outbox(group, "hook"), true,
-		dispatch.NewHandler(map[string]*dispatch.Outbox{topics.Outbox(group, "hook"): outbox}, dlq.NewLog(dead), log))
+		dispatch.NewHandler(dispatch.HandlerParams{Outboxes: map[string]*dispatch.Outbox{topics.Outbox(group, "hook"): outbox}, Dead: dlq.NewLog(dead), Logger: log}))
 	run := func(m *consume.Member) (stop func()) {
 		ctx, cancel := context.WithCancel(w.ctx)
 		done := make(chan struct{})

@@ -164,7 +164,7 @@ func (n *process) run() error {
 	}
 	reg := prometheus.NewRegistry()
 	n.registry = reg
-	letters := dlq.NewWriter(dead, group, log, reg)
+	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log, Registry: reg})
 	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: t.channels(), Logger: log})
 	if err := outboxes.Load(ctx); err != nil {
 		return err
@@ -207,10 +207,12 @@ func (n *process) run() error {
 		})
 	}
 	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})
-	moves := control.NewFollower(kadm.NewClient(dead), dlq.NewLog(dead), group, t.cluster, func(q control.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) }, log)
-	moves.Ended = func(q control.Request) { byTopic[topics.Outbox(group, q.From)].MoveEnded(q) }
-	deliver := dispatch.NewHandler(byTopic, dlq.NewLog(dead), log)
-	deliver.Moves = moves.Known
+	moves := control.NewFollower(control.FollowerParams{
+		Admin: kadm.NewClient(dead), Log: dlq.NewLog(dead), Group: group, Cluster: t.cluster, Logger: log,
+		Move:  func(q control.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) },
+		Ended: func(q control.Request) { byTopic[topics.Outbox(group, q.From)].MoveEnded(q) },
+	})
+	deliver := dispatch.NewHandler(dispatch.HandlerParams{Outboxes: byTopic, Dead: dlq.NewLog(dead), Moves: moves.Known, Logger: log})
 	second := member("deliver", topics.OutboxGroup(group), t.outboxTopics(), true, deliver)
 
 	// They start from the last stage to the first and stop the other way round;

@@ -72,7 +72,7 @@ func TestOutboxLimitRefusesOneAlertAtMost(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
 		Group: c.Group, Cluster: c.ID, Decoder: plain{}, Rules: plain{}, Outboxes: outboxes,
-		Dead: dlq.NewWriter(c.Client(kafka.DeadLetterOptions(believed)...), c.Group, log, reg), Topics: []string{string(topics.TradeExecutions)},
+		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(believed)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{string(topics.TradeExecutions)},
 		Logger: log, Registry: reg,
 	})
 

@@ -58,7 +58,7 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
 		Group: c.Group, Cluster: c.ID, Decoder: fragile{}, Rules: fragile{}, Outboxes: outboxes,
-		Dead: dlq.NewWriter(c.Client(kafka.DeadLetterOptions(size)...), c.Group, log, reg), Topics: []string{string(topics.TradeExecutions)},
+		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(size)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{string(topics.TradeExecutions)},
 		Logger: slog.New(slog.NewTextHandler(&said, nil)), Registry: reg,
 	})
 	m := consume.New(consume.Params{
@@ -206,7 +206,7 @@ func handle(t *testing.T, c *testkafka.Cluster, decoder ingest.Decoder, rules in
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
 		Group: c.Group, Cluster: c.ID, Decoder: decoder, Rules: rules, Outboxes: outboxes,
-		Dead: dlq.NewWriter(c.Client(kafka.DeadLetterOptions(size)...), c.Group, log, reg), Topics: []string{string(topics.TradeExecutions)},
+		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(size)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{string(topics.TradeExecutions)},
 		Logger: log, Registry: reg,
 	})
 	m := consume.New(consume.Params{

@@ -35,7 +35,7 @@ func TestOversizedBatchIsOneDeadLetter(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
 		Group: c.Group, Cluster: c.ID, Decoder: fragile{}, Rules: fragile{}, Outboxes: outboxes, MaxReplays: 3,
-		Dead: dlq.NewWriter(c.Client(kafka.DeadLetterOptions(size)...), c.Group, log, reg), Topics: []string{source},
+		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(size)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{source},
 		Logger: log, Registry: reg,
 	})
 	manual := kgo.RecordPartitioner(kgo.ManualPartitioner())

@@ -31,7 +31,7 @@ func entry(id string, value []byte) *dlq.Entry {
 func writer(t *testing.T, c *testkafka.Cluster) *dlq.Writer {
 	t.Helper()
 	cl := c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil)))...)
-	return dlq.NewWriter(cl, c.Group, slog.New(slog.DiscardHandler), nil)
+	return dlq.NewWriter(dlq.WriterParams{Client: cl, Group: c.Group, Logger: slog.New(slog.DiscardHandler)})
 }
 
 func write(t *testing.T, w *dlq.Writer, entries ...*dlq.Entry) {

@@ -45,7 +45,7 @@ func (w *world) equip(pr *process) {
 			Name: c, Channel: d, Config: cfg, Uncommitted: uncommitted, Group: group, Dead: pr.dead, Elsewhere: elsewhere{pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
 		})
 	}
-	pr.handler = dispatch.NewHandler(pr.outboxes, letters{w}, w.log)
+	pr.handler = dispatch.NewHandler(dispatch.HandlerParams{Outboxes: pr.outboxes, Dead: letters{w}, Logger: w.log})
 	if last := w.commits[w.replay]; last != nil {
 		pr.heard = last.At.Offset
 	}

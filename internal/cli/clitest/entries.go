@@ -67,7 +67,7 @@ func Morning() []*dlq.Entry {
 
 func WriteEntries(t testing.TB, c *testkafka.Cluster, entries ...*dlq.Entry) {
 	t.Helper()
-	w := dlq.NewWriter(c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil)))...), c.Group, slog.New(slog.DiscardHandler), nil)
+	w := dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil)))...), Group: c.Group, Logger: slog.New(slog.DiscardHandler)})
 	for _, e := range entries { // one by one: their order is that of the log
 		if err := w.Write(t.Context(), e); err != nil {
 			t.Fatal(err)

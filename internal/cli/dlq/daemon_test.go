@@ -75,7 +75,7 @@ func daemonDoes(t *testing.T, c *testkafka.Cluster, does func(replay.Request) ac
 
 func deadWriter(c *testkafka.Cluster) *dlq.Writer {
 	cl := c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil)))...)
-	return dlq.NewWriter(cl, c.Group, slog.New(slog.DiscardHandler), nil)
+	return dlq.NewWriter(dlq.WriterParams{Client: cl, Group: c.Group, Logger: slog.New(slog.DiscardHandler)})
 }
 
 func (s *scripted) handle(ctx context.Context, r *kgo.Record) {

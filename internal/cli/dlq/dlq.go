@@ -26,7 +26,7 @@ func New(g *base.Globals) *cobra.Command {
 
 // writer returns a writer of dead letters, for entries to be closed.
 func (l *letters) writer() *dlq.Writer {
-	return dlq.NewWriter(l.client, l.group, slog.New(slog.DiscardHandler), nil)
+	return dlq.NewWriter(dlq.WriterParams{Client: l.client, Group: l.group, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // longID is how much of an id is shown where not all others are known: enough
