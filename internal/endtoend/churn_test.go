@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,12 +20,10 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/daemon"
 	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
@@ -105,7 +102,8 @@ type world struct {
 	ctx     context.Context
 	net     *kfake.VirtualNetwork
 	fake    *kfake.Cluster
-	opts    []kgo.Opt
+	config  kafka.Config
+	opts    []kgo.Opt // of other clients
 	cluster string
 	set     *rule.Set
 	sink    *sink
@@ -121,61 +119,41 @@ func (w *world) client(more ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// node is one notifier: a member of both groups. stop leaves them.
+// node is one notifier that runs. stop ends it and waits for that.
 type node struct{ stop func() }
 
 func (w *world) node() *node {
-	log := slog.New(slog.DiscardHandler)
-	size := func(string) int32 { return kafka.DefaultMaxMessage }
-	writer, dead := w.client(kafka.OutboxOptions(size)...), w.client(kafka.DeadLetterOptions(size)...)
-	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log})
-	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: []string{"hook"}, Logger: log})
-	if err := outboxes.Load(w.ctx); err != nil {
+	w.t.Helper()
+	c := daemon.Config{Kafka: w.config, Events: event.Defaults(), Rules: w.set, MaxReplays: maxReplays, Drain: 5 * time.Second}
+	c.Kafka.Window = kafka.Window{Unsettled: w.window, Bytes: 8 << 20, Uncommitted: 64}
+	c.Channels = []daemon.Channel{{Name: "hook", Channel: w.channel, Dispatch: dispatch.Config{
+		Concurrency: 16, Partitions: 4, Timeout: 10 * time.Second,
+		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
+	}}}
+	if w.channel == nil {
+		c.Channels[0].Channel = w.sink
+	}
+	started := make(chan struct{})
+	d, err := daemon.New(c, daemon.Deps{
+		Logger: slog.New(slog.DiscardHandler), Started: func(string) { close(started) },
+		KafkaOptions: func(string) []kgo.Opt { return []kgo.Opt{kgo.Dialer(w.net.DialContext)} },
+	})
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	h := ingest.New(ingest.Params{
-		Group: group, Cluster: w.cluster, Decoder: event.NewDecoder(nil, w.set.Reads(), nil), Rules: w.set,
-		Outboxes: outboxes, Dead: letters, Topics: []string{string(topics.TradeExecutions)}, Logger: log, Registry: prometheus.NewRegistry(),
-	})
-	channel := w.channel
-	if channel == nil {
-		channel = w.sink
+	ctx, cancel := context.WithCancel(w.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	select {
+	case <-started:
+	case err := <-ended:
+		w.t.Fatal(err)
 	}
-	outbox := dispatch.NewOutbox(dispatch.Params{
-		Name: "hook", Channel: channel, Uncommitted: 64, Group: group, Dead: letters, Logger: log,
-		Config: dispatch.Config{Concurrency: 16, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
-	})
-	member := func(name, group, topic string, own bool, handler consume.Handler) *consume.Member {
-		return consume.New(consume.Params{
-			Name: name, Group: group, Topics: []string{topic}, OwnTopics: own, Cluster: w.cluster, Options: w.opts,
-			SessionTimeout: 15 * time.Second, Window: consume.Window{Records: w.window, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: log,
-			Marked: []string{string(topics.TradeExecutions)},
-		})
-	}
-	first := member("match", group, string(topics.TradeExecutions), false, h)
-	second := member("deliver", topics.OutboxGroup(group), topics.Outbox(group, "hook"), true,
-		dispatch.NewHandler(dispatch.HandlerParams{Outboxes: map[string]*dispatch.Outbox{topics.Outbox(group, "hook"): outbox}, Dead: dlq.NewLog(dead), Logger: log}))
-	run := func(m *consume.Member) (stop func()) {
-		ctx, cancel := context.WithCancel(w.ctx)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := m.Run(ctx); err != nil {
-				w.t.Error(err)
-			}
-		}()
-		return func() {
-			cancel()
-			<-done
-		}
-	}
-	stopSecond, stopFirst := run(second), run(first)
 	return &node{stop: func() {
-		stopFirst()
-		stopSecond()
-		_ = outbox.Close()
-		writer.Close()
-		dead.Close()
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
 	}}
 }
 
@@ -248,16 +226,11 @@ func newWorld(t *testing.T) *world {
 		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{}, window: 256,
 		sink: &sink{t: t, rand: rand.New(rand.NewPCG(3, 9)), next: map[string]int{}, delivered: map[string]int{}},
 	}
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(w.net.Listen),
-		kfake.SeedTopics(6, string(topics.TradeExecutions)), kfake.SeedTopics(1, topics.DeadLetter(group, topics.TradeExecutions)),
-		kfake.SeedTopics(4, topics.Outbox(group, "hook")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.fake = fake
-	config := kafka.Defaults()
-	config.Brokers = fake.ListenAddrs()
-	if w.opts, err = config.Options("test", slog.New(slog.DiscardHandler), nil); err != nil {
+	w.fake = newCluster(t, w.net, map[string]int32{string(topics.TradeExecutions): 6}, map[string]int32{"hook": 4}, kfake.NumBrokers(1))
+	w.config = kafka.Defaults()
+	w.config.Brokers, w.config.Group = w.fake.ListenAddrs(), group
+	var err error
+	if w.opts, err = w.config.Options("test", slog.New(slog.DiscardHandler), nil); err != nil {
 		t.Fatal(err)
 	}
 	w.opts = append(w.opts, kgo.Dialer(w.net.DialContext))

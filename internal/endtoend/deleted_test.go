@@ -44,7 +44,7 @@ func TestADeletedTopicIsNotAskedForWithoutPause(t *testing.T) {
 		if most := int64(100 * gone.Seconds()); fetches.Load() > most {
 			t.Errorf("%d fetches in %s, more than %d", fetches.Load(), gone, most)
 		}
-		if err := w.fake.CreateTopic(outbox, 4, nil); err != nil {
+		if err := w.fake.CreateTopic(outbox, 4, topicConfigs(outbox)); err != nil {
 			t.Fatal(err)
 		}
 		cl := w.client(kgo.ProducerLinger(0))
@@ -77,7 +77,7 @@ func TestATopicMadeAnewWhileAMemberJoinsIsFollowed(t *testing.T) {
 		if err := w.fake.DeleteTopic(outbox); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.fake.CreateTopic(outbox, 4, nil); err != nil {
+		if err := w.fake.CreateTopic(outbox, 4, topicConfigs(outbox)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(30 * time.Second)
@@ -134,7 +134,7 @@ func TestDeadLettersOfDeliveriesFollowATopicMadeAnew(t *testing.T) {
 		}
 		alert(1)
 		time.Sleep(5 * time.Second)
-		if err := w.fake.CreateTopic(letters, 1, nil); err != nil {
+		if err := w.fake.CreateTopic(letters, 1, topicConfigs(letters)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

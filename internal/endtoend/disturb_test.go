@@ -198,7 +198,7 @@ func crashAtRequest(t *trial, random *rand.Rand) {
 		trap{role: "match", key: int16(kmsg.OffsetCommit)}, trap{role: "match", key: int16(kmsg.OffsetCommit), after: true},
 		trap{role: "deliver", key: int16(kmsg.OffsetCommit)}, trap{role: "deliver", key: int16(kmsg.OffsetCommit), after: true},
 		trap{role: "outbox", key: int16(kmsg.Produce)}, trap{role: "outbox", key: int16(kmsg.Produce), after: true},
-		trap{role: "dead", key: int16(kmsg.Produce)}, trap{role: "dead", key: int16(kmsg.Produce), after: true},
+		trap{role: "dead-letters", key: int16(kmsg.Produce)}, trap{role: "dead-letters", key: int16(kmsg.Produce), after: true},
 		trap{role: "match", key: int16(kmsg.SyncGroup), after: true}, trap{role: "deliver", key: int16(kmsg.SyncGroup), after: true},
 		trap{role: "match", key: int16(kmsg.OffsetFetch), after: true}, trap{role: "deliver", key: int16(kmsg.OffsetFetch), after: true},
 		trap{role: "match", key: int16(kmsg.Fetch), after: true}, trap{role: "deliver", key: int16(kmsg.Fetch), after: true},
@@ -281,7 +281,7 @@ func topicDeleted(t *trial, random *rand.Rand) {
 	}
 	closed.Remove()
 	time.Sleep(time.Duration(200+random.IntN(5000)) * time.Millisecond)
-	if err := t.fake.CreateTopic(topic, n, nil); err != nil {
+	if err := t.fake.CreateTopic(topic, n, topicConfigs(topic)); err != nil {
 		t.t.Error(err)
 		return
 	}

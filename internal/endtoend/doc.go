@@ -1,6 +1,6 @@
-// Package endtoend holds the tests that no package can have alone: both stages
-// together, while members of their groups come and go and everything around them
-// fails. They run on a fake clock with an in-process broker and need the build
+// Package endtoend holds the tests that no package can have alone: whole daemons,
+// started by daemon.New as the command does, that come and go while everything
+// around them fails. They run on a fake clock with an in-process broker and need the build
 // tag synctests, under which kgo blocks in a way that testing/synctest
 // understands. Start reading at faults_test.go: a trial is a broker with
 // processes, disturb_test.go what is done to it, history_test.go what happened,

@@ -7,29 +7,23 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/consume"
-	"github.com/algotrade/notifier/internal/control"
+	"github.com/algotrade/notifier/internal/daemon"
 	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/outbox"
-	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// process is one notifier as the daemon is put together: both stages and
-// replays, over a wire of its own.
+// process is one notifier, the whole daemon but for its HTTP server, over a wire
+// of its own.
 type process struct {
 	trial    *trial
 	name     string
@@ -128,127 +122,60 @@ func (n *process) leave() {
 	<-n.ended
 }
 
-func (n *process) options(role string) []kgo.Opt {
-	config := kafka.Defaults()
-	config.Brokers, config.ClientID = n.trial.fake.ListenAddrs(), n.name
-	opts, err := config.Options(role, slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		panic(err) // defaults
-	}
-	return append(opts, n.wire.dialer(role, n.life))
-}
-
-// run is one life of the daemon, from its preflight to its end.
+// run is one life of the daemon, from its look at the cluster to its end.
 func (n *process) run() error {
-	t, log := n.trial, slog.New(&journal{n})
+	t := n.trial
 	t.mu.Lock()
 	t.lives++
 	n.life = t.lives
 	t.mu.Unlock()
-	size := func(string) int32 { return kafka.DefaultMaxMessage }
-	writer, err := kgo.NewClient(append(n.options("outbox"), kafka.OutboxOptions(size)...)...)
-	if err != nil {
-		return err
-	}
-	defer writer.Close()
-	dead, err := kgo.NewClient(append(n.options("dead"), kafka.DeadLetterOptions(size)...)...)
-	if err != nil {
-		return err
-	}
-	defer dead.Close()
-	ctx, cancel := context.WithTimeout(n.ctx, 10*time.Second)
-	defer cancel()
-	err = consume.EnsureStart(ctx, kadm.NewClient(writer), consume.StartParams{Group: group, Cluster: t.cluster, Topics: t.sources(), Own: t.outboxTopics()})
-	if err != nil {
-		return err
-	}
-	reg := prometheus.NewRegistry()
-	n.registry = reg
-	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log, Registry: reg})
-	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: t.channels(), Logger: log})
-	if err := outboxes.Load(ctx); err != nil {
-		return err
-	}
-	h := ingest.New(ingest.Params{
-		Group: group, Cluster: t.cluster, Decoder: event.NewDecoder(nil, t.set.Reads(), nil), Rules: t.set,
-		Outboxes: outboxes, Dead: letters, Topics: t.sources(), MaxReplays: maxReplays, Logger: log, Registry: reg,
+	n.registry = prometheus.NewRegistry()
+	started := false
+	d, err := daemon.New(n.config(), daemon.Deps{
+		Logger: slog.New(&journal{n}), Registry: n.registry, KafkaOptions: n.options, Started: func(string) { started = true },
+		Handler: func(group string, h consume.Handler) consume.Handler { return witnessed{h, n, group} },
 	})
-	tail, err := kgo.NewClient(append(n.options("replay"), dlq.TailOptions()...)...)
 	if err != nil {
 		return err
 	}
-	defer tail.Close()
-	r := replay.New(replay.Params{
-		Group: group, Cluster: t.cluster, Ingest: h, Channels: outboxes, Dead: letters, Client: dead, Tail: tail, Gauges: dlq.NewGauges(reg),
-		Rules: map[string][]string{"both": {"calm", "rough"}, "calm": {"calm"}}, MaxReplays: maxReplays, Logger: log, Registry: reg,
-	})
-	byTopic := make(map[string]*dispatch.Outbox)
-	for _, c := range t.channels() {
-		config := dispatch.Config{Concurrency: concurrency, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend}
-		if t.partitions[c] == 1 {
-			config.Pace = dispatch.Pace{Rate: 50, Burst: 10}
-		}
-		line := t.providers[c].of(n)
-		o := dispatch.NewOutbox(dispatch.Params{
-			Name: c, Channel: line, Driver: line, Config: config, Uncommitted: uncommitted, Group: group, Dead: letters, Elsewhere: outboxes, MaxReplays: maxReplays, Logger: log,
-		})
-		defer o.Close()
-		byTopic[topics.Outbox(group, c)] = o
+	err = d.Run(n.ctx)
+	if !started {
+		return err
 	}
-	member := func(name, group string, names []string, own bool, handler consume.Handler) *consume.Member {
-		opts := n.options(name)
-		if t.eager {
-			opts = append(opts, kgo.Balancers(kgo.RangeBalancer()))
-		}
-		return consume.New(consume.Params{
-			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: t.cluster, Options: opts, InstanceID: n.instance,
-			SessionTimeout: session, Window: consume.Window{Records: 128, Bytes: 8 << 20}, Drain: 5 * time.Second, Handler: witnessed{handler, n, group}, Logger: log, Registry: reg,
-			Marked: t.sources(),
-		})
-	}
-	first := member("match", group, append(t.sources(), topics.Replay(group)), false, bothKinds{replays: r, sources: h})
-	moves := control.NewFollower(control.FollowerParams{
-		Admin: kadm.NewClient(dead), Log: dlq.NewLog(dead), Group: group, Cluster: t.cluster, Logger: log,
-		Move:  func(q control.Request) { byTopic[topics.Outbox(group, q.From)].Move(q) },
-		Ended: func(q control.Request) { byTopic[topics.Outbox(group, q.From)].MoveEnded(q) },
-	})
-	deliver := dispatch.NewHandler(dispatch.HandlerParams{Outboxes: byTopic, Dead: dlq.NewLog(dead), Moves: moves.Known, Logger: log})
-	second := member("deliver", topics.OutboxGroup(group), t.outboxTopics(), true, deliver)
-
-	// They start from the last stage to the first and stop the other way round;
-	// one that ends by itself ends the process.
-	upper, stopUpper := context.WithCancel(n.ctx)
-	lower, stopLower := context.WithCancel(context.Background())
-	defer stopUpper()
-	defer stopLower()
-	var wg sync.WaitGroup
-	var failures [2]error
-	wg.Go(func() { _ = moves.Run(lower) })
-	wg.Go(func() { failures[1] = second.Run(lower); stopUpper() })
-	wg.Go(func() { failures[0] = first.Run(upper); stopLower() })
-	wg.Wait()
 	t.history.add(step{kind: ended, node: n.name, by: n.life, event: -1})
-	for _, err := range failures {
-		if err != nil && !n.wire.isCut() {
-			t.history.note(complains, n.name, "%v", err)
-		}
+	if err != nil && !n.wire.isCut() {
+		t.history.note(complains, n.name, "%v", err)
 	}
 	return nil
 }
 
-// bothKinds is the handler of stage one.
-type bothKinds struct {
-	replays *replay.Handler
-	sources *ingest.Handler
+func (n *process) config() daemon.Config {
+	t := n.trial
+	c := daemon.Config{Kafka: kafka.Defaults(), Events: event.Defaults(), Rules: t.set, MaxReplays: maxReplays, Drain: 5 * time.Second}
+	c.Kafka.Brokers, c.Kafka.ClientID, c.Kafka.Group = t.fake.ListenAddrs(), n.name, group
+	c.Kafka.InstanceID, c.Kafka.SessionTimeout = n.instance, session
+	c.Kafka.Window = kafka.Window{Unsettled: 128, Bytes: 8 << 20, Uncommitted: uncommitted}
+	for _, name := range t.channels() {
+		config := dispatch.Config{
+			Concurrency: concurrency, Partitions: int(t.partitions[name]), Timeout: 10 * time.Second,
+			Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
+		}
+		if config.Partitions == 1 {
+			config.Pace = dispatch.Pace{Rate: 50, Burst: 10}
+		}
+		line := t.providers[name].of(n)
+		c.Channels = append(c.Channels, daemon.Channel{Name: name, Channel: line, Driver: line, Dispatch: config})
+	}
+	return c
 }
 
-// Handle implements consume.Handler.
-func (h bothKinds) Handle(ctx context.Context, p *consume.Partition) {
-	if p.Topic == topics.Replay(group) {
-		h.replays.Handle(ctx, p)
-		return
+// options are added to those of the client in a role.
+func (n *process) options(role string) []kgo.Opt {
+	opts := []kgo.Opt{n.wire.dialer(role, n.life)}
+	if n.trial.eager && (role == "match" || role == "deliver") {
+		opts = append(opts, kgo.Balancers(kgo.RangeBalancer()))
 	}
-	h.sources.Handle(ctx, p)
+	return opts
 }
 
 // witnessed puts into the history when a handler begins.

@@ -81,8 +81,8 @@ func TestAMemberThatDrainsStaysAMemberUntilItLeaves(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
 		w.sink.takes = 4500 * time.Millisecond
-		heartbeats, leaves := w.count(kmsg.Heartbeat), w.count(kmsg.LeaveGroup)
 		n := w.node()
+		heartbeats, leaves := w.count(kmsg.Heartbeat), w.count(kmsg.LeaveGroup)
 		time.Sleep(5 * time.Second)
 		w.one()
 		attempts := func() int {

@@ -81,21 +81,7 @@ func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, 
 	for c := range partitions {
 		tr.providers[c] = &provider{name: c, seed: seed ^ uint64(len(c)), mood: moods[c], history: tr.history, events: events, tries: make(map[int]int)}
 	}
-	opts := []kfake.Opt{
-		kfake.Ports(9092, 9093, 9094), kfake.ListenFn(tr.net.Listen),
-		kfake.SeedTopics(3, string(topics.TradeExecutions)), kfake.SeedTopics(2, string(topics.PortfolioUpdates)), kfake.SeedTopics(1, topics.Replay(group)),
-	}
-	for _, s := range topics.All() {
-		opts = append(opts, kfake.SeedTopics(1, topics.DeadLetter(group, s)))
-	}
-	for c, n := range partitions {
-		opts = append(opts, kfake.SeedTopics(n, topics.Outbox(group, c)))
-	}
-	fake, err := kfake.NewCluster(opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.fake = fake
+	tr.fake = newCluster(t, tr.net, map[string]int32{string(topics.TradeExecutions): 3, string(topics.PortfolioUpdates): 2}, partitions, kfake.Ports(9092, 9093, 9094))
 	tr.admin = tr.client("people", replay.ClientOptions(kafka.MaxEnvelope)...)
 	tr.adm = kadm.NewClient(tr.admin)
 	md, err := tr.adm.BrokerMetadata(tr.ctx)
@@ -116,7 +102,11 @@ func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, 
 }
 
 func (t *trial) sources() []string {
-	return []string{string(topics.TradeExecutions), string(topics.PortfolioUpdates)}
+	var names []string
+	for _, n := range topics.All() {
+		names = append(names, string(n))
+	}
+	return names
 }
 
 func (t *trial) channels() []string { return []string{"calm", "rough"} }

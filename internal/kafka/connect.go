@@ -27,7 +27,7 @@ func Reach(ctx context.Context, cl *kgo.Client, c *Config) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	if err := dialAny(ctx, c.Brokers); err != nil {
+	if err := dialAny(ctx, c.Brokers, dialer(cl, c)); err != nil {
 		return err
 	}
 	if err := cl.Ping(ctx); err != nil {
@@ -39,11 +39,12 @@ func Reach(ctx context.Context, cl *kgo.Client, c *Config) error {
 const reachTimeout = 8 * time.Second
 
 // dialAny reports why no address can be connected to; nil when one can.
-func dialAny(ctx context.Context, brokers []string) error {
+func dialAny(ctx context.Context, brokers []string, dial dialFunc) error {
 	var reasons []string
 	for _, address := range brokers {
-		d := net.Dialer{Timeout: 3 * time.Second}
-		conn, err := d.DialContext(ctx, "tcp", address)
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		conn, err := dial(ctx, "tcp", address)
+		cancel()
 		if err == nil {
 			_ = conn.Close()
 			return nil
@@ -51,6 +52,18 @@ func dialAny(ctx context.Context, brokers []string) error {
 		reasons = append(reasons, dialReason(address, err))
 	}
 	return problemf(ExitUnavailable, "no broker can be reached: %s; check kafka.brokers", strings.Join(reasons, "; "))
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialer returns how the client connects, without TLS and without the check of
+// addresses that get a password in the clear: the handshake tells what is wrong
+// there.
+func dialer(cl *kgo.Client, c *Config) dialFunc {
+	if dial, ok := cl.OptValue(kgo.Dialer).(dialFunc); ok && dial != nil && !c.TLS.Enabled && !c.SASL.isPlain() {
+		return dial
+	}
+	return new(net.Dialer).DialContext
 }
 
 func dialReason(address string, err error) string {
