@@ -27,14 +27,11 @@ import (
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/webhook"
-	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/daemon"
 	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
-	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
@@ -126,7 +123,7 @@ func (d *desk) raw(n int) time.Duration {
 	return time.Since(began)
 }
 
-// engine runs both stages with the default rules and one channel.
+// engine is a daemon with the default rules and one channel.
 type engine struct {
 	stop    func()
 	handled *counting
@@ -151,55 +148,38 @@ func (c *counting) records() int {
 	return int(n)
 }
 
+// run starts a daemon and returns once its parts run.
 func (d *desk) run(channel channel.Channel, concurrency int) *engine {
+	d.b.Helper()
 	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{Channels: []string{"desk"}})
 	if len(faults) > 0 {
 		d.b.Fatal(faults)
 	}
-	reg := prometheus.NewRegistry()
-	sizes := kafka.MaxMessageBytes(d.shapes)
-	writer, dead := d.client(kafka.OutboxOptions(sizes)...), d.client(kafka.DeadLetterOptions(sizes)...)
-	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: d.log, Registry: reg})
-	outboxes := outbox.New(outbox.Params{Broker: outbox.Kafka(writer), Group: group, Channels: []string{"desk"}, Logger: d.log})
-	if err := outboxes.Load(d.b.Context()); err != nil {
+	reg, started := prometheus.NewRegistry(), make(chan struct{})
+	n, err := daemon.New(daemon.Config{
+		Kafka: d.config, Events: event.Defaults(), Rules: set, MaxReplays: 3, Drain: 5 * time.Second,
+		Channels: []daemon.Channel{{Name: "desk", Channel: channel, Dispatch: dispatch.Config{
+			Concurrency: concurrency, Partitions: 6, Timeout: 10 * time.Second,
+			Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
+		}}},
+	}, daemon.Deps{Logger: d.log, Registry: reg, Started: func(string) { close(started) }})
+	if err != nil {
 		d.b.Fatal(err)
 	}
-	var sources []string
-	for _, n := range topics.All() {
-		sources = append(sources, string(n))
-	}
-	h := ingest.New(ingest.Params{
-		Group: group, Cluster: d.cluster, Decoder: event.NewDecoder(nil, set.Reads(), nil), Rules: set,
-		Outboxes: outboxes, Dead: letters, Topics: sources, Logger: d.log, Registry: reg,
-	})
-	outbox := dispatch.NewOutbox(dispatch.Params{
-		Name: "desk", Channel: channel, Uncommitted: 64, Group: group, Dead: letters, Logger: d.log, Metrics: dispatch.NewMetrics(reg),
-		Config: dispatch.Config{Concurrency: concurrency, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
-	})
-	member := func(name, group string, names []string, own bool, handler consume.Handler) *consume.Member {
-		return consume.New(consume.Params{
-			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: d.cluster, Options: d.options(), SessionTimeout: 15 * time.Second,
-			Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: 5 * time.Second, Handler: handler, Logger: d.log, Registry: reg,
-			Marked: sources,
-		})
-	}
-	first := member("match", group, sources, false, h)
-	second := member("deliver", topics.OutboxGroup(group), []string{topics.Outbox(group, "desk")}, true,
-		dispatch.NewHandler(dispatch.HandlerParams{Outboxes: map[string]*dispatch.Outbox{topics.Outbox(group, "desk"): outbox}, Dead: dlq.NewLog(dead), Logger: d.log}))
 	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	for _, m := range []*consume.Member{second, first} {
-		wg.Go(func() {
-			if err := m.Run(ctx); err != nil {
-				d.b.Error(err)
-			}
-		})
-	}
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
 	e := &engine{handled: &counting{registry: reg}}
+	select {
+	case <-started:
+	case err := <-ended:
+		d.b.Fatal(err)
+	}
 	e.stop = sync.OnceFunc(func() {
 		cancel()
-		wg.Wait()
-		_ = outbox.Close()
+		if err := <-ended; err != nil {
+			d.b.Error(err)
+		}
 	})
 	d.b.Cleanup(e.stop)
 	return e
@@ -232,9 +212,9 @@ func BenchmarkQuietPath(b *testing.B) {
 	d := newDesk(b)
 	d.fill(n, 1000)
 	raw := d.raw(n)
-	began := time.Now()
 	s := &sink{}
 	e := d.run(s, 16)
+	began := time.Now()
 	until(b, func() bool { return e.handled.records() >= n })
 	quiet := time.Since(began)
 	until(b, func() bool { return s.got.Load() >= n/1000 })
@@ -253,9 +233,9 @@ func BenchmarkQuietPathCompressed(b *testing.B) {
 			const n = 500_000
 			d := newDesk(b)
 			d.fill(n, 1000, kgo.ProducerBatchCompression(codec))
-			began, cpu := time.Now(), processTime()
 			s := &sink{}
 			e := d.run(s, 16)
+			began, cpu := time.Now(), processTime()
 			until(b, func() bool { return e.handled.records() >= n })
 			b.ReportMetric(n/time.Since(began).Seconds(), "events/s")
 			b.ReportMetric(float64(processTime()-cpu)/n, "cpu-ns/event")
