@@ -20,12 +20,21 @@ const module = "github.com/algotrade/notifier/"
 type pkg struct {
 	ImportPath                         string
 	Imports, TestImports, XTestImports []string
-	GoFiles, TestGoFiles               []string
 }
 
+// all returns what a package and its tests import, without the module's path.
+func (p *pkg) all() []string {
+	var paths []string
+	for _, path := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+		paths = append(paths, strings.TrimPrefix(path, module))
+	}
+	return paths
+}
+
+// packages returns the packages of the module, with the files of every build tag.
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"...")
+	cmd := exec.Command("go", "list", "-tags", "real synctests", "-json=ImportPath,Imports,TestImports,XTestImports", module+"...")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +55,7 @@ func packages(t *testing.T) []pkg {
 func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 
 func TestImportDirections(t *testing.T) {
-	const kgo, fx, kfake = "github.com/twmb/franz-go", "go.uber.org/fx", "github.com/twmb/franz-go/pkg/kfake"
+	const kgo, kfake = "github.com/twmb/franz-go", "github.com/twmb/franz-go/pkg/kfake"
 	type rule struct {
 		what string
 		who  func(from string) bool
@@ -64,7 +73,6 @@ func TestImportDirections(t *testing.T) {
 		return strings.HasPrefix(p, "internal/channel/") && !below(p, "internal/channel/httpsend") && !below(p, "internal/channel/channeltest") && !below(p, "internal/channel/registry")
 	}
 	rules := []rule{
-		{"only cli and daemon import config", except("internal/cli", "internal/daemon", "internal/config"), to("internal/config")},
 		{"only cli, daemon and config import the admin server", except("internal/cli", "internal/daemon", "internal/config", "internal/obs/admin"), to("internal/obs/admin")},
 		{"only cli, daemon and config import the registry of channels", except("internal/cli", "internal/daemon", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
 		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
@@ -72,7 +80,6 @@ func TestImportDirections(t *testing.T) {
 		{"ingest knows nothing of dispatch", from("internal/ingest"), to("internal/dispatch")},
 		{"dispatch knows nothing of ingest", from("internal/dispatch"), to("internal/ingest")},
 		{"dead letters know nothing of consuming", from("internal/dlq"), to("internal/consume")},
-		{"only daemon knows fx", except("internal/daemon"), to(fx)},
 		{"only devbroker and testkafka know kfake", except("internal/devbroker", "internal/testkafka"), to(kfake)},
 		{"only tracing knows OpenTelemetry", except("internal/obs/tracing"), to("go.opentelemetry.io")},
 		{"tracing knows nothing of ours but YAML and how to reach out", from("internal/obs/tracing"), func(p string) bool {
@@ -102,6 +109,47 @@ func TestImportDirections(t *testing.T) {
 	}
 	if seen < 100 {
 		t.Errorf("only %d imports were looked at", seen)
+	}
+}
+
+// TestDaemonIsTheOnlyWiring holds, tests included, that nothing but internal/daemon
+// puts the stages together: the command, the end-to-end tests and the benchmarks
+// start it.
+func TestDaemonIsTheOnlyWiring(t *testing.T) {
+	importers := map[string][]string{ // of a package, besides itself and what is below it
+		"go.uber.org/fx":  {"internal/daemon"},
+		"internal/config": {"internal/cli", "internal/daemon"},
+		"internal/cli":    {"cmd"},
+		"internal/daemon": {"internal/cli", "internal/endtoend", "bench"},
+	}
+	// The simulation steps both stages in one goroutine and starts neither.
+	both := []string{"internal/daemon", "internal/simulation"}
+	in := func(path string, dirs []string) bool {
+		return slices.ContainsFunc(dirs, func(dir string) bool { return below(path, dir) })
+	}
+	met := make(map[string]bool)
+	for _, p := range packages(t) {
+		imports := p.all()
+		for path, allowed := range importers {
+			if !slices.ContainsFunc(imports, func(i string) bool { return below(i, path) }) || below(p.ImportPath, path) {
+				continue
+			}
+			met[path] = true
+			if !in(p.ImportPath, allowed) {
+				t.Errorf("%s imports %s: only %s may", p.ImportPath, path, strings.Join(allowed, ", "))
+			}
+		}
+		if slices.Contains(imports, "internal/ingest") && slices.Contains(imports, "internal/dispatch") && !in(p.ImportPath, both) {
+			t.Errorf("%s imports ingest and dispatch: only %s may", p.ImportPath, strings.Join(both, ", "))
+		}
+		for _, i := range imports {
+			if below(p.ImportPath, "cmd") && below(i, "internal") && i != "internal/cli" {
+				t.Errorf("%s imports %s: it is the command line's main and nothing else", p.ImportPath, i)
+			}
+		}
+	}
+	if len(met) != len(importers) {
+		t.Errorf("imports of %v only were found", met)
 	}
 }
 
