@@ -133,10 +133,11 @@ func (w *world) node() *node {
 	if w.channel == nil {
 		c.Channels[0].Channel = w.sink
 	}
-	started := make(chan struct{})
+	started, wire := make(chan struct{}), newWire(w.net.DialContext, func(int, []byte) {})
 	d, err := daemon.New(c, daemon.Deps{
 		Logger: slog.New(slog.DiscardHandler), Started: func(string) { close(started) },
-		KafkaOptions: func(string) []kgo.Opt { return []kgo.Opt{kgo.Dialer(w.net.DialContext)} },
+		// Its clients fetch from a topic that is gone without a pause, which wire makes.
+		KafkaOptions: func(role string) []kgo.Opt { return []kgo.Opt{wire.dialer(role, 0)} },
 	})
 	if err != nil {
 		w.t.Fatal(err)
