@@ -181,7 +181,7 @@ func (w *watching) line(event string, c dlq.Change) {
 	text = term.Cut(term.Visible(term.Cut(text, 200)), room)
 	line := start + text + strings.Repeat(" ", room-uniseg.StringWidth(text)) + "  " + command
 	if c.Closed != nil && term.IsTerminal(w.g.IO.Out) {
-		line = "\x1b[2m" + line + "\x1b[0m"
+		line = term.Faint.Paint(line)
 	}
 	_, w.err = io.WriteString(w.out, line+"\n")
 }
