@@ -106,7 +106,7 @@ func readMail(raw []byte) (received, error) {
 		return received{}, err
 	}
 	id, _, _ := strings.Cut(strings.Trim(msg.Header.Get("Message-Id"), "<>"), "@")
-	got := received{id: id, title: titleIs.FindString(msg.Header.Get("Subject")), marked: bytes.Contains(soft.ReplaceAll(raw, nil), []byte("may be a repeat"))}
+	got := received{id: id, title: titleIs.FindString(msg.Header.Get("Subject")), marked: bytes.Contains(soft.ReplaceAll(raw, nil), []byte("may be a duplicate"))}
 	queued := queueID.FindStringSubmatch(msg.Header.Get("Received"))
 	if queued == nil {
 		return received{}, fmt.Errorf("no queue id in %q", msg.Header.Get("Received"))

@@ -55,10 +55,10 @@ func (s *sink) set(m mood) {
 // post is what the ledger wants to know of a request.
 type post struct {
 	Alert struct {
-		Title       string `json:"title"`
-		Delivery    string `json:"delivery"`
-		Replay      int    `json:"replay"`
-		MayBeRepeat bool   `json:"may_be_repeat"`
+		Title          string `json:"title"`
+		Delivery       string `json:"delivery"`
+		Replay         int    `json:"replay"`
+		MayBeDuplicate bool   `json:"may_be_duplicate"`
 	} `json:"alert"`
 }
 
@@ -89,7 +89,7 @@ func (s *sink) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 	case a.hang || a.reset:
 		if a.taken && !d.Refused {
-			l.took(d, arrived, p.Alert.MayBeRepeat)
+			l.took(d, arrived, p.Alert.MayBeDuplicate)
 		}
 		if a.reset {
 			reset(w)
@@ -104,7 +104,7 @@ func (s *sink) serve(w http.ResponseWriter, r *http.Request) {
 	case d.Refused && p.Alert.Replay == 0:
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	default:
-		l.took(d, arrived, p.Alert.MayBeRepeat)
+		l.took(d, arrived, p.Alert.MayBeDuplicate)
 	}
 }
 

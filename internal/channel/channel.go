@@ -1,3 +1,5 @@
+// Package channel defines what delivers alerts: Channel, the Message it sends
+// and the Receipt it returns.
 package channel
 
 import (
@@ -8,61 +10,56 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-// Channel sends messages to one destination. Implementations live in packages
-// below this one.
+// Channel sends messages to one destination. It may also implement io.Closer
+// and Verifier.
 //
 // Send makes one attempt and returns when the provider has answered or ctx
-// ends; it never retries, paces or waits, which is the dispatcher's part. It is
-// called from several goroutines at once. A failure is an *outcome.Error; any
-// other error counts as channel/transient. A nil error means that the provider
-// took the message, for at least one recipient.
-//
-// A channel may also implement io.Closer and Verifier.
+// ends. Retries and rate limits are the dispatcher's part. Send is called
+// concurrently. A failure is an *outcome.Error; any other error counts as
+// channel/transient. A nil error means that the provider accepted the message
+// for at least one recipient.
 type Channel interface {
 	Send(ctx context.Context, m Message) (Receipt, error)
 }
 
-// Verifier is a channel that can look at its settings and its destination
-// without sending anything, and without any other effect there: what it can
-// know of name, certificate, credentials and addressee. It returns before ctx
-// ends, with what it has found by then.
+// Verifier is a channel that can check its settings and its destination (name,
+// certificate, credentials, recipient) without any effect there. Verify returns
+// before ctx ends, with the results so far.
 type Verifier interface {
 	Verify(ctx context.Context) []check.Result
 }
 
 // Message is one delivery, ready to be rendered.
 type Message struct {
-	// Delivery is the delivery's id. It is the same on every attempt, also
-	// after a crash: providers that can use it to recognise a repeat get it.
+	// Delivery is the delivery's id, the same on every attempt, also after a
+	// crash. Providers can recognise duplicates by it.
 	Delivery string
 	Alert    alert.Alert
-	// Event is the source's value as it came; nil when the source had none.
+	// Event is the source record's value, unchanged; nil when it had none.
 	Event []byte
 	// Recipients narrows the message to some of the configured recipients;
 	// nil means all of them.
 	Recipients []string
-	// Now is when this attempt was started. It is compared with the alert's
-	// event time to say how late the message is.
+	// Now is when this attempt started.
 	Now time.Time
-	// MayBeRepeat is true when an earlier attempt had no clear outcome.
-	MayBeRepeat bool
+	// MayBeDuplicate is true when an earlier attempt had an ambiguous outcome.
+	MayBeDuplicate bool
 	// Suppressed is how many alerts of this rule and key were throttled since
 	// the last message, the first of them at SuppressedSince.
 	Suppressed      int
 	SuppressedSince time.Time
-	// Replay is the number of this replay, where a dead letter is sent again;
-	// 0: it is none.
+	// Replay counts the replays of a dead letter, this one included; 0 for
+	// other messages.
 	Replay int
-	// Test is true when a person tries the channel: nothing has happened, and its
-	// reader is told so.
+	// Test marks a test message, sent by a person, which the text must say.
 	Test bool
 }
 
-// LateAfter is the delay from which a message says that it is late.
+// LateAfter is the delay from which a message is marked as late.
 const LateAfter = time.Minute
 
-// Late returns how long after its event the message is sent, and whether that
-// is long enough to be said.
+// Late returns the delay between the event and this attempt, and whether it is
+// LateAfter or more.
 func (m Message) Late() (time.Duration, bool) {
 	d := m.Now.Sub(m.Alert.EventTime)
 	return d, d >= LateAfter
@@ -70,18 +67,19 @@ func (m Message) Late() (time.Duration, bool) {
 
 // Receipt is the provider's acknowledgement.
 type Receipt struct {
-	// ID is what the provider calls the message: Slack's ts, a Message-ID; may be empty.
+	// ID is the provider's id of the message, such as Slack's ts or the
+	// Message-ID; may be empty.
 	ID string
-	// Answer is what else the provider said, for a person who tries the channel;
-	// no secret, may be empty.
+	// Answer is the rest of the provider's reply, shown by `channels test`;
+	// without secrets, may be empty.
 	Answer string
-	// Refused are the recipients that will never take it, while others did.
+	// Refused are recipients that refused for good while others accepted.
 	Refused []Refusal
-	// Deferred are the recipients to be tried again alone, after RetryAfter.
+	// Deferred are recipients to retry alone, after RetryAfter.
 	Deferred []Refusal
 }
 
-// Refusal is one recipient's failure inside a message that others accepted.
+// Refusal is one recipient's failure in a message that others accepted.
 type Refusal struct {
 	Recipient string
 	Err       error // an *outcome.Error

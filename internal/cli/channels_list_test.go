@@ -37,7 +37,7 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(base.Readiness{Ready: true, Components: []admin.Component{
 			{Name: "groups", OK: true, Decides: true},
 			{Name: "channel desk-mail", State: "circuit_open", Cause: "unavailable: EHLO 421", Waiting: 3},
-			{Name: "channel desk-slack", State: "suspended", Cause: "credentials: Slack answers token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — what waited goes to desk-mail, asked by ann@ops-1", Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
+			{Name: "channel desk-slack", State: "suspended", Cause: "credentials: Slack returned token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — what waited goes to desk-mail, asked by ann@ops-1", Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
 			{Name: "channel screen", OK: true, State: "healthy"},
 		}})
 	}))

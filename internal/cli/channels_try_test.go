@@ -98,7 +98,7 @@ channels:
 	})
 	bad := try("desk-slack", "risk-hook").Want(t, base.ExitFailed, "2 of 2 tests failed")
 	folded := strings.Join(strings.Fields(bad.Out), " ")
-	for _, text := range []string{"failed desk-slack: credentials: Slack answers token_revoked", "→ copy the bot token (xoxb-…) again", "answers 403: no: [redacted]", "→ check what the receiver wants in headers"} {
+	for _, text := range []string{"failed desk-slack: credentials: Slack returned token_revoked", "→ copy the bot token (xoxb-…) again", "returned 403: no: [redacted]", "→ check headers (Authorization) and secret"} {
 		if !strings.Contains(folded, text) {
 			t.Errorf("it does not say %q:\n%s", text, bad.Out)
 		}

@@ -78,7 +78,7 @@ func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
 	}
 	screen := newScreen(g, b.Addr())
 	defer daemon.LimitMemory(log.Logger, 0)() // the broker's topics are in this process too
-	c, err := daemon.FromFile(l, base.VersionText(), registry.With{Console: screen.out, Redactor: g.Redactor, Logger: log.Logger})
+	c, err := daemon.FromFile(l, base.VersionText(), registry.Deps{Console: screen.out, Redactor: g.Redactor, Logger: log.Logger})
 	if err != nil {
 		return err
 	}

@@ -81,9 +81,9 @@ func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 3)...)
 	testkafka.Eventually(t, 20*time.Second, "the channel is suspended", func() bool {
 		status, ok, cause := d.component("channel hook")
-		return status == http.StatusOK && !ok && strings.Contains(cause, "answers 410")
+		return status == http.StatusOK && !ok && strings.Contains(cause, "returned 410")
 	})
-	waits := regexp.MustCompile(`answers 410.* — 3 wait, the oldest for \d+.* s, kept until \d+ [A-Z][a-z]+ \d\d:\d\d$`)
+	waits := regexp.MustCompile(`returned 410.* — 3 wait, the oldest for \d+.* s, kept until \d+ [A-Z][a-z]+ \d\d:\d\d$`)
 	testkafka.Eventually(t, 40*time.Second, "it says how many wait, for how long, and until when they are kept", func() bool {
 		_, _, cause := d.component("channel hook")
 		return waits.MatchString(cause)

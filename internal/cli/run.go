@@ -36,7 +36,7 @@ func newRun(g *base.Globals) *cobra.Command {
 				log.Warn("configuration", "warning", w.String())
 			}
 			defer daemon.LimitMemory(log.Logger, l.Kafka.Window.Memory())()
-			c, err := daemon.FromFile(l, base.VersionText(), registry.With{Console: g.IO.Out, Redactor: g.Redactor, Logger: log.Logger})
+			c, err := daemon.FromFile(l, base.VersionText(), registry.Deps{Console: g.IO.Out, Redactor: g.Redactor, Logger: log.Logger})
 			if err != nil {
 				return err
 			}

@@ -111,13 +111,13 @@ func TestEchoedSecretsAreNowhere(t *testing.T) {
 	var asked [3]atomic.Int64
 	spell := func(channel int, text string) string {
 		n := int(asked[channel].Add(1) - 1)
-		return channeltest.Spellings[n%len(channeltest.Spellings)].Write(text)
+		return channeltest.Encodings[n%len(channeltest.Encodings)].Encode(text)
 	}
 	hook := webhooktest.Start(t, "", func(_ int, r webhooktest.Request) webhooktest.Answer {
 		return webhooktest.Answer{Status: 422, Body: spell(0, r.Header.Get("Authorization")+" "+r.Path)}
 	})
 	chat := slacktest.Start(t, func(int) slacktest.Answer {
-		return slacktest.Answer{Repeat: func(r *http.Request, body string) slacktest.Answer {
+		return slacktest.Answer{ByRequest: func(r *http.Request, body string) slacktest.Answer {
 			return slacktest.Answer{Error: spell(1, channeltest.SecretsFirst(r, body))}
 		}}
 	})
@@ -165,11 +165,11 @@ func TestEchoedSecretsAreNowhere(t *testing.T) {
 	d.stop()
 	shown["the log"] = d.err.String()
 	for where, text := range shown {
-		if written, leaks := channeltest.Shows(text, slacktest.Token, pathKey, header, password); leaks {
+		if written, leaks := channeltest.FindSecret(text, slacktest.Token, pathKey, header, password); leaks {
 			t.Errorf("%s shows %s:\n%s", where, written, text)
 		}
 	}
-	if !strings.Contains(shown["the dead letters"], "answers 422: ") || !strings.Contains(shown["/readyz"], "Slack answers an unknown error") {
+	if !strings.Contains(shown["the dead letters"], "returned 422: ") || !strings.Contains(shown["/readyz"], "Slack returned an unknown error") {
 		t.Errorf("it does not say what they answered:\n%s%s", shown["the dead letters"], shown["/readyz"])
 	}
 }

@@ -54,7 +54,7 @@ type Start struct {
 const Committed = "committed"
 
 // FromFile returns the Config of a loaded configuration, with its channels built.
-func FromFile(l *config.Loaded, version string, with registry.With) (Config, error) {
+func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, error) {
 	c := Config{
 		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,
 		Lag: l.Lag, Tracing: l.Tracing, HTTP: l.HTTP, Drain: l.Shutdown.Drain,

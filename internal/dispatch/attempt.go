@@ -29,7 +29,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	}
 	m := channel.Message{
 		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
-		Recipients: d.recipients, Now: now, MayBeRepeat: d.mayBeRepeat,
+		Recipients: d.recipients, Now: now, MayBeDuplicate: d.mayBeRepeat,
 	}
 	if r := d.envelope.Replay; r != nil {
 		m.Replay = r.Number

@@ -538,7 +538,7 @@ func TestAmbiguousIsResentMarkedOrDeadLetteredAsConfigured(t *testing.T) {
 			b.put("a", "A")
 			time.Sleep(5 * time.Second)
 			if policy == "resend" {
-				if n := len(b.ch.all()); n != 2 || !b.ch.all()[1].m.MayBeRepeat {
+				if n := len(b.ch.all()); n != 2 || !b.ch.all()[1].m.MayBeDuplicate {
 					t.Fatalf("%d sends", n)
 				}
 				return

@@ -57,7 +57,7 @@ func TestAReplayThatIsDeliveredIsSettledOnceItsEntryIsClosed(t *testing.T) {
 		if len(c) != 1 || string(c[0].Key) != "a1" || c[0].Topic != "notification-service.dlq.trade-executions" || c[0].State != dlq.Resolved || c[0].By != "ann@desk" {
 			t.Errorf("closed: %+v", c)
 		}
-		if m := b.ch.all()[0].m; m.Replay != 2 || m.Again() != "replay 2" {
+		if m := b.ch.all()[0].m; m.Replay != 2 || m.ReplayLabel() != "replay 2" {
 			t.Errorf("the message says %+v", m)
 		}
 	})

@@ -36,7 +36,7 @@ func (c *Config) LoginInTheClear() string {
 	if c.SASL.Mechanism == "OAUTHBEARER" {
 		what = "the token"
 	}
-	return fmt.Sprintf("%s would send %s in the clear to %s: set kafka.tls, or write insecure: true beside it if nobody can listen in between",
+	return fmt.Sprintf("%s would send %s in the clear to %s: set kafka.tls, or kafka.sasl.insecure: true if the network is trusted",
 		c.SASL.Mechanism, what, strings.Join(remote, ", "))
 }
 

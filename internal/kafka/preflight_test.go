@@ -181,14 +181,14 @@ func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
 	config := kafka.Defaults()
 	config.Brokers = c.ListenAddrs()
 	config.SASL = kafka.SASL{Mechanism: "PLAIN", Username: secret.New("alice"), Password: secret.New(password)}
-	for _, s := range channeltest.Spellings {
-		spelled = s.Write
+	for _, s := range channeltest.Encodings {
+		spelled = s.Encode
 		texts := []string{reach(t, &config).Error()}
 		for _, f := range kafka.LookAtBrokers(t.Context(), &config) {
 			texts = append(texts, f.Subject+" "+f.Message+" "+f.Remedy)
 		}
 		for _, text := range texts {
-			if written, shown := channeltest.Shows(text, password); shown {
+			if written, shown := channeltest.FindSecret(text, password); shown {
 				t.Errorf("%s: shown is %s in %s", s.Name, written, text)
 			}
 		}

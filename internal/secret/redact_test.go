@@ -49,10 +49,10 @@ var values = []struct{ value, hidden string }{
 func TestRedactorFindsEveryEncoding(t *testing.T) {
 	for _, v := range values {
 		r := secret.NewRedactor(secret.New(v.value))
-		for _, s := range channeltest.Spellings {
-			text := `{"error":"` + s.Write("token "+v.hidden+" refused") + `"}`
+		for _, s := range channeltest.Encodings {
+			text := `{"error":"` + s.Encode("token "+v.hidden+" refused") + `"}`
 			got := r.Redact(text)
-			if written, shown := channeltest.Shows(got, v.hidden); shown {
+			if written, shown := channeltest.FindSecret(got, v.hidden); shown {
 				t.Errorf("%q %s: %s is left in\n%s", v.value, s.Name, written, got)
 			}
 			if !strings.HasPrefix(got, `{"error":"`) || !strings.HasSuffix(got, `"}`) || !strings.Contains(got, secret.Hidden) {

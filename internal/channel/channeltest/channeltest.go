@@ -1,4 +1,4 @@
-// Package channeltest holds what the tests of every channel share.
+// Package channeltest contains test helpers for channels.
 package channeltest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Message returns an alert as rules raise it, with values that no medium may
-// obey: markup, mentions, control and bidirectional characters.
+// Message returns a message with markup, mentions, control and bidirectional
+// characters in its values.
 func Message() channel.Message {
 	at := time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)
 	return channel.Message{
@@ -32,36 +32,35 @@ func Message() channel.Message {
 	}
 }
 
-// Unseen holds a character of each kind that a reader must not be obeyed or
-// fooled by: ESC, a C1 control, a bidirectional override, a joiner, a filler, a
-// selector, a tag, a line separator, and a byte that is no UTF-8.
-const Unseen = "a\x1b[31m\u009b\u202e\u200d\u3164\ufe0f\U000e0041\u2028\x9b\r\nz"
+// Invisible contains a character of each kind that must be escaped: ESC, a C1
+// control, a bidirectional override, a joiner, a filler, a selector, a tag, a
+// line separator, and invalid UTF-8.
+const Invisible = "a\x1b[31m\u009b\u202e\u200d\u3164\ufe0f\U000e0041\u2028\x9b\r\nz"
 
-// Hostile returns a message with Unseen in every text, as one comes that
-// somebody wrote into an outbox.
+// Hostile returns a message with Invisible in every text.
 func Hostile() channel.Message {
 	m := Message()
-	value := alert.Text{{Text: Unseen, Value: true}}
-	m.Alert.Severity, m.Alert.Rule, m.Alert.ID, m.Alert.Topic = Unseen, Unseen, Unseen, Unseen
-	m.Alert.EventType, m.Alert.EventID, m.Alert.Runbook, m.Alert.Key = Unseen, Unseen, "https://example.com/"+Unseen, []string{Unseen}
-	m.Alert.Title, m.Alert.Text = value, alert.Text{{Text: Unseen}, {Text: Unseen, Value: true}}
-	m.Alert.Fields = []alert.Field{{Label: Unseen, Value: value}}
+	value := alert.Text{{Text: Invisible, Value: true}}
+	m.Alert.Severity, m.Alert.Rule, m.Alert.ID, m.Alert.Topic = Invisible, Invisible, Invisible, Invisible
+	m.Alert.EventType, m.Alert.EventID, m.Alert.Runbook, m.Alert.Key = Invisible, Invisible, "https://example.com/"+Invisible, []string{Invisible}
+	m.Alert.Title, m.Alert.Text = value, alert.Text{{Text: Invisible}, {Text: Invisible, Value: true}}
+	m.Alert.Fields = []alert.Field{{Label: Invisible, Value: value}}
 	return m
 }
 
-// AssertNothingUnseen fails the test where a text of several lines holds a
-// character that is obeyed or not seen.
-func AssertNothingUnseen(t testing.TB, what, text string) {
+// AssertEscaped fails the test unless the invisible characters of text are
+// escaped.
+func AssertEscaped(t testing.TB, what, text string) {
 	t.Helper()
 	if visible := alert.VisibleLines(text); visible != text {
-		t.Errorf("%s holds characters that are obeyed or not seen:\n%q", what, text)
+		t.Errorf("%s contains unescaped characters:\n%q", what, text)
 	}
 	if !strings.Contains(text, "⟨U+202E⟩") {
-		t.Errorf("%s does not show what it was given: %q", what, text)
+		t.Errorf("%s does not contain the escaped characters: %q", what, text)
 	}
 }
 
-// AssertCause fails the test unless err is an outcome of this cause.
+// AssertCause fails the test unless err has this cause.
 func AssertCause(t testing.TB, err error, want outcome.Cause) *outcome.Error {
 	t.Helper()
 	if err == nil {
@@ -74,12 +73,12 @@ func AssertCause(t testing.TB, err error, want outcome.Cause) *outcome.Error {
 	return got
 }
 
-// AssertLeaksNoSecret fails the test where an error shows a secret in any way
-// that an error can be printed.
+// AssertLeaksNoSecret fails the test if err contains a secret, however it is
+// formatted.
 func AssertLeaksNoSecret(t testing.TB, err error, secrets ...string) {
 	t.Helper()
 	if err == nil {
-		t.Fatal("no error to look at")
+		t.Fatal("no error")
 	}
 	classified := outcome.Classify(err)
 	for name, text := range map[string]string{
@@ -87,7 +86,7 @@ func AssertLeaksNoSecret(t testing.TB, err error, secrets ...string) {
 	} {
 		for _, s := range secrets {
 			if strings.Contains(text, s) {
-				t.Errorf("%s shows the secret %q: %s", name, s, text)
+				t.Errorf("%s contains the secret %q: %s", name, s, text)
 			}
 		}
 	}

@@ -15,15 +15,15 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Spelling is one way in which providers, proxies and logs write a text that
-// they repeat.
-type Spelling struct {
-	Name  string
-	Write func(string) string
+// Encoding is one way in which providers, proxies and logs encode a text that
+// they echo.
+type Encoding struct {
+	Name   string
+	Encode func(string) string
 }
 
-// Spellings are the ways in which texts are repeated.
-var Spellings = []Spelling{
+// Encodings are the tested encodings.
+var Encodings = []Encoding{
 	{"as it is", func(s string) string { return s }},
 	{"in JSON", inJSON},
 	{"in JSON in JSON", func(s string) string { return inJSON(inJSON(s)) }},
@@ -69,7 +69,7 @@ func inJSON(s string) string {
 	return string(b[1 : len(b)-1])
 }
 
-// everyHex changes the digits of each %XX.
+// everyHex applies change to the digits of each %XX.
 func everyHex(s string, change func(string) string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -83,7 +83,7 @@ func everyHex(s string, change func(string) string) string {
 	return b.String()
 }
 
-// Request writes a request as an endpoint sees it, to be repeated in an answer.
+// Request formats a request, to be echoed in a response.
 func Request(r *http.Request, body string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s http://%s%s", r.Method, r.Host, r.URL.RequestURI())
@@ -93,8 +93,8 @@ func Request(r *http.Request, body string) string {
 	return b.String() + " " + body
 }
 
-// SecretsFirst is Request with what carries secrets in front, since of a long
-// answer only the beginning is shown.
+// SecretsFirst is Request with the secrets at the beginning: only the beginning
+// of a long response is shown.
 func SecretsFirst(r *http.Request, body string) string {
 	form, _ := url.ParseQuery(body)
 	return r.Header.Get("Authorization") + " " + form.Get("token") + " " + r.URL.RequestURI() + " " + Request(r, body)
@@ -109,38 +109,37 @@ func sortedNames(h http.Header) []string {
 	return names
 }
 
-// Shows returns a secret's spelling that a text shows, and whether it shows one.
-// It looks for each spelling of each secret, which is not how secrets are taken
-// out.
-func Shows(text string, secrets ...string) (string, bool) {
+// FindSecret returns the encoding of a secret that text contains, and whether
+// there is one.
+func FindSecret(text string, secrets ...string) (string, bool) {
 	for _, secret := range secrets {
-		for _, s := range Spellings {
-			written := s.Write(secret)
-			if strings.Contains(s.Name, "further") { // the ends are of what is around it
-				written = written[2 : len(written)-3]
+		for _, s := range Encodings {
+			encoded := s.Encode(secret)
+			if strings.Contains(s.Name, "further") { // the ends depend on the bytes around it
+				encoded = encoded[2 : len(encoded)-3]
 			}
-			if strings.Contains(text, strings.TrimRight(written, "=")) {
-				return s.Name + ": " + written, true
+			if strings.Contains(text, strings.TrimRight(encoded, "=")) {
+				return s.Name + ": " + encoded, true
 			}
 		}
 	}
 	return "", false
 }
 
-// EchoTest is a channel whose provider repeats what it was sent.
+// EchoTest is a channel whose provider echoes requests.
 type EchoTest struct {
-	// Start starts a provider that refuses each message with an answer that
-	// repeats the request in this spelling, and returns the channel.
-	Start func(t *testing.T, spelling Spelling) channel.Channel
-	// Secrets are what the channel is configured with.
+	// Start starts a provider whose responses echo the request in this encoding,
+	// and returns the channel.
+	Start func(t *testing.T, encoding Encoding) channel.Channel
+	// Secrets are the channel's configured secrets.
 	Secrets []string
 }
 
-// Echo has a provider repeat the whole request in its answer, in each spelling:
-// no error, receipt or finding may show a secret.
+// Echo tests that no error, receipt or check result contains a secret when the
+// provider echoes the request, in each encoding.
 func Echo(t *testing.T, e EchoTest) {
 	t.Helper()
-	for _, s := range Spellings {
+	for _, s := range Encodings {
 		t.Run(strings.ReplaceAll(s.Name, " ", "-"), func(t *testing.T) {
 			c := e.Start(t, s)
 			receipt, err := c.Send(t.Context(), Message())
@@ -162,11 +161,11 @@ func Echo(t *testing.T, e EchoTest) {
 				}
 			}
 			if err == nil && receipt.Answer == "" {
-				t.Error("the provider has said nothing that could be shown")
+				t.Error("neither an error nor an answer")
 			}
 			for _, text := range texts {
-				if written, shown := Shows(text, e.Secrets...); shown {
-					t.Errorf("shown is %s\nin %s", written, text)
+				if encoded, found := FindSecret(text, e.Secrets...); found {
+					t.Errorf("secret %s\nin %s", encoded, text)
 				}
 			}
 		})

@@ -11,8 +11,8 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-// Verify has a channel look at its destination and returns what it found, a
-// line each: "ok token: …". No line may show a secret.
+// Verify verifies a channel and returns the results, one per line: "ok token:
+// …". It fails the test if a line contains a secret or a fault has no remedy.
 func Verify(t testing.TB, c channel.Channel, secrets ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -23,20 +23,20 @@ func Verify(t testing.TB, c channel.Channel, secrets ...string) string {
 		if f.Remedy != "" {
 			fmt.Fprintf(&b, " → %s", f.Remedy)
 		} else if f.Status == check.Failed {
-			t.Errorf("nothing is said about what to do: %+v", f)
+			t.Errorf("no remedy: %+v", f)
 		}
 		b.WriteByte('\n')
 	}
 	for _, s := range secrets {
 		if strings.Contains(b.String(), s) {
-			t.Errorf("it shows the secret %q:\n%s", s, b.String())
+			t.Errorf("contains the secret %q:\n%s", s, b.String())
 		}
 	}
 	return b.String()
 }
 
-// AssertLines fails the test unless each text stands in a line of its own, in
-// this order.
+// AssertLines fails the test unless the lines of got contain the texts want, one
+// each, in this order.
 func AssertLines(t testing.TB, got string, want ...string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(got), "\n")

@@ -12,14 +12,14 @@ import (
 
 const (
 	indent   = 21 // where titles and details begin
-	arrow    = 20 // columns kept for the arrow and the channel's name
-	minTitle = 20 // a title gets these columns on however narrow a terminal
-	minFirst = 24 // less room than this beside the notes: they get a line of their own
+	arrow    = 20 // columns reserved for the arrow and the channel's name
+	minTitle = 20 // columns of the title on the narrowest terminal
+	minFirst = 24 // with less room beside them, the notes get a line of their own
 	maxLines = 8  // detail lines; the rest is cut
 	between  = " · "
 )
 
-// layout arranges messages in columns.
+// layout renders messages in columns.
 type layout struct {
 	width   int
 	colour  bool
@@ -27,8 +27,8 @@ type layout struct {
 	zone    *time.Location
 }
 
-// block renders m: a line with time, severity, title and where it goes; below
-// it, if there are any, fields, text and what is special about this message.
+// block renders m: a line with time, severity, title and channel; below it
+// fields, text and notes, if there are any.
 func (l layout) block(m channel.Message) []byte {
 	var b strings.Builder
 	b.WriteString(l.head(m))
@@ -47,17 +47,17 @@ func (l layout) head(m channel.Message) string {
 	case alert.Warning:
 		style = warning
 	}
-	goal := "→ " + alert.Visible(l.channel)
-	room := max(l.width-indent-1-max(arrow, uniseg.StringWidth(goal)), minTitle)
+	target := "→ " + alert.Visible(l.channel)
+	room := max(l.width-indent-1-max(arrow, uniseg.StringWidth(target)), minTitle)
 	title := cut(alert.Visible(m.Alert.Title.String()), room)
 	return " " + m.Now.In(l.zone).Format(time.TimeOnly) +
 		"  " + l.paint(style, pad(severity, 8)) +
 		"  " + pad(title, room) +
-		" " + l.paint(dim, goal) + "\n"
+		" " + l.paint(dim, target) + "\n"
 }
 
-// details returns the lines below the head. The notes stand at the right end
-// of the first, or below where there is no room.
+// details returns the lines below the head. The notes are at the right end of
+// the first line, or below it where there is no room.
 func (l layout) details(m channel.Message) []string {
 	width := max(l.width-indent, minTitle)
 	fields, text := atoms(m.Alert)
@@ -87,24 +87,24 @@ func (l layout) details(m channel.Message) []string {
 	return lines
 }
 
-// notes says what a reader must know about this message beyond its alert. A
-// delay that is not worth a line of its own is shown only beside details.
+// notes returns what a reader must know about this message beyond its alert. A
+// delay below channel.LateAfter is shown only beside details.
 func (l layout) notes(m channel.Message, beside bool) []string {
 	var notes []string
-	if trial := m.Trial(); trial != "" {
-		notes = append(notes, trial)
+	if label := m.TestLabel(); label != "" {
+		notes = append(notes, label)
 	}
-	if gap := m.Gap(l.zone); gap != "" {
-		notes = append(notes, gap)
+	if label := m.ThrottledLabel(l.zone); label != "" {
+		notes = append(notes, label)
 	}
-	if m.MayBeRepeat {
-		notes = append(notes, "may be a repeat")
+	if m.MayBeDuplicate {
+		notes = append(notes, "may be a duplicate")
 	}
-	if again := m.Again(); again != "" {
-		if at := m.At(l.zone); at != "" {
-			again += ", event of " + at
+	if label := m.ReplayLabel(); label != "" {
+		if at := m.EventTime(l.zone); at != "" {
+			label += ", event of " + at
 		}
-		notes = append(notes, again)
+		notes = append(notes, label)
 	}
 	_, late := m.Late()
 	if delay := m.Delay(); delay != "" && (late || beside) {
@@ -113,8 +113,8 @@ func (l layout) notes(m channel.Message, beside bool) []string {
 	return notes
 }
 
-// atoms returns the pieces that a line is broken between: the fields, and the
-// words of each line of the text.
+// atoms returns the unbreakable pieces: the fields, and the words of each line
+// of the text.
 func atoms(a alert.Alert) (fields []string, text [][]string) {
 	for _, f := range a.Fields {
 		value := alert.Visible(f.Value.String())

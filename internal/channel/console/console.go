@@ -1,6 +1,6 @@
-// Package console shows alerts on standard output, one block each. It is the
-// channel that needs no setting up. Start reading at Channel.Send; block.go
-// lays a message out, writer.go keeps blocks whole.
+// Package console writes alerts to standard output, one block each. It needs
+// no configuration. Start at Channel.Send; block.go renders a message,
+// writer.go keeps blocks whole.
 package console
 
 import (
@@ -13,19 +13,18 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Config configures a console channel. It has no settings: desk: {console: {}}.
+// Config has no settings: desk: {console: {}}.
 type Config struct{}
 
-// Channel writes alerts for people to read in a terminal or a log.
+// Channel writes alerts to a terminal or a log.
 type Channel struct {
 	name string
 	out  *Writer
 	zone *time.Location
 }
 
-// New returns a channel that shows name as where its alerts go and writes to w.
-// Whatever else writes to the same terminal should share one *Writer with it;
-// any other writer is put behind one of its own.
+// New returns a channel that writes to w and shows name in each block. Other
+// users of the same terminal should share one *Writer with it.
 func New(_ Config, name string, w io.Writer) (*Channel, error) {
 	out, ok := w.(*Writer)
 	if !ok {
@@ -35,8 +34,8 @@ func New(_ Config, name string, w io.Writer) (*Channel, error) {
 }
 
 // Send writes m as one block. It returns when the block is written or ctx
-// ends, also while the terminal is stopped or nobody reads the pipe. An output
-// that is gone is channel/transient: a person may be about to restart the pager.
+// ends, also while the terminal is stopped or the pipe is full. A closed output
+// is channel/transient: its reader may be restarted.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	l := layout{width: c.out.Width(), colour: c.out.Colour(), channel: c.name, zone: c.zone}
 	err := c.out.write(ctx, l.block(m))
@@ -44,16 +43,16 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 	case err == nil:
 		return channel.Receipt{}, nil
 	case errors.Is(err, errStuck):
-		return channel.Receipt{}, &outcome.Error{Cause: outcome.Timeout, Detail: "the console does not take the whole text", Err: err}
+		return channel.Receipt{}, &outcome.Error{Cause: outcome.Timeout, Detail: "console: write timed out, part of the text may be written", Err: err}
 	case errors.Is(err, context.Canceled):
 		return channel.Receipt{}, &outcome.Error{Cause: outcome.Abandoned, Err: err}
 	case errors.Is(err, context.DeadlineExceeded):
-		return channel.Receipt{}, &outcome.Error{Cause: outcome.Unreachable, Detail: "the console is stopped", Err: err}
+		return channel.Receipt{}, &outcome.Error{Cause: outcome.Unreachable, Detail: "console: an earlier write is blocked", Err: err}
 	}
-	return channel.Receipt{}, &outcome.Error{Cause: outcome.Unreachable, Detail: "write to the console: " + reason(err), Err: err}
+	return channel.Receipt{}, &outcome.Error{Cause: outcome.Unreachable, Detail: "console: " + reason(err), Err: err}
 }
 
-// reason returns what the operating system said, without the file's name.
+// reason returns the innermost error's text, without the file's name.
 func reason(err error) string {
 	for {
 		inner := errors.Unwrap(err)

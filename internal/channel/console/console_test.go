@@ -73,9 +73,9 @@ func drawdown() channel.Message {
 func screen() []channel.Message {
 	late := drawdown()
 	late.Now = eventTime.Add(4*time.Minute + 10*time.Second)
-	late.MayBeRepeat, late.Suppressed, late.SuppressedSince = true, 14, eventTime.Add(-5*time.Hour)
+	late.MayBeDuplicate, late.Suppressed, late.SuppressedSince = true, 14, eventTime.Add(-5*time.Hour)
 	both := rejected()
-	both.MayBeRepeat, both.Suppressed, both.SuppressedSince = true, 2, eventTime.Add(-time.Minute)
+	both.MayBeDuplicate, both.Suppressed, both.SuppressedSince = true, 2, eventTime.Add(-time.Minute)
 	long := rejected()
 	long.Alert.Severity = alert.Info
 	long.Alert.Title = literal("Rejected: a title that goes on and on and on until there is no room left for it")
@@ -97,7 +97,7 @@ func render(l layout, messages ...channel.Message) []byte {
 	return b.Bytes()
 }
 
-func TestBlocksAsPeopleSeeThem(t *testing.T) {
+func TestBlocksMatchGoldenFiles(t *testing.T) {
 	l := layout{width: Width, channel: "desk", zone: time.UTC}
 	golden(t, "plain.txt", render(l, screen()...))
 	l.width = 72
@@ -106,7 +106,7 @@ func TestBlocksAsPeopleSeeThem(t *testing.T) {
 	golden(t, "colour.txt", render(l, rejected(), drawdown()))
 }
 
-func TestNoBlockIsWiderThanTheTerminalNorControlsIt(t *testing.T) {
+func TestBlocksFitTerminalWithoutControlCharacters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		anything := rapid.OneOf(rapid.String(), rapid.StringMatching("(\x1b\\[[0-9]+m|[\u202e\u200b\r\n]|[a-z ]{1,40}|[日本語]{1,30}){0,10}"))
 		value := func(label string) alert.Text {
@@ -116,7 +116,7 @@ func TestNoBlockIsWiderThanTheTerminalNorControlsIt(t *testing.T) {
 		m.Alert.Title, m.Alert.Text = value("title"), value("text")
 		m.Alert.Fields = []alert.Field{{Label: anything.Draw(t, "label"), Value: value("field")}}
 		m.Now = m.Now.Add(time.Duration(rapid.IntRange(0, 1e15).Draw(t, "delay")))
-		m.MayBeRepeat = rapid.Bool().Draw(t, "repeat")
+		m.MayBeDuplicate = rapid.Bool().Draw(t, "repeat")
 		m.Suppressed = rapid.IntRange(0, 1000).Draw(t, "suppressed")
 		l := layout{width: rapid.IntRange(64, 200).Draw(t, "width"), channel: "desk", zone: time.UTC}
 		lines := strings.Split(strings.TrimSuffix(string(l.block(m)), "\n"), "\n")
@@ -149,7 +149,7 @@ func TestSendWritesOneBlock(t *testing.T) {
 	}
 }
 
-func TestColourNeedsATerminalThatWantsIt(t *testing.T) {
+func TestColourRequiresCapableTerminal(t *testing.T) {
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func TestColourNeedsATerminalThatWantsIt(t *testing.T) {
 	}
 }
 
-func TestOutputThatIsGoneIsTransient(t *testing.T) {
+func TestClosedOutputIsTransient(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -191,13 +191,13 @@ func TestOutputThatIsGoneIsTransient(t *testing.T) {
 		if class := e.Cause.Class(); class.Scope != outcome.Channel || class.Permanence != outcome.Transient {
 			t.Errorf("%s: %v is %v", name, err, class)
 		}
-		if want := "write to the console: " + name; e.Detail != want {
+		if want := "console: " + name; e.Detail != want {
 			t.Errorf("detail %q, want %q", e.Detail, want)
 		}
 	}
 }
 
-func TestStoppedTerminalHoldsUpNobody(t *testing.T) {
+func TestBlockedTerminalDoesNotBlockSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		c, _ := New(Config{}, "desk", w)
@@ -230,7 +230,7 @@ func TestStoppedTerminalHoldsUpNobody(t *testing.T) {
 	})
 }
 
-func TestBlocksOfOneWriterStayWhole(t *testing.T) {
+func TestConcurrentBlocksDoNotInterleave(t *testing.T) {
 	var torn tearing
 	shared := NewWriter(&torn)
 	a, _ := New(Config{}, "a", shared)
@@ -274,7 +274,7 @@ func (w *tearing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestNothingUnseenIsWritten(t *testing.T) {
+func TestInvisibleCharactersAreEscapedInBlocks(t *testing.T) {
 	var out bytes.Buffer
 	c, err := New(Config{}, "desk", &out)
 	if err != nil {
@@ -283,5 +283,5 @@ func TestNothingUnseenIsWritten(t *testing.T) {
 	if _, err := c.Send(t.Context(), channeltest.Hostile()); err != nil {
 		t.Fatal(err)
 	}
-	channeltest.AssertNothingUnseen(t, "the block", out.String())
+	channeltest.AssertEscaped(t, "the block", out.String())
 }

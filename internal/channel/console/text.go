@@ -6,9 +6,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// wrap appends atoms to lines, as many to a line as fit, with sep between. The
-// very first line has the width first, all others the width rest. An atom that
-// is wider than a line is broken.
+// wrap appends atoms to lines, separated by sep, as many to a line as fit. The
+// first line has the width first, all others rest. An atom wider than a line
+// is split.
 func wrap(lines, atoms []string, sep string, first, rest int) []string {
 	line := ""
 	room := func() int {
@@ -37,8 +37,8 @@ func wrap(lines, atoms []string, sep string, first, rest int) []string {
 	return lines
 }
 
-// split divides s after as many of its characters as fit into width columns,
-// at least one.
+// split divides s after as many grapheme clusters as fit into width columns, at
+// least one.
 func split(s string, width int) (head, tail string) {
 	used, end, state := 0, 0, -1
 	for rest := s; rest != ""; {
@@ -53,7 +53,7 @@ func split(s string, width int) (head, tail string) {
 	return s[:end], s[end:]
 }
 
-// cut shortens s to width columns and marks that with an ellipsis.
+// cut truncates s to width columns, with an ellipsis.
 func cut(s string, width int) string {
 	if uniseg.StringWidth(s) <= width {
 		return s

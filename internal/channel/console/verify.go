@@ -11,5 +11,5 @@ func (Config) Destination() string { return "standard output" }
 
 // Verify implements channel.Verifier.
 func (*Channel) Verify(context.Context) []check.Result {
-	return []check.Result{check.Okf("output", "the notifier's standard output: there is nothing to verify")}
+	return []check.Result{check.Okf("output", "standard output: nothing to verify")}
 }

@@ -10,23 +10,22 @@ import (
 	"golang.org/x/term"
 )
 
-// Width is the number of columns where the output is no terminal.
+// Width is the number of columns of an output that is not a terminal.
 const Width = 100
 
-// Writer keeps each Write to an output whole, so that several components can
-// share a terminal. It knows whether the output is a terminal, how wide that
-// is, and whether to use colour: on a terminal, unless NO_COLOR is set
+// Writer keeps each Write whole, so that several components can share a
+// terminal. Colour is used on a terminal, unless NO_COLOR is set
 // (https://no-color.org) or TERM is dumb.
 type Writer struct {
-	turn   chan struct{} // size 1: full while somebody writes
+	lock   chan struct{} // size 1: full during a write
 	w      io.Writer
-	fd     int // of the terminal; -1 when it is none
+	fd     int // of the terminal; -1 for other outputs
 	colour bool
 }
 
 // NewWriter returns a Writer to w.
 func NewWriter(w io.Writer) *Writer {
-	out := &Writer{turn: make(chan struct{}, 1), w: w, fd: -1}
+	out := &Writer{lock: make(chan struct{}, 1), w: w, fd: -1}
 	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) {
 		out.fd = int(f.Fd())
 		out.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
@@ -34,10 +33,10 @@ func NewWriter(w io.Writer) *Writer {
 	return out
 }
 
-// Colour reports whether escape sequences for colour are welcome.
+// Colour reports whether to write escape sequences for colour.
 func (w *Writer) Colour() bool { return w.colour }
 
-// Width returns the terminal's columns now, Width when the output is no terminal.
+// Width returns the terminal's current number of columns, or Width.
 func (w *Writer) Width() int {
 	if w.fd >= 0 {
 		if columns, _, err := term.GetSize(w.fd); err == nil && columns > 0 {
@@ -49,30 +48,30 @@ func (w *Writer) Width() int {
 
 // Write writes p as one piece.
 func (w *Writer) Write(p []byte) (int, error) {
-	w.turn <- struct{}{}
-	defer func() { <-w.turn }()
+	w.lock <- struct{}{}
+	defer func() { <-w.lock }()
 	return w.w.Write(p)
 }
 
-// errStuck means that the output took perhaps a part of a block, perhaps all.
-var errStuck = errors.New("the output does not answer")
+// errStuck means that an unknown part of a block was written.
+var errStuck = errors.New("write timed out")
 
-// write is Write that gives up when ctx ends. The operating system cannot be
-// told to give up, so a write that is stuck keeps its goroutine and the turn:
-// there is at most one, and whoever comes later leaves without writing.
+// write is Write with a context. A system call cannot be cancelled, so a
+// blocked write keeps its goroutine and the lock: there is at most one, and
+// later calls return without writing.
 func (w *Writer) write(ctx context.Context, p []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	select {
-	case w.turn <- struct{}{}:
+	case w.lock <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	done := make(chan error, 1)
 	go func() {
 		_, err := w.w.Write(p)
-		<-w.turn
+		<-w.lock
 		done <- err
 	}()
 	select {

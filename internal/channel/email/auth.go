@@ -11,17 +11,16 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// mechanism is one way to log in: its SASL name, and its name in the
-// configuration.
+// mechanism is a SASL mechanism and its name in the configuration.
 type mechanism struct {
 	sasl, name string
-	plaintext  bool // shows the password to whoever reads the connection
-	explicit   bool // only when the configuration says so
+	plaintext  bool // sends the password itself
+	explicit   bool // used only when configured
 	start      func(l *login) smtp.Auth
 }
 
-// mechanisms in order of preference. CRAM-MD5 is last: it needs a server that
-// keeps passwords in the clear, and on an encrypted connection it gains nothing.
+// mechanisms in order of preference. CRAM-MD5 comes after PLAIN: it requires
+// that the server stores clear-text passwords.
 var mechanisms = []mechanism{
 	{sasl: "SCRAM-SHA-256", name: "scram", start: func(l *login) smtp.Auth { return smtp.ScramSHA256Auth(l.credentials()) }},
 	{sasl: "SCRAM-SHA-1", name: "scram", start: func(l *login) smtp.Auth { return smtp.ScramSHA1Auth(l.credentials()) }},
@@ -49,23 +48,19 @@ func authNames() []string {
 	return append(names, authNone)
 }
 
-// errMechanism means that the server and the configuration have no way to log
-// in in common.
-var errMechanism = errors.New("no way to log in in common")
+// errMechanism means that the server offers no configured mechanism.
+var errMechanism = errors.New("no common authentication mechanism")
 
-// login is an smtp.Auth that chooses among what the server offers. go-mail has
-// a choice of its own, but it falls back to weaker mechanisms than were asked
-// for and takes NTLM before PLAIN.
+// login is an smtp.Auth that chooses a mechanism. go-mail's own choice falls
+// back to weaker mechanisms than configured and prefers NTLM to PLAIN.
 type login struct {
-	config *Config
-	host   string
-	// encrypted says that the connection is, which go-mail cannot see below the
-	// bounds of what is read.
-	encrypted bool
+	config    *Config
+	host      string
+	encrypted bool // go-mail does not see TLS below limitedConn
 	smtp.Auth
 }
 
-// credentials are read again for every login, so that they can change.
+// credentials reads the secrets again, so that they can change.
 func (l *login) credentials() (user, password string) {
 	return l.config.Username.Current(), l.config.Password.Current()
 }
@@ -96,7 +91,7 @@ func (l *login) Next(challenge []byte, more bool) ([]byte, error) {
 }
 
 // tooManyRounds reports whether a challenge is SCRAM's first, r=…,s=…,i=N
-// (RFC 5802), with an N that would keep a processor busy for long.
+// (RFC 5802), with N above maxIterations.
 func tooManyRounds(challenge string) bool {
 	parts := strings.Split(challenge, ",")
 	if len(parts) < 3 || !strings.HasPrefix(parts[0], "r=") || !strings.HasPrefix(parts[2], "i=") {
@@ -106,9 +101,8 @@ func tooManyRounds(challenge string) bool {
 	return err != nil || n > maxIterations
 }
 
-// mechanismName is what the names of mechanisms look like (RFC 4422, 3.1).
+// mechanismName matches the names of mechanisms (RFC 4422, 3.1).
 var mechanismName = regexp.MustCompile(`^[A-Z0-9_-]{1,20}$`)
 
-// notSASL reports whether a text is no mechanism's name, so that it may hold
-// anything.
+// notSASL reports whether name is not a mechanism's name and must not be shown.
 func notSASL(name string) bool { return !mechanismName.MatchString(name) }

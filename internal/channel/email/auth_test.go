@@ -13,7 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-func TestLoginTakesTheStrongestThatIsOfferedAndAllowed(t *testing.T) {
+func TestAuthUsesStrongestAllowedMechanism(t *testing.T) {
 	const everything = "XOAUTH2 LOGIN PLAIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256"
 	for _, test := range []struct {
 		auth, offered string
@@ -62,7 +62,7 @@ func TestLoginTakesTheStrongestThatIsOfferedAndAllowed(t *testing.T) {
 	}
 }
 
-func TestPasswordNeverCrossesAnUnencryptedNetwork(t *testing.T) {
+func TestPasswordIsNotSentUnencrypted(t *testing.T) {
 	for _, auth := range []string{"auto", "plain", "login", "xoauth2"} {
 		config := Config{Auth: auth, Username: secret.New("notifier"), Password: secret.New("hunter22"), Server: "mail.example.com:25"}
 		l := &login{config: &config, host: "mail.example.com"}
@@ -80,9 +80,9 @@ func TestPasswordNeverCrossesAnUnencryptedNetwork(t *testing.T) {
 	}
 }
 
-// TestPasswordChangesWithoutARestart: its file is read for every login, and
+// TestPasswordReloadsWithoutRestart: its file is read for every login, and
 // while it is being written the old one is in force.
-func TestPasswordChangesWithoutARestart(t *testing.T) {
+func TestPasswordReloadsWithoutRestart(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{TLS: true, Username: "notifier", Password: "hunter22"})
 	dir := t.TempDir()
 	write := func(text string) {
@@ -113,7 +113,7 @@ func TestPasswordChangesWithoutARestart(t *testing.T) {
 	}
 }
 
-func TestWrongPasswordIsTheCredentials(t *testing.T) {
+func TestWrongPasswordMapsToCredentials(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{TLS: true, Username: "notifier", Password: "hunter22"})
 	c := open(t, server.Addr, func(c *Config) {
 		c.TLS, c.CA = tlsMandatory, server.CA

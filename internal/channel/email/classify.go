@@ -19,28 +19,26 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// row says what a reply means. Empty conditions always hold; the first row
-// that fits counts.
+// row maps a reply to a cause. Empty conditions always match; the first
+// matching row decides.
 type row struct {
 	stages []stage
 	codes  string // reply codes or their first digits, separated by spaces
-	status string // enhanced status codes (RFC 3463), likewise; "-": none came
+	status string // enhanced status codes (RFC 3463), separated by spaces; "-": none
 	text   *regexp.Regexp
 	cause  outcome.Cause
 	retry  time.Duration
 }
 
 const (
-	// greylistWait is how long servers that greylist want a sender to wait:
-	// mostly 5 min.
-	greylistWait = 5 * time.Minute
+	greylistWait = 5 * time.Minute // the usual delay of greylisting
 	mailboxWait  = 15 * time.Minute
 	loginWait    = time.Minute // "too many logins"
-	quotaWait    = time.Hour   // a quota per day
+	quotaWait    = time.Hour   // daily quota
 )
 
-// desync stands in the table for a dialogue that went out of step: try again
-// on another connection; when it was a fresh one, it is the configuration.
+// desync marks a reply out of sequence: Misconfigured on a new connection,
+// else Unavailable.
 const desync outcome.Cause = "desync"
 
 var (
@@ -67,7 +65,7 @@ var rows = []row{
 	{stages: []stage{auth}, codes: "502 503 504", cause: outcome.Misconfigured},
 	{stages: []stage{auth}, codes: "5", cause: outcome.Credentials},
 
-	// Amazon SES says 454, Gmail 550 5.4.5, Exchange Online 550 5.7.232 and .233.
+	// Amazon SES replies 454, Gmail 550 5.4.5, Exchange Online 550 5.7.232 or .233.
 	{stages: transfer, codes: "4 5", text: dailyText, cause: outcome.RateLimited, retry: quotaWait},
 	{stages: transfer, codes: "5", status: "5.4.5 5.7.232 5.7.233", cause: outcome.RateLimited, retry: quotaWait},
 	{stages: transfer, codes: "4", text: sesRate, cause: outcome.RateLimited, retry: 2 * time.Second},
@@ -83,14 +81,14 @@ var rows = []row{
 	{stages: transfer, codes: "500 502 503 504", cause: desync},
 	{stages: []stage{data}, codes: "554", status: "5.5.1", cause: desync},
 	{stages: []stage{final}, codes: "501", cause: desync},
-	{stages: []stage{mailFrom}, codes: "5", cause: outcome.Misconfigured}, // the sender is ours
+	{stages: []stage{mailFrom}, codes: "5", cause: outcome.Misconfigured}, // the configured sender
 	{stages: []stage{rcptTo}, codes: "5", cause: outcome.RecipientRefused},
 	{stages: content, codes: "5", cause: outcome.PayloadRefused},
 
 	{cause: desync},
 }
 
-func (r row) fits(st stage, code, status, text string) bool {
+func (r row) matches(st stage, code, status, text string) bool {
 	return (r.stages == nil || slices.Contains(r.stages, st)) &&
 		(r.codes == "" || slices.ContainsFunc(strings.Fields(r.codes), func(p string) bool { return strings.HasPrefix(code, p) })) &&
 		(r.status == "" || slices.Contains(strings.Fields(r.status), status)) &&
@@ -99,8 +97,8 @@ func (r row) fits(st stage, code, status, text string) bool {
 
 var enhanced = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 
-// classify says what a failed attempt means, from the stage and the reply. The
-// reply's text is not shown: it may name addresses.
+// classify maps a failed attempt to its outcome, by stage and reply. The
+// reply's text is left out: it may contain addresses.
 func classify(ctx context.Context, err error) *outcome.Error {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -108,7 +106,7 @@ func classify(ctx context.Context, err error) *outcome.Error {
 	}
 	var reply *textproto.Error
 	if !errors.As(f.err, &reply) {
-		return lost(ctx, f)
+		return classifyConn(ctx, f)
 	}
 	code, status := strconv.Itoa(reply.Code), "-"
 	if s := enhanced.FindString(reply.Msg); s != "" {
@@ -116,7 +114,7 @@ func classify(ctx context.Context, err error) *outcome.Error {
 	}
 	e := &outcome.Error{Answered: true, Err: err}
 	for _, r := range rows {
-		if r.fits(f.stage, code, status, reply.Msg) {
+		if r.matches(f.stage, code, status, reply.Msg) {
 			e.Cause, e.RetryAfter = r.cause, r.retry
 			break
 		}
@@ -134,7 +132,7 @@ func classify(ctx context.Context, err error) *outcome.Error {
 	return e
 }
 
-// tooMany reports whether the server wants the remaining recipients in another
+// tooMany reports whether the server accepts no more recipients in this
 // transaction: 452 4.5.3, or a bare 452 (RFC 5321, 4.5.3.1.10).
 func tooMany(err error) bool {
 	var reply *textproto.Error
@@ -145,14 +143,14 @@ func tooMany(err error) bool {
 	return status == "4.5.3" || status == "" && !fullText.MatchString(reply.Msg)
 }
 
-// desynchronised reports whether the dialogue cannot go on after this reply.
+// desynchronised reports whether the session cannot continue after this reply.
 func desynchronised(code int) bool {
 	return code == 421 || code < 400 || code >= 500 && code <= 504 && code != 501
 }
 
-// lost classifies what is no reply of the server.
-func lost(ctx context.Context, f *failure) *outcome.Error {
-	e := &outcome.Error{Err: f, Detail: string(f.stage) + ": " + words(f.err)}
+// classifyConn classifies a failure without a reply from the server.
+func classifyConn(ctx context.Context, f *failure) *outcome.Error {
+	e := &outcome.Error{Err: f, Detail: string(f.stage) + ": " + describe(f.err)}
 	var (
 		garbled     textproto.ProtocolError
 		much        excess
@@ -163,7 +161,7 @@ func lost(ctx context.Context, f *failure) *outcome.Error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &outcome.Error{Cause: outcome.Abandoned, Err: f}
 	case f.stage == final && (timedOut(f.err) || ctx.Err() != nil):
-		e.Cause, e.Detail = outcome.Timeout, string(f.stage)+": no answer in time"
+		e.Cause, e.Detail = outcome.Timeout, string(f.stage)+": timed out"
 	case f.stage == final && (errors.As(f.err, &garbled) || errors.As(f.err, &much)):
 		e.Cause = outcome.MaybeProcessed
 	case f.stage == final:
@@ -171,16 +169,16 @@ func lost(ctx context.Context, f *failure) *outcome.Error {
 	case errors.As(f.err, &certificate):
 		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": "+clip(certificate.Err.Error())
 	case errors.As(f.err, &notTLS):
-		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": the server does not speak TLS here"
+		e.Cause, e.Detail = outcome.TLSFailed, string(f.stage)+": the server does not speak TLS on this port"
 		if f.stage == connect {
-			e.Detail += "; STARTTLS is tls: mandatory"
+			e.Detail += "; for STARTTLS set tls: mandatory"
 		}
 	case errors.Is(f.err, egress.ErrBlocked):
 		e.Cause, e.Detail = outcome.Misconfigured, string(f.stage)+": "+egress.ErrBlocked.Error()
 	case errors.Is(f.err, errNoSTARTTLS), errors.Is(f.err, errMechanism):
 		e.Cause, e.Detail = outcome.Misconfigured, clip(f.Error())
 	case f.stage == auth && !network(f.err):
-		e.Cause = outcome.Credentials // the mechanism itself failed: a wrong proof of the server, say
+		e.Cause = outcome.Credentials // the mechanism failed, such as SCRAM's verification of the server
 	default:
 		e.Cause = outcome.Unreachable
 	}
@@ -200,8 +198,8 @@ func network(err error) bool {
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// words says what happened to the connection, without addresses.
-func words(err error) string {
+// describe returns what happened to the connection, without addresses.
+func describe(err error) string {
 	var dns *net.DNSError
 	var errno syscall.Errno
 	var garbled textproto.ProtocolError
@@ -210,22 +208,22 @@ func words(err error) string {
 	case errors.As(err, &much):
 		return string(much)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "the server's name is not in DNS"
+		return "no such host"
 	case errors.As(err, &dns):
-		return "DNS does not answer"
+		return "DNS lookup failed"
 	case timedOut(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, net.ErrClosed):
-		return "no answer in time"
+		return "timed out"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "connection lost"
 	case errors.As(err, &garbled):
-		return "the answer is not SMTP"
+		return "the server does not speak SMTP"
 	case errors.As(err, &errno):
 		return errno.Error()
 	}
 	return fmt.Sprintf("%T", err)
 }
 
-// clip keeps a detail short: 200 bytes at most, with the stage.
+// clip truncates a detail to 160 bytes.
 func clip(s string) string {
 	if len(s) <= 160 {
 		return s

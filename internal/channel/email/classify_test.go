@@ -10,7 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-func TestRepliesByStage(t *testing.T) {
+func TestRepliesMapToCausesByStage(t *testing.T) {
 	const greylisted, rate = 5 * time.Minute, time.Minute
 	for _, test := range []struct {
 		at, reply string
@@ -21,9 +21,9 @@ func TestRepliesByStage(t *testing.T) {
 		{"", "421 4.3.2 closing down", outcome.Unavailable, 0, "greeting 421 4.3.2"},
 		{"", "450 later", outcome.Unavailable, 0, "greeting 450"},
 		{"", "554 5.7.1 blocked", outcome.Unavailable, 0, "greeting 554 5.7.1"},
-		{"", "HTTP/1.1 400 Bad Request", outcome.Unreachable, 0, "greeting: the answer is not SMTP"},
+		{"", "HTTP/1.1 400 Bad Request", outcome.Unreachable, 0, "greeting: the server does not speak SMTP"},
 		{"", smtptest.DropNow, outcome.Unreachable, 0, "greeting: connection lost"},
-		{"", smtptest.HangNow, outcome.Unreachable, 0, "greeting: no answer in time"},
+		{"", smtptest.HangNow, outcome.Unreachable, 0, "greeting: timed out"},
 		{"EHLO HELO", "502 5.5.1 no", outcome.Misconfigured, 0, "EHLO 502 5.5.1"},
 		{"EHLO HELO", "550 5.7.1 who are you", outcome.Misconfigured, 0, "EHLO 550 5.7.1"},
 		{"EHLO HELO", "421 busy", outcome.Unavailable, 0, "EHLO 421"},
@@ -73,7 +73,7 @@ func TestRepliesByStage(t *testing.T) {
 		{"RCPT", "452 4.5.3 too many recipients", outcome.Unavailable, 0, "RCPT 452 4.5.3"},
 		{"RCPT", "421 4.7.0 bye", outcome.Unavailable, 0, "RCPT 421 4.7.0"},
 		{"RCPT", "503 5.5.1 bad sequence", outcome.Misconfigured, 0, "RCPT 503 5.5.1"},
-		{"RCPT", "nonsense", outcome.Unreachable, 0, "RCPT: the answer is not SMTP"},
+		{"RCPT", "nonsense", outcome.Unreachable, 0, "RCPT: the server does not speak SMTP"},
 
 		{"DATA", "554 5.5.1 no valid recipients", outcome.Misconfigured, 0, "DATA 554 5.5.1"},
 		{"DATA", "451 4.3.0 trouble", outcome.Unavailable, 0, "DATA 451 4.3.0"},
@@ -97,9 +97,9 @@ func TestRepliesByStage(t *testing.T) {
 		{".", "452 4.3.1 disk full", outcome.Unavailable, 0, "end of data 452 4.3.1"},
 		{".", "451 4.7.1 Greylisting in action", outcome.Greylisted, greylisted, "end of data 451 4.7.1"},
 		{".", "421 4.3.2 closing down", outcome.Unavailable, 0, "end of data 421 4.3.2"},
-		{".", "nonsense", outcome.MaybeProcessed, 0, "end of data: the answer is not SMTP"},
+		{".", "nonsense", outcome.MaybeProcessed, 0, "end of data: the server does not speak SMTP"},
 		{".", smtptest.DropNow, outcome.Reset, 0, "end of data: connection lost"},
-		{".", smtptest.HangNow, outcome.Timeout, 0, "end of data: no answer in time"},
+		{".", smtptest.HangNow, outcome.Timeout, 0, "end of data: timed out"},
 	} {
 		name := strings.Trim(test.at+" "+strings.Trim(test.reply, "\x00"), " ")
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestRepliesByStage(t *testing.T) {
 	}
 }
 
-func TestSameRecipientReplyIsTheRecipientsWhileAnotherIsAccepted(t *testing.T) {
+func TestRecipientReplyConcernsRecipientIfOthersAccepted(t *testing.T) {
 	for reply, want := range map[string]outcome.Cause{
 		"550 5.1.1 unknown":  outcome.RecipientRefused,
 		"554 5.7.1 relay":    outcome.RecipientRefused,
@@ -176,7 +176,7 @@ func TestSTARTTLSReplies(t *testing.T) {
 		{"250-raw\n250 STARTTLS", "502 5.5.1 no", outcome.Misconfigured, "STARTTLS 502 5.5.1"},
 		{
 			"250-raw\n250 STARTTLS", "220 go ahead\nbut this is no TLS", outcome.TLSFailed,
-			"STARTTLS: the server does not speak TLS here",
+			"STARTTLS: the server does not speak TLS on this port",
 		},
 	} {
 		addr := smtptest.Raw(t, func(line string) string {
@@ -195,7 +195,7 @@ func TestSTARTTLSReplies(t *testing.T) {
 	}
 }
 
-func TestServersThatCannotBeReached(t *testing.T) {
+func TestUnreachableServers(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{TLS: true})
 	plain := smtptest.Raw(t, smtptest.Default)
 	for _, test := range []struct {
@@ -211,7 +211,7 @@ func TestServersThatCannotBeReached(t *testing.T) {
 		},
 		{
 			"implicit TLS to a port that has none", plain, func(c *Config) { c.TLS = "implicit" }, outcome.TLSFailed,
-			"connect: the server does not speak TLS here; STARTTLS is tls: mandatory",
+			"connect: the server does not speak TLS on this port; for STARTTLS set tls: mandatory",
 		},
 		{
 			"a cloud's metadata service", "169.254.169.254:25", nil, outcome.Misconfigured,
@@ -229,12 +229,12 @@ func TestServersThatCannotBeReached(t *testing.T) {
 	}
 }
 
-func TestDetailsAreShort(t *testing.T) {
+func TestDetailsAreBounded(t *testing.T) {
 	f := &failure{stage: starttls, err: errNoSTARTTLS}
 	for range 10 {
 		f.err = &failure{stage: stage(strings.Repeat("€", 30)), err: f.err}
 	}
-	if e := lost(t.Context(), f); len(e.Detail) > 200 || !strings.HasPrefix(e.Detail, "STARTTLS") {
+	if e := classifyConn(t.Context(), f); len(e.Detail) > 200 || !strings.HasPrefix(e.Detail, "STARTTLS") {
 		t.Errorf("%d bytes: %q", len(e.Detail), e.Detail)
 	}
 }

@@ -18,19 +18,16 @@ import (
 // maxSubject is the longest subject, in runes.
 const maxSubject = 120
 
-// composed is a mail ready for the wire.
+// composed is a complete mail.
 type composed struct {
 	id    string // the Message-ID, in angle brackets
-	from  string // the envelope's sender
+	from  string // the envelope sender
 	bytes []byte
 }
 
-// compose turns m into the bytes of a mail. They are the same on every attempt
-// but for what the message says about the attempt itself.
-//
-// The Message-ID comes from the delivery, so that mailboxes which recognise
-// repeats can drop them. References names a root that no mail has, one per
-// rule and alert key: mail programs show the alerts of one key as a thread.
+// compose renders m as a mail. The Message-ID derives from the delivery, so that
+// mailboxes can drop duplicates. References names a virtual root per rule and
+// alert key, so that mail clients show the alerts of one key as a thread.
 func (c *Channel) compose(m channel.Message) (*composed, error) {
 	_, domain, _ := strings.Cut(c.from.Address, "@")
 	id := fmt.Sprintf("%s@%s", m.Delivery, domain)
@@ -61,14 +58,14 @@ func (c *Channel) compose(m channel.Message) (*composed, error) {
 	return &composed{id: "<" + id + ">", from: c.from.Address, bytes: b.Bytes()}, nil
 }
 
-// subject is the severity and the title. Visible leaves no line break in it.
+// subject is severity and title, on one line.
 func subject(a *alert.Alert) string {
 	return clipRunes(word(a.Severity)+": "+alert.Visible(a.Title.String()), maxSubject)
 }
 
-// literal encodes a header's text that holds "=?", so that mail programs show it as
-// it is: what looks like an encoded word would be decoded (RFC 2047, 6.2), after we
-// looked at it. go-mail encodes only what is not ASCII.
+// literal encodes a header text that contains "=?", so that mail clients do not
+// decode it as an encoded word (RFC 2047, 6.2). go-mail encodes only non-ASCII
+// texts.
 func literal(s string) string {
 	const most = 45 // bytes of each encoded word, which has at most 75 characters
 	if !strings.Contains(s, "=?") {
@@ -86,13 +83,13 @@ func literal(s string) string {
 	return strings.Join(words, " ")
 }
 
-// thread names what the mails about one alert key have in common.
+// thread is the id of the thread of one rule and alert key.
 func thread(a *alert.Alert) string {
 	sum := sha256.Sum256([]byte(a.Rule + "\x00" + strings.Join(a.Key, "\x00")))
 	return "thread." + hex.EncodeToString(sum[:16])
 }
 
-// boundary separates the parts; it must not occur in them.
+// boundary is the MIME boundary between the parts.
 func boundary(delivery string) string {
 	sum := sha256.Sum256([]byte("boundary\x00" + delivery))
 	return hex.EncodeToString(sum[:16])

@@ -42,7 +42,7 @@ func TestDefaultsAreSafe(t *testing.T) {
 	}
 }
 
-func TestFaultsInTheConfiguration(t *testing.T) {
+func TestConfigurationFaults(t *testing.T) {
 	login := "username: notifier\npassword: hunter22\n"
 	for _, test := range []struct{ name, text, want string }{
 		{"nothing", "helo: x\n", "server is missing"},
@@ -54,7 +54,7 @@ func TestFaultsInTheConfiguration(t *testing.T) {
 		{"a sender with a header", strings.Replace(minimal, "alerts@example.com", `"a@example.com\r\nBcc: b@example.com"`, 1), "is not an address"},
 		{"no recipients", "server: a:25\nfrom: a@example.com\nto: []\n", "to is missing"},
 		{"a recipient that is none", strings.Replace(minimal, "desk@", "desk@desk@", 1), "is not an address (number 1)"},
-		{"a recipient twice", strings.Replace(minimal, "[", "[Desk <DESK@example.com>, ", 1), "stands here twice"},
+		{"a recipient twice", strings.Replace(minimal, "[", "[Desk <DESK@example.com>, ", 1), "lists desk@example.com twice"},
 		{"a mechanism that is none", minimal + login + "auth: plian\n", `did you mean "plain"?`},
 		{"a login and none", minimal + login + "auth: none\n", "yet there is a username or password"},
 		{"a login without a name", minimal + "auth: plain\npassword: x\n", "username is missing"},
@@ -84,9 +84,7 @@ func TestFaultsInTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestMailInTheClear: a password by no TLS to another machine is a fault, mails
-// alone a warning, and insecure: true is the way to want it.
-func TestMailInTheClear(t *testing.T) {
+func TestUnencryptedMailIsReported(t *testing.T) {
 	login := "username: notifier\npassword: hunter22\n"
 	at := func(server string) string { return strings.Replace(minimal, "mail.example.com:587", server, 1) }
 	for _, test := range []struct{ text, want string }{
@@ -112,7 +110,7 @@ func TestAllFaultsAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatTheFileCheckRefuses(t *testing.T) {
+func TestNewRejectsInvalidConfiguration(t *testing.T) {
 	if c, err := New(Config{Server: "mail.example.com:587", From: "alerts@example.com"}, nil); err == nil {
 		t.Errorf("a channel without recipients: %v", c.to)
 	}

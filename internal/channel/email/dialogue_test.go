@@ -27,7 +27,7 @@ func (e expiring) Err() error {
 	}
 }
 
-func TestOnlyWhatFailsAfterTheDotIsAmbiguous(t *testing.T) {
+func TestOnlyFailureAfterEndOfDataIsAmbiguous(t *testing.T) {
 	for name, test := range map[string]struct {
 		at, answer string
 		want       outcome.Cause
@@ -60,7 +60,7 @@ func TestOnlyWhatFailsAfterTheDotIsAmbiguous(t *testing.T) {
 	}
 }
 
-func TestDropInsideTheBodyIsClean(t *testing.T) {
+func TestConnectionLostInBodyIsUnambiguous(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{Body: func() error { return smtptest.ErrDrop }})
 	c := open(t, server.Addr, nil)
 	s, err := c.dial(t.Context())
@@ -93,7 +93,7 @@ func TestCancelledSendIsAbandoned(t *testing.T) {
 	}
 }
 
-func TestDeadlineOfTheAttemptAfterTheDotIsAmbiguous(t *testing.T) {
+func TestDeadlineAfterEndOfDataIsAmbiguous(t *testing.T) {
 	for st, want := range map[string]outcome.Cause{"RCPT": outcome.Unreachable, ".": outcome.Timeout} {
 		ctx := expiring{t.Context(), make(chan struct{})}
 		addr := smtptest.Raw(t, func(line string) string {
@@ -110,7 +110,7 @@ func TestDeadlineOfTheAttemptAfterTheDotIsAmbiguous(t *testing.T) {
 	}
 }
 
-func TestWaitingForAConnectionEndsWithTheContext(t *testing.T) {
+func TestAcquireEndsWithContext(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{})
 	c := open(t, server.Addr, func(c *Config) { c.Connections = 1 })
 	if err := c.pool.acquire(t.Context()); err != nil {

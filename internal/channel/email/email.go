@@ -1,10 +1,10 @@
 // Package email sends alerts as mails through an SMTP server. go-mail composes
-// the mail and speaks the protocol; the order of the commands is ours, because
-// the outcome depends on the stage: a refused recipient does not keep the mail
-// from the others, and only what fails after the final dot is ambiguous.
+// the mail and implements the protocol. The order of the commands is our own,
+// because the outcome depends on the stage: a refused recipient does not affect
+// the others, and only a failure after the end of data is ambiguous.
 //
-// Start reading at Channel.Send; transaction.go holds the dialogue, classify.go
-// the table of replies, compose.go and render.go the mail.
+// Start at Channel.Send. transaction.go is the SMTP dialogue, classify.go the
+// table of replies, compose.go and render.go the mail.
 package email
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net"
 	netmail "net/mail"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,10 +26,9 @@ import (
 )
 
 const (
-	// stepTimeout bounds each step of the dialogue but the last.
+	// stepTimeout bounds each step of the dialogue except the end of data.
 	stepTimeout = 30 * time.Second
-	// deferredWait is when a recipient is tried again whom the server turned
-	// away for now without a known reason.
+	// deferredWait is the wait for a deferred recipient without a known reason.
 	deferredWait = time.Minute
 )
 
@@ -46,12 +46,13 @@ type Channel struct {
 	redactor *secret.Redactor
 }
 
-// New returns a channel. It connects when the first mail is sent. What it says
-// goes through the redactor; nil is one that knows this configuration alone.
+// New returns a channel. It connects when the first mail is sent. Texts from
+// the server pass through the redactor; nil: one for this configuration's
+// secrets.
 func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	config.fill()
-	for fault := range config.faults {
-		return nil, fmt.Errorf("%s %s", fault.key, fault.message)
+	if faults := config.faults(); len(faults) > 0 {
+		return nil, fmt.Errorf("%s %s", faults[0].key, faults[0].message)
 	}
 	roots, err := egress.OpenRoots(config.CA)
 	if err != nil {
@@ -84,35 +85,33 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	return c, nil
 }
 
-// Close ends the kept connections.
+// Close closes idle connections.
 func (c *Channel) Close() error {
 	c.pool.close()
 	return nil
 }
 
-// Send sends m as one mail, in more than one transaction if the server limits
-// recipients. The mail is complete before a connection is touched. It returns
-// early when ctx ends.
+// Send sends m as one mail, in several transactions if the server limits
+// recipients.
 //
-// A recipient that is refused or deferred while another has the mail is in the
-// receipt. When all are refused, that is the fault of the configuration,
-// outcome.Destination; but of the recipient where m narrows the recipients,
-// because others had the mail then.
+// Recipients that are refused or deferred while others accept are in the
+// receipt. When all are refused, the cause is outcome.Destination; with
+// m.Recipients set it is outcome.RecipientRefused, since others have the mail.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
-	to, gone := c.recipients(m.Recipients)
+	to, removed := c.recipients(m.Recipients)
 	if len(to) == 0 {
-		return channel.Receipt{Refused: gone}, outcome.Errorf(outcome.Unrouted, "no recipient of this delivery is configured any more")
+		return channel.Receipt{Refused: removed}, outcome.Errorf(outcome.Unrouted, "no recipient of this delivery is configured any longer")
 	}
 	mail, err := c.compose(m)
 	if err != nil {
-		return channel.Receipt{}, &outcome.Error{Cause: outcome.Misconfigured, Detail: "compose the mail", Err: err}
+		return channel.Receipt{}, &outcome.Error{Cause: outcome.Misconfigured, Detail: "composing the mail failed", Err: err}
 	}
 	if err := c.pool.acquire(ctx); err != nil {
 		return channel.Receipt{}, classify(ctx, &failure{stage: connect, err: err})
 	}
 	defer c.pool.release()
 
-	receipt := channel.Receipt{Refused: gone}
+	receipt := channel.Receipt{Refused: removed}
 	for rest := to; len(rest) > 0; {
 		v, err := c.transact(ctx, mail, rest)
 		if err != nil {
@@ -120,7 +119,7 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 			if receipt.ID == "" {
 				return receipt, e
 			}
-			leave(&receipt, rest, e)
+			fail(&receipt, rest, e)
 			break
 		}
 		receipt.Refused = append(receipt.Refused, v.refused...)
@@ -129,31 +128,25 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 			break
 		}
 		receipt.ID = mail.id
-		receipt.Answer = "the server answers 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)))
+		receipt.Answer = "the server replied 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)))
 		rest = v.overflow
 	}
 	if receipt.ID == "" {
-		return nobody(receipt, m.Recipients != nil)
+		return noneAccepted(receipt, m.Recipients != nil)
 	}
 	for i, r := range receipt.Deferred {
-		receipt.Deferred[i].Err = later(r.Err)
+		// A single recipient has no backoff, so its error needs a wait.
+		if e := *outcome.Classify(r.Err); e.RetryAfter == 0 {
+			e.RetryAfter = deferredWait
+			receipt.Deferred[i].Err = &e
+		}
 	}
 	return receipt, nil
 }
 
-// later gives a deferred recipient's error a time to wait if the server named
-// none: no backoff grows for a recipient that is tried alone.
-func later(err error) error {
-	e := *outcome.Classify(err)
-	if e.RetryAfter == 0 {
-		e.RetryAfter = deferredWait
-	}
-	return &e
-}
-
-// leave puts recipients that a later transaction failed for into the receipt:
-// the whole mail must not be sent again, since others have it.
-func leave(receipt *channel.Receipt, rest []string, e *outcome.Error) {
+// fail adds the recipients of a failed later transaction to the receipt: others
+// have the mail already, so it must not be sent again as a whole.
+func fail(receipt *channel.Receipt, rest []string, e *outcome.Error) {
 	for _, recipient := range rest {
 		r := channel.Refusal{Recipient: recipient, Err: e}
 		if class := e.Cause.Class(); class.Scope == outcome.Message && class.Permanence == outcome.Permanent {
@@ -164,18 +157,18 @@ func leave(receipt *channel.Receipt, rest []string, e *outcome.Error) {
 	}
 }
 
-// nobody says what it means that no recipient was accepted. As long as one may
-// be accepted later, the mail as a whole waits.
-func nobody(receipt channel.Receipt, narrowed bool) (channel.Receipt, error) {
-	var waiting *outcome.Error
+// noneAccepted returns the outcome when no recipient was accepted. A deferred
+// recipient defers the whole mail.
+func noneAccepted(receipt channel.Receipt, narrowed bool) (channel.Receipt, error) {
+	var deferred *outcome.Error
 	for _, r := range receipt.Deferred {
 		var e *outcome.Error
-		if errors.As(r.Err, &e) && (waiting == nil || urgency(e) > urgency(waiting)) {
-			waiting = e
+		if errors.As(r.Err, &e) && (deferred == nil || rank(e) > rank(deferred)) {
+			deferred = e
 		}
 	}
-	if waiting != nil {
-		return channel.Receipt{}, waiting
+	if deferred != nil {
+		return channel.Receipt{}, deferred
 	}
 	var first *outcome.Error
 	errors.As(receipt.Refused[len(receipt.Refused)-1].Err, &first)
@@ -188,9 +181,9 @@ func nobody(receipt channel.Receipt, narrowed bool) (channel.Receipt, error) {
 	return receipt, e
 }
 
-// urgency orders causes that wait: trouble of the server says most, a full
-// mailbox least.
-func urgency(e *outcome.Error) int {
+// rank orders the causes of deferred recipients: a server's error outranks
+// greylisting, which outranks a full mailbox.
+func rank(e *outcome.Error) int {
 	switch e.Cause {
 	case outcome.MailboxFull:
 		return 0
@@ -200,25 +193,22 @@ func urgency(e *outcome.Error) int {
 	return 2
 }
 
-// recipients returns the addresses to send to: all, or those of only that are
-// configured. The others are gone: an address never comes from outside the
-// configuration.
-func (c *Channel) recipients(only []string) (to []string, gone []channel.Refusal) {
+// recipients returns the addresses to send to: all configured ones, or those of
+// only. Addresses that are no longer configured are in removed.
+func (c *Channel) recipients(only []string) (to []string, removed []channel.Refusal) {
 	if only == nil {
 		for _, a := range c.to {
 			to = append(to, a.Address)
 		}
 		return to, nil
 	}
-next:
-	for _, wanted := range only {
-		for _, a := range c.to {
-			if strings.EqualFold(a.Address, wanted) {
-				to = append(to, a.Address)
-				continue next
-			}
+	for _, address := range only {
+		i := slices.IndexFunc(c.to, func(a *netmail.Address) bool { return strings.EqualFold(a.Address, address) })
+		if i < 0 {
+			removed = append(removed, channel.Refusal{Recipient: address, Err: outcome.Errorf(outcome.Unrouted, "no longer configured")})
+			continue
 		}
-		gone = append(gone, channel.Refusal{Recipient: wanted, Err: outcome.Errorf(outcome.Unrouted, "not configured any more")})
+		to = append(to, c.to[i].Address)
 	}
-	return to, gone
+	return to, removed
 }

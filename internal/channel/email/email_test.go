@@ -66,7 +66,7 @@ func cause(err error) outcome.Cause {
 	return outcome.Classify(err).Cause
 }
 
-func TestMailArrivesEncryptedAndLoggedIn(t *testing.T) {
+func TestMailArrivesEncryptedAndAuthenticated(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{TLS: true, Username: "notifier", Password: "hunter22"})
 	c := open(t, server.Addr, func(c *Config) {
 		three(c)

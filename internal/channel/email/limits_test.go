@@ -27,7 +27,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func TestEndlessReplyIsTransientAndTakesNoMemory(t *testing.T) {
+func TestEndlessReplyIsTransientWithBoundedMemory(t *testing.T) {
 	const most = 4 << 20
 	for _, encryption := range []string{tlsNone, tlsMandatory, tlsImplicit} {
 		for _, at := range []string{"", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."} {
@@ -74,7 +74,7 @@ func TestEndlessReplyIsTransientAndTakesNoMemory(t *testing.T) {
 	}
 }
 
-func TestFloodBehindSTARTTLSIsBounded(t *testing.T) {
+func TestFloodAfterSTARTTLSIsBounded(t *testing.T) {
 	for _, at := range []string{"EHLO", "MAIL"} {
 		encrypted := false
 		addr, ca := smtptest.RawTLS(t, false, func(line string) string {
@@ -97,7 +97,7 @@ func TestFloodBehindSTARTTLSIsBounded(t *testing.T) {
 	}
 }
 
-func TestLongHealthyEHLOIsTaken(t *testing.T) {
+func TestLongValidEHLOIsAccepted(t *testing.T) {
 	var offers []string
 	for i := range 40 {
 		offers = append(offers, fmt.Sprintf("250-X-EXTENSION-%d %s", i, strings.Repeat("y", 480)))
@@ -129,8 +129,6 @@ func TestLongHealthyEHLOIsTaken(t *testing.T) {
 	}
 }
 
-// TestEndlessHandshakeIsBounded: the server answers the ClientHello with
-// handshake records that never come to an end.
 func TestEndlessHandshakeIsBounded(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -172,7 +170,7 @@ type source struct {
 func (s source) Read(p []byte) (int, error) { return s.Reader.Read(p) }
 func (source) Write(p []byte) (int, error)  { return len(p), nil }
 
-func TestLimitsOfAConnection(t *testing.T) {
+func TestConnectionLimits(t *testing.T) {
 	line := func(n int) string { return strings.Repeat("x", n-1) + "\n" }
 	for name, test := range map[string]struct {
 		sends string
@@ -211,7 +209,7 @@ func TestWriteAllowsTheNextReply(t *testing.T) {
 	}
 }
 
-func TestRecordsOfTLSAreBoundedBelow(t *testing.T) {
+func TestTLSRecordsAreBounded(t *testing.T) {
 	here, there := net.Pipe()
 	raw := replies(here)
 	raw.encrypt(tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS12}))
@@ -225,7 +223,7 @@ func TestRecordsOfTLSAreBoundedBelow(t *testing.T) {
 	}
 }
 
-func TestServerMayNotAskForEndlessRoundsOfSCRAM(t *testing.T) {
+func TestSCRAMIterationsAreBounded(t *testing.T) {
 	for rounds, want := range map[string]outcome.Cause{"4096": outcome.Credentials, "2147483647": outcome.Unreachable, "99999999999999999999": outcome.Unreachable} {
 		addr := smtptest.Raw(t, func(line string) string {
 			verb, rest, _ := strings.Cut(line, " ")
@@ -265,7 +263,7 @@ func challenge(t *testing.T, first, rounds string) string {
 	return "334 " + base64.StdEncoding.EncodeToString([]byte("r="+nonce+"more,s=c2FsdA==,i="+rounds))
 }
 
-func TestRefusalIsKeptInBrief(t *testing.T) {
+func TestRefusalTextIsBounded(t *testing.T) {
 	refusal := strings.Repeat("550-5.1.1 "+strings.Repeat("z", 1000)+"\n", 50) + "550 5.1.1 unknown"
 	addr := smtptest.Raw(t, func(line string) string {
 		if line == "RCPT TO:<a@example.com>" {

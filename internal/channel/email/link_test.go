@@ -6,9 +6,7 @@ import (
 	"time"
 )
 
-// TestForgedRunbookIsNotDrawn: the alert came from a topic, where anybody who
-// may write to it can put any runbook.
-func TestForgedRunbookIsNotDrawn(t *testing.T) {
+func TestForgedRunbookIsNotRendered(t *testing.T) {
 	for _, runbook := range []string{"javascript://example.com/%0aalert(1)", "ftp://example.com/x", "https://a.example.com/ x", "https://a.example.com/|x", "call 555-0100 now", "https:///x"} {
 		m := message()
 		m.Alert.Runbook = runbook

@@ -2,29 +2,29 @@ package email
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	// keepIdle is how long a session waits for its next mail. Servers hang up
-	// after 5 min at the earliest (RFC 5321, 4.5.3.2.7), some much sooner.
+	// keepIdle is how long an idle session is kept. Servers should keep it for
+	// 5 min (RFC 5321, 4.5.3.2.7), some close it much sooner.
 	keepIdle = 30 * time.Second
-	// maxMails is how many mails one session carries: many servers set a limit
-	// of 100.
+	// maxMails is the number of mails per session; many servers allow 100.
 	maxMails = 50
 )
 
-// pool keeps sessions between mails and bounds how many there are.
+// pool keeps idle sessions and bounds the number of sessions in use.
 type pool struct {
-	slots chan struct{} // as many as connections: an element per session in use
+	slots chan struct{} // one element per session in use
 
 	mu     sync.Mutex
-	idle   []*session // the one used last at the end
+	idle   []*session // most recently used last
 	closed bool
 }
 
-// acquire waits for the right to use a session.
+// acquire waits for a slot.
 func (p *pool) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (p *pool) acquire(ctx context.Context) error {
 
 func (p *pool) release() { <-p.slots }
 
-// take returns the idle session that was used last, or nil.
+// take returns the most recently used idle session, or nil.
 func (p *pool) take() *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -48,12 +48,12 @@ func (p *pool) take() *session {
 		p.idle = p.idle[:len(p.idle)-1]
 		if s.idle.Stop() {
 			return s
-		} // else its timer is about to end it
+		} // else it is expiring
 	}
 	return nil
 }
 
-// put keeps s for the next mail, or ends it if it is not fit for one.
+// put keeps s for the next mail, or closes it if it is not reusable.
 func (p *pool) put(s *session) {
 	if s.broken {
 		s.close()
@@ -73,17 +73,12 @@ func (p *pool) put(s *session) {
 
 func (p *pool) expire(s *session) {
 	p.mu.Lock()
-	for i, other := range p.idle {
-		if other == s {
-			p.idle = append(p.idle[:i], p.idle[i+1:]...)
-			break
-		}
-	}
+	p.idle = slices.DeleteFunc(p.idle, func(other *session) bool { return other == s })
 	p.mu.Unlock()
 	s.quit()
 }
 
-// close ends the idle sessions; those in use end when they are put back.
+// close closes the idle sessions; those in use are closed by put.
 func (p *pool) close() {
 	p.mu.Lock()
 	idle := p.idle

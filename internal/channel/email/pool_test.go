@@ -26,14 +26,14 @@ func TestMailsShareAConnection(t *testing.T) {
 	}
 }
 
-func TestServerThatHungUpBetweenMailsIsNoFailure(t *testing.T) {
+func TestClosedIdleConnectionIsNoFailure(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{})
 	c := open(t, server.Addr, nil)
 	for range 2 {
 		if _, err := c.Send(t.Context(), message()); err != nil {
 			t.Fatal(err)
 		}
-		server.HangUp()
+		server.CloseConns()
 	}
 	if made, _ := server.Connections(); made != 2 || len(server.Mails()) != 2 {
 		t.Errorf("%d connections, %d mails; want 2 and 2", made, len(server.Mails()))
@@ -42,7 +42,7 @@ func TestServerThatHungUpBetweenMailsIsNoFailure(t *testing.T) {
 
 // A server that ends an idle session may say so with 421 instead of an answer
 // to the next command (RFC 5321, 3.8). On a new connection that is a failure.
-func TestGoodbyeToAnIdleSessionMakesOneNewConnection(t *testing.T) {
+func TestStaleSessionIsReplacedOnce(t *testing.T) {
 	var greetings atomic.Int32
 	var idle, closing atomic.Bool // after a mail; the server as a whole
 	addr := smtptest.Raw(t, func(line string) string {
@@ -72,7 +72,7 @@ func TestGoodbyeToAnIdleSessionMakesOneNewConnection(t *testing.T) {
 	}
 }
 
-func TestRefusedTransactionLeavesTheConnectionFitForTheNextMail(t *testing.T) {
+func TestRefusedTransactionKeepsConnectionUsable(t *testing.T) {
 	var resets atomic.Int32
 	var refuse atomic.Bool
 	refuse.Store(true)
@@ -98,7 +98,7 @@ func TestRefusedTransactionLeavesTheConnectionFitForTheNextMail(t *testing.T) {
 	}
 }
 
-func TestSessionCarriesALimitedNumberOfMails(t *testing.T) {
+func TestMailsPerSessionAreBounded(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{})
 	c := open(t, server.Addr, nil)
 	for range maxMails + 1 {
@@ -139,7 +139,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-func TestCloseEndsKeptConnectionsAndKeepsNoMore(t *testing.T) {
+func TestCloseClosesIdleConnections(t *testing.T) {
 	var quits atomic.Int32
 	gone := make(chan struct{}, 2)
 	addr := smtptest.Raw(t, func(line string) string {
@@ -164,7 +164,7 @@ func TestCloseEndsKeptConnectionsAndKeepsNoMore(t *testing.T) {
 	}
 }
 
-func TestConnectionThatFailsOnTheWayIsClosed(t *testing.T) {
+func TestFailedConnectionIsClosed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -16,10 +16,10 @@ import (
 	"github.com/algotrade/notifier/internal/testkafka"
 )
 
-// TestAMailGoesThroughARealServer sends one mail through the SMTP server that
+// TestMailThroughRealServer sends one mail through the SMTP server that
 // scripts/smtp.sh starts, and reads it back from the maildir it is put into.
 // One of its recipients is refused.
-func TestAMailGoesThroughARealServer(t *testing.T) {
+func TestMailThroughRealServer(t *testing.T) {
 	server, maildir := os.Getenv("NOTIFIER_TEST_SMTP"), os.Getenv("NOTIFIER_TEST_MAILDIR")
 	if server == "" || maildir == "" {
 		t.Fatal("NOTIFIER_TEST_SMTP and NOTIFIER_TEST_MAILDIR are not set: run make test-real")
@@ -72,9 +72,9 @@ func TestAMailGoesThroughARealServer(t *testing.T) {
 	}
 }
 
-// TestARealServerIsAskedAboutEachRecipient verifies the same channel without
+// TestVerifyRealServerChecksEachRecipient verifies the same channel without
 // sending anything.
-func TestARealServerIsAskedAboutEachRecipient(t *testing.T) {
+func TestVerifyRealServerChecksEachRecipient(t *testing.T) {
 	server, maildir := os.Getenv("NOTIFIER_TEST_SMTP"), os.Getenv("NOTIFIER_TEST_MAILDIR")
 	if server == "" || maildir == "" {
 		t.Fatal("NOTIFIER_TEST_SMTP and NOTIFIER_TEST_MAILDIR are not set: run make test-real")

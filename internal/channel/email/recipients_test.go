@@ -11,7 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-func TestRefusedRecipientDoesNotKeepTheMailFromOthers(t *testing.T) {
+func TestRefusedRecipientDoesNotBlockOthers(t *testing.T) {
 	greylist := smtptest.Greylist()
 	server := smtptest.Start(t, smtptest.Config{Rcpt: func(to string) error {
 		switch to {
@@ -53,7 +53,7 @@ func TestRefusedRecipientDoesNotKeepTheMailFromOthers(t *testing.T) {
 	}
 }
 
-func TestNobodyAccepted(t *testing.T) {
+func TestNoRecipientAccepted(t *testing.T) {
 	unknown := smtptest.Reply(550, "5.1.1", "unknown")
 	greylisted := smtptest.Reply(451, "4.7.1", "greylisted")
 	full := smtptest.Reply(452, "4.2.2", "mailbox full")
@@ -90,7 +90,7 @@ func TestNobodyAccepted(t *testing.T) {
 	}
 }
 
-func TestRecipientsThatLeftTheConfigurationGetNothing(t *testing.T) {
+func TestRemovedRecipientsGetNoMail(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{})
 	c := open(t, server.Addr, three)
 	m := message()
@@ -102,12 +102,12 @@ func TestRecipientsThatLeftTheConfigurationGetNothing(t *testing.T) {
 	if to := server.Mails()[0].To; !slices.Equal(to, []string{"b@example.com"}) {
 		t.Errorf("went to %v", to)
 	}
-	if got := fmt.Sprint(receipt.Refused); got != "[{mallory@example.com unrouted: not configured any more}]" {
+	if got := fmt.Sprint(receipt.Refused); got != "[{mallory@example.com unrouted: no longer configured}]" {
 		t.Errorf("refused %s", got)
 	}
 }
 
-func TestTooManyRecipientsAreSentInFurtherTransactions(t *testing.T) {
+func TestTooManyRecipientsUseFurtherTransactions(t *testing.T) {
 	for name, reply := range map[string]error{
 		"with its status": smtptest.Reply(452, "4.5.3", "Too many recipients"),
 		"as RFC 5321 has": smtptest.Reply(452, "", "Too many recipients"),
@@ -136,7 +136,7 @@ func TestTooManyRecipientsAreSentInFurtherTransactions(t *testing.T) {
 	}
 }
 
-func TestFailureOfAFurtherTransactionConcernsItsRecipientsOnly(t *testing.T) {
+func TestFailedFurtherTransactionConcernsItsRecipients(t *testing.T) {
 	var inMail, ends atomic.Int32
 	server := smtptest.Start(t, smtptest.Config{
 		Mail: func(string) error { inMail.Store(0); return nil },

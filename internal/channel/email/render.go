@@ -12,8 +12,8 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 )
 
-// The bounds of what a mail shows, in bytes as HTML. Together with the frame
-// they keep it below 102 KB, where Gmail cuts a mail off.
+// Bounds of a mail's parts, in bytes of HTML. Together with the layout they
+// keep it below 102 KB, where Gmail truncates.
 const (
 	maxTitle  = 2 << 10
 	maxText   = 24 << 10
@@ -28,22 +28,21 @@ var layout string
 
 var page = template.Must(template.New("mail").Parse(layout))
 
-// view is what both parts of a mail show. Its texts are plain: control
-// characters are visible, nothing is escaped.
+// view is the content of both parts of a mail. Its texts are not escaped;
+// control characters are replaced by visible ones.
 type view struct {
 	Severity, Colour, Title string
-	Preheader               string // what mailboxes show beside the subject
+	Preheader               string // shown by mail clients next to the subject
 	Notes                   []note
 	Lines                   []string
 	Fields                  []entry
-	Runbook                 string // a web address
+	Runbook                 string // URL
 	Facts                   []entry
 }
 
 type entry struct{ Label, Value string }
 
-// note is a line about the message. A strong one says that it is not an
-// ordinary, timely one.
+// note is a line about the message; a strong one is shown in bold.
 type note struct {
 	Text   string
 	Strong bool
@@ -74,11 +73,11 @@ func newView(m channel.Message, zone *time.Location) *view {
 	return v
 }
 
-// notes says when the event was and what is special about this message.
+// notes returns the event's time and what is special about this message.
 func notes(m channel.Message, zone *time.Location) []note {
 	var notes []note
 	if m.Test {
-		notes = append(notes, note{"This is a test of the channel, sent by hand: nothing has happened.", true})
+		notes = append(notes, note{"This is a test of the channel, sent by hand. There is no event.", true})
 	} else if t := m.Alert.EventTime; !t.IsZero() {
 		when := "Event of " + t.In(zone).Format("2 Jan 2006 15:04:05.000 MST")
 		if name, _ := t.In(zone).Zone(); name != "UTC" {
@@ -87,17 +86,17 @@ func notes(m channel.Message, zone *time.Location) []note {
 		_, late := m.Late()
 		notes = append(notes, note{when + ", " + m.Delay(), late})
 	}
-	if m.MayBeRepeat {
-		notes = append(notes, note{"This may be a repeat: an earlier attempt got no clear answer.", true})
+	if m.MayBeDuplicate {
+		notes = append(notes, note{"This may be a duplicate: an earlier attempt had no clear result.", true})
 	}
-	if again := m.Again(); again != "" {
-		notes = append(notes, note{"This is a " + again + ": it could not be sent before, and somebody sent it again.", true})
+	if label := m.ReplayLabel(); label != "" {
+		notes = append(notes, note{"This is a " + label + ": an earlier delivery failed, and an operator sent it again.", true})
 	}
-	if gap := m.Gap(zone); gap != "" {
+	if label := m.ThrottledLabel(zone); label != "" {
 		if !m.SuppressedSince.IsZero() {
-			gap += m.SuppressedSince.In(zone).Format(" MST")
+			label += m.SuppressedSince.In(zone).Format(" MST")
 		}
-		notes = append(notes, note{gap + ", not sent one by one", true})
+		notes = append(notes, note{label + ", throttled", true})
 	}
 	return notes
 }
@@ -124,8 +123,8 @@ func colour(s alert.Severity) string {
 	return "#175cd3"
 }
 
-// entries takes fields from the first on while there is room, and says how
-// many were left out.
+// entries returns the first fields that fit into maxFields, and a last entry
+// with the number of omitted ones.
 func entries(fields []alert.Field) []entry {
 	var out []entry
 	room := maxFields
@@ -145,7 +144,7 @@ func entries(fields []alert.Field) []entry {
 	return out
 }
 
-// bounded cuts lines off at maxText, visibly.
+// bounded truncates lines to maxText, with an ellipsis.
 func bounded(lines []string) []string {
 	room := maxText
 	for i, line := range lines {
@@ -167,8 +166,8 @@ func preheader(v *view) string {
 	return clipRunes(strings.Join(append(parts, v.Lines...), " · "), maxSubject)
 }
 
-// clipHTML shortens s, on a rune's boundary and marked, so that it takes no
-// more than limit bytes once it is escaped.
+// clipHTML truncates s at a rune boundary, with an ellipsis, to at most limit
+// bytes of escaped HTML.
 func clipHTML(s string, limit int) string {
 	if htmlLen(s) <= limit {
 		return s
@@ -184,7 +183,7 @@ func clipHTML(s string, limit int) string {
 
 func htmlLen(s string) int { return len(template.HTMLEscapeString(s)) }
 
-// clipRunes shortens s to n runes, marked.
+// clipRunes truncates s to n runes, with an ellipsis.
 func clipRunes(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
@@ -201,7 +200,7 @@ func (v *view) html() (string, error) {
 	return b.String(), nil
 }
 
-// text is the part for people and programs that show no HTML.
+// text renders the text/plain part.
 func (v *view) text() string {
 	var b strings.Builder
 	paragraph := func(lines ...string) {
@@ -232,7 +231,7 @@ func (v *view) text() string {
 	return b.String()
 }
 
-// columns aligns values behind their labels.
+// columns aligns the values after their labels.
 func columns(entries []entry) []string {
 	width := 0
 	for _, e := range entries {

@@ -16,7 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/egress"
 )
 
-// stage is a step of the dialogue. It stands in details, in front of the reply.
+// stage is a step of the SMTP dialogue. Error details begin with it.
 type stage string
 
 const (
@@ -29,17 +29,16 @@ const (
 	rcptTo   stage = "RCPT"
 	data     stage = "DATA"
 	body     stage = "body"
-	// final begins with the dot that ends the body: from here on the server may
-	// have taken the mail although we never hear of it.
+	// final begins with the dot that ends the body: from here on, a failure is
+	// ambiguous.
 	final stage = "end of data"
 	reset stage = "RSET"
 )
 
-// failure is an error and the stage it came in.
+// failure is an error and its stage.
 type failure struct {
 	stage stage
-	// fresh is true on a connection that has not carried a mail before.
-	fresh bool
+	fresh bool // the connection has not carried a mail yet
 	err   error
 }
 
@@ -48,21 +47,20 @@ func (f *failure) Unwrap() error { return f.err }
 
 var errNoSTARTTLS = errors.New("the server does not offer STARTTLS")
 
-// session is a connection to the server: greeted, encrypted and logged in. One
-// goroutine uses it at a time.
+// session is an authenticated connection to the server, for one goroutine at a
+// time.
 type session struct {
-	conn   net.Conn  // closing it ends whatever waits for the server
-	tls    *tls.Conn // nil: in the clear
+	conn   net.Conn
+	tls    *tls.Conn // nil: unencrypted
 	client *smtp.Client
 	step   time.Duration
 	mails  int
-	broken bool // not fit for another mail
+	broken bool // not reusable
 	idle   *time.Timer
 }
 
-// dial opens a session. It does what go-mail's own dialling does, with the
-// same package's commands, so that the stage of a failure is known and a
-// connection that fails half-way is closed.
+// dial opens a session. It replaces go-mail's own dialling to know the stage of
+// a failure and to close a connection that fails half-way.
 func (c *Channel) dial(ctx context.Context) (*session, error) {
 	dialer := net.Dialer{Timeout: c.step, ControlContext: egress.Guard}
 	conn, err := dialer.DialContext(ctx, "tcp", c.config.Server)
@@ -82,7 +80,7 @@ func (c *Channel) dial(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// open leads the dialogue up to where mails can be sent.
+// open performs greeting, TLS and authentication.
 func (s *session) open(config Config, host string, roots *x509.CertPool) error {
 	encryption := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: roots}
 	raw := replies(s.conn)
@@ -98,7 +96,7 @@ func (s *session) open(config Config, host string, roots *x509.CertPool) error {
 		return err
 	}
 	if config.TLS == tlsMandatory {
-		if err := s.do(starttls, s.step, s.askTLS); err != nil {
+		if err := s.do(starttls, s.step, s.requestTLS); err != nil {
 			return err
 		}
 		encrypted, err := s.encrypt(raw, encryption, starttls)
@@ -117,7 +115,7 @@ func (s *session) open(config Config, host string, roots *x509.CertPool) error {
 	})
 }
 
-// greet begins the dialogue: the server's greeting, and what it offers.
+// greet reads the greeting and sends EHLO.
 func (s *session) greet(conn net.Conn, config Config, host string) error {
 	if err := s.do(greeting, s.step, func() (err error) {
 		s.client, err = smtp.NewClient(conn, host)
@@ -129,9 +127,8 @@ func (s *session) greet(conn net.Conn, config Config, host string) error {
 	return s.do(ehlo, s.step, func() error { return s.client.Hello(config.HELO) })
 }
 
-// askTLS has the server expect a handshake. go-mail's own StartTLS would read
-// what TLS yields without a bound.
-func (s *session) askTLS() error {
+// requestTLS sends STARTTLS. go-mail's StartTLS would read without bounds.
+func (s *session) requestTLS() error {
 	if offered, _ := s.client.Extension("STARTTLS"); !offered {
 		return errNoSTARTTLS
 	}
@@ -142,7 +139,7 @@ func (s *session) askTLS() error {
 	return err
 }
 
-// encrypt shakes hands on raw.
+// encrypt performs the TLS handshake on raw.
 func (s *session) encrypt(raw *limitedConn, config *tls.Config, st stage) (*limitedConn, error) {
 	s.tls = tls.Client(raw, config)
 	encrypted := raw.encrypt(s.tls)
@@ -157,7 +154,7 @@ func (s *session) do(st stage, limit time.Duration, f func() error) error {
 	}
 	if err != nil {
 		var reply *textproto.Error
-		if errors.As(err, &reply) && len(reply.Msg) > maxReplyText { // it may be kept for hours, with its recipient
+		if errors.As(err, &reply) && len(reply.Msg) > maxReplyText { // a deferred recipient keeps it for hours
 			reply.Msg = strings.ToValidUTF8(reply.Msg[:maxReplyText], "")
 		}
 		return &failure{stage: st, fresh: s.mails == 0, err: err}
@@ -165,8 +162,8 @@ func (s *session) do(st stage, limit time.Duration, f func() error) error {
 	return nil
 }
 
-// size returns the largest mail that the server says it takes; 0: it does not
-// say (RFC 1870).
+// size returns the largest mail that the server accepts (RFC 1870); 0: not
+// announced.
 func (s *session) size() int {
 	_, limit := s.client.Extension("SIZE")
 	n, err := strconv.Atoi(limit)
@@ -176,11 +173,10 @@ func (s *session) size() int {
 	return n
 }
 
-// close ends the connection at once. It may be called while another goroutine
-// waits for the server.
+// close closes the connection at once, also during another goroutine's read.
 func (s *session) close() { _ = s.conn.Close() }
 
-// quit says goodbye and does not wait for an answer.
+// quit sends QUIT and closes the connection without waiting for a reply.
 func (s *session) quit() {
 	_ = s.do("QUIT", time.Second, func() error {
 		_, err := s.client.Text.Cmd("QUIT")

@@ -11,17 +11,17 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// verdict is what became of a mail's recipients in one transaction.
-type verdict struct {
-	accepted, overflow []string // overflow: to be sent in another transaction
+// result is the result of one transaction, by recipient.
+type result struct {
+	accepted, overflow []string // overflow: for another transaction
 	refused, deferred  []channel.Refusal
-	answer             string // to the mail's end
+	answer             string // reply to the end of data
 }
 
-// transact runs one transaction on an idle session, else on a new one. An idle
-// session may have been closed by the server meanwhile: when its first command
-// fails nothing was sent yet, so a new session gets the mail, once.
-func (c *Channel) transact(ctx context.Context, m *composed, to []string) (verdict, error) {
+// transact runs one transaction on an idle session, else on a new one. When the
+// server has closed the idle session, nothing was sent, and transact uses a new
+// one.
+func (c *Channel) transact(ctx context.Context, m *composed, to []string) (result, error) {
 	if s := c.pool.take(); s != nil {
 		v, err := s.transact(ctx, m, to, c.config.AcceptTimeout)
 		c.pool.put(s)
@@ -31,14 +31,14 @@ func (c *Channel) transact(ctx context.Context, m *composed, to []string) (verdi
 	}
 	s, err := c.dial(ctx)
 	if err != nil {
-		return verdict{}, err
+		return result{}, err
 	}
 	v, err := s.transact(ctx, m, to, c.config.AcceptTimeout)
 	c.pool.put(s)
 	return v, err
 }
 
-// stale reports whether err says that the server had closed the session.
+// stale reports whether err means that the server had closed the session.
 func stale(err error) bool {
 	var f *failure
 	if !errors.As(err, &f) || f.stage != mailFrom {
@@ -48,10 +48,10 @@ func stale(err error) bool {
 	return !errors.As(f.err, &reply) || reply.Code == 421
 }
 
-// transact offers m to each recipient and sends it to those that the server
-// accepts. Without an error, either some were accepted and have it, or none
-// was and nothing was sent.
-func (s *session) transact(ctx context.Context, m *composed, to []string, accept time.Duration) (v verdict, err error) {
+// transact sends m to the recipients that the server accepts. Without an error,
+// either all accepted ones have the mail, or none was accepted and nothing was
+// sent.
+func (s *session) transact(ctx context.Context, m *composed, to []string, accept time.Duration) (v result, err error) {
 	stop := context.AfterFunc(ctx, s.close)
 	defer func() {
 		if !stop() {
@@ -59,7 +59,7 @@ func (s *session) transact(ctx context.Context, m *composed, to []string, accept
 		}
 	}()
 	if size := s.size(); size > 0 && len(m.bytes) > size {
-		return v, outcome.Errorf(outcome.PayloadTooLarge, "%d bytes, the server takes %d", len(m.bytes), size)
+		return v, outcome.Errorf(outcome.PayloadTooLarge, "%d bytes, the server accepts %d", len(m.bytes), size)
 	}
 	if err := s.command(mailFrom, func() error { return s.client.Mail("<" + m.from + ">") }); err != nil {
 		return v, err
@@ -75,14 +75,14 @@ func (s *session) transact(ctx context.Context, m *composed, to []string, accept
 		case len(v.accepted) > 0 && tooMany(err):
 			v.overflow = append(v.overflow, recipient)
 		case s.broken:
-			return verdict{}, err
+			return result{}, err
 		case e.Cause == outcome.RecipientRefused:
 			v.refused = append(v.refused, channel.Refusal{Recipient: recipient, Err: e})
 		case e.Cause.Class().Scope == outcome.Recipient, e.Cause == outcome.Unavailable:
 			v.deferred = append(v.deferred, channel.Refusal{Recipient: recipient, Err: e})
 		default:
 			s.abort()
-			return verdict{}, err
+			return result{}, err
 		}
 	}
 	if len(v.accepted) == 0 {
@@ -93,9 +93,8 @@ func (s *session) transact(ctx context.Context, m *composed, to []string, accept
 	return v, err
 }
 
-// send transfers the mail and returns what the server answers. What fails before the dot has left was not
-// delivered: the server must not act on a mail without its end (RFC 5321,
-// 4.1.1.4).
+// send transfers the mail and returns the server's reply. A failure before the
+// final dot means not delivered (RFC 5321, 4.1.1.4).
 func (s *session) send(mail []byte, accept time.Duration) (answer string, err error) {
 	var w io.WriteCloser
 	if err := s.command(data, func() (err error) { w, err = s.client.Data(); return err }); err != nil {
@@ -112,8 +111,8 @@ func (s *session) send(mail []byte, accept time.Duration) (answer string, err er
 	}
 	err = s.observe(s.do(final, accept, w.Close))
 	s.mails++
-	if said, ok := w.(interface{ ServerResponse() string }); ok && err == nil {
-		answer = said.ServerResponse()
+	if r, ok := w.(interface{ ServerResponse() string }); ok && err == nil {
+		answer = r.ServerResponse()
 	}
 	return answer, err
 }
@@ -121,7 +120,7 @@ func (s *session) send(mail []byte, accept time.Duration) (answer string, err er
 // command runs one step of a transaction.
 func (s *session) command(st stage, f func() error) error { return s.observe(s.do(st, s.step, f)) }
 
-// observe marks the session as broken when the dialogue cannot go on after err.
+// observe marks the session as broken when it cannot continue after err.
 func (s *session) observe(err error) error {
 	var reply *textproto.Error
 	if err != nil && (!errors.As(err, &reply) || desynchronised(reply.Code)) {
@@ -130,13 +129,9 @@ func (s *session) observe(err error) error {
 	return err
 }
 
-// abort ends a transaction that sent nothing, so that the session can be used
-// again.
+// abort resets a transaction that sent nothing, so that the session is reusable.
 func (s *session) abort() {
-	if s.broken {
-		return
-	}
-	if s.command(reset, s.client.Reset) != nil {
+	if !s.broken && s.command(reset, s.client.Reset) != nil {
 		s.broken = true
 	}
 }

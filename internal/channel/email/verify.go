@@ -10,20 +10,20 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Destination is whom the mails go to, and through which server.
+// Destination lists the recipients and the server.
 func (c Config) Destination() string {
 	return strings.Join(c.To, ", ") + " via " + c.Server
 }
 
-// Verify implements channel.Verifier: it goes through the dialogue of a mail up
-// to the recipients, and takes the transaction back (RSET) before anything is
-// sent. A server may still refuse the mail itself, or a recipient later.
+// Verify implements channel.Verifier. It runs the dialogue up to the recipients
+// and resets the transaction (RSET) before any data is sent. The server may
+// still refuse the mail itself, or a recipient later.
 func (c *Channel) Verify(ctx context.Context) []check.Result {
 	if err := c.pool.acquire(ctx); err != nil {
 		return []check.Result{refusal("server", classify(ctx, &failure{stage: connect, err: err}))}
 	}
 	defer c.pool.release()
-	began := time.Now()
+	start := time.Now()
 	s, err := c.dial(ctx)
 	if err != nil {
 		return []check.Result{refusal("server", classify(ctx, err))}
@@ -31,11 +31,11 @@ func (c *Channel) Verify(ctx context.Context) []check.Result {
 	stop := context.AfterFunc(ctx, s.close)
 	defer stop()
 	defer s.quit()
-	found := []check.Result{check.Okf("server", "%s is ready after %d ms, %s", c.config.Server, time.Since(began).Milliseconds(), c.login())}
+	found := []check.Result{check.Okf("server", "%s is ready after %d ms, %s", c.config.Server, time.Since(start).Milliseconds(), c.login())}
 	if s.tls != nil {
 		found = append(found, check.Certificate("encryption", s.tls.ConnectionState(), time.Now()))
 	} else {
-		found = append(found, check.Warnf("encryption", "set tls: mandatory where the server has STARTTLS", "none: mails travel in the clear"))
+		found = append(found, check.Warnf("encryption", "set tls: mandatory if the server supports STARTTLS", "none: mails travel in the clear"))
 	}
 	if err := s.command(mailFrom, func() error { return s.client.Mail("<" + c.from.Address + ">") }); err != nil {
 		return append(found, refusal("sender "+c.from.Address, classify(ctx, err)))
@@ -47,12 +47,12 @@ func (c *Channel) Verify(ctx context.Context) []check.Result {
 		case err == nil:
 			found = append(found, check.Okf(subject, "accepted"))
 		case tooMany(err):
-			found = append(found, check.Okf(subject, "the server takes no more recipients in one mail: it gets one of its own"))
+			found = append(found, check.Okf(subject, "the server limits recipients per mail: this one gets a separate mail"))
 		default:
 			found = append(found, refusal(subject, classify(ctx, err)))
 		}
 		if s.broken {
-			return append(found, check.Skipf("dialogue", "ended there: the server does not go on"))
+			return append(found, check.Skipf("dialogue", "the remaining steps: the server ended the session"))
 		}
 	}
 	s.abort()
@@ -61,13 +61,12 @@ func (c *Channel) Verify(ctx context.Context) []check.Result {
 
 func (c *Channel) login() string {
 	if c.config.Auth == authNone {
-		return "without a login"
+		return "without authentication"
 	}
-	return "logged in"
+	return "authenticated"
 }
 
-// refusal is what a failed step means. What the daemon waits out by itself is a
-// warning.
+// refusal is the check result of a failed step: a warning if the daemon retries.
 func refusal(subject string, e *outcome.Error) check.Result {
 	text := e.Detail
 	if text == "" {

@@ -9,9 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// TestAMailIsVerifiedUpToItsRecipients: each one that is refused is named, and
-// nothing is sent.
-func TestAMailIsVerifiedUpToItsRecipients(t *testing.T) {
+func TestVerifyChecksEachRecipient(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{TLS: true, Username: "alerts", Password: "hunter2", Rcpt: func(to string) error {
 		switch to {
 		case "a@example.com":
@@ -37,7 +35,7 @@ func TestAMailIsVerifiedUpToItsRecipients(t *testing.T) {
 	}
 }
 
-func TestWhatKeepsAMailBackIsNamed(t *testing.T) {
+func TestVerifyReportsFailedStep(t *testing.T) {
 	for name, c := range map[string]struct {
 		server smtptest.Config
 		change func(*Config)
@@ -59,7 +57,7 @@ func TestWhatKeepsAMailBackIsNamed(t *testing.T) {
 		"a server that hangs up": {
 			smtptest.Config{Rcpt: func(string) error { return smtptest.ErrDrop }},
 			nil,
-			[]string{"ok server", "warning encryption", "ok sender", "failed recipient desk@example.com: RCPT: connection lost", "skipped dialogue: ended there"},
+			[]string{"ok server", "warning encryption", "ok sender", "failed recipient desk@example.com: RCPT: connection lost", "skipped dialogue: the remaining steps"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,18 +69,17 @@ func TestWhatKeepsAMailBackIsNamed(t *testing.T) {
 	channeltest.AssertLines(t, channeltest.Verify(t, open(t, closed, nil)), "failed server: greeting: connection lost")
 }
 
-// TestVerifyingSaysNothingButTheseCommands holds that no DATA is ever said.
-func TestVerifyingSaysNothingButTheseCommands(t *testing.T) {
-	var said atomic.Value
-	said.Store("")
+func TestVerifySendsNoData(t *testing.T) {
+	var commands atomic.Value
+	commands.Store("")
 	addr := smtptest.Raw(t, func(line string) string {
-		said.Store(said.Load().(string) + line + "\n")
+		commands.Store(commands.Load().(string) + line + "\n")
 		return smtptest.Default(line)
 	})
 	c := open(t, addr, three)
 	channeltest.Verify(t, c)
 	const want = "\nEHLO notifier.example.com\nMAIL FROM:<alerts@example.com>\nRCPT TO:<a@example.com>\nRCPT TO:<b@example.com>\nRCPT TO:<c@example.com>\nRSET\n"
-	if got := said.Load().(string); got != want && got != want+"QUIT\n" {
-		t.Errorf("it said\n%q\nwant\n%q", got, want)
+	if got := commands.Load().(string); got != want && got != want+"QUIT\n" {
+		t.Errorf("commands\n%q\nwant\n%q", got, want)
 	}
 }

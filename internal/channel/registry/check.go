@@ -9,21 +9,15 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// Check returns the check of the channel of this name, which sends nothing.
-// area is where its results belong.
+// Check returns a check that verifies the channel without sending. area is the
+// area of its results.
 func (c *Config) Check(name, area string, redactor *secret.Redactor) check.Check {
 	return check.Check{Area: area, Name: "channel " + name, Look: func(ctx context.Context) []check.Result {
-		ch, err := c.Build(name, With{Console: io.Discard, Redactor: redactor})
+		ch, err := c.Build(name, Deps{Console: io.Discard, Redactor: redactor})
 		if err != nil {
 			return []check.Result{check.Failedf("configuration", "correct it", "%v", err)}
 		}
-		if closer, ok := ch.(io.Closer); ok {
-			defer closer.Close()
-		}
-		v, ok := ch.(channel.Verifier)
-		if !ok {
-			return []check.Result{check.Skipf("channel", "its kind cannot be looked at without sending")}
-		}
-		return v.Verify(ctx)
+		defer ch.(io.Closer).Close()
+		return ch.(channel.Verifier).Verify(ctx)
 	}}
 }

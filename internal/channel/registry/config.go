@@ -14,8 +14,8 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Config is one configured channel: its kind's settings, and what every
-// channel has.
+// Config is one configured channel: its kind's settings and the settings
+// common to all channels.
 type Config struct {
 	Kind     string
 	Dispatch dispatch.Config
@@ -23,12 +23,12 @@ type Config struct {
 	settings settings
 }
 
-// Settings returns the kind's own configuration, for showing it.
+// Settings returns the kind's own configuration.
 func (c *Config) Settings() any { return c.settings.value() }
 
-// Destination is where the channel sends to, as far as it may be shown.
+// Destination is where the channel sends to, without secrets.
 func (c *Config) Destination() string {
-	if c.settings == nil { // it has a fault
+	if c.settings == nil { // invalid configuration
 		return ""
 	}
 	if d, ok := c.settings.value().(interface{ Destination() string }); ok {
@@ -37,57 +37,56 @@ func (c *Config) Destination() string {
 	return ""
 }
 
-// Build makes the channel.
-func (c *Config) Build(name string, with With) (channel.Channel, error) {
-	if with.Redactor == nil {
-		with.Redactor = secret.NewRedactor(c.Settings())
+// Build constructs the channel. It implements channel.Verifier and io.Closer.
+func (c *Config) Build(name string, deps Deps) (channel.Channel, error) {
+	if deps.Redactor == nil {
+		deps.Redactor = secret.NewRedactor(c.Settings())
 	}
-	ch, err := c.settings.build(name, c.Dispatch, with)
+	ch, err := c.settings.build(name, c.Dispatch, deps)
 	if err != nil {
-		return nil, fmt.Errorf("channel %s: %s", name, with.Redactor.Redact(err.Error()))
+		return nil, fmt.Errorf("channel %s: %s", name, deps.Redactor.Redact(err.Error()))
 	}
-	if l, ok := ch.(interface{ LogTo(*slog.Logger) }); ok && with.Logger != nil {
-		l.LogTo(with.Logger.With("component", "dispatch", "channel", name))
+	if l, ok := ch.(interface{ SetLogger(*slog.Logger) }); ok && deps.Logger != nil {
+		l.SetLogger(deps.Logger.With("component", "dispatch", "channel", name))
 	}
-	return redacting{ch, with.Redactor}, nil
+	return redactingChannel{ch, deps.Redactor}, nil
 }
 
-// Set is the configured channels by name. Decoding keeps the place only;
-// Resolve reads the channels once the defaults are known.
+// Set is the configured channels by name. Decoding only stores the cursor;
+// Resolve decodes the channels once the defaults are known.
 type Set struct {
-	byName map[string]*Config
-	at     yamldoc.Cursor
-	seen   bool
+	byName  map[string]*Config
+	at      yamldoc.Cursor
+	present bool
 }
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (s *Set) UnmarshalYAMLDoc(at yamldoc.Cursor) { s.at, s.seen = at, true }
+func (s *Set) UnmarshalYAMLDoc(at yamldoc.Cursor) { s.at, s.present = at, true }
 
-// Names returns the channels' names in order.
+// Names returns the sorted names of the channels.
 func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.byName)) }
 
-// Get returns the channel called name, nil when there is none.
+// Get returns the channel called name, or nil.
 func (s *Set) Get(name string) *Config { return s.byName[name] }
 
 var channelName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// Resolve reads the channels. What a channel does not say about retries and
-// the breaker holds from the defaults. One with a fault keeps its name, so that
-// whatever names it is not at fault too.
+// Resolve decodes the channels with retry and breaker as defaults. An invalid
+// channel keeps its name, so that references to it are not reported too.
 func (s *Set) Resolve(retry dispatch.Retry, breaker dispatch.Breaker) {
 	s.byName = make(map[string]*Config)
-	if !s.seen {
+	if !s.present {
 		return
 	}
 	for _, k := range s.at.Keys() {
 		if !channelName.MatchString(k.Name) || len(k.Name) > 64 {
-			k.At.Fault("is not a channel's name: small letters, digits and single hyphens, 64 at most")
+			k.At.Fault("is not a channel name: use lower-case letters, digits and single hyphens, at most 64 characters")
 			continue
 		}
 		s.byName[k.Name] = decode(k.Value, retry, breaker)
 	}
 	if len(s.at.Keys()) == 0 {
-		s.at.Fault("names no channel")
+		s.at.Fault("must define at least one channel")
 	}
 }
 
@@ -99,29 +98,29 @@ func decode(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) *
 		switch {
 		case i < 0:
 		case c.settings != nil:
-			k.At.Fault("is a second kind beside %s: a channel has one", c.Kind)
+			k.At.Fault("is a second kind besides %s: a channel has exactly one", c.Kind)
 		default:
 			c.Kind, c.Dispatch = kinds[i].name, kinds[i].defaults
 			c.settings = kinds[i].decode(k.Value)
 		}
 	}
 	if c.settings == nil {
-		c.common(keys)
-		at.Fault("has no kind: write one of %s", strings.Join(kindNames(), ", "))
+		c.decodeCommon(keys)
+		at.Fault("has no kind: add one of %s", strings.Join(Kinds(), ", "))
 		return c
 	}
 	c.Dispatch.Retry, c.Dispatch.Breaker = retry, breaker
 	if c.Dispatch.Ambiguous == "" {
 		c.Dispatch.Ambiguous = dispatch.Resend
 	}
-	c.common(keys)
+	c.decodeCommon(keys)
 	c.Dispatch.CheckYAML(at)
 	c.settings.check(at, c.Dispatch)
 	return c
 }
 
-// common decodes the common keys and reports the others.
-func (c *Config) common(keys []yamldoc.Key) {
+// decodeCommon decodes the keys common to all kinds and reports unknown ones.
+func (c *Config) decodeCommon(keys []yamldoc.Key) {
 	known := map[string]any{
 		"concurrency": &c.Dispatch.Concurrency, "pace": &c.Dispatch.Pace, "retry": &c.Dispatch.Retry, "breaker": &c.Dispatch.Breaker,
 		"timeout": &c.Dispatch.Timeout, "ambiguous": &c.Dispatch.Ambiguous, "partitions": &c.Dispatch.Partitions,
@@ -131,17 +130,15 @@ func (c *Config) common(keys []yamldoc.Key) {
 		case ok:
 			k.Value.Decode(into)
 		case k.Name == "fallback", k.Name == "digest":
-			k.At.Fault("not supported by this version: take it out")
-		case !slices.Contains(kindNames(), k.Name):
-			k.At.Unknown(k.Name, append(kindNames(), slices.Sorted(maps.Keys(known))...))
+			k.At.Fault("is not supported by this version: remove it")
+		case !slices.Contains(Kinds(), k.Name):
+			k.At.Unknown(k.Name, append(Kinds(), slices.Sorted(maps.Keys(known))...))
 		}
 	}
 }
 
-// Kinds returns the names of all kinds of channels.
-func Kinds() []string { return kindNames() }
-
-func kindNames() []string {
+// Kinds returns the names of all channel kinds.
+func Kinds() []string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
 		names[i] = k.name

@@ -20,9 +20,9 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// provider starts one that repeats what it is sent, in a spelling, and returns
-// how a channel to it is configured.
-type provider func(t *testing.T, spelling channeltest.Spelling) string
+// provider starts a provider that echoes requests in an encoding, and returns
+// the configuration of a channel to it.
+type provider func(t *testing.T, encoding channeltest.Encoding) string
 
 const (
 	pathKey  = "k3y-in-the-path"
@@ -31,8 +31,7 @@ const (
 	password = `hunter22-p@ss/w<o>rd&"+%41\n`
 )
 
-// providers are the misbehaving ones of each kind, by kind and how they
-// misbehave.
+// providers are the echoing providers, by kind of channel and place of the echo.
 var providers = map[string]map[string]provider{
 	"console": {"nothing is sent": nil},
 	"slack": {
@@ -43,8 +42,8 @@ var providers = map[string]map[string]provider{
 		"a page": slackBot(func(text string) slacktest.Answer {
 			return slacktest.Answer{Status: 403, Body: "<html>" + text, Header: map[string]string{"X-Echo": "1"}}
 		}),
-		"the webhook's body": func(t *testing.T, spelling channeltest.Spelling) string {
-			s := slacktest.Start(t, repeat(spelling, func(text string) slacktest.Answer { return slacktest.Answer{Status: 400, Body: text} }))
+		"the webhook's body": func(t *testing.T, encoding channeltest.Encoding) string {
+			s := slacktest.Start(t, repeat(encoding, func(text string) slacktest.Answer { return slacktest.Answer{Status: 400, Body: text} }))
 			return fmt.Sprintf("slack: {webhook: %q}", s.URL+"/services/T0/B0/key")
 		},
 	},
@@ -90,26 +89,26 @@ func asJSON(v any) []byte {
 	return b
 }
 
-func repeat(spelling channeltest.Spelling, answer func(text string) slacktest.Answer) func(int) slacktest.Answer {
+func repeat(encoding channeltest.Encoding, answer func(text string) slacktest.Answer) func(int) slacktest.Answer {
 	return func(int) slacktest.Answer {
-		return slacktest.Answer{Repeat: func(r *http.Request, body string) slacktest.Answer {
-			return answer(spelling.Write(channeltest.SecretsFirst(r, body)))
+		return slacktest.Answer{ByRequest: func(r *http.Request, body string) slacktest.Answer {
+			return answer(encoding.Encode(channeltest.SecretsFirst(r, body)))
 		}}
 	}
 }
 
 func slackBot(answer func(text string) slacktest.Answer) provider {
-	return func(t *testing.T, spelling channeltest.Spelling) string {
-		s := slacktest.Start(t, repeat(spelling, answer))
+	return func(t *testing.T, encoding channeltest.Encoding) string {
+		s := slacktest.Start(t, repeat(encoding, answer))
 		return fmt.Sprintf("slack: {token: %q, channel: %s, api: %q}", slacktest.Token, slacktest.Channel, s.API())
 	}
 }
 
 func hook(status int) provider {
-	return func(t *testing.T, spelling channeltest.Spelling) string {
+	return func(t *testing.T, encoding channeltest.Encoding) string {
 		s := webhooktest.Start(t, "", func(_ int, r webhooktest.Request) webhooktest.Answer {
 			u, _ := url.Parse(r.Path)
-			all := spelling.Write(channeltest.SecretsFirst(&http.Request{Method: "POST", Host: "h", URL: u, Header: r.Header}, ""))
+			all := encoding.Encode(channeltest.SecretsFirst(&http.Request{Method: "POST", Host: "h", URL: u, Header: r.Header}, ""))
 			return webhooktest.Answer{Status: status, Body: all, Header: map[string]string{"X-Echo": "1"}}
 		})
 		config, _ := json.Marshal(map[string]any{
@@ -119,13 +118,13 @@ func hook(status int) provider {
 	}
 }
 
-// mail starts a server that repeats the login; answer returns what it answers to
-// a line, given all it knows, and nothing where it answers as others do.
+// mail starts a server that echoes the credentials (all) where answer says so;
+// "" is the default reply.
 func mail(answer func(line, all string) string) provider {
-	return func(t *testing.T, spelling channeltest.Spelling) string {
+	return func(t *testing.T, encoding channeltest.Encoding) string {
 		addr := smtptest.Raw(t, func(line string) string {
 			all := password + " desk:" + password + " " + base64.StdEncoding.EncodeToString([]byte("\x00desk\x00"+password))
-			all = strings.NewReplacer("\r", " ", "\n", " ").Replace(spelling.Write(all))
+			all = strings.NewReplacer("\r", " ", "\n", " ").Replace(encoding.Encode(all))
 			if a := answer(line, all); a != "" {
 				return a
 			}
@@ -144,10 +143,10 @@ func mail(answer func(line, all string) string) provider {
 	}
 }
 
-// TestEchoedSecretsAreNotShown: a provider, or a proxy in front of it, repeats
-// the whole request in its answer, in each spelling. Every kind of channel has a
+// TestEchoedSecretsAreRedacted: a provider, or a proxy in front of it, echoes
+// the request in its response. Every kind of channel has a
 // row above.
-func TestEchoedSecretsAreNotShown(t *testing.T) {
+func TestEchoedSecretsAreRedacted(t *testing.T) {
 	var kinds []string
 	for kind := range providers {
 		kinds = append(kinds, kind)
@@ -163,13 +162,13 @@ func TestEchoedSecretsAreNotShown(t *testing.T) {
 				continue
 			}
 			t.Run(kind+"/"+strings.ReplaceAll(way, " ", "-"), func(t *testing.T) {
-				channeltest.Echo(t, channeltest.EchoTest{Secrets: secrets, Start: func(t *testing.T, spelling channeltest.Spelling) channel.Channel {
-					set, faults := decode("{it: {" + start(t, spelling) + "}}")
+				channeltest.Echo(t, channeltest.EchoTest{Secrets: secrets, Start: func(t *testing.T, encoding channeltest.Encoding) channel.Channel {
+					set, faults := decode("{it: {" + start(t, encoding) + "}}")
 					if len(faults.Errors()) > 0 {
 						t.Fatal(faults)
 					}
 					c := set.Get("it")
-					ch, err := c.Build("it", registry.With{Console: io.Discard, Redactor: secret.NewRedactor(c.Settings())})
+					ch, err := c.Build("it", registry.Deps{Console: io.Discard, Redactor: secret.NewRedactor(c.Settings())})
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -11,23 +11,23 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// redacting takes secrets out of all that a channel says, whichever kind it is:
-// its errors, receipts and findings. What a kind cuts short it has to redact
-// before, since a part of a secret is not found here.
-type redacting struct {
+// redactingChannel removes secrets from a channel's errors, receipts and check
+// results. A kind that truncates a text must redact it first: a part of a
+// secret is not recognised here.
+type redactingChannel struct {
 	channel  channel.Channel
 	redactor *secret.Redactor
 }
 
 // Send implements channel.Channel.
-func (r redacting) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
+func (r redactingChannel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	receipt, err := r.channel.Send(ctx, m)
 	receipt.ID, receipt.Answer = r.redactor.Redact(receipt.ID), r.redactor.Redact(receipt.Answer)
 	receipt.Refused, receipt.Deferred = r.refusals(receipt.Refused), r.refusals(receipt.Deferred)
 	return receipt, r.error(err)
 }
 
-func (r redacting) refusals(list []channel.Refusal) []channel.Refusal {
+func (r redactingChannel) refusals(list []channel.Refusal) []channel.Refusal {
 	list = slices.Clone(list)
 	for i := range list {
 		list[i].Err = r.error(list[i].Err)
@@ -35,8 +35,8 @@ func (r redacting) refusals(list []channel.Refusal) []channel.Refusal {
 	return list
 }
 
-// error is nil where err is.
-func (r redacting) error(err error) error {
+// error returns err without secrets; nil for nil.
+func (r redactingChannel) error(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -48,7 +48,7 @@ func (r redacting) error(err error) error {
 	return &e
 }
 
-// redacted is an error whose text holds no secret.
+// redacted is an error whose text contains no secret.
 type redacted struct {
 	err      error
 	redactor *secret.Redactor
@@ -58,10 +58,10 @@ func (r redacted) Error() string { return r.redactor.Redact(r.err.Error()) }
 func (r redacted) Unwrap() error { return r.err }
 
 // Verify implements channel.Verifier.
-func (r redacting) Verify(ctx context.Context) []check.Result {
+func (r redactingChannel) Verify(ctx context.Context) []check.Result {
 	v, ok := r.channel.(channel.Verifier)
 	if !ok {
-		return []check.Result{check.Skipf("channel", "its kind cannot be looked at without sending")}
+		return []check.Result{check.Skipf("channel", "channels of this kind cannot be verified without sending")}
 	}
 	found := v.Verify(ctx)
 	for i, f := range found {
@@ -71,7 +71,7 @@ func (r redacting) Verify(ctx context.Context) []check.Result {
 }
 
 // Close implements io.Closer.
-func (r redacting) Close() error {
+func (r redactingChannel) Close() error {
 	if c, ok := r.channel.(io.Closer); ok {
 		return c.Close()
 	}

@@ -1,5 +1,5 @@
-// Package registry is the registry of channel kinds: how each is configured
-// and built. A new kind is one package and one entry in kinds.
+// Package registry knows every channel kind: its configuration, its defaults
+// and its constructor. A new kind is one package and one entry in kinds.
 package registry
 
 import (
@@ -17,13 +17,13 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// With is what channels are built with.
-type With struct {
-	Console io.Writer // where console channels write
-	// Redactor takes secrets out of what channels say; nil: one that knows the
-	// secrets of the channel alone.
+// Deps are the dependencies of all channels.
+type Deps struct {
+	Console io.Writer // output of console channels
+	// Redactor removes secrets from errors, receipts and check results; nil:
+	// one for the channel's own secrets.
 	Redactor *secret.Redactor
-	// Logger hears of secrets that change while the daemon runs; nil: nobody does.
+	// Logger logs secrets that change while the daemon runs; nil: no log.
 	Logger *slog.Logger
 }
 
@@ -36,55 +36,58 @@ type kind struct {
 
 // settings are a channel's own configuration.
 type settings interface {
-	build(name string, common dispatch.Config, with With) (channel.Channel, error)
+	build(name string, common dispatch.Config, deps Deps) (channel.Channel, error)
 	check(at yamldoc.Cursor, common dispatch.Config)
 	value() any
 }
 
-// kinds are all there are. Channels for people have one outbox partition,
-// hence one owner and exact pace and throttle across all instances.
+// kinds lists all kinds. Channels for people have one outbox partition, hence
+// one owner: rate limit and throttle hold exactly across all instances.
 var kinds = []kind{
-	of("console", dispatch.Config{Concurrency: 1, Timeout: 10 * time.Second, Partitions: 1},
-		func(c console.Config, name string, _ dispatch.Config, with With) (channel.Channel, error) {
-			return console.New(c, name, with.Console)
+	newKind("console", dispatch.Config{Concurrency: 1, Timeout: 10 * time.Second, Partitions: 1},
+		func(c console.Config, name string, _ dispatch.Config, deps Deps) (channel.Channel, error) {
+			return console.New(c, name, deps.Console)
 		}),
-	// Slack takes a message a second and channel, with bursts (docs.slack.dev, "Rate limits").
-	of("slack", dispatch.Config{Concurrency: 1, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 1, Burst: 3}},
-		func(c slack.Config, _ string, _ dispatch.Config, with With) (channel.Channel, error) {
-			return slack.New(c, with.Redactor)
+	// Slack accepts one message per second and channel, with bursts (docs.slack.dev, "Rate limits").
+	newKind("slack", dispatch.Config{Concurrency: 1, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 1, Burst: 3}},
+		func(c slack.Config, _ string, _ dispatch.Config, deps Deps) (channel.Channel, error) {
+			return slack.New(c, deps.Redactor)
 		}),
-	// A mail server may take a minute for the last dot, which costs nobody else.
-	of("email", dispatch.Config{Concurrency: 2, Timeout: 2 * time.Minute, Partitions: 1},
-		func(c email.Config, _ string, _ dispatch.Config, with With) (channel.Channel, error) {
-			return email.New(c, with.Redactor)
+	// A mail server may take a minute to answer the end of data.
+	newKind("email", dispatch.Config{Concurrency: 2, Timeout: 2 * time.Minute, Partitions: 1},
+		func(c email.Config, _ string, _ dispatch.Config, deps Deps) (channel.Channel, error) {
+			return email.New(c, deps.Redactor)
 		}),
-	of("webhook", dispatch.Config{Concurrency: 16, Timeout: 15 * time.Second, Partitions: 6},
-		func(c webhook.Config, _ string, common dispatch.Config, with With) (channel.Channel, error) {
-			return webhook.New(c, common.Concurrency, with.Redactor)
+	newKind("webhook", dispatch.Config{Concurrency: 16, Timeout: 15 * time.Second, Partitions: 6},
+		func(c webhook.Config, _ string, common dispatch.Config, deps Deps) (channel.Channel, error) {
+			return webhook.New(c, common.Concurrency, deps.Redactor)
 		}),
 }
 
-// of makes a kind of a package's Config and constructor.
-func of[C any](name string, defaults dispatch.Config, build func(C, string, dispatch.Config, With) (channel.Channel, error)) kind {
+// builder constructs a channel of a kind with the configuration C.
+type builder[C any] func(config C, name string, common dispatch.Config, deps Deps) (channel.Channel, error)
+
+func newKind[C any](name string, defaults dispatch.Config, build builder[C]) kind {
 	return kind{name: name, defaults: defaults, decode: func(at yamldoc.Cursor) settings {
-		s := &typed[C]{make: build}
+		s := &typed[C]{builder: build}
 		at.Decode(&s.config)
 		return s
 	}}
 }
 
+// typed implements settings for one kind.
 type typed[C any] struct {
-	config C
-	make   func(C, string, dispatch.Config, With) (channel.Channel, error)
+	config  C
+	builder builder[C]
 }
 
-func (t *typed[C]) build(name string, common dispatch.Config, with With) (channel.Channel, error) {
-	return t.make(t.config, name, common, with)
+func (t *typed[C]) build(name string, common dispatch.Config, deps Deps) (channel.Channel, error) {
+	return t.builder(t.config, name, common, deps)
 }
 
 func (t *typed[C]) value() any { return t.config }
 
-// check lets a kind look at what it shares with all channels.
+// check lets a kind validate the common settings against its own.
 func (t *typed[C]) check(at yamldoc.Cursor, common dispatch.Config) {
 	if c, ok := any(&t.config).(interface {
 		CheckCommon(at yamldoc.Cursor, common dispatch.Config)

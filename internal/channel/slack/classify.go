@@ -11,9 +11,9 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// apiErrors is what chat.postMessage's errors mean (docs.slack.dev, method
-// chat.postMessage). The destination is configured, so what is wrong with it
-// is the channel's fault and holds.
+// apiErrors maps the errors of chat.postMessage (docs.slack.dev, method
+// chat.postMessage). The destination is configured, so its errors concern the
+// channel and are permanent.
 var apiErrors = table{
 	outcome.RateLimited: "ratelimited rate_limited message_limit_exceeded",
 	outcome.Unavailable: "service_unavailable request_timeout",
@@ -33,8 +33,8 @@ var apiErrors = table{
 		invalid_post_type missing_post_type invalid_arguments invalid_json json_not_object`,
 }.byError()
 
-// hookErrors is what an incoming webhook's bodies mean. Bodies decide, status
-// codes do not: the same body comes with several.
+// hookErrors maps the response bodies of an incoming webhook. Status codes do
+// not matter: the same body comes with several.
 var hookErrors = table{
 	outcome.RateLimited:     "ratelimited rate_limited",
 	outcome.MaybeProcessed:  "rollup_error internal_error",
@@ -57,14 +57,14 @@ func (t table) byError() map[string]outcome.Cause {
 	return m
 }
 
-// overLimit is how long to wait when a workspace is over its plan's limit,
-// which Slack says without a Retry-After.
+// overLimit is the wait when a workspace exceeds its plan's limit, for which
+// Slack sends no Retry-After.
 const overLimit = 5 * time.Minute
 
-// apiOutcome judges an answer of the Web API; it returns the message's ts.
-func (c *Channel) apiOutcome(a *answer) (string, error) {
+// apiOutcome classifies a response of the Web API and returns the message's ts.
+func (c *Channel) apiOutcome(a *call) (string, error) {
 	if a.err != nil || a.reply == nil {
-		return "", notSent(a)
+		return "", noReply(a)
 	}
 	var body struct {
 		OK       bool   `json:"ok"`
@@ -80,43 +80,43 @@ func (c *Channel) apiOutcome(a *answer) (string, error) {
 	case body.OK && body.TS != "":
 		return body.TS, nil
 	case body.OK:
-		return "", outcome.Errorf(outcome.MaybeProcessed, "Slack answers ok without a message's ts")
+		return "", outcome.Errorf(outcome.MaybeProcessed, "Slack returned ok without a ts")
 	case body.Error == "":
-		return "", outcome.Errorf(outcome.Unknown, "Slack answers ok: false without a reason")
+		return "", outcome.Errorf(outcome.Unknown, "Slack returned ok: false without an error")
 	}
 	return "", c.refused(body.Error, body.Needed, body.Provided, a)
 }
 
-// refused judges an answer that names its error, and the scopes where that is
-// about them.
-func (c *Channel) refused(name, needed, provided string, a *answer) *outcome.Error {
-	err := c.named(name, apiErrors, a)
+// refused classifies a response by the error it names; needed and provided are
+// scopes, empty unless the error is about them.
+func (c *Channel) refused(name, needed, provided string, a *call) *outcome.Error {
+	err := c.classifyName(name, apiErrors, a)
 	if needed != "" {
-		err.Detail += fmt.Sprintf(": it needs %s, the token has %s", c.word(needed), c.word(provided))
+		err.Detail += fmt.Sprintf(": needs %s, the token has %s", c.sanitize(needed), c.sanitize(provided))
 	}
 	return err
 }
 
-// remedies is what a person can do about an error, by its name.
+// remedies are what a person can do, by Slack's error.
 var remedies = map[string]string{
 	"not_in_channel":    "invite the bot: /invite @BOT in the channel",
-	"channel_not_found": "check the channel's id, at the end of its details in Slack; invite the bot where it is private",
+	"channel_not_found": "check the channel's id, at the end of its details in Slack; invite the bot if the channel is private",
 	"is_archived":       "unarchive the channel, or post to another",
-	"missing_scope":     "add the scope chat:write to the bot (api.slack.com/apps, OAuth & Permissions) and install the app again",
+	"missing_scope":     "add the scope chat:write to the bot (api.slack.com/apps, OAuth & Permissions) and reinstall the app",
 	"no_service":        revoked, "no_service_id": revoked, "no_active_hooks": revoked, "invalid_token": revoked, "no_team": revoked,
-	"channel_is_archived": "unarchive the channel, or make a webhook for another",
+	"channel_is_archived": "unarchive the channel, or create a webhook for another",
 	"invalid_auth":        newToken, "token_revoked": newToken, "token_expired": newToken, "account_inactive": newToken, "not_authed": newToken,
 }
 
 const (
-	revoked  = "the webhook was revoked: make a new one (api.slack.com/apps, Incoming Webhooks) and put its URL where the configuration refers to"
-	newToken = "copy the bot token (xoxb-…) again from api.slack.com/apps, OAuth & Permissions, to where the configuration refers to"
+	revoked  = "the webhook was revoked: create a new one (api.slack.com/apps, Incoming Webhooks) and configure its URL"
+	newToken = "copy the bot token (xoxb-…) again from api.slack.com/apps, OAuth & Permissions, into the configuration"
 )
 
-// webhookOutcome judges an answer of an incoming webhook.
-func (c *Channel) webhookOutcome(a *answer) error {
+// webhookOutcome classifies a response of an incoming webhook.
+func (c *Channel) webhookOutcome(a *call) error {
 	if a.err != nil || a.reply == nil {
-		return notSent(a)
+		return noReply(a)
 	}
 	text := strings.TrimSpace(string(a.reply.Body))
 	if a.reply.Status == http.StatusOK && text == "ok" {
@@ -129,27 +129,26 @@ func (c *Channel) webhookOutcome(a *answer) error {
 		text = body.Error
 	}
 	if a.reply.Status == http.StatusOK && hookErrors[text] == "" {
-		return outcome.Errorf(outcome.Unknown, "the answer is not Slack's: a proxy may be in between")
+		return outcome.Errorf(outcome.Unknown, "the response does not come from Slack: check for a proxy")
 	}
 	return c.byStatus(a, text, hookErrors)
 }
 
-// byStatus judges an answer that is not a plain 200: by the error it names,
-// else by its status.
-func (c *Channel) byStatus(a *answer, name string, known map[string]outcome.Cause) error {
+// byStatus classifies a response by the error it names, else by its status.
+func (c *Channel) byStatus(a *call, name string, known map[string]outcome.Cause) error {
 	if name == "" {
 		name = strings.TrimSpace(string(a.reply.Body))
 	}
 	if known[name] != "" {
-		return c.named(name, known, a)
+		return c.classifyName(name, known, a)
 	}
 	status := a.reply.Status
 	cause := outcome.Unknown
 	switch {
 	case status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusProxyAuthRequired && strings.HasPrefix(name, "<"):
-		// A page where Slack has JSON: a proxy or a firewall answers, and what it
-		// says is not about our token or channel.
-		return outcome.Errorf(outcome.Unknown, "the answer, a page with status %d, is not Slack's: a proxy may be in between", status)
+		// An HTML page comes from a proxy or a firewall: the status says nothing
+		// about the token or the channel.
+		return outcome.Errorf(outcome.Unknown, "the response, an HTML page with status %d, does not come from Slack: check for a proxy", status)
 	case status == http.StatusTooManyRequests, status >= 500 && a.reply.RetryAfter > 0:
 		cause = outcome.RateLimited
 	case status == 500, status == 502, status == 504:
@@ -163,39 +162,41 @@ func (c *Channel) byStatus(a *answer, name string, known map[string]outcome.Caus
 	case status == 404, status == 410, status/100 == 3:
 		cause = outcome.Destination
 	}
-	return &outcome.Error{Cause: cause, Detail: fmt.Sprintf("Slack answers %d", status), RetryAfter: a.reply.RetryAfter, Answered: status == http.StatusTooManyRequests}
+	return &outcome.Error{Cause: cause, Detail: fmt.Sprintf("Slack returned %d", status), RetryAfter: a.reply.RetryAfter, Answered: status == http.StatusTooManyRequests}
 }
 
-func (c *Channel) named(name string, known map[string]outcome.Cause, a *answer) *outcome.Error {
+func (c *Channel) classifyName(name string, known map[string]outcome.Cause, a *call) *outcome.Error {
 	cause, ok := known[name]
 	if !ok {
 		if !errorName.MatchString(name) || c.redactor.Redact(name) != name {
 			name = "an unknown error"
 		}
-		return &outcome.Error{Cause: outcome.Unknown, Detail: "Slack answers " + name, RetryAfter: a.reply.RetryAfter}
+		return &outcome.Error{Cause: outcome.Unknown, Detail: "Slack returned " + name, RetryAfter: a.reply.RetryAfter}
 	}
-	err := &outcome.Error{Cause: cause, Detail: "Slack answers " + name, RetryAfter: a.reply.RetryAfter, Answered: true, Do: remedies[name]}
+	err := &outcome.Error{Cause: cause, Detail: "Slack returned " + name, RetryAfter: a.reply.RetryAfter, Answered: true, Do: remedies[name]}
 	if name == "message_limit_exceeded" && err.RetryAfter == 0 {
 		err.RetryAfter = overLimit
 	}
 	return err
 }
 
-func notSent(a *answer) error {
+// noReply is the error of a call without a response.
+func noReply(a *call) error {
 	if a.err == nil {
-		return outcome.Errorf(outcome.Misconfigured, "the request could not be made")
+		return outcome.Errorf(outcome.Misconfigured, "the request could not be created")
 	}
 	return a.err
 }
 
-// errorName is what Slack's error names look like. What does not is of somebody
-// else's, and may hold anything.
+// errorName matches Slack's error names. Any other text may come from a proxy
+// and is not shown.
 var errorName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 
-var plain = regexp.MustCompile(`[^][A-Za-z0-9_:., -]`)
+var unsafeChars = regexp.MustCompile(`[^][A-Za-z0-9_:., -]`)
 
-// word is a name of Slack's that may be shown: a workspace, a bot, scopes.
-func (c *Channel) word(s string) string {
-	s = plain.ReplaceAllString(c.redactor.Redact(s), "")
+// sanitize makes a name from Slack, such as a workspace or scopes, safe to
+// show.
+func (c *Channel) sanitize(s string) string {
+	s = unsafeChars.ReplaceAllString(c.redactor.Redact(s), "")
 	return s[:min(len(s), 80)]
 }

@@ -20,18 +20,18 @@ import (
 type Config struct {
 	// Token is a bot token (xoxb-…) with the scope chat:write.
 	Token secret.String `yaml:"token"`
-	// Channel is the channel's id, not its name: ids survive renaming.
+	// Channel is the channel's id, not its name: ids survive a rename.
 	Channel string `yaml:"channel"`
 	// Webhook is the URL of an incoming webhook, instead of token and channel.
 	Webhook secret.String `yaml:"webhook"`
-	// Mentions are notified with messages of a severity: ids of users (U…),
-	// groups (S…), or here and channel.
+	// Mentions lists, by severity, whom a message notifies: ids of users (U…)
+	// and groups (S…), here or channel.
 	Mentions map[string][]string `yaml:"mentions"`
-	// API is where Slack's Web API is, for GovSlack or a proxy; empty:
+	// API is the Web API's URL, for GovSlack or a proxy; default:
 	// https://slack.com/api/.
 	API string `yaml:"api"`
-	// Insecure lets the token or the webhook's URL travel by http:// to other
-	// machines. Certificates are verified all the same.
+	// Insecure allows http:// to other hosts. It does not disable certificate
+	// verification.
 	Insecure bool `yaml:"insecure"`
 }
 
@@ -53,14 +53,14 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		at.Fault("needs token and channel, or webhook")
 	}
 	if !c.Webhook.IsZero() && (!c.Token.IsZero() || c.Channel != "") {
-		at.Field("webhook").Fault("stands beside token or channel: one way to post is enough")
+		at.Field("webhook").Fault("excludes token and channel: keep one of them")
 	}
 	if !c.Token.IsZero() {
 		switch {
 		case c.Channel == "":
 			at.Field("channel").Fault("is missing")
 		case !channelID.MatchString(c.Channel):
-			at.Field("channel").Fault("%q is not a channel's id, such as C0123456789: it stands at the end of the channel's details in Slack", c.Channel)
+			at.Field("channel").Fault("%q is not a channel id, such as C0123456789: see the end of the channel's details in Slack", c.Channel)
 		}
 	}
 	if w := c.Webhook.Reveal(); w != "" {
@@ -80,12 +80,12 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 			if s := suggest.Closest(severity, names); s != "" {
 				place.Fault("is not a severity: did you mean %s?", s)
 			} else {
-				place.Fault("is not a severity: write one of %s", strings.Join(names, ", "))
+				place.Fault("is not a severity: use one of %s", strings.Join(names, ", "))
 			}
 		}
 		for _, id := range ids {
 			if !mentionID.MatchString(id) {
-				place.Fault("%q is not an id of a user (U…) or a group (S…), here or channel", id)
+				place.Fault("%q is not the id of a user (U…) or a group (S…), here or channel", id)
 			}
 		}
 	}
@@ -94,35 +94,35 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 func httpURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, errors.New("is not a web address: it begins with https://")
+		return nil, errors.New("is not a URL: it must begin with https://")
 	}
 	if u.User != nil {
-		return nil, errors.New("holds a user, which Slack does not ask for: take it out")
+		return nil, errors.New("contains a user, which Slack does not use: remove it")
 	}
 	return u, nil
 }
 
-// checkWebhook reports what is wrong with a webhook's URL, which is a secret:
-// it is not in the error.
+// checkWebhook validates a webhook's URL. The URL is secret and not in the
+// error.
 func (c *Config) checkWebhook(text string) error {
 	u, err := httpURL(text)
-	if err == nil && c.clear(u) {
-		err = errors.New("begins with http://: it would travel in the clear, and it is the key to the channel; use https://, or write insecure: true beside it if nobody can listen in between")
+	if err == nil && c.inTheClear(u) {
+		err = errors.New("begins with http://: it would travel in the clear, and it is a credential; use https://, or set insecure: true if the network is trusted")
 	}
 	return err
 }
 
 func (c *Config) checkAPI() error {
 	u, err := httpURL(c.API)
-	if err == nil && c.clear(u) && !c.Token.IsZero() {
-		err = errors.New("begins with http://: the token would travel in the clear; use https://, or write insecure: true beside it if nobody can listen in between")
+	if err == nil && c.inTheClear(u) && !c.Token.IsZero() {
+		err = errors.New("begins with http://: the token would travel in the clear; use https://, or set insecure: true if the network is trusted")
 	}
 	return err
 }
 
-// clear reports whether a URL leads to another machine without encryption, and
-// that is not wanted.
-func (c *Config) clear(u *url.URL) bool {
+// inTheClear reports whether u leads to another host without encryption and
+// Insecure does not allow it.
+func (c *Config) inTheClear(u *url.URL) bool {
 	return u.Scheme == "http" && !egress.IsLocal(u.Hostname()) && !c.Insecure
 }
 

@@ -8,9 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
 )
 
-// TestForgedRunbookMentionsNobody: the alert came from a topic, where anybody
-// who may write to it can put any runbook.
-func TestForgedRunbookMentionsNobody(t *testing.T) {
+func TestForgedRunbookCannotMention(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	for _, runbook := range []string{"!channel", "@U0123456", "!subteam^S0123456", "mailto:x@example.com", "https://a.example.com/|x> <!here", "https://a.example.com/ <!here>"} {
 		m := channeltest.Message()
@@ -27,10 +25,10 @@ func TestForgedRunbookMentionsNobody(t *testing.T) {
 	all := s.Messages()
 	for _, got := range all[:len(all)-1] {
 		if strings.Contains(got.Blocks, "runbook") || strings.Contains(got.Blocks, "here") || strings.Contains(got.Blocks, "0123456") || strings.Contains(got.Text, "<") {
-			t.Errorf("drawn: %s", got.Blocks)
+			t.Errorf("rendered: %s", got.Blocks)
 		}
 	}
 	if last := all[len(all)-1].Blocks; !strings.Contains(last, `https://wiki.example.com/a?b=1\u0026amp;c=2|runbook`) {
-		t.Errorf("a good link is not drawn: %s", last)
+		t.Errorf("a valid link is not rendered: %s", last)
 	}
 }

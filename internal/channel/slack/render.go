@@ -21,22 +21,22 @@ const (
 	maxSection = 3000
 	maxField   = 2000
 	maxFields  = 10
-	maxBlocks  = 10_000 // our own budget for all blocks as JSON, in bytes
+	maxBlocks  = 10_000 // our own limit for all blocks as JSON, in bytes
 )
 
 type rendered struct {
-	text   string // what notifications and screen readers show
+	text   string // for notifications and screen readers
 	blocks []slack.Block
 }
 
-// render lays a message out. Values stand in plain_text objects, which Slack
-// shows as they are; the few mrkdwn objects hold configuration only.
+// render renders a message. Values are in plain_text objects, which Slack shows
+// literally; mrkdwn objects contain configuration only.
 func (c *Channel) render(m channel.Message) rendered {
 	title := mark(m.Alert.Severity) + " " + oneLine(m.Alert.Title)
 	lines := m.Alert.Text.Lines()
 	notes := notes(m)
 	r := rendered{text: escape(cut(strings.Join(append([]string{title}, append(fieldLines(m.Alert), lines...)...), "\n"), maxText/2))}
-	if len(r.text) > maxText { // escaping made it longer
+	if len(r.text) > maxText { // after escaping
 		r.text = escape(cut(title, maxText/8))
 	}
 	if who := c.mentions(m.Alert.Severity); who != "" {
@@ -49,7 +49,7 @@ func (c *Channel) render(m channel.Message) rendered {
 		if err != nil || len(raw) <= maxBlocks {
 			return r
 		}
-		switch { // the text gives way first, then the last fields
+		switch { // shorten the text first, then drop the last fields
 		case len(lines) > 0:
 			lines = lines[:len(lines)/2]
 			notes = appendOnce(notes, "shortened")
@@ -89,12 +89,11 @@ func (c *Channel) blocks(m channel.Message, title string, lines []string, fields
 	return append(blocks, slack.NewContextBlock("", footer(m, notes)...))
 }
 
-// footer is the small line below: which rule, when, what is special, and the
-// runbook.
+// footer is the context line: rule, event time, notes and runbook.
 func footer(m channel.Message, notes []string) []slack.MixedElement {
 	elements := []slack.MixedElement{plainText(alert.Visible(m.Alert.Rule), maxField)}
 	if at := m.Alert.EventTime; !at.IsZero() {
-		// Slack shows it in each reader's own time zone.
+		// Slack shows it in the reader's time zone.
 		date := fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", at.Unix(), at.UTC().Format("2006-01-02 15:04:05 UTC"))
 		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, date, false, true))
 	}
@@ -110,20 +109,20 @@ func footer(m channel.Message, notes []string) []slack.MixedElement {
 
 func notes(m channel.Message) []string {
 	var notes []string
-	if trial := m.Trial(); trial != "" {
-		notes = append(notes, trial)
+	if label := m.TestLabel(); label != "" {
+		notes = append(notes, label)
 	}
 	if _, late := m.Late(); late && !m.Alert.EventTime.IsZero() {
 		notes = append(notes, m.Delay())
 	}
-	if gap := m.Gap(time.UTC); gap != "" {
-		notes = append(notes, gap+" UTC")
+	if label := m.ThrottledLabel(time.UTC); label != "" {
+		notes = append(notes, label+" UTC")
 	}
-	if m.MayBeRepeat {
-		notes = append(notes, "may be a repeat")
+	if m.MayBeDuplicate {
+		notes = append(notes, "may be a duplicate")
 	}
-	if again := m.Again(); again != "" {
-		notes = append(notes, again)
+	if label := m.ReplayLabel(); label != "" {
+		notes = append(notes, label)
 	}
 	return notes
 }
@@ -163,15 +162,15 @@ func fieldLines(a alert.Alert) []string {
 
 func oneLine(t alert.Text) string { return alert.Visible(t.String()) }
 
-// plainText is a text that Slack shows as it is, emoji names too.
+// plainText is a text that Slack shows literally, emoji names included.
 func plainText(s string, most int) *slack.TextBlockObject {
 	if s == "" {
-		s = "–" // an empty text is refused
+		s = "–" // Slack refuses empty texts
 	}
 	return slack.NewTextBlockObject(slack.PlainTextType, cut(s, most), false, false)
 }
 
-// escape disarms mentions and links (docs.slack.dev, "Escaping text").
+// escape neutralises mentions and links (docs.slack.dev, "Escaping text").
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }

@@ -1,15 +1,13 @@
 // Package slack posts alerts to one Slack channel, as a bot (chat.postMessage)
-// or through an incoming webhook. slack-go builds blocks and makes the calls;
-// what became of them is judged from the raw answer (classify.go), since
-// slack-go takes {"ok":false} for a success and loses bodies and Retry-After.
-// Start reading at Channel.Send; render.go lays a message out.
+// or through an incoming webhook. slack-go builds blocks and makes the calls.
+// classify.go evaluates the raw response, since slack-go takes {"ok":false} for
+// a success and drops bodies and Retry-After. Start at Channel.Send.
 package slack
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -35,12 +33,12 @@ type Channel struct {
 
 	mu       sync.Mutex
 	log      *slog.Logger
-	webhook  string // the URL, as it was last read and of use
-	unusable string // a changed one that cannot be used, and that was said
+	webhook  string // the last valid URL
+	rejected string // an invalid new URL that was logged
 }
 
-// New returns a channel. What it says goes through the redactor; nil is one that
-// knows this configuration alone.
+// New returns a channel. Texts from Slack pass through the redactor; nil: one
+// for this configuration's secrets.
 func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	if err := config.check(); err != nil {
 		return nil, err
@@ -57,33 +55,32 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if !config.Token.IsZero() {
-		// slack-go would put the token into the form of each request, which servers
-		// and proxies log and repeat: it does not get it, see transport.
+		// slack-go would send the token in the request's form, which servers and
+		// proxies log: transport sends it as a header.
 		c.api = slack.New("", slack.OptionHTTPClient(c.http), slack.OptionAPIURL(config.api()))
 	}
 	return c, nil
 }
 
-// LogTo has changes of the webhook be logged there, before the first post.
-func (c *Channel) LogTo(log *slog.Logger) { c.log = log }
+// SetLogger sets the logger for changes of the webhook, before the first Send.
+func (c *Channel) SetLogger(log *slog.Logger) { c.log = log }
 
-// hook returns the webhook's URL. It is read again for every post, so that it can
-// change while the daemon runs; one that cannot be used leaves what it was
-// before in force, which the log says once.
-func (c *Channel) hook() string {
-	now := c.config.Webhook.Current()
+// webhookURL reads the URL again, so that it can change while the daemon runs.
+// An invalid one is logged once and the last valid one is used.
+func (c *Channel) webhookURL() string {
+	current := c.config.Webhook.Current()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now == c.webhook || now == c.unusable {
+	if current == c.webhook || current == c.rejected {
 		return c.webhook
 	}
-	if err := c.config.checkWebhook(now); err != nil {
-		c.unusable = now
-		c.log.Warn("the changed webhook of Slack cannot be used, posts go to what it was before", "err", err)
+	if err := c.config.checkWebhook(current); err != nil {
+		c.rejected = current
+		c.log.Warn("new Slack webhook URL is invalid, still using the previous one", "err", err)
 		return c.webhook
 	}
-	c.webhook, c.unusable = now, ""
-	c.log.Info("the webhook of Slack has changed, posts go to what it is now")
+	c.webhook, c.rejected = current, ""
+	c.log.Info("Slack webhook URL changed")
 	return c.webhook
 }
 
@@ -93,8 +90,8 @@ func (c *Channel) Close() error {
 	return nil
 }
 
-// Send posts m. A message that Slack refuses for what it looks like is posted
-// once again as plain text: an ugly alert is better than none.
+// Send posts m. When Slack refuses the message's content, Send posts it again
+// as plain text.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	r := c.render(m)
 	receipt, err := c.post(ctx, r.text, r.blocks)
@@ -105,16 +102,16 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 }
 
 func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (channel.Receipt, error) {
-	a := &answer{}
-	ctx = context.WithValue(ctx, answerKey{}, a)
+	a := &call{}
+	ctx = context.WithValue(ctx, callKey{}, a)
 	if c.api == nil {
 		no := false
 		w := &slack.WebhookMessage{Text: text, Parse: "none", UnfurlLinks: &no, UnfurlMedia: &no}
 		if blocks != nil {
 			w.Blocks = &slack.Blocks{BlockSet: blocks}
 		}
-		_ = slack.PostWebhookCustomHTTPContext(ctx, c.hook(), c.http, w) // the answer says more
-		return answered("", c.webhookOutcome(a))
+		_ = slack.PostWebhookCustomHTTPContext(ctx, c.webhookURL(), c.http, w) // the error is in a
+		return receipt("", c.webhookOutcome(a))
 	}
 	options := []slack.MsgOption{
 		slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(), slack.MsgOptionDisableMarkdown(),
@@ -122,28 +119,28 @@ func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (
 	if blocks != nil {
 		options = append(options, slack.MsgOptionBlocks(blocks...))
 	}
-	_, _, _ = c.api.PostMessageContext(ctx, c.config.Channel, options...) // the answer says more
-	return answered(c.apiOutcome(a))
+	_, _, _ = c.api.PostMessageContext(ctx, c.config.Channel, options...) // the error is in a
+	return receipt(c.apiOutcome(a))
 }
 
-func answered(ts string, err error) (channel.Receipt, error) {
+func receipt(ts string, err error) (channel.Receipt, error) {
 	if err != nil {
 		return channel.Receipt{}, err
 	}
-	return channel.Receipt{ID: ts, Answer: "Slack answers ok"}, nil
+	return channel.Receipt{ID: ts, Answer: "Slack returned ok"}, nil
 }
 
-// answer is what one call brought, kept beside slack-go.
-type answer struct {
+// call is the raw result of one call of slack-go.
+type call struct {
 	reply *httpsend.Reply
 	err   error
 }
 
-type answerKey struct{}
+type callKey struct{}
 
-// transport makes the requests of slack-go: the token travels in the header
-// Authorization alone (docs.slack.dev, "Using the Slack Web API"), and the answer
-// is kept in the answer that the context carries.
+// transport makes the requests of slack-go. It sends the token in the
+// Authorization header only (docs.slack.dev, "Using the Slack Web API") and
+// stores the result in the context's call.
 type transport struct {
 	client *httpsend.Client
 	token  secret.String // zero: an incoming webhook
@@ -151,9 +148,9 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	a, ok := req.Context().Value(answerKey{}).(*answer)
+	a, ok := req.Context().Value(callKey{}).(*call)
 	if !ok {
-		return nil, fmt.Errorf("a call that nobody made")
+		return nil, errors.New("request without a call in its context")
 	}
 	if !t.token.IsZero() {
 		var err error
@@ -171,8 +168,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// authorize returns the request with the token as a header, and without the
-// form's field for it.
+// authorize moves the token from the request's form to its header.
 func (t transport) authorize(req *http.Request) (*http.Request, error) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -180,7 +176,7 @@ func (t transport) authorize(req *http.Request) (*http.Request, error) {
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, errors.New("the request is no form")
+		return nil, errors.New("the request body is not a form")
 	}
 	form.Del("token")
 	text := form.Encode()

@@ -54,12 +54,12 @@ func send(t *testing.T, c *slack.Channel, m channel.Message) (channel.Receipt, e
 	return c.Send(ctx, m)
 }
 
-func TestAMessageIsLaidOutInBlocksBesideAText(t *testing.T) {
+func TestMessageHasBlocksAndText(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	m := channeltest.Message()
 	m.Alert.Severity = alert.Critical
 	m.Alert.Text = alert.Text{{Text: "first line\nsecond "}, {Text: "*bold* `code`", Value: true}}
-	m.MayBeRepeat = true
+	m.MayBeDuplicate = true
 	m.Suppressed, m.SuppressedSince = 14, m.Now.Add(-5*time.Minute)
 	receipt, err := send(t, bot(t, s), m)
 	if err != nil {
@@ -95,7 +95,7 @@ func TestAMessageIsLaidOutInBlocksBesideAText(t *testing.T) {
 	}
 }
 
-func TestNoValueMentionsAnybody(t *testing.T) {
+func TestValuesCannotMention(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	m := channeltest.Message()
 	m.Alert.Text = alert.Text{{Text: "<!channel> <@U0TRADER1> <https://evil.example|click>", Value: true}}
@@ -125,7 +125,7 @@ func TestNoValueMentionsAnybody(t *testing.T) {
 	}
 }
 
-func TestAnyAlertFitsSlacksLimits(t *testing.T) {
+func TestAnyAlertFitsSlackLimits(t *testing.T) {
 	long := strings.Repeat("ünïcödé & <b> ", 2000)
 	text := func(s string) alert.Text { return alert.Text{{Text: s, Value: true}} }
 	var many []alert.Field
@@ -157,7 +157,7 @@ func TestAnyAlertFitsSlacksLimits(t *testing.T) {
 	}
 }
 
-func TestARefusedLayoutIsPostedAsPlainText(t *testing.T) {
+func TestRefusedBlocksFallBackToText(t *testing.T) {
 	for _, refusal := range []string{"invalid_blocks", "msg_blocks_too_long"} {
 		s := slacktest.Start(t, func(n int) slacktest.Answer {
 			if n == 0 {
@@ -174,7 +174,7 @@ func TestARefusedLayoutIsPostedAsPlainText(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerOfTheAPIHasItsMeaning(t *testing.T) {
+func TestAPIResponsesMapToCauses(t *testing.T) {
 	named := func(name string) slacktest.Answer { return slacktest.Answer{Error: name} }
 	body := func(status int, body string) slacktest.Answer {
 		return slacktest.Answer{Status: status, Body: body}
@@ -227,7 +227,7 @@ func TestEveryAnswerOfTheAPIHasItsMeaning(t *testing.T) {
 			if strings.Contains(name, "over the plan") && e.RetryAfter != 5*time.Minute {
 				t.Errorf("Retry-After is %s", e.RetryAfter)
 			}
-			if name == "missing_scope" && !strings.Contains(e.Detail, "it needs chat:write, the token has users:read") {
+			if name == "missing_scope" && !strings.Contains(e.Detail, "needs chat:write, the token has users:read") {
 				t.Errorf("detail: %s", e.Detail)
 			}
 			if name == "429 with a date" && (e.RetryAfter < 20*time.Second || e.RetryAfter > 30*time.Second) {
@@ -243,7 +243,7 @@ func TestEveryAnswerOfTheAPIHasItsMeaning(t *testing.T) {
 	})
 }
 
-func TestEveryAnswerOfAWebhookHasItsMeaning(t *testing.T) {
+func TestWebhookResponsesMapToCauses(t *testing.T) {
 	for body, c := range map[string]struct {
 		status int
 		cause  outcome.Cause
@@ -276,7 +276,7 @@ func TestEveryAnswerOfAWebhookHasItsMeaning(t *testing.T) {
 	}
 }
 
-func TestTooFastIsToldToWaitAndKeepsItsConnection(t *testing.T) {
+func TestRateLimitSetsRetryAfterAndKeepsConnection(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	s.Limit()
 	c := bot(t, s)
@@ -297,7 +297,7 @@ func TestTooFastIsToldToWaitAndKeepsItsConnection(t *testing.T) {
 	}
 }
 
-func TestWrongTokenOrChannelIsTheChannelsFault(t *testing.T) {
+func TestWrongTokenOrChannelConcernsChannel(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	wrong := newChannel(t, slack.Config{Token: secret.New("xoxb-wrong"), Channel: slacktest.Channel, API: s.API()})
 	_, err := send(t, wrong, channeltest.Message())
@@ -325,7 +325,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 }
 
-func TestAHangIsAmbiguousAndOurCancelIsNot(t *testing.T) {
+func TestTimeoutIsAmbiguousAndCancelIsAbandoned(t *testing.T) {
 	s := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Hang: true} })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -338,19 +338,19 @@ func TestAHangIsAmbiguousAndOurCancelIsNot(t *testing.T) {
 	channeltest.AssertCause(t, err, outcome.Abandoned)
 }
 
-func TestFaultsOfTheConfiguration(t *testing.T) {
+func TestConfigurationFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		`{}`:                                "needs token and channel, or webhook",
 		`{token: xoxb-1}`:                   "channel: is missing",
-		`{token: xoxb-1, channel: "#desk"}`: `channel: "#desk" is not a channel's id, such as C0123456789: it stands at the end of the channel's details in Slack`,
-		`{token: xoxb-1, channel: C0DESK01, webhook: "https://hooks.slack.com/x"}`: "webhook: stands beside token or channel: one way to post is enough",
-		`{webhook: "hooks.slack.com/x"}`:                                           "webhook: is not a web address: it begins with https://",
+		`{token: xoxb-1, channel: "#desk"}`: `channel: "#desk" is not a channel id, such as C0123456789: see the end of the channel's details in Slack`,
+		`{token: xoxb-1, channel: C0DESK01, webhook: "https://hooks.slack.com/x"}`: "webhook: excludes token and channel: keep one of them",
+		`{webhook: "hooks.slack.com/x"}`:                                           "webhook: is not a URL: it must begin with https://",
 		`{token: xoxb-1, channel: C0DESK01, mentions: {critcal: [here]}}`:          "mentions.critcal: is not a severity: did you mean critical?",
-		`{token: xoxb-1, channel: C0DESK01, mentions: {critical: ["@alice"]}}`:     `mentions.critical: "@alice" is not an id of a user (U…) or a group (S…), here or channel`,
-		`{token: xoxb-1, channel: xoxb-123456-abcdef}`:                             `channel: "[redacted]" is not a channel's id, such as C0123456789: it stands at the end of the channel's details in Slack`,
-		`{token: xoxb-1, channel: C0DESK01, api: "http://proxy.example.com/api"}`:  "api: begins with http://: the token would travel in the clear; use https://, or write insecure: true beside it if nobody can listen in between",
-		`{webhook: "http://proxy.example.com/services/x"}`:                         "webhook: begins with http://: it would travel in the clear, and it is the key to the channel; use https://, or write insecure: true beside it if nobody can listen in between",
-		`{webhook: "https://me:hunter22@proxy.example.com/services/x"}`:            "webhook: holds a user, which Slack does not ask for: take it out",
+		`{token: xoxb-1, channel: C0DESK01, mentions: {critical: ["@alice"]}}`:     `mentions.critical: "@alice" is not the id of a user (U…) or a group (S…), here or channel`,
+		`{token: xoxb-1, channel: xoxb-123456-abcdef}`:                             `channel: "[redacted]" is not a channel id, such as C0123456789: see the end of the channel's details in Slack`,
+		`{token: xoxb-1, channel: C0DESK01, api: "http://proxy.example.com/api"}`:  "api: begins with http://: the token would travel in the clear; use https://, or set insecure: true if the network is trusted",
+		`{webhook: "http://proxy.example.com/services/x"}`:                         "webhook: begins with http://: it would travel in the clear, and it is a credential; use https://, or set insecure: true if the network is trusted",
+		`{webhook: "https://me:hunter22@proxy.example.com/services/x"}`:            "webhook: contains a user, which Slack does not use: remove it",
 		`{token: xoxb-1, chanel: C0DESK01, channel: C0DESK01}`:                     `chanel: unknown key: did you mean "channel"?`,
 	} {
 		var c slack.Config
@@ -361,15 +361,14 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestTokenTravelsInTheHeaderAlone: servers and proxies log bodies and URLs.
-func TestTokenTravelsInTheHeaderAlone(t *testing.T) {
+func TestTokenIsSentOnlyInHeader(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	c := bot(t, s)
 	if _, err := send(t, c, channeltest.Message()); err != nil {
 		t.Fatal(err)
 	}
 	c.Verify(t.Context())
-	seen := s.Seen()
+	seen := s.Received()
 	if len(seen) != 3 { // chat.postMessage, auth.test, conversations.info
 		t.Fatalf("%d requests", len(seen))
 	}
@@ -383,15 +382,13 @@ func TestTokenTravelsInTheHeaderAlone(t *testing.T) {
 	}
 }
 
-// TestUnknownErrorIsShownAsANameOnly: what is no name of Slack's comes from
-// somebody in between, and may hold anything.
-func TestUnknownErrorIsShownAsANameOnly(t *testing.T) {
+func TestUnknownErrorTextIsNotShown(t *testing.T) {
 	for name, want := range map[string]string{
-		"a_new_error_2027":      "Slack answers a_new_error_2027",
-		"Bad token":             "Slack answers an unknown error",
-		"line\nbreak":           "Slack answers an unknown error",
-		strings.Repeat("a", 65): "Slack answers an unknown error",
-		slacktest.Token:         "Slack answers an unknown error",
+		"a_new_error_2027":      "Slack returned a_new_error_2027",
+		"Bad token":             "Slack returned an unknown error",
+		"line\nbreak":           "Slack returned an unknown error",
+		strings.Repeat("a", 65): "Slack returned an unknown error",
+		slacktest.Token:         "Slack returned an unknown error",
 	} {
 		s := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Error: name} })
 		_, err := send(t, bot(t, s), channeltest.Message())
@@ -401,8 +398,7 @@ func TestUnknownErrorIsShownAsANameOnly(t *testing.T) {
 	}
 }
 
-// TestNothingUnseenIsPosted, in the text and in the blocks.
-func TestNothingUnseenIsPosted(t *testing.T) {
+func TestInvisibleCharactersAreEscapedInPosts(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	for _, c := range []*slack.Channel{bot(t, s), hook(t, s)} {
 		if _, err := send(t, c, channeltest.Hostile()); err != nil {
@@ -410,16 +406,16 @@ func TestNothingUnseenIsPosted(t *testing.T) {
 		}
 	}
 	for _, m := range s.Messages() {
-		channeltest.AssertNothingUnseen(t, "the text", m.Text)
+		channeltest.AssertEscaped(t, "the text", m.Text)
 		var blocks any
 		if err := json.Unmarshal([]byte(m.Blocks), &blocks); err != nil {
 			t.Fatal(err)
 		}
-		channeltest.AssertNothingUnseen(t, "the blocks", fmt.Sprint(blocks))
+		channeltest.AssertEscaped(t, "the blocks", fmt.Sprint(blocks))
 	}
 }
 
-func TestInsecureIsTheWayToWantIt(t *testing.T) {
+func TestInsecureAllowsHTTP(t *testing.T) {
 	for _, text := range []string{
 		`{token: xoxb-1, channel: C0DESK01, insecure: true, api: "http://proxy.example.com/api"}`,
 		`{insecure: true, webhook: "http://proxy.example.com/services/x"}`,
@@ -432,9 +428,9 @@ func TestInsecureIsTheWayToWantIt(t *testing.T) {
 	}
 }
 
-// TestTokenAndWebhookChangeWithoutARestart: their file is read for every post,
-// and what cannot be used leaves the one before in force.
-func TestTokenAndWebhookChangeWithoutARestart(t *testing.T) {
+// TestTokenAndWebhookReloadWithoutRestart also covers invalid new values, which
+// leave the previous ones in use.
+func TestTokenAndWebhookReloadWithoutRestart(t *testing.T) {
 	s := slacktest.Start(t, nil)
 	for name, c := range map[string]struct {
 		text, wrong, right string

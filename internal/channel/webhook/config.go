@@ -16,21 +16,21 @@ import (
 
 // Config configures a webhook channel.
 type Config struct {
-	// URL is where alerts are posted. It is a secret, since many carry a key.
+	// URL is where alerts are posted. It is secret, since it may contain a key.
 	URL secret.String `yaml:"url"`
-	// Secret signs the posts; empty: they are not signed.
+	// Secret signs the requests; empty: unsigned.
 	Secret secret.String `yaml:"secret"`
-	// Headers are sent with each post, such as Authorization.
+	// Headers are sent with each request, such as Authorization.
 	Headers map[string]secret.String `yaml:"headers"`
-	// CA is a PEM file with the certificates to trust instead of the system's,
-	// read again for every connection.
+	// CA is a PEM file with certificates to trust instead of the system's. It is
+	// read for every connection.
 	CA string `yaml:"ca"`
-	// Insecure lets alerts, and credentials with them, travel by http:// to
-	// other machines. Certificates are verified all the same.
+	// Insecure allows http:// to other hosts. It does not disable certificate
+	// verification.
 	Insecure bool `yaml:"insecure"`
 }
 
-// Authorities is the file of certificates to trust; empty: there is none.
+// Authorities returns the path of the CA file; empty: none.
 func (c Config) Authorities() string { return c.CA }
 
 // CheckYAML implements yamldoc.Checker.
@@ -38,7 +38,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	switch {
 	case c.URL.IsZero():
 		at.Field("url").Fault("is missing")
-	case c.URL.Reveal() != "": // a reference that leads nowhere is reported already
+	case c.URL.Reveal() != "": // an unresolved reference is reported already
 		u, err := checkURL(c.URL.Reveal())
 		if err != nil {
 			at.Field("url").Fault("%v", err)
@@ -48,18 +48,18 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	}
 	if s := c.Secret.Reveal(); s != "" {
 		if _, err := signer(s); err != nil {
-			at.Field("secret").Fault("begins with whsec_ and is not base64 after it")
+			at.Field("secret").Fault(invalidSecret)
 		}
 	}
 	for name := range c.Headers {
 		switch key := http.CanonicalHeaderKey(name); {
 		case !token(name):
-			at.Field("headers").Field(name).Fault("is not a header's name")
+			at.Field("headers").Field(name).Fault("is not a header name")
 		case strings.HasPrefix(key, "Webhook-"), key == "Content-Type", key == "Content-Length", key == "Host", key == "Idempotency-Key",
 			key == "Traceparent", key == "Tracestate":
 			at.Field("headers").Field(name).Fault("is set by the notifier itself")
 		case strings.ContainsAny(c.Headers[name].Reveal(), "\r\n\x00"):
-			at.Field("headers").Field(name).Fault("holds a line break")
+			at.Field("headers").Field(name).Fault("contains a line break")
 		}
 	}
 	if c.CA != "" {
@@ -72,22 +72,22 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	}
 }
 
-// checkClear says what travels in the clear.
+// checkClear reports what travels in the clear.
 func (c *Config) checkClear(at yamldoc.Cursor, u *url.URL) {
 	credentials := c.inTheClear(u)
 	switch local := u.Scheme == "https" || egress.IsLocal(u.Hostname()); {
 	case c.Insecure && local:
-		at.Field("insecure").Warn("has no effect: it is about http:// to other machines, and certificates are always verified")
+		at.Field("insecure").Warn("has no effect: it only allows http:// to other hosts; certificates are always verified")
 	case c.Insecure, local:
 	case credentials != "":
 		at.Field("url").Fault("%s", credentials)
 	default:
-		at.Field("url").Warn("begins with http://: alerts travel in the clear; use https://, or write insecure: true beside it")
+		at.Field("url").Warn("begins with http://: alerts travel in the clear; use https://, or set insecure: true")
 	}
 }
 
-// inTheClear says that credentials would travel unencrypted to another machine;
-// empty: none would.
+// inTheClear describes credentials that would travel unencrypted to another
+// host; empty: none.
 func (c *Config) inTheClear(u *url.URL) string {
 	if u.Scheme == "https" || egress.IsLocal(u.Hostname()) {
 		return ""
@@ -99,7 +99,7 @@ func (c *Config) inTheClear(u *url.URL) string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		// A header that comes from elsewhere is kept secret, whatever it is called.
+		// A header from a file or the environment is secret, whatever its name.
 		if secret.IsSensitive(name) || strings.Contains(strings.ToLower(name), "key") || !c.Headers[name].IsLiteral() {
 			what = "the header " + name
 		}
@@ -107,10 +107,10 @@ func (c *Config) inTheClear(u *url.URL) string {
 	if what == "" {
 		return ""
 	}
-	return "begins with http://: " + what + " would travel in the clear; use https://, or write insecure: true beside it if nobody can listen in between"
+	return "begins with http://: " + what + " would travel in the clear; use https://, or set insecure: true if the network is trusted"
 }
 
-// checkURL never shows the URL: it may hold a key.
+// checkURL parses a URL. Its errors do not contain the URL, which is secret.
 func checkURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -119,9 +119,9 @@ func checkURL(text string) (*url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("must begin with https:// or http://")
 	case u.Host == "":
-		return nil, errors.New("names no host")
+		return nil, errors.New("has no host")
 	case u.User != nil:
-		return nil, errors.New("holds a user: put it into headers, as Authorization")
+		return nil, errors.New("contains a user: set the header Authorization instead")
 	}
 	u.Fragment = ""
 	return u, nil

@@ -11,8 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// TestForgedRunbookIsNotPassedOn: what receives it draws it as a link.
-func TestForgedRunbookIsNotPassedOn(t *testing.T) {
+func TestForgedRunbookIsOmitted(t *testing.T) {
 	bodies := make(chan string, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)

@@ -7,8 +7,8 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-// Destination is where the channel sends to, as far as it may be shown: the
-// rest of the URL may be a key.
+// Destination is where the channel posts to, without the URL's path, which may
+// be secret.
 func (c Config) Destination() string {
 	u, err := checkURL(c.URL.Reveal())
 	if err != nil {
@@ -17,15 +17,15 @@ func (c Config) Destination() string {
 	return fmt.Sprintf("%s://%s/…", u.Scheme, u.Host)
 }
 
-// Verify implements channel.Verifier: name, address and certificate. Nothing
-// is requested.
+// Verify implements channel.Verifier: name, address and certificate. It makes
+// no request.
 func (c *Channel) Verify(ctx context.Context) []check.Result {
-	access := c.accesses.get()
-	found := c.client.Verify(ctx, access.url)
-	if access.signer == nil {
-		found = append(found, check.Okf("signature", "posts are not signed: no secret is set"))
+	target := c.targets.current()
+	found := c.client.Verify(ctx, target.url)
+	if target.signer == nil {
+		found = append(found, check.Okf("signature", "requests are not signed: no secret is set"))
 	} else {
-		found = append(found, check.Okf("signature", "the secret signs"))
+		found = append(found, check.Okf("signature", "requests are signed"))
 	}
-	return append(found, check.Skipf("receiver", "whether it takes alerts is only known by sending one"))
+	return append(found, check.Skipf("receiver", "the receiver itself cannot be verified without sending an alert"))
 }

@@ -14,9 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// TestAReceiverIsVerifiedWithoutARequest: name, address and certificate, and
-// the receiver hears of nothing.
-func TestAReceiverIsVerifiedWithoutARequest(t *testing.T) {
+func TestVerifyReceiverMakesNoRequest(t *testing.T) {
 	requests := 0
 	receiver := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests++ })
 	encrypted, plain := httptest.NewTLSServer(receiver), httptest.NewServer(receiver)
@@ -27,22 +25,22 @@ func TestAReceiverIsVerifiedWithoutARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	const key = "k3y-in-the-path"
-	last := "skipped receiver: whether it takes alerts is only known by sending one"
+	last := "skipped receiver: the receiver itself cannot be verified without sending an alert"
 	for name, c := range map[string]struct {
 		config webhook.Config
 		want   []string
 	}{
 		"a certificate that is trusted": {
 			webhook.Config{URL: secret.New(encrypted.URL + "/" + key), CA: file, Secret: secret.New("s1gning-secret")},
-			[]string{"ok connection: 127.0.0.1", "ok encryption: TLS 1.3, certificate until 29 Jan 2084", "ok signature: the secret signs", last},
+			[]string{"ok connection: connected to 127.0.0.1", "ok encryption: TLS 1.3, certificate until 29 Jan 2084", "ok signature: requests are signed", last},
 		},
 		"one that is not": {
 			webhook.Config{URL: secret.New(encrypted.URL + "/" + key)},
-			[]string{"ok connection", "failed encryption: 127.0.0.1", "ok signature: posts are not signed", last},
+			[]string{"ok connection", "failed encryption: 127.0.0.1", "ok signature: requests are not signed", last},
 		},
 		"in the clear":      {webhook.Config{URL: secret.New(plain.URL + "/" + key)}, []string{"ok connection", "warning encryption: http: alerts travel in the clear", "ok signature", last}},
 		"nobody listens":    {webhook.Config{URL: secret.New("https://127.0.0.1:1/" + key)}, []string{"failed connection: 127.0.0.1:1: connection refused → check the name", "ok signature", last}},
-		"no such name":      {webhook.Config{URL: secret.New("https://no-such-host.invalid/" + key)}, []string{"failed connection: no-such-host.invalid: the name is not known", "ok signature", last}},
+		"no such name":      {webhook.Config{URL: secret.New("https://no-such-host.invalid/" + key)}, []string{"failed connection: no-such-host.invalid: no such host", "ok signature", last}},
 		"a cloud's service": {webhook.Config{URL: secret.New("http://169.254.169.254/" + key)}, []string{"failed connection: 169.254.169.254: its address is link-local", "ok signature", last}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package webhook posts alerts as JSON, signed as Standard Webhooks
-// (https://www.standardwebhooks.com) says. Start reading at Channel.Send;
-// classify.go holds the table of answers.
+// Package webhook posts alerts as JSON, signed according to Standard Webhooks
+// (https://www.standardwebhooks.com). Start at Channel.Send; classify.go maps
+// HTTP statuses to causes.
 package webhook
 
 import (
@@ -28,17 +28,18 @@ import (
 
 // Channel posts to one URL.
 type Channel struct {
-	client   *httpsend.Client
-	accesses accesses
+	client  *httpsend.Client
+	targets targets
 }
 
-// New returns a channel that makes up to concurrency posts at once. What it says
-// goes through the redactor; nil is one that knows this configuration alone.
+// New returns a channel for up to concurrency requests at once. Texts from the
+// receiver pass through the redactor; nil: one for this configuration's
+// secrets.
 func New(config Config, concurrency int, redactor *secret.Redactor) (*Channel, error) {
 	if redactor == nil {
 		redactor = secret.NewRedactor(config)
 	}
-	first, err := newAccess(config)
+	first, err := newTarget(config)
 	if err != nil {
 		return nil, err
 	}
@@ -47,13 +48,13 @@ func New(config Config, concurrency int, redactor *secret.Redactor) (*Channel, e
 		return nil, fmt.Errorf("ca: %w", err)
 	}
 	return &Channel{
-		client:   httpsend.New(concurrency, roots, redactor),
-		accesses: accesses{config: config, held: first, log: slog.New(slog.DiscardHandler)},
+		client:  httpsend.New(concurrency, roots, redactor),
+		targets: targets{config: config, valid: first, log: slog.New(slog.DiscardHandler)},
 	}, nil
 }
 
-// LogTo has changes of secrets be logged there, before the first post.
-func (c *Channel) LogTo(log *slog.Logger) { c.accesses.log = log }
+// SetLogger sets the logger for changes of secrets, before the first Send.
+func (c *Channel) SetLogger(log *slog.Logger) { c.targets.log = log }
 
 // Close closes the connections.
 func (c *Channel) Close() error {
@@ -65,25 +66,25 @@ func (c *Channel) Close() error {
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	body, err := render(m)
 	if err != nil {
-		return channel.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "the alert cannot be written as JSON: %v", err)
+		return channel.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "the alert cannot be encoded as JSON: %v", err)
 	}
-	access := c.accesses.get()
+	target := c.targets.current()
 	req := (&http.Request{
-		Method: http.MethodPost, URL: access.url, Host: access.url.Host, ProtoMajor: 1, ProtoMinor: 1,
+		Method: http.MethodPost, URL: target.url, Host: target.url.Host, ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header, 8), Body: readCloser{bytes.NewReader(body)}, ContentLength: int64(len(body)),
 	}).WithContext(ctx)
-	for name, value := range access.headers {
+	for name, value := range target.headers {
 		req.Header.Set(name, value)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "notifier")
 	req.Header["webhook-id"] = []string{m.Delivery}
 	req.Header["webhook-timestamp"] = []string{strconv.FormatInt(m.Now.Unix(), 10)}
-	if access.signer != nil {
+	if target.signer != nil {
 		// Receivers refuse old timestamps, so each attempt has its own signature.
-		signature, err := access.signer.Sign(m.Delivery, m.Now, body)
+		signature, err := target.signer.Sign(m.Delivery, m.Now, body)
 		if err != nil {
-			return channel.Receipt{}, outcome.Errorf(outcome.Misconfigured, "the secret cannot sign")
+			return channel.Receipt{}, outcome.Errorf(outcome.Misconfigured, "signing failed: check secret")
 		}
 		req.Header["webhook-signature"] = []string{signature}
 	}
@@ -92,10 +93,10 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 	if err != nil {
 		return channel.Receipt{}, err
 	}
-	if err := access.classify(c.client, reply, body, m.MayBeRepeat); err != nil {
+	if err := target.classify(c.client, reply, body, m.MayBeDuplicate); err != nil {
 		return channel.Receipt{}, err
 	}
-	return channel.Receipt{Answer: access.answer(c.client, reply, body)}, nil
+	return channel.Receipt{Answer: target.describe(c.client, reply, body)}, nil
 }
 
 type readCloser struct{ *bytes.Reader }
@@ -103,7 +104,7 @@ type readCloser struct{ *bytes.Reader }
 // Close implements io.Closer.
 func (readCloser) Close() error { return nil }
 
-// payload is the default body. The event follows it as it came.
+// payload is the JSON of the alert.
 type payload struct {
 	ID          string    `json:"id"`
 	Delivery    string    `json:"delivery"`
@@ -120,12 +121,12 @@ type payload struct {
 	EventID     string    `json:"event_id,omitempty"`
 	Topic       string    `json:"topic"`
 	Runbook     string    `json:"runbook,omitempty"`
-	Count       int       `json:"count"` // 1, and what was throttled since the last message
-	MayBeRepeat bool      `json:"may_be_repeat,omitempty"`
-	Replay      int       `json:"replay,omitempty"` // a dead letter sent again, for which time
-	Test        bool      `json:"test,omitempty"`   // a person tries the channel: nothing has happened
+	Count       int       `json:"count"` // 1 + the alerts throttled since the last message
+	Duplicate   bool      `json:"may_be_duplicate,omitempty"`
+	Replay      int       `json:"replay,omitempty"` // see channel.Message
+	Test        bool      `json:"test,omitempty"`
 	LateSeconds float64   `json:"late_seconds,omitempty"`
-	Shortened   bool      `json:"shortened,omitempty"` // something was cut: see alert.Bound
+	Shortened   bool      `json:"shortened,omitempty"` // see alert.Bound
 }
 
 type field struct {
@@ -133,15 +134,15 @@ type field struct {
 	Value string `json:"value"`
 }
 
-// render writes the body: {"alert": {…}, "event": …}. A source that is no JSON
-// comes as event_base64.
+// render returns the body: {"alert": {…}, "event": …}. The event is the source
+// record's value, unchanged; one that is not JSON is in event_base64.
 func render(m channel.Message) ([]byte, error) {
 	a := m.Alert
 	p := payload{
 		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
 		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: alert.Link(a.Runbook), Shortened: a.Shortened,
-		Count: 1 + m.Suppressed, MayBeRepeat: m.MayBeRepeat, Replay: m.Replay, Test: m.Test,
+		Count: 1 + m.Suppressed, Duplicate: m.MayBeDuplicate, Replay: m.Replay, Test: m.Test,
 	}
 	if p.Key == nil {
 		p.Key = []string{}
@@ -160,7 +161,7 @@ func render(m channel.Message) ([]byte, error) {
 	if err := enc.Encode(p); err != nil {
 		return nil, err
 	}
-	b.Truncate(b.Len() - 1) // the line break of Encode
+	b.Truncate(b.Len() - 1) // Encode's line break
 	switch {
 	case m.Event == nil:
 		b.WriteString(`,"event":null}`)
@@ -176,13 +177,12 @@ func render(m channel.Message) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// signingPrefix marks a secret whose key is base64 (Standard Webhooks).
-const signingPrefix = "whsec_"
+const invalidSecret = "begins with whsec_ but continues with invalid base64"
 
-// signer takes a secret as Standard Webhooks writes it, whsec_ and base64, or
-// any other text as the key itself.
+// signer accepts a secret in the form of Standard Webhooks, whsec_ and base64;
+// any other text is the key itself.
 func signer(secret string) (*standard.Webhook, error) {
-	if strings.HasPrefix(secret, signingPrefix) {
+	if strings.HasPrefix(secret, "whsec_") {
 		return standard.NewWebhook(secret)
 	}
 	return standard.NewWebhookRaw([]byte(secret))

@@ -57,7 +57,7 @@ func message() channel.Message {
 	return m
 }
 
-func TestAPostIsSignedAndHoldsAlertAndEvent(t *testing.T) {
+func TestRequestIsSignedWithAlertAndEvent(t *testing.T) {
 	s := webhooktest.Start(t, "a-secret-of-ours", nil)
 	c := newChannel(t, webhook.Config{
 		URL: secret.New(s.URL + "/hook?key=k"), Secret: secret.New("a-secret-of-ours"),
@@ -92,7 +92,7 @@ func TestAPostIsSignedAndHoldsAlertAndEvent(t *testing.T) {
 	}
 }
 
-func TestASourceThatIsNoJSONTravelsAsBase64(t *testing.T) {
+func TestNonJSONEventIsBase64(t *testing.T) {
 	s := webhooktest.Start(t, "", nil)
 	c := newChannel(t, webhook.Config{URL: secret.New(s.URL)})
 	for value, want := range map[string]string{
@@ -179,7 +179,7 @@ func TestEveryAnswerHasItsMeaning(t *testing.T) {
 	t.Run("409 on a resend", func(t *testing.T) {
 		s := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 409} })
 		m := message()
-		m.MayBeRepeat = true
+		m.MayBeDuplicate = true
 		if err := send(t, newChannel(t, webhook.Config{URL: secret.New(s.URL)}), m); err != nil {
 			t.Errorf("the receiver knows it already: %v", err)
 		}
@@ -265,7 +265,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	channeltest.AssertLeaksNoSecret(t, send(t, newChannel(t, config), message()), key, signing, token)
 }
 
-func TestAnAnswerThatRepeatsThePayloadIsNotShown(t *testing.T) {
+func TestResponseRepeatingPayloadIsNotShown(t *testing.T) {
 	s := webhooktest.Start(t, "", nil)
 	s.SetAnswer(func(int, webhooktest.Request) webhooktest.Answer {
 		return webhooktest.Answer{Status: 400, Body: `invalid: {"event_type":"order.rejected","symbol"`}
@@ -276,17 +276,17 @@ func TestAnAnswerThatRepeatsThePayloadIsNotShown(t *testing.T) {
 	}
 }
 
-func TestFaultsOfTheConfiguration(t *testing.T) {
+func TestConfigurationFaults(t *testing.T) {
 	t.Setenv("HOOK", "https://user:pw@example.com/x")
 	for text, want := range map[string]string{
 		`{}`:                                             "url: is missing",
 		`{url: "ftp://x"}`:                               "url: must begin with https:// or http://",
-		`{url: "https://"}`:                              "url: names no host",
-		`{url: env:HOOK}`:                                "url: holds a user: put it into headers, as Authorization",
+		`{url: "https://"}`:                              "url: has no host",
+		`{url: env:HOOK}`:                                "url: contains a user: set the header Authorization instead",
 		`{url: env:NO_SUCH_HOOK}`:                        "url: environment variable NO_SUCH_HOOK is not set",
 		`{url: "https://a/", secrt: x}`:                  `secrt: unknown key: did you mean "secret"?`,
-		`{url: "https://a/", secret: "whsec_%"}`:         "secret: begins with whsec_ and is not base64 after it",
-		`{url: "https://a/", headers: {"a b": c}}`:       "headers.a b: is not a header's name",
+		`{url: "https://a/", secret: "whsec_%"}`:         "secret: begins with whsec_ but continues with invalid base64",
+		`{url: "https://a/", headers: {"a b": c}}`:       "headers.a b: is not a header name",
 		`{url: "https://a/", headers: {webhook-id: c}}`:  "headers.webhook-id: is set by the notifier itself",
 		`{url: "https://a/", headers: {TraceParent: c}}`: "headers.TraceParent: is set by the notifier itself",
 		`{url: "https://a/", ca: none.pem}`:              "ca: cannot read certificates: open none.pem: no such file or directory",
@@ -299,9 +299,9 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestCredentialsDoNotTravelInTheClear: by http:// to another machine they are
-// a fault, alerts alone a warning, and insecure: true is the way to want it.
-func TestCredentialsDoNotTravelInTheClear(t *testing.T) {
+// TestCredentialsInTheClearAreRejected: alerts alone are a warning, and
+// insecure: true allows both.
+func TestCredentialsInTheClearAreRejected(t *testing.T) {
 	t.Setenv("VALUE", "v")
 	const fault = "f:1:7: url: begins with http://: %s would travel in the clear"
 	for text, want := range map[string]string{
@@ -326,9 +326,9 @@ func TestCredentialsDoNotTravelInTheClear(t *testing.T) {
 	}
 }
 
-// TestSecretsChangeWithoutARestart: url, secret and header are files, which are
-// replaced one after the other, and written badly in between.
-func TestSecretsChangeWithoutARestart(t *testing.T) {
+// TestSecretsReloadWithoutRestart also covers invalid new values, which leave
+// the previous ones in use.
+func TestSecretsReloadWithoutRestart(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
 		t.Helper()
@@ -346,7 +346,7 @@ func TestSecretsChangeWithoutARestart(t *testing.T) {
 	}
 	var said bytes.Buffer
 	c := newChannel(t, config)
-	c.LogTo(slog.New(slog.NewTextHandler(&said, nil)))
+	c.SetLogger(slog.New(slog.NewTextHandler(&said, nil)))
 	token := func(s *webhooktest.Server, posts int) string {
 		t.Helper()
 		if err := send(t, c, message()); err != nil {
@@ -391,7 +391,7 @@ func TestSecretsChangeWithoutARestart(t *testing.T) {
 	err := send(t, c, message())
 	channeltest.AssertLeaksNoSecret(t, err, "new-token", "new-signing-secret")
 	text := said.String()
-	if strings.Count(text, "cannot be used") != 3 || strings.Count(text, "have changed") < 2 {
+	if strings.Count(text, "are invalid, still") != 3 || strings.Count(text, "secrets changed") < 2 {
 		t.Errorf("the log says\n%s", text)
 	}
 	for _, s := range []string{"-token", "-secret", second.URL} {
@@ -401,9 +401,9 @@ func TestSecretsChangeWithoutARestart(t *testing.T) {
 	}
 }
 
-// TestAuthoritiesChangeWithoutARestart: the file of certificates is read for
-// every connection, and one that is half written leaves the old ones in force.
-func TestAuthoritiesChangeWithoutARestart(t *testing.T) {
+// TestCAReloadsWithoutRestart also covers a half-written file, which leaves the
+// previous certificates in use.
+func TestCAReloadsWithoutRestart(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
@@ -429,9 +429,7 @@ func TestAuthoritiesChangeWithoutARestart(t *testing.T) {
 	}
 }
 
-// TestHTTP2IsSpoken: the connections are ours, and a receiver that has HTTP/2
-// is spoken to with it.
-func TestHTTP2IsSpoken(t *testing.T) {
+func TestHTTP2IsUsed(t *testing.T) {
 	var protocol atomic.Value
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { protocol.Store(r.Proto) }))
 	s.EnableHTTP2 = true
@@ -446,7 +444,7 @@ func TestHTTP2IsSpoken(t *testing.T) {
 	}
 }
 
-// otherAuthority returns a certificate that has signed nothing here.
+// otherAuthority returns an unrelated CA certificate.
 func otherAuthority(t *testing.T) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -124,7 +124,7 @@ type recipientJSON struct {
 
 // send sends a test to one channel and says what became of it.
 func (t *trial) send(ctx context.Context, name string, c *registry.Config) (ok bool, err error) {
-	ch, err := c.Build(name, registry.With{Console: t.g.IO.Out, Redactor: t.g.Redactor})
+	ch, err := c.Build(name, registry.Deps{Console: t.g.IO.Out, Redactor: t.g.Redactor})
 	if err != nil {
 		return false, err
 	}

@@ -34,17 +34,17 @@ func TestNoLogLineHoldsASecret(t *testing.T) {
 	for _, text := range []bool{true, false} {
 		var b bytes.Buffer
 		log := logging.New(&b, slog.LevelDebug, text, secret.NewRedactor(secret.New(token)))
-		for _, s := range channeltest.Spellings {
-			shown := "refused: " + s.Write(token)
+		for _, s := range channeltest.Encodings {
+			shown := "refused: " + s.Encode(token)
 			log.With("with", shown).WithGroup("group").Error(shown, "text", shown, "err", errors.New(shown), "any", struct{ S string }{shown},
 				"marshaled", marshaled(shown), "cause", outcome.Cause(shown), "list", []string{"a", shown}, slog.Group("inner", "x", shown),
 				"wrapped", fmt.Errorf("a: %w", errors.New(shown)), "do", shown)
 			logging.Unlimited(log.Logger).Debug(shown, "err", errors.New(shown))
 		}
-		if written, leaks := channeltest.Shows(b.String(), token); leaks {
+		if written, leaks := channeltest.FindSecret(b.String(), token); leaks {
 			t.Errorf("text %v: shown is %s:\n%s", text, written, b.String())
 		}
-		if n := strings.Count(b.String(), secret.Hidden); n < 12*len(channeltest.Spellings) {
+		if n := strings.Count(b.String(), secret.Hidden); n < 12*len(channeltest.Encodings) {
 			t.Errorf("text %v: only %d were taken out", text, n)
 		}
 	}

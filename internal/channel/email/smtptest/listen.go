@@ -21,7 +21,7 @@ type counter struct {
 	net.Listener
 
 	mu     sync.Mutex
-	made   int
+	total  int
 	open   map[*counted]bool
 	closed bool
 }
@@ -47,7 +47,7 @@ func (c *counter) Accept() (net.Conn, error) {
 		c.open = map[*counted]bool{}
 	}
 	one := &counted{Conn: conn, counter: c}
-	c.made++
+	c.total++
 	c.open[one] = true
 	return one, nil
 }
@@ -60,22 +60,22 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-func (c *counter) counts() (made, open int) {
+func (c *counter) counts() (total, open int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.made, len(c.open)
+	return c.total, len(c.open)
 }
 
-// Close implements net.Listener. It ends the connections too.
+// Close implements net.Listener. It also closes the connections.
 func (c *counter) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.hangUp()
+	c.closeConns()
 	return c.Listener.Close()
 }
 
-func (c *counter) hangUp() {
+func (c *counter) closeConns() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.open {
@@ -83,7 +83,7 @@ func (c *counter) hangUp() {
 	}
 }
 
-// certificate makes a certificate for 127.0.0.1 that is its own authority.
+// certificate returns a self-signed certificate for 127.0.0.1.
 func certificate(t testing.TB) (*tls.Config, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -11,21 +11,20 @@ import (
 	"testing"
 )
 
-// Answers of Raw that are no replies.
+// Answers of Raw that are not replies.
 const (
 	DropNow = "\x00drop" // close the connection
-	HangNow = "\x00hang" // do not answer until the client has gone
-	// FloodLine and FloodLines answer without end, with one line or with a reply of
-	// many; after FloodBytes the connection is closed.
+	HangNow = "\x00hang" // send nothing until the client disconnects
+	// FloodLine and FloodLines send up to FloodBytes, as one line or as a reply of
+	// many lines, and then close the connection.
 	FloodLine  = "\x00line"
 	FloodLines = "\x00lines"
 )
 
-// FloodBytes is when a flood ends for a client that has not gone before: it is
-// there to fail a test, not to use up the machine's memory.
+// FloodBytes bounds a flood.
 const FloodBytes = 64 << 20
 
-// Default is what an obliging server without extensions answers to line.
+// Default is the reply of a server without extensions that accepts everything.
 func Default(line string) string {
 	switch verb, _, _ := strings.Cut(strings.ToUpper(line), " "); verb {
 	case "", "EHLO", "HELO":
@@ -41,16 +40,16 @@ func Default(line string) string {
 	return "250 ok"
 }
 
-// Raw runs a server that sends what answer returns: for "" as the greeting,
-// for each command, and for "." at the end of a mail. An answer may have
-// several lines. It returns the server's address.
+// Raw runs a server that sends what answer returns: for "" as the greeting, for
+// each command, and for "." at the end of a mail. A reply may have several
+// lines. Raw returns the server's address.
 func Raw(t testing.TB, answer func(line string) string) string {
 	t.Helper()
 	return raw(t, nil, false, answer)
 }
 
-// RawTLS is Raw with encryption: from the first byte, or from where answer takes
-// STARTTLS. It returns the PEM file with the server's certificate, too.
+// RawTLS is Raw with TLS, from the first byte or after STARTTLS. It also returns
+// the PEM file with the server's certificate.
 func RawTLS(t testing.TB, implicit bool, answer func(line string) string) (addr, ca string) {
 	t.Helper()
 	config, pem := certificate(t)
@@ -99,7 +98,7 @@ func converse(conn net.Conn, config *tls.Config, answer func(line string) string
 			case DropNow:
 				return
 			case HangNow:
-				for lines.Scan() { // until the client has gone
+				for lines.Scan() { // until the client disconnects
 				}
 				return
 			case FloodLine, FloodLines:

@@ -1,6 +1,6 @@
-// Package smtptest runs SMTP servers for tests: Start one that keeps the mails
-// it takes and refuses, delays or drops what the test says, and Raw one that
-// answers line by line, for misbehaviour that no proper server shows.
+// Package smtptest runs SMTP servers for tests. Start runs one that stores the
+// accepted mails and fails as configured. Raw runs one with arbitrary replies,
+// for protocol violations.
 package smtptest
 
 import (
@@ -23,29 +23,27 @@ type Mail struct {
 	From string
 	To   []string
 	Data []byte
-	TLS  bool   // it came over an encrypted connection
-	User string // who had logged in
+	TLS  bool   // received over TLS
+	User string // the authenticated user
 }
 
-// Config says how a server behaves. The zero value takes every mail, offers no
-// TLS and asks for no login. The functions may be called by several
-// connections at once; an error of theirs is the server's answer: Reply,
-// ErrDrop or ErrHang.
+// Config configures a server. The zero value accepts every mail, without TLS and
+// authentication. The functions are called concurrently; their error is the
+// server's answer: Reply, ErrDrop or ErrHang.
 type Config struct {
-	TLS                bool // offer STARTTLS with a certificate of its own
-	Implicit           bool // with TLS: encrypted from the first byte instead
+	TLS                bool // offer STARTTLS with a self-signed certificate
+	Implicit           bool // with TLS: from the first byte instead
 	Username, Password string
 	MaxBytes           int64 // announced as SIZE
 
 	Mail func(from string) error
 	Rcpt func(to string) error
-	// Body is asked when a part of the mail was read, Data after its end.
+	// Body is called when a part of the mail was read, Data after its end.
 	Body func() error
 	Data func(m Mail) error
 }
 
-// Reply is the answer code, with an enhanced status ("5.1.1") unless that is
-// empty, and text.
+// Reply is a reply with code, enhanced status ("5.1.1"; empty: none) and text.
 func Reply(code int, status, text string) error {
 	e := &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: text}
 	if len(status) == 5 {
@@ -55,13 +53,13 @@ func Reply(code int, status, text string) error {
 }
 
 var (
-	// ErrDrop closes the connection instead of an answer.
+	// ErrDrop closes the connection instead of a reply.
 	ErrDrop = errors.New("drop the connection")
-	// ErrHang gives no answer until the test has ended.
-	ErrHang = errors.New("do not answer")
+	// ErrHang sends no reply until the test ends.
+	ErrHang = errors.New("send no reply")
 )
 
-// Greylist returns a Rcpt that turns each recipient away the first time.
+// Greylist returns a Rcpt that defers each recipient the first time.
 func Greylist() func(to string) error {
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -128,26 +126,24 @@ func Start(t testing.TB, config Config) *Server {
 	t.Cleanup(func() {
 		close(s.stopped)
 		_ = server.Close()
-		_ = s.listener.Close() // the server leaves it open where Serve has not begun
+		_ = s.listener.Close() // server.Close does not if Serve has not begun
 		<-done
 	})
 	return s
 }
 
-// Mails returns the mails that were read to their end, in that order; also
-// those that were not accepted.
+// Mails returns the completely received mails in order, refused ones included.
 func (s *Server) Mails() []Mail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.mails)
 }
 
-// Connections returns how many connections were made, and how many of them are
-// still open.
-func (s *Server) Connections() (made, open int) { return s.listener.counts() }
+// Connections returns how many connections were accepted, and how many are open.
+func (s *Server) Connections() (total, open int) { return s.listener.counts() }
 
-// HangUp closes the connections that are open, as a server does to idle ones.
-func (s *Server) HangUp() { s.listener.hangUp() }
+// CloseConns closes the open connections.
+func (s *Server) CloseConns() { s.listener.closeConns() }
 
 type session struct {
 	server *Server

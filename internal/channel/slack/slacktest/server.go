@@ -1,6 +1,6 @@
-// Package slacktest stands in for Slack in tests: chat.postMessage and one
-// incoming webhook, with Slack's checks of the payload, its limits, its one
-// message a second with 429 and Retry-After, and its odd answers on request.
+// Package slacktest is a fake Slack for tests: chat.postMessage and one incoming
+// webhook, with Slack's payload checks and rate limit, and with errors on
+// request.
 package slacktest
 
 import (
@@ -18,27 +18,26 @@ import (
 	"unicode/utf8"
 )
 
-// Token and Channel are what the stand-in accepts.
+// Token and Channel are what the server accepts.
 const (
 	Token   = "xoxb-0000-slacktest"
 	Channel = "C0DESK01"
 )
 
-// Answer replaces the stand-in's own. The zero Answer is Slack's.
+// Answer replaces Slack's response. The zero Answer is Slack's own.
 type Answer struct {
-	Status int // 0: Slack's own answer
+	Status int // 0: Slack's own response
 	Header map[string]string
 	Body   string
-	// Error is an error's name, answered as the endpoint does: 200 and JSON by
-	// the Web API, a plain body by the webhook.
+	// Error is an error name in the endpoint's form: JSON with status 200 for
+	// the Web API, plain text for the webhook.
 	Error                         string
 	Hang, ResetBefore, ResetAfter bool
-	// Repeat, where it is set, has the last word, once the request is read: it is
-	// given the request and its body.
-	Repeat func(r *http.Request, body string) Answer
+	// ByRequest, if set, replaces the other fields once the request is read.
+	ByRequest func(r *http.Request, body string) Answer
 }
 
-// Request is one request as it came.
+// Request is one received request.
 type Request struct {
 	Header http.Header
 	URL    string
@@ -52,18 +51,18 @@ type Message struct {
 	TS     string
 }
 
-// Bot is who the token belongs to, and what it may see.
+// Bot is the owner of the token.
 type Bot struct {
-	Scopes string // as Slack lists them: "chat:write,channels:read"
-	Error  string // of auth.test; empty: it is taken
-	// InfoError is that of conversations.info; Archived and Outside are what it
-	// says of the channel: that it is archived, and that the bot is not in it.
+	Scopes string // in Slack's form: "chat:write,channels:read"
+	Error  string // of auth.test; empty: ok
+	// InfoError is the error of conversations.info. Archived and Outside describe
+	// the channel: it is archived, and the bot is not a member.
 	InfoError         string
 	Archived, Outside bool
-	Date              time.Time // of the answers; zero: now
+	Date              time.Time // of the responses; zero: now
 }
 
-// Server is the stand-in.
+// Server is the fake Slack.
 type Server struct {
 	*httptest.Server
 
@@ -71,7 +70,7 @@ type Server struct {
 	answer   func(n int) Answer
 	refuse   func(text string) string
 	requests int
-	seen     []Request
+	received []Request
 	messages []Message
 	remotes  map[string]bool
 	perSec   bool
@@ -80,8 +79,8 @@ type Server struct {
 	changed  chan struct{}
 }
 
-// Start starts a stand-in that ends with the test. answer is asked for each
-// request, counted from zero; nil: Slack's own answers.
+// Start starts a server until the test ends. answer is called for each request,
+// counted from zero; nil: Slack's own responses.
 func Start(t testing.TB, answer func(n int) Answer) *Server {
 	t.Helper()
 	s := &Server{answer: answer, remotes: make(map[string]bool), changed: make(chan struct{})}
@@ -91,7 +90,7 @@ func Start(t testing.TB, answer func(n int) Answer) *Server {
 	mux.HandleFunc("POST /api/auth.test", s.authTest)
 	mux.HandleFunc("POST /api/conversations.info", s.info)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.see(r)
+		s.record(r)
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() {
@@ -101,51 +100,51 @@ func Start(t testing.TB, answer func(n int) Answer) *Server {
 	return s
 }
 
-// see keeps a request as it came.
-func (s *Server) see(r *http.Request) {
+// record stores a request.
+func (s *Server) record(r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = append(s.seen, Request{Header: r.Header.Clone(), URL: r.URL.String(), Body: string(body)})
+	s.received = append(s.received, Request{Header: r.Header.Clone(), URL: r.URL.String(), Body: string(body)})
 }
 
-// Seen returns the requests to every method, as they came.
-func (s *Server) Seen() []Request {
+// Received returns the requests to all methods.
+func (s *Server) Received() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Request(nil), s.seen...)
+	return append([]Request(nil), s.received...)
 }
 
-// API and Webhook are the addresses to configure.
+// API and Webhook are the URLs to configure.
 func (s *Server) API() string     { return s.URL + "/api/" }
 func (s *Server) Webhook() string { return s.URL + "/services/T0/B0/key" }
 
-// SetAnswer changes the answers from now on; nil: Slack's own.
+// SetAnswer changes the responses; nil: Slack's own.
 func (s *Server) SetAnswer(answer func(n int) Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
 }
 
-// Refuse has messages refused by their text: with the error's name that f
-// returns, unless that is empty. nil: none.
+// Refuse sets a function from a message's text to the error it is refused with;
+// empty: accepted.
 func (s *Server) Refuse(f func(text string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refuse = f
 }
 
-// SetBot changes who the token belongs to.
+// SetBot changes the owner of the token.
 func (s *Server) SetBot(b Bot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bot = b
 }
 
-// look answers a method that changes nothing, unless it refuses; it reports
-// whether the caller goes on.
-func (s *Server) look(w http.ResponseWriter, r *http.Request) (Bot, bool) {
+// authorize sets the headers of a response. It reports whether the token is
+// valid; if not, it has written the error.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request) (Bot, bool) {
 	s.mu.Lock()
 	b := s.bot
 	s.mu.Unlock()
@@ -167,13 +166,13 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) (Bot, bool) {
 }
 
 func (s *Server) authTest(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.look(w, r); ok {
+	if _, ok := s.authorize(w, r); ok {
 		_, _ = io.WriteString(w, `{"ok":true,"url":"https://algotrade.slack.com/","team":"AlgoTrade","user":"alerts","team_id":"T0","user_id":"U0","bot_id":"B0"}`)
 	}
 }
 
 func (s *Server) info(w http.ResponseWriter, r *http.Request) {
-	b, ok := s.look(w, r)
+	b, ok := s.authorize(w, r)
 	switch {
 	case !ok:
 	case b.InfoError == "missing_scope":
@@ -189,28 +188,28 @@ func (s *Server) info(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Limit turns on Slack's limit of one message a second.
+// Limit turns on Slack's rate limit of one message per second.
 func (s *Server) Limit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.perSec = true
 }
 
-// Messages returns what was posted.
+// Messages returns the posted messages.
 func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Message(nil), s.messages...)
 }
 
-// Requests returns how many requests came, and over how many connections.
+// Requests returns the number of requests for messages, and of connections.
 func (s *Server) Requests() (requests, connections int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests, len(s.remotes)
 }
 
-// Wait waits until n messages were posted, or fails the test.
+// Wait waits for n messages, or fails the test.
 func (s *Server) Wait(t testing.TB, n int, within time.Duration) []Message {
 	t.Helper()
 	deadline := time.NewTimer(within)
@@ -230,7 +229,7 @@ func (s *Server) Wait(t testing.TB, n int, within time.Duration) []Message {
 	}
 }
 
-// begin takes note of a request and returns the answer for it.
+// begin counts a request and returns the answer for it.
 func (s *Server) begin(r *http.Request) Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,16 +240,17 @@ func (s *Server) begin(r *http.Request) Answer {
 		return Answer{}
 	}
 	a := s.answer(n)
-	if a.Repeat != nil {
+	if a.ByRequest != nil {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		a = a.Repeat(r, string(body))
+		a = a.ByRequest(r, string(body))
 	}
 	return a
 }
 
-// odd answers as told; it reports whether that was all.
-func (s *Server) odd(w http.ResponseWriter, r *http.Request, a Answer) bool {
+// override writes a, unless it is Slack's own response, and reports whether it
+// did.
+func (s *Server) override(w http.ResponseWriter, r *http.Request, a Answer) bool {
 	if a.ResetBefore {
 		reset(w)
 		return true
@@ -290,7 +290,7 @@ func reset(w http.ResponseWriter) {
 
 func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	a := s.begin(r)
-	if s.odd(w, r, a) {
+	if s.override(w, r, a) {
 		return
 	}
 	if err := r.ParseForm(); err != nil {
@@ -320,8 +320,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// tokenOf returns a request's token, which Slack takes as a field of the form
-// and as a header.
+// tokenOf returns a request's token, from the form or the header.
 func tokenOf(r *http.Request) string {
 	if token := r.FormValue("token"); token != "" {
 		return token
@@ -335,7 +334,7 @@ func refuse(w http.ResponseWriter, name string) {
 
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 	a := s.begin(r)
-	if s.odd(w, r, a) {
+	if s.override(w, r, a) {
 		return
 	}
 	var body struct {
@@ -396,7 +395,7 @@ func (s *Server) check(text, blocks string) string {
 	return checkPayload(text, blocks)
 }
 
-// checkPayload holds Slack's limits of texts and blocks.
+// checkPayload checks Slack's limits of texts and blocks.
 func checkPayload(text, blocks string) string {
 	switch {
 	case text == "" && blocks == "":

@@ -1,6 +1,5 @@
-// Package webhooktest is a receiver of webhooks for tests: it checks
-// signatures, keeps what it got in order, and answers as it is told, oddly if
-// need be.
+// Package webhooktest is a webhook receiver for tests. It checks signatures,
+// stores the requests in order and returns configured responses and failures.
 package webhooktest
 
 import (
@@ -16,26 +15,26 @@ import (
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// Answer is how one request is answered. The zero Answer is 200 with an empty
+// Answer is the response to one request. The zero Answer is 200 with an empty
 // body.
 type Answer struct {
 	Status int // 0: 200
 	Header map[string]string
 	Body   string
-	// Hang reads the request and answers nothing until the client gives up.
+	// Hang reads the request and sends no response until the client disconnects.
 	Hang bool
-	// ResetBefore ends the connection before the request's body is read,
-	// ResetAfter after it, and ResetInside in the middle of the answer.
+	// ResetBefore closes the connection before the request's body is read,
+	// ResetAfter after it, and ResetInside in the middle of the response.
 	ResetBefore, ResetAfter, ResetInside bool
-	// ByBody, where it is set, has the last word, once the body is read.
+	// ByBody, if set, replaces the other fields once the body is read.
 	ByBody func(body []byte) Answer
 }
 
-// Request is one request as it came.
+// Request is one received request.
 type Request struct {
 	Header http.Header
 	Path   string
-	Remote string // the connection's other end
+	Remote string // the client's address
 	Body   []byte
 	At     time.Time
 }
@@ -61,9 +60,8 @@ type Server struct {
 	changed  chan struct{}
 }
 
-// Start starts a receiver that ends with the test. With a secret every request
-// has to be signed with it. answer is asked for each request, counted from
-// zero; nil: 200 for all.
+// Start starts a receiver until the test ends. With a secret, every request must
+// be signed. answer is called for each request, counted from zero; nil: 200.
 func Start(t testing.TB, secret string, answer func(n int, r Request) Answer) *Server {
 	t.Helper()
 	s := &Server{t: t, answer: answer, changed: make(chan struct{})}
@@ -81,7 +79,7 @@ func Start(t testing.TB, secret string, answer func(n int, r Request) Answer) *S
 	return s
 }
 
-// Down ends the server: connections are refused from now on.
+// Down stops the server: connections are refused.
 func (s *Server) Down() {
 	if s.server != nil {
 		s.server.CloseClientConnections()
@@ -90,7 +88,7 @@ func (s *Server) Down() {
 	}
 }
 
-// Up starts it again, at the same address.
+// Up starts the server at the same address.
 func (s *Server) Up() {
 	s.t.Helper()
 	listener, err := net.Listen("tcp", s.addr)
@@ -104,7 +102,7 @@ func (s *Server) Up() {
 	s.server.Start()
 }
 
-// SetAnswer changes how requests are answered from now on; nil: 200 for all.
+// SetAnswer changes the responses; nil: 200.
 func (s *Server) SetAnswer(answer func(n int, r Request) Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +161,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, a.Body)
 }
 
-// reset ends the connection without the courtesies.
+// reset closes the connection with a TCP reset.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -183,14 +181,14 @@ func (s *Server) note(r Request) {
 	s.changed = make(chan struct{})
 }
 
-// Requests returns what came so far.
+// Requests returns the requests received so far.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Request(nil), s.requests...)
 }
 
-// Wait waits until enough holds of the requests, or fails the test after
+// Wait waits until enough returns true for the requests; it fails the test after
 // within.
 func (s *Server) Wait(within time.Duration, enough func([]Request) bool) []Request {
 	s.t.Helper()
@@ -206,7 +204,7 @@ func (s *Server) Wait(within time.Duration, enough func([]Request) bool) []Reque
 		select {
 		case <-changed:
 		case <-deadline.C:
-			s.t.Fatalf("after %s there were only %d requests", within, len(requests))
+			s.t.Fatalf("only %d requests after %s", len(requests), within)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func decode(text string) (*registry.Set, yamldoc.Faults) {
 	return &f.Channels, faults
 }
 
-func TestEachKindIsBuiltWithItsDefaults(t *testing.T) {
+func TestKindsAreBuiltWithDefaults(t *testing.T) {
 	set, faults := decode(`
   desk: {console: {}}
   chat: {slack: {webhook: "https://hooks.slack.com/services/x"}}
@@ -41,7 +41,7 @@ func TestEachKindIsBuiltWithItsDefaults(t *testing.T) {
 		if c.Dispatch.Partitions != want.partitions || c.Dispatch.Concurrency != want.concurrency || c.Dispatch.Ambiguous != dispatch.Resend || c.Dispatch.Timeout <= 0 {
 			t.Errorf("%s: %+v", name, c.Dispatch)
 		}
-		ch, err := c.Build(name, registry.With{Console: io.Discard})
+		ch, err := c.Build(name, registry.Deps{Console: io.Discard})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -57,10 +57,10 @@ func TestEachKindIsBuiltWithItsDefaults(t *testing.T) {
 	}
 }
 
-func TestWhatAllChannelsHaveMustFitTheKind(t *testing.T) {
+func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 	const mail = `{email: {server: "m.example.com:25", from: a@example.com, to: [b@example.com]}, `
 	for text, want := range map[string]string{
-		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m0s), which is a part of it",
+		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m0s)",
 		`{m: ` + mail + `concurrency: 4}}`:                     "channels.m.concurrency: 4 is more than email.connections (2)",
 		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a paced channel has one partition, so that one instance keeps the pace",
 		`{d: {console: {}, pace: {burst: 3}}}`:                 "channels.d.pace: a burst needs a rate, such as rate: 1/s",
@@ -68,7 +68,7 @@ func TestWhatAllChannelsHaveMustFitTheKind(t *testing.T) {
 		`{d: {consol: {}}}`:                                    `channels.d.consol: unknown key: did you mean "console"?`,
 		`{d: {console: {}, concurrency: 0}}`:                   "channels.d.concurrency: 0 is not between 1 and 1024",
 		`{d: {console: {}, retry: {attempts: 5}}}`:             "breaker.failures (5) must be smaller than retry.attempts (5)",
-		`{}`: "channels: names no channel",
+		`{}`: "channels: must define at least one channel",
 	} {
 		_, faults := decode(text)
 		if len(faults) == 0 || !strings.Contains(faults.Error(), want) {

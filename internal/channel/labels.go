@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Delay says how long after its event the message is sent: "3 ms after the
-// event", or "4 m 10 s late" from LateAfter on. It is empty when the alert has
-// no event time, and for a test, which has no event.
+// Delay returns the time from the event to this attempt: "3 ms after the
+// event", or "4 m 10 s late" from LateAfter on. It is empty without an event
+// time and for a test.
 func (m Message) Delay() string {
 	if m.Alert.EventTime.IsZero() || m.Test {
 		return ""
@@ -22,9 +22,9 @@ func (m Message) Delay() string {
 	return Duration(d) + " after the event"
 }
 
-// Again says that this is a dead letter that is sent again, and for which time:
-// "replay", "replay 2". It is empty for other messages.
-func (m Message) Again() string {
+// ReplayLabel returns "replay", "replay 2" and so on for a replayed dead
+// letter, and is empty for other messages.
+func (m Message) ReplayLabel() string {
 	switch m.Replay {
 	case 0:
 		return ""
@@ -34,17 +34,17 @@ func (m Message) Again() string {
 	return fmt.Sprintf("replay %d", m.Replay)
 }
 
-// Trial says that a person tries the channel; it is empty for other messages.
-func (m Message) Trial() string {
+// TestLabel marks a test message; it is empty for other messages.
+func (m Message) TestLabel() string {
 	if m.Test {
 		return "a test"
 	}
 	return ""
 }
 
-// At writes when the event was, in zone: 14:31:05, with the day when that is
-// not today's. It is empty when the alert has no event time.
-func (m Message) At(zone *time.Location) string {
+// EventTime formats the event's time in zone: 14:31:05, with the day unless it
+// is today. It is empty when the alert has no event time.
+func (m Message) EventTime(zone *time.Location) string {
 	at := m.Alert.EventTime.In(zone)
 	switch {
 	case m.Alert.EventTime.IsZero():
@@ -55,10 +55,10 @@ func (m Message) At(zone *time.Location) string {
 	return at.Format("2 Jan 15:04:05")
 }
 
-// Gap says how many alerts were throttled since the last message and from
-// when on, in zone: "+14 since 09:31", with the day when that is not today.
+// ThrottledLabel returns how many alerts were throttled since the last message,
+// and from when, in zone: "+14 since 09:31", with the day unless it is today.
 // It is empty when there were none.
-func (m Message) Gap(zone *time.Location) string {
+func (m Message) ThrottledLabel(zone *time.Location) string {
 	if m.Suppressed == 0 {
 		return ""
 	}
@@ -72,8 +72,8 @@ func (m Message) Gap(zone *time.Location) string {
 	return fmt.Sprintf("+%d since %s", m.Suppressed, since.Format(layout))
 }
 
-// Duration writes d for people, with its two largest units: 3 ms, 1.5 s,
-// 4 m 10 s, 2 h 5 m, 3 d 4 h.
+// Duration formats d with its two largest units: 3 ms, 1.5 s, 4 m 10 s,
+// 2 h 5 m, 3 d 4 h.
 func Duration(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

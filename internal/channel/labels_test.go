@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 )
 
-func TestDelaySaysLateFromOneMinuteOn(t *testing.T) {
+func TestDelayIsLateFromOneMinute(t *testing.T) {
 	event := time.Date(2026, 3, 2, 14, 31, 5, 0, time.UTC)
 	for _, c := range []struct {
 		after time.Duration
@@ -35,7 +35,7 @@ func TestDelaySaysLateFromOneMinuteOn(t *testing.T) {
 	}
 }
 
-func TestGapNamesTheDayOnlyWhenItIsNotToday(t *testing.T) {
+func TestThrottledLabelIncludesDayUnlessToday(t *testing.T) {
 	now := time.Date(2026, 3, 2, 14, 31, 5, 0, time.UTC)
 	for _, c := range []struct {
 		since time.Time
@@ -46,11 +46,11 @@ func TestGapNamesTheDayOnlyWhenItIsNotToday(t *testing.T) {
 		{time.Time{}, "+14"},
 	} {
 		m := channel.Message{Now: now, Suppressed: 14, SuppressedSince: c.since}
-		if got := m.Gap(time.UTC); got != c.want {
+		if got := m.ThrottledLabel(time.UTC); got != c.want {
 			t.Errorf("since %v: %q, want %q", c.since, got, c.want)
 		}
 	}
-	if got := (channel.Message{Now: now}).Gap(time.UTC); got != "" {
+	if got := (channel.Message{Now: now}).ThrottledLabel(time.UTC); got != "" {
 		t.Errorf("nothing suppressed: %q, want nothing", got)
 	}
 }
