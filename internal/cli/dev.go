@@ -89,7 +89,7 @@ func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
 func devStart(err error) error {
 	var taken *devbroker.PortTaken
 	if errors.As(err, &taken) {
-		return fmt.Errorf("%w: %s dev --kafka %s", err, base.Self(), taken.Another())
+		return fmt.Errorf("%w: %s dev --kafka %s", err, base.Self(), taken.Alternative())
 	}
 	return err
 }

@@ -93,7 +93,7 @@ func TestTheDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	self := fmt.Sprintf("notifier -c %s --brokers '%s,127.0.0.1:1' ", filepath.Join(dir, "notifier.yaml"), broker)
 	a.Says(t,
 		"failed "+filepath.Join(dir, "rules.yaml")+":6:11: rules[0].when: ", // evnt
-		"failed 127.0.0.1:1: nothing listens on 127.0.0.1:1 → start it, or correct kafka.brokers",
+		"failed 127.0.0.1:1: connection refused → start the broker, or correct kafka.brokers",
 		"failed "+topics.Outbox(c.Group, "hook")+": missing → "+self+"topics create",
 		"skipped groups, and 1 topic: topics are missing: see below",
 		"failed trade-executions: partition 0: the committed offset 4711 is beyond the log's end 0",
@@ -133,7 +133,7 @@ func TestTheDoctorNeverHangs(t *testing.T) {
 	if took := time.Since(began); took > 12*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	a.Says(t, "accepts the connection and does not answer: is it a Kafka broker, and has it started?", "skipped rights: ", "failed mail, server: greeting: timed out", "failed hook, encryption: ", "skipped http://"+addr)
+	a.Says(t, "accepts connections but does not respond: check that it is a Kafka broker and has started", "skipped rights: ", "failed mail, server: greeting: timed out", "failed hook, encryption: ", "skipped http://"+addr)
 }
 
 // unpack reads a bundle.

@@ -297,7 +297,7 @@ func theLeastRights(t *testing.T, n *testkafka.Node) {
 	other := newSite(t, n, "least-new", n.SASL, settings, hook.URL)
 	only(t, n, user, "least-new", rights["run"])
 	d = launch(t, other.dir, "--create-topics")
-	d.err.Wait(t, 20*time.Second, "not allowed to create topic least-new.", "grant CREATE")
+	d.err.Wait(t, 20*time.Second, "not authorized to create topic least-new.", "grant CREATE")
 	if code := d.stop(); code != kafka.ExitDenied {
 		t.Errorf("exit %d, want %d", code, kafka.ExitDenied)
 	}
@@ -320,18 +320,18 @@ func wrongSettings(t *testing.T, n *testkafka.Node) {
 		exit              int
 		want              string
 	}{
-		"plain text where TLS is":   {n.TLS, "", kafka.ExitConfig, "ADDR speaks TLS: set kafka.tls.enabled to true"},
-		"TLS where plain text is":   {n.Plaintext, ca, kafka.ExitUnavailable, "ADDR closes the connection at once: it may not expect TLS on this port; see kafka.tls"},
-		"no certificate":            {n.MTLS, ca, kafka.ExitConfig, "ADDR asks for a certificate of ours, and there is none: name it in kafka.tls.cert and kafka.tls.key"},
-		"another name":              {"localhost:" + port, ca, kafka.ExitConfig, "ADDR shows a certificate for kafka.test, 127.0.0.1 (CN=broker), not for localhost"},
-		"unknown authority":         {n.TLS, "  tls: {enabled: true}", kafka.ExitConfig, "ADDR shows a certificate of an unknown authority: CN=broker, signed by CN=Test Authority"},
-		"wrong password":            {n.SASL, login("PLAIN", "alice", "wrong"), kafka.ExitDenied, "ADDR refuses user and password (PLAIN): check kafka.sasl"},
-		"wrong password with SCRAM": {n.SASL, login("SCRAM-SHA-512", "alice", "wrong"), kafka.ExitDenied, "ADDR refuses user and password (SCRAM-SHA-512): check kafka.sasl"},
-		"unknown to SCRAM":          {n.SASL, login("SCRAM-SHA-256", "carol", "carol-secret"), kafka.ExitDenied, "ADDR refuses user and password (SCRAM-SHA-256): check kafka.sasl"},
-		"expired token":             {n.SASL, token(unsecured("erin", -time.Minute)), kafka.ExitDenied, "ADDR refuses the token (OAUTHBEARER): check kafka.sasl.password"},
-		"no token":                  {n.SASL, token("hunter22"), kafka.ExitDenied, "ADDR refuses the token (OAUTHBEARER): check kafka.sasl.password"},
-		"no login where one is due": {n.SASL, ca, kafka.ExitConfig, "ADDR closes the connection at once: it may require a login; see kafka.sasl"},
-		"a login where none is":     {n.TLS, login("PLAIN", "alice", "alice-secret"), kafka.ExitConfig, "ADDR does not expect a login on this port: take kafka.sasl out, or use the port for it"},
+		"plain text where TLS is":   {n.TLS, "", kafka.ExitConfig, "ADDR requires TLS: set kafka.tls.enabled to true"},
+		"TLS where plain text is":   {n.Plaintext, ca, kafka.ExitUnavailable, "ADDR closed the connection during the handshake: it may not support TLS on this port; see kafka.tls"},
+		"no certificate":            {n.MTLS, ca, kafka.ExitConfig, "ADDR requires a client certificate: set kafka.tls.cert and kafka.tls.key"},
+		"another name":              {"localhost:" + port, ca, kafka.ExitConfig, "ADDR presents a certificate for kafka.test, 127.0.0.1 (CN=broker), not for localhost"},
+		"unknown authority":         {n.TLS, "  tls: {enabled: true}", kafka.ExitConfig, "ADDR presents a certificate signed by an unknown authority: CN=broker, signed by CN=Test Authority"},
+		"wrong password":            {n.SASL, login("PLAIN", "alice", "wrong"), kafka.ExitDenied, "ADDR rejected username and password (PLAIN): check kafka.sasl"},
+		"wrong password with SCRAM": {n.SASL, login("SCRAM-SHA-512", "alice", "wrong"), kafka.ExitDenied, "ADDR rejected username and password (SCRAM-SHA-512): check kafka.sasl"},
+		"unknown to SCRAM":          {n.SASL, login("SCRAM-SHA-256", "carol", "carol-secret"), kafka.ExitDenied, "ADDR rejected username and password (SCRAM-SHA-256): check kafka.sasl"},
+		"expired token":             {n.SASL, token(unsecured("erin", -time.Minute)), kafka.ExitDenied, "ADDR rejected the token (OAUTHBEARER): check kafka.sasl.password"},
+		"no token":                  {n.SASL, token("hunter22"), kafka.ExitDenied, "ADDR rejected the token (OAUTHBEARER): check kafka.sasl.password"},
+		"no login where one is due": {n.SASL, ca, kafka.ExitConfig, "ADDR closed the connection before its first response: it may require SASL; see kafka.sasl"},
+		"a login where none is":     {n.TLS, login("PLAIN", "alice", "alice-secret"), kafka.ExitConfig, "ADDR does not accept SASL on this port: remove kafka.sasl, or use the SASL port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, n, "wrong", c.address, c.settings, "http://127.0.0.1:1")

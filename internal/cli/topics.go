@@ -131,7 +131,7 @@ func topicChecks(ctx context.Context, g *base.Globals, change func(*kafka.Layout
 		return nil, err
 	}
 	checks := &kafka.Checks{Admin: kadm.NewClient(cl), Config: &l.Kafka, Command: g.Self()}
-	if checks.Want, err = kafka.Want(ctx, checks.Admin, lay); err != nil {
+	if checks.Want, err = kafka.ClusterShapes(ctx, checks.Admin, lay); err != nil {
 		checks.Admin.Close()
 		return nil, err
 	}

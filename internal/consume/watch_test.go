@@ -444,7 +444,7 @@ func TestAMemberThatWasFrozenCommitsNothingAndSaysWhy(t *testing.T) {
 			t.Fatalf("the other one was handed %d records", n)
 		}
 		slow.settle(3, 4)
-		wire.Mend()
+		wire.Restore()
 		time.Sleep(time.Second)
 		slow.settle(5)
 		time.Sleep(20 * time.Second)

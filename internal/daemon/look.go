@@ -87,7 +87,7 @@ func (d *Daemon) look(ctx context.Context, wait time.Duration) (*cluster, error)
 	if ahead, err := kafka.ClockOffset(ctx, cl); err == nil && kafka.ClockText(ahead) != "" {
 		d.log.Warn("clock", "problem", kafka.ClockText(ahead))
 	}
-	if found.shapes, err = kafka.Want(ctx, adm, d.config.layout()); err != nil {
+	if found.shapes, err = kafka.ClusterShapes(ctx, adm, d.config.layout()); err != nil {
 		return nil, err
 	}
 	if d.config.Start.CreateTopics {

@@ -1,14 +1,12 @@
-// Package devbroker runs a Kafka broker inside the process: what `notifier dev`
-// and many tests talk to. It is kfake (github.com/twmb/franz-go/pkg/kfake),
-// which calls itself a fake, with what a first run on somebody's laptop needs
-// around it: data on disk instead of in memory, a lock on the data directory,
-// a guard in front of the port, and retention that really runs. It is for
-// trying out and for tests: one node, no replication, no authentication, and
-// reachable from this machine only.
+// Package devbroker runs a Kafka broker inside the process, for `notifier dev`
+// and for tests. It is kfake (github.com/twmb/franz-go/pkg/kfake) with data on
+// disk, a lock on the data directory, a check of each request frame, and working
+// retention. It has one node, no replication and no authentication, and listens
+// on this host only.
 //
-// Invariant: whatever arrives at the port costs at most its own connection.
+// Invariant: an invalid request closes at most its own connection.
 //
-// Start reading at Start; guard.go is what stands between the port and kfake.
+// Start at Start; guard.go checks the frames before kfake reads them.
 package devbroker
 
 import (
@@ -27,23 +25,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// DefaultAddr is where Kafka clients look for a broker on their own machine.
+// DefaultAddr is the address that Kafka clients use by default.
 const DefaultAddr = "127.0.0.1:9092"
 
-// Config says where a broker listens and where its data lives.
+// Config configures a broker.
 type Config struct {
 	// Addr is a loopback address with a port; port 0 takes a free one.
 	// Default: DefaultAddr.
 	Addr string
-	// DataDir keeps topics, records and committed offsets. It is made when it
-	// is missing and kept after Close. Empty: a fresh temporary directory
-	// that Close removes.
+	// DataDir stores topics, records and committed offsets. It is created if it
+	// is missing. Empty: a temporary directory that Close removes.
 	DataDir string
-	// Logger hears of what goes wrong inside; nil discards it.
+	// Logger logs kfake's messages; nil: no log.
 	Logger *slog.Logger
 }
 
-// Broker is one running broker.
+// Broker is a running broker.
 type Broker struct {
 	addr      string
 	dir       string
@@ -51,16 +48,15 @@ type Broker struct {
 	lock      *flock.Flock
 
 	stop chan struct{} // closed to end housekeeping
-	done chan struct{} // closed when it has ended
+	done chan struct{} // closed after housekeeping
 
 	mu      sync.Mutex
-	cluster *kfake.Cluster // nil once closed: its methods would wait for ever
+	cluster *kfake.Cluster // nil after Close, since its methods would block forever
 }
 
-// Start starts a broker. It has no topics but those its data directory holds;
-// see CreateTopics. ctx bounds the start only: the broker runs until Close.
-//
-// The errors that a person can act on are *PortTaken, *DirInUse and *Damaged.
+// Start starts a broker with the topics of its data directory; see CreateTopics.
+// ctx bounds the start only: the broker runs until Close. Errors with a remedy
+// are *PortTaken, *DirInUse and *Damaged.
 func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if cfg.Addr == "" {
 		cfg.Addr = DefaultAddr
@@ -69,12 +65,12 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	b := &Broker{stop: make(chan struct{}), done: make(chan struct{})}
-	if err := b.takeDir(cfg.DataDir); err != nil {
+	if err := b.lockDir(cfg.DataDir); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			b.leaveDir()
+			b.releaseDir()
 		}
 	}()
 
@@ -83,10 +79,10 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b.addr = ln.Addr().String()
-	_, unmade := os.Stat(filepath.Join(b.dir, "meta.json"))
+	_, statErr := os.Stat(filepath.Join(b.dir, "meta.json"))
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(1),
-		kfake.ClusterID(clusterID()), // of a new directory; an old one keeps its own
+		kfake.ClusterID(clusterID()), // an existing directory keeps its own
 		kfake.DataDir(b.dir),
 		kfake.ListenFn(func(string, string) (net.Listener, error) {
 			return guard(ln, cfg.Logger), nil
@@ -95,7 +91,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	)
 	if err != nil {
 		_ = ln.Close()
-		if unmade == nil {
+		if statErr == nil {
 			return nil, &Damaged{Dir: b.dir, Err: err}
 		}
 		return nil, fmt.Errorf("start a broker in %s: %w", b.dir, err)
@@ -127,25 +123,25 @@ func (b *Broker) Close() error {
 	<-b.done
 	b.cluster.Close()
 	b.cluster = nil
-	return b.leaveDir()
+	return b.releaseDir()
 }
 
-// takeDir makes the data directory and locks it. Two brokers on one directory
-// would start without complaint and then overwrite each other's offsets.
-func (b *Broker) takeDir(dir string) error {
+// lockDir creates and locks the data directory. Without the lock, two brokers on
+// one directory would overwrite each other's offsets.
+func (b *Broker) lockDir(dir string) error {
 	if dir == "" {
-		made, err := os.MkdirTemp("", "notifier-dev-")
+		temporary, err := os.MkdirTemp("", "notifier-dev-")
 		if err != nil {
-			return fmt.Errorf("make a data directory: %w", err)
+			return fmt.Errorf("create a data directory: %w", err)
 		}
-		dir, b.temporary = made, true
+		dir, b.temporary = temporary, true
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("find the data directory: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+		return fmt.Errorf("create the data directory: %w", err)
 	}
 	b.dir = dir
 	b.lock = flock.New(filepath.Join(dir, "notifier.lock"))
@@ -158,7 +154,7 @@ func (b *Broker) takeDir(dir string) error {
 	return nil
 }
 
-func (b *Broker) leaveDir() error {
+func (b *Broker) releaseDir() error {
 	if err := b.lock.Unlock(); err != nil {
 		return fmt.Errorf("unlock the data directory: %w", err)
 	}
@@ -171,17 +167,15 @@ func (b *Broker) leaveDir() error {
 	return nil
 }
 
-// How often housekeep works. Retention only reads what is in memory, so it may
-// be frequent; it bounds by how much a fast producer overshoots. Compaction
-// reads and rewrites the compacted topics.
+// Intervals of housekeep. Retention only reads memory; its interval bounds by how
+// much a fast producer exceeds the limit. Compaction rewrites topics on disk.
 const (
 	retentionEvery  = 10 * time.Second
 	compactionEvery = 10 * time.Minute
 )
 
-// housekeep applies retention and compaction until Close. kfake's own clock
-// for them starts only when a topic is created, so after a restart on an
-// existing directory it would never run.
+// housekeep applies retention and compaction until Close. kfake's own timer
+// starts only when a topic is created, hence not after a restart.
 func (b *Broker) housekeep(retention, compaction <-chan time.Time) {
 	for {
 		select {
@@ -195,9 +189,8 @@ func (b *Broker) housekeep(retention, compaction <-chan time.Time) {
 	}
 }
 
-// clusterID returns a new cluster id in Kafka's own shape: 16 random bytes in
-// 22 characters. Ids of events are derived from it, so two directories must
-// not share one.
+// clusterID returns a new cluster id in Kafka's format: 16 random bytes in 22
+// characters. Ids of events derive from it.
 func clusterID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)

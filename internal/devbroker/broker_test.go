@@ -69,7 +69,7 @@ func consume(t *testing.T, cl *kgo.Client, n int) (values []string) {
 	return values
 }
 
-func TestRecordsAndCommittedOffsetsSurviveARestart(t *testing.T) {
+func TestRecordsAndCommitsSurviveRestart(t *testing.T) {
 	dir := t.TempDir()
 	group := []kgo.Opt{kgo.ConsumerGroup("g"), kgo.ConsumeTopics("trades"), kgo.DisableAutoCommit()}
 
@@ -93,7 +93,7 @@ func TestRecordsAndCommittedOffsetsSurviveARestart(t *testing.T) {
 	}
 }
 
-func TestMissingTopicsAreCreatedAtEachStart(t *testing.T) {
+func TestMissingTopicsAreCreatedAtStart(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, dir)
 	create(t, b, Topic{Name: "old", Partitions: 3})
@@ -116,7 +116,7 @@ func TestMissingTopicsAreCreatedAtEachStart(t *testing.T) {
 	}
 }
 
-func TestADirectoryServesOneBrokerAtATime(t *testing.T) {
+func TestDirectoryIsLocked(t *testing.T) {
 	dir := t.TempDir()
 	first := start(t, dir)
 	var inUse *DirInUse
@@ -130,7 +130,7 @@ func TestADirectoryServesOneBrokerAtATime(t *testing.T) {
 	start(t, dir)
 }
 
-func TestATakenPortIsNamedWithAnother(t *testing.T) {
+func TestPortInUseSuggestsAnother(t *testing.T) {
 	b := start(t, "")
 	_, err := Start(t.Context(), Config{Addr: b.Addr()})
 	var taken *PortTaken
@@ -141,15 +141,15 @@ func TestATakenPortIsNamedWithAnother(t *testing.T) {
 		t.Errorf("names port %d, want %s", taken.Port, port)
 	}
 	e := &PortTaken{Port: 9092}
-	if got := e.Error() + ": notifier dev --kafka " + e.Another(); got != "port 9092 is taken, perhaps by a Kafka of yours: notifier dev --kafka 127.0.0.1:19092" {
+	if got := e.Error() + ": notifier dev --kafka " + e.Alternative(); got != "port 9092 is already in use, possibly by another Kafka: notifier dev --kafka 127.0.0.1:19092" {
 		t.Errorf("says %q", got)
 	}
-	if got := (&PortTaken{Port: 60000}).Another(); got != "127.0.0.1:50000" {
+	if got := (&PortTaken{Port: 60000}).Alternative(); got != "127.0.0.1:50000" {
 		t.Errorf("for a high port it proposes %s", got)
 	}
 }
 
-func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
+func TestOnlyLoopbackAddressesAreAllowed(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", "192.0.2.1:9092", ":9092", "example.com:9092", "9092", "localhost:kafka", "localhost:99999"} {
 		if b, err := Start(t.Context(), Config{Addr: addr}); err == nil {
 			t.Errorf("%s is served", addr)
@@ -165,7 +165,7 @@ func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
 	_ = b.Close()
 }
 
-func TestDamagedDataIsToldFromOtherFaults(t *testing.T) {
+func TestDamagedDataIsReported(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, dir)
 	create(t, b, Topic{Name: "trades", Partitions: 1})
@@ -178,7 +178,7 @@ func TestDamagedDataIsToldFromOtherFaults(t *testing.T) {
 	if !errors.As(err, &damaged) {
 		t.Fatalf("got %v, want Damaged", err)
 	}
-	if want := "move aside and start fresh: mv " + dir + " " + dir + ".damaged"; !strings.Contains(err.Error(), want) {
+	if want := "move the directory and start again: mv " + dir + " " + dir + ".damaged"; !strings.Contains(err.Error(), want) {
 		t.Errorf("%q does not say %q", err, want)
 	}
 
@@ -189,7 +189,7 @@ func TestDamagedDataIsToldFromOtherFaults(t *testing.T) {
 	start(t, dir)
 }
 
-func TestCloseRemovesOnlyATemporaryDirectory(t *testing.T) {
+func TestCloseRemovesOnlyTemporaryDirectory(t *testing.T) {
 	kept := t.TempDir()
 	for dir, gone := range map[string]bool{"": true, kept: false} {
 		b := start(t, dir)
@@ -218,7 +218,7 @@ func TestCloseDoesNotWaitForClients(t *testing.T) {
 	}
 }
 
-func TestRetentionRunsAfterARestartAndSparesCompactedTopics(t *testing.T) {
+func TestRetentionRunsAfterRestartExceptOnCompactedTopics(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, dir)
 	create(t, b,
@@ -250,7 +250,7 @@ func TestRetentionRunsAfterARestartAndSparesCompactedTopics(t *testing.T) {
 	}
 }
 
-func TestATopicIsBoundedUnlessItsConfigurationSaysSo(t *testing.T) {
+func TestTopicSizeIsBoundedByDefault(t *testing.T) {
 	b := start(t, "")
 	create(t, b, Topic{Name: "plain", Partitions: 4}, Topic{Name: "own", Partitions: 1, Configs: map[string]string{"retention.bytes": "12345"}})
 	configs, err := kadm.NewClient(client(t, b)).DescribeTopicConfigs(t.Context(), "plain", "own")
@@ -267,7 +267,7 @@ func TestATopicIsBoundedUnlessItsConfigurationSaysSo(t *testing.T) {
 	}
 }
 
-func TestEveryNewDirectoryIsAClusterOfItsOwn(t *testing.T) {
+func TestEachNewDirectoryHasOwnClusterID(t *testing.T) {
 	id := func(b *Broker) string {
 		meta, err := kadm.NewClient(client(t, b)).BrokerMetadata(t.Context())
 		if err != nil {
@@ -287,8 +287,8 @@ func TestEveryNewDirectoryIsAClusterOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestDataDirectoryIsItsOwners: what is produced may be confidential.
-func TestDataDirectoryIsItsOwners(t *testing.T) {
+// TestDataDirectoryIsPrivate: what is produced may be confidential.
+func TestDataDirectoryIsPrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "data")
 	b := start(t, dir)
 	defer func() { _ = b.Close() }()

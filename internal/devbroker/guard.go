@@ -9,20 +9,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// A request frame is a 32-bit size and then that many bytes, which begin with
-// the request's key, version and correlation id, 8 bytes in all (the Kafka
-// protocol guide). kfake believes the size, so an HTTP request makes it
-// allocate 1.1 GiB, and it dies of a key that it does not know.
+// A request frame is a 32-bit size and that many bytes, beginning with key,
+// version and correlation id, 8 bytes in all (Kafka protocol guide). kfake does
+// not check them: an HTTP request makes it allocate 1.1 GiB, and an unknown key
+// makes it panic.
 const (
-	minFrame = 8
-	maxFrame = 16 << 20
-	// headBytes are the size and the key: what is judged before anything is
-	// handed on.
-	headBytes = 6
+	minFrame  = 8
+	maxFrame  = 16 << 20
+	headBytes = 6 // size and key
 )
 
-// guard returns ln with every connection checked: what does not speak Kafka is
-// closed before the broker sees a byte of the offending frame.
+// guard returns ln with checked connections: an invalid frame closes its
+// connection before the broker reads a byte of it.
 func guard(ln net.Listener, log *slog.Logger) net.Listener {
 	return &guardedListener{Listener: ln, log: log}
 }
@@ -40,20 +38,19 @@ func (l *guardedListener) Accept() (net.Conn, error) {
 	return &guardedConn{Conn: conn, log: l.log}, nil
 }
 
-// guardedConn checks the head of each frame as the reader comes to it. Like
-// most connections it has one reader at a time.
+// guardedConn checks the head of each frame. It has one reader at a time.
 type guardedConn struct {
 	net.Conn
 	log *slog.Logger
 
 	head   [headBytes]byte
-	filled int   // bytes of head that have arrived
-	served int   // bytes of head that the reader has
-	body   int64 // bytes of the frame behind the head that are still to come
+	filled int   // received bytes of head
+	served int   // bytes of head returned to the reader
+	body   int64 // remaining bytes of the frame after head
 }
 
-// Read returns bytes of frames that passed; it never returns a part of one
-// that did not. A read that fails half-way through a head may be tried again.
+// Read returns bytes of valid frames only. A read that fails within a head can be
+// retried.
 func (c *guardedConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -72,7 +69,7 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 		}
 		size, key := binary.BigEndian.Uint32(c.head[:4]), int16(binary.BigEndian.Uint16(c.head[4:]))
 		if err := checkFrame(size, key); err != nil {
-			c.log.Debug("closed a connection that does not speak Kafka", "peer", c.RemoteAddr().String(), "err", err)
+			c.log.Debug("closed a connection with an invalid request", "peer", c.RemoteAddr().String(), "err", err)
 			_ = c.Close()
 			c.filled = 0
 			return 0, err
@@ -89,19 +86,19 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkFrame reports why a frame must not reach the broker.
+// checkFrame returns an error for an invalid frame.
 func checkFrame(size uint32, key int16) error {
 	switch {
 	case size < minFrame || size > maxFrame:
-		return fmt.Errorf("a frame of %d bytes: a request has %d to %d", size, minFrame, maxFrame)
+		return fmt.Errorf("frame of %d bytes: a request has %d to %d", size, minFrame, maxFrame)
 	case key < 0 || int(key) >= len(knownKeys) || !knownKeys[key]:
 		return fmt.Errorf("request key %d is unknown", key)
 	}
 	return nil
 }
 
-// knownKeys are the request keys that kfake can parse; of these, it answers
-// the ones that it does not implement by closing the connection.
+// knownKeys are the request keys that kfake can parse. For one that it does not
+// implement it closes the connection.
 var knownKeys = func() (known [kmsg.MaxKey + 1]bool) {
 	for key := range known {
 		known[key] = kmsg.RequestForKey(int16(key)) != nil

@@ -22,7 +22,7 @@ func frame(key int16, body ...byte) []byte {
 	return append(head, body...)
 }
 
-func TestGarbageCostsOnlyItsSender(t *testing.T) {
+func TestInvalidFrameClosesOnlyItsConnection(t *testing.T) {
 	b := start(t, "")
 	create(t, b, Topic{Name: "trades", Partitions: 1})
 	cl := client(t, b)
@@ -68,7 +68,7 @@ func (c *chunks) Read(p []byte) (int, error) { return c.Reader.Read(p) }
 func (c *chunks) Close() error               { c.closed = true; return nil }
 func (c *chunks) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
 
-func TestAReadThatTimesOutLosesNothing(t *testing.T) {
+func TestReadTimeoutLosesNoBytes(t *testing.T) {
 	in := frame(3, 1, 2, 3)
 	from := iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(in))) // the second byte is late
 	guarded := &guardedConn{Conn: &chunks{Reader: from}, log: slog.New(slog.DiscardHandler)}

@@ -14,18 +14,17 @@ import (
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not an address: write %s", addr, DefaultAddr)
+		return nil, fmt.Errorf("%q is not an address: use %s", addr, DefaultAddr)
 	}
 	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("%q has no port between 0 and 65535: write %s", addr, DefaultAddr)
+		return nil, fmt.Errorf("%q has no port between 0 and 65535: use %s", addr, DefaultAddr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
-		return nil, fmt.Errorf("the built-in broker has no authentication, so it listens on this machine only: not %s but 127.0.0.1:%d", addr, port)
+		return nil, fmt.Errorf("the built-in broker has no authentication and listens on this host only: use 127.0.0.1:%[2]d, not %[1]s", addr, port)
 	}
-	// macOS and Windows let 127.0.0.1 be bound beside a wildcard listener on
-	// the same port, such as a Kafka in a container: its clients would then
-	// silently end up here. So ask first.
+	// macOS and Windows allow 127.0.0.1 next to a wildcard listener on the same
+	// port, such as a Kafka in a container, whose clients would then connect here.
 	if port != 0 && answers(ctx, addr) {
 		return nil, &PortTaken{Port: int(port)}
 	}

@@ -8,8 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// logger hands what kfake says to slog. Its info is a line per request and
-// more, which is debugging here; a failing disk is a warning.
+// logger writes kfake's log to slog. Info becomes Debug: kfake logs each request.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {

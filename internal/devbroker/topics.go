@@ -14,20 +14,19 @@ import (
 type Topic struct {
 	Name       string
 	Partitions int32             // at least 1
-	Configs    map[string]string // as Kafka names them; nil: none
+	Configs    map[string]string // Kafka's topic configs
 }
 
-// What a topic may hold when its configuration does not say. kfake reads every
-// segment once when it starts, so a small total keeps restarts quick; it drops
-// whole segments, 100 MB by default.
+// Default bounds of a topic. kfake reads every segment at its start, so a small
+// total keeps restarts fast; retention drops whole segments.
 const (
 	topicBytes   = 32 << 20
 	segmentBytes = 8 << 20
 )
 
-// CreateTopics creates those of the topics that are missing and returns their
-// names; a topic that exists stays as it is. One that is not compacted holds
-// 32 MiB in all unless its configuration sets retention.bytes (per partition).
+// CreateTopics creates the missing topics and returns their names. A topic that
+// is not compacted stores 32 MiB in all, unless its configuration sets
+// retention.bytes (per partition).
 func (b *Broker) CreateTopics(topics ...Topic) (created []string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -46,8 +45,8 @@ func (b *Broker) CreateTopics(topics ...Topic) (created []string, err error) {
 	return created, nil
 }
 
-// bounded returns the topic's configuration with its bounds spelled out:
-// kfake applies none that stands only in the broker's configuration.
+// bounded returns the topic's configuration with explicit bounds: kfake ignores
+// those of the broker's configuration.
 func (t Topic) bounded() map[string]string {
 	configs := map[string]string{
 		"segment.bytes":   strconv.Itoa(segmentBytes),

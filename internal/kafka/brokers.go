@@ -21,20 +21,19 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-// LookAtBrokers connects to each broker by itself, those that the configuration
-// names and those that the cluster names, and says of each whether it answers,
-// what it is, and until when its certificate holds. A cluster may name addresses
-// that only others can reach (advertised.listeners): then some partitions work
-// and some do not.
-func LookAtBrokers(ctx context.Context, c *Config) []check.Result {
-	seen := &connections{byAddress: make(map[string]tls.ConnectionState)}
-	cl, err := c.watched(seen)
+// CheckBrokers connects to each configured broker and to each broker that the
+// cluster advertises, and reports reachability, certificate and version. A
+// cluster may advertise addresses that this host cannot reach
+// (advertised.listeners), so that only some partitions work.
+func CheckBrokers(ctx context.Context, c *Config) []check.Result {
+	conns := &connections{byAddress: make(map[string]tls.ConnectionState)}
+	cl, err := c.newClient(conns)
 	if err != nil {
 		return []check.Result{check.Failedf("kafka", "correct the configuration", "%v", err)}
 	}
 	defer cl.Close()
-	answers := ask(ctx, c, seen, cl.SeedBrokers(), c.Brokers)
-	own := c.ownCertificate(time.Now())
+	answers := requestVersions(ctx, c, conns, cl.SeedBrokers(), c.Brokers)
+	own := c.checkOwnCertificate(time.Now())
 	var up []string
 	for _, a := range answers {
 		if a.err == nil {
@@ -44,10 +43,10 @@ func LookAtBrokers(ctx context.Context, c *Config) []check.Result {
 	switch {
 	case len(up) == 0:
 		return append(findings(answers), own...)
-	case len(up) < len(answers): // kgo would ask one that is down, now and then
-		answering := *c
-		answering.Brokers = up
-		if cl, err = answering.watched(seen); err != nil {
+	case len(up) < len(answers): // kgo would also use the brokers that are down
+		reachable := *c
+		reachable.Brokers = up
+		if cl, err = reachable.newClient(conns); err != nil {
 			return findings(answers)
 		}
 		defer cl.Close()
@@ -56,7 +55,7 @@ func LookAtBrokers(ctx context.Context, c *Config) []check.Result {
 	defer cancel()
 	md, err := kadm.NewClient(cl).BrokerMetadata(ctx)
 	if err != nil {
-		return append(findings(answers), check.Failedf("cluster", "", "its brokers cannot be listed: %s", word(err)))
+		return append(findings(answers), check.Failedf("cluster", "", "listing the brokers failed: %s", word(err)))
 	}
 	var more []*kgo.Broker
 	var addresses []string
@@ -68,39 +67,39 @@ func LookAtBrokers(ctx context.Context, c *Config) []check.Result {
 		}
 		more, addresses = append(more, cl.Broker(int(b.NodeID))), append(addresses, address)
 	}
-	named := ask(ctx, c, seen, more, addresses)
-	for i := range named {
-		named[i].named = true
+	advertised := requestVersions(ctx, c, conns, more, addresses)
+	for i := range advertised {
+		advertised[i].advertised = true
 	}
-	answers = append(answers, named...)
+	answers = append(answers, advertised...)
 	cluster := check.Okf("cluster", "%s, %s, controller %d", md.Cluster, count(len(md.Brokers), "broker"), md.Controller)
 	return slices.Concat(findings(answers), own, []check.Result{cluster}, features(answers))
 }
 
-// ownCertificate says what is wrong with the certificate that we show.
-func (c *Config) ownCertificate(now time.Time) []check.Result {
+// checkOwnCertificate reports problems of the client certificate.
+func (c *Config) checkOwnCertificate(now time.Time) []check.Result {
 	var found []check.Result
 	for _, f := range c.TLS.Findings(now) {
 		switch {
-		case f.Of != "kafka.tls.cert": // a broker's, of which its connection told
+		case f.Of != ownCertificate: // findings covers the brokers' certificates
 		case f.Exit != 0:
-			found = append(found, check.Failedf(f.Of, "put a valid one there", "%s", f.Text))
+			found = append(found, check.Failedf(f.Of, "replace it with a valid certificate", "%s", f.Text))
 		default:
-			found = append(found, check.Warnf(f.Of, "have it renewed", "%s", f.Text))
+			found = append(found, check.Warnf(f.Of, "renew the certificate", "%s", f.Text))
 		}
 	}
 	return found
 }
 
-func (c *Config) watched(seen *connections) (*kgo.Client, error) {
+func (c *Config) newClient(conns *connections) (*kgo.Client, error) {
 	opts, err := c.Options("doctor", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return nil, err
 	}
-	return kgo.NewClient(append(opts, kgo.WithHooks(seen))...)
+	return kgo.NewClient(append(opts, kgo.WithHooks(conns))...)
 }
 
-// connections keeps what encrypted connections showed.
+// connections stores the states of TLS connections.
 type connections struct {
 	mu        sync.Mutex
 	byAddress map[string]tls.ConnectionState
@@ -117,19 +116,19 @@ func (s *connections) OnBrokerConnect(b kgo.BrokerMetadata, _ time.Duration, con
 	s.byAddress[net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))] = encrypted.ConnectionState()
 }
 
-// answer is what one broker said.
+// answer is one broker's response.
 type answer struct {
-	address  string
-	id       int32 // below zero: not known
-	named    bool  // by the cluster, not by the configuration
-	took     time.Duration
-	versions *kmsg.ApiVersionsResponse
-	tls      *tls.ConnectionState
-	err      error
+	address    string
+	id         int32 // negative: unknown
+	advertised bool  // by the cluster, not configured
+	took       time.Duration
+	versions   *kmsg.ApiVersionsResponse
+	tls        *tls.ConnectionState
+	err        error
 }
 
-// ask asks brokers at once what they are.
-func ask(ctx context.Context, c *Config, seen *connections, brokers []*kgo.Broker, addresses []string) []answer {
+// requestVersions sends ApiVersions to the brokers concurrently.
+func requestVersions(ctx context.Context, c *Config, conns *connections, brokers []*kgo.Broker, addresses []string) []answer {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	answers := make([]answer, len(brokers))
@@ -137,21 +136,21 @@ func ask(ctx context.Context, c *Config, seen *connections, brokers []*kgo.Broke
 	for i, b := range brokers {
 		wg.Go(func() {
 			a := answer{address: addresses[i], id: -1}
-			began := time.Now()
+			start := time.Now()
 			req := kmsg.NewPtrApiVersionsRequest()
 			req.ClientSoftwareName, req.ClientSoftwareVersion = "notifier", "1"
 			resp, err := b.Request(ctx, req)
-			a.took = time.Since(began)
+			a.took = time.Since(start)
 			if err == nil {
 				a.versions = resp.(*kmsg.ApiVersionsResponse)
 			} else {
 				a.err = brokerProblem(ctx, a.address, err, c)
 			}
-			seen.mu.Lock()
-			if state, ok := seen.byAddress[a.address]; ok {
+			conns.mu.Lock()
+			if state, ok := conns.byAddress[a.address]; ok {
 				a.tls = &state
 			}
-			seen.mu.Unlock()
+			conns.mu.Unlock()
 			answers[i] = a
 		})
 	}
@@ -159,18 +158,18 @@ func ask(ctx context.Context, c *Config, seen *connections, brokers []*kgo.Broke
 	return answers
 }
 
-// brokerProblem says why one broker does not answer.
+// brokerProblem returns why one broker does not answer.
 func brokerProblem(ctx context.Context, address string, err error, c *Config) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return errors.New(dialReason(address, err))
+		return errors.New(dialReason(err))
 	}
 	one := *c
 	one.Brokers = []string{address}
 	return connectProblem(ctx, err, &one)
 }
 
-// findings says of each broker what it answered.
+// findings returns the results for each broker.
 func findings(answers []answer) []check.Result {
 	var found []check.Result
 	for _, a := range answers {
@@ -179,12 +178,12 @@ func findings(answers []answer) []check.Result {
 			subject = fmt.Sprintf("%s (broker %d)", a.address, a.id)
 		}
 		switch {
-		case a.err != nil && a.named:
-			found = append(found, check.Failedf(subject, "have its advertised.listeners name an address that this host reaches, or mend the way there",
-				"%v; the cluster names this address", a.err))
+		case a.err != nil && a.advertised:
+			found = append(found, check.Failedf(subject, "set advertised.listeners to an address that this host can reach, or fix the network",
+				"%v; the cluster advertises this address", a.err))
 			continue
 		case a.err != nil:
-			found = append(found, check.Failedf(subject, "start it, or correct kafka.brokers and what leads there", "%v", a.err))
+			found = append(found, check.Failedf(subject, "start the broker, or correct kafka.brokers or the network", "%v", a.err))
 			continue
 		}
 		found = append(found, check.Okf(subject, "answers after %d ms", a.took.Milliseconds()))
@@ -195,18 +194,18 @@ func findings(answers []answer) []check.Result {
 	return found
 }
 
-// wanted are the requests whose versions carry what we build on.
-var wanted = []struct {
+// required are the versions of requests that the notifier's features need.
+var required = []struct {
 	key     kmsg.Key
 	version int16
 	without string
 }{
-	{kmsg.Fetch, 13, "topics have no ids (before Kafka 3.1): a topic that is made anew is not recognised, and repeats are not dropped"},
-	{kmsg.Metadata, 8, "rights cannot be looked up (before Kafka 2.3)"},
+	{kmsg.Fetch, 13, "no topic ids (before Kafka 3.1): recreated topics and duplicates are not recognised"},
+	{kmsg.Metadata, 8, "no authorized operations (before Kafka 2.3): ACLs cannot be checked"},
 	{kmsg.JoinGroup, 5, "no static membership (before Kafka 2.3): kafka.instance_id has no effect"},
 }
 
-// features says what the brokers are, and what they cannot do that we would use.
+// features reports the brokers' version and missing features.
 func features(answers []answer) []check.Result {
 	var found []check.Result
 	var guesses []string
@@ -219,7 +218,7 @@ func features(answers []answer) []check.Result {
 		if !slices.Contains(guesses, guess) {
 			guesses = append(guesses, guess)
 		}
-		for _, w := range wanted {
+		for _, w := range required {
 			i := slices.IndexFunc(a.versions.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == w.key.Int16() })
 			if i < 0 || a.versions.ApiKeys[i].MaxVersion < w.version {
 				lacking[w.without] = true
@@ -228,11 +227,11 @@ func features(answers []answer) []check.Result {
 	}
 	const subject = "version"
 	if len(guesses) > 1 {
-		found = append(found, check.Warnf(subject, "finish the upgrade: while they differ, what the oldest cannot do may not work", "the brokers differ: Kafka %s", strings.Join(guesses, " and ")))
+		found = append(found, check.Warnf(subject, "finish the upgrade: until then, features that the oldest lacks may not work", "the brokers' versions differ: Kafka %s", strings.Join(guesses, " and ")))
 	} else {
 		found = append(found, check.Okf(subject, "Kafka %s", strings.Join(guesses, "")))
 	}
-	for _, w := range wanted {
+	for _, w := range required {
 		if lacking[w.without] {
 			found = append(found, check.Warnf(subject, "upgrade the brokers", "%s", w.without))
 		}

@@ -9,12 +9,12 @@ import (
 	"github.com/algotrade/notifier/internal/testkafka"
 )
 
-func TestEachBrokerIsLookedAt(t *testing.T) {
+func TestCheckBrokersReportsEachBroker(t *testing.T) {
 	c := testkafka.Bare(t)
 	config := *c.Config()
 	config.Brokers = append([]string{"127.0.0.1:1"}, config.Brokers...)
-	found := kafka.LookAtBrokers(t.Context(), &config)
-	if len(found) < 4 || found[0].Status != check.Failed || found[0].Message != "nothing listens on 127.0.0.1:1" || found[0].Remedy == "" {
+	found := kafka.CheckBrokers(t.Context(), &config)
+	if len(found) < 4 || found[0].Status != check.Failed || found[0].Message != "connection refused" || found[0].Remedy == "" {
 		t.Errorf("of the one that is down: %+v", found)
 	}
 	for _, f := range found[1:] {
@@ -26,8 +26,8 @@ func TestEachBrokerIsLookedAt(t *testing.T) {
 		t.Errorf("of the one that is up: %+v", f)
 	}
 	config.Brokers = []string{"127.0.0.1:1", "no-such-host.invalid:9092"}
-	found = kafka.LookAtBrokers(t.Context(), &config)
-	if len(found) != 2 || found[1].Message != "the name no-such-host.invalid is not known" {
+	found = kafka.CheckBrokers(t.Context(), &config)
+	if len(found) != 2 || found[1].Message != "no such host" {
 		t.Errorf("%+v", found)
 	}
 }

@@ -19,20 +19,20 @@ import (
 // files are paths of PEM files; empty: none.
 type files struct{ ca, cert, key string }
 
-// maxPEM is how large each of them may be, in bytes.
+// maxPEM bounds the size of each file, in bytes.
 const maxPEM = 4 << 20
 
-// material is what the files hold.
+// material is the content of the files.
 type material struct {
 	roots       *x509.CertPool      // nil: the system's
 	authorities []*x509.Certificate // in roots
-	pair        *tls.Certificate    // ours, with its Leaf; nil: none
+	pair        *tls.Certificate    // the client certificate, with its Leaf; nil: none
 }
 
-// fingerprint is of the content of all files.
+// fingerprint is the hash of all files.
 type fingerprint [sha256.Size]byte
 
-// fileError is what is wrong with a file.
+// fileError is a problem of one file.
 type fileError struct {
 	field string // ca, cert or key
 	text  string
@@ -40,13 +40,13 @@ type fileError struct {
 
 func (e *fileError) Error() string { return e.text }
 
-func broken(field, format string, args ...any) error {
+func fileErrorf(field, format string, args ...any) error {
 	return &fileError{field, fmt.Sprintf(format, args...)}
 }
 
-// read reads all files. The fingerprint is of what was read, also with an
-// error, which is a *fileError.
-func (f files) read() (m material, seen fingerprint, err error) {
+// read reads all files. The fingerprint is valid also with an error, which is a
+// *fileError.
+func (f files) read() (m material, sum fingerprint, err error) {
 	hash := sha256.New()
 	data := make(map[string][]byte)
 	for _, file := range []struct{ field, path string }{{"ca", f.ca}, {"cert", f.cert}, {"key", f.key}} {
@@ -59,19 +59,19 @@ func (f files) read() (m material, seen fingerprint, err error) {
 			if errors.As(readErr, &path) {
 				readErr = path.Err
 			}
-			err = cmp.Or(err, broken(file.field, "cannot read %s: %v", file.path, readErr))
+			err = cmp.Or(err, fileErrorf(file.field, "cannot read %s: %v", file.path, readErr))
 		}
 		data[file.field] = content
 		fmt.Fprintf(hash, "%s %v %d ", file.field, readErr, len(content))
 		hash.Write(content)
 	}
-	copy(seen[:], hash.Sum(nil))
+	copy(sum[:], hash.Sum(nil))
 	if err != nil {
-		return m, seen, err
+		return m, sum, err
 	}
 	if f.ca != "" {
 		if m.authorities, err = certificatesIn("ca", f.ca, data["ca"]); err != nil {
-			return m, seen, err
+			return m, sum, err
 		}
 		m.roots = x509.NewCertPool()
 		for _, c := range m.authorities {
@@ -81,10 +81,10 @@ func (f files) read() (m material, seen fingerprint, err error) {
 	if f.cert != "" {
 		m.pair, err = f.keyPair(data["cert"], data["key"])
 	}
-	return m, seen, err
+	return m, sum, err
 }
 
-// keyPair returns our certificate with its key.
+// keyPair returns the client certificate with its key.
 func (f files) keyPair(cert, key []byte) (*tls.Certificate, error) {
 	chain, err := certificatesIn("cert", f.cert, cert)
 	if err != nil {
@@ -94,9 +94,9 @@ func (f files) keyPair(cert, key []byte) (*tls.Certificate, error) {
 	case kinds == nil:
 		return nil, notPEM("key", f.key, key)
 	case kinds[0] == "ENCRYPTED PRIVATE KEY" || bytes.Contains(key, []byte("Proc-Type: 4,ENCRYPTED")):
-		return nil, broken("key", "%s is encrypted: write it without a passphrase, with 'openssl pkey -in OLD -out NEW'", f.key)
+		return nil, fileErrorf("key", "%s is encrypted: remove the passphrase with 'openssl pkey -in OLD -out NEW'", f.key)
 	case !strings.Contains(strings.Join(kinds, " "), "PRIVATE KEY"):
-		return nil, broken("key", "%s holds a %s and no private key: are cert and key exchanged?", f.key, strings.ToLower(kinds[0]))
+		return nil, fileErrorf("key", "%s contains a %s and no private key: check whether cert and key are swapped", f.key, strings.ToLower(kinds[0]))
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	switch {
@@ -104,13 +104,13 @@ func (f files) keyPair(cert, key []byte) (*tls.Certificate, error) {
 		pair.Leaf = chain[0]
 		return &pair, nil
 	case strings.Contains(err.Error(), "does not match"):
-		return nil, broken("key", "%s is not the key of %s in %s: take the two that were made together", f.key, describe(chain[0]), f.cert)
+		return nil, fileErrorf("key", "%s is not the key of %s in %s: use the key and certificate that belong together", f.key, describe(chain[0]), f.cert)
 	}
-	return nil, broken("key", "%s cannot be read as a private key: %v", f.key, errors.Unwrap(err))
+	return nil, fileErrorf("key", "%s is not a valid private key: %v", f.key, errors.Unwrap(err))
 }
 
-// certificatesIn returns all certificates of a PEM file, of which there is one
-// at least. A file that is only half there is none.
+// certificatesIn returns all certificates of a PEM file, at least one. It
+// rejects an incomplete file.
 func certificatesIn(field, path string, data []byte) ([]*x509.Certificate, error) {
 	var list []*x509.Certificate
 	rest := data
@@ -124,22 +124,22 @@ func certificatesIn(field, path string, data []byte) ([]*x509.Certificate, error
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, broken(field, "certificate %d in %s is damaged: %v", len(list)+1, path, err)
+			return nil, fileErrorf(field, "certificate %d in %s is damaged: %v", len(list)+1, path, err)
 		}
 		list = append(list, c)
 	}
 	kinds := blocks(data)
 	switch {
 	case bytes.Contains(rest, []byte("-----BEGIN")):
-		return nil, broken(field, "%s ends within a PEM block, or a block of it is damaged", path)
+		return nil, fileErrorf(field, "%s ends within a PEM block, or a block of it is damaged", path)
 	case len(list) > 0:
 		return list, nil
 	case len(kinds) > 0:
 		hint := ""
 		if field == "cert" && strings.Contains(kinds[0], "PRIVATE KEY") {
-			hint = ": are cert and key exchanged?"
+			hint = ": check whether cert and key are swapped"
 		}
-		return nil, broken(field, "%s holds a %s and no certificate%s", path, strings.ToLower(kinds[0]), hint)
+		return nil, fileErrorf(field, "%s contains a %s and no certificate%s", path, strings.ToLower(kinds[0]), hint)
 	}
 	return nil, notPEM(field, path, data)
 }
@@ -155,22 +155,22 @@ func blocks(data []byte) (kinds []string) {
 	}
 }
 
-// notPEM says what a file without PEM probably is.
+// notPEM is the error for a file without PEM blocks.
 func notPEM(field, path string, data []byte) error {
 	switch {
 	case len(data) == 0:
-		return broken(field, "%s is empty", path)
+		return fileErrorf(field, "%s is empty", path)
 	case bytes.Contains(data, []byte("-----BEGIN")):
-		return broken(field, "%s ends within a PEM block, or the block is damaged", path)
+		return fileErrorf(field, "%s ends within a PEM block, or the block is damaged", path)
 	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
-		return broken(field, "%s is a Java keystore (JKS), not PEM: write it with 'keytool -importkeystore -deststoretype pkcs12' and 'openssl pkcs12 -nodes'", path)
+		return fileErrorf(field, "%s is a Java keystore (JKS), not PEM: convert it with 'keytool -importkeystore -deststoretype pkcs12' and 'openssl pkcs12 -nodes'", path)
 	case data[0] == 0x30:
 		if _, err := x509.ParseCertificate(data); err == nil {
-			return broken(field, "%s is DER, not PEM: write it with 'openssl x509 -inform der -in OLD -out NEW'", path)
+			return fileErrorf(field, "%s is DER, not PEM: convert it with 'openssl x509 -inform der -in OLD -out NEW'", path)
 		}
-		return broken(field, "%s is DER or PKCS#12, not PEM: write it with 'openssl pkcs12 -nodes -in OLD -out NEW', or 'openssl pkey'", path)
+		return fileErrorf(field, "%s is DER or PKCS#12, not PEM: convert it with 'openssl pkcs12 -nodes -in OLD -out NEW', or 'openssl pkey'", path)
 	}
-	return broken(field, "%s is not PEM: a certificate begins with -----BEGIN CERTIFICATE-----", path)
+	return fileErrorf(field, "%s is not PEM: a certificate begins with -----BEGIN CERTIFICATE-----", path)
 }
 
 func (m material) attrs() []any {
@@ -180,7 +180,7 @@ func (m material) attrs() []any {
 	return []any{"certificate", describe(m.pair.Leaf), "until", m.pair.Leaf.NotAfter.UTC().Format(time.RFC3339)}
 }
 
-// describe names a certificate as a person would look for it.
+// describe names a certificate: its subject, else its DNS names or serial number.
 func describe(c *x509.Certificate) string {
 	name := c.Subject.String()
 	if name == "" && len(c.DNSNames) > 0 {

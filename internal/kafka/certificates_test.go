@@ -28,7 +28,7 @@ import (
 // anyTime stands for every time in a sentence.
 var anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`)
 
-func TestEveryFileThatIsNoCertificateIsASentence(t *testing.T) {
+func TestInvalidCertificateFilesAreExplained(t *testing.T) {
 	dir := t.TempDir()
 	ca := testkafka.NewAuthority(t, "Test Authority")
 	one, other := ca.Client("one"), ca.Client("other")
@@ -51,15 +51,15 @@ func TestEveryFileThatIsNoCertificateIsASentence(t *testing.T) {
 		"ca: half.pem":                      "tls.ca: DIR/half.pem ends within a PEM block, or a block of it is damaged",
 		"ca: two-and-a-half.pem":            "tls.ca: DIR/two-and-a-half.pem ends within a PEM block, or a block of it is damaged",
 		"ca: damaged.pem":                   "tls.ca: certificate 1 in DIR/damaged.pem is damaged: x509: malformed certificate",
-		"ca: der":                           "tls.ca: DIR/der is DER, not PEM: write it with 'openssl x509 -inform der -in OLD -out NEW'",
-		"ca: p12":                           "tls.ca: DIR/p12 is DER or PKCS#12, not PEM: write it with 'openssl pkcs12 -nodes -in OLD -out NEW', or 'openssl pkey'",
-		"ca: jks":                           "tls.ca: DIR/jks is a Java keystore (JKS), not PEM: write it with 'keytool -importkeystore -deststoretype pkcs12' and 'openssl pkcs12 -nodes'",
-		"ca: one.key":                       "tls.ca: DIR/one.key holds a private key and no certificate",
+		"ca: der":                           "tls.ca: DIR/der is DER, not PEM: convert it with 'openssl x509 -inform der -in OLD -out NEW'",
+		"ca: p12":                           "tls.ca: DIR/p12 is DER or PKCS#12, not PEM: convert it with 'openssl pkcs12 -nodes -in OLD -out NEW', or 'openssl pkey'",
+		"ca: jks":                           "tls.ca: DIR/jks is a Java keystore (JKS), not PEM: convert it with 'keytool -importkeystore -deststoretype pkcs12' and 'openssl pkcs12 -nodes'",
+		"ca: one.key":                       "tls.ca: DIR/one.key contains a private key and no certificate",
 		"cert: one.pem":                     "tls: cert and key belong together",
-		"cert: one.key, key: one.pem":       "tls.cert: DIR/one.key holds a private key and no certificate: are cert and key exchanged?",
-		"cert: one.pem, key: one.pem":       "tls.key: DIR/one.pem holds a certificate and no private key: are cert and key exchanged?",
-		"cert: one.pem, key: other.key":     "tls.key: DIR/other.key is not the key of CN=one in DIR/one.pem: take the two that were made together",
-		"cert: one.pem, key: encrypted.key": "tls.key: DIR/encrypted.key is encrypted: write it without a passphrase, with 'openssl pkey -in OLD -out NEW'",
+		"cert: one.key, key: one.pem":       "tls.cert: DIR/one.key contains a private key and no certificate: check whether cert and key are swapped",
+		"cert: one.pem, key: one.pem":       "tls.key: DIR/one.pem contains a certificate and no private key: check whether cert and key are swapped",
+		"cert: one.pem, key: other.key":     "tls.key: DIR/other.key is not the key of CN=one in DIR/one.pem: use the key and certificate that belong together",
+		"cert: one.pem, key: encrypted.key": "tls.key: DIR/encrypted.key is encrypted: remove the passphrase with 'openssl pkey -in OLD -out NEW'",
 		"cert: one.pem, key: half.pem":      "tls.key: DIR/half.pem ends within a PEM block, or the block is damaged",
 	} {
 		c := kafka.Defaults()
@@ -105,7 +105,7 @@ func span(from, until time.Duration) func(*x509.Certificate) {
 	return func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(from), time.Now().Add(until) }
 }
 
-func TestEveryCertificateThatDoesNotFitIsASentence(t *testing.T) {
+func TestRejectedCertificatesAreExplained(t *testing.T) {
 	dir := t.TempDir()
 	const day = 24 * time.Hour
 	ca, foreign, twin := testkafka.NewAuthority(t, "Test Authority"), testkafka.NewAuthority(t, "Other Authority"), testkafka.NewAuthority(t, "Test Authority")
@@ -138,66 +138,66 @@ func TestEveryCertificateThatDoesNotFitIsASentence(t *testing.T) {
 		"good, mutual": {encrypted(t, good, mutual), "ca: ca.pem, cert: client.pem, key: client.key", 0, ""},
 		"expired": {
 			encrypted(t, ca.Server("broker", span(-2*day, -day))), "ca: ca.pem", 69,
-			"ADDR shows a certificate that has expired: CN=broker is valid from TIME until TIME, and it is TIME here: have it renewed",
+			"ADDR presents a certificate that has expired: CN=broker is valid from TIME until TIME, this host's time is TIME: renew it",
 		},
 		"not yet valid": {
 			encrypted(t, ca.Server("broker", span(day, 2*day))), "ca: ca.pem", 69,
-			"ADDR shows a certificate that is not valid yet: CN=broker is valid from TIME until TIME, and it is TIME here: look after this machine's clock",
+			"ADDR presents a certificate that is not valid yet: CN=broker is valid from TIME until TIME, this host's time is TIME: check this host's clock",
 		},
 		"unknown to the system": {
 			encrypted(t, good), "", 78,
-			"ADDR shows a certificate of an unknown authority: CN=broker, signed by CN=Test Authority; the system does not know it: name a file with its certificate in kafka.tls.ca",
+			"ADDR presents a certificate signed by an unknown authority: CN=broker, signed by CN=Test Authority; the system does not trust it: set kafka.tls.ca to a file with its certificate",
 		},
 		"other authority": {
 			encrypted(t, good), "ca: foreign.pem", 78,
-			"ADDR shows a certificate of an unknown authority: CN=broker, signed by CN=Test Authority; DIR/foreign.pem holds CN=Other Authority: add its certificate",
+			"ADDR presents a certificate signed by an unknown authority: CN=broker, signed by CN=Test Authority; DIR/foreign.pem contains CN=Other Authority: add its certificate",
 		},
 		"authority of the same name": {
 			encrypted(t, twin.Server("broker")), "ca: ca.pem", 78,
-			"ADDR shows a certificate of an unknown authority: CN=broker, signed by CN=Test Authority; DIR/ca.pem holds CN=Test Authority, another of that name: add its certificate",
+			"ADDR presents a certificate signed by an unknown authority: CN=broker, signed by CN=Test Authority; DIR/ca.pem contains CN=Test Authority (same name, different key): add its certificate",
 		},
 		"authority that has ended": {
 			encrypted(t, ended.Server("broker")), "ca: ended.pem", 78,
-			"ADDR shows a certificate whose authority has expired: CN=Ended Authority is valid from TIME until TIME, and it is TIME here: put its new certificate into kafka.tls.ca",
+			"ADDR presents a certificate whose authority has expired: CN=Ended Authority is valid from TIME until TIME, this host's time is TIME: add its new certificate to kafka.tls.ca",
 		},
 		"other name": {
 			encrypted(t, ca.Server("broker", func(c *x509.Certificate) {
 				c.DNSNames, c.IPAddresses = []string{"kafka-1", "kafka-2"}, []net.IP{net.IPv4(10, 0, 0, 1)}
 			})),
 			"ca: ca.pem", 78,
-			"ADDR shows a certificate for kafka-1, kafka-2, 10.0.0.1 (CN=broker), not for 127.0.0.1: use a name of it in kafka.brokers and in the brokers' advertised.listeners, or have one made for 127.0.0.1",
+			"ADDR presents a certificate for kafka-1, kafka-2, 10.0.0.1 (CN=broker), not for 127.0.0.1: use one of its names in kafka.brokers and advertised.listeners, or issue one for 127.0.0.1",
 		},
 		"a client's certificate": {
 			encrypted(t, ca.Client("broker", func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} })), "ca: ca.pem", 78,
-			"ADDR shows a certificate that does not verify: x509: certificate specifies an incompatible key usage",
+			"ADDR presents a certificate that fails verification: x509: certificate specifies an incompatible key usage",
 		},
 		"none of ours": {
 			encrypted(t, good, mutual), "ca: ca.pem", 78,
-			"ADDR asks for a certificate of ours, and there is none: name it in kafka.tls.cert and kafka.tls.key",
+			"ADDR requires a client certificate: set kafka.tls.cert and kafka.tls.key",
 		},
 		"none of ours, TLS 1.2": {
 			encrypted(t, good, mutual12), "ca: ca.pem", 78,
-			"ADDR asks for a certificate of ours, and there is none: name it in kafka.tls.cert and kafka.tls.key",
+			"ADDR requires a client certificate: set kafka.tls.cert and kafka.tls.key",
 		},
 		"ours is a stranger's": {
 			encrypted(t, good, mutual), "ca: ca.pem, cert: stranger.pem, key: stranger.key", 77,
-			"ADDR refuses our certificate (unknown certificate authority): CN=stranger in DIR/stranger.pem, signed by CN=Other Authority, valid until TIME: the brokers have to trust that authority, and the certificate has to be one for clients",
+			"ADDR rejected the client certificate (unknown certificate authority): CN=stranger in DIR/stranger.pem, signed by CN=Other Authority, valid until TIME: the brokers must trust that authority, and the certificate must allow client authentication",
 		},
 		"ours is a server's": {
 			encrypted(t, good, mutual), "ca: ca.pem, cert: server.pem, key: server.key", 77,
-			"ADDR refuses our certificate (bad certificate): CN=server only in DIR/server.pem, signed by CN=Test Authority, valid until TIME: the brokers have to trust that authority, and the certificate has to be one for clients",
+			"ADDR rejected the client certificate (bad certificate): CN=server only in DIR/server.pem, signed by CN=Test Authority, valid until TIME: the brokers must trust that authority, and the certificate must allow client authentication",
 		},
 		"ours has expired": {
 			encrypted(t, good, mutual), "ca: ca.pem, cert: expired.pem, key: expired.key", 78,
-			"our certificate in DIR/expired.pem has expired: CN=client is valid from TIME until TIME, and it is TIME here: put a new one there; it is read without a restart",
+			"the client certificate in DIR/expired.pem has expired: CN=client is valid from TIME until TIME, this host's time is TIME: replace the file; no restart is needed",
 		},
 		"ours is not yet valid": {
 			encrypted(t, good, mutual), "ca: ca.pem, cert: early.pem, key: early.key", 69,
-			"our certificate in DIR/early.pem is not valid yet: CN=client is valid from TIME until TIME, and it is TIME here: look after this machine's clock",
+			"the client certificate in DIR/early.pem is not valid yet: CN=client is valid from TIME until TIME, this host's time is TIME: check this host's clock",
 		},
 		"old TLS": {
 			encrypted(t, good, old), "ca: ca.pem", 78,
-			"ADDR ends the handshake (protocol version not supported): it may take other versions of TLS than 1.2 and 1.3",
+			"ADDR rejected the handshake (protocol version not supported): it may require a TLS version other than 1.2 and 1.3",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,9 +221,9 @@ func TestEveryCertificateThatDoesNotFitIsASentence(t *testing.T) {
 	}
 }
 
-// TestCertificatesAreReadAgainForNewConnections: ours and the authorities',
+// TestCertificatesReloadForNewConnections: ours and the authorities',
 // whole or not at all, with a word.
-func TestCertificatesAreReadAgainForNewConnections(t *testing.T) {
+func TestCertificatesReloadForNewConnections(t *testing.T) {
 	dir := t.TempDir()
 	before, after := testkafka.NewAuthority(t, "Before"), testkafka.NewAuthority(t, "After")
 	var names []string // of the clients that came
@@ -274,27 +274,27 @@ func TestCertificatesAreReadAgainForNewConnections(t *testing.T) {
 	testkafka.Put(t, dir, "client.pem", second.CertPEM) // the key is not there yet
 	connect("first")
 	connect("first")
-	said(1, "certificate files cannot be used, new connections take what they held before")
+	said(1, "new certificate files are invalid, new connections still use the previous ones")
 	said(1, "client.key is not the key of CN=second")
 	write(second, append(before.PEM(), after.PEM()...))
 	connect("second")
-	said(1, "certificate files have changed, new connections take what they hold now")
+	said(1, "certificate files changed, new connections use them")
 	said(1, `certificate="CN=second"`)
 	broker = after.Server("broker").Pair(t) // which only the new authority has signed
 	connect("second")
 	testkafka.Put(t, dir, "ca.pem", after.PEM()[:200])
 	connect("second")
-	said(2, "certificate files cannot be used")
+	said(2, "new certificate files are invalid")
 	said(1, "ca.pem ends within a PEM block")
 	write(second, append(before.PEM(), after.PEM()...))
 	connect("second")
-	said(2, "certificate files have changed")
+	said(2, "certificate files changed")
 	if strings.Contains(log.String(), "PRIVATE KEY") {
 		t.Error("the key is in the log")
 	}
 }
 
-func TestACertificateThatEndsSoonIsFoundAndShown(t *testing.T) {
+func TestExpiringCertificateIsReported(t *testing.T) {
 	dir := t.TempDir()
 	ca := testkafka.NewAuthority(t, "Test Authority")
 	const day = 24 * time.Hour
@@ -312,15 +312,15 @@ func TestACertificateThatEndsSoonIsFoundAndShown(t *testing.T) {
 	for _, f := range c.TLS.Findings(time.Now()) {
 		texts = append(texts, anyTime.ReplaceAllString(fmt.Sprintf("%s %d %s", f.Of, f.Exit, f.Text), "TIME"))
 	}
-	want := "kafka.tls.cert 0 our certificate in " + filepath.Join(dir, "client.pem") + " ends in 13 days: CN=client is valid until TIME\n" +
-		address + " 0 the certificate of " + address + " ends in 0 days: CN=broker is valid until TIME"
+	want := "kafka.tls.cert 0 the client certificate in " + filepath.Join(dir, "client.pem") + " expires in 13 days: CN=client is valid until TIME\n" +
+		address + " 0 the certificate of " + address + " expires in 0 days: CN=broker is valid until TIME"
 	if got := strings.Join(texts, "\n"); got != want {
 		t.Errorf("found\n%s\nwant\n%s", got, want)
 	}
 	reg := prometheus.NewPedanticRegistry()
 	kafka.NewMonitor(kafka.MonitorParams{TLS: &c.TLS, Registry: reg})
 	text := fmt.Sprintf(`
-# HELP notifier_certificate_expiry_timestamp_seconds When a certificate of the connections to the brokers ends, in seconds since 1970: ours (client), and of the chains that brokers have shown the first to end (broker).
+# HELP notifier_certificate_expiry_timestamp_seconds Expiry of certificates of the broker connections, in seconds since 1970: the client certificate (client), and the first to expire in the brokers' chains (broker).
 # TYPE notifier_certificate_expiry_timestamp_seconds gauge
 notifier_certificate_expiry_timestamp_seconds{certificate="broker"} %d
 notifier_certificate_expiry_timestamp_seconds{certificate="client"} %d

@@ -143,7 +143,7 @@ func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
 			if len(names) == 1 {
 				has = "has"
 			}
-			found = append(found, check.Warnf(names[0], "", "the sources differ in their partitions: %s %s %d", strings.Join(names, ", "), has, n))
+			found = append(found, check.Warnf(names[0], "", "the sources have different numbers of partitions: %s %s %d", strings.Join(names, ", "), has, n))
 		}
 	}
 	if fine > 0 {

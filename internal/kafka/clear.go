@@ -13,10 +13,10 @@ import (
 	"github.com/algotrade/notifier/internal/egress"
 )
 
-// isPlain reports whether a login sends what it proves: SCRAM does not.
+// isPlain reports whether the mechanism sends the password or token itself.
 func (s *SASL) isPlain() bool { return s.Mechanism == "PLAIN" || s.Mechanism == "OAUTHBEARER" }
 
-// remote returns the brokers that are not this machine.
+// remote returns the brokers that are not on this host.
 func (c *Config) remote() []string {
 	return slices.DeleteFunc(slices.Clone(c.Brokers), func(b string) bool {
 		host, _, err := net.SplitHostPort(b)
@@ -24,9 +24,9 @@ func (c *Config) remote() []string {
 	})
 }
 
-// LoginInTheClear says that password or token would travel unencrypted to
-// another machine, which nobody has asked for; empty: they would not. It is to
-// be asked once it is known what overrides the file.
+// LoginInTheClear describes a password or token that would travel unencrypted to
+// another host without sasl.insecure; empty: none. Call it after flags and
+// environment have been applied.
 func (c *Config) LoginInTheClear() string {
 	remote := c.remote()
 	if c.TLS.Enabled || c.SASL.Insecure || !c.SASL.isPlain() || len(remote) == 0 {
@@ -40,8 +40,8 @@ func (c *Config) LoginInTheClear() string {
 		c.SASL.Mechanism, what, strings.Join(remote, ", "))
 }
 
-// InTheClear says that events and alerts travel unencrypted to other machines;
-// empty: they do not.
+// InTheClear describes events and alerts that travel unencrypted to other hosts;
+// empty: none.
 func (c *Config) InTheClear() string {
 	remote := c.remote()
 	if c.TLS.Enabled || len(remote) == 0 {
@@ -50,11 +50,11 @@ func (c *Config) InTheClear() string {
 	return "kafka.tls is off: events and alerts travel in the clear to " + strings.Join(remote, ", ")
 }
 
-// errClear is why a broker is not connected to that was learnt from others: the
-// configured ones are this machine, and so nobody was asked.
-var errClear = errors.New("it is another machine, and the login would travel in the clear: set kafka.tls, or kafka.sasl.insecure: true if nobody can listen in between")
+// errClear is the error for a broker on another host that a broker on this host
+// advertises.
+var errClear = errors.New("the broker is on another host, and the login would travel in the clear: set kafka.tls, or kafka.sasl.insecure: true if the network is trusted")
 
-// dialLocal connects to this machine only.
+// dialLocal connects to this host only.
 func dialLocal(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Unmap().IsLoopback() {

@@ -14,7 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-func TestLoginDoesNotTravelInTheClear(t *testing.T) {
+func TestPlainLoginInTheClearIsReported(t *testing.T) {
 	remote, local := []string{"localhost:9092", "kafka-1.example.com:9092"}, []string{"localhost:9092", "127.0.0.1:9093", "[::1]:9092"}
 	for _, c := range []struct {
 		brokers        []string
@@ -42,9 +42,9 @@ func TestLoginDoesNotTravelInTheClear(t *testing.T) {
 	}
 }
 
-// TestBrokerThatIsLearntGetsNoLoginInTheClear: the configured broker is this
+// TestAdvertisedBrokerGetsNoLoginInTheClear: the configured broker is this
 // machine, and names another.
-func TestBrokerThatIsLearntGetsNoLoginInTheClear(t *testing.T) {
+func TestAdvertisedBrokerGetsNoLoginInTheClear(t *testing.T) {
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "alice", "right"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestBrokerThatIsLearntGetsNoLoginInTheClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = cl.Broker(7).Request(t.Context(), kmsg.NewPtrMetadataRequest())
-	if err == nil || !strings.Contains(err.Error(), "192.0.2.1:9092: it is another machine, and the login would travel in the clear") {
+	if err == nil || !strings.Contains(err.Error(), "192.0.2.1:9092: the broker is on another host, and the login would travel in the clear") {
 		t.Errorf("another machine: %v", err)
 	}
 }

@@ -11,15 +11,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ClockTolerance is how far clocks may be apart without being worth a word:
-// ages of events and alerts are reckoned in seconds.
+// ClockTolerance is the clock offset that is not reported.
 const ClockTolerance = 5 * time.Second
 
-// ClockOffset returns how far this machine's clock is ahead of the brokers',
-// exact to about the time of one request. No request asks for a broker's time,
-// but the leader of the metadata quorum gives it for itself, as the time at
-// which it was last up to date (KIP-836). It needs DESCRIBE on the cluster; an
-// error says that the offset is not known, which is no fault.
+// ClockOffset returns how far this host's clock is ahead of the brokers', exact
+// to about the duration of a request. The brokers' time is the
+// LastCaughtUpTimestamp that the leader of the metadata quorum reports for
+// itself (KIP-836), which requires DESCRIBE on the cluster. An error means that
+// the offset is unknown.
 func ClockOffset(ctx context.Context, cl *kgo.Client) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -28,35 +27,34 @@ func ClockOffset(ctx context.Context, cl *kgo.Client) (time.Duration, error) {
 	topic.Topic, topic.Partitions = "__cluster_metadata", []kmsg.DescribeQuorumRequestTopicPartition{partition}
 	req := kmsg.NewPtrDescribeQuorumRequest()
 	req.Topics = []kmsg.DescribeQuorumRequestTopic{topic}
-	asked := time.Now()
+	start := time.Now()
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
-		return 0, fmt.Errorf("ask the metadata quorum: %w", err)
+		return 0, fmt.Errorf("describe the metadata quorum: %w", err)
 	}
-	half := time.Since(asked) / 2
+	half := time.Since(start) / 2
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return 0, fmt.Errorf("ask the metadata quorum: %w", err)
+		return 0, fmt.Errorf("describe the metadata quorum: %w", err)
 	}
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
 			for _, voter := range p.CurrentVoters {
 				if voter.ReplicaID == p.LeaderID && voter.LastCaughtUpTimestamp > 0 {
-					return asked.Add(half).Sub(time.UnixMilli(voter.LastCaughtUpTimestamp)), nil
+					return start.Add(half).Sub(time.UnixMilli(voter.LastCaughtUpTimestamp)), nil
 				}
 			}
 		}
 	}
-	return 0, errors.New("the metadata quorum does not say its time")
+	return 0, errors.New("the metadata quorum reports no time")
 }
 
-// ClockText says what a clock that is off by so much means; empty where that is
-// within ClockTolerance.
+// ClockText describes the effect of a clock offset; empty within ClockTolerance.
 func ClockText(ahead time.Duration) string {
 	switch {
 	case ahead > ClockTolerance:
-		return fmt.Sprintf("this machine's clock is %s ahead of the brokers': ages of events are too high by that, and alerts expire too early", ahead.Round(time.Second/10))
+		return fmt.Sprintf("this host's clock is %s ahead of the brokers': ages of events are too high, and alerts expire too early", ahead.Round(time.Second/10))
 	case ahead < -ClockTolerance:
-		return fmt.Sprintf("this machine's clock is %s behind the brokers': ages of events are too low by that, and certificates may not be valid yet", (-ahead).Round(time.Second/10))
+		return fmt.Sprintf("this host's clock is %s behind the brokers': ages of events are too low, and certificates may not be valid yet", (-ahead).Round(time.Second/10))
 	}
 	return ""
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// Reach asks one broker for a sign of life, within a few seconds. kgo by
-// itself polls for ever without an error where an address or a password is
-// wrong. The error is a *Problem.
+// Reach connects to one broker, within reachTimeout. kgo itself retries without
+// end and without an error when an address or a password is wrong. The error is
+// a *Problem.
 func Reach(ctx context.Context, cl *kgo.Client, c *Config) error {
 	for _, f := range c.TLS.Findings(time.Now()) {
 		if f.Exit != 0 {
@@ -49,7 +49,7 @@ func dialAny(ctx context.Context, brokers []string, dial dialFunc) error {
 			_ = conn.Close()
 			return nil
 		}
-		reasons = append(reasons, dialReason(address, err))
+		reasons = append(reasons, address+": "+dialReason(err))
 	}
 	return problemf(ExitUnavailable, "no broker can be reached: %s; check kafka.brokers", strings.Join(reasons, "; "))
 }
@@ -66,22 +66,22 @@ func dialer(cl *kgo.Client, c *Config) dialFunc {
 	return new(net.Dialer).DialContext
 }
 
-func dialReason(address string, err error) string {
+// dialReason describes an error of dialling, without the address.
+func dialReason(err error) string {
 	var dns *net.DNSError
 	var timeout interface{ Timeout() bool }
-	host, _, _ := net.SplitHostPort(address)
 	switch {
 	case errors.As(err, &dns):
-		return fmt.Sprintf("the name %s is not known", host)
+		return "no such host"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("nothing listens on %s", address)
+		return "connection refused"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf("%s does not answer", address)
+		return "connection timed out"
 	}
-	return fmt.Sprintf("%s: %v", address, errors.Unwrap(err))
+	return fmt.Sprint(errors.Unwrap(err))
 }
 
-// connectProblem says what a failed handshake means.
+// connectProblem explains why a connection failed.
 func connectProblem(ctx context.Context, err error, c *Config) error {
 	address := strings.Join(c.Brokers, ", ")
 	text := err.Error()
@@ -92,67 +92,66 @@ func connectProblem(ctx context.Context, err error, c *Config) error {
 	}
 	switch {
 	case errors.Is(err, errClear):
-		return problemf(ExitConfig, "a broker learnt from %s is not used: %v", address, errClear)
+		return problemf(ExitConfig, "a broker advertised by %s is not used: %v", address, errClear)
 	case IsRefused(err):
 		return LoginRefused(address, c.SASL.Mechanism)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
-		return problemf(ExitConfig, "%s does not offer %s: choose another kafka.sasl.mechanism", address, c.SASL.Mechanism)
+		return problemf(ExitConfig, "%s does not support %s: choose another kafka.sasl.mechanism", address, c.SASL.Mechanism)
 	case errors.Is(err, kerr.IllegalSaslState):
-		return problemf(ExitConfig, "%s does not expect a login on this port: take kafka.sasl out, or use the port for it", address)
+		return problemf(ExitConfig, "%s does not accept SASL on this port: remove kafka.sasl, or use the SASL port", address)
 	case strings.Contains(text, "invalid large response size"):
-		return problemf(ExitConfig, "%s is not a Kafka broker: its answer makes no sense", address)
+		return problemf(ExitConfig, "%s is not a Kafka broker: its response is invalid", address)
 	case errors.As(err, &first):
-		return problemf(ExitConfig, "%s closes the connection at once: %s", address, firstRead(first, c))
+		return problemf(ExitConfig, "%s closed the connection before its first response: %s", address, firstReadHint(first, c))
 	case errors.Is(err, io.EOF) && c.SASL.Mechanism != "":
-		return problemf(ExitDenied, "%s ends the connection while logging in (%s): check user and password in kafka.sasl", address, c.SASL.Mechanism)
+		return problemf(ExitDenied, "%s closed the connection during authentication (%s): check username and password in kafka.sasl", address, c.SASL.Mechanism)
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return problemf(ExitUnavailable, "%s accepts the connection and does not answer: is it a Kafka broker, and has it started?", address)
+		return problemf(ExitUnavailable, "%s accepts connections but does not respond: check that it is a Kafka broker and has started", address)
 	}
-	// A broker says in its own words why, and may repeat what it was sent.
-	return problemf(ExitUnavailable, "%s cannot be used: %s", address, secret.Redact(text, c.SASL))
+	// The broker's error text may echo the credentials.
+	return problemf(ExitUnavailable, "%s: connection failed: %s", address, secret.Redact(text, c.SASL))
 }
 
-// LoginRefused is the problem of a broker that does not take user and password.
+// LoginRefused is the problem of rejected credentials.
 func LoginRefused(address, mechanism string) *Problem {
-	p := problemf(ExitDenied, "%s refuses user and password (%s): check kafka.sasl", address, mechanism)
+	p := problemf(ExitDenied, "%s rejected username and password (%s): check kafka.sasl", address, mechanism)
 	if mechanism == "OAUTHBEARER" {
-		p = problemf(ExitDenied, "%s refuses the token (OAUTHBEARER): check kafka.sasl.password", address)
+		p = problemf(ExitDenied, "%s rejected the token (OAUTHBEARER): check kafka.sasl.password", address)
 	}
 	p.err = kerr.SaslAuthenticationFailed
 	return p
 }
 
-// IsRefused reports whether a broker has answered that user or password are
-// wrong.
+// IsRefused reports whether a broker has rejected the credentials.
 func IsRefused(err error) bool {
 	return errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), kerr.SaslAuthenticationFailed.Message) ||
-		// A broker answers to a token that it does not take with why, instead of nothing (RFC 7628, section 3.2.2).
+		// A broker answers an invalid token with an error status (RFC 7628, 3.2.2).
 		strings.Contains(err.Error(), "unexpected data in oauth response")
 }
 
-func firstRead(err *kgo.ErrFirstReadEOF, c *Config) string {
+func firstReadHint(err *kgo.ErrFirstReadEOF, c *Config) string {
 	switch {
 	case c.SASL.Mechanism == "" && strings.Contains(err.Error(), "SASL missing"):
-		return "it may require a login; see kafka.sasl"
+		return "it may require SASL; see kafka.sasl"
 	case !c.TLS.Enabled:
-		return "it may require TLS or a login; see kafka.tls and kafka.sasl"
+		return "it may require TLS or SASL; see kafka.tls and kafka.sasl"
 	}
-	return "it may not expect TLS on this port; see kafka.tls"
+	return "it may not support TLS on this port; see kafka.tls"
 }
 
-// WaitReachable tries Reach until it succeeds or d is over; a problem that
-// waiting cannot mend ends it at once.
-func WaitReachable(ctx context.Context, cl *kgo.Client, c *Config, d time.Duration, waiting func(error)) error {
+// WaitReachable retries Reach for d while brokers are unavailable. It calls
+// onWait with the first error and returns other problems at once.
+func WaitReachable(ctx context.Context, cl *kgo.Client, c *Config, d time.Duration, onWait func(error)) error {
 	deadline := time.Now().Add(d)
-	for said := false; ; {
+	for notified := false; ; {
 		err := Reach(ctx, cl, c)
 		var p *Problem
 		if err == nil || !errors.As(err, &p) || p.Exit != ExitUnavailable || time.Now().After(deadline) {
 			return err
 		}
-		if !said {
-			waiting(err)
-			said = true
+		if !notified {
+			onWait(err)
+			notified = true
 		}
 		select {
 		case <-ctx.Done():

@@ -14,17 +14,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// tlsProblem says what a failed handshake means, or a certificate that either
-// side does not take; nil when err is about something else. address is where it
-// happened, unless the error knows better.
+// tlsProblem explains a failed handshake or a rejected certificate; nil for other
+// errors. A *handshakeError overrides address.
 func tlsProblem(err error, address string, c *Config, now time.Time) *Problem {
-	asked := false
+	requested := false // a client certificate
 	var handshake *handshakeError
 	if errors.As(err, &handshake) {
-		address, asked = handshake.address, handshake.asked
+		address, requested = handshake.address, handshake.certRequested
 	}
 	if c.TLS.wire != nil {
-		asked = asked || c.TLS.wire.asked(c.Brokers)
+		requested = requested || c.TLS.wire.certRequested(c.Brokers)
 	}
 	var unknown x509.UnknownAuthorityError
 	var hostname x509.HostnameError
@@ -34,67 +33,67 @@ func tlsProblem(err error, address string, c *Config, now time.Time) *Problem {
 	var first *kgo.ErrFirstReadEOF
 	switch {
 	case errors.As(err, &unknown):
-		return problemf(ExitConfig, "%s shows a certificate of an unknown authority: %s, signed by %s; %s", address,
-			describe(unknown.Cert), signer(unknown.Cert), c.TLS.trusted(unknown.Cert))
+		return problemf(ExitConfig, "%s presents a certificate signed by an unknown authority: %s, signed by %s; %s", address,
+			describe(unknown.Cert), signer(unknown.Cert), c.TLS.describeTrust(unknown.Cert))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.IsCA:
-		return problemf(ExitConfig, "%s shows a certificate whose authority %s", address, outOfTime(invalid.Cert, now, "put its new certificate into kafka.tls.ca"))
+		return problemf(ExitConfig, "%s presents a certificate whose authority %s", address, outOfTime(invalid.Cert, now, "add its new certificate to kafka.tls.ca"))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return problemf(ExitUnavailable, "%s shows a certificate that %s", address, outOfTime(invalid.Cert, now, "have it renewed"))
+		return problemf(ExitUnavailable, "%s presents a certificate that %s", address, outOfTime(invalid.Cert, now, "renew it"))
 	case errors.As(err, &hostname):
 		host, _, _ := net.SplitHostPort(address)
-		return problemf(ExitConfig, "%s shows a certificate for %s (%s), not for %s: use a name of it in kafka.brokers and in the brokers' advertised.listeners, or have one made for %s",
+		return problemf(ExitConfig, "%s presents a certificate for %s (%s), not for %s: use one of its names in kafka.brokers and advertised.listeners, or issue one for %s",
 			address, names(hostname.Certificate), describe(hostname.Certificate), host, host)
 	case errors.As(err, &verification):
-		return problemf(ExitConfig, "%s shows a certificate that does not verify: %v", address, verification.Err)
+		return problemf(ExitConfig, "%s presents a certificate that fails verification: %v", address, verification.Err)
 	case errors.As(err, &record), strings.Contains(err.Error(), "first record does not look like a TLS handshake"):
-		return problemf(ExitConfig, "%s does not speak TLS: set kafka.tls.enabled to false, or use the port for TLS", address)
+		return problemf(ExitConfig, "%s does not support TLS on this port: set kafka.tls.enabled to false, or use the TLS port", address)
 	case handshake != nil && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
-		// A balancer in front of brokers that are gone does so too: a restart may help.
-		return problemf(ExitUnavailable, "%s closes the connection at once: it may not expect TLS on this port; see kafka.tls", address)
+		// A load balancer without backends does the same, so this is retried.
+		return problemf(ExitUnavailable, "%s closed the connection during the handshake: it may not support TLS on this port; see kafka.tls", address)
 	case strings.Contains(err.Error(), "tls alert record"):
-		return problemf(ExitConfig, "%s speaks TLS: set kafka.tls.enabled to true", address)
+		return problemf(ExitConfig, "%s requires TLS: set kafka.tls.enabled to true", address)
 	}
-	_, alert, refused := strings.Cut(err.Error(), "remote error: tls: ")
+	_, alert, rejected := strings.Cut(err.Error(), "remote error: tls: ")
 	switch {
-	case asked && (refused || errors.As(err, &first)):
-		return c.TLS.refusedBy(address, alert)
-	case refused:
-		return problemf(ExitConfig, "%s ends the handshake (%s): it may take other versions of TLS than 1.2 and 1.3", address, alert)
+	case requested && (rejected || errors.As(err, &first)):
+		return c.TLS.rejectedBy(address, alert)
+	case rejected:
+		return problemf(ExitConfig, "%s rejected the handshake (%s): it may require a TLS version other than 1.2 and 1.3", address, alert)
 	}
 	return nil
 }
 
-// refusedBy says why a broker does not take the certificate that it has asked for.
-func (t *TLS) refusedBy(address, alert string) *Problem {
+// rejectedBy explains why a broker rejects the client certificate.
+func (t *TLS) rejectedBy(address, alert string) *Problem {
 	if t.Cert == "" {
-		return problemf(ExitConfig, "%s asks for a certificate of ours, and there is none: name it in kafka.tls.cert and kafka.tls.key", address)
+		return problemf(ExitConfig, "%s requires a client certificate: set kafka.tls.cert and kafka.tls.key", address)
 	}
 	if alert == "" {
 		alert = "without a reason"
 	}
 	leaf := t.wire.refresh().pair.Leaf
-	return problemf(ExitDenied, "%s refuses our certificate (%s): %s in %s, signed by %s, valid until %s: the brokers have to trust that authority, and the certificate has to be one for clients",
+	return problemf(ExitDenied, "%s rejected the client certificate (%s): %s in %s, signed by %s, valid until %s: the brokers must trust that authority, and the certificate must allow client authentication",
 		address, alert, describe(leaf), t.Cert, signer(leaf), stamp(leaf.NotAfter))
 }
 
-// trusted says which authorities we trust, and what to do about the one that
-// signed c and is not among them.
-func (t *TLS) trusted(c *x509.Certificate) string {
+// describeTrust names the trusted authorities, and the remedy for c's issuer,
+// which is not among them.
+func (t *TLS) describeTrust(c *x509.Certificate) string {
 	if t.CA == "" {
-		return "the system does not know it: name a file with its certificate in kafka.tls.ca"
+		return "the system does not trust it: set kafka.tls.ca to a file with its certificate"
 	}
 	var known []string
 	for _, a := range t.wire.refresh().authorities {
 		text := describe(a)
 		if a.Subject.String() == c.Issuer.String() {
-			text += ", another of that name"
+			text += " (same name, different key)"
 		}
 		known = append(known, text)
 	}
-	return fmt.Sprintf("%s holds %s: add its certificate", t.CA, strings.Join(known, "; "))
+	return fmt.Sprintf("%s contains %s: add its certificate", t.CA, strings.Join(known, "; "))
 }
 
-// signer names who signed a certificate.
+// signer names the issuer of a certificate.
 func signer(c *x509.Certificate) string {
 	if c.Issuer.String() == c.Subject.String() {
 		return "itself"
@@ -102,24 +101,24 @@ func signer(c *x509.Certificate) string {
 	return c.Issuer.String()
 }
 
-// outOfTime says of a certificate that it is not valid now, and what to do if it
-// has ended.
-func outOfTime(c *x509.Certificate, now time.Time, todo string) string {
-	span := fmt.Sprintf("%s is valid from %s until %s, and it is %s here", describe(c), stamp(c.NotBefore), stamp(c.NotAfter), stamp(now))
+// outOfTime describes a certificate that is not valid now; remedy is for an
+// expired one.
+func outOfTime(c *x509.Certificate, now time.Time, remedy string) string {
+	span := fmt.Sprintf("%s is valid from %s until %s, this host's time is %s", describe(c), stamp(c.NotBefore), stamp(c.NotAfter), stamp(now))
 	if now.Before(c.NotBefore) {
-		return fmt.Sprintf("is not valid yet: %s: look after this machine's clock", span)
+		return fmt.Sprintf("is not valid yet: %s: check this host's clock", span)
 	}
-	return fmt.Sprintf("has expired: %s: %s", span, todo)
+	return fmt.Sprintf("has expired: %s: %s", span, remedy)
 }
 
-// names are what a certificate is for.
+// names lists the hosts of a certificate.
 func names(c *x509.Certificate) string {
 	all := append([]string(nil), c.DNSNames...)
 	for _, ip := range c.IPAddresses {
 		all = append(all, ip.String())
 	}
 	if len(all) == 0 {
-		return "no host at all"
+		return "no host"
 	}
 	if len(all) > 5 {
 		all = append(all[:5], "…")
@@ -127,5 +126,5 @@ func names(c *x509.Certificate) string {
 	return strings.Join(all, ", ")
 }
 
-// stamp is a time as certificates have it.
+// stamp formats a time to the second, in UTC.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -6,9 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// wellNamed leaves out kprom's gauges of buffered records: they are called
-// _total, as only counters may be, which promtool complains of. Those of
-// buffered bytes say the same.
+// wellNamed drops kprom's gauges of buffered records, whose names end in _total
+// against the naming rules of promtool.
 type wellNamed struct{ prometheus.Registerer }
 
 // Register implements prometheus.Registerer.

@@ -231,7 +231,7 @@ func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
 			t.Fatalf("it does not wait: %v", err)
 		default:
 		}
-		m.wire.Mend()
+		m.wire.Restore()
 		m.fails(nil)
 		time.Sleep(20 * time.Second)
 		if got := m.Problems(kafka.RoleSource); got != "" || m.lines("level=INFO", "brokers reachable again") != 1 {
@@ -246,7 +246,7 @@ func TestALoginThatIsRefusedForAMinuteEndsTheDaemon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor(t)
 		m.wire.Cut()
-		m.fails(&kafka.Problem{Exit: kafka.ExitDenied, Text: "it ends the connection while logging in"})
+		m.fails(&kafka.Problem{Exit: kafka.ExitDenied, Text: "it closed the connection during authentication"})
 		time.Sleep(5 * time.Minute)
 		m.fails(kafka.LoginRefused("10.0.0.1:9092", "SCRAM-SHA-512"))
 		time.Sleep(40 * time.Second)
@@ -294,7 +294,7 @@ func TestAProbeTellsWrongPasswordsFromNoAnswer(t *testing.T) {
 		resp.ErrorCode, resp.ErrorMessage = 58, &text
 		return resp, nil, true
 	})
-	assertProblem(t, kafka.ProbeOf(&config)(t.Context()), 77, "ADDR refuses user and password (PLAIN): check kafka.sasl", config.Brokers[0])
+	assertProblem(t, kafka.ProbeOf(&config)(t.Context()), 77, "ADDR rejected username and password (PLAIN): check kafka.sasl", config.Brokers[0])
 	if err := kafka.ProbeOf(&config)(t.Context()); !kafka.IsRefused(err) {
 		t.Errorf("it is not known for a refusal: %v", err)
 	}

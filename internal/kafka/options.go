@@ -13,25 +13,22 @@ import (
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
-// dialTimeout bounds making a connection, the handshake of TLS included.
+// dialTimeout bounds a connection attempt, the TLS handshake included.
 const dialTimeout = 5 * time.Second
 
-// Options returns what every client is made with. role names the client in
-// the brokers' logs and in kprom's metrics, which register with reg; nil: none.
+// Options returns the options of every client. role names the client in the
+// brokers' logs and in kprom's metrics. reg registers the metrics; nil: none.
 func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registerer) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID + "-" + role),
 		kgo.SoftwareNameAndVersion("notifier", "1"),
-		kgo.WithLogger(quiet{kslog.New(log.With("component", "kafka", "client", role))}),
+		kgo.WithLogger(errorLogger{kslog.New(log.With("component", "kafka", "client", role))}),
 		kgo.DialTimeout(dialTimeout),
-		// A lone alert after a quiet hour must not pay for a new connection;
-		// brokers close idle ones after 10 minutes.
-		kgo.ConnIdleTimeout(9 * time.Minute),
-		// A moved leader costs a produce request 5 s with the default.
+		kgo.ConnIdleTimeout(9 * time.Minute), // below connections.max.idle.ms of the brokers, 10 min
+		// The default delays a produce request by 5 s after a leader change.
 		kgo.MetadataMinAge(250 * time.Millisecond),
-		// Partitions that are added are seen after that time.
-		kgo.MetadataMaxAge(15 * time.Second),
+		kgo.MetadataMaxAge(15 * time.Second), // bounds the discovery of new partitions
 		kgo.RequestTimeoutOverhead(2 * time.Second),
 		kgo.ProduceRequestTimeout(3 * time.Second),
 		kgo.WithDecompressor(unpack.New(c.Window.unpacked())),
@@ -44,7 +41,7 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 		if err := c.TLS.open(); err != nil {
 			return nil, err
 		}
-		c.TLS.wire.logTo(log.With("component", "kafka"))
+		c.TLS.wire.setLogger(log.With("component", "kafka"))
 		opts = append(opts, kgo.Dialer(c.TLS.wire.dial))
 	} else if c.SASL.isPlain() && !c.SASL.Insecure {
 		opts = append(opts, kgo.Dialer(dialLocal))
@@ -63,9 +60,8 @@ func (c *Config) Options(role string, log *slog.Logger, reg prometheus.Registere
 	return opts, nil
 }
 
-// OutboxOptions are those of the producer that writes outbox records. Its
-// promises are awaited without a bound: an alert is never given up. maxBytes
-// is a topic's max.message.bytes.
+// OutboxOptions are the options of the producer of outbox records, which retries
+// without end. maxBytes returns a topic's max.message.bytes.
 func OutboxOptions(maxBytes func(topic string) int32) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -73,14 +69,14 @@ func OutboxOptions(maxBytes func(topic string) int32) []kgo.Opt {
 		kgo.ProducerLinger(0),
 		kgo.UnknownTopicRetries(-1),
 		kgo.ProducerBatchMaxBytesFn(maxBytes),
-		// Above the sum of our own windows, so that one outbox that cannot be
-		// written never blocks another.
+		// Above the sum of the windows, so that an outbox that cannot be written
+		// does not block the others.
 		kgo.MaxBufferedRecords(4 << 20),
 	}
 }
 
-// DeadLetterOptions are those of the producer of dead letters. Its waiting is
-// bounded: ids collapse what is written twice.
+// DeadLetterOptions are the options of the producer of dead letters. It gives up
+// after 8 s, since entries that are written twice have the same id.
 func DeadLetterOptions(maxBytes func(topic string) int32) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -92,18 +88,17 @@ func DeadLetterOptions(maxBytes func(topic string) int32) []kgo.Opt {
 	}
 }
 
-// quiet lets kgo say errors only. It writes several lines a request at debug
-// level, and a warning for each retry; what matters of them is said by whoever
-// uses the client, at most once a minute.
-type quiet struct{ kgo.Logger }
+// errorLogger limits kgo's log to errors: kgo warns at each retry, and the
+// client's user logs what matters.
+type errorLogger struct{ kgo.Logger }
 
-// Log implements kgo.Logger. What a batch leads to that is too large is said by
-// who polls it; kgo would advise an operator to call a function.
-func (q quiet) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+// Log implements kgo.Logger. It drops the message about a batch that is too
+// large, which the consumer logs.
+func (l errorLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	if !strings.HasPrefix(msg, "batch decompresses larger than") {
-		q.Logger.Log(level, msg, keyvals...)
+		l.Logger.Log(level, msg, keyvals...)
 	}
 }
 
 // Level implements kgo.Logger.
-func (quiet) Level() kgo.LogLevel { return kgo.LogLevelError }
+func (errorLogger) Level() kgo.LogLevel { return kgo.LogLevelError }

@@ -132,15 +132,15 @@ func TestWhatKgoOnlyRetriesForEverIsASentence(t *testing.T) {
 	}{
 		"reachable":           {plain.ListenAddrs()[0], nil, 0, ""},
 		"logged in":           {login.ListenAddrs()[0], user("right"), 0, ""},
-		"nobody there":        {nobody, nil, 69, "no broker can be reached: nothing listens on ADDR; check kafka.brokers"},
-		"unknown name":        {"no-such-host.invalid:9092", nil, 69, "no broker can be reached: the name no-such-host.invalid is not known; check kafka.brokers"},
-		"not a broker":        {web, nil, 78, "ADDR is not a Kafka broker: its answer makes no sense"},
-		"silent":              {mute, nil, 69, "ADDR accepts the connection and does not answer: is it a Kafka broker, and has it started?"},
-		"TLS where none is":   {web, overTLS, 78, "ADDR does not speak TLS: set kafka.tls.enabled to false, or use the port for TLS"},
-		"none where TLS is":   {encrypted.ListenAddrs()[0], nil, 78, "ADDR closes the connection at once: it may require TLS or a login; see kafka.tls and kafka.sasl"},
-		"unknown certificate": {encrypted.ListenAddrs()[0], overTLS, 78, "ADDR shows a certificate of an unknown authority: serial number 1, signed by itself; the system does not know it: name a file with its certificate in kafka.tls.ca"},
-		"wrong password":      {login.ListenAddrs()[0], user("wrong"), 77, "ADDR ends the connection while logging in (PLAIN): check user and password in kafka.sasl"},
-		"login missing":       {login.ListenAddrs()[0], nil, 78, "ADDR closes the connection at once: it may require a login; see kafka.sasl"},
+		"nobody there":        {nobody, nil, 69, "no broker can be reached: ADDR: connection refused; check kafka.brokers"},
+		"unknown name":        {"no-such-host.invalid:9092", nil, 69, "no broker can be reached: no-such-host.invalid:9092: no such host; check kafka.brokers"},
+		"not a broker":        {web, nil, 78, "ADDR is not a Kafka broker: its response is invalid"},
+		"silent":              {mute, nil, 69, "ADDR accepts connections but does not respond: check that it is a Kafka broker and has started"},
+		"TLS where none is":   {web, overTLS, 78, "ADDR does not support TLS on this port: set kafka.tls.enabled to false, or use the TLS port"},
+		"none where TLS is":   {encrypted.ListenAddrs()[0], nil, 78, "ADDR closed the connection before its first response: it may require TLS or SASL; see kafka.tls and kafka.sasl"},
+		"unknown certificate": {encrypted.ListenAddrs()[0], overTLS, 78, "ADDR presents a certificate signed by an unknown authority: serial number 1, signed by itself; the system does not trust it: set kafka.tls.ca to a file with its certificate"},
+		"wrong password":      {login.ListenAddrs()[0], user("wrong"), 77, "ADDR closed the connection during authentication (PLAIN): check username and password in kafka.sasl"},
+		"login missing":       {login.ListenAddrs()[0], nil, 78, "ADDR closed the connection before its first response: it may require SASL; see kafka.sasl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +184,7 @@ func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
 	for _, s := range channeltest.Encodings {
 		spelled = s.Encode
 		texts := []string{reach(t, &config).Error()}
-		for _, f := range kafka.LookAtBrokers(t.Context(), &config) {
+		for _, f := range kafka.CheckBrokers(t.Context(), &config) {
 			texts = append(texts, f.Subject+" "+f.Message+" "+f.Remedy)
 		}
 		for _, text := range texts {
@@ -192,7 +192,7 @@ func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
 				t.Errorf("%s: shown is %s in %s", s.Name, written, text)
 			}
 		}
-		if !strings.Contains(texts[0], "cannot be used: ") || !strings.Contains(texts[0], "[redacted]") {
+		if !strings.Contains(texts[0], "connection failed: ") || !strings.Contains(texts[0], "[redacted]") {
 			t.Errorf("%s: %s", s.Name, texts[0])
 		}
 	}
@@ -218,7 +218,7 @@ func TestWaitingEndsWhenABrokerAnswers(t *testing.T) {
 	defer cl.Close()
 	started := make(chan *kfake.Cluster, 1)
 	err = kafka.WaitReachable(t.Context(), cl, &config, 30*time.Second, func(err error) {
-		assertProblem(t, err, 69, "no broker can be reached: nothing listens on ADDR; check kafka.brokers", addr)
+		assertProblem(t, err, 69, "no broker can be reached: ADDR: connection refused; check kafka.brokers", addr)
 		fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(func(string, string) (net.Listener, error) { return net.Listen("tcp", addr) }))
 		if err != nil {
 			t.Error(err)
@@ -231,7 +231,7 @@ func TestWaitingEndsWhenABrokerAnswers(t *testing.T) {
 	}
 	(<-started).Close()
 	err = kafka.WaitReachable(t.Context(), cl, &config, time.Millisecond, func(error) {})
-	assertProblem(t, err, 69, "no broker can be reached: nothing listens on ADDR; check kafka.brokers", addr)
+	assertProblem(t, err, 69, "no broker can be reached: ADDR: connection refused; check kafka.brokers", addr)
 }
 
 func preflight(t *testing.T, c *testkafka.Cluster) ([]check.Result, error) {
@@ -333,7 +333,7 @@ func TestWhatMayNotBeLookedAtIsNotTakenForThere(t *testing.T) {
 		c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: string(topic), Err: kerr.TopicAuthorizationFailed, Count: -1})
 	}
 	missing, err := kafka.Missing(t.Context(), c.Admin, c.Shapes(channels))
-	assertProblem(t, err, 77, "not allowed to look at topics [trade-executions, portfolio-updates]: grant DESCRIBE on them, or on the prefix", "")
+	assertProblem(t, err, 77, "not authorized to describe topics [trade-executions, portfolio-updates]: grant DESCRIBE on them, or on the prefix", "")
 	if len(missing) > 0 {
 		t.Error(missing)
 	}
@@ -343,7 +343,7 @@ func TestCreateIsIdempotent(t *testing.T) {
 	c := testkafka.Bare(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	want, err := kafka.Want(ctx, c.Admin, kafka.Layout{Group: c.Group, Channels: channels})
+	want, err := kafka.ClusterShapes(ctx, c.Admin, kafka.Layout{Group: c.Group, Channels: channels})
 	if err != nil {
 		t.Fatal(err)
 	}

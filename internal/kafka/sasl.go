@@ -18,13 +18,12 @@ import (
 )
 
 // SASL configures authentication. With OAUTHBEARER the password is the token.
-// What comes from a file is read again for every login, so that it can change
-// while the daemon runs; tokens have to.
+// Secrets from files are read for every connection, so that they can change.
 type SASL struct {
 	Mechanism string        `yaml:"mechanism"`
 	Username  secret.String `yaml:"username"`
 	Password  secret.String `yaml:"password"`
-	// Insecure lets password or token travel without TLS to other machines.
+	// Insecure allows password or token without TLS to other hosts.
 	Insecure bool `yaml:"insecure"`
 }
 
@@ -34,10 +33,10 @@ var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARE
 func (s *SASL) CheckYAML(at yamldoc.Cursor) {
 	if s.Mechanism == "" {
 		if s.Insecure {
-			at.Field("insecure").Warn("has no effect: there is no login")
+			at.Field("insecure").Warn("has no effect without mechanism")
 		}
 		if !s.Username.IsZero() || !s.Password.IsZero() {
-			at.Field("mechanism").Fault("is missing: write one of %s", strings.Join(mechanisms, ", "))
+			at.Field("mechanism").Fault("is missing: use one of %s", strings.Join(mechanisms, ", "))
 		}
 		return
 	}
@@ -47,7 +46,7 @@ func (s *SASL) CheckYAML(at yamldoc.Cursor) {
 	}
 	switch oauth := s.Mechanism == "OAUTHBEARER"; {
 	case oauth && !s.Username.IsZero():
-		at.Field("username").Fault("is not used with OAUTHBEARER, whose token names the user: take it out")
+		at.Field("username").Fault("is not used with OAUTHBEARER, whose token names the user: remove it")
 	case !oauth && s.Username.IsZero():
 		at.Field("username").Fault("is missing")
 	}
@@ -81,7 +80,7 @@ func (s *SASL) mechanism() (sasl.Mechanism, error) {
 		meant = suggest.Closest(meant, mechanisms)
 	}
 	if meant != "" {
-		return nil, fmt.Errorf("%q is not known: did you mean %s?", s.Mechanism, meant)
+		return nil, fmt.Errorf("%q is unknown: did you mean %s?", s.Mechanism, meant)
 	}
-	return nil, errors.New("is not known: write one of " + strings.Join(mechanisms, ", "))
+	return nil, errors.New("is unknown: use one of " + strings.Join(mechanisms, ", "))
 }

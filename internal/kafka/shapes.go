@@ -11,23 +11,21 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Shape is how a topic should look.
+// Shape is the specification of a topic.
 type Shape struct {
 	Topic       string
 	Role        Role
 	Partitions  int32
 	Replication int16
-	Configs     map[string]string // as Kafka names them; what is absent is the cluster's own
+	Configs     map[string]string // Kafka's topic configs; missing ones have the cluster's default
 }
 
-// Layout is what shapes follow from.
+// Layout determines the shapes of all topics.
 type Layout struct {
-	Group    string
-	Channels []Channel
-	// Partitions of the sources and Replication of all topics; 0: 6, and 3 or
-	// as many as there are brokers.
-	Partitions  int32
-	Replication int16
+	Group       string
+	Channels    []Channel
+	Partitions  int32 // of the sources; 0: 6
+	Replication int16 // of all topics; 0: 3, or the number of brokers if lower
 }
 
 // Channel is a channel's outbox.
@@ -38,18 +36,17 @@ type Channel struct {
 
 const (
 	sourcePartitions = 6
-	// headroom is what an envelope adds to its source at most, beside what a
-	// record's own overhead is.
+	// headroom bounds what an envelope adds to its source record, in bytes.
 	headroom = 64 << 10
-	// DefaultMaxMessage is max.message.bytes of a topic that does not say.
+	// DefaultMaxMessage is Kafka's default of max.message.bytes.
 	DefaultMaxMessage = 1048588
-	// MaxEnvelope is how large a batch commands write that do not know what a
-	// topic takes: the broker has the last word.
+	// MaxEnvelope bounds a batch of a command that does not know a topic's
+	// max.message.bytes; the broker enforces it.
 	MaxEnvelope = 64 << 20
 )
 
-// Shapes returns the sources and our own topics as they should be. sizes are
-// the sources' max.message.bytes; one that is absent has the default.
+// Shapes returns the shapes of the sources and of our own topics. sizes are the
+// sources' max.message.bytes; missing ones have the default.
 func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 	replication := l.Replication
 	if replication == 0 {
@@ -110,11 +107,12 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 
 func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// Want looks at the cluster and returns the shapes that fit it.
-func Want(ctx context.Context, adm *kadm.Client, l Layout) ([]Shape, error) {
+// ClusterShapes returns the shapes for a cluster: its number of brokers and the
+// sources' message sizes.
+func ClusterShapes(ctx context.Context, adm *kadm.Client, l Layout) ([]Shape, error) {
 	md, err := adm.BrokerMetadata(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look at the brokers: %w", err)
+		return nil, fmt.Errorf("list brokers: %w", err)
 	}
 	sizes := make(map[string]int)
 	for _, name := range topics.All() {
@@ -125,8 +123,8 @@ func Want(ctx context.Context, adm *kadm.Client, l Layout) ([]Shape, error) {
 	return l.Shapes(len(md.Brokers), sizes), nil
 }
 
-// MaxMessage returns how large a batch a topic takes, or the default where that
-// cannot be read.
+// MaxMessage returns a topic's max.message.bytes, or the default if it cannot be
+// read.
 func MaxMessage(ctx context.Context, adm *kadm.Client, topic string) int32 {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -137,7 +135,7 @@ func MaxMessage(ctx context.Context, adm *kadm.Client, topic string) int32 {
 	return DefaultMaxMessage
 }
 
-// topicConfigs returns a topic's configuration as it is in force.
+// topicConfigs returns a topic's effective configuration.
 func topicConfigs(ctx context.Context, adm *kadm.Client, topic string) (map[string]string, error) {
 	described, err := adm.DescribeTopicConfigs(ctx, topic)
 	if err != nil {

@@ -9,25 +9,26 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// TLS configures encryption; the files are PEM. They are read again for every
-// new connection, so that certificates can change while the daemon runs.
+// TLS configures encryption with PEM files. They are read for every connection,
+// so that certificates can change while the daemon runs.
 type TLS struct {
 	Enabled bool   `yaml:"enabled"`
-	CA      string `yaml:"ca"` // trusted instead of the system's
+	CA      string `yaml:"ca"` // trusted instead of the system's certificates
 	Cert    string `yaml:"cert"`
 	Key     string `yaml:"key"`
 
-	wire *wire // all copies share it; nil before the files were read
+	wire *wire // shared by all copies; nil before open
 }
 
 // CheckYAML implements yamldoc.Checker. It makes paths absolute and reads the
-// files, so that what is wrong with them is known now.
+// files.
 func (t *TLS) CheckYAML(at yamldoc.Cursor) {
 	for name, path := range map[string]*string{"ca": &t.CA, "cert": &t.Cert, "key": &t.Key} {
 		if *path != "" && !filepath.IsAbs(*path) {
@@ -53,43 +54,42 @@ func (t *TLS) CheckYAML(at yamldoc.Cursor) {
 	}
 }
 
-// open reads the files, unless that was done before.
+// open reads the files once.
 func (t *TLS) open() error {
 	if t.wire != nil {
 		return nil
 	}
-	w := &wire{files: files{ca: t.CA, cert: t.Cert, key: t.Key}, log: slog.New(slog.DiscardHandler), shown: make(map[string]shown)}
+	w := &wire{files: files{ca: t.CA, cert: t.Cert, key: t.Key}, log: slog.New(slog.DiscardHandler), brokers: make(map[string]brokerCert)}
 	var err error
-	if w.held, w.seen, err = w.files.read(); err != nil {
+	if w.valid, w.sum, err = w.files.read(); err != nil {
 		return err
 	}
 	t.wire = w
 	return nil
 }
 
-// wire makes connections by TLS with what the files held when they were last
-// whole, and remembers what brokers have shown.
+// wire makes TLS connections with the last valid content of the files, and
+// stores the brokers' certificates.
 type wire struct {
 	files files
 
-	mu    sync.Mutex
-	log   *slog.Logger // of whoever says that files have changed
-	held  material     // in force
-	seen  fingerprint  // of the files when they were last looked at, whole or not
-	shown map[string]shown
-	said  time.Time // when it was last said what ends soon
+	mu      sync.Mutex
+	log     *slog.Logger
+	valid   material    // last valid content
+	sum     fingerprint // of the last read content, valid or not
+	brokers map[string]brokerCert
+	warned  time.Time // last warning about expiry
 }
 
-// shown is what a broker has shown of itself.
-type shown struct {
-	ends  time.Time // when the first certificate of its chain does
-	what  string    // that certificate
-	asked bool      // for a certificate of ours
+// brokerCert describes a broker's certificate chain.
+type brokerCert struct {
+	ends          time.Time // first expiry in the chain
+	name          string    // of the certificate that expires first
+	certRequested bool      // the broker requested a client certificate
 }
 
-// logTo has changes of the files be logged there, unless log drops them: some
-// clients are silent.
-func (w *wire) logTo(log *slog.Logger) {
+// setLogger sets the logger, unless log drops Info: some clients do not log.
+func (w *wire) setLogger(log *slog.Logger) {
 	if log.Enabled(context.Background(), slog.LevelInfo) {
 		w.mu.Lock()
 		w.log = log
@@ -97,25 +97,25 @@ func (w *wire) logTo(log *slog.Logger) {
 	}
 }
 
-// refresh reads the files again. Files that are broken or half written leave
-// what they held before in force, which is said once.
+// refresh reads the files again and returns the last valid content. Invalid
+// files are logged once.
 func (w *wire) refresh() material {
-	read, seen, err := w.files.read()
+	read, sum, err := w.files.read()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case seen == w.seen:
+	case sum == w.sum:
 	case err != nil:
-		w.seen = seen
-		w.log.Warn("certificate files cannot be used, new connections take what they held before", "err", err)
+		w.sum = sum
+		w.log.Warn("new certificate files are invalid, new connections still use the previous ones", "err", err)
 	default:
-		w.seen, w.held = seen, read
-		w.log.Info("certificate files have changed, new connections take what they hold now", read.attrs()...)
+		w.sum, w.valid = sum, read
+		w.log.Info("certificate files changed, new connections use them", read.attrs()...)
 	}
-	return w.held
+	return w.valid
 }
 
-// watch reads the files again, and says once a day which certificates end soon.
+// watch reads the files again and logs problems of certificates once a day.
 func (t *TLS) watch(now time.Time) {
 	if !t.Enabled || t.wire == nil {
 		return
@@ -123,75 +123,57 @@ func (t *TLS) watch(now time.Time) {
 	found := t.Findings(now)
 	t.wire.mu.Lock()
 	defer t.wire.mu.Unlock()
-	if len(found) == 0 || !t.wire.said.IsZero() && now.Sub(t.wire.said) < 24*time.Hour {
+	if len(found) == 0 || !t.wire.warned.IsZero() && now.Sub(t.wire.warned) < 24*time.Hour {
 		return
 	}
-	t.wire.said = now
+	t.wire.warned = now
 	for _, f := range found {
 		t.wire.log.Warn("certificate", "of", f.Of, "ends", f.Ends.UTC().Format(time.RFC3339), "problem", f.Text)
 	}
 }
 
-// dial connects to a broker and shakes hands.
+// dial connects to a broker with TLS.
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	with := w.refresh()
-	asked := false
+	current := w.refresh()
+	requested := false
 	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		RootCAs:    with.roots,
-		// Not Certificates, of which a client shows only one that the broker's
-		// authorities have signed: a broker that refuses ours should say so.
+		RootCAs:    current.roots,
+		// Unlike Certificates, this presents a certificate that the broker's
+		// authorities did not sign, so that the broker reports the error.
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			asked = true
-			if with.pair != nil {
-				return with.pair, nil
+			requested = true
+			if current.pair != nil {
+				return current.pair, nil
 			}
 			return new(tls.Certificate), nil
 		},
 	}}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, &handshakeError{address, asked, err}
+		return nil, &handshakeError{address, requested, err}
 	}
-	now := shown{asked: asked}
-	for _, chain := range conn.(*tls.Conn).ConnectionState().VerifiedChains[:1] {
-		first := firstToEnd(chain)
-		now.ends, now.what = first.NotAfter, describe(first)
-	}
+	chain := conn.(*tls.Conn).ConnectionState().VerifiedChains[0]
+	first := slices.MinFunc(chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	w.mu.Lock()
-	w.shown[address] = now
+	w.brokers[address] = brokerCert{ends: first.NotAfter, name: describe(first), certRequested: requested}
 	w.mu.Unlock()
 	return conn, nil
 }
 
-// asked reports whether one of these brokers has asked for a certificate.
-func (w *wire) asked(addresses []string) bool {
+// certRequested reports whether one of these brokers requested a client
+// certificate.
+func (w *wire) certRequested(addresses []string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range addresses {
-		if w.shown[a].asked {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(addresses, func(a string) bool { return w.brokers[a].certRequested })
 }
 
-func firstToEnd(chain []*x509.Certificate) *x509.Certificate {
-	first := chain[0]
-	for _, c := range chain {
-		if c.NotAfter.Before(first.NotAfter) {
-			first = c
-		}
-	}
-	return first
-}
-
-// handshakeError is why a connection could not be made, with the address, which
-// kgo leaves out.
+// handshakeError is a connection error with the address, which kgo leaves out.
 type handshakeError struct {
-	address string
-	asked   bool // for a certificate of ours
-	err     error
+	address       string
+	certRequested bool
+	err           error
 }
 
 func (e *handshakeError) Error() string { return fmt.Sprintf("%s: %v", e.address, e.err) }

@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Missing returns those of the topics that do not exist. A broker does not say
-// whether one exists that we may not describe: then the error is a *Problem.
+// Missing returns the topics that do not exist. A topic without DESCRIBE
+// permission cannot be checked: the error is then a *Problem.
 func Missing(ctx context.Context, adm *kadm.Client, want []Shape) ([]Shape, error) {
 	var missing []Shape
 	var denied []string
@@ -29,13 +29,13 @@ func Missing(ctx context.Context, adm *kadm.Client, want []Shape) ([]Shape, erro
 		}
 	}
 	if len(denied) > 0 {
-		return nil, deniedf("not allowed to look at topics [%s]: grant DESCRIBE on them, or on the prefix", strings.Join(denied, ", "))
+		return nil, deniedf("not authorized to describe topics [%s]: grant DESCRIBE on them, or on the prefix", strings.Join(denied, ", "))
 	}
 	return missing, nil
 }
 
-// lookUp asks about one topic in a request of its own: one forbidden topic in
-// a joint request would leave the others without an answer.
+// lookUp describes one topic in a separate request: one forbidden topic fails a
+// combined request.
 func lookUp(ctx context.Context, adm *kadm.Client, topic string) (kadm.TopicDetail, error) {
 	ctx, cancel := context.WithTimeout(kadm.WithAuthorizedOps(ctx), requestTimeout)
 	defer cancel()
@@ -44,7 +44,7 @@ func lookUp(ctx context.Context, adm *kadm.Client, topic string) (kadm.TopicDeta
 	case isDenied(err):
 		return kadm.TopicDetail{Topic: topic, Err: kerr.TopicAuthorizationFailed}, nil
 	case err != nil:
-		return kadm.TopicDetail{}, fmt.Errorf("look up topic %s: %w", topic, err)
+		return kadm.TopicDetail{}, fmt.Errorf("describe topic %s: %w", topic, err)
 	}
 	return details[topic], nil
 }
@@ -52,7 +52,7 @@ func lookUp(ctx context.Context, adm *kadm.Client, topic string) (kadm.TopicDeta
 // requestTimeout bounds one request of a check.
 const requestTimeout = 5 * time.Second
 
-// Create makes topics. One that somebody else made meanwhile is fine.
+// Create creates topics; existing ones are no error.
 func Create(ctx context.Context, adm *kadm.Client, topics []Shape) error {
 	for _, s := range topics {
 		configs := make(map[string]*string, len(s.Configs))
@@ -68,7 +68,7 @@ func Create(ctx context.Context, adm *kadm.Client, topics []Shape) error {
 		switch {
 		case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
 		case isDenied(err):
-			return deniedf("not allowed to create topic %s: grant CREATE on it, or on the prefix, or have it made by somebody who may", s.Topic)
+			return deniedf("not authorized to create topic %s: grant CREATE on it or on the prefix, or have an administrator create it", s.Topic)
 		case resp.ErrMessage != "":
 			return fmt.Errorf("create topic %s: %s", s.Topic, resp.ErrMessage)
 		default:
@@ -78,7 +78,8 @@ func Create(ctx context.Context, adm *kadm.Client, topics []Shape) error {
 	return nil
 }
 
-// MaxMessageBytes returns how large a batch each topic takes, for producers.
+// MaxMessageBytes returns a function from topic to max.message.bytes, for
+// producers.
 func MaxMessageBytes(shapes []Shape) func(topic string) int32 {
 	sizes := make(map[string]int32, len(shapes))
 	for _, s := range shapes {
@@ -94,12 +95,11 @@ func MaxMessageBytes(shapes []Shape) func(topic string) int32 {
 	}
 }
 
-// WaitUsable waits until every partition of these topics has a leader: a topic
-// is made some time before it can be used.
-func WaitUsable(ctx context.Context, adm *kadm.Client, made []Shape, d time.Duration) error {
+// WaitUsable waits up to d until every partition of new topics has a leader.
+func WaitUsable(ctx context.Context, adm *kadm.Client, created []Shape, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	for _, s := range made {
+	for _, s := range created {
 		for {
 			detail, err := lookUp(ctx, adm, s.Topic)
 			if err == nil && usable(detail) && len(detail.Partitions) == int(s.Partitions) {
@@ -107,7 +107,7 @@ func WaitUsable(ctx context.Context, adm *kadm.Client, made []Shape, d time.Dura
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("topic %s was made and has no leader after %s", s.Topic, d)
+				return fmt.Errorf("topic %s was created but has no leader after %s", s.Topic, d)
 			case <-time.After(50 * time.Millisecond):
 			}
 		}
@@ -115,8 +115,7 @@ func WaitUsable(ctx context.Context, adm *kadm.Client, made []Shape, d time.Dura
 	return nil
 }
 
-// usable reports whether every partition has a leader. Whoever makes topics need
-// not be allowed to read them.
+// usable reports whether every partition has a leader.
 func usable(d kadm.TopicDetail) bool {
 	for _, p := range d.Partitions {
 		if p.Leader < 0 {

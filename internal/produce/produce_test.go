@@ -227,7 +227,7 @@ func TestUnacknowledgedRecordsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	wire.Freeze()
-	defer wire.Mend()
+	defer wire.Restore()
 	defer func(d time.Duration) { drainFor = d }(drainFor)
 	drainFor = 50 * time.Millisecond
 	ctx, cancel := context.WithCancelCause(t.Context())

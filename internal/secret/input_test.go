@@ -24,7 +24,7 @@ func TestRedactInputHidesCredentials(t *testing.T) {
 
 func TestRedactInputKeepsOrdinaryTexts(t *testing.T) {
 	for _, text := range []string{
-		`"localhost" has no port: write localhost:9092`, "cannot read secret: open /run/Secrets/Deploy-2024/notifier-token: no such file",
+		`"localhost" has no port: use localhost:9092`, "cannot read secret: open /run/Secrets/Deploy-2024/notifier-token: no such file",
 		"is not between 16 and 100000", "unknown key; known keys: notification-service.outbox.desk-slack-for-the-night", `"2026-11-23T09:30:00Z" is no time`,
 		`event.event_type == "order.rejected" && event.quantity > 1000000000000000000000000000`, "https://hooks.example.com:8443/…",
 		"desk@example.com is not an address (number 1)", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "kafka-1.eu-central-1.example.com:9093",

@@ -25,12 +25,11 @@ type Authority struct {
 
 // Signed is a certificate with its key.
 type Signed struct {
-	Cert *x509.Certificate
-	// CertPEM and KeyPEM are what the files hold, the key in PKCS#8.
-	CertPEM, KeyPEM []byte
+	Cert            *x509.Certificate
+	CertPEM, KeyPEM []byte // the key in PKCS#8
 }
 
-// NewAuthority returns an authority of this name, which change may alter.
+// NewAuthority returns an authority; change alters its certificate.
 func NewAuthority(t testing.TB, name string, change ...func(*x509.Certificate)) *Authority {
 	t.Helper()
 	template := template(name)
@@ -55,8 +54,8 @@ func template(name string) *x509.Certificate {
 	}
 }
 
-// Server returns a certificate for 127.0.0.1 and kafka.test, Client one for a
-// client of this name; change may alter it before it is signed.
+// Server returns a certificate for 127.0.0.1 and kafka.test; change alters it
+// before it is signed.
 func (a *Authority) Server(name string, change ...func(*x509.Certificate)) Signed {
 	template := template(name)
 	template.DNSNames, template.IPAddresses = []string{"kafka.test"}, []net.IP{net.IPv4(127, 0, 0, 1)}
@@ -67,7 +66,7 @@ func (a *Authority) Server(name string, change ...func(*x509.Certificate)) Signe
 	return a.sign(template)
 }
 
-// Client is Server for a client.
+// Client returns a client certificate; change alters it before it is signed.
 func (a *Authority) Client(name string, change ...func(*x509.Certificate)) Signed {
 	template := template(name)
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
@@ -77,7 +76,7 @@ func (a *Authority) Client(name string, change ...func(*x509.Certificate)) Signe
 	return a.sign(template)
 }
 
-// sign signs with the authority's key, or with the new one where there is none.
+// sign signs template, the authority's own with its own key.
 func (a *Authority) sign(template *x509.Certificate) Signed {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -111,7 +110,7 @@ func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
-// Pair is the certificate as a server takes it.
+// Pair returns the certificate for tls.Config.
 func (s Signed) Pair(t testing.TB) tls.Certificate {
 	t.Helper()
 	pair, err := tls.X509KeyPair(s.CertPEM, s.KeyPEM)
@@ -121,8 +120,7 @@ func (s Signed) Pair(t testing.TB) tls.Certificate {
 	return pair
 }
 
-// Put writes a file below dir as rotating tools do, in one step, and returns
-// its path.
+// Put writes a file below dir atomically and returns its path.
 func Put(t testing.TB, dir, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(dir, name)

@@ -7,20 +7,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Leaderless has the kfake say of a partition that no broker leads it, as a
-// real cluster does while the brokers that hold it are down, until mend is
-// called. Topics that are made meanwhile are not seen.
-func (c *Cluster) Leaderless(topic string, partition int32) (mend func()) {
+// Leaderless makes the kfake report that a partition has no leader until restore
+// is called. Topics that are created meanwhile are not in the metadata.
+func (c *Cluster) Leaderless(topic string, partition int32) (restore func()) {
 	c.t.Helper()
 	md, err := c.Admin.Metadata(c.context())
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	over := make(chan struct{})
+	restored := make(chan struct{})
 	c.Fake().ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.Fake().KeepControl()
 		select {
-		case <-over:
+		case <-restored:
 			return nil, nil, false
 		default:
 		}
@@ -52,5 +51,5 @@ func (c *Cluster) Leaderless(topic string, partition int32) (mend func()) {
 		}
 		return resp, nil, true
 	})
-	return func() { close(over) }
+	return func() { close(restored) }
 }

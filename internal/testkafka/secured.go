@@ -12,25 +12,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// SecuredEnv names the variable with the directory of the secured node. Whoever
-// sets it stops a node that a test left behind there.
+// SecuredEnv names the variable with the directory of the secured node. The
+// caller that sets it stops a node that is left running there.
 const SecuredEnv = "NOTIFIER_TEST_SECURED"
 
-// Node is a real broker with an authorizer and listeners for each way of
-// encryption and login: see 'secured' in scripts/kafka.sh.
+// Node is a real broker with an authorizer and a listener for each combination of
+// encryption and authentication: see 'secured' in scripts/kafka.sh.
 type Node struct {
 	Dir string
-	// CA signed the broker's certificate, and is the authority whose clients the
-	// broker trusts.
-	CA *Authority
-	// Plaintext and TLS are addresses of super users, MTLS and SASL of others.
+	CA  *Authority // signed the broker's certificate; its clients are trusted
+	// Plaintext and TLS are addresses for super users, MTLS and SASL for others.
 	Plaintext, TLS, MTLS, SASL string
-	// Admin is a super user's.
-	Admin *kadm.Client
+	Admin                      *kadm.Client // a super user
 }
 
-// Secured starts the node, with scripts of the repository at root, and stops it
-// with the test.
+// Secured starts the node with the scripts below root and stops it at the end of
+// the test.
 func Secured(t testing.TB, root string) *Node {
 	t.Helper()
 	dir := os.Getenv(SecuredEnv)
@@ -46,8 +43,8 @@ func Secured(t testing.TB, root string) *Node {
 	Put(t, dir, "broker.pem", append(broker.KeyPEM, broker.CertPEM...))
 	script := filepath.Join(root, "scripts", "kafka.sh")
 	cmd := exec.Command(script, "secured", dir)
-	var words bytes.Buffer
-	cmd.Stderr = &words
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	t.Cleanup(func() {
 		if out, err := exec.Command(script, "stop", dir).CombinedOutput(); err != nil {
@@ -55,7 +52,7 @@ func Secured(t testing.TB, root string) *Node {
 		}
 	})
 	if err != nil {
-		t.Fatalf("%v\n%s", err, words.String())
+		t.Fatalf("%v\n%s", err, stderr.String())
 	}
 	for line := range strings.Lines(string(out)) {
 		name, address, _ := strings.Cut(strings.TrimSpace(line), " ")

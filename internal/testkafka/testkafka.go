@@ -1,6 +1,6 @@
-// Package testkafka gives tests a Kafka cluster: an in-process kfake of their
-// own, or the real one that NOTIFIER_TEST_KAFKA names, on which it makes the
-// topics anew. Tests that share the real one do not run at the same time.
+// Package testkafka provides a Kafka cluster for tests: an in-process kfake, or
+// the real one in NOTIFIER_TEST_KAFKA, on which it recreates the topics. Tests
+// that share the real one must not run concurrently.
 package testkafka
 
 import (
@@ -32,19 +32,17 @@ const Env = "NOTIFIER_TEST_KAFKA"
 // Cluster is a cluster for one test.
 type Cluster struct {
 	Brokers []string
-	// Group is a group of the test's own; the topics derive from it.
-	Group string
-	// ID is the cluster's id.
-	ID string
+	Group   string // the test's own group, prefix of the topics
+	ID      string // the cluster id
 
 	t     testing.TB
 	fake  *kfake.Cluster
-	dial  Dial // nil: by TCP
+	dial  Dial // nil: TCP
 	Admin *kadm.Client
 }
 
-// Start returns a cluster with the source topics, and the dead-letter and
-// outbox topics of a group of the test's own. Options are for the kfake.
+// Start returns a cluster with the source topics and the topics of the test's own
+// group. options are for the kfake.
 func Start(t testing.TB, channels []kafka.Channel, options ...kfake.Opt) *Cluster {
 	t.Helper()
 	c := Bare(t, options...)
@@ -84,9 +82,8 @@ func Bare(t testing.TB, options ...kfake.Opt) *Cluster {
 	return c
 }
 
-// Virtual returns a kfake in a network of its own, which lives in the bubble of
-// testing/synctest with its fake clock; kgo needs the build tag synctests for
-// that.
+// Virtual returns a kfake with a virtual network, for testing/synctest and its
+// fake clock. kgo needs the build tag synctests.
 func Virtual(t testing.TB, channels []kafka.Channel, options ...kfake.Opt) *Cluster {
 	t.Helper()
 	network := &kfake.VirtualNetwork{}
@@ -106,7 +103,7 @@ func Virtual(t testing.TB, channels []kafka.Channel, options ...kfake.Opt) *Clus
 	return c
 }
 
-// Wire returns a wire to the cluster that a test can misuse.
+// Wire returns a wire to the cluster, for network faults.
 func (c *Cluster) Wire() *Wire {
 	if c.dial != nil {
 		return NewWire(c.dial)
@@ -117,8 +114,7 @@ func (c *Cluster) Wire() *Wire {
 // Real reports whether the cluster is a real one.
 func (c *Cluster) Real() bool { return c.fake == nil }
 
-// Fake returns the kfake, for faults and controls; a test that asks on a real
-// cluster fails.
+// Fake returns the kfake; it fails the test on a real cluster.
 func (c *Cluster) Fake() *kfake.Cluster {
 	c.t.Helper()
 	if c.fake == nil {
@@ -133,14 +129,14 @@ func (c *Cluster) context() context.Context {
 	return ctx
 }
 
-// Config returns how to reach the cluster.
+// Config returns the configuration for the cluster.
 func (c *Cluster) Config() *kafka.Config {
 	config := kafka.Defaults()
 	config.Brokers, config.Group = c.Brokers, c.Group
 	return &config
 }
 
-// Options returns the options that the daemon's clients are made with.
+// Options returns the options of the daemon's clients.
 func (c *Cluster) Options() []kgo.Opt {
 	opts, err := c.Config().Options("test", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -152,7 +148,7 @@ func (c *Cluster) Options() []kgo.Opt {
 	return opts
 }
 
-// Client returns a client that is closed with the test.
+// Client returns a client that is closed at the end of the test.
 func (c *Cluster) Client(more ...kgo.Opt) *kgo.Client {
 	c.t.Helper()
 	cl, err := kgo.NewClient(append(c.Options(), more...)...)
@@ -168,9 +164,8 @@ func (c *Cluster) Shapes(channels []kafka.Channel) []kafka.Shape {
 	return kafka.Layout{Group: c.Group, Channels: channels, Partitions: 3}.Shapes(1, nil)
 }
 
-// Make makes topics and waits until they can be used. A real broker refuses
-// timestamps of more than an hour ahead unless it is told otherwise; a test may
-// write any.
+// Make creates topics and waits until they are usable. On a real cluster it
+// allows timestamps in the future, which brokers limit to one hour by default.
 func (c *Cluster) Make(shapes ...kafka.Shape) {
 	c.t.Helper()
 	ctx := c.context()
@@ -242,7 +237,7 @@ func (c *Cluster) Committed(group string) kadm.OffsetResponses {
 	return offsets
 }
 
-// Lag returns how many records the group has not committed, in all.
+// Lag returns the group's total lag, in records; -1 on an error.
 func (c *Cluster) Lag(group string) int64 {
 	lags, err := c.Admin.Lag(c.context(), group)
 	if err != nil {
@@ -255,7 +250,7 @@ func (c *Cluster) Lag(group string) int64 {
 	return l.Lag.Total()
 }
 
-// Eventually waits until a condition holds, or fails the test.
+// Eventually waits until holds returns true, or fails the test.
 func Eventually(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(within)
@@ -266,7 +261,7 @@ func Eventually(t testing.TB, within time.Duration, what string, holds func() bo
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("after %s it is not so that %s", within, what)
+			t.Fatalf("not within %s: %s", within, what)
 		}
 	}
 }

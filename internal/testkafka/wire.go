@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Dial makes a connection, as kgo.Dialer wants it.
+// Dial is the function type of kgo.Dialer.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Wire stands between a client and its brokers and misbehaves when told to.
+// Wire is the network between a client and its brokers, with faults on request.
 type Wire struct {
 	dial Dial
 
 	mu      sync.Mutex
-	open    chan struct{} // closed while bytes pass
+	open    chan struct{} // closed while data passes
 	frozen  bool
 	corrupt []byte
 }
 
-// NewWire returns a wire that lets everything pass.
+// NewWire returns a wire without faults.
 func NewWire(dial Dial) *Wire {
 	w := &Wire{dial: dial, open: make(chan struct{})}
 	close(w.open)
@@ -32,15 +32,15 @@ func NewWire(dial Dial) *Wire {
 // Dial makes a connection through the wire.
 func (w *Wire) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	open, frozen := w.gate()
-	over := time.After(5 * time.Second) // as kafka.Config.Options has it
+	timeout := time.After(5 * time.Second) // as in kafka.Config.Options
 	if frozen {
-		over = nil
+		timeout = nil
 	}
 	select {
 	case <-open:
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-over:
+	case <-timeout:
 		return nil, os.ErrDeadlineExceeded
 	}
 	conn, err := w.dial(ctx, network, address)
@@ -50,12 +50,11 @@ func (w *Wire) Dial(ctx context.Context, network, address string) (net.Conn, err
 	return &wireConn{Conn: conn, w: w, closed: make(chan struct{})}, nil
 }
 
-// Cut lets nothing pass until Mend: both sides wait for as long as their
-// deadlines let them.
+// Cut blocks all data until Restore; deadlines still apply.
 func (w *Wire) Cut() { w.shut(false) }
 
-// Freeze lets nothing pass until Mend, and deadlines do not pass either, as for
-// a process that is stopped.
+// Freeze blocks all data until Restore and suspends deadlines, as in a stopped
+// process.
 func (w *Wire) Freeze() { w.shut(true) }
 
 func (w *Wire) shut(frozen bool) {
@@ -64,15 +63,15 @@ func (w *Wire) shut(frozen bool) {
 	w.open, w.frozen = make(chan struct{}), frozen
 }
 
-// Mend ends Cut and Freeze.
-func (w *Wire) Mend() {
+// Restore ends Cut and Freeze.
+func (w *Wire) Restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	close(w.open)
 }
 
-// Corrupt damages these bytes wherever the client reads them; nil: nothing.
-// They must not be compressed.
+// Corrupt flips a bit of pattern wherever the client reads it uncompressed; nil
+// ends that.
 func (w *Wire) Corrupt(pattern []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,13 +92,13 @@ type wireConn struct {
 	close       sync.Once
 }
 
-// pass waits until bytes pass again.
+// pass waits until the wire is open.
 func (c *wireConn) pass(d *deadline) error {
 	for {
 		open, frozen := c.w.gate()
-		over, changed := d.get()
+		expired, changed := d.get()
 		if frozen {
-			over = nil
+			expired = nil
 		}
 		select {
 		case <-open:
@@ -107,7 +106,7 @@ func (c *wireConn) pass(d *deadline) error {
 		case <-c.closed:
 			return net.ErrClosed
 		case <-changed:
-		case <-over:
+		case <-expired:
 			return os.ErrDeadlineExceeded
 		}
 	}
@@ -170,7 +169,7 @@ func (c *wireConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// deadline is one that may change while somebody waits for it.
+// deadline is a deadline that may change during a wait.
 type deadline struct {
 	mu      sync.Mutex
 	at      time.Time
@@ -187,14 +186,14 @@ func (d *deadline) set(at time.Time) {
 	}
 }
 
-func (d *deadline) get() (over <-chan time.Time, changed <-chan struct{}) {
+func (d *deadline) get() (expired <-chan time.Time, changed <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.changed == nil {
 		d.changed = make(chan struct{})
 	}
 	if !d.at.IsZero() {
-		over = time.After(time.Until(d.at))
+		expired = time.After(time.Until(d.at))
 	}
-	return over, d.changed
+	return expired, d.changed
 }

@@ -249,7 +249,7 @@ func (d *doctor) show(results []check.Result, took time.Duration) error {
 }
 
 func (d *doctor) lookAtBrokers(ctx context.Context) []check.Result {
-	found := kafka.LookAtBrokers(ctx, d.cluster.config)
+	found := kafka.CheckBrokers(ctx, d.cluster.config)
 	if why := d.cluster.config.InTheClear(); why != "" {
 		found = append(found, check.Warnf("encryption", "set kafka.tls where the brokers have it, unless the network is nobody else's", "%s", why))
 	}

@@ -119,7 +119,7 @@ func (d *doctor) ofKafka(subject string, look func(*kafka.Checks, context.Contex
 		if d.config == nil {
 			return []check.Result{check.Skipf(subject, "they follow from the configuration")}
 		}
-		want, err := kafka.Want(ctx, adm, d.config.Layout())
+		want, err := kafka.ClusterShapes(ctx, adm, d.config.Layout())
 		if err != nil {
 			return []check.Result{check.Failedf(subject, "", "they cannot be looked at: %v", err)}
 		}
