@@ -1,5 +1,5 @@
-# Two stages: the first builds one static binary, the last holds nothing else.
-# Certificates of the public authorities and time zones are inside the program.
+# The first stage builds a static binary, the last contains nothing else. Public
+# CA certificates and time zones are built into the program.
 FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -20,11 +20,11 @@ COPY --from=build /out/notifier /usr/bin/notifier
 COPY --from=build /out/THIRD_PARTY_NOTICES /usr/share/doc/notifier/
 COPY LICENSE /usr/share/doc/notifier/
 COPY configs/notifier.yaml configs/rules.yaml /etc/notifier/
-# In a container nobody else is on 127.0.0.1.
+# 127.0.0.1 is not reachable from outside the container.
 ENV NOTIFIER_HTTP_LISTEN=0.0.0.0:9464
 USER 65532:65532
 EXPOSE 9464
-# Alive, not ready: brokers that are down must not have it killed.
+# Liveness, not readiness: unavailable brokers must not restart the container.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=90s --retries=3 CMD ["/usr/bin/notifier", "health"]
 ENTRYPOINT ["/usr/bin/notifier"]
 CMD ["run"]

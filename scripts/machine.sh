@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# A machine to throw away: runs a command as root under systemd, the real one, as
-# process 1 of namespaces of its own. It sees the files of this machine, and what
-# it changes is gone afterwards; the network is this machine's. For tests of what
-# is installed: /run/changes has every file that was changed, and no other.
+# Runs a command as root in a disposable machine: namespaces with a real systemd
+# as process 1 and an overlay of this host's files. Changes are discarded; the
+# network is this host's. /run/changes contains exactly the changed files.
 #
 #   scripts/machine.sh COMMAND [ARGUMENT...]
 #
-# Prints what COMMAND prints, ends as it ends. Needs root, systemd (installed, not
-# running) and a kernel with overlayfs.
+# Prints COMMAND's output and exits with its code. Needs root, systemd (installed,
+# not running) and a kernel with overlayfs.
 set -euo pipefail
 
 case ${MACHINE_STAGE:-} in
 "")
-	[ $# -gt 0 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+	[ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 	[ -x /lib/systemd/systemd ] || {
 		export DEBIAN_FRONTEND=noninteractive
 		apt-get install -y --no-install-recommends systemd || { apt-get update && apt-get install -y --no-install-recommends systemd; }
@@ -22,7 +21,7 @@ case ${MACHINE_STAGE:-} in
 	MACHINE_SELF=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 	export MACHINE_SELF
 	touch "$MACHINE_DIR/output"
-	# The process goes into a control group of its own; in the new namespace this is the root.
+	# The process gets its own control group, which is the root in the new namespace.
 	groups=/sys/fs/cgroup
 	if [ -d $groups/unified ]; then mine=("$groups/unified/${MACHINE_DIR##*/}" "$groups/systemd/${MACHINE_DIR##*/}"); else mine=("$groups/${MACHINE_DIR##*/}"); fi
 	mkdir "${mine[@]}"
@@ -63,7 +62,7 @@ inside)
 	mount --bind -o ro "$box/upper" run/changes
 	mkdir -p ".$MACHINE_DIR"
 	mount --bind "$MACHINE_DIR" ".$MACHINE_DIR"
-	# Nothing of this machine is started but what is asked for.
+	# Start no services of this host.
 	rm -rf usr/lib/systemd/system/*.wants etc/systemd/system/*.wants
 	: >etc/fstab
 	mkdir -p run/systemd/system

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Makes a release: for linux on each architecture a tar.gz, a .deb and a bill of
-# materials (CycloneDX, with licences), and the checksums of all. Everything
-# installed has the licences of what is in the program beside it. The same revision, Go and
-# VERSION give the same bytes, wherever and whenever: all times are the
-# revision's.
+# Builds a release: for linux on each architecture a tar.gz, a .deb and a bill of
+# materials (CycloneDX, with licences), and the checksums of all. The archives
+# include the licences of all linked modules. The build is reproducible: the same
+# revision, Go version and VERSION produce the same bytes.
 #
 #   [VERSION=1.2.3] [ARCHES="amd64 arm64"] scripts/release.sh [DIR]
 #
-# DIR is dist. Without VERSION it is this commit's tag, v1.2.3, else 0.0.0 and
+# DIR defaults to dist, VERSION to this commit's tag (v1.2.3), else to 0.0.0 and
 # the revision.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,7 +33,7 @@ build() { # the program for the architecture $1, as $2
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=true -ldflags "-s -w -X github.com/algotrade/notifier/internal/cli/base.version=$VERSION" -o "$2" ./cmd/notifier
 }
 
-# What is the same for each architecture.
+# Files common to all architectures.
 common=$work/common
 mkdir -p "$common"/{configs,completions,man}
 cp LICENSE README.md CHANGELOG.md "$common"

@@ -83,7 +83,7 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	for _, s := range spans {
 		shown["the spans"] += fmt.Sprintln(s.String, s.Attributes, s.Resource)
 	}
-	if len(spans) < 4 || !strings.Contains(shown["the log"], "it answers 401") || len(collector.Headers()) == 0 || collector.Headers()[0].Get("Authorization") != "Bearer "+collectors {
+	if len(spans) < 4 || !strings.Contains(shown["the log"], "replies 401") || len(collector.Headers()) == 0 || collector.Headers()[0].Get("Authorization") != "Bearer "+collectors {
 		t.Errorf("the collector has got %v, with %v:\n%s", tracingtest.Names(spans), collector.Headers(), d.err)
 	}
 	for where, text := range shown {
