@@ -14,7 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/envelope"
-	dedup "github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/topics"
@@ -114,8 +114,8 @@ func (f *forger) progress(_ *rand.Rand, n int) []*kgo.Record {
 		for p := range f.partitions[string(source)] {
 			e := f.envelope(chHealthy, n)
 			e.Delivery += fmt.Sprintf("/%s/%d", source, p)
-			far := dedup.Position{Epoch: math.MaxInt32, Offset: math.MaxInt64}
-			e.From = dedup.Write{Input: dedup.Input{Topic: f.ids[string(source)], Partition: p}, From: far, Done: far, Delivery: e.Delivery}
+			far := offsets.Position{Epoch: math.MaxInt32, Offset: math.MaxInt64}
+			e.From = offsets.Origin{Input: offsets.Input{Topic: f.ids[string(source)], Partition: p}, From: far, Done: far, Delivery: e.Delivery}
 			r := outbox.Record(e, topic, 1)
 			r.Partition = int32(n) % f.partitions[topic]
 			list = append(list, r)
