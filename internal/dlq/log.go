@@ -143,6 +143,11 @@ func decode(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpac
 	if errors.Is(fetched.Err, errUnpackedEnough) { // and no record was kept
 		fetched.Err = nil
 	}
+	var large *kgo.ErrDecompressTooLarge
+	if errors.As(fetched.Err, &large) {
+		fetched.Err = fmt.Errorf("the batch with the offsets %d to %d of %s/%d is larger than kafka.window.bytes once it is unpacked",
+			large.Offset, large.NextOffset-1, topic, p.Partition)
+	}
 	return fetched.Records, next, fetched.Err
 }
 

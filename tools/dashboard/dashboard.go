@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 provisioning reads version 1 of the schema
+
 package main
 
 import (
