@@ -155,7 +155,7 @@ func TestAMoveThatACrashOvertakesMovesEachAlertOnce(t *testing.T) {
 	if got := end(t, c, topics.Outbox(c.Group, "new")); got != n+first {
 		t.Errorf("%d were written, want %d and the %d of before again", got, n, first)
 	}
-	if got := d.metric(`notifier_repeats_dropped_total{channel="new"}`); got != fmt.Sprint(first) {
+	if got := d.metric(`notifier_duplicates_dropped_total{channel="new"}`); got != fmt.Sprint(first) {
 		t.Errorf("%s repeats were dropped, want %d", got, first)
 	}
 }

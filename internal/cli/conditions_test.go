@@ -39,7 +39,7 @@ func TestBlockedPartitionIsShownEverywhere(t *testing.T) {
 	if got := d.metric(`notifier_condition{type="blocked"}`); got != "1" {
 		t.Errorf("notifier_condition is %q", got)
 	}
-	if got := d.metric(fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); got != "1" {
+	if got := d.metric(fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="offset",stage="dispatch",topic=%q}`, outbox)); got != "1" {
 		t.Errorf("notifier_partition_blocked is %q", got)
 	}
 	d.err.Wait(t, time.Second, `"level":"ERROR"`, `"msg":"partition blocked"`, `"component":"health"`, `"topic":"`+outbox+`"`, `"partition":0`)

@@ -126,7 +126,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 	stopped := func(component string) int {
 		return strings.Index(d.err.String(), `"msg":"partitions revoked","component":"`+component)
 	}
-	if m, dl := stopped("match"), stopped("deliver"); m < 0 || dl < m {
+	if m, dl := stopped("ingest"), stopped("dispatch"); m < 0 || dl < m {
 		t.Errorf("matching stopped at %d of the log, delivering at %d: want matching first", m, dl)
 	}
 	if log := d.err.String(); strings.Contains(log, slacktest.Token) || strings.Contains(log, "s3cret-of-the-hook") || strings.Contains(log, "insufficient") {
@@ -239,7 +239,7 @@ func TestADeadLetterTopicThatIsGoneHoldsItsPartitionAlone(t *testing.T) {
 	}
 	c.Produce(alerting(topics.PortfolioUpdates, "d", 3, 1)...)
 	got(t, hook, 3, 30*time.Second) // 0, and those of the partitions beside at least
-	held := fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="write",stage="match",topic=%q}`, topics.TradeExecutions)
+	held := fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="write",stage="ingest",topic=%q}`, topics.TradeExecutions)
 	testkafka.Eventually(t, 30*time.Second, "the partition is shown as held", func() bool { return d.metric(held) == "1" })
 	testkafka.Eventually(t, 30*time.Second, "readiness names the topic", func() bool {
 		status, ok, cause := d.component("dead letters")
@@ -395,7 +395,7 @@ func TestDispatchWaitsForCommits(t *testing.T) {
 	c.Produce(alerting(topics.TradeExecutions, "", 0, 1000)...)
 	hook.Wait(30*time.Second, func(r []webhooktest.Request) bool { return len(r) >= 2*64 })
 	testkafka.Eventually(t, 60*time.Second, "commits fail for a while", func() bool {
-		n, _ := strconv.ParseFloat(d.metric(`notifier_commit_failures_total{stage="deliver"}`), 64)
+		n, _ := strconv.ParseFloat(d.metric(`notifier_commit_failures_total{stage="dispatch"}`), 64)
 		return n >= 2
 	})
 	// Per partition one more than 64.

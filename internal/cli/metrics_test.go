@@ -22,7 +22,7 @@ import (
 // that is missing here breaks somebody's. Labels may be added.
 const contract = `
 notifier_records_total{topic,outcome}
-notifier_repeats_dropped_total{channel}
+notifier_duplicates_dropped_total{channel}
 notifier_alerts_total{rule,severity}
 notifier_deliveries_total{channel,outcome}
 notifier_delivery_attempts_total{channel,result}
@@ -176,19 +176,19 @@ func TestClosedSetsOfLabelsBeginAtZero(t *testing.T) {
 		{"notifier_delivery_attempts_total{channel=\"desk\",result=%q}", []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"}},
 		{"notifier_delivery_duration_seconds_count{channel=%q}", []string{"desk"}},
 		{"notifier_alert_age_seconds_count{channel=%q}", []string{"desk"}},
-		{"notifier_repeats_dropped_total{channel=%q}", []string{"desk"}},
+		{"notifier_duplicates_dropped_total{channel=%q}", []string{"desk"}},
 		{"notifier_channel_state{channel=\"desk\",state=%q}", []string{"recovering", "circuit_open", "suspended"}},
 		{"notifier_dead_letters_total{reason=%q,topic=\"" + topic + "\"}", []string{"undecodable", "rule-panic", "rule-budget", "refused", "recipient", "exhausted", "ambiguous", "too-large", "no-longer-routed"}},
 		{"notifier_dead_letters_open{topic=%q}", []string{topic}},
 		{"notifier_dead_letter_oldest_seconds{topic=%q}", []string{topic}},
 		{"notifier_dead_letter_write_failures_total{topic=%q}", []string{topic}},
 		{"notifier_replays_total{outcome=%q}", []string{"resolved", "reopened", "quarantined", "dropped"}},
-		{"notifier_rebalances_total{event=%q,stage=\"match\"}", []string{"revoked", "lost"}},
-		{"notifier_group_errors_total{reason=%q,stage=\"match\"}", []string{"FENCED_INSTANCE_ID", "OTHER"}},
-		{"notifier_commit_failures_total{stage=%q}", []string{"match", "deliver"}},
-		{"notifier_events_lost_total{stage=\"match\",topic=%q}", []string{topic}},
-		{"notifier_processing_duration_seconds_count{stage=\"match\",topic=%q}", []string{topic}},
-		{"notifier_partition_blocked{partition=\"0\",reason=%q,stage=\"match\",topic=\"" + topic + "\"}", []string{"offset", "progress", "read", "transaction", "write"}},
+		{"notifier_rebalances_total{event=%q,stage=\"ingest\"}", []string{"revoked", "lost"}},
+		{"notifier_group_errors_total{reason=%q,stage=\"ingest\"}", []string{"FENCED_INSTANCE_ID", "OTHER"}},
+		{"notifier_commit_failures_total{stage=%q}", []string{"ingest", "dispatch"}},
+		{"notifier_events_lost_total{stage=\"ingest\",topic=%q}", []string{topic}},
+		{"notifier_processing_duration_seconds_count{stage=\"ingest\",topic=%q}", []string{topic}},
+		{"notifier_partition_blocked{partition=\"0\",reason=%q,stage=\"ingest\",topic=\"" + topic + "\"}", []string{"offset", "progress", "read", "transaction", "write"}},
 	} {
 		for _, value := range c.values {
 			if sample := fmt.Sprintf(c.name, value) + " 0\n"; !strings.Contains(text, sample) {

@@ -49,7 +49,7 @@ func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testi
 	c.Produce(alerting(topics.TradeExecutions, "a", 10, 1)...)
 	got(t, other, 11, 20*time.Second)
 	d.err.Wait(t, 20*time.Second, `"level":"ERROR"`, "partition blocked", outbox, "run --start committed")
-	if n := d.metric(fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="offset",stage="deliver",topic=%q}`, outbox)); n != "1" {
+	if n := d.metric(fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="offset",stage="dispatch",topic=%q}`, outbox)); n != "1" {
 		t.Errorf("the metric of what is held is %q", n)
 	}
 	if status, ok, cause := d.component("blocked"); status != http.StatusOK || ok || !strings.Contains(cause, "run --start committed") {
@@ -99,7 +99,7 @@ func TestAnOutboxThatIsRecreatedIsSaidAndItsAlertsCanBeRaisedAgain(t *testing.T)
 		}
 	}
 	d.err.Wait(t, 30*time.Second, `"level":"ERROR"`, "topic was recreated", outbox, `"waited":10`, "run --start TIME")
-	if n := d.metric(fmt.Sprintf(`notifier_events_lost_total{stage="deliver",topic=%q}`, outbox)); n != "10" {
+	if n := d.metric(fmt.Sprintf(`notifier_events_lost_total{stage="dispatch",topic=%q}`, outbox)); n != "10" {
 		t.Errorf("the metric of what is lost is %q", n)
 	}
 	d.stop()

@@ -102,7 +102,7 @@ func run(t *testing.T, c *testkafka.Cluster, h consume.Handler, change func(*con
 	t.Helper()
 	r := &running{reg: prometheus.NewPedanticRegistry(), log: &logged{}}
 	p := consume.Params{
-		Name: "match", Group: c.Group, Topics: []string{topic}, Cluster: c.ID, Options: c.Options(), SessionTimeout: 10 * time.Second,
+		Name: "ingest", Group: c.Group, Topics: []string{topic}, Cluster: c.ID, Options: c.Options(), SessionTimeout: 10 * time.Second,
 		Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h,
 		Logger: slog.New(slog.NewTextHandler(r.log, nil)), Registry: r.reg,
 	}
@@ -299,7 +299,7 @@ func TestEventsThatRetentionDeletedAreCountedAndSaid(t *testing.T) {
 	w := newWorker()
 	r := run(t, c, w, nil)
 	testkafka.Eventually(t, 20*time.Second, "what is left is handed out", func() bool { return w.count() == 10 })
-	want := fmt.Sprintf("# HELP notifier_events_lost_total Records that were deleted before they were handled: by retention, or with their topic.\n# TYPE notifier_events_lost_total counter\nnotifier_events_lost_total{stage=\"match\",topic=%q} 30\n", topic)
+	want := fmt.Sprintf("# HELP notifier_events_lost_total Records that were deleted before they were handled: by retention, or with their topic.\n# TYPE notifier_events_lost_total counter\nnotifier_events_lost_total{stage=\"ingest\",topic=%q} 30\n", topic)
 	if err := testutil.GatherAndCompare(r.reg, strings.NewReader(want), "notifier_events_lost_total"); err != nil {
 		t.Error(err)
 	}
@@ -359,13 +359,13 @@ func TestGaugesOfAPartitionEndWithIt(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	r := run(t, c, newWorker(), nil)
 	assigned := func(n int) func() bool {
-		want := fmt.Sprintf("# HELP notifier_assigned_partitions Partitions assigned to this process.\n# TYPE notifier_assigned_partitions gauge\nnotifier_assigned_partitions{stage=\"match\",topic=%q} %d\n", topic, n)
+		want := fmt.Sprintf("# HELP notifier_assigned_partitions Partitions assigned to this process.\n# TYPE notifier_assigned_partitions gauge\nnotifier_assigned_partitions{stage=\"ingest\",topic=%q} %d\n", topic, n)
 		return func() bool {
 			return testutil.GatherAndCompare(r.reg, strings.NewReader(want), "notifier_assigned_partitions") == nil
 		}
 	}
 	joined := func(n int) bool {
-		want := fmt.Sprintf("# HELP notifier_group_joined 1 while this process is a member of the group, with or without partitions.\n# TYPE notifier_group_joined gauge\nnotifier_group_joined{group=%q,stage=\"match\"} %d\n", c.Group, n)
+		want := fmt.Sprintf("# HELP notifier_group_joined 1 while this process is a member of the group, with or without partitions.\n# TYPE notifier_group_joined gauge\nnotifier_group_joined{group=%q,stage=\"ingest\"} %d\n", c.Group, n)
 		return testutil.GatherAndCompare(r.reg, strings.NewReader(want), "notifier_group_joined") == nil
 	}
 	testkafka.Eventually(t, 20*time.Second, "three partitions are assigned", assigned(3))

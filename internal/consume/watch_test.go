@@ -59,7 +59,7 @@ func (w *watched) says(kind health.Type, reason string, facts ...string) {
 	}
 	w.metric("notifier_condition", fmt.Sprintf("notifier_condition{type=%q} 1\n", kind))
 	if reason != "" {
-		w.metric("notifier_partition_blocked", fmt.Sprintf("notifier_partition_blocked{partition=\"0\",reason=%q,stage=\"match\",topic=%q} 1\n", reason, topic))
+		w.metric("notifier_partition_blocked", fmt.Sprintf("notifier_partition_blocked{partition=\"0\",reason=%q,stage=\"ingest\",topic=%q} 1\n", reason, topic))
 	}
 }
 
@@ -409,7 +409,7 @@ func TestRetentionThatDeletesEverythingIsCountedAlthoughNothingArrives(t *testin
 		}
 		fault.Remove()
 		time.Sleep(2 * time.Minute)
-		w.metric("notifier_events_lost_total", fmt.Sprintf("notifier_events_lost_total{stage=\"match\",topic=%q} 40\n", topic))
+		w.metric("notifier_events_lost_total", fmt.Sprintf("notifier_events_lost_total{stage=\"ingest\",topic=%q} 40\n", topic))
 		if n := w.lines("level=ERROR", "records lost", "events=40", "topic=trade-executions", "retention.ms"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, w.text())
 		}
@@ -421,7 +421,7 @@ func TestRetentionThatDeletesEverythingIsCountedAlthoughNothingArrives(t *testin
 		if n := len(h.values); n != 11 {
 			t.Errorf("%d records were handed out", n)
 		}
-		w.metric("notifier_events_lost_total", fmt.Sprintf("notifier_events_lost_total{stage=\"match\",topic=%q} 40\n", topic))
+		w.metric("notifier_events_lost_total", fmt.Sprintf("notifier_events_lost_total{stage=\"ingest\",topic=%q} 40\n", topic))
 		w.silent()
 	})
 }

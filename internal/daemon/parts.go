@@ -130,15 +130,15 @@ func (h ingestHandler) Handle(ctx context.Context, p *consume.Partition) {
 
 // channels are the dispatchers of the channels.
 type channels struct {
-	byTopic map[string]*dispatch.Outbox
-	ordered []*dispatch.Outbox
+	byTopic map[string]*dispatch.Dispatcher
+	ordered []*dispatch.Dispatcher
 }
 
 func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
 	group, metrics := d.config.Kafka.Group, dispatch.NewMetrics(d.deps.Registry)
-	all := &channels{byTopic: make(map[string]*dispatch.Outbox)}
+	all := &channels{byTopic: make(map[string]*dispatch.Dispatcher)}
 	add := func(c Channel) {
-		o := dispatch.NewOutbox(dispatch.Params{
+		o := dispatch.New(dispatch.Params{
 			Name: c.Name, Channel: c.Channel, Config: c.Dispatch, Driver: c.Driver, Uncommitted: d.config.Kafka.Window.Uncommitted, Group: group,
 			Dead: dead, Elsewhere: outboxes, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
 		})
@@ -168,15 +168,15 @@ func (c *channels) close() error {
 // channel.
 func newControl(d *Daemon, found *cluster, p *producers, c *channels) *control.Follower {
 	group := d.config.Kafka.Group
-	to := func(channel string, do func(*dispatch.Outbox)) {
+	to := func(channel string, do func(*dispatch.Dispatcher)) {
 		if o := c.byTopic[topics.Outbox(group, channel)]; o != nil {
 			do(o)
 		}
 	}
 	return control.NewFollower(control.FollowerParams{
 		Admin: kadm.NewClient(p.dead), Log: dlq.NewLog(p.dead), Group: group, Cluster: found.id, Logger: d.log,
-		Move:  func(q control.Request) { to(q.From, func(o *dispatch.Outbox) { o.Move(q) }) },
-		Ended: func(q control.Request) { to(q.From, func(o *dispatch.Outbox) { o.MoveEnded(q) }) },
+		Move:  func(q control.Request) { to(q.From, func(o *dispatch.Dispatcher) { o.Move(q) }) },
+		Ended: func(q control.Request) { to(q.From, func(o *dispatch.Dispatcher) { o.MoveEnded(q) }) },
 	})
 }
 
@@ -217,12 +217,12 @@ func newMembers(d *Daemon, found *cluster, p *producers, h *ingest.Handler, r *r
 			Marked: sources, PassOversized: sources, Patient: []string{requests}, Conditions: conditions, View: view,
 		}), nil
 	}
-	first, err := member("match", c.Group, slices.Concat(sources, []string{requests}), false, ingestHandler{requests: requests, replays: r, sources: h})
+	first, err := member("ingest", c.Group, slices.Concat(sources, []string{requests}), false, ingestHandler{requests: requests, replays: r, sources: h})
 	if err != nil {
 		return nil, err
 	}
 	deliver := dispatch.NewHandler(dispatch.HandlerParams{Outboxes: o.byTopic, Dead: dlq.NewLog(p.dead), Moves: follower.Known, Logger: d.log})
-	second, err := member("deliver", topics.OutboxGroup(c.Group), slices.Sorted(maps.Keys(o.byTopic)), true, deliver)
+	second, err := member("dispatch", topics.OutboxGroup(c.Group), slices.Sorted(maps.Keys(o.byTopic)), true, deliver)
 	if err != nil {
 		return nil, err
 	}

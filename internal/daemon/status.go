@@ -84,7 +84,7 @@ func (s *status) joined() bool {
 const stuckAfter = 30 * time.Second
 
 func (s *status) live() error {
-	for name, status := range map[string]consume.Status{"match": s.members.ingest.Status(), "deliver": s.members.dispatch.Status()} {
+	for name, status := range map[string]consume.Status{"ingest": s.members.ingest.Status(), "dispatch": s.members.dispatch.Status()} {
 		if d := time.Since(status.PolledAt); d > stuckAfter {
 			return fmt.Errorf("%s has not polled for %s", name, d.Round(time.Second))
 		}
@@ -129,7 +129,7 @@ func (s *status) groups() admin.Component {
 	for _, member := range []struct {
 		name   string
 		status consume.Status
-	}{{"match", s.members.ingest.Status()}, {"deliver", s.members.dispatch.Status()}} {
+	}{{"ingest", s.members.ingest.Status()}, {"dispatch", s.members.dispatch.Status()}} {
 		if !member.status.Joined {
 			causes = append(causes, member.name+": "+member.status.Cause)
 		}

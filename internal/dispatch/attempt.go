@@ -78,7 +78,7 @@ func attempt(ctx context.Context, send func(context.Context, channel.Message) (c
 }
 
 // send calls the channel; a panic there concerns this delivery alone.
-func (o *Outbox) send(ctx context.Context, m channel.Message) (receipt channel.Receipt, err error) {
+func (o *Dispatcher) send(ctx context.Context, m channel.Message) (receipt channel.Receipt, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			o.log.Error("panic while sending", "delivery", m.Delivery, "panic", panicText(v), "stack", string(debug.Stack()))

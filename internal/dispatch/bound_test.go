@@ -29,11 +29,11 @@ func (b *bench) assigned(n int) (*consume.Steps, *consume.Partition) {
 func (b *bench) assignedOf(n int, rule func(i int) string) (*consume.Steps, *consume.Partition) {
 	b.t.Helper()
 	steps := consume.NewSteps(consume.Params{
-		Name: "deliver", OwnTopics: true, Topics: []string{"outbox"},
+		Name: "dispatch", OwnTopics: true, Topics: []string{"outbox"},
 		Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
 	})
 	p, _ := steps.Assign("outbox", 0, "id", 0, nil)
-	a := NewHandler(HandlerParams{Outboxes: map[string]*Outbox{"outbox": b.Outbox}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
+	a := NewHandler(HandlerParams{Outboxes: map[string]*Dispatcher{"outbox": b.Dispatcher}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
 	var records []*kgo.Record
 	for i := range n {
 		e := &envelope.Envelope{

@@ -27,7 +27,7 @@ func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 // startWrites starts writing the dead letters that are due, and the tombstones
 // of those that were delivered. They bypass gate, rate limit and breaker: they do
 // not concern the channel.
-func (o *Outbox) startWrites() {
+func (o *Dispatcher) startWrites() {
 	for _, l := range o.lanes.decided {
 		if l.source.dropped {
 			continue
@@ -87,7 +87,7 @@ func (t turn) tellEnd() {
 }
 
 // deadLetterTopic is the topic of the delivery's dead letter, if it has one.
-func (o *Outbox) deadLetterTopic(e *envelope.Envelope) string {
+func (o *Dispatcher) deadLetterTopic(e *envelope.Envelope) string {
 	return topics.DeadLetter(o.p.Group, topics.Name(e.Source.Topic))
 }
 

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Driver is what an Outbox leaves to others: starting work, being woken, and
-// chance. The Outbox itself starts no goroutine, arms no timer and draws
+// Driver is what a Dispatcher leaves to others: starting work, being woken, and
+// chance. The Dispatcher itself starts no goroutine, arms no timer and draws
 // nothing, so that a simulation can step through its decisions and repeat them.
 // Time is time.Now's, which testing/synctest steers.
 type Driver interface {
 	// Go starts work. It must not do it before it returns: the caller holds a
 	// lock that the work takes.
 	Go(w Work)
-	// WakeAt has the Outbox look again at a time, in place of the time that was
+	// WakeAt has the Dispatcher look again at a time, in place of the time that was
 	// asked for before; zero: not at all.
 	WakeAt(at time.Time, wake func())
 	// Draw returns a duration from [0, n).
@@ -33,7 +33,7 @@ type Work struct {
 	Do        func()
 }
 
-// Goroutines is the Driver of the daemon. WakeAt is called under the Outbox's
+// Goroutines is the Driver of the daemon. WakeAt is called under the Dispatcher's
 // lock alone.
 type Goroutines struct {
 	work  sync.WaitGroup

@@ -23,10 +23,10 @@ import (
 func (b *bench) takes(records ...*kgo.Record) *consume.Partition {
 	b.t.Helper()
 	steps := consume.NewSteps(consume.Params{
-		Name: "deliver", OwnTopics: true, Topics: []string{"outbox"}, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
+		Name: "dispatch", OwnTopics: true, Topics: []string{"outbox"}, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
 	})
 	p, _ := steps.Assign("outbox", 0, "id", 0, nil)
-	a := NewHandler(HandlerParams{Outboxes: map[string]*Outbox{"outbox": b.Outbox}, Dead: ended{}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
+	a := NewHandler(HandlerParams{Outboxes: map[string]*Dispatcher{"outbox": b.Dispatcher}, Dead: ended{}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
 	for i, r := range records {
 		r.Offset = int64(i)
 	}

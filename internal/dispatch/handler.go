@@ -18,7 +18,7 @@ import (
 )
 
 // Handler is a consume.Handler for outbox partitions: it drops repeats and
-// hands each delivery to its channel's Outbox.
+// hands each delivery to its channel's Dispatcher.
 type Handler struct {
 	p   HandlerParams
 	log *slog.Logger
@@ -26,7 +26,7 @@ type Handler struct {
 
 // HandlerParams is what a Handler needs.
 type HandlerParams struct {
-	Outboxes map[string]*Outbox // by topic
+	Outboxes map[string]*Dispatcher // by topic
 	Dead     Log
 	// Moves returns a channel that is closed once it is known what is by now to be
 	// sent elsewhere; nil: nothing is. What a former owner has moved must not be
@@ -44,7 +44,7 @@ type Log interface {
 
 // NewHandler returns the handler of these outboxes.
 func NewHandler(p HandlerParams) *Handler {
-	return &Handler{p: p, log: p.Logger.With("component", "deliver")}
+	return &Handler{p: p, log: p.Logger.With("component", "dispatch")}
 }
 
 // Handle takes in the deliveries of one partition until it is revoked, then
@@ -79,15 +79,15 @@ func (h *Handler) awaitMoves(ctx context.Context) {
 
 const movesWithin = 10 * time.Second
 
-// Assignment is one partition in the hands of its channel's Outbox.
+// Assignment is one partition in the hands of its channel's Dispatcher.
 type Assignment struct {
 	handler *Handler
-	outbox  *Outbox
+	outbox  *Dispatcher
 	source  *source
 	dedup   *offsets.Dedup
 }
 
-// Assign gives a partition to its channel's Outbox.
+// Assign gives a partition to its channel's Dispatcher.
 func (h *Handler) Assign(p *consume.Partition) *Assignment {
 	a := &Assignment{handler: h, outbox: h.p.Outboxes[p.Topic], source: &source{partition: p, input: offsets.Input{Topic: p.TopicID(), Partition: p.ID}}, dedup: p.Dedup()}
 	a.outbox.join(a.source)
@@ -188,7 +188,7 @@ func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arri
 }
 
 // take takes in one record.
-func (h *Handler) take(o *Outbox, s *source, dedup *offsets.Dedup, a *arrival) {
+func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arrival) {
 	r, e, err := a.record, a.envelope, a.err
 	if err != nil {
 		o.metrics.foreign()

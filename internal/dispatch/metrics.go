@@ -50,7 +50,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86400},
 		}, []string{"channel"}),
 		repeats: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "notifier_repeats_dropped_total", Help: "Outbox records that a crash had written twice.",
+			Name: "notifier_duplicates_dropped_total", Help: "Outbox records that a crash had written twice.",
 		}, []string{"channel"}),
 		foreign: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_outbox_foreign_records_total", Help: "Outbox records that were not ours, skipped.",
@@ -148,10 +148,10 @@ func (c *channelMetrics) throttleEvicted() {
 	}
 }
 
-func (m *Metrics) watch(o *Outbox) { m.watched.outboxes = append(m.watched.outboxes, o) }
+func (m *Metrics) watch(o *Dispatcher) { m.watched.outboxes = append(m.watched.outboxes, o) }
 
 // watched reads each outbox's state when it is scraped.
-type watched struct{ outboxes []*Outbox }
+type watched struct{ outboxes []*Dispatcher }
 
 var (
 	stateDesc = prometheus.NewDesc("notifier_channel_state", "1 for the state the channel is in.", []string{"channel", "state"}, nil)
@@ -190,7 +190,7 @@ type Status struct {
 }
 
 // Status returns the channel's present state.
-func (o *Outbox) Status() Status {
+func (o *Dispatcher) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}

@@ -68,7 +68,7 @@ func (m moves) inForce() []Moving {
 
 // Move sends what waits to another channel, as far as the request means it. It
 // is in force until MoveEnded.
-func (o *Outbox) Move(q control.Request) {
+func (o *Dispatcher) Move(q control.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.p.Elsewhere == nil || o.lanes.moves.has(q) {
@@ -84,7 +84,7 @@ func (o *Outbox) Move(q control.Request) {
 }
 
 // MoveEnded forgets a request of which nothing waits any longer.
-func (o *Outbox) MoveEnded(q control.Request) {
+func (o *Dispatcher) MoveEnded(q control.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.lanes.moves.has(q) {
@@ -98,7 +98,7 @@ func (o *Outbox) MoveEnded(q control.Request) {
 // transfer is a batch of deliveries of one partition on its way to other
 // channels' outboxes.
 type transfer struct {
-	o     *Outbox
+	o     *Dispatcher
 	s     *source
 	batch []*moving
 }
@@ -113,7 +113,7 @@ type moving struct {
 // startMoves starts moving what is to be moved and is not in flight: of each
 // partition one batch at a time, the oldest first, of no more than may be
 // settled and uncommitted. Gate, rate limit and breaker do not concern it.
-func (o *Outbox) startMoves(now time.Time) (again time.Time) {
+func (o *Dispatcher) startMoves(now time.Time) (again time.Time) {
 	if len(o.lanes.moves) == 0 {
 		return time.Time{}
 	}
@@ -141,7 +141,7 @@ func (o *Outbox) startMoves(now time.Time) (again time.Time) {
 }
 
 // movable takes the next deliveries, at most so many, out of their lanes' turn.
-func (o *Outbox) movable(s *source, most int) []*moving {
+func (o *Dispatcher) movable(s *source, most int) []*moving {
 	var all []*moving
 	for _, l := range o.lanes.byKey {
 		if l.source != s || l.state == flying || !s.holds(l) {

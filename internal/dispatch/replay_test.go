@@ -240,11 +240,11 @@ func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
 		steps := consume.NewSteps(consume.Params{
-			Name: "deliver", OwnTopics: true, Topics: []string{"outbox"}, Window: consume.Window{Records: 2, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
+			Name: "dispatch", OwnTopics: true, Topics: []string{"outbox"}, Window: consume.Window{Records: 2, Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler),
 		})
 		const end = 5
 		p, _ := steps.Assign("outbox", 0, "id", end, nil)
-		a := NewHandler(HandlerParams{Outboxes: map[string]*Outbox{"outbox": b.Outbox}, Dead: ended{"dl_3": 8, "dl_4": 7, "dl_5": 8}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
+		a := NewHandler(HandlerParams{Outboxes: map[string]*Dispatcher{"outbox": b.Dispatcher}, Dead: ended{"dl_3": 8, "dl_4": 7, "dl_5": 8}, Logger: slog.New(slog.DiscardHandler)}).Assign(p)
 		var records []*kgo.Record
 		for i := range end + 1 {
 			e := &envelope.Envelope{

@@ -18,7 +18,7 @@ const rateLimitedFor = time.Hour
 // dead letters: what an attempt leads to is decided here. The dispatcher's
 // mutex is held, the lane is in flight.
 type turn struct {
-	o *Outbox
+	o *Dispatcher
 	l *lane
 	d *delivery
 }
@@ -193,7 +193,7 @@ func (t turn) backOff(asked time.Duration) {
 
 // noteBreaker takes over what the breaker made of the last result. When it
 // closes, the waiting lanes' backoffs are cut short.
-func (o *Outbox) noteBreaker() gobreaker.State {
+func (o *Dispatcher) noteBreaker() gobreaker.State {
 	state, before, changed := o.breaker.changed()
 	switch {
 	case !changed:
@@ -207,7 +207,7 @@ func (o *Outbox) noteBreaker() gobreaker.State {
 }
 
 // suspend closes the gate until an operator has fixed the channel.
-func (o *Outbox) suspend(e *outcome.Error) {
+func (o *Dispatcher) suspend(e *outcome.Error) {
 	if o.gate.suspend(time.Now(), e.Error()) {
 		o.log.Error("channel suspended: an operator must act; deliveries wait, one is tried after 5 s, then less often, at last once a minute",
 			"cause", e.Cause, "detail", e.Detail, "do", e.Remedy())

@@ -14,7 +14,7 @@ const maxEventID = 200
 
 // tell writes one line about a delivery: where its event stands, what it is,
 // and where it is found in a trace, before what there is to say.
-func (o *Outbox) tell(level slog.Level, msg string, d *delivery, args ...any) {
+func (o *Dispatcher) tell(level slog.Level, msg string, d *delivery, args ...any) {
 	if !o.log.Enabled(context.Background(), level) {
 		return
 	}

@@ -138,11 +138,11 @@ func TestEvictedThrottleOnlyAddsMessages(t *testing.T) {
 		reg := prometheus.NewPedanticRegistry()
 		m := NewMetrics(reg)
 		ch := &scripted{}
-		o := NewOutbox(Params{
+		o := New(Params{
 			Name: "desk", Channel: ch, Config: testConfig(), Uncommitted: 64, Dead: &graveyard{}, Metrics: m,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
-		b := &bench{Outbox: o, ch: ch, src: &source{}, t: t}
+		b := &bench{Dispatcher: o, ch: ch, src: &source{}, t: t}
 		b.join(b.src)
 		defer b.close()
 		hour := func(a *alert.Alert) { a.Throttle = time.Hour }

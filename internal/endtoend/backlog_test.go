@@ -126,18 +126,18 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 	dead := w.client(kafka.DeadLetterOptions(func(string) int32 { return kafka.DefaultMaxMessage })...)
 	defer dead.Close()
 	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log})
-	outbox := func(name string, ch channel.Channel, pace dispatch.Pace) *dispatch.Outbox {
-		return dispatch.NewOutbox(dispatch.Params{
+	outbox := func(name string, ch channel.Channel, pace dispatch.Pace) *dispatch.Dispatcher {
+		return dispatch.New(dispatch.Params{
 			Name: name, Channel: ch, Uncommitted: 64, Group: group, Dead: letters, Logger: log, Metrics: metrics,
 			Config: dispatch.Config{Concurrency: 1, Pace: pace, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
 		})
 	}
-	outboxes := map[string]*dispatch.Outbox{
+	outboxes := map[string]*dispatch.Dispatcher{
 		topics.Outbox(group, "desk"):  outbox("desk", desk, dispatch.Pace{Rate: 1, Burst: 3}),
 		topics.Outbox(group, "other"): outbox("other", other, dispatch.Pace{}),
 	}
 	member := consume.New(consume.Params{
-		Name: "deliver", Group: topics.OutboxGroup(group), Topics: []string{topics.Outbox(group, "desk"), topics.Outbox(group, "other")}, OwnTopics: true,
+		Name: "dispatch", Group: topics.OutboxGroup(group), Topics: []string{topics.Outbox(group, "desk"), topics.Outbox(group, "other")}, OwnTopics: true,
 		Cluster: w.cluster, Options: w.opts, SessionTimeout: 15 * time.Second, Window: consume.Window{Records: backlogWindow, Bytes: 64 << 20},
 		Drain: 5 * time.Second, Handler: dispatch.NewHandler(dispatch.HandlerParams{Outboxes: outboxes, Dead: dlq.NewLog(dead), Logger: log}), Logger: log,
 	})

@@ -30,7 +30,7 @@ func TestRightsLostForAMinuteEndTheMember(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
 		m := consume.New(consume.Params{
-			Name: "match", Group: group, Topics: []string{string(topics.TradeExecutions)}, Cluster: w.cluster, Options: w.opts,
+			Name: "ingest", Group: group, Topics: []string{string(topics.TradeExecutions)}, Cluster: w.cluster, Options: w.opts,
 			SessionTimeout: 15 * time.Second, Window: consume.Window{Records: 256, Bytes: 8 << 20}, Drain: time.Second, Handler: idle{}, Logger: slog.New(slog.DiscardHandler),
 		})
 		ended := make(chan error, 1)

@@ -195,14 +195,14 @@ func crashAtRequest(t *trial, random *rand.Rand) {
 		return
 	}
 	at := draw(random,
-		trap{role: "match", key: int16(kmsg.OffsetCommit)}, trap{role: "match", key: int16(kmsg.OffsetCommit), after: true},
-		trap{role: "deliver", key: int16(kmsg.OffsetCommit)}, trap{role: "deliver", key: int16(kmsg.OffsetCommit), after: true},
+		trap{role: "ingest", key: int16(kmsg.OffsetCommit)}, trap{role: "ingest", key: int16(kmsg.OffsetCommit), after: true},
+		trap{role: "dispatch", key: int16(kmsg.OffsetCommit)}, trap{role: "dispatch", key: int16(kmsg.OffsetCommit), after: true},
 		trap{role: "outbox", key: int16(kmsg.Produce)}, trap{role: "outbox", key: int16(kmsg.Produce), after: true},
 		trap{role: "dead-letters", key: int16(kmsg.Produce)}, trap{role: "dead-letters", key: int16(kmsg.Produce), after: true},
-		trap{role: "match", key: int16(kmsg.SyncGroup), after: true}, trap{role: "deliver", key: int16(kmsg.SyncGroup), after: true},
-		trap{role: "match", key: int16(kmsg.OffsetFetch), after: true}, trap{role: "deliver", key: int16(kmsg.OffsetFetch), after: true},
-		trap{role: "match", key: int16(kmsg.Fetch), after: true}, trap{role: "deliver", key: int16(kmsg.Fetch), after: true},
-		trap{role: "match", key: int16(kmsg.LeaveGroup)}, trap{role: "deliver", key: int16(kmsg.JoinGroup)},
+		trap{role: "ingest", key: int16(kmsg.SyncGroup), after: true}, trap{role: "dispatch", key: int16(kmsg.SyncGroup), after: true},
+		trap{role: "ingest", key: int16(kmsg.OffsetFetch), after: true}, trap{role: "dispatch", key: int16(kmsg.OffsetFetch), after: true},
+		trap{role: "ingest", key: int16(kmsg.Fetch), after: true}, trap{role: "dispatch", key: int16(kmsg.Fetch), after: true},
+		trap{role: "ingest", key: int16(kmsg.LeaveGroup)}, trap{role: "dispatch", key: int16(kmsg.JoinGroup)},
 	)
 	sprung := make(chan struct{})
 	when := "before"

@@ -172,7 +172,7 @@ func (n *process) config() daemon.Config {
 // options are added to those of the client in a role.
 func (n *process) options(role string) []kgo.Opt {
 	opts := []kgo.Opt{n.wire.dialer(role, n.life)}
-	if n.trial.eager && (role == "match" || role == "deliver") {
+	if n.trial.eager && (role == "ingest" || role == "dispatch") {
 		opts = append(opts, kgo.Balancers(kgo.RangeBalancer()))
 	}
 	return opts

@@ -1,6 +1,6 @@
 // Package health holds the conditions that an operator should see. Setting one
 // logs a line, raises the gauge notifier_condition and shows its message in
-// /readyz until it is cleared. docs/standstill.md has a section for each type.
+// /readyz until it is cleared. docs/troubleshooting.md has a section for each type.
 package health
 
 import (
@@ -59,7 +59,7 @@ func New(log *slog.Logger, reg prometheus.Registerer) *Conditions {
 	c := &Conditions{
 		log: log.With("component", "health"),
 		gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_condition", Help: "How many topics, partitions, groups, channels or rules have this condition now; see docs/standstill.md.",
+			Name: "notifier_condition", Help: "How many topics, partitions, groups, channels or rules have this condition now; see docs/troubleshooting.md.",
 		}, []string{"type"}),
 		set: make(map[key]*entry),
 	}

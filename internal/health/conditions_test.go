@@ -124,7 +124,7 @@ func TestKeepClearsOtherSubjects(t *testing.T) {
 }
 
 func TestEveryTypeIsDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../docs/standstill.md")
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestEveryTypeIsDocumented(t *testing.T) {
 			t.Errorf("%s has no log messages", kind)
 		}
 		if !strings.Contains(string(page), "\n| `"+string(kind)+"` |") {
-			t.Errorf("docs/standstill.md has no row for %s", kind)
+			t.Errorf("docs/troubleshooting.md has no row for %s", kind)
 		}
 	}
 }

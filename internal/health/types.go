@@ -2,7 +2,7 @@ package health
 
 import "log/slog"
 
-// Type is what a condition is about. The list is closed; docs/standstill.md
+// Type is what a condition is about. The list is closed; docs/troubleshooting.md
 // describes each.
 type Type string
 

@@ -59,7 +59,7 @@ func TestRecordThatKillsProcessesBecomesADeadLetter(t *testing.T) {
 		}
 		reg := prometheus.NewRegistry()
 		m := consume.New(consume.Params{
-			Name: "match", Group: c.Group, Topics: []string{name}, Marked: []string{name}, Cluster: c.ID, Options: c.Options(), InstanceID: "a",
+			Name: "ingest", Group: c.Group, Topics: []string{name}, Marked: []string{name}, Cluster: c.ID, Options: c.Options(), InstanceID: "a",
 			SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Millisecond, Logger: log, Registry: reg,
 			Handler: ingest.New(ingest.Params{
 				Group: c.Group, Cluster: c.ID, Decoder: deadly{died: died, end: end}, Rules: plain{}, Outboxes: outboxes,

@@ -87,7 +87,7 @@ func TestOutboxLimitRefusesOneAlertAtMost(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := consume.New(consume.Params{
-		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
+		Name: "ingest", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
 		SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h, Logger: log, Registry: reg,
 	})
 	ctx, cancel := context.WithCancel(t.Context())

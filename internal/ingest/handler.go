@@ -74,7 +74,7 @@ type Handler struct {
 
 // New returns a handler.
 func New(p Params) *Handler {
-	return &Handler{p: p, log: p.Logger.With("component", "match"), metrics: newMetrics(p), large: make(chan struct{}, largeAtOnce)}
+	return &Handler{p: p, log: p.Logger.With("component", "ingest"), metrics: newMetrics(p), large: make(chan struct{}, largeAtOnce)}
 }
 
 // Handle works through one partition in order, a batch at a time.

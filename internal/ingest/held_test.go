@@ -80,7 +80,7 @@ func TestABatchIsSettledInParts(t *testing.T) {
 // stays suspected of what killed the process.
 func TestARecordThatWasNotLookedAtIsNotHandled(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	steps := consume.NewSteps(consume.Params{Name: "match", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
+	steps := consume.NewSteps(consume.Params{Name: "ingest", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
 	p, _ := steps.Assign("t", 0, "id", 20, nil)
 	h := New(Params{Decoder: still{}, Rules: still{}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
 	records := []*kgo.Record{{Topic: "t", Offset: 7, Value: []byte("{}")}, {Topic: "t", Offset: 9, Value: []byte("{}")}}

@@ -62,7 +62,7 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 		Logger: slog.New(slog.NewTextHandler(&said, nil)), Registry: reg,
 	})
 	m := consume.New(consume.Params{
-		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
+		Name: "ingest", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: c.Options(),
 		SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h, Logger: log, Registry: reg,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -210,7 +210,7 @@ func handle(t *testing.T, c *testkafka.Cluster, decoder ingest.Decoder, rules in
 		Logger: log, Registry: reg,
 	})
 	m := consume.New(consume.Params{
-		Name: "match", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: append(c.Options(), options...),
+		Name: "ingest", Group: c.Group, Topics: []string{string(topics.TradeExecutions)}, Cluster: c.ID, Options: append(c.Options(), options...),
 		SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h, Logger: log, Registry: reg,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

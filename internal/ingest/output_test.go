@@ -62,7 +62,7 @@ func (b *brokers) CloseEntries(context.Context, ...*dlq.Closure) error { return 
 func newOutput(t *testing.T, b *brokers, keys ...string) *Output {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	steps := consume.NewSteps(consume.Params{Name: "match", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
+	steps := consume.NewSteps(consume.Params{Name: "ingest", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
 	p, _ := steps.Assign("t", 0, "id", 20, nil)
 	producer := outbox.New(outbox.Params{Broker: b, Group: "g", Channels: []string{"hook"}, Logger: log})
 	if err := producer.Load(t.Context()); err != nil {

@@ -55,7 +55,7 @@ func TestOversizedBatchIsOneDeadLetter(t *testing.T) {
 	send(packed, big, big, big)
 	send(plain, "behind it")
 	m := consume.New(consume.Params{
-		Name: "match", Group: c.Group, Topics: []string{source}, Cluster: c.ID, PassOversized: []string{source},
+		Name: "ingest", Group: c.Group, Topics: []string{source}, Cluster: c.ID, PassOversized: []string{source},
 		Options:        append(c.Options(), kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: 500_000, Total: 64 << 20}))),
 		SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Second, Handler: h, Logger: log, Registry: reg,
 	})

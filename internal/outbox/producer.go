@@ -51,7 +51,7 @@ type instance struct {
 // New returns a producer; Load must succeed before it is used.
 func New(p Params) *Producer {
 	return &Producer{
-		p: p, follow: dlq.NewFollower(p.Broker.Forget), log: p.Logger.With("component", "match"),
+		p: p, follow: dlq.NewFollower(p.Broker.Forget), log: p.Logger.With("component", "ingest"),
 		topics: make(map[string]instance),
 	}
 }

@@ -29,7 +29,7 @@ type driver struct {
 
 // equip gives a process its outboxes.
 func (w *world) equip(pr *process) {
-	pr.outboxes = make(map[string]*dispatch.Outbox)
+	pr.outboxes = make(map[string]*dispatch.Dispatcher)
 	for i, c := range channels {
 		d := &driver{w: w, pr: pr, channel: c}
 		pr.drivers = append(pr.drivers, d)
@@ -41,7 +41,7 @@ func (w *world) equip(pr *process) {
 		if c == "desk" {
 			cfg.Pace = dispatch.Pace{Rate: 2, Burst: 3}
 		}
-		pr.outboxes[topics.Outbox(group, c)] = dispatch.NewOutbox(dispatch.Params{
+		pr.outboxes[topics.Outbox(group, c)] = dispatch.New(dispatch.Params{
 			Name: c, Channel: d, Config: cfg, Uncommitted: uncommitted, Group: group, Dead: pr.dead, Elsewhere: elsewhere{pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
 		})
 	}

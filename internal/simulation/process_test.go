@@ -50,7 +50,7 @@ type process struct {
 
 	handler  *dispatch.Handler
 	drivers  []*driver
-	outboxes map[string]*dispatch.Outbox
+	outboxes map[string]*dispatch.Dispatcher
 	heard    int64 // below it, requests to move alerts are known
 }
 

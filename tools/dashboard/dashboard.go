@@ -48,7 +48,7 @@ func overview(d *dashboard.DashboardBuilder, l limits) {
 		WithPanel(number("Alerts that fire", "Of configs/prometheus; the list stands below, the runbook says what to do.", "none", "none",
 			query{`count(ALERTS{alertname=~"Notifier.+", alertstate="firing"}) or vector(0)`, ""}, steps(green, from(1, red)))).
 		WithPanel(number("Oldest event not matched", "How late an alert would be raised now.", "s", "not known",
-			query{`max(job_group_topic:notifier_consumer_lag_seconds:max{job="$job", topic!~".+[.]replay"} and on (job, group) notifier_group_joined{stage="match"})`, ""},
+			query{`max(job_group_topic:notifier_consumer_lag_seconds:max{job="$job", topic!~".+[.]replay"} and on (job, group) notifier_group_joined{stage="ingest"})`, ""},
 			steps(green, from(l.of("lag_seconds")/2, orange), from(l.of("lag_seconds"), red)))).
 		WithPanel(number("Oldest alert not sent", "How long people have been waiting, over all channels.", "s", "not known",
 			query{`max(notifier_outbox_oldest_seconds{job="$job"})`, ""}, steps(green, from(l.of("outbox_oldest_seconds")/5, orange), from(l.of("outbox_oldest_seconds"), red)))).
@@ -75,7 +75,7 @@ func consuming() []*timeseries.PanelBuilder {
 		lines("Records by outcome", "ignored: no rule matched. skipped: a record that is not ours, in a topic of ours.", "ops",
 			query{`sum by (outcome) (rate(notifier_records_total{job="$job"}[$__rate_interval]))`, "{{outcome}}"}),
 		lines("Time from arrival to settled, 99th percentile", "Of events: until their alerts are written.", "s",
-			query{`histogram_quantile(0.99, sum by (topic, le) (rate(notifier_processing_duration_seconds_bucket{job="$job", stage="match"}[$__rate_interval])))`, "{{topic}}"},
+			query{`histogram_quantile(0.99, sum by (topic, le) (rate(notifier_processing_duration_seconds_bucket{job="$job", stage="ingest"}[$__rate_interval])))`, "{{topic}}"},
 			limit("processing_seconds")),
 		lines("Partitions owned, by daemon", "Each partition has one owner.", "none",
 			query{`sum by (instance, stage) (notifier_assigned_partitions{job="$job"})`, "{{instance}} {{stage}}"}),
@@ -84,7 +84,7 @@ func consuming() []*timeseries.PanelBuilder {
 		lines("Group and fetch errors", "By Kafka's own name for it. Some come with each rebalance.", "ops",
 			query{`sum by (reason) (rate(notifier_group_errors_total{job="$job"}[$__rate_interval])) > 0`, "{{reason}}"},
 			query{`sum by (stage) (rate(notifier_commit_failures_total{job="$job"}[$__rate_interval]))`, "commit refused ({{stage}})"}),
-		lines("Conditions", "Topics, partitions, groups, channels or rules with a condition, by type: docs/standstill.md.", "none",
+		lines("Conditions", "Topics, partitions, groups, channels or rules with a condition, by type: docs/troubleshooting.md.", "none",
 			query{`max by (type) (notifier_condition{job="$job"})`, "{{type}}"}),
 		lines("Members of the groups", "Daemons that are members of the group of a stage.", "none",
 			query{`sum by (stage) (notifier_group_joined{job="$job"})`, "{{stage}}"}),
@@ -128,7 +128,7 @@ func channels() []*timeseries.PanelBuilder {
 		lines("In the daemon's hands, by channel", "Read from the outbox and not settled.", "short",
 			query{`sum by (channel) (notifier_outbox_pending{job="$job"})`, "{{channel}}"}),
 		lines("Repeats and strangers dropped", "What a crash had written twice, and records in an outbox that are not ours.", "ops",
-			query{`sum by (channel) (rate(notifier_repeats_dropped_total{job="$job"}[$__rate_interval]))`, "{{channel}} repeats"},
+			query{`sum by (channel) (rate(notifier_duplicates_dropped_total{job="$job"}[$__rate_interval]))`, "{{channel}} repeats"},
 			query{`sum by (channel) (rate(notifier_outbox_foreign_records_total{job="$job"}[$__rate_interval]))`, "{{channel}} foreign"}),
 	}
 }

@@ -55,9 +55,9 @@ func (d *doctor) component(c admin.Component) []check.Result {
 	case channel:
 		return []check.Result{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
 	case c.Name == "blocked":
-		return []check.Result{check.Failedf(c.Name, "see docs/standstill.md", "%s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "see docs/troubleshooting.md", "%s", c.Cause)}
 	case c.Decides:
-		return []check.Result{check.Failedf(c.Name, "see docs/standstill.md", "not ready: %s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "see docs/troubleshooting.md", "not ready: %s", c.Cause)}
 	}
 	return []check.Result{check.Warnf(c.Name, "", "%s", c.Cause)}
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Outbox brings the deliveries of one channel to it. It is the only place that
+// Dispatcher brings the deliveries of one channel to it. It is the only place that
 // knows the channel's pace: order per lane, throttle, gate, pace, breaker,
 // retry. The order is retry around breaker around send: an open breaker is a
 // reason to wait, never one more failure.
 //
 // Everything that decides runs in pump, under one mutex; a lane that waits
 // holds no goroutine, an attempt in flight holds one.
-type Outbox struct {
+type Dispatcher struct {
 	p       Params
 	log     *slog.Logger
 	metrics *channelMetrics
@@ -49,7 +49,7 @@ type DeadLetters interface {
 	CloseEntries(ctx context.Context, closures ...*dlq.Closure) error
 }
 
-// Params is what an Outbox needs.
+// Params is what a Dispatcher needs.
 type Params struct {
 	Name        string
 	Channel     channel.Channel
@@ -66,16 +66,16 @@ type Params struct {
 	Driver      Driver             // nil: Goroutines
 }
 
-// NewOutbox returns the outbox of one channel.
-func NewOutbox(p Params) *Outbox {
+// New returns the dispatcher of one channel.
+func New(p Params) *Dispatcher {
 	if p.Conditions == nil {
 		p.Conditions = health.New(p.Logger, nil)
 	}
 	if p.Driver == nil {
 		p.Driver = &Goroutines{}
 	}
-	o := &Outbox{
-		p: p, log: p.Logger.With("component", "deliver", "channel", p.Name), metrics: p.Metrics.channel(p.Name),
+	o := &Dispatcher{
+		p: p, log: p.Logger.With("component", "dispatch", "channel", p.Name), metrics: p.Metrics.channel(p.Name),
 		pace: newPace(p.Config.Pace), breaker: newBreaker(p.Name, p.Config.Breaker),
 		lanes: lanes{
 			uncommitted: p.Uncommitted, byKey: make(map[laneKey]*lane),
@@ -91,7 +91,7 @@ func NewOutbox(p Params) *Outbox {
 }
 
 // add takes over one delivery of an assigned partition.
-func (o *Outbox) add(s *source, d *delivery) {
+func (o *Dispatcher) add(s *source, d *delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !s.dropped && o.lanes.add(s, d) {
@@ -100,7 +100,7 @@ func (o *Outbox) add(s *source, d *delivery) {
 }
 
 // join adds an assigned partition.
-func (o *Outbox) join(s *source) {
+func (o *Dispatcher) join(s *source) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lanes.sources = append(o.lanes.sources, s)
@@ -108,7 +108,7 @@ func (o *Outbox) join(s *source) {
 
 // leave drops a partition that was revoked and returns a channel that is closed
 // when its attempts in flight are done.
-func (o *Outbox) leave(s *source) <-chan struct{} {
+func (o *Dispatcher) leave(s *source) <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lanes.leave(s)
@@ -120,7 +120,7 @@ func (o *Outbox) leave(s *source) <-chan struct{} {
 }
 
 // wake looks again at what can be done now.
-func (o *Outbox) wake() {
+func (o *Dispatcher) wake() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.pump()
@@ -128,7 +128,7 @@ func (o *Outbox) wake() {
 
 // pump starts every attempt that may start now and asks to be woken for the next
 // that may later. o.mu is held.
-func (o *Outbox) pump() {
+func (o *Dispatcher) pump() {
 	if o.ctx.Err() != nil {
 		return
 	}
@@ -151,7 +151,7 @@ func (o *Outbox) pump() {
 
 // start begins attempts until something says wait; it returns when to look
 // again, zero when an event will tell. Gate, pace, breaker: in this order.
-func (o *Outbox) start(now time.Time) (again time.Time) {
+func (o *Dispatcher) start(now time.Time) (again time.Time) {
 	for {
 		if o.busy >= o.p.Config.Concurrency {
 			return time.Time{}
@@ -188,7 +188,7 @@ func (o *Outbox) start(now time.Time) (again time.Time) {
 
 // next chooses the lane to try: of a suspended rule where nothing else can go,
 // or where it has let the others go first for long.
-func (o *Outbox) next(state gobreaker.State, now time.Time) *lane {
+func (o *Dispatcher) next(state gobreaker.State, now time.Time) *lane {
 	if state == gobreaker.StateHalfOpen || o.gate.suspended() { // one attempt, to see whether the channel works
 		if l := o.lanes.pickProbe(o.gate.since); l != nil {
 			return l
@@ -206,7 +206,7 @@ func (o *Outbox) next(state gobreaker.State, now time.Time) *lane {
 
 // relieve dead-letters the oldest delivery of a suspended rule where those crowd
 // out the others. It does not do so while the channel itself waits.
-func (o *Outbox) relieve(now time.Time) {
+func (o *Dispatcher) relieve(now time.Time) {
 	if o.lanes.asides == 0 || o.breaker.seen != gobreaker.StateClosed || o.gate.suspended() || o.gate.closedUntil(now).After(now) {
 		return
 	}
@@ -227,7 +227,7 @@ func (o *Outbox) relieve(now time.Time) {
 
 // refuse counts a message that the provider will never take: it may suspend the
 // rule, or the channel.
-func (o *Outbox) refuse(rule string, e *outcome.Error) {
+func (o *Dispatcher) refuse(rule string, e *outcome.Error) {
 	if r, suspended := o.lanes.rules.refuse(rule, e); suspended {
 		o.lanes.suspend(r)
 	}
@@ -238,7 +238,7 @@ func (o *Outbox) refuse(rule string, e *outcome.Error) {
 }
 
 // Close gives up attempts in flight and waits for them to end.
-func (o *Outbox) Close() error {
+func (o *Dispatcher) Close() error {
 	o.mu.Lock()
 	o.cancel(errClosed) // pump starts nothing more
 	o.p.Driver.WakeAt(time.Time{}, nil)

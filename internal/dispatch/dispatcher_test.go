@@ -147,7 +147,7 @@ func testConfig() Config {
 
 // bench is an outbox with one assigned partition.
 type bench struct {
-	*Outbox
+	*Dispatcher
 	ch   *scripted
 	dead *graveyard
 	src  *source
@@ -161,7 +161,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 		change(&cfg)
 	}
 	b := &bench{ch: &scripted{}, dead: &graveyard{}, src: &source{}, t: t}
-	b.Outbox = NewOutbox(Params{
+	b.Dispatcher = New(Params{
 		Name: "desk", Channel: b.ch, Config: cfg, Uncommitted: 64, Dead: b.dead, Group: "notification-service", MaxReplays: 3,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
