@@ -5,7 +5,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -46,15 +45,6 @@ func pythonBlock(t *testing.T, file string) string {
 	}
 	t.Fatalf("there is no Python in %s", file)
 	return ""
-}
-
-func TestThePythonInTheReadmeWorks(t *testing.T) {
-	dev := spawnDev(t)
-	cmd := exec.Command(python(t, "kafka-python", "python-snappy"), "-c", strings.ReplaceAll(pythonBlock(t, "README.md"), "127.0.0.1:9092", dev.kafka))
-	cmd.Env = os.Environ()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
 }
 
 // TestAReaderInAnotherLanguageReadsDeadLetters holds the record's format as
