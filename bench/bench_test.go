@@ -205,7 +205,7 @@ func until(b *testing.B, holds func() bool) {
 	}
 }
 
-// BenchmarkQuietPath is stage one on events of 350 bytes of which one in a
+// BenchmarkQuietPath is ingest on events of 350 bytes of which one in a
 // thousand alerts, beside raw consuming of the same events in the same run.
 func BenchmarkQuietPath(b *testing.B) {
 	const n = 1_000_000

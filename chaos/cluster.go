@@ -125,7 +125,7 @@ func (c *cluster) startNode(ctx context.Context, i int) error {
 	return err
 }
 
-// mend starts what a row that failed has left broken.
+// fix starts what a row that failed has left broken.
 func (c *cluster) mend(ctx context.Context) error {
 	for i := range nodes {
 		if err := c.proxy[i].restore(); err != nil {

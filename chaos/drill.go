@@ -24,7 +24,7 @@ import (
 // drill causes what each alerting rule is about: on one node of Kafka, with two
 // daemons, a receiver that can fail, and a real Prometheus with the shipped
 // rules, in which a minute is a second. Each alert has to fire while its cause
-// lasts and to resolve when it is mended.
+// lasts and to resolve when it is fixed.
 type drill struct {
 	dir, binary string
 	say         func(format string, args ...any)

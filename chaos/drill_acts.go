@@ -22,7 +22,7 @@ func allActs() []*act {
 	return []*act{
 		down(), gone(), restarting(), rebalancing(), intruder(), favourite(), otherProtocol(),
 		channelsFail(), deadLettersRefused(), slowWrites(), retentionPassed(), brokersDown(),
-		topicDeleted(), // the last: a producer does not follow a topic that was made anew
+		topicDeleted(), // the last: a producer does not follow a topic that was recreated
 	}
 }
 
@@ -216,7 +216,7 @@ func topicDeleted() *act {
 }
 
 // deadLettersRefused has every partition of a source wait before a record that
-// cannot be buried.
+// cannot be dead-lettered.
 func deadLettersRefused() *act {
 	target := topics.DeadLetter(drillGroup, topics.TradeExecutions)
 	return &act{
@@ -248,7 +248,7 @@ func deadLettersRefused() *act {
 }
 
 // slowWrites freezes Kafka as soon as it has handed out a burst of events:
-// their alerts are written once it goes on.
+// their alerts are written once it continues.
 func slowWrites() *act {
 	return &act{
 		signs: []sign{{"NotifierProcessingSlow", "Kafka is frozen for three seconds of four, each time just after a burst of events"}},

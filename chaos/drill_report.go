@@ -14,8 +14,8 @@ import (
 // act is a disturbance and the alerts that it has to raise.
 type act struct {
 	signs []sign
-	// cause brings it about; meanwhile, where it is set, goes on until it is
-	// mended. mend ends it.
+	// cause brings it about; meanwhile, where it is set, continues until it is
+	// fixed. fix ends it.
 	cause     func(context.Context, *drill) error
 	meanwhile func(context.Context, *drill)
 	mend      func(context.Context, *drill) error
@@ -35,7 +35,7 @@ func (a *act) alerts() string {
 // result is what became of one alert.
 type result struct {
 	sign
-	fired, resolved time.Duration // since its cause began, since mending did; 0: not
+	fired, resolved time.Duration // since its cause began, since fixing did; 0: not
 	also            []string      // what else fired meanwhile
 }
 

@@ -112,7 +112,7 @@ type tally struct {
 	behind                              time.Duration // the longest that a planted alert behind one took
 }
 
-// burials are the dead letters by the place of their record: "" is the record
+// dead-letter writes are the dead letters by the place of their record: "" is the record
 // itself, else the channel of the delivery.
 type burials map[place]map[string]bool
 

@@ -164,7 +164,7 @@ func (h *hostile) drain(ctx context.Context) error {
 	return errors.Join(gone, err)
 }
 
-// buried reads the dead letters.
+// dead-lettered reads the dead letters.
 func (h *hostile) buried(ctx context.Context) (burials, map[string]int, error) {
 	dead, causes := make(burials), make(map[string]int)
 	err := dlq.NewReader(h.client, hostileGroup).Each(ctx, dlq.Query{Closed: true}, func(e *dlq.Entry) bool {

@@ -20,7 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// forger makes records for the daemon's own topics: what somebody may write
+// forger makes records for the daemon's own topics: what someone may write
 // there who has the right to, by mistake or in bad faith.
 type forger struct {
 	ids        map[string]string // topics' ids, in text

@@ -173,7 +173,7 @@ func (l *sharedLedger) judge(letters []ledger.Letter, t ledger.Terms) *ledger.Ve
 	return with(l, func(b *ledger.Ledger) *ledger.Verdict { return b.Judge(letters, t) })
 }
 
-// account lists who came again and when, for whoever looks into it.
+// account lists who came again and when, for analysis.
 func (l *sharedLedger) account() []byte { return with(l, (*ledger.Ledger).Account) }
 
 // delays returns how long those deliveries of a channel took, from the event's

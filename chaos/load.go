@@ -134,7 +134,7 @@ func (p *producer) alert(topic topics.Name, key, route string, refuse bool, chan
 	p.produce(r, nil)
 }
 
-// produce sends one record. It goes on trying for as long as it takes: what is
+// produce sends one record. It continues trying for as long as it takes: what is
 // in the ledger has to be in the topic.
 func (p *producer) produce(r *kgo.Record, placed func(*kgo.Record)) {
 	p.flight.Add(1)

@@ -166,7 +166,7 @@ func churn(ctx context.Context, s *scene, total time.Duration) error {
 }
 
 // freeze stops a daemon without its knowledge, for longer than its session,
-// while the other takes over; then it goes on where it was.
+// while the other takes over; then it continues where it was.
 func freeze(ctx context.Context, s *scene) error {
 	rounds := 4
 	if s.short {

@@ -53,7 +53,7 @@ func (s *scene) fill(ctx context.Context, which ...int) error {
 	}
 	died := time.Now()
 	for _, i := range which {
-		// A log that has its room already goes on without more; so it may take a
+		// A log that has its room already continues without more; so it may take a
 		// while.
 		err := until(ctx, 90*time.Second, fmt.Sprintf("node %d has died of its full disk", i+1), func(context.Context) bool {
 			_ = fillDisk(c.filler(i))

@@ -33,7 +33,7 @@ func deleteDeadLetters(ctx context.Context, s *scene) error {
 	for _, t := range topics.All() {
 		names = append(names, topics.DeadLetter(s.group, t))
 	}
-	// Poison that is buried after this reading and before the deletion is lost
+	// Poison that is dead-lettered after this reading and before the deletion is lost
 	// with the topic, by the operator's hand: so there is none meanwhile.
 	s.quiet.Store(true)
 	if err := s.settled(ctx); err != nil {

@@ -43,7 +43,7 @@ type row struct {
 	timeout    time.Duration // of an attempt to the hook; 0: the default
 	replays    bool          // replay dead letters meanwhile
 	terms      func(*scene) ledger.Terms
-	// during breaks things and mends them, while load goes on. Recovery is
+	// during breaks things and fixes them, while load continues. Recovery is
 	// counted from its end.
 	during func(context.Context, *scene) error
 }
@@ -254,7 +254,7 @@ func (st *stage) play(ctx context.Context, r *row) (*scene, *ledger.Verdict, err
 	return s, v, nil
 }
 
-// act is the row itself: everything runs, is broken, mended, and comes to rest.
+// act is the row itself: everything runs, is broken, fixed, and comes to rest.
 func (s *scene) act(ctx context.Context) error {
 	if err := s.topics(ctx); err != nil {
 		return err
@@ -313,7 +313,7 @@ func (s *scene) act(ctx context.Context) error {
 	return nil
 }
 
-// topics makes the sources and our own anew.
+// topics makes the sources and our own again.
 func (s *scene) topics(ctx context.Context) error {
 	if err := s.cluster.mend(ctx); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 )
 
 // contract is the metrics that dashboards and alerts rely on: a name or a label
-// that is missing here breaks somebody's. Labels may be added.
+// that is missing here breaks someone's. Labels may be added.
 const contract = `
 notifier_records_total{topic,outcome}
 notifier_duplicates_dropped_total{channel}

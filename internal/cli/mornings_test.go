@@ -82,7 +82,7 @@ func TestTheMorningsOfTheRunbook(t *testing.T) {
 		t.Errorf("stats shows %v, want %v", got, want)
 	}
 
-	// What was wrong is mended; then the runbook.
+	// What was wrong is fixed; then the runbook.
 	hook.SetAnswer(nil)
 	chat.Refuse(nil)
 	gone.Store(false)

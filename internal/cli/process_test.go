@@ -176,7 +176,7 @@ func TestTheSecondSignalEndsTheProcess(t *testing.T) {
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	// It drains now, with a delivery that hangs; it is not ready any more.
+	// It drains now, with a delivery that hangs; it is not ready any longer.
 	p.err.Wait(t, 10*time.Second, "stopping")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

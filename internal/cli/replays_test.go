@@ -255,7 +255,7 @@ func TestHoweverManyRequestsAnEntryIsSentOnce(t *testing.T) {
 	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: entries[0].Topic, Key: []byte(entries[0].ID)}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	// Hundreds mean versions that never were, as of a topic that was made anew.
+	// Hundreds mean versions that never were, as of a topic that was recreated.
 	var stale []*replay.Request
 	for i := range 300 {
 		stale = append(stale, requests(entries[:1], func(q *replay.Request) { q.Entry, q.Version = fmt.Sprint("dl_stale", i), 1<<40 })...)
@@ -380,7 +380,7 @@ func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 	if e := find(t, c, truncated.ID); e.Closed == nil || e.Closed.EditedBy != "ann@desk" {
 		t.Errorf("it was closed so: %+v", e.Closed)
 	}
-	// An event that no rule wants is no dead letter any more.
+	// An event that no rule wants is no dead letter any longer.
 	ask(t, c, requests([]*dlq.Entry{find(t, c, garbage.ID)}, func(q *replay.Request) { q.Edited = []byte(`{}`) })...)
 	become(t, c, map[dlq.State]int{dlq.Resolved: 2})
 	if e := find(t, c, garbage.ID); !strings.Contains(e.Closed.Comment, "no rule matches it") {

@@ -19,7 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/sample"
 )
 
-// TestTheScreenOfDev is what somebody sees who tries the notifier out.
+// TestTheScreenOfDev is what someone sees who tries the notifier out.
 func TestTheScreenOfDev(t *testing.T) {
 	var b bytes.Buffer
 	s := newScreen(&base.Globals{IO: base.Streams{Out: &b}}, "127.0.0.1:9092")

@@ -69,7 +69,7 @@ func (m *Member) begun() {
 const restFor = 5 * time.Second
 
 // recreated lets all partitions of a topic rest whose id the brokers do not
-// know any more, and has the watch look for the new one.
+// know any longer, and has the watch look for the new one.
 func (m *Member) recreated(topic string) {
 	for _, p := range m.partitions() {
 		if p.Topic == topic {

@@ -15,7 +15,7 @@ import (
 )
 
 // fetchError judges an error that came out of a poll. None ends the loop by
-// itself: kgo goes on by itself, and what lasts shows in health. It fetches
+// itself: kgo continues by itself, and what lasts shows in health. It fetches
 // again at once, so that most of them would come back thousands of times a
 // second: the partition rests between.
 func (m *Member) fetchError(topic string, partition int32, err error) {
@@ -83,7 +83,7 @@ func (h *groupHook) OnGroupManageError(err error) {
 }
 
 // commitRefused judges why a commit was refused. What was refused is not
-// committed by us any more: kgo joins again, which revokes the partitions, and
+// committed by us any longer: kgo joins again, which revokes the partitions, and
 // their next owner does it.
 func (m *Member) commitRefused(err error) {
 	switch {

@@ -67,7 +67,7 @@ type Params struct {
 	SessionTimeout time.Duration
 	Window         Window
 	// OwnTopics is true for topics that only we write and whose commits always
-	// carry metadata: a commit without is somebody's reset and holds the
+	// carry metadata: a commit without is someone's reset and holds the
 	// partition.
 	OwnTopics bool
 	Drain     time.Duration // how long a stop waits for work in flight
@@ -115,13 +115,13 @@ type Member struct {
 
 	fatal chan error           // size 1
 	again chan struct{}        // size 1: look now whether a topic was recreated
-	anew  map[string]time.Time // when a topic that was not read was asked for anew; watch's alone
+	anew  map[string]time.Time // when a topic that was not read was subscribed to again; watch's alone
 
 	membership membership
 }
 
 // turn is a mutex that is held while brokers are waited for. It is a channel,
-// because a fake clock stands still while somebody waits for a sync.Mutex.
+// because a fake clock stands still while someone waits for a sync.Mutex.
 type turn chan struct{}
 
 // Lock waits for its turn.

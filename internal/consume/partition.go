@@ -144,7 +144,7 @@ func (p *Partition) AdvanceTo(next offsets.Position, urgent bool) {
 	}
 }
 
-// Release says that the records handed out by Next need no memory any more, so
+// Release says that the records handed out by Next need no memory any longer, so
 // that they do not fill the window.
 func (p *Partition) Release() {
 	p.mu.Lock()

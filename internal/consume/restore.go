@@ -109,7 +109,7 @@ type extent struct{ start, dated, fresh, end int64 }
 
 // listTimeout bounds how long one request about the logs may wait. A partition
 // whose brokers are down is asked about until then: the others are known at
-// once, and must not wait for it for ever.
+// once, and must not wait for it forever.
 const listTimeout = 2 * time.Second
 
 // listLogs asks about all logs at the same time. What is not answered, for want

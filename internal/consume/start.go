@@ -112,7 +112,7 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
 }
 
 // AcceptOffsets is the person's word about the group that reads our own topics:
-// an offset that was set by hand is where it goes on, and a partition that has
+// an offset that was set by hand is where it continues, and a partition that has
 // none although records stand in it begins at p.Start. p.Topics are our own.
 func AcceptOffsets(ctx context.Context, adm *kadm.Client, p StartParams) error {
 	committed, err := adm.FetchOffsets(ctx, p.Group)

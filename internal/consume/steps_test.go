@@ -87,7 +87,7 @@ func TestACommitKeepsWhatAFormerOwnerFinishedFurtherOn(t *testing.T) {
 	o.commit(t, p)
 	o.holds(t, "the fourth has settled all it has read", done, done, done, done, done, not, done, not, done, done, not)
 
-	p, open = o.next(8) // 2 to 9: the fifth goes on
+	p, open = o.next(8) // 2 to 9: the fifth continues
 	p.Settle(open[5])
 	p.Settle(open[7])
 	o.commit(t, p)

@@ -52,7 +52,7 @@ func (m *Member) watch(ctx context.Context) {
 }
 
 // followTopics notices topics that were deleted and made again, which kgo
-// refuses to follow on its own: it would wait for the old one for ever.
+// refuses to follow on its own: it would wait for the old one forever.
 // followed is the instance to which each was followed last.
 // The metadata is younger than maxAge.
 func (m *Member) followTopics(ctx context.Context, followed map[string]string, maxAge time.Duration) {
@@ -196,13 +196,13 @@ func (m *Member) judge(ctx context.Context, p *Partition, l brokers.Log) {
 	}
 }
 
-// readAnewEvery is how often a topic is asked for anew that is not read: where
+// readAnewEvery is how often a topic is subscribed to again that is not read: where
 // that did not help, it is the broker, and its partitions should stay in one hand.
 const readAnewEvery = time.Hour
 
-// readAnew has the client forget a topic and ask for it anew, as a new process
+// readAnew has the client forget a topic and subscribe to it again, as a new process
 // would. The client may have lost sight of a partition, for example of a topic
-// that is made anew while the group rebalances.
+// that is recreated while the group rebalances.
 func (m *Member) readAnew(topic string) {
 	if last, ok := m.anew[topic]; ok && time.Since(last) < readAnewEvery {
 		return

@@ -306,7 +306,7 @@ func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
 		w := watch(t, c, h, nil)
 		produce(t, c, 3)
 		time.Sleep(time.Second)
-		// kgo says nothing of this error and tries for ever; on one partition alone
+		// kgo says nothing of this error and tries forever; on one partition alone
 		// it would do so without a pause, in which a fake clock does not move.
 		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: kerr.CorruptMessage, Count: -1})
 		produce(t, c, 7)
@@ -330,7 +330,7 @@ func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
 }
 
 // TestAPartitionThatTheClientLostSightOfIsReadAgain: nothing but asking for its
-// topic anew brings it back.
+// topic again brings it back.
 func TestAPartitionThatTheClientLostSightOfIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)

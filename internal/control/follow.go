@@ -47,7 +47,7 @@ type FollowerParams struct {
 	Cluster string // the id of the group's cluster
 	// Move is called for each request, in the order in which they were made.
 	Move func(Request)
-	// Ended is called for each request of which nothing waits any more, wherever it
+	// Ended is called for each request of which nothing waits any longer, wherever it
 	// was carried out.
 	Ended  func(Request)
 	Logger *slog.Logger
@@ -141,7 +141,7 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 	for {
 		records, next, err := f.p.Log.Read(ctx, topics.Replay(f.p.Group), 0, at, followBytes)
 		if errors.Is(err, kerr.OffsetOutOfRange) {
-			// Deleted by retention, or the topic was made anew: nothing is left of what
+			// Deleted by retention, or the topic was recreated: nothing is left of what
 			// stood there.
 			start, err := f.p.Admin.ListStartOffsets(ctx, topics.Replay(f.p.Group))
 			if err != nil {
@@ -204,7 +204,7 @@ func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known ends) error 
 // endEvery is how often it is asked whether moves have ended.
 const endEvery = 2 * time.Second
 
-// endOver ends the moves of which nothing waits any more. While the brokers do
+// endOver ends the moves of which nothing waits any longer. While the brokers do
 // not answer they stay: they mean nothing that comes later.
 func (f *Follower) endOver(ctx context.Context) {
 	if now := time.Now(); len(f.open) == 0 || now.Sub(f.looked) < endEvery {

@@ -1,7 +1,7 @@
 // Package control is how what waits for one channel is sent to another: a
 // person's request is one record of the group's replay topic, it means the
 // records of an outbox below the offsets that it names, and whoever owns a
-// partition of that outbox carries it out. Stage one keeps the request open
+// partition of that outbox carries it out. Ingest keeps the request open
 // until all of them are settled, so that every later owner finds it too.
 package control
 

@@ -92,7 +92,7 @@ func (d *Daemon) client(role string) (*kgo.Client, error) {
 	return kgo.NewClient(opts...)
 }
 
-// probe connects anew and asks a broker for a sign of life: connections that are
+// probe connect again and asks a broker for a sign of life: connections that are
 // open say nothing about whether a new one could be made.
 func (d *Daemon) probe(ctx context.Context) error {
 	cl, err := d.client("probe")

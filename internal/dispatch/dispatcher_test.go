@@ -72,7 +72,7 @@ func (c *scripted) set(answer func(m channel.Message, n int) (channel.Receipt, e
 	c.answer = answer
 }
 
-// graveyard collects dead letters.
+// dead-letter topic collects dead letters.
 type graveyard struct {
 	mu      sync.Mutex
 	entries []*dlq.Entry

@@ -47,10 +47,10 @@ type source struct {
 	input     offsets.Input // what it is to the repeat filter of another outbox
 	ready     []*lane       // whose next delivery is live
 	replays   []*lane       // whose next delivery is a dead letter sent again: they yield
-	inFlight  int           // attempts, burials and moves under way
+	inFlight  int           // attempts, dead-letter writes and moves under way
 	attempts  int           // of these, attempts
 	ending    int           // deliveries whose end is decided and not yet written
-	// rewritten are the entries of deliveries that a former owner may have buried
+	// rewritten are the entries of deliveries that a former owner may have dead-lettered
 	// and that ended here, by the version that this owner wrote: a replay of an
 	// older one is obsolete. There are no more than a window has deliveries.
 	rewritten map[string]int64
@@ -103,7 +103,7 @@ const (
 	idle laneState = iota
 	ready
 	waiting // for its backoff
-	flying  // an attempt or a burial is under way
+	flying  // an attempt or a dead-letter write is under way
 	aside   // for a probe of its rule, which is suspended
 )
 

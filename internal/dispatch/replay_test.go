@@ -178,13 +178,13 @@ func TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered(t *testing.T) {
 }
 
 // TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent: a delivery that a former
-// owner had buried is tried again by us, for its commit was lost, and buried or
-// delivered. What somebody asked for in between is behind it.
+// owner had dead-lettered is tried again by us, for its commit was lost, and dead-lettered or
+// delivered. What someone asked for in between is behind it.
 func TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent(t *testing.T) {
 	version := func(v int64) func(*envelope.Replay) { return func(r *envelope.Replay) { r.Version = v } }
 	for name, c := range map[string]struct {
 		answer func(m channel.Message, n int) (channel.Receipt, error)
-		newest int64 // a version somebody can ask for: where our record stands, or behind our tombstone
+		newest int64 // a version someone can ask for: where our record stands, or behind our tombstone
 		want   []string
 	}{
 		"buried again": {func(m channel.Message, _ int) (channel.Receipt, error) {

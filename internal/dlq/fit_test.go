@@ -120,7 +120,7 @@ func TestDeadLettersTogetherAreNotTakenForTooLarge(t *testing.T) {
 }
 
 // TestDeadLetterThatNothingFitsIsCountedAndLogged: it is no error, so that the
-// partition goes on, and the log says where the record can be read.
+// partition continues, and the log says where the record can be read.
 func TestDeadLetterThatNothingFitsIsCountedAndLogged(t *testing.T) {
 	var logs bytes.Buffer
 	reg := prometheus.NewRegistry()

@@ -107,7 +107,7 @@ func versionOf(e *Entry) version {
 	return version{offset: e.Offset, failed: first.Unix(), quarantined: e.State == Quarantined}
 }
 
-// Take takes records into account that somebody else has read, in the order of
+// Take takes records into account that another user has read, in the order of
 // the log, up to read. Run does the same with what it reads.
 func (x *Index) Take(topic string, records []*kgo.Record, read int64) {
 	x.mu.Lock()

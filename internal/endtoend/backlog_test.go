@@ -85,7 +85,7 @@ var weekend = flag.Int("weekend", 8, "for how many hours a channel is latched")
 
 // TestABacklogIsAWindowInMemory has a channel latched over a weekend:
 // what waits for it is in the brokers, another channel does not notice, and
-// when it is mended everything that has not expired comes, in order, no faster
+// when it is fixed everything that has not expired comes, in order, no faster
 // than the channel may.
 func TestABacklogIsAWindowInMemory(t *testing.T) {
 	held := make(map[int]int)

@@ -20,7 +20,7 @@ import (
 
 // TestADeletedTopicIsNotAskedForWithoutPause: brokers answer at once that they
 // do not know a topic that is gone, and the client asks again at once. The
-// member must not turn as fast as that, and goes on once the topic is back.
+// member must not turn as fast as that, and continues once the topic is back.
 func TestADeletedTopicIsNotAskedForWithoutPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -108,7 +108,7 @@ func (refusing) Send(context.Context, channel.Message) (channel.Receipt, error) 
 }
 
 // TestDeadLettersOfDeliveriesFollowATopicMadeAnew: the producer refuses to
-// follow by itself, and stage one, which might have it, writes none.
+// follow by itself, and ingest, which might have it, writes none.
 func TestDeadLettersOfDeliveriesFollowATopicMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

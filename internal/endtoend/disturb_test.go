@@ -24,7 +24,7 @@ import (
 )
 
 // disturbance is one way to trouble a trial. It may go on for a while; what it
-// broke is whole again when it returns, but for what heal mends.
+// broke is whole again when it returns, but for what heal fixes.
 type disturbance struct {
 	name   string
 	weight int

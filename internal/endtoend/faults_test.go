@@ -49,7 +49,7 @@ func TestNothingIsLostWhateverBreaks(t *testing.T) {
 }
 
 // TestAReplayOfATopicMadeAnewReadsTheNewOne is a schedule in which dead letters
-// are sent again, their topic is deleted and made anew, and what stands in the
+// are sent again, their topic is deleted and recreated, and what stands in the
 // new one is sent again from the same offsets.
 func TestAReplayOfATopicMadeAnewReadsTheNewOne(t *testing.T) {
 	for _, b := range schedule(t, 1213) {
@@ -91,7 +91,7 @@ func schedule(t *testing.T, seed uint64) (blamed []string) {
 		}
 		wg.Wait()
 		tr.heal(random)
-		if tr.rest(settleFor) && random.IntN(2) == 0 { // what was wrong with messages is mended, and people send them again
+		if tr.rest(settleFor) && random.IntN(2) == 0 { // what was wrong with messages is fixed, and people send them again
 			tr.mend()
 			tr.replay(true)
 			tr.rest(settleFor)
@@ -121,7 +121,7 @@ func drawDisturbance(random *rand.Rand) disturbance {
 	panic("unreachable")
 }
 
-// heal ends what is wrong with brokers and providers, and has somebody work.
+// heal ends what is wrong with brokers and providers, and has someone work.
 func (t *trial) heal(random *rand.Rand) {
 	t.whole.Store(true)
 	t.mu.Lock()

@@ -247,7 +247,7 @@ func (x *telling) cut(s step) {
 }
 
 // left tells of an assignment that is over: at the latest when the group gives
-// the partition to somebody. What a process had asked for when it died may take
+// the partition to someone. What a process had asked for when it died may take
 // effect until then.
 func (x *telling) left(s step, key tenancy) {
 	if o, known := x.owners[key]; known {

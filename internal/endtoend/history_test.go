@@ -59,7 +59,7 @@ const (
 	ended     kind = "end"       // a life of a process is over
 	crashed   kind = "crash"     // a process ends: nothing it does reaches anybody
 	heldUp    kind = "hold-up"   // a process or its network stands still
-	goesOn    kind = "goes-on"   // and goes on
+	goesOn    kind = "goes-on"   // and continues
 	joins     kind = "join"      // a process starts
 	leaves    kind = "leave"     // a process stops, as it should
 	moved     kind = "moved"     // partitions were assigned, revoked or lost

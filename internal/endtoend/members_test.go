@@ -80,7 +80,7 @@ func TestBothWaysOfRebalancingComeToTheSame(t *testing.T) {
 }
 
 // TestAProcessCutOffSendsNoMoreThanItMayRepeat: it does not know that it is not
-// the owner any more, cannot commit, and stops by itself.
+// the owner any longer, cannot commit, and stops by itself.
 func TestAProcessCutOffSendsNoMoreThanItMayRepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// Its channel comes back right after: it has a full window to send.

@@ -73,7 +73,7 @@ func (n *process) crash(why string) {
 }
 
 // expire has the groups forget a process that died, as Kafka does by the end of
-// its session and of a rebalance. Brokers in memory keep a member for ever
+// its session and of a rebalance. Brokers in memory keep a member forever
 // whose connection ended while it waited in a rebalance.
 func (t *trial) expire(n *process) {
 	time.Sleep(session + rebalance + time.Second)

@@ -31,7 +31,7 @@ type provider struct {
 
 	mu     sync.Mutex
 	tries  map[int]int
-	healed bool // nothing goes wrong any more but for what a message deserves
+	healed bool // nothing goes wrong any longer but for what a message deserves
 	mended bool // not even that
 	// onTaken, where it is set, is told once of the next message that is taken,
 	// before its sender is.
@@ -47,8 +47,8 @@ type mood struct {
 	downFrom, downUntil, latchedFrom, latchedUntil time.Duration
 }
 
-// refuses reports whether the message of an event is never taken until somebody
-// mends it: answer says how.
+// refuses reports whether the message of an event is never taken until someone
+// fixes it: answer says how.
 func (m mood) refuses(event int) bool {
 	return m.hopeless && slices.Contains([]int{3, 7, 11, 17}, event%37)
 }

@@ -60,7 +60,7 @@ type trial struct {
 	all     []*process
 	living  []*process
 	started int
-	whole   atomic.Bool // nothing is disturbed any more
+	whole   atomic.Bool // nothing is disturbed any longer
 	faults  []*kfake.FaultHandle
 	lives   int                     // of processes, ever
 	ids     map[string]oracle.Place // topics by their ids, in text: which, and which instance of it
@@ -238,7 +238,7 @@ func (t *trial) rest(most time.Duration) bool {
 		if left == "" {
 			return true
 		}
-		if time.Since(begun) > 2*time.Minute { // a message that fails each time, with no other to witness that it is the message, is held for ever
+		if time.Since(begun) > 2*time.Minute { // a message that fails each time, with no other to witness that it is the message, is held forever
 			t.mend()
 		}
 		if now := time.Since(begun); now > unstuck+2*time.Minute {

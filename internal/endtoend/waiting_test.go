@@ -50,7 +50,7 @@ func (g *greylisting) counts() (delivered, repeats int) {
 
 // TestHundredsThatWaitBetweenOthersAreKept has so many deliveries wait that a
 // commit could not list them all: what it could not list is not begun, so that
-// the next owner repeats nothing, and goes on to the last.
+// the next owner repeats nothing, and continues to the last.
 func TestHundredsThatWaitBetweenOthersAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

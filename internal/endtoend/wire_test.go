@@ -17,7 +17,7 @@ import (
 // wire is what stands between one process and the brokers. It can be cut, as
 // when the process dies: nothing reaches the brokers after that. It can be
 // held up, as when the process or its network stands still: what was written
-// meanwhile arrives when it goes on, also where the client has given up by
+// meanwhile arrives when it continues, also where the client has given up by
 // then. And it can be cut at the moment of a certain request.
 type wire struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)

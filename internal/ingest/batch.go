@@ -97,7 +97,7 @@ func (b *Batch) match(ctx context.Context) {
 	}
 }
 
-// full reports whether the batch is to be settled before it goes on.
+// full reports whether the batch is to be settled before it continues.
 func (b *Batch) full() bool { return b.out.Full() || b.latest.Sub(b.first) > maxBatch }
 
 // abandon ends a batch that is not settled.

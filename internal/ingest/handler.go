@@ -1,4 +1,4 @@
-// Package ingest is stage one: it reads source topics, decodes each record,
+// Package ingest is ingest: it reads source topics, decodes each record,
 // asks the rules, and writes one record per alert and channel into the
 // channel's outbox topic, in source order. What cannot be decoded becomes a
 // dead letter. A source offset is settled only when everything its record

@@ -58,7 +58,7 @@ type Monitor struct {
 type MonitorParams struct {
 	View   *brokers.View // of the brokers, which knows Topics
 	Topics []Monitored
-	// Probe connects anew, as ProbeOf does, and says why that fails; it is asked
+	// Probe connect again, as ProbeOf does, and says why that fails; it is asked
 	// when the brokers do not answer.
 	Probe func(context.Context) error
 	// Producers are the clients that write, by what they write to.

@@ -112,7 +112,7 @@ func (r Role) needs() []kmsg.ACLOperation {
 }
 
 // groupRights asks whether the group may be joined. A cluster that is new has
-// no coordinator until somebody asks, so it is asked again.
+// no coordinator until someone asks, so it is asked again.
 func groupRights(ctx context.Context, adm *kadm.Client, group string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -145,7 +145,7 @@ func groupRights(ctx context.Context, adm *kadm.Client, group string) ([]string,
 }
 
 // mayJoin asks whether the group may be joined where describing it does not say:
-// somebody who is in no group leaves this one, which takes the same right and
+// someone who is in no group leaves this one, which takes the same right and
 // changes nothing.
 func mayJoin(ctx context.Context, adm *kadm.Client, group string) error {
 	left, err := adm.LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs("notifier-preflight"))

@@ -39,7 +39,7 @@ func (m *Monitor) lookAtProducers(ctx context.Context) {
 }
 
 // refusal returns what a producer without an id is told; nil where it has one
-// or goes on asking.
+// or continues asking.
 func refusal(role Role, err error) *Problem {
 	var refused *kerr.Error
 	switch {

@@ -61,7 +61,7 @@ type Backlog struct {
 	// KeptUntil is when the brokers may delete it; zero: never. They delete whole
 	// segments, so it may stay for longer.
 	KeptUntil time.Time
-	// Retention is how long the topic keeps records; zero: for ever.
+	// Retention is how long the topic keeps records; zero: forever.
 	Retention time.Duration
 	Looked    bool // false: not looked at yet, or it could not be
 }

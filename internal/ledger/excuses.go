@@ -12,7 +12,7 @@ func excusedLoss(d *Delivery) bool { return goneWithOutbox(d) || movedAway(d) }
 // excusedOrder reports whether a later one of its lane may be tried first.
 func excusedOrder(d *Delivery) bool { return deadLettered(d) || goneWithOutbox(d) || movedAway(d) }
 
-// goneWithOutbox: it was in an outbox that somebody deleted.
+// goneWithOutbox: it was in an outbox that someone deleted.
 func goneWithOutbox(d *Delivery) bool { return d.Gone }
 
 // movedAway: it was moved to another channel, and has its outcome there.

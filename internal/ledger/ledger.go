@@ -56,7 +56,7 @@ type Delivery struct {
 	Produced time.Time
 	// Refused: the provider refuses it until it is sent again from the dead letters.
 	Refused bool
-	// Gone: it was in an outbox that somebody deleted.
+	// Gone: it was in an outbox that someone deleted.
 	Gone bool
 	// MovedTo is the delivery to the channel that it was moved to; nil: none.
 	MovedTo *Delivery
@@ -78,7 +78,7 @@ func (d *Delivery) String() string {
 func (d *Delivery) Took() time.Time { return d.firstTook }
 
 // settled reports whether it has its outcome. A refused one stays a dead letter
-// unless somebody has it sent again: nobody waits for that.
+// unless someone has it sent again: nobody waits for that.
 func (d *Delivery) settled() bool { return d.takes > 0 || d.dead || d.Refused }
 
 // Poison is one record that is no event.

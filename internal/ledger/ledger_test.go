@@ -8,7 +8,7 @@ import (
 
 const hook = "hook"
 
-// book is a ledger with a clock that goes on by itself.
+// book is a ledger with a clock that continues by itself.
 type book struct {
 	*Ledger
 	now time.Time

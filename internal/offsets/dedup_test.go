@@ -167,7 +167,7 @@ func TestNeverALostAlertUnderAnySchedule(t *testing.T) {
 			}
 			return ids
 		}
-		promised := map[string]bool{} // alerts of records below a commit: they must reach somebody
+		promised := map[string]bool{} // alerts of records below a commit: they must reach someone
 		high := int64(0)              // rewinding below this alerts nobody again
 		type owner struct {
 			at, done Position

@@ -57,7 +57,7 @@ func NewTracker(start Position, base *Dedup) *Tracker {
 }
 
 // Begin adds a record. Records are begun in the order of the log; where that
-// was cut off, and goes on from a lower offset, nothing above it is committed
+// was cut off, and continues from a lower offset, nothing above it is committed
 // until all that was begun is settled.
 func (t *Tracker) Begin(at Position, size int, arrived time.Time, origin Origin) *Entry {
 	if at.Offset < t.next.Offset && (t.cut == nil || at.Offset < t.cut.Offset) {

@@ -2,7 +2,7 @@ package replay
 
 import "github.com/algotrade/notifier/internal/dlq"
 
-// Superseded reports whether a version of an entry is not its last any more:
+// Superseded reports whether a version of an entry is not its last any longer:
 // last is the offset of a record of the entry. Whoever asks whether a version
 // may still be sent, or whether a request has its outcome, asks here.
 func Superseded(version, last int64) bool { return last > version }

@@ -71,7 +71,7 @@ func (r *Reporter) Run(ctx context.Context) error {
 }
 
 // Stopping tells that a stop has begun, and what it waits for. The loops end
-// then; that Run goes on is sign of life enough, since whoever stops bounds
+// then; that Run continues is sign of life enough, since whoever stops bounds
 // how long that takes.
 func (r *Reporter) Stopping(text string) {
 	r.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// moveWaiting is somebody asking to send what waits for one channel to another.
+// moveWaiting is someone asking to send what waits for one channel to another.
 func (w *world) moveWaiting() bool {
 	if w.moves >= 2 || w.well {
 		return false
@@ -47,7 +47,7 @@ func (w *world) hearAll(pr *process) {
 	}
 }
 
-// moved reports whether nothing that a request means waits any more.
+// moved reports whether nothing that a request means waits any longer.
 func (w *world) moved(q *control.Request) bool {
 	for _, l := range w.outboxes[q.From] {
 		if l.id != q.TopicID {

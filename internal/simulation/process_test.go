@@ -222,7 +222,7 @@ func above(l *topicLog, c consume.Committed) (spans []oracle.Span) {
 	return spans
 }
 
-// resolve goes on with a commit: it takes effect, is answered, refused, or lost
+// resolve continues with a commit: it takes effect, is answered, refused, or lost
 // on its way there or back.
 func (w *world) resolve(pr *process) bool {
 	c := pr.commit

@@ -199,7 +199,7 @@ func (w *world) recreate(channel string) bool {
 	return true
 }
 
-// heal makes all well and goes on until nothing is left to do.
+// heal makes all well and continues until nothing is left to do.
 func (w *world) heal() {
 	w.well, w.mended = true, true
 	for _, pr := range slices.Clone(w.processes) {

@@ -51,7 +51,7 @@ type world struct {
 	rules    int  // their version
 	mended   bool // what was poison can be decoded now
 	moods    map[string]mood
-	well     bool // nothing fails any more
+	well     bool // nothing fails any longer
 	events   int
 	requests int
 	moves    int
@@ -140,7 +140,7 @@ func (w *world) happened(h oracle.Happening) {
 // chance is true n times in a hundred, and never once all is well.
 func (w *world) chance(n int) bool { return !w.well && w.rng.IntN(100) < n }
 
-// inputs returns the partitions that stage one or stage two reads.
+// inputs returns the partitions that ingest or dispatch reads.
 func (w *world) inputs(stage stage) []*topicLog {
 	if stage == matching {
 		return append(slices.Clone(w.sources), w.replay)
@@ -251,7 +251,7 @@ func (w *world) entries() []*dlq.Entry {
 	return open
 }
 
-// request is somebody asking for a dead letter to be sent again, once or twice.
+// request is someone asking for a dead letter to be sent again, once or twice.
 func (w *world) request() bool {
 	entries := w.entries()
 	if len(entries) == 0 || w.requests >= 8 || w.well {
@@ -270,7 +270,7 @@ func (w *world) request() bool {
 	return true
 }
 
-// discard is somebody closing a dead letter.
+// discard is someone closing a dead letter.
 func (w *world) discard() bool {
 	entries := w.entries()
 	if len(entries) == 0 || w.well {

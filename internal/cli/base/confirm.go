@@ -14,7 +14,7 @@ import (
 )
 
 // Consent is how a command that changes much is allowed to: it shows its plan
-// first, and goes on when it is told so.
+// first, and continues when the answer is yes.
 type Consent struct{ DryRun, Yes bool }
 
 func (c *Consent) Flags(cmd *cobra.Command) {

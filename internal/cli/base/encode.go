@@ -36,7 +36,7 @@ func User() string {
 }
 
 // Quote returns an id as it is typed in a shell, as the last argument: ids
-// of malformed entries are whatever somebody wrote.
+// of malformed entries are whatever someone wrote.
 func Quote(id string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.:@/+", r)

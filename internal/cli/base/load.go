@@ -132,7 +132,7 @@ func (g *Globals) Logger(l *config.Loaded) *logging.Log {
 	return logging.New(g.IO.Err, l.Log.Level.Level, text, g.Redactor)
 }
 
-// Bare is an error of a file without the file's name, for whoever says it.
+// Bare is an error of a file without the file's name, for callers that add it.
 func Bare(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -269,7 +269,7 @@ func (m *move) await(ctx context.Context, q *control.Request, n int64) error {
 	}
 }
 
-// nobody says why nobody carries the request out for now; empty: somebody does.
+// nobody says why nobody carries the request out for now; empty: someone does.
 func (m *move) nobody(ctx context.Context) (string, error) {
 	group := topics.OutboxGroup(m.group)
 	groups, err := m.admin.DescribeGroups(ctx, group)

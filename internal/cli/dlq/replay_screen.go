@@ -15,7 +15,7 @@ import (
 )
 
 // replayScreen shows how a run goes: a bar on a terminal, and everywhere in
-// words what a person has to know while it goes on.
+// words what a person has to know while it continues.
 type replayScreen struct {
 	out   io.Writer
 	group string

@@ -298,7 +298,7 @@ func TestWhatWasClosedDuringTheRunIsNotSent(t *testing.T) {
 	c := lettered(t, letterRange(30)...)
 	w := deadWriter(c)
 	d := daemonDoes(t, c, func(q replay.Request) act {
-		if q.Entry == "dl_0000" { // somebody discards the last meanwhile
+		if q.Entry == "dl_0000" { // someone discards the last meanwhile
 			_ = w.CloseEntries(t.Context(), &dlq.Closure{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("dl_0029"), Closing: dlq.Closing{State: dlq.Discarded, By: "bob", At: time.Now()}})
 		}
 		return resolves

@@ -26,7 +26,7 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// bundle is a tar.gz for somebody who helps. Everything that goes into it passes
+// bundle is a tar.gz for someone who helps. Everything that goes into it passes
 // the redactor.
 type bundle struct {
 	*doctor
@@ -36,7 +36,7 @@ type bundle struct {
 }
 
 // newBundle makes the file, before anything else is done: one that is there
-// already is somebody's. Only its owner may read it.
+// already is someone's. Only its owner may read it.
 func newBundle(name string, d *doctor) (*bundle, error) {
 	file, err := safefile.New(name)
 	if errors.Is(err, fs.ErrExist) {

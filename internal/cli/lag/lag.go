@@ -105,7 +105,7 @@ func newView(g *base.Globals, ctx context.Context, f flags, named []string) (*vi
 	return v, nil
 }
 
-// lookFor bounds one look, for whose end somebody waits.
+// lookFor bounds one look, for whose end someone waits.
 const lookFor = 15 * time.Second
 
 // look looks once.

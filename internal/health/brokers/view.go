@@ -1,7 +1,7 @@
 // Package brokers is the view of the brokers that the parts of the daemon share:
 // the metadata of topics and where their logs begin and end. Whoever needs a
 // fact says how old it may be; an answer that is younger is shared, an older
-// one is asked for anew, one request at a time. Start reading at View.
+// one is subscribed to again, one request at a time. Start reading at View.
 package brokers
 
 import (

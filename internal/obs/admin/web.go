@@ -32,7 +32,7 @@ type Component struct {
 	OK   bool   `json:"ok"`
 	// Decides is true when the daemon is not ready without it. Channels are
 	// shown and decide nothing: a suspended channel must not block the roll-out
-	// that mends it.
+	// that fixes it.
 	Decides bool   `json:"decides"`
 	Cause   string `json:"cause,omitempty"`
 	State   string `json:"state,omitempty"`

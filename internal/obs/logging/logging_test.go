@@ -70,7 +70,7 @@ func TestALineThatRepeatsIsShownAtOnceAndThenOnceAMinuteWithACount(t *testing.T)
 		time.Sleep(100 * time.Millisecond) // a minute after the first
 		synctest.Wait()
 		check(t, s, `level=WARN msg="dead letter" topic=trades offset=101 entry=re_101 err=101 repeated=100`)
-		say(102) // the interval goes on
+		say(102) // the interval continues
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		check(t, s, `level=WARN msg="dead letter" topic=trades offset=102 entry=re_102 err=102 repeated=1`)

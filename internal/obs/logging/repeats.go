@@ -80,7 +80,7 @@ func show(next slog.Handler, last slog.Record, count int) {
 	}
 }
 
-// flush shows what is held back, the oldest first, and begins anew.
+// flush shows what is held back, the oldest first, and begins again.
 func (r *repeats) flush() {
 	r.mu.Lock()
 	var held []*kind

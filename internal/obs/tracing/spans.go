@@ -48,7 +48,7 @@ func (r *Record) options() []trace.SpanStartOption {
 	)}
 }
 
-// Process begins the span of a record of a topic that stage one reads. It
+// Process begins the span of a record of a topic that ingest reads. It
 // continues the trace that the record's headers name.
 func (t *Tracer) Process(r Record, headers []kgo.RecordHeader) *Span {
 	return t.start(remote(headers), "process "+r.Topic, r.options()...)

@@ -84,7 +84,7 @@ func (j *Judge) committed(h Happening) {
 }
 
 // overtaken: a commit that the brokers carry out behind a later one of the same
-// owner undoes that one. What only the later one said is not known any more.
+// owner undoes that one. What only the later one said is not known any longer.
 func (j *Judge) overtaken(m member, old, c commit) {
 	for _, r := range j.records[m.partition] {
 		if r != nil && old.covers(r.Place.Offset) && !c.covers(r.Place.Offset) {

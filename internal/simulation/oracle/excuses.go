@@ -27,7 +27,7 @@ func excusedOpen(l *letter, it *item) bool {
 // about the others.
 func someRefused(_ *letter, it *item) bool { return it.partly }
 
-// takenByFormerOwner: who sent it did not own its partition any more, and left
+// takenByFormerOwner: who sent it did not own its partition any longer, and left
 // the dead letter to who did.
 func takenByFormerOwner(_ *letter, it *item) bool { return !it.byOwner }
 
@@ -47,7 +47,7 @@ func inSeveralPartitions(_ *letter, it *item) bool { return it.scattered }
 // the partition again when it ended.
 func outlivedAssignment(_ *letter, it *item) bool { return it.stray }
 
-// goneWithTopic: it was in a topic that somebody deleted.
+// goneWithTopic: it was in a topic that someone deleted.
 func goneWithTopic(_ *letter, it *item) bool { return it.lost }
 
 // raisedAndMoved: a rule sent it to its channel and a person moved it there from

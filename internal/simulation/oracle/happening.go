@@ -75,7 +75,7 @@ const (
 const (
 	Exhausted   Result = "exhausted"   // tried often enough, while others were delivered
 	Unconfirmed Result = "unconfirmed" // the last attempt was Unclear, and that is the policy
-	Unmatched   Result = "unmatched"   // its rules never ran, or it has no channel any more
+	Unmatched   Result = "unmatched"   // its rules never ran, or it has no channel any longer
 )
 
 // Place is an offset of a partition. A topic that was deleted and made again

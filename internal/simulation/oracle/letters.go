@@ -62,7 +62,7 @@ func (j *Judge) closed(h Happening) {
 }
 
 // anyDelivered reports whether a delivery, or a replay of it, may have reached
-// somebody.
+// someone.
 func (j *Judge) anyDelivered(id string) bool {
 	for _, it := range j.items {
 		if it.base() == id && it.delivered+it.unclear > 0 {

@@ -103,7 +103,7 @@ type circumstances struct {
 	scattered bool // its records are in several partitions, whose readers do not know of each other
 	raised    bool // a rule has sent it to this channel
 	came      bool // it was moved to it
-	lost      bool // with a topic that somebody deleted
+	lost      bool // with a topic that someone deleted
 }
 
 // sends is what came of a delivery's attempts.
