@@ -30,37 +30,51 @@ type Partition struct {
 	// client asks for.
 	unknown atomic.Bool
 
-	mu        sync.Mutex
-	topicID   string
-	tracker   *offsets.Tracker
-	dedup     *offsets.Dedup // as restored, for the handler
+	mu      sync.Mutex // guards all below
+	started bool       // the handler runs
+	frozen  bool       // waits for an operator's decision
+	flow
+	progress
+	state
+	marking *marking // of a topic whose records are marked; nil: they are not
+}
+
+// flow is what a partition holds in memory, and what is fetched next.
+type flow struct {
 	queue     []*kgo.Record
 	arrived   time.Time // when the oldest record in queue came
-	handed    time.Time // the same of what is handed out
+	handed    time.Time // the same of the records that Next returned
 	next      int64     // where the next record is expected; -1: not known
 	taken     int       // records handed out and not advanced over (in-order stages)
 	bytes     int       // of everything queued, taken or unsettled
 	takenSize int
-	fenced    bool
 	paused    bool
-	blocked   string      // why the handler does not go on, for people; "" when it does
-	unread    health.Type // why nothing can be read; "" when it can
-	bad       badBatch    // the batch that cannot be decoded
-	restUntil time.Time   // not zero: nothing is fetched until then
-	look      look        // what the last look at the brokers saw
-	committed offsets.Position
-	known     bool // the coordinator has this commit
+	restUntil time.Time // not zero: nothing is fetched until then
+}
 
+// progress is what of a partition is settled, and what the group knows of that.
+type progress struct {
+	topicID          string
+	tracker          *offsets.Tracker
+	dedup            *offsets.Dedup // as restored, for the handler
+	fenced           bool           // revoked or lost: nothing is committed any longer
+	committed        offsets.Position
+	known            bool         // the coordinator has this commit
 	sentFinished     int          // the tracker's Finished when the last commit that succeeded was taken
 	doubt            time.Time    // when a commit was last slow to be answered; zero: none since one was sent for it
 	dirty            bool         // something to commit since the last snapshot
-	started          bool         // the handler runs
 	fromStart        bool         // the committed offset belongs to a topic that is gone
 	beganAt, endedAt int64        // the committed offset, and the end of the log, when this assignment began
 	above            offsets.Gaps // what a former owner left above beganAt
-	frozen           bool         // waits for a person's decision
-	marking          *marking     // of a topic whose records are marked; nil: they are not
 	onCommit         func()
+}
+
+// state is why a partition makes no progress.
+type state struct {
+	blocked string      // why the handler waits; empty: it does not
+	unread  health.Type // why nothing can be read; empty: it can
+	bad     badBatch    // the batch that cannot be decoded
+	look    look        // what the last look at the brokers saw
 }
 
 // errRevoked and errStopping are the causes with which a partition's context ends.

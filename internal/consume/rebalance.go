@@ -44,12 +44,10 @@ func (m *Member) newPartition(topic string, id int32) *Partition {
 	p := &Partition{
 		Topic: topic, ID: id, member: m,
 		ctx: ctx, cancel: cancel,
-		done:      make(chan struct{}),
-		ready:     make(chan struct{}, 1),
-		dedup:     &offsets.Dedup{},
-		above:     offsets.NoGaps,
-		committed: offsets.Position{Epoch: -1},
-		next:      -1,
+		done:     make(chan struct{}),
+		ready:    make(chan struct{}, 1),
+		flow:     flow{next: -1},
+		progress: progress{dedup: &offsets.Dedup{}, above: offsets.NoGaps, committed: offsets.Position{Epoch: -1}},
 	}
 	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: -1}, p.dedup)
 	return p

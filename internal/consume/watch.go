@@ -245,7 +245,9 @@ func (p *Partition) passed(l brokers.Log, looks int) int64 {
 }
 
 // records returns how many are queued, taken or unsettled; p.mu is held.
-func (p *Partition) records() int { return len(p.queue) + p.taken + p.tracker.Unsettled() }
+func (p *Partition) records() int {
+	return len(p.queue) + p.taken + p.tracker.Unsettled()
+}
 
 // openTransaction says which producer keeps a partition from being read on.
 func (m *Member) openTransaction(ctx context.Context, p *Partition, l brokers.Log, since time.Time) {
