@@ -68,7 +68,7 @@ channels:
 	if s := sent.Header.Get("Subject"); s != "Info: This is a test of desk-mail" {
 		t.Errorf("the subject is %q", s)
 	}
-	if body := string(server.Mails()[0].Data); !strings.Contains(body, "This is a test of the channel, sent by hand: nothing has happened.") || strings.Contains(body, "Event of ") {
+	if body := string(server.Mails()[0].Data); !strings.Contains(body, "This is a test of the channel, sent by hand. There is no event.") || strings.Contains(body, "Event of ") {
 		t.Errorf("the mail is\n%s", body)
 	}
 	var doc struct{ Alert struct{ Test bool } }

@@ -86,7 +86,7 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 		}
 	}
 	d.err.Wait(t, 10*time.Second, `"level":"WARN"`, "request to move alerts asks for more than the outbox holds", `"channel":"old"`, `"to":"new"`, by)
-	d.err.Wait(t, 10*time.Second, `"level":"INFO"`, "moving what waits to another channel", `"channel":"old"`, `"to":"new"`, by)
+	d.err.Wait(t, 10*time.Second, `"level":"INFO"`, "moving pending alerts to another channel", `"channel":"old"`, `"to":"new"`, by)
 
 	// What comes while it is in force stays.
 	c.Produce(alerting(topics.TradeExecutions, "k0", n, 1)...)

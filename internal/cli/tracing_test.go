@@ -208,7 +208,7 @@ func TestACollectorThatIsDownDelaysNothing(t *testing.T) {
 	if code := d.stop(); code != base.ExitDone || time.Since(began) > 15*time.Second {
 		t.Errorf("stopped with %d after %s", code, time.Since(began))
 	}
-	if n := strings.Count(d.err.String(), "spans are dropped"); n == 0 || n > 2 {
-		t.Errorf("that is said %d times:\n%s", n, d.err)
+	if n := strings.Count(d.err.String(), "spans are dropped"); n == 0 || n > 4 { // a full queue and the stop, each with its count at the end
+		t.Errorf("it is logged %d times:\n%s", n, d.err)
 	}
 }
