@@ -208,16 +208,10 @@ func (p *Partition) blockedChanged() {
 // rest has nothing fetched of a partition for restFor.
 func (m *Member) rest(p *Partition) {
 	p.mu.Lock()
-	if p.fenced {
-		p.mu.Unlock()
-		return
-	}
-	p.restUntil = time.Now().Add(restFor)
-	pause := !p.paused
-	p.paused = true
-	p.mu.Unlock()
-	if pause {
-		m.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
+	defer p.mu.Unlock()
+	if !p.fenced {
+		p.restUntil = time.Now().Add(restFor)
+		p.pause()
 	}
 }
 

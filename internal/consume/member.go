@@ -295,18 +295,11 @@ func (m *Member) deliver(topic string, fetched kgo.FetchPartition) {
 }
 
 func (m *Member) pauseIfFull(p *Partition) {
-	records, bytes := p.load()
-	full := records >= m.p.Window.Records || (bytes >= m.share() && int(m.bytes.Load()) >= m.p.Window.Bytes)
-	if !full {
-		return
-	}
+	share := m.share()
 	p.mu.Lock()
-	pause := !p.paused && !p.fenced
-	p.paused = p.paused || pause
-	p.mu.Unlock()
-	if pause {
-		m.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
-		m.roomMade(p) // in case it emptied in between
+	defer p.mu.Unlock()
+	if p.records() >= m.p.Window.Records || p.bytes >= share && int(m.bytes.Load()) >= m.p.Window.Bytes {
+		p.pause()
 	}
 }
 
@@ -314,14 +307,19 @@ func (m *Member) pauseIfFull(p *Partition) {
 func (m *Member) roomMade(p *Partition) {
 	share := m.share()
 	p.mu.Lock()
-	records := p.records()
-	resume := p.paused && !p.fenced && !p.frozen && p.restUntil.IsZero() && records <= m.p.Window.Records/2 && p.bytes <= share/2+1
-	if resume {
+	defer p.mu.Unlock()
+	if p.paused && !p.fenced && !p.frozen && p.restUntil.IsZero() && p.records() <= m.p.Window.Records/2 && p.bytes <= share/2+1 {
 		p.paused = false
-	}
-	p.mu.Unlock()
-	if resume {
 		m.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
+	}
+}
+
+// pause has nothing fetched of the partition. The client is told under p.mu, as
+// in roomMade: a pause that came behind its resume would last. p.mu is held.
+func (p *Partition) pause() {
+	if !p.paused && !p.fenced {
+		p.paused = true
+		p.member.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
 	}
 }
 

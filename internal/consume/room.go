@@ -15,16 +15,11 @@ func (m *Member) noRoom(topic string, partition int32) {
 		return
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.fenced || !p.restUntil.IsZero() {
-		p.mu.Unlock()
 		return
 	}
 	p.restUntil = time.Now().Add(roomRest)
-	pause := !p.paused
-	p.paused = true
-	p.mu.Unlock()
-	if pause {
-		m.client.PauseFetchPartitions(map[string][]int32{topic: {partition}})
-	}
+	p.pause()
 	time.AfterFunc(roomRest, m.endRests)
 }

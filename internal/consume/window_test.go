@@ -1,6 +1,8 @@
 package consume
 
 import (
+	"log/slog"
+	"sync"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,4 +48,38 @@ func TestWhatIsMadeOfRecordsFillsTheWindow(t *testing.T) {
 	p.Charge(-500)
 	p.Charge(700)
 	check("revoked, when the member drops what is left", 500)
+}
+
+// TestPauseNeverOutlivesItsResume: a partition that fills in one goroutine and
+// empties in another is fetched in the end.
+func TestPauseNeverOutlivesItsResume(t *testing.T) {
+	client, err := kgo.NewClient(kgo.SeedBrokers("127.0.0.1:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	m := NewSteps(Params{Name: "ingest", Topics: []string{"t"}, Window: Window{Records: 10, Bytes: 1000}, Logger: slog.New(slog.DiscardHandler)}).member
+	m.client = client
+	p := m.newPartition("t", 0)
+	m.parts[topicPartition{"t", 0}] = p
+	for range 2_000 {
+		var wg sync.WaitGroup
+		filled := make(chan struct{}, 1)
+		wg.Go(func() {
+			for range 20 {
+				p.Charge(1000)
+				filled <- struct{}{}
+			}
+			close(filled)
+		})
+		wg.Go(func() {
+			for range filled {
+				p.Charge(-1000)
+			}
+		})
+		wg.Wait()
+		if paused := client.PauseFetchPartitions(nil); len(paused) > 0 {
+			t.Fatalf("%v is paused, and nothing is held", paused)
+		}
+	}
 }

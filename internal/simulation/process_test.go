@@ -269,7 +269,11 @@ func (w *world) overtake(pr *process) bool {
 	if slices.ContainsFunc(c.parts, func(p *part) bool { return p.left }) {
 		return false
 	}
-	_ = w.apply(pr, c)
+	if w.apply(pr, c) == nil {
+		for _, p := range c.parts {
+			w.setBack[p.log] = true
+		}
+	}
 	return true
 }
 
@@ -282,6 +286,7 @@ func (w *world) apply(pr *process, c *committing) error {
 	for i, p := range c.parts {
 		at := c.taken[i].Committed
 		w.commits[p.log] = &at
+		delete(w.setBack, p.log)
 		w.happened(oracle.Happening{
 			Kind: oracle.Committed, By: pr.id, Group: pr.stage.group(), Place: p.log.place(at.At.Offset),
 			Above: above(p.log, at), Bare: pr.stage == delivering && at.Metadata != c.taken[i].Full(),

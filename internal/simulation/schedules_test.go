@@ -214,7 +214,9 @@ func (w *world) heal() {
 	}
 }
 
-// unsettled returns what is not committed to its end although all is well.
+// unsettled returns what is not committed to its end although all is well. A
+// group that a commit has set back later than an owner is in doubt for stays
+// there until something settles.
 func (w *world) unsettled() (faults []oracle.Violation) {
 	for s := range stage(2) {
 		for _, l := range w.inputs(s) {
@@ -222,7 +224,7 @@ func (w *world) unsettled() (faults []oracle.Violation) {
 			if c := w.commits[l]; c != nil {
 				at = c.At.Offset
 			}
-			if at < l.end() {
+			if at < l.end() && !w.setBack[l] {
 				faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "progress", Text: fmt.Sprintf("%s is committed up to %d although it ends at %d and all is well", l.place(0), at, l.end())})
 			}
 		}

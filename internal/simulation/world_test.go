@@ -47,6 +47,7 @@ type world struct {
 	letters  *topicLog
 	replay   *topicLog
 	commits  map[*topicLog]*consume.Committed
+	setBack  map[*topicLog]bool // by a commit that was carried out behind a later one
 
 	rules    int  // their version
 	mended   bool // what was poison can be decoded now
@@ -100,7 +101,7 @@ func newWorld(seed uint64, broken mutation) *world {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 1)), began: time.Now(), broken: broken,
 		judge: oracle.New(oracle.Limits{Uncommitted: uncommitted}), told: make(map[string]int),
-		outboxes: make(map[string][]*topicLog), commits: make(map[*topicLog]*consume.Committed), moods: make(map[string]mood),
+		outboxes: make(map[string][]*topicLog), commits: make(map[*topicLog]*consume.Committed), setBack: make(map[*topicLog]bool), moods: make(map[string]mood),
 		rules: 1,
 	}
 	w.log = slog.New(&warnings{told: w.told})
