@@ -3,6 +3,7 @@ package dispatch
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,7 @@ func TestSuspendedChannelIsProbedOnSchedule(t *testing.T) {
 			return revoked(m, n)
 		})
 		waits := func() []int {
+			synctest.Wait()
 			var seconds []int
 			for i := 1; i < len(sent); i++ {
 				seconds = append(seconds, int(sent[i].Sub(sent[i-1]).Seconds()))
@@ -48,6 +50,7 @@ func TestSuspendedChannelIsProbedOnSchedule(t *testing.T) {
 		if b.left() != 0 || b.state() != "healthy" {
 			t.Fatalf("%d left, it is %s", b.left(), b.state())
 		}
+		synctest.Wait()
 		sent = nil
 		b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
 			sent = append(sent, time.Now())
@@ -72,13 +75,18 @@ func TestSlowProbeIsTheOnlyAttempt(t *testing.T) {
 		}
 		synctest.Wait()
 		began, tries := time.Now(), len(b.ch.ids())
+		var mu sync.Mutex // the third probe ends when the bench is closed
 		var ended []time.Duration
 		b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
 			time.Sleep(30 * time.Second)
+			mu.Lock()
+			defer mu.Unlock()
 			ended = append(ended, time.Since(began))
 			return revoked(m, n)
 		})
 		time.Sleep(2 * time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		want := []time.Duration{35 * time.Second, 75 * time.Second} // the third is under way
 		if n := len(b.ch.ids()) - tries; !slices.Equal(ended, want) || n != 3 {
 			t.Errorf("%d probes, ended after %v, want %v", n, ended, want)
