@@ -60,8 +60,8 @@ soak: build ## one daemon for half an hour at a steady rate: does anything grow?
 hostile: build ## ten minutes among hostile producers, providers, mail servers and clients: see docs/reliability.md
 	$(CHAOS_RUN) -hostile 10m $(HOSTILE)
 
-hostile-short: build ## one minute of it
-	$(CHAOS_RUN) -hostile 60s $(HOSTILE)
+hostile-short: build ## one minute of it, for a machine that may be shared: planted alerts may take 15 s
+	$(CHAOS_RUN) -hostile 60s -late 15s $(HOSTILE)
 
 alerts: build ## cause what every alert is about, on a real Kafka, and see a real Prometheus fire and resolve it: ten minutes
 	$(CHAOS_RUN) -alerts $(ALERTS)

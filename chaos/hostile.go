@@ -23,6 +23,7 @@ import (
 type hostile struct {
 	dir, binary string
 	seed        uint64
+	late        time.Duration // how long a planted alert may take
 	say         func(format string, args ...any)
 
 	kafka     *node
@@ -65,7 +66,7 @@ const (
 func soakHostile(ctx context.Context, o *options, out io.Writer) (ok bool, err error) {
 	began := time.Now()
 	h := &hostile{
-		seed: o.seed, account: newAccount(), memory: &memory{limit: memoryLimit}, probes: newProbes(), producers: make(map[codec]*kgo.Client),
+		seed: o.seed, late: o.late, account: newAccount(), memory: &memory{limit: memoryLimit}, probes: newProbes(), producers: make(map[codec]*kgo.Client),
 		mails: make(map[string]*mailer), errors: make(map[string]int),
 	}
 	h.say = func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }

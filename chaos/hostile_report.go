@@ -117,21 +117,21 @@ func (r *hostileReport) judgeProcess(pid int) {
 // judgeLatency: planted alerts arrive in time.
 func (r *hostileReport) judgeLatency() {
 	h := r.hostile
-	for _, l := range h.account.latencies(time.Now().Add(-lateAfter)) {
+	for _, l := range h.account.latencies(time.Now().Add(-h.late)) {
 		seen := fmt.Sprintf("%.2f / %.2f / %.2f s", l.at(0.5).Seconds(), l.at(0.99).Seconds(), l.at(1).Seconds())
 		cause := ""
 		switch {
 		case l.missing > 0:
 			cause = fmt.Sprintf("%d of %d did not arrive", l.missing, l.missing+len(l.took))
-		case l.at(1) > lateAfter:
-			late := len(l.took) - underneath(l.took, lateAfter)
+		case l.at(1) > h.late:
+			late := len(l.took) - underneath(l.took, h.late)
 			where := ""
 			if l.worst.behind != "" {
 				where = ", behind a record of " + l.worst.behind
 			}
 			cause = fmt.Sprintf("%d of %d were late; the latest stood at %s%s", late, len(l.took), l.worst.at, where)
 		}
-		r.add(fmt.Sprintf("critical to %s p50/p99/max", l.channel), lateAfter.String(), seen, cause)
+		r.add(fmt.Sprintf("critical to %s p50/p99/max", l.channel), h.late.String(), seen, cause)
 	}
 }
 

@@ -175,7 +175,7 @@ func TestHiddenCharactersAreFound(t *testing.T) {
 
 func TestHostileReportFitsATerminal(t *testing.T) {
 	a, dead, done := entered()
-	h := &hostile{account: a, memory: &memory{limit: memoryLimit}, probes: newProbes(), errors: map[string]int{"partition makes no progress": 3}}
+	h := &hostile{late: lateAfter, account: a, memory: &memory{limit: memoryLimit}, probes: newProbes(), errors: map[string]int{"partition makes no progress": 3}}
 	r := &hostileReport{hostile: h, tallies: a.judge(dead, done), causes: map[string]int{"event-too-large": 1_234, "payload-refused": 5}}
 	r.add("critical to healthy p50/p99/max", "5s", "10.02 / 100.31 / 100.92 s", strings.Repeat("a long cause ", 20))
 	r.add("memory, peak resident", "256 MiB", "224 MiB", "")

@@ -36,7 +36,7 @@ type options struct {
 	binary, rows, output, dir string
 	short, list, alerts       bool
 	seed                      uint64
-	soak, hostile             time.Duration
+	soak, hostile, late       time.Duration
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	f.BoolVar(&o.alerts, "alerts", false, "instead of the rows: cause what every alerting rule is about, and see it fire and resolve; -rows names some of them")
 	f.DurationVar(&o.soak, "soak", 0, "instead of the rows: one daemon at a steady rate for so long")
 	f.DurationVar(&o.hostile, "hostile", 0, "instead of the rows: one daemon for so long among hostile producers, providers and clients; -rows names classes of records")
+	f.DurationVar(&o.late, "late", lateAfter, "of -hostile: how long a planted alert may take; more on a machine that is shared")
 	if err := f.Parse(args); err != nil {
 		return 2
 	}
