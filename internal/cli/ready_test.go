@@ -34,7 +34,7 @@ func TestReadinessFollowsEachComponent(t *testing.T) {
 		"topics":       {func(*testkafka.Cluster) string { return string(topics.ForwardTestEvents) }, "topic forward-test-events is missing: run 'notifier topics create'"},
 		"dead letters": {func(c *testkafka.Cluster) string { return topics.DeadLetter(c.Group, topics.PortfolioUpdates) }, "topic notification-service.dlq.portfolio-updates is missing: run 'notifier topics create'"},
 		"outboxes":     {func(c *testkafka.Cluster) string { return topics.Outbox(c.Group, "hook") }, "topic notification-service.outbox.hook is missing: run 'notifier topics create'"},
-		"groups":       {nil, "match: "},
+		"groups":       {nil, "ingest: "},
 	} {
 		t.Run(component, func(t *testing.T) {
 			t.Parallel()

@@ -85,5 +85,5 @@ func TestVerifyRealServerChecksEachRecipient(t *testing.T) {
 	})
 	channeltest.AssertLines(t, channeltest.Verify(t, c),
 		"ok server: "+server+" is ready", "warning encryption: TLS 1.3, certificate until", "ok sender alerts@example.com: accepted",
-		"ok recipient desk@example.com: accepted", "fault recipient stranger@example.org: RCPT 554 5.7.1 → correct", "ok recipient risk@example.com: accepted")
+		"ok recipient desk@example.com: accepted", "failed recipient stranger@example.org: RCPT 554 5.7.1 → correct", "ok recipient risk@example.com: accepted")
 }
