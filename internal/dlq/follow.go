@@ -18,20 +18,29 @@ import (
 type Follower struct {
 	forget func(topic string)
 
-	mu    sync.Mutex
-	times map[string]int // that each topic was forgotten
+	mu         sync.Mutex
+	times      map[string]int  // that each topic was forgotten
+	forgetting map[string]bool // it is being forgotten right now
 }
 
 // NewFollower returns a follower for a producer; forget is the client's
 // PurgeTopicsFromProducing.
 func NewFollower(forget func(topic string)) *Follower {
-	return &Follower{forget: forget, times: make(map[string]int)}
+	return &Follower{forget: forget, times: make(map[string]int), forgetting: make(map[string]bool)}
 }
+
+// noTurn is the turn of a record that is produced while its topic is being
+// forgotten: whether its failure speaks of the topic before or after is not
+// known.
+const noTurn = -1
 
 // Turn is to be asked before a record is produced, for Failed.
 func (f *Follower) Turn(topic string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.forgetting[topic] {
+		return noTurn
+	}
 	return f.times[topic]
 }
 
@@ -44,13 +53,17 @@ func (f *Follower) Failed(topic string, turn int, err error) bool {
 		return false
 	}
 	f.mu.Lock()
-	first := f.times[topic] == turn
+	first := f.times[topic] == turn && !f.forgetting[topic]
 	if first {
 		f.times[topic]++
+		f.forgetting[topic] = true
 	}
 	f.mu.Unlock()
 	if first {
 		f.forget(topic)
+		f.mu.Lock()
+		f.forgetting[topic] = false
+		f.mu.Unlock()
 	}
 	return first
 }

@@ -53,3 +53,33 @@ func TestRecreatedTopicIsFollowedOnce(t *testing.T) {
 		t.Errorf("%d records in the log, 2 are acknowledged", n)
 	}
 }
+
+// TestTopicBeingForgottenIsNotForgottenAgain: a record that is produced in the
+// meantime may still go to the old topic.
+func TestTopicBeingForgottenIsNotForgottenAgain(t *testing.T) {
+	times, begun, release := 0, make(chan struct{}), make(chan struct{})
+	f := NewFollower(func(string) {
+		if times++; times == 1 {
+			close(begun)
+			<-release
+		}
+	})
+	done := make(chan bool)
+	first := f.Turn("t")
+	go func() { done <- f.Failed("t", first, kerr.UnknownTopicID) }()
+	<-begun
+	if f.Failed("t", f.Turn("t"), kerr.UnknownTopicID) {
+		t.Error("it is forgotten while it is being forgotten")
+	}
+	between := f.Turn("t")
+	close(release)
+	if !<-done {
+		t.Error("it is not followed")
+	}
+	if f.Failed("t", between, kerr.UnknownTopicID) {
+		t.Error("it is forgotten for a record of the old topic")
+	}
+	if !f.Failed("t", f.Turn("t"), kerr.UnknownTopicID) || times != 2 {
+		t.Errorf("the next recreation is not followed; forgotten %d times", times)
+	}
+}
