@@ -165,10 +165,15 @@ func (c *closing) step(s step) {
 		}
 	case taken, unsure:
 		d, _ := c.at(s.what.Place)
-		if d.Delivery == nil || c.raisedAndMoved(d) {
+		if d.Delivery == nil {
 			return
 		}
-		c.book.Took(d.Delivery, c.trial.history.begun.Add(c.began[try{what, s.tries}]), c.unsure[what])
+		began := c.trial.history.begun.Add(c.began[try{what, s.tries}])
+		if c.raisedAndMoved(d) {
+			c.book.TookMoved(d.Delivery, began)
+			return
+		}
+		c.book.Took(d.Delivery, began, c.unsure[what])
 		c.unsure[what] = c.unsure[what] || s.kind == unsure
 	case assigned:
 		at := s.what.Place

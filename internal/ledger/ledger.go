@@ -208,6 +208,15 @@ func (l *Ledger) Took(d *Delivery, began time.Time, marked bool) {
 	}
 }
 
+// TookMoved enters an attempt that was taken and is no duplicate: the delivery
+// was raised for the channel and moved to it as well. A duplicate that follows
+// is compared with this attempt.
+func (l *Ledger) TookMoved(d *Delivery, began time.Time) {
+	if began.After(d.lastTook) {
+		d.lastTook = began
+	}
+}
+
 // Disturb enters a disturbance. They are entered in the order of their times.
 func (l *Ledger) Disturb(d Disturbance) { l.disturbances = append(l.disturbances, d) }
 

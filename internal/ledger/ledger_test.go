@@ -225,6 +225,23 @@ func TestExcusesReachNoFurtherThanTheySay(t *testing.T) {
 			b.takes(d)
 			return nil
 		}, nil},
+		"moved here, and again after a disturbance": {func(b *book) []Letter {
+			d := b.owes("k", 1)[0]
+			b.takes(d)
+			inFlight := b.later()
+			b.kill()
+			b.TookMoved(d, b.later())
+			b.Took(d, inFlight, false)
+			return nil
+		}, nil},
+		"moved here, and again without one": {func(b *book) []Letter {
+			d := b.owes("k", 1)[0]
+			b.kill()
+			b.takes(d)
+			b.TookMoved(d, b.later())
+			b.takes(d)
+			return nil
+		}, []Kind{Duplicated}},
 		"a disturbance before the first": {func(b *book) []Letter {
 			d := b.owes("k", 1)[0]
 			b.kill()
