@@ -92,7 +92,7 @@ func TestEveryAlertHasItsSectionAndItsUnitTest(t *testing.T) {
 		if !ok {
 			t.Errorf("%s has no section in the runbook", r.Alert)
 		}
-		for _, part := range []string{"*" + r.Labels["severity"], "**Affected**", "**See more**", "**Do**", "**Over**"} {
+		for _, part := range []string{"*" + r.Labels["severity"], "**Impact**", "**Diagnosis**", "**Action**", "**Resolved**"} {
 			if ok && !strings.Contains(section, part) {
 				t.Errorf("the runbook's section of %s does not have %s", r.Alert, part)
 			}
