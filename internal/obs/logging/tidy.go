@@ -23,7 +23,7 @@ const (
 )
 
 // whole are the attributes that are logged up to maxWhole.
-var whole = map[string]bool{"do": true, "warning": true, "stack": true}
+var whole = map[string]bool{"do": true, "problem": true, "warning": true, "stack": true}
 
 // tidy is the last slog.Handler before lines are written: it takes secrets out of
 // every text, and cuts values that are too long.

@@ -58,7 +58,7 @@ func TestLongValuesAreCut(t *testing.T) {
 	long := strings.Repeat("é", 5000)
 	remedy := "do this: " + strings.Repeat("and that ", 100)
 	log.Error("a", "text", long, "err", errors.New("x"+long+": run 'notifier topics check'"), "cause", outcome.Cause(long), "any", map[string]string{"k": long},
-		"do", remedy, "warning", remedy, "stack", strings.Repeat("frame\n", 10_000), "list", strings.Fields(strings.Repeat("topic-name ", 100)),
+		"do", remedy, "problem", remedy, "warning", remedy, "stack", strings.Repeat("frame\n", 10_000), "list", strings.Fields(strings.Repeat("topic-name ", 100)),
 		"short", strings.Repeat("y", 256), slog.Group("g", "text", long), "nil", nil, "broken", (*broken)(nil), "number", 7)
 	var line map[string]any
 	if err := json.Unmarshal(b.Bytes(), &line); err != nil {
@@ -66,10 +66,11 @@ func TestLongValuesAreCut(t *testing.T) {
 	}
 	text := func(key string) string { s, _ := line[key].(string); return s }
 	for key, want := range map[string]string{
-		"text":   strings.Repeat("é", 96) + "… (9744 bytes cut) …" + strings.Repeat("é", 32),
-		"do":     remedy,
-		"short":  strings.Repeat("y", 256),
-		"broken": "!PANIC: string",
+		"text":    strings.Repeat("é", 96) + "… (9744 bytes cut) …" + strings.Repeat("é", 32),
+		"do":      remedy,
+		"problem": remedy,
+		"short":   strings.Repeat("y", 256),
+		"broken":  "!PANIC: string",
 	} {
 		if text(key) != want {
 			t.Errorf("%s is %q, want %q", key, text(key), want)
