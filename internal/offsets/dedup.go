@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,8 +66,16 @@ type Dedup struct {
 }
 
 type inputState struct {
-	done Position
-	ids  map[id]Position
+	done  Position
+	ids   map[id]struct{}
+	order []arrived // of the ids, in the order in which they came
+}
+
+// arrived is one id and the position of the input's record it was made of. One
+// that lies below done leaves once it is the first.
+type arrived struct {
+	id   id
+	from Position
 }
 
 // id stands for a delivery's id: 64 bits of its SHA-256, so that a commit can
@@ -91,9 +100,7 @@ func (d *Dedup) Seen(o Origin) (duplicate bool) {
 	_, known := k.ids[id]
 	duplicate = known || o.From.Before(k.done)
 	k.raise(o.Done)
-	if !o.From.Before(k.done) {
-		k.ids[id] = o.From
-	}
+	k.add(arrived{id, o.From})
 	return duplicate
 }
 
@@ -102,19 +109,26 @@ func (d *Dedup) Merge(other *Dedup) {
 	for input, theirs := range other.inputs {
 		k := d.state(input)
 		k.raise(theirs.done)
-		for id, from := range theirs.ids {
-			if !from.Before(k.done) {
-				k.ids[id] = from
-			}
+		for _, a := range theirs.order {
+			k.add(a)
 		}
 	}
+}
+
+// take is Merge for a state that is not used afterwards.
+func (d *Dedup) take(other *Dedup) {
+	if len(d.inputs) == 0 {
+		*d = *other
+		return
+	}
+	d.Merge(other)
 }
 
 // Clone returns a copy that shares nothing.
 func (d *Dedup) Clone() *Dedup {
 	c := &Dedup{inputs: make(map[Input]*inputState, len(d.inputs))}
 	for input, k := range d.inputs {
-		c.inputs[input] = &inputState{done: k.done, ids: maps.Clone(k.ids)}
+		c.inputs[input] = &inputState{done: k.done, ids: maps.Clone(k.ids), order: slices.Clone(k.order)}
 	}
 	return c
 }
@@ -125,17 +139,32 @@ func (d *Dedup) state(input Input) *inputState {
 		if d.inputs == nil {
 			d.inputs = make(map[Input]*inputState)
 		}
-		k = &inputState{done: Position{Epoch: -1}, ids: make(map[id]Position)}
+		k = &inputState{done: Position{Epoch: -1}, ids: make(map[id]struct{})}
 		d.inputs[input] = k
 	}
 	return k
 }
 
-// raise moves done up and forgets the ids that fall below it.
+// add keeps an id that may still be needed.
+func (k *inputState) add(a arrived) {
+	if _, known := k.ids[a.id]; known || a.from.Before(k.done) {
+		return
+	}
+	k.ids[a.id] = struct{}{}
+	k.order = append(k.order, a)
+}
+
+// raise moves done up and forgets the first ids as far as they are below it. A
+// writer's ids come in the order of its input, so that few are left for later.
 func (k *inputState) raise(done Position) {
 	if !k.done.Before(done) {
 		return
 	}
 	k.done = done
-	maps.DeleteFunc(k.ids, func(_ id, from Position) bool { return from.Before(done) })
+	n := 0
+	for n < len(k.order) && k.order[n].from.Before(done) {
+		delete(k.ids, k.order[n].id)
+		n++
+	}
+	k.order = k.order[n:]
 }

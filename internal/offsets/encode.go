@@ -1,17 +1,15 @@
 package offsets
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 )
 
 // Append encodes the state to at most limit bytes and appends them to b. What
-// does not fit is left out, inputs with open ids last: the reader can then
-// only take a duplicate for new.
+// does not fit is left out, inputs with open ids last, and of an input the ids
+// that came first: the reader can then only take a duplicate for new.
 func (d *Dedup) Append(b []byte, limit int) []byte {
 	inputs := make([]Input, 0, len(d.inputs))
 	for input := range d.inputs {
@@ -38,20 +36,7 @@ func (d *Dedup) Append(b []byte, limit int) []byte {
 		}
 		one = binary.AppendVarint(one, int64(input.Partition))
 		one = appendPosition(one, k.done, Position{})
-		ids := slices.SortedFunc(maps.Keys(k.ids), func(a, b id) int {
-			p, q := k.ids[a], k.ids[b]
-			return cmp.Or(cmp.Compare(p.Epoch, q.Epoch), cmp.Compare(p.Offset, q.Offset), cmp.Compare(a, b))
-		})
-		var list []byte
-		n, at := 0, k.done
-		for _, id := range ids {
-			e := appendPosition(binary.BigEndian.AppendUint64(nil, uint64(id)), k.ids[id], at)
-			if len(b)-start+len(one)+len(list)+len(e)+4 > limit {
-				break
-			}
-			list, at = append(list, e...), k.ids[id]
-			n++
-		}
+		list, n := k.appendNewest(nil, limit-(len(b)-start+len(one)+4))
 		if len(b)-start+len(one)+len(list)+4 > limit {
 			break
 		}
@@ -63,6 +48,24 @@ func (d *Dedup) Append(b []byte, limit int) []byte {
 		b = append(b, list...)
 	}
 	return b
+}
+
+// appendNewest appends the newest ids, the last to come first, as far as limit
+// bytes take them, and returns how many.
+func (k *inputState) appendNewest(list []byte, limit int) (_ []byte, n int) {
+	at := k.done
+	for _, a := range slices.Backward(k.order) {
+		if a.from.Before(k.done) {
+			continue
+		}
+		longer := appendPosition(binary.BigEndian.AppendUint64(list, uint64(a.id)), a.from, at)
+		if len(longer) > limit {
+			break
+		}
+		list, at = longer, a.from
+		n++
+	}
+	return list, n
 }
 
 var errDedup = errors.New("dedup state is damaged")
@@ -89,11 +92,14 @@ func Decode(b []byte) (*Dedup, error) {
 		}
 		k := d.state(input)
 		k.done = done
-		at := done
-		for range n {
+		at, order := done, make([]arrived, n)
+		for i := range order { // the newest comes first
 			id := r.id()
 			at = r.position(at)
-			k.ids[id] = at
+			order[len(order)-1-i] = arrived{id, at}
+		}
+		for _, a := range order {
+			k.add(a)
 		}
 	}
 	if r.bad {
