@@ -31,6 +31,12 @@ func newBreaker(name string, b Breaker) breaker {
 // halfOpenAt returns when an open breaker lets a probe through.
 func (b *breaker) halfOpenAt() time.Time { return b.openedAt.Add(b.open + time.Millisecond) }
 
+// probed reports whether a half-open breaker has let its one probe through.
+func (b *breaker) probed() bool {
+	c := b.Counts()
+	return c.Requests > c.TotalExclusions
+}
+
 // changed returns the breaker's state, and the one before where it is another
 // since the last call.
 func (b *breaker) changed() (state, before gobreaker.State, changed bool) {

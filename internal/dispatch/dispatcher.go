@@ -160,8 +160,8 @@ func (o *Dispatcher) start(now time.Time) (again time.Time) {
 		if state == gobreaker.StateOpen && len(o.lanes.byKey) > 0 {
 			return o.breaker.halfOpenAt()
 		}
-		if o.gate.suspended() && o.busy > 0 { // what is in flight, a probe perhaps, ends first
-			return time.Time{}
+		if wait, until := o.probeWaits(state, now); wait {
+			return until
 		}
 		l := o.next(state, now)
 		if l == nil {
@@ -184,6 +184,19 @@ func (o *Dispatcher) start(now time.Time) (again time.Time) {
 		o.gate.probing(now)
 		t.launch(now, done)
 	}
+}
+
+// probeWaits reports whether a suspended channel, or one whose breaker is half-open,
+// has to wait before it is tried, and until when; zero: until what is in flight
+// ends. It is asked before a lane is chosen, since that looks at all of them.
+func (o *Dispatcher) probeWaits(state gobreaker.State, now time.Time) (wait bool, until time.Time) {
+	switch {
+	case o.gate.suspended() && o.busy > 0, state == gobreaker.StateHalfOpen && o.breaker.probed():
+		return true, time.Time{}
+	case o.gate.suspended():
+		until = o.gate.closedUntil(now)
+	}
+	return until.After(now), until
 }
 
 // next chooses the lane to try: of a suspended rule where nothing else can go,
