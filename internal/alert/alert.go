@@ -3,6 +3,7 @@
 package alert
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
@@ -43,14 +44,24 @@ type Part struct {
 
 // MarshalJSON writes a literal as a string and a value as {"v": …}.
 func (p Part) MarshalJSON() ([]byte, error) {
-	if p.Value {
-		return marshal(map[string]string{"v": p.Text})
+	b := make([]byte, 0, len(p.Text)+len(`{"v":""}`))
+	if !p.Value {
+		return appendText(b, p.Text)
 	}
-	return marshal(p.Text)
+	b, err := appendText(append(b, `{"v":`...), p.Text)
+	return append(b, '}'), err
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (p *Part) UnmarshalJSON(b []byte) error {
+	inner, value := bytes.CutPrefix(b, []byte(`{"v":`))
+	if value {
+		inner = inner[:max(0, len(inner)-1)]
+	}
+	if n := len(inner); n > 1 && inner[0] == '"' && inner[n-1] == '"' && plain(inner[1:n-1]) {
+		*p = Part{Text: string(inner[1 : n-1]), Value: value}
+		return nil
+	}
 	if len(b) > 0 && b[0] == '"' {
 		*p = Part{}
 		return json.Unmarshal(b, &p.Text)
@@ -63,6 +74,26 @@ func (p *Part) UnmarshalJSON(b []byte) error {
 	}
 	*p = Part{Text: v.V, Value: true}
 	return nil
+}
+
+// appendText appends a JSON string.
+func appendText(b []byte, text string) ([]byte, error) {
+	if plain(text) {
+		return append(append(append(b, '"'), text...), '"'), nil
+	}
+	quoted, err := marshal(text)
+	return append(b, quoted...), err
+}
+
+// plain reports whether a text is written in JSON as it is: most are, and
+// encoding/json is slow for what has so many parts.
+func plain[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Text is a text in parts.

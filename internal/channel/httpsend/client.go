@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -36,7 +35,7 @@ const (
 
 // Client makes requests to one destination.
 type Client struct {
-	http     *http.Client
+	http     *http.Transport
 	dialer   *net.Dialer
 	roots    *egress.Roots // nil: the system's roots
 	redactor *secret.Redactor
@@ -52,19 +51,16 @@ func New(connections int, roots *egress.Roots, redactor *secret.Redactor) *Clien
 		dialer: &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, ControlContext: egress.Guard},
 		roots:  roots, redactor: redactor,
 	}
-	c.http = &http.Client{
-		Transport: &http.Transport{
-			DialContext:            c.dialer.DialContext,
-			DialTLSContext:         c.dialTLS,
-			MaxIdleConns:           connections,
-			MaxIdleConnsPerHost:    connections,
-			MaxConnsPerHost:        connections,
-			IdleConnTimeout:        90 * time.Second,
-			MaxResponseHeaderBytes: MaxReply,
-			ForceAttemptHTTP2:      true,
-			DisableCompression:     true, // gzip would expand MaxReply bytes a thousandfold
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	c.http = &http.Transport{
+		DialContext:            c.dialer.DialContext,
+		DialTLSContext:         c.dialTLS,
+		MaxIdleConns:           connections,
+		MaxIdleConnsPerHost:    connections,
+		MaxConnsPerHost:        connections,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: MaxReply,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // gzip would expand MaxReply bytes a thousandfold
 	}
 	return c
 }
@@ -117,7 +113,7 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 	trace := &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) { written.Store(i.Err == nil) }}
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
 	req.GetBody = nil // with GetBody, net/http would retry
-	resp, err := c.http.Do(req)
+	resp, err := c.http.RoundTrip(req)
 	if err != nil {
 		return nil, c.classify(req.Context(), req.URL.Host, err, written.Load())
 	}
@@ -134,10 +130,6 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 // classify turns a connection error into an outcome, which does not contain
 // the URL.
 func (c *Client) classify(ctx context.Context, host string, err error, written bool) *outcome.Error {
-	var whole *url.Error
-	if errors.As(err, &whole) {
-		err = whole.Err
-	}
 	var dns *net.DNSError
 	var op *net.OpError
 	var verification *tls.CertificateVerificationError
