@@ -78,29 +78,12 @@ func (p *Partition) stands(at offsets.Position) bool {
 	return p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
 }
 
-// wake has the commit loop run now.
-func (m *Member) wake() {
-	select {
-	case m.kick <- struct{}{}:
-	default:
-	}
-}
-
-// commitLoop is the only place, besides a revoke, that commits: again at once
-// while things settle, every commitInterval for quiet progress.
+// commitLoop is the only place, besides a revoke, that commits.
 func (m *Member) commitLoop(ctx context.Context) {
-	tick := time.NewTicker(commitInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.kick:
-		case <-tick.C:
-		}
+	m.pace.run(ctx, func() {
 		m.commit()
 		m.membership.committed()
-	}
+	})
 }
 
 // commit sends a snapshot of every partition that has moved. Snapshot and call

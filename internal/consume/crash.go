@@ -152,7 +152,7 @@ func (p *Partition) awaitMark(ctx context.Context) bool {
 	deadline := time.NewTimer(markWithin)
 	defer deadline.Stop()
 	for !p.markSaid() {
-		p.member.wake()
+		p.member.pace.commit(true)
 		select {
 		case <-p.marking.said:
 		case <-deadline.C:
@@ -218,7 +218,7 @@ func (p *Partition) endStep() {
 	if k.turn {
 		k.turn = false
 		<-p.member.turn
-		p.member.wake() // a process that dies from now on did not die of it
+		p.member.pace.commit(true) // a process that dies from now on did not die of it
 	}
 }
 

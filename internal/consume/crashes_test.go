@@ -63,7 +63,7 @@ func (w *mortal) Handle(ctx context.Context, p *consume.Partition) {
 			}
 		}
 		p.Handled(records[len(records)-1].Offset)
-		p.Advance(records[len(records)-1], true)
+		p.Advance(records[len(records)-1], 1)
 	}
 }
 

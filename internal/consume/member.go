@@ -103,7 +103,8 @@ type Member struct {
 	conditions *health.Conditions
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
-	kick     chan struct{} // size 1: commit now
+	pace     pace          // when to commit
+	room     chan struct{} // size 1: a full partition has room again
 	turn     chan struct{} // size 1: held by the partition that handles what is marked
 	commitMu turn          // from taking a snapshot to the end of its commit; taken by the revoke too
 
@@ -142,7 +143,8 @@ func New(p Params) *Member {
 		log:      p.Logger.With("component", p.Name),
 		metrics:  newMetrics(p.Registry, p.Name, p.Topics),
 		created:  make(chan struct{}),
-		kick:     make(chan struct{}, 1),
+		pace:     newPace(),
+		room:     make(chan struct{}, 1),
 		turn:     make(chan struct{}, 1),
 		parts:    make(map[topicPartition]*Partition),
 		fatal:    make(chan error, 1),
@@ -173,8 +175,8 @@ func (m *Member) join() error {
 		kgo.SessionTimeout(m.p.SessionTimeout),
 		kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.FetchMaxWait(250*time.Millisecond),
-		kgo.FetchMaxBytes(4<<20),
-		kgo.FetchMaxPartitionBytes(512<<10),
+		kgo.FetchMaxBytes(2<<20),
+		kgo.FetchMaxPartitionBytes(256<<10),
 		kgo.RetryTimeoutFn(m.retryTimeout),
 		kgo.OnPartitionsAssigned(m.onAssigned),
 		kgo.OnPartitionsRevoked(m.onRevoked),
@@ -233,12 +235,21 @@ func (m *Member) Run(ctx context.Context) error {
 	return err
 }
 
-// poll never blocks on work: records go to their partition's queue, and a
-// partition that has too much is paused.
+// pollLimit is how many records a poll returns at most, and so what a partition
+// may hold beyond its window. What is read of our own topics is decoded and kept.
+func (m *Member) pollLimit() int {
+	if m.p.OwnTopics {
+		return m.p.Window.Records
+	}
+	return 20_000
+}
+
+// poll never blocks on work for longer than patience: records go to their
+// partition's queue, and a partition that has too much is paused.
 func (m *Member) poll(ctx context.Context) error {
 	for {
 		pollCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		fetches := m.client.PollRecords(pollCtx, 10_000)
+		fetches := m.client.PollRecords(pollCtx, m.pollLimit())
 		cancel()
 		m.membership.turn()
 		if ctx.Err() != nil {
@@ -246,14 +257,18 @@ func (m *Member) poll(ctx context.Context) error {
 			return nil
 		}
 		fetches.EachError(m.fetchError)
+		var full []*Partition
 		fetches.EachTopic(func(t kgo.FetchTopic) {
 			t.EachPartition(func(fp kgo.FetchPartition) {
 				if len(fp.Records) > 0 {
-					m.deliver(t.Topic, fp)
+					if p := m.deliver(t.Topic, fp); p != nil && m.full(p) {
+						full = append(full, p)
+					}
 				}
 			})
 		})
 		m.client.AllowRebalance()
+		m.pauseFull(ctx, full)
 		select {
 		case err := <-m.fatal:
 			return err
@@ -265,69 +280,28 @@ func (m *Member) poll(ctx context.Context) error {
 	}
 }
 
-// deliver queues records and pauses the partition when that fills its window.
+// deliver queues records and returns their partition; nil: nothing was queued.
 // The markers of transactions are no events. They are fetched all the same,
 // because after the last of them, or after a transaction that was aborted, it
 // would else look as if records were waiting.
-func (m *Member) deliver(topic string, fetched kgo.FetchPartition) {
+func (m *Member) deliver(topic string, fetched kgo.FetchPartition) *Partition {
 	next := fetched.Records[len(fetched.Records)-1].Offset + 1
 	records := slices.DeleteFunc(fetched.Records, func(r *kgo.Record) bool { return r.Attrs.IsControl() })
 	m.mu.Lock()
 	p := m.parts[topicPartition{topic, fetched.Partition}]
 	m.mu.Unlock()
 	if p == nil {
-		return
+		return nil
 	}
 	if n := p.skipped(fetched.LogStartOffset, next); n > 0 {
 		m.lost(p, n)
 	}
 	p.read()
 	if len(records) == 0 {
-		return
+		return nil
 	}
-	n := 0
-	for _, r := range records {
-		n += size(r)
-	}
-	m.bytes.Add(int64(n))
 	p.add(records)
-	m.pauseIfFull(p)
-}
-
-func (m *Member) pauseIfFull(p *Partition) {
-	share := m.share()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.records() >= m.p.Window.Records || p.bytes >= share && int(m.bytes.Load()) >= m.p.Window.Bytes {
-		p.pause()
-	}
-}
-
-// roomMade resumes a paused partition once half of its window is free.
-func (m *Member) roomMade(p *Partition) {
-	share := m.share()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.paused && !p.fenced && !p.frozen && p.restUntil.IsZero() && p.records() <= m.p.Window.Records/2 && p.bytes <= share/2+1 {
-		p.paused = false
-		m.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
-	}
-}
-
-// pause has nothing fetched of the partition. The client is told under p.mu, as
-// in roomMade: a pause that came behind its resume would last. p.mu is held.
-func (p *Partition) pause() {
-	if !p.paused && !p.fenced {
-		p.paused = true
-		p.member.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
-	}
-}
-
-// share is the part of the byte window that each partition may always hold.
-func (m *Member) share() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.p.Window.Bytes / max(1, len(m.parts))
+	return p
 }
 
 // drain tells every handler to stop and waits for what is in flight. The

@@ -38,7 +38,7 @@ func (s *seeing) Handle(ctx context.Context, p *consume.Partition) {
 			}
 		}
 		s.mu.Unlock()
-		p.Advance(records[len(records)-1], true)
+		p.Advance(records[len(records)-1], 1)
 	}
 }
 

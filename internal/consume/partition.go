@@ -130,31 +130,33 @@ func (p *Partition) takeQueued() (batch []*kgo.Record, marked bool) {
 	}
 	p.taken += len(batch)
 	for _, r := range batch {
-		p.takenSize += size(r)
+		p.takenSize += p.size(r)
 	}
 	return batch, marked
 }
 
 // Advance says that every record handed out by Next is settled. It is for
-// stages that handle records in order; urgent asks for a commit at once.
-func (p *Partition) Advance(last *kgo.Record, urgent bool) {
+// stages that handle records in order; see AdvanceTo for n.
+func (p *Partition) Advance(last *kgo.Record, n int) {
 	p.mu.Lock()
 	arrived := p.handed
 	p.mu.Unlock()
 	p.member.metrics.processingOf[p.Topic].Observe(time.Since(arrived).Seconds())
-	p.AdvanceTo(offsets.Position{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}, urgent)
+	p.AdvanceTo(offsets.Position{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}, n)
 	p.Release()
 }
 
 // AdvanceTo says that everything below a position is settled, for a stage that
-// keeps its own account of what is not.
-func (p *Partition) AdvanceTo(next offsets.Position, urgent bool) {
+// keeps its own account of what is not. n is how much a crash would now do again,
+// which Uncommitted counts: without any, the commit has time.
+func (p *Partition) AdvanceTo(next offsets.Position, n int) {
 	p.mu.Lock()
-	p.tracker.Advance(next)
+	p.tracker.Advance(next, n)
 	p.dirty = true
+	crowded := p.crowded()
 	p.mu.Unlock()
-	if urgent {
-		p.member.wake()
+	if n > 0 {
+		p.member.pace.commit(crowded)
 	}
 }
 
@@ -174,7 +176,8 @@ func (p *Partition) Release() {
 func (p *Partition) Inherited(r *kgo.Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return r.Offset < p.endedAt && r.Offset < p.beganAt+int64(p.member.p.Window.Records)
+	m := p.member
+	return r.Offset < p.endedAt && r.Offset < p.beganAt+int64(m.p.Window.Records+m.pollLimit())
 }
 
 // Stood reports whether this record stood in the log when this assignment
@@ -190,7 +193,7 @@ func (p *Partition) Stood(r *kgo.Record) bool {
 func (p *Partition) Begin(r *kgo.Record, origin offsets.Origin) *offsets.Entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := size(r)
+	n := p.size(r)
 	p.taken--
 	p.takenSize -= n
 	p.dirty = true
@@ -211,10 +214,11 @@ func (p *Partition) Settle(e *offsets.Entry) bool {
 	p.tracker.Settle(e)
 	p.free(e.Size())
 	p.dirty = true
+	crowded := p.crowded()
 	p.mu.Unlock()
 	p.member.metrics.processingOf[p.Topic].Observe(time.Since(e.Arrived()).Seconds())
 	p.member.roomMade(p)
-	p.member.wake()
+	p.member.pace.commit(crowded)
 	return true
 }
 
@@ -233,13 +237,18 @@ func (p *Partition) Committed() offsets.Position {
 	return p.committed
 }
 
-// Uncommitted returns how many records were settled since the last commit was
-// taken: what a crash now would repeat.
+// Uncommitted returns how many deliveries were settled since the last commit was
+// taken: what a crash now would do again.
 func (p *Partition) Uncommitted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tracker.Finished() - p.sentFinished
+	return p.uncommitted()
 }
+
+func (p *Partition) uncommitted() int { return p.tracker.Finished() - p.sentFinished }
+
+// crowded reports whether a commit is not to wait any longer; p.mu is held.
+func (p *Partition) crowded() bool { return p.uncommitted() >= commitAt }
 
 // Holds reports whether a commit could still say so if this record were
 // settled now: the list of what is unfinished has a limit.
@@ -298,14 +307,13 @@ func (p *Partition) add(records []*kgo.Record) {
 		p.arrived = time.Now()
 	}
 	p.queue = append(p.queue, records...)
+	n := 0
 	for _, r := range records {
-		p.bytes += size(r)
+		n += p.size(r)
 	}
+	p.free(-n)
 	p.mu.Unlock()
-	select {
-	case p.ready <- struct{}{}:
-	default:
-	}
+	signal(p.ready)
 }
 
 // skipped returns how many records lie between the one that was expected and
@@ -343,16 +351,26 @@ func positionOf(r *kgo.Record) offsets.Position {
 
 // Charge counts n more bytes as held for the records that Next handed out, such
 // as what is made of them; a negative n gives back. Above the window the
-// partition pauses. It ends with the assignment.
+// partition pauses when more of it is fetched. It ends with the assignment.
 func (p *Partition) Charge(n int) {
 	p.mu.Lock()
 	p.free(-n)
 	p.mu.Unlock()
-	if n > 0 {
-		p.member.pauseIfFull(p)
-	} else {
+	if n < 0 {
 		p.member.roomMade(p)
 	}
+}
+
+// decoded is how many times its record an outbox record takes once it is decoded:
+// the alert's texts and the lane are beside it.
+const decoded = 3
+
+// size is what a record takes of the window.
+func (p *Partition) size(r *kgo.Record) int {
+	if p.member.p.OwnTopics {
+		return decoded * size(r)
+	}
+	return size(r)
 }
 
 // size is what a record takes in memory.

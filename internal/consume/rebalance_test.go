@@ -73,7 +73,7 @@ func TestSnapshotOfLostPartitionIsNotCommitted(t *testing.T) {
 	m.commitMu.Lock()
 	defer m.commitMu.Unlock()
 	commit := func(at int64, lost bool) {
-		p.AdvanceTo(offsets.Position{Offset: at}, false)
+		p.AdvanceTo(offsets.Position{Offset: at}, 0)
 		s, ok := p.snapshot(false)
 		if !ok {
 			t.Fatal("nothing to commit")

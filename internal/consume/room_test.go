@@ -58,7 +58,7 @@ func (a *advancer) Handle(ctx context.Context, p *consume.Partition) {
 			}
 		}
 		a.mu.Unlock()
-		p.Advance(records[len(records)-1], false)
+		p.Advance(records[len(records)-1], 0)
 	}
 }
 

@@ -52,11 +52,6 @@ func (s *Steps) Assign(topic string, id int32, topicID string, end int64, last *
 
 // Deliver hands over records that were polled; it returns them as Next does.
 func (s *Steps) Deliver(p *Partition, records []*kgo.Record) []*kgo.Record {
-	n := 0
-	for _, r := range records {
-		n += size(r)
-	}
-	s.member.bytes.Add(int64(n))
 	p.add(records)
 	all, _ := p.Next(context.Background())
 	return all

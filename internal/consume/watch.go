@@ -237,7 +237,7 @@ func (p *Partition) passed(l brokers.Log, looks int) int64 {
 	n := l.Start - p.next
 	p.next = l.Start
 	if p.records() == 0 {
-		p.tracker.Advance(offsets.Position{Epoch: l.Epoch, Offset: l.Start})
+		p.tracker.Advance(offsets.Position{Epoch: l.Epoch, Offset: l.Start}, 0)
 		p.dirty = true
 	}
 	p.goOn(health.Corrupt, health.TooLarge)

@@ -139,7 +139,7 @@ func (h taking) Handle(ctx context.Context, p *consume.Partition) {
 		for _, r := range records {
 			h.values <- string(r.Value)
 		}
-		p.Advance(records[len(records)-1], true)
+		p.Advance(records[len(records)-1], 1)
 	}
 }
 

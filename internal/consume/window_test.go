@@ -68,6 +68,7 @@ func TestPauseNeverOutlivesItsResume(t *testing.T) {
 		wg.Go(func() {
 			for range 20 {
 				p.Charge(1000)
+				m.pauseIfFull(p)
 				filled <- struct{}{}
 			}
 			close(filled)

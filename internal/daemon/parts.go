@@ -93,7 +93,8 @@ func newIngest(d *Daemon, found *cluster, outboxes *outbox.Producer, dead *dlq.W
 		}
 	}
 	return ingest.New(ingest.Params{
-		Group: c.Kafka.Group, Cluster: found.id,
+		Uncommitted: ingest.MostUncommitted,
+		Group:       c.Kafka.Group, Cluster: found.id,
 		Decoder: event.NewDecoder(&c.Events, c.Rules.Reads(), d.deps.Registry), Rules: c.Rules,
 		Outboxes: outboxes, Dead: dead, Topics: found.topics(kafka.RoleSource), RuleList: names,
 		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
@@ -209,10 +210,14 @@ func newMembers(d *Daemon, found *cluster, p *producers, h *ingest.Handler, r *r
 		if d.deps.Handler != nil {
 			handler = d.deps.Handler(group, handler)
 		}
+		bytes := int(c.Window.Bytes)
+		if own { // what waits is counted decoded, and a few thousand deliveries are enough to choose from
+			bytes /= 4
+		}
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: found.id, Options: opts,
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
-			Window: consume.Window{Records: c.Window.Unsettled, Bytes: int(c.Window.Bytes)},
+			Window: consume.Window{Records: c.Window.Unsettled, Bytes: bytes},
 			Drain:  d.config.Drain, Handler: handler, Logger: d.log, Registry: d.deps.Registry,
 			Marked: sources, PassOversized: sources, Patient: []string{requests}, Conditions: conditions, View: view,
 		}), nil

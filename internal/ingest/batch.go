@@ -26,8 +26,8 @@ const maxBatch = 500 * time.Millisecond
 // Batch is the records that Next has handed out, on their way: all are matched,
 // what they raise is produced as it is found, and its acknowledgements are awaited
 // at the end. A batch without alerts waits for nothing. One that raises more than
-// maxHeld, or takes longer than maxBatch, is settled in parts. It is for one
-// goroutine.
+// maxHeld or half of Params.Uncommitted, or takes longer than maxBatch, is settled
+// in parts. It is for one goroutine.
 type Batch struct {
 	h       *Handler
 	p       *consume.Partition
@@ -41,8 +41,8 @@ type Batch struct {
 	// of the part that is not settled
 	done          offsets.Position // below this the partition was committed when it began
 	until         *kgo.Record      // matched last
-	urgent        bool
-	first, latest time.Time // when the first and the latest record was matched
+	raised        int              // deliveries and dead letters
+	first, latest time.Time        // when the first and the latest record was matched
 }
 
 // Begin begins a batch of records that Next has handed out. A record that
@@ -65,6 +65,9 @@ func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record) *Batch {
 // records are matched, and nothing is written again.
 func (b *Batch) Step(ctx context.Context) bool {
 	for {
+		if b.until == nil && b.crowded() && ctx.Err() == nil {
+			return false
+		}
 		b.match(ctx)
 		if !b.out.Step(ctx) {
 			return false
@@ -73,11 +76,11 @@ func (b *Batch) Step(ctx context.Context) bool {
 			return true
 		}
 		if b.records == nil {
-			b.p.Advance(b.until, b.urgent)
+			b.p.Advance(b.until, b.raised)
 			return true
 		}
-		b.p.AdvanceTo(offsets.Position{Epoch: b.until.LeaderEpoch, Offset: b.until.Offset + 1}, true)
-		b.done, b.until, b.urgent, b.first, b.latest = b.p.Committed(), nil, false, time.Time{}, time.Time{}
+		b.p.AdvanceTo(offsets.Position{Epoch: b.until.LeaderEpoch, Offset: b.until.Offset + 1}, b.raised)
+		b.done, b.until, b.raised, b.first, b.latest = b.p.Committed(), nil, 0, time.Time{}, time.Time{}
 	}
 }
 
@@ -98,7 +101,30 @@ func (b *Batch) match(ctx context.Context) {
 }
 
 // full reports whether the batch is to be settled before it continues.
-func (b *Batch) full() bool { return b.out.Full() || b.latest.Sub(b.first) > maxBatch }
+func (b *Batch) full() bool {
+	most := b.h.p.Uncommitted
+	return b.out.Full() || most > 0 && 2*b.raised >= most || b.latest.Sub(b.first) > maxBatch
+}
+
+// crowded reports whether a commit has to come before more is matched: a part is
+// half of what may be uncommitted.
+func (b *Batch) crowded() bool {
+	most := b.h.p.Uncommitted
+	return most > 0 && 2*b.p.Uncommitted() > most
+}
+
+// await waits until Step has something to do; false means that the assignment has
+// ended and the batch is given up. committed hears of each commit.
+func (b *Batch) await(ctx context.Context, committed <-chan struct{}) bool {
+	if b.until == nil && b.crowded() && ctx.Err() == nil {
+		select {
+		case <-committed:
+		case <-ctx.Done():
+		}
+		return true
+	}
+	return b.out.await(ctx)
+}
 
 // abandon ends a batch that is not settled.
 func (b *Batch) abandon() {
@@ -134,7 +160,6 @@ func (b *Batch) record(r *kgo.Record) {
 
 // raise produces one outbox record per alert and channel.
 func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
-	b.urgent = true
 	src := b.source(r)
 	id := b.h.Identity(src)
 	span := b.span(r)
@@ -144,6 +169,7 @@ func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
 	for i := range alerts {
 		a := &alerts[i]
 		b.h.Raise(a, id)
+		b.raised += len(a.Channels)
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
 			e.From = offsets.Origin{
@@ -172,7 +198,7 @@ func (b *Batch) oversized(r *kgo.Record, o consume.Oversized) {
 }
 
 func (b *Batch) fail(r *kgo.Record, src envelope.Source, f dlq.Failure) *dlq.Entry {
-	b.urgent = true
+	b.raised++
 	span := b.span(r)
 	defer span.End()
 	span.Set(slog.String("outcome", "dead_lettered"))

@@ -51,12 +51,20 @@ type Params struct {
 	Dead     DeadLetters
 	Topics   []string // for metrics created at zero
 	RuleList []RuleName
+	// Uncommitted is how many deliveries of a partition may be written and not
+	// committed: what a crash writes again, and dispatch has to recognise. 0: any
+	// number.
+	Uncommitted int
 	// MaxReplays is after how many replays a dead letter is quarantined.
 	MaxReplays int
 	Tracer     *tracing.Tracer // nil: no spans
 	Logger     *slog.Logger
 	Registry   prometheus.Registerer
 }
+
+// MostUncommitted is Params.Uncommitted in the daemon: the dedup state of an outbox
+// partition, as a commit carries it, has room for some 280 ids.
+const MostUncommitted = 256
 
 // RuleName names a rule and a severity it can yield, for metrics.
 type RuleName struct {
@@ -79,6 +87,13 @@ func New(p Params) *Handler {
 
 // Handle works through one partition in order, a batch at a time.
 func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
+	committed := make(chan struct{}, 1)
+	p.OnCommit(func() {
+		select {
+		case committed <- struct{}{}:
+		default:
+		}
+	})
 	for {
 		records, err := p.Next(ctx)
 		if err != nil {
@@ -86,7 +101,7 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 		}
 		b := h.Begin(p, records)
 		for !b.Step(ctx) {
-			if !b.out.await(ctx) {
+			if !b.await(ctx, committed) {
 				b.abandon()
 				return // revoked or stopping: the next owner does it again
 			}

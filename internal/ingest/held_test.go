@@ -68,8 +68,10 @@ func TestABatchIsSettledInParts(t *testing.T) {
 		full bool
 	}{
 		"quiet": {Batch{}, false}, "a little": {Batch{out: Output{held: maxHeld}, first: at, latest: at.Add(maxBatch)}, false},
+		"some alerts": {Batch{raised: 4}, false}, "half of what may be uncommitted": {Batch{raised: 5}, true},
 		"much": {Batch{out: Output{held: maxHeld + 1}}, true}, "long": {Batch{first: at, latest: at.Add(maxBatch + 1)}, true},
 	} {
+		tc.b.h = &Handler{p: Params{Uncommitted: 10}}
 		if tc.b.full() != tc.full {
 			t.Errorf("%s: %v", name, !tc.full)
 		}

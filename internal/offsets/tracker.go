@@ -92,7 +92,7 @@ func (t *Tracker) Settle(e *Entry) {
 	}
 	if e.prev == nil {
 		t.base.Seen(e.origin)
-		t.base.Merge(&e.behind)
+		t.base.take(&e.behind)
 		t.first = e.next
 	} else {
 		if e.prev.behindN == 0 {
@@ -100,7 +100,7 @@ func (t *Tracker) Settle(e *Entry) {
 		}
 		e.prev.behindN += 1 + e.behindN
 		e.prev.behind.Seen(e.origin)
-		e.prev.behind.Merge(&e.behind)
+		e.prev.behind.take(&e.behind)
 		e.prev.next = e.next
 	}
 	if e.next != nil {
@@ -111,8 +111,11 @@ func (t *Tracker) Settle(e *Entry) {
 }
 
 // Advance settles everything below a position, for a stage that handles
-// records in order.
-func (t *Tracker) Advance(next Position) { t.next = next }
+// records in order; n of its deliveries count as settled.
+func (t *Tracker) Advance(next Position, n int) {
+	t.next = next
+	t.finished += n
+}
 
 // Watermark returns the position that may be committed: everything below it is
 // settled.

@@ -272,5 +272,5 @@ func (a *assignment) advance() {
 	last := a.open[i-1]
 	clear(a.open[:i])
 	a.open = a.open[i:]
-	a.part.AdvanceTo(offsets.Position{Epoch: last.epoch, Offset: last.offset + 1}, true)
+	a.part.AdvanceTo(offsets.Position{Epoch: last.epoch, Offset: last.offset + 1}, 1)
 }

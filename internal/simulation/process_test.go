@@ -109,7 +109,8 @@ func (w *world) start(s stage) *process {
 		w.equip(pr)
 	} else {
 		pr.ingest = ingest.New(ingest.Params{
-			Group: group, Cluster: cluster, Decoder: pr.rules, Rules: pr.rules, Outboxes: pr.producer, Dead: pr.dead,
+			Uncommitted: 8,
+			Group:       group, Cluster: cluster, Decoder: pr.rules, Rules: pr.rules, Outboxes: pr.producer, Dead: pr.dead,
 			Topics: []string{w.sources[0].topic}, MaxReplays: maxReplays, Logger: w.log,
 		})
 	}

@@ -136,7 +136,7 @@ func (w *world) replayMore(p *part) bool {
 	for len(r.open) > 0 && r.open[0].state == 2 {
 		at := r.open[0].position
 		at.Offset++
-		p.p.AdvanceTo(at, true)
+		p.p.AdvanceTo(at, 1)
 		r.open, moved = r.open[1:], true
 	}
 	return moved

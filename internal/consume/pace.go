@@ -1,0 +1,68 @@
+package consume
+
+import (
+	"context"
+	"time"
+)
+
+// A commit follows the one before it after commitPace at the earliest, unless a
+// partition has commitAt settled records of which no commit says so.
+const (
+	commitPace = 10 * time.Millisecond
+	commitAt   = 32
+)
+
+// pace says when to commit: at once after a pause, every commitPace while records
+// are settled, at once when a commit is urgent, and every commitInterval for quiet
+// progress.
+type pace struct {
+	soon   chan struct{} // size 1
+	urgent chan struct{} // size 1
+}
+
+func newPace() pace { return pace{soon: make(chan struct{}, 1), urgent: make(chan struct{}, 1)} }
+
+// commit asks for a commit, within commitPace or at once.
+func (p pace) commit(now bool) {
+	signal(p.soon)
+	if now {
+		signal(p.urgent)
+	}
+}
+
+// run calls commit whenever it is time, until ctx ends.
+func (p pace) run(ctx context.Context, commit func()) {
+	tick := time.NewTicker(commitInterval)
+	defer tick.Stop()
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-p.soon:
+			select {
+			case <-ctx.Done():
+				return
+			case <-rest.C:
+			case <-p.urgent:
+			}
+		}
+		p.answered()
+		commit()
+		rest.Reset(commitPace)
+	}
+}
+
+// answered forgets what was asked for: the commit that begins now takes it along.
+func (p pace) answered() {
+	select {
+	case <-p.soon:
+	default:
+	}
+	select {
+	case <-p.urgent:
+	default:
+	}
+}
