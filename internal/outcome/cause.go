@@ -1,7 +1,7 @@
 package outcome
 
-// Cause is the stable id of one kind of failure. It stands in dead letters, so
-// a cause is never renamed.
+// Cause is the stable id of one kind of failure. Dead letters contain it, so a
+// cause is never renamed.
 type Cause string
 
 // The causes of source records that cannot become an event.
@@ -13,7 +13,7 @@ const (
 	NotAnObject   Cause = "not-an-object"
 	TooDeep       Cause = "too-deep"
 	EventTooLarge Cause = "event-too-large"
-	BatchTooLarge Cause = "batch-too-large" // the batch cannot be unpacked; stands for all its records
+	BatchTooLarge Cause = "batch-too-large" // the batch cannot be unpacked; one entry for all its records
 	NeedsRegistry Cause = "needs-registry"
 	Pickle        Cause = "pickle"
 	Decompress    Cause = "decompress"
@@ -29,7 +29,7 @@ const (
 	PayloadRefused   Cause = "payload-refused"   // the provider refuses this content
 	PayloadTooLarge  Cause = "payload-too-large" // the provider refuses this size
 	RenderPanicked   Cause = "render-panicked"   // our channel code panicked on this message
-	RecipientRefused Cause = "recipient-refused" // this addressee does not exist or does not want it
+	RecipientRefused Cause = "recipient-refused" // this recipient does not exist or refuses it
 	MailboxFull      Cause = "mailbox-full"
 	Greylisted       Cause = "greylisted"
 	RateLimited      Cause = "rate-limited"
@@ -37,7 +37,7 @@ const (
 	Unreachable      Cause = "unreachable" // DNS, refused, reset or time-out before the body
 	TLSFailed        Cause = "tls-failed"  // a certificate that does not verify
 	Credentials      Cause = "credentials" // a token, password or scope that is not accepted
-	Destination      Cause = "destination" // the configured channel, URL or addressees are gone or forbidden
+	Destination      Cause = "destination" // the configured channel, URL or recipients are gone or forbidden
 	Misconfigured    Cause = "misconfigured"
 	Timeout          Cause = "timeout" // no answer after the body was written
 	Reset            Cause = "reset"   // connection lost after the body was written
@@ -127,18 +127,18 @@ func (c Cause) Class() Class {
 	return classes[Unknown]
 }
 
-// remedies is what a person can do about what a channel cannot fix by itself.
+// remedies are what an operator can do where retries do not help.
 var remedies = map[Cause]string{
 	PayloadRefused:   "look at what the provider says about the message, and report it as a defect",
 	PayloadTooLarge:  "shorten the texts of the rule",
 	RecipientRefused: "correct the recipient's address in the channel",
 	MailboxFull:      "have the recipient's mailbox emptied",
-	Greylisted:       "nothing: the server wants to be asked again later, which the daemon does",
+	Greylisted:       "nothing: the server asks for a later attempt, which the daemon makes",
 	RateLimited:      "wait, or set a slower pace for the channel",
-	Unavailable:      "nothing: the provider is in trouble; the daemon tries again",
+	Unavailable:      "nothing: the provider fails; the daemon tries again",
 	Unreachable:      "check the name and the port, and that a firewall lets this host connect",
 	TLSFailed:        "check the certificate and its names; trust another authority with ca",
 	Credentials:      "check the token or password that the configuration refers to, and its rights",
-	Destination:      "correct where the channel sends to",
+	Destination:      "correct the channel's destination",
 	Misconfigured:    "correct the channel's configuration",
 }

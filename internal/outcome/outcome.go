@@ -1,9 +1,7 @@
-// Package outcome is the one vocabulary for what went wrong: whom a failure
-// concerns (Scope), whether waiting can help (Permanence), why in people's
-// words (Reason) and exactly which case it was (Cause). Metric labels, dead
-// letter headers and command-line filters all draw on it.
-//
-// The table in cause.go decides; everything else looks a cause up there.
+// Package outcome classifies failures: what a failure is about (Scope), whether a
+// retry can help (Permanence), why, as shown to users (Reason), and exactly which
+// case it was (Cause). Metric labels, headers of dead letters and command-line
+// filters use it. The table in cause.go has the class of each cause.
 package outcome
 
 import (
@@ -13,29 +11,30 @@ import (
 	"time"
 )
 
-// Scope says what a failure is about.
+// Scope is what a failure is about.
 type Scope string
 
 // The scopes, from the narrowest to the widest.
 const (
 	Message   Scope = "message"   // this one alert or record
-	Recipient Scope = "recipient" // one of several addressees of a message
+	Recipient Scope = "recipient" // one of several recipients of a message
 	Channel   Scope = "channel"   // the provider, its credentials or its destination
 	System    Scope = "system"    // Kafka itself
 )
 
-// Permanence says whether the same attempt can succeed later.
+// Permanence is whether the same attempt can succeed later.
 type Permanence string
 
 // The permanences.
 const (
-	Permanent Permanence = "permanent" // not without a person
+	Permanent Permanence = "permanent" // not without a change by an operator
 	Transient Permanence = "transient" // try again, with backoff
-	Rate      Permanence = "rate"      // wait as told; no attempt is counted
+	Rate      Permanence = "rate"      // wait as asked; no attempt is counted
 	Ambiguous Permanence = "ambiguous" // it may have been delivered
 )
 
-// Reason is the closed list for people, metric labels and filters.
+// Reason is why something failed, from a closed list: for users, metric labels and
+// filters.
 type Reason string
 
 // The reasons.
@@ -56,23 +55,22 @@ func Reasons() []Reason {
 	return []Reason{Undecodable, RulePanic, OverBudget, Refused, BadRecipient, Exhausted, Unconfirmed, TooLarge, NoLongerRouted}
 }
 
-// Error is a classified failure. Detail is what a person is shown: it must
-// hold no secret, no full URL and no payload; it is at most 1 KiB when it
-// reaches a dead letter.
+// Error is a classified failure. Detail is shown to users: it must not contain a
+// secret, a full URL or a payload; a dead letter keeps at most 1 KiB of it.
 type Error struct {
 	Cause  Cause
 	Detail string
 	// Rule is the rule that a record failed in; empty: none.
 	Rule string
-	// RetryAfter is how long the provider asked us to wait; zero when it did not say.
+	// RetryAfter is how long the provider asked us to wait; 0: it did not.
 	RetryAfter time.Duration
-	// Do is what a person can do about it, where the channel knows better than
-	// its cause does: see Remedy.
+	// Do is what an operator can do about it, where the channel knows more than the
+	// cause does: see Remedy.
 	Do string
-	// Answered is true when the provider itself answered in its own format,
-	// which proves that it is healthy even when it refused.
+	// Answered: the provider itself answered in its own format, which proves that it
+	// is healthy even if it refused.
 	Answered bool
-	// Err is the underlying error, if any. It is not shown to anyone.
+	// Err is the underlying error, if any. It is never shown.
 	Err error
 }
 
@@ -85,8 +83,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Remedy is what a person can do about the failure; empty where waiting
-// helps, or where nothing can be said.
+// Remedy returns what an operator can do about the failure; empty: wait, or unknown.
 func (e *Error) Remedy() string {
 	if e.Do != "" {
 		return e.Do
@@ -99,9 +96,9 @@ func Errorf(c Cause, format string, args ...any) *Error {
 	return &Error{Cause: c, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Classify turns any error into a classified one. A cancelled context is
-// Abandoned; an error nobody classified is Unknown (channel, transient): the
-// safe mistake is to wait.
+// Classify returns the classified form of err. A cancelled context is Abandoned; an
+// unclassified error is Unknown (channel, transient), since waiting is the safe
+// mistake.
 func Classify(err error) *Error {
 	var e *Error
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-func TestClassifyWaitsWhereItKnowsNothing(t *testing.T) {
+func TestClassifyMakesUnclassifiedErrorsTransient(t *testing.T) {
 	known := outcome.Errorf(outcome.Greylisted, "try later")
 	for _, c := range []struct {
 		err  error
@@ -36,7 +36,7 @@ func TestClassifyWaitsWhereItKnowsNothing(t *testing.T) {
 	}
 }
 
-func TestAnUnclassifiedErrorShowsItsTypeOnly(t *testing.T) {
+func TestUnclassifiedErrorShowsOnlyItsType(t *testing.T) {
 	if got := outcome.Classify(errors.New("token=secret")).Error(); got != "unknown: *errors.errorString" {
 		t.Errorf("got %s", got)
 	}

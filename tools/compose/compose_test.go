@@ -1,6 +1,5 @@
 // Package compose_test holds compose.yaml against the compose specification's
-// own loader. It stands in a module of its own, so that the program's stays
-// lean.
+// own loader. It is a module of its own, which keeps the program's go.mod short.
 package compose_test
 
 import (
@@ -31,7 +30,7 @@ func load(t *testing.T) *types.Project {
 	return p
 }
 
-func TestNothingIsReachedFromOutsideOfTheMachine(t *testing.T) {
+func TestPortsListenOnLoopbackOnly(t *testing.T) {
 	seen := 0
 	for name, s := range load(t).Services {
 		for _, port := range s.Ports {
@@ -46,9 +45,9 @@ func TestNothingIsReachedFromOutsideOfTheMachine(t *testing.T) {
 	}
 }
 
-// TestWhatIsMountedIsThere: a file that is missing would become an empty
+// TestMountedFilesExist: a file that is missing would become an empty
 // directory.
-func TestWhatIsMountedIsThere(t *testing.T) {
+func TestMountedFilesExist(t *testing.T) {
 	seen := 0
 	for name, s := range load(t).Services {
 		for _, v := range s.Volumes {
@@ -74,9 +73,9 @@ func TestWhatIsMountedIsThere(t *testing.T) {
 	}
 }
 
-// TestServicesStartInTheirOrder: whoever is waited for says whether it is well,
-// or ends.
-func TestServicesStartInTheirOrder(t *testing.T) {
+// TestServicesStartInOrder: each service that another one waits for has a health
+// check, or ends.
+func TestServicesStartInOrder(t *testing.T) {
 	p := load(t)
 	after := func(name, on, condition string) {
 		t.Helper()
@@ -96,12 +95,12 @@ func TestServicesStartInTheirOrder(t *testing.T) {
 				t.Error("topics runs once: it has no health and is not started again")
 			}
 		case s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 || s.HealthCheck.Test[0] != "CMD":
-			t.Errorf("%s does not say how it is", name)
+			t.Errorf("%s has no health check", name)
 		}
 	}
 }
 
-func TestTheDaemonHasWhatItNeedsAndNoMore(t *testing.T) {
+func TestDaemonHasOnlyNeededPrivileges(t *testing.T) {
 	p := load(t)
 	for _, name := range []string{"notifier", "topics"} {
 		s := p.Services[name]
@@ -143,7 +142,7 @@ func TestImagesArePinned(t *testing.T) {
 	}
 }
 
-func TestThereIsNoSecretInIt(t *testing.T) {
+func TestComposeFileContainsNoSecret(t *testing.T) {
 	secret := regexp.MustCompile(`(?i)password|passwd|token|secret|api_?key`)
 	p := load(t)
 	for name, s := range p.Services {

@@ -45,21 +45,21 @@ func build(l limits) *dashboard.DashboardBuilder {
 func overview(d *dashboard.DashboardBuilder, l limits) {
 	d.WithPanel(number("Daemons", "How many Prometheus reaches.", "none", "none",
 		query{`sum(up{job="$job"})`, ""}, steps(red, from(1, green)))).
-		WithPanel(number("Alerts that fire", "Of configs/prometheus; the list stands below, the runbook says what to do.", "none", "none",
+		WithPanel(number("Firing alerts", "Of configs/prometheus; the list is below, the runbook says what to do.", "none", "none",
 			query{`count(ALERTS{alertname=~"Notifier.+", alertstate="firing"}) or vector(0)`, ""}, steps(green, from(1, red)))).
 		WithPanel(number("Oldest event not matched", "How late an alert would be raised now.", "s", "not known",
 			query{`max(job_group_topic:notifier_consumer_lag_seconds:max{job="$job", topic!~".+[.]replay"} and on (job, group) notifier_group_joined{stage="ingest"})`, ""},
 			steps(green, from(l.of("lag_seconds")/2, orange), from(l.of("lag_seconds"), red)))).
-		WithPanel(number("Oldest alert not sent", "How long people have been waiting, over all channels.", "s", "not known",
+		WithPanel(number("Oldest alert not sent", "Age of the oldest pending alert, over all channels.", "s", "not known",
 			query{`max(notifier_outbox_oldest_seconds{job="$job"})`, ""}, steps(green, from(l.of("outbox_oldest_seconds")/5, orange), from(l.of("outbox_oldest_seconds"), red)))).
-		WithPanel(number("Dead letters open", "What could not be handled and nobody has decided about.", "short", "not known",
+		WithPanel(number("Dead letters open", "Neither resolved nor discarded.", "short", "not known",
 			query{`sum(max by (topic) (notifier_dead_letters_open{job="$job"}))`, ""}, steps(green, from(1, yellow), from(l.of("dead_letters_open"), orange)))).
-		WithPanel(number("Time until loss", "Until when at least the oldest waiting record is kept by Kafka.", "s", "nothing waits",
+		WithPanel(number("Time until loss", "How long Kafka certainly still keeps the oldest pending record.", "s", "nothing pending",
 			query{`min(notifier_time_until_loss_seconds{job="$job"}) < Inf`, ""}, steps(red, from(l.of("until_loss_seconds"), orange), from(3*l.of("until_loss_seconds"), green)))).
-		WithPanel(states("Channels", "The worst that any daemon says of a channel. Suspended: it needs a person.", query{
+		WithPanel(states("Channels", "The worst state that any daemon reports. Suspended: it needs an operator.", query{
 			`max by (channel) (notifier_channel_state{job="$job", state="healthy"} * 0 or notifier_channel_state{job="$job", state="recovering"} or notifier_channel_state{job="$job", state="circuit_open"} * 2 or notifier_channel_state{job="$job", state="suspended"} * 3)`, "{{channel}}",
 		}, map[int]word{0: {"works", green}, 1: {"tried again", yellow}, 2: {"down", orange}, 3: {"suspended", red}})).
-		WithPanel(states("Topics", "Unavailable: missing, forbidden or without a leader. Blocked: its partitions wait on purpose. Late: older than the limit.", query{
+		WithPanel(states("Topics", "Unavailable: missing, forbidden or without a leader. Blocked: its partitions wait until a condition is fixed. Late: older than the limit.", query{
 			`max by (topic) ((1 - notifier_topic_available{job="$job"}) * 3 or notifier_partition_blocked{job="$job"} * 2 or job_group_topic:notifier_consumer_lag_seconds:max{job="$job"} > bool scalar(notifier:limit:lag_seconds))`, "{{topic}}",
 		}, map[int]word{0: {"read", green}, 1: {"late", yellow}, 2: {"blocked", orange}, 3: {"unavailable", red}})).
 		WithPanel(lines("Events, by topic", "Handled a second; what raises no alert too.", "ops",
@@ -74,7 +74,7 @@ func consuming() []*timeseries.PanelBuilder {
 	return []*timeseries.PanelBuilder{
 		lines("Records by outcome", "ignored: no rule matched. skipped: a record that is not ours, in a topic of ours.", "ops",
 			query{`sum by (outcome) (rate(notifier_records_total{job="$job"}[$__rate_interval]))`, "{{outcome}}"}),
-		lines("Time from arrival to settled, 99th percentile", "Of events: until their alerts are written.", "s",
+		lines("Time from arrival to settled, p99", "Of events: until their alerts are written.", "s",
 			query{`histogram_quantile(0.99, sum by (topic, le) (rate(notifier_processing_duration_seconds_bucket{job="$job", stage="ingest"}[$__rate_interval])))`, "{{topic}}"},
 			limit("processing_seconds")),
 		lines("Partitions owned, by daemon", "Each partition has one owner.", "none",
@@ -88,7 +88,7 @@ func consuming() []*timeseries.PanelBuilder {
 			query{`max by (type) (notifier_condition{job="$job"})`, "{{type}}"}),
 		lines("Members of the groups", "Daemons that are members of the group of a stage.", "none",
 			query{`sum by (stage) (notifier_group_joined{job="$job"})`, "{{stage}}"}),
-		lines("Partitions blocked", "They wait on purpose: see the runbook.", "none",
+		lines("Partitions blocked", "They wait until a condition is fixed: see the runbook.", "none",
 			query{`sum by (topic, reason) (notifier_partition_blocked{job="$job"}) > 0`, "{{topic}} {{reason}}"}),
 		lines("Read from and written to Kafka", "Bytes a second, of each of the daemon's clients.", "Bps",
 			query{`sum by (client) (rate(kafka_read_bytes_total{job="$job"}[$__rate_interval]))`, "{{client}} read"},
@@ -98,11 +98,11 @@ func consuming() []*timeseries.PanelBuilder {
 
 func matching() []*timeseries.PanelBuilder {
 	return []*timeseries.PanelBuilder{
-		lines("Alerts raised, by rule", "Before throttling. A rule that raises far more than it did is worth a look.", "ops",
+		lines("Alerts raised, by rule", "Before throttling. Look at a rule that raises far more than it did.", "ops",
 			query{`sum by (rule) (rate(notifier_alerts_total{job="$job"}[$__rate_interval]))`, "{{rule}}"}),
 		lines("Alerts raised, by severity", "", "ops",
 			query{`sum by (severity) (rate(notifier_alerts_total{job="$job"}[$__rate_interval]))`, "{{severity}}"}),
-		lines("Events that are none, by topic", "Their part of all; limit: with more than that NotifierProcessingErrors fires.", "percentunit",
+		lines("Undecodable events, by topic", "Their part of all; limit: with more than that NotifierProcessingErrors fires.", "percentunit",
 			query{`sum by (topic) (rate(notifier_records_total{job="$job", outcome="dead_lettered"}[$__rate_interval])) / sum by (topic) (rate(notifier_records_total{job="$job"}[$__rate_interval]))`, "{{topic}}"},
 			limit("processing_error_ratio")),
 		lines("Events repaired", "Read although they are not quite JSON. Their producer should know.", "ops",
@@ -112,23 +112,23 @@ func matching() []*timeseries.PanelBuilder {
 
 func channels() []*timeseries.PanelBuilder {
 	return []*timeseries.PanelBuilder{
-		lines("Alerts that wait, by channel", "In the brokers and in the daemon.", "short",
+		lines("Pending alerts, by channel", "In the brokers and in the daemon.", "short",
 			query{`max by (channel) (notifier_outbox_lag_records{job="$job"})`, "{{channel}}"}),
-		lines("The oldest that waits, by channel", "", "s",
+		lines("Oldest pending alert, by channel", "", "s",
 			query{`max by (channel) (notifier_outbox_oldest_seconds{job="$job"})`, "{{channel}}"}, limit("outbox_oldest_seconds")),
-		lines("From event to delivery, by channel", "Median and 95th percentile of what was delivered.", "s",
-			query{`histogram_quantile(0.5, sum by (channel, le) (rate(notifier_alert_age_seconds_bucket{job="$job"}[$__rate_interval])))`, "{{channel}} median"},
-			query{`histogram_quantile(0.95, sum by (channel, le) (rate(notifier_alert_age_seconds_bucket{job="$job"}[$__rate_interval])))`, "{{channel}} 95 %"}, limit("alert_age_seconds")),
-		lines("Attempts by result", "transient, rate: tried again. permanent: the channel latches. message, recipient: a dead letter.", "ops",
+		lines("From event to delivery, by channel", "p50 and p95 of delivered alerts.", "s",
+			query{`histogram_quantile(0.5, sum by (channel, le) (rate(notifier_alert_age_seconds_bucket{job="$job"}[$__rate_interval])))`, "{{channel}} p50"},
+			query{`histogram_quantile(0.95, sum by (channel, le) (rate(notifier_alert_age_seconds_bucket{job="$job"}[$__rate_interval])))`, "{{channel}} p95"}, limit("alert_age_seconds")),
+		lines("Attempts by result", "transient, rate: retried. permanent: the channel is suspended. message, recipient: a dead letter.", "ops",
 			query{`sum by (channel, result) (rate(notifier_delivery_attempts_total{job="$job"}[$__rate_interval]))`, "{{channel}} {{result}}"}),
-		lines("One attempt takes, 95th percentile", "The provider's time.", "s",
+		lines("Duration of an attempt, p95", "The provider's time.", "s",
 			query{`histogram_quantile(0.95, sum by (channel, le) (rate(notifier_delivery_duration_seconds_bucket{job="$job"}[$__rate_interval])))`, "{{channel}}"}),
 		lines("Deliveries by outcome", "throttled and expired were not sent, as their rules say.", "ops",
 			query{`sum by (channel, outcome) (rate(notifier_deliveries_total{job="$job"}[$__rate_interval]))`, "{{channel}} {{outcome}}"}),
-		lines("In the daemon's hands, by channel", "Read from the outbox and not settled.", "short",
+		lines("Pending in the daemon, by channel", "Read from the outbox and not settled.", "short",
 			query{`sum by (channel) (notifier_outbox_pending{job="$job"})`, "{{channel}}"}),
-		lines("Repeats and strangers dropped", "What a crash had written twice, and records in an outbox that are not ours.", "ops",
-			query{`sum by (channel) (rate(notifier_duplicates_dropped_total{job="$job"}[$__rate_interval]))`, "{{channel}} repeats"},
+		lines("Duplicates and foreign records dropped", "Written twice because of a crash, and records in an outbox that are not ours.", "ops",
+			query{`sum by (channel) (rate(notifier_duplicates_dropped_total{job="$job"}[$__rate_interval]))`, "{{channel}} duplicates"},
 			query{`sum by (channel) (rate(notifier_outbox_foreign_records_total{job="$job"}[$__rate_interval]))`, "{{channel}} foreign"}),
 	}
 }
@@ -136,7 +136,7 @@ func channels() []*timeseries.PanelBuilder {
 func deadLetters() []*timeseries.PanelBuilder {
 	return []*timeseries.PanelBuilder{
 		lines("Open, by topic", "", "short", query{`max by (topic) (notifier_dead_letters_open{job="$job"})`, "{{topic}}"}, limit("dead_letters_open")),
-		lines("The oldest that is open, by topic", "", "s", query{`max by (topic) (notifier_dead_letter_oldest_seconds{job="$job"})`, "{{topic}}"}, limit("dead_letter_oldest_seconds")),
+		lines("Oldest open, by topic", "", "s", query{`max by (topic) (notifier_dead_letter_oldest_seconds{job="$job"})`, "{{topic}}"}, limit("dead_letter_oldest_seconds")),
 		lines("Written, by reason", "docs/dlq.md says what helps against each.", "ops",
 			query{`sum by (reason) (rate(notifier_dead_letters_total{job="$job"}[$__rate_interval]))`, "{{reason}}"}),
 		lines("Writes that failed", "Nothing is lost: the partition waits.", "ops",
@@ -147,13 +147,13 @@ func deadLetters() []*timeseries.PanelBuilder {
 
 func lag() []*timeseries.PanelBuilder {
 	return []*timeseries.PanelBuilder{
-		lines("Records that wait", "", "short",
+		lines("Pending records", "", "short",
 			query{`job_group_topic:notifier_consumer_lag_records:sum{job="$job"}`, "{{group}} {{topic}}"}, limit("lag_records")),
-		lines("The oldest that waits", "", "s",
+		lines("Oldest pending record", "", "s",
 			query{`job_group_topic:notifier_consumer_lag_seconds:max{job="$job"}`, "{{group}} {{topic}}"}, limit("lag_seconds")),
-		lines("Time until loss", "Only of what waits. Below zero it may be gone at any time.", "s",
+		lines("Time until loss", "Of pending records. Below zero they may be deleted at any time.", "s",
 			query{`min by (topic) (notifier_time_until_loss_seconds{job="$job"}) < Inf`, "{{topic}}"}, limit("until_loss_seconds")),
-		lines("Records that wait, by partition", "One alone that grows is blocked, is not read, or has the one key with all the load.", "short",
+		lines("Pending records, by partition", "One alone that grows is blocked, is not read, or has the one key with all the load.", "short",
 			query{`max by (group, topic, partition) (notifier_consumer_lag_records{job="$job"}) > 0`, "{{topic}}/{{partition}} {{group}}"}).Span(half),
 		lines("Events lost", "Deleted by Kafka before they were handled, since the daemons started.", "short",
 			query{`sum by (topic) (notifier_events_lost_total{job="$job"})`, "{{topic}}"}).Span(half),

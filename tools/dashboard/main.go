@@ -3,7 +3,7 @@
 // nothing of it comes near the daemon.
 //
 // The thresholds that colour a number are read from the alerting rules, so they
-// stand in one place. Start reading at build.
+// are in one place. Start reading at build.
 package main
 
 import (

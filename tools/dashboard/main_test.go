@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTheDashboardIsTheGeneratedOne(t *testing.T) {
+func TestDashboardIsUpToDate(t *testing.T) {
 	want, err := generate()
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ type mutant struct {
 	long    bool     // runs only with all others, not in a quarter
 }
 
-// change is whole lines of a file, and what stands there instead.
+// change replaces whole lines of a file.
 type change struct{ old, new []string }
 
 // The results of a mutant.

@@ -55,7 +55,7 @@ func TestParseRefusesIncompleteMutants(t *testing.T) {
 	}
 }
 
-func TestApplyWantsTheOldTextOnce(t *testing.T) {
+func TestApplyRequiresUniqueOldText(t *testing.T) {
 	m := mutant{changes: []change{{[]string{"b"}, []string{"c"}}}}
 	if got, missing := m.apply("a\nb\n"); missing != "" || got != "a\nc\n" {
 		t.Errorf("%q, %q is missing", got, missing)
@@ -91,9 +91,9 @@ func TestOnlyAFailedTestCounts(t *testing.T) {
 	}
 }
 
-// TestMutantsAreTried changes a module of its own: the change is seen by its
+// TestMutantsAreRun changes a module of its own: the change is seen by its
 // test, and the file stays as it was.
-func TestMutantsAreTried(t *testing.T) {
+func TestMutantsAreRun(t *testing.T) {
 	root := t.TempDir()
 	files := map[string]string{
 		"go.mod":    "module m\n\ngo 1.26.0\n",

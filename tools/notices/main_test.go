@@ -40,7 +40,7 @@ func built(t *testing.T, arch string) map[string]string {
 	return modules
 }
 
-func TestEveryModuleOfTheProgramIsInTheNotices(t *testing.T) {
+func TestNoticesListEveryLinkedModule(t *testing.T) {
 	modules, err := linked(root)
 	if err != nil {
 		t.Fatal(err)
@@ -73,9 +73,9 @@ func TestEveryModuleOfTheProgramIsInTheNotices(t *testing.T) {
 	}
 }
 
-func TestModuleWithoutAKnownLicenceIsAnError(t *testing.T) {
+func TestModuleWithoutKnownLicenceIsAnError(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "LICENSE"), []byte("Copyright Somebody. All rights reserved."), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "LICENSE"), []byte("Copyright Example. All rights reserved."), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	m := &module{path: "example.com/x", version: "v1.0.0"}
@@ -87,7 +87,7 @@ func TestModuleWithoutAKnownLicenceIsAnError(t *testing.T) {
 	}
 }
 
-func TestLicencesAreTold(t *testing.T) {
+func TestLicenceIsRecognized(t *testing.T) {
 	for words, want := range map[string]string{
 		"Apache License Version 2.0, January 2004":                                                                                               "Apache-2.0",
 		"Permission is hereby granted, free of charge":                                                                                           "MIT",

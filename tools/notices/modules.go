@@ -118,8 +118,8 @@ func list(root, platform string) ([]listed, error) {
 
 var terms = regexp.MustCompile(`(?i)^(licen[cs]es?|copying|notice|patents|unlicense)([.-].*)?$`)
 
-// read adds the files with terms that stand in dir, below root. A directory of
-// them (REUSE) counts as well.
+// read adds the files with terms in dir, below root. A directory of them (REUSE)
+// counts as well.
 func (m *module) read(root, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
