@@ -126,7 +126,7 @@ func (c *cluster) startNode(ctx context.Context, i int) error {
 }
 
 // fix starts what a row that failed has left broken.
-func (c *cluster) mend(ctx context.Context) error {
+func (c *cluster) restore(ctx context.Context) error {
 	for i := range nodes {
 		if err := c.proxy[i].restore(); err != nil {
 			return err
@@ -153,7 +153,7 @@ func alive(pid int) bool {
 // whole waits until all nodes are there and every partition has all of its
 // replicas in sync.
 func (c *cluster) whole(ctx context.Context) error {
-	missing := "nobody answers"
+	missing := "no broker answers"
 	err := until(ctx, 3*time.Minute, "the cluster is whole", func(ctx context.Context) bool {
 		md, err := c.admin.Metadata(ctx)
 		switch {
@@ -199,7 +199,7 @@ func (c *cluster) close() {
 	}
 }
 
-// until waits until a condition holds, asking twenty times a second.
+// until waits until a condition is met, checking it twenty times a second.
 func until(ctx context.Context, within time.Duration, what string, holds func(context.Context) bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("after %s it is not so that %s", within, what))
 	defer cancel()

@@ -45,11 +45,11 @@ type slot struct {
 	daemon            *daemon
 }
 
-// drillRules give each kind of trouble a channel of its own.
+// drillRules give each kind of failure its own channel.
 const drillRules = `version: 1
 rules:
   - {name: hook, topic: [%[1]s], when: 'event.alert == "hook"', severity: warning, to: [hook], title: "{{ event.n }}"}
-  - {name: latch, topic: [%[1]s], when: 'event.alert == "latch"', severity: warning, to: [latch], title: "{{ event.n }}"}
+  - {name: suspended, topic: [%[1]s], when: 'event.alert == "suspended"', severity: warning, to: [suspended], title: "{{ event.n }}"}
   - {name: picky, topic: [%[1]s], when: 'event.alert == "picky"', severity: warning, to: [picky], title: "{{ event.n }}"}
   - {name: slow, topic: [%[1]s], when: 'event.alert == "slow"', severity: warning, to: [slow], title: "{{ event.n }}"}
 `
@@ -165,7 +165,7 @@ log: {format: json}
 lag: {groups: [%s]}
 channels:
   hook: {webhook: {url: "%[5]s/hook"}, partitions: 2}
-  latch: {webhook: {url: "%[5]s/latch"}}
+  suspended: {webhook: {url: "%[5]s/suspended"}}
   picky: {webhook: {url: "%[5]s/picky"}}
   slow: {webhook: {url: "%[5]s/slow"}}
 `, d.kafka.addr, drillGroup, s.listen, otherGroup, d.hooks.url)
@@ -179,9 +179,9 @@ channels:
 	if err := d.topics(ctx); err != nil {
 		return err
 	}
-	// So that what waits for the latched channel is about to be lost; daemons
+	// The alerts pending for the suspended channel are about to be deleted; daemons
 	// look at it once a minute only.
-	if err := d.alter(ctx, topics.Outbox(drillGroup, "latch"), "retention.ms", "420000"); err != nil {
+	if err := d.alter(ctx, topics.Outbox(drillGroup, "suspended"), "retention.ms", "420000"); err != nil {
 		return err
 	}
 	if err := d.start(ctx, d.slots...); err != nil {

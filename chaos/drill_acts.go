@@ -30,7 +30,7 @@ func down() *act {
 	return &act{
 		signs: []sign{{"NotifierInstanceDown", "`kill -9` of one of two daemons"}},
 		cause: func(_ context.Context, d *drill) error { d.slots[1].daemon.kill(); return nil },
-		mend:  func(ctx context.Context, d *drill) error { return d.start(ctx, d.slots[1]) },
+		fix:   func(ctx context.Context, d *drill) error { return d.start(ctx, d.slots[1]) },
 	}
 }
 
@@ -43,7 +43,7 @@ func gone() *act {
 			}
 			return nil
 		},
-		mend: func(ctx context.Context, d *drill) error { return d.start(ctx, d.slots...) },
+		fix: func(ctx context.Context, d *drill) error { return d.start(ctx, d.slots...) },
 	}
 }
 
@@ -64,7 +64,7 @@ func restarting() *act {
 				}
 			}
 		},
-		mend: func(ctx context.Context, d *drill) error {
+		fix: func(ctx context.Context, d *drill) error {
 			d.slots[1].daemon.kill()
 			return d.start(ctx, d.slots[1])
 		},
@@ -83,7 +83,7 @@ func rebalancing() *act {
 				}
 			}
 		},
-		mend: func(context.Context, *drill) error { return nil },
+		fix: func(context.Context, *drill) error { return nil },
 	}
 }
 
@@ -95,7 +95,7 @@ func intruder() *act {
 			s, err = d.join(ctx, kgo.CooperativeStickyBalancer())
 			return err
 		},
-		mend: func(context.Context, *drill) error { s.leave(); return nil },
+		fix: func(context.Context, *drill) error { s.leave(); return nil },
 	}
 }
 
@@ -119,7 +119,7 @@ func favourite() *act {
 		cause: func(ctx context.Context, d *drill) error {
 			return after(d, &unfair{GroupBalancer: kgo.CooperativeStickyBalancer()}, &s)(ctx)
 		},
-		mend: func(context.Context, *drill) error { s.leave(); return nil },
+		fix: func(context.Context, *drill) error { s.leave(); return nil },
 	}
 }
 
@@ -128,12 +128,12 @@ func otherProtocol() *act {
 	return &act{
 		signs: []sign{{"NotifierGroupNotJoined", "another program is in our group, with another way of dividing it (`range`)"}},
 		cause: func(ctx context.Context, d *drill) error { return after(d, kgo.RangeBalancer(), &s)(ctx) },
-		mend:  func(context.Context, *drill) error { s.leave(); return nil },
+		fix:   func(context.Context, *drill) error { s.leave(); return nil },
 	}
 }
 
 // channelsFail has each channel fail in its own way, and what does not concern
-// them beside it: poison, and another service that stands still.
+// them beside it: poison, and another service that is stuck.
 func channelsFail() *act {
 	return &act{
 		signs: []sign{
@@ -146,11 +146,11 @@ func channelsFail() *act {
 			{"NotifierProcessingErrors", "10 records a second that are not JSON"},
 			{"NotifierDeadLettersOpen", "the same, 150 of them"},
 			{"NotifierDeadLetterOld", "a dead letter that failed two days ago"},
-			{"NotifierOtherGroupLag", "a group of another service stands still"},
+			{"NotifierOtherGroupLag", "a group of another service does not commit"},
 		},
 		cause: func(ctx context.Context, d *drill) error {
 			d.hooks.answer("hook", always(500))
-			d.hooks.answer("latch", always(401))
+			d.hooks.answer("suspended", always(401))
 			d.hooks.answer("picky", func(n int64) int { return []int{200, 422}[n%2] })
 			return d.commit(ctx, otherGroup, topics.PortfolioUpdates)
 		},
@@ -158,7 +158,7 @@ func channelsFail() *act {
 			for n := 0; pause(ctx, 100*time.Millisecond) == nil; n++ {
 				const t = topics.ForwardTestEvents
 				partition := int32(n % 3)
-				d.client.Produce(ctx, alarming(t, partition, "latch", n, time.Now()), nil)
+				d.client.Produce(ctx, alarming(t, partition, "suspended", n, time.Now()), nil)
 				d.client.Produce(ctx, alarming(t, partition, "picky", n, time.Now()), nil)
 				d.client.Produce(ctx, alarming(t, partition, "slow", n, time.Now().Add(-5*time.Minute)), nil)
 				d.client.Produce(ctx, &kgo.Record{Topic: string(t), Partition: partition, Value: []byte(`{"alert":`)}, nil)
@@ -169,8 +169,8 @@ func channelsFail() *act {
 				}
 			}
 		},
-		mend: func(ctx context.Context, d *drill) error {
-			for _, channel := range []string{"hook", "latch", "picky"} {
+		fix: func(ctx context.Context, d *drill) error {
+			for _, channel := range []string{"hook", "suspended", "picky"} {
 				d.hooks.answer(channel, nil)
 			}
 			if _, err := d.admin.DeleteGroup(ctx, otherGroup); err != nil {
@@ -181,7 +181,7 @@ func channelsFail() *act {
 	}
 }
 
-// commit has a group stand where a topic stands now.
+// commit commits the present end of a topic for a group.
 func (d *drill) commit(ctx context.Context, group string, topic topics.Name) error {
 	ends, err := d.admin.ListEndOffsets(ctx, string(topic))
 	if err != nil {
@@ -211,7 +211,7 @@ func topicDeleted() *act {
 			}
 			return resp.Err
 		},
-		mend: func(ctx context.Context, d *drill) error { return d.topics(ctx) },
+		fix: func(ctx context.Context, d *drill) error { return d.topics(ctx) },
 	}
 }
 
@@ -241,7 +241,7 @@ func deadLettersRefused() *act {
 			}
 			return d.client.Flush(ctx)
 		},
-		mend: func(ctx context.Context, d *drill) error {
+		fix: func(ctx context.Context, d *drill) error {
 			return d.alter(ctx, target, "max.message.bytes", "2097152") // more than enough
 		},
 	}
@@ -266,7 +266,7 @@ func slowWrites() *act {
 				_ = pause(ctx, time.Second)
 			}
 		},
-		mend: func(_ context.Context, d *drill) error { return d.kafka.signal(syscall.SIGCONT) },
+		fix: func(_ context.Context, d *drill) error { return d.kafka.signal(syscall.SIGCONT) },
 	}
 }
 
@@ -295,7 +295,7 @@ func retentionPassed() *act {
 			}
 			return d.start(ctx, d.slots...)
 		},
-		mend: func(context.Context, *drill) error { return nil },
+		fix: func(context.Context, *drill) error { return nil },
 	}
 }
 
@@ -303,6 +303,6 @@ func brokersDown() *act {
 	return &act{
 		signs: []sign{{"NotifierCondition", "Kafka is stopped (`kind=\"brokers\"`)"}},
 		cause: func(ctx context.Context, d *drill) error { return d.kafka.stop(ctx) },
-		mend:  func(ctx context.Context, d *drill) error { return d.kafka.again(ctx) },
+		fix:   func(ctx context.Context, d *drill) error { return d.kafka.again(ctx) },
 	}
 }

@@ -18,7 +18,7 @@ type act struct {
 	// fixed. fix ends it.
 	cause     func(context.Context, *drill) error
 	meanwhile func(context.Context, *drill)
-	mend      func(context.Context, *drill) error
+	fix       func(context.Context, *drill) error
 }
 
 // sign is an alert, and how it is caused in words.
@@ -72,7 +72,7 @@ func (d *drill) play(ctx context.Context, a *act) (results []*result, err error)
 	done := make(chan struct{})
 	if err := a.cause(ctx, d); err != nil {
 		stop()
-		return results, errors.Join(fmt.Errorf("cause it: %w", err), a.mend(ctx, d))
+		return results, errors.Join(fmt.Errorf("cause it: %w", err), a.fix(ctx, d))
 	}
 	go func() {
 		defer close(done)
@@ -95,8 +95,8 @@ func (d *drill) play(ctx context.Context, a *act) (results []*result, err error)
 	})
 	stop()
 	<-done
-	mended := time.Now()
-	if err := errors.Join(err, a.mend(ctx, d)); err != nil {
+	fixed := time.Now()
+	if err := errors.Join(err, a.fix(ctx, d)); err != nil {
 		d.tell(results, also)
 		return results, err
 	}
@@ -104,7 +104,7 @@ func (d *drill) play(ctx context.Context, a *act) (results []*result, err error)
 		now := d.prom.firing(ctx)
 		for _, r := range results {
 			if _, on := now[r.alert]; now != nil && !on && r.resolved == 0 {
-				r.resolved = time.Since(mended)
+				r.resolved = time.Since(fixed)
 			} else if on {
 				r.resolved = 0
 			}

@@ -39,7 +39,7 @@ func TestEveryAlertIsCausedByAnAct(t *testing.T) {
 	}
 }
 
-func TestTheRulesAreShortenedAndNothingElse(t *testing.T) {
+func TestOnlyRuleDurationsAreShortened(t *testing.T) {
 	rules := shippedRules(t)
 	short, err := hurried(rules)
 	if err != nil {
@@ -58,6 +58,6 @@ func TestTheRulesAreShortenedAndNothingElse(t *testing.T) {
 		}
 	}
 	if _, err := hurried(strings.Replace(rules, "for: 2m", "for: 1h", 1)); err == nil {
-		t.Error("an hour would stay an hour, and nobody says so")
+		t.Error("a duration of an hour is left as it is, without an error")
 	}
 }

@@ -62,7 +62,7 @@ const (
 )
 
 // soakHostile runs the soak for a time, prints its table, and reports whether
-// every check holds.
+// every check passes.
 func soakHostile(ctx context.Context, o *options, out io.Writer) (ok bool, err error) {
 	began := time.Now()
 	h := &hostile{
@@ -154,7 +154,7 @@ func (h *hostile) set(ctx context.Context) (err error) {
 	}
 	for _, name := range append([]string{chMail}, hostileChannels()...) {
 		if isMail(name) {
-			if h.mails[name], err = newMailer(name, h.account, &h.peers.healed); err != nil {
+			if h.mails[name], err = newMailer(name, h.account, &h.peers.recovered); err != nil {
 				return err
 			}
 		}
@@ -254,8 +254,8 @@ func (h *hostile) run(ctx context.Context, total time.Duration) (*hostileReport,
 		return nil, errors.New("stopped")
 	}
 	ended := time.Now()
-	h.say("peace after %s: everybody behaves, what waits is delivered", ended.Sub(began).Round(time.Second))
-	h.peers.healed.Store(true)
+	h.say("hostile phase over after %s: all receivers recover, pending alerts are delivered", ended.Sub(began).Round(time.Second))
+	h.peers.recovered.Store(true)
 	drained := h.drain(ctx)
 	r := &hostileReport{hostile: h, drained: drained, drainTime: time.Since(ended), total: total}
 	r.judge(ctx, pid)

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// place is where a record stands in the brokers.
+// place is where a record is.
 type place struct {
 	topic     string
 	partition int32
@@ -28,7 +28,7 @@ const (
 	raises  fate = 1 << iota // an alert, delivered to each of its channels
 	dies                     // a dead letter, of the record or of a delivery
 	quiet                    // nothing: no rule matches
-	skipped                  // it stands in a topic of ours and is skipped or refused
+	skipped                  // it is in a topic of ours and is skipped or refused
 )
 
 // shot is one record of the soak.
@@ -42,7 +42,7 @@ type shot struct {
 	at       place // offset -1 until the brokers have acknowledged it
 }
 
-// account holds every record that was produced against every alert that a
+// account compares every record that was produced with every alert that a
 // provider took and every dead letter. An alert is known by the place of its
 // record, which its title shows.
 type account struct {
@@ -114,7 +114,7 @@ type tally struct {
 
 // dead-letter writes are the dead letters by the place of their record: "" is the record
 // itself, else the channel of the delivery.
-type burials map[place]map[string]bool
+type deadLetters map[place]map[string]bool
 
 // commits are the committed offsets by the place of the partition, whose offset
 // is 0.
@@ -125,8 +125,8 @@ func (c commits) past(at place) bool {
 	return at.offset >= 0 && at.offset < c[place{at.topic, at.partition, 0}]
 }
 
-// bury adds a dead letter.
-func (b burials) bury(at place, channel string) {
+// add adds a dead letter.
+func (b deadLetters) add(at place, channel string) {
 	if b[at] == nil {
 		b[at] = make(map[string]bool)
 	}
@@ -147,14 +147,14 @@ func (a *account) took(channel string, at place) bool {
 }
 
 // outcome returns what became of a record; 0: it is missed.
-func (a *account) outcome(s *shot, dead burials, done commits) fate {
-	letters := dead[s.at]
+func (a *account) outcome(s *shot, dead deadLetters, done commits) fate {
+	channels := dead[s.at]
 	switch {
 	case !done.past(s.at):
 		return 0
 	case s.may == skipped:
 		return skipped
-	case letters[""]:
+	case channels[""]:
 		return dies & s.may
 	}
 	took, ended := 0, 0
@@ -162,7 +162,7 @@ func (a *account) outcome(s *shot, dead burials, done commits) fate {
 		if a.took(c, s.at) {
 			took++
 			ended++
-		} else if letters[c] {
+		} else if channels[c] {
 			ended++
 		}
 	}
@@ -178,8 +178,8 @@ func (a *account) outcome(s *shot, dead burials, done commits) fate {
 	}
 }
 
-// judge holds every record against its outcome.
-func (a *account) judge(dead burials, done commits) []tally {
+// judge compares every record with its outcome.
+func (a *account) judge(dead deadLetters, done commits) []tally {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var list []tally
@@ -218,7 +218,7 @@ func (a *account) judge(dead burials, done commits) []tally {
 	return list
 }
 
-// sources returns how many records stand in source topics.
+// sources returns how many records are in source topics.
 func (a *account) sources() (n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -298,7 +298,7 @@ func (a *account) suspects(at time.Time, within time.Duration) []string {
 }
 
 // missing says what a record lacks that is missed.
-func (a *account) missing(s *shot, dead burials, done commits) string {
+func (a *account) missing(s *shot, dead deadLetters, done commits) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !done.past(s.at) {

@@ -164,14 +164,14 @@ func (h *hostile) drain(ctx context.Context) error {
 	return errors.Join(gone, err)
 }
 
-// dead-lettered reads the dead letters.
-func (h *hostile) buried(ctx context.Context) (burials, map[string]int, error) {
-	dead, causes := make(burials), make(map[string]int)
+// deadLetters reads the dead letters.
+func (h *hostile) deadLetters(ctx context.Context) (deadLetters, map[string]int, error) {
+	dead, causes := make(deadLetters), make(map[string]int)
 	err := dlq.NewReader(h.client, hostileGroup).Each(ctx, dlq.Query{Closed: true}, func(e *dlq.Entry) bool {
 		causes[string(e.Cause)]++
 		if e.Envelope != nil {
 			s := e.Envelope.Source
-			dead.bury(place{s.Topic, s.Partition, s.Offset}, e.Envelope.Channel)
+			dead.add(place{s.Topic, s.Partition, s.Offset}, e.Envelope.Channel)
 		}
 		return true
 	})

@@ -21,7 +21,7 @@ type class struct {
 	every      time.Duration // between its shots
 	may        fate          // what may become of each record
 	channels   []string      // that its alert goes to, where it raises one
-	codec      codec         // of the batch that a record stands in
+	codec      codec         // of the record's batch
 	together   bool          // its records become readable at once: one transaction
 	// records returns those of shot n, without topic and partition; all go into
 	// one partition.
@@ -186,7 +186,7 @@ func allClasses() []*class {
 	for _, channel := range hostileChannels() {
 		every := 3 * time.Second
 		if channel == chOddChat {
-			every = 8 * time.Second // a paced channel: what waits for it is sent at 1/s
+			every = 8 * time.Second // a paced channel: its pending alerts are sent at 1/s
 		}
 		list = append(list, &class{
 			name: channel, every: every, may: raises | dies, channels: []string{channel}, what: "an alert for a peer that harms",

@@ -20,7 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// forger makes records for the daemon's own topics: what someone may write
+// forger makes records for the daemon's own topics: what an attacker may write
 // there who has the right to, by mistake or in bad faith.
 type forger struct {
 	ids        map[string]string // topics' ids, in text
@@ -104,7 +104,7 @@ func (f *forger) outbox(random *rand.Rand, n int) []*kgo.Record {
 	return []*kgo.Record{good}
 }
 
-// progress returns well-formed records whose marks say that every partition of
+// progress returns well-formed records whose headers say that every partition of
 // every source is committed far ahead: a filter that believes them takes all
 // real alerts for duplicates.
 func (f *forger) progress(_ *rand.Rand, n int) []*kgo.Record {

@@ -23,20 +23,20 @@ type mailer struct {
 	channel, addr string
 	listener      net.Listener
 	account       *account
-	healed        *atomic.Bool
+	recovered     *atomic.Bool
 	behaved       chan net.Conn // connections for the server that behaves
 	server        *smtp.Server
 	closed        chan struct{}
 	once          sync.Once
 }
 
-func newMailer(channel string, a *account, healed *atomic.Bool) (*mailer, error) {
+func newMailer(channel string, a *account, recovered *atomic.Bool) (*mailer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	m := &mailer{
-		channel: channel, addr: listener.Addr().String(), listener: listener, account: a, healed: healed,
+		channel: channel, addr: listener.Addr().String(), listener: listener, account: a, recovered: recovered,
 		behaved: make(chan net.Conn), closed: make(chan struct{}),
 	}
 	m.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{m}, nil }))
@@ -53,7 +53,7 @@ func (m *mailer) serve() {
 		if err != nil {
 			return
 		}
-		if m.channel != chMail && !m.healed.Load() {
+		if m.channel != chMail && !m.recovered.Load() {
 			go m.harm(conn)
 			continue
 		}
@@ -92,7 +92,7 @@ func (m *mailer) harm(conn net.Conn) {
 	in := bufio.NewReaderSize(conn, 64<<10)
 	say := func(text string) bool { _, err := io.WriteString(conn, text); return err == nil }
 	forever := func(text string) {
-		for !m.healed.Load() && say(strings.Repeat(text, 1+(64<<10)/len(text))) {
+		for !m.recovered.Load() && say(strings.Repeat(text, 1+(64<<10)/len(text))) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
@@ -160,7 +160,7 @@ func until250(in *bufio.Reader) bool {
 	}
 }
 
-// refuseLogin refuses for now, and repeats the credentials in the answer.
+// refuseLogin refuses for now, and echoes the credentials in the answer.
 func (m *mailer) refuseLogin(say func(string) bool, rest string) {
 	_, initial, _ := strings.Cut(rest, " ")
 	plain, _ := base64.StdEncoding.DecodeString(initial)

@@ -18,12 +18,12 @@ import (
 // peers is the HTTP server behind all webhooks and both Slacks. What a request
 // meets depends on its channel, the first element of its path.
 type peers struct {
-	url     string
-	server  *http.Server
-	account *account
-	healed  atomic.Bool // everybody behaves
-	count   atomic.Int64
-	echoes  atomic.Int64
+	url       string
+	server    *http.Server
+	account   *account
+	recovered atomic.Bool // all receivers behave
+	count     atomic.Int64
+	echoes    atomic.Int64
 }
 
 func newPeers(a *account) (*peers, error) {
@@ -52,7 +52,7 @@ func placeIn(text string) (place, bool) {
 }
 
 // maxAlertJSON is the most that the alert of a post may have, in bytes: the
-// alert itself is bounded to 32 KiB, and a post repeats its key as a text.
+// alert itself is bounded to 32 KiB, and a post contains its key again as a text.
 const maxAlertJSON = 64 << 10
 
 // ServeHTTP implements http.Handler.
@@ -73,10 +73,10 @@ func (p *peers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.account.accept(channel, at)
 		}
 	}
-	if !p.healed.Load() && p.harm(w, r, channel, body, n, take) {
+	if !p.recovered.Load() && p.harm(w, r, channel, body, n, take) {
 		return
 	}
-	if channel == chPicky && !p.healed.Load() && strings.Contains(string(body), "REFUSE") {
+	if channel == chPicky && !p.recovered.Load() && strings.Contains(string(body), "REFUSE") {
 		http.Error(w, `{"error":"no such instrument"}`, http.StatusBadRequest)
 		return
 	}
@@ -153,7 +153,7 @@ func (p *peers) write(w http.ResponseWriter, r *http.Request, text string) bool 
 	if f, ok := w.(http.Flusher); ok {
 		f.Flush()
 	}
-	return err == nil && r.Context().Err() == nil && !p.healed.Load()
+	return err == nil && r.Context().Err() == nil && !p.recovered.Load()
 }
 
 // rest waits, unless the other end goes first.
@@ -175,7 +175,7 @@ func (p *peers) endlessHeaders(w http.ResponseWriter) {
 	defer conn.Close()
 	_, err = io.WriteString(conn, "HTTP/1.1 500 Internal Server Error\r\n")
 	line := "X-Endless: " + strings.Repeat("h", 1000) + "\r\n"
-	for ended := time.Now().Add(time.Minute); err == nil && time.Now().Before(ended) && !p.healed.Load(); {
+	for ended := time.Now().Add(time.Minute); err == nil && time.Now().Before(ended) && !p.recovered.Load(); {
 		_, err = io.WriteString(conn, strings.Repeat(line, 50))
 		time.Sleep(10 * time.Millisecond) // a bounded rate: 5 MB/s
 	}

@@ -45,7 +45,7 @@ func (r *hostileReport) judge(ctx context.Context, pid int) {
 	h := r.hostile
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	dead, causes, err := h.buried(ctx)
+	dead, causes, err := h.deadLetters(ctx)
 	done, doneErr := h.committed(ctx)
 	r.tallies, r.causes = h.account.judge(dead, done), causes
 	r.judgeProcess(pid)
@@ -129,7 +129,7 @@ func (r *hostileReport) judgeLatency() {
 			if l.worst.behind != "" {
 				where = ", behind a record of " + l.worst.behind
 			}
-			cause = fmt.Sprintf("%d of %d were late; the latest stood at %s%s", late, len(l.took), l.worst.at, where)
+			cause = fmt.Sprintf("%d of %d were late; the latest was at %s%s", late, len(l.took), l.worst.at, where)
 		}
 		r.add(fmt.Sprintf("critical to %s p50/p99/max", l.channel), h.late.String(), seen, cause)
 	}

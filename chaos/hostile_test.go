@@ -14,8 +14,8 @@ import (
 )
 
 // entered is an account with one record of each outcome that may be.
-func entered() (*account, burials, commits) {
-	a, dead := newAccount(), make(burials)
+func entered() (*account, deadLetters, commits) {
+	a, dead := newAccount(), make(deadLetters)
 	add := func(class string, may fate, channels ...string) *shot {
 		s := &shot{class: class, may: may, channels: channels, at: place{topic: string(topics.TradeExecutions)}}
 		a.enter(s)
@@ -25,9 +25,9 @@ func entered() (*account, burials, commits) {
 	a.accept(chHealthy, add("alerted", raises, chHealthy).at)
 	both := add("both", raises|dies, chWild, chMail)
 	a.accept(chWild, both.at)
-	dead.bury(both.at, chMail)
-	dead.bury(add("dead", dies, chWild).at, "")
-	dead.bury(add("refused", dies, chPicky).at, chPicky)
+	dead.add(both.at, chMail)
+	dead.add(add("dead", dies, chWild).at, "")
+	dead.add(add("refused", dies, chPicky).at, chPicky)
 	moved := add("moved", raises, chWild)
 	a.accept(movedTo, moved.at)
 	add("quiet", dies|quiet)
@@ -56,15 +56,15 @@ func TestAccountMissesNothing(t *testing.T) {
 		return a.all[slices.IndexFunc(a.all, func(s *shot) bool { return s.class == class })]
 	}
 	for name, c := range map[string]struct {
-		change func(*account, burials)
+		change func(*account, deadLetters)
 		want   string
 	}{
-		"an alert that did not arrive":     {func(a *account, _ burials) { delete(a.taken[chHealthy], of(a, "alerted").at) }, "alerted"},
-		"one of two channels":              {func(a *account, dead burials) { delete(dead, of(a, "both").at) }, "both"},
-		"one that was moved and is gone":   {func(a *account, _ burials) { delete(a.taken[movedTo], of(a, "moved").at) }, "moved"},
-		"no dead letter":                   {func(a *account, dead burials) { delete(dead, of(a, "dead").at) }, "dead"},
-		"a dead letter of a planted alert": {func(a *account, dead burials) { dead.bury(of(a, "planted").at, "") }, "planted"},
-		"a refused one that was taken":     {func(a *account, dead burials) { a.accept(chPicky, of(a, "refused").at) }, "refused"},
+		"an alert that did not arrive":     {func(a *account, _ deadLetters) { delete(a.taken[chHealthy], of(a, "alerted").at) }, "alerted"},
+		"one of two channels":              {func(a *account, dead deadLetters) { delete(dead, of(a, "both").at) }, "both"},
+		"one that was moved and is gone":   {func(a *account, _ deadLetters) { delete(a.taken[movedTo], of(a, "moved").at) }, "moved"},
+		"no dead letter":                   {func(a *account, dead deadLetters) { delete(dead, of(a, "dead").at) }, "dead"},
+		"a dead letter of a planted alert": {func(a *account, dead deadLetters) { dead.add(of(a, "planted").at, "") }, "planted"},
+		"a refused one that was taken":     {func(a *account, dead deadLetters) { a.accept(chPicky, of(a, "refused").at) }, "refused"},
 	} {
 		a, dead, done := entered()
 		c.change(a, dead)
@@ -74,7 +74,7 @@ func TestAccountMissesNothing(t *testing.T) {
 	}
 }
 
-// TestNothingIsQuietUntilItIsCommitted: a record that nobody has read yet has
+// TestNothingIsQuietUntilItIsCommitted: a record that is not read yet has
 // no outcome.
 func TestNothingIsQuietUntilItIsCommitted(t *testing.T) {
 	a, dead, done := entered()
@@ -135,7 +135,7 @@ func TestHostileRecordsReachTheDaemon(t *testing.T) {
 				}
 				for _, s := range spellings() {
 					if bytes.Contains(flat(r), []byte(s)) {
-						t.Fatalf("%s holds a secret: every run would find a leak", c.name)
+						t.Fatalf("%s contains a secret: every run would find a leak", c.name)
 					}
 				}
 			}

@@ -18,7 +18,7 @@ const (
 	mail = "mail"
 )
 
-// sharedLedger is the ledger of a row, for everybody at once. Alerts are known
+// sharedLedger is the ledger of a row, safe for concurrent use. Alerts are known
 // by channel, key and number, which their title shows: the daemon's own ids are
 // among what is checked.
 type sharedLedger struct {
@@ -37,14 +37,14 @@ func with[T any](l *sharedLedger, f func(*ledger.Ledger) T) T {
 	return f(l.book)
 }
 
-// owe enters an event that is about to be produced and raises an alert of a key
+// expect enters an event that is about to be produced and raises an alert of a key
 // to each of these channels.
-func (l *sharedLedger) owe(key string, refused bool, channels ...string) {
+func (l *sharedLedger) expect(key string, refused bool, channels ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.book.Event()
 	for _, c := range channels {
-		l.book.Owe(ledger.Lane{Channel: c, Key: key}, refused, time.Now())
+		l.book.Expect(ledger.Lane{Channel: c, Key: key}, refused, time.Now())
 	}
 }
 
@@ -77,7 +77,7 @@ func (l *sharedLedger) number(channel, key string) int {
 }
 
 // attempt enters that the channel was asked to take the alert with this title
-// under this id. It returns nil for an alert that nobody is owed.
+// under this id. It returns nil for an unexpected alert.
 func (l *sharedLedger) attempt(channel, title, id string, at time.Time) *ledger.Delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,7 +87,7 @@ func (l *sharedLedger) attempt(channel, title, id string, at time.Time) *ledger.
 	}
 	d := l.book.Find(meant(channel, title))
 	if d == nil {
-		l.book.Wrong("%s: an alert that nothing asked for: %q", channel, title)
+		l.book.Wrong("%s: unexpected alert: %q", channel, title)
 		return nil
 	}
 	l.book.Attempt(d, id)
@@ -120,8 +120,7 @@ func (l *sharedLedger) fault(format string, args ...any) {
 	l.book.Wrong(format, args...)
 }
 
-// disturb enters that something happened after which a daemon may repeat what
-// it had under way.
+// disturb enters an event after which a daemon may send again what was in flight.
 func (l *sharedLedger) disturb(what string, slack time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -152,14 +151,14 @@ func (l *sharedLedger) oldest() *ledger.Delivery {
 // cost: load waits when it is too many.
 func (l *sharedLedger) behind() int     { return with(l, (*ledger.Ledger).Behind) }
 func (l *sharedLedger) deliveries() int { return with(l, (*ledger.Ledger).Delivered) }
-func (l *sharedLedger) repeated() int   { return with(l, (*ledger.Ledger).Duplicates) }
+func (l *sharedLedger) duplicates() int { return with(l, (*ledger.Ledger).Duplicates) }
 func (l *sharedLedger) poisonOpen() int { return with(l, (*ledger.Ledger).OpenPoison) }
 
-// bury enters the dead letters as they stand now.
-func (l *sharedLedger) bury(letters []ledger.Letter) {
+// deadLettered enters the dead letters that exist now.
+func (l *sharedLedger) deadLettered(dead []ledger.DeadLetter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.book.Bury(letters)
+	l.book.DeadLettered(dead)
 }
 
 // committed enters how far a group has committed a log at the end.
@@ -169,11 +168,11 @@ func (l *sharedLedger) committed(group string, end ledger.Place, at int64) {
 	l.book.Committed(group, end, at)
 }
 
-func (l *sharedLedger) judge(letters []ledger.Letter, t ledger.Terms) *ledger.Verdict {
-	return with(l, func(b *ledger.Ledger) *ledger.Verdict { return b.Judge(letters, t) })
+func (l *sharedLedger) judge(dead []ledger.DeadLetter, t ledger.Terms) *ledger.Verdict {
+	return with(l, func(b *ledger.Ledger) *ledger.Verdict { return b.Judge(dead, t) })
 }
 
-// account lists who came again and when, for analysis.
+// account lists the duplicates with their times, for analysis.
 func (l *sharedLedger) account() []byte { return with(l, (*ledger.Ledger).Account) }
 
 // delays returns how long those deliveries of a channel took, from the event's
@@ -191,9 +190,9 @@ func (l *sharedLedger) delays(channel string, from, to time.Time) []time.Duratio
 	return all
 }
 
-// letterOf is a dead letter as the ledger knows it.
-func letterOf(e *dlq.Entry) ledger.Letter {
-	l := ledger.Letter{
+// deadLetterOf is a dead letter as the ledger knows it.
+func deadLetterOf(e *dlq.Entry) ledger.DeadLetter {
+	l := ledger.DeadLetter{
 		ID: e.ID, Index: -1, Reason: string(e.Reason), State: string(e.State),
 		Closed: e.State == dlq.Resolved || e.State == dlq.Discarded, Malformed: e.State == dlq.Malformed,
 	}

@@ -126,7 +126,7 @@ func (p *producer) alert(topic topics.Name, key, route string, refuse bool, chan
 		p.fail(err)
 		return
 	}
-	p.ledger.owe(key, refuse, channels...)
+	p.ledger.expect(key, refuse, channels...)
 	r := &kgo.Record{Topic: string(topic), Value: value}
 	if key != "" {
 		r.Key = []byte(key)

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestMailsAreReadAsTheServerStoresThem(t *testing.T) {
+func TestMailsAreParsedAsStored(t *testing.T) {
 	raw := "Return-Path: <alerts@example.com>\nReceived: from host (localhost [127.0.0.1])\n\t(using TLSv1.3)\n\tby localhost (Postfix) with ESMTPS id 4cFtNG2BzSzJsl\n\tfor <desk@example.com>; Wed, 25 Nov 2026 04:45:06 +0000 (UTC)\n" +
 		"Message-ID: <dl_abc@example.com>\nSubject: WARNING: k12m/7\n\nThis may be =\na duplicate\n"
 	got, err := readMail([]byte(raw))

@@ -1,11 +1,11 @@
 // Command chaos runs notifier daemons against a real Kafka of three nodes, a
 // real mail server and a receiver of webhooks, breaks one of them after the
-// other under load, and holds every event that was produced against every
+// other under load, and compares every event that was produced with every
 // delivery that arrived and every dead letter. Each kind of fault is a row of
 // its report; it ends with 1 when one of them lost an event, broke the order
-// of a key, or repeated more than it may.
+// of a key, or more duplicates than are allowed.
 //
-// Everything runs on 127.0.0.1. It wants to be started in the repository's
+// Everything runs on 127.0.0.1. Start it in the repository's
 // root, as root: Postfix changes to users of its own, and full disks are small
 // file systems in memory. Start reading at stage.play, then ledger.
 package main

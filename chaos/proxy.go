@@ -73,5 +73,5 @@ func (p *proxy) add(kind, stream string, toxicity float64, attributes map[string
 	return err
 }
 
-// heal takes every toxic away.
-func (p *proxy) heal(ctx context.Context) { p.toxi.Toxics.ResetToxics(ctx) }
+// reset removes every toxic.
+func (p *proxy) reset(ctx context.Context) { p.toxi.Toxics.ResetToxics(ctx) }

@@ -9,7 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/ledger"
 )
 
-// line is a row as it stands in the report.
+// line is a row of the report.
 type line struct {
 	row      *row
 	scene    *scene
@@ -20,8 +20,8 @@ type line struct {
 
 func (l *line) ok() bool { return l.err == nil && l.verdict.OK() }
 
-// repeats is how many deliveries came again, and what may be.
-func (l *line) repeats() string {
+// duplicates is how many duplicates there are, and how many are allowed.
+func (l *line) duplicates() string {
 	v := l.verdict
 	switch {
 	case v.Share > 0:
@@ -48,7 +48,7 @@ func (l *line) recovered() string {
 const form = "%-16s %8s %10s %6s  %5s %6s  %-20s %9s  %s\n"
 
 func head(w io.Writer) {
-	fmt.Fprintf(w, form, "ROW", "EVENTS", "DELIVERED", "DEAD", "LOST", "ORDER", "REPEATED (MAY)", "RECOVERED", "")
+	fmt.Fprintf(w, form, "ROW", "EVENTS", "DELIVERED", "DEAD", "LOST", "ORDER", "DUPLICATES (MAX)", "RECOVERED", "")
 }
 
 func (l *line) text(w io.Writer) {
@@ -63,13 +63,13 @@ func (l *line) text(w io.Writer) {
 	if !v.OK() {
 		word = "FAILED"
 	}
-	fmt.Fprintf(w, form, l.row.name, grouped(v.Events), grouped(v.Deliveries), grouped(v.Letters), grouped(v.Lost), grouped(v.Disordered),
-		l.repeats(), l.recovered(), word)
+	fmt.Fprintf(w, form, l.row.name, grouped(v.Events), grouped(v.Deliveries), grouped(v.DeadLetters), grouped(v.Lost), grouped(v.Disordered),
+		l.duplicates(), l.recovered(), word)
 	for _, n := range l.scene.notes {
 		fmt.Fprintf(w, "    %s\n", n)
 	}
-	if said := l.scene.said(); len(said) > 0 {
-		fmt.Fprintf(w, "    errors said: %s\n", strings.Join(said, ", "))
+	if lines := l.scene.errorLines(); len(lines) > 0 {
+		fmt.Fprintf(w, "    logged errors: %s\n", strings.Join(lines, ", "))
 	}
 	for _, f := range v.Failures {
 		fmt.Fprintf(w, "    %s\n", f)
@@ -78,7 +78,7 @@ func (l *line) text(w io.Writer) {
 
 // markdown writes the table for the documentation.
 func markdown(w io.Writer, lines []*line) {
-	fmt.Fprintln(w, "| row | what is broken | events | deliveries | dead letters | lost | order broken | repeated (may be) | recovered after |")
+	fmt.Fprintln(w, "| row | what is broken | events | deliveries | dead letters | lost | order broken | duplicates (allowed) | recovered after |")
 	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|---|--:|")
 	for _, l := range lines {
 		if l.verdict == nil {
@@ -87,7 +87,7 @@ func markdown(w io.Writer, lines []*line) {
 		}
 		v := l.verdict
 		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n", l.row.name, l.row.what, grouped(v.Events), grouped(v.Deliveries),
-			grouped(v.Letters), grouped(v.Lost), grouped(v.Disordered), l.repeats(), l.recovered())
+			grouped(v.DeadLetters), grouped(v.Lost), grouped(v.Disordered), l.duplicates(), l.recovered())
 	}
 	fmt.Fprintln(w)
 	for _, l := range lines {

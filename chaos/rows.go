@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -80,7 +81,7 @@ func seconds(s *scene, long, short int) time.Duration {
 }
 
 // killDaemon kills the daemon again and again while it delivers as fast as it
-// can, and takes the time until deliveries go on.
+// can, and measures the time until the next attempt.
 func killDaemon(ctx context.Context, s *scene) error {
 	times := 100
 	if s.short {
@@ -108,7 +109,7 @@ func killDaemon(ctx context.Context, s *scene) error {
 		if err != nil {
 			return err
 		}
-		if err := s.wait(ctx, 2*time.Minute, "deliveries go on", func(context.Context) bool {
+		if err := s.wait(ctx, 2*time.Minute, "deliveries continue", func(context.Context) bool {
 			select {
 			case <-next:
 				return true
@@ -127,14 +128,17 @@ func killDaemon(ctx context.Context, s *scene) error {
 	if median(fromKill) > time.Second {
 		met = "NOT met"
 	}
-	s.note("%d kills at %.0f deliveries/s; from exec to the first attempt: median %s, 9 of 10 within %s, at most %s", times, float64(taken)/ran.Seconds(),
+	s.note("%d kills at %.0f deliveries/s; from exec to the first attempt: p50 %s, p90 %s, max %s", times, float64(taken)/ran.Seconds(),
 		ms(median(fromStart)), ms(fromStart[len(fromStart)*9/10]), ms(fromStart[len(fromStart)-1]))
-	s.note("from kill -9 to the first attempt: median %s, 9 of 10 within %s, at most %s; within 1 s: %s", ms(median(fromKill)),
+	s.note("from kill -9 to the first attempt: p50 %s, p90 %s, max %s; p50 within 1 s: %s", ms(median(fromKill)),
 		ms(fromKill[len(fromKill)*9/10]), ms(fromKill[len(fromKill)-1]), met)
 	return nil
 }
 
-func median(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
+func median[T cmp.Ordered](v []T) T {
+	sorted := slices.Sorted(slices.Values(v))
+	return sorted[len(sorted)/2]
+}
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 

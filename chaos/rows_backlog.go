@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// waiting is how many alerts wait in the row of the latched channel.
+// waiting is how many alerts wait in the row of the suspended channel.
 const waiting = 500_000
 
-// backlogRows let alerts wait for a channel that needs a person.
+// backlogRows let alerts wait for a channel that needs an operator.
 func backlogRows() []*row {
 	return []*row{{
-		name: "latched", what: fmt.Sprintf("the hook refuses our credentials until %s alerts wait; the daemon is killed then, and again while it catches up", grouped(waiting)), static: true,
+		name: "suspended", what: fmt.Sprintf("the hook refuses our credentials until %s alerts wait; the daemon is killed then, and again while it catches up", grouped(waiting)), static: true,
 		mix: mix{rate: 3000, hook: 950, both: 20, mailed: 1, poison: 1, null: 20, ahead: 4 * waiting},
 		during: func(ctx context.Context, s *scene) error {
 			begun := time.Now()
@@ -26,7 +26,7 @@ func backlogRows() []*row {
 			})
 			var memory []string
 			for _, part := range []int{waiting / 10, waiting / 2, waiting} {
-				if err := s.waits(ctx, part); err != nil {
+				if err := s.pending(ctx, part); err != nil {
 					return err
 				}
 				memory = append(memory, fmt.Sprintf("%.0f MiB at %s", s.resident(ctx), grouped(part)))
@@ -35,21 +35,21 @@ func backlogRows() []*row {
 			built := time.Now()
 			delays := s.ledger.delays(desk, begun, built)
 			if len(delays) == 0 {
-				return errors.New("desk got nothing while hook was latched")
+				return errors.New("desk got nothing while hook was suspended")
 			}
 			s.note("%s alerts wait for hook after %s; resident memory %s", grouped(waiting), built.Sub(begun).Round(time.Second), memory)
-			s.note("meanwhile desk got %s, half of them within %s, 99 of 100 within %s", grouped(len(delays)), ms(median(delays)), ms(delays[len(delays)*99/100]))
+			s.note("meanwhile desk got %s, p50 %s, p99 %s", grouped(len(delays)), ms(median(delays)), ms(delays[len(delays)*99/100]))
 
 			if err := s.replace(ctx); err != nil {
 				return err
 			}
-			if err := s.waits(ctx, waiting); err != nil {
+			if err := s.pending(ctx, waiting); err != nil {
 				return err
 			}
-			s.note("started again: %.0f MiB; /readyz says: %s", s.resident(ctx), s.saysOf(ctx, hook))
+			s.note("started again: %.0f MiB; /readyz reports: %s", s.resident(ctx), s.causeOf(ctx, hook))
 
 			s.sink.set(nil)
-			mended, taken := time.Now(), s.ledger.deliveries()
+			fixed, taken := time.Now(), s.ledger.deliveries()
 			if err := s.delivered(ctx, 100); err != nil { // the next slow probe
 				return err
 			}
@@ -58,15 +58,15 @@ func backlogRows() []*row {
 				return err
 			}
 			rate := float64(s.ledger.deliveries()-taken) / time.Since(probed).Seconds()
-			repeated := s.ledger.repeated()
+			before := s.ledger.duplicates()
 			if err := s.replace(ctx); err != nil {
 				return err
 			}
-			if err := s.caughtUp(ctx, mended); err != nil {
+			if err := s.caughtUp(ctx, fixed); err != nil {
 				return err
 			}
-			s.note("mended, the first went out after %s and the last after %s; killed while it sent %.0f/s, it repeated %d; resident memory then %.0f MiB",
-				probed.Sub(mended).Round(time.Second), time.Since(mended).Round(time.Second), rate, s.ledger.repeated()-repeated, s.resident(ctx))
+			s.note("once the hook recovered, the first went out after %s and the last after %s; killed while it sent %.0f/s, it caused %d duplicates; resident memory then %.0f MiB",
+				probed.Sub(fixed).Round(time.Second), time.Since(fixed).Round(time.Second), rate, s.ledger.duplicates()-before, s.resident(ctx))
 			s.quiet.Store(false)
 			return nil
 		},
@@ -86,8 +86,8 @@ func (s *scene) replace(ctx context.Context) error {
 	return d.ready(ctx)
 }
 
-// waits waits until the daemon says that so many alerts wait for the hook.
-func (s *scene) waits(ctx context.Context, n int) error {
+// pending waits until the daemon reports that so many alerts wait for the hook.
+func (s *scene) pending(ctx context.Context, n int) error {
 	lag := sample(`notifier_outbox_lag_records{channel="` + hook + `"}`)
 	return s.wait(ctx, 6*time.Minute, fmt.Sprintf("%s alerts wait for hook", grouped(n)), func(ctx context.Context) bool {
 		_, metrics := s.running()[0].get(ctx, "/metrics")
@@ -101,8 +101,8 @@ func (s *scene) resident(ctx context.Context) float64 {
 	return sample("process_resident_memory_bytes")(metrics) / (1 << 20)
 }
 
-// saysOf returns what /readyz says of a channel.
-func (s *scene) saysOf(ctx context.Context, channel string) string {
+// causeOf returns the cause that /readyz reports for a channel.
+func (s *scene) causeOf(ctx context.Context, channel string) string {
 	_, body := s.running()[0].get(ctx, "/readyz")
 	var answer struct {
 		Components []struct{ Name, Cause string }

@@ -133,7 +133,7 @@ func (s *scene) poisonous(ctx context.Context, proxies []*proxy, d time.Duration
 	}
 	err := pause(ctx, d)
 	for _, p := range proxies {
-		p.heal(context.Background())
+		p.reset(context.Background())
 	}
 	return err
 }

@@ -11,10 +11,10 @@ import (
 
 // sinkRows have the receivers misbehave: webhooks, then mail.
 func sinkRows() []*row {
-	hold := func(*scene) ledger.Terms {
+	exhausts := func(*scene) ledger.Terms {
 		return ledger.Terms{PerDisturbance: crashBound(), Reasons: []string{"exhausted"}}
 	}
-	unclear := func(*scene) ledger.Terms {
+	ambiguous := func(*scene) ledger.Terms {
 		return ledger.Terms{PerDisturbance: crashBound(), Reasons: []string{"exhausted"}, Marked: true, Superfluous: true}
 	}
 	return []*row{
@@ -23,15 +23,15 @@ func sinkRows() []*row {
 			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{status: 429, retryAfter: 2} }),
 		},
 		{
-			name: "sink-500", what: "the hook answers 500 to everything for 10 s, then to a third", static: true, replays: true, short: true, terms: hold,
+			name: "sink-500", what: "the hook answers 500 to everything for 10 s, then to a third", static: true, replays: true, short: true, terms: exhausts,
 			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{status: 500} }),
 		},
 		{
-			name: "sink-hang", what: "the hook takes everything and never answers for 10 s, then a third", static: true, replays: true, timeout: 2 * time.Second, terms: unclear,
+			name: "sink-hang", what: "the hook takes everything and never answers for 10 s, then a third", static: true, replays: true, timeout: 2 * time.Second, terms: ambiguous,
 			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{hang: true, taken: true} }),
 		},
 		{
-			name: "sink-reset", what: "the hook takes everything and resets the connection instead of an answer for 10 s, then a third", static: true, replays: true, terms: unclear,
+			name: "sink-reset", what: "the hook takes everything and resets the connection instead of an answer for 10 s, then a third", static: true, replays: true, terms: ambiguous,
 			during: moody(10*time.Second, 10*time.Second, func() answer { return answer{reset: true, taken: true} }),
 		},
 		{

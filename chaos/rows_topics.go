@@ -9,22 +9,22 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// topicRows take topics of ours away and give them back.
+// topicRows delete topics of ours and create them again.
 func topicRows() []*row {
 	return []*row{
 		{
-			name: "dlq-deleted", what: "the dead-letter topics are deleted while poison arrives, and made again after 10 s", static: true,
+			name: "dlq-deleted", what: "the dead-letter topics are deleted while poison arrives, and recreated after 10 s", static: true,
 			during: deleteDeadLetters,
 		},
 		{
-			name: "outbox-deleted", what: "desk's outbox is deleted while nothing is in it, alerts come, and it is made again", static: true,
+			name: "outbox-deleted", what: "desk's outbox is deleted while nothing is in it, alerts come, and it is recreated", static: true,
 			during: deleteOutbox,
 		},
 	}
 }
 
-// deleteDeadLetters deletes the topics together with what they hold, so what
-// stood in them until then is taken into account first.
+// deleteDeadLetters deletes the topics. The ledger reads the dead letters in them
+// first.
 func deleteDeadLetters(ctx context.Context, s *scene) error {
 	if err := pause(ctx, 5*time.Second); err != nil {
 		return err
@@ -34,12 +34,12 @@ func deleteDeadLetters(ctx context.Context, s *scene) error {
 		names = append(names, topics.DeadLetter(s.group, t))
 	}
 	// Poison that is dead-lettered after this reading and before the deletion is lost
-	// with the topic, by the operator's hand: so there is none meanwhile.
+	// with the topic: so there is none meanwhile.
 	s.quiet.Store(true)
 	if err := s.settled(ctx); err != nil {
 		return err
 	}
-	gone, err := s.letters(ctx)
+	gone, err := s.deadLetters(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,13 +53,13 @@ func deleteDeadLetters(ctx context.Context, s *scene) error {
 	if err := pause(ctx, 10*time.Second); err != nil {
 		return err
 	}
-	s.note("%d partitions are held while the topics are gone", s.held(ctx))
+	s.note("%d partitions are blocked while the topics are gone", s.blocked(ctx))
 	_, err = s.command(ctx, "topics", "create", "--partitions", "6", "--replication", "3")
 	return err
 }
 
-// held returns how many partitions say that they cannot move.
-func (s *scene) held(ctx context.Context) int {
+// blocked returns how many partitions are blocked.
+func (s *scene) blocked(ctx context.Context) int {
 	n := 0
 	for _, d := range s.running() {
 		_, body := d.get(ctx, "/metrics")
@@ -72,8 +72,8 @@ func (s *scene) held(ctx context.Context) int {
 	return n
 }
 
-// deleteOutbox deletes an outbox that holds nothing unsent. Alerts for it are
-// waited with, and sent when it is there again.
+// deleteOutbox deletes an outbox without pending alerts. Alerts for it wait, and are
+// sent once it is created again.
 func deleteOutbox(ctx context.Context, s *scene) error {
 	s.quiet.Store(true)
 	if err := s.settled(ctx); err != nil {

@@ -32,7 +32,7 @@ type stage struct {
 	say         func(format string, args ...any)
 }
 
-// row is one kind of fault, and what holds of it.
+// row is one kind of fault, and what it allows.
 type row struct {
 	name, what string
 	short      bool // part of the short form
@@ -65,7 +65,7 @@ type scene struct {
 	stopped sync.WaitGroup
 	errors  map[string]int // lines at error level, by message
 	notes   []string
-	kept    []ledger.Letter // from topics that are gone
+	kept    []ledger.DeadLetter // from topics that are gone
 	failed  error
 	revoked int
 	recover time.Duration
@@ -78,8 +78,8 @@ var concurrency = map[string]int{hook: 16, desk: 4, mail: 2}
 // outboxPartitions are those that topics create makes.
 var outboxPartitions = map[string]int{hook: 6, desk: 1, mail: 1}
 
-// crashBound is what one disturbance may repeat: what is in flight, and 64
-// settled deliveries of each outbox partition that no commit speaks of yet.
+// crashBound is how many duplicates one disturbance may cause: what is in flight,
+// and 64 settled, uncommitted deliveries of each outbox partition.
 func crashBound() map[string]int {
 	bound := make(map[string]int)
 	for channel, n := range concurrency {
@@ -237,15 +237,15 @@ func (st *stage) play(ctx context.Context, r *row) (*scene, *ledger.Verdict, err
 	if err := s.act(ctx); err != nil {
 		return s, nil, err
 	}
-	letters, err := s.letters(ctx)
+	dead, err := s.deadLetters(ctx)
 	if err == nil {
 		err = s.commits(ctx)
 	}
 	if err != nil {
 		return s, nil, err
 	}
-	v := s.ledger.judge(letters, r.terms(s))
-	if err := os.WriteFile(filepath.Join(s.files, "repeats"), s.ledger.account(), 0o644); err != nil {
+	v := s.ledger.judge(dead, r.terms(s))
+	if err := os.WriteFile(filepath.Join(s.files, "duplicates"), s.ledger.account(), 0o644); err != nil {
 		return s, nil, err
 	}
 	if s.failed != nil {
@@ -293,11 +293,11 @@ func (s *scene) act(ctx context.Context) error {
 	if err := s.row.during(ctx, s); err != nil {
 		return err
 	}
-	mended := time.Now()
-	if err := s.caughtUp(ctx, mended); err != nil {
+	fixed := time.Now()
+	if err := s.caughtUp(ctx, fixed); err != nil {
 		return err
 	}
-	s.recover = time.Since(mended)
+	s.recover = time.Since(fixed)
 
 	stopProducing()
 	produced.Wait()
@@ -315,7 +315,7 @@ func (s *scene) act(ctx context.Context) error {
 
 // topics makes the sources and our own again.
 func (s *scene) topics(ctx context.Context) error {
-	if err := s.cluster.mend(ctx); err != nil {
+	if err := s.cluster.restore(ctx); err != nil {
 		return err
 	}
 	if err := s.drop(ctx); err != nil {
@@ -377,8 +377,8 @@ func (s *scene) caughtUp(ctx context.Context, before time.Time) error {
 		}
 		if time.Since(asked) > 2*time.Second { // perhaps it is a dead letter
 			asked = time.Now()
-			if letters, err := s.letters(ctx); err == nil {
-				s.ledger.bury(letters)
+			if dead, err := s.deadLetters(ctx); err == nil {
+				s.ledger.deadLettered(dead)
 			}
 		}
 		return false
@@ -397,11 +397,11 @@ func (s *scene) settled(ctx context.Context) error {
 	}
 	var state string
 	err := s.wait(ctx, 3*time.Minute, "all has its outcome and is committed", func(ctx context.Context) bool {
-		if letters, err := s.letters(ctx); err != nil {
+		if dead, err := s.deadLetters(ctx); err != nil {
 			state = err.Error()
 			return false
 		} else {
-			s.ledger.bury(letters)
+			s.ledger.deadLettered(dead)
 		}
 		if n := s.ledger.poisonOpen(); n > 0 {
 			state = fmt.Sprintf("%d poison records have no dead letter", n)
@@ -451,13 +451,13 @@ func (s *scene) commits(ctx context.Context) error {
 	return nil
 }
 
-// letters reads the dead letters as they stand, the closed ones too.
-func (s *scene) letters(ctx context.Context) ([]ledger.Letter, error) {
+// deadLetters reads all dead letters, including closed ones.
+func (s *scene) deadLetters(ctx context.Context) ([]ledger.DeadLetter, error) {
 	s.mu.Lock()
 	list := slices.Clone(s.kept)
 	s.mu.Unlock()
 	err := dlq.NewReader(s.cluster.client, s.group).Each(ctx, dlq.Query{Closed: true}, func(e *dlq.Entry) bool {
-		list = append(list, letterOf(e))
+		list = append(list, deadLetterOf(e))
 		return true
 	})
 	return list, err
@@ -485,12 +485,12 @@ func (s *scene) end() {
 	s.stopped.Wait()
 	s.sink.set(nil)
 	for _, p := range append(s.cluster.proxy[:], s.post.proxy) {
-		p.heal(context.Background())
+		p.reset(context.Background())
 	}
 }
 
-// said are the lines at error level: each meant that a person must act.
-func (s *scene) said() []string {
+// errorLines are the lines at error level: each meant that an operator must act.
+func (s *scene) errorLines() []string {
 	var list []string
 	for msg, n := range s.errors {
 		list = append(list, fmt.Sprintf("%d× %s", n, msg))

@@ -52,7 +52,7 @@ func (s *sink) set(m mood) {
 	s.mood.Store(&m)
 }
 
-// post is what the ledger wants to know of a request.
+// post is what the ledger needs of a request.
 type post struct {
 	Alert struct {
 		Title          string `json:"title"`

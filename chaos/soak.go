@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,7 +112,7 @@ func (st *stage) soak(ctx context.Context, total time.Duration, out io.Writer) (
 	for i, g := range gauges {
 		v := taken[i]
 		quarter := len(v) / 4
-		first, second, last := middle(v[:quarter]), middle(v[quarter:2*quarter]), middle(v[len(v)-quarter:])
+		first, second, last := median(v[:quarter]), median(v[quarter:2*quarter]), median(v[len(v)-quarter:])
 		verdict := ""
 		if last > second*(1+g.part)+g.much {
 			verdict, flat = "  GROWS", false
@@ -124,11 +123,6 @@ func (st *stage) soak(ctx context.Context, total time.Duration, out io.Writer) (
 	revoked := l.scene.revoked
 	fmt.Fprintf(out, "%d samples, partitions were revoked %d times\n", len(taken[0]), revoked)
 	return flat, nil
-}
-
-func middle(v []float64) float64 {
-	sorted := slices.Sorted(slices.Values(v))
-	return sorted[len(sorted)/2]
 }
 
 // slope is the growth in an hour by the line that fits best.

@@ -28,15 +28,15 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// takings is a provider that notes what it takes and when; latched, it takes
+// takings is a provider that records what it takes and when; suspended, it takes
 // nothing.
 type takings struct {
-	mu      sync.Mutex
-	latched bool
-	tries   int
-	titles  []string
-	at      []time.Time
-	late    time.Duration // the longest from an alert's event to its taking
+	mu        sync.Mutex
+	suspended bool
+	tries     int
+	titles    []string
+	at        []time.Time
+	late      time.Duration // the longest from an alert's event to its taking
 }
 
 // Send implements channel.Channel.
@@ -44,7 +44,7 @@ func (s *takings) Send(_ context.Context, m channel.Message) (channel.Receipt, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tries++
-	if s.latched {
+	if s.suspended {
 		return channel.Receipt{}, outcome.Errorf(outcome.Credentials, "invalid_auth")
 	}
 	s.titles = append(s.titles, m.Alert.Title.String())
@@ -81,25 +81,24 @@ func waitingRecords(channel string, first, n int, expire time.Duration) []*kgo.R
 	return records
 }
 
-var weekend = flag.Int("weekend", 8, "for how many hours a channel is latched")
+var weekend = flag.Int("weekend", 8, "for how many hours a channel is suspended")
 
-// TestABacklogIsAWindowInMemory has a channel latched over a weekend:
-// what waits for it is in the brokers, another channel does not notice, and
-// when it is fixed everything that has not expired comes, in order, no faster
-// than the channel may.
-func TestABacklogIsAWindowInMemory(t *testing.T) {
-	held := make(map[int]int)
+// TestBacklogInMemoryIsBounded suspends a channel over a weekend: its backlog stays
+// in the brokers, another channel is not delayed, and when it recovers everything
+// that has not expired is sent, in order, within the rate limit.
+func TestBacklogInMemoryIsBounded(t *testing.T) {
+	pending := make(map[int]int)
 	for n, hours := range map[int]int{5_000: 2, 20_000: *weekend} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { held[n] = backlogOf(t, n, hours) })
+			synctest.Test(t, func(t *testing.T) { pending[n] = backlogOf(t, n, hours) })
 		})
 	}
-	if held[20_000] > held[5_000]+held[5_000]/10 {
-		t.Errorf("of 5,000 that wait %d are in memory, of 20,000 %d", held[5_000], held[20_000])
+	if pending[20_000] > pending[5_000]+pending[5_000]/10 {
+		t.Errorf("of a backlog of 5,000 %d are in memory, of 20,000 %d", pending[5_000], pending[20_000])
 	}
 }
 
-func backlogOf(t *testing.T, n, hours int) (held int) {
+func backlogOf(t *testing.T, n, hours int) (pending int) {
 	w := newWorld(t)
 	defer w.fake.Close()
 	log := slog.New(slog.DiscardHandler)
@@ -120,15 +119,15 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 			t.Fatal(err)
 		}
 	}
-	desk, other := &takings{latched: true}, &takings{}
+	desk, other := &takings{suspended: true}, &takings{}
 	reg := prometheus.NewRegistry()
 	metrics := dispatch.NewMetrics(reg)
 	dead := w.client(kafka.DeadLetterOptions(func(string) int32 { return kafka.DefaultMaxMessage })...)
 	defer dead.Close()
-	letters := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log})
+	writer := dlq.NewWriter(dlq.WriterParams{Client: dead, Group: group, Logger: log})
 	outbox := func(name string, ch channel.Channel, pace dispatch.Pace) *dispatch.Dispatcher {
 		return dispatch.New(dispatch.Params{
-			Name: name, Channel: ch, Uncommitted: 64, Group: group, Dead: letters, Logger: log, Metrics: metrics,
+			Name: name, Channel: ch, Uncommitted: 64, Group: group, Dead: writer, Logger: log, Metrics: metrics,
 			Config: dispatch.Config{Concurrency: 1, Pace: pace, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Timeout: 10 * time.Second, Ambiguous: dispatch.Resend},
 		})
 	}
@@ -153,9 +152,9 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 		put(waitingRecords("desk", first, 1000, time.Duration(hours)*time.Hour/2))
 		time.Sleep(time.Second)
 	}
-	held = outboxes[topics.Outbox(group, "desk")].Status().Pending
-	if held < backlogWindow || held > 4*backlogWindow {
-		t.Errorf("%d are in memory, the window is %d", held, backlogWindow)
+	pending = outboxes[topics.Outbox(group, "desk")].Status().Pending
+	if pending < backlogWindow || pending > 4*backlogWindow {
+		t.Errorf("%d are in memory, the window is %d", pending, backlogWindow)
 	}
 	for hour := range hours {
 		put(waitingRecords("other", hour, 1, 0))
@@ -165,10 +164,10 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 		t.Errorf("the other channel got %d of %d, the slowest after %s", other.count(), hours, other.late)
 	}
 	if minutes := hours * 60; desk.tries < minutes-minutes/10 || desk.tries > minutes+minutes/10 {
-		t.Errorf("the latched channel was tried %d times in %d minutes, want once a minute", desk.tries, minutes)
+		t.Errorf("the suspended channel was tried %d times in %d minutes, want once a minute", desk.tries, minutes)
 	}
 	desk.mu.Lock()
-	desk.latched = false
+	desk.suspended = false
 	desk.mu.Unlock()
 	time.Sleep(time.Duration(n/10+120) * time.Second)
 	cancel()
@@ -197,7 +196,7 @@ func backlogOf(t *testing.T, n, hours int) (held int) {
 			t.Fatalf("64 were sent within %s", desk.at[j].Sub(desk.at[i]))
 		}
 	}
-	return held
+	return pending
 }
 
 // counted returns a counter by its channel and outcome.

@@ -16,10 +16,10 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestACrashRepeatsNoMoreThanItMay: while no commit succeeds, the channel is
-// asked to take at most 64 deliveries of each partition and what may be in
-// flight on top of that: all of it is what a crash would repeat.
-func TestACrashRepeatsNoMoreThanItMay(t *testing.T) {
+// TestCrashDuplicatesAreBounded: while no commit succeeds, at most 64 deliveries of
+// each partition and those in flight are attempted, which is what a crash would
+// duplicate.
+func TestCrashDuplicatesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()

@@ -55,7 +55,7 @@ type sink struct {
 	takes time.Duration
 }
 
-// Send implements channel.Channel. It holds the order of lanes: the first
+// Send implements channel.Channel. It checks the order of lanes: the first
 // attempt of one alert comes after the one before it was taken.
 func (s *sink) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	title := m.Alert.Title.String()
@@ -205,18 +205,18 @@ func churn(t *testing.T, seed uint64) {
 		for _, n := range nodes {
 			n.stop()
 		}
-		repeats := 0
+		duplicates := 0
 		for _, n := range w.sink.delivered {
-			repeats += n - 1
+			duplicates += n - 1
 		}
-		t.Logf("%d alerts, %d attempts, %d repeats", keys*perKey, w.sink.attempts, repeats)
+		t.Logf("%d alerts, %d attempts, %d duplicates", keys*perKey, w.sink.attempts, duplicates)
 		if *commits < 100 {
 			t.Errorf("only %d commits were seen", *commits)
 		}
 		// A send that outlasts the second of a revoke is done again by the next
 		// owner, and nothing else.
-		if repeats > keys*perKey/50 {
-			t.Errorf("%d of %d alerts were delivered more than once", repeats, keys*perKey)
+		if duplicates > keys*perKey/50 {
+			t.Errorf("%d of %d alerts were delivered more than once", duplicates, keys*perKey)
 		}
 		w.fake.Close()
 	})
@@ -286,7 +286,7 @@ func (w *world) produce(seed uint64) {
 	}
 }
 
-// watchCommits holds that no committed offset goes backwards.
+// watchCommits checks that no committed offset goes backwards.
 func watchCommits(t *testing.T, fake *kfake.Cluster) (seen *int) {
 	seen = new(int)
 	last := make(map[string]int64)

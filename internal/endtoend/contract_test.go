@@ -19,20 +19,20 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// closing is the ledger of a trial that has come to rest. It is filled from
-// what the providers saw and what the logs hold in the end; in which order the
-// brokers did what does not matter to it.
+// closing is the ledger of a trial that has come to rest. It is filled from what the
+// providers saw and what the logs contain in the end; the order in which brokers
+// did things does not matter.
 type closing struct {
-	trial   *trial
-	book    *ledger.Ledger
-	events  map[ledger.Place]*original
-	logs    map[oracle.Place][]*kgo.Record
-	owed    map[due]*ledger.Delivery
-	queued  map[oracle.Place]queued // records of outboxes
-	began   map[try]time.Duration
-	unsure  map[due]bool // an answer before left open whether it was taken
-	taken   map[queued]bool
-	letters []ledger.Letter
+	trial    *trial
+	book     *ledger.Ledger
+	events   map[ledger.Place]*original
+	logs     map[oracle.Place][]*kgo.Record
+	expected map[due]*ledger.Delivery
+	queued   map[oracle.Place]queued // records of outboxes
+	began    map[try]time.Duration
+	unsure   map[due]bool // an answer before left open whether it was taken
+	taken    map[queued]bool
+	dead     []ledger.DeadLetter
 
 	disturbed []ledger.Disturbance
 	owners    map[oracle.Place]ownership // of outbox partitions
@@ -64,13 +64,13 @@ type try struct {
 // contract returns what is wrong with how the trial ended.
 func (t *trial) contract(logs map[oracle.Place][]*kgo.Record) []ledger.Failure {
 	c := &closing{
-		trial: t, book: ledger.New(), events: make(map[ledger.Place]*original), logs: logs, owed: make(map[due]*ledger.Delivery),
+		trial: t, book: ledger.New(), events: make(map[ledger.Place]*original), logs: logs, expected: make(map[due]*ledger.Delivery),
 		queued: make(map[oracle.Place]queued), began: make(map[try]time.Duration), unsure: make(map[due]bool), taken: make(map[queued]bool),
 		owners: make(map[oracle.Place]ownership),
 	}
 	for _, e := range t.events {
 		c.events[ledger.Place{Topic: e.record.Topic, Partition: e.record.Partition, Offset: e.record.Offset}] = e
-		c.owe(e)
+		c.expect(e)
 	}
 	for at, log := range logs {
 		for _, r := range log {
@@ -86,19 +86,19 @@ func (t *trial) contract(logs map[oracle.Place][]*kgo.Record) []ledger.Failure {
 	for _, d := range c.disturbed {
 		c.book.Disturb(d)
 	}
-	c.bury()
+	c.deadLettered()
 	c.committed()
 	most := make(map[string]int)
 	for channel, n := range t.partitions {
 		most[channel] = uncommitted*int(n) + concurrency
 	}
-	return c.book.Judge(c.letters, ledger.Terms{
+	return c.book.Judge(c.dead, ledger.Terms{
 		PerDisturbance: most, Marked: true, Superfluous: true, Reasons: []string{string(outcome.Exhausted)},
 	}).Failures
 }
 
-// owe enters an event and what it raises.
-func (c *closing) owe(e *original) {
+// expect enters an event and what it raises.
+func (c *closing) expect(e *original) {
 	c.book.Event()
 	key := ""
 	if e.record.Key != nil {
@@ -109,7 +109,7 @@ func (c *closing) owe(e *original) {
 	}
 	for _, channel := range e.to {
 		p := c.trial.providers[channel]
-		c.owed[due{channel, e.n}] = c.book.Owe(ledger.Lane{Channel: channel, Key: key}, p.mood.refuses(e.n), c.trial.history.begun)
+		c.expected[due{channel, e.n}] = c.book.Expect(ledger.Lane{Channel: channel, Key: key}, p.mood.refuses(e.n), c.trial.history.begun)
 	}
 }
 
@@ -139,10 +139,10 @@ func (c *closing) at(at oracle.Place) (queued, *original) {
 	what := due{c.trial.channels()[i], event.n}
 	w := e.From
 	source, _ := c.at(c.trial.placeOf(w.Input.Topic, w.Input.Partition, w.From.Offset))
-	d := queued{c.owed[what], source.Delivery != nil}
-	if d.Delivery == nil && d.moved { // it has no lane there: it stands behind later ones
-		d.Delivery = c.book.Owe(ledger.Lane{Channel: what.channel}, c.trial.providers[what.channel].mood.refuses(event.n), c.trial.history.begun)
-		c.owed[what] = d.Delivery
+	d := queued{c.expected[what], source.Delivery != nil}
+	if d.Delivery == nil && d.moved { // it has no lane there: it is behind later ones
+		d.Delivery = c.book.Expect(ledger.Lane{Channel: what.channel}, c.trial.providers[what.channel].mood.refuses(event.n), c.trial.history.begun)
+		c.expected[what] = d.Delivery
 	}
 	if d.moved && d.Delivery != source.Delivery {
 		source.MovedTo = d.Delivery
@@ -151,7 +151,7 @@ func (c *closing) at(at oracle.Place) (queued, *original) {
 	return d, event
 }
 
-// step enters what the providers saw, and what may make deliveries come again.
+// step enters what the providers saw, and disturbances.
 func (c *closing) step(s step) {
 	what := due{s.channel, s.event}
 	switch s.kind {
@@ -161,7 +161,7 @@ func (c *closing) step(s step) {
 		if d, event := c.at(s.what.Place); event != nil && event.n == s.event && d.Delivery != nil {
 			c.book.Attempt(d.Delivery, d.String())
 		} else {
-			c.book.Wrong("an alert that nothing asked for: %s", s)
+			c.book.Wrong("unexpected alert: %s", s)
 		}
 	case taken, unsure:
 		d, _ := c.at(s.what.Place)
@@ -180,7 +180,7 @@ func (c *closing) step(s step) {
 		at.Offset = 0
 		c.owners[at] = ownership{s.by, len(c.disturbed)}
 		c.disturb(s)
-	case ended, crashed, heldUp, goesOn, deleted, rewound, truncated:
+	case ended, crashed, stalled, resumed, deleted, rewound, truncated:
 		c.disturb(s)
 	}
 }
@@ -189,8 +189,8 @@ func (c *closing) disturb(s step) {
 	c.disturbed = append(c.disturbed, ledger.Disturbance{At: c.trial.history.begun.Add(s.at), What: s.String()})
 }
 
-// late has the assignment of a partition disturb what a former owner, which does
-// not know of it yet, sends meanwhile.
+// late extends the disturbance of an assignment to attempts of the former owner,
+// which does not know of it yet.
 func (c *closing) late(s step) {
 	at := s.what.Place
 	at.Offset = 0
@@ -210,10 +210,10 @@ func (c *closing) raisedAndMoved(d queued) bool {
 	return first && c.taken[other]
 }
 
-// bury enters the dead letters: the last record of each, in the topics that
+// deadLettered enters the dead letters: the last record of each, in the topics that
 // were deleted too.
-func (c *closing) bury() {
-	last := make(map[string]ledger.Letter)
+func (c *closing) deadLettered() {
+	last := make(map[string]ledger.DeadLetter)
 	of := make(map[string]due)
 	for _, at := range slices.SortedFunc(maps.Keys(c.logs), func(a, b oracle.Place) int { return cmp.Compare(a.Instance, b.Instance) }) {
 		if !slices.Contains(c.trial.deadTopics(), at.Topic) {
@@ -228,7 +228,7 @@ func (c *closing) bury() {
 				continue
 			}
 			e := dlq.Parse(r)
-			l := ledger.Letter{ID: id, Index: -1, Reason: string(e.Reason), State: string(e.State), Malformed: e.State == dlq.Malformed}
+			l := ledger.DeadLetter{ID: id, Index: -1, Reason: string(e.Reason), State: string(e.State), Malformed: e.State == dlq.Malformed}
 			if e.Envelope != nil {
 				s := e.Envelope.Source
 				l.Source = ledger.Place{Topic: s.Topic, Partition: s.Partition, Offset: s.Offset}
@@ -240,15 +240,15 @@ func (c *closing) bury() {
 		}
 	}
 	for id, l := range last {
-		if d := c.owed[of[id]]; d != nil {
+		if d := c.expected[of[id]]; d != nil {
 			l.ID, l.Lane, l.Index = id, d.Lane, d.Index
 		}
-		c.letters = append(c.letters, l)
+		c.dead = append(c.dead, l)
 	}
 }
 
-// committed enters where the groups stand. They were seen to stand at the ends
-// of the logs before the processes stopped.
+// committed enters the committed offsets. They were at the ends of the logs before
+// the processes stopped.
 func (c *closing) committed() {
 	t := c.trial
 	late := slices.ContainsFunc(t.history.list(), func(s step) bool { return s.kind == fault && s.text == "commit-slow" })
@@ -266,6 +266,6 @@ func (c *closing) committed() {
 	}
 }
 
-// carriedOutLate: a commit that the brokers took their time for was carried out
-// behind the last one, and set the group back.
+// carriedOutLate: brokers carried out a slow commit after the last one, which set
+// the group back.
 func carriedOutLate(committed, end int64) bool { return committed < end }

@@ -18,10 +18,10 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestADeletedTopicIsNotAskedForWithoutPause: brokers answer at once that they
-// do not know a topic that is gone, and the client asks again at once. The
-// member must not turn as fast as that, and continues once the topic is back.
-func TestADeletedTopicIsNotAskedForWithoutPause(t *testing.T) {
+// TestDeletedTopicIsFetchedWithPauses: brokers answer at once that a topic does not
+// exist, and the client fetches again at once. The member must pause, and continues
+// once the topic is back.
+func TestDeletedTopicIsFetchedWithPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
@@ -61,11 +61,11 @@ func TestADeletedTopicIsNotAskedForWithoutPause(t *testing.T) {
 	})
 }
 
-// TestATopicMadeAnewWhileAMemberJoinsIsFollowed: the client has looked the
-// topic up before it was deleted, the member when it was there again. Nothing
+// TestTopicRecreatedDuringJoinIsFollowed: the client looked the topic up before it
+// was deleted, the member once it was created again. Nothing
 // differs then between the assignment and the brokers, and still the client
 // asks for the old one.
-func TestATopicMadeAnewWhileAMemberJoinsIsFollowed(t *testing.T) {
+func TestTopicRecreatedDuringJoinIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
@@ -107,9 +107,9 @@ func (refusing) Send(context.Context, channel.Message) (channel.Receipt, error) 
 	return channel.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "400")
 }
 
-// TestDeadLettersOfDeliveriesFollowATopicMadeAnew: the producer refuses to
-// follow by itself, and ingest, which might have it, writes none.
-func TestDeadLettersOfDeliveriesFollowATopicMadeAnew(t *testing.T) {
+// TestDispatchDeadLettersFollowRecreatedTopic: the producer does not follow by
+// itself, and ingest, which could make it, writes none.
+func TestDispatchDeadLettersFollowRecreatedTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
@@ -123,24 +123,24 @@ func TestDeadLettersOfDeliveriesFollowATopicMadeAnew(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		letters := topics.DeadLetter(group, topics.TradeExecutions)
+		topic := topics.DeadLetter(group, topics.TradeExecutions)
 		alert(0)
 		time.Sleep(5 * time.Second)
-		if at := w.fake.PartitionInfo(letters, 0).HighWatermark; at != 1 {
+		if at := w.fake.PartitionInfo(topic, 0).HighWatermark; at != 1 {
 			t.Fatalf("%d dead letters", at)
 		}
-		if err := w.fake.DeleteTopic(letters); err != nil {
+		if err := w.fake.DeleteTopic(topic); err != nil {
 			t.Fatal(err)
 		}
 		alert(1)
 		time.Sleep(5 * time.Second)
-		if err := w.fake.CreateTopic(letters, 1, topicConfigs(letters)); err != nil {
+		if err := w.fake.CreateTopic(topic, 1, topicConfigs(topic)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		n.stop()
-		if at := w.fake.PartitionInfo(letters, 0).HighWatermark; at != 1 {
-			t.Errorf("%d dead letters in the topic that was made anew, and there should be one", at)
+		if at := w.fake.PartitionInfo(topic, 0).HighWatermark; at != 1 {
+			t.Errorf("%d dead letters in the recreated topic, want one", at)
 		}
 	})
 }

@@ -23,9 +23,9 @@ type idle struct{}
 // Handle implements consume.Handler.
 func (idle) Handle(ctx context.Context, _ *consume.Partition) { <-ctx.Done() }
 
-// TestRightsLostForAMinuteEndTheMember: what comes back within a minute
+// TestLostRightsEndMemberAfterOneMinute: what comes back within a minute
 // does not end it, what does not come back does.
-func TestRightsLostForAMinuteEndTheMember(t *testing.T) {
+func TestLostRightsEndMemberAfterOneMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()

@@ -23,8 +23,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// disturbance is one way to trouble a trial. It may go on for a while; what it
-// broke is whole again when it returns, but for what heal fixes.
+// disturbance is one way to disturb a trial. It may take a while; what it broke is
+// fixed when it returns, or by recover.
 type disturbance struct {
 	name   string
 	weight int
@@ -47,7 +47,7 @@ var disturbances = []disturbance{
 	{"crash", 3, crashNow},
 	{"crash-at-request", 5, crashAtRequest},
 	{"crash-at-send", 3, crashAtSend},
-	{"hold-up", 3, holdUp},
+	{"stall", 3, stall},
 	{"topic-deleted", 2, topicDeleted},
 	{"rewind", 1, rewind},
 	{"replay", 3, replayOpen},
@@ -125,8 +125,8 @@ func lookupsRefused(t *trial, random *rand.Rand) {
 	case 2:
 		f.Keys, f.Err = []kmsg.Key{kmsg.FindCoordinator}, kerr.CoordinatorNotAvailable
 	default:
-		// An error that kgo takes for final ends its producer for good: that is not
-		// drawn here, see docs/design.md.
+		// An error that kgo takes for final ends its producer: that is not drawn here,
+		// see docs/design.md.
 		f.Keys, f.Err = []kmsg.Key{kmsg.InitProducerID}, draw(random, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator)
 	}
 	t.fault(f)
@@ -143,7 +143,7 @@ func leadersMove(t *trial, random *rand.Rand) {
 	}
 }
 
-// startOne starts a process, half of them with an identity that stays theirs.
+// startOne starts a process, with static membership in half of all cases.
 func (t *trial) startOne(random *rand.Rand) {
 	if len(t.alive()) >= 4 {
 		return
@@ -223,7 +223,8 @@ func crashAtRequest(t *trial, random *rand.Rand) {
 	}
 }
 
-// crashAtSend ends the process whose message is taken next, before it knows.
+// crashAtSend ends the process whose message is taken next, before it gets the
+// answer.
 func crashAtSend(t *trial, random *rand.Rand) {
 	p := t.providers[draw(random, t.channels()...)]
 	dead := make(chan *process, 1)
@@ -243,22 +244,22 @@ func crashAtSend(t *trial, random *rand.Rand) {
 	}
 }
 
-// holdUp lets nothing of a process through for a while, in half of all cases
+// stall lets nothing of a process through for a while, in half of all cases
 // for longer than its session. Then what it had written arrives.
-func holdUp(t *trial, random *rand.Rand) {
+func stall(t *trial, random *rand.Rand) {
 	n := t.one(random)
 	if n == nil {
 		return
 	}
-	t.history.note(heldUp, n.name, "")
-	n.wire.holdUp()
+	t.history.note(stalled, n.name, "")
+	n.wire.stall()
 	time.Sleep(time.Duration(100+random.IntN(2*int(session.Milliseconds()))) * time.Millisecond)
-	t.history.note(goesOn, n.name, "")
+	t.history.note(resumed, n.name, "")
 	n.wire.release()
 }
 
-// topicDeleted deletes one of our topics and makes it again after a while.
-// What was in an outbox then is gone, and whoever deleted it answers for it.
+// topicDeleted deletes one of our topics and creates it again after a while. The
+// pending alerts of an outbox are lost; the oracle allows that.
 func topicDeleted(t *trial, random *rand.Rand) {
 	topic := draw(random, append(t.deadTopics(), t.outboxTopics()...)...)
 	n := int32(len(t.fake.PartitionInfos(topic)))
@@ -286,11 +287,11 @@ func topicDeleted(t *trial, random *rand.Rand) {
 		return
 	}
 	t.identify(topic)
-	t.history.note(fault, "", "%s is there again", topic)
+	t.history.note(fault, "", "%s is created again", topic)
 }
 
-// rewind stops everything, sets the group back, and starts again: nobody is
-// alerted twice for it.
+// rewind stops everything, sets the group back, and starts again: that must cause
+// no duplicates.
 func rewind(t *trial, random *rand.Rand) {
 	for _, n := range t.alive() {
 		n.leave()
@@ -315,8 +316,8 @@ func rewind(t *trial, random *rand.Rand) {
 	t.startOne(random)
 }
 
-// moveWaiting asks to send what waits for one channel to the other, as the
-// command does.
+// moveWaiting requests to move the pending alerts of one channel to the other, as
+// the command does.
 func moveWaiting(t *trial, random *rand.Rand) {
 	q := control.Request{From: "rough", To: "calm", Below: make(map[int32]int64), By: "ann"}
 	if random.IntN(3) == 0 {
@@ -330,13 +331,13 @@ func moveWaiting(t *trial, random *rand.Rand) {
 		return // it is deleted
 	}
 	q.TopicID = t.idOf(topic)
-	t.history.note(fault, "", "what waits for %s is to go to %s: %v", q.From, q.To, q.Below)
+	t.history.note(fault, "", "move the pending alerts of %s to %s: %v", q.From, q.To, q.Below)
 	if err := t.admin.ProduceSync(t.ctx, q.Record(group)).FirstErr(); err != nil {
-		t.history.note(fault, "", "it is not asked for: %v", err)
+		t.history.note(fault, "", "the request was not written: %v", err)
 	}
 }
 
-// replay asks for every dead letter that there is, as the command does.
+// replayOpen requests a replay of every dead letter, as the command does.
 func replayOpen(t *trial, _ *rand.Rand) { t.replay(false) }
 
 func (t *trial) replay(force bool) {

@@ -10,7 +10,8 @@ import (
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 )
 
-// The excuses of contract_test.go: each where it holds, and next to where it ends.
+// The excuses of contract_test.go: each in a case that it covers, and in a similar
+// one that it does not.
 
 func TestRaisedAndMovedIsTakenOnceEach(t *testing.T) {
 	c := &closing{taken: make(map[queued]bool)}
@@ -44,7 +45,7 @@ func TestAssignmentIsToldBeforeItsFirstCommit(t *testing.T) {
 	claim := func(at time.Duration, by int, place oracle.Place) step {
 		return step{at: at, kind: committed, by: by, what: oracle.Happening{Group: "g", Place: place}}
 	}
-	assignment := step{at: 1, kind: assigned, by: 1, what: oracle.Happening{Group: "g", Place: oracle.Place{Topic: "t"}}, stands: []stand{{topic: "t"}}}
+	assignment := step{at: 1, kind: assigned, by: 1, what: oracle.Happening{Group: "g", Place: oracle.Place{Topic: "t"}}, commits: []commit{{topic: "t"}}}
 	other := place
 	other.Partition = 1
 	for name, c := range map[string]struct {
@@ -61,7 +62,7 @@ func TestAssignmentIsToldBeforeItsFirstCommit(t *testing.T) {
 		if list[c.want].kind != assigned {
 			t.Errorf("%s: %v", name, list)
 		}
-		if last := list[len(list)-1]; len(last.stands) != 1 {
+		if last := list[len(list)-1]; len(last.commits) != 1 {
 			t.Errorf("%s: what was seen is told elsewhere: %v", name, list)
 		}
 	}

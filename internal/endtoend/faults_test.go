@@ -24,8 +24,8 @@ var (
 // TestNothingIsLostWhateverBreaks runs the daemon's own code, both stages and
 // replays, against brokers in memory on a fake clock, and breaks what a seed
 // says: requests refused or carried out and not answered, leaders and
-// coordinators that move, processes that come, go, die at any moment or stand
-// still, topics deleted, offsets rewound, providers that fail in every way.
+// coordinators that move, processes that come, go, die at any moment or hang,
+// topics deleted, offsets rewound, providers that fail in every way.
 // Then all is whole again, it has to come to rest, and the oracle judges what
 // happened.
 //
@@ -48,10 +48,10 @@ func TestNothingIsLostWhateverBreaks(t *testing.T) {
 	}
 }
 
-// TestAReplayOfATopicMadeAnewReadsTheNewOne is a schedule in which dead letters
-// are sent again, their topic is deleted and recreated, and what stands in the
-// new one is sent again from the same offsets.
-func TestAReplayOfATopicMadeAnewReadsTheNewOne(t *testing.T) {
+// TestReplayReadsRecreatedTopic is a schedule in which dead letters are replayed,
+// their topic is recreated, and entries at the same offsets of the new one are
+// replayed.
+func TestReplayReadsRecreatedTopic(t *testing.T) {
 	for _, b := range schedule(t, 1213) {
 		t.Error(b)
 	}
@@ -90,9 +90,9 @@ func schedule(t *testing.T, seed uint64) (blamed []string) {
 			})
 		}
 		wg.Wait()
-		tr.heal(random)
-		if tr.rest(settleFor) && random.IntN(2) == 0 { // what was wrong with messages is fixed, and people send them again
-			tr.mend()
+		tr.recover(random)
+		if tr.rest(settleFor) && random.IntN(2) == 0 { // hopeless messages are fixed and replayed
+			tr.fix()
 			tr.replay(true)
 			tr.rest(settleFor)
 		}
@@ -121,8 +121,9 @@ func drawDisturbance(random *rand.Rand) disturbance {
 	panic("unreachable")
 }
 
-// heal ends what is wrong with brokers and providers, and has someone work.
-func (t *trial) heal(random *rand.Rand) {
+// recover ends all faults of brokers and providers, and starts a process if there is
+// none.
+func (t *trial) recover(random *rand.Rand) {
 	t.whole.Store(true)
 	t.mu.Lock()
 	for _, h := range t.faults {
@@ -131,7 +132,7 @@ func (t *trial) heal(random *rand.Rand) {
 	t.mu.Unlock()
 	for _, p := range t.providers {
 		p.mu.Lock()
-		p.healed, p.onTaken = true, nil
+		p.recovered, p.onTaken = true, nil
 		p.mu.Unlock()
 	}
 	for _, n := range t.alive() {
@@ -140,13 +141,13 @@ func (t *trial) heal(random *rand.Rand) {
 	if len(t.alive()) == 0 {
 		t.startOne(random)
 	}
-	t.history.note(healed, "", "")
+	t.history.note(recovered, "", "")
 }
 
-func (t *trial) mend() {
+func (t *trial) fix() {
 	for _, p := range t.providers {
 		p.mu.Lock()
-		p.mended = true
+		p.fixed = true
 		p.mu.Unlock()
 	}
 }

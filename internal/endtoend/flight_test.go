@@ -13,9 +13,9 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestWhatIsUnderWayIsNotSentAgain: a stop and a revoke wait a moment for what
+// TestDeliveryInFlightIsNotDuplicated: a stop and a revoke wait a moment for what
 // is in flight, and what succeeds in it is committed.
-func TestWhatIsUnderWayIsNotSentAgain(t *testing.T) {
+func TestDeliveryInFlightIsNotDuplicated(t *testing.T) {
 	for name, leave := range map[string]func(w *world, first *node) *node{
 		"stop": func(w *world, first *node) *node {
 			first.stop()

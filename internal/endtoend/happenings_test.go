@@ -21,7 +21,7 @@ import (
 )
 
 // judge has the oracle judge what happened, and returns what it was told. What
-// the oracle cannot know is held here: that every message was its event's, that
+// the oracle cannot know is checked here: that every message was its event's, that
 // nothing was alerted that no rule asked for, that sources are as they were
 // written, and that no process ended by itself.
 func (t *trial) judge() (list []oracle.Happening, blamed []string) {
@@ -60,20 +60,20 @@ type telling struct {
 	list  []oracle.Happening
 	wrong []string
 
-	logs     map[oracle.Place][]*kgo.Record    // of partitions
-	told     map[oracle.Place]int64            // offsets below which it is told
-	due      map[oracle.Place]oracle.Happening // what was Matched, by event
-	expected map[string]bool                   // deliveries and dead letters that there may be
-	alerts   map[string]bool                   // that there may be
-	matched  map[owned]int64                   // below which it is told
-	ids      map[oracle.Place]string           // of what stands in outboxes
-	tried    map[attempted]string              // the id of the last attempt
-	owners   map[tenancy]owned
-	asked    map[tenancy][]step
-	stood    map[tenancy]int64
-	present  map[string]int   // instances of topics
-	counted  map[string]int64 // dead letters of the instances of a topic that are gone
-	versions map[oracle.Place]int64
+	logs      map[oracle.Place][]*kgo.Record    // of partitions
+	told      map[oracle.Place]int64            // offsets below which it is told
+	due       map[oracle.Place]oracle.Happening // what was Matched, by event
+	expected  map[string]bool                   // deliveries and dead letters that there may be
+	alerts    map[string]bool                   // that there may be
+	matched   map[owned]int64                   // below which it is told
+	ids       map[oracle.Place]string           // of records in outboxes
+	tried     map[attempted]string              // the id of the last attempt
+	owners    map[tenancy]owned
+	asked     map[tenancy][]step
+	committed map[tenancy]int64
+	present   map[string]int   // instances of topics
+	counted   map[string]int64 // dead letters of the instances of a topic that are gone
+	versions  map[oracle.Place]int64
 }
 
 type owned struct {
@@ -96,7 +96,7 @@ func newTelling(t *trial) *telling {
 	x := &telling{
 		trial: t, logs: make(map[oracle.Place][]*kgo.Record), told: make(map[oracle.Place]int64), due: make(map[oracle.Place]oracle.Happening),
 		expected: make(map[string]bool), alerts: make(map[string]bool), matched: make(map[owned]int64), ids: make(map[oracle.Place]string), tried: make(map[attempted]string),
-		owners: make(map[tenancy]owned), asked: make(map[tenancy][]step), stood: make(map[tenancy]int64), present: make(map[string]int),
+		owners: make(map[tenancy]owned), asked: make(map[tenancy][]step), committed: make(map[tenancy]int64), present: make(map[string]int),
 		counted: make(map[string]int64), versions: make(map[oracle.Place]int64),
 	}
 	for at, records := range t.gone {
@@ -130,8 +130,8 @@ func assignedFirst(steps []step) []step {
 			}
 		}
 		if i < len(list) { // what was seen at the brokers stays where it was seen
-			list = append(list, step{at: s.at, event: -1, ends: s.ends, stands: s.stands})
-			s.ends, s.stands = nil, nil
+			list = append(list, step{at: s.at, event: -1, ends: s.ends, commits: s.commits})
+			s.ends, s.commits = nil, nil
 		}
 		list = slices.Insert(list, i, s)
 	}
@@ -191,8 +191,8 @@ func (x *telling) step(s step) {
 			}
 		}
 	}
-	for _, c := range s.stands {
-		x.stands(s, c)
+	for _, c := range s.commits {
+		x.commits(s, c)
 	}
 	switch s.kind {
 	case begin, taken, unsure, failed:
@@ -212,7 +212,7 @@ func (x *telling) step(s step) {
 		x.cut(s)
 	case deleted:
 		x.deleted(s)
-	case rewound: // nobody is in the group, and what stands from here on is the person's
+	case rewound: // the group is empty, and later commits are the operator's
 		maps.DeleteFunc(x.asked, func(key tenancy, _ []step) bool { return key.group == group })
 	case garbled, complains:
 		x.blame("%s", s)
@@ -243,11 +243,11 @@ func (x *telling) cut(s step) {
 		}
 	}
 	key := tenancy{group, at.Topic, at.Partition}
-	x.stood[key] = min(x.stood[key], at.Offset)
+	x.committed[key] = min(x.committed[key], at.Offset)
 }
 
 // left tells of an assignment that is over: at the latest when the group gives
-// the partition to someone. What a process had asked for when it died may take
+// the partition to another member. What a process had asked for when it died may take
 // effect until then.
 func (x *telling) left(s step, key tenancy) {
 	if o, known := x.owners[key]; known {
@@ -273,11 +273,11 @@ func (x *telling) record(s step, at oracle.Place, r *kgo.Record) {
 	switch x.rank(at) {
 	case 0:
 		if _, ours := x.due[at]; !ours {
-			x.blame("%s was written by nobody", at)
+			x.blame("%s was written by an unknown producer", at)
 		}
 		x.add(s, oracle.Happening{Kind: oracle.Produced, Place: at, Digest: oracle.Digest(r.Key, r.Value, r.Headers)})
 	case 1:
-		x.letter(s, at, r)
+		x.deadLetter(s, at, r)
 	case 2:
 		if _, err := control.Parse(r); err == nil {
 			return // what comes of it is seen
@@ -307,7 +307,7 @@ func (x *telling) queued(s step, at oracle.Place, r *kgo.Record) {
 		x.expected[e.Delivery] = true
 	}
 	if !x.expected[e.Delivery] {
-		x.blame("%s at %s was raised by nobody", e.Delivery, at)
+		x.blame("%s at %s was raised by no rule", e.Delivery, at)
 	}
 	if h.Entry != "" {
 		x.versions[at] = x.versions[h.From]
@@ -318,8 +318,8 @@ func (x *telling) queued(s step, at oracle.Place, r *kgo.Record) {
 	x.add(s, h)
 }
 
-func (x *telling) letter(s step, at oracle.Place, r *kgo.Record) {
-	h, e, err := seen.Letter(r)
+func (x *telling) deadLetter(s step, at oracle.Place, r *kgo.Record) {
+	h, e, err := seen.DeadLetter(r)
 	if err != nil {
 		x.blame("%s: %v", at, err)
 		return
@@ -327,7 +327,7 @@ func (x *telling) letter(s step, at oracle.Place, r *kgo.Record) {
 	h.By, h.Group, h.Place = x.trial.writers[r.ProducerID], topics.OutboxGroup(group), at
 	h.Place.Offset += x.counted[at.Topic]
 	if e != nil && !x.expected[e.ID] {
-		x.blame("dead letter %s at %s is of nothing that was raised", e.ID, at)
+		x.blame("dead letter %s at %s is about no alert that was raised", e.ID, at)
 	}
 	if _, version, replay := strings.Cut(x.tried[attempted{h.By, h.ID}], "@"); e != nil && replay {
 		_, _ = fmt.Sscan(version, &h.Version)
@@ -336,8 +336,8 @@ func (x *telling) letter(s step, at oracle.Place, r *kgo.Record) {
 	x.add(s, h)
 }
 
-// fullMetadata is the length from which on a commit may have left marks of the
-// repeat filter out: its limit is 4,000 characters, a mark takes about 43.
+// fullMetadata is the length from which on a commit may have left out entries of
+// the dedup state: its limit is 4,000 characters, an entry takes about 43.
 const fullMetadata = 3900
 
 func (x *telling) claimed(s step) {
@@ -346,7 +346,7 @@ func (x *telling) claimed(s step) {
 	if x.rank(h.Place) == 0 {
 		o := owned{h.By, h.Place}
 		o.at.Offset = 0
-		for at := max(x.matched[o], x.stood[key]); at < h.Place.Offset; at++ {
+		for at := max(x.matched[o], x.committed[key]); at < h.Place.Offset; at++ {
 			p := o.at
 			p.Offset = at
 			if w, there := x.due[p]; there {
@@ -360,10 +360,10 @@ func (x *telling) claimed(s step) {
 	x.add(s, h)
 }
 
-// stands tells of a commit that took effect.
-func (x *telling) stands(s step, c stand) {
+// commits adds a commit that took effect.
+func (x *telling) commits(s step, c commit) {
 	key := tenancy{c.group, c.topic, c.partition}
-	x.stood[key] = c.offset
+	x.committed[key] = c.offset
 	for i := len(x.asked[key]) - 1; i >= 0; i-- {
 		a := x.asked[key][i]
 		if a.what.Place.Offset != c.offset || a.metadata != c.metadata {

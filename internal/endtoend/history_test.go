@@ -35,11 +35,11 @@ type step struct {
 	what     oracle.Happening // of attempts, commits that are asked for, and assignments
 	metadata string           // of such a commit
 	ends     []oracle.Place   // of logs that have grown since the step before
-	stands   []stand          // what was committed since
+	commits  []commit         // what was committed since
 }
 
-// stand is a commit as a group's coordinator keeps it.
-type stand struct {
+// commit is a commit as a group's coordinator keeps it.
+type commit struct {
 	group, topic string
 	partition    int32
 	offset       int64
@@ -57,9 +57,9 @@ const (
 	committed kind = "commit"    // a commit is asked for
 	assigned  kind = "assigned"  // a handler begins
 	ended     kind = "end"       // a life of a process is over
-	crashed   kind = "crash"     // a process ends: nothing it does reaches anybody
-	heldUp    kind = "hold-up"   // a process or its network stands still
-	goesOn    kind = "goes-on"   // and continues
+	crashed   kind = "crash"     // a process ends: nothing that it does has an effect
+	stalled   kind = "stalled"   // a process or its network hangs
+	resumed   kind = "resumed"   // and continues
 	joins     kind = "join"      // a process starts
 	leaves    kind = "leave"     // a process stops, as it should
 	moved     kind = "moved"     // partitions were assigned, revoked or lost
@@ -68,7 +68,7 @@ const (
 	rewound   kind = "rewound"   // the group's offsets are set back
 	truncated kind = "truncated" // a process is told that a log was cut off
 	replays   kind = "replays"   // dead letters are asked for
-	healed    kind = "healed"    // from here on nothing is disturbed
+	recovered kind = "recovered" // from now on nothing is disturbed
 	garbled   kind = "garbled"   // a message is not what its event was
 	complains kind = "complains" // a process ended by itself
 )
@@ -77,7 +77,7 @@ func (h *history) add(s step) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.at = time.Since(h.begun)
-	if s.kind != moved { // that is said with locks held
+	if s.kind != moved { // that is reported with locks held
 		h.look(&s)
 	}
 	h.steps = append(h.steps, s)

@@ -16,10 +16,10 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestACommitThatIsCarriedOutLateDoesNotStand: a commit that nobody answered
-// in time may be carried out behind the next one and set the group back. The
-// owner cannot know, and so commits again a while later.
-func TestACommitThatIsCarriedOutLateDoesNotStand(t *testing.T) {
+// TestLateCommitIsOverwritten: a commit that was not answered in time may be carried
+// out after the next one and set the group back. The owner cannot know, so it
+// commits again later.
+func TestLateCommitIsOverwritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
@@ -49,15 +49,15 @@ func TestACommitThatIsCarriedOutLateDoesNotStand(t *testing.T) {
 		produce("k1")
 		time.Sleep(30 * time.Second)
 		if at := w.fake.GroupInfo(group).Commits[source][0].Offset; !slow || at != 2 {
-			t.Errorf("the group stands at %d of 2", at)
+			t.Errorf("the group has committed %d of 2", at)
 		}
 		n.stop()
 	})
 }
 
-// TestACommitThatIsRefusedTwiceIsSentAgain: also the one that goes out when the
-// whole was refused for its metadata may be refused.
-func TestACommitThatIsRefusedTwiceIsSentAgain(t *testing.T) {
+// TestCommitRefusedTwiceIsRetried: the commit without metadata, which follows when
+// the first was refused for its metadata, may be refused too.
+func TestCommitRefusedTwiceIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
@@ -72,7 +72,7 @@ func TestACommitThatIsRefusedTwiceIsSentAgain(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		if at := w.fake.GroupInfo(group).Commits[source][0].Offset; at != 1 {
-			t.Errorf("the group stands at %d of 1", at)
+			t.Errorf("the group has committed %d of 1", at)
 		}
 		n.stop()
 	})

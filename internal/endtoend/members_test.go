@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// quietTrial is one in which nothing fails of itself.
+// quietTrial is a trial without faults.
 func quietTrial(t *testing.T, n int, partitions map[string]int32, rough mood) *trial {
 	return newTrial(t, partitions, map[string]mood{"rough": rough}, drawLoad(rand.New(rand.NewPCG(5, uint64(n))), n), 1)
 }
 
-// holdsWithoutRepeats judges a trial in which nothing may come twice.
-func (t *trial) holdsWithoutRepeats() {
+// checkNoDuplicates judges a trial in which no duplicate is allowed.
+func (t *trial) checkNoDuplicates() {
 	t.t.Helper()
 	t.stop()
 	t.fair()
@@ -31,9 +31,9 @@ func (t *trial) holdsWithoutRepeats() {
 	}
 }
 
-// TestProcessesOfANewGroupStartAtOnce: each commits where the group begins,
+// TestProcessesOfNewGroupStartConcurrently: each commits where the group begins,
 // one is first, and nothing is skipped.
-func TestProcessesOfANewGroupStartAtOnce(t *testing.T) {
+func TestProcessesOfNewGroupStartConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := quietTrial(t, 200, map[string]int32{"calm": 4, "rough": 1}, mood{})
 		defer tr.close()
@@ -47,13 +47,13 @@ func TestProcessesOfANewGroupStartAtOnce(t *testing.T) {
 				t.Error(s)
 			}
 		}
-		tr.holdsWithoutRepeats()
+		tr.checkNoDuplicates()
 	})
 }
 
-// TestBothWaysOfRebalancingComeToTheSame: cooperative, which is ours, and
-// eager, which takes everything from everybody each time.
-func TestBothWaysOfRebalancingComeToTheSame(t *testing.T) {
+// TestEagerAndCooperativeRebalancingAgree: cooperative, which is ours, and
+// eager, which revokes all partitions of all members each time.
+func TestEagerAndCooperativeRebalancingAgree(t *testing.T) {
 	for _, eager := range []bool{false, true} {
 		t.Run(fmt.Sprint("eager ", eager), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -73,33 +73,33 @@ func TestBothWaysOfRebalancingComeToTheSame(t *testing.T) {
 				if n := len(stays.trial.alive()); n != 1 {
 					t.Errorf("%d are alive", n)
 				}
-				tr.holdsWithoutRepeats()
+				tr.checkNoDuplicates()
 			})
 		})
 	}
 }
 
-// TestAProcessCutOffSendsNoMoreThanItMayRepeat: it does not know that it is not
-// the owner any longer, cannot commit, and stops by itself.
-func TestAProcessCutOffSendsNoMoreThanItMayRepeat(t *testing.T) {
+// TestDisconnectedProcessBoundsItsDuplicates: it does not know that it is no longer
+// the owner, cannot commit, and stops by itself.
+func TestDisconnectedProcessBoundsItsDuplicates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// Its channel comes back right after: it has a full window to send.
 		tr := quietTrial(t, 1500, map[string]int32{"calm": 4, "rough": 2}, mood{downUntil: 5 * time.Second})
 		defer tr.close()
 		former := tr.start("")
 		tr.produce(rand.New(rand.NewPCG(3, 3)), 4*time.Second)
-		tr.history.note(heldUp, former.name, "")
-		former.wire.holdUp()
+		tr.history.note(stalled, former.name, "")
+		former.wire.stall()
 		tr.start("")
 		time.Sleep(30 * time.Second)
-		tr.history.note(goesOn, former.name, "")
+		tr.history.note(resumed, former.name, "")
 		former.wire.release()
 		tr.rest(time.Minute)
 		tr.stop()
 		tr.fair()
 		late, cut := make(map[string]int), false
 		for _, s := range tr.history.list() {
-			cut = cut || s.kind == heldUp
+			cut = cut || s.kind == stalled
 			if cut && s.kind == taken && s.node == former.name {
 				late[fmt.Sprintf("%s/%d", s.channel, s.what.Place.Partition)]++
 			}
@@ -115,9 +115,9 @@ func TestAProcessCutOffSendsNoMoreThanItMayRepeat(t *testing.T) {
 	})
 }
 
-// TestOthersAreNotHeldUpByARevokeThatWaits: sends that take long hold up what
-// is revoked for a second, and what is kept for no longer.
-func TestOthersAreNotHeldUpByARevokeThatWaits(t *testing.T) {
+// TestKeptPartitionsContinueDuringRevoke: long sends delay the revoke by a second,
+// and kept partitions by no more.
+func TestKeptPartitionsContinueDuringRevoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := quietTrial(t, 1000, map[string]int32{"calm": 4, "rough": 4}, mood{slow: 100})
 		defer tr.close()

@@ -41,7 +41,7 @@ func (t *trial) start(instance string) *process {
 	t.mu.Lock()
 	t.started++
 	n := &process{trial: t, name: fmt.Sprint("n", t.started), instance: instance, ended: make(chan struct{})}
-	n.wire = newWire(t.net.DialContext, func(by int, request []byte) { t.sees(n, by, request) })
+	n.wire = newWire(t.net.DialContext, func(by int, request []byte) { t.request(n, by, request) })
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	t.all = append(t.all, n)
 	t.living = append(t.living, n)
@@ -62,14 +62,13 @@ func (t *trial) start(instance string) *process {
 	return n
 }
 
-// crash ends it at this instant: nothing that it does from now on reaches
-// anybody.
+// crash ends it at this instant: nothing that it does from now on has an effect.
 func (n *process) crash(why string) {
 	n.trial.history.add(step{kind: crashed, node: n.name, by: n.life, event: -1, text: why})
 	n.wire.cut()
 	n.stop()
 	n.trial.forget(n)
-	n.trial.buries.Go(func() { n.trial.expire(n) })
+	n.trial.dying.Go(func() { n.trial.expire(n) })
 }
 
 // expire has the groups forget a process that died, as Kafka does by the end of
@@ -193,8 +192,8 @@ func (w witnessed) Handle(ctx context.Context, p *consume.Partition) {
 	w.Handler.Handle(ctx, p)
 }
 
-// journal puts into the history what a process logs about its partitions and
-// what needs a person.
+// journal records in the history what a process logs about its partitions, and its
+// errors.
 type journal struct{ process *process }
 
 // Enabled implements slog.Handler.

@@ -29,10 +29,10 @@ type provider struct {
 	history *history
 	events  []*original
 
-	mu     sync.Mutex
-	tries  map[int]int
-	healed bool // nothing goes wrong any longer but for what a message deserves
-	mended bool // not even that
+	mu        sync.Mutex
+	tries     map[int]int
+	recovered bool // only hopeless messages fail
+	fixed     bool // not even they
 	// onTaken, where it is set, is told once of the next message that is taken,
 	// before its sender is.
 	onTaken func(*process)
@@ -43,12 +43,12 @@ type mood struct {
 	slow, failing, limited, unsure int
 	// hopeless has some messages refused, some panic, and some fail each time.
 	hopeless bool
-	// down and latched are when nothing is taken, since the trial began.
-	downFrom, downUntil, latchedFrom, latchedUntil time.Duration
+	// down and suspended are when nothing is taken, as times since the trial began.
+	downFrom, downUntil, suspendedFrom, suspendedUntil time.Duration
 }
 
-// refuses reports whether the message of an event is never taken until someone
-// fixes it: answer says how.
+// refuses reports whether the message of an event fails until it is fixed: answer
+// decides how.
 func (m mood) refuses(event int) bool {
 	return m.hopeless && slices.Contains([]int{3, 7, 11, 17}, event%37)
 }
@@ -69,14 +69,14 @@ func drawMood(random *rand.Rand) mood {
 		m.downUntil = m.downFrom + time.Duration(random.IntN(10_000))*time.Millisecond
 	}
 	if random.IntN(6) == 0 {
-		m.latchedFrom = time.Duration(random.IntN(8000)) * time.Millisecond
-		m.latchedUntil = m.latchedFrom + time.Duration(random.IntN(4000))*time.Millisecond
+		m.suspendedFrom = time.Duration(random.IntN(8000)) * time.Millisecond
+		m.suspendedUntil = m.suspendedFrom + time.Duration(random.IntN(4000))*time.Millisecond
 	}
 	return m
 }
 
-// line is the channel as one life of a process has it. As its driver it knows
-// where in the outbox stands what is sent.
+// line is the channel of one life of a process. As its driver it knows the place in
+// the outbox of each attempt.
 type line struct {
 	dispatch.Goroutines
 	*provider
@@ -111,7 +111,7 @@ func (l *line) Go(w dispatch.Work) {
 	l.Goroutines.Go(w)
 }
 
-// place returns where stands what is sent.
+// place returns the place of an attempt in its outbox.
 func (l *line) place(m channel.Message) (at oracle.Place) {
 	l.sending.Lock()
 	defer l.sending.Unlock()
@@ -208,7 +208,7 @@ func (p *provider) answer(n, try int) answer {
 		return a
 	}
 	m := p.mood
-	if m.hopeless && !p.mended {
+	if m.hopeless && !p.fixed {
 		switch n % 37 {
 		case 3:
 			a.kind, a.panic = failed, true
@@ -220,12 +220,12 @@ func (p *provider) answer(n, try int) answer {
 			return fails(outcome.Unavailable, "500 each time")
 		}
 	}
-	if p.healed {
+	if p.recovered {
 		return a
 	}
 	now := time.Since(p.history.begun)
 	switch {
-	case now >= m.latchedFrom && now < m.latchedUntil:
+	case now >= m.suspendedFrom && now < m.suspendedUntil:
 		return fails(outcome.Credentials, "401")
 	case now >= m.downFrom && now < m.downUntil:
 		return fails(outcome.Unreachable, "refused")

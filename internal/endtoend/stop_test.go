@@ -46,7 +46,7 @@ func (w *world) count(key kmsg.Key) *atomic.Int64 {
 	return n
 }
 
-func TestAStopDuringALongBackoffReturnsAtOnce(t *testing.T) {
+func TestStopInterruptsLongBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
@@ -74,9 +74,9 @@ func TestAStopDuringALongBackoffReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// TestAMemberThatDrainsStaysAMemberUntilItLeaves: its partitions are nobody
-// else's while it waits for what is in flight.
-func TestAMemberThatDrainsStaysAMemberUntilItLeaves(t *testing.T) {
+// TestDrainingMemberKeepsItsPartitions: no other member gets its partitions while
+// it waits for deliveries in flight.
+func TestDrainingMemberKeepsItsPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()

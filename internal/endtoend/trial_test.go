@@ -54,21 +54,21 @@ type trial struct {
 	admin *kgo.Client
 	adm   *kadm.Client
 
-	buries sync.WaitGroup // of processes that died
+	dying sync.WaitGroup // goroutines of processes that crashed
 
-	mu      sync.Mutex
-	all     []*process
-	living  []*process
-	started int
-	whole   atomic.Bool // nothing is disturbed any longer
-	faults  []*kfake.FaultHandle
-	lives   int                     // of processes, ever
-	ids     map[string]oracle.Place // topics by their ids, in text: which, and which instance of it
-	present map[string]int          // the instance of a topic that there is now, or will be
-	gone    map[oracle.Place][]*kgo.Record
-	writers map[int64]int          // producer ids, and whose they are
-	grown   map[oracle.Place]int64 // how far logs were seen to have grown
-	stood   map[stand]stand        // what was last seen to be committed, by its first three fields
+	mu        sync.Mutex
+	all       []*process
+	living    []*process
+	started   int
+	whole     atomic.Bool // nothing is disturbed from now on
+	faults    []*kfake.FaultHandle
+	lives     int                     // of processes, ever
+	ids       map[string]oracle.Place // topics by their ids, in text: which, and which instance of it
+	present   map[string]int          // the instance of a topic that there is now, or will be
+	gone      map[oracle.Place][]*kgo.Record
+	writers   map[int64]int          // producer ids, and whose they are
+	grown     map[oracle.Place]int64 // how far logs were seen to have grown
+	committed map[commit]commit      // the last commit that was seen, by its first three fields
 }
 
 func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, events []*original, seed uint64) *trial {
@@ -76,13 +76,13 @@ func newTrial(t *testing.T, partitions map[string]int32, moods map[string]mood, 
 		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{}, partitions: partitions, events: events,
 		history: &history{begun: time.Now()}, ids: make(map[string]oracle.Place), providers: make(map[string]*provider),
 		present: make(map[string]int), gone: make(map[oracle.Place][]*kgo.Record), writers: make(map[int64]int),
-		grown: make(map[oracle.Place]int64), stood: make(map[stand]stand),
+		grown: make(map[oracle.Place]int64), committed: make(map[commit]commit),
 	}
 	for c := range partitions {
 		tr.providers[c] = &provider{name: c, seed: seed ^ uint64(len(c)), mood: moods[c], history: tr.history, events: events, tries: make(map[int]int)}
 	}
 	tr.fake = newCluster(t, tr.net, map[string]int32{string(topics.TradeExecutions): 3, string(topics.PortfolioUpdates): 2}, partitions, kfake.Ports(9092, 9093, 9094))
-	tr.admin = tr.client("people", replay.ClientOptions(kafka.MaxEnvelope)...)
+	tr.admin = tr.client("operator", replay.ClientOptions(kafka.MaxEnvelope)...)
 	tr.adm = kadm.NewClient(tr.admin)
 	md, err := tr.adm.BrokerMetadata(tr.ctx)
 	if err != nil {
@@ -187,7 +187,7 @@ func (t *trial) produce(random *rand.Rand, over time.Duration) {
 	}
 }
 
-// read returns what a partition holds, in its order, with who wrote it.
+// read returns the records of a partition, in order, with their producers.
 func (t *trial) read(topic string, p *kfake.PartitionInfo) []*kgo.Record {
 	var all []*kgo.Record
 	for at, tries := p.LogStartOffset, 0; at < p.HighWatermark && tries < 100; tries++ {
@@ -238,8 +238,8 @@ func (t *trial) rest(most time.Duration) bool {
 		if left == "" {
 			return true
 		}
-		if time.Since(begun) > 2*time.Minute { // a message that fails each time, with no other to witness that it is the message, is held forever
-			t.mend()
+		if time.Since(begun) > 2*time.Minute { // a message that always fails waits forever without a witness
+			t.fix()
 		}
 		if now := time.Since(begun); now > unstuck+2*time.Minute {
 			unstuck = now
@@ -256,7 +256,7 @@ func (t *trial) rest(most time.Duration) bool {
 	}
 }
 
-// fault installs a fault until it has hit or all is healed.
+// fault installs a fault until it has hit or everything has recovered.
 func (t *trial) fault(f kfake.Fault) *kfake.FaultHandle {
 	h := t.fake.Fault(f)
 	t.mu.Lock()
@@ -274,7 +274,7 @@ func (t *trial) stop() {
 	for _, n := range t.all {
 		<-n.ended
 	}
-	t.buries.Wait()
+	t.dying.Wait()
 }
 
 func (t *trial) close() {

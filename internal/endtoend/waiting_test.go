@@ -17,7 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// greylisting tells every second alert to come again in an hour, the first
+// greylisting asks for a later attempt, in an hour, of every second alert, the first
 // time, and takes the others.
 type greylisting struct {
 	mu        sync.Mutex
@@ -39,19 +39,19 @@ func (g *greylisting) Send(_ context.Context, m channel.Message) (channel.Receip
 	return channel.Receipt{}, nil
 }
 
-func (g *greylisting) counts() (delivered, repeats int) {
+func (g *greylisting) counts() (delivered, duplicates int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, n := range g.delivered {
-		repeats += n - 1
+		duplicates += n - 1
 	}
-	return len(g.delivered), repeats
+	return len(g.delivered), duplicates
 }
 
-// TestHundredsThatWaitBetweenOthersAreKept has so many deliveries wait that a
-// commit could not list them all: what it could not list is not begun, so that
-// the next owner repeats nothing, and continues to the last.
-func TestHundredsThatWaitBetweenOthersAreKept(t *testing.T) {
+// TestHundredsOfGapsCauseNoDuplicates has so many deliveries wait that a commit
+// could not list them all. Those that it could not list are not started, so the
+// next owner sends no duplicate and delivers the rest.
+func TestHundredsOfGapsCauseNoDuplicates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.fake.Close()
@@ -82,8 +82,8 @@ func TestHundredsThatWaitBetweenOthersAreKept(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		second.stop()
-		if n, repeats := g.counts(); n != alerts || repeats != 0 {
-			t.Errorf("%d of %d are delivered, %d of them twice", n, alerts, repeats)
+		if n, duplicates := g.counts(); n != alerts || duplicates != 0 {
+			t.Errorf("%d of %d are delivered, %d of them twice", n, alerts, duplicates)
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// placeOf returns where a record stands, by the id of its topic.
+// placeOf returns the place of a record, by the id of its topic.
 func (t *trial) placeOf(topicID string, partition int32, offset int64) oracle.Place {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -31,9 +31,9 @@ func (t *trial) placeOf(topicID string, partition int32, offset int64) oracle.Pl
 
 // look sees what is new at the brokers: before each step, so that what led to
 // it comes first. The history calls it with its lock held. The brokers work on
-// meanwhile, so effects are looked at before their causes: commits, then outboxes,
-// requests, dead letters, and sources last. Seen the other way round, a dead letter
-// is there whose record is not.
+// meanwhile, so effects are read before their causes: commits, then outboxes,
+// requests, dead letters, and sources last. In the other order there could be a
+// dead letter without its record.
 func (t *trial) look(s *step) {
 	for _, g := range []string{group, topics.OutboxGroup(group)} {
 		info := t.fake.GroupInfo(g)
@@ -42,11 +42,11 @@ func (t *trial) look(s *step) {
 		}
 		for topic, ps := range info.Commits {
 			for id, c := range ps {
-				key := stand{group: g, topic: topic, partition: id}
-				now := stand{g, topic, id, c.Offset, c.Metadata}
-				if t.stood[key] != now {
-					t.stood[key] = now
-					s.stands = append(s.stands, now)
+				key := commit{group: g, topic: topic, partition: id}
+				now := commit{g, topic, id, c.Offset, c.Metadata}
+				if t.committed[key] != now {
+					t.committed[key] = now
+					s.commits = append(s.commits, now)
 				}
 			}
 		}
@@ -66,9 +66,9 @@ func (t *trial) look(s *step) {
 	}
 }
 
-// sees is shown every request of a process: who writes under which producer id,
+// request gets every request of a process: who writes under which producer id,
 // and which commits are asked for.
-func (t *trial) sees(n *process, by int, request []byte) {
+func (t *trial) request(n *process, by int, request []byte) {
 	switch req := decode(request).(type) {
 	case *kmsg.ProduceRequest:
 		for _, topic := range req.Topics {
@@ -82,7 +82,7 @@ func (t *trial) sees(n *process, by int, request []byte) {
 		}
 	case *kmsg.OffsetCommitRequest:
 		if req.MemberID == "" {
-			return // as a person would, before it joins
+			return // as an operator would, before it joins
 		}
 		for _, topic := range req.Topics {
 			for _, p := range topic.Partitions {
@@ -123,7 +123,7 @@ func decode(b []byte) kmsg.Request {
 // claims is what the metadata of a commit says.
 type claims struct {
 	topicID string
-	above   []oracle.Span // offsets above the committed one that are finished
+	above   []oracle.Span // settled offsets above the committed one
 }
 
 // readClaims reads the metadata of a commit, apart from the code that wrote it.
@@ -145,20 +145,20 @@ func readClaims(offset int64, metadata string) (out claims, err error) {
 		raw = raw[max(n, 0):]
 		return int64(v)
 	}
-	finished := func(first, last int64) {
+	settled := func(first, last int64) {
 		if first <= last {
 			out.above = append(out.above, oracle.Span{First: first, Last: last})
 		}
 	}
 	newest := offset + next()
 	at := offset
-	for len(raw) > 0 { // the runs of what is unfinished
+	for len(raw) > 0 { // the runs of unsettled offsets
 		from := at + next()
 		to := from + next()
-		finished(at, from-1)
+		settled(at, from-1)
 		at = to + 1
 	}
-	finished(at, newest)
+	settled(at, newest)
 	return out, nil
 }
 

@@ -14,21 +14,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// wire is what stands between one process and the brokers. It can be cut, as
+// wire is the connection of one process to the brokers. It can be cut, as
 // when the process dies: nothing reaches the brokers after that. It can be
-// held up, as when the process or its network stands still: what was written
-// meanwhile arrives when it continues, also where the client has given up by
-// then. And it can be cut at the moment of a certain request.
+// stalled, as when the process or its network hangs: what was written meanwhile
+// arrives when it resumes, also if the client has given up by then. And it can be cut at the moment of a certain request.
 type wire struct {
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
-	sees func(by int, request []byte) // is shown every request, once
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	onRequest func(by int, request []byte) // is shown every request, once
 
-	mu    sync.Mutex
-	dead  chan struct{} // closed by cut
-	going chan struct{} // closed while the wire is not held up
-	held  int           // how many hold it up
-	conns map[*conn]struct{}
-	trap  *trap
+	mu     sync.Mutex
+	dead   chan struct{} // closed by cut
+	going  chan struct{} // closed while the wire is not stalled
+	stalls int           // how many faults stall it
+	conns  map[*conn]struct{}
+	trap   *trap
 }
 
 // trap springs once, at the next request with its key that a client in its
@@ -41,12 +40,12 @@ type trap struct {
 	spring func()
 }
 
-// errCut is what a process is told whose wire is cut: what it would be by
-// brokers that are gone, so that its client waits between two tries.
+// errCut is the error of a process whose wire is cut, as of brokers that are gone:
+// its client waits between two attempts.
 var errCut = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-func newWire(dial func(ctx context.Context, network, address string) (net.Conn, error), sees func(by int, request []byte)) *wire {
-	w := &wire{dial: dial, sees: sees, dead: make(chan struct{}), going: make(chan struct{}), conns: make(map[*conn]struct{})}
+func newWire(dial func(ctx context.Context, network, address string) (net.Conn, error), onRequest func(by int, request []byte)) *wire {
+	w := &wire{dial: dial, onRequest: onRequest, dead: make(chan struct{}), going: make(chan struct{}), conns: make(map[*conn]struct{})}
 	close(w.going)
 	return w
 }
@@ -93,7 +92,7 @@ func (w *wire) flowing() <-chan struct{} {
 	return w.going
 }
 
-// cut ends the wire for good.
+// cut ends the wire permanently.
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,11 +106,11 @@ func (w *wire) cut() {
 	w.conns = nil
 }
 
-// holdUp has everything stand still until release.
-func (w *wire) holdUp() {
+// stall blocks all traffic until release.
+func (w *wire) stall() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.held++; w.held == 1 {
+	if w.stalls++; w.stalls == 1 {
 		w.going = make(chan struct{})
 	}
 }
@@ -119,7 +118,7 @@ func (w *wire) holdUp() {
 func (w *wire) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.held--; w.held == 0 {
+	if w.stalls--; w.stalls == 0 {
 		close(w.going)
 	}
 }
@@ -158,7 +157,7 @@ type conn struct {
 
 	mu       sync.Mutex
 	closed   chan struct{}
-	pending  [][]byte // written while the wire was held up
+	pending  [][]byte // written while the wire was stalled
 	flushing bool
 	deadline time.Time
 	answer   *trap // springs when an answer comes
@@ -184,25 +183,25 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.answer = t
 		c.mu.Unlock()
 	}
-	c.wire.sees(c.by, b)
+	c.wire.onRequest(c.by, b)
 	if keyOf(b) == int16(kmsg.Fetch) {
 		// kgo fetches again at once where a broker says that a topic is gone, until
 		// it looks that up; without this the clock would never come to that.
 		time.Sleep(time.Millisecond)
 	}
 	going := c.wire.flowing()
-	held := false
+	stalled := false
 	select {
 	case <-going:
 	default:
-		held = true
+		stalled = true
 	}
 	c.mu.Lock()
 	if c.isClosed() {
 		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
-	if held || c.flushing {
+	if stalled || c.flushing {
 		c.pending = append(c.pending, append([]byte(nil), b...))
 		if !c.flushing {
 			c.flushing = true
@@ -215,7 +214,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// flush sends what was held up once the wire is released, and closes the
+// flush sends what is pending once the wire is released, and closes the
 // connection then if the client has meanwhile.
 func (c *conn) flush() {
 	for {
@@ -294,7 +293,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Close implements net.Conn. What is held up is still sent.
+// Close implements net.Conn. What is pending is still sent.
 func (c *conn) Close() error {
 	c.wire.mu.Lock()
 	delete(c.wire.conns, c)

@@ -11,12 +11,12 @@ type Kind string
 
 // The kinds of failures.
 const (
-	Lost        Kind = "lost"
-	Disordered  Kind = "order"
-	Duplicated  Kind = "duplicate"
-	WrongLetter Kind = "dead letter"
-	Uncommitted Kind = "commit"
-	Mistake     Kind = "mistake"
+	Lost            Kind = "lost"
+	Disordered      Kind = "order"
+	Duplicated      Kind = "duplicate"
+	WrongDeadLetter Kind = "dead letter"
+	Uncommitted     Kind = "commit"
+	Mistake         Kind = "mistake"
 )
 
 // Failure is one broken promise.
@@ -29,31 +29,30 @@ func (f Failure) String() string { return string(f.Kind) + ": " + f.Text }
 
 // Terms are what a run allows.
 type Terms struct {
-	// PerDisturbance is how many deliveries of a channel each disturbance may
-	// repeat: what was in flight and what was not committed.
+	// PerDisturbance is how many duplicates on a channel each disturbance may cause:
+	// what was in flight and what was not committed.
 	PerDisturbance map[string]int
-	// Share, where it is set, bounds the duplicates by a part of the deliveries
-	// instead.
+	// Share, if set, bounds the duplicates by a part of the deliveries instead.
 	Share float64
 	// Marked allows duplicates whose message says that it may be one.
 	Marked bool
-	// Reasons are those of dead letters which deliveries may have that the provider
+	// Reasons are the allowed reasons of dead letters of deliveries that the provider
 	// would take.
 	Reasons []string
-	// Superfluous allows open dead letters of what was delivered: an owner that was
-	// frozen may write one.
+	// Superfluous allows open dead letters of delivered alerts: a frozen owner may
+	// write one.
 	Superfluous bool
 }
 
-// Verdict is what came of a run.
+// Verdict is the result of a run.
 type Verdict struct {
-	Events, Deliveries, Letters int
-	Lost, Disordered            int
-	Duplicates, Marked          int
-	Worst, Bound                int // duplicates after one disturbance, and how many may be
-	Share                       float64
-	Disturbances                int
-	Failures                    []Failure // the first 30
+	Events, Deliveries, DeadLetters int
+	Lost, Disordered                int
+	Duplicates, Marked              int
+	Worst, Bound                    int // duplicates after one disturbance, and how many may be
+	Share                           float64
+	Disturbances                    int
+	Failures                        []Failure // the first 30
 }
 
 // OK reports whether no promise was broken.
@@ -66,44 +65,44 @@ func (v *Verdict) Fail(k Kind, format string, args ...any) {
 	}
 }
 
-// Judge compares what was owed with what came, at the end of a run.
-func (l *Ledger) Judge(letters []Letter, t Terms) *Verdict {
-	l.Bury(letters)
-	v := &Verdict{Events: l.events, Deliveries: l.delivered, Letters: len(letters), Disturbances: len(l.disturbances), Share: t.Share}
+// Judge compares what was expected with what happened, at the end of a run.
+func (l *Ledger) Judge(entries []DeadLetter, t Terms) *Verdict {
+	l.DeadLettered(entries)
+	v := &Verdict{Events: l.events, Deliveries: l.delivered, DeadLetters: len(entries), Disturbances: len(l.disturbances), Share: t.Share}
 	for _, f := range l.wrong {
 		v.Fail(f.Kind, "%s", f.Text)
 	}
-	l.judgeLosses(v, letters, t)
+	l.judgeLosses(v, entries, t)
 	l.judgeOrder(v)
 	l.judgeDuplicates(v, t)
 	return v
 }
 
-func (l *Ledger) judgeLosses(v *Verdict, letters []Letter, t Terms) {
-	last := make(map[*Delivery]Letter)
-	for _, letter := range letters {
-		if letter.Malformed {
-			v.Fail(WrongLetter, "it is malformed: %+v", letter)
+func (l *Ledger) judgeLosses(v *Verdict, entries []DeadLetter, t Terms) {
+	last := make(map[*Delivery]DeadLetter)
+	for _, entry := range entries {
+		if entry.Malformed {
+			v.Fail(WrongDeadLetter, "it is malformed: %+v", entry)
 		}
-		if d := l.of(letter); d != nil {
-			last[d] = letter
+		if d := l.of(entry); d != nil {
+			last[d] = entry
 		}
 	}
 	for _, d := range l.all {
-		letter, dead := last[d]
+		entry, dead := last[d]
 		switch {
-		case d.takes > 0 && dead && !letter.Closed && !superfluous(t):
-			v.Fail(WrongLetter, "delivered, and %s is %s: %s", letter.ID, letter.State, d)
-		case d.takes > 0 || dead && !letter.Closed || excusedLoss(d):
+		case d.takes > 0 && dead && !entry.Closed && !superfluous(t):
+			v.Fail(WrongDeadLetter, "delivered, and %s is %s: %s", entry.ID, entry.State, d)
+		case d.takes > 0 || dead && !entry.Closed || excusedLoss(d):
 		case dead:
 			v.Lost++
-			v.Fail(Lost, "its dead letter is %s and nothing was delivered: %s", letter.State, d)
+			v.Fail(Lost, "its dead letter is %s and nothing was delivered: %s", entry.State, d)
 		default:
 			v.Lost++
 			v.Fail(Lost, "%s", d)
 		}
-		if dead && !refusedByProvider(d) && !reasonAllowed(letter, t) {
-			v.Fail(WrongLetter, "%s (%s) is of what the provider would have taken: %s", letter.ID, letter.Reason, d)
+		if dead && !refusedByProvider(d) && !reasonAllowed(entry, t) {
+			v.Fail(WrongDeadLetter, "%s (%s) is about a delivery that the provider would have taken: %s", entry.ID, entry.Reason, d)
 		}
 	}
 	for _, p := range l.poison {
@@ -114,13 +113,13 @@ func (l *Ledger) judgeLosses(v *Verdict, letters []Letter, t Terms) {
 	}
 }
 
-// judgeOrder: nothing is tried before the one before it in its lane has its
-// outcome, nor taken before that was taken.
+// judgeOrder: no delivery is attempted before the one before it in its lane has its
+// outcome, nor taken before that one.
 func (l *Ledger) judgeOrder(v *Verdict) {
 	for _, d := range l.all {
-		if d.overtaken && !excusedOrder(d) {
+		if d.passed && !excusedOrder(d) {
 			v.Disordered++
-			v.Fail(Disordered, "the next was tried before it was taken: %s", d)
+			v.Fail(Disordered, "the next was attempted before it was taken: %s", d)
 		}
 	}
 	for name, in := range l.lanes {
@@ -142,7 +141,7 @@ func (l *Ledger) judgeDuplicates(v *Verdict, t Terms) {
 	v.Duplicates = len(l.duplicates)
 	if t.Share > 0 {
 		if float64(v.Duplicates) > t.Share*float64(v.Deliveries) {
-			v.Fail(Duplicated, "%d of %d deliveries came again, more than %.0f %%", v.Duplicates, v.Deliveries, 100*t.Share)
+			v.Fail(Duplicated, "%d of %d deliveries are duplicates, more than %.0f %%", v.Duplicates, v.Deliveries, 100*t.Share)
 		}
 		return
 	}
@@ -161,7 +160,7 @@ func (l *Ledger) judgeDuplicates(v *Verdict, t Terms) {
 		case ambiguous(r, t):
 			v.Marked++
 		default:
-			v.Fail(Duplicated, "nothing was disturbed: %s at %s, again at %s", r.delivery, r.first.Format(clock), r.again.Format(clock))
+			v.Fail(Duplicated, "without a disturbance: %s at %s, again at %s", r.delivery, r.first.Format(clock), r.again.Format(clock))
 		}
 	}
 	for i, of := range counts {
@@ -169,7 +168,7 @@ func (l *Ledger) judgeDuplicates(v *Verdict, t Terms) {
 		for channel, n := range of {
 			sum += n
 			if n > t.PerDisturbance[channel] {
-				v.Fail(Duplicated, "%s: %d deliveries to %s came again, %d may", l.disturbances[i].What, n, channel, t.PerDisturbance[channel])
+				v.Fail(Duplicated, "%s: %d duplicates on %s, %d are allowed", l.disturbances[i].What, n, channel, t.PerDisturbance[channel])
 			}
 		}
 		v.Worst = max(v.Worst, sum)

@@ -1,11 +1,10 @@
-// Package ledger judges how a run of the notifier ended: what was owed against
-// what came. It holds every alert that a channel is owed, every attempt and
-// delivery that the providers saw, the dead letters and the committed offsets,
-// and says what is lost, out of order, sent too often or left over. It knows
-// nothing of Kafka and of how the notifier works: the end-to-end schedules on a
-// broker in memory and the rows of chaos on a real cluster fill the same ledger
-// and are held to the same contract. What may be missing, doubled or
-// out of order all the same is in excuses.go, one function each.
+// Package ledger judges how a run of the notifier ended. It keeps every alert that a
+// channel should get, every attempt and delivery that the providers saw, the dead
+// letters and the committed offsets, and reports what is lost, out of order, sent
+// too often or unsettled. It does not depend on Kafka or on how the notifier works:
+// the end-to-end schedules on an in-memory broker and the rows of chaos on a real
+// cluster fill the same ledger. What may be missing, a duplicate or out of order
+// nevertheless is in excuses.go, one function each.
 //
 // A ledger is not safe for concurrent use.
 package ledger
@@ -15,7 +14,7 @@ import (
 	"time"
 )
 
-// Ledger is what was owed and what came.
+// Ledger is what was expected and what happened.
 type Ledger struct {
 	events       int
 	lanes        map[Lane]*lane
@@ -27,7 +26,7 @@ type Ledger struct {
 	duplicates   []duplicate
 	wrong        []Failure
 	delivered    int
-	refused      int // owed, and refused so far
+	refused      int // expected, and refused so far
 }
 
 // Lane is the deliveries of one key to one channel. They are in order, but for
@@ -48,15 +47,15 @@ type Place struct {
 
 func (p Place) String() string { return fmt.Sprintf("%s/%d@%d", p.Topic, p.Partition, p.Offset) }
 
-// Delivery is one alert that a channel is owed.
+// Delivery is one alert for one channel.
 type Delivery struct {
 	Lane     Lane
 	Index    int // in its lane, from 0
 	Event    int // which one raised it, from 1
 	Produced time.Time
-	// Refused: the provider refuses it until it is sent again from the dead letters.
+	// Refused: the provider refuses it until its dead letter is replayed.
 	Refused bool
-	// Gone: it was in an outbox that someone deleted.
+	// Gone: it was in an outbox that an operator deleted.
 	Gone bool
 	// MovedTo is the delivery to the channel that it was moved to; nil: none.
 	MovedTo *Delivery
@@ -66,7 +65,7 @@ type Delivery struct {
 	lastTook  time.Time
 	id        string
 	tried     bool
-	overtaken bool // a later one of its lane was tried before this one was taken
+	passed    bool // a later one of its lane was attempted before this one was taken
 	dead      bool // it has, or had, a dead letter
 }
 
@@ -74,11 +73,11 @@ func (d *Delivery) String() string {
 	return fmt.Sprintf("%s %s/%d (event %d, produced %s)", d.Lane.Channel, d.Lane.Key, d.Index, d.Event, d.Produced.Format("15:04:05.000"))
 }
 
-// Took returns when the attempt began that was taken first; zero: none was.
+// Took returns when the first successful attempt began; zero: there is none.
 func (d *Delivery) Took() time.Time { return d.firstTook }
 
-// settled reports whether it has its outcome. A refused one stays a dead letter
-// unless someone has it sent again: nobody waits for that.
+// settled reports whether it has its outcome. A refused one counts as settled: it
+// stays a dead letter unless it is replayed.
 func (d *Delivery) settled() bool { return d.takes > 0 || d.dead || d.Refused }
 
 // Poison is one record that is no event.
@@ -87,24 +86,24 @@ type Poison struct {
 	dead  bool
 }
 
-// Letter is a dead letter at the end of a run.
-type Letter struct {
+// DeadLetter is a dead letter at the end of a run.
+type DeadLetter struct {
 	ID        string
 	Lane      Lane
-	Index     int   // of its delivery in the lane; -1: it is of no delivery
-	Source    Place // of the record that it is about
+	Index     int   // of its delivery in the lane; -1: it has no delivery
+	Source    Place // of its record
 	Reason    string
-	State     string // for people
+	State     string // for the report
 	Closed    bool   // resolved or discarded
 	Malformed bool
 }
 
-// Disturbance is something after which deliveries may be repeated that were in
-// flight or not committed.
+// Disturbance is an event after which deliveries that were in flight or uncommitted
+// may be duplicated.
 type Disturbance struct {
 	At   time.Time
 	What string
-	// Slack is how much later than At attempts may begin that it disturbed.
+	// Slack is how much later than At the attempts that it disturbs may begin.
 	Slack time.Duration
 }
 
@@ -124,8 +123,8 @@ func New() *Ledger {
 // Event counts an event that is about to be produced.
 func (l *Ledger) Event() { l.events++ }
 
-// Owe enters that the last event raises an alert in a lane.
-func (l *Ledger) Owe(name Lane, refused bool, at time.Time) *Delivery {
+// Expect enters that the last event raises an alert in a lane.
+func (l *Ledger) Expect(name Lane, refused bool, at time.Time) *Delivery {
 	if l.lanes[name] == nil {
 		l.lanes[name] = &lane{}
 	}
@@ -169,7 +168,7 @@ func (l *Ledger) Attempt(d *Delivery, id string) {
 		d.id = id
 		l.byID[id] = d
 	} else if d.id != id {
-		l.Wrong("%s comes under the id %s and under %s", d, d.id, id)
+		l.Wrong("%s has the id %s and the id %s", d, d.id, id)
 	}
 	if d.tried || d.Lane.Key == "" {
 		return
@@ -180,7 +179,7 @@ func (l *Ledger) Attempt(d *Delivery, id string) {
 		in.next++
 	}
 	for _, before := range in.list[min(in.next, d.Index):d.Index] {
-		before.overtaken = before.overtaken || before.takes == 0
+		before.passed = before.passed || before.takes == 0
 	}
 }
 
@@ -220,7 +219,7 @@ func (l *Ledger) TookMoved(d *Delivery, began time.Time) {
 // Disturb enters a disturbance. They are entered in the order of their times.
 func (l *Ledger) Disturb(d Disturbance) { l.disturbances = append(l.disturbances, d) }
 
-// Wrong enters what must not be, whatever was broken. The first 20 say it all.
+// Wrong enters a failure that no disturbance excuses. The first 20 are kept.
 func (l *Ledger) Wrong(format string, args ...any) {
 	if len(l.wrong) < 20 {
 		l.wrong = append(l.wrong, Failure{Mistake, fmt.Sprintf(format, args...)})
@@ -235,15 +234,15 @@ func (l *Ledger) Committed(group string, end Place, committed int64) {
 	}
 }
 
-// Bury enters the dead letters that there are by now: what has one has its
-// outcome.
-func (l *Ledger) Bury(letters []Letter) {
+// DeadLettered enters the dead letters that exist now: a delivery that has one has
+// its outcome.
+func (l *Ledger) DeadLettered(entries []DeadLetter) {
 	places := make(map[Place]bool)
-	for _, letter := range letters {
-		if d := l.of(letter); d != nil {
+	for _, entry := range entries {
+		if d := l.of(entry); d != nil {
 			d.dead = true
 		} else {
-			places[letter.Source] = true
+			places[entry.Source] = true
 		}
 	}
 	for _, p := range l.poison {
@@ -251,13 +250,13 @@ func (l *Ledger) Bury(letters []Letter) {
 	}
 }
 
-// of returns the delivery of a dead letter; nil: it is of a record that failed
-// before its rules ran.
-func (l *Ledger) of(letter Letter) *Delivery {
-	if d := l.byID[letter.ID]; d != nil {
+// of returns the delivery of a dead letter; nil: its record failed before its rules
+// ran.
+func (l *Ledger) of(entry DeadLetter) *Delivery {
+	if d := l.byID[entry.ID]; d != nil {
 		return d
 	}
-	return l.Find(letter.Lane, letter.Index)
+	return l.Find(entry.Lane, entry.Index)
 }
 
 // Open returns how many deliveries have no outcome yet, and the oldest of them.
@@ -289,11 +288,11 @@ func (l *Ledger) OpenPoison() (n int) {
 // Behind returns how many alerts are produced and not taken, roughly.
 func (l *Ledger) Behind() int { return len(l.all) - l.delivered - l.refused }
 
-// Delivered returns how many deliveries were taken, Duplicates how many came again.
+// Delivered returns how many deliveries were taken.
 func (l *Ledger) Delivered() int { return l.delivered }
 
-// Duplicates returns how often a delivery was taken once more.
+// Duplicates returns how many duplicates were taken.
 func (l *Ledger) Duplicates() int { return len(l.duplicates) }
 
-// Deliveries returns all that is owed, in the order of the events.
+// Deliveries returns all expected deliveries, in the order of their events.
 func (l *Ledger) Deliveries() []*Delivery { return l.all }

@@ -45,19 +45,19 @@ func (w *world) equip(pr *process) {
 			Name: c, Channel: d, Config: cfg, Uncommitted: uncommitted, Group: group, Dead: pr.dead, Elsewhere: elsewhere{pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
 		})
 	}
-	pr.handler = dispatch.NewHandler(dispatch.HandlerParams{Outboxes: pr.outboxes, Dead: letters{w}, Logger: w.log})
+	pr.handler = dispatch.NewHandler(dispatch.HandlerParams{Outboxes: pr.outboxes, Dead: deadLog{w}, Logger: w.log})
 	if last := w.commits[w.replay]; last != nil {
 		pr.heard = last.At.Offset
 	}
 }
 
-// letters is what the dead letters tell an owner that inherits replays.
-type letters struct{ w *world }
+// deadLog is the dead-letter topic, as an owner that inherits replays reads it.
+type deadLog struct{ w *world }
 
 // LastOffsets implements dispatch.Log.
-func (l letters) LastOffsets(_ context.Context, _ string, from int64, keys []string) (map[string]int64, error) {
+func (l deadLog) LastOffsets(_ context.Context, _ string, from int64, keys []string) (map[string]int64, error) {
 	last := make(map[string]int64)
-	for _, r := range l.w.letters.records {
+	for _, r := range l.w.dead.records {
 		if r.Offset >= from && slices.Contains(keys, string(r.Key)) {
 			last[string(r.Key)] = r.Offset
 		}
@@ -153,7 +153,7 @@ func (d *driver) Send(_ context.Context, _ channel.Message) (channel.Receipt, er
 		e := outcome.Errorf(outcome.RateLimited, "429")
 		e.RetryAfter = time.Duration(w.rng.IntN(3)) * time.Second
 		return answer(oracle.Failed, channel.Receipt{}, e)
-	case latching:
+	case suspending:
 		return fail(outcome.Credentials)
 	case flaky:
 		switch w.rng.IntN(5) {

@@ -25,7 +25,7 @@ func (m rules) Decode(r event.Record) (event.Event, error) {
 	if m.w.chance(2) { // a batch that takes long is settled in parts
 		time.Sleep(time.Second)
 	}
-	if bytes.HasPrefix(r.Value, []byte("poison")) && !m.w.mended {
+	if bytes.HasPrefix(r.Value, []byte("poison")) && !m.w.fixed {
 		m.w.happened(oracle.Happening{Kind: oracle.Matched, By: m.by, Place: m.place(r), Entry: alert.NewEntry(group, m.w.identity(r))})
 		return event.Event{}, outcome.Errorf(outcome.NotUTF8, "poison")
 	}
@@ -130,7 +130,7 @@ func (d *deadLetters) Write(ctx context.Context, entries ...*dlq.Entry) error {
 	ok := !d.w.chance(15) && ctx.Err() == nil
 	if ok || d.w.chance(50) { // they may arrive without our hearing of it
 		for _, e := range entries {
-			e.Offset = d.w.letters.end()
+			e.Offset = d.w.dead.end()
 			d.w.appendEntry(d.by, e)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// moveWaiting is someone asking to send what waits for one channel to another.
+// moveWaiting requests to move the pending alerts of one channel to another.
 func (w *world) moveWaiting() bool {
 	if w.moves >= 2 || w.well {
 		return false
@@ -40,14 +40,14 @@ func (w *world) hear(pr *process) bool {
 	return false
 }
 
-// hearAll: whoever is given a partition knows all requests before it sends what
-// stands there, as dispatch.Handler holds.
+// hearAll has a new owner read all requests before it sends from a partition, as
+// dispatch.Handler ensures.
 func (w *world) hearAll(pr *process) {
-	for !w.is(movesUnheard) && w.hear(pr) {
+	for !w.is(movesNotRead) && w.hear(pr) {
 	}
 }
 
-// moved reports whether nothing that a request means waits any longer.
+// moved reports whether all alerts that a request means have left the outbox.
 func (w *world) moved(q *control.Request) bool {
 	for _, l := range w.outboxes[q.From] {
 		if l.id != q.TopicID {

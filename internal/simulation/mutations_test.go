@@ -4,28 +4,28 @@ import (
 	"testing"
 )
 
-// mutation is a thing that is wrong with a world on purpose; "": nothing is.
+// mutation is a deliberate defect of a world; "": none.
 type mutation string
 
 const (
-	oldestCommitted    mutation = "an older commit is asked for after a later one"
-	revokeOvertakes    mutation = "a revoke does not wait for the commit before it"
-	unfoldedRequests   mutation = "requests are not compared with the index"
-	forwardedIsSettled mutation = "requests are settled when they are forwarded"
-	movesUnheard       mutation = "who is given a partition does not know what is to be moved"
+	olderCommittedLater mutation = "an older commit is requested after a later one"
+	revokeDoesNotWait   mutation = "a revoke does not wait for the commit before it"
+	requestsNotCompared mutation = "requests are not compared with the index"
+	forwardedIsSettled  mutation = "requests are settled when they are forwarded"
+	movesNotRead        mutation = "a new owner does not read the requests to move alerts"
 )
 
 func (w *world) is(m mutation) bool { return w.broken == m }
 
-// A judge that finds nothing has to be one that would.
+// TestEveryMutationIsFound: the oracle detects each deliberate defect.
 func TestEveryMutationIsFound(t *testing.T) {
 	const within = 1500 // schedules; the rarest takes some 300
 	for m, promise := range map[mutation]string{
-		oldestCommitted:    "commits",
-		revokeOvertakes:    "ownership",
-		unfoldedRequests:   "replays",
-		forwardedIsSettled: "replays",
-		movesUnheard:       "moves",
+		olderCommittedLater: "commits",
+		revokeDoesNotWait:   "ownership",
+		requestsNotCompared: "replays",
+		forwardedIsSettled:  "replays",
+		movesNotRead:        "moves",
 	} {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()

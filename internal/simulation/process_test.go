@@ -141,7 +141,7 @@ func (w *world) owner(l *topicLog) *part {
 	return nil
 }
 
-// assign gives a partition that nobody has to a member, an old or a new one.
+// assign gives an unowned partition to a member, an old or a new one.
 func (w *world) assign() bool {
 	s := stage(w.rng.IntN(2))
 	var free []*topicLog
@@ -191,7 +191,7 @@ func (w *world) takeCommit(pr *process) bool {
 		if s, ok := pr.steps.Snapshot(p.p, false); ok {
 			if p.oldest == nil {
 				p.oldest = &s
-			} else if w.is(oldestCommitted) && w.chance(20) {
+			} else if w.is(olderCommittedLater) && w.chance(20) {
 				s = *p.oldest
 			}
 			c.parts, c.taken = append(c.parts, p), append(c.taken, s)
@@ -259,9 +259,9 @@ func (w *world) resolve(pr *process) bool {
 	return true
 }
 
-// overtake has a commit take effect that its process has given up, as long as
+// lateCommit has a commit take effect that its process has given up, as long as
 // the group is as it was: behind one that was asked for after it.
-func (w *world) overtake(pr *process) bool {
+func (w *world) lateCommit(pr *process) bool {
 	if len(pr.late) == 0 || pr.gone || w.well {
 		return false
 	}
@@ -327,7 +327,7 @@ func (w *world) release(p *part) bool {
 	if !p.leaving || p.left || pr.kicked {
 		return false
 	}
-	if !w.is(revokeOvertakes) {
+	if !w.is(revokeDoesNotWait) {
 		for pr.commit != nil {
 			w.resolve(pr)
 		}
@@ -412,19 +412,19 @@ func (w *world) crash(pr *process) bool {
 	}
 	pr.kicked, pr.parts, pr.commit = true, nil, nil
 	pr.broker.crash()
-	w.bury(pr)
+	w.drop(pr)
 	return true
 }
 
 // arrive is a broker answering a write of a process.
 func (w *world) arrive(pr *process) bool {
 	did := pr.broker.arrive()
-	w.bury(pr)
+	w.drop(pr)
 	return did
 }
 
-// bury forgets a process of which nothing more will come.
-func (w *world) bury(pr *process) {
+// drop removes a process without pending calls.
+func (w *world) drop(pr *process) {
 	if !pr.gone || !pr.broker.idle() {
 		return
 	}

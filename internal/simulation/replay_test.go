@@ -35,17 +35,17 @@ type asked struct {
 }
 
 func newReplays(w *world, _ *part) *replays {
-	return &replays{index: dlq.NewIndex(group, nil, nil, slog.New(slog.DiscardHandler)), end: w.letters.end()}
+	return &replays{index: dlq.NewIndex(group, nil, nil, slog.New(slog.DiscardHandler)), end: w.dead.end()}
 }
 
 // indexMore indexes some more dead letters.
 func (w *world) indexMore(p *part) bool {
 	r := p.replays
-	if r == nil || p.leaving || r.at >= w.letters.end() {
+	if r == nil || p.leaving || r.at >= w.dead.end() {
 		return false
 	}
-	n := min(w.letters.end()-r.at, 1+int64(w.rng.IntN(6)))
-	r.index.Take(w.letters.topic, w.letters.records[r.at:r.at+n], r.at+n)
+	n := min(w.dead.end()-r.at, 1+int64(w.rng.IntN(6)))
+	r.index.Take(w.dead.topic, w.dead.records[r.at:r.at+n], r.at+n)
 	r.at += n
 	return true
 }
@@ -66,7 +66,7 @@ func (w *world) requestsMore(p *part) bool {
 		if err != nil {
 			panic(err)
 		}
-		a := &asked{Request: q, position: offsets.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.index.Key(w.letters.topic, q.Entry)}
+		a := &asked{Request: q, position: offsets.Position{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, key: r.index.Key(w.dead.topic, q.Entry)}
 		for _, other := range r.open {
 			if other.move == nil && other.state != 2 && other.key == a.key && other.Version == a.Version {
 				a.state = 2
@@ -113,10 +113,10 @@ func (w *world) replayMore(p *part) bool {
 			}
 			continue
 		}
-		status := replay.StatusOf(a.Version, r.index.Last(w.letters.topic, a.key))
+		status := replay.StatusOf(a.Version, r.index.Last(w.dead.topic, a.key))
 		switch {
 		case a.state == 2 || status == replay.Unread:
-		case status != replay.Current && !w.is(unfoldedRequests):
+		case status != replay.Current && !w.is(requestsNotCompared):
 			a.state, moved = 2, true
 		case a.state == 0:
 			a.state, moved = 1, true
@@ -146,7 +146,7 @@ func (w *world) replayMore(p *part) bool {
 func (w *world) forward(p *part, a *asked) {
 	r := p.replays
 	r.out = p.proc.ingest.Output(p.p)
-	e := dlq.Parse(w.letters.records[a.Version])
+	e := dlq.Parse(w.dead.records[a.Version])
 	if e.State == dlq.Quarantined && !a.Force {
 		a.state = 2
 		return
@@ -162,7 +162,7 @@ func (w *world) forward(p *part, a *asked) {
 		send(e.Envelope.Alert, e.Envelope.Channel, e.ID)
 		return
 	}
-	if !w.mended {
+	if !w.fixed {
 		next := e.Again("", maxReplays)
 		next.Cause, next.Reason, next.Scope, next.LastFailed = outcome.NotUTF8, outcome.Undecodable, outcome.Message, time.Now()
 		r.out.DeadLetter(next)

@@ -64,7 +64,7 @@ func (w *world) try(n int) bool {
 	case n < 46:
 		return w.resolve(pr)
 	case n < 47 && w.rng.IntN(2) == 0:
-		return w.overtake(pr)
+		return w.lateCommit(pr)
 	case n < 47:
 		return w.rng.IntN(5) == 0 && w.crash(pr)
 	case n < 48:
@@ -108,7 +108,7 @@ func (w *world) work(p *part) bool {
 	return w.settle(p)
 }
 
-// pass lets time pass: to when the next outbox wants to look again, or some.
+// pass advances the clock: to the next timer of a dispatcher, or by a random time.
 func (w *world) pass() bool {
 	d := time.Duration(w.rng.Int64N(int64(3 * time.Second)))
 	if next, ok := w.next(); ok && w.rng.IntN(4) > 0 {
@@ -118,7 +118,7 @@ func (w *world) pass() bool {
 	return true
 }
 
-// next is when the next outbox wants to look again.
+// next is the next timer of a dispatcher.
 func (w *world) next() (first time.Time, ok bool) {
 	for _, pr := range w.processes {
 		for _, d := range pr.drivers {
@@ -132,12 +132,12 @@ func (w *world) next() (first time.Time, ok bool) {
 
 func (w *world) mood() bool {
 	c := channels[w.rng.IntN(len(channels))]
-	w.moods[c] = []mood{fine, fine, flaky, down, limiting, latching}[w.rng.IntN(6)]
+	w.moods[c] = []mood{fine, fine, flaky, down, limiting, suspending}[w.rng.IntN(6)]
 	return true
 }
 
 // rare does what happens seldom: other rules, more partitions, offsets set back
-// by a person, what was poison made readable, an outbox deleted and made again.
+// by an operator, poison made decodable, an outbox recreated.
 func (w *world) rare() bool {
 	switch w.rng.IntN(8) {
 	case 0:
@@ -150,7 +150,7 @@ func (w *world) rare() bool {
 		}
 		w.outboxes["hook"] = append(w.outboxes["hook"], &topicLog{topic: l.topic, id: l.id, instance: l.instance, partition: n})
 	case 2:
-		w.mended = true
+		w.fixed = true
 	case 3, 4:
 		return w.rewind()
 	case 5:
@@ -161,7 +161,7 @@ func (w *world) rare() bool {
 	return true
 }
 
-// rewind sets a committed offset back, as an admin can while nobody owns the
+// rewind sets a committed offset back, as an operator can while no member owns the
 // partition.
 func (w *world) rewind() bool {
 	l := w.sources[w.rng.IntN(len(w.sources))]
@@ -177,7 +177,7 @@ func (w *world) rewind() bool {
 	return true
 }
 
-// recreate deletes an outbox and makes it again. What stood in it is lost; the
+// recreate deletes an outbox and creates it again. What was in it is lost; the
 // group may keep the offsets of the old one. Those who read it are gone, which
 // is the shortest way to say that their partitions are.
 func (w *world) recreate(channel string) bool {
@@ -199,9 +199,9 @@ func (w *world) recreate(channel string) bool {
 	return true
 }
 
-// heal makes all well and continues until nothing is left to do.
-func (w *world) heal() {
-	w.well, w.mended = true, true
+// recover ends all faults and continues until everything is settled.
+func (w *world) recover() {
+	w.well, w.fixed = true, true
 	for _, pr := range slices.Clone(w.processes) {
 		if pr.kicked && !pr.gone {
 			w.crash(pr)
@@ -310,7 +310,7 @@ func run(t *testing.T, seed uint64, broken mutation) (w *world, faults []oracle.
 			}
 		}
 		if len(w.judge.Violations()) == 0 {
-			w.heal()
+			w.recover()
 		}
 		faults = w.judge.Violations()
 		if len(faults) == 0 {
@@ -320,7 +320,7 @@ func run(t *testing.T, seed uint64, broken mutation) (w *world, faults []oracle.
 			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "topics", Text: "an outbox record was written to " + topic})
 		}
 		if w.unsaid > 0 {
-			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "said", Text: "an outbox was recreated, and nobody was told"})
+			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "reported", Text: "an outbox was recreated, and it was not reported"})
 		}
 	})
 	return w, faults
@@ -379,7 +379,7 @@ func report(t *testing.T, w *world, seed uint64, faults []oracle.Violation) {
 	t.Errorf("replay it: go test ./internal/simulation -run TestSchedules -seed %d -v", seed)
 }
 
-func TestASeedIsOneHistory(t *testing.T) {
+func TestSeedDeterminesHistory(t *testing.T) {
 	for s := range uint64(50) {
 		a, _ := run(t, s, "")
 		b, _ := run(t, s, "")

@@ -44,15 +44,15 @@ type world struct {
 	sources  []*topicLog
 	outboxes map[string][]*topicLog // by channel
 	former   []*topicLog            // outboxes that were deleted
-	letters  *topicLog
+	dead     *topicLog
 	replay   *topicLog
 	commits  map[*topicLog]*consume.Committed
 	setBack  map[*topicLog]bool // by a commit that was carried out behind a later one
 
 	rules    int  // their version
-	mended   bool // what was poison can be decoded now
+	fixed    bool // what was poison can be decoded now
 	moods    map[string]mood
-	well     bool // nothing fails any longer
+	well     bool // nothing fails from now on
 	events   int
 	requests int
 	moves    int
@@ -69,7 +69,7 @@ const (
 	flaky
 	down
 	limiting
-	latching
+	suspending
 )
 
 // channels: desk is for people, one partition; hook has two, and null keys.
@@ -114,12 +114,12 @@ func newWorld(seed uint64, broken mutation) *world {
 			w.outboxes[c] = append(w.outboxes[c], &topicLog{topic: topics.Outbox(group, c), id: "outbox-id-" + c, partition: p})
 		}
 	}
-	w.letters = &topicLog{topic: topics.DeadLetter(group, topics.TradeExecutions), id: "letters-id"}
+	w.dead = &topicLog{topic: topics.DeadLetter(group, topics.TradeExecutions), id: "dead-letters-id"}
 	w.replay = &topicLog{topic: topics.Replay(group), id: "replay-id"}
 	return w
 }
 
-// warnings counts what is logged for people, by the message up to its colon.
+// warnings counts what is logged, by the message up to its colon.
 type warnings struct{ told map[string]int }
 
 func (*warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
@@ -218,12 +218,12 @@ func (w *world) origin(in offsets.Input) *topicLog {
 
 // appendEntry is a broker taking a dead letter.
 func (w *world) appendEntry(by int, e *dlq.Entry) {
-	at := w.letters.append(e.Encode(w.letters.topic))
-	h, _, err := seen.Letter(at)
+	at := w.dead.append(e.Encode(w.dead.topic))
+	h, _, err := seen.DeadLetter(at)
 	if err != nil {
 		panic(err)
 	}
-	h.By, h.Group, h.Place = by, topics.OutboxGroup(group), w.letters.place(at.Offset)
+	h.By, h.Group, h.Place = by, topics.OutboxGroup(group), w.dead.place(at.Offset)
 	if r := e.Envelope.Replay; r != nil {
 		h.Version = r.Version + 1
 	}
@@ -232,19 +232,19 @@ func (w *world) appendEntry(by int, e *dlq.Entry) {
 
 // appendClosing is a broker taking a tombstone.
 func (w *world) appendClosing(by int, c *dlq.Closure) {
-	at := w.letters.append(c.Encode())
+	at := w.dead.append(c.Encode())
 	c.Offset = at.Offset
-	w.happened(oracle.Happening{Kind: oracle.Closed, By: by, Place: w.letters.place(at.Offset), ID: string(c.Key), Result: oracle.Result(c.State)})
+	w.happened(oracle.Happening{Kind: oracle.Closed, By: by, Place: w.dead.place(at.Offset), ID: string(c.Key), Result: oracle.Result(c.State)})
 }
 
 // entries returns the last record of each dead letter that is open.
 func (w *world) entries() []*dlq.Entry {
 	last := make(map[string]*kgo.Record)
-	for _, r := range w.letters.records {
+	for _, r := range w.dead.records {
 		last[string(r.Key)] = r
 	}
 	var open []*dlq.Entry
-	for _, r := range w.letters.records {
+	for _, r := range w.dead.records {
 		if r.Value != nil && last[string(r.Key)] == r {
 			open = append(open, dlq.Parse(r))
 		}
@@ -252,7 +252,7 @@ func (w *world) entries() []*dlq.Entry {
 	return open
 }
 
-// request is someone asking for a dead letter to be sent again, once or twice.
+// request requests a replay of a dead letter, once or twice.
 func (w *world) request() bool {
 	entries := w.entries()
 	if len(entries) == 0 || w.requests >= 8 || w.well {
@@ -271,7 +271,7 @@ func (w *world) request() bool {
 	return true
 }
 
-// discard is someone closing a dead letter.
+// discard closes a dead letter as an operator does.
 func (w *world) discard() bool {
 	entries := w.entries()
 	if len(entries) == 0 || w.well {

@@ -18,8 +18,8 @@ func (j *Judge) assigned(o owned) {
 	}
 }
 
-// left: what the owner had sent, or was sending, of which no commit says so,
-// may be sent once more. That is bounded.
+// left: deliveries of the owner that no commit covers may be duplicated. Their
+// number is bounded.
 func (j *Judge) left(h Happening) {
 	o := owned{h.By, h.Place.partition()}
 	c := j.commits[member{h.Group, o.partition}]
@@ -40,7 +40,7 @@ func (j *Judge) left(h Happening) {
 	delete(j.touched, o)
 	j.stale[o] = settled
 	if settled > j.limits.Uncommitted {
-		j.fault("bounded repeats", "%d deliveries of %s were settled by %d and not committed when it ended; %d are allowed",
+		j.fault("bounded duplicates", "%d deliveries of %s were settled by %d and not committed when it ended; %d are allowed",
 			settled, o.partition, h.By, j.limits.Uncommitted)
 	}
 	m := member{h.Group, o.partition}
@@ -62,8 +62,8 @@ func (j *Judge) touch(h Happening, flying bool) {
 	j.touched[o][h.Place.Offset] = flying
 }
 
-// late: a former owner that does not know it yet, or was sending when it lost
-// the partition, makes repeats, no more of them than a crash.
+// late: a former owner that does not know it yet, or was sending when it lost the
+// partition, may cause as many duplicates as a crash.
 func (j *Judge) late(o owned, h Happening, flying bool) {
 	r := j.at(o.partition, h.Place.Offset)
 	if flying {
@@ -72,7 +72,7 @@ func (j *Judge) late(o owned, h Happening, flying bool) {
 	}
 	j.stale[o]++
 	if j.stale[o] > j.limits.Uncommitted && o.by != 0 {
-		j.fault("bounded repeats", "%d, which does not own %s any more, has settled %d deliveries since its last commit; %d are allowed",
+		j.fault("bounded duplicates", "%d, which no longer owns %s, has settled %d deliveries since its last commit; %d are allowed",
 			o.by, o.partition, j.stale[o], j.limits.Uncommitted)
 	}
 }
@@ -81,7 +81,7 @@ func (j *Judge) late(o owned, h Happening, flying bool) {
 func (j *Judge) started(h Happening) {
 	r := j.at(h.Place.partition(), h.Place.Offset)
 	if r == nil || r.item.id != h.ID {
-		j.fault("ids", "%d sends %s, which does not stand at %s", h.By, h.ID, h.Place)
+		j.fault("ids", "%d sends %s, which is not at %s", h.By, h.ID, h.Place)
 		return
 	}
 	r.flying[h.By]++
@@ -90,7 +90,7 @@ func (j *Judge) started(h Happening) {
 		r.item.witness[h.By] = j.delivered[sender{h.By, h.Place.Topic}].until(h.At)
 	}
 	if it := r.item; !it.mayComeAgain(it.delivered) {
-		j.fault("repeats", "%s at %s was delivered %d times and is sent again; %d repeats were unavoidable", h.ID, h.Place, it.delivered, it.permits+it.unclear)
+		j.fault("duplicates", "%s at %s was delivered %d times and is sent again; %d duplicates were unavoidable", h.ID, h.Place, it.delivered, it.permits+it.unclear)
 	}
 	if r.moved && r.item.permits+r.item.unclear == 0 {
 		j.fault("moves", "%s at %s is sent although it was moved to another channel", h.ID, h.Place)
@@ -122,7 +122,7 @@ func (j *Judge) answered(h Happening) {
 			j.sent[k] = append(j.sent[k], h)
 		}
 		if !it.mayComeAgain(it.delivered - 1) {
-			j.fault("repeats", "%s was delivered %d times; %d repeats were unavoidable", h.ID, it.delivered, it.permits+it.unclear)
+			j.fault("duplicates", "%s was delivered %d times; %d duplicates were unavoidable", h.ID, it.delivered, it.permits+it.unclear)
 		}
 		if h.Result == Delivered && !it.stray { // else some recipients are left, and it is under way
 			j.touch(h, false)

@@ -4,10 +4,10 @@ import (
 	"slices"
 )
 
-// claimed: one owner never asks for less than it has asked for before, and
-// what it asks for is done when it does, whether that takes effect or not. Of a
-// former owner only the first is held: what it asks for cannot take effect, and
-// may be from before a person's reset.
+// claimed: an owner never requests a lower commit than before, and everything that
+// it requests to commit is settled, whether the commit takes effect or not. Of a
+// former owner only the first is checked: its commits cannot take effect, and may be
+// from before an operator's reset.
 func (j *Judge) claimed(h Happening) {
 	m := member{h.Group, h.Place.partition()}
 	for _, c := range j.claims[m] {
@@ -50,7 +50,7 @@ func (j *Judge) committed(h Happening) {
 		j.fault("commits", "%d commits %s after %d", h.By, h.Place, old.offset)
 	}
 	if late {
-		j.overtaken(m, old, c)
+		j.reordered(m, old, c)
 	} else if cut, told := j.cuts[m]; told && c.offset <= cut { // until then what was read before is still committed
 		delete(j.cuts, m)
 		j.forgetClaims(m)
@@ -75,7 +75,7 @@ func (j *Judge) committed(h Happening) {
 				continue
 			}
 			r.bare = true
-			if forgotten := old.covers(r.Place.Offset) && !c.covers(r.Place.Offset); forgotten || r.repeat && r.Place.Offset >= h.Place.Offset {
+			if forgotten := old.covers(r.Place.Offset) && !c.covers(r.Place.Offset); forgotten || r.duplicate && r.Place.Offset >= h.Place.Offset {
 				r.item.permits++
 			}
 		}
@@ -83,9 +83,9 @@ func (j *Judge) committed(h Happening) {
 	j.high[m] = max(j.high[m], h.Place.Offset)
 }
 
-// overtaken: a commit that the brokers carry out behind a later one of the same
-// owner undoes that one. What only the later one said is not known any longer.
-func (j *Judge) overtaken(m member, old, c commit) {
+// reordered: a commit that the brokers carry out after a later one of the same owner
+// undoes that one, and what only the later one said is lost.
+func (j *Judge) reordered(m member, old, c commit) {
 	for _, r := range j.records[m.partition] {
 		if r != nil && old.covers(r.Place.Offset) && !c.covers(r.Place.Offset) {
 			r.item.permits++
@@ -93,8 +93,8 @@ func (j *Judge) overtaken(m member, old, c commit) {
 	}
 }
 
-// cut: what stood above is gone, as far as the owner can know; where it stands
-// there still, it comes again.
+// cut: the records above are gone, as far as the owner can know; if they are still
+// there, it reads them again.
 func (j *Judge) cut(h Happening) {
 	m := member{h.Group, h.Place.partition()}
 	if at, told := j.cuts[m]; !told || h.Place.Offset < at {
@@ -115,7 +115,7 @@ func (j *Judge) forgetClaims(m member) {
 	}
 }
 
-// finished: what a commit says is finished must be.
+// finished: what a commit says is settled must be.
 func (j *Judge) finished(h Happening, old commit) {
 	m := member{h.Group, h.Place.partition()}
 	if rs := j.records[m.partition]; rs != nil {
@@ -128,14 +128,14 @@ func (j *Judge) finished(h Happening, old commit) {
 func (j *Judge) outboxFinished(h Happening, old commit, rs []*record) {
 	c := commit{offset: h.Place.Offset, above: h.Above}
 	for offset, r := range rs {
-		if r == nil || !c.covers(int64(offset)) || old.covers(int64(offset)) || r.repeat || r.moved || j.ended(r.item, h) {
+		if r == nil || !c.covers(int64(offset)) || old.covers(int64(offset)) || r.duplicate || r.moved || j.ended(r.item, h) {
 			continue
 		}
-		j.fault("commits", "%d commits %s, past %s at %d, which is not finished", h.By, h.Place, r.item.id, offset)
+		j.fault("commits", "%d commits %s, past %s at %d, which is not settled", h.By, h.Place, r.item.id, offset)
 	}
 }
 
-// untouched: what a commit covers is not repeated by the next owner.
+// untouched: the next owner does not send again what a commit covers.
 func (j *Judge) untouched(h Happening, c commit) {
 	touched := j.touched[owned{h.By, h.Place.partition()}]
 	for offset := range touched {
@@ -152,7 +152,7 @@ func (j *Judge) inputFinished(h Happening, old commit, m member) {
 		at := h.Place
 		at.Offset = offset
 		if q := j.requests[at]; q != nil {
-			if l := j.letters[q.Entry]; l != nil && l.last == q.Version && l.open {
+			if l := j.dead[q.Entry]; l != nil && l.last == q.Version && l.open {
 				j.fault("replays", "%d commits %s, past the request at %d for version %d of %s, which nothing came of", h.By, h.Place, offset, q.Version, q.Entry)
 			}
 			continue
@@ -165,11 +165,11 @@ func (j *Judge) inputFinished(h Happening, old commit, m member) {
 			j.fault("commits", "%d commits %s, past the event at %d, which it has not worked through", h.By, h.Place, offset)
 			continue
 		}
-		if w.Entry != "" && j.letters[w.Entry] == nil {
+		if w.Entry != "" && j.dead[w.Entry] == nil {
 			j.fault("commits", "%d commits %s, past the event at %d, whose dead letter was not written", h.By, h.Place, offset)
 		}
 		for _, id := range w.IDs {
-			if j.items[id] == nil && j.letters[id] == nil {
+			if j.items[id] == nil && j.dead[id] == nil {
 				j.fault("commits", "%d commits %s, past the event at %d, whose alert %s is in no outbox", h.By, h.Place, offset, id)
 			}
 		}
@@ -187,8 +187,8 @@ func (j *Judge) promise(h Happening, old commit, m member) {
 	}
 }
 
-// reset: what stands above the new offset may come again. Of a source the
-// repeat filter drops it; an outbox's marks are gone with the commit.
+// reset: what is above the new offset may be sent again. Of a source it is dropped
+// as a duplicate; the dedup state of an outbox is lost with the commit.
 func (j *Judge) reset(h Happening) {
 	m := member{h.Group, h.Place.partition()}
 	j.commits[m] = commit{offset: h.Place.Offset}

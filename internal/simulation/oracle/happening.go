@@ -15,14 +15,13 @@
 // no more of that than is allowed. What is moved to another channel is
 // delivered by that one alone.
 //
-// What brokers and people do may excuse the notifier, each as far as it reaches.
-// A commit that is carried out behind one which its owner had asked for later
-// may set the group back, and what only the later one said may be sent again.
-// Where a client was told that a log was cut off, its owner may commit down to
-// that end, and what stands above may be sent again. With the marks of the
-// repeat filter, where a commit cannot carry them, goes the knowledge of what
-// was sent. What stood in a topic that was deleted is owed no more. Whoever has
-// lost a partition and does not know may send on, no more than a crash repeats.
+// Actions of brokers and operators allow exceptions. A commit that is carried out
+// after a later one of its owner may set the group back, and what only the later one
+// said may be sent again. If a client was told that a log was truncated, its owner
+// may commit down to that end, and what is above may be sent again. Where a commit
+// cannot carry dedup state, deliveries may be sent again. What was in a deleted topic
+// may be lost. A process that lost a partition and does not know it may cause as many
+// duplicates as a crash.
 // Start reading at Judge.
 package oracle
 
@@ -42,20 +41,20 @@ type Kind string
 // The kinds, and which fields of a Happening they use besides At.
 const (
 	Produced  Kind = "produced"  // an event at Place: Digest
-	Matched   Kind = "matched"   // By has worked through the event at Place: IDs must be in outboxes, Entry among the dead letters
+	Matched   Kind = "matched"   // By has processed the event at Place: IDs must be in outboxes, Entry among the dead letters
 	Queued    Kind = "queued"    // By's outbox record was appended at Place: ID, Lane, From, Policy; Entry and Version where it is a replay. From an outbox: it was moved
 	Entered   Kind = "entered"   // By's dead letter was appended at Place: ID, From, Digest, Result
 	Closed    Kind = "closed"    // By's tombstone of dead letter ID was appended at Place
 	Requested Kind = "requested" // a request to send Version of Entry again was appended at Place
 	Assigned  Kind = "assigned"  // By owns Place's partition of Group from Place's offset on
-	Left      Kind = "left"      // By owns it no more: crashed, revoked or lost
+	Left      Kind = "left"      // By no longer owns it: crashed, revoked or lost
 	Started   Kind = "started"   // By began an attempt for the outbox record ID at Place
 	Answered  Kind = "answered"  // and that is how it ended: Result
 	Claimed   Kind = "claimed"   // By asked for a commit of Place: Above
 	Committed Kind = "committed" // By's commit of Place took effect: Above, Bare
 	Cut       Kind = "cut"       // the brokers told By that the log ends at Place, before what it has read
-	Reset     Kind = "reset"     // a person set Group's committed offset to Place
-	Recreated Kind = "recreated" // Place's topic was deleted and made again: Place's Instance is the new one
+	Reset     Kind = "reset"     // an operator set Group's committed offset to Place
+	Recreated Kind = "recreated" // Place's topic was deleted and created again: Place's Instance is the new one
 )
 
 // Result is how an attempt ended, or why there is a dead letter.
@@ -75,11 +74,11 @@ const (
 const (
 	Exhausted   Result = "exhausted"   // tried often enough, while others were delivered
 	Unconfirmed Result = "unconfirmed" // the last attempt was Unclear, and that is the policy
-	Unmatched   Result = "unmatched"   // its rules never ran, or it has no channel any longer
+	Unmatched   Result = "unmatched"   // its rules never ran, or it no longer has a channel
 )
 
-// Place is an offset of a partition. A topic that was deleted and made again
-// is another Instance, counted from 0. The offsets of dead letters are counted
+// Place is an offset of a partition. A topic that was deleted and created again is
+// another Instance, counted from 0. The offsets of dead letters are counted
 // on through all instances, since a version is only ever compared with others
 // of its entry.
 type Place struct {
@@ -121,10 +120,10 @@ type Policy struct {
 type Happening struct {
 	Kind
 	At      time.Duration // since the beginning
-	By      int           // which incarnation of a process; 0: a person
+	By      int           // which incarnation of a process; 0: an operator
 	Group   string
 	Place   Place
-	ID      string // a delivery's: what the repeat filter knows it by
+	ID      string // a delivery's: its dedup id
 	IDs     []string
 	Entry   string
 	Version int64
@@ -132,8 +131,8 @@ type Happening struct {
 	From    Place  // what the record was made of
 	Digest  string
 	Result  Result
-	Above   []Span // offsets above the committed one that the commit says are finished
-	Bare    bool   // the commit carries no marks of the repeat filter
+	Above   []Span // offsets above the committed one that the commit says are settled
+	Bare    bool   // the commit carries no dedup state
 	Policy  Policy
 }
 

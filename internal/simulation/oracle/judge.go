@@ -25,7 +25,7 @@ type Judge struct {
 	work     map[owned]map[int64]Happening
 	records  map[partition][]*record // of outboxes
 	items    map[string]*item
-	letters  map[string]*letter
+	dead     map[string]*deadLetter
 	requests map[Place]*Happening
 	sent     map[string][]Happening // by throttle key: what was delivered
 
@@ -37,7 +37,7 @@ type Judge struct {
 	touched   map[owned]map[int64]bool
 	since     map[owned]int     // when an owner first had a partition
 	delivered map[sender]tally  // deliveries that succeeded
-	stale     map[owned]int     // what was settled by one that owns the partition no more
+	stale     map[owned]int     // what a former owner settled
 	regained  map[owned]bool    // an owner has it for the second time, or more
 	newest    map[writing]int64 // the highest offset that a lane's records were made of
 	last      Happening
@@ -56,7 +56,7 @@ func (v Violation) String() string { return fmt.Sprintf("#%d %s: %s", v.Index, v
 func New(l Limits) *Judge {
 	return &Judge{
 		limits: l, events: make(map[Place]string), work: make(map[owned]map[int64]Happening), records: make(map[partition][]*record),
-		items: make(map[string]*item), letters: make(map[string]*letter), requests: make(map[Place]*Happening), sent: make(map[string][]Happening),
+		items: make(map[string]*item), dead: make(map[string]*deadLetter), requests: make(map[Place]*Happening), sent: make(map[string][]Happening),
 		owners: make(map[member]int), claims: make(map[member][]claim), commits: make(map[member]commit), cuts: make(map[member]int64), high: make(map[member]int64),
 		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]tally), stale: make(map[owned]int), since: make(map[owned]int), newest: make(map[writing]int64), regained: make(map[owned]bool),
 	}
@@ -124,9 +124,9 @@ func (j *Judge) Add(h Happening) {
 	j.last = h
 }
 
-// recreated: what stood in the topic and was not sent is gone, and so are the
-// marks of those who read it: what is written again is sent again. A dead
-// letter that is gone is as one that was closed.
+// recreated: what was in the topic and not sent is lost, and so is the dedup state of
+// its readers: what is written again is sent again. A dead letter that is lost counts
+// as closed.
 func (j *Judge) recreated(h Happening) {
 	for p, rs := range j.records {
 		if p.topic != h.Place.Topic || p.instance >= h.Place.Instance {
@@ -139,7 +139,7 @@ func (j *Judge) recreated(h Happening) {
 			}
 		}
 	}
-	for _, l := range j.letters {
+	for _, l := range j.dead {
 		if l.topic == h.Place.Topic {
 			l.last++ // no record has this offset: one that follows has a higher one
 			l.open = false
@@ -152,16 +152,16 @@ func (j *Judge) End() []Violation {
 	for _, id := range slices.Sorted(maps.Keys(j.items)) {
 		it := j.items[id]
 		if it.promised && !j.ended(it, j.last) {
-			j.fault("nothing lost", "%s was raised and committed, and nothing came of it", id)
+			j.fault("nothing lost", "%s was raised and committed, and has no outcome", id)
 		}
-		if l := j.letters[it.base()]; l != nil && it.leavesOpen(l) && !excusedOpen(l, it) {
+		if l := j.dead[it.base()]; l != nil && it.leavesOpen(l) && !excusedOpen(l, it) {
 			j.fault("dead letters", "%s stays open although it was delivered after it was written", id)
 		}
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(j.records), func(a, b partition) int { return cmpPartition(a, b) }) {
 		for _, r := range j.records[p] {
-			if r != nil && !r.repeat && !r.moved && !j.ended(r.item, j.last) {
-				j.fault("progress", "%s at %s has no outcome although all is well", r.item.id, r.Place)
+			if r != nil && !r.duplicate && !r.moved && !j.ended(r.item, j.last) {
+				j.fault("progress", "%s at %s has no outcome although nothing is broken", r.item.id, r.Place)
 			}
 		}
 	}

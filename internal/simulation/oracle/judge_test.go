@@ -81,7 +81,7 @@ func refused(by int) Happening {
 	}
 }
 
-func TestAHistoryInWhichAllIsWell(t *testing.T) {
+func TestGoodHistoryHasNoViolations(t *testing.T) {
 	if v := Check(history(), Limits{Uncommitted: 1}); len(v) > 0 {
 		t.Error(v)
 	}
@@ -136,41 +136,41 @@ func TestBrokenHistories(t *testing.T) {
 		promise string
 		says    string
 	}{
-		"an event is committed that nobody worked through": {remove(Matched, 1), "commits", "has not worked through"},
+		"an unprocessed event is committed": {remove(Matched, 1), "commits", "has not worked through"},
 		"a lane's alerts come into the outbox the other way round": {
 			func(list []Happening) []Happening {
 				a, b := find(list, Queued, 0), find(list, Queued, 1)
 				list[a].ID, list[a].From, list[b].ID, list[b].From = list[b].ID, list[b].From, list[a].ID, list[a].From
 				return list
-			}, "order", "stands behind what was made of offset 1",
+			}, "order", "is behind what was made of offset 1",
 		},
 		"an alert was written to no outbox":           {all(remove(Queued, 1), remove(Started, 2), remove(Answered, 2)), "commits", "is in no outbox"},
 		"poison was written to no dead letter":        {remove(Entered, 0), "commits", "dead letter was not written"},
-		"a delivery is committed that has no outcome": {all(remove(Started, 2), remove(Answered, 2)), "commits", "which is not finished"},
-		"a list of the finished says too much":        {change(Committed, 1, func(h *Happening) { h.Above = []Span{{1, 1}} }), "commits", "past b at 1"},
+		"a delivery is committed that has no outcome": {all(remove(Started, 2), remove(Answered, 2)), "commits", "which is not settled"},
+		"a list of settled offsets has too many":      {change(Committed, 1, func(h *Happening) { h.Above = []Span{{1, 1}} }), "commits", "past b at 1"},
 		"a commit goes back":                          {again(Committed, 0, at(2)), "commits", "after 3"},
-		"somebody else commits":                       {change(Committed, 1, func(h *Happening) { h.By = 3 }), "ownership", "which 2 owns"},
+		"another process commits":                     {change(Committed, 1, func(h *Happening) { h.By = 3 }), "ownership", "which 2 owns"},
 		"one that has left commits":                   {again(Committed, 2), "ownership", "which 0 owns"},
 		"the second starts before the first has ended": {func(l []Happening) []Happening {
 			i, j := find(l, Started, 2), find(l, Answered, 1)
 			l[i], l[j] = l[j], l[i]
 			return l
 		}, "order", "b at g.outbox.desk/0@1 is sent before a"},
-		"what was committed is sent again": {all(remove(Left, 0), again(Started, 1), again(Answered, 1)), "repeats", "a was delivered 2 times"},
+		"what was committed is sent again": {all(remove(Left, 0), again(Started, 1), again(Answered, 1)), "duplicates", "a was delivered 2 times"},
 		"a dead letter has other bytes":    {change(Entered, 0, func(h *Happening) { h.Digest = "d1" }), "dead letters", "byte for byte"},
 		"one id is of two records":         {again(Entered, 0, at(1), func(h *Happening) { h.From.Offset, h.Digest = 1, "d1" }), "dead letters", "denotes"},
-		"a dead letter is of a delivery that nobody refused": {
+		"a dead letter as refused without a refusal": {
 			func(l []Happening) []Happening {
 				return append(l[:16:16], Happening{Kind: Entered, By: 2, Place: Place{Topic: "g.dlq", Offset: 1}, ID: "b", From: Place{Topic: "trade-executions", Offset: 1}, Digest: "d1", Result: Refused})
-			}, "dead letters", "nobody refused it",
+			}, "dead letters", "no attempt was refused",
 		},
 		"attempts are used up while nothing is delivered": {
 			func(l []Happening) []Happening {
 				return append(l[:14:14], Happening{Kind: Entered, By: 2, Place: Place{Topic: "g.dlq", Offset: 1}, ID: "a", From: Place{Topic: "trade-executions", Offset: 0}, Digest: "d0", Result: Exhausted})
 			}, "dead letters", "nothing else was delivered",
 		},
-		"too much is settled and not committed when its owner goes": {all(remove(Committed, 2), remove(Committed, 1)), "bounded repeats", "2 deliveries of g.outbox.desk/0"},
-		"something is left over":                                    {func(l []Happening) []Happening { return l[:14] }, "progress", "has no outcome although all is well"},
+		"too much is settled and not committed when its owner goes": {all(remove(Committed, 2), remove(Committed, 1)), "bounded duplicates", "2 deliveries of g.outbox.desk/0"},
+		"something is left over":                                    {func(l []Happening) []Happening { return l[:14] }, "progress", "has no outcome although nothing is broken"},
 		"a promise is not kept":                                     {func(l []Happening) []Happening { return l[:14] }, "nothing lost", "a was raised and committed"},
 		"a dead letter that was delivered stays open": {
 			func(l []Happening) []Happening {
@@ -179,23 +179,23 @@ func TestBrokenHistories(t *testing.T) {
 				return slices.Insert(l, i, Happening{Kind: Entered, By: 2, Group: "g.outbox", Place: Place{Topic: "g.dlq", Offset: 1}, ID: "a", From: Place{Topic: "trade-executions", Offset: 0}, Digest: "d0", Result: Refused})
 			}, "dead letters", "stays open",
 		},
-		"one asks for less than it has asked for before": {func(l []Happening) []Happening {
+		"an owner requests a lower commit than before": {func(l []Happening) []Happening {
 			return append(l, asked(l[find(l, Committed, 2)], 2), asked(l[find(l, Committed, 2)], 1))
 		}, "commits", "2 asks to commit g.outbox.desk/0@1 after 2"},
-		"what is not finished is asked for, and refused": {func(l []Happening) []Happening {
+		"a commit past an unsettled record is requested, and refused": {func(l []Happening) []Happening {
 			i := find(l, Started, 2)
 			return slices.Insert(l, i, asked(l[find(l, Committed, 2)], 2))
 		}, "commits", "past b at 1"},
-		"a commit goes back that nobody had asked for before": {func(l []Happening) []Happening {
+		"a lower commit that was not requested before": {func(l []Happening) []Happening {
 			c := l[find(l, Committed, 2)]
 			return slices.Concat(l[:19:19], []Happening{asked(c, 2), c, committedAt(c, 1)})
 		}, "commits", "2 commits g.outbox.desk/0@1 after 2"},
-		"one that was frozen sends more than it may repeat": {func(l []Happening) []Happening {
+		"a frozen owner sends more duplicates than allowed": {func(l []Happening) []Happening {
 			left, next := l[find(l, Left, 0)], l[find(l, Assigned, 1)]
 			next.By = 3
 			return slices.Concat(l[:12:12], []Happening{left, next}, l[12:16:16], l[17:19])
-		}, "bounded repeats", "2, which does not own g.outbox.desk/0 any more, has settled 2"},
-		"what stands in a topic that was made again is not sent": {func(l []Happening) []Happening {
+		}, "bounded duplicates", "2, which no longer owns g.outbox.desk/0, has settled 2"},
+		"an alert in a recreated topic is not sent": {func(l []Happening) []Happening {
 			q := l[find(l, Queued, 1)]
 			q.ID, q.Place, q.From.Offset = "c", Place{Topic: "g.outbox.desk", Instance: 1}, 3
 			return append(l, Happening{Kind: Recreated, Place: q.Place}, q)
@@ -219,17 +219,17 @@ func TestBrokenHistories(t *testing.T) {
 		"the second of a lane is moved before the first": {func(l []Happening) []Happening {
 			return append(l[:12:12], moveOf(1, "b at hook"))
 		}, "order", "is moved to g.outbox.hook before a"},
-		"what was moved is delivered by nobody": {func(l []Happening) []Happening {
+		"a moved alert is not delivered": {func(l []Happening) []Happening {
 			return append(l[:17:17], moveOf(1, "b at hook"))
 		}, "nothing lost", "b at hook was raised and committed"},
-		"a dead letter is closed that nobody took": {func(l []Happening) []Happening {
+		"a dead letter is closed without a delivery": {func(l []Happening) []Happening {
 			l[15].Result = Refused
 			i := find(l, Started, 2)
 			return slices.Insert(l, i, refused(2), Happening{Kind: Closed, By: 2, Place: Place{Topic: "g.dlq", Offset: 2}, ID: "a"})
 		}, "dead letters", "which was not delivered"},
-		"a request is settled and nothing came of it": {replay("request", "owner", "settle"), "replays", "which nothing came of"},
-		"a request is of a version that was no more":  {replay("request", "discard", "owner", "send"), "replays", "had a later one"},
-		"what is sent does not stand there":           {change(Started, 0, func(h *Happening) { h.ID = "b" }), "ids", "does not stand at"},
+		"a request is settled without an outcome": {replay("request", "owner", "settle"), "replays", "which nothing came of"},
+		"a request is of a superseded version":    {replay("request", "discard", "owner", "send"), "replays", "had a later one"},
+		"an attempt names another record's id":    {change(Started, 0, func(h *Happening) { h.ID = "b" }), "ids", "is not at"},
 	} {
 		found := Check(tc.change(history()), Limits{Uncommitted: 1})
 		if !slices.ContainsFunc(found, func(v Violation) bool { return v.Promise == tc.promise && strings.Contains(v.Text, tc.says) }) {
@@ -239,7 +239,7 @@ func TestBrokenHistories(t *testing.T) {
 }
 
 // What semantics.md allows is no violation.
-func TestWhatIsAllowed(t *testing.T) {
+func TestAllowedHistoriesHaveNoViolations(t *testing.T) {
 	outbox := Place{Topic: "g.outbox.desk", Offset: 1}
 	crash := Happening{Kind: Left, By: 2, Group: "g.outbox", Place: outbox}
 	next := Happening{Kind: Assigned, By: 3, Group: "g.outbox", Place: outbox}
@@ -253,7 +253,7 @@ func TestWhatIsAllowed(t *testing.T) {
 		"what was settled and not committed at a crash is sent again": func(l []Happening) []Happening {
 			return append(l[:19:19], crash, next, started, delivered, committed)
 		},
-		"what was answered unclearly is sent again": func(l []Happening) []Happening {
+		"an ambiguous delivery is sent again": func(l []Happening) []Happening {
 			l[find(l, Answered, 0)].Result = Unclear
 			return l
 		},
@@ -286,7 +286,7 @@ func TestWhatIsAllowed(t *testing.T) {
 				Happening{Kind: Recreated, Place: Place{Topic: "g.dlq", Instance: 1}},
 				Happening{Kind: Committed, By: 1, Group: "g", Place: Place{Topic: "g.replay", Offset: 1}})
 		},
-		"what waits is moved, and the other channel takes it": func(l []Happening) []Happening {
+		"a pending alert is moved, and the other channel takes it": func(l []Happening) []Happening {
 			hook := started
 			hook.ID, hook.Place = "b at hook", Place{Topic: "g.outbox.hook"}
 			taken := hook
@@ -394,7 +394,7 @@ func TestOpenDeadLettersAreExcusedNarrowly(t *testing.T) {
 	}
 }
 
-func TestDeliveriesComeAgainAsOftenAsPermitted(t *testing.T) {
+func TestDuplicatesUpToPermitsAreAllowed(t *testing.T) {
 	for _, c := range []struct {
 		it    item
 		times int

@@ -10,10 +10,10 @@ func (j *Judge) queued(h Happening) {
 		it = &item{id: h.ID, entry: h.Entry, version: h.Version, policy: h.Policy, queued: h, sends: sends{witness: make(map[int]int), answers: make(map[int][]Result)}}
 		j.items[h.ID] = it
 	}
-	r := &record{Happening: h, item: it, flying: make(map[int]int), repeat: it.records > 0}
+	r := &record{Happening: h, item: it, flying: make(map[int]int), duplicate: it.records > 0}
 	for m, high := range j.high {
 		if m.partition == h.From.partition() && h.From.Offset < high {
-			r.repeat = true
+			r.duplicate = true
 		}
 	}
 	if it.records > 0 && !j.recognised(it, h) {
@@ -21,7 +21,7 @@ func (j *Judge) queued(h Happening) {
 		it.scattered = true
 	}
 	j.moved(it, h)
-	if !r.repeat {
+	if !r.duplicate {
 		j.written(h)
 	}
 	it.records++
@@ -41,14 +41,14 @@ func (j *Judge) written(h Happening) {
 		return
 	}
 	if last, ok := j.newest[w]; ok && h.From.Offset < last {
-		j.fault("order", "%s at %s is made of %s, and stands behind what was made of offset %d", h.ID, h.Place, h.From, last)
+		j.fault("order", "%s at %s is made of %s, and is behind what was made of offset %d", h.ID, h.Place, h.From, last)
 	}
 	j.newest[w] = max(j.newest[w], h.From.Offset)
 }
 
-// moved: an alert that waits is delivered by the channel that it is moved to
-// instead, in the order of its lane. What its own channel could not know for a
-// repeat comes more than once.
+// moved: a pending alert is delivered by the channel that it is moved to instead, in
+// the order of its lane. What its own channel could not recognise as a duplicate may
+// be delivered more than once.
 func (j *Judge) moved(it *item, h Happening) {
 	src := j.at(h.From.partition(), h.From.Offset)
 	it.raised, it.came = it.raised || src == nil, it.came || src != nil
@@ -69,11 +69,11 @@ func (j *Judge) moved(it *item, h Happening) {
 	}
 	j.inTurn(src, h, "moved to "+h.Place.Topic)
 	src.moved = true
-	if it == src.item { // a dead letter that is sent again stays its entry's
+	if it == src.item { // a replayed dead letter
 		return
 	}
-	// What had its outcome, and is read again since a person set the offset back, is
-	// known for a repeat there.
+	// What had its outcome, and is read again since an operator set the offset back, is
+	// recognised as a duplicate there.
 	it.promised = it.promised || src.item.promised && !j.ended(src.item, h)
 	src.item.movedTo = it
 }
@@ -84,7 +84,7 @@ func (j *Judge) inTurn(r *record, h Happening, what string) {
 		return
 	}
 	for _, before := range j.records[r.Place.partition()][:r.Place.Offset] {
-		if before == nil || before.Lane != r.Lane || before.item == r.item || before.repeat || before.moved || j.ended(before.item, h) {
+		if before == nil || before.Lane != r.Lane || before.item == r.item || before.duplicate || before.moved || j.ended(before.item, h) {
 			continue
 		}
 		j.fault("order", "%s at %s is %s before %s at %s of the same lane has its outcome", r.item.id, r.Place, what, before.item.id, before.Place)
@@ -92,26 +92,26 @@ func (j *Judge) inTurn(r *record, h Happening, what string) {
 }
 
 // recognised reports whether the reader of a partition can know that it had a
-// delivery before: from the same input, since it has marks of each.
+// delivery before: from the same input, since dedup state is per input.
 func (j *Judge) recognised(it *item, h Happening) bool {
 	return slices.ContainsFunc(j.records[h.Place.partition()], func(r *record) bool {
 		return r != nil && r.item == it && !r.bare && r.From.partition() == h.From.partition()
 	})
 }
 
-// ended reports whether nothing more is owed for a delivery.
+// ended reports whether a delivery has its outcome.
 func (j *Judge) ended(it *item, now Happening) bool {
 	if it.lost || it.movedTo != nil {
 		return true
 	}
 	if it.entry != "" { // a replay ends when its entry has a later record
-		l := j.letters[it.entry]
+		l := j.dead[it.entry]
 		if l == nil || l.last > it.version {
 			return true
 		}
-		return it.entry != it.base() && (it.whole || j.letters[it.base()] != nil)
+		return it.entry != it.base() && (it.whole || j.dead[it.base()] != nil)
 	}
-	if it.whole || j.letters[it.id] != nil {
+	if it.whole || j.dead[it.id] != nil {
 		return true
 	}
 	return j.suppressed(it, now)

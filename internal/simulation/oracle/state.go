@@ -75,11 +75,11 @@ func (c commit) covers(offset int64) bool {
 // record is one record of an outbox.
 type record struct {
 	Happening
-	item   *item
-	flying map[int]int // attempts that have no answer, by whom
-	repeat bool        // there was one with this id before, or its input was committed further on
-	bare   bool        // the marks that would tell a repeat of it are gone
-	moved  bool        // it stands in another channel's outbox
+	item      *item
+	flying    map[int]int // attempts that have no answer, by whom
+	duplicate bool        // there was one with this id before, or its input was committed further on
+	bare      bool        // the dedup state for it is lost
+	moved     bool        // it is in another channel's outbox
 }
 
 // item is one delivery, or one replay of a dead letter.
@@ -103,7 +103,7 @@ type circumstances struct {
 	scattered bool // its records are in several partitions, whose readers do not know of each other
 	raised    bool // a rule has sent it to this channel
 	came      bool // it was moved to it
-	lost      bool // with a topic that someone deleted
+	lost      bool // with a topic that an operator deleted
 }
 
 // sends is what came of a delivery's attempts.
@@ -129,8 +129,8 @@ func (it *item) base() string {
 	return it.id
 }
 
-// letter is one dead letter.
-type letter struct {
+// deadLetter is one dead letter.
+type deadLetter struct {
 	topic   string
 	last    int64 // the offset of its last record
 	written []version

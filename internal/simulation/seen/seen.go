@@ -41,10 +41,10 @@ func lane(key []byte) string {
 	return "=" + string(key)
 }
 
-// Letter reads a record of a dead-letter topic: an entry, or what closes one.
+// DeadLetter reads a record of a dead-letter topic: an entry, or what closes one.
 // By, Group and Place are left to the caller, Version is that of the entry that
 // a replay was of.
-func Letter(r *kgo.Record) (oracle.Happening, *dlq.Entry, error) {
+func DeadLetter(r *kgo.Record) (oracle.Happening, *dlq.Entry, error) {
 	if r.Value == nil {
 		return oracle.Happening{Kind: oracle.Closed, ID: string(r.Key)}, nil, nil
 	}

@@ -9,10 +9,10 @@ func (j *Judge) entered(h Happening) {
 	if digest, known := j.events[h.From]; !known || digest != h.Digest {
 		j.fault("dead letters", "%s at %s is not, byte for byte, the record at %s", h.ID, h.Place, h.From)
 	}
-	l := j.letters[h.ID]
+	l := j.dead[h.ID]
 	if l == nil {
-		l = &letter{from: h.From, topic: h.Place.Topic}
-		j.letters[h.ID] = l
+		l = &deadLetter{from: h.From, topic: h.Place.Topic}
+		j.dead[h.ID] = l
 	}
 	if l.from != h.From {
 		j.fault("dead letters", "id %s denotes the records at %s and at %s", h.ID, l.from, h.From)
@@ -39,7 +39,7 @@ func (j *Judge) entered(h Happening) {
 	case h.Result == Unconfirmed && it.unclear == 0:
 		why = "no answer was unclear"
 	case h.Result == Refused && !slices.Contains(it.answers[h.By], Refused) && !it.partly:
-		why = fmt.Sprintf("nobody refused it: the answers were %v", it.answers[h.By])
+		why = fmt.Sprintf("no attempt was refused: the answers were %v", it.answers[h.By])
 	case h.Result != Unconfirmed && !it.mayComeAgain(it.delivered):
 		why = "it was delivered"
 	}
@@ -50,7 +50,7 @@ func (j *Judge) entered(h Happening) {
 
 // closed: we close what was delivered, or sent through the rules again.
 func (j *Judge) closed(h Happening) {
-	l := j.letters[h.ID]
+	l := j.dead[h.ID]
 	if l == nil {
 		return
 	}
@@ -61,8 +61,8 @@ func (j *Judge) closed(h Happening) {
 	l.written = append(l.written, version{h.Place.Offset, j.n})
 }
 
-// anyDelivered reports whether a delivery, or a replay of it, may have reached
-// someone.
+// anyDelivered reports whether a delivery, or a replay of it, may have been
+// delivered.
 func (j *Judge) anyDelivered(id string) bool {
 	for _, it := range j.items {
 		if it.base() == id && it.delivered+it.unclear > 0 {
@@ -72,10 +72,10 @@ func (j *Judge) anyDelivered(id string) bool {
 	return false
 }
 
-// replayed: a replay is of what was the last version of its entry when whoever
-// sends it took over, or later.
+// replayed: a replay is of the last version of its entry when its sender took over,
+// or of a later one.
 func (j *Judge) replayed(h Happening) {
-	l := j.letters[h.Entry]
+	l := j.dead[h.Entry]
 	if h.Entry == "" || l == nil || j.requests[h.From] == nil {
 		return
 	}
