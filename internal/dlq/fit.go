@@ -1,10 +1,11 @@
 package dlq
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,31 +13,29 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 )
 
-// TooLarge reports whether brokers refuse a record for its size, which no second
-// attempt changes: MESSAGE_TOO_LARGE, or RECORD_LIST_TOO_LARGE where it does not
-// fit into a segment. They refuse whole batches, so that a record is known to be
-// too large only once it was sent alone.
+// TooLarge reports whether brokers refuse a batch for its size, which a retry does not
+// change: MESSAGE_TOO_LARGE, or RECORD_LIST_TOO_LARGE if it does not fit into a
+// segment. A record is known to be too large once it was refused alone.
 func TooLarge(err error) bool {
 	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
 }
 
-// pointerNote is what an entry says whose value was dropped.
+// pointerNote is the header's value in an entry without its source's value.
 const pointerNote = "value dropped: it did not fit; read it at its source"
 
 // maxPointerKey is the longest source key that a pointer keeps, in bytes.
 const maxPointerKey = 1 << 10
 
-// forms are what an entry is written as: as it is, then ever smaller. The first
-// smaller form has no detail. The second is a pointer: source value and headers are
-// dropped. The last is a few hundred bytes, whatever the record or the alert hold:
-// where the source record is, the ids, the rule, the channel and why it failed.
+// forms are the encodings of an entry: all of it; without its detail; a pointer,
+// without source value and headers; and, in a few hundred bytes, the coordinates of
+// the source record, the ids, the rule, the channel and why it failed.
 var forms = []func(e *Entry, topic string) *kgo.Record{(*Entry).Encode, (*Entry).plain, (*Entry).pointer, (*Entry).last}
 
 // asPointer is the first of the forms without the source's value.
 const asPointer = 2
 
-// firstForm returns the first form that may fit into a batch of so many bytes: one
-// with the value is not even encoded where the value alone does not fit.
+// firstForm returns the first form that may fit into a batch of so many bytes, by the
+// size of the source record.
 func (e *Entry) firstForm(limit int) int {
 	s := &e.Envelope.Source
 	n := len(s.Key) + len(s.Value)
@@ -64,7 +63,7 @@ func (e *Entry) pointer(topic string) *kgo.Record {
 	return e.pointTo(&short, topic)
 }
 
-// last leaves out the alert, which the rule makes again from the record.
+// last leaves out the alert, which the rule can raise again from the record.
 func (e *Entry) last(topic string) *kgo.Record {
 	s := e.Envelope.Source
 	p := *e
@@ -82,16 +81,51 @@ func (e *Entry) pointTo(env *envelope.Envelope, topic string) *kgo.Record {
 	return p.Encode(topic)
 }
 
-// alone writes an entry by itself in the largest form that fits, from a form on. A
-// partition is never blocked for the sake of a detail. The error is that of the last
-// form tried; form is the one that was written.
-func (w *Writer) alone(ctx context.Context, e *Entry, topic string, from int) (r *kgo.Record, form int, err error) {
-	for form = from; form < len(forms); form++ {
-		if r, err = w.p.Client.ProduceSync(ctx, forms[form](e, topic)).First(); !TooLarge(err) {
-			return r, form, err
+// write is one record, in one of several forms.
+type write struct {
+	forms  []func() *kgo.Record // ever smaller
+	form   int                  // that was produced last
+	record *kgo.Record
+	err    error
+}
+
+// offset returns the offset of the record; -1: it is not written.
+func (x *write) offset() int64 {
+	if x.err != nil {
+		return -1
+	}
+	return x.record.Offset
+}
+
+// produce produces records in their present forms; those that are too large then one
+// by one, in ever smaller forms. It returns the first error but TooLarge.
+func (w *Writer) produce(ctx context.Context, writes []write) (first error) {
+	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
+	defer cancel()
+	records, turns := make([]*kgo.Record, len(writes)), make([]int, len(writes))
+	for i := range writes {
+		x := &writes[i]
+		x.record = x.forms[x.form]()
+		records[i], turns[i] = x.record, w.follow.Turn(x.record.Topic)
+	}
+	errs := make(map[*kgo.Record]error, len(records))
+	for _, result := range w.p.Client.ProduceSync(ctx, records...) {
+		errs[result.Record] = result.Err
+	}
+	for i := range writes {
+		x := &writes[i]
+		x.err = errs[x.record]
+		for ; TooLarge(x.err) && x.form < len(x.forms); x.form++ {
+			if x.record, x.err = w.p.Client.ProduceSync(ctx, x.forms[x.form]()).First(); !TooLarge(x.err) {
+				break
+			}
+		}
+		if x.err != nil && !TooLarge(x.err) {
+			w.follow.Failed(x.record.Topic, turns[i], x.err)
+			first = cmp.Or(first, fmt.Errorf("write to %s: %w", x.record.Topic, x.err))
 		}
 	}
-	return r, form, err
+	return first
 }
 
 // limit is how large a batch of a topic may be, in bytes.
@@ -102,28 +136,11 @@ func (w *Writer) limit(topic string) int {
 	return math.MaxInt
 }
 
-func (w *Writer) sayPointer(e *Entry, topic string) {
-	w.log.Error("dead letter does not fit into its topic, only a pointer to its source is kept: raise max.message.bytes",
-		"topic", topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
-}
-
-// giveUp is what is left of an entry that not even its last form fits.
-func (w *Writer) giveUp(e *Entry, topic string) {
+// refuse counts and logs an entry whose smallest form does not fit.
+func (w *Writer) refuse(e *Entry, topic string) {
 	s := e.Envelope.Source
 	w.refused.WithLabelValues(sourceOf(topic)).Inc()
 	w.log.Error("dead letter refused as too large in its smallest form, record is skipped: read it at its source and raise max.message.bytes of the dead-letter topic",
 		"dead_letter_topic", topic, "topic", s.Topic, "partition", s.Partition, "offset", s.Offset, "entry", e.ID,
 		"rule", e.Rule(), "channel", e.Envelope.Channel, "reason", e.Reason, "cause", e.Cause)
-}
-
-// closeBriefly writes a tombstone without its comments.
-func (w *Writer) closeBriefly(ctx context.Context, c Closure) (*kgo.Record, error) {
-	c.Closing = Closing{State: c.State, At: c.At}
-	return w.p.Client.ProduceSync(ctx, c.Encode()).First()
-}
-
-func (w *Writer) giveUpClosing(c *Closure) {
-	w.refused.WithLabelValues(sourceOf(c.Topic)).Inc()
-	w.log.Error("closing of a dead letter refused as too large, the dead letter stays open: raise max.message.bytes of its topic",
-		"topic", c.Topic, "entry", string(c.Key), "outcome", c.State, "by", c.By, "at", c.At.UTC().Format(time.RFC3339))
 }

@@ -19,9 +19,13 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
+
+// token is a secret of the configuration.
+const token = "xoxb-4711-deadbeefdeadbeef"
 
 // limited returns a cluster whose dead-letter topics take messages of so many
 // bytes, and a writer that believes they take more, as after a limit was lowered.
@@ -36,10 +40,12 @@ func limited(t *testing.T, limit string, logs *bytes.Buffer, reg prometheus.Regi
 	}
 	c.Make(shapes...)
 	believed := func(string) int32 { return 2 << 20 }
-	return c, dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(believed)...), Group: c.Group, Logger: slog.New(slog.NewTextHandler(logs, nil)), Registry: reg, Written: written})
+	redactor := secret.NewRedactor()
+	redactor.Add(token)
+	return c, dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(believed)...), Group: c.Group, Redactor: redactor, Logger: slog.New(slog.NewTextHandler(logs, nil)), Registry: reg, Written: written})
 }
 
-// noise is text that compresses badly, so that the limits mean what they say.
+// noise is text that compresses badly, so that its size is close to what is stored.
 func noise(n int) string {
 	b := make([]byte, n/2)
 	_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(b)
@@ -56,7 +62,7 @@ func large(id string) *dlq.Entry {
 	a := &alert.Alert{Rule: "order-rejected", Severity: alert.Critical, EventID: noise(100_000), Title: alert.Text{{Text: noise(300_000), Value: true}}}
 	a.Bound()
 	e.Envelope.Alert, e.Envelope.Delivery, e.Envelope.Channel = a, id, "desk"
-	e.Detail, e.Recipients = noise(5000), slices.Repeat([]string{"somebody@example.com"}, 500)
+	e.Detail, e.Recipients = noise(5000), slices.Repeat([]string{"desk@example.com"}, 500)
 	return e
 }
 
@@ -98,18 +104,23 @@ func TestDeadLetterTakesTheLargestFormThatFits(t *testing.T) {
 	}
 }
 
-// TestDeadLettersTogetherAreNotTakenForTooLarge: brokers refuse a whole batch for
+// TestTooLargeBatchIsRetriedOneByOne: brokers refuse a whole batch for
 // its size; each of its entries fits.
-func TestDeadLettersTogetherAreNotTakenForTooLarge(t *testing.T) {
+func TestTooLargeBatchIsRetriedOneByOne(t *testing.T) {
 	var logs bytes.Buffer
 	c, w := limited(t, "60000", &logs, nil, nil)
 	var entries []*dlq.Entry
 	for i := range 20 {
-		entries = append(entries, entry(fmt.Sprintf("re_%d", i), []byte(noise(40_000))))
+		e := entry(fmt.Sprintf("re_%d", i), []byte(noise(40_000)))
+		e.Detail += " " + token
+		entries = append(entries, e)
 	}
 	write(t, w, entries...)
 	got := list(t, c)
 	for _, e := range got {
+		if strings.Contains(e.Detail, token) {
+			t.Fatalf("%s contains a secret: %s", e.ID, e.Detail)
+		}
 		if e.Pointer || len(e.Envelope.Source.Value) != 40_000 || e.Detail == "" {
 			t.Fatalf("%s lost something: %d bytes of value, detail %q", e.ID, len(e.Envelope.Source.Value), e.Detail)
 		}
@@ -119,9 +130,9 @@ func TestDeadLettersTogetherAreNotTakenForTooLarge(t *testing.T) {
 	}
 }
 
-// TestDeadLetterThatNothingFitsIsCountedAndLogged: it is no error, so that the
+// TestUnwritableDeadLetterIsCountedAndLogged: it is no error, so that the
 // partition continues, and the log says where the record can be read.
-func TestDeadLetterThatNothingFitsIsCountedAndLogged(t *testing.T) {
+func TestUnwritableDeadLetterIsCountedAndLogged(t *testing.T) {
 	var logs bytes.Buffer
 	reg := prometheus.NewRegistry()
 	observed := 0
@@ -150,7 +161,7 @@ notifier_dead_letters_refused_total{topic="trade-executions"} 3
 	}
 }
 
-// TestClosingLosesItsCommentBeforeItFails: the entry is closed all the same.
+// TestClosingLosesItsCommentBeforeItFails: the entry is closed without it.
 func TestClosingLosesItsCommentBeforeItFails(t *testing.T) {
 	var logs bytes.Buffer
 	c, w := limited(t, "1200", &logs, nil, nil)

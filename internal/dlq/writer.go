@@ -2,7 +2,6 @@ package dlq
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -16,8 +15,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Writer writes dead letters with a producer of its own, so that a blocked
-// outbox never delays one. It is safe for concurrent use.
+// Writer writes dead letters with its own producer, so that a blocked outbox does not
+// delay them. It is safe for concurrent use.
 type Writer struct {
 	p       WriterParams
 	follow  *Follower
@@ -29,28 +28,27 @@ type Writer struct {
 
 // WriterParams is what a Writer needs.
 type WriterParams struct {
-	// Client must be made for it: idempotent, acks=all, with bounded delivery and a
-	// manual partitioner.
+	// Client is idempotent, with acks=all, bounded delivery and a manual partitioner.
 	Client   *kgo.Client
 	Group    string
-	Redactor *secret.Redactor // takes secrets out of details
+	Redactor *secret.Redactor // removes secrets from details
 	Logger   *slog.Logger
-	Tracer   *tracing.Tracer // makes a span of every dead letter; nil: none
+	Tracer   *tracing.Tracer // nil: no spans
 	Registry prometheus.Registerer
-	Written  func(*Entry)  // is called for every entry that was acknowledged; may be nil
-	Closed   func(Closure) // is called for every entry that was closed; may be nil
+	Written  func(*Entry)  // called for every acknowledged entry; may be nil
+	Closed   func(Closure) // called for every acknowledged tombstone; may be nil
 }
 
-// Closure is an entry to be closed: where it stands, under which key, and how.
+// Closure closes an entry.
 type Closure struct {
 	Topic     string // the dead-letter topic
 	Partition int32
 	Key       []byte // the entry's id as bytes
-	Offset    int64  // where the tombstone stands, once it is written
+	Offset    int64  // of the tombstone, once it is written
 	Closing
 }
 
-// WriteTimeout bounds one call of Write.
+// WriteTimeout bounds one call of Write or CloseEntries.
 const WriteTimeout = 10 * time.Second
 
 // NewWriter returns a writer for the dead-letter topics of a group.
@@ -81,70 +79,52 @@ func NewWriter(p WriterParams) *Writer {
 	return w
 }
 
-// Write writes entries and returns once all in-sync replicas have them all. An
-// error means that some may be missing: write them all again, the ids collapse
-// duplicates. An entry that is too large is written in a smaller form (see
-// forms); one of which the brokers refuse even the smallest is counted and
-// logged, with the place where its record can be read, and is no error: it must
-// not hold up what follows it. What is written has its Offset, else -1.
+// Write writes entries and returns once all in-sync replicas have them all. After an
+// error some may be missing: write them all again, the ids collapse duplicates. An
+// entry that is too large is written in a smaller form (see forms). One whose
+// smallest form is refused is counted and logged with the place of its record, and is
+// no error: it must not block what follows. Sets Offset; -1: not written.
 func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
-	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
-	defer cancel()
-	records, turns := make([]*kgo.Record, len(entries)), make([]int, len(entries))
-	spans, written := make([]*tracing.Span, len(entries)), make([]int, len(entries)) // in which form
+	writes, spans := make([]write, len(entries)), make([]*tracing.Span, len(entries))
 	for i, e := range entries {
-		e, spans[i] = w.begin(e)
 		topic := w.Topic(e)
-		written[i] = e.firstForm(w.limit(topic))
-		records[i] = forms[written[i]](e, topic)
-		turns[i] = w.follow.Turn(topic)
+		traced, span := w.begin(e)
+		spans[i] = span
+		for _, form := range forms {
+			writes[i].forms = append(writes[i].forms, func() *kgo.Record { return form(traced, topic) })
+		}
+		writes[i].form = traced.firstForm(w.limit(topic))
 	}
-	results := w.p.Client.ProduceSync(ctx, records...)
-	var first error
-	byRecord := make(map[*kgo.Record]error, len(results))
-	for _, r := range results {
-		byRecord[r.Record] = r.Err
-	}
+	err := w.produce(ctx, writes)
 	for i, e := range entries {
-		err := byRecord[records[i]]
-		if TooLarge(err) {
-			records[i], written[i], err = w.alone(ctx, e, records[i].Topic, written[i])
-		}
-		if TooLarge(err) {
-			w.giveUp(e, records[i].Topic)
-			spans[i].Fail(string(outcome.WriteFailed))
-			spans[i].End()
-			e.Offset = -1
-			continue
-		}
-		if err != nil {
+		x := &writes[i]
+		e.Offset = x.offset()
+		if x.err != nil {
 			spans[i].Fail(string(outcome.WriteFailed))
 		} else {
-			spans[i].Wrote(records[i].Partition, records[i].Offset)
+			spans[i].Wrote(x.record.Partition, x.record.Offset)
 		}
 		spans[i].End()
-		if err != nil {
-			w.follow.Failed(records[i].Topic, turns[i], err)
+		switch {
+		case TooLarge(x.err):
+			w.refuse(e, x.record.Topic)
+		case x.err != nil:
 			count(w.failed, e.Envelope.Source.Topic)
-			if first == nil {
-				first = fmt.Errorf("write dead letter to %s: %w", records[i].Topic, err)
+		default:
+			if x.form >= asPointer {
+				w.log.Error("dead letter does not fit into its topic, only a pointer to its source is kept: raise max.message.bytes",
+					"topic", x.record.Topic, "entry", e.ID, "source", e.Envelope.Source.String(), "bytes", len(e.Envelope.Source.Value))
 			}
-			continue
-		}
-		if written[i] >= asPointer {
-			w.sayPointer(e, records[i].Topic)
-		}
-		e.Offset = records[i].Offset
-		count(w.written, e.Envelope.Source.Topic, string(e.Reason))
-		if w.p.Written != nil {
-			w.p.Written(e)
+			count(w.written, e.Envelope.Source.Topic, string(e.Reason))
+			if w.p.Written != nil {
+				w.p.Written(e)
+			}
 		}
 	}
-	return first
+	return err
 }
 
-// count counts by labels that were created at zero: what an entry says makes no
-// series of its own.
+// count increments only series that exist: values from an entry must not create one.
 func count(in *prometheus.CounterVec, labels ...string) {
 	known := slices.Contains(topics.All(), topics.Name(labels[0])) && (len(labels) == 1 || slices.Contains(outcome.Reasons(), outcome.Reason(labels[1])))
 	if known {
@@ -152,8 +132,8 @@ func count(in *prometheus.CounterVec, labels ...string) {
 	}
 }
 
-// begin begins the span of an entry that is written, and returns the entry as
-// it is written: it names that span, and its detail holds no secret.
+// begin begins the span of an entry, and returns the entry as it is written: with that
+// span's trace, and without secrets in its detail.
 func (w *Writer) begin(e *Entry) (*Entry, *tracing.Span) {
 	span := w.p.Tracer.Send(w.Topic(e), e.Envelope.Trace, e.Envelope.Source.Headers)
 	span.Set(slog.String("entry", e.ID), slog.String("reason", string(e.Reason)), slog.String("cause", string(e.Cause)))
@@ -164,49 +144,29 @@ func (w *Writer) begin(e *Entry) (*Entry, *tracing.Span) {
 }
 
 // CloseEntries writes the tombstones of entries and returns once all in-sync replicas
-// have them all; each then has its Offset. After an error, close them all
-// again: closing twice is closing once. A tombstone that is too large loses its
-// comments; one that is refused even so is counted and logged, and its entry stays
-// as it is.
+// have them all. After an error close them all again: closing twice is closing once.
+// A tombstone that is too large loses its comments; one that is refused nevertheless
+// is counted and logged, and its entry stays open. Sets Offset; -1: not written.
 func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
-	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
-	defer cancel()
-	records, turns := make([]*kgo.Record, len(closes)), make([]int, len(closes))
+	writes := make([]write, len(closes))
 	for i, c := range closes {
-		records[i], turns[i] = c.Encode(), w.follow.Turn(c.Topic)
+		brief := *c
+		brief.Closing = Closing{State: c.State, At: c.At}
+		writes[i].forms = []func() *kgo.Record{c.Encode, brief.Encode}
 	}
-	errs := make(map[*kgo.Record]error, len(records))
-	for _, result := range w.p.Client.ProduceSync(ctx, records...) {
-		errs[result.Record] = result.Err
-	}
-	var first error
+	err := w.produce(ctx, writes)
 	for i, c := range closes {
-		r, err := records[i], errs[records[i]]
-		if TooLarge(err) {
-			r, err = w.closeBriefly(ctx, *c)
+		c.Offset = writes[i].offset()
+		if TooLarge(writes[i].err) {
+			w.refused.WithLabelValues(sourceOf(c.Topic)).Inc()
+			w.log.Error("closing of a dead letter refused as too large, the dead letter stays open: raise max.message.bytes of its topic",
+				"topic", c.Topic, "entry", string(c.Key), "outcome", c.State, "by", c.By, "at", c.At.UTC().Format(time.RFC3339))
 		}
-		switch {
-		case TooLarge(err):
-			w.giveUpClosing(c)
-			c.Offset = -1
-		case err != nil:
-			w.follow.Failed(c.Topic, turns[i], err)
-			if first == nil {
-				first = fmt.Errorf("close dead letter in %s: %w", c.Topic, err)
-			}
-		default:
-			c.Offset = r.Offset
-		}
-	}
-	if first != nil {
-		return first
-	}
-	for _, c := range closes {
-		if w.p.Closed != nil && c.Offset >= 0 {
+		if c.Offset >= 0 && w.p.Closed != nil {
 			w.p.Closed(*c)
 		}
 	}
-	return nil
+	return err
 }
 
 // Topic returns the dead-letter topic an entry goes to.
