@@ -432,7 +432,7 @@ func TestADeliveryGoesElsewhereOrThroughItsRuleAgain(t *testing.T) {
 	if e := find(t, c, entries[3].ID); !strings.Contains(e.Closed.Comment, "rule every no longer matches it") {
 		t.Errorf("the fourth was closed so: %+v", e.Closed)
 	}
-	if e := find(t, c, entries[4].ID); e.Reason != outcome.NoLongerRouted || e.Replays != 1 || e.Detail != "channel nowhere is not configured any more" {
+	if e := find(t, c, entries[4].ID); e.Reason != outcome.NoLongerRouted || e.Replays != 1 || e.Detail != "channel nowhere is no longer configured" {
 		t.Errorf("the fifth is %+v", e)
 	}
 	settled(t, c)

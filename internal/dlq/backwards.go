@@ -2,43 +2,38 @@ package dlq
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/algotrade/notifier/internal/envelope"
 )
 
 const (
 	firstBlock = 500      // records; small, so that they can be shown at once
-	blockBytes = 32 << 20 // what a block should take in memory: several reads, of which the last reaches beyond it
-	blockLimit = 64 << 20 // the most that a block of several records takes
+	blockBytes = 32 << 20 // of memory that a block should take
+	blockLimit = 64 << 20 // of memory that a block of several records may take
 )
-
-var errBlockTooLarge = errors.New("block too large")
 
 // cursor reads a span from its end to its start, in blocks.
 type cursor struct {
 	log     *Log
-	span    Span          // what is not read yet
+	span    Span          // that is not read
 	size    int64         // offsets in the next block
 	records []*kgo.Record // of the current block, in the order of the log
 }
 
-// newest returns the last record that was not taken; nil: there is none left.
+// newest returns the last record that is not taken; nil: none.
 func (c *cursor) newest(ctx context.Context) (*kgo.Record, error) {
 	for len(c.records) == 0 && c.span.Start < c.span.End {
 		low := max(c.span.Start, c.span.End-c.size)
 		records, bytes, err := c.log.block(ctx, Span{c.span.Topic, c.span.Partition, low, c.span.End})
-		if errors.Is(err, errBlockTooLarge) {
-			c.size = max(1, c.size/8)
-			continue
-		}
 		if err != nil {
 			return nil, err
+		}
+		if tooLarge(bytes, c.span.End-low) {
+			c.size = max(1, c.size/8)
+			continue
 		}
 		if bytes > 0 {
 			c.size = min(c.size*4, max(1, (c.span.End-low)*blockBytes/int64(bytes)))
@@ -51,30 +46,18 @@ func (c *cursor) newest(ctx context.Context) (*kgo.Record, error) {
 	return c.records[len(c.records)-1], ctx.Err()
 }
 
-// block reads a span whole, and returns about how many bytes it takes.
+// block reads a span, and returns about how many bytes it takes. It stops once that
+// is too large.
 func (l *Log) block(ctx context.Context, s Span) (block []*kgo.Record, bytes int, err error) {
-	for at := s.Start; at < s.End; {
-		records, next, err := l.Read(ctx, s.Topic, s.Partition, at, readBytes)
-		if err != nil {
-			return nil, 0, err
-		}
-		for _, r := range records {
-			if r.Offset >= s.End {
-				return block, bytes, nil
-			}
-			block = append(block, r)
-			bytes += size(r)
-		}
-		if bytes > blockLimit && s.End-s.Start > 1 {
-			return nil, 0, errBlockTooLarge
-		}
-		if next <= at { // the rest was compacted away
-			break
-		}
-		at = next
-	}
-	return block, bytes, nil
+	err = l.Scan(ctx, s, func(r *kgo.Record) bool {
+		block = append(block, r)
+		bytes += size(r)
+		return !tooLarge(bytes, s.End-s.Start)
+	})
+	return block, bytes, err
 }
+
+func tooLarge(bytes int, offsets int64) bool { return bytes > blockLimit && offsets > 1 }
 
 // size is about how many bytes a record takes in memory.
 func size(r *kgo.Record) int {
@@ -92,12 +75,12 @@ func (r *Reader) EachOf(ctx context.Context, spans []Span, q Query, f func(*Entr
 		cursors[i] = &cursor{log: r.Log, span: s, size: firstBlock}
 	}
 	parse := Parse
-	if q.Brief && !q.Raw {
+	if q.Brief {
 		parse = open
 	}
 	seed := maphash.MakeSeed()
 	seen := make(map[uint64]struct{})
-	closed := make(map[uint64]*Entry) // whose last version is yet to come
+	closed := make(map[uint64]*Entry) // whose last version is not read
 	for {
 		rec, err := newest(ctx, cursors)
 		if err != nil {
@@ -113,16 +96,13 @@ func (r *Reader) EachOf(ctx context.Context, spans []Span, q Query, f func(*Entr
 		switch {
 		case rec.Value == nil:
 			if q.Closed && !met {
-				closed[key] = closedEntry(rec)
+				closed[key] = Parse(rec)
 			}
 			continue
 		case met && tombstone == nil: // an earlier version
 			continue
 		}
 		e := parse(rec)
-		if q.Raw {
-			e.Record = rec
-		}
 		if tombstone != nil {
 			delete(closed, key)
 			e.State, e.Closed = tombstone.State, tombstone.Closed
@@ -133,7 +113,7 @@ func (r *Reader) EachOf(ctx context.Context, spans []Span, q Query, f func(*Entr
 	}
 }
 
-// newest takes the record that was written last; nil: there is none left.
+// newest takes the record that was written last; nil: none.
 func newest(ctx context.Context, cursors []*cursor) (*kgo.Record, error) {
 	var from *cursor
 	var last *kgo.Record
@@ -153,11 +133,12 @@ func newest(ctx context.Context, cursors []*cursor) (*kgo.Record, error) {
 	return last, nil
 }
 
-// rest gives those closed entries of which the tombstone is left alone.
+// rest calls f for the closed entries of which only the tombstone is left, the last
+// one first.
 func rest(closed map[uint64]*Entry, f func(*Entry) bool) error {
 	left := make([]*Entry, 0, len(closed))
 	for _, e := range closed {
-		if e.Closed.By != "" { // one of a delivery that never was an entry names nobody
+		if e.Closed.By != "" { // else it may be of a delivery that never was an entry
 			left = append(left, e)
 		}
 	}
@@ -177,12 +158,4 @@ func keyHash(seed maphash.Seed, topic string, key []byte) uint64 {
 	_ = h.WriteByte(0)
 	_, _ = h.Write(key)
 	return h.Sum64()
-}
-
-func closedEntry(rec *kgo.Record) *Entry {
-	c := parseClosing(rec)
-	e := &Entry{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, Key: rec.Key, State: c.State, Closed: c}
-	e.ID, _ = idOf(rec.Key)
-	e.Envelope = &envelope.Envelope{} // nothing is left of it but its id
-	return e
 }

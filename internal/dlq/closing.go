@@ -9,14 +9,13 @@ import (
 	"github.com/algotrade/notifier/internal/instant"
 )
 
-// Closing is what a tombstone says: that an entry was resolved or discarded,
-// by whom, when and why. It stays readable until the topic's
-// delete.retention.ms is over.
+// Closing is the content of a tombstone: whether an entry was resolved or discarded, by
+// whom, when and why. It stays readable for the topic's delete.retention.ms.
 type Closing struct {
 	State    State // Resolved or Discarded
 	By       string
 	Comment  string
-	EditedBy string // who edited the value that was sent; "": nobody
+	EditedBy string // who edited the value that was sent; "": not edited
 	At       time.Time
 }
 
@@ -30,11 +29,7 @@ const (
 // Encode returns the tombstone that closes the entry.
 func (c Closure) Encode() *kgo.Record {
 	r := &kgo.Record{Topic: c.Topic, Partition: c.Partition, Key: c.Key}
-	add := func(name, value string) {
-		if value != "" {
-			r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
-		}
-	}
+	add := adder(r)
 	add(hOutcome, string(c.State))
 	add(hBy, Clean(c.By))
 	add(hComment, Clean(c.Comment))
@@ -43,8 +38,8 @@ func (c Closure) Encode() *kgo.Record {
 	return r
 }
 
-// parseClosing reads a tombstone. One without our headers, which another tool
-// wrote, is a discard by nobody we know.
+// parseClosing reads a tombstone. One of another tool, without our headers, is a discard
+// by an unknown user.
 func parseClosing(r *kgo.Record) *Closing {
 	now := time.Now()
 	c := &Closing{State: Discarded, At: instant.First(now, r.Timestamp)}

@@ -10,7 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-func TestDetailsAreCutOnARuneAndHoldNothingThatATerminalObeys(t *testing.T) {
+func TestDetailsAreCleanedAndTruncated(t *testing.T) {
 	for _, s := range []string{strings.Repeat("é", MaxDetail), strings.Repeat("x", MaxDetail-1) + "€€", strings.Repeat("日本", 400)} {
 		got := Clean(s)
 		if len(got) > MaxDetail || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
@@ -25,7 +25,7 @@ func TestDetailsAreCutOnARuneAndHoldNothingThatATerminalObeys(t *testing.T) {
 	}
 }
 
-func TestFingerprintsGroupWhatFailedAlike(t *testing.T) {
+func TestFingerprintsGroupEqualFailures(t *testing.T) {
 	print := func(rule, detail string) string {
 		e := &Entry{Reason: outcome.Refused, Scope: outcome.Message, Cause: outcome.PayloadRefused, Detail: detail}
 		e.Envelope = &envelope.Envelope{Channel: "desk", Alert: &alert.Alert{Rule: rule}}

@@ -78,7 +78,7 @@ func write(t *testing.T, w *dlq.Writer, entries ...*dlq.Entry) {
 	}
 }
 
-func TestAnEntryReadsBackByteForByte(t *testing.T) {
+func TestEntryReadsBackByteForByte(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	reg := prometheus.NewPedanticRegistry()
 	w := writer(t, c, reg)
@@ -99,7 +99,7 @@ func TestAnEntryReadsBackByteForByte(t *testing.T) {
 	}
 }
 
-func TestTheTimeOfAnEntryIsThatOfItsWriting(t *testing.T) {
+func TestEntryTimestampIsWriteTime(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	before := time.Now().Add(-time.Second)
 	write(t, writer(t, c, nil), entry("re_1", []byte("x")))
@@ -112,7 +112,7 @@ func TestTheTimeOfAnEntryIsThatOfItsWriting(t *testing.T) {
 	}
 }
 
-func TestAnEntryWrittenAgainIsOneEntryAndDoesNotGrow(t *testing.T) {
+func TestRewrittenEntryStaysOneEntry(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	e := entry("re_1", []byte(`{"a":`))
@@ -130,7 +130,7 @@ func TestAnEntryWrittenAgainIsOneEntryAndDoesNotGrow(t *testing.T) {
 	}
 }
 
-func TestListIsTheSameAfterCompaction(t *testing.T) {
+func TestListIsUnchangedByCompaction(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	for i := range 30 {
@@ -178,7 +178,7 @@ func TestTwoGroupsDoNotTouchEachOthersEntries(t *testing.T) {
 	}
 }
 
-func TestAnEntryThatDoesNotFitIsAPointer(t *testing.T) {
+func TestOversizedEntryBecomesPointer(t *testing.T) {
 	c := testkafka.Bare(t)
 	shapes := c.Shapes(nil)
 	for i := range shapes {
@@ -198,7 +198,7 @@ func TestAnEntryThatDoesNotFitIsAPointer(t *testing.T) {
 	}
 }
 
-func TestAWriteThatCannotSucceedEndsInBoundedTime(t *testing.T) {
+func TestFailingWriteReturnsWithinTimeout(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	c.Delete(topics.DeadLetter(c.Group, topics.TradeExecutions))
@@ -217,14 +217,14 @@ func TestAWriteThatCannotSucceedEndsInBoundedTime(t *testing.T) {
 	}
 }
 
-func TestARecordThatIsNotOursIsListedAsMalformed(t *testing.T) {
+func TestForeignRecordIsListedAsMalformed(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	cl := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	r := &kgo.Record{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("somebody's"), Value: []byte("else")}
+	r := &kgo.Record{Topic: topics.DeadLetter(c.Group, topics.TradeExecutions), Key: []byte("foreign"), Value: []byte("else")}
 	if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if e := list(t, c)[0]; e.State != dlq.Malformed || e.ID != "somebody's" {
+	if e := list(t, c)[0]; e.State != dlq.Malformed || e.ID != "foreign" {
 		t.Errorf("%+v", e)
 	}
 }

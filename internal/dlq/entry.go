@@ -1,9 +1,8 @@
-// Package dlq keeps what could not be handled: an Entry is the envelope of a
-// record or a delivery with why it failed, written to a compacted topic under
-// the entry's id, and closed by a tombstone that says who closed it and why.
-// Nothing about an entry is kept anywhere else: its state follows from the
-// dead-letter topics and from the requests to replay it. Start reading at
-// Entry, then Writer, Reader and Index.
+// Package dlq writes and reads dead letters. An Entry is the envelope of a record or a
+// delivery with why it failed, in a compacted topic under the entry's id. A tombstone
+// closes it and says who did, and why. The state of an entry follows from the
+// dead-letter topics and the requests to replay it. Start reading at Entry, then
+// Writer, Reader and Index.
 package dlq
 
 import (
@@ -18,12 +17,12 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// State is where an entry stands.
+// State is the state of an entry.
 type State string
 
-// The states. Open and Quarantined are written; Waiting is an entry with an
-// unsettled request to replay it, see replay.Each; Malformed is a record that is
-// not in the format; Resolved and Discarded are closed.
+// The states. Open and Quarantined are written; Waiting has an unsettled request to
+// replay it, see replay.Each; Malformed is not in the format; Resolved and Discarded
+// are closed.
 const (
 	Open        State = "open"
 	Waiting     State = "waiting"
@@ -38,28 +37,27 @@ func States() []State { return []State{Open, Waiting, Quarantined, Malformed, Re
 
 // Entry is one dead letter.
 type Entry struct {
-	// ID is the delivery's id, or re_… for a record that failed before its
-	// rules ran. It is the record's key and is never reused. A key that is not
-	// plain text, which only a malformed record has, is shown as 0x… here.
+	// ID is the delivery's id, or re_… for a record that failed before its rules ran.
+	// It is the record's key and is never reused; 0x…: a malformed record whose key is
+	// not plain text.
 	ID       string
 	Envelope *envelope.Envelope
 
 	Reason outcome.Reason
 	Scope  outcome.Scope
 	Cause  outcome.Cause
-	// Detail is for people: at most MaxDetail bytes, without secrets, payload
-	// or control characters.
+	// Detail is shown to users: at most MaxDetail bytes, without secrets, payload or
+	// control characters.
 	Detail                  string
 	Attempts                int
 	FirstFailed, LastFailed time.Time
-	Recipients              []string // those that were refused; empty: not about recipients
+	Recipients              []string // refused ones; empty: not about recipients
 	Replays                 int
 	State                   State
-	EditedBy                string // who edited the value for the last replay; "": nobody
+	EditedBy                string // who edited the value for the last replay; "": not edited
 
-	// Where the entry was read: its topic, partition and offset there, which is
-	// its version, and the record's key and size. Pointer is true when its value
-	// was too large to be kept here and must be read at its source.
+	// Of the record: the offset is the entry's version. Pointer: its value was too large
+	// and can only be read at its source.
 	Topic     string
 	Partition int32
 	Offset    int64
@@ -67,14 +65,14 @@ type Entry struct {
 	Size      int
 	Pointer   bool
 
-	// Record is what the entry was read from, where the query asks for it.
+	// Record is the record of an entry that was read; nil for a tombstone.
 	Record *kgo.Record
 
 	// Closed says how a resolved or discarded entry was closed.
 	Closed *Closing
 
-	// FailedRule is the rule that a record failed in; empty for a delivery, whose
-	// alert names its rule, and for a record that no rule has seen.
+	// FailedRule is the rule that a record failed in; empty for a delivery, whose alert
+	// names its rule, and for a record that failed before its rules ran.
 	FailedRule string
 
 	fingerprint string // as written
@@ -109,8 +107,8 @@ func (e *Entry) Rule() string {
 	return e.FailedRule
 }
 
-// Again returns the entry's next version, to be completed with why it failed:
-// it was replayed once more, and is quarantined after so many times.
+// Again returns the entry's next version, without why it failed, after another replay.
+// It is quarantined after maxReplays.
 func (e *Entry) Again(editedBy string, maxReplays int) *Entry {
 	next := *e
 	next.Replays++
@@ -126,42 +124,41 @@ func (e *Entry) Again(editedBy string, maxReplays int) *Entry {
 // Encode returns the entry as it is written to this topic.
 func (e *Entry) Encode(topic string) *kgo.Record {
 	env := *e.Envelope
-	env.From.Delivery, env.Replay = "", nil // a dead letter is on its way to nobody
+	env.From.Delivery, env.Replay = "", nil // a dead letter is not in flight
 	r := envelope.Wrap(&env)
 	r.Topic = topic
 	r.Key = []byte(e.ID)
-	add := func(name, value string) {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
-	}
+	add := adder(r)
 	add(hReason, string(e.Reason))
 	add(hScope, string(e.Scope))
 	add(hCause, string(e.Cause))
 	add(hFingerprint, e.Fingerprint())
-	if d := Clean(e.Detail); d != "" {
-		add(hDetail, d)
-	}
+	add(hDetail, Clean(e.Detail))
 	add(hAttempts, strconv.Itoa(e.Attempts))
 	add(hFirstFailed, e.FirstFailed.UTC().Format(time.RFC3339Nano))
 	add(hLastFailed, e.LastFailed.UTC().Format(time.RFC3339Nano))
-	if len(e.Recipients) > 0 {
-		add(hRecipients, strings.Join(e.Recipients, ","))
-	}
+	add(hRecipients, strings.Join(e.Recipients, ","))
 	add(hReplays, strconv.Itoa(e.Replays))
 	add(hState, string(e.State))
-	if rule := e.Rule(); rule != "" {
-		add(hRule, rule)
-	}
-	if e.EditedBy != "" {
-		add(hEditedBy, e.EditedBy)
-	}
+	add(hRule, e.Rule())
+	add(hEditedBy, e.EditedBy)
 	if e.Pointer {
 		add(hPointer, pointerNote)
 	}
 	return r
 }
 
-// Where returns the source as people are shown it: topic/partition@offset. A
-// malformed record has no source; then it is where the record itself stands.
+// adder returns a function that adds headers to r, but no empty ones.
+func adder(r *kgo.Record) func(name, value string) {
+	return func(name, value string) {
+		if value != "" {
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+		}
+	}
+}
+
+// Where returns the place of the source record, topic/partition@offset; for a malformed
+// record its own place.
 func (e *Entry) Where() string {
 	if e.State == Malformed || e.Envelope.Source.Topic == "" {
 		return fmt.Sprintf("%s/%d@%d", e.Topic, e.Partition, e.Offset)
@@ -169,8 +166,8 @@ func (e *Entry) Where() string {
 	return e.Envelope.Source.String()
 }
 
-// SourceTopic is the topic whose dead letters the entry stands among. Unlike
-// the envelope's it is known of malformed entries too, and nobody can forge it.
+// SourceTopic returns the source topic that the entry's topic is named for. Unlike the
+// envelope's it is also known for malformed entries, and cannot be forged.
 func (e *Entry) SourceTopic() string {
 	if source := sourceOf(e.Topic); source != "" {
 		return source
@@ -178,8 +175,7 @@ func (e *Entry) SourceTopic() string {
 	return e.Envelope.Source.Topic
 }
 
-// sourceOf returns the source topic that a dead-letter topic is named for; empty
-// where it is none.
+// sourceOf returns the source topic that a dead-letter topic is named for; "": none.
 func sourceOf(topic string) string {
 	if i := strings.LastIndex(topic, ".dlq."); i >= 0 {
 		return topic[i+len(".dlq."):]

@@ -18,9 +18,9 @@ type Failure struct {
 	Recipients []string
 }
 
-// Failed returns the entry of an envelope that failed: a new one, or where a
-// dead letter was sent again its next version, which is quarantined after
-// maxReplays replays. One that crashes the process is quarantined at once.
+// Failed returns the entry of an envelope that failed: a new one, or after a replay its
+// next version, which is quarantined after maxReplays replays. One that crashes the
+// process is quarantined at once.
 func Failed(id string, env *envelope.Envelope, f Failure, maxReplays int) *Entry {
 	class := f.Cause.Class()
 	e := &Entry{

@@ -22,7 +22,7 @@ import (
 )
 
 // forgetful is a connection that loses the first answer to a produce request:
-// the broker has appended the records, and nobody knows.
+// the broker has appended the records, and the answer is lost.
 type forgetful struct {
 	net.Conn
 	lost    *atomic.Int32
@@ -45,7 +45,7 @@ func (c *forgetful) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func TestAnEntryWhoseAcknowledgementIsLostIsOneEntry(t *testing.T) {
+func TestLostAcknowledgementLeavesOneEntry(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	var lost atomic.Int32
 	dial := kgo.Dialer(func(ctx context.Context, network, host string) (net.Conn, error) {
@@ -67,7 +67,7 @@ func TestAnEntryWhoseAcknowledgementIsLostIsOneEntry(t *testing.T) {
 	}
 }
 
-func TestEntriesAreWrittenOnceTheirTopicTakesThemAgain(t *testing.T) {
+func TestEntriesAreWrittenOnceTopicRecovers(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse")
 		return

@@ -7,34 +7,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Follower has a producer follow recreated topics, which it refuses to on its
-// own.
-//
-// It makes the producer forget such a topic exactly once for each recreation.
-// Once more would lose records: the producer counts from 0 again
-// under the same id, and the broker, which knows those numbers from this
-// instance of the topic, acknowledges what it takes for a duplicate and does
-// not write it.
+// Follower has a producer follow recreated topics, which kgo does not. It purges such a
+// topic from the producer exactly once for each recreation. Twice would lose records:
+// the producer's sequence numbers begin at 0 again under the same id, and the broker
+// acknowledges records with known numbers as duplicates without writing them.
 type Follower struct {
 	forget func(topic string)
 
 	mu         sync.Mutex
-	times      map[string]int  // that each topic was forgotten
-	forgetting map[string]bool // it is being forgotten right now
+	times      map[string]int  // that each topic was purged
+	forgetting map[string]bool // it is being purged
 }
 
-// NewFollower returns a follower for a producer; forget is the client's
-// PurgeTopicsFromProducing.
+// NewFollower returns a follower of a producer; forget is PurgeTopicsFromProducing of
+// the client.
 func NewFollower(forget func(topic string)) *Follower {
 	return &Follower{forget: forget, times: make(map[string]int), forgetting: make(map[string]bool)}
 }
 
-// noTurn is the turn of a record that is produced while its topic is being
-// forgotten: whether its failure speaks of the topic before or after is not
-// known.
+// noTurn is the turn of a record that is produced while its topic is being purged: its
+// failure may be about the topic before or after.
 const noTurn = -1
 
-// Turn is to be asked before a record is produced, for Failed.
+// Turn returns the turn of a record that is produced next, for Failed.
 func (f *Follower) Turn(topic string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -44,10 +39,9 @@ func (f *Follower) Turn(topic string) int {
 	return f.times[topic]
 }
 
-// Failed is to be told why a record was not written that was produced at that
-// turn, before it is produced again. It reports whether the topic was
-// recreated and is followed from now on; what others have buffered for it
-// fails, and is produced again by them.
+// Failed is called with the error of a record that was produced at a turn, before it is
+// produced again. It reports whether the topic was recreated and is followed from now
+// on; records that others have buffered for it fail, and they produce them again.
 func (f *Follower) Failed(topic string, turn int, err error) bool {
 	if !errors.Is(err, kerr.UnknownTopicID) {
 		return false

@@ -54,9 +54,9 @@ func TestRecreatedTopicIsFollowedOnce(t *testing.T) {
 	}
 }
 
-// TestTopicBeingForgottenIsNotForgottenAgain: a record that is produced in the
+// TestTopicBeingPurgedIsNotPurgedAgain: a record that is produced in the
 // meantime may still go to the old topic.
-func TestTopicBeingForgottenIsNotForgottenAgain(t *testing.T) {
+func TestTopicBeingPurgedIsNotPurgedAgain(t *testing.T) {
 	times, begun, release := 0, make(chan struct{}), make(chan struct{})
 	f := NewFollower(func(string) {
 		if times++; times == 1 {

@@ -61,9 +61,9 @@ func TestForgedEntriesAreMalformed(t *testing.T) {
 	}
 }
 
-// TestImplausibleTimesOfEntriesAreThoseOfTheRecord, and where that has none
+// TestImplausibleEntryTimeBecomesRecordTime, and where that has none
 // either, now.
-func TestImplausibleTimesOfEntriesAreThoseOfTheRecord(t *testing.T) {
+func TestImplausibleEntryTimeBecomesRecordTime(t *testing.T) {
 	written := failed.Add(time.Minute)
 	for _, bad := range []string{"1970-01-21T10:44:04Z", "2999-01-01T00:00:00Z", "0042-01-01T00:00:00Z"} {
 		e := dlq.Parse(forged("re_1", map[string]string{"notifier.first-failed": bad, "notifier.last-failed": bad}))
@@ -83,8 +83,8 @@ func TestImplausibleTimesOfEntriesAreThoseOfTheRecord(t *testing.T) {
 	}
 }
 
-// TestForgedTimesOfTombstonesAreTheRecords as those of entries are.
-func TestForgedTimesOfTombstonesAreTheRecords(t *testing.T) {
+// TestImplausibleTombstoneTimeBecomesRecordTime as those of entries are.
+func TestImplausibleTombstoneTimeBecomesRecordTime(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	write(t, w, entry("re_1", nil))
@@ -108,9 +108,9 @@ func TestForgedTimesOfTombstonesAreTheRecords(t *testing.T) {
 	}
 }
 
-// TestGaugeOfTheOldestIgnoresForgedTimes: an entry that says it failed in 1970,
+// TestOldestGaugeIgnoresImplausibleTimes: an entry that says it failed in 1970,
 // or in 2999, is as old as its record.
-func TestGaugeOfTheOldestIgnoresForgedTimes(t *testing.T) {
+func TestOldestGaugeIgnoresImplausibleTimes(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	reg := prometheus.NewPedanticRegistry()
@@ -137,9 +137,9 @@ func TestGaugeOfTheOldestIgnoresForgedTimes(t *testing.T) {
 	}
 }
 
-// TestNoWriteMakesASeries: the labels are those of our lists, whatever the entry
+// TestWritesCreateNoSeries: the labels are those of our lists, whatever the entry
 // names.
-func TestNoWriteMakesASeries(t *testing.T) {
+func TestWritesCreateNoSeries(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	reg := prometheus.NewPedanticRegistry()
 	w := dlq.NewWriter(dlq.WriterParams{Client: c.Client(append(kafka.DeadLetterOptions(kafka.MaxMessageBytes(c.Shapes(nil))), kgo.UnknownTopicRetries(1))...), Group: c.Group, Logger: slog.New(slog.DiscardHandler), Registry: reg})
@@ -157,7 +157,7 @@ func TestNoWriteMakesASeries(t *testing.T) {
 	e := entry("re_1", nil)
 	e.Envelope.Source.Topic = "payments"
 	if err := w.Write(t.Context(), e); err == nil {
-		t.Error("it was written to a topic that nobody reads")
+		t.Error("it was written to a topic without readers")
 	}
 	e = entry("re_2", nil)
 	e.Reason = outcome.Reason("spite")

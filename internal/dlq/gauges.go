@@ -1,20 +1,15 @@
 package dlq
 
 import (
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Gauges shows how many dead letters are open and how old the oldest is. Only
-// the process that indexes them, the owner of the replay partition, has them.
-type Gauges struct {
-	mu    sync.Mutex
-	index *Index
-}
+// Gauges shows how many dead letters are open and how old the oldest is, in the
+// process that indexes them: the owner of the replay partition.
+type Gauges struct{ index atomic.Pointer[Index] }
 
 // NewGauges registers the gauges.
 func NewGauges(reg prometheus.Registerer) *Gauges {
@@ -26,20 +21,10 @@ func NewGauges(reg prometheus.Registerer) *Gauges {
 }
 
 // Show has the gauges show an index until Hide is called for it.
-func (g *Gauges) Show(x *Index) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.index = x
-}
+func (g *Gauges) Show(x *Index) { g.index.Store(x) }
 
-// Hide has the gauges show nothing, unless they show another index by now.
-func (g *Gauges) Hide(x *Index) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.index == x {
-		g.index = nil
-	}
-}
+// Hide has the gauges show nothing, unless they show another index.
+func (g *Gauges) Hide(x *Index) { g.index.CompareAndSwap(x, nil) }
 
 var (
 	openDesc   = prometheus.NewDesc("notifier_dead_letters_open", "Dead letters that are neither resolved nor discarded; shown by the process that owns the replay partition.", []string{"topic"}, nil)
@@ -54,18 +39,19 @@ func (g *Gauges) Describe(c chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (g *Gauges) Collect(c chan<- prometheus.Metric) {
-	g.mu.Lock()
-	x := g.index
-	g.mu.Unlock()
+	x := g.index.Load()
 	if x == nil {
 		return
 	}
-	x.each(func(source topics.Name, n int, oldest time.Time) {
-		age := 0.0
-		if n > 0 {
-			age = max(0, time.Since(oldest).Seconds())
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	now := time.Now().Unix()
+	for _, t := range x.topics {
+		oldest := now
+		for _, v := range t.entries {
+			oldest = min(oldest, v.failed)
 		}
-		c <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(n), string(source))
-		c <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age, string(source))
-	})
+		c <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(len(t.entries)), string(t.source))
+		c <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, float64(now-oldest), string(t.source))
+	}
 }

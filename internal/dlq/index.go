@@ -12,9 +12,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Index knows the last record of every open entry: it reads what the
-// dead-letter topics hold, then follows them. An entry takes about 50 bytes. It
-// is safe for concurrent use.
+// Index has the last record of every open entry: it reads the dead-letter topics, then
+// follows them. An entry takes about 50 bytes. It is safe for concurrent use.
 type Index struct {
 	reader *Reader
 	tail   *kgo.Client
@@ -24,7 +23,8 @@ type Index struct {
 
 	changed chan struct{} // size 1
 	ready   chan struct{}
-	warned  time.Time // Run's alone
+	once    sync.Once // closes ready
+	warned  time.Time // used by Run only
 
 	mu     sync.Mutex
 	topics map[string]*indexed
@@ -36,7 +36,7 @@ type indexed struct {
 	id         kadm.TopicID // of the topic that was read
 	loaded     bool
 	generation int   // counts recreations
-	read       int64 // every record below is taken into account
+	read       int64 // records below are read
 	entries    map[Key]version
 }
 
@@ -47,20 +47,20 @@ type version struct {
 	quarantined bool
 }
 
-// Key names an entry within one Index: a hash, since anybody may write keys of
+// Key is the hash of an entry's topic and id, within one Index. Records may have keys of
 // any length.
 type Key uint64
 
-// Last is what an Index knows about an entry.
+// Last is the last version of an entry.
 type Last struct {
 	Open        bool
 	Offset      int64 // of its last record, where it is open
 	Quarantined bool
-	Read        int64 // the topic is read up to here
+	Read        int64 // the offset below which its topic is read
 }
 
-// NewIndex returns an index of a group's dead letters, for Run to fill. The
-// client tail is made with TailOptions.
+// NewIndex returns an index of a group's dead letters, which Run fills. The client tail
+// is made with TailOptions.
 func NewIndex(group string, reader *Reader, tail *kgo.Client, logger *slog.Logger) *Index {
 	x := &Index{
 		reader: reader, tail: tail, logger: logger, seed: maphash.MakeSeed(),
@@ -74,57 +74,32 @@ func NewIndex(group string, reader *Reader, tail *kgo.Client, logger *slog.Logge
 	return x
 }
 
-// apply takes changes into account that a tail has read.
-func (x *Index) apply(changes []Change, tail *Tail) {
+// Take adds entries in the order of their topics, which are read below these offsets.
+func (x *Index) Take(entries []*Entry, read map[string]int64) {
 	x.mu.Lock()
-	for _, c := range changes {
-		x.take(c)
+	for _, e := range entries {
+		open, key := x.topics[e.Topic].entries, x.key(e.Topic, e.Key)
+		if e.Closed != nil {
+			delete(open, key)
+		} else {
+			open[key] = versionOf(e)
+		}
 	}
-	for name, t := range x.topics {
-		t.read = max(t.read, tail.Position(name))
+	for topic, offset := range read {
+		x.topics[topic].read = max(x.topics[topic].read, offset)
 	}
 	x.mu.Unlock()
-	if len(changes) > 0 {
+	if len(entries) > 0 {
 		x.tell()
 	}
-}
-
-// take takes a change into account; x.mu is held.
-func (x *Index) take(c Change) {
-	t, key := x.topics[c.Topic], x.key(c.Topic, c.Key)
-	if c.Entry == nil {
-		delete(t.entries, key)
-		return
-	}
-	t.entries[key] = versionOf(c.Entry)
 }
 
 func versionOf(e *Entry) version {
 	first := e.FirstFailed
-	if first.IsZero() { // malformed: when it was written is all that is known
+	if first.IsZero() { // malformed: only the time of the record is known
 		first = e.LastFailed
 	}
 	return version{offset: e.Offset, failed: first.Unix(), quarantined: e.State == Quarantined}
-}
-
-// Take takes records into account that another user has read, in the order of
-// the log, up to read. Run does the same with what it reads.
-func (x *Index) Take(topic string, records []*kgo.Record, read int64) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, r := range records {
-		x.take(change(r))
-	}
-	x.topics[topic].read = max(x.topics[topic].read, read)
-}
-
-func (x *Index) markReady() {
-	select {
-	case <-x.ready:
-	default:
-		close(x.ready)
-		x.tell()
-	}
 }
 
 func (x *Index) tell() {
@@ -134,46 +109,30 @@ func (x *Index) tell() {
 	}
 }
 
-// Ready is closed once everything is read that the topics held when Run began.
+// Ready is closed once everything is read that was in the topics when Run began.
 func (x *Index) Ready() <-chan struct{} { return x.ready }
 
-// Changed has something in it after more was read.
+// Changed is signalled after more was read.
 func (x *Index) Changed() <-chan struct{} { return x.changed }
 
-// Key returns the key of an entry; it means nothing to another Index.
+// Key returns the key of an entry in this Index.
 func (x *Index) Key(topic, id string) Key { return x.key(topic, []byte(id)) }
 
 func (x *Index) key(topic string, id []byte) Key { return Key(keyHash(x.seed, topic, id)) }
 
-// Generation returns how often a dead-letter topic was recreated: versions of
-// an earlier generation mean nothing.
+// Generation returns how often a dead-letter topic was recreated: versions of an earlier
+// generation are invalid.
 func (x *Index) Generation(topic string) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.topics[topic].generation
 }
 
-// Last returns what is known about an entry.
+// Last returns the last version of an entry.
 func (x *Index) Last(topic string, key Key) Last {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	t := x.topics[topic]
 	v, ok := t.entries[key]
 	return Last{Open: ok, Offset: v.offset, Quarantined: v.quarantined, Read: t.read}
-}
-
-// each calls yield with how many entries of each source topic are open and when
-// the oldest of them first failed.
-func (x *Index) each(yield func(source topics.Name, open int, oldest time.Time)) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, t := range x.topics {
-		oldest := int64(0)
-		for _, v := range t.entries {
-			if oldest == 0 || v.failed < oldest {
-				oldest = v.failed
-			}
-		}
-		yield(t.source, len(t.entries), time.Unix(oldest, 0))
-	}
 }

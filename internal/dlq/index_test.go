@@ -163,7 +163,7 @@ func TestIndexFollowsARecreatedTopic(t *testing.T) {
 
 // An index that is not told of a deletion in time sees a shorter topic, or one
 // with another id.
-func TestIndexFollowsATopicRecreatedAtOnce(t *testing.T) {
+func TestIndexFollowsTopicRecreatedAtOnce(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	write(t, writer(t, c, nil), entry("re_0", nil), entry("re_1", nil))
 	x := indexing(t, c)
@@ -180,7 +180,7 @@ func TestIndexFollowsATopicRecreatedAtOnce(t *testing.T) {
 	})
 }
 
-func TestLastOffsetsFindsTheLastRecordOfEachKey(t *testing.T) {
+func TestLastOffsetsFindsLastRecordOfEachKey(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c, nil)
 	write(t, w, entry("re_0", nil), entry("re_1", nil), entry("re_2", nil))

@@ -16,7 +16,7 @@ const (
 	retryAfter = time.Second
 )
 
-// Run reads until ctx ends. What cannot be read is tried again.
+// Run reads until ctx ends. After an error it tries again.
 func (x *Index) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := x.follow(ctx); err != nil && ctx.Err() == nil {
@@ -50,10 +50,11 @@ func (x *Index) follow(ctx context.Context) error {
 	}
 	tail := NewTail(x.tail, spans)
 	defer tail.Close()
-	x.markReady()
+	x.once.Do(func() { close(x.ready) })
+	x.tell()
 	for compared := time.Now(); ctx.Err() == nil; {
-		changes, err := tail.Poll(ctx, idInterval)
-		x.apply(changes, tail)
+		entries, err := tail.Poll(ctx, idInterval)
+		x.Take(entries, tail.read)
 		var failed *TailError
 		if errors.As(err, &failed) && errors.Is(err, kerr.OffsetOutOfRange) {
 			return x.outOfRange(ctx, failed.Topic)
@@ -124,7 +125,7 @@ func (x *Index) reset(ctx context.Context, name string) {
 	x.mu.Unlock()
 	x.tell()
 	purged := make(chan struct{})
-	go func() { // it waits for the client's metadata, for long while brokers do not answer
+	go func() { // it may wait long for metadata while brokers do not answer
 		defer close(purged)
 		x.tail.PurgeTopicsFromConsuming(name)
 	}()

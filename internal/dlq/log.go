@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -22,10 +21,7 @@ import (
 type Log struct {
 	client *kgo.Client
 	admin  *kadm.Client
-	unpack kgo.Decompressor // the client's, which bounds a batch, but does not refuse one while memory is short
-
-	mu     sync.Mutex
-	topics map[string]kadm.TopicDetail // leaders and ids, as last looked up
+	unpack kgo.Decompressor // the client's, without its limit for all batches
 }
 
 // NewLog returns a Log over any client of the cluster.
@@ -37,7 +33,7 @@ func NewLog(client *kgo.Client) *Log {
 	case *unpack.Decompressor:
 		decompressor = d.Unlimited()
 	}
-	return &Log{client: client, admin: kadm.NewClient(client), unpack: decompressor, topics: make(map[string]kadm.TopicDetail)}
+	return &Log{client: client, admin: kadm.NewClient(client), unpack: decompressor}
 }
 
 // Span is a part of a partition: the records with offsets in [Start, End).
@@ -48,8 +44,8 @@ type Span struct {
 	Start, End int64
 }
 
-// Spans returns what can be read of the topics now: not what an open
-// transaction has written. A topic that does not exist is an error.
+// Spans returns what can be read of the topics now, without open transactions. A topic
+// that does not exist is an error.
 func (l *Log) Spans(ctx context.Context, names ...string) ([]Span, error) {
 	starts, err := l.admin.ListStartOffsets(ctx, names...)
 	if err != nil {
@@ -77,25 +73,23 @@ func (l *Log) Spans(ctx context.Context, names ...string) ([]Span, error) {
 }
 
 const (
-	// readBytes is how much one read asks for, as it is stored.
+	// readBytes is how many stored bytes one read fetches.
 	readBytes = 1 << 20
-	// readUnpacked is how many bytes one read unpacks before it leaves the rest
-	// to the next: what a fetch brings can unpack to a thousand times as much.
+	// readUnpacked is how many bytes one read unpacks: the rest is left to the next
+	// read, since a fetch can unpack to a thousand times its size.
 	readUnpacked = 16 << 20
 )
 
-// Read returns the records from an offset on, in order: about maxBytes of them
-// as they are stored and readUnpacked as they are unpacked, but whatever their
-// size at least one batch where there is one. next is the offset to continue
-// from; it is offset when there is nothing more.
+// Read returns records from an offset on, in order: about maxBytes as they are stored
+// and readUnpacked as they are unpacked, but at least one batch if there is one. next
+// is the offset to continue from; it is offset if there are no more.
 func (l *Log) Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error) {
 	for try := 0; ; try++ {
 		records, next, err = l.fetch(ctx, topic, partition, offset, maxBytes)
 		if err == nil || try == 5 || !kerr.IsRetriable(err) && !kgo.IsRetryableBrokerErr(err) {
 			return records, next, err
 		}
-		l.forget(topic) // its leader may have moved
-		select {
+		select { // its leader may have moved
 		case <-ctx.Done():
 			return nil, 0, context.Cause(ctx)
 		case <-time.After(200 * time.Millisecond):
@@ -104,17 +98,21 @@ func (l *Log) Read(ctx context.Context, topic string, partition int32, offset in
 }
 
 func (l *Log) fetch(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) ([]*kgo.Record, int64, error) {
-	d, err := l.detail(ctx, topic)
+	found, err := l.admin.ListTopics(ctx, topic) // the client caches it for a moment
+	if err == nil {
+		err = found[topic].Err
+	}
 	if err != nil {
 		return nil, 0, err
 	}
+	d := found[topic]
 	p, ok := d.Partitions[partition]
 	if !ok {
 		return nil, 0, fmt.Errorf("%s has no partition %d", topic, partition)
 	}
 	req := kmsg.NewPtrFetchRequest()
-	// The bound is the partition's, for there is no other: kfake forgets to list
-	// aborted transactions where that of the request ends the answer.
+	// Only the partition's bound is set: kfake omits the aborted transactions if the
+	// request's bound ends the response.
 	req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, math.MaxInt32, 1
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = topic, d.ID
@@ -169,31 +167,24 @@ func (b *bounded) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte
 	return out, err
 }
 
-func (l *Log) detail(ctx context.Context, topic string) (kadm.TopicDetail, error) {
-	l.mu.Lock()
-	d, ok := l.topics[topic]
-	l.mu.Unlock()
-	if ok {
-		return d, nil
+// Scan calls f with the records of a span, in order, until f returns false.
+func (l *Log) Scan(ctx context.Context, s Span, f func(*kgo.Record) bool) error {
+	for at := s.Start; at < s.End; {
+		records, next, err := l.Read(ctx, s.Topic, s.Partition, at, readBytes)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if r.Offset >= s.End || !f(r) {
+				return nil
+			}
+		}
+		if next <= at { // the rest was compacted away
+			return nil
+		}
+		at = next
 	}
-	all, err := l.admin.ListTopics(ctx, topic)
-	if err != nil {
-		return d, err
-	}
-	d = all[topic]
-	if d.Err != nil {
-		return d, d.Err
-	}
-	l.mu.Lock()
-	l.topics[topic] = d
-	l.mu.Unlock()
-	return d, nil
-}
-
-func (l *Log) forget(topic string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.topics, topic)
+	return nil
 }
 
 // LastOffsets returns where the last record of each of these keys is in a
@@ -203,25 +194,17 @@ func (l *Log) LastOffsets(ctx context.Context, topic string, from int64, keys []
 	if err != nil {
 		return nil, err
 	}
+	spans[0].Start = max(from, spans[0].Start)
 	wanted := make(map[string]bool, len(keys))
 	for _, k := range keys {
 		wanted[k] = true
 	}
 	last := make(map[string]int64)
-	for at := max(from, spans[0].Start); at < spans[0].End; {
-		records, next, err := l.Read(ctx, topic, spans[0].Partition, at, readBytes)
-		if err != nil {
-			return nil, err
+	err = l.Scan(ctx, spans[0], func(r *kgo.Record) bool {
+		if wanted[string(r.Key)] {
+			last[string(r.Key)] = r.Offset
 		}
-		for _, r := range records {
-			if wanted[string(r.Key)] {
-				last[string(r.Key)] = r.Offset
-			}
-		}
-		if next <= at {
-			break
-		}
-		at = next
-	}
-	return last, nil
+		return true
+	})
+	return last, err
 }

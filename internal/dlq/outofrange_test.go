@@ -14,7 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-func TestIndexContinuesBehindDeletedRecords(t *testing.T) {
+func TestIndexContinuesAfterDeletedRecords(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
 	produce := func(ids ...string) {

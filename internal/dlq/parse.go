@@ -13,27 +13,38 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/instant"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Parse reads one record of a dead-letter topic that is not a tombstone. It
-// never fails: a record that is not in the format comes back as an entry in
-// state Malformed, with what is wrong as its detail.
-func Parse(r *kgo.Record) *Entry {
-	e := open(r)
+// Parse reads a record of a dead-letter topic. A tombstone becomes an entry of which only
+// the closing is known; a record that is not in the format becomes an entry in state
+// Malformed, with the error as its detail.
+func Parse(r *kgo.Record) *Entry { return open(r).Decoded() }
+
+// Decoded returns an entry that was read in brief with its alert.
+func (e *Entry) Decoded() *Entry {
 	if err := e.Envelope.DecodeAlert(); err != nil {
-		return e.malformed(r, err)
+		m := e.malformed(err)
+		if m.Closed = e.Closed; m.Closed != nil {
+			m.State = e.State
+		}
+		return m
 	}
 	return e
 }
 
-// open is Parse without the alert; Rule is known all the same.
+// open is Parse without the alert; Rule is known.
 func open(r *kgo.Record) *Entry {
-	e := &Entry{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Size: len(r.Value)}
+	e := &Entry{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Size: len(r.Value), Record: r}
 	var plain bool
-	e.ID, plain = idOf(r.Key)
+	if e.ID, plain = idOf(r.Key); r.Value == nil {
+		e.Closed, e.Envelope, e.Record = parseClosing(r), &envelope.Envelope{}, nil
+		e.State = e.Closed.State
+		return e
+	}
 	env, extra, err := envelope.Open(r)
 	if err == nil {
 		e.Envelope = env
@@ -43,25 +54,25 @@ func open(r *kgo.Record) *Entry {
 	case err != nil:
 	case !plain || !envelope.IsID(e.ID):
 		err = errors.New("its key is not an id")
-	case e.SourceTopic() != env.Source.Topic: // what it leads to would go to another topic than it is read from
-		err = fmt.Errorf("it is of %s, and stands among the dead letters of %s", env.Source.Topic, e.SourceTopic())
+	case e.SourceTopic() != env.Source.Topic: // else its next version would go to another topic
+		err = fmt.Errorf("it is of %s, and is among the dead letters of %s", env.Source.Topic, e.SourceTopic())
 	}
 	if err != nil {
-		return e.malformed(r, err)
+		return e.malformed(err)
 	}
 	return e
 }
 
-func (e *Entry) malformed(r *kgo.Record, err error) *Entry {
+func (e *Entry) malformed(err error) *Entry {
+	r := e.Record
 	return &Entry{
 		ID: e.ID, State: Malformed, Detail: Clean(err.Error()), LastFailed: instant.First(time.Now(), r.Timestamp),
 		Envelope: &envelope.Envelope{Source: envelope.Source{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp}},
-		Topic:    e.Topic, Partition: e.Partition, Offset: e.Offset, Key: e.Key, Size: e.Size,
+		Topic:    e.Topic, Partition: e.Partition, Offset: e.Offset, Key: e.Key, Size: e.Size, Record: r,
 	}
 }
 
-// idOf returns a key as an id that can be typed, and whether it is one as it
-// stands.
+// idOf returns a key as an id that can be typed, and whether it is plain text.
 func idOf(key []byte) (string, bool) {
 	id := string(key)
 	if id == "" || !utf8.ValidString(id) || strings.IndexFunc(id, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) >= 0 {
@@ -70,12 +81,11 @@ func idOf(key []byte) (string, bool) {
 	return id, true
 }
 
-// The most that an entry may say of its attempts and replays: any number of
-// ours is far below, and one more still fits wherever it goes.
+// maxCount is the highest number of attempts and replays that is accepted: more than
+// ever occur, and one more does not overflow.
 const maxCount = 1 << 30
 
-// read takes over the headers that say why it failed. A time that none can have
-// is that of the record, since anybody may have written it.
+// read reads the headers of a failure. An implausible time becomes that of the record.
 func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 	var first error
 	keep := func(name string, err error) {
@@ -135,7 +145,7 @@ func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 	}
 	switch {
 	case !slices.Contains(outcome.Reasons(), e.Reason):
-		keep(hReason, fmt.Errorf("%.64q is no reason that this notifier knows", e.Reason))
+		keep(hReason, fmt.Errorf("%.64q is an unknown reason", e.Reason))
 	case e.Cause == "":
 		keep(hCause, errors.New("is missing"))
 	case !envelope.IsID(string(e.Cause)):
@@ -152,8 +162,8 @@ func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 	return first
 }
 
-// Clean returns a text for people as it is kept: cut to MaxDetail on a rune
-// boundary, without control characters and invalid UTF-8.
+// Clean returns a text without control characters and invalid UTF-8, truncated to
+// MaxDetail bytes on a rune boundary.
 func Clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
@@ -161,12 +171,5 @@ func Clean(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "�"))
-	if len(s) <= MaxDetail {
-		return s
-	}
-	cut := MaxDetail - len("…")
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
+	return alert.ShortenBytes(s, MaxDetail)
 }

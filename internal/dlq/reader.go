@@ -12,7 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Reader reads dead letters. It joins no group and commits nothing.
+// Reader reads dead letters, without joining a group.
 type Reader struct {
 	*Log
 	group string
@@ -30,24 +30,19 @@ func (r *Reader) Group() string { return r.group }
 // Admin returns a client of the cluster.
 func (r *Reader) Admin() *kadm.Client { return r.admin }
 
-// Query says which entries are read.
+// Query is which entries are read.
 type Query struct {
 	Sources []topics.Name // of these source topics; nil: of all
-	Closed  bool          // the resolved and discarded ones too, as far as the topic still has them
-	// Brief leaves the alerts out, which is three times as fast: Envelope.Alert
+	Closed  bool          // resolved and discarded ones too, while the topic still has them
+	// Brief does not decode the alerts, which is three times as fast: Envelope.Alert
 	// is nil, Rule is known.
 	Brief bool
-	// Raw keeps the record an entry was read from: Entry.Record is set. It
-	// overrides Brief.
-	Raw bool
 }
 
-// Each calls f for every entry, the one that was written last first, until f
-// returns false. An entry comes once, with its last state as of the end
-// offsets asked when Each begins, and so the same before, during and after
-// compaction: the topics are read backwards in blocks, and the first version
-// that is met of a key is its last. The first entries come long before the
-// beginning of the topics is reached. A dead-letter topic that does not exist
+// Each calls f for every entry, the last written first, until f returns false. Each
+// entry comes once, in its last state below the end offsets when Each begins, whether
+// the topics are compacted or not: they are read backwards in blocks, so the first
+// version of a key that is read is its last. A dead-letter topic that does not exist
 // is an error.
 func (r *Reader) Each(ctx context.Context, q Query, f func(*Entry) bool) error {
 	spans, err := r.Ends(ctx, q.Sources)
@@ -67,8 +62,7 @@ func (r *Reader) List(ctx context.Context, sources ...topics.Name) ([]*Entry, er
 	return entries, err
 }
 
-// Ends returns the dead-letter topics of the sources, nil: of all, as far as
-// they are written now.
+// Ends returns the spans of the dead-letter topics of the sources; nil: of all.
 func (r *Reader) Ends(ctx context.Context, sources []topics.Name) ([]Span, error) {
 	if len(sources) == 0 {
 		sources = topics.All()
@@ -78,7 +72,7 @@ func (r *Reader) Ends(ctx context.Context, sources []topics.Name) ([]Span, error
 		names[i] = topics.DeadLetter(r.group, s)
 	}
 	var spans []Span
-	for _, name := range names { // one at a time: a forbidden one leaves the others without an answer
+	for _, name := range names { // one at a time: a forbidden one would fail all others
 		of, err := r.Spans(ctx, name)
 		switch {
 		case errors.Is(err, kerr.UnknownTopicOrPartition):

@@ -8,8 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Stats is an account of entries: how many there are, where and of what state,
-// and in which groups. The zero value is empty.
+// Stats counts entries by topic, state and group. The zero value is empty.
 type Stats struct {
 	Count  int
 	Topics map[string]int // by source topic
@@ -18,7 +17,7 @@ type Stats struct {
 	groups map[string]*Group
 }
 
-// Group are the entries that failed alike: those of one fingerprint.
+// Group is the entries of one fingerprint.
 type Group struct {
 	Fingerprint   string
 	Reason        outcome.Reason // "": malformed
@@ -27,18 +26,17 @@ type Group struct {
 	Channel, Rule string
 	Count         int
 	States        map[State]int
-	// First and Last are the earliest first and the latest last failure, Oldest
-	// the earliest first failure of those that are open or quarantined; zero:
-	// there is none.
+	// First and Last are the earliest first and the latest last failure, Oldest the
+	// earliest first failure of those that are not closed or waiting; zero: none.
 	First, Last, Oldest time.Time
-	// Example and Detail are the id and the detail of the one that failed last.
+	// Example and Detail are the id and the detail of the entry that failed last.
 	Example, Detail string
-	// Newest is true for the group that was there last: whatever changed, this
-	// is what it broke.
+	// Newest: the group whose first failure is the latest, so perhaps the effect of the
+	// last change.
 	Newest bool
 }
 
-// Add takes an entry into account. Nothing of the entry is kept alive.
+// Add counts an entry. It does not keep the entry in memory.
 func (s *Stats) Add(e *Entry) {
 	if s.groups == nil {
 		s.Topics, s.States, s.groups = make(map[string]int), make(map[State]int), make(map[string]*Group)
@@ -59,7 +57,7 @@ func (s *Stats) Add(e *Entry) {
 	g.States[e.State]++
 	first, last := e.FirstFailed, e.LastFailed
 	if first.IsZero() {
-		first = last // malformed: when it was written is all that is known
+		first = last // malformed: only the time of the record is known
 	}
 	g.First = earlier(g.First, first)
 	if e.State == Open || e.State == Quarantined || e.State == Malformed {
@@ -79,7 +77,7 @@ func (s *Stats) Has(fingerprint string) bool {
 	return ok
 }
 
-// earlier is the earlier of two times; a zero one is none.
+// earlier returns the earlier of two times; zero: none.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

@@ -8,12 +8,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Format is what every line of an export says it is.
+// Format is the format in each line of an export.
 const Format = "notifier-dlq/1"
 
-// Transfer is a record of a dead-letter topic as it travels in an export:
-// nothing of it is lost, null and empty are kept apart, and so are headers of
-// one name. Bytes are in base64, as encoding/json writes them.
+// Transfer is a record of a dead-letter topic in an export, without loss: null and empty
+// differ, and header names may repeat. Bytes are in base64, as encoding/json writes
+// them.
 type Transfer struct {
 	Topic     string           `json:"topic"`
 	Key       []byte           `json:"key_base64"`
@@ -29,7 +29,7 @@ type TransferHeader struct {
 	Value   []byte  `json:"value_base64"`
 }
 
-// NewTransfer returns a record as it travels.
+// NewTransfer returns the export of a record.
 func NewTransfer(r *kgo.Record) *Transfer {
 	t := &Transfer{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: make([]TransferHeader, len(r.Headers)), Timestamp: r.Timestamp.UnixMilli()}
 	for i, h := range r.Headers {
@@ -58,9 +58,7 @@ func (t *Transfer) Record() *kgo.Record {
 	return r
 }
 
-// Entry returns the entry that travels, read and checked like any other, with
-// its record. An error says why it cannot be taken over: it is not in the
-// format of dead letters, or not what was exported.
+// Entry parses and checks the record. An error says why it cannot be imported.
 func (t *Transfer) Entry() (*Entry, error) {
 	r := t.Record()
 	if r.Value == nil {
@@ -70,6 +68,5 @@ func (t *Transfer) Entry() (*Entry, error) {
 	if e.State == Malformed {
 		return nil, errors.New("it is malformed: " + e.Detail)
 	}
-	e.Record = r
 	return e, nil
 }

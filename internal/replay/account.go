@@ -2,28 +2,23 @@ package replay
 
 import "github.com/algotrade/notifier/internal/dlq"
 
-// Account is what became of a run so far. Sent is the sum of Resolved,
-// Reopened, Discarded, Dropped and Waiting; what is not watched waits.
+// Account is the result of a run so far.
 type Account struct {
 	Planned int
-	Sent    int // requests that the brokers have
+	Sent    int // requests that the brokers have: the sum of the next five
 
-	Resolved    int
-	Reopened    int // rewritten: it failed again, the Quarantined among them
+	Resolved  int
+	Reopened  int // failed again, with the Quarantined
+	Discarded int // closed by an operator meanwhile
+	Dropped   int // settled by the daemon without a later record of the entry
+	Waiting   int // without an outcome, or not watched
+
 	Quarantined int
-	Discarded   int // closed by a person meanwhile
-	// Dropped is how many requests the daemon has settled without a later
-	// record of their entry: it would not send them.
-	Dropped int
-	Waiting int
-
-	// Superseded is how many were not sent because their entry got a later
-	// record before their turn came.
-	Superseded int
-	// Watched is false where nobody has looked at what becomes of the requests.
+	Superseded  int // not sent: the entry got a later record first
+	// Watched: the outcomes of the requests were read.
 	Watched bool
-	// Stopped is the entry that failed again with a cause that the plan knows,
-	// for which the run was stopped; nil: it was not.
+	// Stopped is the entry that stopped the run: it failed again with a cause that the
+	// plan knows; nil: none.
 	Stopped *dlq.Entry
 	// First is the first entry that failed again, Lost the id of the first that
 	// was dropped.
@@ -31,5 +26,5 @@ type Account struct {
 	Lost  string
 }
 
-// NotSent is how many planned entries no request was made for.
+// NotSent is how many planned entries have no request.
 func (a Account) NotSent() int { return a.Planned - a.Sent - a.Superseded }

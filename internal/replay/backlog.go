@@ -2,35 +2,37 @@ package replay
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// backlog is the outbox records of replayed records, whose entries are closed
-// already, as far as they are not sent: they too must not stand before a live
-// alert by the thousand.
+// backlog is the pending outbox records of replayed source records. Their entries are
+// closed already, but they too count for perChannel.
 type backlog struct {
-	sent  map[string]map[int32][]int64 // topic, partition, offsets in order
-	count map[string]int               // by topic
-	asked time.Time
+	pending map[string]map[int32][]int64 // topic, partition, offsets in order
+	looked  time.Time
 }
 
 func (b *backlog) add(r *kgo.Record) {
-	if b.sent == nil {
-		b.sent, b.count = make(map[string]map[int32][]int64), make(map[string]int)
+	if b.pending == nil {
+		b.pending = make(map[string]map[int32][]int64)
 	}
-	if b.sent[r.Topic] == nil {
-		b.sent[r.Topic] = make(map[int32][]int64)
+	if b.pending[r.Topic] == nil {
+		b.pending[r.Topic] = make(map[int32][]int64)
 	}
-	b.sent[r.Topic][r.Partition] = append(b.sent[r.Topic][r.Partition], r.Offset)
-	b.count[r.Topic]++
+	b.pending[r.Topic][r.Partition] = append(b.pending[r.Topic][r.Partition], r.Offset)
 }
 
-// full reports whether a channel has as many as it may.
+// full reports whether an outbox has perChannel or more.
 func (b *backlog) full() bool {
-	for _, n := range b.count {
+	for _, partitions := range b.pending {
+		n := 0
+		for _, list := range partitions {
+			n += len(list)
+		}
 		if n >= perChannel {
 			return true
 		}
@@ -38,33 +40,27 @@ func (b *backlog) full() bool {
 	return false
 }
 
-// backlogInterval is how often the brokers are asked how far sending has come.
+// backlogInterval is the shortest interval between two looks at committed offsets.
 const backlogInterval = 200 * time.Millisecond
 
-// refresh forgets what was sent meanwhile, and reports whether there is room.
+// refresh removes what is committed, and reports whether there is room.
 func (b *backlog) refresh(ctx context.Context, adm *kadm.Client, group string) bool {
-	if time.Since(b.asked) < backlogInterval {
+	if time.Since(b.looked) < backlogInterval {
 		return false
 	}
-	b.asked = time.Now()
+	b.looked = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	offsets, err := adm.FetchOffsets(ctx, group)
 	if err != nil {
 		return false
 	}
-	for topic, partitions := range b.sent {
+	for topic, partitions := range b.pending {
 		for id, list := range partitions {
-			o, ok := offsets.Lookup(topic, id)
-			if !ok || o.Err != nil {
-				continue
+			if o, ok := offsets.Lookup(topic, id); ok && o.Err == nil {
+				i, _ := slices.BinarySearch(list, o.At)
+				partitions[id] = list[i:]
 			}
-			i := 0
-			for i < len(list) && list[i] < o.At {
-				i++
-			}
-			partitions[id] = list[i:]
-			b.count[topic] -= i
 		}
 	}
 	return !b.full()

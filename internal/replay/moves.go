@@ -7,9 +7,9 @@ import (
 	"github.com/algotrade/notifier/internal/control"
 )
 
-// moves are the unsettled requests to move alerts to another channel. Dispatch
-// carries them out; here each stays unsettled until that is done, so that a new
-// owner of the outbox still finds it above the committed offset.
+// moves are the unsettled requests to move alerts to another channel. Dispatch carries
+// them out; each is settled here only after that, so that a new owner of the outbox
+// finds it above the committed offset.
 type moves struct {
 	*Handler
 	open   []*move
@@ -19,13 +19,13 @@ type moves struct {
 type move struct {
 	*request
 	control.Request
-	clamped bool // limited to what the outbox held when it was read
+	clamped bool // limited to the end of the outbox when it was read
 }
 
-// maxMoves is how many moves may be open at once: people ask for a few.
+// maxMoves is how many moves may be open at once.
 const maxMoves = 100
 
-// take takes in a request to move alerts.
+// take takes a request to move alerts.
 func (m *moves) take(q *request, c control.Request) {
 	switch {
 	case !m.p.Channels.Has(c.To):
@@ -39,10 +39,10 @@ func (m *moves) take(q *request, c control.Request) {
 	}
 }
 
-// moveLook is how often it is asked whether a move is done.
+// moveLook is the interval of checks whether moves are done.
 const moveLook = 2 * time.Second
 
-// end settles the moves of which no alert waits any longer.
+// end settles the moves without pending alerts.
 func (m *moves) end(ctx context.Context, now time.Time) {
 	if len(m.open) == 0 {
 		return
@@ -74,8 +74,8 @@ func (m *moves) end(ctx context.Context, now time.Time) {
 	m.open = open
 }
 
-// clamp limits moves to what their outboxes hold now, which is after they were
-// read. What cannot be asked is asked again at the next look.
+// clamp limits moves to the present ends of their outboxes, which is after the requests
+// were read. After an error it tries again at the next call.
 func (m *moves) clamp(ctx context.Context) {
 	for _, o := range m.open {
 		if o.clamped {

@@ -7,47 +7,45 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Options are what a person asks of every entry that is replayed. A Plan is
-// made of the entries that are meant, and a Runner carries it out.
+// Options apply to every entry of a replay. A Plan is made of the selected entries, and
+// a Runner carries it out.
 //
-// Nothing is locked and nothing is remembered: a run writes only requests, and
-// which entries wait follows from them. A command that was killed half-way
-// leaves requests behind, and run again it leaves out what waits. Of two
+// There are no locks: a run writes only requests, and the waiting entries follow from
+// them. If a command was killed, the next one leaves out the waiting entries. Of two
 // requests for one version the daemon drops the second.
 type Options struct {
-	To        string // the channel it goes to; "": its own
-	Rematch   bool   // through the rules again, deliveries too
-	Force     bool   // quarantined ones too
-	Ambiguous bool   // those too that may have been delivered
-	// Edited replaces the value of the one entry that is sent; nil: it is as it
-	// came. A delivery then goes through the rules again: its alert was raised
-	// on the value as it came.
+	To        string // the channel; "": the entry's own
+	Rematch   bool   // send deliveries through the rules again
+	Force     bool   // include quarantined entries
+	Ambiguous bool   // include entries that may have been delivered
+	// Edited replaces the value of the only entry; nil: it does not. A delivery then goes
+	// through the rules again, since its alert was raised on the original value.
 	Edited  []byte
 	By      string
 	Comment string
 	Run     string // see NewRun
 }
 
-// Left says why an entry that is meant is not sent.
+// Left is why a selected entry is not sent.
 type Left string
 
-// Why entries are left out, in the order in which it is looked at.
+// The reasons, in the order of the checks.
 const (
 	LeftClosed      Left = "closed"      // resolved or discarded
 	LeftMalformed   Left = "malformed"   // not in the format, or with a checksum that does not match
 	LeftWaiting     Left = "waiting"     // it has an unsettled request
-	LeftQuarantined Left = "quarantined" // it takes Force
-	LeftPointer     Left = "pointer"     // its value was too large to be kept; it takes Edited
-	LeftAmbiguous   Left = "ambiguous"   // it takes Ambiguous
+	LeftQuarantined Left = "quarantined" // needs Force
+	LeftPointer     Left = "pointer"     // its value was too large to be kept; needs Edited
+	LeftAmbiguous   Left = "ambiguous"   // needs Ambiguous
 )
 
-// Lefts returns all of them, in the order above.
+// Lefts returns all reasons, in the order above.
 func Lefts() []Left {
 	return []Left{LeftClosed, LeftMalformed, LeftWaiting, LeftQuarantined, LeftPointer, LeftAmbiguous}
 }
 
-// leaves returns why an entry is not sent; "": it is.
-func (o *Options) leaves(e *dlq.Entry) Left {
+// left returns why an entry is not sent; "": it is.
+func (o *Options) left(e *dlq.Entry) Left {
 	switch {
 	case e.State == dlq.Resolved || e.State == dlq.Discarded:
 		return LeftClosed
@@ -65,11 +63,11 @@ func (o *Options) leaves(e *dlq.Entry) Left {
 	return ""
 }
 
-// isDelivery reports whether the entry is a delivery, and not a record that
-// failed before its rules ran.
+// isDelivery reports whether the entry is a delivery, not a record that failed before
+// its rules ran.
 func isDelivery(e *dlq.Entry) bool { return e.Envelope.Delivery != "" }
 
-// route returns where an entry goes, apart from its place in the source.
+// route returns the route of an entry.
 func (o *Options) route(e *dlq.Entry) route {
 	to := route{lane: lane{topic: e.SourceTopic(), partition: e.Envelope.Source.Partition, channel: e.Envelope.Channel}}
 	to.rules = !isDelivery(e)
@@ -80,10 +78,10 @@ func (o *Options) route(e *dlq.Entry) route {
 	return to
 }
 
-// lane is within what entries are sent in the order of their source: one
-// channel and one source partition.
+// lane is one channel and source partition: its entries are sent in the order of their
+// source offsets.
 type lane struct {
-	channel   string // "": the rules say
+	channel   string // "": the rules decide
 	topic     string
 	partition int32
 }
@@ -93,21 +91,20 @@ type route struct {
 	lane
 	to      bool // the channel is not the entry's own
 	rematch bool
-	rules   bool // no rule has seen it
+	rules   bool // it failed before its rules ran
 }
 
-// sentences say why one entry, or several, are left out, and what can be done
-// about it.
+// sentences say why one entry, or several, are left out, and the remedy.
 var sentences = map[Left][2]string{
 	LeftClosed:      {"is closed already", "are closed already"},
 	LeftMalformed:   {"is malformed: it cannot be sent, only discarded", "are malformed: they cannot be sent, only discarded"},
-	LeftWaiting:     {"waits already: it was asked for before", "wait already: they were asked for before"},
-	LeftQuarantined: {"is quarantined: it failed too often, --force sends it all the same", "are quarantined: they failed too often, --force sends them all the same"},
+	LeftWaiting:     {"waits already: a request for it is not settled", "wait already: requests for them are not settled"},
+	LeftQuarantined: {"is quarantined: it failed too often, --force sends it anyway", "are quarantined: they failed too often, --force sends them anyway"},
 	LeftPointer:     {"has lost its value, which was too large to be kept: give it with --payload", "have lost their values, which were too large to be kept: give each with --payload"},
-	LeftAmbiguous:   {"may have been delivered: --include-ambiguous sends it all the same", "may have been delivered: --include-ambiguous sends them all the same"},
+	LeftAmbiguous:   {"may have been delivered: --include-ambiguous sends it anyway", "may have been delivered: --include-ambiguous sends them anyway"},
 }
 
-// Sentence says why n entries are left out, and what can be done about it.
+// Sentence says why n entries are left out, and the remedy.
 func (l Left) Sentence(n int) string {
 	if n == 1 {
 		return "1 " + sentences[l][0]

@@ -11,25 +11,22 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Plan is which entries are replayed and in which order. Of an entry it keeps
-// what its request needs, about 90 bytes.
-//
-// Entries are added newest first, as Each gives them; after Close the plan can
-// be looked at and carried out.
+// Plan is the entries to replay, in order. An entry takes about 90 bytes. Entries are
+// added newest first, as Each gives them; after Close the plan can be carried out.
 type Plan struct {
 	Options Options
-	// Stats are those of the entries that are sent.
+	// Stats counts the entries to send.
 	Stats dlq.Stats
-	// LeftOut counts the entries that were meant and are not sent.
+	// LeftOut counts the selected entries that are not sent.
 	LeftOut map[Left]int
-	// Oldest and Newest are when those failed last that are sent.
+	// Oldest and Newest are the earliest and latest last failure of those to send.
 	Oldest, Newest time.Time
 
-	items  []item // after Close in the order in which they are sent
+	items  []item // after Close in the order of sending
 	routes map[route]*route
 }
 
-// item is an entry that is sent.
+// item is an entry to send.
 type item struct {
 	id      string
 	version int64
@@ -42,9 +39,9 @@ func NewPlan(o Options) *Plan {
 	return &Plan{Options: o, LeftOut: make(map[Left]int), routes: make(map[route]*route)}
 }
 
-// Add takes an entry that is meant into the plan, or counts why it is not sent.
+// Add adds an entry to the plan, or counts why it is not sent.
 func (p *Plan) Add(e *dlq.Entry) {
-	if why := p.Options.leaves(e); why != "" {
+	if why := p.Options.left(e); why != "" {
 		p.LeftOut[why]++
 		return
 	}
@@ -63,10 +60,9 @@ func (p *Plan) Add(e *dlq.Entry) {
 	p.items = append(p.items, item{strings.Clone(e.ID), e.Offset, e.Envelope.Source.Offset, p.routes[r]})
 }
 
-// Close puts the entries in order; none may be added after it. A run goes in
-// the order of the dead-letter log, but each lane's entries take its places in
-// the order of their source offsets: no entry of a channel overtakes an earlier
-// one of its source partition, even where the later one failed first.
+// Close orders the entries; none may be added after it. The order is that of the
+// dead-letter log, but the entries of a lane take its places in the order of their
+// source offsets, even if a later one failed first.
 func (p *Plan) Close() {
 	slices.Reverse(p.items)
 	places := make(map[lane][]int)
@@ -85,7 +81,7 @@ func (p *Plan) Close() {
 	}
 }
 
-// Len returns how many entries are sent.
+// Len returns how many entries are to be sent.
 func (p *Plan) Len() int { return len(p.items) }
 
 // Left returns how many are left out.
@@ -99,14 +95,14 @@ func (p *Plan) Left() int {
 
 // Destination is how many entries go to a channel.
 type Destination struct {
-	Channel string // "": through the rules, which say where to
-	// Rematch is true for deliveries that go through their rule again, Rules
-	// for records that no rule has seen.
+	Channel string // "": the rules decide
+	// Rematch: deliveries that go through their rule again. Rules: records that failed
+	// before their rules ran.
 	Rematch, Rules bool
 	Count          int
 }
 
-// Destinations returns where the entries go, the most first.
+// Destinations returns the destinations, those with most entries first.
 func (p *Plan) Destinations() []Destination {
 	counts := make(map[Destination]int)
 	for _, it := range p.items {
@@ -123,7 +119,7 @@ func (p *Plan) Destinations() []Destination {
 	return all
 }
 
-// request returns the request of a place in the order of sending.
+// request returns the request at a place in the order of sending.
 func (p *Plan) request(place int) *Request {
 	it := &p.items[place]
 	to := it.route

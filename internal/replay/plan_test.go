@@ -39,7 +39,7 @@ func planned(r replay.Options, entries ...*dlq.Entry) (*replay.Plan, []*replay.R
 	return p, p.Requests()
 }
 
-func TestLanesKeepTheirPlacesAndGoInTheOrderOfTheirSource(t *testing.T) {
+func TestPlanOrdersLanesBySourceOffset(t *testing.T) {
 	type lane struct {
 		topic, channel string
 		partition      int32
@@ -89,7 +89,7 @@ func TestLanesKeepTheirPlacesAndGoInTheOrderOfTheirSource(t *testing.T) {
 	})
 }
 
-func TestWhatIsLeftOutAndWhatBringsItIn(t *testing.T) {
+func TestPlanLeavesOutIneligibleEntries(t *testing.T) {
 	mark := func(f func(*dlq.Entry)) func() *dlq.Entry {
 		return func() *dlq.Entry {
 			e := delivery("dl_1", "desk", 7)
@@ -134,15 +134,15 @@ func TestWhatIsLeftOutAndWhatBringsItIn(t *testing.T) {
 	}
 }
 
-func TestRequestsCarryWhatWasAskedFor(t *testing.T) {
+func TestRequestsCarryOptions(t *testing.T) {
 	raised, early := delivery("dl_1", "desk", 7), read(entry("re_1", nil), 9)
-	all := replay.Options{By: "ann@desk", Comment: "mended", Run: "rp_1"}
+	all := replay.Options{By: "ann@desk", Comment: "fixed", Run: "rp_1"}
 	with := func(f func(*replay.Options)) replay.Options {
 		r := all
 		f(&r)
 		return r
 	}
-	base := replay.Request{Source: topics.TradeExecutions, By: "ann@desk", Comment: "mended", Run: "rp_1", Total: 1}
+	base := replay.Request{Source: topics.TradeExecutions, By: "ann@desk", Comment: "fixed", Run: "rp_1", Total: 1}
 	tests := map[string]struct {
 		ask   replay.Options
 		entry *dlq.Entry
@@ -183,7 +183,7 @@ func readBack(t *testing.T, q *replay.Request) *replay.Request {
 	return &got
 }
 
-func TestAPlanSaysWhereEverythingGoes(t *testing.T) {
+func TestPlanListsDestinations(t *testing.T) {
 	entries := []*dlq.Entry{
 		delivery("dl_1", "desk", 1), delivery("dl_2", "desk", 2), delivery("dl_3", "hook", 3), read(entry("re_1", nil), 4),
 	}

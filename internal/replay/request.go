@@ -3,6 +3,7 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,25 +15,23 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Request asks the daemon to replay one version of one entry. It is a
-// record of the group's replay topic and holds no payload, unless that was
-// edited.
+// Request asks the daemon to replay one version of one entry. It is a record of the
+// group's replay topic, without a payload unless that was edited.
 type Request struct {
 	Entry   string      // the entry's id
-	Source  topics.Name // the entry's source topic, hence the topic it stands in
+	Source  topics.Name // the entry's source topic, which determines its dead-letter topic
 	Version int64       // the offset at which the entry was read there
-	// Channel is where it is to go: the entry's own or another; empty for a
-	// record whose rules are yet to say.
+	// Channel is the destination: the entry's own or another; empty: the rules decide.
 	Channel string
 	Rematch bool // through the rules again, instead of the alert as it was raised
-	To      bool // Channel is not the entry's own: it was asked for
-	Force   bool // also when it is quarantined
+	To      bool // Channel is not the entry's own
+	Force   bool // also if it is quarantined
 	By      string
 	Comment string
-	// Run names the command that asked, Total how many requests it makes.
+	// Run names the run of the command, Total is how many requests it makes.
 	Run   string
 	Total int
-	// Edited replaces the entry's value; nil: it is as it came.
+	// Edited replaces the entry's value; nil: it does not.
 	Edited []byte
 }
 
@@ -58,7 +57,13 @@ func (q *Request) Record(group string) *kgo.Record {
 	add(hRequestSource, string(q.Source))
 	add(hRequestVersion, strconv.FormatInt(q.Version, 10))
 	add(hRequestChannel, q.Channel)
-	add(hRequestOptions, strings.Join(q.options(), ","))
+	var options []string
+	for _, o := range requestOptions {
+		if *o.of(q) {
+			options = append(options, o.name)
+		}
+	}
+	add(hRequestOptions, strings.Join(options, ","))
 	add(hRequestBy, q.By)
 	if q.Comment != "" {
 		add(hRequestComment, q.Comment)
@@ -70,24 +75,18 @@ func (q *Request) Record(group string) *kgo.Record {
 	return r
 }
 
-func (q *Request) options() []string {
-	var names []string
-	if q.Rematch {
-		names = append(names, "rematch")
-	}
-	if q.To {
-		names = append(names, "to")
-	}
-	if q.Force {
-		names = append(names, "force")
-	}
-	return names
+var requestOptions = []struct {
+	name string
+	of   func(*Request) *bool
+}{
+	{"rematch", func(q *Request) *bool { return &q.Rematch }},
+	{"to", func(q *Request) *bool { return &q.To }},
+	{"force", func(q *Request) *bool { return &q.Force }},
 }
 
 var errNoRequest = errors.New("not a request to replay a dead letter")
 
-// ParseRequest reads what Record wrote. The request shares memory with the
-// record only in Edited.
+// ParseRequest reads what Record wrote. The request shares no memory with the record.
 func ParseRequest(r *kgo.Record) (Request, error) {
 	q := Request{Version: -1}
 	edited := false
@@ -111,15 +110,9 @@ func ParseRequest(r *kgo.Record) (Request, error) {
 		case hRequestChannel:
 			q.Channel = v
 		case hRequestOptions:
-			for o := range strings.SplitSeq(v, ",") {
-				switch o {
-				case "rematch":
-					q.Rematch = true
-				case "to":
-					q.To = true
-				case "force":
-					q.Force = true
-				}
+			options := strings.Split(v, ",")
+			for _, o := range requestOptions {
+				*o.of(&q) = slices.Contains(options, o.name)
 			}
 		case hRequestBy:
 			q.By = envelope.UserName(v)

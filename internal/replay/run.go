@@ -2,11 +2,11 @@ package replay
 
 import "time"
 
-// run is what became of the requests of one command, for one line in the log.
+// run counts the outcomes of the requests of one command, for one line in the log.
 type run struct {
 	name, by, comment string
 	total             int // how many requests the command makes in all
-	open              int // taken in and not settled
+	open              int // not settled
 	outcomes          map[string]int
 	settled           int
 	changed           time.Time
@@ -24,7 +24,7 @@ func (a *assignment) runOf(q *Request) *run {
 	return r
 }
 
-// count notes what became of one request; the last one ends the run.
+// count counts the outcome of a request; the last one ends the run.
 func (a *assignment) count(r *run, outcome string) {
 	r.open--
 	r.settled++
@@ -35,8 +35,8 @@ func (a *assignment) count(r *run, outcome string) {
 	}
 }
 
-// quietRun is how long nothing comes of a run before it counts as ended: its
-// command was killed, or began under another owner.
+// quietRun is how long a run without open requests may be idle before it counts as
+// ended: its command was killed, or began under another owner.
 const quietRun = time.Minute
 
 func (a *assignment) endRuns(now time.Time) {

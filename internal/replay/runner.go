@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,46 +16,40 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Runner carries out a plan: it writes one request for each entry to the
-// group's replay topic, and nothing else. It joins no group and commits
-// nothing.
+// Runner carries out a plan: it writes one request for each entry to the group's replay
+// topic, and nothing else. It joins no group.
 type Runner struct {
 	Reader *dlq.Reader
 	Client *kgo.Client // made with ClientOptions
 	Plan   *Plan       // closed
-	// Spans are those that the plan was read from. What is written behind them
-	// is of the time of the run: an entry that fails again during it is seen
-	// there and is not sent again.
+	// Spans are those that the plan was read from. Outcomes are read after their ends.
 	Spans []dlq.Span
-	// Rate is how many requests are made a second; 0: as many as can be.
+	// Rate is the limit of requests per second; 0: no limit.
 	Rate float64
-	// Canary is how many entries are sent first, and all others only when each
-	// of these has an outcome and none failed with a cause that the plan knows.
-	// 0: no canary.
+	// Canary is how many entries are sent first: the others follow once each of these
+	// has an outcome and none failed with a cause that the plan knows. 0: no canary.
 	Canary int
 	// Wait has Run wait until every request has an outcome.
 	Wait     bool
-	Observer Observer // nil: nobody watches
-	// LookEvery is how long passes between two looks for a notifier; 0: 10 s.
+	Observer Observer // may be nil
+	// LookEvery is the interval of looks for a notifier; 0: 10 s.
 	LookEvery time.Duration
 }
 
-// Observer is told how a run goes. Its methods are called from several
-// goroutines.
+// Observer observes a run. Its methods are called from several goroutines.
 type Observer interface {
-	// Progress comes now and then.
+	// Progress is called every tellEvery, and at the end.
 	Progress(Account)
-	// Again comes for each entry that failed again; known is true if others of
-	// the plan had failed alike.
+	// Again is called for each entry that failed again; known: others of the plan have
+	// its cause.
 	Again(e *dlq.Entry, known bool)
-	// Running comes when it is known whether a notifier is there to handle the
-	// requests, and whenever that changes.
+	// Running is called with whether a notifier runs, which handles the requests, and
+	// whenever that changes.
 	Running(bool)
 }
 
-// ClientOptions are for the client of a Runner. It produces acknowledged by all
-// in-sync replicas, idempotent, and bounded in waiting and in memory: a request
-// that is written twice is handled once. It reads as a dlq.Tail does.
+// ClientOptions are for the client of a Runner. It produces idempotently with acks=all,
+// bounded in time and memory, and reads as a dlq.Tail does.
 func ClientOptions(maxBytes int32) []kgo.Opt {
 	return append(dlq.TailOptions(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -69,9 +64,9 @@ func ClientOptions(maxBytes int32) []kgo.Opt {
 
 const (
 	deliverFor = 30 * time.Second
-	// drainFor is how long a cancelled run waits for requests on their way.
+	// drainFor is how long a cancelled run waits for requests in flight.
 	drainFor = 5 * time.Second
-	// tellEvery is how often progress is told.
+	// tellEvery is the interval of progress reports.
 	tellEvery = 100 * time.Millisecond
 )
 
@@ -88,31 +83,29 @@ func (r *Runner) Check(ctx context.Context) error {
 	return err
 }
 
-// Run carries out the plan and returns its account, whatever the error. The
-// error is ctx's cause where that ended it, or what kept it from writing or
-// watching. A run that was stopped because a known cause failed again is no
-// error: see Account.Stopped.
+// Run carries out the plan and returns its account, also with an error: ctx's cause, or
+// why writing or reading failed. A run that was stopped because a known cause failed
+// again is no error: see Account.Stopped.
 func (r *Runner) Run(ctx context.Context) (Account, error) {
 	if r.Observer == nil {
-		r.Observer = nobody{}
+		r.Observer = noObserver{}
 	}
 	watched := r.Wait || r.Canary > 0 || r.Rate > 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	pace, stop := context.WithCancelCause(ctx)
 	t := newTally(r.Plan, r.Reader.Group(), watched, func() { stop(errKnown) })
-	there, err := r.present(ctx)
-	if err != nil {
-		there = true // where that cannot be known one is assumed
-	} else {
-		r.Observer.Running(there)
-	}
+	there := r.lookForNotifier(ctx, nil)
 	var others sync.WaitGroup
 	others.Go(func() { r.tell(ctx, t) })
 	if watched {
-		others.Go(func() { r.lookForNotifier(ctx, there) })
+		others.Go(func() {
+			for sleep(ctx, cmp.Or(r.LookEvery, presentLook)) {
+				there = r.lookForNotifier(ctx, there)
+			}
+		})
 		others.Go(func() { cancel(r.watch(ctx, t)) })
 	}
-	err = r.carryOut(ctx, pace, stop, t)
+	err := r.carryOut(ctx, pace, stop, t)
 	cancel(nil)
 	others.Wait()
 	return t.now(), err
@@ -136,16 +129,16 @@ func (r *Runner) carryOut(ctx, pace context.Context, stop context.CancelCauseFun
 	return err
 }
 
-// submit makes the requests of the places [from, to) and returns when the
-// brokers have them, or with pace's cause.
+// submit makes the requests of the places [from, to) and returns once they are
+// acknowledged, or with pace's cause.
 func (r *Runner) submit(pace context.Context, stop context.CancelCauseFunc, t *tally, from, to int) error {
-	// What was handed over goes out even when pace ends, for a while.
+	// Requests in flight are awaited for drainFor after pace ends.
 	out, abandon := context.WithCancel(context.WithoutCancel(pace))
 	defer abandon()
 	defer context.AfterFunc(pace, func() { time.AfterFunc(drainFor, abandon) })()
 	limit := limiter(r.Rate)
 	for place := from; place < to; place++ {
-		if limit != nil && limit.Wait(pace) != nil || pace.Err() != nil {
+		if limit.Wait(pace) != nil {
 			break
 		}
 		if !t.take(place) {
@@ -166,16 +159,16 @@ func (r *Runner) submit(pace context.Context, stop context.CancelCauseFunc, t *t
 	return flushed
 }
 
-// limiter lets so many requests a second pass; nil for no limit. It has a burst
-// of 10 ms, since timers are no finer than a millisecond.
+// limiter limits requests to a rate; 0: no limit. It has a burst of 10 ms, since timers
+// have a resolution of a millisecond.
 func limiter(perSecond float64) *rate.Limiter {
 	if !(perSecond > 0) {
-		return nil
+		return rate.NewLimiter(rate.Inf, 0)
 	}
 	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/100)))
 }
 
-// await waits until every request that was made has an outcome.
+// await waits until every request has an outcome.
 func await(ctx context.Context, t *tally) error {
 	for !t.settled() {
 		select {
@@ -200,8 +193,8 @@ func (r *Runner) tell(ctx context.Context, t *tally) {
 	}
 }
 
-type nobody struct{}
+type noObserver struct{}
 
-func (nobody) Progress(Account)       {}
-func (nobody) Again(*dlq.Entry, bool) {}
-func (nobody) Running(bool)           {}
+func (noObserver) Progress(Account)       {}
+func (noObserver) Again(*dlq.Entry, bool) {}
+func (noObserver) Running(bool)           {}

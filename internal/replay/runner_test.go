@@ -75,7 +75,7 @@ func running(ctx context.Context, r *replay.Runner) <-chan error {
 	return ended
 }
 
-func TestARunSaysWhenANotifierComes(t *testing.T) {
+func TestRunReportsWhenNotifierStarts(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	write(t, writer(t, c), entry("re_1", nil))
 	o := &observer{}
@@ -104,7 +104,7 @@ func TestARunSaysWhenANotifierComes(t *testing.T) {
 	}
 }
 
-func TestARequestIsDroppedWhenItIsPassedAndNothingCame(t *testing.T) {
+func TestSettledRequestWithoutOutcomeIsDropped(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c)
 	write(t, w, entry("re_1", nil), entry("re_2", nil), entry("re_3", nil))
@@ -149,7 +149,7 @@ func resolve(t *testing.T, c *testkafka.Cluster, w *dlq.Writer, id string) {
 	}
 }
 
-func TestTwoRunsAtOnceBothAskAndBothSeeTheOutcome(t *testing.T) {
+func TestConcurrentRunsBothSeeTheOutcome(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	w := writer(t, c)
 	write(t, w, entry("re_1", nil))

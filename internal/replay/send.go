@@ -18,7 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// sending is one entry on its way.
+// sending is the replay of one entry.
 type sending struct {
 	*batch
 	q     *request
@@ -27,7 +27,7 @@ type sending struct {
 	span  *tracing.Span
 }
 
-// replay decides what one entry leads to.
+// replay adds the results of one entry to the batch.
 func (b *batch) replay(q *request, e *dlq.Entry, edited []byte) {
 	r := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: q.run.by, Comment: q.run.comment, FirstFailed: e.FirstFailed}
 	if edited != nil {
@@ -36,7 +36,7 @@ func (b *batch) replay(q *request, e *dlq.Entry, edited []byte) {
 	span := b.p.Tracer.Replay(tracing.Record{Topic: b.part.Topic, Partition: b.part.ID, Offset: q.offset, Group: b.p.Group}, e.Envelope.Trace)
 	defer span.End()
 	span.Set(slog.String("entry", e.ID), slog.Int("replay", r.Number))
-	if t := span.Traceparent(); t != "" { // else the trace it was written in continues
+	if t := span.Traceparent(); t != "" { // else it keeps its trace
 		env := *e.Envelope
 		env.Trace, e.Envelope = t, &env
 	}
@@ -57,7 +57,7 @@ func (s *sending) asRaised() {
 	if s.q.to {
 		channel = s.q.line.channel
 	} else if _, there := s.p.Rules[rule]; !there {
-		s.unrouted("rule %s is not configured any more", rule)
+		s.unrouted("rule %s is no longer configured", rule)
 		return
 	}
 	s.deliver(s.e.Envelope.Alert, channel, s.e.ID)
@@ -69,12 +69,12 @@ func (s *sending) rematch() {
 	to, there := s.p.Rules[rule]
 	switch {
 	case !there:
-		s.unrouted("rule %s is not configured any more", rule)
+		s.unrouted("rule %s is no longer configured", rule)
 		return
 	case s.q.to:
 		channel = s.q.line.channel
 	case !slices.Contains(to, channel):
-		s.unrouted("rule %s does not lead to %s any more", rule, channel)
+		s.unrouted("rule %s no longer sends to %s", rule, channel)
 		return
 	}
 	alerts, ok := s.match()
@@ -95,8 +95,8 @@ func (s *sending) rematch() {
 	s.deliver(&alerts[i], channel, s.e.ID)
 }
 
-// record sends a record through all rules that had not seen it. What it raises
-// are deliveries of their own; the entry is closed once they are acknowledged.
+// record sends a record that failed before its rules ran through all rules. Its alerts
+// become new deliveries; the entry is closed once they are acknowledged.
 func (s *sending) record() {
 	alerts, ok := s.match()
 	if !ok {
@@ -127,7 +127,7 @@ func (s *sending) record() {
 	s.close("")
 }
 
-// match asks the rules; false means that the entry has its new version.
+// match runs the rules; false: the entry is closed or has a new version.
 func (s *sending) match() ([]alert.Alert, bool) {
 	src := s.e.Envelope.Source
 	rec := &kgo.Record{
@@ -153,7 +153,7 @@ func (s *sending) match() ([]alert.Alert, bool) {
 // deliver puts an alert into its channel's outbox.
 func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 	if !s.p.Channels.Has(channel) {
-		s.unrouted("channel %s is not configured any more", channel)
+		s.unrouted("channel %s is no longer configured", channel)
 		return
 	}
 	r := *s.again
@@ -173,7 +173,7 @@ func (s *sending) unrouted(format string, args ...any) {
 	s.reopen(outcome.Errorf(outcome.Unrouted, format, args...), outcome.NoLongerRouted)
 }
 
-// reopen writes the entry's next version: it failed again.
+// reopen writes the next version of an entry that failed again.
 func (s *sending) reopen(why *outcome.Error, reason outcome.Reason) {
 	s.span.Fail(string(why.Cause))
 	next := s.e.Again(s.again.EditedBy, s.p.MaxReplays)
@@ -181,7 +181,7 @@ func (s *sending) reopen(why *outcome.Error, reason outcome.Reason) {
 	s.dead = append(s.dead, next)
 }
 
-// close has the entry closed once everything else is acknowledged.
+// close closes the entry once everything else is acknowledged.
 func (s *sending) close(comment string) {
 	switch {
 	case s.q.run.comment == "":

@@ -2,12 +2,12 @@ package replay
 
 import "github.com/algotrade/notifier/internal/dlq"
 
-// Superseded reports whether a version of an entry is not its last any longer:
-// last is the offset of a record of the entry. Whoever asks whether a version
-// may still be sent, or whether a request has its outcome, asks here.
+// Superseded reports whether a version of an entry is no longer its last, which decides
+// whether it may be sent and whether a request has its outcome. last is the offset of a
+// record of the entry.
 func Superseded(version, last int64) bool { return last > version }
 
-// Status is what became of one version of an entry.
+// Status is the status of one version of an entry.
 type Status uint8
 
 // The statuses.
@@ -19,7 +19,7 @@ const (
 	Closed                    // the entry is closed, or never had that version
 )
 
-// StatusOf returns what became of a version of an entry.
+// StatusOf returns the status of a version of an entry.
 func StatusOf(version int64, last dlq.Last) Status {
 	switch {
 	case version >= last.Read:

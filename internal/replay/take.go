@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -13,9 +14,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// take takes in one request. Anybody who may write to the topic may have made
-// it: what no command of ours writes is settled at once. ends are where the
-// dead-letter topics ended after the request was read, as far as that was asked.
+// take takes one request. Records that no command of ours writes are settled at once.
+// ends caches the ends of the dead-letter topics after the request was read.
 func (a *assignment) take(ctx context.Context, r *kgo.Record, ends map[string]int64) {
 	q := &request{offset: r.Offset, epoch: r.LeaderEpoch}
 	a.open = append(a.open, q)
@@ -40,7 +40,7 @@ func (a *assignment) take(ctx context.Context, r *kgo.Record, ends map[string]in
 	q.rematch, q.to, q.force, q.edited = parsed.Rematch, parsed.To, parsed.Force, parsed.Edited != nil
 	q.run = a.runOf(&parsed)
 	q.run.open++
-	if a.byVersion[q.version] != nil || a.neverWas(ctx, q, ends) { // behind another request for the same, or for nothing
+	if a.byVersion[q.version] != nil || a.neverWas(ctx, q, ends) { // a duplicate request, or one for no entry
 		a.settle(q, dropped)
 		return
 	}
@@ -48,14 +48,12 @@ func (a *assignment) take(ctx context.Context, r *kgo.Record, ends map[string]in
 	q.line.queue = append(q.line.queue, q)
 }
 
-// maxLines is how many lines there may be: of our channels, and of those that
-// are asked for and not configured.
+// maxLines is how many lines there may be, for configured channels and others.
 const maxLines = 1000
 
-// lineOf returns the line that a request waits in; nil: there are too many. An
-// entry of a channel that we have not waits with those whose channels the rules
-// are yet to say; one that is asked to go to such a channel keeps its name, for
-// what is written of it.
+// lineOf returns the line of a request; nil: there are too many. An entry whose channel
+// is not configured has the line of those whose channels the rules decide, unless the
+// request names that channel.
 func (a *assignment) lineOf(q *Request) *line {
 	channel := q.Channel
 	if !q.To && !a.p.Channels.Has(channel) {
@@ -69,22 +67,17 @@ func (a *assignment) lineOf(q *Request) *line {
 	return l
 }
 
-// neverWas reports whether a request names a version at which its topic has no
-// record yet: whoever asks has read the entry there. While it cannot be told,
-// that waits for dropStale.
+// neverWas reports whether the version of a request is not below the end of its topic, so
+// that no command can have read it. If that is unknown, dropStale decides later.
 func (a *assignment) neverWas(ctx context.Context, q *request, ends map[string]int64) bool {
-	if a.status(q) != Unread {
-		return false
-	}
-	end, known := a.end(ctx, q.topic, ends)
-	return known && q.version.offset >= end
+	return a.status(q) == Unread && q.version.offset >= a.end(ctx, q.topic, ends)
 }
 
-// end returns where a dead-letter topic ends, asked for once for each ends. One
-// that is missing ends where it begins.
-func (a *assignment) end(ctx context.Context, topic string, ends map[string]int64) (int64, bool) {
-	if end, asked := ends[topic]; asked {
-		return end, end >= 0
+// end returns the end of a dead-letter topic, which ends caches: 0 if it is missing, the
+// highest offset if it is unknown.
+func (a *assignment) end(ctx context.Context, topic string, ends map[string]int64) int64 {
+	if end, known := ends[topic]; known {
+		return end
 	}
 	spans, err := a.reader.Spans(ctx, topic)
 	switch {
@@ -93,14 +86,13 @@ func (a *assignment) end(ctx context.Context, topic string, ends map[string]int6
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		ends[topic] = 0
 	default:
-		ends[topic] = -1
+		ends[topic] = math.MaxInt64
 	}
-	return ends[topic], ends[topic] >= 0
+	return ends[topic]
 }
 
-// dropStale drops requests that name a version which never was: of a topic
-// that was recreated since. Those that wait are looked at from the first of
-// each line on, which is what holds up the others.
+// dropStale drops requests for versions that do not exist because the topic was
+// recreated. Of each line it checks the first ones, which block the others.
 func (a *assignment) dropStale(ctx context.Context) {
 	recreated := make(map[string]bool)
 	ends := make(map[string]int64)
@@ -109,20 +101,16 @@ func (a *assignment) dropStale(ctx context.Context) {
 		generation := a.index.Generation(topic)
 		recreated[topic] = generation != a.generations[topic]
 		a.generations[topic] = generation
-		if recreated[topic] { // its offsets are other entries now
+		if recreated[topic] { // its offsets mean other entries now
 			delete(a.chunk, topic)
 		}
 	}
 	stale := func(q *request) bool {
-		if a.status(q) != Unread {
-			return false
-		}
-		end, known := a.end(ctx, q.topic, ends)
-		if known && (recreated[q.topic] || q.version.offset >= end) {
+		drop := recreated[q.topic] && a.status(q) == Unread || a.neverWas(ctx, q, ends)
+		if drop {
 			a.settle(q, dropped)
-			return true
 		}
-		return false
+		return drop
 	}
 	for _, l := range a.lines {
 		i := 0

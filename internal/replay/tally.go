@@ -7,7 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// fate is what became of a planned entry.
+// fate is the outcome of a planned entry.
 type fate uint8
 
 const (
@@ -19,27 +19,25 @@ const (
 	settledReopened
 	settledDiscarded
 	settledDropped
+	numFates
 )
 
-// tally keeps what became of each entry of a plan. The submitting and the
-// watching goroutine share it.
-//
-// An outcome may be seen before the request's own acknowledgement. So what
-// counts as sent is decided when the request is handed over, and taken back if
-// it is refused.
+// tally records the outcome of each entry of a plan. The submitting and the watching
+// goroutine share it. An outcome may be seen before the acknowledgement of its request,
+// so an entry counts as sent once its request is handed over, until that is refused.
 type tally struct {
 	plan    *Plan
-	watched bool
-	places  map[entryKey]int
-	changed chan struct{} // size 1: an outcome came
-	stop    func()        // called when a known cause failed again
+	places  map[entryKey]int // nil: not watched
+	changed chan struct{}    // size 1: an outcome came
+	stop    func()           // called when a known cause failed again
 
 	mu      sync.Mutex
-	fates   []fate  // by place
-	offsets []int64 // of the requests, by place; -1: not known
-	handed  int     // places that were gone through
-	passed  [3]int  // see drop
-	account Account
+	fates   []fate        // by place
+	counts  [numFates]int // of places
+	offsets []int64       // of the requests, by place; -1: not known
+	handed  int           // places that take was called for
+	passed  [3]int        // see drop
+	account Account       // without the numbers that follow from counts
 }
 
 // entryKey names an entry: its dead-letter topic and its id.
@@ -47,22 +45,36 @@ type entryKey struct{ topic, id string }
 
 // newTally returns a tally; one that is not watched only counts.
 func newTally(p *Plan, group string, watched bool, stop func()) *tally {
-	t := &tally{plan: p, watched: watched, changed: make(chan struct{}, 1), stop: stop}
+	t := &tally{plan: p, changed: make(chan struct{}, 1), stop: stop, fates: make([]fate, p.Len()), offsets: make([]int64, p.Len())}
 	t.account.Planned, t.account.Watched = p.Len(), watched
-	if !watched {
-		return t
+	t.counts[unsent] = p.Len()
+	if watched {
+		t.places = make(map[entryKey]int, p.Len())
 	}
-	t.fates, t.offsets, t.places = make([]fate, p.Len()), make([]int64, p.Len()), make(map[entryKey]int, p.Len())
 	names := make(map[string]string) // of the dead-letter topics
 	for place, it := range p.items {
+		t.offsets[place] = -1
+		if !watched {
+			continue
+		}
 		source := it.route.topic
 		if names[source] == "" {
 			names[source] = topics.DeadLetter(group, topics.Name(source))
 		}
 		t.places[entryKey{names[source], it.id}] = place
-		t.offsets[place] = -1
 	}
 	return t
+}
+
+// set sets the fate of a place; t.mu is held.
+func (t *tally) set(place int, f fate) {
+	t.counts[t.fates[place]]--
+	t.counts[f]++
+	t.fates[place] = f
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
 }
 
 // take hands out the entry at a place, unless it was superseded.
@@ -70,99 +82,71 @@ func (t *tally) take(place int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.handed = place + 1
-	if t.watched {
-		if t.fates[place] != unsent {
-			return false
-		}
-		t.fates[place] = sent
+	if t.fates[place] != unsent {
+		return false
 	}
-	t.account.Sent++
-	t.account.Waiting++
+	t.set(place, sent)
 	return true
 }
 
-// acknowledged notes where the request of a place is; an error says that the
-// brokers do not have it.
+// acknowledged takes the acknowledgement of a request; err: the brokers do not have it.
 func (t *tally) acknowledged(place int, offset int64, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
-		if t.watched {
-			t.offsets[place] = offset
-		}
-		return
+		t.offsets[place] = offset
+	} else if t.fates[place] == sent { // else they have it: it has an outcome
+		t.set(place, refused)
 	}
-	if t.watched {
-		if t.fates[place] != sent { // they have it all the same: it has an outcome
-			return
-		}
-		t.fates[place] = refused
-	}
-	t.account.Sent--
-	t.account.Waiting--
-	t.tell()
 }
 
-// see takes note of a change of an entry. It returns the entry if it is one of
-// the run's that failed again, and whether the plan knew the cause.
-func (t *tally) see(c dlq.Change) (again *dlq.Entry, known bool) {
+// see takes what was written of an entry. It returns whether it is one of the run's that
+// failed again, and whether the plan knew the cause.
+func (t *tally) see(e *dlq.Entry) (again, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	place, ok := t.places[entryKey{c.Topic, c.ID}]
-	if !ok || !Superseded(t.plan.items[place].version, c.Offset) {
-		return nil, false
+	place, ok := t.places[entryKey{e.Topic, e.ID}]
+	if !ok || !Superseded(t.plan.items[place].version, e.Offset) {
+		return false, false
 	}
-	f := &t.fates[place]
-	switch *f {
+	switch t.fates[place] {
 	case unsent:
-		*f = superseded
-		t.account.Superseded++
-		return nil, false
-	case settledDropped:
-		t.account.Dropped--
-		if t.account.Lost == c.ID {
+		t.set(place, superseded)
+		return false, false
+	case sent, refused, settledDropped: // refused: the acknowledgement was lost
+		if t.account.Lost == e.ID {
 			t.account.Lost = ""
 		}
-	case sent:
-		t.account.Waiting--
-	case refused: // its acknowledgement was lost
-		t.account.Sent++
-	default: // that is no longer about our request
-		return nil, false
+	default: // it is about a later request
+		return false, false
 	}
-	defer t.tell()
-	switch {
-	case c.Entry == nil && c.Closed.State == dlq.Resolved:
-		*f = settledResolved
-		t.account.Resolved++
-		return nil, false
-	case c.Entry == nil:
-		*f = settledDiscarded
-		t.account.Discarded++
-		return nil, false
-	}
-	*f = settledReopened
-	t.account.Reopened++
-	if c.Entry.State == dlq.Quarantined {
+	switch e.State {
+	case dlq.Resolved:
+		t.set(place, settledResolved)
+		return false, false
+	case dlq.Discarded:
+		t.set(place, settledDiscarded)
+		return false, false
+	case dlq.Quarantined:
 		t.account.Quarantined++
 	}
+	t.set(place, settledReopened)
 	if t.account.First == nil {
-		t.account.First = c.Entry
+		t.account.First = e
 	}
-	known = t.plan.Stats.Has(c.Entry.Fingerprint())
+	known = t.plan.Stats.Has(e.Fingerprint())
 	if known && t.account.Stopped == nil && t.handed < t.plan.Len() {
-		t.account.Stopped = c.Entry
+		t.account.Stopped = e
 		t.stop()
 	}
-	return c.Entry, known
+	return true, known
 }
 
-// drop takes note of how far the daemon has settled requests, each time when
-// everything was read that the dead-letter topics held then. A request below
-// that without a later record of its entry was dropped. The daemon writes
-// first and commits then, but a new leader may show the two the other way round
-// for a moment: a request is dropped when that was so in two looks after the
-// one that saw it passed.
+// drop takes the offset below which the daemon has settled requests, once everything is
+// read that was in the dead-letter topics then. A request below it without a later
+// record of its entry was dropped. The daemon writes records before it commits, but
+// after a change of leader they may be seen in the other order: so a request is dropped
+// at the second call after the one that saw it settled.
 func (t *tally) drop(committed int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -170,13 +154,10 @@ func (t *tally) drop(committed int64) {
 		if t.fates[place] != sent {
 			continue
 		}
-		t.fates[place] = settledDropped
-		t.account.Waiting--
-		t.account.Dropped++
+		t.set(place, settledDropped)
 		if t.account.Lost == "" {
 			t.account.Lost = t.plan.items[place].id
 		}
-		t.tell()
 	}
 	t.passed[0], t.passed[1] = t.passed[1], t.passed[2]
 	for ; t.passed[2] < t.handed; t.passed[2]++ {
@@ -186,18 +167,15 @@ func (t *tally) drop(committed int64) {
 	}
 }
 
-// settled reports whether no request waits for its outcome.
+// settled reports whether every request has its outcome.
 func (t *tally) settled() bool { return t.now().Waiting == 0 }
 
 func (t *tally) now() Account {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.account
-}
-
-func (t *tally) tell() {
-	select {
-	case t.changed <- struct{}{}:
-	default:
-	}
+	a := t.account
+	a.Resolved, a.Reopened, a.Discarded, a.Dropped = t.counts[settledResolved], t.counts[settledReopened], t.counts[settledDiscarded], t.counts[settledDropped]
+	a.Waiting, a.Superseded = t.counts[sent], t.counts[superseded]
+	a.Sent = a.Resolved + a.Reopened + a.Discarded + a.Dropped + a.Waiting
+	return a
 }

@@ -8,14 +8,15 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Each calls f for the entries of spans, as dlq.Reader.EachOf does. One with an
-// unsettled request is in the state Waiting.
+// Each calls f for the entries of spans, as dlq.Reader.EachOf does; those with an
+// unsettled request are in state Waiting.
 func Each(ctx context.Context, r *dlq.Reader, spans []dlq.Span, q dlq.Query, f func(*dlq.Entry) bool) error {
 	requested, err := unsettled(ctx, r)
 	if err != nil {
@@ -29,10 +30,8 @@ func Each(ctx context.Context, r *dlq.Reader, spans []dlq.Span, q dlq.Query, f f
 	})
 }
 
-const requestBytes = 1 << 20
-
-// unsettled returns, by entry, the newest version that an unsettled request
-// names. Without the replay topic there is none.
+// unsettled returns, by entry, the newest version that an unsettled request names.
+// Without the replay topic there are none.
 func unsettled(ctx context.Context, r *dlq.Reader) (map[string]int64, error) {
 	topic := topics.Replay(r.Group())
 	requested := make(map[string]int64)
@@ -47,35 +46,28 @@ func unsettled(ctx context.Context, r *dlq.Reader) (map[string]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	for at := max(spans[0].Start, committed); at < spans[0].End; {
-		records, next, err := r.Read(ctx, topic, spans[0].Partition, at, requestBytes)
-		if err != nil {
-			return nil, fmt.Errorf("read the replay requests: %w", err)
+	spans[0].Start = max(spans[0].Start, committed)
+	err = r.Scan(ctx, spans[0], func(rec *kgo.Record) bool {
+		if q, err := ParseRequest(rec); err == nil {
+			requested[q.Entry] = max(requested[q.Entry], q.Version)
 		}
-		for _, rec := range records {
-			if q, err := ParseRequest(rec); err == nil && rec.Offset < spans[0].End {
-				requested[q.Entry] = max(requested[q.Entry], q.Version)
-			}
-		}
-		if next <= at {
-			break
-		}
-		at = next
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the replay requests: %w", err)
 	}
 	return requested, nil
 }
 
-// settled returns below which offset the daemon has settled the requests.
+// settled returns the offset below which the daemon has settled the requests.
 func settled(ctx context.Context, admin *kadm.Client, group string) (int64, error) {
 	for try := 0; ; try++ {
 		at, err := control.Settled(ctx, admin, group)
 		if err == nil || try == 50 || !kerr.IsRetriable(err) { // a new cluster has no coordinator until one is looked up
 			return at, err
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, 200*time.Millisecond) {
 			return 0, context.Cause(ctx)
-		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }

@@ -56,7 +56,7 @@ func TestEntryWaitsUntilItsRequestIsSettled(t *testing.T) {
 	}
 }
 
-func TestFindTakesTheBeginningOfAnID(t *testing.T) {
+func TestFindAcceptsIDPrefix(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	write(t, writer(t, c), entry("re_abc", []byte("x")), entry("re_abd", nil))
 	r := dlq.NewReader(c.Client(), c.Group)

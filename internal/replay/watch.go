@@ -13,36 +13,30 @@ import (
 )
 
 const (
-	// dropLook is how long passes between two looks at what the daemon has
-	// settled.
+	// dropLook is the interval of looks at the requests that the daemon has settled.
 	dropLook = 250 * time.Millisecond
-	// presentLook is how long passes between two looks for a notifier.
+	// presentLook is the interval of looks for a notifier.
 	presentLook = 10 * time.Second
-	// blindFor is how long the dead letters may be unreadable before a run ends
-	// for that reason.
+	// blindFor is how long reading dead letters may fail before the run ends.
 	blindFor = time.Minute
-	// retryAfter is how long passes before they are read again.
+	// retryAfter is the pause after such a failure.
 	retryAfter = time.Second
 )
 
-// watcher sees what becomes of a run's entries.
+// watcher reads the outcomes of a run's entries.
 type watcher struct {
 	run    *Runner
 	tally  *tally
 	tail   *dlq.Tail
 	topics []string
-	looked time.Time // when it was last asked what is settled
-	look   *look     // an answer to that, until the tail has come as far
-}
-
-// look is how far requests were settled, and what the dead-letter topics held
-// after that.
-type look struct {
+	looked time.Time // at committed offset and ends
+	// committed is the offset below which requests are settled, ends are the ends of the
+	// dead-letter topics after that; nil: the tail has reached them.
 	committed int64
 	ends      []dlq.Span
 }
 
-// watch sees what becomes of the run's entries until ctx ends.
+// watch reads the outcomes of the run's entries until ctx ends.
 func (r *Runner) watch(ctx context.Context, t *tally) error {
 	w := watcher{run: r, tally: t, tail: dlq.NewTail(r.Client, r.Spans)}
 	defer w.tail.Close()
@@ -58,66 +52,52 @@ func (r *Runner) watch(ctx context.Context, t *tally) error {
 			saw = time.Now()
 			continue
 		case time.Since(saw) > blindFor || !kerr.IsRetriable(err) && !kgo.IsRetryableBrokerErr(err):
-			return fmt.Errorf("cannot see what becomes of the requests: %w", err)
+			return fmt.Errorf("cannot read the outcomes of the requests: %w", err)
 		}
-		select {
-		case <-time.After(retryAfter):
-		case <-ctx.Done():
+		if !sleep(ctx, retryAfter) {
 			return nil
 		}
 	}
 }
 
-// step takes changes into account, and what is settled where it is time for
-// that.
+// step reads changes, and every dropLook what is settled.
 func (w *watcher) step(ctx context.Context) error {
-	changes, err := w.tail.Poll(ctx, dropLook)
-	for _, c := range changes {
-		if e, known := w.tally.see(c); e != nil {
+	entries, err := w.tail.Poll(ctx, dropLook)
+	for _, e := range entries {
+		if again, known := w.tally.see(e); again {
 			w.run.Observer.Again(e, known)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if w.look == nil && time.Since(w.looked) >= dropLook {
-		committed, err := settled(ctx, w.run.Reader.Admin(), w.run.Reader.Group())
-		if err != nil {
+	if w.ends == nil && time.Since(w.looked) >= dropLook {
+		if w.committed, err = settled(ctx, w.run.Reader.Admin(), w.run.Reader.Group()); err != nil {
 			return err
 		}
-		ends, err := w.run.Reader.Spans(ctx, w.topics...)
-		if err != nil {
+		if w.ends, err = w.run.Reader.Spans(ctx, w.topics...); err != nil {
 			return err
 		}
-		w.look, w.looked = &look{committed, ends}, time.Now()
+		w.looked = time.Now()
 	}
-	if w.look != nil && w.tail.Reached(w.look.ends) {
-		w.tally.drop(w.look.committed)
-		w.look = nil
+	if w.ends != nil && w.tail.Reached(w.ends) {
+		w.tally.drop(w.committed)
+		w.ends = nil
 	}
 	return nil
 }
 
-// lookForNotifier tells, until ctx ends, whenever it changes whether a notifier
-// is there to handle the requests.
-func (r *Runner) lookForNotifier(ctx context.Context, there bool) {
-	every := r.LookEvery
-	if every == 0 {
-		every = presentLook
+// lookForNotifier reports whether a notifier runs if that is not what was known before,
+// and returns it; nil: unknown.
+func (r *Runner) lookForNotifier(ctx context.Context, before *bool) *bool {
+	now, err := r.present(ctx)
+	if err != nil {
+		return before
 	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		if now, err := r.present(ctx); err == nil && now != there {
-			there = now
-			r.Observer.Running(there)
-		}
+	if before == nil || *before != now {
+		r.Observer.Running(now)
 	}
+	return &now
 }
 
 // present reports whether the group that reads the requests has members.

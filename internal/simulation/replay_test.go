@@ -45,7 +45,11 @@ func (w *world) indexMore(p *part) bool {
 		return false
 	}
 	n := min(w.dead.end()-r.at, 1+int64(w.rng.IntN(6)))
-	r.index.Take(w.dead.topic, w.dead.records[r.at:r.at+n], r.at+n)
+	var entries []*dlq.Entry
+	for _, rec := range w.dead.records[r.at : r.at+n] {
+		entries = append(entries, dlq.Parse(rec))
+	}
+	r.index.Take(entries, map[string]int64{w.dead.topic: r.at + n})
 	r.at += n
 	return true
 }

@@ -290,7 +290,7 @@ func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 func records(t testing.TB, c *testkafka.Cluster) map[string]*kgo.Record {
 	t.Helper()
 	all := make(map[string]*kgo.Record)
-	err := dlq.NewReader(c.Client(), c.Group).Each(t.Context(), dlq.Query{Raw: true}, func(e *dlq.Entry) bool {
+	err := dlq.NewReader(c.Client(), c.Group).Each(t.Context(), dlq.Query{}, func(e *dlq.Entry) bool {
 		all[e.ID] = e.Record
 		return true
 	})

@@ -40,7 +40,7 @@ func newExport(g *base.Globals) *cobra.Command {
 			seen := 0
 			err = into(file, g.IO.Out, func(w io.Writer) error {
 				x.out = w
-				seen, err = filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{Raw: true}, x.put)
+				seen, err = filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{}, x.put)
 				return cmp.Or(x.err, err)
 			})
 			x.bar.Finish()

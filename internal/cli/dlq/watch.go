@@ -94,7 +94,7 @@ func (w *watching) wanted(s dlq.State) bool {
 }
 
 // put shows a change and reports whether to go on.
-func (w *watching) put(c dlq.Change) bool {
+func (w *watching) put(c *dlq.Entry) bool {
 	event, state := "opened", dlq.Open
 	switch {
 	case c.Closed != nil:
@@ -102,11 +102,11 @@ func (w *watching) put(c dlq.Change) bool {
 			return true
 		}
 		event, state = string(c.Closed.State), c.Closed.State
-	case !w.meant(c.Entry):
+	case !w.meant(c):
 		return true
 	default:
-		state = c.Entry.State
-		if w.known.has(c.Topic, c.ID) || c.Entry.Replays > 0 {
+		state = c.State
+		if w.known.has(c.Topic, c.ID) || c.Replays > 0 {
 			event = "reopened"
 		}
 		w.known.add(c.Topic, c.ID)
@@ -145,16 +145,16 @@ type closedJSON struct {
 	EditedBy string     `json:"edited_by,omitempty"`
 }
 
-func (w *watching) object(event string, c dlq.Change) any {
+func (w *watching) object(event string, c *dlq.Entry) any {
 	if c.Closed != nil {
 		return closedJSON{event, c.ID, string(c.Closed.State), base.Instant(c.Closed.At), c.Closed.By, c.Closed.Comment, c.Closed.EditedBy}
 	}
-	return changeJSON{event, toJSON(c.Entry)}
+	return changeJSON{event, toJSON(c)}
 }
 
 // line shows a change like dev's screen shows a dead letter: when, what, where,
 // why, and the command to look at it.
-func (w *watching) line(event string, c dlq.Change) {
+func (w *watching) line(event string, c *dlq.Entry) {
 	var at time.Time
 	var where, text string
 	if c.Closed != nil {
@@ -163,7 +163,7 @@ func (w *watching) line(event string, c dlq.Change) {
 			text += ": " + c.Closed.Comment
 		}
 	} else {
-		e := c.Entry
+		e := c
 		at, where, text = e.LastFailed, e.Where(), e.Detail
 		switch e.State {
 		case dlq.Quarantined:
