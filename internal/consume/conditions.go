@@ -58,6 +58,16 @@ func (m *Member) failed(err error) {
 	})
 }
 
+// unfetched sets that the commit of a partition cannot be fetched, so that it is
+// not known where to read on.
+func (m *Member) unfetched(p *Partition, err error) {
+	m.conditions.Set(health.Condition{
+		Type: health.Group, Subject: p.Topic, Lease: 3 * restFor, Attrs: []any{"topic", p.Topic, "partition", p.ID},
+		Message: fmt.Sprintf("the offset that group %s has committed of %s cannot be fetched (%s): it is not read; that is tried again every %s. Look after the brokers",
+			m.p.Group, p.name(), reasonOf(err), restFor),
+	})
+}
+
 // begun clears the condition of the group.
 func (m *Member) begun() {
 	m.failures.Store(0)
@@ -215,9 +225,11 @@ func (m *Member) rest(p *Partition) {
 	}
 }
 
-// endRests has partitions fetched again that have rested.
+// endRests has partitions fetched again that have rested. kgo fetches a commit
+// again when its topic is subscribed to again.
 func (m *Member) endRests() {
 	now := time.Now()
+	unstarted := make(map[string]bool)
 	for _, p := range m.partitions() {
 		p.mu.Lock()
 		over := !p.restUntil.IsZero() && !now.Before(p.restUntil)
@@ -225,8 +237,14 @@ func (m *Member) endRests() {
 			p.restUntil = time.Time{}
 		}
 		p.mu.Unlock()
-		if over {
+		switch {
+		case over && !p.running():
+			unstarted[p.Topic] = true
+		case over:
 			m.roomMade(p)
 		}
+	}
+	for topic := range unstarted {
+		m.purge(topic)
 	}
 }

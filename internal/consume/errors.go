@@ -17,8 +17,11 @@ import (
 // fetchError judges an error that came out of a poll. None ends the loop by
 // itself: kgo continues by itself, and what lasts shows in health. It fetches
 // again at once, so that most of them would come back thousands of times a
-// second: the partition rests between.
+// second: the partition rests between. Of one that is not started it is its
+// commit that could not be fetched: after its rest that is tried again.
 func (m *Member) fetchError(topic string, partition int32, err error) {
+	p := m.partition(topic, partition)
+	unstarted := p != nil && !p.running()
 	var tooLarge *kgo.ErrDecompressTooLarge
 	var session *kgo.ErrGroupSession
 	var truncated *kgo.ErrDataLoss
@@ -34,7 +37,7 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 	case errors.Is(err, kerr.FencedInstanceID):
 		m.fence()
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
-		if p := m.partition(topic, partition); p != nil {
+		if p != nil {
 			p.unknown.Store(true)
 		}
 		m.recreated(topic)
@@ -45,11 +48,13 @@ func (m *Member) fetchError(topic string, partition int32, err error) {
 		m.bomb(topic, partition, tooLarge)
 	case errors.As(err, &truncated):
 		m.truncated(truncated)
+	case unstarted:
+		m.unfetched(p, err)
 	case errors.As(err, &session), errors.As(err, &code), isConnection(err):
 	default: // kgo gives no type to what it cannot decode
 		m.corrupt(topic, partition, err)
 	}
-	if p := m.partition(topic, partition); p != nil && tooLarge == nil && truncated == nil {
+	if p != nil && tooLarge == nil && truncated == nil {
 		m.rest(p)
 	}
 	m.metrics.groupErrors.WithLabelValues(reasonOf(err)).Inc()

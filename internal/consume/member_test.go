@@ -408,6 +408,51 @@ func TestAGroupWhoseOffsetsExpiredIsRefused(t *testing.T) {
 	}
 }
 
+// TestUnknownOffsetsAreNotSet: an error of one partition, of the group or of a
+// log, does not count as no offset.
+func TestUnknownOffsetsAreNotSet(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("a real broker cannot be told to fail")
+		return
+	}
+	own := topics.DeadLetter("notification-service", topics.TradeExecutions)
+	for name, tc := range map[string]struct {
+		key   kmsg.Key
+		topic string
+		set   func(context.Context, *kadm.Client, consume.StartParams) error
+		start consume.Start
+	}{
+		"offset of a source":   {kmsg.OffsetFetch, topic, consume.EnsureStart, consume.Start{}},
+		"offset of an outbox":  {kmsg.OffsetFetch, topic, consume.AcceptOffsets, consume.Start{}},
+		"end of our own topic": {kmsg.ListOffsets, own, consume.EnsureStart, consume.Start{}},
+		"end of a source":      {kmsg.ListOffsets, topic, consume.EnsureStart, consume.Start{Latest: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := testkafka.Start(t, nil)
+			produce(t, c, 3)
+			want := int64(-1)
+			if tc.key == kmsg.OffsetFetch {
+				want = 2
+				commit(t, c, want, "")
+			}
+			if tc.key == kmsg.OffsetFetch {
+				c.FailOffset(c.Group, tc.topic, kerr.UnknownServerError)
+			} else {
+				c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{tc.key}, Topic: tc.topic, Partitions: []int32{0}, Err: kerr.UnknownServerError, Count: 1})
+			}
+			err := tc.set(t.Context(), c.Admin, consume.StartParams{Group: c.Group, Cluster: c.ID, Topics: []string{topic}, Own: []string{own}, Start: tc.start})
+			at := int64(-1)
+			offsets, _ := c.Admin.FetchOffsets(t.Context(), c.Group) // without a commit there is no group
+			if o, ok := offsets.Lookup(topic, 0); ok {
+				at = o.At
+			}
+			if !errors.Is(err, kerr.UnknownServerError) || at != want {
+				t.Errorf("%v, committed %d", err, at)
+			}
+		})
+	}
+}
+
 func TestACommitRefusedForItsMetadataIsRepeatedWithTheBindingAlone(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("the refusal is kfake's: a real broker's limit is not reached by what we write")

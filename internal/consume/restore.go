@@ -33,7 +33,8 @@ type commitOf struct {
 
 // onOffsetsFetched reads what was committed: the position, and in its metadata
 // which log it belongs to, what is finished above it, and the dedup
-// state. Then the handlers start.
+// state. Then the handlers start. A partition whose commit is not known is not
+// started: see fetchError.
 func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -43,34 +44,42 @@ func (m *Member) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg
 	}
 	l := m.listLogs(ctx)
 	commits := commitsIn(resp, ids)
+	var known []*Partition
 	for _, p := range m.partitions() {
 		c, ok := commits[topicPartition{p.Topic, p.ID}]
-		if !ok {
-			c.offset = -1
+		if !ok { // not known; or not asked for, since it was kept through a rebalance
+			continue
 		}
 		log := l.of(p)
 		if m.p.OwnTopics && c.offset < 0 && (log.fresh < 0 || log.dated < 0 || log.end < 0) && l.err != nil {
 			return fmt.Errorf("look up where %s begins: %w", p.name(), l.err)
 		}
 		p.restore(c, ids[p.Topic], log)
+		known = append(known, p)
 	}
 	m.begun()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, p := range m.parts {
-		p.start()
+	for _, p := range known {
+		if m.parts[topicPartition{p.Topic, p.ID}] == p {
+			p.start()
+		}
 	}
 	return nil
 }
 
 // commitsIn takes the commits out of a response, of old brokers and of new ones.
+// An error is no commit and not the lack of one: its partition is left out.
 func commitsIn(resp *kmsg.OffsetFetchResponse, ids map[string]string) map[topicPartition]commitOf {
 	names := make(map[string]string, len(ids))
 	for topic, id := range ids {
 		names[id] = topic
 	}
 	commits := make(map[topicPartition]commitOf)
-	add := func(topic string, id int32, offset int64, epoch int32, metadata *string) {
+	add := func(topic string, id int32, offset int64, epoch int32, metadata *string, code int16) {
+		if code != 0 {
+			return
+		}
 		c := commitOf{offset: offset, epoch: epoch}
 		if metadata != nil {
 			c.metadata = *metadata
@@ -84,13 +93,13 @@ func commitsIn(resp *kmsg.OffsetFetchResponse, ids map[string]string) map[topicP
 				topic = names[envelope.TopicID(t.TopicID)]
 			}
 			for _, o := range t.Partitions {
-				add(topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
+				add(topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata, o.ErrorCode)
 			}
 		}
 	}
 	for _, t := range resp.Topics {
 		for _, o := range t.Partitions {
-			add(t.Topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata)
+			add(t.Topic, o.Partition, o.Offset, o.LeaderEpoch, o.Metadata, o.ErrorCode)
 		}
 	}
 	return commits

@@ -39,19 +39,11 @@ type StartParams struct {
 // first, its offsets stand.
 func EnsureStart(ctx context.Context, adm *kadm.Client, p StartParams) error {
 	for range 5 {
-		committed, err := adm.FetchOffsets(ctx, p.Group)
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return fmt.Errorf("read the offsets of group %s: %w", p.Group, err)
+		committed, err := p.committed(ctx, adm)
+		if err != nil {
+			return err
 		}
-		known := 0
-		for _, t := range p.Topics {
-			for _, o := range committed[t] {
-				if o.Err == nil && o.At >= 0 {
-					known++
-				}
-			}
-		}
-		if known > 0 && !p.Force {
+		if len(committed) > 0 && !p.Force {
 			return nil
 		}
 		if !p.Force {
@@ -72,6 +64,29 @@ func EnsureStart(ctx context.Context, adm *kadm.Client, p StartParams) error {
 	return nil
 }
 
+// committed returns what the group has committed of the topics. An error of one
+// partition is one of all: nobody may take it for the lack of a commit.
+func (p StartParams) committed(ctx context.Context, adm *kadm.Client) (kadm.Offsets, error) {
+	fetched, err := adm.FetchOffsets(ctx, p.Group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		err = nil
+	}
+	committed := make(kadm.Offsets)
+	for _, topic := range p.Topics {
+		for _, o := range fetched[topic] {
+			if o.Err != nil {
+				err = o.Err
+			} else if o.At >= 0 {
+				committed.Add(o.Offset)
+			}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the offsets of group %s: %w", p.Group, err)
+	}
+	return committed, nil
+}
+
 // checkNew reports whether our own topics hold records of an earlier life.
 func (p StartParams) checkNew(ctx context.Context, adm *kadm.Client) error {
 	if len(p.Own) == 0 {
@@ -83,7 +98,11 @@ func (p StartParams) checkNew(ctx context.Context, adm *kadm.Client) error {
 	}
 	var found error
 	ends.Each(func(o kadm.ListedOffset) {
-		if o.Err == nil && o.Offset > 0 {
+		switch {
+		case errors.Is(found, ErrExpired):
+		case o.Err != nil:
+			found = fmt.Errorf("look into our own topics: %s: %w", o.Topic, o.Err)
+		case o.Offset > 0:
 			found = fmt.Errorf("%w: group %s has none, yet %s holds records: choose where to go on with 'notifier run --start earliest|latest|TIME'", ErrExpired, p.Group, o.Topic)
 		}
 	})
@@ -100,14 +119,21 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
 		return err
 	}
 	first := make(kadm.Offsets)
+	var unknown error
 	listed.Each(func(o kadm.ListedOffset) {
-		if o.Err == nil {
+		switch {
+		case o.Err == nil:
 			first.Add(kadm.Offset{
 				Topic: o.Topic, Partition: o.Partition, At: o.Offset, LeaderEpoch: -1,
 				Metadata: offsets.Binding(p.Cluster, ids[o.Topic]),
 			})
+		case p.Start != Start{}: // without a commit it would be read from its beginning
+			unknown = fmt.Errorf("look up where to start in %s: %w", o.Topic, o.Err)
 		}
 	})
+	if unknown != nil {
+		return unknown
+	}
 	return p.store(ctx, adm, first)
 }
 
@@ -115,9 +141,9 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
 // an offset that was set by hand is where it continues, and a partition that has
 // none although records stand in it begins at p.Start. p.Topics are our own.
 func AcceptOffsets(ctx context.Context, adm *kadm.Client, p StartParams) error {
-	committed, err := adm.FetchOffsets(ctx, p.Group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return fmt.Errorf("read the offsets of group %s: %w", p.Group, err)
+	committed, err := p.committed(ctx, adm)
+	if err != nil {
+		return err
 	}
 	begin, err := p.list(ctx, adm)
 	if err != nil {
@@ -130,7 +156,7 @@ func AcceptOffsets(ctx context.Context, adm *kadm.Client, p StartParams) error {
 	accepted := make(kadm.Offsets)
 	begin.Each(func(o kadm.ListedOffset) {
 		at, epoch := o.Offset, int32(-1)
-		if c, ok := committed.Lookup(o.Topic, o.Partition); ok && c.Err == nil && c.At >= 0 {
+		if c, ok := committed.Lookup(o.Topic, o.Partition); ok {
 			if c.Metadata != "" {
 				return
 			}

@@ -537,6 +537,30 @@ func TestAGroupThatFailsAgainAndAgainIsSaid(t *testing.T) {
 	})
 }
 
+// TestUnknownCommitIsFetchedAgain: an error is not the lack of a commit. The
+// partition is not read from its beginning, and nothing is committed there.
+func TestUnknownCommitIsFetchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testkafka.Virtual(t, nil)
+		produce(t, c, 60)
+		commit(t, c, 50, "set by a tool")
+		fault := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: c.Group, Topic: topic, Partitions: []int32{0}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+		h := newTaking()
+		w := watch(t, c, h, nil)
+		time.Sleep(time.Minute)
+		w.says(health.Group, "", "notification-service", kerr.CoordinatorLoadInProgress.Message)
+		fault.Remove()
+		if at, _ := committed(c); at != 50 {
+			t.Errorf("committed %d", at)
+		}
+		time.Sleep(time.Minute)
+		w.silent()
+		if at, _ := committed(c); len(h.values) != 10 || at != 60 {
+			t.Errorf("%d records were handed out, committed %d:\n%s", len(h.values), at, w.text())
+		}
+	})
+}
+
 // TestTheFirstAlertsOfANewOutboxMayComeWhileItIsAssigned: an empty log has no
 // fresh record, and its end may be where the first ones are by the time that is
 // asked for.

@@ -258,10 +258,10 @@ func Settled(ctx context.Context, adm *kadm.Client, group string) (int64, error)
 		return 0, fmt.Errorf("read how far requests are settled: %w", err)
 	}
 	o, ok := offsets.Lookup(topics.Replay(group), 0)
-	if !ok || o.At < 0 {
+	if !ok {
 		return 0, nil
 	}
-	return o.At, o.Err
+	return max(o.At, 0), o.Err
 }
 
 // Open returns the requests that are not settled, in the order in which they

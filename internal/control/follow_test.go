@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/control"
@@ -168,5 +170,27 @@ func TestWhoAskedCanBeShown(t *testing.T) {
 	}
 	if by := move.By; len(by) > 64 || !strings.HasPrefix(by, "eve [2J") || strings.ContainsAny(by, "\x1b\r\n") || strings.ToValidUTF8(by, "") != by {
 		t.Errorf("by %q", by)
+	}
+}
+
+// TestUnknownOffsetIsNotTheBeginning: requests that are settled would be handed on
+// again.
+func TestUnknownOffsetIsNotTheBeginning(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("a real broker cannot be told to fail")
+		return
+	}
+	c := testkafka.Start(t, nil)
+	at := make(kadm.Offsets)
+	at.Add(kadm.Offset{Topic: topics.Replay(c.Group), At: 7, LeaderEpoch: -1})
+	if err := c.Admin.CommitAllOffsets(t.Context(), c.Group, at); err != nil {
+		t.Fatal(err)
+	}
+	c.FailOffset(c.Group, topics.Replay(c.Group), kerr.UnknownServerError)
+	if got, err := control.Settled(t.Context(), c.Admin, c.Group); !errors.Is(err, kerr.UnknownServerError) {
+		t.Errorf("settled below %d, %v", got, err)
+	}
+	if got, err := control.Settled(t.Context(), c.Admin, c.Group); err != nil || got != 7 {
+		t.Errorf("settled below %d, %v", got, err)
 	}
 }

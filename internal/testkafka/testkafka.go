@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -235,6 +236,27 @@ func (c *Cluster) Committed(group string) kadm.OffsetResponses {
 		c.t.Fatal(err)
 	}
 	return offsets
+}
+
+// FailOffset has the fake answer the next fetch of a group's offsets with an error
+// for partition 0 of a topic, and with nothing else.
+func (c *Cluster) FailOffset(group, topic string, code *kerr.Error) {
+	c.t.Helper()
+	details, err := c.Admin.ListTopics(c.context(), topic)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+	p.Offset, p.ErrorCode = -1, code.Code
+	of := kmsg.NewOffsetFetchResponseGroupTopic()
+	of.Topic, of.TopicID, of.Partitions = topic, details[topic].ID, []kmsg.OffsetFetchResponseGroupTopicPartition{p}
+	g := kmsg.NewOffsetFetchResponseGroup()
+	g.Group, g.Topics = group, []kmsg.OffsetFetchResponseGroupTopic{of}
+	c.Fake().ControlKey(int16(kmsg.OffsetFetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind().(*kmsg.OffsetFetchResponse)
+		resp.Groups = []kmsg.OffsetFetchResponseGroup{g}
+		return resp, nil, true
+	})
 }
 
 // Lag returns the group's total lag, in records; -1 on an error.

@@ -297,6 +297,9 @@ func (b *bundle) groups(ctx context.Context) ([]byte, error) {
 					g.Offsets[o.Topic] = make(map[int32]int64)
 				}
 				g.Offsets[o.Topic][o.Partition] = o.At
+				if o.Err != nil {
+					g.Err = text(o.Err)
+				}
 			})
 		}
 		list = append(list, g)
