@@ -42,6 +42,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		return snapshot{}, false
 	}
 	p.fenced = fence
+	p.passUnread()
 	at := p.tracker.Watermark()
 	again := !p.doubt.IsZero() && (fence || time.Since(p.doubt) > doubtFor)
 	begun, said := offsets.Unmarked, offsets.Unmarked

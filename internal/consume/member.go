@@ -285,7 +285,7 @@ func (m *Member) poll(ctx context.Context) error {
 // because after the last of them, or after a transaction that was aborted, it
 // would else look as if records were waiting.
 func (m *Member) deliver(topic string, fetched kgo.FetchPartition) *Partition {
-	next := fetched.Records[len(fetched.Records)-1].Offset + 1
+	last := fetched.Records[len(fetched.Records)-1]
 	records := slices.DeleteFunc(fetched.Records, func(r *kgo.Record) bool { return r.Attrs.IsControl() })
 	m.mu.Lock()
 	p := m.parts[topicPartition{topic, fetched.Partition}]
@@ -293,14 +293,14 @@ func (m *Member) deliver(topic string, fetched kgo.FetchPartition) *Partition {
 	if p == nil {
 		return nil
 	}
-	if n := p.skipped(fetched.LogStartOffset, next); n > 0 {
+	if n := p.skipped(fetched.LogStartOffset, last.Offset+1); n > 0 {
 		m.lost(p, n)
 	}
 	p.read()
+	p.add(records, last)
 	if len(records) == 0 {
 		return nil
 	}
-	p.add(records)
 	return p
 }
 

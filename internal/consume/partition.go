@@ -42,11 +42,13 @@ type Partition struct {
 // flow is what a partition holds in memory, and what is fetched next.
 type flow struct {
 	queue     []*kgo.Record
-	arrived   time.Time // when the oldest record in queue came
-	handed    time.Time // the same of the records that Next returned
-	next      int64     // where the next record is expected; -1: not known
-	taken     int       // records handed out and not advanced over (in-order stages)
-	bytes     int       // of everything queued, taken or unsettled
+	arrived   time.Time        // when the oldest record in queue came
+	handed    time.Time        // the same of the records that Next returned
+	next      int64            // where the next record is expected; -1: not known
+	handedTo  int64            // behind the last record that Next returned
+	queuedTo  offsets.Position // behind what the last poll has queued, and what of it is never queued
+	taken     int              // records handed out and not advanced over (in-order stages)
+	bytes     int              // of everything queued, taken or unsettled
 	takenSize int
 	paused    bool
 	restUntil time.Time // not zero: nothing is fetched until then
@@ -128,7 +130,7 @@ func (p *Partition) takeQueued() (batch []*kgo.Record, marked bool) {
 	if p.queue = p.queue[len(batch):]; len(p.queue) == 0 {
 		p.queue = nil
 	}
-	p.taken += len(batch)
+	p.taken, p.handedTo = p.taken+len(batch), batch[len(batch)-1].Offset+1
 	for _, r := range batch {
 		p.takenSize += p.size(r)
 	}
@@ -157,6 +159,16 @@ func (p *Partition) AdvanceTo(next offsets.Position, n int) {
 	p.mu.Unlock()
 	if n > 0 {
 		p.member.pace.commit(crowded)
+	}
+}
+
+// passUnread moves the watermark to where the client has read, once everything
+// that was handed out is settled: what lies between are markers of transactions and
+// records of aborted ones. p.mu is held.
+func (p *Partition) passUnread() {
+	if len(p.queue) == 0 && !p.frozen && p.queuedTo.Offset > p.handedTo && p.tracker.Watermark().Offset == p.handedTo {
+		p.handedTo, p.dirty = p.queuedTo.Offset, true
+		p.tracker.Advance(p.queuedTo, 0)
 	}
 }
 
@@ -300,9 +312,11 @@ func (p *Partition) Hold(reason string) {
 	}
 }
 
-// add queues records that were just polled.
-func (p *Partition) add(records []*kgo.Record) {
+// add queues records of a poll that reached to last. Both in one step: what is read
+// and not queued yet must not be taken for what is never queued (see passUnread).
+func (p *Partition) add(records []*kgo.Record, last *kgo.Record) {
 	p.mu.Lock()
+	p.queuedTo = offsets.Position{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}
 	if len(p.queue) == 0 {
 		p.arrived = time.Now()
 	}

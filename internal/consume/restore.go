@@ -197,7 +197,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 	}
 	start := offsets.Position{Epoch: c.epoch, Offset: c.offset}
 	p.committed, p.dedup, p.next, p.known = start, dedup, c.offset, true
-	p.beganAt, p.above = c.offset, above
+	p.beganAt, p.handedTo, p.above = c.offset, c.offset, above
 	p.tracker = offsets.NewTracker(start, dedup)
 	if slices.Contains(m.p.Marked, p.Topic) {
 		former := offsets.Unmarked
@@ -214,7 +214,7 @@ func (p *Partition) begin(start int64) {
 	if start < 0 {
 		return
 	}
-	p.next, p.beganAt, p.dirty = start, start, true
+	p.next, p.beganAt, p.handedTo, p.dirty = start, start, start, true
 	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: start}, p.dedup)
 	if slices.Contains(p.member.p.Marked, p.Topic) {
 		p.suspects(offsets.Unmarked, start, p.endedAt)

@@ -52,7 +52,7 @@ func (s *Steps) Assign(topic string, id int32, topicID string, end int64, last *
 
 // Deliver hands over records that were polled; it returns them as Next does.
 func (s *Steps) Deliver(p *Partition, records []*kgo.Record) []*kgo.Record {
-	p.add(records)
+	p.add(records, records[len(records)-1])
 	all, _ := p.Next(context.Background())
 	return all
 }

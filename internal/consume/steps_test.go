@@ -132,3 +132,19 @@ func TestNoMoreGapsThanACommitLists(t *testing.T) {
 		t.Error("what makes no gap can always be settled")
 	}
 }
+
+// TestWhatIsPolledIsNotCommittedBeforeItIsQueued: it is not what a marker leaves.
+func TestWhatIsPolledIsNotCommittedBeforeItIsQueued(t *testing.T) {
+	o := newOwners()
+	o.last = &Committed{At: offsets.Position{Epoch: 1, Offset: 5}, Metadata: offsets.Binding("c", "id")}
+	p, _ := o.Assign("outbox", 0, "id", 20, o.last)
+	last := &kgo.Record{Topic: "outbox", Offset: 9, LeaderEpoch: 2}
+	p.skipped(0, last.Offset+1)
+	if s, ok := o.Snapshot(p, false); ok {
+		t.Errorf("committed %+v", s.At)
+	}
+	p.add(nil, last) // nothing but markers
+	if s, ok := o.Snapshot(p, false); !ok || s.At != (offsets.Position{Epoch: 2, Offset: 10}) {
+		t.Errorf("committed %+v, %v", s.At, ok)
+	}
+}

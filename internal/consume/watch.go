@@ -235,11 +235,7 @@ func (p *Partition) passed(l brokers.Log, looks int) int64 {
 		return 0
 	}
 	n := l.Start - p.next
-	p.next = l.Start
-	if p.records() == 0 {
-		p.tracker.Advance(offsets.Position{Epoch: l.Epoch, Offset: l.Start}, 0)
-		p.dirty = true
-	}
+	p.next, p.queuedTo = l.Start, offsets.Position{Epoch: l.Epoch, Offset: l.Start}
 	p.goOn(health.Corrupt, health.TooLarge)
 	return n
 }

@@ -154,6 +154,89 @@ func send(t *testing.T, cl *kgo.Client, values ...string) {
 	}
 }
 
+// keeping settles what it was handed when it is told to, in the three ways in which
+// a handler does: in order, record by record, or by an account of its own.
+type keeping struct {
+	way    string
+	settle chan struct{}
+}
+
+// Handle implements consume.Handler.
+func (h keeping) Handle(ctx context.Context, p *consume.Partition) {
+	for {
+		records, err := p.Next(ctx)
+		if err != nil {
+			return
+		}
+		last := records[len(records)-1]
+		var entries []*offsets.Entry
+		switch h.way {
+		case "records":
+			for _, r := range records {
+				entries = append(entries, p.Begin(r, offsets.Origin{}))
+			}
+		case "account":
+			p.Release()
+		}
+		select {
+		case <-h.settle:
+		case <-ctx.Done():
+			return
+		}
+		switch h.way {
+		case "records":
+			for _, e := range entries {
+				p.Settle(e)
+			}
+		case "account":
+			p.AdvanceTo(offsets.Position{Epoch: last.LeaderEpoch, Offset: last.Offset + 1}, 1)
+		default:
+			p.Advance(last, 1)
+		}
+	}
+}
+
+// TestTransactionMarkersAreCommitted: no record follows them that would move the
+// committed offset, and nothing is owed for them.
+func TestTransactionMarkersAreCommitted(t *testing.T) {
+	for _, way := range []string{"in order", "records", "account"} {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := testkafka.Virtual(t, nil)
+				h := keeping{way, make(chan struct{})}
+				run(t, c, h, func(p *consume.Params) { p.OwnTopics = way != "in order" })
+				manual := kgo.RecordPartitioner(kgo.ManualPartitioner())
+				producer := c.Client(manual, kgo.TransactionalID("bookings"))
+				transaction := func(end kgo.TransactionEndTry) {
+					if err := producer.BeginTransaction(); err != nil {
+						t.Fatal(err)
+					}
+					send(t, producer, "a", "b")
+					if err := producer.EndTransaction(t.Context(), end); err != nil {
+						t.Fatal(err)
+					}
+				}
+				expect := func(want int64, what string) {
+					t.Helper()
+					time.Sleep(5 * time.Second)
+					if at, _ := committed(c); at != want {
+						t.Errorf("%s: committed %d, want %d", what, at, want)
+					}
+				}
+				transaction(kgo.TryAbort)
+				expect(3, "nothing but an aborted transaction")
+				transaction(kgo.TryCommit)
+				transaction(kgo.TryAbort)
+				expect(3, "two records are not settled")
+				h.settle <- struct{}{}
+				expect(9, "all are settled")
+				send(t, c.Client(manual), "c")
+				expect(9, "another one is not settled")
+			})
+		})
+	}
+}
+
 func TestATransactionThatDoesNotEndIsSaidAndAbortedOnesAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
