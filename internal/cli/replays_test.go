@@ -198,6 +198,33 @@ func TestAReplayThatSucceedsResolvesItsEntry(t *testing.T) {
 	}
 }
 
+// TestMissingOutboxHoldsUpNoOtherReplays: only the replays of its own channel wait.
+func TestMissingOutboxHoldsUpNoOtherReplays(t *testing.T) {
+	c := testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: 1}, {Name: "hook", Partitions: 1}})
+	desk, hook := webhooktest.Start(t, "", refuses), webhooktest.Start(t, "", refuses)
+	d := start(t, files(t, c, hookChannel("desk", desk.URL)+hookChannel("hook", hook.URL), fmt.Sprintf(every, "desk, hook")))
+	c.Produce(bad("k", 0, 3)...)
+	become(t, c, map[dlq.State]int{dlq.Open: 6})
+	settled(t, c)
+	desk.SetAnswer(nil)
+	hook.SetAnswer(nil)
+	c.Delete(topics.Outbox(c.Group, "desk"))
+	of := func(channel string) []*replay.Request {
+		return requests(slices.DeleteFunc(clitest.DeadLetters(t, c), func(e *dlq.Entry) bool { return e.Envelope.Channel != channel }), nil)
+	}
+	ask(t, c, of("desk")...)
+	testkafka.Eventually(t, 20*time.Second, "they are said to wait", func() bool {
+		_, _, cause := d.component("blocked")
+		return strings.Contains(cause, topics.Outbox(c.Group, "desk"))
+	})
+	ask(t, c, of("hook")...)
+	replayed(t, hook, 3)
+	become(t, c, map[dlq.State]int{dlq.Resolved: 3, dlq.Waiting: 3})
+	c.Make(c.Shapes([]kafka.Channel{{Name: "desk", Partitions: 1}})...)
+	replayed(t, desk, 3)
+	become(t, c, map[dlq.State]int{dlq.Resolved: 6})
+}
+
 func TestAReplayThatFailsThreeTimesIsQuarantined(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", refuses)

@@ -49,7 +49,7 @@ type Batch struct {
 // processes died of becomes a dead letter.
 func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record) *Batch {
 	b := &Batch{
-		h: h, p: p, count: h.metrics.topic(p.Topic), topicID: p.TopicID(), out: Output{h: h, p: p},
+		h: h, p: p, count: h.metrics.topic(p.Topic), topicID: p.TopicID(), out: Output{h: h, p: p, blocked: p.Hold},
 		records: records, last: records[0].Offset - 1, done: p.Committed(),
 	}
 	if r := records[0]; p.Crashes(r) { // it was handed out alone

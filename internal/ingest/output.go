@@ -23,8 +23,9 @@ import (
 // dead letters, which are written until they are acknowledged. While they cannot
 // be written the partition is blocked. It is for one goroutine.
 type Output struct {
-	h *Handler
-	p *consume.Partition
+	h       *Handler
+	p       *consume.Partition
+	blocked func(reason string) // is told why nothing can be written; "" that it can
 
 	sent  []*outbox.Write // in flight or answered
 	again []*outbox.Write // failed, to be written again in this order
@@ -37,7 +38,7 @@ type Output struct {
 }
 
 // Output returns an empty output of a partition.
-func (h *Handler) Output(p *consume.Partition) *Output { return &Output{h: h, p: p} }
+func (h *Handler) Output(p *consume.Partition) *Output { return &Output{h: h, p: p, blocked: p.Hold} }
 
 // Send begins to write an outbox record.
 func (o *Output) Send(e *envelope.Envelope) *outbox.Write {
@@ -132,7 +133,7 @@ func (o *Output) takeAnswers() {
 	}
 	o.sent = nil
 	if i := slices.IndexFunc(o.again, func(w *outbox.Write) bool { return !dlq.TooLarge(w.Err()) }); i >= 0 {
-		o.p.Hold(fmt.Sprintf("outbox topic %s cannot be written (%s)", o.again[i].Record.Topic, brief(o.again[i].Err())))
+		o.blocked(fmt.Sprintf("outbox topic %s cannot be written (%s)", o.again[i].Record.Topic, brief(o.again[i].Err())))
 		o.backOff()
 	}
 }
@@ -159,7 +160,7 @@ func (o *Output) sendAgain(ctx context.Context) {
 func (o *Output) writeDead(ctx context.Context) {
 	if err := o.h.p.Dead.Write(ctx, o.dead...); err != nil {
 		topic := topics.DeadLetter(o.h.p.Group, topics.Name(o.dead[0].Envelope.Source.Topic))
-		o.p.Hold(fmt.Sprintf("dead-letter topic %s cannot be written (%s): is it missing? run 'notifier topics check'", topic, brief(err)))
+		o.blocked(fmt.Sprintf("dead-letter topic %s cannot be written (%s): is it missing? run 'notifier topics check'", topic, brief(err)))
 		o.backOff()
 		return
 	}
@@ -207,7 +208,7 @@ func (o *Output) await(ctx context.Context) bool {
 	case <-w.Answered():
 	case <-ended:
 	case <-slow.C:
-		o.p.Hold(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", w.Record.Topic))
+		o.blocked(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", w.Record.Topic))
 		o.h.p.Outboxes.Refresh(ctx, w.Record.Topic)
 	case <-o.grace:
 		return false
@@ -220,7 +221,7 @@ func (o *Output) end() {
 	if o.held > 0 {
 		o.p.Charge(-o.held)
 		o.held = 0
-		o.p.Hold("")
+		o.blocked("")
 	}
 }
 

@@ -13,9 +13,10 @@ import (
 
 // Write writes what replays lead to and returns the outbox records, in the order
 // of the deliveries, once all is acknowledged; false means that ctx ended first.
-// An alert that does not fit becomes a dead letter.
-func (h *Handler) Write(ctx context.Context, p *consume.Partition, deliveries []*envelope.Envelope, dead []*dlq.Entry) ([]*kgo.Record, bool) {
-	out := h.Output(p)
+// An alert that does not fit becomes a dead letter. blocked is told why nothing can
+// be written; "" that it can.
+func (h *Handler) Write(ctx context.Context, p *consume.Partition, deliveries []*envelope.Envelope, dead []*dlq.Entry, blocked func(reason string)) ([]*kgo.Record, bool) {
+	out := &Output{h: h, p: p, blocked: blocked}
 	writes := make([]*outbox.Write, len(deliveries))
 	for i, e := range deliveries {
 		writes[i] = out.Send(e)

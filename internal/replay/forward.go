@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
 	"time"
 
@@ -18,83 +17,74 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// pump forwards every request that may be now, in the order in which they were
-// made; false means that ctx ended first.
+// pump begins to forward the requests that may be now, in the order of each
+// line; false means that ctx ended first. A line whose batch is being written
+// waits for that: a topic that cannot be written holds up no other line.
 func (a *assignment) pump(ctx context.Context) bool {
-	for {
-		due := a.due(ctx)
-		if len(due) == 0 {
-			return true
-		}
-		for len(due) > 0 {
-			n, ok := a.forward(ctx, due)
-			if !ok {
-				return false
-			}
-			due = due[n:]
-		}
-	}
-}
-
-// due takes the requests out that may be forwarded now, and drops those whose
-// version is superseded.
-func (a *assignment) due(ctx context.Context) []*request {
-	var due []*request
 	for _, l := range a.lines {
-		room := perChannel - l.forwarded
+		if l.writing || len(l.queue) == 0 {
+			continue
+		}
 		if l.channel == "" && a.backlog.full() && !a.backlog.refresh(ctx, a.admin, topics.OutboxGroup(a.p.Group)) {
 			continue
 		}
-		i := 0
-		for ; i < len(l.queue) && room > 0 && len(due) < perChannel; i++ {
-			q := l.queue[i]
-			status := a.status(q)
-			if status == Unread {
-				break
-			}
-			if status != Current {
-				a.settle(q, dropped)
-				continue
-			}
-			q.state = forwarded
-			l.forwarded++
-			room--
-			due = append(due, q)
+		b, ok := a.next(ctx, l)
+		if !ok {
+			return false
 		}
-		l.queue = l.queue[i:]
+		if b.empty() {
+			continue
+		}
+		l.writing = true
+		a.writes.Go(func() {
+			if !b.write(ctx) {
+				return
+			}
+			select {
+			case a.written <- b:
+			case <-ctx.Done():
+			}
+		})
 	}
-	sort.Slice(due, func(i, j int) bool { return due[i].offset < due[j].offset })
-	a.forwarded = append(a.forwarded, due...)
-	return due
+	return true
 }
 
-// batch is what a few requests lead to: outbox records, new versions of
+// batch is what a few requests of a line lead to: outbox records, new versions of
 // entries, and entries that are closed once those are acknowledged.
 type batch struct {
 	*assignment
+	line       *line
 	deliveries []*envelope.Envelope
 	dead       []*dlq.Entry
 	closes     []*dlq.Closure
-	bytes      int // of the entries
+	bytes      int           // of the entries
+	records    []*kgo.Record // of the deliveries, once they are written
 }
 
 // maxBatch is how many bytes of entries a batch holds, and one entry more.
-const maxBatch = 4 << 20
+const maxBatch = 1 << 20
 
-// forward reads the first entries, as many as a batch holds, and sends them on
-// their way; it returns how many when that is acknowledged, or false when ctx
+func (b *batch) empty() bool { return len(b.deliveries)+len(b.dead)+len(b.closes) == 0 }
+
+// next takes the requests of a line out that may be forwarded now, as many as a
+// batch holds, and drops those whose version is superseded; false means that ctx
 // ended first.
-func (a *assignment) forward(ctx context.Context, due []*request) (sent int, ok bool) {
-	b := &batch{assignment: a}
-	defer func() { a.part.Charge(-b.bytes) }()
-	for _, q := range due {
-		if b.bytes > maxBatch {
+func (a *assignment) next(ctx context.Context, l *line) (b *batch, ok bool) {
+	b = &batch{assignment: a, line: l}
+	for len(l.queue) > 0 && l.forwarded < perChannel && b.bytes <= maxBatch {
+		q := l.queue[0]
+		status := a.status(q)
+		if status == Unread {
 			break
 		}
-		sent++
+		l.queue = l.queue[1:]
+		if status != Current {
+			a.settle(q, dropped)
+			continue
+		}
 		e, edited, bytes, err := a.entry(ctx, q)
 		if ctx.Err() != nil {
-			return 0, false
+			return nil, false
 		}
 		if err != nil {
 			a.log.Warn("replay request dropped", "entry", entryID(e), "version", q.version.offset, "by", q.run.by, "err", err)
@@ -102,23 +92,51 @@ func (a *assignment) forward(ctx context.Context, due []*request) (sent int, ok 
 			continue
 		}
 		if e.Cause == outcome.Crashes && edited == nil && !a.spend(ctx, q, e) {
-			return 0, false
+			return nil, false
 		}
+		q.state = forwarded
+		l.forwarded++
+		a.forwarded = append(a.forwarded, q)
 		b.bytes += bytes
 		a.part.Charge(bytes)
 		b.replay(q, e, edited)
 	}
-	a.forwarded = slices.DeleteFunc(a.forwarded, func(q *request) bool { return q.state == done })
-	written, ok := a.p.Ingest.Write(ctx, a.part, b.deliveries, b.dead)
-	if !ok {
-		return 0, false
-	}
-	for i, r := range written {
+	return b, true
+}
+
+// write writes what the batch leads to; false means that ctx ended first.
+func (b *batch) write(ctx context.Context) (ok bool) {
+	b.records, ok = b.p.Ingest.Write(ctx, b.part, b.deliveries, b.dead, b.blocked(b.line))
+	return ok && b.close(ctx)
+}
+
+// wrote takes a batch into account that was written.
+func (a *assignment) wrote(b *batch) {
+	b.line.writing = false
+	a.part.Charge(-b.bytes)
+	for i, r := range b.records {
 		if e := b.deliveries[i]; e.Replay.Entry != e.Delivery {
 			a.backlog.add(r)
 		}
 	}
-	return sent, a.close(ctx, b.closes)
+}
+
+// blocked says why a line waits; "" that it does not. The partition shows the
+// reason of one that does.
+func (a *assignment) blocked(l *line) func(reason string) {
+	return func(reason string) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.reasons, l)
+		if reason != "" {
+			a.reasons[l] = reason
+		}
+		shown := ""
+		for _, r := range a.reasons {
+			shown = max(shown, r)
+		}
+		a.part.Hold(shown)
+	}
 }
 
 // spend writes the next version of an entry that has killed processes before it
@@ -126,7 +144,7 @@ func (a *assignment) forward(ctx context.Context, due []*request) (sent int, ok 
 func (a *assignment) spend(ctx context.Context, q *request, e *dlq.Entry) bool {
 	next := e.Again(q.run.by, a.p.MaxReplays)
 	next.State, next.LastFailed = dlq.Quarantined, time.Now()
-	_, ok := a.p.Ingest.Write(ctx, a.part, nil, []*dlq.Entry{next})
+	_, ok := a.p.Ingest.Write(ctx, a.part, nil, []*dlq.Entry{next}, a.blocked(q.line))
 	return ok
 }
 
@@ -138,20 +156,22 @@ func entryID(e *dlq.Entry) string {
 }
 
 // close writes tombstones, and tries until ctx ends.
-func (a *assignment) close(ctx context.Context, closes []*dlq.Closure) bool {
-	wait := newBackoff()
-	for len(closes) > 0 {
-		err := a.p.Dead.CloseEntries(ctx, closes...)
+func (b *batch) close(ctx context.Context) bool {
+	if len(b.closes) == 0 {
+		return true
+	}
+	blocked, wait := b.blocked(b.line), newBackoff()
+	for {
+		err := b.p.Dead.CloseEntries(ctx, b.closes...)
 		if err == nil {
-			break
+			blocked("")
+			return true
 		}
-		a.part.Hold(fmt.Sprintf("dead-letter topic %s cannot be written (%s): is it missing? run 'notifier topics check'", closes[0].Topic, brief(err)))
+		blocked(fmt.Sprintf("dead-letter topic %s cannot be written (%s): is it missing? run 'notifier topics check'", b.closes[0].Topic, brief(err)))
 		if !sleep(ctx, wait.NextBackOff()) {
 			return false
 		}
 	}
-	a.part.Hold("")
-	return true
 }
 
 var (
@@ -168,7 +188,7 @@ const chunkBytes = 1 << 20
 // entry reads the entry that a request names, and what it was edited to; bytes
 // is how much they take. It tries until ctx ends while the brokers do not answer.
 func (a *assignment) entry(ctx context.Context, q *request) (e *dlq.Entry, edited []byte, bytes int, err error) {
-	rec := a.fetch(ctx, q.topic, 0, q.version.offset)
+	rec := a.fetch(ctx, q.line, q.topic, 0, q.version.offset)
 	if rec == nil || rec.Value == nil {
 		return nil, nil, 0, errNoEntry
 	}
@@ -190,7 +210,7 @@ func (a *assignment) entry(ctx context.Context, q *request) (e *dlq.Entry, edite
 	if !q.edited {
 		return e, nil, bytes, nil
 	}
-	asked := a.fetch(ctx, a.part.Topic, a.part.ID, q.offset)
+	asked := a.fetch(ctx, q.line, a.part.Topic, a.part.ID, q.offset)
 	if asked == nil {
 		return e, nil, 0, errNoEntry
 	}
@@ -199,7 +219,7 @@ func (a *assignment) entry(ctx context.Context, q *request) (e *dlq.Entry, edite
 }
 
 // fetch returns the record at an offset; nil: there is none.
-func (a *assignment) fetch(ctx context.Context, topic string, partition int32, offset int64) *kgo.Record {
+func (a *assignment) fetch(ctx context.Context, l *line, topic string, partition int32, offset int64) *kgo.Record {
 	find := func(records []*kgo.Record) *kgo.Record {
 		i := sort.Search(len(records), func(i int) bool { return records[i].Offset >= offset })
 		if i < len(records) && records[i].Offset == offset {
@@ -215,10 +235,10 @@ func (a *assignment) fetch(ctx context.Context, topic string, partition int32, o
 		records, _, err := a.reader.Read(ctx, topic, partition, offset, chunkBytes)
 		if err == nil {
 			a.chunk[topic] = records
-			a.part.Hold("")
+			a.blocked(l)("")
 			return find(records)
 		}
-		a.part.Hold(fmt.Sprintf("topic %s cannot be read (%s)", topic, brief(err)))
+		a.blocked(l)(fmt.Sprintf("topic %s cannot be read (%s)", topic, brief(err)))
 		sleep(ctx, wait.NextBackOff())
 	}
 	return nil

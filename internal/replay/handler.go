@@ -65,8 +65,8 @@ type Ingest interface {
 	// Write writes outbox records and dead letters and returns the outbox records
 	// once all are acknowledged, as those of a partition whose records led to
 	// them; false: ctx ended first. An alert that does not fit becomes a dead
-	// letter.
-	Write(ctx context.Context, p *consume.Partition, deliveries []*envelope.Envelope, dead []*dlq.Entry) (written []*kgo.Record, ok bool)
+	// letter. blocked is told why nothing can be written; "" that it can.
+	Write(ctx context.Context, p *consume.Partition, deliveries []*envelope.Envelope, dead []*dlq.Entry, blocked func(reason string)) (written []*kgo.Record, ok bool)
 }
 
 // perChannel is how many replays of a channel may be under way at once, so
@@ -133,6 +133,7 @@ type line struct {
 	channel   string
 	queue     []*request
 	forwarded int
+	writing   bool // its last batch is not acknowledged
 }
 
 // assignment is one assignment of the replay topic's partition.
@@ -150,6 +151,12 @@ type assignment struct {
 	backlog     backlog
 	moves       moves
 	chunk       map[string][]*kgo.Record // what was last read of each topic, for the entries that follow
+
+	writes  sync.WaitGroup
+	written chan *batch // acknowledged
+
+	mu      sync.Mutex
+	reasons map[*line]string // why lines wait
 }
 
 // Handle works through requests until the partition is revoked.
@@ -158,11 +165,13 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 		Handler: h, part: p, index: dlq.NewIndex(h.p.Group, h.reader, h.p.Tail, h.log),
 		byVersion: make(map[version]*request), lines: make(map[string]*line), runs: make(map[string]*run),
 		generations: make(map[string]int), moves: moves{Handler: h}, chunk: make(map[string][]*kgo.Record),
+		written: make(chan *batch), reasons: make(map[*line]string),
 	}
 	h.p.Gauges.Show(a.index)
 	defer h.p.Gauges.Hide(a.index)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	defer a.writes.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in := make(chan []*kgo.Record)
@@ -209,6 +218,8 @@ func (a *assignment) work(ctx context.Context, in <-chan []*kgo.Record) {
 				a.take(ctx, r, ends)
 			}
 			a.part.Release()
+		case b := <-a.written:
+			a.wrote(b)
 		case <-a.index.Changed():
 		case <-tick.C:
 			a.dropStale(ctx)
