@@ -11,6 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -103,6 +104,9 @@ func (d *Daemon) look(ctx context.Context, wait time.Duration) (*cluster, error)
 	}
 	if err != nil {
 		return nil, err
+	}
+	for _, r := range lag.Stranded(ctx, adm, c.Group, d.config.channelNames()) {
+		d.log.Warn("alerts wait in an outbox of another group", "topic", r.Subject, "problem", r.Message, "do", r.Remedy)
 	}
 	if found.gone, err = d.findGone(ctx, adm, found.id); err != nil { // nothing else depends on it
 		d.log.Warn("cannot look for outboxes without a channel", "err", err)

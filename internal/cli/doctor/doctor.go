@@ -123,6 +123,7 @@ func (d *doctor) examine(ctx context.Context) []check.Result {
 		{Area: areaRights, Name: "rights", Look: d.ofKafka("rights", (*kafka.Checks).LookAtRights)},
 		{Area: areaTopics, Name: "topics", Look: d.ofKafka("topics", (*kafka.Checks).LookAtTopics)},
 		{Area: areaGroups, Name: "groups", Look: d.lookAtGroups},
+		{Area: areaGroups, Name: "outboxes of other groups", Look: d.lookAtOtherGroups},
 		{Area: areaClock, Name: "clock", Look: d.lookAtClock},
 		{Area: areaHost, Name: "host", Look: d.lookAtHost},
 		{Area: areaDaemon, Name: "notifier", Look: d.lookAtDaemon},

@@ -166,6 +166,14 @@ func (d *doctor) lookAtGroups(ctx context.Context) []check.Result {
 	return append(found, e.outboxes(ctx, outboxes, own)...)
 }
 
+func (d *doctor) lookAtOtherGroups(ctx context.Context) []check.Result {
+	adm, none := d.admin("outboxes of other groups")
+	if none != nil || d.config == nil {
+		return none
+	}
+	return lag.Stranded(ctx, adm, d.cluster.config.Group, d.config.Channels.Names())
+}
+
 // members says who is in a group.
 func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []check.Result {
 	subject := "group " + group
