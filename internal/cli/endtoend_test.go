@@ -333,6 +333,35 @@ func TestARunThatIsDoneAgainAlertsNobodyTwice(t *testing.T) {
 	}
 }
 
+// TestGoingBackSendsWhatAStartPassedOver, and nothing else.
+func TestGoingBackSendsWhatAStartPassedOver(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
+	posts := 0
+	round := func(first, n, more int, args ...string) *testDaemon {
+		t.Helper()
+		d := start(t, dir, args...)
+		c.Produce(alerting(topics.TradeExecutions, "a", first, n)...)
+		posts += n + more
+		got(t, hook, posts, 20*time.Second)
+		settled(t, c)
+		if code := d.stop(); code != base.ExitDone {
+			t.Fatalf("stopped with %d", code)
+		}
+		return d
+	}
+	round(0, 20, 0)
+	c.Produce(alerting(topics.TradeExecutions, "a", 20, 10)...)
+	d := round(30, 5, 0, "--start", "latest")
+	d.err.Wait(t, time.Second, `"msg":"start set"`, `"skipped":10`, `"read_again":0`)
+	d = round(35, 1, 10, "--start", "earliest")
+	d.err.Wait(t, time.Second, `"msg":"start set"`, `"skipped":0`, `"read_again":35`)
+	if list := numbers(t, hook.Requests()); len(list) != 36 {
+		t.Errorf("%d posts of 36 alerts", len(list))
+	}
+}
+
 // TestPoisonOfEveryKindLeavesItsNeighboursAlone puts each kind between good
 // events, two of them side by side, one first and one last.
 func TestPoisonOfEveryKindLeavesItsNeighboursAlone(t *testing.T) {

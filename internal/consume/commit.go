@@ -32,7 +32,10 @@ const (
 )
 
 // bare is the metadata that is sent where a broker has refused the whole.
-func (s snapshot) bare() string { return offsets.Binding(s.p.member.p.Cluster, s.p.TopicID()) }
+func (s snapshot) bare() string {
+	in := s.p.Input()
+	return offsets.BindingFrom(s.p.member.p.Cluster, in.Topic, in.Begin)
+}
 
 // snapshot takes what there is to commit; fence makes it the last one.
 func (p *Partition) snapshot(fence bool) (snapshot, bool) {
@@ -56,7 +59,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		return snapshot{}, false
 	}
 	p.dirty = false
-	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun}
+	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun, Begin: p.span}
 	if p.member.p.OwnTopics {
 		metadata.Dedup, metadata.Gaps = p.tracker.Dedup(), p.open(at.Offset)
 	}

@@ -66,6 +66,7 @@ type progress struct {
 	doubt            time.Time    // when a commit was last slow to be answered; zero: none since one was sent for it
 	dirty            bool         // something to commit since the last snapshot
 	fromStart        bool         // the committed offset belongs to a topic that is gone
+	span             int64        // where reading began of which nothing was passed over since
 	beganAt, endedAt int64        // the committed offset, and the end of the log, when this assignment began
 	above            offsets.Gaps // what a former owner left above beganAt
 	onCommit         func()
@@ -91,6 +92,13 @@ func (p *Partition) TopicID() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.topicID
+}
+
+// Input names the partition as what outbox records are made of.
+func (p *Partition) Input() offsets.Input {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return offsets.Input{Topic: p.topicID, Partition: p.ID, Begin: p.span}
 }
 
 // Next waits for records and returns those that have arrived, in order: all,

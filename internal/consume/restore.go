@@ -186,6 +186,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 	case c.metadata == "" && m.p.OwnTopics:
 		p.freeze(offsetReset)
 	case err != nil || found.Cluster != m.p.Cluster:
+		p.span = c.offset
 		say.Warn("the committed offset was set by hand or by another program: going on there", "offset", c.offset, "records", log.end-c.offset)
 	case found.TopicID != "" && id != "" && found.TopicID != id:
 		p.sayRecreated(c.offset)
@@ -193,7 +194,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		p.begin(log.start)
 		return
 	default:
-		dedup, above = found.Dedup, found.Gaps
+		dedup, above, p.span = found.Dedup, found.Gaps, found.Begin
 	}
 	start := offsets.Position{Epoch: c.epoch, Offset: c.offset}
 	p.committed, p.dedup, p.next, p.known = start, dedup, c.offset, true
@@ -214,7 +215,7 @@ func (p *Partition) begin(start int64) {
 	if start < 0 {
 		return
 	}
-	p.next, p.beganAt, p.handedTo, p.dirty = start, start, start, true
+	p.next, p.beganAt, p.handedTo, p.span, p.dirty = start, start, start, start, true
 	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: start}, p.dedup)
 	if slices.Contains(p.member.p.Marked, p.Topic) {
 		p.suspects(offsets.Unmarked, start, p.endedAt)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -30,6 +31,7 @@ type StartParams struct {
 	Own     []string // topics that only we write; records in them prove that the group has worked
 	Start   Start
 	Force   bool // set the offsets even where there are some
+	Logger  *slog.Logger
 }
 
 // EnsureStart commits explicit offsets for the source partitions of a group
@@ -51,7 +53,7 @@ func EnsureStart(ctx context.Context, adm *kadm.Client, p StartParams) error {
 				return err
 			}
 		}
-		err = p.commit(ctx, adm)
+		err = p.commit(ctx, adm, committed)
 		if !errors.Is(err, kerr.UnknownMemberID) {
 			return err
 		}
@@ -109,7 +111,9 @@ func (p StartParams) checkNew(ctx context.Context, adm *kadm.Client) error {
 	return found
 }
 
-func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
+// commit sets where the topics are read from, and says what that passes over and
+// what is read again.
+func (p StartParams) commit(ctx context.Context, adm *kadm.Client, committed kadm.Offsets) error {
 	listed, err := p.list(ctx, adm)
 	if err != nil {
 		return fmt.Errorf("look up where to start: %w", err)
@@ -125,7 +129,7 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
 		case o.Err == nil:
 			first.Add(kadm.Offset{
 				Topic: o.Topic, Partition: o.Partition, At: o.Offset, LeaderEpoch: -1,
-				Metadata: offsets.Binding(p.Cluster, ids[o.Topic]),
+				Metadata: offsets.BindingFrom(p.Cluster, ids[o.Topic], o.Offset),
 			})
 		case p.Start != Start{}: // without a commit it would be read from its beginning
 			unknown = fmt.Errorf("look up where to start in %s: %w", o.Topic, o.Err)
@@ -133,6 +137,17 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client) error {
 	})
 	if unknown != nil {
 		return unknown
+	}
+	for _, topic := range p.Topics {
+		var again, skipped int64
+		for id, old := range committed[topic] {
+			if to, ok := first.Lookup(topic, id); ok {
+				again, skipped = again+max(old.At-to.At, 0), skipped+max(to.At-old.At, 0)
+			}
+		}
+		if again+skipped > 0 {
+			p.Logger.Info("start set", "topic", topic, "read_again", again, "skipped", skipped)
+		}
 	}
 	return p.store(ctx, adm, first)
 }
@@ -163,7 +178,7 @@ func AcceptOffsets(ctx context.Context, adm *kadm.Client, p StartParams) error {
 			at, epoch = c.At, c.LeaderEpoch
 		}
 		if o.Err == nil {
-			accepted.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition, At: at, LeaderEpoch: epoch, Metadata: offsets.Binding(p.Cluster, ids[o.Topic])})
+			accepted.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition, At: at, LeaderEpoch: epoch, Metadata: offsets.BindingFrom(p.Cluster, ids[o.Topic], at)})
 		}
 	})
 	if len(accepted) == 0 {

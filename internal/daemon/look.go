@@ -137,7 +137,7 @@ func (d *Daemon) ensureStart(ctx context.Context, adm *kadm.Client, found *clust
 	c, from := &d.config.Kafka, d.config.Start.From
 	start := consume.StartParams{
 		Group: c.Group, Cluster: found.id, Topics: found.topics(kafka.RoleSource), Own: found.topics(kafka.RoleOutbox),
-		Start: consume.Start{Latest: c.Start.Latest, At: c.Start.At}, Force: from != "" && from != Committed,
+		Start: consume.Start{Latest: c.Start.Latest, At: c.Start.At}, Force: from != "" && from != Committed, Logger: d.log,
 	}
 	err := consume.EnsureStart(ctx, adm, start)
 	if err != nil || from == "" {

@@ -89,7 +89,7 @@ type Assignment struct {
 
 // Assign gives a partition to its channel's Dispatcher.
 func (h *Handler) Assign(p *consume.Partition) *Assignment {
-	a := &Assignment{handler: h, outbox: h.p.Outboxes[p.Topic], source: &source{partition: p, input: offsets.Input{Topic: p.TopicID(), Partition: p.ID}}, dedup: p.Dedup()}
+	a := &Assignment{handler: h, outbox: h.p.Outboxes[p.Topic], source: &source{partition: p, input: p.Input()}, dedup: p.Dedup()}
 	a.outbox.join(a.source)
 	p.OnCommit(a.outbox.wake)
 	return a

@@ -70,6 +70,7 @@ const (
 	hChannel         = "notifier.channel"
 	hFrom            = "notifier.from"
 	hDone            = "notifier.done"
+	hBegin           = "notifier.begin"
 	hEntry           = "notifier.entry"
 	hEntryVersion    = "notifier.entry-version"
 	hReplay          = "notifier.replay"
@@ -86,7 +87,7 @@ const (
 func HeaderNames() []string {
 	return []string{
 		hVersion, hOriginalHeaders, hSourceTopic, hSourceTopicID, hSourcePartition, hSourceOffset, hSourceTimestamp, hKey, hValue, hChecksum,
-		hAlert, hDelivery, hChannel, hFrom, hDone, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayTo, hEdited, hEditedBy, hTrace,
+		hAlert, hDelivery, hChannel, hFrom, hDone, hBegin, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayTo, hEdited, hEditedBy, hTrace,
 	}
 }
 
@@ -131,6 +132,9 @@ func Wrap(e *Envelope) *kgo.Record {
 		w := e.From
 		add(hFrom, fmt.Sprintf("%s/%d/%s", w.Input.Topic, w.Input.Partition, w.From))
 		add(hDone, w.Done.String())
+		if w.Input.Begin != 0 {
+			add(hBegin, strconv.FormatInt(w.Input.Begin, 10))
+		}
 	}
 	if p := e.Replay; p != nil {
 		add(hEntry, p.Entry)

@@ -100,6 +100,8 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hDone:
 			e.From.Done, err = offsets.ParsePosition(string(text))
 			p.fail(err)
+		case hBegin:
+			e.From.Input.Begin = p.int(h.Key, string(text), 64)
 		case hEntry:
 			replay.Entry = string(text)
 		case hEntryVersion:
@@ -204,6 +206,6 @@ func (p *parser) from(v string, w *offsets.Origin) {
 	if _, err := fmt.Sscanf(rest, "%d/%d/%d", &part, &epoch, &offset); err != nil {
 		p.fail(fmt.Errorf("header %s is not topic-id/partition/epoch/offset", hFrom))
 	}
-	w.Input = offsets.Input{Topic: topic, Partition: part}
+	w.Input.Topic, w.Input.Partition = topic, part
 	w.From = offsets.Position{Epoch: epoch, Offset: offset}
 }

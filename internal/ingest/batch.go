@@ -173,7 +173,7 @@ func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
 			e.From = offsets.Origin{
-				Input:    offsets.Input{Topic: b.topicID, Partition: r.Partition},
+				Input:    b.p.Input(),
 				From:     offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},
 				Done:     b.done,
 				Delivery: e.Delivery,

@@ -1,6 +1,7 @@
 package offsets
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -44,10 +45,14 @@ func ParsePosition(s string) (Position, error) {
 }
 
 // Input is one partition that a writer reads: of a source topic, of an outbox.
-// Topic is the topic's id in text; without an id nothing is ever dropped.
+// Topic is the topic's id in text; without an id nothing is ever dropped. Begin is
+// where a person had it begin to be read, or 0: what lies from there on and below
+// Done was handled without a break, and what lies before it may have been passed
+// over.
 type Input struct {
 	Topic     string
 	Partition int32
+	Begin     int64
 }
 
 // Origin says which record of which input an outbox record was made of.
@@ -59,10 +64,12 @@ type Origin struct {
 }
 
 // Dedup recognises duplicate outbox records: it keeps, per input, the highest
-// Done and the delivery ids at or above it. The zero value is ready to use; it is
+// Done and the delivery ids at or above it. Inputs of one partition that begin
+// elsewhere are kept apart until they meet. The zero value is ready to use; it is
 // not safe for concurrent use.
 type Dedup struct {
 	inputs map[Input]*inputState
+	parted map[Input]bool // partitions of which there are several inputs, with Begin 0
 }
 
 type inputState struct {
@@ -97,21 +104,71 @@ func (d *Dedup) Seen(o Origin) (duplicate bool) {
 	}
 	k := d.state(o.Input)
 	id := idOf(o.Delivery)
-	_, known := k.ids[id]
-	duplicate = known || o.From.Before(k.done)
+	duplicate = d.knows(o, id, k)
 	k.raise(o.Done)
+	if d.parted != nil {
+		d.join(o.Input)
+		k = d.state(o.Input)
+	}
 	k.add(arrived{id, o.From})
 	return duplicate
+}
+
+// knows reports whether a record's id was seen, or its position lies in a span
+// that was handled; k is the state of its input.
+func (d *Dedup) knows(o Origin, id id, k *inputState) bool {
+	if _, known := k.ids[id]; known || !d.parted[o.Input.from(0)] {
+		return known || o.From.Before(k.done)
+	}
+	for input, k := range d.inputs {
+		_, known := k.ids[id]
+		if input.from(0) == o.Input.from(0) && (known || o.From.Offset >= input.Begin && o.From.Before(k.done)) {
+			return true
+		}
+	}
+	return false
+}
+
+// from returns the input of the same partition that begins elsewhere.
+func (i Input) from(begin int64) Input { return Input{i.Topic, i.Partition, begin} }
+
+// join makes one of the inputs of a partition that meet.
+func (d *Dedup) join(input Input) {
+	whole := input.from(0)
+	if !d.parted[whole] {
+		return
+	}
+	var all []Input
+	for i := range d.inputs {
+		if i.from(0) == whole {
+			all = append(all, i)
+		}
+	}
+	slices.SortFunc(all, func(a, b Input) int { return cmp.Compare(a.Begin, b.Begin) })
+	low := all[0]
+	d.parted[whole] = false
+	for _, i := range all[1:] {
+		if i.Begin <= d.inputs[low].done.Offset {
+			d.inputs[low].merge(d.inputs[i])
+			delete(d.inputs, i)
+		} else {
+			low, d.parted[whole] = i, true
+		}
+	}
 }
 
 // Merge adds what other has seen. The order of merging does not matter.
 func (d *Dedup) Merge(other *Dedup) {
 	for input, theirs := range other.inputs {
-		k := d.state(input)
-		k.raise(theirs.done)
-		for _, a := range theirs.order {
-			k.add(a)
-		}
+		d.state(input).merge(theirs)
+		d.join(input)
+	}
+}
+
+func (k *inputState) merge(theirs *inputState) {
+	k.raise(theirs.done)
+	for _, a := range theirs.order {
+		k.add(a)
 	}
 }
 
@@ -126,7 +183,7 @@ func (d *Dedup) take(other *Dedup) {
 
 // Clone returns a copy that shares nothing.
 func (d *Dedup) Clone() *Dedup {
-	c := &Dedup{inputs: make(map[Input]*inputState, len(d.inputs))}
+	c := &Dedup{inputs: make(map[Input]*inputState, len(d.inputs)), parted: maps.Clone(d.parted)}
 	for input, k := range d.inputs {
 		c.inputs[input] = &inputState{done: k.done, ids: maps.Clone(k.ids), order: slices.Clone(k.order)}
 	}
@@ -136,6 +193,18 @@ func (d *Dedup) Clone() *Dedup {
 func (d *Dedup) state(input Input) *inputState {
 	k := d.inputs[input]
 	if k == nil {
+		for other, reached := range d.inputs {
+			if other.from(0) != input.from(0) {
+				continue
+			}
+			if other.Begin <= input.Begin && input.Begin <= reached.done.Offset { // it had come so far
+				return reached
+			}
+			if d.parted == nil {
+				d.parted = make(map[Input]bool)
+			}
+			d.parted[input.from(0)] = true
+		}
 		if d.inputs == nil {
 			d.inputs = make(map[Input]*inputState)
 		}

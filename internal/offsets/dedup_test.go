@@ -9,7 +9,7 @@ import (
 )
 
 func write(offset, done int64, id string) Origin {
-	return Origin{Input: Input{"t", 0}, From: Position{1, offset}, Done: Position{1, done}, Delivery: id}
+	return Origin{Input: Input{Topic: "t"}, From: Position{1, offset}, Done: Position{1, done}, Delivery: id}
 }
 
 func TestDuplicatesAreRecognisedByIDAndPosition(t *testing.T) {
@@ -33,6 +33,66 @@ func TestDuplicatesAreRecognisedByIDAndPosition(t *testing.T) {
 	}
 }
 
+// TestWhatAJumpPassedOverIsNew: a writer reads on elsewhere, and comes back. What it
+// passed over is sent then, and nothing is sent twice.
+func TestWhatAJumpPassedOverIsNew(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const log = 40
+		var d Dedup
+		var begin, committed, at int64
+		var sent, written [log]int
+		for range rapid.IntRange(1, 300).Draw(t, "steps") {
+			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			case 0: // a crash
+				at = committed
+			case 1: // run --start
+				begin = rapid.Int64Range(0, log).Draw(t, "to")
+				committed, at = begin, begin
+			case 2, 3:
+				committed = at
+			case 4: // another owner of the outbox
+				var err error
+				if d, err = decoded(&d); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				if at < log && at%3 != 0 { // else it raises none
+					written[at] = 1
+					if !d.Seen(Origin{Input: Input{"t", 0, begin}, From: Position{1, at}, Done: Position{1, committed}, Delivery: fmt.Sprint(at)}) {
+						sent[at]++
+					}
+				}
+				at = min(at+1, log)
+			}
+		}
+		if sent != written {
+			t.Fatalf("sent %v\nof %v", sent, written)
+		}
+	})
+}
+
+func decoded(d *Dedup) (Dedup, error) {
+	c, err := Decode(d.Append(nil, 1<<20))
+	return *c, err
+}
+
+// TestSpansThatMeetAreOne: a jump costs a place in the commits only until it is
+// caught up with.
+func TestSpansThatMeetAreOne(t *testing.T) {
+	var d Dedup
+	for _, o := range []Origin{
+		{Input{"t", 0, 0}, Position{1, 41}, Position{1, 40}, "a"},
+		{Input{"t", 0, 50}, Position{1, 61}, Position{1, 60}, "b"},
+		{Input{"t", 1, 7}, Position{1, 8}, Position{1, 7}, "c"},
+		{Input{"t", 0, 30}, Position{1, 51}, Position{1, 50}, "d"},
+	} {
+		d.Seen(o)
+	}
+	if k := d.inputs[Input{"t", 0, 0}]; len(d.inputs) != 2 || k == nil || k.done.Offset != 60 {
+		t.Errorf("%+v", d.inputs)
+	}
+}
+
 func TestWithoutATopicIDNothingIsDropped(t *testing.T) {
 	var m Dedup
 	w := Origin{From: Position{1, 1}, Delivery: "a"}
@@ -45,8 +105,8 @@ func TestWithoutATopicIDNothingIsDropped(t *testing.T) {
 
 func TestPositionsOfANewerEpochAreNew(t *testing.T) {
 	var m Dedup
-	m.Seen(Origin{Input: Input{"t", 0}, From: Position{5, 100}, Done: Position{5, 100}, Delivery: "a"})
-	if m.Seen(Origin{Input: Input{"t", 0}, From: Position{6, 90}, Done: Position{5, 80}, Delivery: "b"}) {
+	m.Seen(Origin{Input: Input{Topic: "t"}, From: Position{5, 100}, Done: Position{5, 100}, Delivery: "a"})
+	if m.Seen(Origin{Input: Input{Topic: "t"}, From: Position{6, 90}, Done: Position{5, 80}, Delivery: "b"}) {
 		t.Fatal("a record that an unclean election put in place was taken for the old one")
 	}
 	if !(Position{-1, 90}).Before(Position{5, 100}) || (Position{-1, 110}).Before(Position{5, 100}) {
@@ -59,7 +119,7 @@ func TestEncodeRoundTripsAndLeavesOutWhatDoesNotFit(t *testing.T) {
 		var m Dedup
 		for range rapid.IntRange(0, 60).Draw(t, "n") {
 			m.Seen(Origin{
-				Input: Input{rapid.SampledFrom([]string{"x", "yy", "AAAAAAAAAAAAAAAAAAAAAA"}).Draw(t, "topic"), rapid.Int32Range(0, 3).Draw(t, "p")},
+				Input: Input{rapid.SampledFrom([]string{"x", "yy", "AAAAAAAAAAAAAAAAAAAAAA"}).Draw(t, "topic"), rapid.Int32Range(0, 3).Draw(t, "p"), rapid.SampledFrom([]int64{0, 0, 7, 300}).Draw(t, "begin")},
 				From:  Position{rapid.Int32Range(-1, 3).Draw(t, "e"), rapid.Int64Range(0, 1000).Draw(t, "o")},
 				Done:  Position{rapid.Int32Range(-1, 3).Draw(t, "de"), rapid.Int64Range(0, 500).Draw(t, "do")}, Delivery: fmt.Sprint("dl_", rapid.IntRange(0, 99).Draw(t, "id")),
 			})
@@ -102,7 +162,7 @@ func TestACommitSpeaksOfHundredsOfOpenIDs(t *testing.T) {
 	for i := range most {
 		topic := fmt.Sprintf("AAAAAAAAAAAAAAAAAAAAA%d", i%3)
 		m.Seen(Origin{
-			Input: Input{topic, int32(i / 3 % 6)}, From: Position{7, int64(1_000_000 + 40*i)}, Done: Position{7, 999_000},
+			Input: Input{Topic: topic, Partition: int32(i / 3 % 6)}, From: Position{7, int64(1_000_000 + 40*i)}, Done: Position{7, 999_000},
 			Delivery: fmt.Sprintf("dl_%026d", i),
 		})
 	}
@@ -154,7 +214,7 @@ func same(a, b *Dedup) bool {
 // that were acknowledged before are dropped.
 func TestNeverALostAlertUnderAnySchedule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		input := Input{"topic-id", 0}
+		input := Input{Topic: "topic-id"}
 		const records = 30
 		var log []Origin            // the outbox partition
 		committed := Position{1, 0} // of the input

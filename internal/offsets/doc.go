@@ -63,6 +63,14 @@
 // order by leader epoch before offset (KIP-101); without topic ids nothing is
 // dropped.
 //
+// What a person had passed over ('notifier run --start latest', an offset set by
+// hand) was never acknowledged. So a record also says where its input began to be
+// read without a break (Input.Begin), and Done means what lies from there on:
+//
+//	outbox 206: Begin 80, From 81, Done 80   52 to 79 were passed over
+//	outbox 207: Begin 0,  From 60, Done 0    gone back: a new id, sent
+//	outbox 208: Begin 0,  From 43, Done 0    below the Done of 50: a duplicate
+//
 // The dedup state of a commit is that as of its watermark: an unsettled record
 // carries the origins of the settled ones behind it, and they join when the
 // watermark passes it.

@@ -1,6 +1,7 @@
 package offsets
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -22,13 +23,16 @@ func (d *Dedup) Append(b []byte, limit int) []byte {
 		if d := strings.Compare(a.Topic, b.Topic); d != 0 {
 			return d
 		}
-		return int(a.Partition) - int(b.Partition)
+		return cmp.Or(int(a.Partition)-int(b.Partition), cmp.Compare(a.Begin, b.Begin))
 	})
 	start := len(b)
 	topics := make(map[string]uint64) // those that are spelt out already, from 1
 	for _, input := range inputs {
 		k := d.inputs[input]
 		var one []byte
+		if input.Begin != 0 {
+			one = binary.AppendUvarint(binary.AppendUvarint(one, uint64(len(topics))+1), uint64(input.Begin))
+		}
 		if n := topics[input.Topic]; n > 0 {
 			one = binary.AppendUvarint(one, n)
 		} else {
@@ -76,7 +80,11 @@ func Decode(b []byte) (*Dedup, error) {
 	d := &Dedup{}
 	var topics []string
 	for len(r.b) > 0 && !r.bad {
-		i := r.uvarint()
+		i, begin := r.uvarint(), int64(0)
+		if i == uint64(len(topics))+1 { // none of the topics: where the input begins comes first
+			begin = int64(r.uvarint())
+			i = r.uvarint()
+		}
 		switch {
 		case i == 0:
 			topics = append(topics, r.string())
@@ -84,7 +92,7 @@ func Decode(b []byte) (*Dedup, error) {
 		case i > uint64(len(topics)):
 			return nil, errDedup
 		}
-		input := Input{Topic: topics[i-1], Partition: int32(r.varint())}
+		input := Input{Topic: topics[i-1], Partition: int32(r.varint()), Begin: begin}
 		done := r.position(Position{})
 		n := r.uvarint()
 		if r.bad || n > uint64(len(r.b)) {

@@ -3,6 +3,7 @@ package offsets
 import (
 	"encoding/base64"
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 // tool, or left by a topic that was deleted and created again, are recognised.
 // The format is
 //
-//	notifier/2 <cluster id> <topic id> [<dedup> [<gaps> [<crash mark>]]]
+//	notifier/2 <cluster id> <topic id> [<dedup> [<gaps> [<crash mark> [<begin>]]]]
 //
 // with dedup state and gaps in base64, "-" for none. A broker takes 4,096
 // characters by default (offset.metadata.max.bytes).
@@ -20,6 +21,7 @@ type Metadata struct {
 	Dedup            *Dedup    // as of the committed offset; nil: none
 	Gaps             Gaps      // above it
 	Crash            CrashMark // of the owner's present records
+	Begin            int64     // from here up to the committed offset nothing was passed over: see Input
 }
 
 const (
@@ -37,13 +39,16 @@ const (
 func (m Metadata) Encode(committed int64) string {
 	text := m.binding()
 	above := base64.RawStdEncoding.EncodeToString(m.Gaps.encode(nil, committed, gapsLimit))
-	crash := m.Crash.String()
-	room := metadataLimit - len(text) - len(above) - len(crash) - len(" - - ")
+	crash, begin := m.Crash.String(), ""
+	if m.Begin > 0 {
+		begin = strconv.FormatInt(m.Begin, 10)
+	}
+	room := metadataLimit - len(text) - len(above) - len(crash) - len(begin) - len(" - - - ")
 	dedup := ""
 	if m.Dedup != nil {
 		dedup = base64.RawStdEncoding.EncodeToString(m.Dedup.Append(nil, base64.RawStdEncoding.DecodedLen(room)))
 	}
-	fields := []string{dedup, above, crash}
+	fields := []string{dedup, above, crash, begin}
 	for len(fields) > 0 && fields[len(fields)-1] == "" {
 		fields = fields[:len(fields)-1]
 	}
@@ -60,7 +65,13 @@ func (m Metadata) binding() string {
 // Binding returns the metadata that only binds an offset to a topic, for offsets
 // that are committed from outside the group, and where brokers refuse more.
 func Binding(cluster, topicID string) string {
-	return Metadata{Cluster: cluster, TopicID: topicID}.binding()
+	return BindingFrom(cluster, topicID, 0)
+}
+
+// BindingFrom is Binding for an offset up to which nothing was passed over since
+// begin.
+func BindingFrom(cluster, topicID string, begin int64) string {
+	return Metadata{Cluster: cluster, TopicID: topicID, Gaps: NoGaps, Begin: begin}.Encode(0)
 }
 
 var errMetadata = errors.New("commit metadata was not written by notifier")
@@ -69,21 +80,22 @@ var errMetadata = errors.New("commit metadata was not written by notifier")
 // other programs and of other versions is an error.
 func DecodeMetadata(text string, committed int64) (Metadata, error) {
 	f := strings.Split(text, " ")
-	if len(f) < 3 || len(f) > 6 || f[0] != metadataVersion {
+	if len(f) < 3 || len(f) > 7 || f[0] != metadataVersion {
 		return Metadata{Gaps: NoGaps}, errMetadata
 	}
-	m := Metadata{Cluster: fromDash(f[1]), TopicID: fromDash(f[2])}
+	m := Metadata{Cluster: fromDash(f[1]), TopicID: fromDash(f[2]), Crash: Unmarked}
 	var raw [2][]byte
-	var errs [4]error
+	var errs [5]error
 	for i, text := range f[3:min(len(f), 5)] {
 		raw[i], errs[i] = base64.RawStdEncoding.DecodeString(fromDash(text))
 	}
-	if len(f) == 6 {
+	if len(f) > 5 && (len(f) == 6 || f[5] != "-") {
 		if m.Crash, errs[2] = parseCrashMark(f[5]); f[5] == "" {
 			errs[2] = errCrashMark
 		}
-	} else {
-		m.Crash = Unmarked
+	}
+	if len(f) == 7 {
+		m.Begin, errs[4] = strconv.ParseInt(f[6], 10, 64)
 	}
 	if m.Dedup, errs[3] = Decode(raw[0]); errors.Join(errs[:]...) != nil {
 		return Metadata{Gaps: NoGaps}, errMetadata

@@ -162,7 +162,7 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 	}
 	e := &envelope.Envelope{Source: s.e.Envelope.Source, Alert: a, Channel: channel, Delivery: delivery, Replay: &r, Trace: s.e.Envelope.Trace}
 	e.From = offsets.Origin{
-		Input: offsets.Input{Topic: s.part.TopicID(), Partition: s.part.ID},
+		Input: s.part.Input(),
 		From:  offsets.Position{Epoch: s.q.epoch, Offset: s.q.offset},
 		Done:  s.part.Committed(), Delivery: e.DedupID(),
 	}
