@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -51,6 +52,29 @@ func TestParseTimeReadsCommonFormats(t *testing.T) {
 	} {
 		if got, ok := event.ParseTime(v); ok {
 			t.Errorf("%s counts as the time %s", name, got)
+		}
+	}
+}
+
+// TestUTCTimesAgreeWithTimeParse covers every date of some years, and odd clocks.
+func TestUTCTimesAgreeWithTimeParse(t *testing.T) {
+	var texts []string
+	for _, year := range []int{1999, 2000, 2024, 2100} {
+		for month := range 14 {
+			for day := range 33 {
+				texts = append(texts, fmt.Sprintf("%d-%02d-%02dT14:31:05.25Z", year, month, day))
+			}
+		}
+	}
+	for _, clock := range []string{"00:00:00", "23:59:59", "24:00:00", "12:60:00", "12:00:60", "1a:00:00", "12:00:0", "12:00:00."} {
+		for _, fraction := range []string{"", ".1", ".000000001", ".123456789", ".1234567890", ".12a", ",5"} {
+			texts = append(texts, "2026-11-23T"+clock+fraction+"Z", "2026-11-23T"+clock+fraction+"+01:00")
+		}
+	}
+	for _, text := range texts {
+		want, err := time.Parse(time.RFC3339Nano, text)
+		if got, ok := event.ParseTime(event.StringValue(text)); ok != (err == nil) || !got.Equal(want) {
+			t.Errorf("%s: %s, %v", text, got, ok)
 		}
 	}
 }
