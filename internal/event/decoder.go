@@ -75,6 +75,13 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 	return d
 }
 
+func (d *Decoder) layout(topic string) *layout {
+	if l := d.topics[topic]; l != nil {
+		return l
+	}
+	return &layout{paths: d.fields}
+}
+
 // Decode reads one record. It returns ErrTombstone for a record without a value,
 // and an *outcome.Error for one that it cannot read; the event then holds only
 // the record. Config.MaxUnpacked and MaxValues bound an event to about 10 MB, plus
@@ -84,10 +91,7 @@ func (d *Decoder) Decode(rec Record) (Event, error) {
 	if rec.Value == nil {
 		return e, ErrTombstone
 	}
-	l := d.topics[rec.Topic]
-	if l == nil {
-		l = &layout{paths: d.fields}
-	}
+	l := d.layout(rec.Topic)
 	q := d.unpack.quota()
 	if err := q.takeValues(len(rec.Headers)); err != nil {
 		return e, err

@@ -6,15 +6,18 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // FuzzDecode compares the decoder with encoding/json: apart from repairs, both
-// accept the same documents and read the same values.
+// accept the same documents and read the same values. What a scanner accepts, the
+// decoder reads without a repair, and both find the same values.
 func FuzzDecode(f *testing.F) {
 	for _, s := range configs.Samples() {
 		f.Add(s.Data)
@@ -23,6 +26,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	d := decoder()
+	scanner := d.Scanner(string(topics.TradeExecutions))
+	paths := map[int][]string{}
+	for _, path := range [][]string{{"a"}, {"b"}, {"b", "c"}, {"event_type"}, {"error", "code"}, {"metrics", "sharpe"}} {
+		paths[scanner.Find(path)] = path
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if data == nil {
 			data = []byte{}
@@ -31,6 +39,19 @@ func FuzzDecode(f *testing.F) {
 		e, err := d.Decode(record(string(data)))
 		if !bytes.Equal(before, data) {
 			t.Fatal("the record's bytes were changed")
+		}
+		found := make([]event.Found, scanner.Size())
+		if scanner.Scan(data, arrived, time.Time{}, found) {
+			if err != nil || e.Repaired != "" {
+				t.Fatalf("the scanner accepts it: error %v, repair %q", err, e.Repaired)
+			}
+			for at, path := range paths {
+				want := e.Doc.Lookup(path...)
+				got, read := found[at].Value()
+				if got.Kind() != want.Kind() || read && (got.Text() != want.Text() || got.Float() != want.Float() || got.Bool() != want.Bool()) || read != (got.Kind() < event.Array) {
+					t.Fatalf("%v: found %s %q, want %s %q", path, got.Kind(), got.Text(), want.Kind(), want.Text())
+				}
+			}
 		}
 		var classified *outcome.Error
 		if err != nil && !errors.As(err, &classified) {

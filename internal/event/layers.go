@@ -42,11 +42,17 @@ func structuredCloudEvent(headers []Header) bool {
 		return false
 	}
 	t, ok := header(headers, "content-type")
-	if !ok {
-		return false
-	}
-	media, _, _ := strings.Cut(t, ";")
+	return ok && structured(t)
+}
+
+func structured(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
 	return strings.EqualFold(strings.TrimSpace(media), "application/cloudevents+json")
+}
+
+// CloudEventHeader reports whether a record with this header may be a CloudEvent.
+func CloudEventHeader(name string, value []byte) bool {
+	return strings.EqualFold(name, "ce_"+required[0]) || strings.EqualFold(name, "content-type") && structured(share(value))
 }
 
 var required = []string{"id", "source", "type", "specversion"}
