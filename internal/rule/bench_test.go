@@ -1,12 +1,56 @@
 package rule_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
 )
+
+// execution is an event of the usual size that no rule matches.
+const execution = `{"event_id":"e123456","event_type":"trade_execution","session_id":"s12","strategy_id":"mean-reversion-7","account_id":"ACC-0042","order_id":"o-123456","symbol":"AAPL","side":"BUY","order_type":"LIMIT",` +
+	`"quantity":117,"price":187.42,"filled_quantity":100,"average_fill_price":187.41,"commission":0.35,"currency":"USD","venue":"XNAS","status":"FILLED","timestamp":"2026-11-30T11:59:58.123456789Z"}`
+
+// BenchmarkQuiet recognises a quiet event with a prefilter, and decodes and matches it.
+func BenchmarkQuiet(b *testing.B) {
+	var hundred []string
+	for i := range 100 {
+		hundred = append(hundred, fmt.Sprintf(`event.event_type in ["order.a%d", "order.b%d"] and event.quantity > %d`, i, i, i))
+	}
+	rec := record(execution)
+	for name, set := range map[string]*rule.Set{
+		"one rule":         conditions(b, `event.status == "REJECTED" and event.quantity * event.price > 10000`),
+		"the defaults":     defaults(b),
+		"a hundred rules":  conditions(b, hundred...),
+		"ten without pins": conditions(b, slices.Repeat([]string{`event.quantity > 1000 or event.price > 500`}, 10)...),
+	} {
+		f := filter(set)
+		b.Run("prefilter/"+name, func(b *testing.B) {
+			b.SetBytes(int64(len(execution)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if !f.prefilter.Quiet(rec, arrived) {
+					b.Fatal("not quiet")
+				}
+			}
+		})
+		b.Run("decode/"+name, func(b *testing.B) {
+			b.SetBytes(int64(len(execution)))
+			b.ReportAllocs()
+			for b.Loop() {
+				e, err := f.decoder.Decode(rec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				match(b, f.set, &e, arrived)
+			}
+		})
+	}
+}
 
 // BenchmarkMatch evaluates the default rules on an event that none matches and on
 // one that raises an alert.

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -121,7 +122,7 @@ func (b *builder) build() yamldoc.Faults {
 		names[e.Name] = e.at.Field("name").Pos().Line
 		b.rule(e, defaultWhere)
 	}
-	b.set.reads = b.members()
+	b.set.reads, b.set.vars, b.set.zone = b.members(), b.doc.Vars.value, b.doc.Timezone.Location
 	return b.faults
 }
 
@@ -153,13 +154,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	b.channels(e, r)
 	b.set.rules = append(b.set.rules, r)
 	for _, topic := range r.topics {
-		t := &topicRule{rule: r}
-		switch {
-		case r.where != nil:
-			t.where = r.where.test
-		case defaultWhere[string(topic)] != nil:
-			t.where = defaultWhere[string(topic)].test
-		}
+		t := &topicRule{rule: r, where: cmp.Or(r.where, defaultWhere[string(topic)])}
 		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], t)
 	}
 	if len(b.faults.Errors()) == 0 && e.When.Pos.Line > 0 {

@@ -22,6 +22,11 @@ type scope struct {
 	elements []event.Value // current elements of any, filter, …; the innermost last
 	cache    *cache        // see compiler.memoize; nil: empty
 	meter
+
+	// of a Prefilter, which has no ev
+	found     []event.Found // see event.Scanner
+	size      int           // of the event, in bytes
+	undecided bool          // a value was read that is not in found
 }
 
 // value and truth are compiled expressions. They are total: they return a value
@@ -34,6 +39,7 @@ type (
 // expression is one compiled expression.
 type expression struct {
 	source string
+	node   ast.Node
 	eval   value
 	test   truth // eval as a condition
 }
@@ -55,6 +61,8 @@ type compiler struct {
 	depth    int  // nested predicates
 	memoized bool // inside an expression that is evaluated once
 	nextSlot *int // shared by all compilers of a set
+
+	scanner *event.Scanner // finds the values for a Prefilter; nil: for Match
 }
 
 // access is a path of the document that an expression reads.
@@ -72,7 +80,7 @@ func (c *compiler) compile(source string) expression {
 		return expression{source: source, eval: constant(event.Value{}), test: func(*scope) bool { return false }}
 	}
 	eval := c.value(tree.Node)
-	return expression{source: source, eval: eval, test: truthOf(eval)}
+	return expression{source: source, node: tree.Node, eval: eval, test: truthOf(eval)}
 }
 
 func (c *compiler) fault(n ast.Node, format string, args ...any) value {

@@ -87,6 +87,9 @@ func follow(eval value, names []string) value {
 }
 
 func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.Node) value {
+	if c.scanner != nil && root.Value != "vars" {
+		return c.indexes(c.scanned(root.Value, names), rest)
+	}
 	var eval value
 	switch root.Value {
 	case "event":

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
@@ -394,4 +395,54 @@ func TestSetAgreesWithLinearSearch(t *testing.T) {
 			t.Fatalf("%s in %s is %v, want %v", display(v), display(list), got, want)
 		}
 	})
+}
+
+// TestPrefilterAgreesWithMatch on any condition and document.
+func TestPrefilterAgreesWithMatch(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		when := rapid.SampledFrom([]string{"", `event.a == "a" and `, `event.a in ["5", ""] or `, "event.b.c > 1 and ", "not "}).Draw(t, "begin") + "(" + drawExpression(3, false).Draw(t, "expression") + ")"
+		set, faults := Compile("r.yaml", []byte("version: 1\nvars: {limit: 4}\nrules:\n  - {name: r, to: [desk], title: t, when: "+strconv.Quote(when)+"}\n"), Environment{})
+		if len(faults.Errors()) > 0 {
+			t.Skip("not supported")
+		}
+		d := event.NewDecoder(nil, set.Reads(), nil)
+		prefilter := set.Prefilter(d)
+		for range 10 {
+			rec := event.Record{Topic: "trade-executions", Value: []byte(jsonText(drawDocument(t))), Arrived: fixedNow}
+			if !prefilter.Quiet(rec, fixedNow) {
+				continue
+			}
+			e, err := d.Decode(rec)
+			if err != nil || e.Repaired != "" {
+				t.Fatalf("%s is called quiet: error %v, repair %q", rec.Value, err, e.Repaired)
+			}
+			if alerts, err := set.Match(&e, fixedNow); err != nil || len(alerts) > 0 {
+				t.Fatalf("%s is called quiet for %s: error %v, %d alerts", rec.Value, when, err, len(alerts))
+			}
+		}
+	})
+}
+
+func jsonText(v event.Value) string {
+	parts := make([]string, v.Len())
+	for i := range parts {
+		parts[i] = jsonText(v.At(i))
+		if v.Kind() == event.Object {
+			parts[i] = strconv.Quote(v.At(i).Name()) + ":" + parts[i]
+		}
+	}
+	switch v.Kind() {
+	case event.Bool:
+		return strconv.FormatBool(v.Bool())
+	case event.Number:
+		return v.Text()
+	case event.String:
+		b, _ := json.Marshal(v.Text())
+		return string(b)
+	case event.Array:
+		return "[" + strings.Join(parts, ",") + "]"
+	case event.Object:
+		return "{" + strings.Join(parts, ",") + "}"
+	}
+	return "null"
 }

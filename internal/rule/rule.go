@@ -20,12 +20,15 @@ type Set struct {
 	byTopic map[string][]*topicRule
 	reads   map[string][]string
 	steps   int // limit of all rules for one event
+
+	vars event.Value
+	zone *time.Location
 }
 
 // topicRule is a rule on one topic, with the where that applies there.
 type topicRule struct {
 	*rule
-	where truth // nil: none
+	where *expression // nil: none
 }
 
 type rule struct {
@@ -74,7 +77,7 @@ func (s *Set) Match(ev *event.Event, now time.Time) (alerts []alert.Alert, err e
 	}()
 	for i, r := range rules {
 		before, current = sc.spent, i
-		if r.when.test(&sc) && (r.where == nil || r.where(&sc)) {
+		if r.when.test(&sc) && (r.where == nil || r.where.test(&sc)) {
 			alerts = append(alerts, r.alert(&sc))
 		}
 		usage.add(r.name, sc.spent-before)
