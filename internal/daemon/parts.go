@@ -92,10 +92,11 @@ func newIngest(d *Daemon, found *cluster, outboxes *outbox.Producer, dead *dlq.W
 			names = append(names, ingest.RuleName{Rule: r.Name, Severity: severity})
 		}
 	}
+	decoder := event.NewDecoder(&c.Events, c.Rules.Reads(), d.deps.Registry)
 	return ingest.New(ingest.Params{
 		Uncommitted: ingest.MostUncommitted,
 		Group:       c.Kafka.Group, Cluster: found.id,
-		Decoder: event.NewDecoder(&c.Events, c.Rules.Reads(), d.deps.Registry), Rules: c.Rules,
+		Decoder: decoder, Rules: c.Rules, Prefilter: c.Rules.Prefilter(decoder),
 		Outboxes: outboxes, Dead: dead, Topics: found.topics(kafka.RoleSource), RuleList: names,
 		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
 	})

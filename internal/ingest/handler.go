@@ -35,6 +35,11 @@ type Rules interface {
 	Match(ev *event.Event, now time.Time) ([]alert.Alert, error)
 }
 
+// Prefilter recognises records that certainly raise no alert: see rule.Prefilter.
+type Prefilter interface {
+	Quiet(rec event.Record, now time.Time) bool
+}
+
 // DeadLetters writes dead letters and returns once they are acknowledged.
 type DeadLetters interface {
 	Write(ctx context.Context, entries ...*dlq.Entry) error
@@ -43,14 +48,15 @@ type DeadLetters interface {
 
 // Params is what a Handler needs.
 type Params struct {
-	Group    string
-	Cluster  string
-	Decoder  Decoder
-	Rules    Rules
-	Outboxes *outbox.Producer
-	Dead     DeadLetters
-	Topics   []string // for metrics created at zero
-	RuleList []RuleName
+	Group     string
+	Cluster   string
+	Decoder   Decoder
+	Rules     Rules
+	Prefilter Prefilter // nil: every record is decoded
+	Outboxes  *outbox.Producer
+	Dead      DeadLetters
+	Topics    []string // for metrics created at zero
+	RuleList  []RuleName
 	// Uncommitted is how many deliveries of a partition may be written and not
 	// committed: what a crash writes again, and dispatch has to recognise. 0: any
 	// number.
@@ -123,7 +129,17 @@ func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) (alerts []alert.A
 			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
 		}
 	}()
-	ev, err := h.p.Decoder.Decode(recordOf(r, arrived))
+	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
+	if h.p.Prefilter != nil && plain(r.Headers) && h.p.Prefilter.Quiet(rec, now) {
+		return nil, nil
+	}
+	if len(r.Headers) > 0 {
+		rec.Headers = make([]event.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			rec.Headers[i] = event.Header{Name: h.Key, Value: h.Value}
+		}
+	}
+	ev, err := h.p.Decoder.Decode(rec)
 	if err != nil {
 		return nil, err
 	}
@@ -156,13 +172,12 @@ func (h *Handler) Raise(a *alert.Alert, source alert.Source) {
 	h.metrics.alert(a)
 }
 
-func recordOf(r *kgo.Record, arrived time.Time) event.Record {
-	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
-	if len(r.Headers) > 0 {
-		rec.Headers = make([]event.Header, len(r.Headers))
-		for i, h := range r.Headers {
-			rec.Headers[i] = event.Header{Name: h.Key, Value: h.Value}
+// plain reports whether a record has few headers and is no CloudEvent.
+func plain(headers []kgo.RecordHeader) bool {
+	for _, h := range headers {
+		if event.CloudEventHeader(h.Key, h.Value) {
+			return false
 		}
 	}
-	return rec
+	return len(headers) < 1000
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
@@ -22,6 +23,42 @@ func (still) Decode(event.Record) (event.Event, error) { return event.Event{}, n
 
 // Match implements Rules.
 func (still) Match(*event.Event, time.Time) ([]alert.Alert, error) { return nil, nil }
+
+// decodes counts the records that are decoded, and calls every record quiet.
+type decodes struct {
+	still
+	n int
+}
+
+// Decode implements Decoder.
+func (d *decodes) Decode(event.Record) (event.Event, error) {
+	d.n++
+	return event.Event{}, nil
+}
+
+// Quiet implements Prefilter.
+func (*decodes) Quiet(event.Record, time.Time) bool { return true }
+
+func TestQuietRecordsAreNotDecoded(t *testing.T) {
+	for name, tc := range map[string]struct {
+		headers []kgo.RecordHeader
+		decoded int
+	}{
+		"no header":               {nil, 0},
+		"other headers":           {[]kgo.RecordHeader{{Key: "content-type", Value: []byte("application/json")}, {Key: "ce_time"}}, 0},
+		"a binary CloudEvent":     {[]kgo.RecordHeader{{Key: "trace"}, {Key: "CE_ID"}}, 1},
+		"a structured CloudEvent": {[]kgo.RecordHeader{{Key: "Content-Type", Value: []byte(" application/CloudEvents+json; charset=utf-8")}}, 1},
+		"an extraordinary number": {make([]kgo.RecordHeader, 60_000), 1},
+	} {
+		d := &decodes{}
+		h := New(Params{Decoder: d, Rules: d, Prefilter: d, Topics: []string{"t"}, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+		b := &Batch{h: h, count: h.metrics.topic("t")}
+		b.record(&kgo.Record{Topic: "t", Value: []byte("{}"), Headers: tc.headers})
+		if ignored := testutil.ToFloat64(b.count.ignored); d.n != tc.decoded || ignored != 1 {
+			t.Errorf("%s: %d records decoded, %v ignored", name, d.n, ignored)
+		}
+	}
+}
 
 // TestARecordThatRaisesNothingCostsNoTracing: with a tracer and without, and
 // whatever its producer says, nothing is allocated but the event, and what the
