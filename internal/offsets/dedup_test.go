@@ -339,7 +339,7 @@ func TestNewestIDsAreKeptWhenRoomIsShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := kept.inputs[Input{"t", 0}].order
+	order := kept.inputs[Input{Topic: "t"}].order
 	if n := len(order); n < 20 || n > 40 || order[n-1].from.Offset != 99 || order[0].from.Offset != int64(100-n) {
 		t.Errorf("%d ids are kept, from %v to %v", n, order[0].from, order[n-1].from)
 	}
@@ -351,7 +351,7 @@ func TestForgottenIDsLeaveNoMemory(t *testing.T) {
 	for i := range int64(10_000) {
 		d.Seen(write(i, max(0, i-50), fmt.Sprint(i)))
 	}
-	k := d.inputs[Input{"t", 0}]
+	k := d.inputs[Input{Topic: "t"}]
 	if len(k.ids) > 51 || len(k.order) > 51 || cap(k.order) > 500 {
 		t.Errorf("%d ids are known, %d in order, room for %d", len(k.ids), len(k.order), cap(k.order))
 	}
