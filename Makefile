@@ -3,10 +3,11 @@
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 # What only tests and tools need is in modules of its own, out of the program's go.mod.
-MODULES = chaos tools/compose tools/dashboard tools/mutants tools/notices
+MODULES = bench/yardstick chaos tools/compose tools/dashboard tools/mutants tools/notices
 CHAOS_RUN = $(GO) -C chaos build -o ../dist/chaos . && dist/chaos
+BENCH_RUN = $(GO) -C bench/yardstick build -o ../../dist/yardstick . && dist/yardstick
 
-.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real chaos chaos-short soak hostile hostile-short alerts dashboard check bench release vuln test-install clean
+.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real chaos chaos-short soak hostile hostile-short alerts dashboard check bench bench-check release vuln test-install clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -77,8 +78,11 @@ check: ## format, vet and staticcheck
 	$(TOOL) staticcheck -tags "real synctests" ./...
 	for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit 1; done
 
-bench: ## benchmarks: see bench/README.md
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./bench
+bench: ## beside a peer on a real Kafka, into bench/results, a quarter of an hour: see bench/README.md
+	$(BENCH_RUN) -out bench/results $(BENCH)
+
+bench-check: ## its short form: ratios and allocations against the newest of bench/results
+	$(BENCH_RUN) -cases filter,deliver -runs 1 -check bench/results
 
 VERSION ?=
 release: ## dist/: programs, Debian packages, bills of materials; VERSION=1.2.3, else the tag's: see docs/releasing.md
