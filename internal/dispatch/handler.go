@@ -37,8 +37,8 @@ type HandlerParams struct {
 
 // Log reads dead-letter topics.
 type Log interface {
-	// LastOffsets returns where the last record of each of these keys is, of those
-	// that have one at or behind an offset.
+	// LastOffsets returns below which offset the versions of each of these keys do
+	// not count any longer, of those that have a record at or behind an offset.
 	LastOffsets(ctx context.Context, topic string, from int64, keys []string) (map[string]int64, error)
 }
 

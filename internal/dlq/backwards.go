@@ -79,7 +79,7 @@ func (r *Reader) EachOf(ctx context.Context, spans []Span, q Query, f func(*Entr
 		parse = open
 	}
 	seed := maphash.MakeSeed()
-	seen := make(map[uint64]struct{})
+	seen := make(map[uint64]int64)    // below which offset the versions of a key do not count
 	closed := make(map[uint64]*Entry) // whose last version is not read
 	for {
 		rec, err := newest(ctx, cursors)
@@ -90,8 +90,12 @@ func (r *Reader) EachOf(ctx context.Context, spans []Span, q Query, f func(*Entr
 			return rest(closed, f)
 		}
 		key := keyHash(seed, rec.Topic, rec.Key)
-		_, met := seen[key]
-		seen[key] = struct{}{}
+		end, met := seen[key]
+		seen[key] = max(end, below(rec))
+		if met && rec.Value != nil && rec.Offset >= end { // only earlier ones are closed
+			delete(closed, key)
+			met = false
+		}
 		tombstone := closed[key]
 		switch {
 		case rec.Value == nil:

@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -17,6 +18,7 @@ type Closing struct {
 	Comment  string
 	EditedBy string // who edited the value that was sent; "": not edited
 	At       time.Time
+	Below    int64 // only versions below this offset are closed; 0: all before the tombstone
 }
 
 const (
@@ -24,7 +26,23 @@ const (
 	hBy      = "notifier.by"
 	hComment = "notifier.comment"
 	hAt      = "notifier.at"
+	hVersion = "notifier.entry-version"
 )
+
+// below returns the offset below which versions of an entry do not count any
+// longer because of this record: a version supersedes those before it, and a
+// tombstone closes them, or those up to the one that it names.
+func below(r *kgo.Record) int64 {
+	if r.Value != nil {
+		return r.Offset
+	}
+	for _, h := range r.Headers {
+		if v, err := strconv.ParseInt(string(h.Value), 10, 64); h.Key == hVersion && err == nil && v >= 0 {
+			return min(v+1, r.Offset)
+		}
+	}
+	return r.Offset
+}
 
 // Encode returns the tombstone that closes the entry.
 func (c Closure) Encode() *kgo.Record {
@@ -35,6 +53,9 @@ func (c Closure) Encode() *kgo.Record {
 	add(hComment, Clean(c.Comment))
 	add(hEditedBy, Clean(c.EditedBy))
 	add(hAt, c.At.UTC().Format(time.RFC3339Nano))
+	if c.Below > 0 {
+		add(hVersion, strconv.FormatInt(c.Below-1, 10))
+	}
 	return r
 }
 
@@ -43,6 +64,9 @@ func (c Closure) Encode() *kgo.Record {
 func parseClosing(r *kgo.Record) *Closing {
 	now := time.Now()
 	c := &Closing{State: Discarded, At: instant.First(now, r.Timestamp)}
+	if end := below(r); end < r.Offset {
+		c.Below = end
+	}
 	for _, h := range r.Headers {
 		v := string(h.Value)
 		switch h.Key {

@@ -98,6 +98,15 @@ const (
 	hRule        = "notifier.rule"
 )
 
+// Supersedes returns the offset below which versions of the entry do not count any
+// longer because of this one.
+func (e *Entry) Supersedes() int64 {
+	if e.Closed != nil && e.Closed.Below > 0 {
+		return e.Closed.Below
+	}
+	return e.Offset
+}
+
 // Rule returns the rule whose alert this is, or that a record failed in; empty
 // for a record that failed before its rules ran.
 func (e *Entry) Rule() string {

@@ -79,10 +79,11 @@ func (x *Index) Take(entries []*Entry, read map[string]int64) {
 	x.mu.Lock()
 	for _, e := range entries {
 		open, key := x.topics[e.Topic].entries, x.key(e.Topic, e.Key)
-		if e.Closed != nil {
-			delete(open, key)
-		} else {
+		switch {
+		case e.Closed == nil:
 			open[key] = versionOf(e)
+		case open[key].offset < e.Supersedes():
+			delete(open, key)
 		}
 	}
 	for topic, offset := range read {

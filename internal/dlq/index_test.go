@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +73,44 @@ func TestIndexKnowsTheLastVersionOfEachEntry(t *testing.T) {
 	testkafka.Eventually(t, 10*time.Second, "the index follows", func() bool {
 		return x.Last(topic, x.Key(topic, "re_0")) == dlq.Last{Read: 9} && x.Last(topic, x.Key(topic, "re_4")) == dlq.Last{Open: true, Offset: 8, Read: 9}
 	})
+}
+
+// TestTombstoneClosesOnlyTheVersionItNames: who discards has not seen what failed
+// again meanwhile.
+func TestTombstoneClosesOnlyTheVersionItNames(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	w := writer(t, c, nil)
+	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
+	live := indexing(t, c)
+	discard := func(id string, version int64) {
+		t.Helper()
+		closure := &dlq.Closure{Topic: topic, Key: []byte(id), Closing: dlq.Closing{State: dlq.Discarded, By: "ann@desk", At: time.Now(), Below: version + 1}}
+		if err := w.CloseEntries(t.Context(), closure); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, w, entry("re_0", nil), entry("re_1", nil), entry("re_2", nil))       // at 0 to 2
+	write(t, w, entry("re_0", nil).Again("", 3), entry("re_1", nil).Again("", 3)) // at 3 and 4
+	discard("re_0", 0)                                                            // at 5
+	discard("re_1", 4)
+	discard("re_2", 2)
+	want := map[string]dlq.Last{"re_0": {Open: true, Offset: 3, Read: 8}, "re_1": {Read: 8}, "re_2": {Read: 8}}
+	testkafka.Eventually(t, 10*time.Second, "the index follows", func() bool { return live.Last(topic, live.Key(topic, "re_2")) == want["re_2"] })
+	later := indexing(t, c)
+	for id, last := range want {
+		for name, x := range map[string]*dlq.Index{"live": live, "later": later} {
+			if got := x.Last(topic, x.Key(topic, id)); got != last {
+				t.Errorf("%s, %s: %+v, want %+v", name, id, got, last)
+			}
+		}
+	}
+	if got := each(t, c, dlq.Query{Closed: true}); !slices.Equal(got, []string{"re_1 discarded", "re_0 open", "re_2 discarded"}) {
+		t.Errorf("read as %v", got)
+	}
+	last, err := dlq.NewLog(c.Client()).LastOffsets(t.Context(), topic, 0, []string{"re_0", "re_1"})
+	if err != nil || last["re_0"] != 3 || last["re_1"] != 5 {
+		t.Errorf("%v, %v", last, err)
+	}
 }
 
 func TestGaugesShowTheIndex(t *testing.T) {

@@ -187,8 +187,9 @@ func (l *Log) Scan(ctx context.Context, s Span, f func(*kgo.Record) bool) error 
 	return nil
 }
 
-// LastOffsets returns where the last record of each of these keys is in a
-// topic of one partition, of those that have one at or behind an offset.
+// LastOffsets returns below which offset the versions of each of these keys do
+// not count any longer in a topic of one partition, of those that have a record
+// at or behind an offset.
 func (l *Log) LastOffsets(ctx context.Context, topic string, from int64, keys []string) (map[string]int64, error) {
 	spans, err := l.Spans(ctx, topic)
 	if err != nil {
@@ -202,7 +203,7 @@ func (l *Log) LastOffsets(ctx context.Context, topic string, from int64, keys []
 	last := make(map[string]int64)
 	err = l.Scan(ctx, spans[0], func(r *kgo.Record) bool {
 		if wanted[string(r.Key)] {
-			last[string(r.Key)] = r.Offset
+			last[string(r.Key)] = max(last[string(r.Key)], below(r))
 		}
 		return true
 	})

@@ -151,7 +151,7 @@ func (w *Writer) CloseEntries(ctx context.Context, closes ...*Closure) error {
 	writes := make([]write, len(closes))
 	for i, c := range closes {
 		brief := *c
-		brief.Closing = Closing{State: c.State, At: c.At}
+		brief.Closing = Closing{State: c.State, At: c.At, Below: c.Below}
 		writes[i].forms = []func() *kgo.Record{c.Encode, brief.Encode}
 	}
 	err := w.produce(ctx, writes)

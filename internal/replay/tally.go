@@ -106,7 +106,7 @@ func (t *tally) see(e *dlq.Entry) (again, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	place, ok := t.places[entryKey{e.Topic, e.ID}]
-	if !ok || !Superseded(t.plan.items[place].version, e.Offset) {
+	if !ok || !Superseded(t.plan.items[place].version, e.Supersedes()) {
 		return false, false
 	}
 	switch t.fates[place] {

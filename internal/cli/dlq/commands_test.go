@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/cli"
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -240,6 +242,46 @@ func TestDiscardingIsAClosingWithAComment(t *testing.T) {
 	}
 	command(t, c, "dlq", "list").Want(t, base.ExitDone, "no dead letters")
 	command(t, c, "dlq", "list", "--state", "all").Want(t, base.ExitDone, "discarded", "dl_")
+}
+
+// TestDiscardLeavesOpenWhatFailedAgainMeanwhile: nobody has seen that version. Its
+// tombstone stands behind it, so brokers would delete it.
+func TestDiscardLeavesOpenWhatFailedAgainMeanwhile(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	if c.Real() {
+		t.Log("a real broker cannot be told to write something in between")
+		return
+	}
+	all := clitest.Morning()
+	clitest.WriteEntries(t, c, all...)
+	again := all[3].Again("", 3)
+	again.Detail = "refused once more"
+	var came atomic.Bool
+	c.Fake().ControlKey(int16(kmsg.InitProducerID), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.Fake().KeepControl()
+		if !came.Swap(true) {
+			c.Fake().SleepControl(func() { clitest.WriteEntries(t, c, again) })
+		}
+		return nil, nil, false
+	})
+	o := command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused", "--yes", "-o", "json").Want(t, base.ExitDone).Objects(t)
+	if len(o) != 1 || o[0]["discarded"] != 3.0 || o[0]["failed_again"] != 1.0 {
+		t.Errorf("%v", o)
+	}
+	read := func() *dlq.Entry {
+		e, err := replay.Find(t.Context(), dlq.NewReader(c.Client(), c.Group), again.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	if e := read(); e.State != dlq.Open || e.Detail != again.Detail {
+		t.Errorf("it is %s: %s", e.State, e.Detail)
+	}
+	spans, err := dlq.NewReader(c.Client(), c.Group).Ends(t.Context(), []topics.Name{topics.Name(again.Envelope.Source.Topic)})
+	if err != nil || read().Offset != spans[0].End-1 {
+		t.Errorf("%v, it stands at %d of %v", err, read().Offset, spans)
+	}
 }
 
 func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
@@ -63,6 +64,9 @@ type discard struct {
 	stats           dlq.Stats
 	entries         []place
 	waiting, closed int
+	spans           []dlq.Span       // what was written since the entries were read begins at their ends
+	newer           map[string]int64 // the versions written since then, by topic and key
+	again           int              // entries that failed again meanwhile, and stay open
 }
 
 // place is where an entry stands, in as few bytes as it takes: a million may
@@ -71,10 +75,15 @@ type place struct {
 	topic     string
 	partition int32
 	key       string
+	version   int64
 }
 
 func (d *discard) run(ctx context.Context, f *filter, ok base.Consent) error {
-	seen, err := f.each(ctx, d.letters.Reader, nil, dlq.Query{Brief: true}, d.take)
+	var err error
+	if d.spans, err = d.letters.Ends(ctx, f.sources()); err != nil {
+		return err
+	}
+	seen, err := f.each(ctx, d.letters.Reader, d.spans, dlq.Query{Brief: true}, d.take)
 	if err != nil {
 		return err
 	}
@@ -100,11 +109,14 @@ func (d *discard) run(ctx context.Context, f *filter, ok base.Consent) error {
 	}
 	if d.g.JSON() {
 		return base.NewEncoder(d.g.IO.Out).Encode(map[string]any{
-			"meant": len(d.entries), "discarded": done, "left_out_waiting": d.waiting, "left_out_closed": d.closed,
+			"meant": len(d.entries), "discarded": done - d.again, "failed_again": d.again, "left_out_waiting": d.waiting, "left_out_closed": d.closed,
 		})
 	}
 	if done > 0 {
-		fmt.Fprintf(d.g.IO.Err, "%s discarded\n", what)
+		fmt.Fprintf(d.g.IO.Err, "%s discarded\n", term.Many(int64(done-d.again), "dead letter"))
+	}
+	if d.again > 0 {
+		fmt.Fprintf(d.g.IO.Err, "%d failed again meanwhile: left open\n", d.again)
 	}
 	return nil
 }
@@ -117,7 +129,7 @@ func (d *discard) take(e *dlq.Entry) bool {
 		d.waiting++
 	default:
 		d.stats.Add(e)
-		d.entries = append(d.entries, place{e.Topic, e.Partition, string(e.Key)})
+		d.entries = append(d.entries, place{e.Topic, e.Partition, string(e.Key), e.Offset})
 	}
 	return true
 }
@@ -134,7 +146,8 @@ func (d *discard) leftOut() {
 // closeBatch is how many tombstones are written at once.
 const closeBatch = 1000
 
-// write closes the entries and returns how many are certainly closed.
+// write closes the entries, as they were read, and returns for how many that is
+// certain.
 func (d *discard) write(ctx context.Context) (done int, err error) {
 	w := d.letters.writer()
 	bar := d.g.Bar("discarding", "dead letters")
@@ -145,9 +158,15 @@ func (d *discard) write(ctx context.Context) (done int, err error) {
 	for done < len(d.entries) {
 		batch = batch[:0]
 		for _, p := range d.entries[done:min(done+closeBatch, len(d.entries))] {
-			batch = append(batch, &dlq.Closure{Topic: p.topic, Partition: p.partition, Key: []byte(p.key), Closing: d.closing})
+			c := &dlq.Closure{Topic: p.topic, Partition: p.partition, Key: []byte(p.key), Closing: d.closing}
+			c.Below = p.version + 1
+			batch = append(batch, c)
 		}
-		if err := w.CloseEntries(ctx, batch...); err != nil {
+		err := w.CloseEntries(ctx, batch...)
+		if err == nil {
+			err = d.keepNewer(ctx, batch)
+		}
+		if err != nil {
 			if cause := context.Cause(ctx); errors.Is(cause, base.ErrSignal) {
 				err = cause
 			}
@@ -157,4 +176,56 @@ func (d *discard) write(ctx context.Context) (done int, err error) {
 		bar.Add(len(batch))
 	}
 	return done, nil
+}
+
+// keepNewer writes the versions again that came between reading the entries and
+// closing them: the brokers would delete them, since a tombstone of their key
+// follows.
+func (d *discard) keepNewer(ctx context.Context, closed []*dlq.Closure) error {
+	if d.newer == nil {
+		d.newer = make(map[string]int64)
+	}
+	ends, err := d.letters.Spans(ctx, topicsOf(d.spans)...)
+	if err != nil {
+		return err
+	}
+	for i := range d.spans {
+		s := &d.spans[i]
+		s.Start, s.End = s.End, ends[i].End
+		if err := d.letters.Scan(ctx, *s, func(r *kgo.Record) bool {
+			if r.Value != nil {
+				d.newer[r.Topic+string(r.Key)] = r.Offset
+			}
+			return true
+		}); err != nil {
+			return err
+		}
+	}
+	for _, c := range closed {
+		at, failed := d.newer[c.Topic+string(c.Key)]
+		if !failed || at >= c.Offset {
+			continue
+		}
+		records, _, err := d.letters.Read(ctx, c.Topic, c.Partition, at, 1)
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 || records[0].Offset != at {
+			continue
+		}
+		r := records[0]
+		if err := d.letters.client.ProduceSync(ctx, &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers}).FirstErr(); err != nil {
+			return err
+		}
+		d.again++
+	}
+	return nil
+}
+
+func topicsOf(spans []dlq.Span) []string {
+	names := make([]string, len(spans))
+	for i, s := range spans {
+		names[i] = s.Topic
+	}
+	return names
 }
