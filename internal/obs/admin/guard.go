@@ -8,21 +8,20 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// guard decides who may see the page and change the log level.
+// guard controls access to the page and to /log-level.
 //
-// Probes and scrapers ask for /livez, /readyz and /metrics under whatever name
-// their cluster has for us, and get an answer under any. The page and /log-level
-// are for people, and take only names that are ours: a web page of a stranger can
-// have its own name lead to 127.0.0.1 (DNS rebinding), so that a browser on this
-// host takes us for a part of it. An address is no such name.
+// /livez, /readyz and /metrics accept any host name. The page and /log-level accept only
+// known names, against DNS rebinding: a foreign web page could point its own name to
+// 127.0.0.1. Addresses are accepted.
 type guard struct {
-	token  secret.String // zero: nobody but this host may change anything
-	hosts  []string      // ours, in small letters
+	token  secret.String // zero: only this host may change the level
+	hosts  []string      // known names, in lower case
 	origin *http.CrossOriginProtection
 	log    *slog.Logger
 }
@@ -43,64 +42,55 @@ func newGuard(listen string, hosts []string, token secret.String, log *slog.Logg
 	return g
 }
 
-// canonical is a host's name without what does not tell names apart.
+// canonical returns a host name in lower case without the final dot.
 func canonical(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
-// ours answers only requests for a name of ours.
+// ours rejects requests for an unknown host name.
 func (g *guard) ours(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !overUnix(r) && !g.known(r.Host) {
-			g.log.Warn("request refused: it is for a host that is not known here", "by", peer(r), "host", r.Host, "path", r.URL.Path,
-				"do", "name the host in http.hosts, if it is this one's")
-			http.Error(w, "this host is not known here: name it in http.hosts, if it is this one's", http.StatusMisdirectedRequest)
+			const text = "unknown host name: if it is this host's, add it to http.hosts"
+			g.log.Warn("request refused", "by", peer(r), "host", r.Host, "path", r.URL.Path, "reason", text)
+			http.Error(w, text, http.StatusMisdirectedRequest)
 			return
 		}
 		next(w, r)
 	}
 }
 
-// known reports whether the host of a request is a name of ours, or an address.
+// known reports whether a request's host is a known name or an address.
 func (g *guard) known(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = canonical(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	for _, h := range g.hosts {
-		if h == host {
-			return true
-		}
-	}
-	return false
+	_, err := netip.ParseAddr(host)
+	return err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(g.hosts, host)
 }
 
-// changes answers only who may change something: this host itself, or whoever has
-// the token; and no browser on behalf of another site.
+// changes rejects requests that may not change anything: cross-origin requests of browsers, and
+// requests of other hosts without the token.
 func (g *guard) changes(next http.HandlerFunc) http.HandlerFunc {
 	return g.ours(func(w http.ResponseWriter, r *http.Request) {
-		if err := g.origin.Check(r); err != nil {
-			g.log.Warn("request refused: a page of another site makes it", "by", peer(r), "path", r.URL.Path)
-			http.Error(w, "a page of another site makes this request", http.StatusForbidden)
-			return
+		refuse := func(status int, text string) {
+			g.log.Warn("request refused", "by", peer(r), "path", r.URL.Path, "reason", text)
+			http.Error(w, text, status)
 		}
 		switch {
-		case fromHere(r), g.authorized(r):
+		case g.origin.Check(r) != nil:
+			refuse(http.StatusForbidden, "cross-origin request")
+		case isLocal(r), g.authorized(r):
 			next(w, r)
 		case g.token.IsZero():
-			g.log.Warn("request refused: it comes from another host", "by", peer(r), "path", r.URL.Path, "do", "set http.token, and send it as a bearer token")
-			http.Error(w, "only from this host: or set http.token, and send it as a bearer token", http.StatusForbidden)
+			refuse(http.StatusForbidden, "only from this host: set http.token, and send it as a bearer token")
 		default:
-			g.log.Warn("request refused: it has no valid token", "by", peer(r), "path", r.URL.Path)
 			w.Header().Set("WWW-Authenticate", `Bearer realm="notifier"`)
-			http.Error(w, "needs http.token as a bearer token", http.StatusUnauthorized)
+			refuse(http.StatusUnauthorized, "needs http.token as a bearer token")
 		}
 	})
 }
 
-// authorized reports whether a request has the token (RFC 6750, 2.1). How long it
-// takes does not depend on how much of it is right.
+// authorized reports whether a request has the token (RFC 6750, 2.1), in constant time.
 func (g *guard) authorized(r *http.Request) bool {
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	want := g.token.Current()
@@ -111,9 +101,8 @@ func (g *guard) authorized(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// fromHere reports whether a request was made on this host, by a process that
-// speaks for itself: a proxy says for whom it asks.
-func fromHere(r *http.Request) bool {
+// isLocal reports whether a request comes from this host and not through a proxy.
+func isLocal(r *http.Request) bool {
 	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
 		if r.Header.Get(header) != "" {
 			return false
@@ -131,7 +120,7 @@ func overUnix(r *http.Request) bool {
 	return ok && addr.Network() == "unix"
 }
 
-// peer names who made a request.
+// peer names the client of a request.
 func peer(r *http.Request) string {
 	if overUnix(r) {
 		return "the Unix socket"

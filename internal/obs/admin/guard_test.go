@@ -20,8 +20,8 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// asked makes a request of a server as if it came from this address to that one.
-func asked(s *Server, method, path, from string, to net.Addr, host string, headers ...string) *httptest.ResponseRecorder {
+// request makes a request of a server as if it came from this address to that one.
+func request(s *Server, method, path, from string, to net.Addr, host string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader("debug"))
 	r.RemoteAddr, r.Host = from, host
 	r = r.WithContext(contextWith(r, to))
@@ -38,8 +38,8 @@ var (
 	overPath = &net.UnixAddr{Net: "unix", Name: "/run/notifier.sock"}
 )
 
-// TestOnlyThisHostOrTheTokenChangesTheLevel goes through who may ask.
-func TestOnlyThisHostOrTheTokenChangesTheLevel(t *testing.T) {
+// TestLogLevelNeedsLocalhostOrToken goes through who may ask.
+func TestLogLevelNeedsLocalhostOrToken(t *testing.T) {
 	const token = "a-token-of-32-bytes-0123456789ab"
 	for name, c := range map[string]struct {
 		token   string
@@ -82,12 +82,12 @@ func TestOnlyThisHostOrTheTokenChangesTheLevel(t *testing.T) {
 			p.Token = secret.New(c.token)
 		}
 		s := serve(t, p)
-		w := asked(s, http.MethodPut, "/log-level", c.from, c.to, c.host, c.headers...)
+		w := request(s, http.MethodPut, "/log-level", c.from, c.to, c.host, c.headers...)
 		if w.Code != c.want || (level.Level() == slog.LevelDebug) != (c.want == 200) {
 			t.Errorf("%s: %d, want %d; the level is %s: %s", name, w.Code, c.want, level.Level(), w.Body)
 		}
 		if (c.want == 200) == strings.Contains(log.String(), "refused") || strings.Contains(log.String()+w.Body.String(), token) {
-			t.Errorf("%s: the log says %s", name, log.String())
+			t.Errorf("%s: the log: %s", name, log.String())
 		}
 		if challenge := w.Header().Get("WWW-Authenticate"); (c.want == 401) != (challenge == `Bearer realm="notifier"`) {
 			t.Errorf("%s: challenged with %q", name, challenge)
@@ -112,7 +112,7 @@ func TestScrapesWorkUnderAnyName(t *testing.T) {
 			if strict && !known {
 				want = http.StatusMisdirectedRequest
 			}
-			if w := asked(s, http.MethodGet, path, "10.0.0.9:5000", overTCP, host); w.Code != want {
+			if w := request(s, http.MethodGet, path, "10.0.0.9:5000", overTCP, host); w.Code != want {
 				t.Errorf("%s under %q: %d, want %d", path, host, w.Code, want)
 			}
 		}
@@ -136,20 +136,20 @@ func TestTokenIsReadAgain(t *testing.T) {
 	s := serve(t, Params{Listen: "127.0.0.1:0", Token: token})
 	write("the-second-token-0123")
 	for given, want := range map[string]int{"the-first-token-0123": 401, "the-second-token-0123": 200} {
-		if w := asked(s, http.MethodPut, "/log-level", "10.0.0.9:1", overTCP, "10.0.0.5", "Authorization", "Bearer "+given); w.Code != want {
+		if w := request(s, http.MethodPut, "/log-level", "10.0.0.9:1", overTCP, "10.0.0.5", "Authorization", "Bearer "+given); w.Code != want {
 			t.Errorf("%s: %d", given, w.Code)
 		}
 	}
 }
 
-// TestThePageObeysNothing: its policy allows its own style alone, and what a
+// TestPageEscapesContent: its policy allows its own style alone, and what a
 // component says is shown.
-func TestThePageObeysNothing(t *testing.T) {
+func TestPageEscapesContent(t *testing.T) {
 	const hostile = "<script>x</script><style>y</style>\x1b[31m\u009b\u202e\u200b\U000e0041"
 	s := serve(t, Params{Listen: "127.0.0.1:0", Ready: func() []Component {
 		return []Component{{Name: hostile, State: hostile, Cause: hostile}}
 	}})
-	w := asked(s, http.MethodGet, "/", "127.0.0.1:1", overTCP, "localhost")
+	w := request(s, http.MethodGet, "/", "127.0.0.1:1", overTCP, "localhost")
 	body := w.Body.String()
 	if strings.Contains(body, "<script") || strings.Count(body, "<style>") != 1 || strings.Count(html.UnescapeString(body), "⟨U+202E⟩⟨U+200B⟩⟨U+E0041⟩") != 3 {
 		t.Errorf("%s", body)
@@ -165,12 +165,12 @@ func TestThePageObeysNothing(t *testing.T) {
 		"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
 	} {
 		for _, path := range []string{"/", "/readyz", "/livez", "/metrics", "/log-level"} {
-			if got := asked(s, http.MethodGet, path, "127.0.0.1:1", overTCP, "localhost").Header().Get(name); got != value {
+			if got := request(s, http.MethodGet, path, "127.0.0.1:1", overTCP, "localhost").Header().Get(name); got != value {
 				t.Errorf("%s has %s: %q, want %q", path, name, got, value)
 			}
 		}
 	}
-	raw := asked(s, http.MethodGet, "/readyz", "127.0.0.1:1", overTCP, "localhost").Body
+	raw := request(s, http.MethodGet, "/readyz", "127.0.0.1:1", overTCP, "localhost").Body
 	if alert.VisibleLines(raw.String()) != raw.String() {
 		t.Errorf("a character is obeyed: %q", raw)
 	}

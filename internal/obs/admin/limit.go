@@ -10,30 +10,24 @@ import (
 )
 
 const (
-	// maxConnections is how many connections are open at once: enough for every
-	// probe and scraper that a daemon has, and a small part of the file descriptors
-	// that its channels need.
+	// maxConnections limits open connections: enough for all probes and scrapers.
 	maxConnections = 64
-	// waitingFor and servingFor are how long a connection has waited for a request,
-	// or is being answered, before it may be closed for another: a flood must not push
-	// a probe out whose request is on its way, and clients that do not read must not
-	// hold all connections. Both bound at what rate a flood is let in; the rest
-	// waits in the kernel's queue.
+	// A connection may be closed for a new one once it has been idle for waitingFor, or
+	// serving for servingFor: a flood must not close a probe's connection before its request
+	// arrives, and clients that do not read must not keep all connections.
 	waitingFor = 100 * time.Millisecond
 	servingFor = 200 * time.Millisecond
 )
 
-// limiter is a listener with at most so many open connections. Beyond them a new
-// one is let in and the one that was used least recently is closed; one that is
-// being answered only where all are. So strangers that connect and wait, or that
-// do not read, never keep a probe out, as they would if new ones had to queue or
-// were refused: a supervisor takes a daemon that does not answer for dead.
+// limiter is a listener that limits open connections. At the limit, a new connection replaces the
+// least recently used idle one, or a serving one if none is idle. So idle or slow clients cannot
+// keep out a supervisor's probe.
 type limiter struct {
 	net.Listener
 	most int
 
 	mu     sync.Mutex
-	open   []*conn       // the one used least recently first
+	open   []*conn       // least recently used first
 	freed  chan struct{} // size 1: one was closed
 	closed chan struct{}
 	end    func()
@@ -48,8 +42,8 @@ func newLimiter(l net.Listener, most int) *limiter {
 type conn struct {
 	net.Conn
 	limiter *limiter
-	since   time.Time // when it was let in, or began or ceased to be answered
-	serving bool      // a request is being answered; both guarded by limiter.mu
+	since   time.Time // when it was accepted, or began or ended serving
+	serving bool      // a request; both guarded by limiter.mu
 }
 
 // Accept implements net.Listener.
@@ -82,8 +76,7 @@ func (l *limiter) Close() error {
 	return l.Listener.Close()
 }
 
-// admit lets a connection in, for which it closes another if it has to; nil: when
-// to try again.
+// admit admits a connection and closes another one if necessary. nil: retry after the duration.
 func (l *limiter) admit(c net.Conn) (*conn, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,9 +93,7 @@ func (l *limiter) admit(c net.Conn) (*conn, time.Duration) {
 	return admitted, 0
 }
 
-// next is which connection is closed next for another: the one that was used least
-// recently, and one that is being answered only where no other may be closed now. It
-// may be closed after wait. l.mu is held.
+// next returns the connection to close next, and when it may be closed. l.mu is held.
 func (l *limiter) next(now time.Time) (next int, wait time.Duration) {
 	wait = servingFor
 	for i, c := range l.open {
@@ -120,12 +111,12 @@ func (l *limiter) next(now time.Time) (next int, wait time.Duration) {
 	return next, wait
 }
 
-// evict takes a connection out. l.mu is held.
+// evict removes a connection. l.mu is held.
 func (l *limiter) evict(i int) *conn {
 	out := l.open[i]
 	l.open = slices.Delete(l.open, i, i+1)
 	if tcp, ok := out.Conn.(*net.TCPConn); ok && out.serving {
-		_ = tcp.SetLinger(0) // what its client does not read is dropped
+		_ = tcp.SetLinger(0) // drop unsent data
 	}
 	return out
 }
@@ -144,7 +135,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// used notes that a request is being answered, or that it was.
+// used records that a request begins or ends.
 func (c *conn) used(serving bool) {
 	l := c.limiter
 	l.mu.Lock()
@@ -157,12 +148,12 @@ func (c *conn) used(serving bool) {
 
 type connKey struct{}
 
-// remember has requests know their connection.
+// remember stores the connection in the context of its requests.
 func remember(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// noting tells the limiter which connections are being answered.
+// noting tells the limiter which connections are serving.
 func noting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*conn); ok {

@@ -113,9 +113,9 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestStrangersDoNotKeepProbesOut: some hundred connect and send nothing, or
+// TestIdleConnectionsDoNotBlockProbes: some hundred connect and send nothing, or
 // a part of a request, and take a bounded number of descriptors.
-func TestStrangersDoNotKeepProbesOut(t *testing.T) {
+func TestIdleConnectionsDoNotBlockProbes(t *testing.T) {
 	for name, send := range map[string]string{
 		"nothing": "", "a part of a request": "GET /livez HTTP/1.1\r\nHost: x\r\n", "a request, and then nothing": "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
@@ -158,9 +158,9 @@ func (q queue) Close() error {
 	return nil
 }
 
-// TestAFloodPushesNoProbeOut before its request had time to arrive, nor while it
+// TestFloodDoesNotEvictProbes before its request had time to arrive, nor while it
 // is answered; and clients that do not read make room in turn.
-func TestAFloodPushesNoProbeOut(t *testing.T) {
+func TestFloodDoesNotEvictProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := queue{conns: make(chan net.Conn, 1000)}
 		l := newLimiter(q, 3)
@@ -218,9 +218,9 @@ func TestAFloodPushesNoProbeOut(t *testing.T) {
 	})
 }
 
-// TestTheLeastRecentlyUsedConnectionGoes first, but one that is being answered
+// TestLeastRecentlyUsedConnectionIsEvicted first, but one that is being answered
 // last.
-func TestTheLeastRecentlyUsedConnectionGoes(t *testing.T) {
+func TestLeastRecentlyUsedConnectionIsEvicted(t *testing.T) {
 	l := &limiter{most: 3}
 	names := make(map[*conn]string)
 	admit := func(name string) *conn {

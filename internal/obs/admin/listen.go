@@ -11,14 +11,13 @@ import (
 	"time"
 )
 
-// unixPrefix is how an address begins that is the path of a Unix socket.
+// unixPrefix is the prefix of the path of a Unix socket.
 const unixPrefix = "unix:"
 
 // maxPath is the longest path of a Unix socket, in bytes (unix(7), sun_path).
 const maxPath = 107
 
-// CheckListen returns what is wrong with an address to listen on: host:port, or
-// unix: and an absolute path.
+// CheckListen validates an address to listen on: host:port, or unix: and an absolute path.
 func CheckListen(address string) error {
 	path, isPath := strings.CutPrefix(address, unixPrefix)
 	if !isPath {
@@ -29,14 +28,14 @@ func CheckListen(address string) error {
 	}
 	switch {
 	case !filepath.IsAbs(path):
-		return fmt.Errorf("%q: the path of a Unix socket has to be absolute, such as unix:/run/notifier/http.sock", address)
+		return fmt.Errorf("%q: the path of a Unix socket must be absolute, such as unix:/run/notifier/http.sock", address)
 	case len(path) > maxPath:
 		return fmt.Errorf("%q: the path of a Unix socket has %d bytes at most", address, maxPath)
 	}
 	return nil
 }
 
-// Network returns a checked address as net.Dial takes it.
+// Network returns the arguments of net.Dial for a valid address.
 func Network(address string) (network, at string) {
 	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
 		return "unix", path
@@ -54,9 +53,8 @@ func listen(address string) (net.Listener, error) {
 
 var errInUse = errors.New("address already in use")
 
-// listenUnix listens on a path. A socket there that nobody listens on is left
-// from a process that was killed, and is removed. Only owner and group may
-// connect.
+// listenUnix listens on a path and removes the socket of a process that was killed. Only owner and
+// group may connect.
 func listenUnix(path string) (net.Listener, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -64,7 +62,7 @@ func listenUnix(path string) (net.Listener, error) {
 	case err != nil:
 		return nil, err
 	case info.Mode()&fs.ModeSocket == 0:
-		return nil, errors.New("something else than a socket is there")
+		return nil, errors.New("the file exists and is not a socket")
 	default:
 		conn, err := net.DialTimeout("unix", path, time.Second)
 		if err == nil {

@@ -16,7 +16,7 @@ import (
 func TestAddressesAreChecked(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:9464": "", ":9464": "", "[::1]:0": "", "unix:/run/notifier/http.sock": "",
-		"9464": "nor unix:/path", "": "nor unix:/path", "unix:http.sock": "has to be absolute", "unix:": "has to be absolute",
+		"9464": "nor unix:/path", "": "nor unix:/path", "unix:http.sock": "must be absolute", "unix:": "must be absolute",
 		"unix:/" + strings.Repeat("x", 107): "107 bytes at most",
 	} {
 		err := CheckListen(address)
@@ -65,7 +65,7 @@ func TestAUnixSocketIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Listen = "unix:" + file
-	if _, err := New(p); err == nil || !strings.Contains(err.Error(), "something else than a socket is there") {
+	if _, err := New(p); err == nil || !strings.Contains(err.Error(), "the file exists and is not a socket") {
 		t.Errorf("a file: %v", err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode()&fs.ModeSocket != 0 {

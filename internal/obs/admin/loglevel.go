@@ -11,22 +11,19 @@ import (
 	"time"
 )
 
-// levels changes what is logged while the process runs, for a time. Then the
-// configured level returns: who forgets it leaves no full disk behind, and no
-// silence.
+// levels changes the log level for a limited time, after which the configured level returns.
 type levels struct {
 	level      *slog.LevelVar
 	configured slog.Level
 	log        *slog.Logger
 
-	mu    sync.Mutex
-	back  *time.Timer // nil: the configured level is in force
-	until time.Time
-	asked int // how often a level was asked for
+	mu      sync.Mutex
+	back    *time.Timer // nil: the configured level applies
+	until   time.Time
+	changes int // number of changes
 }
 
-// shortest and longest are for how long a level can be asked for; longest is what
-// holds where nothing is said.
+// Bounds of the duration of a change; longest is the default.
 const (
 	shortest = time.Second
 	longest  = time.Hour
@@ -36,17 +33,17 @@ func newLevels(level *slog.LevelVar, log *slog.Logger) *levels {
 	return &levels{level: level, configured: level.Level(), log: log}
 }
 
-// get answers with the level, and with until when it is in force.
+// get returns the level and until when it applies.
 func (l *levels) get(w http.ResponseWriter, _ *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.answer(w)
 }
 
-// put sets the level that the body names, for the time that ?for=10m names.
+// put sets the level in the body for a duration, ?for=10m.
 func (l *levels) put(w http.ResponseWriter, r *http.Request) {
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 16))
-	level, ok := named(string(bytes.TrimSpace(text)))
+	level, ok := parseLevel(string(bytes.TrimSpace(text)))
 	if !ok {
 		http.Error(w, "write debug, info, warn or error", http.StatusBadRequest)
 		return
@@ -65,30 +62,29 @@ func (l *levels) put(w http.ResponseWriter, r *http.Request) {
 		l.back.Stop()
 	}
 	l.back, l.until = nil, time.Time{}
-	l.asked++
+	l.changes++
 	attrs := []any{"by", peer(r)}
 	if level != l.configured {
 		l.until = time.Now().Add(lasts).Round(time.Second)
-		asked := l.asked
-		l.back = time.AfterFunc(lasts, func() { l.goBack(asked) })
+		change := l.changes
+		l.back = time.AfterFunc(lasts, func() { l.goBack(change) })
 		attrs = append(attrs, "for", lasts)
 	}
 	l.change(level, attrs...)
 	l.answer(w)
 }
 
-// goBack ends a level that was asked for a time, unless another was asked for
-// since.
-func (l *levels) goBack(asked int) {
+// goBack restores the configured level after a change, unless there was another.
+func (l *levels) goBack(change int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.asked == asked {
+	if l.changes == change {
 		l.back, l.until = nil, time.Time{}
-		l.change(l.configured, "by", "itself, its time is over")
+		l.change(l.configured, "by", "expiry")
 	}
 }
 
-// change sets the level and says so, while the more talkative of both holds.
+// change sets the level and logs it at the more verbose one.
 func (l *levels) change(to slog.Level, attrs ...any) {
 	from := l.level.Level()
 	attrs = append([]any{"from", nameOf(from), "to", nameOf(to)}, attrs...)
@@ -109,7 +105,7 @@ func (l *levels) answer(w http.ResponseWriter) {
 	fmt.Fprintf(w, "%s until %s, then %s\n", nameOf(l.level.Level()), l.until.UTC().Format(time.RFC3339), nameOf(l.configured))
 }
 
-// stop ends the waiting for a level's time to be over.
+// stop stops the timer.
 func (l *levels) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,8 +114,8 @@ func (l *levels) stop() {
 	}
 }
 
-// named is one of the four levels; slog would take info+3 too.
-func named(text string) (slog.Level, bool) {
+// parseLevel parses one of the four levels; slog also accepts info+3.
+func parseLevel(text string) (slog.Level, bool) {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 		if strings.EqualFold(text, level.String()) {
 			return level, true

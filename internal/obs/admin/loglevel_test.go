@@ -101,8 +101,8 @@ func TestConfiguredLevelReturns(t *testing.T) {
 		put("error", "?for=1m")
 		l.stop()
 		for _, want := range []string{
-			"from=warn to=debug by=192.0.2.1:1234 for=10m0s", "from=debug to=info by=192.0.2.1:1234 for=5m0s", `from=info to=warn by="itself, its time is over"`,
-			"for=1h0m0s", `from=debug to=warn by="itself, its time is over"`, "from=debug to=warn by=192.0.2.1:1234\n", "from=warn to=error",
+			"from=warn to=debug by=192.0.2.1:1234 for=10m0s", "from=debug to=info by=192.0.2.1:1234 for=5m0s", `from=info to=warn by=expiry`,
+			"for=1h0m0s", `from=debug to=warn by=expiry`, "from=debug to=warn by=192.0.2.1:1234\n", "from=warn to=error",
 		} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the log lacks %s:\n%s", want, out)

@@ -1,8 +1,6 @@
-// Package admin is the daemon's one HTTP server: what there is, whether the
-// process is alive, whether it is ready, and its metrics. It decides nothing:
-// it asks the functions it is given. What it shows may be seen by whoever reaches
-// it; guard has who may change something, limiter how many are answered. Start
-// reading at New.
+// Package admin is the daemon's HTTP server: an overview, liveness, readiness, metrics and the log
+// level. Everyone who can connect may read it; guard controls changes, limiter the number of
+// connections. Start reading at New.
 package admin
 
 import (
@@ -30,52 +28,48 @@ import (
 type Component struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
-	// Decides is true when the daemon is not ready without it. Channels are
-	// shown and decide nothing: a suspended channel must not block the roll-out
-	// that fixes it.
+	// Decides: the daemon is not ready without it. Channels do not decide: a suspended channel
+	// must not block the roll-out that fixes it.
 	Decides bool   `json:"decides"`
 	Cause   string `json:"cause,omitempty"`
 	State   string `json:"state,omitempty"`
-	// Waiting is how many alerts wait for a channel, the oldest since Oldest;
-	// KeptUntil is when the brokers may delete it, nil where they do not.
+	// Waiting is the number of alerts that wait for a channel, the oldest since Oldest;
+	// KeptUntil is when retention may delete it; nil: never.
 	Waiting   int64      `json:"waiting,omitempty"`
 	Oldest    *time.Time `json:"oldest,omitempty"`
 	KeptUntil *time.Time `json:"kept_until,omitempty"`
-	// Moving says to which channels what waited is being moved, while it is.
+	// Moving are the open moves of the waiting alerts.
 	Moving []Moving `json:"moving,omitempty"`
 }
 
-// Moving is one request to move what waits for a channel.
+// Moving is one request to move a channel's waiting alerts.
 type Moving struct {
 	To string `json:"to"`
-	By string `json:"by"` // who asked
+	By string `json:"by"` // user
 }
 
 // Params is what a Server needs.
 type Params struct {
 	Listen   string        // host:port, or unix:/path; see CheckListen
-	Hosts    []string      // names of this host, beside those that it knows itself
-	Token    secret.String // with it other hosts may change the log level; zero: none may
+	Hosts    []string      // names of this host besides the host name
+	Token    secret.String // for other hosts to change the log level; zero: none may
 	Version  string
 	Live     func() error       // nil: the process makes progress
-	Ready    func() []Component // what decides and what is shown
+	Ready    func() []Component // the components of /readyz
 	Gatherer prometheus.Gatherer
-	Level    *slog.LevelVar // changed by PUT /log-level, for a time
+	Level    *slog.LevelVar // changed by PUT /log-level
 	Logger   *slog.Logger
 }
 
-// The limits of one request. A scraper reads its answer within writeTimeout or is
-// cut off.
+// Limits of one request.
 const (
 	headerTimeout  = 5 * time.Second
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 15 * time.Second
 	idleTimeout    = time.Minute
 	maxHeaderBytes = 8 << 10
-	// maxScrapes is how many scrapes are gathered at once; others are answered 503.
-	// A scrape that is slow to be read is no longer one of them: it is held as text.
-	maxScrapes    = 4
-	scrapeTimeout = 8 * time.Second
+	maxScrapes     = 4 // gathered concurrently; others get 503
+	scrapeTimeout  = 8 * time.Second
 )
 
 // Server is the HTTP server.
@@ -86,8 +80,7 @@ type Server struct {
 	levels   *levels
 }
 
-// New listens at once, so that a port that is taken is known before anything
-// else starts; it serves in Run.
+// New listens, so that a port in use is an error before anything else starts. Run serves.
 func New(p Params) (*Server, error) {
 	l, err := listen(p.Listen)
 	if err != nil {
@@ -115,7 +108,7 @@ func New(p Params) (*Server, error) {
 	return s, nil
 }
 
-// Addr returns the address it listens on, as it is configured.
+// Addr returns the address it listens on.
 func (s *Server) Addr() string {
 	if addr := s.listener.Addr(); addr.Network() != "unix" {
 		return addr.String()
@@ -123,7 +116,7 @@ func (s *Server) Addr() string {
 	return s.p.Listen
 }
 
-// Run serves until ctx ends, then lets requests finish for a second.
+// Run serves until ctx ends, then waits up to a second for requests.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.levels.stop()
 	failed := make(chan error, 1)
@@ -141,8 +134,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// style is the page's. The policy names its hash: nothing else of a page is
-// obeyed, whatever gets into it.
+// style is the page's style sheet. The policy allows only its hash.
 const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-top:1px solid #8884;vertical-align:top}
 .ok{color:#188038}.bad{color:#d93025}code{font-size:.95em}`
@@ -152,7 +144,7 @@ var policy = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// secured has browsers do nothing with an answer but show it.
+// secured adds headers that restrict browsers.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -172,7 +164,7 @@ var page = template.Must(template.New("").Funcs(template.FuncMap{"visible": aler
 <h1>notifier</h1><p>{{if .Ready}}<b class="ok">ready</b>{{else}}<b class="bad">not ready</b>{{end}} · version {{.Version}}</p>
 <table>{{range .Components}}<tr><td>{{visible .Name}}</td><td class="{{if .OK}}ok{{else}}bad{{end}}">{{if .State}}{{visible .State}}{{else if .OK}}ok{{else}}down{{end}}</td><td>{{visible .Cause}}</td></tr>{{end}}</table>
 <p><a href="/readyz">/readyz</a> components as JSON, 503 when not ready<br><a href="/livez">/livez</a> 503 when the process is stuck<br>
-<a href="/metrics">/metrics</a> for Prometheus<br><a href="/log-level">/log-level</a> what is logged; <code>PUT</code> debug, info, warn or error on this host, for an hour or <code>?for=10m</code></p></html>
+<a href="/metrics">/metrics</a> for Prometheus<br><a href="/log-level">/log-level</a> the log level; <code>PUT</code> debug, info, warn or error on this host, for an hour or <code>?for=10m</code></p></html>
 `))
 
 func (s *Server) index(w http.ResponseWriter, _ *http.Request) {

@@ -103,7 +103,7 @@ func TestReadinessFollowsTheDecidingComponentsOnly(t *testing.T) {
 	}
 }
 
-func TestLivezSaysWhy(t *testing.T) {
+func TestLivezReturnsReason(t *testing.T) {
 	s := &state{live: errors.New("the poll loop stands still")}
 	url := start(t, s, new(slog.LevelVar))
 	if code, body := get(t, url+"/livez"); code != 503 || !strings.Contains(body, "stands still") {
@@ -111,7 +111,7 @@ func TestLivezSaysWhy(t *testing.T) {
 	}
 }
 
-func TestTakenPortIsASentence(t *testing.T) {
+func TestPortInUseIsExplained(t *testing.T) {
 	url := start(t, &state{}, new(slog.LevelVar))
 	_, err := New(Params{Listen: strings.TrimPrefix(url, "http://"), Logger: slog.Default(), Level: new(slog.LevelVar)})
 	if err == nil || !strings.Contains(err.Error(), "change http.listen") {

@@ -10,19 +10,17 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Header is the name of the header that carries a trace from one process to
-// the next.
+// Header is the header of a trace (W3C Trace Context).
 const Header = "traceparent"
 
 const stateHeader = "tracestate"
 
 var w3c propagation.TraceContext
 
-// Of returns the trace that a record's headers name, as a traceparent: the
-// last of them that is valid. Empty: none.
+// Of returns the last valid traceparent in a record's headers; empty: none.
 func Of(headers []kgo.RecordHeader) string { return text(remote(headers)) }
 
-// remote is the span that a record's headers name.
+// remote returns the span in a record's headers.
 func remote(headers []kgo.RecordHeader) trace.SpanContext {
 	for i := len(headers) - 1; i >= 0; i-- {
 		if !strings.EqualFold(headers[i].Key, Header) {
@@ -35,7 +33,7 @@ func remote(headers []kgo.RecordHeader) trace.SpanContext {
 	return trace.SpanContext{}
 }
 
-// withState adds what vendors keep beside a trace.
+// withState adds the tracestate.
 func withState(sc trace.SpanContext, headers []kgo.RecordHeader) trace.SpanContext {
 	for i := len(headers) - 1; i >= 0; i-- {
 		if strings.EqualFold(headers[i].Key, stateHeader) {
@@ -47,8 +45,7 @@ func withState(sc trace.SpanContext, headers []kgo.RecordHeader) trace.SpanConte
 	return sc
 }
 
-// handed is the span that a record of ours names. What its source's headers
-// keep beside the trace goes with it, if it still is the source's trace.
+// handed returns the span of a traceparent, with the source's tracestate if the trace is the same.
 func handed(traceparent string, source []kgo.RecordHeader) trace.SpanContext {
 	sc := parse(traceparent)
 	if from := remote(source); sc.IsValid() && from.TraceID() == sc.TraceID() {
@@ -57,7 +54,7 @@ func handed(traceparent string, source []kgo.RecordHeader) trace.SpanContext {
 	return sc
 }
 
-// maxHeader is longer than every traceparent that is known or planned.
+// maxHeader is longer than any valid traceparent.
 const maxHeader = 512
 
 func parse(traceparent string) trace.SpanContext {
@@ -67,19 +64,17 @@ func parse(traceparent string) trace.SpanContext {
 	return trace.SpanContextFromContext(w3c.Extract(context.Background(), propagation.MapCarrier{Header: traceparent}))
 }
 
-// text writes a span's context as a traceparent; empty: it has none.
+// text returns a traceparent; empty: none.
 func text(sc trace.SpanContext) string {
 	carrier := propagation.MapCarrier{}
 	w3c.Inject(trace.ContextWithSpanContext(context.Background(), sc), carrier)
 	return carrier[Header]
 }
 
-// Inject adds to a request the trace that ctx is part of. Without one it adds
-// nothing.
+// Inject adds the trace of ctx to a request's headers.
 func Inject(ctx context.Context, h http.Header) { w3c.Inject(ctx, propagation.HeaderCarrier(h)) }
 
-// Log returns the attributes by which a line in the log is found beside a
-// trace, trace_id and span_id; none without a trace.
+// Log returns the attributes trace_id and span_id; none without a trace.
 func Log(traceparent string) []any {
 	sc := parse(traceparent)
 	if !sc.IsValid() {
@@ -88,8 +83,7 @@ func Log(traceparent string) []any {
 	return []any{"trace_id", sc.TraceID().String(), "span_id", sc.SpanID().String()}
 }
 
-// TraceID returns the id of the trace that a traceparent names; empty: it
-// names none.
+// TraceID returns the trace id of a traceparent; empty: none.
 func TraceID(traceparent string) string {
 	if sc := parse(traceparent); sc.IsValid() {
 		return sc.TraceID().String()

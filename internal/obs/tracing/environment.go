@@ -11,12 +11,12 @@ import (
 	"go.opentelemetry.io/otel"
 )
 
-// headersSet reports whether the environment adds headers to every request.
+// headersSet reports whether the environment adds headers.
 func headersSet() bool {
 	return os.Getenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS")+os.Getenv("OTEL_EXPORTER_OTLP_HEADERS") != ""
 }
 
-// disabledBy names the variable that disables tracing; empty: none does.
+// disabledBy returns the variable that disables tracing; empty: none.
 func disabledBy() string {
 	switch {
 	case strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true"):
@@ -27,7 +27,7 @@ func disabledBy() string {
 	return ""
 }
 
-// ignored names the variables of OpenTelemetry that are set and have no effect.
+// ignored returns the OpenTelemetry variables that are set and have no effect.
 func ignored() []string {
 	var names []string
 	for _, name := range []string{
@@ -40,15 +40,15 @@ func ignored() []string {
 	} {
 		switch os.Getenv(name) {
 		case "", "otlp", "http/protobuf", "http/json", "tracecontext", "tracecontext,baggage":
-			continue // has an effect, or asks for what is done anyway
+			continue // has an effect, or is the default
 		}
 		names = append(names, name)
 	}
 	return names
 }
 
-// logInternals has OpenTelemetry's own errors logged by what they are about
-// alone: their attributes and texts hold headers and a collector's replies.
+// logInternals logs only the kind of OpenTelemetry's errors: their texts contain headers and
+// responses.
 func logInternals(log *slog.Logger) {
 	otel.SetLogger(logr.FromSlogHandler(messages{log}))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
@@ -56,7 +56,7 @@ func logInternals(log *slog.Logger) {
 	}))
 }
 
-// messages is a slog.Handler that logs the messages of errors, as warnings.
+// messages is a slog.Handler that logs the messages of errors as warnings.
 type messages struct{ log *slog.Logger }
 
 // Enabled implements slog.Handler.

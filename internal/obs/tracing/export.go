@@ -21,25 +21,20 @@ import (
 )
 
 const (
-	// maxQueued bounds the spans that are queued or being sent, of some hundred
-	// bytes each.
-	maxQueued = 4096
-	// batch is how many go into one request, sendEvery how long a span waits
-	// for others.
-	batch     = 512
-	sendEvery = 2 * time.Second
-	// tryFor is how long one batch is tried, a request for at most tryOnce.
-	tryFor, tryOnce = 30 * time.Second, 10 * time.Second
-	// maxReply is how much of a reply is read, headers and body each, in bytes.
-	maxReply = 64 << 10
+	maxQueued = 4096             // spans queued or being sent
+	batch     = 512              // spans of a request
+	sendEvery = 2 * time.Second  // interval of requests
+	tryFor    = 30 * time.Second // bounds the attempts of a batch
+	tryOnce   = 10 * time.Second // bounds a request
+	maxReply  = 64 << 10         // bytes of a response's headers and body, each
 )
 
-// counts are the numbers of spans that were exported and dropped.
+// counts are the numbers of exported and dropped spans.
 type counts struct{ exported, dropped prometheus.Counter }
 
 func newCounts(reg prometheus.Registerer) counts {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "notifier_spans_total", Help: "Spans of tracing, by whether the collector took them.",
+		Name: "notifier_spans_total", Help: "Spans by outcome: exported, dropped.",
 	}, []string{"outcome"})
 	if reg != nil {
 		reg.MustRegister(v)
@@ -47,9 +42,8 @@ func newCounts(reg prometheus.Registerer) counts {
 	return counts{v.WithLabelValues("exported"), v.WithLabelValues("dropped")}
 }
 
-// exporter wraps OpenTelemetry's exporter: it counts what became of spans, and
-// logs the status or the kind of an error instead of its text, which holds the
-// collector's reply.
+// exporter wraps OpenTelemetry's exporter: it counts spans, and logs errors without their text,
+// which contains the response.
 type exporter struct {
 	otlp     sdk.SpanExporter
 	endpoint string
@@ -58,12 +52,12 @@ type exporter struct {
 	log      *slog.Logger
 	queued   atomic.Int64
 
-	ctx    context.Context // ends when nothing is tried any longer
+	ctx    context.Context // ends when retries end
 	giveUp context.CancelFunc
 }
 
-// newExporter returns an exporter to a collector. Headers and compression come
-// from the environment, as otlptracehttp reads it.
+// newExporter returns an exporter to a collector. otlptracehttp reads headers and compression from
+// the environment.
 func newExporter(endpoint string, c counts, log *slog.Logger) (*exporter, error) {
 	e := &exporter{endpoint: endpoint, wire: &wire{next: transport()}, counts: c, log: log}
 	var err error
@@ -82,13 +76,13 @@ func newExporter(endpoint string, c counts, log *slog.Logger) (*exporter, error)
 	return e, nil
 }
 
-// processor takes spans that have ended; it never blocks.
+// processor queues ended spans without blocking.
 func (e *exporter) processor() sdk.SpanProcessor {
 	return bounded{e, sdk.NewBatchSpanProcessor(e, sdk.WithMaxQueueSize(maxQueued), sdk.WithMaxExportBatchSize(batch),
 		sdk.WithBatchTimeout(sendEvery), sdk.WithExportTimeout(tryFor))}
 }
 
-// bounded counts what the batch processor would drop without a count.
+// bounded counts the spans that the batch processor would drop.
 type bounded struct {
 	e *exporter
 	sdk.SpanProcessor
@@ -104,8 +98,7 @@ func (b bounded) OnEnd(s sdk.ReadOnlySpan) {
 	b.SpanProcessor.OnEnd(s)
 }
 
-// ExportSpans implements sdk.SpanExporter. It returns no error: what could not
-// be sent is counted and logged here.
+// ExportSpans implements sdk.SpanExporter. It counts and logs errors instead of returning them.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	defer e.queued.Add(-int64(len(spans)))
 	ctx, cancel := context.WithCancel(ctx)
@@ -135,11 +128,11 @@ func (e *exporter) drop(n int, reason string) {
 	e.log.Warn("export of spans failed, spans are dropped", "endpoint", e.endpoint, "spans", n, "reason", reason)
 }
 
-// wire is the transport to the collector. It keeps why the last request failed
-// and lets failed connections be tried again, which otlptracehttp does with few.
+// wire is the transport to the collector. It stores why the last request failed, and makes
+// connection errors retriable for otlptracehttp.
 type wire struct {
 	next   http.RoundTripper
-	failed atomic.Pointer[string] // nil: it did not fail
+	failed atomic.Pointer[string] // nil: none
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -169,7 +162,7 @@ func (r retriable) Temporary() bool { return !errors.Is(r.error, egress.ErrBlock
 // Unwrap returns the error of the transport.
 func (r retriable) Unwrap() error { return r.error }
 
-// kindOf is a transport's error without what the collector sent.
+// kindOf returns the kind of a transport error, without the response.
 func kindOf(err error) string {
 	var op *net.OpError
 	var network net.Error
@@ -186,9 +179,8 @@ func kindOf(err error) string {
 	return "connection failed"
 }
 
-// transport connects as net/http's own does, also through a proxy that the
-// environment names, and never to a metadata service. Through a proxy the guard
-// sees the proxy's address alone, so an address in the URL is checked besides.
+// transport is net/http's default, without connections to metadata services. Through a proxy the
+// guard sees only the proxy's address, so an address in the URL is checked too.
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxResponseHeaderBytes, t.DisableCompression = maxReply, true

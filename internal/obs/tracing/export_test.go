@@ -15,11 +15,11 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
-// TestEndlessReplyTakesNoMemory: its headers and its body.
-func TestEndlessReplyTakesNoMemory(t *testing.T) {
+// TestEndlessReplyUsesBoundedMemory: its headers and its body.
+func TestEndlessReplyUsesBoundedMemory(t *testing.T) {
 	spans := tracetest.SpanStubs{{Name: "s"}}.Snapshots()
 	for name, test := range map[string]struct {
-		head, part, says string // says: the error; "": the spans were taken
+		head, part, want string // want: the error; empty: none
 	}{
 		"headers": {"HTTP/1.1 200 OK\r\n", "X-A: b\r\n", "exceeded 65536 bytes"},
 		"1xx":     {"", "HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n", "exceeded 65536 bytes"},
@@ -61,8 +61,8 @@ func TestEndlessReplyTakesNoMemory(t *testing.T) {
 			if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
 				t.Errorf("%d bytes were allocated", n)
 			}
-			if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
-				t.Errorf("%v, want %q", err, test.says)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("%v, want %q", err, test.want)
 			}
 		})
 	}
@@ -83,14 +83,14 @@ func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestCollectorIsNotAskedToCompressReplies(t *testing.T) {
-	var asked string
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = r.Header.Get("Accept-Encoding") }))
+	var encoding string
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { encoding = r.Header.Get("Accept-Encoding") }))
 	defer s.Close()
 	e, err := newExporter(s.URL, newCounts(nil), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.otlp.ExportSpans(t.Context(), tracetest.SpanStubs{{Name: "s"}}.Snapshots()); err != nil || asked != "" {
-		t.Errorf("asks for %q, %v", asked, err)
+	if err := e.otlp.ExportSpans(t.Context(), tracetest.SpanStubs{{Name: "s"}}.Snapshots()); err != nil || encoding != "" {
+		t.Errorf("accepts %q, %v", encoding, err)
 	}
 }

@@ -13,10 +13,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The names follow the semantic conventions of OpenTelemetry 1.43 for
-// messaging and Kafka, which are in development, and for HTTP and errors, which
-// are stable. What is our own begins with "notifier.". A record's key stands
-// in no span: it may be anything, of any size.
+// Attributes of the semantic conventions of OpenTelemetry 1.43: messaging and Kafka (in
+// development), HTTP and errors (stable). Our own begin with "notifier.". Record keys are not
+// attributes, since they can be anything.
 const (
 	system    = "messaging.system"
 	operation = "messaging.operation.name"
@@ -31,13 +30,13 @@ const (
 	own       = "notifier."
 )
 
-// Record is the record that a span is about.
+// Record is the record of a span.
 type Record struct {
 	Topic     string
 	Partition int32
 	Offset    int64
-	Group     string // that consumes it
-	Size      int    // of its value, in bytes
+	Group     string // consumer group
+	Size      int    // of the value, in bytes
 }
 
 func (r *Record) options() []trace.SpanStartOption {
@@ -48,34 +47,30 @@ func (r *Record) options() []trace.SpanStartOption {
 	)}
 }
 
-// Process begins the span of a record of a topic that ingest reads. It
-// continues the trace that the record's headers name.
+// Process starts the span of a record that ingest reads, in the trace of its headers.
 func (t *Tracer) Process(r Record, headers []kgo.RecordHeader) *Span {
 	return t.start(remote(headers), "process "+r.Topic, r.options()...)
 }
 
-// Replay begins the span of a request to send a dead letter again: a trace of
-// its own, linked to the one in which the dead letter was written.
+// Replay starts the span of a replay request: a new trace, linked to the dead letter's.
 func (t *Tracer) Replay(r Record, deadLetter string) *Span {
 	return t.start(trace.SpanContext{}, "process "+r.Topic, append(r.options(), links([]string{deadLetter})...)...)
 }
 
-// Deliver begins the span of a delivery, at the time at which its record was
-// taken out of the outbox. It continues the trace that the record names, and
-// links those of the deliveries that its message speaks for as well.
+// Deliver starts the span of a delivery at the time its record was read, in the record's trace.
+// It links the other deliveries of the message.
 func (t *Tracer) Deliver(r Record, traceparent string, source []kgo.RecordHeader, since time.Time, others []string) *Span {
 	return t.start(handed(traceparent, source), "process "+r.Topic, append(append(r.options(), trace.WithTimestamp(since)), links(others)...)...)
 }
 
-// Send begins the span of a record that is written, below the span of this
-// process that traceparent names.
+// Send starts the span of a produced record, below a span of this process.
 func (t *Tracer) Send(topicName, traceparent string, source []kgo.RecordHeader) *Span {
 	return t.start(handed(traceparent, source).WithRemote(false), "send "+topicName, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		attribute.String(system, "kafka"), attribute.String(operation, "send"), attribute.String(kind, "send"), attribute.String(topic, topicName),
 	))
 }
 
-// links are to the spans that are recorded; one that was not leads nowhere.
+// links returns links to the valid traceparents.
 func links(traceparents []string) []trace.SpanStartOption {
 	var list []trace.Link
 	for _, text := range traceparents {
@@ -86,15 +81,13 @@ func links(traceparents []string) []trace.SpanStartOption {
 	return []trace.SpanStartOption{trace.WithLinks(list...)}
 }
 
-// Span is something that happens in a trace, and takes time. All methods of a
-// nil one do nothing.
+// Span is a span of a trace. The methods of a nil Span do nothing.
 type Span struct {
 	span   trace.Span
 	tracer trace.Tracer
 }
 
-// Attempt begins the span of one attempt to send to a channel, below s. What
-// is done in its context belongs to it.
+// Attempt starts the span of one delivery attempt, below s.
 func (s *Span) Attempt(ctx context.Context, channel string, number int) (context.Context, *Span) {
 	if s == nil {
 		return ctx, nil
@@ -104,14 +97,12 @@ func (s *Span) Attempt(ctx context.Context, channel string, number int) (context
 	return ctx, &Span{span: span, tracer: s.tracer}
 }
 
-// Answered notes, in the span that ctx belongs to, the status of an HTTP
-// server's answer.
+// Answered sets the HTTP status in the span of ctx.
 func Answered(ctx context.Context, code int) {
 	trace.SpanFromContext(ctx).SetAttributes(attribute.Int(status, code))
 }
 
-// Traceparent returns the span as the parent of what follows from it; empty:
-// there is no trace.
+// Traceparent returns the span as a parent; empty: no trace.
 func (s *Span) Traceparent() string {
 	if s == nil {
 		return ""
@@ -119,7 +110,7 @@ func (s *Span) Traceparent() string {
 	return text(s.span.SpanContext())
 }
 
-// Set adds attributes of our own; their names are those of the log.
+// Set adds our own attributes, named as in the log.
 func (s *Span) Set(attrs ...slog.Attr) {
 	if s == nil || !s.span.IsRecording() {
 		return
@@ -133,21 +124,20 @@ func (s *Span) Set(attrs ...slog.Attr) {
 			s.span.SetAttributes(key.Bool(v.Bool()))
 		default:
 			if text := v.String(); text != "" {
-				s.span.SetAttributes(key.String(strings.ToValidUTF8(text, "\uFFFD"))) // else the whole batch cannot be encoded
+				s.span.SetAttributes(key.String(strings.ToValidUTF8(text, "\uFFFD"))) // otherwise the batch cannot be encoded
 			}
 		}
 	}
 }
 
-// Wrote notes where a record that was sent stands.
+// Wrote sets partition and offset of a produced record.
 func (s *Span) Wrote(part int32, at int64) {
 	if s != nil {
 		s.span.SetAttributes(attribute.String(partition, strconv.Itoa(int(part))), attribute.Int64(offset, at))
 	}
 }
 
-// Fail says what the span failed with: a word of a closed list, since an
-// error's text may hold anything.
+// Fail marks the span as failed with a word of a closed list; error texts may contain anything.
 func (s *Span) Fail(word string) {
 	if s != nil {
 		s.span.SetStatus(codes.Error, word)
@@ -155,7 +145,7 @@ func (s *Span) Fail(word string) {
 	}
 }
 
-// End ends the span; a second time it does nothing.
+// End ends the span. Further calls do nothing.
 func (s *Span) End() {
 	if s != nil {
 		s.span.End()

@@ -1,13 +1,10 @@
-// Package tracing follows an alert from the event's producer to the channel's
-// answer, as spans of OpenTelemetry. It is the only package that knows of
-// OpenTelemetry; the others ask it for a Span at the few places where
-// something happens to an alert or a dead letter, and hand a trace on as text,
-// as W3C Trace Context (https://www.w3.org/TR/trace-context/) writes it.
+// Package tracing traces alerts from the event's producer to the channel's response with
+// OpenTelemetry, which no other package imports. Traces are passed on as traceparent (W3C Trace
+// Context, https://www.w3.org/TR/trace-context/).
 //
-// A record that raises nothing has no span and costs nothing: nothing here is
-// called for it. Nothing here fails or waits either: a header that is no
-// traceparent is as good as none, and spans that nobody takes are dropped and
-// counted. Start reading at Tracer; spans.go has the spans, export.go sends them.
+// A record without alerts has no span. Nothing here fails or blocks: invalid headers are ignored,
+// and spans that cannot be sent are dropped and counted. Start reading at Tracer; see spans.go and
+// export.go.
 package tracing
 
 import (
@@ -29,20 +26,19 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Config configures where spans go.
+// Config configures the export of spans.
 type Config struct {
-	// Endpoint takes OTLP over HTTP, as protobuf: http://collector:4318. A URL
-	// without a path gets the standard one, /v1/traces. Empty: no spans.
+	// Endpoint is the URL of a collector (OTLP/HTTP, protobuf), such as http://collector:4318;
+	// the default path is /v1/traces. Empty: no spans.
 	Endpoint string `yaml:"endpoint"`
-	// Ratio of the traces that begin here is recorded, 0 to 1. Where a producer
-	// has begun the trace, its decision holds.
+	// Ratio of recorded traces, 0 to 1. It does not apply to traces that a producer started.
 	Ratio float64 `yaml:"ratio"`
 }
 
-// Defaults returns what holds where nothing is said.
+// Defaults returns the default configuration.
 func Defaults() Config { return Config{Ratio: 1} }
 
-// standardPath is where collectors take traces (OTLP 1.x, "OTLP/HTTP Request").
+// standardPath is the default path (OTLP 1.x, "OTLP/HTTP Request").
 const standardPath = "/v1/traces"
 
 // CheckYAML implements yamldoc.Checker.
@@ -55,8 +51,8 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	}
 }
 
-// SetEndpoint sets Endpoint, with the standard path where text has none. Its
-// errors do not repeat text, which may hold a password.
+// SetEndpoint sets Endpoint and adds the standard path if text has none. Its errors do not contain
+// text, which may hold a password.
 func (c *Config) SetEndpoint(text string) error {
 	if text == "" {
 		c.Endpoint = ""
@@ -75,21 +71,19 @@ func (c *Config) SetEndpoint(text string) error {
 	return nil
 }
 
-// SetBase sets Endpoint to what OTEL_EXPORTER_OTLP_ENDPOINT means: the place
-// below which all signals are taken.
+// SetBase sets Endpoint from OTEL_EXPORTER_OTLP_ENDPOINT, the base URL of all signals.
 func (c *Config) SetBase(text string) error {
 	return c.SetEndpoint(strings.TrimRight(text, "/") + standardPath)
 }
 
-// Tracer makes spans. A nil one makes none, and hands on the trace that a
-// producer has begun.
+// Tracer makes spans. A nil Tracer makes none and passes on the producer's trace.
 type Tracer struct {
 	tracer   trace.Tracer
 	provider *sdk.TracerProvider
 	exporter *exporter
 }
 
-// Params is what a Tracer needs.
+// Params are the parameters of a Tracer.
 type Params struct {
 	Config   Config
 	Version  string
@@ -97,8 +91,8 @@ type Params struct {
 	Registry prometheus.Registerer
 }
 
-// New returns a tracer; nil where no endpoint is configured, or tracing is
-// disabled or cannot be set up, which is logged.
+// New returns a tracer; nil without an endpoint, or if tracing is disabled or fails to start, which
+// is logged.
 func New(p Params) *Tracer {
 	counts := newCounts(p.Registry)
 	if p.Config.Endpoint == "" {
@@ -123,7 +117,7 @@ func New(p Params) *Tracer {
 	}
 	t := &Tracer{exporter: e}
 	limits := sdk.NewSpanLimits()
-	limits.AttributeValueLengthLimit = 256 // producers choose their event's id
+	limits.AttributeValueLengthLimit = 256 // producers choose event ids
 	t.provider = sdk.NewTracerProvider(
 		sdk.WithResource(describe(p.Version, log)), sdk.WithRawSpanLimits(limits),
 		sdk.WithSampler(sdk.ParentBased(linked{sdk.TraceIDRatioBased(p.Config.Ratio)})), sdk.WithSpanProcessor(e.processor()),
@@ -133,20 +127,19 @@ func New(p Params) *Tracer {
 	return t
 }
 
-// describe is what every span says of its process; OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES say more or otherwise.
+// describe returns the resource of all spans; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
+// override it.
 func describe(version string, log *slog.Logger) *resource.Resource {
 	r, err := resource.New(context.Background(), resource.WithHost(), resource.WithTelemetrySDK(),
 		resource.WithAttributes(attribute.String("service.name", "notifier"), attribute.String("service.version", version)),
 		resource.WithFromEnv())
 	if err != nil {
-		log.Warn("the environment does not describe this process as it should", "name", "OTEL_RESOURCE_ATTRIBUTES")
+		log.Warn("invalid resource attributes in the environment", "name", "OTEL_RESOURCE_ATTRIBUTES")
 	}
 	return r
 }
 
-// linked records what is linked to a trace that is recorded, such as the
-// replay of a dead letter; the rest is decided by Sampler.
+// linked samples spans with a link to a sampled trace, such as replays; others are up to Sampler.
 type linked struct{ sdk.Sampler }
 
 // ShouldSample implements sdk.Sampler.
@@ -159,24 +152,24 @@ func (l linked) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
 	return l.Sampler.ShouldSample(p)
 }
 
-// CloseWithin is how long a stop waits for spans to be taken.
+// CloseWithin bounds Close.
 const CloseWithin = 3 * time.Second
 
-// Close sends what waits, within CloseWithin, and gives up the rest.
+// Close sends the queued spans within CloseWithin and drops the rest.
 func (t *Tracer) Close() {
 	if t == nil {
 		return
 	}
-	late := time.AfterFunc(CloseWithin, t.exporter.giveUp) // ends the request under way, and all that would follow
+	late := time.AfterFunc(CloseWithin, t.exporter.giveUp)
 	defer late.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), CloseWithin+time.Second)
 	defer cancel()
-	_ = t.provider.Shutdown(ctx) // what it could not send is counted and said
+	_ = t.provider.Shutdown(ctx) // unsent spans are counted and logged
 	t.exporter.giveUp()
 }
 
-// start begins a span below parent; an invalid one begins a trace. Off, the
-// span is none and stands for its parent.
+// start starts a span below parent, or a new trace if it is invalid. A nil Tracer returns a span
+// that is not recorded.
 func (t *Tracer) start(parent trace.SpanContext, name string, options ...trace.SpanStartOption) *Span {
 	tracer := trace.Tracer(noop.Tracer{})
 	if t != nil {

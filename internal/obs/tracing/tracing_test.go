@@ -70,8 +70,8 @@ func FuzzATraceparentIsNeverAnError(f *testing.F) {
 	})
 }
 
-// TestWithoutATracerTheProducersTraceIsHandedOn: nothing is made, nothing is lost.
-func TestWithoutATracerTheProducersTraceIsHandedOn(t *testing.T) {
+// TestNilTracerForwardsTrace: nothing is made, nothing is lost.
+func TestNilTracerForwardsTrace(t *testing.T) {
 	var none *tracing.Tracer
 	source := header("traceparent", sampled, "tracestate", "vendor=x")
 	process := none.Process(tracing.Record{Topic: "t"}, source)
@@ -112,13 +112,13 @@ func on(t *testing.T, c *tracingtest.Collector, env map[string]string, ratio flo
 		t.Fatal(err)
 	}
 	reg := prometheus.NewPedanticRegistry()
-	said := new(bytes.Buffer)
+	logs := new(bytes.Buffer)
 	tr := tracing.New(tracing.Params{
 		Config: cfg, Version: "1.2.3",
-		Logger: slog.New(slog.NewTextHandler(said, nil)), Registry: reg,
+		Logger: slog.New(slog.NewTextHandler(logs, nil)), Registry: reg,
 	})
 	t.Cleanup(tr.Close)
-	return tr, said, func(outcome string) float64 {
+	return tr, logs, func(outcome string) float64 {
 		families, _ := reg.Gather()
 		for _, m := range families[0].GetMetric() {
 			if m.GetLabel()[0].GetValue() == outcome {
@@ -130,10 +130,10 @@ func on(t *testing.T, c *tracingtest.Collector, env map[string]string, ratio flo
 	}
 }
 
-func TestASpanArrivesAsItWasMade(t *testing.T) {
+func TestSpanIsExportedUnchanged(t *testing.T) {
 	t.Setenv("OTEL_SERVICE_NAME", "desk-notifier") // read by the SDK
 	c := tracingtest.Start(t)
-	tr, said, count := on(t, c, map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20t0ken, x-a=b"}, 1)
+	tr, logs, count := on(t, c, map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20t0ken, x-a=b"}, 1)
 	since := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 	s := tr.Deliver(tracing.Record{Topic: "o", Partition: 3, Offset: 7, Group: "g", Size: 11}, sampled, header("traceparent", sampled, "tracestate", "vendor=x"), since, []string{unsampled, "garbage"})
 	s.Set(slog.String("rule", "r"), slog.Int("n", 4), slog.String("empty", ""), slog.String("long", strings.Repeat("x", 1000)), slog.String("bytes", "\xff"))
@@ -163,12 +163,12 @@ func TestASpanArrivesAsItWasMade(t *testing.T) {
 	if h := c.Headers()[0]; h.Get("Authorization") != "Bearer t0ken" || h.Get("X-A") != "b" {
 		t.Errorf("headers %v", h)
 	}
-	if count("exported") != 1 || count("dropped") != 0 || strings.Contains(said.String(), "t0ken") {
-		t.Errorf("exported %v, dropped %v, said %s", count("exported"), count("dropped"), said)
+	if count("exported") != 1 || count("dropped") != 0 || strings.Contains(logs.String(), "t0ken") {
+		t.Errorf("exported %v, dropped %v, logged %s", count("exported"), count("dropped"), logs)
 	}
 }
 
-func TestTheProducerDecidesWhatIsRecordedElseTheRatio(t *testing.T) {
+func TestSamplingFollowsParentElseRatio(t *testing.T) {
 	c := tracingtest.Start(t)
 	never, _, _ := on(t, c, nil, 0)
 	never.Process(tracing.Record{Topic: "followed"}, header("traceparent", sampled)).End()
@@ -190,12 +190,12 @@ func TestTheProducerDecidesWhatIsRecordedElseTheRatio(t *testing.T) {
 	}
 }
 
-// TestACollectorThatIsAwayHoldsUpNothing: spans beyond the bound are dropped and
+// TestMissingCollectorBlocksNothing: spans beyond the bound are dropped and
 // counted, a stop gives up within its time, and no header is said.
-func TestACollectorThatIsAwayHoldsUpNothing(t *testing.T) {
+func TestMissingCollectorBlocksNothing(t *testing.T) {
 	c := tracingtest.Start(t)
 	c.Refuse(http.StatusServiceUnavailable)
-	tr, said, count := on(t, c, map[string]string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS": "authorization=s3cret"}, 1)
+	tr, logs, count := on(t, c, map[string]string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS": "authorization=s3cret"}, 1)
 	const n = 6000 // more than may wait
 	began := time.Now()
 	for range n {
@@ -212,12 +212,12 @@ func TestACollectorThatIsAwayHoldsUpNothing(t *testing.T) {
 	if d := count("dropped"); d < n-4096 || count("exported") != 0 {
 		t.Errorf("dropped %v, exported %v", d, count("exported"))
 	}
-	if text := said.String(); !strings.Contains(text, "spans are dropped") || strings.Contains(text, "s3cret") {
-		t.Errorf("said is %s", text)
+	if text := logs.String(); !strings.Contains(text, "spans are dropped") || strings.Contains(text, "s3cret") {
+		t.Errorf("logged: %s", text)
 	}
 }
 
-func TestACollectorThatComesBackGetsWhatWaited(t *testing.T) {
+func TestRecoveredCollectorReceivesQueuedSpans(t *testing.T) {
 	c := tracingtest.Start(t)
 	c.Refuse(http.StatusTooManyRequests)
 	tr, _, count := on(t, c, nil, 1)
@@ -238,33 +238,33 @@ func TestACollectorThatComesBackGetsWhatWaited(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentCanSwitchItOffAndIsToldWhatItCannot(t *testing.T) {
+func TestEnvironmentDisablesTracing(t *testing.T) {
 	for _, name := range []string{"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER"} {
-		said := new(bytes.Buffer)
+		logs := new(bytes.Buffer)
 		t.Setenv(name, map[string]string{"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "none"}[name])
 		tr := tracing.New(tracing.Params{
-			Config: tracing.Config{Endpoint: "http://127.0.0.1:1/v1/traces", Ratio: 1}, Logger: slog.New(slog.NewTextHandler(said, nil)),
+			Config: tracing.Config{Endpoint: "http://127.0.0.1:1/v1/traces", Ratio: 1}, Logger: slog.New(slog.NewTextHandler(logs, nil)),
 		})
 		t.Setenv(name, "")
-		if tr != nil || !strings.Contains(said.String(), "name="+name) {
-			t.Errorf("%s: %v, said %s", name, tr, said)
+		if tr != nil || !strings.Contains(logs.String(), "name="+name) {
+			t.Errorf("%s: %v, logged %s", name, tr, logs)
 		}
 	}
-	_, said, _ := on(t, tracingtest.Start(t), map[string]string{
+	_, logs, _ := on(t, tracingtest.Start(t), map[string]string{
 		"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER": "always_off", "OTEL_EXPORTER_OTLP_HEADERS": "s3cret",
 		"OTEL_TRACES_EXPORTER": "otlp", "OTEL_PROPAGATORS": "tracecontext,baggage",
 	}, 1)
 	for _, want := range []string{"name=OTEL_EXPORTER_OTLP_PROTOCOL", "name=OTEL_TRACES_SAMPLER", `kind="parse headers"`} {
-		if !strings.Contains(said.String(), want) {
-			t.Errorf("it does not say %s:\n%s", want, said)
+		if !strings.Contains(logs.String(), want) {
+			t.Errorf("it does not say %s:\n%s", want, logs)
 		}
 	}
-	if n := strings.Count(said.String(), "level=WARN"); n != 3 || strings.Contains(said.String(), "s3cret") {
-		t.Errorf("%d warnings:\n%s", n, said)
+	if n := strings.Count(logs.String(), "level=WARN"); n != 3 || strings.Contains(logs.String(), "s3cret") {
+		t.Errorf("%d warnings:\n%s", n, logs)
 	}
 }
 
-func TestAnEndpointIsTheURLOfACollector(t *testing.T) {
+func TestEndpointValidation(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "http://c:4318": "http://c:4318/v1/traces", "http://c:4318/": "http://c:4318/v1/traces", "https://c/otlp/v1/traces": "https://c/otlp/v1/traces",
 	} {
@@ -285,8 +285,8 @@ func TestAnEndpointIsTheURLOfACollector(t *testing.T) {
 	}
 }
 
-// TestOffTheMetricIsThere: a dashboard finds it at zero.
-func TestOffTheMetricIsThere(t *testing.T) {
+// TestMetricExistsWithoutTracing: a dashboard finds it at zero.
+func TestMetricExistsWithoutTracing(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	if tr := tracing.New(tracing.Params{Registry: reg}); tr != nil {
 		t.Error("it is on without an endpoint")
@@ -300,14 +300,14 @@ func TestOffTheMetricIsThere(t *testing.T) {
 // environment names is one connected to, and it is not tried again.
 func TestCollectorIsNoMetadataService(t *testing.T) {
 	for _, endpoint := range []string{"http://169.254.169.254/v1/traces", "http://[::ffff:169.254.169.254]/v1/traces"} {
-		said := new(bytes.Buffer)
+		logs := new(bytes.Buffer)
 		t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=s3cret")
-		tr := tracing.New(tracing.Params{Config: tracing.Config{Endpoint: endpoint, Ratio: 1}, Logger: slog.New(slog.NewTextHandler(said, nil))})
+		tr := tracing.New(tracing.Params{Config: tracing.Config{Endpoint: endpoint, Ratio: 1}, Logger: slog.New(slog.NewTextHandler(logs, nil))})
 		tr.Process(tracing.Record{Topic: "t"}, nil).End()
 		tr.Close()
-		text := said.String()
+		text := logs.String()
 		if !strings.Contains(text, "metadata service, which is never connected to") || !strings.Contains(text, "sent unencrypted") || strings.Contains(text, "s3cret") {
-			t.Errorf("%s: said is %s", endpoint, text)
+			t.Errorf("%s: logged: %s", endpoint, text)
 		}
 	}
 }

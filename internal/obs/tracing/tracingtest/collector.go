@@ -1,5 +1,4 @@
-// Package tracingtest is a collector of OpenTelemetry for tests: it takes
-// OTLP over HTTP as a real one does, and keeps what it got.
+// Package tracingtest is an OpenTelemetry collector (OTLP/HTTP) for tests.
 package tracingtest
 
 import (
@@ -19,7 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Span is a span as it was received; ids are hexadecimal.
+// Span is a received span; ids are hexadecimal.
 type Span struct {
 	Name, Kind                string // Kind: internal, client, producer, consumer
 	Trace, ID, Parent         string // Parent: empty for a root
@@ -42,7 +41,7 @@ type Collector struct {
 	changed chan struct{}
 }
 
-// Start starts a collector that ends with the test.
+// Start starts a collector until the test ends.
 func Start(t testing.TB) *Collector {
 	t.Helper()
 	c := &Collector{changed: make(chan struct{})}
@@ -51,7 +50,7 @@ func Start(t testing.TB) *Collector {
 	return c
 }
 
-// Refuse has every request answered with a status; 0: taken again.
+// Refuse sets the status of responses; 0: accept.
 func (c *Collector) Refuse(status int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,7 +118,7 @@ func values(list []*common.KeyValue) map[string]string {
 	return m
 }
 
-// Spans returns what has come, in the order in which the spans began.
+// Spans returns the received spans by start time.
 func (c *Collector) Spans() []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,21 +127,21 @@ func (c *Collector) Spans() []Span {
 	return list
 }
 
-// Headers returns those of the requests that were taken.
+// Headers returns the headers of accepted requests.
 func (c *Collector) Headers() []http.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.headers)
 }
 
-// Posts returns how many requests there were, taken or not.
+// Posts returns the number of requests, accepted or not.
 func (c *Collector) Posts() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.posts
 }
 
-// Wait waits until what has come satisfies holds, and returns it.
+// Wait waits until the received spans satisfy holds.
 func (c *Collector) Wait(t testing.TB, within time.Duration, holds func([]Span) bool) []Span {
 	t.Helper()
 	deadline := time.NewTimer(within)
@@ -172,8 +171,7 @@ func Names(list []Span) []string {
 	return names
 }
 
-// Find returns the one span of a name whose attributes are these; the test
-// fails where there are none or several.
+// Find returns the only span with a name and attributes, or fails the test.
 func Find(t testing.TB, list []Span, name string, attributes ...string) Span {
 	t.Helper()
 	var found []Span
