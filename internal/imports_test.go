@@ -165,9 +165,9 @@ func TestOnlyOneFileImportsFx(t *testing.T) {
 	}
 }
 
-// TestTheEngineNeverSleeps: a wait that nothing can end holds up a stop, and a
+// TestNothingSleeps: a wait that nothing can end holds up a stop, and a
 // test cannot steer it.
-func TestTheEngineNeverSleeps(t *testing.T) {
+func TestNothingSleeps(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err

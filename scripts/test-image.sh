@@ -45,7 +45,7 @@ run() { storage run --isolation chroot "$box" -- /usr/bin/notifier "$@"; }
 run --version | grep -q '^notifier 1\.2\.3 ' || fail "it does not say its version"
 run config check >/dev/null 2>&1 || fail "its configuration has faults"
 if run health 2>"$work/health"; then fail "health is content where nobody runs"; fi
-grep -q 'nobody listens on 0.0.0.0:9464' "$work/health" || fail "health says $(cat "$work/health")"
+grep -q 'connection refused on 0.0.0.0:9464' "$work/health" || fail "health says $(cat "$work/health")"
 
 # A daemon in it, with the broker of a dev outside.
 "$work/context/out/notifier" dev --kafka 127.0.0.1:0 --http 127.0.0.1:0 --no-samples >"$work/dev" 2>&1 &

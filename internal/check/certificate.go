@@ -6,13 +6,11 @@ import (
 	"time"
 )
 
-// soonExpired is how long before its end a certificate is a warning: enough
-// for people who renew by hand.
+// soonExpired is how long before its expiry a certificate is a warning.
 const soonExpired = 14 * 24 * time.Hour
 
-// Certificate says until when the certificate of a server holds that was
-// connected to, and verified, in this state. The end is that of the first in
-// its chain that ends.
+// Certificate checks the expiry of a server's verified certificate: that of the first
+// certificate to expire in the chain that is valid longest.
 func Certificate(subject string, state tls.ConnectionState, now time.Time) Result {
 	var end time.Time
 	for _, chain := range state.VerifiedChains {
@@ -22,7 +20,7 @@ func Certificate(subject string, state tls.ConnectionState, now time.Time) Resul
 				first = c.NotAfter
 			}
 		}
-		if first.After(end) { // the chain that holds longest is the one that counts
+		if first.After(end) {
 			end = first
 		}
 	}
@@ -31,7 +29,7 @@ func Certificate(subject string, state tls.ConnectionState, now time.Time) Resul
 	}
 	text := fmt.Sprintf("%s, certificate until %s", tls.VersionName(state.Version), end.UTC().Format("2 Jan 2006"))
 	if left := end.Sub(now); left < soonExpired {
-		return Warnf(subject, "have it renewed: from then on nothing connects", "%s, in %d days", text, int(left.Hours()/24))
+		return Warnf(subject, "renew it: expired, it prevents connections", "%s, in %d days", text, int(left.Hours()/24))
 	}
 	return Okf(subject, "%s", text)
 }

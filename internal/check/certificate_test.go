@@ -9,7 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-func TestACertificateHoldsAsLongAsItsChain(t *testing.T) {
+func TestCertificateExpiryIsThatOfChain(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	ends := func(days ...int) []*x509.Certificate {
 		var chain []*x509.Certificate

@@ -5,33 +5,31 @@ import (
 	"time"
 )
 
-// Check looks at one area.
+// Check checks one area.
 type Check struct {
 	Area string
-	// Name is what is looked at, said where Look does not come to an end.
-	Name string
-	Look func(ctx context.Context) []Result
+	Name string // the subject of a result if Run panics or does not return in time
+	Run  func(ctx context.Context) []Result
 }
 
-// grace is what a check gets after its time is over, to say what it knows.
+// grace is the time for a check to return after its context has ended.
 const grace = 500 * time.Millisecond
 
-// Gather runs checks at once, each for at most a time, and returns what they
-// found, in the order of the checks. One that does not end all the same, or
-// panics, is a fault of its own: nothing here waits for it any longer.
+// Gather runs checks concurrently, each for at most a time, and returns their results
+// in order. A check that panics or does not return is a failed result.
 func Gather(ctx context.Context, each time.Duration, checks []Check) []Result {
 	ctx, cancel := context.WithTimeout(ctx, each)
 	defer cancel()
 	found := make([]chan []Result, len(checks))
 	for i, c := range checks {
-		found[i] = make(chan []Result, 1) // 1: whoever is late must not be stuck
+		found[i] = make(chan []Result, 1) // a late check must not block
 		go func() {
 			defer func() {
 				if v := recover(); v != nil {
 					found[i] <- []Result{Failedf(c.Name, "report it as a defect", "the check panicked (%T)", v)}
 				}
 			}()
-			found[i] <- c.Look(ctx)
+			found[i] <- c.Run(ctx)
 		}()
 	}
 	late := time.NewTimer(each + grace)

@@ -10,20 +10,20 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-// TestOneCheckHoldsUpNoOther: one hangs and hears of no deadline, one panics, one
+// TestGatherBoundsHangingChecks: one hangs and hears of no deadline, one panics, one
 // says in time what it knows; the answer comes within the bound, in order.
-func TestOneCheckHoldsUpNoOther(t *testing.T) {
+func TestGatherBoundsHangingChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
 		began := time.Now()
 		found := check.Gather(t.Context(), 8*time.Second, []check.Check{
-			{Area: "a", Name: "deaf", Look: func(context.Context) []check.Result { <-release; return nil }},
-			{Area: "b", Name: "quick", Look: func(context.Context) []check.Result {
+			{Area: "a", Name: "deaf", Run: func(context.Context) []check.Result { <-release; return nil }},
+			{Area: "b", Name: "quick", Run: func(context.Context) []check.Result {
 				return []check.Result{check.Okf("quick", "fine"), check.Warnf("quick", "do it", "hm")}
 			}},
-			{Area: "c", Name: "breaks", Look: func(context.Context) []check.Result { panic("no") }},
-			{Area: "d", Name: "slow", Look: func(ctx context.Context) []check.Result {
+			{Area: "c", Name: "breaks", Run: func(context.Context) []check.Result { panic("no") }},
+			{Area: "d", Name: "slow", Run: func(ctx context.Context) []check.Result {
 				<-ctx.Done()
 				return []check.Result{check.Skipf("slow", "not known")}
 			}},

@@ -206,11 +206,11 @@ func besiege(t *testing.T) *besieged {
 	return b
 }
 
-// stands reports why a record is too much: the alert behind it did not arrive or
+// survives reports why a record is too much: the alert behind it did not arrive or
 // its partition does not move on, the process ended, or its memory rose too
 // high; "": it is not. A record that
 // the broker refuses is none.
-func (b *besieged) stands(h hostileRecord, within time.Duration) (took time.Duration, peak int64, fault string) {
+func (b *besieged) survives(h hostileRecord, within time.Duration) (took time.Duration, peak int64, fault string) {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", b.pid), []byte("5"), 0) // begins the high-water mark again, proc_pid_clear_refs(5)
 	if _, err := b.produce(h.codec, h.records()...); errors.Is(err, kerr.MessageTooLarge) {
 		return 0, 0, ""
@@ -297,7 +297,7 @@ func resident(pid int) int64 {
 // tooMuch reports why a record is too much for a daemon that has just started;
 // "": it is not.
 func tooMuch(t *testing.T, h hostileRecord) (fault string) {
-	t.Run("again", func(t *testing.T) { _, _, fault = besiege(t).stands(h, patience/4) })
+	t.Run("again", func(t *testing.T) { _, _, fault = besiege(t).survives(h, patience/4) })
 	return fault
 }
 
@@ -346,13 +346,13 @@ func TestAlertArrivesBehindAnyRecord(t *testing.T) {
 	slowest, highest := time.Duration(0), int64(0)
 	for i := range *recordCases {
 		h := draw(random)
-		took, peak, fault := b.stands(h, patience)
+		took, peak, fault := b.survives(h, patience)
 		slowest, highest = max(slowest, took), max(highest, peak)
 		t.Logf("%3d  %6.3f s  %4d MiB  %s", i, took.Seconds(), peak>>20, h)
 		if fault == "" {
 			continue
 		}
-		t.Logf("the daemon said: %s", complaints(b.process.err.String()))
+		t.Logf("the log: %s", complaints(b.process.err.String()))
 		t.Fatalf("-records-seed %d, record %d: %s: %s; %s", *recordSeed, i, h, fault, smallest(t, h))
 	}
 	t.Logf("slowest %.3f s, highest %d MiB", slowest.Seconds(), highest>>20)

@@ -31,13 +31,13 @@ rules:
   - {name: large-fills, topic: trade-executions, when: 'event.event_type == "order.filled"', to: [desk-slack, risk-hook], title: b}
 `
 
-func TestChannelsAsPeopleSeeThem(t *testing.T) {
+func TestChannelsListShowsState(t *testing.T) {
 	at := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(base.Readiness{Ready: true, Components: []admin.Component{
 			{Name: "groups", OK: true, Decides: true},
 			{Name: "channel desk-mail", State: "circuit_open", Cause: "unavailable: EHLO 421", Waiting: 3},
-			{Name: "channel desk-slack", State: "suspended", Cause: "credentials: Slack returned token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — what waited goes to desk-mail, asked by ann@ops-1", Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
+			{Name: "channel desk-slack", State: "suspended", Cause: "credentials: Slack returned token_revoked — 1,240 wait, the oldest for 7 h 12 m, kept until 26 Dec 09:31 — waiting alerts move to desk-mail, requested by ann@ops-1", Waiting: 1240, Oldest: &at, Moving: []admin.Moving{{To: "desk-mail", By: "ann@ops-1"}}},
 			{Name: "channel screen", OK: true, State: "healthy"},
 		}})
 	}))
@@ -71,5 +71,5 @@ func TestChannelsAsPeopleSeeThem(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
 	defer other.Close()
 	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(other.URL, "http://"))
-	local(t, "channels", "list", "-c", file).Want(t, base.ExitDone, "is no notifier): what they do now is not known")
+	local(t, "channels", "list", "-c", file).Want(t, base.ExitDone, "is not a notifier): the state is unknown")
 }

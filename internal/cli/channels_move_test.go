@@ -18,8 +18,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// latched answers as a provider whose webhook was revoked.
-func latched(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} }
+// revoked responds as a provider whose webhook was revoked.
+func revoked(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} }
 
 var (
 	oldAndNew  = []kafka.Channel{{Name: "old", Partitions: 2}, {Name: "new", Partitions: 1}}
@@ -62,7 +62,7 @@ func inOrder(t testing.TB, s *webhooktest.Server, n, keys int) {
 	}
 }
 
-func waits(t testing.TB, c *testkafka.Cluster, channel string, n int64) {
+func waitForLag(t testing.TB, c *testkafka.Cluster, channel string, n int64) {
 	t.Helper()
 	testkafka.Eventually(t, 20*time.Second, fmt.Sprintf("%d alerts wait for %s", n, channel), func() bool {
 		return end(t, c, topics.Outbox(c.Group, channel)) == n
@@ -76,22 +76,22 @@ func (d *testDaemon) seen(t *testing.T) {
 	t.Setenv("NOTIFIER_HTTP_LISTEN", strings.TrimPrefix(d.http, "http://"))
 }
 
-// TestWhatWaitsIsMovedWhileTheDaemonRuns is the night on which chat is down and
+// TestMoveWhileDaemonRuns is the night on which chat is down and
 // mail has to do.
-func TestWhatWaitsIsMovedWhileTheDaemonRuns(t *testing.T) {
+func TestMoveWhileDaemonRuns(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "old", Partitions: 1}, {Name: "new", Partitions: 2}})
-	down, up := webhooktest.Start(t, "", latched), webhooktest.Start(t, "", nil)
+	down, up := webhooktest.Start(t, "", revoked), webhooktest.Start(t, "", nil)
 	dir := files(t, c, fmt.Sprintf("  old: {webhook: {url: %q}, partitions: 1}\n", down.URL)+hookChannel("new", up.URL), fmt.Sprintf(every, "old"))
 	d := start(t, dir)
 	const n, keys = 500, 7
 	c.Produce(keyed(n, keys)...)
-	waits(t, c, "old", n)
+	waitForLag(t, c, "old", n)
 	before := end(t, c, topics.Replay(c.Group))
-	moveIn(t, c, dir, "channels", "move", "old", "new", "--dry-run").Want(t, base.ExitDone, "500 alerts wait for old, the oldest for", "a dry run: nothing was done")
+	moveIn(t, c, dir, "channels", "move", "old", "new", "--dry-run").Want(t, base.ExitDone, "500 alerts wait for old, the oldest for", "dry run: nothing was done")
 	if end(t, c, topics.Replay(c.Group)) != before {
 		t.Error("a dry run asked for it")
 	}
-	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "500 alerts moved: nothing that waited for old then waits for it now")
+	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "500 alerts moved")
 	got(t, up, n, 30*time.Second)
 	inOrder(t, up, n, keys)
 	settled(t, c)
@@ -103,10 +103,10 @@ func TestWhatWaitsIsMovedWhileTheDaemonRuns(t *testing.T) {
 			t.Fatalf("an id of a moved delivery is %q", r.Header.Get("webhook-id"))
 		}
 	}
-	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "nothing waits for old")
+	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "no alerts wait for old")
 	// What comes later is the old channel's own.
 	c.Produce(alerting(topics.TradeExecutions, "k0", n, 1)...)
-	waits(t, c, "old", n+1)
+	waitForLag(t, c, "old", n+1)
 	down.SetAnswer(nil)
 	// The request is settled, so that no later owner finds it.
 	testkafka.Eventually(t, 20*time.Second, "the request is settled", func() bool { return c.Lag(c.Group) == 0 })
@@ -115,15 +115,15 @@ func TestWhatWaitsIsMovedWhileTheDaemonRuns(t *testing.T) {
 	}
 }
 
-// TestAMoveThatACrashOvertakesMovesEachAlertOnce: what was put into the other
+// TestMoveDuringCrashMovesEachAlertOnce: what was put into the other
 // outbox and not committed is put there again by the next owner, and known.
-func TestAMoveThatACrashOvertakesMovesEachAlertOnce(t *testing.T) {
+func TestMoveDuringCrashMovesEachAlertOnce(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return
 	}
 	c := testkafka.Start(t, oldAndNew)
-	down, up := webhooktest.Start(t, "", latched), webhooktest.Start(t, "", latched)
+	down, up := webhooktest.Start(t, "", revoked), webhooktest.Start(t, "", revoked)
 	dir := files(t, c, hookChannel("old", down.URL)+fmt.Sprintf("  new: {webhook: {url: %q}, partitions: 1}\n", up.URL), fmt.Sprintf(every, "old"))
 	d := start(t, dir)
 	const n, keys = 300, 5
@@ -132,7 +132,7 @@ func TestAMoveThatACrashOvertakesMovesEachAlertOnce(t *testing.T) {
 	c.Produce(keyed(n, keys)[1:]...)
 	testkafka.Eventually(t, 20*time.Second, "they wait", func() bool { return c.Lag(topics.OutboxGroup(c.Group)) == n })
 	allow := noCommits(c, topics.OutboxGroup(c.Group))
-	moveIn(t, c, dir, append(moveToNew, "--no-wait")...).Want(t, base.ExitDone, "asked for: the notifier moves them")
+	moveIn(t, c, dir, append(moveToNew, "--no-wait")...).Want(t, base.ExitDone, "requested: the notifier moves them")
 	testkafka.Eventually(t, 20*time.Second, "some are moved and not committed", func() bool {
 		return end(t, c, topics.Outbox(c.Group, "new")) >= 2*64
 	})
@@ -160,10 +160,10 @@ func TestAMoveThatACrashOvertakesMovesEachAlertOnce(t *testing.T) {
 	}
 }
 
-// TestAMoveIsAskedForWhileNobodyRuns: twice, and carried out once.
-func TestAMoveIsAskedForWhileNobodyRuns(t *testing.T) {
+// TestMoveRequestedWithoutDaemon: twice, and carried out once.
+func TestMoveRequestedWithoutDaemon(t *testing.T) {
 	c := testkafka.Start(t, oldAndNew)
-	down, up := webhooktest.Start(t, "", latched), webhooktest.Start(t, "", nil)
+	down, up := webhooktest.Start(t, "", revoked), webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("old", down.URL)+hookChannel("new", up.URL), fmt.Sprintf(every, "old"))
 	d := start(t, dir)
 	const n, keys = 100, 3
@@ -172,7 +172,7 @@ func TestAMoveIsAskedForWhileNobodyRuns(t *testing.T) {
 	d.stop()
 	tries := len(down.Requests())
 	for range 2 {
-		moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "no notifier is running in group "+c.Group+": they are moved when one is")
+		moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "no notifier is running in group "+c.Group+": the alerts are moved when one starts")
 	}
 	down.SetAnswer(nil) // it would take them: they were moved all the same
 	start(t, dir)
@@ -184,11 +184,11 @@ func TestAMoveIsAskedForWhileNobodyRuns(t *testing.T) {
 	}
 }
 
-// TestAChannelThatIsGoneIsShownAndCanBeMoved: its alerts wait although nobody
+// TestUnconfiguredChannelIsShownAndMovable: its alerts wait although nobody
 // has configured it.
-func TestAChannelThatIsGoneIsShownAndCanBeMoved(t *testing.T) {
+func TestUnconfiguredChannelIsShownAndMovable(t *testing.T) {
 	c := testkafka.Start(t, oldAndNew)
-	down, up := webhooktest.Start(t, "", latched), webhooktest.Start(t, "", nil)
+	down, up := webhooktest.Start(t, "", revoked), webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("old", down.URL)+hookChannel("new", up.URL), fmt.Sprintf(every, "old")))
 	const n, keys = 100, 3
 	c.Produce(keyed(n, keys)...)
@@ -197,10 +197,10 @@ func TestAChannelThatIsGoneIsShownAndCanBeMoved(t *testing.T) {
 
 	dir := files(t, c, hookChannel("new", up.URL), newAndMore)
 	d = start(t, dir)
-	d.err.Wait(t, 10*time.Second, `"msg":"alerts wait for a channel that is not configured any more","channel":"old"`, fmt.Sprintf(`"waiting":%d`, n))
+	d.err.Wait(t, 10*time.Second, `"msg":"alerts wait for a channel that is no longer configured","channel":"old"`, fmt.Sprintf(`"waiting":%d`, n))
 	testkafka.Eventually(t, 20*time.Second, "the channel that is gone is shown", func() bool {
 		status, ok, cause := d.component("channel old")
-		return status == http.StatusOK && !ok && strings.Contains(cause, "old is not configured any more: configure it again, or 'notifier channels move old CHANNEL'")
+		return status == http.StatusOK && !ok && strings.Contains(cause, "old is no longer configured: configure it, or 'notifier channels move old CHANNEL'")
 	})
 	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "100 alerts moved")
 	got(t, up, n, 30*time.Second)
@@ -213,7 +213,7 @@ func TestAChannelThatIsGoneIsShownAndCanBeMoved(t *testing.T) {
 	}
 }
 
-func TestMovesThatAreMisused(t *testing.T) {
+func TestMoveRejectsInvalidArguments(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "desk-slack", Partitions: 1}, {Name: "desk-mail", Partitions: 1}})
 	up := webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("desk-slack", up.URL)+hookChannel("desk-mail", up.URL)+hookChannel("never", up.URL), fmt.Sprintf(every, "desk-slack"))
@@ -226,25 +226,25 @@ func TestMovesThatAreMisused(t *testing.T) {
 		{"desk-slack desk-mial --yes", base.ExitMisused, "there is no channel desk-mial, did you mean desk-mail?"},
 		{"desk-slak desk-mail --yes", base.ExitMisused, "there is no channel desk-slak, did you mean desk-slack?"},
 		{"desk-slack --yes", base.ExitMisused, "takes two channels"},
-		{"desk-slack desk-mail", base.ExitMisused, "say --yes"},
-		{"desk-slack desk-mail --yes", base.ExitDone, "nothing waits for desk-slack"},
+		{"desk-slack desk-mail", base.ExitMisused, "use --yes"},
+		{"desk-slack desk-mail --yes", base.ExitDone, "no alerts wait for desk-slack"},
 		{"desk-slack never --yes", base.ExitFailed, "the outbox of never is missing (topic " + topics.Outbox(c.Group, "never") + "): run 'notifier"},
 	} {
 		moveIn(t, c, dir, append([]string{"channels", "move"}, strings.Fields(q.args)...)...).Want(t, q.code, q.says)
 	}
 }
 
-// TestTheFirstMoveHolds: what one move means cannot be sent elsewhere by the
+// TestSecondMoveIsRejected: what one move means cannot be sent elsewhere by the
 // next, and the command says so.
-func TestTheFirstMoveHolds(t *testing.T) {
+func TestSecondMoveIsRejected(t *testing.T) {
 	c := testkafka.Start(t, append(oldAndNew, kafka.Channel{Name: "other", Partitions: 1}))
-	down := webhooktest.Start(t, "", latched)
+	down := webhooktest.Start(t, "", revoked)
 	dir := files(t, c, hookChannel("old", down.URL)+hookChannel("new", down.URL)+hookChannel("other", down.URL), fmt.Sprintf(every, "old, new"))
 	d := start(t, dir)
 	c.Produce(keyed(10, 1)...)
-	waits(t, c, "new", 10)
+	waitForLag(t, c, "new", 10)
 	testkafka.Eventually(t, 20*time.Second, "the sources are settled", func() bool { return c.Lag(c.Group) == 0 })
 	d.stop()
-	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "rule every leads to both: new has had these alerts, and gets them again", "no notifier is running")
-	moveIn(t, c, dir, "channels", "move", "old", "other", "--yes").Want(t, base.ExitFailed, "asked to move what waits for old to new, and 10 alerts of it are left: it goes there")
+	moveIn(t, c, dir, moveToNew...).Want(t, base.ExitDone, "new receives alerts twice: rules with both channels: every", "no notifier is running")
+	moveIn(t, c, dir, "channels", "move", "old", "other", "--yes").Want(t, base.ExitFailed, "requested to move the alerts of old to new, and 10 alerts are left")
 }

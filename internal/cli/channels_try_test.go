@@ -17,9 +17,9 @@ import (
 	"github.com/algotrade/notifier/internal/cli/clitest"
 )
 
-// TestEachKindIsTriedWithAMessageThatSaysSo: against stand-ins that behave as the
+// TestChannelsTestSendsMarkedMessage: against stand-ins that behave as the
 // providers do.
-func TestEachKindIsTriedWithAMessageThatSaysSo(t *testing.T) {
+func TestChannelsTestSendsMarkedMessage(t *testing.T) {
 	slack, hook := slacktest.Start(t, nil), webhooktest.Start(t, "", nil)
 	server := smtptest.Start(t, smtptest.Config{Rcpt: func(to string) error {
 		if to == "gone@example.com" {
@@ -88,7 +88,7 @@ channels:
 	}
 	o := try("some-mail", "-o", "json").Want(t, base.ExitFailed).Objects(t)[0]
 	if got := fmt.Sprint(o["ok"], o["recipients"]); !strings.Contains(got, "false [map[cause:recipient-refused") {
-		t.Errorf("it says %v", o)
+		t.Errorf("got %v", o)
 	}
 
 	// What the provider refuses is said with what to do, and no secret.

@@ -83,9 +83,9 @@ func TestUnreadPartitionMakesDaemonNotReady(t *testing.T) {
 	}
 }
 
-// What stands behind a source's batch that is too large is delivered, and the
+// What follows a source's batch that is too large is delivered, and the
 // daemon stays ready.
-func TestOversizedBatchHoldsNoSource(t *testing.T) {
+func TestOversizedBatchBlocksNoSource(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
@@ -94,7 +94,7 @@ func TestOversizedBatchHoldsNoSource(t *testing.T) {
 	if err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), behind...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	testkafka.Eventually(t, 30*time.Second, "what stands behind it is delivered", func() bool { return len(hook.Requests()) == 1 })
+	testkafka.Eventually(t, 30*time.Second, "the next record is delivered", func() bool { return len(hook.Requests()) == 1 })
 	if status, body := d.get("/readyz"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
@@ -105,7 +105,7 @@ func TestOversizedBatchHoldsNoSource(t *testing.T) {
 	}
 }
 
-func TestADaemonWithTheInstanceIDOfAnotherTakesOver(t *testing.T) {
+func TestSameInstanceIDTakesOver(t *testing.T) {
 	t.Setenv("KAFKA_GROUP_INSTANCE_ID", "host-1")
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	hook := webhooktest.Start(t, "", nil)

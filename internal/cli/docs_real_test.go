@@ -51,7 +51,7 @@ func pythonBlock(t *testing.T, file string) string {
 // docs/dlq.md has it: the Python there reads, and checks, what the daemon wrote.
 func TestAReaderInAnotherLanguageReadsDeadLetters(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	entries := clitest.Morning()
+	entries := clitest.Mixed()
 	for i, e := range entries { // every kind of value and header there is
 		s := &e.Envelope.Source
 		s.Topic = string(topics.TradeExecutions)

@@ -136,8 +136,8 @@ func spawnDev(t *testing.T) devProcess {
 	return devProcess{kafka: m[1], http: m[2]}
 }
 
-// TestTheReadmeShowsTheScreen holds the README's screen against the golden one.
-func TestTheReadmeShowsTheScreen(t *testing.T) {
+// TestReadmeShowsDevScreen holds the README's screen against the golden one.
+func TestReadmeShowsDevScreen(t *testing.T) {
 	golden, err := os.ReadFile("testdata/screen.golden")
 	if err != nil {
 		t.Fatal(err)

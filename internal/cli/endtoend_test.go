@@ -134,7 +134,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 	}
 }
 
-func TestASinkThatIsDownLosesNothing(t *testing.T) {
+func TestUnreachableChannelLosesNothing(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "other", Partitions: 2}})
 	hook, other := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL)+hookChannel("other", other.URL), fmt.Sprintf(every, "hook, other")))
@@ -220,7 +220,7 @@ func TestNullEmptyAndHugeKeysAreDelivered(t *testing.T) {
 	}
 }
 
-func TestADeadLetterTopicThatIsGoneHoldsItsPartitionAlone(t *testing.T) {
+func TestMissingDeadLetterTopicBlocksItsPartitionOnly(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
@@ -239,14 +239,14 @@ func TestADeadLetterTopicThatIsGoneHoldsItsPartitionAlone(t *testing.T) {
 	}
 	c.Produce(alerting(topics.PortfolioUpdates, "d", 3, 1)...)
 	got(t, hook, 3, 30*time.Second) // 0, and those of the partitions beside at least
-	held := fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="write",stage="ingest",topic=%q}`, topics.TradeExecutions)
-	testkafka.Eventually(t, 30*time.Second, "the partition is shown as held", func() bool { return d.metric(held) == "1" })
+	blocked := fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="write",stage="ingest",topic=%q}`, topics.TradeExecutions)
+	testkafka.Eventually(t, 30*time.Second, "the partition is shown as blocked", func() bool { return d.metric(blocked) == "1" })
 	testkafka.Eventually(t, 30*time.Second, "readiness names the topic", func() bool {
 		status, ok, cause := d.component("dead letters")
 		return status == http.StatusServiceUnavailable && !ok && strings.Contains(cause, dead+" is missing: run 'notifier topics create'")
 	})
 	if status, body := d.get("/livez"); status != http.StatusOK {
-		t.Errorf("a held partition is alive: %d %s", status, body)
+		t.Errorf("a blocked partition is alive: %d %s", status, body)
 	}
 	if lag := c.Lag(c.Group); lag < 2 {
 		t.Errorf("the lag is %d: the poison was committed and is nowhere", lag)
@@ -264,11 +264,11 @@ func TestADeadLetterTopicThatIsGoneHoldsItsPartitionAlone(t *testing.T) {
 	}
 	testkafka.Eventually(t, 20*time.Second, "the daemon is ready again", func() bool {
 		status, _ := d.get("/readyz")
-		return status == http.StatusOK && d.metric(held) != "1"
+		return status == http.StatusOK && d.metric(blocked) != "1"
 	})
 }
 
-func TestAnOutboxTopicThatIsGoneHoldsWhatHasAlertsForIt(t *testing.T) {
+func TestMissingOutboxBlocksPartitionsWithItsAlerts(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "other", Partitions: 2}})
 	hook, other := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
 	rules := `
@@ -306,9 +306,9 @@ rules:
 	settled(t, c)
 }
 
-// TestARunThatIsDoneAgainAlertsNobodyTwice puts the source's offsets back, as a
+// TestRewoundOffsetsCauseNoDuplicates puts the source's offsets back, as a
 // crash between the outbox and the commit does, only further.
-func TestARunThatIsDoneAgainAlertsNobodyTwice(t *testing.T) {
+func TestRewoundOffsetsCauseNoDuplicates(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
@@ -362,9 +362,9 @@ func TestGoingBackSendsWhatAStartPassedOver(t *testing.T) {
 	}
 }
 
-// TestPoisonOfEveryKindLeavesItsNeighboursAlone puts each kind between good
+// TestPoisonDoesNotAffectOtherRecords puts each kind between good
 // events, two of them side by side, one first and one last.
-func TestPoisonOfEveryKindLeavesItsNeighboursAlone(t *testing.T) {
+func TestPoisonDoesNotAffectOtherRecords(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	poison := map[string][]byte{

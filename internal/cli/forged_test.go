@@ -52,14 +52,14 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 		return
 	}
 	c := testkafka.Start(t, []kafka.Channel{{Name: "old", Partitions: 1}, {Name: "new", Partitions: 1}})
-	down, up := webhooktest.Start(t, "", latched), webhooktest.Start(t, "", nil)
+	down, up := webhooktest.Start(t, "", revoked), webhooktest.Start(t, "", nil)
 	dir := files(t, c, fmt.Sprintf("  old: {webhook: {url: %q}, partitions: 1}\n  new: {webhook: {url: %q}, partitions: 1}\n", down.URL, up.URL), fmt.Sprintf(every, "old"))
 	d := start(t, dir)
 	const n, keys = 20, 3
 	c.Produce(keyed(1, 1)...)
 	testkafka.Eventually(t, 20*time.Second, "one waits", func() bool { return c.Lag(topics.OutboxGroup(c.Group)) == 1 })
 	c.Produce(keyed(n, keys)[1:]...)
-	waits(t, c, "old", n)
+	waitForLag(t, c, "old", n)
 	allow := noCommits(c, topics.OutboxGroup(c.Group)) // so that it stays in force for as long as the test looks
 	c.Produce(forgedMove(t, c, "old", "new", "eve\x1b[2J\n"+strings.Repeat("x", 5000)))
 	got(t, up, n, 30*time.Second)
@@ -68,13 +68,13 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 	by := "eve [2J " + strings.Repeat("x", 53) + "…"
 	testkafka.Eventually(t, 20*time.Second, "it is shown", func() bool {
 		_, _, cause := d.component("channel old")
-		return strings.Contains(cause, "what waited goes to new, asked by "+by)
+		return strings.Contains(cause, "waiting alerts move to new, requested by "+by)
 	})
-	if _, page := d.get("/"); !strings.Contains(page, "what waited goes to new, asked by eve") {
+	if _, page := d.get("/"); !strings.Contains(page, "waiting alerts move to new, requested by eve") {
 		t.Errorf("the page:\n%s", page)
 	}
 	d.seen(t)
-	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "old: ", "what waited goes to new")
+	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "old: ", "waiting alerts move to new")
 	o := command(t, c, "channels", "list", "-o", "json", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone).Objects(t)
 	for _, channel := range o {
 		moving, _ := json.Marshal(channel["moving"])
@@ -85,12 +85,12 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 			t.Errorf("new: %s", moving)
 		}
 	}
-	d.err.Wait(t, 10*time.Second, `"level":"WARN"`, "request to move alerts asks for more than the outbox holds", `"channel":"old"`, `"to":"new"`, by)
+	d.err.Wait(t, 10*time.Second, `"level":"WARN"`, "move request clamped to the end of the outbox", `"channel":"old"`, `"to":"new"`, by)
 	d.err.Wait(t, 10*time.Second, `"level":"INFO"`, "moving pending alerts to another channel", `"channel":"old"`, `"to":"new"`, by)
 
 	// What comes while it is in force stays.
 	c.Produce(alerting(topics.TradeExecutions, "k0", n, 1)...)
-	waits(t, c, "old", n+1)
+	waitForLag(t, c, "old", n+1)
 	allow()
 	d.err.Wait(t, 30*time.Second, "move ended", `"channel":"old"`, `"to":"new"`, by)
 	testkafka.Eventually(t, 20*time.Second, "the request is settled", func() bool { return c.Lag(c.Group) == 0 })
@@ -185,9 +185,9 @@ func TestForgedRequestsAreSettled(t *testing.T) {
 	}
 }
 
-// TestForgedOutboxRecordsHoldNothing: what is behind them is sent, and each is
+// TestForgedOutboxRecordsBlockNothing: what is behind them is sent, and each is
 // counted where they stand.
-func TestForgedOutboxRecordsHoldNothing(t *testing.T) {
+func TestForgedOutboxRecordsBlockNothing(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 1))
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook")))

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,21 +17,17 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// healthTimeout is how long health waits for an answer, less than the time
-// that containers give it.
-const healthTimeout = 3 * time.Second
-
 func newHealth(g *base.Globals) *cobra.Command {
 	var ready bool
 	cmd := &cobra.Command{
-		Use: "health", Short: "Ask the daemon on this machine whether it is alive", Args: base.NoArgs,
-		Long: "Ask the daemon on this machine, at its own http.listen, whether it is alive (/livez): exit code 0\n" +
-			"if its loops turn, 1 if not or if nobody answers. This is what a container's health check runs:\n" +
-			"brokers that are down are no reason to kill the daemon, which goes on when they are back.\n" +
-			"--ready asks whether it does its work (/readyz), and says what is missing.",
+		Use: "health", Short: "Check whether the daemon on this host is alive", Args: base.NoArgs,
+		Long: "Check whether the daemon on this host is alive, with a request to /livez on http.listen. The exit\n" +
+			"code is 0 if its loops make progress, else 1. Use it as the health check of a container: brokers\n" +
+			"that are down are no reason to kill the daemon, which recovers when they are back. With --ready it\n" +
+			"requests /readyz and prints what is not ready.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			src := g.Source()
-			src.Found = nil // containers run it every few seconds, and keep what it says
+			src.Found = nil // containers run this every few seconds and keep its output
 			listen, err := config.HTTPListen(src)
 			if err != nil {
 				return err
@@ -41,7 +36,7 @@ func newHealth(g *base.Globals) *cobra.Command {
 			if ready {
 				what, path = "ready", "/readyz"
 			}
-			h := askHealth(cmd.Context(), listen, path)
+			h := checkHealth(cmd.Context(), listen, path)
 			if g.JSON() {
 				if err := base.NewEncoder(g.IO.Out).Encode(h); err != nil {
 					return err
@@ -56,53 +51,48 @@ func newHealth(g *base.Globals) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it is ready, not only whether it is alive")
+	cmd.Flags().BoolVar(&ready, "ready", false, "check whether it is ready")
 	return cmd
 }
 
-// healthAnswer is what the daemon answered.
-type healthAnswer struct {
+// healthResult is the output of health.
+type healthResult struct {
 	Healthy  bool     `json:"healthy"`
 	URL      string   `json:"url"`
 	Problems []string `json:"problems"`
 }
 
-// askHealth asks the daemon that listens there. That nobody answers, or not as
-// a notifier does, is a problem as well.
-func askHealth(ctx context.Context, listen, path string) *healthAnswer {
-	h := &healthAnswer{URL: base.URLOf(listen, path), Problems: []string{}}
-	status, body, err := base.AskDaemon(ctx, listen, path, healthTimeout, base.MaxAnswer)
+// checkHealth requests a path of the daemon that listens there.
+func checkHealth(ctx context.Context, listen, path string) *healthResult {
+	daemon := base.NewInstance(listen)
+	h := &healthResult{URL: daemon.URL(path), Problems: []string{}}
+	status, body, err := daemon.Get(ctx, path)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		h.Problems = []string{"nobody listens on " + listen + ": no notifier runs here, or it still looks at the cluster, as its log says"}
+		h.Problems = []string{"connection refused on " + listen + ": the notifier is not running, or is still starting (see its log)"}
 	case errors.Is(err, context.DeadlineExceeded):
-		h.Problems = []string{fmt.Sprintf("%s does not answer within %s", listen, healthTimeout)}
+		h.Problems = []string{fmt.Sprintf("%s does not respond within %s", listen, base.RequestTimeout)}
 	case err != nil:
 		h.Problems = []string{term.Visible(err.Error())}
 	case status == http.StatusServiceUnavailable:
 		h.Problems = problems(body)
 	case status != http.StatusOK:
-		h.Problems = []string{fmt.Sprintf("%s answers %d: that is no notifier", h.URL, status)}
+		h.Problems = []string{fmt.Sprintf("%s returned %d: not a notifier", h.URL, status)}
 	default:
 		h.Healthy = true
 	}
 	return h
 }
 
-// problems returns what an answer of 503 says: the components of /readyz that
-// decide and are not well, or the line of /livez.
+// problems returns why a response has status 503: the components of /readyz that
+// are not ready, or the text of /livez.
 func problems(body []byte) []string {
-	var doc struct {
-		Components []struct {
-			Name, Cause string
-			OK, Decides bool
-		}
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return []string{base.Sentence(body)}
+	var r base.Readiness
+	if err := json.Unmarshal(body, &r); err != nil {
+		return []string{base.FirstLine(body)}
 	}
 	var list []string
-	for _, c := range doc.Components {
+	for _, c := range r.Components {
 		if c.Decides && !c.OK {
 			list = append(list, term.Visible(c.Name+": "+c.Cause))
 		}

@@ -17,9 +17,9 @@ import (
 	"github.com/algotrade/notifier/internal/obs/admin"
 )
 
-// TestHealthAsksTheDaemonOfThisMachine asks the daemon's own server, alive and
+// TestHealthChecksLocalDaemon asks the daemon's own server, alive and
 // ready, and not.
-func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
+func TestHealthChecksLocalDaemon(t *testing.T) {
 	var stuck error
 	components := []admin.Component{{Name: "groups", OK: true, Decides: true}, {Name: "channel desk", State: "suspended", Cause: "invalid_auth"}}
 	server, err := admin.New(admin.Params{
@@ -55,26 +55,26 @@ func TestHealthAsksTheDaemonOfThisMachine(t *testing.T) {
 	ask(base.ExitDone, "ready\n", "", "--ready")
 	ask(base.ExitDone, `{"healthy":true,"url":"`+url+`/readyz","problems":[]}`+"\n", "", "--ready", "-o", "json")
 
-	components[0].OK, components[0].Cause = false, "match: has not joined yet"
+	components[0].OK, components[0].Cause = false, "ingest: has not joined yet"
 	ask(base.ExitDone, "alive\n", "")
-	ask(base.ExitFailed, "", "notifier: not ready: groups: match: has not joined yet\n", "--ready")
-	ask(base.ExitFailed, `{"healthy":false,"url":"`+url+`/readyz","problems":["groups: match: has not joined yet"]}`+"\n",
-		"notifier: not ready: groups: match: has not joined yet\n", "--ready", "-o", "json")
+	ask(base.ExitFailed, "", "notifier: not ready: groups: ingest: has not joined yet\n", "--ready")
+	ask(base.ExitFailed, `{"healthy":false,"url":"`+url+`/readyz","problems":["groups: ingest: has not joined yet"]}`+"\n",
+		"notifier: not ready: groups: ingest: has not joined yet\n", "--ready", "-o", "json")
 
-	stuck = errors.New("match has not polled for 31s")
-	ask(base.ExitFailed, "", "notifier: not alive: match has not polled for 31s\n")
+	stuck = errors.New("ingest has not polled for 31s")
+	ask(base.ExitFailed, "", "notifier: not alive: ingest has not polled for 31s\n")
 
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	ask(base.ExitFailed, "", "notifier: not alive: nobody listens on 0.0.0.0:"+port+": no notifier runs here, or it still looks at the cluster, as its log says\n")
+	ask(base.ExitFailed, "", "notifier: not alive: connection refused on 0.0.0.0:"+port+": the notifier is not running, or is still starting (see its log)\n")
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "9464")
 	ask(base.ExitFailed, "", "notifier: http.listen: \"9464\" is not host:port, such as 127.0.0.1:9464, nor unix:/path\n")
 }
 
-// TestHealthAsksOverAUnixSocket, as the other commands do that ask the daemon.
-func TestHealthAsksOverAUnixSocket(t *testing.T) {
+// TestHealthOverUnixSocket, as the other commands do that ask the daemon.
+func TestHealthOverUnixSocket(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "http.sock")
 	config := filepath.Join(dir, "notifier.yaml")
@@ -86,8 +86,8 @@ func TestHealthAsksOverAUnixSocket(t *testing.T) {
 		code := Run(t.Context(), []string{"health", "-c", config, "--ready"}, base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
 		return code, out.String() + words.String()
 	}
-	if code, said := ask(); code != base.ExitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
-		t.Errorf("before: %d %s", code, said)
+	if code, text := ask(); code != base.ExitFailed || !strings.Contains(text, "connection refused on unix:"+path) {
+		t.Errorf("before: %d %s", code, text)
 	}
 	server, err := admin.New(admin.Params{
 		Listen: "unix:" + path, Live: func() error { return nil }, Ready: func() []admin.Component { return []admin.Component{{Name: "groups", OK: true, Decides: true}} },
@@ -99,8 +99,8 @@ func TestHealthAsksOverAUnixSocket(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- server.Run(ctx) }()
-	if code, said := ask(); code != base.ExitDone || said != "ready\n" {
-		t.Errorf("%d %s", code, said)
+	if code, text := ask(); code != base.ExitDone || text != "ready\n" {
+		t.Errorf("%d %s", code, text)
 	}
 	if now, err := base.NewInstance("unix:" + path).Readiness(ctx); err != nil || !now.Ready {
 		t.Errorf("%+v, %v", now, err)
@@ -109,18 +109,18 @@ func TestHealthAsksOverAUnixSocket(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if code, said := ask(); code != base.ExitFailed || !strings.Contains(said, "nobody listens on unix:"+path) {
-		t.Errorf("after: %d %s", code, said)
+	if code, text := ask(); code != base.ExitFailed || !strings.Contains(text, "connection refused on unix:"+path) {
+		t.Errorf("after: %d %s", code, text)
 	}
 }
 
-func TestAListenerOnAllAddressesIsAskedOnThisMachine(t *testing.T) {
+func TestReachableAddressOfListener(t *testing.T) {
 	for listen, want := range map[string]string{
 		"127.0.0.1:9464": "127.0.0.1:9464", "0.0.0.0:9464": "127.0.0.1:9464", ":9464": "127.0.0.1:9464",
 		"[::]:9464": "127.0.0.1:9464", "[fd00::7]:80": "[fd00::7]:80", "10.0.0.7:80": "10.0.0.7:80", "localhost:9464": "localhost:9464",
 	} {
 		if got := base.Reachable(listen); got != want {
-			t.Errorf("%s is asked at %s, want %s", listen, got, want)
+			t.Errorf("%s is reached at %s, want %s", listen, got, want)
 		}
 	}
 }

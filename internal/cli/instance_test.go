@@ -50,26 +50,26 @@ func endless(t *testing.T, head, part string) string {
 	return listener.Addr().String()
 }
 
-// TestAnswersOfWhatIsNoNotifierAreBounded: anything may listen on the port of
+// TestForeignResponsesAreBounded: anything may listen on the port of
 // http.listen.
-func TestAnswersOfWhatIsNoNotifierAreBounded(t *testing.T) {
-	for name, test := range map[string]struct{ head, part, says string }{
+func TestForeignResponsesAreBounded(t *testing.T) {
+	for name, test := range map[string]struct{ head, part, want string }{
 		"headers": {"HTTP/1.1 200 OK\r\n", "X: y\r\n", "exceeded 65536 bytes"},
 		"1xx":     {"", "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n", "exceeded 65536 bytes"},
-		"body":    {"HTTP/1.1 200 OK\r\n\r\n", "x", "it answers with more than 1.0 MiB: that is no notifier"},
+		"body":    {"HTTP/1.1 200 OK\r\n\r\n", "x", "the response is larger than 1.0 MiB: not a notifier"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr := endless(t, test.head, test.part)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			h := askHealth(t.Context(), addr, "/readyz")
+			h := checkHealth(t.Context(), addr, "/readyz")
 			_, err := base.NewInstance(addr).Readiness(t.Context())
 			runtime.ReadMemStats(&after)
-			if h.Healthy || !strings.Contains(fmt.Sprint(h.Problems), test.says) {
-				t.Errorf("health: %.300q, want %q", h.Problems, test.says)
+			if h.Healthy || !strings.Contains(fmt.Sprint(h.Problems), test.want) {
+				t.Errorf("health: %.300q, want %q", h.Problems, test.want)
 			}
-			if err == nil || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("readiness: %v, want %q", err, test.says)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("readiness: %v, want %q", err, test.want)
 			}
 			if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
 				t.Errorf("%d bytes were allocated", n)
@@ -97,16 +97,16 @@ func TestHealthFollowsNoRedirectAndUnpacksNothing(t *testing.T) {
 	}))
 	defer s.Close()
 	addr := s.Listener.Addr().String()
-	if h := askHealth(t.Context(), addr, "/livez"); h.Healthy || !strings.Contains(h.Problems[0], "answers 302: that is no notifier") {
+	if h := checkHealth(t.Context(), addr, "/livez"); h.Healthy || !strings.Contains(h.Problems[0], "returned 302: not a notifier") {
 		t.Errorf("redirected: %+v", h)
 	}
-	if h := askHealth(t.Context(), addr, "/readyz"); h.Healthy || len(h.Problems[0]) > 5*200 {
+	if h := checkHealth(t.Context(), addr, "/readyz"); h.Healthy || len(h.Problems[0]) > 5*200 {
 		t.Errorf("packed: %d bytes", len(h.Problems[0]))
 	}
 }
 
-// TestStrangeAnswerIsShownInBrief: what answers 503 may be a proxy with a page.
-func TestStrangeAnswerIsShownInBrief(t *testing.T) {
+// TestForeignResponseIsTruncated: what answers 503 may be a proxy with a page.
+func TestForeignResponseIsTruncated(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "<html>\x1b[2J"+strings.Repeat("e\u0301", 100_000), http.StatusServiceUnavailable)
 	}))
@@ -122,7 +122,7 @@ func TestStrangeAnswerIsShownInBrief(t *testing.T) {
 	}
 }
 
-func TestMetricsOfWhatIsNoNotifierAreBounded(t *testing.T) {
+func TestForeignMetricsAreBounded(t *testing.T) {
 	i := base.NewInstance(endless(t, "HTTP/1.1 200 OK\r\n\r\n", "x 1\n"))
 	if _, body, err := i.Get(t.Context(), "/metrics"); err == nil || len(body) > 0 {
 		t.Errorf("%d bytes, %v", len(body), err)

@@ -12,21 +12,21 @@ import (
 	"syscall"
 
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// Main runs the command that the process was started with and ends the process
-// with its exit code.
+// Main runs the command line and exits.
 func Main() {
 	os.Exit(Run(signals(), os.Args[1:], base.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
-// signals returns a context that the first interrupt or termination cancels.
-// The second ends the process at once.
+// signals returns a context that the first SIGINT or SIGTERM cancels. The second
+// one exits.
 func signals() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	c := make(chan os.Signal, 2) // two: the second must not be lost while the first is handled
+	c := make(chan os.Signal, 2)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		cancel(fmt.Errorf("%w: %s", base.ErrSignal, <-c))
@@ -36,7 +36,7 @@ func signals() context.Context {
 	return ctx
 }
 
-// Run is main without the process: it returns the exit code.
+// Run runs a command and returns its exit code.
 func Run(ctx context.Context, args []string, io base.Streams) int {
 	g := &base.Globals{IO: io}
 	cmd := newRoot(g)
@@ -59,7 +59,7 @@ func Run(ctx context.Context, args []string, io base.Streams) int {
 			sdnotify.Status("failed: " + text)
 		}
 	}
-	if needed := rightsOf(ran, g.InUse); isDenied(err) && needed != "" {
+	if needed := rightsOf(ran, g.InUse); kafka.IsDenied(err) && needed != "" {
 		fmt.Fprintf(io.Err, "%s needs %s\n", ran.CommandPath(), needed)
 	}
 	if code == base.ExitMisused {

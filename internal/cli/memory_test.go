@@ -12,7 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/testkafka"
 )
 
-func TestDaemonSaysItsMemoryLimit(t *testing.T) {
+func TestDaemonLogsMemoryLimit(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))

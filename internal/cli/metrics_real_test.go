@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestPromtoolHasNothingToSay: what a daemon exposes is what Prometheus' own
+// TestPromtoolAcceptsMetrics: what a daemon exposes is what Prometheus' own
 // tool takes for well made. scripts/prometheus.sh installs it.
-func TestPromtoolHasNothingToSay(t *testing.T) {
+func TestPromtoolAcceptsMetrics(t *testing.T) {
 	cmd := exec.Command("promtool", "check", "metrics")
 	cmd.Stdin = strings.NewReader(exposition(t))
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {

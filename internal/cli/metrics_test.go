@@ -126,9 +126,9 @@ func exposition(t *testing.T) string {
 	return text
 }
 
-// TestTheMetricsAreThoseOfTheDocumentation: a fresh daemon that has seen no
+// TestMetricsMatchDocumentation: a fresh daemon that has seen no
 // event shows every metric with its labels, and no other.
-func TestTheMetricsAreThoseOfTheDocumentation(t *testing.T) {
+func TestMetricsMatchDocumentation(t *testing.T) {
 	text := exposition(t)
 	shown, docs := scraped(t, text), documented(t)
 	for _, name := range slices.Sorted(maps.Keys(shown)) {
@@ -161,9 +161,9 @@ func TestTheMetricsAreThoseOfTheDocumentation(t *testing.T) {
 	}
 }
 
-// TestClosedSetsOfLabelsBeginAtZero: a rate over a series that was not there
+// TestClosedLabelSetsStartAtZero: a rate over a series that was not there
 // before misses the first time.
-func TestClosedSetsOfLabelsBeginAtZero(t *testing.T) {
+func TestClosedLabelSetsStartAtZero(t *testing.T) {
 	text := exposition(t)
 	topic := string(topics.TradeExecutions)
 	for _, c := range []struct {

@@ -40,10 +40,10 @@ rules:
   - {name: margin-call, topic: portfolio-updates, when: event.event_type == "margin.call", key: [event.account_id], to: [desk-slack], title: "Margin {{ event.account_id }} {{ event.n }}"}
 `
 
-// TestTheMorningsOfTheRunbook makes dead letters of five causes as an operator
+// TestRunbookScenarios makes dead letters of five causes as an operator
 // would meet them, and then does what the runbook says, with the commands that
 // stand there. On a real cluster they are ten thousand.
-func TestTheMorningsOfTheRunbook(t *testing.T) {
+func TestRunbookScenarios(t *testing.T) {
 	n := night{fills: 40, mails: 20, margins: 20, truncated: 30, pickled: 30}
 	if testkafka.Bare(t).Real() {
 		n = night{fills: 4000, mails: 1000, margins: 1000, truncated: 2000, pickled: 2000}

@@ -30,9 +30,9 @@ func setOffset(t *testing.T, c *testkafka.Cluster, group, topic string, at int64
 	}
 }
 
-// TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot: the way
+// TestOffsetSetByHandBlocksItsOutboxOnly: the way
 // back from 3 a.m. and the wrong topic in a reset.
-func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testing.T) {
+func TestOffsetSetByHandBlocksItsOutboxOnly(t *testing.T) {
 	c := testkafka.Start(t, append(one("hook", 1), one("other", 1)...))
 	hook, other := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
 	channels := fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n  other: {webhook: {url: %q}, partitions: 1}\n", hook.URL, other.URL)
@@ -50,13 +50,13 @@ func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testi
 	got(t, other, 11, 20*time.Second)
 	d.err.Wait(t, 20*time.Second, `"level":"ERROR"`, "partition blocked", outbox, "run --start committed")
 	if n := d.metric(fmt.Sprintf(`notifier_partition_blocked{partition="0",reason="offset",stage="dispatch",topic=%q}`, outbox)); n != "1" {
-		t.Errorf("the metric of what is held is %q", n)
+		t.Errorf("the metric of blocked partitions is %q", n)
 	}
 	if status, ok, cause := d.component("blocked"); status != http.StatusOK || ok || !strings.Contains(cause, "run --start committed") {
-		t.Errorf("readiness says %d, %v, %q", status, ok, cause)
+		t.Errorf("readiness: %d, %v, %q", status, ok, cause)
 	}
 	if n := len(hook.Requests()); n != 10 {
-		t.Errorf("%d posts while its outbox is held", n)
+		t.Errorf("%d posts while its outbox is blocked", n)
 	}
 	d.stop()
 
@@ -72,9 +72,9 @@ func TestAnOutboxWhoseOffsetWasSetByHandWaitsForItsPersonAndOthersDoNot(t *testi
 	}
 }
 
-// TestAnOutboxThatIsRecreatedIsSaidAndItsAlertsCanBeRaisedAgain: the alerts
+// TestRecreatedOutboxIsReported: the alerts
 // went with their topic, but the events are still there.
-func TestAnOutboxThatIsRecreatedIsSaidAndItsAlertsCanBeRaisedAgain(t *testing.T) {
+func TestRecreatedOutboxIsReported(t *testing.T) {
 	channels := append(one("hook", 1), one("other", 1)...)
 	c := testkafka.Start(t, channels)
 	down := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer {

@@ -77,15 +77,15 @@ func TestAKilledDaemonLosesNothing(t *testing.T) {
 	t.Logf("%d repeats", repeats)
 }
 
-// TestWhatIsFinishedBehindOneThatWaitsSurvivesAKill has one alert hang while
+// TestSettledAboveGapSurvivesKill has one alert hang while
 // hundreds behind it are delivered: after a kill that one is sent again, and
 // none of the others.
-func TestWhatIsFinishedBehindOneThatWaitsSurvivesAKill(t *testing.T) {
+func TestSettledAboveGapSurvivesKill(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 1))
-	var mended atomic.Bool
+	var fixed atomic.Bool
 	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer {
 		return webhooktest.Answer{ByBody: func(body []byte) webhooktest.Answer {
-			return webhooktest.Answer{Hang: !mended.Load() && bytes.Contains(body, []byte(`"symbol":"BAD"`))}
+			return webhooktest.Answer{Hang: !fixed.Load() && bytes.Contains(body, []byte(`"symbol":"BAD"`))}
 		}}
 	})
 	channel := fmt.Sprintf("  hook: {webhook: {url: %q}, timeout: 5m, partitions: 1}\n", hook.URL)
@@ -109,7 +109,7 @@ func TestWhatIsFinishedBehindOneThatWaitsSurvivesAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.Wait()
-	mended.Store(true)
+	fixed.Store(true)
 	start(t, dir)
 	settled(t, c)
 	if list := numbers(t, hook.Requests()); len(list) != alerts+1 || list[alerts] != 0 {
@@ -185,7 +185,7 @@ func TestTheSecondSignalEndsTheProcess(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(5 * time.Second):
-		t.Fatal("it goes on after a second signal")
+		t.Fatal("it continues after a second signal")
 	}
 	if code := p.ProcessState.ExitCode(); code != base.ExitInterrupted {
 		t.Errorf("exit code %d, want %d", code, base.ExitInterrupted)
@@ -220,9 +220,9 @@ func TestAFailingStartStopsWhatHadStarted(t *testing.T) {
 	})
 }
 
-// TestAStopBeforeItRunsIsNoFailure: a supervisor that stops it while it looks
+// TestStopBeforeRunningIsNoFailure: a supervisor that stops it while it looks
 // at the cluster finds nothing wrong.
-func TestAStopBeforeItRunsIsNoFailure(t *testing.T) {
+func TestStopBeforeRunningIsNoFailure(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 1))
 	dir := files(t, c, hookChannel("hook", "http://127.0.0.1:1"), fmt.Sprintf(every, "hook"))
 	d := launch(t, dir, "--brokers", "127.0.0.1:1", "--wait", "5m")
@@ -230,12 +230,12 @@ func TestAStopBeforeItRunsIsNoFailure(t *testing.T) {
 	if code := d.stop(); code != base.ExitDone {
 		t.Errorf("it ends with %d", code)
 	}
-	d.err.Wait(t, time.Second, "stopped before it ran")
+	d.err.Wait(t, time.Second, "stopped before start was complete")
 }
 
-// TestAStartWaitsForBrokersThatRestartWhileItLooks: the first answer is no
+// TestStartWaitsForRestartingBrokers: the first answer is no
 // promise that the next one comes.
-func TestAStartWaitsForBrokersThatRestartWhileItLooks(t *testing.T) {
+func TestStartWaitsForRestartingBrokers(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to close connections")
 		return
@@ -257,7 +257,7 @@ func TestAStartWaitsForBrokersThatRestartWhileItLooks(t *testing.T) {
 	d.err.Wait(t, 60*time.Second, `"msg":"running"`)
 }
 
-func TestASecondDaemonOfTheSameNameFencesTheFirst(t *testing.T) {
+func TestSecondInstanceFencesFirst(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))

@@ -20,6 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/produce"
+	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -30,11 +31,11 @@ func newProduce(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "produce TOPIC",
 		Short: "Send events: lines of a file or of standard input, or a sample",
-		Long: "Send events to a source topic: one JSON document a line, from a file or standard input, or a\n" +
-			"sample. Each is checked: the first that could not be read, or not by every reader (NaN), ends the\n" +
-			"command, and so does Ctrl-C, after what is on its way. What was sent is said, and counts when all\n" +
-			"replicas have it. The key is the document's session_id; its partition is the one that the Java\n" +
-			"client chooses (murmur2).",
+		Long: "Send events to a source topic: one JSON document per line, from a file or standard input, or a\n" +
+			"sample. The first document that the notifier, or another reader (NaN), cannot decode ends the\n" +
+			"command; so does Ctrl-C, once the records in flight are acknowledged. The number of records that all\n" +
+			"replicas have is printed. The key is the document's session_id; the partition is the one that the\n" +
+			"Java client would choose (murmur2).",
 		Args: base.OneArg("a topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			topic, err := topics.Parse(args[0])
@@ -50,7 +51,7 @@ func newProduce(g *base.Globals) *cobra.Command {
 			}
 			switch {
 			case file != "" && sampleName != "":
-				return base.Misused("-f and --sample exclude each other")
+				return base.Misused("use either -f or --sample")
 			case sampleName != "":
 				s, err := configs.FindSample(topic, sampleName)
 				if err != nil {
@@ -69,26 +70,26 @@ func newProduce(g *base.Globals) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&file, "file", "f", "", "read from `FILE`, one document a line (default: standard input)")
+	f.StringVarP(&file, "file", "f", "", "read from `FILE`, one document per line (default: standard input)")
 	f.StringVar(&key, "key", "", "the record key (default: the document's session_id)")
-	f.IntVar(&p.Count, "count", 0, "send everything so often (default 1)")
-	f.Float64Var(&p.Rate, "rate", 0, "records a second (default: as fast as it goes)")
-	f.StringVar(&sampleName, "sample", "", "send the sample `NAME`, such as order.rejected, as an event of now")
-	f.BoolVar(&p.KeepGoing, "keep-going", false, "leave documents out that are refused and name them; exit 1 if there are any")
-	f.BoolVar(&p.Raw, "raw", false, "send the bytes as they are, unchecked")
+	f.IntVar(&p.Count, "count", 0, "how often to send the input (default 1)")
+	f.Float64Var(&p.Rate, "rate", 0, "records per second (default: no limit)")
+	f.StringVar(&sampleName, "sample", "", "send the sample `NAME`, such as order.rejected, with the current time")
+	f.BoolVar(&p.KeepGoing, "keep-going", false, "skip and report refused documents; exit 1 if there are any")
+	f.BoolVar(&p.Raw, "raw", false, "send the bytes unchecked")
 	return cmd
 }
 
 func openLines(g *base.Globals, file string) (io.ReadCloser, error) {
 	if file == "" || file == "-" {
 		if f, ok := g.IO.In.(*os.File); ok && term.IsTerminal(f) {
-			fmt.Fprintln(g.IO.Err, "reading one JSON document a line; end with Ctrl-D")
+			fmt.Fprintln(g.IO.Err, "reading one JSON document per line; end with Ctrl-D")
 		}
 		return io.NopCloser(g.IO.In), nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", file, base.Bare(err))
+		return nil, fmt.Errorf("cannot read %s: %w", file, safefile.Reason(err))
 	}
 	return f, nil
 }
@@ -104,7 +105,7 @@ func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
 	if err != nil {
 		return err
 	}
-	size := int32(kafka.DefaultMaxMessage) // of a batch; asked for once the cluster is reached
+	size := int32(kafka.DefaultMaxMessage) // of a batch; read once the cluster is reached
 	cl, err := g.Reach(cmd.Context(), c, "produce", kgo.RecordDeliveryTimeout(produce.DeliveryTimeout), kgo.UnknownTopicRetries(0),
 		kgo.ProducerBatchMaxBytesFn(func(string) int32 { return size }))
 	if err != nil {
@@ -113,8 +114,8 @@ func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
 	defer cl.Close()
 	size = kafka.MaxMessage(cmd.Context(), kadm.NewClient(cl), string(p.Topic))
 	p.Client = cl
-	decode := event.NewDecoder(&l.Events, nil, nil).Decode
-	p.Decode, p.Types = decode, knownTypes(decode)
+	p.Decode = event.NewDecoder(&l.Events, nil, nil).Decode
+	p.Types = knownTypes(p.Decode)
 	p.Report = func(text string) error {
 		_, err := fmt.Fprintln(g.IO.Err, term.Visible(text))
 		return err
@@ -122,39 +123,38 @@ func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
 	if term.IsTerminal(g.IO.Err) {
 		p.Progress = g.IO.Err
 	}
-	// Whoever reads our words may leave: writing to them then fails, and what is
-	// on its way is finished first.
+	// A closed standard error must not kill the process while records are in flight.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	began := time.Now()
-	account, err := produce.Run(cmd.Context(), p)
-	if err == nil && account.Refused > 0 {
-		err = fmt.Errorf("%s left out", term.Count(account.Refused, "document"))
+	start := time.Now()
+	result, err := produce.Run(cmd.Context(), p)
+	if err == nil && result.Refused > 0 {
+		err = fmt.Errorf("%s skipped", term.Count(result.Refused, "document"))
 	}
-	if err := summarise(g, p.Topic, account, time.Since(began), err); err != nil {
+	if err := summarise(g, p.Topic, result, time.Since(start), err); err != nil {
 		return err
 	}
 	return err
 }
 
-// summary says what was sent; why is what it ended with.
-func summarise(g *base.Globals, topic topics.Name, a produce.Result, took time.Duration, why error) error {
+// summarise prints the result; failure is why the run ended, or nil.
+func summarise(g *base.Globals, topic topics.Name, r produce.Result, took time.Duration, failure error) error {
 	if g.JSON() {
 		object := map[string]any{
-			"topic": topic, "sent": a.Sent, "bytes": a.Bytes, "refused": a.Refused, "unacknowledged": a.Unacknowledged,
-			"lines": a.Line, "seconds": math.Round(took.Seconds()*1000) / 1000, "error": nil,
+			"topic": topic, "sent": r.Sent, "bytes": r.Bytes, "refused": r.Refused, "unacknowledged": r.Unacknowledged,
+			"lines": r.Line, "seconds": math.Round(took.Seconds()*1000) / 1000, "error": nil,
 		}
-		if why != nil {
-			object["error"] = why.Error()
+		if failure != nil {
+			object["error"] = failure.Error()
 		}
 		return base.NewEncoder(g.IO.Out).Encode(object)
 	}
-	if why == nil || a.Refused > 0 {
-		fmt.Fprintf(g.IO.Err, "%s sent to %s, %s\n", term.Count(a.Sent, "record"), topic, humanize.IBytes(uint64(a.Bytes)))
+	if failure == nil || r.Refused > 0 {
+		fmt.Fprintf(g.IO.Err, "%s sent to %s, %s\n", term.Count(r.Sent, "record"), topic, humanize.IBytes(uint64(r.Bytes)))
 	}
 	return nil
 }
 
-// knownTypes are the types of the shipped samples, which have one of each.
+// knownTypes returns the event types of the embedded samples.
 func knownTypes(decode func(event.Record) (event.Event, error)) map[string]topics.Name {
 	known := make(map[string]topics.Name)
 	for _, s := range configs.Samples() {

@@ -72,7 +72,7 @@ func sources(t *testing.T) *testkafka.Cluster {
 	return c
 }
 
-func TestAPipeIsCheckedAndSummedUp(t *testing.T) {
+func TestProduceChecksAndSummarisesPipe(t *testing.T) {
 	c := sources(t)
 	in := `{"event_type":"order.rejected","session_id":"ses-1"}` + "\n" + `{"event_type":"order.rejectd"}` + "\n" + `{"price":-Infinity}` + "\n" + `{"n":4}` + "\n"
 	for name, want := range map[string]struct {
@@ -87,13 +87,13 @@ notifier: line 3: -Infinity at byte 9: the notifier repairs it, other consumers 
 		"keeps going": {"--keep-going", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
 line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not
 3 records sent to trade-executions, 89 B
-notifier: 1 document left out
+notifier: 1 document skipped
 `, ""},
 		"for programs": {
 			"--keep-going -o json", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
 line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not
-notifier: 1 document left out
-`, `{"bytes":89,"error":"1 document left out","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unacknowledged":0}`,
+notifier: 1 document skipped
+`, `{"bytes":89,"error":"1 document skipped","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unacknowledged":0}`,
 		},
 		"raw": {"--raw", base.ExitDone, "4 records sent to trade-executions, 108 B\n", ""},
 	} {
@@ -124,9 +124,9 @@ notifier: 1 document left out
 	}
 }
 
-// TestAnInterruptedPipeSaysWhereItStood: while it waits for input, as behind
+// TestInterruptedProduceReportsLastLine: while it waits for input, as behind
 // tail -f, and with records on their way.
-func TestAnInterruptedPipeSaysWhereItStood(t *testing.T) {
+func TestInterruptedProduceReportsLastLine(t *testing.T) {
 	c := sources(t)
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		p := pipe(t, c)
@@ -147,9 +147,9 @@ func TestAnInterruptedPipeSaysWhereItStood(t *testing.T) {
 	}
 }
 
-// TestAPipeWhoseReaderIsGoneEndsInOrder: what it says goes nowhere, so it stops
+// TestProduceSurvivesClosedStandardError: what it says goes nowhere, so it stops
 // after what is on its way, and the input behind it is not sent unheard.
-func TestAPipeWhoseReaderIsGoneEndsInOrder(t *testing.T) {
+func TestProduceSurvivesClosedStandardError(t *testing.T) {
 	c := sources(t)
 	reader, writer, err := os.Pipe()
 	if err != nil {

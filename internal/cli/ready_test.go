@@ -74,7 +74,7 @@ func TestReadinessFollowsEachComponent(t *testing.T) {
 	}
 }
 
-func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
+func TestSuspendedChannelDoesNotDecideReadiness(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} })
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
@@ -83,10 +83,10 @@ func TestALatchedChannelIsShownAndDoesNotDecide(t *testing.T) {
 		status, ok, cause := d.component("channel hook")
 		return status == http.StatusOK && !ok && strings.Contains(cause, "returned 410")
 	})
-	waits := regexp.MustCompile(`returned 410.* — 3 wait, the oldest for \d+.* s, kept until \d+ [A-Z][a-z]+ \d\d:\d\d$`)
+	cause410 := regexp.MustCompile(`returned 410.* — 3 wait, the oldest for \d+.* s, kept until \d+ [A-Z][a-z]+ \d\d:\d\d$`)
 	testkafka.Eventually(t, 40*time.Second, "it says how many wait, for how long, and until when they are kept", func() bool {
 		_, _, cause := d.component("channel hook")
-		return waits.MatchString(cause)
+		return cause410.MatchString(cause)
 	})
 	if got := d.metric(`notifier_outbox_lag_records{channel="hook"}`); got != "3" {
 		t.Errorf("the lag is %q", got)

@@ -48,13 +48,13 @@ func odd(seed uint64, n int) []*kgo.Record {
 	return records
 }
 
-// TestWhatCameIsKeptByteForByteThroughReplays has records go through outbox,
+// TestReplaysKeepRecordBytes has records go through outbox,
 // dead letter and two replays that fail: the last version is the source's.
-func TestWhatCameIsKeptByteForByteThroughReplays(t *testing.T) {
+func TestReplaysKeepRecordBytes(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", refuses)
 	start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
-	const n = 36 // half of them go to the hook, which may refuse 20 in a row before it is latched
+	const n = 36 // half of them go to the hook, which may refuse 20 in a row before it is suspended
 	records := odd(1, n)
 	at := func(partition int32, offset int64) string { return fmt.Sprint(partition, "@", offset) }
 	came := make(map[string]*kgo.Record)
@@ -99,9 +99,9 @@ func TestWhatCameIsKeptByteForByteThroughReplays(t *testing.T) {
 // same keeps null and empty apart.
 func same(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 
-// TestANullValueSurvivesCompactionAndIsNullForTheReplay: it would else be a
+// TestNullValueSurvivesCompactionAndReplay: it would else be a
 // tombstone of its own entry.
-func TestANullValueSurvivesCompactionAndIsNullForTheReplay(t *testing.T) {
+func TestNullValueSurvivesCompactionAndReplay(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	raised := clitest.Refused(1, "every", "hook")

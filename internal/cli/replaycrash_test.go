@@ -22,9 +22,9 @@ func noCommits(c *testkafka.Cluster, group string) (allow func()) {
 	return c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: group, Err: kerr.CoordinatorLoadInProgress, Count: -1}).Remove
 }
 
-// TestADeadLetterWhoseCommitWasLostIsResolvedWhenItIsDeliveredAfterAll: the
+// TestLateDeliveryResolvesDeadLetter: the
 // next owner sends it again, and now it is taken.
-func TestADeadLetterWhoseCommitWasLostIsResolvedWhenItIsDeliveredAfterAll(t *testing.T) {
+func TestLateDeliveryResolvesDeadLetter(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return
@@ -50,9 +50,9 @@ func TestADeadLetterWhoseCommitWasLostIsResolvedWhenItIsDeliveredAfterAll(t *tes
 	}
 }
 
-// TestAReplayWhoseCommitWasLostIsNotSentAgain: its tombstone says that it was
+// TestLostCommitDoesNotRepeatReplay: its tombstone says that it was
 // delivered, although the outbox's offset does not.
-func TestAReplayWhoseCommitWasLostIsNotSentAgain(t *testing.T) {
+func TestLostCommitDoesNotRepeatReplay(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return

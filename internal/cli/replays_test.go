@@ -264,7 +264,7 @@ func TestAReplayThatFailsThreeTimesIsQuarantined(t *testing.T) {
 	}
 }
 
-func TestHoweverManyRequestsAnEntryIsSentOnce(t *testing.T) {
+func TestRepeatedRequestsSendEntryOnce(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", refuses)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
@@ -317,9 +317,9 @@ func TestHoweverManyRequestsAnEntryIsSentOnce(t *testing.T) {
 	}
 }
 
-// TestAReplayOutlivesWhoeverDies ends the daemon again and again while it
+// TestReplaySurvivesCrashes ends the daemon again and again while it
 // replays: no entry is lost, none is forgotten.
-func TestAReplayOutlivesWhoeverDies(t *testing.T) {
+func TestReplaySurvivesCrashes(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", refuses)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
@@ -366,7 +366,7 @@ func TestAReplayOutlivesWhoeverDies(t *testing.T) {
 	}
 }
 
-func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
+func TestEditedPoisonIsDelivered(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "other", Partitions: 2}})
 	hook, other := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
 	start(t, files(t, c, hookChannel("hook", hook.URL)+hookChannel("other", other.URL), fmt.Sprintf(every, "hook, other")))
@@ -416,7 +416,7 @@ func TestARecordThatWasPoisonIsRepairedAndSent(t *testing.T) {
 	settled(t, c)
 }
 
-func TestADeliveryGoesElsewhereOrThroughItsRuleAgain(t *testing.T) {
+func TestReplayToOtherChannelAndRematch(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "other", Partitions: 2}})
 	hook, other := webhooktest.Start(t, "", refuses), webhooktest.Start(t, "", nil)
 	channels := hookChannel("hook", hook.URL) + hookChannel("other", other.URL)
@@ -488,9 +488,9 @@ func TestReplaysLetLiveAlertsPass(t *testing.T) {
 			c.Produce(tt.records...)
 			become(t, c, map[dlq.State]int{dlq.Open: n})
 			settled(t, c)
-			mended := make(chan struct{})
+			fixed := make(chan struct{})
 			hook.SetAnswer(func(int, webhooktest.Request) webhooktest.Answer {
-				<-mended
+				<-fixed
 				return webhooktest.Answer{}
 			})
 			outbox := topics.Outbox(c.Group, "hook")
@@ -506,7 +506,7 @@ func TestReplaysLetLiveAlertsPass(t *testing.T) {
 			if more := end(t, c, outbox) - before - 1; more > most {
 				t.Errorf("%d replays are in the outbox and not settled, more than %d", more, most)
 			}
-			close(mended)
+			close(fixed)
 			hook.Wait(60*time.Second, func(r []webhooktest.Request) bool { return len(r) == posted+n+1 })
 			place := slices.IndexFunc(hook.Requests()[posted:], func(r webhooktest.Request) bool { return r.Title() == fmt.Sprint(n) })
 			if place > 256 {

@@ -1,19 +1,17 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// right is one that a command needs where brokers ask for rights.
+// right is an ACL that a command needs.
 type right struct {
 	operation string // as kafka-acls names it
 	resource  string // Topic, Group or Cluster
-	name      string // SOURCES: the three; GROUP: the group's name; GROUP.: what begins with it and a dot
+	name      string // SOURCES: the source topics; GROUP: the group's name
 	prefixed  bool
 }
 
@@ -23,7 +21,7 @@ func (r right) String() string {
 	case r.name == "SOURCES":
 		name = "the source topics"
 	case r.prefixed:
-		name = fmt.Sprintf("what begins with %s (%ss)", r.name, strings.ToLower(r.resource))
+		name = fmt.Sprintf("%ss prefixed %s", strings.ToLower(r.resource), r.name)
 	case r.resource != "Topic":
 		name = strings.ToLower(r.resource) + " " + r.name
 	default:
@@ -32,8 +30,8 @@ func (r right) String() string {
 	return r.operation + " on " + name
 }
 
-// rights are the least that each command needs, by the command without its
-// flags. docs/security.md has the same list, and tests on a real broker hold it.
+// rights are the minimal rights of each command. docs/security.md has the same
+// list, and tests on a real broker check it.
 var rights = map[string][]right{
 	"run": {
 		{"Read", "Topic", "SOURCES", false},
@@ -62,14 +60,14 @@ var rights = map[string][]right{
 	},
 }
 
-// creating is what 'run --create-topics' needs besides.
+// creating is the additional right of 'run --create-topics'.
 var creating = right{"Create", "Topic", "GROUP.", true}
 
-// reading is what reading dead letters needs: which of them wait is in the
-// replay topic, above the group's offset.
+// reading are the rights for reading dead letters. Their state also depends on the
+// replay topic and the group's offset.
 var reading = []right{{"Read", "Topic", "GROUP.dlq.", true}, {"Read", "Topic", "GROUP.replay", false}, {"Describe", "Group", "GROUP", false}}
 
-// rightsOf names the rights of a command; empty when none are known.
+// rightsOf lists the rights of a command; empty: unknown.
 func rightsOf(cmd *cobra.Command, group string) string {
 	_, name, _ := strings.Cut(cmd.CommandPath(), " ")
 	var list []string
@@ -80,9 +78,4 @@ func rightsOf(cmd *cobra.Command, group string) string {
 		list = append(list, r.String())
 	}
 	return strings.Join(list, ", ")
-}
-
-// isDenied reports whether brokers have refused a right.
-func isDenied(err error) bool {
-	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 )
 
-// TestTheDocumentedRightsAreTheOnesThatAreHeld: docs/security.md lists what the
+// TestDocumentedRightsMatchCode: docs/security.md lists what the
 // tests on a real broker grant, no more and no less.
-func TestTheDocumentedRightsAreTheOnesThatAreHeld(t *testing.T) {
+func TestDocumentedRightsMatchCode(t *testing.T) {
 	line := func(command string, r right) string {
 		pattern := "literal"
 		if r.prefixed {
@@ -54,7 +54,7 @@ func TestEveryCommandWithRightsIsOne(t *testing.T) {
 		}
 	}
 	discard, _, _ := root.Find([]string{"dlq", "discard"})
-	want := "Read on what begins with g.dlq. (topics), Read on topic g.replay, Describe on group g, Write on what begins with g.dlq. (topics)"
+	want := "Read on topics prefixed g.dlq., Read on topic g.replay, Describe on group g, Write on topics prefixed g.dlq."
 	if got := rightsOf(discard, "g"); got != want {
 		t.Errorf("dlq discard needs %s\nwant %s", got, want)
 	}

@@ -16,10 +16,10 @@ import (
 
 const about = `notifier turns events on Kafka into alerts: it consumes trade-executions,
 portfolio-updates and forward-test-events, matches each event against rules, and
-sends alerts to people and machines. What cannot be handled is kept as a dead
-letter and can be looked at.
+sends alerts to people and services. What cannot be processed or delivered is
+kept as a dead letter.
 
-Start here, nothing to set up:
+Start here, without setup:
 
   %s dev      everything in one process: a broker, sample events, alerts on this terminal
 `
@@ -52,8 +52,11 @@ func newRoot(g *base.Globals) *cobra.Command {
 	f.StringVarP(&g.ConfigFile, "config", "c", "", "configuration `FILE` (default $NOTIFIER_CONFIG, /etc/notifier/notifier.yaml, ./configs/notifier.yaml)")
 	f.StringSliceVar(&g.Brokers, "brokers", nil, "Kafka brokers, `HOST:PORT,…`")
 	f.StringVar(&g.Group, "group", "", "consumer group")
-	f.StringVarP(&g.Output, "output", "o", "text", "text for people, json for programs")
+	f.StringVarP(&g.Output, "output", "o", "text", "text or json")
 	f.StringVar(&g.LogLevel, "log-level", "", "debug, info, warn or error")
-	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g), newCompletion(g))
+	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g))
+	root.InitDefaultCompletionCmd()
+	completion, _, _ := root.Find([]string{"completion"})
+	completion.Args, completion.RunE = base.Subcommand, base.Help
 	return root
 }

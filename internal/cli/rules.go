@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -25,25 +23,25 @@ func newRules(g *base.Globals) *cobra.Command {
 
 func newRulesCheck(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "check [FILE]", Short: "Report everything that is wrong with a file of rules",
-		Long: "Report everything that is wrong with a file of rules; without FILE, with the one that the configuration names.",
+		Use: "check [FILE]", Short: "Report all faults of a rules file",
+		Long: "Report all faults of a rules file; without FILE, of the configured one.",
 		Args: base.AtMostOne("a file"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, name, err := loadRules(g, args)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(g.IO.Err, "%s is fine: %s\n", name, term.Count(len(set.Rules()), "rule"))
+			fmt.Fprintf(g.IO.Err, "%s is valid: %s\n", name, term.Count(len(set.Rules()), "rule"))
 			return nil
 		},
 	}
 }
 
-// rules compiles the file that args name, or the configured one.
+// loadRules compiles the file in args, or the configured one.
 func loadRules(g *base.Globals, args []string) (*rule.Set, string, error) {
+	src := g.Source()
+	src.Shipped = true
 	if len(args) == 0 {
-		src := g.Source()
-		src.Shipped = true
 		l, err := g.Load(src)
 		if err != nil {
 			return nil, "", err
@@ -54,19 +52,13 @@ func loadRules(g *base.Globals, args []string) (*rule.Set, string, error) {
 		}
 		return l.Rules, name, nil
 	}
-	src := g.Source()
-	src.Shipped = true
-	l, _, err := config.LoadBase(src) // for its channels; its own faults are config check's
+	l, _, err := config.LoadBase(src) // for its channels; 'config check' reports its faults
 	if err != nil {
 		return nil, "", err
 	}
 	data, err := safefile.Read(args[0], yamldoc.MaxBytes)
 	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return nil, "", fmt.Errorf("cannot read %s: %w", args[0], err)
+		return nil, "", fmt.Errorf("cannot read %s: %w", args[0], safefile.Reason(err))
 	}
 	set, faults := l.CompileRules(args[0], data)
 	return set, args[0], g.ReportFaults(args[0], faults)
@@ -81,7 +73,14 @@ func newRulesList(g *base.Globals) *cobra.Command {
 				return err
 			}
 			if g.JSON() {
-				return listRulesJSON(g, set)
+				var list []any
+				for _, r := range set.Rules() {
+					list = append(list, map[string]any{
+						"name": r.Name, "topics": r.Topics, "severities": r.Severities, "channels": r.Channels,
+						"throttle": throttleText(r.Throttle), "when": oneLine(r.When),
+					})
+				}
+				return base.EncodeAll(g.IO.Out, list)
 			}
 			t := term.Table{Head: []string{"RULE", "TOPIC", "SEVERITY", "TO", "THROTTLE", "WHEN"}, Elastic: []int{5}}
 			for _, r := range set.Rules() {
@@ -91,21 +90,6 @@ func newRulesList(g *base.Globals) *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func listRulesJSON(g *base.Globals, set *rule.Set) error {
-	enc := base.NewEncoder(g.IO.Out)
-	enc.SetEscapeHTML(false)
-	for _, r := range set.Rules() {
-		err := enc.Encode(map[string]any{
-			"name": r.Name, "topics": r.Topics, "severities": r.Severities, "channels": r.Channels,
-			"throttle": throttleText(r.Throttle), "when": oneLine(r.When),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func throttleText(d time.Duration) string {

@@ -13,15 +13,15 @@ import (
 )
 
 func newRun(g *base.Globals) *cobra.Command {
-	var begin daemon.Start
+	var start daemon.Start
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the daemon", Args: base.NoArgs, Annotations: map[string]string{base.Daemon: "yes"},
-		Long: "Run the daemon: consume the topics, match, deliver. It checks first what it needs and says\n" +
-			"in a sentence what is missing. SIGTERM stops it, after what is in flight; a second one at once.",
+		Long: "Run the daemon: consume events, match them against the rules, deliver alerts. It checks brokers,\n" +
+			"topics and rights first. SIGTERM stops it once deliveries in flight are settled; a second one at once.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			src := g.Source()
-			if begin.From != daemon.Committed {
-				src.Flags["kafka.start"] = begin.From
+			if start.From != daemon.Committed {
+				src.Flags["kafka.start"] = start.From
 			}
 			l, warnings, err := g.LoadQuietly(src)
 			if err != nil {
@@ -40,7 +40,7 @@ func newRun(g *base.Globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.Start = begin
+			c.Start = start
 			d, err := daemon.New(c, daemon.Deps{Logger: log.Logger, Level: log.Level, Redactor: g.Redactor})
 			if err != nil {
 				return err
@@ -49,13 +49,13 @@ func newRun(g *base.Globals) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&begin.Wait, "wait", 0, "wait so long for brokers that are still starting")
-	f.BoolVar(&begin.CreateTopics, "create-topics", false, "make our own topics, never the sources, where they are missing")
-	f.StringVar(&begin.From, "start", "", "set the group to begin `WHERE`, even if it has offsets: earliest, latest or a time; or committed, which accepts\noffsets that were set by hand; needs a group that nobody runs in")
+	f.DurationVar(&start.Wait, "wait", 0, "how long to wait for brokers that are starting")
+	f.BoolVar(&start.CreateTopics, "create-topics", false, "create missing topics of the notifier, never the sources")
+	f.StringVar(&start.From, "start", "", "reset the group's offsets to `WHERE`: earliest, latest or a time; or committed, which accepts offsets\nthat were set by hand; no notifier may be running in the group")
 	return cmd
 }
 
-// exitOf gives an error of a daemon its exit code.
+// exitOf adds the exit code to a daemon's error.
 func exitOf(err error) error {
 	switch {
 	case errors.Is(err, consume.ErrDenied):

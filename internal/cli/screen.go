@@ -25,37 +25,36 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// screen is what dev shows beside the alerts: a head, dead letters as they are
-// written, an account now and then, and what to try.
+// screen is the output of dev besides the alerts: a head, dead letters, a summary at
+// intervals, and suggested commands.
 type screen struct {
-	out   *console.Writer
-	kafka string
-	now   func() time.Time
-	began time.Time
+	out     *console.Writer
+	kafka   string
+	now     func() time.Time
+	started time.Time
 
 	mu     sync.Mutex
-	poison string // the id of the first record that was no event; "": none yet
+	poison string // id of the first undecodable record; empty: none yet
 }
 
 func newScreen(g *base.Globals, kafka string) *screen {
 	return &screen{out: console.NewWriter(g.IO.Out), kafka: kafka, now: time.Now}
 }
 
-// accountEvery is how often the account is shown; the first time with what to
-// try.
-const accountEvery = 25 * time.Second
+// summaryEvery is the interval of the summary, the first one with suggestions.
+const summaryEvery = 25 * time.Second
 
-// head is the first line.
+// head writes the first line.
 func (s *screen) head(web string, sources, rules int, d devFlags) {
-	s.began = s.now()
+	s.started = s.now()
 	samples := fmt.Sprintf("%s events/s  seed %d", humanize.Ftoa(d.rate), d.seed)
 	if d.noSamples {
 		samples = "no samples"
 	}
-	s.line("notifier dev  kafka %s  %s  %s  %s  %s", s.kafka, base.ShownAt(web), term.Count(sources, "topic"), term.Count(rules, "rule"), samples)
+	s.line("notifier dev  kafka %s  %s  %s  %s  %s", s.kafka, base.DisplayURL(web), term.Count(sources, "topic"), term.Count(rules, "rule"), samples)
 }
 
-// deadLetter shows one entry as it is written.
+// deadLetter shows a new entry.
 func (s *screen) deadLetter(e *dlq.Entry) {
 	source := term.Visible(e.Where())
 	command := "dlq show " + shortID(e.ID)
@@ -74,10 +73,10 @@ func (s *screen) deadLetter(e *dlq.Entry) {
 		strings.Repeat(" ", max(room-uniseg.StringWidth(detail), 0)), command)
 }
 
-// resolved shows an entry as it is closed.
+// resolved shows a closed entry.
 func (s *screen) resolved(c dlq.Closure) {
 	if c.By == "" {
-		return // nobody asked: a delivery was made after all
+		return // by the daemon: delivered after all
 	}
 	by := "by " + c.By
 	if c.Comment != "" {
@@ -86,68 +85,68 @@ func (s *screen) resolved(c dlq.Closure) {
 	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, term.Visible(shortID(string(c.Key))), term.Visible(by))
 }
 
-// shortID is the beginning of an id, enough where there are few.
+// shortID abbreviates an id.
 func shortID(id string) string { return id[:min(7, len(id))] }
 
-// account is how things stand.
-type account struct {
+// summary holds the totals since the start.
+type summary struct {
 	events, alerts, throttled, deadLetters, lag int64
 }
 
-func (a account) String() string {
-	text := term.Many(a.events, "event") + "  " + term.Many(a.alerts, "alert")
+func (a summary) String() string {
+	text := term.Count(a.events, "event") + "  " + term.Count(a.alerts, "alert")
 	if a.throttled > 0 {
 		text += fmt.Sprintf(" (%s more throttled)", humanize.Comma(a.throttled))
 	}
-	text += "  " + term.Many(a.deadLetters, "dead letter")
+	text += "  " + term.Count(a.deadLetters, "dead letter")
 	if a.lag >= 0 {
 		text += "  lag " + humanize.Comma(a.lag)
 	}
 	return text
 }
 
-func (s *screen) account(a account) { s.line(" %s  %s", s.now().Format(time.TimeOnly), a) }
+func (s *screen) summary(a summary) { s.line(" %s  %s", s.now().Format(time.TimeOnly), a) }
 
-// try says what else can be done while dev runs.
+// try suggests commands.
 func (s *screen) try(rules string) {
-	there := ""
+	brokers := ""
 	if s.kafka != devbroker.DefaultAddr {
-		there = " --brokers " + s.kafka
+		brokers = " --brokers " + s.kafka
 	}
-	s.line(" try:  %s dlq list%s", base.Self(), there)
+	s.line(" try:  %s dlq list%s", base.Self(), brokers)
 	s.mu.Lock()
 	poison := s.poison
 	s.mu.Unlock()
 	if poison != "" {
 		s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' |`)
-		s.line("         %s dlq replay %s --payload - --yes%s", base.Self(), poison, there)
+		s.line("         %s dlq replay %s --payload - --yes%s", base.Self(), poison, brokers)
 	}
-	s.line("       %s produce trade-executions --sample order.rejected%s", base.Self(), there)
+	s.line("       %s produce trade-executions --sample order.rejected%s", base.Self(), brokers)
 	s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | kcat -P -b %s -t %s -k me -X partitioner=murmur2_random`, s.kafka, topics.TradeExecutions)
 	if rules != "" {
 		s.line("       edit %s and start again", rules)
 	}
 }
 
-// end is the last word.
-func (s *screen) end(a account, d devFlags) {
+// end writes the last lines.
+func (s *screen) end(a summary, d devFlags) {
 	a.lag = -1
-	s.line(" stopped after %s: %s", s.now().Sub(s.began).Round(time.Second), a)
+	s.line(" stopped after %s: %s", s.now().Sub(s.started).Round(time.Second), a)
 	if d.dataDir == "" {
 		s.line(" next: %s dev --data-dir ./dev-data   keeps events and dead letters", base.Self())
 	} else {
-		s.line(" kept in %s; the same command goes on there", d.dataDir)
+		s.line(" kept in %s; the same command continues from it", d.dataDir)
 	}
-	s.line("       %s run --brokers HOST:PORT   with a Kafka of yours", base.Self())
+	s.line("       %s run --brokers HOST:PORT   with your Kafka", base.Self())
 }
 
 func (s *screen) line(format string, args ...any) {
 	fmt.Fprintf(s.out, format+"\n", args...)
 }
 
-// watch shows the account until ctx ends.
+// watch shows the summary until ctx ends.
 func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, c *kafka.Config, rulesFile string) {
-	tick := time.NewTicker(accountEvery)
+	tick := time.NewTicker(summaryEvery)
 	defer tick.Stop()
 	tried := false
 	for {
@@ -156,9 +155,9 @@ func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, c *kafka.C
 			return
 		case <-tick.C:
 		}
-		a := counted(reg)
+		a := totals(reg)
 		a.lag = lagOf(ctx, c)
-		s.account(a)
+		s.summary(a)
 		if !tried {
 			s.try(rulesFile)
 			tried = true
@@ -166,9 +165,9 @@ func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, c *kafka.C
 	}
 }
 
-// counted reads the account off the metrics, which count everything once.
-func counted(reg *prometheus.Registry) account {
-	var a account
+// totals reads the summary from the metrics.
+func totals(reg *prometheus.Registry) summary {
+	var a summary
 	families, err := reg.Gather()
 	if err != nil {
 		return a
@@ -197,8 +196,7 @@ func counted(reg *prometheus.Registry) account {
 	return a
 }
 
-// lagOf returns how many records wait for either stage; -1 when that cannot be
-// found out.
+// lagOf returns the lag of both groups in records; -1: unknown.
 func lagOf(ctx context.Context, c *kafka.Config) int64 {
 	opts, err := c.Options("lag", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -224,8 +222,8 @@ func lagOf(ctx context.Context, c *kafka.Config) int64 {
 	return total
 }
 
-// show runs the daemon with the story and the account beside it, until ctx
-// ends or something fails.
+// show runs the daemon, the sample events and the summary until ctx ends or one of
+// them fails.
 func (s *screen) show(ctx context.Context, c daemon.Config, deps daemon.Deps, d devFlags, rulesFile string) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -238,7 +236,7 @@ func (s *screen) show(ctx context.Context, c daemon.Config, deps daemon.Deps, d 
 		wg.Go(func() { s.watch(ctx, deps.Registry, &c.Kafka, rulesFile) })
 		if !d.noSamples {
 			wg.Go(func() {
-				if err := tell(ctx, &c.Kafka, deps.Logger, d); err != nil {
+				if err := play(ctx, &c.Kafka, deps.Logger, d); err != nil {
 					stop(fmt.Errorf("play the sample events: %w", err))
 				}
 			})
@@ -252,7 +250,7 @@ func (s *screen) show(ctx context.Context, c daemon.Config, deps daemon.Deps, d 
 	stop(nil)
 	wg.Wait()
 	if started {
-		s.end(counted(deps.Registry), d)
+		s.end(totals(deps.Registry), d)
 	}
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, base.ErrSignal) {
 		err = cause

@@ -19,8 +19,8 @@ import (
 	"github.com/algotrade/notifier/internal/sample"
 )
 
-// TestTheScreenOfDev is what someone sees who tries the notifier out.
-func TestTheScreenOfDev(t *testing.T) {
+// TestDevScreen is what someone sees who tries the notifier out.
+func TestDevScreen(t *testing.T) {
 	var b bytes.Buffer
 	s := newScreen(&base.Globals{IO: base.Streams{Out: &b}}, "127.0.0.1:9092")
 	opening := time.Date(2026, 11, 23, 14, 31, 3, 0, time.UTC)
@@ -65,12 +65,12 @@ func TestTheScreenOfDev(t *testing.T) {
 		}
 	}
 	now = now.Add(13 * time.Second)
-	s.account(account{events: 1004, alerts: 9, deadLetters: 2})
+	s.summary(summary{events: 1004, alerts: 9, deadLetters: 2})
 	s.try("configs/rules.yaml")
 	now = now.Add(10 * time.Second)
 	s.resolved(dlq.Closure{Key: []byte("re_4k7qabcdefghijklmnopqrstuv"), Closing: dlq.Closing{State: dlq.Resolved, By: "ann@desk", Comment: "edited"}})
 	now = now.Add(50 * time.Second)
-	s.end(account{events: 3404, alerts: 1, throttled: 12, deadLetters: 1}, d)
+	s.end(summary{events: 3404, alerts: 1, throttled: 12, deadLetters: 1}, d)
 
 	const golden = "testdata/screen.golden"
 	if flag.Lookup("update").Value.String() == "true" {

@@ -26,10 +26,10 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestAConfiguredSecretIsNowhere: the provider repeats everything it knows, in
+// TestConfiguredSecretsAreNotShown: the provider repeats everything it knows, in
 // its answer's body and headers, and none of it is in what we write, say or
 // show, not at debug and in no span either; nor is the payload in what we say.
-func TestAConfiguredSecretIsNowhere(t *testing.T) {
+func TestConfiguredSecretsAreNotShown(t *testing.T) {
 	const inPath, token, payload, collectors = "k3y-in-the-path", "t0ken-in-a-header", "p4yload-of-the-event", "t0ken-of-the-collector"
 	signing := base64.StdEncoding.EncodeToString([]byte("s1gning-secret-of-32-bytes-long.."))
 	c := testkafka.Start(t, one("hook", 2))
@@ -101,16 +101,16 @@ func TestAConfiguredSecretIsNowhere(t *testing.T) {
 	}
 }
 
-// TestEchoedSecretsAreNowhere: whatever stands between us and the providers of
+// TestEchoedSecretsAreNotShown: whatever stands between us and the providers of
 // all kinds repeats the whole request in its error, in each spelling. None of the
 // secrets is in what the daemon logs, serves, counts, dead-letters, or what a
 // command prints.
-func TestEchoedSecretsAreNowhere(t *testing.T) {
+func TestEchoedSecretsAreNotShown(t *testing.T) {
 	const pathKey, header, password = "k3y-in-the-path", `t0ken-"of"<x>&+`, `hunter22-p@ss/w<o>rd&"+`
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "chat", Partitions: 1}, {Name: "mail", Partitions: 1}})
-	var asked [3]atomic.Int64
+	var requests [3]atomic.Int64
 	spell := func(channel int, text string) string {
-		n := int(asked[channel].Add(1) - 1)
+		n := int(requests[channel].Add(1) - 1)
 		return channeltest.Encodings[n%len(channeltest.Encodings)].Encode(text)
 	}
 	hook := webhooktest.Start(t, "", func(_ int, r webhooktest.Request) webhooktest.Answer {
@@ -145,7 +145,7 @@ func TestEchoedSecretsAreNowhere(t *testing.T) {
 	var entries []*dlq.Entry
 	testkafka.Eventually(t, 30*time.Second, "the refusals are dead letters, and all providers were asked", func() bool {
 		entries = clitest.DeadLetters(t, c, topics.TradeExecutions)
-		return len(entries) >= messages && asked[1].Load() >= 4 && asked[2].Load() >= 1
+		return len(entries) >= messages && requests[1].Load() >= 4 && requests[2].Load() >= 1
 	})
 	for _, name := range []string{"channel chat", "channel mail"} {
 		testkafka.Eventually(t, 20*time.Second, name+" is down, and says why", func() bool { _, ok, cause := d.component(name); return !ok && cause != "" })

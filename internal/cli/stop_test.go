@@ -18,10 +18,10 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestAStopGoesFromTheFrontToTheBack: nobody asks about a daemon that is going,
+// TestStopOrderIsIngestToDispatch: nobody asks about a daemon that is going,
 // matching ends before delivering, and delivering ends before the producers,
 // which write what it leaves behind.
-func TestAStopGoesFromTheFrontToTheBack(t *testing.T) {
+func TestStopOrderIsIngestToDispatch(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker does not say who leaves")
 		return
@@ -60,9 +60,9 @@ func TestAStopGoesFromTheFrontToTheBack(t *testing.T) {
 	}
 }
 
-// TestPoisonAnywhereIsADeadLetterAndNoMore: as the first record, as the last,
+// TestPoisonOnlyBecomesDeadLetter: as the first record, as the last,
 // as the only one, side by side, and as all there is.
-func TestPoisonAnywhereIsADeadLetterAndNoMore(t *testing.T) {
+func TestPoisonOnlyBecomesDeadLetter(t *testing.T) {
 	for name, order := range map[string]string{"first": "xgg", "last": "ggx", "only one": "x", "adjacent": "gxxg", "nothing but": "xxxxx"} {
 		t.Run(name, func(t *testing.T) {
 			c := testkafka.Start(t, one("hook", 2))

@@ -16,15 +16,15 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestSystemdHearsHowTheDaemonDoes goes through a life: ready when both groups
+// TestSystemdReceivesDaemonState goes through a life: ready when both groups
 // have its members and not before, alive, a channel that latches, a stop.
-func TestSystemdHearsHowTheDaemonDoes(t *testing.T) {
+func TestSystemdReceivesDaemonState(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} })
 	m := sdnotifytest.Listen(t, filepath.Join(t.TempDir(), "notify"))
 	t.Setenv("WATCHDOG_USEC", "400000")
 	d := launch(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
-	m.Wait("STATUS=starting: looking at the cluster", "EXTEND_TIMEOUT_USEC=30000000")
+	m.Wait("STATUS=starting: checking the cluster", "EXTEND_TIMEOUT_USEC=30000000")
 	m.Wait("READY=1")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -44,7 +44,7 @@ func TestSystemdHearsHowTheDaemonDoes(t *testing.T) {
 		}
 	}
 	ready := fmt.Sprintf("STATUS=ready: %d partitions, 1 channel", partitions)
-	testkafka.Eventually(t, 20*time.Second, "it says what it does", func() bool { return m.Said(ready) > 0 })
+	testkafka.Eventually(t, 20*time.Second, "it says what it does", func() bool { return m.Count(ready) > 0 })
 	m.Wait("WATCHDOG=1")
 	d.running()
 	if status, body := d.get("/livez"); status != http.StatusOK {
@@ -55,19 +55,19 @@ func TestSystemdHearsHowTheDaemonDoes(t *testing.T) {
 	if code := d.stop(); code != base.ExitDone {
 		t.Errorf("it ends with %d", code)
 	}
-	m.Wait("STOPPING=1", "STATUS=stopping: what is in flight may take 20s")
+	m.Wait("STOPPING=1", "STATUS=stopping: deliveries in flight may take 20s")
 }
 
-func TestSystemdHearsWhyAStartFails(t *testing.T) {
+func TestSystemdReceivesStartError(t *testing.T) {
 	m := sdnotifytest.Listen(t, filepath.Join(t.TempDir(), "notify"))
 	c := testkafka.Start(t, one("hook", 1))
 	dir := files(t, c, hookChannel("hook", "http://127.0.0.1:1"), fmt.Sprintf(every, "hook"))
 	d := launch(t, dir, "--brokers", "127.0.0.1:1", "--wait", "1s")
-	m.Wait("STATUS=starting: looking at the cluster", "EXTEND_TIMEOUT_USEC=31000000")
+	m.Wait("STATUS=starting: checking the cluster", "EXTEND_TIMEOUT_USEC=31000000")
 	m.Wait("STATUS=starting: waiting for the brokers: …", "EXTEND_TIMEOUT_USEC=31000000")
 	m.Wait("STATUS=failed: …")
 	d.err.Wait(t, 10*time.Second, "notifier: ")
-	if m.Said("READY=1") > 0 {
-		t.Errorf("it said %q", m.Messages())
+	if m.Count("READY=1") > 0 {
+		t.Errorf("got %q", m.Messages())
 	}
 }

@@ -25,8 +25,8 @@ func newTopics(g *base.Globals) *cobra.Command {
 	return cmd
 }
 
-// layout loads what the topics' shapes follow from. Without a file that is
-// the shipped configuration.
+// loadLayout loads the layout of the topics, without a file from the shipped
+// configuration.
 func loadLayout(g *base.Globals) (*config.Loaded, kafka.Layout, error) {
 	src := g.Source()
 	src.Shipped = true
@@ -38,7 +38,7 @@ func loadLayout(g *base.Globals) (*config.Loaded, kafka.Layout, error) {
 		return nil, kafka.Layout{}, err
 	}
 	if l.File == "" {
-		fmt.Fprintln(g.IO.Err, "no configuration here: using the shipped one, with the channel desk")
+		fmt.Fprintln(g.IO.Err, "no configuration found: using the shipped one, with the channel desk")
 	}
 	g.InUse = l.Kafka.Group
 	return l, l.Layout(), nil
@@ -47,8 +47,8 @@ func loadLayout(g *base.Globals) (*config.Loaded, kafka.Layout, error) {
 func newTopicsList(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "Print the central list of topics; needs no broker", Args: base.NoArgs,
-		Long: "Print the central list of topics; needs no broker. With -o env, python, go or ts it writes the\n" +
-			"sources for other services, as their enum, so that nobody spells them a second time.",
+		Long: "Print the central list of topics; needs no broker. With -o env, python, go or ts it generates an\n" +
+			"enum of the source topics for other services.",
 		Annotations: map[string]string{base.Formats: "env python go ts"},
 		RunE: func(*cobra.Command, []string) error {
 			if write, ok := enums[g.Output]; ok {
@@ -66,14 +66,11 @@ func newTopicsList(g *base.Globals) *cobra.Command {
 
 func listTopics(g *base.Globals, shapes []kafka.Shape) error {
 	if g.JSON() {
-		enc := base.NewEncoder(g.IO.Out)
+		var list []any
 		for _, s := range shapes {
-			err := enc.Encode(map[string]any{"topic": s.Topic, "role": roleWord(s.Role), "partitions": s.Partitions, "configs": s.Configs})
-			if err != nil {
-				return err
-			}
+			list = append(list, map[string]any{"topic": s.Topic, "role": roleWord(s.Role), "partitions": s.Partitions, "configs": s.Configs})
 		}
-		return nil
+		return base.EncodeAll(g.IO.Out, list)
 	}
 	t := term.Table{Head: []string{"TOPIC", "WHAT", "PARTITIONS"}}
 	for _, s := range shapes {
@@ -95,21 +92,21 @@ func roleWord(r kafka.Role) string {
 	return "outbox"
 }
 
-// checkWithin bounds the checks of all topics together.
+// checkWithin bounds the checks of all topics.
 const checkWithin = time.Minute
 
 func newTopicsCheck(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "Say what is missing or misconfigured", Args: base.NoArgs,
+		Use: "check", Short: "Report missing and misconfigured topics", Args: base.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := topicChecks(cmd.Context(), g, nil)
 			if err != nil {
 				return err
 			}
 			defer checks.Admin.Close()
-			topics := check.Check{Area: "topics", Name: "topics", Look: checks.LookAtTopics}
+			topics := check.Check{Area: "topics", Name: "topics", Run: checks.CheckTopics}
 			results := check.Gather(cmd.Context(), checkWithin, []check.Check{topics})
-			if err := g.WriteResults(results, func(string) string { return "" }); err != nil {
+			if err := g.WriteResults(results, base.NoTitle); err != nil {
 				return err
 			}
 			return base.Failures(results)
@@ -117,7 +114,7 @@ func newTopicsCheck(g *base.Globals) *cobra.Command {
 	}
 }
 
-// topicChecks connects; its Want is the topics as they should be there.
+// topicChecks connects and returns the checks of the expected topics.
 func topicChecks(ctx context.Context, g *base.Globals, change func(*kafka.Layout)) (*kafka.Checks, error) {
 	l, lay, err := loadLayout(g)
 	if err != nil {
@@ -143,9 +140,9 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 	var replication int16
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "create", Short: "Make the topics that are missing", Args: base.NoArgs,
-		Long: "Make the topics that are missing: the sources, and our own for dead letters and outboxes. It\n" +
-			"prints its plan first; what is there already stays as it is.",
+		Use: "create", Short: "Create missing topics", Args: base.NoArgs,
+		Long: "Create missing topics: the sources, and those for dead letters, replays and outboxes. It prints its\n" +
+			"plan first. Existing topics are not changed.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if partitions < 0 || replication < 0 {
 				return base.Misused("--partitions and --replication are positive numbers")
@@ -162,13 +159,15 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printPlan(g, want, missing)
+			if err := printPlan(g, want, missing); err != nil {
+				return err
+			}
 			switch {
 			case dryRun:
-				fmt.Fprintf(g.IO.Err, "dry run: nothing was made\n")
+				fmt.Fprintf(g.IO.Err, "dry run: nothing was created\n")
 				return nil
 			case len(missing) == 0:
-				fmt.Fprintf(g.IO.Err, "nothing to do: all %d topics are there\n", len(want))
+				fmt.Fprintf(g.IO.Err, "nothing to do: all %d topics exist\n", len(want))
 				return nil
 			}
 			if err := kafka.Create(cmd.Context(), adm, missing); err != nil {
@@ -177,31 +176,31 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 			if err := kafka.WaitUsable(cmd.Context(), adm, missing, 10*time.Second); err != nil {
 				return err
 			}
-			fmt.Fprintf(g.IO.Err, "%s made\n", term.Count(len(missing), "topic"))
+			fmt.Fprintf(g.IO.Err, "%s created\n", term.Count(len(missing), "topic"))
 			return nil
 		},
 	}
 	f := cmd.Flags()
 	f.Int32Var(&partitions, "partitions", 0, "of the sources (default 6)")
 	f.Int16Var(&replication, "replication", 0, "of all topics (default 3, or as many as there are brokers)")
-	f.BoolVar(&dryRun, "dry-run", false, "print the plan and make nothing")
+	f.BoolVar(&dryRun, "dry-run", false, "print the plan and create nothing")
 	return cmd
 }
 
-func printPlan(g *base.Globals, want, missing []kafka.Shape) {
+func printPlan(g *base.Globals, want, missing []kafka.Shape) error {
 	isMissing := func(s kafka.Shape) bool {
 		return slices.ContainsFunc(missing, func(m kafka.Shape) bool { return m.Topic == s.Topic })
 	}
 	if g.JSON() {
-		enc := base.NewEncoder(g.IO.Out)
+		var list []any
 		for _, s := range want {
 			action := "keep"
 			if isMissing(s) {
 				action = "create"
 			}
-			_ = enc.Encode(map[string]any{"topic": s.Topic, "action": action, "partitions": s.Partitions, "replication": s.Replication, "configs": s.Configs})
+			list = append(list, map[string]any{"topic": s.Topic, "action": action, "partitions": s.Partitions, "replication": s.Replication, "configs": s.Configs})
 		}
-		return
+		return base.EncodeAll(g.IO.Out, list)
 	}
 	t := term.Table{Head: []string{"", "TOPIC", "WHAT", "PARTITIONS", "REPLICATION"}}
 	configs := make(map[string]bool)
@@ -225,4 +224,5 @@ func printPlan(g *base.Globals, want, missing []kafka.Shape) {
 	for _, line := range lines {
 		fmt.Fprintln(g.IO.Out, line)
 	}
+	return nil
 }

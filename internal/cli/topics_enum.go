@@ -7,12 +7,11 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// enums write the source topics as other services' enum, by the name of the
-// output. Each says which version wrote it and how to write it again.
+// enums generate an enum of the source topics, by output format.
 var enums = map[string]func(version string) string{"env": envFile, "python": pythonEnum, "go": goConstants, "ts": tsEnum}
 
-// envFile is read by shells, by docker --env-file and by systemd: no quotes,
-// which docker would take as part of the value.
+// envFile is for shells, systemd and docker --env-file, which takes quotes as part
+// of the value.
 func envFile(version string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Written by notifier %s; to write it again: notifier topics list -o env\n", version)
@@ -22,9 +21,8 @@ func envFile(version string) string {
 	return b.String()
 }
 
-// pythonEnum is a str and an Enum. A plain Enum formats as Topics.TRADE_EXECUTIONS,
-// and whether a str with an Enum does depends on Python's version: events then go to
-// a topic of that name. StrEnum would not, but exists from 3.11 on only.
+// pythonEnum defines __str__ and __format__: by default a member of a str Enum
+// formats as Topics.TRADE_EXECUTIONS in some versions of Python. StrEnum requires 3.11.
 func pythonEnum(version string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Written by notifier %s; to write it again: notifier topics list -o python

@@ -4,9 +4,9 @@ package cli
 
 import "testing"
 
-// TestThePythonEnumIsItsTopicsName: whichever way a member becomes text. An
+// TestPythonEnumFormatsAsTopic: whichever way a member becomes text. An
 // enum that formats as Topics.TRADE_EXECUTIONS sends events where nobody reads.
-func TestThePythonEnumIsItsTopicsName(t *testing.T) {
+func TestPythonEnumFormatsAsTopic(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "topics.py", enums["python"]("1.2.3"))
 	prints(t, dir, names(), "python3", "-c", `

@@ -42,10 +42,10 @@ func attributes(t testing.TB, s tracingtest.Span, want map[string]string) {
 	}
 }
 
-// TestATraceGoesFromTheProducerToTheChannel follows one event through both
+// TestTraceSpansProducerToChannel follows one event through both
 // stages: each span stands below the one before, in the producer's trace, and
 // the webhook's receiver is told the attempt's.
-func TestATraceGoesFromTheProducerToTheChannel(t *testing.T) {
+func TestTraceSpansProducerToChannel(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	collector := tracingtest.Start(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
@@ -138,8 +138,8 @@ func TestATraceGoesFromTheProducerToTheChannel(t *testing.T) {
 	}
 }
 
-// TestAReplayIsATraceOfItsOwnLinkedToTheFirst: hours lie between them.
-func TestAReplayIsATraceOfItsOwnLinkedToTheFirst(t *testing.T) {
+// TestReplayTraceLinksOriginal: hours lie between them.
+func TestReplayTraceLinksOriginal(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	collector := tracingtest.Start(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.URL)
@@ -172,9 +172,9 @@ func TestAReplayIsATraceOfItsOwnLinkedToTheFirst(t *testing.T) {
 	}
 }
 
-// TestWithoutTracingTheProducersTraceReachesTheReceiver: nobody's trace ends
+// TestProducerTraceIsForwardedWithoutTracing: nobody's trace ends
 // here because this process makes no spans.
-func TestWithoutTracingTheProducersTraceReachesTheReceiver(t *testing.T) {
+func TestProducerTraceIsForwardedWithoutTracing(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")), "--log-level", "debug")
@@ -192,9 +192,9 @@ func TestWithoutTracingTheProducersTraceReachesTheReceiver(t *testing.T) {
 	}
 }
 
-// TestACollectorThatIsDownDelaysNothing: alerts go out, and the stop is not
+// TestUnreachableCollectorDelaysNothing: alerts go out, and the stop is not
 // held up.
-func TestACollectorThatIsDownDelaysNothing(t *testing.T) {
+func TestUnreachableCollectorDelaysNothing(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	collector := tracingtest.Start(t)
 	collector.Close()

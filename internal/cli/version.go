@@ -10,7 +10,7 @@ import (
 
 func newVersion(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version, and what it was built from", Args: base.NoArgs,
+		Use: "version", Short: "Print version and build information", Args: base.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if g.JSON() {
 				return base.NewEncoder(g.IO.Out).Encode(base.Built())

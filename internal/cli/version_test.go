@@ -6,7 +6,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 )
 
-func TestTheVersionSaysWhatItWasBuiltFrom(t *testing.T) {
+func TestVersionShowsBuild(t *testing.T) {
 	b := base.Build{Version: "1.2.3", Revision: "4e044bd15d48aaaaaaaaaaaaaaaaaaaaaaaaaaaa", Time: "2026-11-26T01:44:40Z", Go: "go1.26.8", OS: "linux", Arch: "amd64"}
 	modified := b
 	modified.Modified = true

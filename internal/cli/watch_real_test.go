@@ -67,18 +67,18 @@ func TestPrometheusAnswersEveryQuery(t *testing.T) {
 			len(p.query(`notifier_dead_letters_open > 0`)) > 0 && len(p.query(`job_channel:notifier_alert_age_seconds:p95_10m > 0`)) > 0
 	})
 	ask := strings.NewReplacer("$job", "notifier", "$__rate_interval", "10s")
-	asked := 0
+	queries := 0
 	for _, panel := range dashboardPanels(t) {
 		for _, target := range panel.Targets {
-			asked++
+			queries++
 			result := p.query(ask.Replace(target.Expr))
 			if _, ok := rightlyEmpty[panel.Title]; len(result) == 0 && !ok {
 				t.Errorf("%s: no result of %s", panel.Title, target.Expr)
 			}
 		}
 	}
-	if asked < 50 {
-		t.Errorf("only %d queries were found in the dashboard", asked)
+	if queries < 50 {
+		t.Errorf("only %d queries were found in the dashboard", queries)
 	}
 	for _, expr := range runbookQueries(t) {
 		p.query(expr)

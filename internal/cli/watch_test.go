@@ -56,7 +56,7 @@ func read(t *testing.T, file string) []byte {
 	return text
 }
 
-func TestEveryAlertHasItsSectionAndItsUnitTest(t *testing.T) {
+func TestEveryAlertIsDocumentedAndTested(t *testing.T) {
 	sections := make(map[string]string) // by name: what stands in it
 	for _, s := range strings.Split(string(read(t, runbookFile)), "\n### ")[1:] {
 		name, text, _ := strings.Cut(s, "\n")

@@ -170,9 +170,5 @@ func cannotRead(what string, err error) error {
 	if err == nil || errors.As(err, &refused) {
 		return err
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return fmt.Errorf("cannot read %s: %w", what, err)
+	return fmt.Errorf("cannot read %s: %w", what, safefile.Reason(err))
 }

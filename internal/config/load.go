@@ -210,3 +210,12 @@ func samples(fields *event.Config) []rule.Sample {
 func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faults) {
 	return rule.Compile(name, data, rule.Environment{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
 }
+
+// Layout returns the layout of the topics.
+func (l *Loaded) Layout() kafka.Layout {
+	lay := kafka.Layout{Group: l.Kafka.Group}
+	for _, name := range l.Channels.Names() {
+		lay.Channels = append(lay.Channels, kafka.Channel{Name: name, Partitions: l.Channels.Get(name).Dispatch.Partitions})
+	}
+	return lay
+}

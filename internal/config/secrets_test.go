@@ -50,7 +50,7 @@ func TestHTTPFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		`{listen: "unix:/run/notifier/http.sock", token: 0123456789abcdef, hosts: [a.example.com, notifier_1, x.]}`: "",
 		`{listen: "9464"}`:        `http.listen: "9464" is not host:port, such as 127.0.0.1:9464, nor unix:/path`,
-		`{listen: "unix:sock"}`:   "http.listen: \"unix:sock\": the path of a Unix socket has to be absolute",
+		`{listen: "unix:sock"}`:   "http.listen: \"unix:sock\": the path of a Unix socket must be absolute",
 		`{token: short}`:          "http.token: has 5 bytes, the minimum is 16",
 		`{hosts: ["a:9464"]}`:     `http.hosts: invalid host name "a:9464"`,
 		`{hosts: ["http://a"]}`:   `http.hosts: invalid host name "http://a"`,

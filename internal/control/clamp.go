@@ -12,13 +12,13 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// ends are where outboxes end, by topic, asked for once each. They hold for
-// requests that were read before.
+// ends caches the log ends of outboxes by topic. They apply to requests that were read
+// before.
 type ends map[string]outboxEnd
 
 type outboxEnd struct {
 	topicID string
-	parts   map[int32]int64 // none where the topic is missing
+	parts   map[int32]int64 // empty if the topic is missing
 }
 
 func (e ends) of(ctx context.Context, adm *kadm.Client, topic string) (outboxEnd, error) {
@@ -35,14 +35,14 @@ func (e ends) of(ctx context.Context, adm *kadm.Client, topic string) (outboxEnd
 		e[topic] = found
 		return found, nil
 	case err != nil:
-		return found, fmt.Errorf("look up %s: %w", topic, err)
+		return found, fmt.Errorf("describe topic %s: %w", topic, err)
 	}
 	listed, err := adm.ListEndOffsets(ctx, topic)
 	if err == nil {
 		err = listed.Error()
 	}
 	if err != nil {
-		return found, fmt.Errorf("look up where %s ends: %w", topic, err)
+		return found, fmt.Errorf("list end offsets of %s: %w", topic, err)
 	}
 	found.topicID = envelope.TopicID(details[topic].ID)
 	for id, o := range listed[topic] {
@@ -52,11 +52,9 @@ func (e ends) of(ctx context.Context, adm *kadm.Client, topic string) (outboxEnd
 	return found, nil
 }
 
-// Clamp limits a request to what the outbox holds now, which is after the
-// request was read, and reports whether it asked for more. Of an outbox that was
-// deleted or made again it means nothing. The command asks for
-// the log's end as it was then; whoever else may write to the replay topic could
-// ask for all that ever comes.
+// Clamp limits a request to the current log ends of the outbox and reports whether it asked
+// for more: other writers of the replay topic could ask for future records. If the outbox
+// was deleted or recreated, nothing is left of the request.
 func Clamp(ctx context.Context, adm *kadm.Client, group string, q *Request) (more bool, err error) {
 	return q.clamp(ctx, adm, group, make(ends))
 }
@@ -66,7 +64,7 @@ func (q *Request) clamp(ctx context.Context, adm *kadm.Client, group string, in 
 	if err != nil {
 		return false, err
 	}
-	if q.TopicID != there.topicID { // nothing is left of what it meant
+	if q.TopicID != there.topicID {
 		clear(q.Below)
 		return false, nil
 	}

@@ -17,40 +17,30 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Log reads records by their offsets.
-type Log interface {
-	Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error)
-}
-
-// Follower reads the requests that are not settled, and those that are made
-// from then on. It is no member of a group: every process needs all of them,
-// since an outbox may be given to it at any time. What it hands on is limited to
-// what its outbox held then (see Clamp), and ended once nothing of it waits.
+// Follower reads the unsettled requests and all later ones. It joins no group: every
+// process needs all requests, since any outbox can be assigned to it. Requests are clamped
+// (see Clamp) and end when none of their alerts wait.
 type Follower struct {
 	p   FollowerParams
 	log *slog.Logger
 
-	open   []Request     // those that were handed on and have not ended; Run's alone
-	looked time.Time     // when it was last asked which of them have; Run's alone
-	kick   chan struct{} // size 1: look now
+	open    []Request     // not ended; only used by Run
+	checked time.Time     // last check for ended requests; only used by Run
+	kick    chan struct{} // size 1: read now
 
-	mu     sync.Mutex
-	asking []chan struct{} // to be closed after the next look
+	mu      sync.Mutex
+	waiters []chan struct{} // closed after the next read
 }
 
-// FollowerParams is what a Follower needs. Its functions are called by Run, one
-// after the other.
+// FollowerParams are the parameters of a Follower. Run calls the functions, one at a time.
 type FollowerParams struct {
 	Admin   *kadm.Client
-	Log     Log
+	Log     lag.Log
 	Group   string
-	Cluster string // the id of the group's cluster
-	// Move is called for each request, in the order in which they were made.
-	Move func(Request)
-	// Ended is called for each request of which nothing waits any longer, wherever it
-	// was carried out.
-	Ended  func(Request)
-	Logger *slog.Logger
+	Cluster string        // the id of the group's cluster
+	Move    func(Request) // called for each request in order
+	Ended   func(Request) // called for each request of which no alerts wait
+	Logger  *slog.Logger
 }
 
 // NewFollower returns a follower; Run follows.
@@ -58,12 +48,12 @@ func NewFollower(p FollowerParams) *Follower {
 	return &Follower{p: p, log: p.Logger.With("component", "moves"), kick: make(chan struct{}, 1)}
 }
 
-// Known returns a channel that is closed once every request is taken that
-// stands there now, or it is known that there can be none.
+// Known returns a channel that is closed once all current requests are read, or the replay
+// topic does not exist.
 func (f *Follower) Known() <-chan struct{} {
 	c := make(chan struct{})
 	f.mu.Lock()
-	f.asking = append(f.asking, c)
+	f.waiters = append(f.waiters, c)
 	f.mu.Unlock()
 	select {
 	case f.kick <- struct{}{}:
@@ -72,12 +62,12 @@ func (f *Follower) Known() <-chan struct{} {
 	return c
 }
 
-// asked takes those who wait for a look that begins now.
-func (f *Follower) asked() []chan struct{} {
+// takeWaiters returns the waiters for a read that begins now.
+func (f *Follower) takeWaiters() []chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := f.asking
-	f.asking = nil
+	all := f.waiters
+	f.waiters = nil
 	return all
 }
 
@@ -86,36 +76,36 @@ const (
 	followBytes = 1 << 20
 )
 
-// Run follows the requests until ctx ends. Alerts go out without it: while the
-// replay topic cannot be read, it tries again and says so once.
+// Run follows the requests until ctx ends. It logs once when the replay topic cannot be
+// read, and retries.
 func (f *Follower) Run(ctx context.Context) error {
 	at, failing := int64(-1), false
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		waiting := f.asked()
-		next, err := f.follow(ctx, at)
-		at = next
+		waiting := f.takeWaiters()
+		var err error
+		at, err = f.follow(ctx, at)
 		known := err == nil || errors.Is(err, kerr.UnknownTopicOrPartition)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
 			failing = false
-		case errors.Is(err, kerr.UnknownTopicOrPartition): // its absence is said by others
+		case errors.Is(err, kerr.UnknownTopicOrPartition): // reported by kafka.Monitor
 			at = -1
 		case !failing:
 			failing = true
-			f.log.Warn("requests to move alerts cannot be read", "err", err)
+			f.log.Warn("reading move requests failed", "err", err)
 		}
-		f.endOver(ctx)
+		f.endMoves(ctx)
 		if known {
 			for _, c := range waiting {
 				close(c)
 			}
 		} else {
 			f.mu.Lock()
-			f.asking = append(f.asking, waiting...)
+			f.waiters = append(f.waiters, waiting...)
 			f.mu.Unlock()
 		}
 		select {
@@ -127,8 +117,8 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
-// follow takes what there is from an offset on and returns where to go on;
-// below zero: from where the group's commit says.
+// follow reads the requests from an offset and returns the next one; a negative offset
+// means the group's commit.
 func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -141,8 +131,7 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 	for {
 		records, next, err := f.p.Log.Read(ctx, topics.Replay(f.p.Group), 0, at, followBytes)
 		if errors.Is(err, kerr.OffsetOutOfRange) {
-			// Deleted by retention, or the topic was recreated: nothing is left of what
-			// stood there.
+			// Deleted by retention, or the topic was recreated.
 			start, err := f.p.Admin.ListStartOffsets(ctx, topics.Replay(f.p.Group))
 			if err != nil {
 				return at, err
@@ -163,7 +152,7 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 				continue
 			}
 			if err := f.handOn(ctx, r, known); err != nil {
-				return r.Offset, err // it is read again
+				return r.Offset, err // retried
 			}
 		}
 		if next <= at {
@@ -173,12 +162,11 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 	}
 }
 
-// maxOpen is how many moves may be in force at once. People ask for a few; each
-// is looked at for every alert of its channel.
+// maxOpen limits the open moves: each is checked for every alert of its channel.
 const maxOpen = 100
 
-// handOn hands on what a record asks for; an error is that the brokers do not
-// say how much there is of it.
+// handOn passes on the request in a record, if it is one. The error is of a request to the
+// brokers.
 func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known ends) error {
 	q, err := Parse(r)
 	if err != nil {
@@ -188,32 +176,31 @@ func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known ends) error 
 	switch {
 	case err != nil:
 		return err
-	case len(q.Below) == 0: // nothing of it is there
+	case len(q.Below) == 0:
 		return nil
 	case len(f.open) >= maxOpen:
-		f.log.Warn("too many moves are in force at once: this one is ignored", "channel", q.From, "to", q.To, "by", q.By, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
+		f.log.Warn("too many open moves: request ignored", "channel", q.From, "to", q.To, "by", q.By, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
 		return nil
 	case more:
-		f.log.Warn("request to move alerts asks for more than the outbox holds: it ends at the log's end", "channel", q.From, "to", q.To, "by", q.By, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
+		f.log.Warn("move request clamped to the end of the outbox", "channel", q.From, "to", q.To, "by", q.By, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
 	}
 	f.open = append(f.open, q)
 	f.p.Move(q)
 	return nil
 }
 
-// endEvery is how often it is asked whether moves have ended.
+// endEvery is the interval of checks for ended moves.
 const endEvery = 2 * time.Second
 
-// endOver ends the moves of which nothing waits any longer. While the brokers do
-// not answer they stay: they mean nothing that comes later.
-func (f *Follower) endOver(ctx context.Context) {
-	if now := time.Now(); len(f.open) == 0 || now.Sub(f.looked) < endEvery {
+// endMoves ends the moves of which no alerts wait. An error is ignored until the next check.
+func (f *Follower) endMoves(ctx context.Context) {
+	if now := time.Now(); len(f.open) == 0 || now.Sub(f.checked) < endEvery {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	left, err := Left(ctx, f.p.Admin, f.p.Group, f.p.Cluster, f.open...)
-	f.looked = time.Now()
+	f.checked = time.Now()
 	if err != nil {
 		return
 	}
@@ -228,8 +215,7 @@ func (f *Follower) endOver(ctx context.Context) {
 	f.open = open
 }
 
-// Left returns how many alerts wait that each of these requests means; below
-// zero: it is not known.
+// Left returns how many alerts of each request wait; negative: unknown.
 func Left(ctx context.Context, adm *kadm.Client, group, cluster string, all ...Request) ([]int64, error) {
 	var names []string
 	for _, q := range all {
@@ -250,12 +236,11 @@ func Left(ctx context.Context, adm *kadm.Client, group, cluster string, all ...R
 	return left, nil
 }
 
-// Settled returns below which offset of the replay topic every request is
-// settled.
+// Settled returns the offset of the replay topic below which all requests are settled.
 func Settled(ctx context.Context, adm *kadm.Client, group string) (int64, error) {
 	offsets, err := adm.FetchOffsets(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return 0, fmt.Errorf("read how far requests are settled: %w", err)
+		return 0, fmt.Errorf("read the offset of the replay topic: %w", err)
 	}
 	o, ok := offsets.Lookup(topics.Replay(group), 0)
 	if !ok {
@@ -264,9 +249,8 @@ func Settled(ctx context.Context, adm *kadm.Client, group string) (int64, error)
 	return max(o.At, 0), o.Err
 }
 
-// Open returns the requests that are not settled, in the order in which they
-// were made.
-func Open(ctx context.Context, adm *kadm.Client, in Log, group string) ([]Request, error) {
+// Open returns the unsettled requests in order.
+func Open(ctx context.Context, adm *kadm.Client, in lag.Log, group string) ([]Request, error) {
 	var open []Request
 	f := NewFollower(FollowerParams{
 		Admin: adm, Log: in, Group: group, Move: func(q Request) { open = append(open, q) }, Logger: slog.New(slog.DiscardHandler),

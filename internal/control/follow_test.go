@@ -89,10 +89,10 @@ func fill(t *testing.T, c *testkafka.Cluster, outbox string, n int) {
 	}
 }
 
-// TestWhoeverAsksKnowsWhatWasAskedForBefore: an outbox may be given to a process
+// TestKnownWaitsForEarlierRequests: an outbox may be given to a process
 // that has been running for long, right after a former owner has moved alerts
 // out of it.
-func TestWhoeverAsksKnowsWhatWasAskedForBefore(t *testing.T) {
+func TestKnownWaitsForEarlierRequests(t *testing.T) {
 	c, _, id := desk(t, 5)
 	f := follow(t, c)
 	for n := range int32(5) {
@@ -145,8 +145,8 @@ func TestMovesEndAtTheLogsEnd(t *testing.T) {
 	})
 }
 
-// TestNoMoreMovesAreInForceThanPeopleAskFor: each is looked at for every alert.
-func TestNoMoreMovesAreInForceThanPeopleAskFor(t *testing.T) {
+// TestOpenMovesAreLimited: each is looked at for every alert.
+func TestOpenMovesAreLimited(t *testing.T) {
 	c, _, id := desk(t, 1)
 	f := follow(t, c)
 	var records []*kgo.Record
@@ -161,8 +161,8 @@ func TestNoMoreMovesAreInForceThanPeopleAskFor(t *testing.T) {
 	}
 }
 
-// TestWhoAskedCanBeShown, whatever the request says.
-func TestWhoAskedCanBeShown(t *testing.T) {
+// TestRequestUserIsEscaped, whatever the request says.
+func TestRequestUserIsEscaped(t *testing.T) {
 	name := "eve\x1b[2J\r\n" + strings.Repeat("ä", 5000) + "\xff"
 	move, err := control.Parse((&control.Request{From: "a", To: "b", Below: map[int32]int64{0: 1}, By: name}).Record("g"))
 	if err != nil {

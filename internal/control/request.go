@@ -1,13 +1,13 @@
-// Package control is how what waits for one channel is sent to another: a
-// person's request is one record of the group's replay topic, it means the
-// records of an outbox below the offsets that it names, and whoever owns a
-// partition of that outbox carries it out. Ingest keeps the request open
-// until all of them are settled, so that every later owner finds it too.
+// Package control has the requests to move waiting alerts from one channel to another. A
+// request is a record of the replay topic and covers the records of an outbox below given
+// offsets. The owner of each partition carries it out. Ingest settles the request only when
+// all these records are settled, so that every later owner also reads it.
 package control
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,18 +18,13 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Request asks to send elsewhere what waits in an outbox.
+// Request is a request to move the waiting alerts of a channel.
 type Request struct {
-	From, To string // channels
-	// TopicID is the instance of From's outbox that is meant, in text; empty
-	// where the broker has no topic ids.
-	TopicID string
-	// Below is, per partition of From's outbox, the offset below which records
-	// are meant: the log's end when the request was made.
-	Below map[int32]int64
-	By    string // who asked, as it can be shown
-	// Offset is where the request stands in the replay topic: where it was read.
-	Offset int64
+	From, To string          // channels
+	TopicID  string          // of From's outbox, as text; empty if the broker has no topic ids
+	Below    map[int32]int64 // log ends of From's outbox at the time of the request, by partition
+	By       string          // user; safe to show
+	Offset   int64           // in the replay topic
 }
 
 const (
@@ -47,13 +42,8 @@ func (q *Request) Record(group string) *kgo.Record {
 	add := func(name, value string) {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
 	}
-	var ids []int32
-	for id := range q.Below {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
 	var below []string
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(q.Below)) {
 		below = append(below, fmt.Sprintf("%d:%d", id, q.Below[id]))
 	}
 	add(hMove, "1")
@@ -65,11 +55,10 @@ func (q *Request) Record(group string) *kgo.Record {
 	return r
 }
 
-// ErrNone is returned for a record that is no request to move.
+// ErrNone is the error of Parse for another record.
 var ErrNone = errors.New("not a request to move alerts")
 
-// Parse reads what Record wrote; ErrNone for any other record. Offsets may be
-// any that are not negative: see Clamp.
+// Parse parses a record of Record. It does not check the offsets: see Clamp.
 func Parse(r *kgo.Record) (Request, error) {
 	q := Request{Below: make(map[int32]int64), Offset: r.Offset}
 	version := ""
@@ -106,7 +95,7 @@ func Parse(r *kgo.Record) (Request, error) {
 	return q, nil
 }
 
-// Covers reports whether a record of From's outbox is meant.
+// Covers reports whether the request covers a record of From's outbox.
 func (q *Request) Covers(topicID string, partition int32, offset int64) bool {
 	return q.TopicID == topicID && offset < q.Below[partition]
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-func TestARequestComesBackAsItWasMade(t *testing.T) {
+func TestRequestRoundTrip(t *testing.T) {
 	q := control.Request{From: "desk", To: "mail", TopicID: "id", Below: map[int32]int64{0: 7, 3: 1 << 40}, By: "ann@host"}
 	r := q.Record("g")
 	got, err := control.Parse(r)

@@ -14,11 +14,10 @@ import (
 	"github.com/algotrade/notifier/internal/rule"
 )
 
-// Config says what a daemon does. The command makes it from notifier.yaml with
-// FromFile; tests and benchmarks write it down.
+// Config configures a daemon. FromFile makes it from notifier.yaml.
 type Config struct {
-	Version    string // for the log, the metrics and the HTTP server
-	File       string // where it is from, for the log
+	Version    string // for log, metrics and HTTP server
+	File       string // its file, for the log
 	Kafka      kafka.Config
 	Start      Start
 	Events     event.Config
@@ -28,11 +27,11 @@ type Config struct {
 	Lag        lag.Config
 	Tracing    tracing.Config
 	HTTP       config.HTTP   // an empty Listen: no server
-	Drain      time.Duration // how long a stop waits for work in flight
+	Drain      time.Duration // how long shutdown waits for deliveries in flight
 }
 
-// Channel is one channel and how its alerts are sent. Channel is closed by the
-// daemon if it has a method Close.
+// Channel is one channel and its settings. The daemon closes a Channel that implements
+// io.Closer.
 type Channel struct {
 	Name     string
 	Channel  channel.Channel
@@ -40,20 +39,19 @@ type Channel struct {
 	Driver   dispatch.Driver // nil: goroutines
 }
 
-// Start says how to look at the cluster before anything runs.
+// Start configures the start.
 type Start struct {
-	Wait         time.Duration // for brokers that do not answer yet
-	CreateTopics bool          // our own, never the sources, where they are missing
-	// From is empty, or what an operator wants instead of the committed offsets:
-	// any text for Kafka.Start, or Committed.
+	Wait         time.Duration // for brokers that are starting
+	CreateTopics bool          // missing ones, except sources
+	// From replaces the committed offsets: any text for Kafka.Start, or Committed; empty:
+	// keep them.
 	From string
 }
 
-// Committed is Start.From for the offsets that are committed, also where they
-// were set by hand.
+// Committed is the Start.From that accepts committed offsets that were set by hand.
 const Committed = "committed"
 
-// FromFile returns the Config of a loaded configuration, with its channels built.
+// FromFile returns the Config of a loaded configuration and builds its channels.
 func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, error) {
 	c := Config{
 		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,

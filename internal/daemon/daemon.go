@@ -1,12 +1,10 @@
-// Package daemon is the notifier as one value: the stages ingest and dispatch,
-// what follows control records, what watches the brokers, the HTTP server and
-// what reports to systemd, wired once. The command, the end-to-end tests and the
-// benchmarks all start this.
+// Package daemon wires the notifier: the stages ingest and dispatch, control records, broker
+// monitoring, HTTP server and systemd reports. The command, the end-to-end tests and the
+// benchmarks all start it.
 //
-// New makes no connection. Run first looks at the cluster (look.go: reachable,
-// topics, rights, where the groups start), then builds the parts (parts.go),
-// starts them from the last stage to the first, and stops them in the other order
-// (graph.go). Ready and Live (status.go) answer /readyz, /livez and systemd.
+// New makes no connection. Run first prepares (prepare.go: brokers, topics, rights, start
+// offsets), builds the parts (parts.go), starts them from the last stage to the first and
+// stops them in reverse (graph.go). Ready and Live (status.go) implement /readyz and /livez.
 package daemon
 
 import (
@@ -24,24 +22,21 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// Deps is what a daemon gets from the process that it runs in. Only Logger is
-// required.
+// Deps are the dependencies of a daemon. Only Logger is required.
 type Deps struct {
 	Logger   *slog.Logger
 	Level    *slog.LevelVar       // changed by PUT /log-level
-	Registry *prometheus.Registry // nil: one of its own
-	Redactor *secret.Redactor     // takes secrets out of dead letters and /readyz
-	// Started is called once every part runs, with the HTTP server's address.
+	Registry *prometheus.Registry // nil: a new one
+	Redactor *secret.Redactor     // of dead letters and /readyz
+	// Started is called when every part runs, with the HTTP server's address.
 	Started func(http string)
-	// DeadLettered and Closed are called for every dead letter that was written and
-	// closed.
+	// DeadLettered and Closed are called when a dead letter was written or closed.
 	DeadLettered func(*dlq.Entry)
 	Closed       func(dlq.Closure)
-	// KafkaOptions are added to those of each client: preflight, probe, outbox,
-	// dead-letters, match, deliver. Tests dial brokers in memory with them.
+	// KafkaOptions returns additional options of each client, for tests: preflight, probe,
+	// outbox, dead-letters, replay, ingest, dispatch.
 	KafkaOptions func(role string) []kgo.Opt
-	// Handler wraps the handler of each group's partitions. Tests watch assignments
-	// with it.
+	// Handler wraps the handler of each group, for tests.
 	Handler func(group string, h consume.Handler) consume.Handler
 }
 
@@ -53,8 +48,7 @@ type Daemon struct {
 	running atomic.Pointer[status] // nil until the parts are built
 }
 
-// New returns a daemon. It makes no connection; an error means that the
-// configuration cannot be used.
+// New returns a daemon. It makes no connection; the error is one of the configuration.
 func New(c Config, d Deps) (*Daemon, error) {
 	if d.Registry == nil {
 		d.Registry = prometheus.NewRegistry()
@@ -74,7 +68,7 @@ func New(c Config, d Deps) (*Daemon, error) {
 // quiet is for clients whose errors are returned.
 var quiet = slog.New(slog.DiscardHandler)
 
-// options returns what the client in a role is made with.
+// options returns the options of the client with this role.
 func (d *Daemon) options(role string, log *slog.Logger, reg prometheus.Registerer) ([]kgo.Opt, error) {
 	opts, err := d.config.Kafka.Options(role, log, reg)
 	if err == nil && d.deps.KafkaOptions != nil {
@@ -83,7 +77,7 @@ func (d *Daemon) options(role string, log *slog.Logger, reg prometheus.Registere
 	return opts, err
 }
 
-// client returns a client for a short time, whose errors are returned.
+// client returns a short-lived client that does not log.
 func (d *Daemon) client(role string) (*kgo.Client, error) {
 	opts, err := d.options(role, quiet, nil)
 	if err != nil {
@@ -92,8 +86,7 @@ func (d *Daemon) client(role string) (*kgo.Client, error) {
 	return kgo.NewClient(opts...)
 }
 
-// probe connect again and asks a broker for a sign of life: connections that are
-// open say nothing about whether a new one could be made.
+// probe makes a new connection to a broker.
 func (d *Daemon) probe(ctx context.Context) error {
 	cl, err := d.client("probe")
 	if err != nil {
@@ -103,11 +96,9 @@ func (d *Daemon) probe(ctx context.Context) error {
 	return kafka.Reach(ctx, cl, &d.config.Kafka)
 }
 
-// Run looks at the cluster, runs until ctx ends, and stops. It returns nil after
-// a stop, also one before everything ran; a *kafka.Problem, or an error of
-// consume.EnsureStart, if the cluster is not fit; and the error of a part that
-// failed, such as consume.ErrDenied or consume.ErrFenced, once the others have
-// stopped.
+// Run prepares, runs until ctx ends, and stops. It returns nil after a stop, also before all
+// parts ran; a *kafka.Problem or an error of consume.EnsureStart if preparing failed; else the
+// error of a part that failed, such as consume.ErrDenied, after the other parts have stopped.
 func (d *Daemon) Run(ctx context.Context) error {
 	found, err := d.prepare(ctx)
 	if err == nil {
@@ -116,8 +107,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	switch {
 	case err == nil:
 		d.log.Info("stopped")
-	case ctx.Err() != nil && d.running.Load() == nil: // nothing failed, it was asked to stop
-		d.log.Info("stopped before it ran", "cause", context.Cause(ctx), "err", err)
+	case ctx.Err() != nil && d.running.Load() == nil:
+		d.log.Info("stopped before start was complete", "cause", context.Cause(ctx), "err", err)
 		err = nil
 	}
 	return err

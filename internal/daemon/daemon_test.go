@@ -68,9 +68,9 @@ func newDaemon(t *testing.T, c daemon.Config, d daemon.Deps) *daemon.Daemon {
 	return n
 }
 
-// silent listens as a broker does and never answers. asked is closed at the first
+// silent listens as a broker does and never answers. contacted is closed at the first
 // request.
-func silent(t *testing.T) (address string, asked <-chan struct{}) {
+func silent(t *testing.T) (address string, contacted <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -100,16 +100,16 @@ func silent(t *testing.T) (address string, asked <-chan struct{}) {
 // TestStopDuringStartEndsAtOnce: brokers that do not answer are not waited for,
 // neither by the look at the cluster nor by the lookup of the outbox topics.
 func TestStopDuringStartEndsAtOnce(t *testing.T) {
-	address, asked := silent(t)
+	address, contacted := silent(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
-	address2, asked2 := silent(t)
+	address2, contacted2 := silent(t)
 	for name, start := range map[string]struct {
-		brokers []string
-		options func(role string) []kgo.Opt
-		asked   <-chan struct{}
+		brokers   []string
+		options   func(role string) []kgo.Opt
+		contacted <-chan struct{}
 	}{
-		"preflight": {brokers: []string{address}, asked: asked},
-		"outboxes": {brokers: c.Brokers, asked: asked2, options: func(role string) []kgo.Opt {
+		"preflight": {brokers: []string{address}, contacted: contacted},
+		"outboxes": {brokers: c.Brokers, contacted: contacted2, options: func(role string) []kgo.Opt {
 			if role != "outbox" {
 				return nil
 			}
@@ -126,7 +126,7 @@ func TestStopDuringStartEndsAtOnce(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- n.Run(ctx) }()
 			select {
-			case <-start.asked:
+			case <-start.contacted:
 			case err := <-ended:
 				t.Fatalf("it ended by itself: %v", err)
 			}
@@ -134,7 +134,7 @@ func TestStopDuringStartEndsAtOnce(t *testing.T) {
 				t.Errorf("a daemon that starts is not live: %v", err)
 			}
 			if components := n.Ready(); len(components) != 1 || components[0].OK || !components[0].Decides {
-				t.Errorf("a daemon that starts says %+v", components)
+				t.Errorf("a starting daemon reports %+v", components)
 			}
 			cancel()
 			select {
@@ -143,9 +143,9 @@ func TestStopDuringStartEndsAtOnce(t *testing.T) {
 					t.Errorf("a stop is an error: %v", err)
 				}
 			case <-time.After(5 * time.Second): // less than either wait takes: 8 and 10 s
-				t.Fatal("it goes on after the stop")
+				t.Fatal("it continues after the stop")
 			}
-			if !strings.Contains(log.String(), "stopped before it ran") {
+			if !strings.Contains(log.String(), "stopped before start was complete") {
 				t.Errorf("it logged %s", log.String())
 			}
 		})

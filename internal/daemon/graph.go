@@ -19,7 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/sdnotify"
 )
 
-// graph is the daemon as fx sees it. Nothing else imports fx.
+// graph returns the parts for fx. No other file imports fx.
 func graph(d *Daemon, found *cluster) fx.Option {
 	return fx.Options(
 		fx.NopLogger,
@@ -29,7 +29,7 @@ func graph(d *Daemon, found *cluster) fx.Option {
 	)
 }
 
-// parts are what lifecycle starts and stops.
+// parts are started and stopped by lifecycle.
 type parts struct {
 	fx.In
 
@@ -46,18 +46,16 @@ type parts struct {
 	Server   *admin.Server // nil: none
 }
 
-// startTimeout bounds starting the parts, loadTimeout the lookup of the outbox
-// topics within it.
+// startTimeout bounds starting the parts, loadTimeout loading the outbox topics.
 const startTimeout, loadTimeout = 15 * time.Second, 10 * time.Second
 
-// lifecycle starts the parts from the last stage to the first and stops them in
-// the other order: the HTTP server first, ingest before dispatch, the producers
-// after both; systemd hears of all of it. It stops waiting for the outbox topics
-// when ctx ends. fail gets the error of a part that fails.
+// lifecycle starts the parts from the last stage to the first and stops them in reverse: the
+// HTTP server, ingest, dispatch, then the producers. Loading the outbox topics ends with ctx.
+// fail is called with the error of a part.
 func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) {
 	start := func(run func(context.Context) error) { lc.Append(running(run, fail)) }
 	start(p.Reporter.Run)
-	lc.Append(fx.StopHook(p.Tracer.Close)) // when every span has ended
+	lc.Append(fx.StopHook(p.Tracer.Close)) // after all spans
 	lc.Append(fx.StopHook(p.Clients.close))
 	lc.Append(fx.StopHook(p.Channels.close))
 	lc.Append(fx.StartHook(func() error { return load(ctx, p.Outboxes) }))
@@ -69,18 +67,17 @@ func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) 
 	}
 }
 
-// load looks up the outbox topics.
+// load loads the outbox topics.
 func load(ctx context.Context, o *outbox.Producer) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	if err := o.Load(ctx); err != nil { // they were there a moment ago, so another start can help
+	if err := o.Load(ctx); err != nil { // they existed a moment ago: a restart can help
 		return &kafka.Problem{Exit: kafka.ExitUnavailable, Text: err.Error()}
 	}
 	return nil
 }
 
-// running makes a hook of a Run method: started in a goroutine of its own,
-// stopped by cancelling, and waited for.
+// running returns a hook that runs a Run method in a goroutine until the stop.
 func running(run func(context.Context) error, fail func(error)) fx.Hook {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -106,8 +103,7 @@ func running(run func(context.Context) error, fail func(error)) fx.Hook {
 	}
 }
 
-// serve builds and starts the parts, waits until ctx ends or one of them fails,
-// and stops them.
+// serve builds and starts the parts, and stops them when ctx ends or one fails.
 func (d *Daemon) serve(ctx context.Context, found *cluster) error {
 	failed, fail := context.WithCancelCause(context.WithoutCancel(ctx)) // the first error is the cause
 	defer fail(nil)
@@ -131,7 +127,7 @@ func (d *Daemon) serve(ctx context.Context, found *cluster) error {
 		d.log.Info("stopping", "cause", context.Cause(ctx), "drain", d.config.Drain)
 	case <-failed.Done():
 	}
-	p.Reporter.Stopping(fmt.Sprintf("stopping: what is in flight may take %s", d.config.Drain))
+	p.Reporter.Stopping(fmt.Sprintf("stopping: deliveries in flight may take %s", d.config.Drain))
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), config.StopTimeout)
 	defer cancel()
 	err := app.Stop(stop)
@@ -139,7 +135,7 @@ func (d *Daemon) serve(ctx context.Context, found *cluster) error {
 	case failed.Err() != nil:
 		return context.Cause(failed)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the stop took longer than %s; what was in flight will be done again", config.StopTimeout)
+		return fmt.Errorf("shutdown took longer than %s; what was in flight will be repeated", config.StopTimeout)
 	}
 	return err
 }

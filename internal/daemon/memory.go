@@ -11,8 +11,8 @@ import (
 	"github.com/algotrade/notifier/internal/memlimit"
 )
 
-// LimitMemory sets the runtime's soft memory limit for this process until undo is
-// called: $GOMEMLIMIT, else the control group's, else fallback, in bytes; 0: none.
+// LimitMemory sets the runtime's soft memory limit until undo is called: $GOMEMLIMIT, else
+// that of the control group, else fallback, in bytes; 0: none.
 func LimitMemory(log *slog.Logger, fallback int64) (undo func()) {
 	before := debug.SetMemoryLimit(-1)
 	limit, source := memlimit.Set(os.DirFS("/"), os.Getenv, fallback)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -24,50 +25,47 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// The constructors of the parts. They are plain functions that make no
-// connection; graph.go wires them.
+// The constructors of the parts. They make no connection; graph.go wires them.
 
 func newTracer(d *Daemon) *tracing.Tracer {
 	return tracing.New(tracing.Params{Config: d.config.Tracing, Version: d.config.Version, Logger: d.log, Registry: d.deps.Registry})
 }
 
-// producers are the two clients that write, apart from each other: a blocked
-// outbox must not delay a dead letter. tail follows the dead letters.
+// producers are separate clients for outboxes and dead letters, so that a blocked outbox does
+// not delay a dead letter. tail reads the dead letters.
 type producers struct {
 	outbox, dead, tail *kgo.Client
 }
 
 func newProducers(d *Daemon, found *cluster) (*producers, error) {
-	sizes := kafka.MaxMessageBytes(found.shapes)
-	producer := func(role string, more []kgo.Opt) (*kgo.Client, error) {
-		opts, err := d.options(role, d.log, d.deps.Registry)
+	sizes, p := kafka.MaxMessageBytes(found.shapes), &producers{}
+	for _, client := range []struct {
+		into **kgo.Client
+		role string
+		more []kgo.Opt
+	}{
+		{&p.outbox, "outbox", kafka.OutboxOptions(sizes)},
+		{&p.dead, "dead-letters", kafka.DeadLetterOptions(sizes)},
+		{&p.tail, "replay", dlq.TailOptions()},
+	} {
+		opts, err := d.options(client.role, d.log, d.deps.Registry)
+		if err == nil {
+			*client.into, err = kgo.NewClient(append(opts, client.more...)...)
+		}
 		if err != nil {
+			p.close()
 			return nil, err
 		}
-		return kgo.NewClient(append(opts, more...)...)
 	}
-	outbox, err := producer("outbox", kafka.OutboxOptions(sizes))
-	if err != nil {
-		return nil, err
-	}
-	dead, err := producer("dead-letters", kafka.DeadLetterOptions(sizes))
-	if err != nil {
-		outbox.Close()
-		return nil, err
-	}
-	tail, err := producer("replay", dlq.TailOptions())
-	if err != nil {
-		outbox.Close()
-		dead.Close()
-		return nil, err
-	}
-	return &producers{outbox, dead, tail}, nil
+	return p, nil
 }
 
 func (p *producers) close() {
-	p.outbox.Close()
-	p.dead.Close()
-	p.tail.Close()
+	for _, cl := range []*kgo.Client{p.outbox, p.dead, p.tail} {
+		if cl != nil {
+			cl.Close()
+		}
+	}
 }
 
 func newDeadLetters(d *Daemon, p *producers, tracer *tracing.Tracer) *dlq.Writer {
@@ -77,7 +75,7 @@ func newDeadLetters(d *Daemon, p *producers, tracer *tracing.Tracer) *dlq.Writer
 	})
 }
 
-// newOutboxProducer returns what writes to the outboxes, for both stages.
+// newOutboxProducer returns the producer of outbox records of both stages.
 func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.Producer {
 	return outbox.New(outbox.Params{
 		Broker: outbox.Kafka(p.outbox), Group: d.config.Kafka.Group, Channels: d.config.channelNames(), Tracer: tracer, Logger: d.log,
@@ -114,7 +112,7 @@ func newReplays(d *Daemon, found *cluster, p *producers, h *ingest.Handler, outb
 	})
 }
 
-// ingestHandler hands partitions to the handler of what their topic holds.
+// ingestHandler passes partitions to the handler of their topic.
 type ingestHandler struct {
 	requests string // the topic of replay requests
 	replays  *replay.Handler
@@ -157,17 +155,14 @@ func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.P
 }
 
 func (c *channels) close() error {
-	var first error
+	var errs []error
 	for _, o := range c.ordered {
-		if err := o.Close(); err != nil && first == nil {
-			first = err
-		}
+		errs = append(errs, o.Close())
 	}
-	return first
+	return errors.Join(errs...)
 }
 
-// newControl returns what follows the control records: moves of what waits for a
-// channel.
+// newControl returns the follower of move requests.
 func newControl(d *Daemon, found *cluster, p *producers, c *channels) *control.Follower {
 	group := d.config.Kafka.Group
 	to := func(channel string, do func(*dispatch.Dispatcher)) {
@@ -182,7 +177,7 @@ func newControl(d *Daemon, found *cluster, p *producers, c *channels) *control.F
 	})
 }
 
-// newView returns the view of the brokers that the parts share.
+// newView returns the shared view of the brokers.
 func newView(found *cluster, p *producers) *brokers.View {
 	var names []string
 	for _, shape := range found.shapes {
@@ -195,7 +190,7 @@ func newConditions(d *Daemon) *health.Conditions {
 	return health.New(d.log, d.deps.Registry)
 }
 
-// members are the two members of the consumer groups, one for each stage.
+// members are the group members of the two stages.
 type members struct {
 	ingest, dispatch *consume.Member
 }
@@ -247,7 +242,7 @@ func newMonitor(d *Daemon, found *cluster, p *producers, view *brokers.View, con
 	})
 }
 
-// newBacklogs returns what looks at how much waits.
+// newBacklogs returns the lag monitor.
 func newBacklogs(d *Daemon, found *cluster, p *producers, view *brokers.View, o *channels, conditions *health.Conditions) *lag.Monitor {
 	c := &d.config.Kafka
 	var list []lag.Topic

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Live reports what is stuck; nil: the process makes progress. A daemon that does
-// not run yet or no longer is live.
+// Live returns what is stuck; nil: the process makes progress. A daemon that is not running is
+// live.
 func (d *Daemon) Live() error {
 	if s := d.running.Load(); s != nil {
 		return s.live()
@@ -27,16 +28,15 @@ func (d *Daemon) Live() error {
 	return nil
 }
 
-// Ready returns the components of /readyz; until everything runs it is one that
-// says so.
+// Ready returns the components of /readyz.
 func (d *Daemon) Ready() []admin.Component {
 	if s := d.running.Load(); s != nil {
 		return s.ready()
 	}
-	return []admin.Component{{Name: "start", Decides: true, Cause: "looking at the cluster"}}
+	return []admin.Component{{Name: "start", Decides: true, Cause: "checking the cluster"}}
 }
 
-// status knows how the parts do.
+// status reports the state of the parts.
 type status struct {
 	group      string
 	redactor   *secret.Redactor
@@ -64,7 +64,7 @@ func newServer(d *Daemon, s *status) (*admin.Server, error) {
 	})
 }
 
-// newReporter returns what reports to systemd. Its watchdog asks what /livez asks.
+// newReporter returns the reporter to systemd.
 func newReporter(d *Daemon, s *status) (*sdnotify.Reporter, error) {
 	return sdnotify.New(sdnotify.Params{
 		Live: s.live, Joined: s.joined, Logger: d.log,
@@ -79,8 +79,8 @@ func (s *status) joined() bool {
 	return s.members.ingest.Status().Joined && s.members.dispatch.Status().Joined
 }
 
-// stuckAfter is how long a loop may stand still in a process that is alive.
-// Blocked and paused partitions and suspended channels are alive.
+// stuckAfter is how long a loop makes no progress until the process is not live. Blocked and
+// paused partitions and suspended channels do not matter.
 const stuckAfter = 30 * time.Second
 
 func (s *status) live() error {
@@ -89,14 +89,14 @@ func (s *status) live() error {
 			return fmt.Errorf("%s has not polled for %s", name, d.Round(time.Second))
 		}
 		if d := time.Since(status.CommittedAt); d > stuckAfter {
-			return fmt.Errorf("%s: the commit loop has not turned for %s", name, d.Round(time.Second))
+			return fmt.Errorf("%s: the commit loop is stuck for %s", name, d.Round(time.Second))
 		}
 	}
 	return nil
 }
 
-// ready lists the components: groups, partitions, topics, dead letters and
-// outboxes decide; blocked partitions, warnings, replays and channels are shown.
+// ready returns the components: groups, partitions, topics, dead letters and outboxes decide
+// readiness; the others are shown.
 func (s *status) ready() []admin.Component {
 	shown := func(name string, decides bool, types ...health.Type) admin.Component {
 		cause := s.conditions.Text(types...)
@@ -107,15 +107,15 @@ func (s *status) ready() []admin.Component {
 	}
 	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox, kafka.RoleReplay} {
 		problem := s.monitor.Problems(role)
-		decides := role != kafka.RoleReplay // alerts go out without it
+		decides := role != kafka.RoleReplay // alerts are delivered without it
 		components = append(components, admin.Component{Name: string(role), OK: problem == "", Decides: decides, Cause: problem})
 	}
 	for _, outbox := range s.channels.ordered {
 		status := outbox.Status()
-		waits := s.backlogs.Backlog(topics.Outbox(s.group, status.Name))
-		components = append(components, channelComponent(status, &waits, time.Now()))
+		backlog := s.backlogs.Backlog(topics.Outbox(s.group, status.Name))
+		components = append(components, channelComponent(status, &backlog, time.Now()))
 	}
-	for i, c := range components { // anybody may ask, and systemd keeps it
+	for i, c := range components {
 		components[i].Cause = s.redactor.Redact(c.Cause)
 	}
 	return components
@@ -137,51 +137,41 @@ func (s *status) groups() admin.Component {
 	return admin.Component{Name: "groups", OK: len(causes) == 0, Decides: true, Cause: strings.Join(causes, "; ")}
 }
 
-// channelComponent says what a channel is doing, why, and what waits for it:
-// "invalid_auth — 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
-func channelComponent(s dispatch.Status, waits *lag.Backlog, now time.Time) admin.Component {
-	c := admin.Component{Name: "channel " + s.Name, OK: s.State == channel.Healthy && s.Reason == "", State: s.State, Cause: s.Reason, Waiting: waits.Waiting}
-	if !waits.Oldest.IsZero() {
-		c.Oldest = &waits.Oldest
+// channelComponent returns a channel's state, cause, backlog and moves: "invalid_auth —
+// 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
+func channelComponent(s dispatch.Status, backlog *lag.Backlog, now time.Time) admin.Component {
+	c := admin.Component{Name: "channel " + s.Name, OK: s.State == channel.Healthy && s.Reason == "", State: s.State, Waiting: backlog.Waiting}
+	if !backlog.Oldest.IsZero() {
+		c.Oldest = &backlog.Oldest
 	}
-	if !waits.KeptUntil.IsZero() {
-		c.KeptUntil = &waits.KeptUntil
+	if !backlog.KeptUntil.IsZero() {
+		c.KeptUntil = &backlog.KeptUntil
 	}
-	if text := waits.Sentence(now, c.OK, channel.Duration); c.Cause == "" {
-		c.Cause = text
-	} else if text != "" {
-		c.Cause += " — " + text
-	}
-	if text := movingText(s.Moving); text != "" {
-		if c.Cause != "" {
-			c.Cause += " — "
-		}
-		c.Cause += text
-	}
+	causes := []string{s.Reason, backlog.Describe(now, c.OK, channel.Duration), movingText(s.Moving)}
+	c.Cause = strings.Join(slices.DeleteFunc(causes, func(s string) bool { return s == "" }), " — ")
 	for _, m := range s.Moving {
 		c.Moving = append(c.Moving, admin.Moving{To: m.To, By: m.By})
 	}
 	return c
 }
 
-// movingText says where what waited for a channel goes instead: "what waited
-// goes to mail, asked by ann@desk".
+// movingText describes moves: "waiting alerts move to mail, requested by ann@desk".
 func movingText(moves []dispatch.Moving) string {
 	if len(moves) == 0 {
 		return ""
 	}
-	text := "what waited goes to " + moves[0].To
+	text := "waiting alerts move to " + moves[0].To
 	if moves[0].By != "" {
-		text += ", asked by " + moves[0].By
+		text += ", requested by " + moves[0].By
 	}
 	if more := len(moves) - 1; more > 0 {
-		text += fmt.Sprintf(" (and %s more)", term.Many(int64(more), "request"))
+		text += fmt.Sprintf(" (and %d more)", more)
 	}
 	return text
 }
 
-// statusLine is what /readyz says, in the line that `systemctl status` has room
-// for: "ready: 18 partitions, 3 channels, desk suspended".
+// statusLine summarises the components for systemd: "ready: 18 partitions, 3 channels, desk
+// suspended".
 func statusLine(partitions int, components []admin.Component) string {
 	channels := 0
 	var bad, shown []string

@@ -14,10 +14,10 @@ func TestComponentNamesMovesOfChannel(t *testing.T) {
 	move := func(to, by string) dispatch.Moving { return dispatch.Moving{To: to, By: by} }
 	for want, moves := range map[string][]dispatch.Moving{
 		"": nil,
-		"what waited goes to mail, asked by ann@host":                       {move("mail", "ann@host")},
-		"what waited goes to mail":                                          {move("mail", "")},
-		"what waited goes to mail, asked by ann@host (and 1 request more)":  {move("mail", "ann@host"), move("pager", "bob")},
-		"what waited goes to mail, asked by ann@host (and 2 requests more)": {move("mail", "ann@host"), move("pager", "bob"), move("hook", "")},
+		"waiting alerts move to mail, requested by ann@host":              {move("mail", "ann@host")},
+		"waiting alerts move to mail":                                     {move("mail", "")},
+		"waiting alerts move to mail, requested by ann@host (and 1 more)": {move("mail", "ann@host"), move("pager", "bob")},
+		"waiting alerts move to mail, requested by ann@host (and 2 more)": {move("mail", "ann@host"), move("pager", "bob"), move("hook", "")},
 	} {
 		c := channelComponent(dispatch.Status{Name: "desk", State: "healthy", Moving: moves}, &lag.Backlog{}, time.Now())
 		if c.Cause != want || len(c.Moving) != len(moves) || !c.OK {
@@ -25,7 +25,7 @@ func TestComponentNamesMovesOfChannel(t *testing.T) {
 		}
 	}
 	c := channelComponent(dispatch.Status{Name: "desk", State: "suspended", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
-	if c.Cause != "token_revoked — what waited goes to mail, asked by ann" {
+	if c.Cause != "token_revoked — waiting alerts move to mail, requested by ann" {
 		t.Errorf("%q", c.Cause)
 	}
 }
@@ -38,16 +38,16 @@ func TestStatusLineSummarisesComponents(t *testing.T) {
 		c.OK, c.State, c.Cause = false, state, cause
 		return c
 	}
-	groups, held, desk, mail := ok("groups", true), ok("blocked", false), ok("channel desk", false), ok("channel mail", false)
+	groups, blocked, desk, mail := ok("groups", true), ok("blocked", false), ok("channel desk", false), ok("channel mail", false)
 	for want, components := range map[string][]admin.Component{
-		"ready: 18 partitions, 2 channels":                                                 {groups, held, desk, mail},
-		"ready: 18 partitions, 2 channels, desk suspended, mail recovering":                {groups, held, bad(desk, "suspended", "invalid_auth"), bad(mail, "recovering", "timeout")},
-		"ready: 18 partitions, 2 channels, desk with a suspended rule":                     {groups, held, bad(desk, "healthy", "rule r is suspended"), mail},
-		"ready: 18 partitions, 1 channel, blocked: trade-executions/3 waits for an outbox": {groups, bad(held, "", "trade-executions/3 waits for an outbox"), desk},
-		"not ready: groups: match: has not joined yet":                                     {bad(groups, "", "match: has not joined yet"), held, bad(desk, "suspended", "")},
+		"ready: 18 partitions, 2 channels":                                                 {groups, blocked, desk, mail},
+		"ready: 18 partitions, 2 channels, desk suspended, mail recovering":                {groups, blocked, bad(desk, "suspended", "invalid_auth"), bad(mail, "recovering", "timeout")},
+		"ready: 18 partitions, 2 channels, desk with a suspended rule":                     {groups, blocked, bad(desk, "healthy", "rule r is suspended"), mail},
+		"ready: 18 partitions, 1 channel, blocked: trade-executions/3 waits for an outbox": {groups, bad(blocked, "", "trade-executions/3 waits for an outbox"), desk},
+		"not ready: groups: ingest: has not joined yet":                                    {bad(groups, "", "ingest: has not joined yet"), blocked, bad(desk, "suspended", "")},
 	} {
 		if got := statusLine(18, components); got != want {
-			t.Errorf("it says %q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

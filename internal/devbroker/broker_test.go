@@ -89,7 +89,7 @@ func TestRecordsAndCommitsSurviveRestart(t *testing.T) {
 
 	b = start(t, dir)
 	if got := consume(t, client(t, b, group...), 1); got[0] != "three" {
-		t.Errorf("the group goes on with %q, want three", got)
+		t.Errorf("the group continues with %q, want three", got)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestPortInUseSuggestsAnother(t *testing.T) {
 	}
 	e := &PortTaken{Port: 9092}
 	if got := e.Error() + ": notifier dev --kafka " + e.Alternative(); got != "port 9092 is already in use, possibly by another Kafka: notifier dev --kafka 127.0.0.1:19092" {
-		t.Errorf("says %q", got)
+		t.Errorf("got %q", got)
 	}
 	if got := (&PortTaken{Port: 60000}).Alternative(); got != "127.0.0.1:50000" {
 		t.Errorf("for a high port it proposes %s", got)

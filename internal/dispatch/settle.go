@@ -210,7 +210,7 @@ func (o *Dispatcher) noteBreaker() gobreaker.State {
 func (o *Dispatcher) suspend(e *outcome.Error) {
 	if o.gate.suspend(time.Now(), e.Error()) {
 		o.log.Error("channel suspended: an operator must act; deliveries wait, one is tried after 5 s, then less often, at last once a minute",
-			"cause", e.Cause, "detail", e.Detail, "do", e.Remedy())
+			"cause", e.Cause, "detail", e.Detail, "remedy", e.Remedy())
 	}
 }
 

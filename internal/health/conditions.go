@@ -1,6 +1,6 @@
-// Package health holds the conditions that an operator should see. Setting one
-// logs a line, raises the gauge notifier_condition and shows its message in
-// /readyz until it is cleared. docs/troubleshooting.md has a section for each type.
+// Package health holds the conditions that an operator should see. A condition is
+// logged, raises the gauge notifier_condition and shows in /readyz until it is cleared.
+// docs/troubleshooting.md describes each type.
 package health
 
 import (
@@ -19,21 +19,17 @@ import (
 // Condition is something wrong that an operator should see.
 type Condition struct {
 	Type    Type
-	Subject string // a topic, topic/partition, group, channel/rule; empty where there is only one
-	// Message is a sentence with the cause and the remedy.
-	Message string
-	// Level is that of its line in the log, at least the type's.
-	Level slog.Level
-	// Lease clears the condition when it was not set again for so long; 0: it
-	// lasts until Clear. It is for what shows only by errors that recur.
+	Subject string     // a topic, topic/partition, group or channel/rule; empty if there is only one
+	Message string     // cause and remedy
+	Level   slog.Level // of its log line, at least the type's
+	// Lease clears the condition if it is not set again for so long; 0: it lasts until
+	// Clear.
 	Lease time.Duration
-	// Attrs are further attributes of its lines in the log.
-	Attrs []any
-	// Since is when it was set first; filled in by Set.
-	Since time.Time
+	Attrs []any     // of its log lines
+	Since time.Time // of the first Set; filled in by Set
 }
 
-// Conditions are those that hold now. The zero value is not usable: see New.
+// Conditions are the current conditions. Use New.
 type Conditions struct {
 	log   *slog.Logger
 	gauge *prometheus.GaugeVec
@@ -53,8 +49,7 @@ type entry struct {
 	expiry  *time.Timer // nil without a lease
 }
 
-// New returns an empty set of conditions. Its metric registers with reg; nil:
-// with none.
+// New returns an empty set of conditions. A nil reg registers no metric.
 func New(log *slog.Logger, reg prometheus.Registerer) *Conditions {
 	c := &Conditions{
 		log: log.With("component", "health"),
@@ -72,8 +67,8 @@ func New(log *slog.Logger, reg prometheus.Registerer) *Conditions {
 	return c
 }
 
-// Set sets a condition, or renews it. It is logged when it is new, when its level
-// changes, and when its message changes in more than numbers.
+// Set sets or renews a condition. It is logged when it is new, or when its level or its
+// message, apart from numbers, changes.
 func (c *Conditions) Set(n Condition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +101,7 @@ func withoutNumbers(text string) string {
 	}, text)
 }
 
-// expire clears a leased condition that was not renewed.
+// expire clears a condition whose lease has ended.
 func (c *Conditions) expire(k key, e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +115,7 @@ func (c *Conditions) expire(k key, e *entry) {
 	c.clear(e)
 }
 
-// Clear ends a condition; it does nothing where it is not set.
+// Clear clears a condition if it is set.
 func (c *Conditions) Clear(t Type, subject string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -153,8 +148,7 @@ func (c *Conditions) Keep(t Type, kept func(subject string) bool) {
 	}
 }
 
-// Forget drops the conditions of a subject that is no longer ours, without a
-// line in the log.
+// Forget removes the conditions of a subject without logging.
 func (c *Conditions) Forget(subject string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -165,8 +159,8 @@ func (c *Conditions) Forget(subject string) {
 	}
 }
 
-// Longest returns the condition of a type that has been set for the longest
-// time, from its first Set to its last, and that time.
+// Longest returns the condition of a type with the longest time from its first Set to
+// its last, and that time.
 func (c *Conditions) Longest(t Type) (longest Condition, lasted time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +172,7 @@ func (c *Conditions) Longest(t Type) (longest Condition, lasted time.Duration) {
 	return longest, lasted
 }
 
-// Message returns that of one condition; empty: it is not set.
+// Message returns the message of a condition; empty: not set.
 func (c *Conditions) Message(t Type, subject string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,8 +182,7 @@ func (c *Conditions) Message(t Type, subject string) string {
 	return ""
 }
 
-// Text returns the messages of the conditions of these types; empty: there is
-// none.
+// Text returns the messages of the conditions of these types; empty: none.
 func (c *Conditions) Text(types ...Type) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,7 +199,7 @@ func (c *Conditions) Text(types ...Type) string {
 	return strings.Join(all, "; ")
 }
 
-// sorted returns the conditions that are set, oldest first; c.mu is held.
+// sorted returns the conditions, oldest first; c.mu is held.
 func (c *Conditions) sorted() []*entry {
 	return slices.SortedFunc(maps.Values(c.set), func(x, y *entry) int {
 		if d := x.Since.Compare(y.Since); d != 0 {

@@ -2,33 +2,32 @@ package health
 
 import "log/slog"
 
-// Type is what a condition is about. The list is closed; docs/troubleshooting.md
-// describes each.
+// Type is the type of a condition. docs/troubleshooting.md describes each.
 type Type string
 
 // The types.
 const (
-	Brokers      Type = "brokers"      // none answers
-	Login        Type = "login"        // they refuse user and password
-	Topic        Type = "topic"        // missing, forbidden, without a leader, not writable
-	Producer     Type = "producer"     // the brokers refuse it an id, for good
-	Recreated    Type = "recreated"    // a topic was deleted, and perhaps created again
-	Denied       Type = "denied"       // a topic or the group may no longer be read
-	Group        Type = "group"        // its coordinator fails again and again
-	Evicted      Type = "evicted"      // lost membership of the group by a time-out
-	Blocked      Type = "blocked"      // something of ours cannot be written or read, or an offset was set by hand
+	Brokers      Type = "brokers"      // unreachable
+	Login        Type = "login"        // the brokers reject the credentials
+	Topic        Type = "topic"        // missing, not authorised or without a leader
+	Producer     Type = "producer"     // the brokers refuse a producer an id
+	Recreated    Type = "recreated"    // a topic was deleted or recreated
+	Denied       Type = "denied"       // no longer authorised to read a topic or join the group
+	Group        Type = "group"        // the coordinator keeps failing
+	Evicted      Type = "evicted"      // lost group membership by a time-out
+	Blocked      Type = "blocked"      // an outbox or dead-letter topic cannot be used, or an offset was set by hand
 	Corrupt      Type = "corrupt"      // a batch cannot be decoded
-	TooLarge     Type = "too-large"    // a batch takes too much memory decompressed
-	Transaction  Type = "transaction"  // a producer's transaction does not end
-	Rule         Type = "rule"         // a provider refuses all messages of one rule
-	Progress     Type = "progress"     // records wait and none is handled, for no known reason
-	Retention    Type = "retention"    // waiting records are deleted soon
+	TooLarge     Type = "too-large"    // a decompressed batch is too large
+	Transaction  Type = "transaction"  // a transaction is hanging
+	Rule         Type = "rule"         // a provider refuses all messages of a rule
+	Progress     Type = "progress"     // records wait and none is processed, for an unknown reason
+	Retention    Type = "retention"    // retention deletes waiting records soon
 	Unconfigured Type = "unconfigured" // alerts wait for a channel that is not configured
-	OtherLag     Type = "other-lag"    // the lag of another service's group is not known
+	OtherLag     Type = "other-lag"    // the lag of another group is unknown
 )
 
-// texts are the log messages of a type: set and cleared, and the least level of
-// the first. What recovers by itself is a warning.
+// texts are the log messages of each type when set and cleared, and the minimum level of
+// the former. A condition that recovers by itself is a warning.
 var texts = map[Type]struct {
 	level        slog.Level
 	set, cleared string
@@ -48,14 +47,12 @@ var texts = map[Type]struct {
 	Rule:         {slog.LevelError, "rule suspended", "rule resumed"},
 	Progress:     {slog.LevelError, "partition makes no progress", "partition makes progress again"},
 	Retention:    {slog.LevelWarn, "retention at risk", "retention no longer at risk"},
-	Unconfigured: {slog.LevelError, "alerts wait for a channel that is not configured", "no alerts wait for the channel any longer"},
+	Unconfigured: {slog.LevelError, "alerts wait for a channel that is not configured", "no alerts wait for the channel"},
 	OtherLag:     {slog.LevelWarn, "consumer lag of another group unknown", "consumer lag of the group known again"},
 }
 
-// The types by the component of readiness that shows them. Membership of a
-// group and partitions that are not read decide readiness. Blocked partitions
-// are shown only: where something cannot be written its topic decides. Warnings
-// are shown only; the types that are left out show under topics and channels.
+// The types by their component of /readyz. Groups and Partitions decide readiness. The
+// other types are shown with topics, blocked partitions and channels.
 var (
 	Groups     = []Type{Denied, Group, Evicted}
 	Partitions = []Type{Corrupt, TooLarge, Transaction, Progress, Recreated}

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/algotrade/notifier/internal/check"
+	"github.com/algotrade/notifier/internal/term"
 )
 
 // CheckBrokers connects to each configured broker and to each broker that the
@@ -42,12 +43,12 @@ func CheckBrokers(ctx context.Context, c *Config) []check.Result {
 	}
 	switch {
 	case len(up) == 0:
-		return append(findings(answers), own...)
+		return append(brokerResults(answers), own...)
 	case len(up) < len(answers): // kgo would also use the brokers that are down
 		reachable := *c
 		reachable.Brokers = up
 		if cl, err = reachable.newClient(conns); err != nil {
-			return findings(answers)
+			return brokerResults(answers)
 		}
 		defer cl.Close()
 	}
@@ -55,7 +56,7 @@ func CheckBrokers(ctx context.Context, c *Config) []check.Result {
 	defer cancel()
 	md, err := kadm.NewClient(cl).BrokerMetadata(ctx)
 	if err != nil {
-		return append(findings(answers), check.Failedf("cluster", "", "listing the brokers failed: %s", word(err)))
+		return append(brokerResults(answers), check.Failedf("cluster", "", "listing the brokers failed: %s", word(err)))
 	}
 	var more []*kgo.Broker
 	var addresses []string
@@ -72,16 +73,16 @@ func CheckBrokers(ctx context.Context, c *Config) []check.Result {
 		advertised[i].advertised = true
 	}
 	answers = append(answers, advertised...)
-	cluster := check.Okf("cluster", "%s, %s, controller %d", md.Cluster, count(len(md.Brokers), "broker"), md.Controller)
-	return slices.Concat(findings(answers), own, []check.Result{cluster}, features(answers))
+	cluster := check.Okf("cluster", "%s, %s, controller %d", md.Cluster, term.Count(len(md.Brokers), "broker"), md.Controller)
+	return slices.Concat(brokerResults(answers), own, []check.Result{cluster}, features(answers))
 }
 
 // checkOwnCertificate reports problems of the client certificate.
 func (c *Config) checkOwnCertificate(now time.Time) []check.Result {
 	var found []check.Result
-	for _, f := range c.TLS.Findings(now) {
+	for _, f := range c.TLS.CertificateProblems(now) {
 		switch {
-		case f.Of != ownCertificate: // findings covers the brokers' certificates
+		case f.Of != ownCertificate: // brokerResults covers the brokers' certificates
 		case f.Exit != 0:
 			found = append(found, check.Failedf(f.Of, "replace it with a valid certificate", "%s", f.Text))
 		default:
@@ -169,8 +170,8 @@ func brokerProblem(ctx context.Context, address string, err error, c *Config) er
 	return connectProblem(ctx, err, &one)
 }
 
-// findings returns the results for each broker.
-func findings(answers []answer) []check.Result {
+// brokerResults returns the results for each broker.
+func brokerResults(answers []answer) []check.Result {
 	var found []check.Result
 	for _, a := range answers {
 		subject := a.address

@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -55,10 +54,7 @@ func (f files) read() (m material, sum fingerprint, err error) {
 		}
 		content, readErr := safefile.Read(file.path, maxPEM)
 		if readErr != nil {
-			var path *fs.PathError
-			if errors.As(readErr, &path) {
-				readErr = path.Err
-			}
+			readErr = safefile.Reason(readErr)
 			err = cmp.Or(err, fileErrorf(file.field, "cannot read %s: %v", file.path, readErr))
 		}
 		data[file.field] = content

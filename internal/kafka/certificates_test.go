@@ -264,31 +264,31 @@ func TestCertificatesReloadForNewConnections(t *testing.T) {
 			t.Errorf("%s came, want %s", names, want)
 		}
 	}
-	said := func(times int, text string) {
+	logged := func(times int, text string) {
 		t.Helper()
 		if n := strings.Count(log.String(), text); n != times {
-			t.Errorf("%q is said %d times, want %d:\n%s", text, n, times, log.String())
+			t.Errorf("%q is logged %d times, want %d:\n%s", text, n, times, log.String())
 		}
 	}
 	connect("first")
 	testkafka.Put(t, dir, "client.pem", second.CertPEM) // the key is not there yet
 	connect("first")
 	connect("first")
-	said(1, "new certificate files are invalid, new connections still use the previous ones")
-	said(1, "client.key is not the key of CN=second")
+	logged(1, "new certificate files are invalid, new connections still use the previous ones")
+	logged(1, "client.key is not the key of CN=second")
 	write(second, append(before.PEM(), after.PEM()...))
 	connect("second")
-	said(1, "certificate files changed, new connections use them")
-	said(1, `certificate="CN=second"`)
+	logged(1, "certificate files changed, new connections use them")
+	logged(1, `certificate="CN=second"`)
 	broker = after.Server("broker").Pair(t) // which only the new authority has signed
 	connect("second")
 	testkafka.Put(t, dir, "ca.pem", after.PEM()[:200])
 	connect("second")
-	said(2, "new certificate files are invalid")
-	said(1, "ca.pem ends within a PEM block")
+	logged(2, "new certificate files are invalid")
+	logged(1, "ca.pem ends within a PEM block")
 	write(second, append(before.PEM(), after.PEM()...))
 	connect("second")
-	said(2, "certificate files changed")
+	logged(2, "certificate files changed")
 	if strings.Contains(log.String(), "PRIVATE KEY") {
 		t.Error("the key is in the log")
 	}
@@ -309,7 +309,7 @@ func TestExpiringCertificateIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	var texts []string
-	for _, f := range c.TLS.Findings(time.Now()) {
+	for _, f := range c.TLS.CertificateProblems(time.Now()) {
 		texts = append(texts, anyTime.ReplaceAllString(fmt.Sprintf("%s %d %s", f.Of, f.Exit, f.Text), "TIME"))
 	}
 	want := "kafka.tls.cert 0 the client certificate in " + filepath.Join(dir, "client.pem") + " expires in 13 days: CN=client is valid until TIME\n" +

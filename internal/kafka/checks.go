@@ -14,26 +14,26 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/algotrade/notifier/internal/check"
+	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// Checks are the checks of topics and rights, the same for the start of the
-// daemon, for 'topics check' and for 'doctor'.
+// Checks are the checks of topics and rights, for the start of the daemon, for 'topics
+// check' and for 'doctor'.
 type Checks struct {
 	Admin   *kadm.Client
 	Config  *Config
 	Want    []Shape
-	Command string // how remedies spell the program
+	Command string // the program's name in remedies
 }
 
-// groups are those that the daemon joins.
+// groups returns the groups that the daemon joins.
 func (c *Checks) groups() []string {
 	return []string{c.Config.Group, topics.OutboxGroup(c.Config.Group)}
 }
 
-// Rights checks the rights on topics and groups: a message of a failed one is
-// "WRITE on topic x". Groups are skipped where topics are missing: the daemon
-// does not come to join them.
+// Rights checks the rights on topics and groups. The message of a failed result is
+// "WRITE on topic x". If topics are missing, groups are skipped.
 func (c *Checks) Rights(ctx context.Context) ([]check.Result, error) {
 	var found []check.Result
 	deny := func(rights ...string) {
@@ -51,8 +51,8 @@ func (c *Checks) Rights(ctx context.Context) ([]check.Result, error) {
 			return nil, err
 		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			missing++
-		case isDenied(d.Err):
-			for _, op := range s.Role.needs() { // DESCRIBE comes with either
+		case IsDenied(d.Err):
+			for _, op := range s.Role.needs() { // each includes DESCRIBE
 				deny(fmt.Sprintf("%s on topic %s", op, s.Topic))
 			}
 		case d.Err != nil:
@@ -62,7 +62,7 @@ func (c *Checks) Rights(ctx context.Context) ([]check.Result, error) {
 		}
 	}
 	if missing > 0 {
-		return append(found, check.Skipf("groups, and "+count(missing, "topic"), "topics are missing: see below")), nil
+		return append(found, check.Skipf("groups, and "+term.Count(missing, "topic"), "topics are missing: see below")), nil
 	}
 	for _, group := range c.groups() {
 		more, err := groupRights(ctx, c.Admin, group)
@@ -72,33 +72,30 @@ func (c *Checks) Rights(ctx context.Context) ([]check.Result, error) {
 		deny(more...)
 	}
 	if len(found) == 0 {
-		found = append(found, check.Okf("rights", "what the notifier does with %s and %s is allowed", count(len(c.Want), "topic"), count(len(c.groups()), "group")))
+		found = append(found, check.Okf("rights", "%s, %s", term.Count(len(c.Want), "topic"), term.Count(len(c.groups()), "group")))
 	}
 	return found, nil
 }
 
-// LookAtRights and LookAtTopics are Rights and Topics as checks: what cannot be
-// looked at failed.
-func (c *Checks) LookAtRights(ctx context.Context) []check.Result {
-	return orFailed("rights")(c.Rights(ctx))
+// CheckRights and CheckTopics are Rights and Topics as checks.
+func (c *Checks) CheckRights(ctx context.Context) []check.Result {
+	found, err := c.Rights(ctx)
+	return orFailed("rights", found, err)
 }
 
-func (c *Checks) LookAtTopics(ctx context.Context) []check.Result {
-	return orFailed("topics")(c.Topics(ctx))
+func (c *Checks) CheckTopics(ctx context.Context) []check.Result {
+	found, err := c.Topics(ctx)
+	return orFailed("topics", found, err)
 }
 
-func orFailed(subject string) func([]check.Result, error) []check.Result {
-	return func(found []check.Result, err error) []check.Result {
-		if err == nil {
-			return found
-		}
-		r := check.Failedf(subject, "", "they cannot be looked at: %v", err)
-		r.Err = err
-		return []check.Result{r}
+func orFailed(subject string, found []check.Result, err error) []check.Result {
+	if err == nil {
+		return found
 	}
+	return []check.Result{check.Failedf(subject, "", "the check failed: %v", err)}
 }
 
-// grant is the command that grants a right: "WRITE on topic x".
+// grant returns the command that grants a right: "WRITE on topic x".
 func (c *Checks) grant(right string) string {
 	operation, resource, _ := strings.Cut(right, " on ")
 	kind, name, _ := strings.Cut(resource, " ")
@@ -111,13 +108,13 @@ func (c *Checks) grant(right string) string {
 
 func (c *Checks) bootstrap() string { return strings.Join(c.Config.Brokers, ",") }
 
-// alter is the command that sets a value of a topic's configuration.
+// alter returns the command that sets a topic's configuration.
 func (c *Checks) alter(topic, key, value string) string {
 	return fmt.Sprintf("kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s", c.bootstrap(), topic, key, value)
 }
 
-// Topics compares the topics with the shapes they should have. The Err of one
-// that is missing is UnknownTopicOrPartition.
+// Topics compares the topics with their shapes. The Err of a missing one is
+// UnknownTopicOrPartition.
 func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
 	var found []check.Result
 	partitions := make(map[int][]string) // of the sources
@@ -139,20 +136,16 @@ func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
 	if len(partitions) > 1 {
 		for _, n := range slices.Sorted(maps.Keys(partitions)) {
 			names := partitions[n]
-			has := "have"
-			if len(names) == 1 {
-				has = "has"
-			}
-			found = append(found, check.Warnf(names[0], "", "the sources have different numbers of partitions: %s %s %d", strings.Join(names, ", "), has, n))
+			found = append(found, check.Warnf(names[0], "", "the sources have different numbers of partitions: %s: %d", strings.Join(names, ", "), n))
 		}
 	}
 	if fine > 0 {
-		found = slices.Insert(found, 0, check.Okf(count(fine, "topic"), "as they should be"))
+		found = slices.Insert(found, 0, check.Okf(term.Count(fine, "topic"), "configured as expected"))
 	}
 	return found, nil
 }
 
-// topic compares one topic with its shape; nothing: it is as it should be.
+// topic compares one topic with its shape; empty: they match.
 func (c *Checks) topic(ctx context.Context, s Shape, d kadm.TopicDetail) []check.Result {
 	failed := func(err error, remedy, format string, args ...any) []check.Result {
 		r := check.Failedf(s.Topic, remedy, format, args...)
@@ -162,7 +155,7 @@ func (c *Checks) topic(ctx context.Context, s Shape, d kadm.TopicDetail) []check
 	switch {
 	case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 		return failed(d.Err, c.Command+" topics create", "missing")
-	case isDenied(d.Err):
+	case IsDenied(d.Err):
 		return failed(d.Err, c.grant("DESCRIBE on topic "+s.Topic), "DESCRIBE is not authorised")
 	case d.Err != nil:
 		return failed(d.Err, "", "%v", d.Err)
@@ -170,15 +163,15 @@ func (c *Checks) topic(ctx context.Context, s Shape, d kadm.TopicDetail) []check
 	configs, err := topicConfigs(ctx, c.Admin, s.Topic)
 	if err != nil {
 		remedy := ""
-		if isDenied(err) {
+		if IsDenied(err) {
 			remedy = c.grant("DESCRIBE_CONFIGS on topic " + s.Topic)
 		}
-		return []check.Result{check.Warnf(s.Topic, remedy, "its configuration cannot be read (%s), so it is not known whether it fits", word(err))}
+		return []check.Result{check.Warnf(s.Topic, remedy, "its configuration cannot be read (%s)", word(err))}
 	}
 	return c.compare(s, len(d.Partitions), configs)
 }
 
-// keepFor is what the remedy sets a source's retention to.
+// keepFor is the recommended retention of a source.
 const keepFor = 7 * 24 * time.Hour
 
 func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []check.Result {
@@ -195,7 +188,7 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 	switch s.Role {
 	case RoleSource:
 		if compacted {
-			warn(deletes, "is compacted: events that are replaced before they are read raise no alert")
+			warn(deletes, "is compacted: events that are compacted before they are read raise no alert")
 		}
 		if retention, err := strconv.ParseInt(configs["retention.ms"], 10, 64); err == nil && retention >= 0 && !compacted && retention < (24*time.Hour).Milliseconds() {
 			warn(c.alter(s.Topic, "retention.ms", ms(keepFor)),
@@ -207,14 +200,14 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 			fail(c.alter(s.Topic, "cleanup.policy", "compact"), "its cleanup.policy is %s: dead letters would expire", policy)
 		}
 		if partitions != 1 {
-			fail("recreate it with 1 partition", "has %d partitions, want 1: an entry and what closes it must be in one log", partitions)
+			fail("recreate it with 1 partition", "has %d partitions, want 1: an entry and its tombstone must be in one log", partitions)
 		}
 	case RoleReplay:
 		if compacted {
 			fail(deletes, "is compacted: requests would be lost")
 		}
 		if partitions != 1 {
-			fail("recreate it with 1 partition", "has %d partitions, want 1: one daemon has to see all requests", partitions)
+			fail("recreate it with 1 partition", "has %d partitions, want 1: one daemon must read all requests", partitions)
 		}
 	case RoleOutbox:
 		if compacted {
@@ -223,7 +216,7 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 		switch {
 		case partitions == int(s.Partitions):
 		case s.Partitions == 1:
-			fail("recreate it with 1 partition, or set the channel's partitions", "has %d partitions, want 1: pace and throttle would hold per partition only", partitions)
+			fail("recreate it with 1 partition, or set the channel's partitions", "has %d partitions, want 1: rate limit and throttle would apply per partition", partitions)
 		default:
 			warn("", "has %d partitions, want %d", partitions, s.Partitions)
 		}
@@ -231,18 +224,11 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 	have, _ := strconv.Atoi(configs["max.message.bytes"])
 	need, _ := strconv.Atoi(s.Configs["max.message.bytes"])
 	if have < need {
-		tell := warn
+		report := warn
 		if s.Role == RoleDeadLetter {
-			tell = fail
+			report = fail
 		}
-		tell(c.alter(s.Topic, "max.message.bytes", strconv.Itoa(need)), "takes messages of %d bytes, want %d: a large event would not fit", have, need)
+		report(c.alter(s.Topic, "max.message.bytes", strconv.Itoa(need)), "takes messages of %d bytes, want %d: a large event would not fit", have, need)
 	}
 	return found
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

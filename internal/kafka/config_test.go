@@ -55,7 +55,7 @@ func TestAddressValidation(t *testing.T) {
 	}
 }
 
-func TestTLSAndSASLSettingsAreValidated(t *testing.T) {
+func TestSecuritySettingsAreValidated(t *testing.T) {
 	for text, want := range map[string]string{
 		`{tls: {ca: ca.pem}}`:                                         "f:1:12: tls.ca: is set while tls.enabled is false",
 		`{tls: {enabled: true, ca: none.pem}}`:                        "f:1:27: tls.ca: cannot read /dir/none.pem: no such file or directory",

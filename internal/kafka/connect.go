@@ -20,7 +20,7 @@ import (
 // end and without an error when an address or a password is wrong. The error is
 // a *Problem.
 func Reach(ctx context.Context, cl *kgo.Client, c *Config) error {
-	for _, f := range c.TLS.Findings(time.Now()) {
+	for _, f := range c.TLS.CertificateProblems(time.Now()) {
 		if f.Exit != 0 {
 			return problemf(f.Exit, "%s", f.Text)
 		}

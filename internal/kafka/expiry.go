@@ -8,32 +8,34 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/algotrade/notifier/internal/term"
 )
 
 // ExpiryWarning is how long before its expiry a certificate is reported.
 const ExpiryWarning = 14 * 24 * time.Hour
 
-// ownCertificate is CertificateFinding.Of for the client certificate.
+// ownCertificate is CertificateProblem.Of for the client certificate.
 const ownCertificate = "kafka.tls.cert"
 
-// CertificateFinding is a problem of a certificate, such as its expiry.
-type CertificateFinding struct {
+// CertificateProblem is a problem of a certificate, such as its expiry.
+type CertificateProblem struct {
 	Of   string // ownCertificate, or a broker's address
 	Ends time.Time
 	Exit int // exit code of a start with this certificate; 0: it is valid
 	Text string
 }
 
-// Findings checks the current client certificate and the certificates that
+// CertificateProblems checks the current client certificate and the certificates that
 // brokers presented so far. Without TLS there are none.
-func (t *TLS) Findings(now time.Time) []CertificateFinding {
+func (t *TLS) CertificateProblems(now time.Time) []CertificateProblem {
 	if !t.Enabled || t.wire == nil {
 		return nil
 	}
-	var list []CertificateFinding
+	var list []CertificateProblem
 	if pair := t.wire.refresh().pair; pair != nil {
 		leaf := pair.Leaf
-		found := CertificateFinding{Of: ownCertificate, Ends: leaf.NotAfter, Text: fmt.Sprintf("the client certificate in %s ", t.Cert)}
+		found := CertificateProblem{Of: ownCertificate, Ends: leaf.NotAfter, Text: fmt.Sprintf("the client certificate in %s ", t.Cert)}
 		switch {
 		case now.Before(leaf.NotBefore):
 			found.Exit, found.Text = ExitUnavailable, found.Text+outOfTime(leaf, now, "")
@@ -54,7 +56,7 @@ func (t *TLS) Findings(now time.Time) []CertificateFinding {
 	defer t.wire.mu.Unlock()
 	for _, address := range slices.Sorted(maps.Keys(t.wire.brokers)) {
 		if s := t.wire.brokers[address]; now.Add(ExpiryWarning).After(s.ends) {
-			list = append(list, CertificateFinding{Of: address, Ends: s.ends, Text: fmt.Sprintf("the certificate of %s ", address) + soon(s.name, s.ends, now)})
+			list = append(list, CertificateProblem{Of: address, Ends: s.ends, Text: fmt.Sprintf("the certificate of %s ", address) + soon(s.name, s.ends, now)})
 		}
 	}
 	return list
@@ -62,7 +64,7 @@ func (t *TLS) Findings(now time.Time) []CertificateFinding {
 
 func soon(name string, ends, now time.Time) string {
 	days := int(ends.Sub(now).Hours() / 24)
-	return fmt.Sprintf("expires in %s: %s is valid until %s", count(days, "day"), name, stamp(ends))
+	return fmt.Sprintf("expires in %s: %s is valid until %s", term.Count(days, "day"), name, stamp(ends))
 }
 
 // Values of the metric's label.

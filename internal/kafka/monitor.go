@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -17,10 +16,10 @@ import (
 	"github.com/algotrade/notifier/internal/health/brokers"
 )
 
-// Role is what a topic is to the daemon.
+// Role is the purpose of a topic.
 type Role string
 
-// The roles, which are also the components of readiness.
+// The roles, which are also components of /readyz.
 const (
 	RoleSource     Role = "topics"
 	RoleDeadLetter Role = "dead letters"
@@ -31,40 +30,35 @@ const (
 // written reports whether the daemon writes to topics of this role.
 func (r Role) written() bool { return r == RoleDeadLetter || r == RoleOutbox }
 
-// Monitored is one topic that must be there, and be writable where the daemon
-// writes to it.
+// Monitored is a topic that must exist, and be writable if the daemon writes to it.
 type Monitored struct {
 	Topic string
 	Role  Role
 }
 
-// MonitorInterval is how often the view of the brokers and the producers are
-// checked.
+// MonitorInterval is the interval of the checks.
 const MonitorInterval = 2 * time.Second
 
-// Monitor looks at the topics that the daemon needs, again and again: kgo says
-// nothing about one that goes missing, about brokers that are gone, and about a
-// password that is no longer right.
+// Monitor checks the topics that the daemon needs, the brokers and the credentials.
+// kgo does not report deleted topics, unreachable brokers and rejected passwords.
 type Monitor struct {
 	p         MonitorParams
 	available *prometheus.GaugeVec
 
 	mu      sync.Mutex
-	refused map[Role]*Problem // of producers that were refused an id
-	looked  bool
+	refused map[Role]*Problem // of producers without an id
+	checked bool
 }
 
 // MonitorParams is what a Monitor needs.
 type MonitorParams struct {
-	View   *brokers.View // of the brokers, which knows Topics
+	View   *brokers.View
 	Topics []Monitored
-	// Probe connect again, as ProbeOf does, and says why that fails; it is asked
-	// when the brokers do not answer.
-	Probe func(context.Context) error
-	// Producers are the clients that write, by what they write to.
-	Producers map[Role]*kgo.Client
-	// TLS, where it is set, has its files read again and its certificates watched.
-	TLS        *TLS
+	// Probe makes a new connection and returns why it fails. It is called when no
+	// broker answers.
+	Probe      func(context.Context) error
+	Producers  map[Role]*kgo.Client // by the topics they write to
+	TLS        *TLS                 // whose certificates are checked; nil: none
 	Conditions *health.Conditions
 	Registry   prometheus.Registerer
 }
@@ -74,7 +68,7 @@ func NewMonitor(p MonitorParams) *Monitor {
 	m := &Monitor{
 		p: p,
 		available: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_topic_available", Help: "1 while the topic is there and can be used.",
+			Name: "notifier_topic_available", Help: "1 while the topic exists and is usable.",
 		}, []string{"topic"}),
 		refused: make(map[Role]*Problem),
 	}
@@ -90,44 +84,25 @@ func NewMonitor(p MonitorParams) *Monitor {
 	return m
 }
 
-// ProbeOf returns a function that makes a client, asks a broker for a sign of
-// life as Reach does, and closes it: connections that stand say nothing about
-// whether a new one could be made.
-func ProbeOf(c *Config) func(context.Context) error {
-	return func(ctx context.Context) error {
-		opts, err := c.Options("probe", slog.New(slog.DiscardHandler), nil)
-		if err != nil {
-			return err
-		}
-		cl, err := kgo.NewClient(opts...)
-		if err != nil {
-			return err
-		}
-		defer cl.Close()
-		return Reach(ctx, cl, c)
-	}
-}
-
-// RefusedAfter is how long the brokers must refuse the login before Run gives
-// up.
+// RefusedAfter is how long brokers must reject the credentials before Run returns.
 const RefusedAfter = time.Minute
 
-// refusedLease is how long a refusal counts after it was last met.
+// refusedLease is how long the condition holds after the last rejection.
 const refusedLease = 30 * time.Second
 
-// Run looks every MonitorInterval until ctx ends. It returns a *Problem when
-// the brokers have refused the login for RefusedAfter, or a producer its id
+// Run checks every MonitorInterval until ctx ends. It returns a *Problem when the
+// brokers have rejected the credentials for RefusedAfter, or refused a producer an id
 // for ProducerRefusedAfter.
 func (m *Monitor) Run(ctx context.Context) error {
 	tick := time.NewTicker(MonitorInterval)
 	defer tick.Stop()
 	for {
-		m.look(ctx)
+		m.check(ctx)
 		if m.p.TLS != nil {
 			m.p.TLS.watch(time.Now())
 		}
 		if c, lasted := m.p.Conditions.Longest(health.Login); lasted >= RefusedAfter {
-			return problemf(ExitDenied, "login refused for %s: %s", RefusedAfter, c.Message)
+			return problemf(ExitDenied, "credentials rejected for %s: %s", RefusedAfter, c.Message)
 		}
 		if err := m.refusedProducer(); err != nil {
 			return err
@@ -140,7 +115,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 	}
 }
 
-func (m *Monitor) look(ctx context.Context) {
+func (m *Monitor) check(ctx context.Context) {
 	names := make([]string, len(m.p.Topics))
 	for i, t := range m.p.Topics {
 		names[i] = t.Topic
@@ -156,35 +131,35 @@ func (m *Monitor) look(ctx context.Context) {
 	for _, t := range m.p.Topics {
 		m.note(t, problem(t, details[t.Topic]))
 	}
-	m.lookAtProducers(ctx)
+	m.checkProducers(ctx)
 	m.p.Conditions.Clear(health.Brokers, "")
 	m.p.Conditions.Clear(health.Login, "")
 	m.done()
 }
 
-// done takes note of a look that is complete.
+// done records that a check is complete.
 func (m *Monitor) done() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.looked = true
+	m.checked = true
 }
 
 func problem(t Monitored, d kadm.TopicDetail) string {
 	switch {
 	case d.Err == kerr.UnknownTopicOrPartition:
 		return fmt.Sprintf("topic %s is missing: run 'notifier topics create'", t.Topic)
-	case isDenied(d.Err):
-		return fmt.Sprintf("topic %s is forbidden: DESCRIBE is not allowed; grant it on the topic, or on the prefix", t.Topic)
+	case IsDenied(d.Err):
+		return fmt.Sprintf("topic %s: DESCRIBE is not authorised; grant it on the topic or on the prefix", t.Topic)
 	case d.Err != nil:
 		return fmt.Sprintf("topic %s: %s", t.Topic, word(d.Err))
 	}
 	for _, p := range d.Partitions.Sorted() {
 		if p.Leader < 0 {
-			return fmt.Sprintf("topic %s, partition %d has no leader: a broker that holds it must come back", t.Topic, p.Partition)
+			return fmt.Sprintf("topic %s, partition %d has no leader: start a broker that has a replica", t.Topic, p.Partition)
 		}
 	}
 	if rights := lacks(d.AuthorizedOperations, Shape{Topic: t.Topic, Role: t.Role}); len(rights) > 0 {
-		return fmt.Sprintf("not authorised: %s; grant it on the topic, or on the prefix", strings.Join(rights, ", "))
+		return fmt.Sprintf("not authorised: %s; grant it on the topic or on the prefix", strings.Join(rights, ", "))
 	}
 	return ""
 }
@@ -199,9 +174,8 @@ func (m *Monitor) note(t Monitored, problem string) {
 	m.p.Conditions.Set(health.Condition{Type: health.Topic, Subject: t.Topic, Message: problem, Attrs: []any{"topic", t.Topic}})
 }
 
-// noBroker finds out why nobody answers. Only an answer of the broker that
-// refuses user and password counts as that: a connection that is closed while
-// we log in may be a broker that stops, and must not end the daemon.
+// noBroker sets the condition with the probe's error. Only an explicit rejection
+// counts as Login: a broker that stops also closes connections during the login.
 func (m *Monitor) noBroker(ctx context.Context, err error) {
 	probed := m.p.Probe(ctx)
 	if ctx.Err() != nil {
@@ -219,13 +193,12 @@ func (m *Monitor) noBroker(ctx context.Context, err error) {
 	m.done()
 }
 
-// Problems returns what is wrong with the topics of a role, in words; empty
-// when nothing is.
+// Problems describes the problems of a role's topics; empty: none.
 func (m *Monitor) Problems(role Role) string {
 	m.mu.Lock()
-	looked := m.looked
+	checked := m.checked
 	m.mu.Unlock()
-	if !looked {
+	if !checked {
 		return "not checked yet"
 	}
 	if text := m.p.Conditions.Text(health.Brokers, health.Login); text != "" {

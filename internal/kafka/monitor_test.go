@@ -132,7 +132,7 @@ func names(message string, facts ...string) bool {
 	return !slices.ContainsFunc(facts, func(fact string) bool { return !strings.Contains(message, fact) })
 }
 
-func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
+func TestTopicProblemsAreReported(t *testing.T) {
 	dead := topics.DeadLetter("notification-service", topics.TradeExecutions)
 	outbox := topics.Outbox("notification-service", "desk")
 	rights := func(topic string, bits int32) func(*monitored) func() {
@@ -145,10 +145,10 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 					return nil, nil, false
 				}
 				resp := req.ResponseKind().(*kmsg.MetadataResponse)
-				for _, asked := range req.Topics {
+				for _, wanted := range req.Topics {
 					answer := kmsg.NewMetadataResponseTopic()
-					answer.Topic = asked.Topic
-					if *asked.Topic == topic {
+					answer.Topic = wanted.Topic
+					if *wanted.Topic == topic {
 						answer.AuthorizedOperations = bits
 					}
 					resp.Topics = append(resp.Topics, answer)
@@ -162,7 +162,7 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 	for name, c := range map[string]struct {
 		topic string
 		role  kafka.Role
-		spoil func(*monitored) (mend func())
+		spoil func(*monitored) (fix func())
 		names []string // what the message has to name; nil: there is none
 	}{
 		"deleted": {string(topics.TradeExecutions), kafka.RoleSource, func(m *monitored) func() {
@@ -186,10 +186,10 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 				if got := m.Problems(c.role); got != "" || m.available(c.topic) != 1 {
 					t.Fatalf("it begins with %q", got)
 				}
-				mend := c.spoil(m)
+				fix := c.spoil(m)
 				time.Sleep(5 * time.Minute)
 				if got := m.Problems(c.role); !names(got, c.names...) {
-					t.Errorf("readiness says %q, want %q in it", got, c.names)
+					t.Errorf("readiness: %q, want %q in it", got, c.names)
 				}
 				if c.names == nil {
 					return
@@ -200,27 +200,27 @@ func TestWhatBecomesOfATopicIsSaid(t *testing.T) {
 				if m.available(c.topic) != 0 || m.available(string(topics.PortfolioUpdates)) != 1 {
 					t.Error("the metric is not the topic's")
 				}
-				mend()
+				fix()
 				time.Sleep(10 * time.Second)
 				if got := m.Problems(c.role); got != "" || m.available(c.topic) != 1 || m.lines("level=INFO", "topic available again", "topic="+c.topic) != 1 {
-					t.Errorf("it is over, and readiness says %q", got)
+					t.Errorf("after the fix, readiness: %q", got)
 				}
 			})
 		})
 	}
 }
 
-func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
+func TestUnreachableBrokersAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor(t)
 		m.wire.Cut()
-		const says = "nobody listens" // whatever the probe says is passed on
-		m.fails(&kafka.Problem{Exit: kafka.ExitUnavailable, Text: says})
+		const text = "connection refused" // the probe's text is passed on
+		m.fails(&kafka.Problem{Exit: kafka.ExitUnavailable, Text: text})
 		time.Sleep(time.Hour)
-		if got := m.Problems(kafka.RoleSource); got != says {
-			t.Errorf("readiness says %q", got)
+		if got := m.Problems(kafka.RoleSource); got != text {
+			t.Errorf("readiness: %q", got)
 		}
-		if n := m.lines("level=ERROR", "brokers unreachable", says); n != 1 {
+		if n := m.lines("level=ERROR", "brokers unreachable", text); n != 1 {
 			t.Errorf("logged %d times in an hour", n)
 		}
 		if n := testutil.CollectAndCount(m.reg, "notifier_condition"); n == 0 {
@@ -235,14 +235,14 @@ func TestBrokersThatAreGoneAreSaidAndWaitedFor(t *testing.T) {
 		m.fails(nil)
 		time.Sleep(20 * time.Second)
 		if got := m.Problems(kafka.RoleSource); got != "" || m.lines("level=INFO", "brokers reachable again") != 1 {
-			t.Errorf("it is over, and readiness says %q", got)
+			t.Errorf("after the fix, readiness: %q", got)
 		}
 	})
 }
 
-// TestALoginThatIsRefusedForAMinuteEndsTheDaemon: what looks like a refusal,
+// TestRejectedCredentialsEndDaemon: what looks like a refusal,
 // or is one for less than a minute, does not.
-func TestALoginThatIsRefusedForAMinuteEndsTheDaemon(t *testing.T) {
+func TestRejectedCredentialsEndDaemon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor(t)
 		m.wire.Cut()
@@ -273,8 +273,8 @@ func TestALoginThatIsRefusedForAMinuteEndsTheDaemon(t *testing.T) {
 	})
 }
 
-// TestAProbeTellsWrongPasswordsFromNoAnswer uses a broker's own answer.
-func TestAProbeTellsWrongPasswordsFromNoAnswer(t *testing.T) {
+// TestProbeDistinguishesRejectedCredentials uses a broker's own answer.
+func TestProbeDistinguishesRejectedCredentials(t *testing.T) {
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "alice", "right"))
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +283,7 @@ func TestAProbeTellsWrongPasswordsFromNoAnswer(t *testing.T) {
 	config := kafka.Defaults()
 	config.Brokers = fake.ListenAddrs()
 	config.SASL = kafka.SASL{Mechanism: "PLAIN", Username: secret.New("alice"), Password: secret.New("right")}
-	if err := kafka.ProbeOf(&config)(t.Context()); err != nil {
+	if err := reach(t, &config); err != nil {
 		t.Fatal(err)
 	}
 	// As Kafka answers; kfake by itself closes the connection.
@@ -294,15 +294,15 @@ func TestAProbeTellsWrongPasswordsFromNoAnswer(t *testing.T) {
 		resp.ErrorCode, resp.ErrorMessage = 58, &text
 		return resp, nil, true
 	})
-	assertProblem(t, kafka.ProbeOf(&config)(t.Context()), 77, "ADDR rejected username and password (PLAIN): check kafka.sasl", config.Brokers[0])
-	if err := kafka.ProbeOf(&config)(t.Context()); !kafka.IsRefused(err) {
+	assertProblem(t, reach(t, &config), 77, "ADDR rejected username and password (PLAIN): check kafka.sasl", config.Brokers[0])
+	if err := reach(t, &config); !kafka.IsRefused(err) {
 		t.Errorf("it is not known for a refusal: %v", err)
 	}
 }
 
-// TestAProducerThatIsRefusedItsIDEndsTheDaemon: the client keeps the first such
+// TestRefusedProducerIDEndsDaemon: the client keeps the first such
 // answer and does not ask again.
-func TestAProducerThatIsRefusedItsIDEndsTheDaemon(t *testing.T) {
+func TestRefusedProducerIDEndsDaemon(t *testing.T) {
 	refuse := func(with *kerr.Error, times int) func(*testkafka.Cluster) {
 		return func(c *testkafka.Cluster) {
 			c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: with, Count: times})
@@ -313,22 +313,22 @@ func TestAProducerThatIsRefusedItsIDEndsTheDaemon(t *testing.T) {
 		exit   int
 		remedy string
 	}{
-		"it failed": {kerr.UnknownServerError, 69, "look after the brokers"},
+		"it failed": {kerr.UnknownServerError, 69, "check the brokers"},
 		"denied":    {kerr.ClusterAuthorizationFailed, 77, "grant WRITE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				m := monitor(t, refuse(c.answer, 1))
-				says := m.Problems(kafka.RoleDeadLetter)
-				if !names(says, c.answer.Message, c.remedy) {
-					t.Errorf("readiness says %q, want %s and %q in it", says, c.answer.Message, c.remedy)
+				problem := m.Problems(kafka.RoleDeadLetter)
+				if !names(problem, c.answer.Message, c.remedy) {
+					t.Errorf("readiness: %q, want %s and %q in it", problem, c.answer.Message, c.remedy)
 				}
 				if got := m.Problems(kafka.RoleOutbox); got != "" {
-					t.Errorf("of another producer it says %q", got)
+					t.Errorf("another producer: %q", got)
 				}
 				err := <-m.ended
-				assertProblem(t, err, c.exit, says, "")
+				assertProblem(t, err, c.exit, problem, "")
 				if d := time.Since(began); d < kafka.ProducerRefusedAfter || d > 2*kafka.ProducerRefusedAfter {
 					t.Errorf("it ended after %s", d)
 				}
@@ -348,7 +348,7 @@ func TestAProducerThatIsRefusedItsIDEndsTheDaemon(t *testing.T) {
 			default:
 			}
 			if got := m.Problems(kafka.RoleDeadLetter); got != "" || m.lines("producer id refused") > 0 {
-				t.Errorf("readiness says %q", got)
+				t.Errorf("readiness: %q", got)
 			}
 		})
 	})

@@ -16,29 +16,27 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-// The exit codes of problems, from sysexits.h.
+// Exit codes of problems, from sysexits.h.
 const (
 	ExitUnavailable = 69 // a restart can help
 	ExitDenied      = 77
 	ExitConfig      = 78
 )
 
-// Problem is something a person has to act on, in a sentence.
+// Problem is an error that an operator must fix.
 type Problem struct {
-	Exit int
+	Exit int // exit code
 	Text string
-	err  error // the broker's own, where there is one
+	err  error // the broker's error; may be nil
 }
 
-// Unwrap returns the broker's own error.
 func (p *Problem) Unwrap() error { return p.err }
 
 func (p *Problem) Error() string { return p.Text }
 
-// ExitCode is the code the process ends with.
 func (p *Problem) ExitCode() int { return p.Exit }
 
-// deniedf is the problem of a right that is missing.
+// deniedf returns the problem of a missing right.
 func deniedf(format string, args ...any) *Problem {
 	p := problemf(ExitDenied, format, args...)
 	p.err = kerr.TopicAuthorizationFailed
@@ -49,11 +47,8 @@ func problemf(exit int, format string, args ...any) *Problem {
 	return &Problem{Exit: exit, Text: fmt.Sprintf(format, args...)}
 }
 
-// Preflight checks everything that the daemon needs of the cluster before it
-// joins a group: that each topic exists, that it may read the sources and
-// write its own, and that these are fit for it. The error is a *Problem, unless
-// the brokers could not say: that may be over in a moment. The results are
-// returned beside it.
+// Preflight checks topics and rights before the daemon joins a group. It returns all
+// results. The error is a *Problem, or a failed request that can be retried.
 func Preflight(ctx context.Context, adm *kadm.Client, c *Config, want []Shape) ([]check.Result, error) {
 	checks := Checks{Admin: adm, Config: c, Want: want, Command: "notifier"}
 	rights, err := checks.Rights(ctx)
@@ -72,7 +67,7 @@ func Preflight(ctx context.Context, adm *kadm.Client, c *Config, want []Shape) (
 	}
 	for _, r := range found {
 		switch {
-		case r.Status != check.Failed || isDenied(r.Err):
+		case r.Status != check.Failed || IsDenied(r.Err):
 		case errors.Is(r.Err, kerr.UnknownTopicOrPartition):
 			missing = append(missing, r.Subject)
 		default:
@@ -86,13 +81,12 @@ func Preflight(ctx context.Context, adm *kadm.Client, c *Config, want []Shape) (
 	case len(denied) > 0:
 		return found, deniedf("not authorised: %s; our own topics share a prefix, so one prefixed ACL covers them", strings.Join(denied, ", "))
 	case len(unfit) > 0:
-		return found, problemf(ExitConfig, "%s; 'notifier topics check' says what to do", strings.Join(unfit, "; "))
+		return found, problemf(ExitConfig, "%s; 'notifier topics check' shows the remedies", strings.Join(unfit, "; "))
 	}
 	return found, nil
 }
 
-// lacks names the rights on a topic that are needed and not there. Brokers
-// without KIP-430 say nothing.
+// lacks returns the missing rights on a topic; none for brokers without KIP-430.
 func lacks(have []kadm.ACLOperation, s Shape) []string {
 	var lacking []string
 	for _, op := range s.Role.needs() {
@@ -103,7 +97,7 @@ func lacks(have []kadm.ACLOperation, s Shape) []string {
 	return lacking
 }
 
-// needs are the daemon's rights on a topic of this role.
+// needs returns the rights that the daemon needs on a topic of this role.
 func (r Role) needs() []kmsg.ACLOperation {
 	if r.written() {
 		return []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite}
@@ -111,8 +105,8 @@ func (r Role) needs() []kmsg.ACLOperation {
 	return []kmsg.ACLOperation{kmsg.ACLOperationRead}
 }
 
-// groupRights asks whether the group may be joined. A cluster that is new has
-// no coordinator until someone asks, so it is asked again.
+// groupRights returns the missing rights on a group. It retries, since a new cluster
+// has no coordinator at first.
 func groupRights(ctx context.Context, adm *kadm.Client, group string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -127,14 +121,12 @@ func groupRights(ctx context.Context, adm *kadm.Client, group string) ([]string,
 			have = nil
 		}
 		switch {
-		case err == nil && len(have) > 0 && !slices.Contains(have, kmsg.ACLOperationRead) && !slices.Contains(have, kmsg.ACLOperationAll):
+		case IsDenied(err), err == nil && len(have) > 0 && !slices.Contains(have, kmsg.ACLOperationRead) && !slices.Contains(have, kmsg.ACLOperationAll):
 			return []string{"READ on group " + group}, nil
 		case err == nil:
 			return nil, nil
-		case isDenied(err):
-			return []string{"READ on group " + group}, nil
 		case !kerr.IsRetriable(cause(err)):
-			return nil, fmt.Errorf("group %s cannot be looked at: %s", group, word(err))
+			return nil, fmt.Errorf("describe group %s: %s", group, word(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -144,9 +136,8 @@ func groupRights(ctx context.Context, adm *kadm.Client, group string) ([]string,
 	}
 }
 
-// mayJoin asks whether the group may be joined where describing it does not say:
-// someone who is in no group leaves this one, which takes the same right and
-// changes nothing.
+// mayJoin checks the right to join a group without effect: a member that does not
+// exist leaves it, which needs the same right.
 func mayJoin(ctx context.Context, adm *kadm.Client, group string) error {
 	left, err := adm.LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs("notifier-preflight"))
 	for _, member := range left {
@@ -158,7 +149,7 @@ func mayJoin(ctx context.Context, adm *kadm.Client, group string) error {
 	return err
 }
 
-// cause is the broker's own error inside of what kadm wraps around it.
+// cause returns the broker's error in an error of kadm.
 func cause(err error) error {
 	var shards *kadm.ShardErrors
 	if errors.As(err, &shards) && len(shards.Errs) > 0 {
@@ -167,11 +158,12 @@ func cause(err error) error {
 	return err
 }
 
-func isDenied(err error) bool {
+// IsDenied reports whether a broker refused a request for lack of a right.
+func IsDenied(err error) bool {
 	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed)
 }
 
-// word is an error in the broker's one word for it, where it has one.
+// word returns the name of a broker's error, or the error's text.
 func word(err error) string {
 	var k *kerr.Error
 	if errors.As(cause(err), &k) {

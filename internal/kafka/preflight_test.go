@@ -89,7 +89,7 @@ func certificate(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
-func TestWhatKgoOnlyRetriesForEverIsASentence(t *testing.T) {
+func TestConnectionProblemsAreExplained(t *testing.T) {
 	plain, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
@@ -161,9 +161,9 @@ func TestWhatKgoOnlyRetriesForEverIsASentence(t *testing.T) {
 	}
 }
 
-// TestLoginThatABrokerRepeatsIsNotShown: what it answers to a login it does not
+// TestEchoedLoginIsNotShown: what it answers to a login it does not
 // take is its own text.
-func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
+func TestEchoedLoginIsNotShown(t *testing.T) {
 	const password = "hunter22-p@ss&word"
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "alice", "another"))
 	if err != nil {
@@ -174,8 +174,8 @@ func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
 	c.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		resp := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
-		said := "no: " + spelled(string(r.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes))
-		resp.ErrorCode, resp.ErrorMessage = kerr.IllegalGeneration.Code, &said
+		message := "no: " + spelled(string(r.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes))
+		resp.ErrorCode, resp.ErrorMessage = kerr.IllegalGeneration.Code, &message
 		return resp, nil, true
 	})
 	config := kafka.Defaults()
@@ -198,7 +198,7 @@ func TestLoginThatABrokerRepeatsIsNotShown(t *testing.T) {
 	}
 }
 
-func TestWaitingEndsWhenABrokerAnswers(t *testing.T) {
+func TestWaitReachableEndsWhenBrokerStarts(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func configOf(c *testkafka.Cluster) *kafka.Config {
 
 var channels = []kafka.Channel{{Name: "desk", Partitions: 1}}
 
-func TestPreflightNamesWhatIsMissing(t *testing.T) {
+func TestPreflightReportsMissingTopics(t *testing.T) {
 	c := testkafka.Start(t, channels)
 	if results, err := preflight(t, c); err != nil || check.Count(results, check.OK) != len(results) {
 		t.Fatalf("%v %v", results, err)
@@ -260,7 +260,7 @@ func TestPreflightNamesWhatIsMissing(t *testing.T) {
 	assertProblem(t, err, 69, "missing topics: [forward-test-events, "+c.Group+".outbox.desk]: run 'notifier topics create'", "")
 }
 
-func TestPreflightNamesWhatDoesNotFit(t *testing.T) {
+func TestPreflightReportsMisconfiguredTopics(t *testing.T) {
 	c := testkafka.Bare(t)
 	shapes := c.Shapes(channels)
 	dead, outbox := topics.DeadLetter(c.Group, topics.TradeExecutions), topics.Outbox(c.Group, "desk")
@@ -308,7 +308,7 @@ func TestPreflightNamesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-func TestPreflightNamesTheRightsThatAreMissing(t *testing.T) {
+func TestPreflightReportsMissingRights(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("the node of make test-real has no ACLs; kfake has")
 		return
@@ -323,7 +323,7 @@ func TestPreflightNamesTheRightsThatAreMissing(t *testing.T) {
 	assertProblem(t, err, 77, "not authorised: READ on group "+c.Group+"; our own topics share a prefix, so one prefixed ACL covers them", "")
 }
 
-func TestWhatMayNotBeLookedAtIsNotTakenForThere(t *testing.T) {
+func TestMissingReportsUnauthorisedTopics(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("the node of make test-real has no ACLs; kfake has")
 		return

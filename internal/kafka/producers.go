@@ -10,15 +10,13 @@ import (
 	"github.com/algotrade/notifier/internal/health"
 )
 
-// ProducerRefusedAfter is how long a producer is without an id before Run gives
-// up. kgo does not ask again after an answer that it takes for final, so only a
-// new process helps; the time keeps one whose brokers always answer so from
-// starting in a loop.
+// ProducerRefusedAfter is how long a producer is without an id before Run returns.
+// kgo does not retry a fatal error, so the process must restart; the delay limits the
+// rate of restarts.
 const ProducerRefusedAfter = 10 * time.Second
 
-// lookAtProducers asks each producer for its id (KIP-98), which it has asked
-// its brokers for at its first use.
-func (m *Monitor) lookAtProducers(ctx context.Context) {
+// checkProducers checks the id of each producer (KIP-98).
+func (m *Monitor) checkProducers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	for role, producer := range m.p.Producers {
@@ -38,21 +36,21 @@ func (m *Monitor) lookAtProducers(ctx context.Context) {
 	}
 }
 
-// refusal returns what a producer without an id is told; nil where it has one
-// or continues asking.
+// refusal returns the problem of a producer without an id; nil if it has one or
+// retries.
 func refusal(role Role, err error) *Problem {
 	var refused *kerr.Error
 	switch {
 	case !errors.As(err, &refused) || refused.Retriable:
 		return nil
-	case isDenied(err):
-		return problemf(ExitDenied, "the brokers refuse an id to the producer of %s (%s): grant WRITE on them, or on the prefix", role, refused.Message)
+	case IsDenied(err):
+		return problemf(ExitDenied, "the brokers refuse the producer of %s an id (%s): grant WRITE on the topics or on the prefix", role, refused.Message)
 	}
-	return problemf(ExitUnavailable, "the brokers refuse an id to the producer of %s (%s), and only a new process asks again: look after the brokers", role, refused.Message)
+	return problemf(ExitUnavailable, "the brokers refuse the producer of %s an id (%s): check the brokers and restart", role, refused.Message)
 }
 
-// refusedProducer returns the problem of a producer that has been without an id
-// for ProducerRefusedAfter.
+// refusedProducer returns the problem of a producer that has had no id for
+// ProducerRefusedAfter.
 func (m *Monitor) refusedProducer() error {
 	c, lasted := m.p.Conditions.Longest(health.Producer)
 	if lasted < ProducerRefusedAfter {

@@ -120,7 +120,7 @@ func (t *TLS) watch(now time.Time) {
 	if !t.Enabled || t.wire == nil {
 		return
 	}
-	found := t.Findings(now)
+	found := t.CertificateProblems(now)
 	t.wire.mu.Lock()
 	defer t.wire.mu.Unlock()
 	if len(found) == 0 || !t.wire.warned.IsZero() && now.Sub(t.wire.warned) < 24*time.Hour {

@@ -22,7 +22,7 @@ func Missing(ctx context.Context, adm *kadm.Client, want []Shape) ([]Shape, erro
 		switch {
 		case err != nil:
 			return nil, err
-		case isDenied(d.Err):
+		case IsDenied(d.Err):
 			denied = append(denied, s.Topic)
 		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			missing = append(missing, s)
@@ -41,7 +41,7 @@ func lookUp(ctx context.Context, adm *kadm.Client, topic string) (kadm.TopicDeta
 	defer cancel()
 	details, err := adm.ListTopics(ctx, topic)
 	switch {
-	case isDenied(err):
+	case IsDenied(err):
 		return kadm.TopicDetail{Topic: topic, Err: kerr.TopicAuthorizationFailed}, nil
 	case err != nil:
 		return kadm.TopicDetail{}, fmt.Errorf("describe topic %s: %w", topic, err)
@@ -67,7 +67,7 @@ func Create(ctx context.Context, adm *kadm.Client, topics []Shape) error {
 		}
 		switch {
 		case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
-		case isDenied(err):
+		case IsDenied(err):
 			return deniedf("not authorized to create topic %s: grant CREATE on it or on the prefix, or have an administrator create it", s.Topic)
 		case resp.ErrMessage != "":
 			return fmt.Errorf("create topic %s: %s", s.Topic, resp.ErrMessage)

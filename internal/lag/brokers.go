@@ -13,16 +13,16 @@ import (
 	"github.com/algotrade/notifier/internal/health/brokers"
 )
 
-// described is a group as its coordinator describes it.
+// described is a group as described by its coordinator.
 type described struct {
 	state   string
 	members int
 	owners  map[string]map[int32]member // by topic and partition
-	topics  []string                    // that its members want
+	topics  []string                    // that its members subscribe to
 	err     error
 }
 
-// member is who has a partition.
+// member is the owner of a partition.
 type member struct{ clientID, host string }
 
 func (d *described) owns(topic string, partition int32, m member) {
@@ -35,10 +35,9 @@ func (d *described) owns(topic string, partition int32, m member) {
 	d.owners[topic][partition] = m
 }
 
-// describe asks for the state of groups of both protocols: to the question of
-// the classic one a coordinator says that there is no group of KIP-848, and
-// kfake that it has no members.
-func (l *Looker) describe(ctx context.Context, names []string) (map[string]described, error) {
+// describe returns the state of groups of both protocols. For a group of KIP-848, the
+// classic request returns GROUP_ID_NOT_FOUND, or in kfake no members.
+func (l *Sampler) describe(ctx context.Context, names []string) (map[string]described, error) {
 	all := make(map[string]described, len(names))
 	if len(names) == 0 {
 		return all, nil
@@ -65,7 +64,7 @@ func (l *Looker) describe(ctx context.Context, names []string) (map[string]descr
 	if len(unknown) == 0 {
 		return all, nil
 	}
-	// Brokers before 3.7 do not know the question, and then there are none.
+	// Brokers before 3.7 do not know this request and have no such groups.
 	newer, _, _ := each(unknown, func(names ...string) (kadm.DescribedConsumerGroups, error) {
 		return l.adm.DescribeConsumerGroups(ctx, names...)
 	})
@@ -105,13 +104,12 @@ func consumer(g *kadm.DescribedConsumerGroup) described {
 	return d
 }
 
-// each asks for all names at once; where one of them is forbidden, which
-// leaves kadm without an answer for any, for one after the other. An error is
-// that nobody answers at all.
-func each[M ~map[string]T, T any](names []string, ask func(...string) (M, error)) (all M, failed map[string]error, err error) {
+// each requests all names at once. If one is not authorised, for which kadm fails the
+// request, it requests them one by one. The error means that no broker responds.
+func each[M ~map[string]T, T any](names []string, request func(...string) (M, error)) (all M, failed map[string]error, err error) {
 	all, failed = make(M), make(map[string]error)
 	take := func(names ...string) (forbidden bool) {
-		got, err := ask(names...)
+		got, err := request(names...)
 		maps.Copy(all, got)
 		var denied *kadm.AuthError
 		if errors.As(err, &denied) && len(names) > 1 {
@@ -135,7 +133,7 @@ func each[M ~map[string]T, T any](names []string, ask func(...string) (M, error)
 	return all, failed, nil
 }
 
-// plain is the first error of those that a request to several brokers had.
+// plain returns the first error of a request to several brokers.
 func plain(err error) error {
 	var some *kadm.ShardErrors
 	if errors.As(err, &some) && len(some.Errs) > 0 {
@@ -151,8 +149,8 @@ type topicLogs struct {
 	logs brokers.Logs
 }
 
-// logs asks where topics begin and end.
-func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs, error) {
+// logs returns the log offsets of topics.
+func (l *Sampler) logs(ctx context.Context, names []string) (map[string]topicLogs, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -160,7 +158,7 @@ func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs
 	if err != nil {
 		return nil, err
 	}
-	details, err := l.view.Topics(ctx, lookFor, names...) // just asked for
+	details, err := l.view.Topics(ctx, sampleTimeout, names...) // cached by Logs
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +169,7 @@ func (l *Looker) logs(ctx context.Context, names []string) (map[string]topicLogs
 	return all, nil
 }
 
-// present returns the topics that are there.
+// present returns the existing topics.
 func present(all map[string]topicLogs) (names []string) {
 	for name, t := range all {
 		if t.err == nil {

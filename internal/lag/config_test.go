@@ -12,12 +12,12 @@ func TestConfig(t *testing.T) {
 		{"groups: []", ""},
 		{"groups: [order-service, risk-service]", ""},
 		{"groups: [all]", ""},
-		{"groups: [all, order-service]", "notifier.yaml:1:10: groups[0]: all stands alone"},
-		{"groups: [a, b, a]", "notifier.yaml:1:16: groups[2]: a stands there twice"},
+		{"groups: [all, order-service]", "notifier.yaml:1:10: groups[0]: all excludes other names"},
+		{"groups: [a, b, a]", "notifier.yaml:1:16: groups[2]: duplicate name a"},
 		{`groups: [""]`, "groups[0]: is empty"},
 		{"groups: {a: b}", "notifier.yaml:1:9: groups"},
 		{"group: [a]", "group: "},
-		{"groups: [" + strings.Repeat("g,", MaxGroups) + "h]", "names 101 groups; at most 100 are looked at"},
+		{"groups: [" + strings.Repeat("g,", MaxGroups) + "h]", "names 101 groups, the maximum is 100"},
 	} {
 		var config Config
 		faults := yamldoc.Decode("notifier.yaml", ".", []byte(c.text), &config)
@@ -25,8 +25,8 @@ func TestConfig(t *testing.T) {
 		for _, f := range faults {
 			all = append(all, f.String())
 		}
-		if said := strings.Join(all, "\n"); (c.fault == "") != (said == "") || !strings.Contains(said, c.fault) {
-			t.Errorf("%s: it says %q, want %q", c.text, said, c.fault)
+		if logged := strings.Join(all, "\n"); (c.fault == "") != (logged == "") || !strings.Contains(logged, c.fault) {
+			t.Errorf("%s: got %q, want %q", c.text, logged, c.fault)
 		}
 	}
 	for _, c := range []struct {

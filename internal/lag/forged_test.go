@@ -63,9 +63,9 @@ func TestImplausibleTimestampsAreNoAge(t *testing.T) {
 	}
 }
 
-// TestTheFirstTimeInABatchIsTheAge: of the oldest nothing is known, of the next
+// TestFirstPlausibleTimestampIsAge: of the oldest nothing is known, of the next
 // one it is.
-func TestTheFirstTimeInABatchIsTheAge(t *testing.T) {
+func TestFirstPlausibleTimestampIsAge(t *testing.T) {
 	w := watch(t, 1)
 	now := time.Now().Truncate(time.Millisecond)
 	var records []*kgo.Record

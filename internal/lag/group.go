@@ -5,79 +5,67 @@ import (
 	"time"
 )
 
-// Snapshot is what one look at the brokers found.
+// Snapshot is the lag of groups at one time.
 type Snapshot struct {
-	At     time.Time
-	Groups []Group // ours first, then by name
-	// LeftOut is how many groups were not looked at, for there are too many.
-	LeftOut int
+	At      time.Time
+	Groups  []Group // ours first, then by name
+	LeftOut int     // groups beyond Want.AtMost
 }
 
 // Group is a consumer group and what it has read of its topics.
 type Group struct {
 	Name string
-	// State is the coordinator's word: Stable, Empty (it has offsets and no
-	// members), PreparingRebalance …; Dead where there is no such group, and
-	// empty where it has offsets and the coordinator says nothing else.
+	// State is the coordinator's: Stable, Empty (offsets and no members),
+	// PreparingRebalance …; Dead: no such group; empty: it has offsets, and the
+	// coordinator does not report a state.
 	State   string
 	Members int
 	Topics  []GroupTopic // by name
-	Err     error        // why nothing is known of it
+	Err     error        // why the rest is unknown
 }
 
 // Dead is the state of a group that does not exist.
 const Dead = "Dead"
 
-// GroupTopic is one topic as a group has read it: one that it committed for,
-// that it has members for, or that it is known to read.
+// GroupTopic is one topic of a group: committed, assigned, or known to be read.
 type GroupTopic struct {
 	Name       string
 	Partitions []Partition // by number
-	Err        error       // why nothing is known of it: ErrNoTopic, not authorised
+	Err        error       // why the lag is unknown: ErrNoTopic, not authorised
 }
 
-// ErrNoTopic says that a group has offsets of a topic that is not there.
-var ErrNoTopic = errors.New("the topic is gone")
+// ErrNoTopic means that a group has offsets of a deleted topic.
+var ErrNoTopic = errors.New("the topic was deleted")
 
-// Partition is what waits for a group in one partition.
+// Partition is the lag of a group in one partition.
 type Partition struct {
-	ID int32
-	// ClientID and Host are of the member that has it; empty: nobody has.
-	ClientID, Host string
-	// Committed is the group's offset; below zero: it has none there, and all of
-	// the log counts as waiting, which is the most there can be.
+	ID             int32
+	ClientID, Host string // of the owner; empty: none
+	// Committed is the group's offset; negative: none, and the whole log counts as lag,
+	// the upper bound.
 	Committed int64
 	Part
-	// HighWatermark is where the log ends, End how far it may be read: what is
-	// between belongs to transactions that are open, or came behind them.
+	// HighWatermark is the log's end; End, the last stable offset, is lower during open
+	// transactions.
 	HighWatermark int64
-	// Lost is how many records were deleted before they were read.
-	Lost int64
-	// Oldest is when the oldest waiting record was written; zero where none
-	// waits, or it is not known.
-	Oldest time.Time
-	// KeptUntil is when the brokers may delete it; zero: never, or not known.
-	KeptUntil time.Time
-	// Err says why nothing is known of the partition, Unread why the age of the
-	// oldest is not.
-	Err, Unread error
-	found       bool // there is a record that waits
+	Lost          int64     // records deleted before they were read
+	Oldest        time.Time // when the oldest waiting record was written; zero: none, or unknown
+	KeptUntil     time.Time // when retention may delete it; zero: never, or unknown
+	Err           error     // why the lag is unknown
+	Unread        error     // why Oldest is unknown
 }
 
-// Unowned reports whether nobody has the partition.
+// Unowned reports whether the partition is not assigned.
 func (p *Partition) Unowned() bool { return p.ClientID == "" && p.Host == "" }
 
-// Total is what all partitions of a topic come to.
+// Total is the sum of a topic's partitions.
 type Total struct {
-	Waiting, Lost int64
-	// Oldest and KeptUntil are the earliest of all.
-	Oldest, KeptUntil time.Time
-	Unowned           int // partitions that nobody has
-	// Unknown says why something is not known: Waiting and Oldest are then the
-	// least there can be.
+	Waiting, Lost     int64
+	Oldest, KeptUntil time.Time // the earliest
+	// Unknown is why a partition's lag is unknown: Waiting and Oldest are then lower
+	// bounds.
 	Unknown error
-	// Aged: the age is known of something that waits, or nothing waits.
-	Aged bool
+	Aged    bool // Oldest is known, or nothing waits
 }
 
 // Total adds up the partitions.
@@ -88,9 +76,6 @@ func (t *GroupTopic) Total() Total {
 		p := &t.Partitions[i]
 		s.Waiting += p.Waiting
 		s.Lost += p.Lost
-		if p.Unowned() {
-			s.Unowned++
-		}
 		s.Oldest, s.KeptUntil = earlier(s.Oldest, p.Oldest), earlier(s.KeptUntil, p.KeptUntil)
 		if !p.Oldest.IsZero() {
 			aged++
@@ -103,7 +88,7 @@ func (t *GroupTopic) Total() Total {
 	return s
 }
 
-// earlier returns the earlier of two times; zero is none.
+// earlier returns the earlier time; zero is none.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -111,7 +96,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// Topic returns one of a group's topics; nil: it has nothing to do with it.
+// Topic returns a topic of the group; nil: none.
 func (g *Group) Topic(name string) *GroupTopic {
 	for i := range g.Topics {
 		if g.Topics[i].Name == name {
@@ -121,7 +106,7 @@ func (g *Group) Topic(name string) *GroupTopic {
 	return nil
 }
 
-// Group returns a group; nil: it was not looked at.
+// Group returns a group; nil: not in the snapshot.
 func (s *Snapshot) Group(name string) *Group {
 	for i := range s.Groups {
 		if s.Groups[i].Name == name {

@@ -22,9 +22,9 @@ import (
 	"github.com/algotrade/notifier/internal/unpack"
 )
 
-// others is a Looker on a cluster with a topic and a group of another service.
+// others is a Sampler on a cluster with a topic and a group of another service.
 type others struct {
-	*Looker
+	*Sampler
 	t            *testing.T
 	c            *testkafka.Cluster
 	topic, group string
@@ -35,7 +35,7 @@ func other(t *testing.T, partitions int) *others {
 	o := &others{t: t, c: c, topic: c.Group + ".orders", group: c.Group + ".order-service"}
 	o.make(partitions)
 	cl := c.Client()
-	o.Looker = NewLooker(cl, dlq.NewLog(cl), c.ID)
+	o.Sampler = NewSampler(cl, dlq.NewLog(cl), c.ID)
 	return o
 }
 
@@ -78,7 +78,7 @@ func (o *others) commit(group string, partition int32, at int64) {
 // now looks at the group and returns it.
 func (o *others) now() *Group {
 	o.t.Helper()
-	s, err := o.Look(o.t.Context(), Want{Groups: []string{o.group}})
+	s, err := o.Sample(o.t.Context(), Want{Groups: []string{o.group}})
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func (o *others) read() (*Group, Total, []Partition) {
 	return g, g.Topics[0].Total(), g.Topics[0].Partitions
 }
 
-func TestAGroupThatNobodyIsInHasItsLagAllTheSame(t *testing.T) {
+func TestGroupWithoutMembersHasLag(t *testing.T) {
 	o := other(t, 3)
 	now := time.Now().Truncate(time.Millisecond)
 	o.put(0, 5, now.Add(-2*time.Hour))
@@ -107,7 +107,7 @@ func TestAGroupThatNobodyIsInHasItsLagAllTheSame(t *testing.T) {
 		t.Errorf("it is %s with %d members: %v", g.State, g.Members, g.Err)
 	}
 	// Nothing is committed for 1 and 2: all that the log holds may wait.
-	if total.Waiting != 12 || !total.Oldest.Equal(now.Add(-time.Hour)) || total.Unowned != 3 || total.Unknown != nil {
+	if total.Waiting != 12 || !total.Oldest.Equal(now.Add(-time.Hour)) || total.Unknown != nil {
 		t.Errorf("%+v", total)
 	}
 	if p := parts[1]; p.Committed != -1 || p.Waiting != 7 || !p.Oldest.Equal(now.Add(-time.Minute)) || !p.Unowned() {
@@ -155,9 +155,9 @@ func TestMembersAreNamedWithTheirPartitions(t *testing.T) {
 	}
 }
 
-// TestAGroupWhoseOffsetsAreGone: what brokers do when the offsets of a group
+// TestGroupWithoutOffsets: what brokers do when the offsets of a group
 // that nobody is in expire, partition by partition.
-func TestAGroupWhoseOffsetsAreGone(t *testing.T) {
+func TestGroupWithoutOffsets(t *testing.T) {
 	o := other(t, 2)
 	o.put(0, 3, time.Now())
 	o.put(1, 3, time.Now())
@@ -182,14 +182,14 @@ func TestAGroupWhoseOffsetsAreGone(t *testing.T) {
 	}
 }
 
-func TestAGroupThatDoesNotExistIsSaidToBe(t *testing.T) {
+func TestMissingGroupIsDead(t *testing.T) {
 	o := other(t, 1)
 	if g := o.now(); g.State != Dead || g.Err != nil || len(g.Topics) != 0 {
 		t.Errorf("%+v", g)
 	}
 }
 
-func TestWhatWasDeletedUnreadIsCounted(t *testing.T) {
+func TestDeletedUnreadRecordsAreCounted(t *testing.T) {
 	o := other(t, 1)
 	o.put(0, 10, time.Now())
 	o.commit(o.group, 0, 2)
@@ -207,9 +207,9 @@ func TestWhatWasDeletedUnreadIsCounted(t *testing.T) {
 	}
 }
 
-// TestATopicMadeAnewWaitsFromItsBeginning: other services' commits do not say
+// TestRecreatedTopicCountsFromStart: other services' commits do not say
 // which topic they are of, and an offset beyond the end is of none that is there.
-func TestATopicMadeAnewWaitsFromItsBeginning(t *testing.T) {
+func TestRecreatedTopicCountsFromStart(t *testing.T) {
 	o := other(t, 1)
 	o.put(0, 3, time.Now())
 	o.commit(o.group, 0, 100)
@@ -218,7 +218,7 @@ func TestATopicMadeAnewWaitsFromItsBeginning(t *testing.T) {
 	}
 }
 
-func TestATopicThatIsGone(t *testing.T) {
+func TestDeletedTopic(t *testing.T) {
 	o := other(t, 1)
 	o.commit(o.group, 0, 0)
 	if o.c.Real() { // Kafka forgets a topic's offsets with it, and then the group
@@ -236,9 +236,9 @@ func TestATopicThatIsGone(t *testing.T) {
 	}
 }
 
-// TestAnOpenTransactionEndsWhatCanWait: a reader of committed transactions sees
+// TestOpenTransactionBoundsLag: a reader of committed transactions sees
 // nothing behind its first record, and nothing of an aborted one.
-func TestAnOpenTransactionEndsWhatCanWait(t *testing.T) {
+func TestOpenTransactionBoundsLag(t *testing.T) {
 	o := other(t, 1)
 	o.put(0, 2, time.Now())
 	o.commit(o.group, 0, 2)
@@ -265,7 +265,7 @@ func TestAnOpenTransactionEndsWhatCanWait(t *testing.T) {
 	}
 	end(kgo.TryAbort)
 	// The aborted record and the marker have offsets, and count as records.
-	testkafka.Eventually(t, 10*time.Second, "what stands behind it waits", func() bool { _, total, _ := o.read(); return total.Waiting == 6 })
+	testkafka.Eventually(t, 10*time.Second, "the records behind it wait", func() bool { _, total, _ := o.read(); return total.Waiting == 6 })
 	o.commit(o.group, 0, 7)
 	if _, total, parts := o.read(); total.Waiting != 0 || parts[0].Unread != nil {
 		t.Errorf("behind the last record is nothing but a marker: %+v %+v", total, parts)
@@ -299,12 +299,12 @@ func TestCompressedRecordsHaveAnAge(t *testing.T) {
 	}
 }
 
-// TestABatchThatGrowsTooLargeLeavesTheAgeOut: it is not unpacked beyond the
+// TestOversizedBatchHasUnknownAge: it is not unpacked beyond the
 // client's bound, its partition has its lag all the same, and the other its age.
-func TestABatchThatGrowsTooLargeLeavesTheAgeOut(t *testing.T) {
+func TestOversizedBatchHasUnknownAge(t *testing.T) {
 	o := other(t, 2)
 	bounded := o.c.Client(kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: 1 << 20, Total: 64 << 20})))
-	o.Looker = NewLooker(bounded, dlq.NewLog(bounded), o.c.ID)
+	o.Sampler = NewSampler(bounded, dlq.NewLog(bounded), o.c.ID)
 	writer := o.c.Client(kgo.ProducerBatchCompression(kgo.ZstdCompression()), kgo.ProducerBatchMaxBytes(8<<20), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: o.topic, Value: make([]byte, 4<<20)}).FirstErr(); err != nil {
 		t.Fatal(err)
@@ -318,7 +318,7 @@ func TestABatchThatGrowsTooLargeLeavesTheAgeOut(t *testing.T) {
 	}
 }
 
-func TestARecordIsReadOnceWhileItIsTheOldest(t *testing.T) {
+func TestOldestRecordIsReadOnce(t *testing.T) {
 	if !onFake(t) {
 		return
 	}
@@ -339,9 +339,9 @@ func TestARecordIsReadOnceWhileItIsTheOldest(t *testing.T) {
 	}
 }
 
-// TestWhatIsForbiddenOrBrokenTouchesNothingElse: one right that is missing, one
+// TestErrorsDoNotAffectOtherGroups: one right that is missing, one
 // partition without a leader, and all else is known.
-func TestWhatIsForbiddenOrBrokenTouchesNothingElse(t *testing.T) {
+func TestErrorsDoNotAffectOtherGroups(t *testing.T) {
 	if !onFake(t) {
 		return
 	}
@@ -352,7 +352,7 @@ func TestWhatIsForbiddenOrBrokenTouchesNothingElse(t *testing.T) {
 	}{
 		{"READ on a topic", kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.TopicAuthorizationFailed}, func(o *others, bad *Group) error {
 			total := bad.Topics[0].Total()
-			if total.Waiting != 2 || total.Aged || total.Unknown == nil || total.Unknown.Error() != "not authorised: READ on topic "+o.topic+"; its age is not known" {
+			if total.Waiting != 2 || total.Aged || total.Unknown == nil || total.Unknown.Error() != "not authorised: READ on topic "+o.topic+"; the age is unknown" {
 				return fmt.Errorf("%+v", total)
 			}
 			return nil
@@ -397,7 +397,7 @@ func TestWhatIsForbiddenOrBrokenTouchesNothingElse(t *testing.T) {
 				c.fault.Topic = o.topic
 			}
 			o.c.Fake().Fault(c.fault)
-			s, err := o.Look(t.Context(), Want{Groups: []string{"bad", "good"}})
+			s, err := o.Sample(t.Context(), Want{Groups: []string{"bad", "good"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -415,7 +415,7 @@ func TestWhatIsForbiddenOrBrokenTouchesNothingElse(t *testing.T) {
 	}
 }
 
-func TestAllGroupsAreThoseThatReadTopics(t *testing.T) {
+func TestAllGroupsExcludesOtherProtocols(t *testing.T) {
 	if !onFake(t) {
 		return
 	}
@@ -424,7 +424,7 @@ func TestAllGroupsAreThoseThatReadTopics(t *testing.T) {
 		o.commit(group, 0, 0)
 	}
 	names := func(w Want) (names []string, leftOut int) {
-		s, err := o.Look(t.Context(), w)
+		s, err := o.Sample(t.Context(), w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -473,13 +473,13 @@ func TestMetricsOfGroupsComeAndGo(t *testing.T) {
 			t.Errorf("the oldest of %s is %v s old", want.group, got)
 		}
 	}
-	said := w.lines()
-	if len(said) != 1 || said[0]["group"] != "nobody" || said[0]["level"] != "WARN" || !strings.Contains(said[0]["problem"].(string), "no such group") {
-		t.Errorf("of the group that is not there it says %v", said)
+	logged := w.lines()
+	if len(logged) != 1 || logged[0]["group"] != "nobody" || logged[0]["level"] != "WARN" || !strings.Contains(logged[0]["problem"].(string), "no such group") {
+		t.Errorf("of the group that is not there got %v", logged)
 	}
 	w.now()
-	if said := w.lines(); len(said) != 0 {
-		t.Errorf("and again: %v", said)
+	if logged := w.lines(); len(logged) != 0 {
+		t.Errorf("and again: %v", logged)
 	}
 	o.commit("nobody", 0, 0)
 	if _, err := w.c.Admin.DeleteGroup(t.Context(), "order-service"); err != nil {
@@ -492,12 +492,12 @@ func TestMetricsOfGroupsComeAndGo(t *testing.T) {
 	if series := w.series("notifier_consumer_lag_seconds", "nobody"); len(series) != 1 {
 		t.Errorf("of a group that has come there is %v", series)
 	}
-	if said := w.lines(); len(said) != 2 {
-		t.Errorf("it says %v", said)
+	if logged := w.lines(); len(logged) != 2 {
+		t.Errorf("got %v", logged)
 	}
 	w.c.Delete(w.outbox)
 	testkafka.Eventually(t, 10*time.Second, "the topic's series are gone", func() bool {
-		_ = w.look(t.Context()) // it says that a topic of ours is not there
+		_ = w.update(t.Context()) // it says that a topic of ours is not there
 		return len(w.series("notifier_consumer_lag_records", "nobody")) == 0 && len(w.series("notifier_consumer_lag_seconds", "nobody")) == 0
 	})
 }
@@ -524,7 +524,7 @@ func (w *watched) series(name, group string) map[string]float64 {
 	return all
 }
 
-func TestTooManyGroupsAreSaid(t *testing.T) {
+func TestTooManyGroupsAreReported(t *testing.T) {
 	if !onFake(t) {
 		return
 	}
@@ -535,9 +535,9 @@ func TestTooManyGroupsAreSaid(t *testing.T) {
 		o.commit(fmt.Sprintf("group-%03d", i), 0, 0)
 	}
 	w.now()
-	said := w.lines()
-	if len(said) != 1 || !strings.HasPrefix(said[0]["problem"].(string), "2 groups are not monitored") || said[0]["level"] != "WARN" {
-		t.Errorf("it says %v", said)
+	logged := w.lines()
+	if len(logged) != 1 || !strings.HasPrefix(logged[0]["problem"].(string), "2 groups are not monitored") || logged[0]["level"] != "WARN" {
+		t.Errorf("got %v", logged)
 	}
 	if len(w.series("notifier_consumer_lag_records", "group-099")) == 0 || len(w.series("notifier_consumer_lag_records", "group-100")) != 0 {
 		t.Error("those that are left out are not the last")

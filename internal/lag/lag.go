@@ -1,8 +1,6 @@
-// Package lag knows what waits for consumer groups, ours and others': of each
-// topic how many records are not finished, how old the oldest is, and until when
-// the brokers keep it. It asks the brokers now and then, a few requests each time,
-// joins no group and commits nothing. Start reading at Looker.Look, which asks
-// once, and at Monitor.Run, which does so as long as the daemon runs.
+// Package lag measures consumer lag, of our groups and of others: for each topic the
+// number of waiting records, the age of the oldest, and when retention may delete it. It
+// joins no group and commits nothing. Start reading at Sampler.Sample and Monitor.Run.
 package lag
 
 import (
@@ -18,14 +16,13 @@ import (
 	"github.com/algotrade/notifier/internal/health/brokers"
 )
 
-// Interval is how often the brokers are asked.
+// Interval is the interval of samples.
 const Interval = 15 * time.Second
 
-// Topic is one topic that is read by one of our groups.
+// Topic is a topic that one of our groups reads.
 type Topic struct {
 	Name, Group string
-	// Channel is whose outbox it is; empty: a source, or the replay topic.
-	Channel string
+	Channel     string // of an outbox; empty: a source, or the replay topic
 }
 
 // Log reads records by their offsets.
@@ -36,38 +33,32 @@ type Log interface {
 // Params is what a Monitor needs.
 type Params struct {
 	Client  *kgo.Client
-	View    *brokers.View // of the brokers; nil: one of its own
+	View    *brokers.View // nil: a new one
 	Log     Log
 	Cluster string // the cluster's id
 	Topics  []Topic
-	Others  Config // whose lag is looked at beside ours
-	// Outboxes is what the names of our outboxes begin with: there may be some
-	// of channels that are configured no more. OutboxGroup reads them.
+	Others  Config // other groups
+	// Outboxes is the prefix of our outbox topics, also of channels that are no longer
+	// configured. OutboxGroup reads them.
 	Outboxes, OutboxGroup string
-	// Brokers is how operators reach the cluster, for the commands in messages.
-	Brokers    []string
-	Conditions *health.Conditions
-	Logger     *slog.Logger
-	Registry   prometheus.Registerer
+	Brokers               []string // bootstrap addresses, for commands in messages
+	Conditions            *health.Conditions
+	Logger                *slog.Logger
+	Registry              prometheus.Registerer
 }
 
-// Backlog is what waits in one topic.
+// Backlog is the lag of one topic.
 type Backlog struct {
 	Topic
-	Waiting int64
-	// Oldest is when the oldest waiting record was written; zero where none
-	// waits.
-	Oldest time.Time
-	// KeptUntil is when the brokers may delete it; zero: never. They delete whole
-	// segments, so it may stay for longer.
-	KeptUntil time.Time
-	// Retention is how long the topic keeps records; zero: forever.
-	Retention time.Duration
-	Looked    bool // false: not looked at yet, or it could not be
+	Waiting   int64
+	Oldest    time.Time     // when the oldest waiting record was written; zero: none
+	KeptUntil time.Time     // when retention may delete it, at the earliest; zero: never
+	Retention time.Duration // of the topic; zero: unlimited
+	Known     bool          // false: not sampled yet, or the sample failed
 }
 
-// Left returns how long the oldest waiting record is kept from now on; false:
-// nothing waits that could be deleted.
+// Left returns the time until retention may delete the oldest waiting record; false:
+// never.
 func (b *Backlog) Left(now time.Time) (time.Duration, bool) {
 	if b.KeptUntil.IsZero() {
 		return 0, false
@@ -75,15 +66,15 @@ func (b *Backlog) Left(now time.Time) (time.Duration, bool) {
 	return b.KeptUntil.Sub(now), true
 }
 
-// Monitor looks at what waits.
+// Monitor samples the lag for metrics, conditions and /readyz.
 type Monitor struct {
-	p      Params
-	log    *slog.Logger
-	looker *Looker
+	p       Params
+	log     *slog.Logger
+	sampler *Sampler
 
 	mu       sync.Mutex
 	last     map[string]Backlog // by topic
-	snapshot *Snapshot          // nil: not looked yet
+	snapshot *Snapshot          // nil: no sample yet
 }
 
 // New returns a monitor.
@@ -91,20 +82,20 @@ func New(p Params) *Monitor {
 	if p.View == nil {
 		p.View = brokers.NewView(p.Client)
 	}
-	m := &Monitor{p: p, log: p.Logger.With("component", "lag"), looker: newLooker(p.Client, p.View, p.Log, p.Cluster), last: make(map[string]Backlog)}
+	m := &Monitor{p: p, log: p.Logger.With("component", "lag"), sampler: newSampler(p.Client, p.View, p.Log, p.Cluster), last: make(map[string]Backlog)}
 	if p.Registry != nil {
 		p.Registry.MustRegister(m)
 	}
 	return m
 }
 
-// Run looks every Interval until ctx ends.
+// Run samples every Interval until ctx ends.
 func (m *Monitor) Run(ctx context.Context) error {
 	tick := time.NewTicker(Interval)
 	defer tick.Stop()
 	for {
-		if err := m.look(ctx); err != nil && ctx.Err() == nil {
-			m.log.Warn("consumer lag is not known", "err", err)
+		if err := m.update(ctx); err != nil && ctx.Err() == nil {
+			m.log.Warn("measuring consumer lag failed", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -114,7 +105,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 	}
 }
 
-// Backlog returns what waited in a topic when it was last looked at.
+// Backlog returns the last sample of a topic.
 func (m *Monitor) Backlog(topic string) Backlog {
 	m.mu.Lock()
 	defer m.mu.Unlock()

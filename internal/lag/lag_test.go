@@ -51,7 +51,7 @@ func watch(t *testing.T, partitions int) *watched {
 
 func (w *watched) now() Backlog {
 	w.t.Helper()
-	if err := w.look(w.t.Context()); err != nil {
+	if err := w.update(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	return w.Backlog(w.outbox)
@@ -97,10 +97,10 @@ func (w *watched) metric(name, label, value string) float64 {
 	return math.NaN()
 }
 
-func TestWhatWaitsIsCountedWithItsAgeAndItsEnd(t *testing.T) {
+func TestBacklogHasAgeAndRetention(t *testing.T) {
 	w := watch(t, 2)
 	w.alter("retention.ms", "259200000") // 3 d
-	if b := w.now(); !b.Looked || b.Waiting != 0 || !b.Oldest.IsZero() || !b.KeptUntil.IsZero() {
+	if b := w.now(); !b.Known || b.Waiting != 0 || !b.Oldest.IsZero() || !b.KeptUntil.IsZero() {
 		t.Errorf("an empty outbox: %+v", b)
 	}
 	if left := w.metric("notifier_time_until_loss_seconds", "topic", w.outbox); !math.IsInf(left, 1) {
@@ -136,15 +136,15 @@ func TestWhatWaitsIsCountedWithItsAgeAndItsEnd(t *testing.T) {
 	}
 	expect("some are deleted", 4, time.Minute)
 	w.alter("retention.ms", "-1")
-	w.looker.rules.asked = time.Time{}
+	w.sampler.rules.asked = time.Time{}
 	if b := w.now(); b.Waiting != 4 || !b.KeptUntil.IsZero() {
-		t.Errorf("kept for ever: %+v", b)
+		t.Errorf("unlimited retention: %+v", b)
 	}
 }
 
-// TestMarkersOfTransactionsAreNoBacklog: they have offsets and nobody commits
+// TestTransactionMarkersAreNoLag: they have offsets and nobody commits
 // beyond the last record.
-func TestMarkersOfTransactionsAreNoBacklog(t *testing.T) {
+func TestTransactionMarkersAreNoLag(t *testing.T) {
 	w := watch(t, 1)
 	cl := w.c.Client(kgo.TransactionalID("test-" + w.c.Group))
 	if err := cl.BeginTransaction(); err != nil {
@@ -167,8 +167,8 @@ func TestMarkersOfTransactionsAreNoBacklog(t *testing.T) {
 	}
 }
 
-// TestATopicMadeAnewIsLookedAtFromItsBeginning: its commits are of the old one.
-func TestATopicMadeAnewIsLookedAtFromItsBeginning(t *testing.T) {
+// TestMonitorRestartsForRecreatedTopic: its commits are of the old one.
+func TestMonitorRestartsForRecreatedTopic(t *testing.T) {
 	w := watch(t, 1)
 	w.put(0, 5, time.Now())
 	w.now()
@@ -186,7 +186,7 @@ func TestATopicMadeAnewIsLookedAtFromItsBeginning(t *testing.T) {
 	since := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 	w.put(0, 2, since)
 	testkafka.Eventually(t, 10*time.Second, "the new topic's records are found", func() bool {
-		return w.look(t.Context()) == nil && w.Backlog(w.outbox).Waiting == 2
+		return w.update(t.Context()) == nil && w.Backlog(w.outbox).Waiting == 2
 	})
 	if b := w.Backlog(w.outbox); !b.Oldest.Equal(since) {
 		t.Errorf("the oldest is of %s, want %s", b.Oldest, since)
@@ -205,20 +205,20 @@ func (w *watched) alter(key, value string) {
 		}
 		return slices.ContainsFunc(configs[0].Configs, func(c kadm.Config) bool { return c.Key == key && c.MaybeValue() == value })
 	})
-	w.looker.rules.asked = time.Time{}
+	w.sampler.rules.asked = time.Time{}
 }
 
-// lines returns what was said since the last call, by its message.
-func (w *watched) lines() (said []map[string]any) {
+// lines returns what was logged since the last call, by its message.
+func (w *watched) lines() (logged []map[string]any) {
 	for line := range strings.Lines(w.log.String()) {
 		var m map[string]any
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
 			w.t.Fatal(err)
 		}
-		said = append(said, m)
+		logged = append(logged, m)
 	}
 	w.log.Reset()
-	return said
+	return logged
 }
 
 func TestRetentionAtRiskIsACondition(t *testing.T) {
@@ -249,7 +249,7 @@ func TestRetentionAtRiskIsACondition(t *testing.T) {
 		case len(lines) != 1 || lines[0]["level"] != step.level:
 			t.Errorf("after %s it logs %v, want %q", step.after, lines, step.level)
 		case lines[0]["channel"] != "desk" || lines[0]["waiting"] != 3.0 ||
-			!strings.Contains(lines[0]["problem"].(string), "notifier channels move desk CHANNEL; or keep it for longer: kafka-configs --bootstrap-server kafka:9092 --alter --entity-type topics --entity-name "+w.outbox+" --add-config retention.ms=1728000000"):
+			!strings.Contains(lines[0]["problem"].(string), "notifier channels move desk CHANNEL; or increase the retention: kafka-configs --bootstrap-server kafka:9092 --alter --entity-type topics --entity-name "+w.outbox+" --add-config retention.ms=1728000000"):
 			t.Errorf("it logs %v", lines[0])
 		}
 	}
@@ -295,13 +295,13 @@ func TestOutboxWithoutChannelIsACondition(t *testing.T) {
 	w.commit(0, 1, offsets.Binding(w.c.ID, ""))
 	w.outbox = desk
 	w.now()
-	said := w.lines()
-	if len(said) != 1 || said[0]["channel"] != "old" || said[0]["waiting"] != 3.0 || said[0]["level"] != "ERROR" {
-		t.Errorf("it says %v", said)
+	logged := w.lines()
+	if len(logged) != 1 || logged[0]["channel"] != "old" || logged[0]["waiting"] != 3.0 || logged[0]["level"] != "ERROR" {
+		t.Errorf("got %v", logged)
 	}
 	w.now()
-	if said := w.lines(); len(said) != 0 {
-		t.Errorf("and again at once: %v", said)
+	if logged := w.lines(); len(logged) != 0 {
+		t.Errorf("and again at once: %v", logged)
 	}
 	w.outbox = topics.Outbox(w.c.Group, "old")
 	w.commit(0, 4, offsets.Binding(w.c.ID, ""))
@@ -312,7 +312,7 @@ func TestOutboxWithoutChannelIsACondition(t *testing.T) {
 	}
 }
 
-func TestBytesBoundHowLongRecordsAreKept(t *testing.T) {
+func TestRetentionBytesBoundsKeptUntil(t *testing.T) {
 	now := time.Now()
 	at := topicPart{"t", 0}
 	// 100 bytes each; 600 of 1,000 stand behind the oldest.
@@ -329,15 +329,15 @@ func TestBytesBoundHowLongRecordsAreKept(t *testing.T) {
 	}
 }
 
-func TestTheSentence(t *testing.T) {
+func TestDescribeBacklog(t *testing.T) {
 	now := time.Date(2026, 12, 1, 9, 31, 0, 0, time.Local)
 	b := Backlog{Waiting: 500_000, Oldest: now.Add(-51 * time.Hour), KeptUntil: time.Date(2026, 12, 26, 9, 31, 0, 0, time.Local)}
 	words := func(d time.Duration) string { return "2 d 3 h" }
-	if got, want := b.Sentence(now, false, words), "500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31"; got != want {
-		t.Errorf("it says %q, want %q", got, want)
+	if got, want := b.Describe(now, false, words), "500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 	b.Oldest = now.Add(-time.Second)
-	if got := b.Sentence(now, true, words); got != "" {
-		t.Errorf("of a channel that works it says %q", got)
+	if got := b.Describe(now, true, words); got != "" {
+		t.Errorf("of a channel that works got %q", got)
 	}
 }

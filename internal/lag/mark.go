@@ -7,41 +7,37 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"github.com/algotrade/notifier/internal/term"
 )
 
-// Mark says how much of a person's attention a lag deserves.
+// Mark is the severity of a lag.
 type Mark int
 
-// The marks, from the least to the most.
+// The marks.
 const (
 	Fine Mark = iota
-	// Late: the oldest has waited for LateAfter, or not all is known.
-	Late
-	// Bad: the oldest has waited for BadAfter, nobody reads what waits, or it was
-	// deleted unread or soon is.
-	Bad
+	Late      // the oldest has waited for LateAfter, or some lag is unknown
+	Bad       // the oldest has waited for BadAfter, has no reader, or was or will soon be deleted
 )
 
-// How long the oldest waits until that is marked.
+// Thresholds of the age of the oldest record.
 const (
 	LateAfter = time.Minute
 	BadAfter  = 10 * time.Minute
 )
 
-// Row is what waits for a group in one topic, put for people. A group that has
-// no topics, or of which nothing is known, is one row without a topic.
+// Row is the lag of a group in one topic, for display. A group without topics or with an
+// error is one row without a topic.
 type Row struct {
 	Group *Group
 	Topic *GroupTopic // nil: the group has none
 	Total
 	Mark  Mark
-	Notes []string // what the numbers do not say
+	Notes []string
 }
 
-// Rows returns a row for each topic of each group that exists, the worst first:
-// by mark, by age, by number. Those that are fine keep the order of the groups,
-// and so their places from one look to the next.
+// Rows returns a row for each topic of each existing group, by mark, age and number.
+// Rows without a mark keep the order of the groups.
 func (s *Snapshot) Rows() []Row {
 	var rows []Row
 	for i := range s.Groups {
@@ -61,23 +57,28 @@ func (s *Snapshot) Rows() []Row {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int {
-		if a.Mark == Fine && b.Mark == Fine {
-			return 0
-		}
-		return cmp.Or(-cmp.Compare(a.Mark, b.Mark), compareOldest(a.Oldest, b.Oldest), -cmp.Compare(a.Waiting, b.Waiting))
+		return worseFirst(a.Mark, b.Mark, a.Oldest, b.Oldest, a.Waiting, b.Waiting)
 	})
 	return rows
 }
 
-// PartitionRow is what waits for a group in one partition.
+// worseFirst orders by mark, age and number; rows without a mark are equal.
+func worseFirst(a, b Mark, oldestA, oldestB time.Time, waitingA, waitingB int64) int {
+	if a == Fine && b == Fine {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(b, a), compareOldest(oldestA, oldestB), cmp.Compare(waitingB, waitingA))
+}
+
+// PartitionRow is the lag of a group in one partition.
 type PartitionRow struct {
 	*Row
 	*Partition
 	Mark Mark
 }
 
-// ByPartition returns a row for each partition, the worst first. One where
-// nothing waits is not marked for what waits beside it.
+// ByPartition returns a row for each partition, in the order of Rows. Only partitions with
+// lag have the mark of their row.
 func ByPartition(rows []Row) (all []PartitionRow) {
 	for i := range rows {
 		if rows[i].Topic == nil {
@@ -96,18 +97,14 @@ func ByPartition(rows []Row) (all []PartitionRow) {
 	}
 	slices.SortStableFunc(all, func(a, b PartitionRow) int {
 		p, q := a.Partition, b.Partition
-		if a.Mark == Fine && b.Mark == Fine {
-			return 0
-		}
-		return cmp.Or(-cmp.Compare(a.Mark, b.Mark), compareOldest(p.Oldest, q.Oldest), -cmp.Compare(p.Waiting, q.Waiting))
+		return worseFirst(a.Mark, b.Mark, p.Oldest, q.Oldest, p.Waiting, q.Waiting)
 	})
 	return all
 }
 
-// compareOldest has the earlier first, and what is not there last.
+// compareOldest orders by time, zero last.
 func compareOldest(a, b time.Time) int {
-	switch {
-	case a.IsZero() || b.IsZero():
+	if a.IsZero() || b.IsZero() {
 		return cmp.Compare(b.Unix(), a.Unix())
 	}
 	return a.Compare(b)
@@ -125,10 +122,10 @@ func rowOf(g *Group, t *GroupTopic, now time.Time) Row {
 		note(Late, "%s", r.Unknown)
 	}
 	if r.Waiting > 0 && g.Members == 0 && g.State != "" {
-		note(Bad, "nobody is in the group")
+		note(Bad, "the group has no members")
 	}
 	if r.Lost > 0 {
-		note(Bad, "%s", counted(r.Lost, "record was deleted before it was read", "records were deleted before they were read"))
+		note(Bad, "%s", term.Verb(r.Lost, "record was deleted before it was read", "records were deleted before they were read"))
 	}
 	var unowned, uncommitted, hidden int64
 	for i := range t.Partitions {
@@ -145,13 +142,13 @@ func rowOf(g *Group, t *GroupTopic, now time.Time) Row {
 		hidden += max(p.HighWatermark-p.End, 0)
 	}
 	if unowned > 0 && g.Members > 0 {
-		note(Bad, "nobody in the group has %s of it", counted(unowned, "partition", "partitions"))
+		note(Bad, "%s not assigned", term.Verb(unowned, "partition is", "partitions are"))
 	}
 	if uncommitted > 0 {
-		note(Fine, "nothing is committed for %s: all in the log counts", counted(uncommitted, "partition", "partitions"))
+		note(Fine, "no commit for %s: the whole log counts", term.Count(uncommitted, "partition"))
 	}
 	if hidden > 0 {
-		note(Fine, "%s behind an open transaction", counted(hidden, "more stands", "more stand"))
+		note(Fine, "%s behind an open transaction", term.Verb(hidden, "more", "more"))
 	}
 	r.markAge(now, note)
 	return r
@@ -177,12 +174,4 @@ func (r *Row) markAge(now time.Time, note func(Mark, string, ...any)) {
 	case level >= slog.LevelWarn:
 		note(Bad, "the oldest is kept until %s", r.KeptUntil.Local().Format("2 Jan 15:04"))
 	}
-}
-
-// counted is a number with what there is of it.
-func counted(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return humanize.Comma(n) + " " + many
 }

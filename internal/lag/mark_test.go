@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestRowsSayWhatIsBad: one group and topic each, with the mark and the words
+// TestRowMarksAndNotes: one group and topic each, with the mark and the words
 // that it gets.
-func TestRowsSayWhatIsBad(t *testing.T) {
+func TestRowMarksAndNotes(t *testing.T) {
 	now := time.Date(2026, 11, 26, 9, 30, 0, 0, time.Local)
 	waits := func(age time.Duration) Partition {
 		return Partition{ClientID: "c", Committed: 1, Part: Part{End: 3, Waiting: 2}, HighWatermark: 3, Oldest: now.Add(-age)}
@@ -33,17 +33,17 @@ func TestRowsSayWhatIsBad(t *testing.T) {
 		{"for less than a minute", 1, waits(LateAfter - 1), nil, Fine, ""},
 		{"for a minute", 1, waits(LateAfter), nil, Late, ""},
 		{"for ten", 1, waits(BadAfter), nil, Bad, ""},
-		{"nobody is there", 0, with(time.Second, func(p *Partition) { p.ClientID = "" }), nil, Bad, "nobody is in the group"},
-		{"nobody has it", 1, with(time.Second, func(p *Partition) { p.ClientID = "" }), nil, Bad, "nobody in the group has 1 partition of it"},
+		{"nobody is there", 0, with(time.Second, func(p *Partition) { p.ClientID = "" }), nil, Bad, "the group has no members"},
+		{"nobody has it", 1, with(time.Second, func(p *Partition) { p.ClientID = "" }), nil, Bad, "1 partition is not assigned"},
 		{"deleted unread", 1, with(time.Second, func(p *Partition) { p.Lost = 1200 }), nil, Bad, "1,200 records were deleted before they were read"},
 		{"one of them", 1, with(time.Second, func(p *Partition) { p.Lost = 1 }), nil, Bad, "1 record was deleted before it was read"},
-		{"no commit", 1, with(time.Second, func(p *Partition) { p.Committed = -1 }), nil, Fine, "nothing is committed for 1 partition: all in the log counts"},
-		{"a transaction", 1, with(time.Second, func(p *Partition) { p.HighWatermark = 10 }), nil, Fine, "7 more stand behind an open transaction"},
+		{"no commit", 1, with(time.Second, func(p *Partition) { p.Committed = -1 }), nil, Fine, "no commit for 1 partition: the whole log counts"},
+		{"a transaction", 1, with(time.Second, func(p *Partition) { p.HighWatermark = 10 }), nil, Fine, "7 more behind an open transaction"},
 		{"kept for long", 1, with(time.Second, func(p *Partition) { p.KeptUntil = now.Add(24 * 7 * time.Hour) }), nil, Fine, ""},
 		{"kept for 5 h of 7 d", 1, with(163*time.Hour, func(p *Partition) { p.KeptUntil = now.Add(5 * time.Hour) }), nil, Bad, "the oldest is kept until 26 Nov 14:30"},
 		{"no longer kept", 1, with(time.Second, func(p *Partition) { p.KeptUntil = now.Add(-time.Second) }), nil, Bad, "the oldest may be deleted at any time"},
 		{"not readable", 1, with(0, func(p *Partition) { p.Oldest, p.Unread = time.Time{}, errors.New("not authorised") }), nil, Late, "not authorised"},
-		{"gone", 1, Partition{}, ErrNoTopic, Late, "the topic is gone"},
+		{"gone", 1, Partition{}, ErrNoTopic, Late, "the topic was deleted"},
 	} {
 		topic := GroupTopic{Name: "t", Err: c.err}
 		if c.err == nil {
@@ -57,7 +57,7 @@ func TestRowsSayWhatIsBad(t *testing.T) {
 	}
 }
 
-func TestTheWorstComesFirst(t *testing.T) {
+func TestRowsAreSortedWorstFirst(t *testing.T) {
 	now := time.Now()
 	group := func(name string, members int, waiting int64, age time.Duration) Group {
 		p := Partition{ClientID: "c", Part: Part{Waiting: waiting, End: waiting}, HighWatermark: waiting}

@@ -10,15 +10,15 @@ import (
 
 var (
 	lossDesc = prometheus.NewDesc("notifier_time_until_loss_seconds",
-		"Until when at least the oldest waiting record is kept, from now; +Inf where none waits or it is kept for ever, below zero where it may be gone at any time.", []string{"topic"}, nil)
+		"Time until retention may delete the oldest waiting record; +Inf: nothing waits, or retention is unlimited; negative: at any time.", []string{"topic"}, nil)
 	lagDesc = prometheus.NewDesc("notifier_outbox_lag_records",
-		"Alerts that wait for the channel, in the brokers and here.", []string{"channel"}, nil)
+		"Alerts that wait for the channel, in the outbox and in memory.", []string{"channel"}, nil)
 	oldestDesc = prometheus.NewDesc("notifier_outbox_oldest_seconds",
-		"How long the oldest alert has waited for the channel; 0 when none waits.", []string{"channel"}, nil)
+		"Age of the oldest alert that waits for the channel; 0: none waits.", []string{"channel"}, nil)
 	recordsDesc = prometheus.NewDesc("notifier_consumer_lag_records",
-		"Records that wait for the consumer group in the partition.", []string{"group", "topic", "partition"}, nil)
+		"Lag of the consumer group in the partition.", []string{"group", "topic", "partition"}, nil)
 	secondsDesc = prometheus.NewDesc("notifier_consumer_lag_seconds",
-		"Age of the oldest record that waits for the consumer group in the topic; 0 when none waits.", []string{"group", "topic"}, nil)
+		"Age of the oldest record that waits for the consumer group in the topic; 0: none waits.", []string{"group", "topic"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -30,14 +30,14 @@ func (m *Monitor) Describe(c chan<- *prometheus.Desc) {
 	c <- secondsDesc
 }
 
-// Collect implements prometheus.Collector. What could not be looked at has no
-// sample; ages go on while the brokers are gone.
+// Collect implements prometheus.Collector. Unknown lag has no sample. Ages still increase
+// while the brokers are unreachable.
 func (m *Monitor) Collect(c chan<- prometheus.Metric) {
 	now := time.Now()
 	m.collectGroups(c, now)
 	for _, t := range m.p.Topics {
 		b := m.Backlog(t.Name)
-		if !b.Looked {
+		if !b.Known {
 			continue
 		}
 		left := math.Inf(1)
@@ -53,8 +53,7 @@ func (m *Monitor) Collect(c chan<- prometheus.Metric) {
 	}
 }
 
-// collectGroups shows the lag of every group of the last look, and so nothing
-// of what is gone since.
+// collectGroups collects the lag of the groups in the last sample.
 func (m *Monitor) collectGroups(c chan<- prometheus.Metric, now time.Time) {
 	m.mu.Lock()
 	s := m.snapshot
@@ -78,7 +77,7 @@ func (m *Monitor) collectGroups(c chan<- prometheus.Metric, now time.Time) {
 	}
 }
 
-// seconds is the age of what was written then; 0 where there is none.
+// seconds returns the age; 0 for a zero time.
 func seconds(oldest, now time.Time) float64 {
 	if oldest.IsZero() {
 		return 0

@@ -11,26 +11,26 @@ import (
 	"github.com/algotrade/notifier/internal/instant"
 )
 
-// place is a partition that a group reads.
+// place is a partition of a group.
 type place struct {
 	group, topic string
 	id           int32
 }
 
-// part is what is remembered of a partition between two looks.
+// part caches the oldest record of a partition between samples.
 type part struct {
-	topicID string    // the instance of the topic that all this is about
-	first   int64     // where the oldest waiting record was searched
-	oldest  time.Time // when it was written, as far as its timestamp can be one
-	at      int64     // where it was found; below zero: there is none up to until
-	until   int64     // how far it was searched
-	end     int64     // the log's end at the last look, and when that was
-	looked  time.Time
-	rate    float64 // records a second that come in, smoothed; below zero: not known
-	seen    int     // the last look that it was part of
+	topicID string    // of the recorded instance of the topic
+	first   int64     // where the search for the oldest waiting record began
+	oldest  time.Time // when that record was written
+	at      int64     // its offset; negative: there is none below until
+	until   int64     // where the search ended
+	end     int64     // the log's end in the last sample
+	sampled time.Time // time of the last sample
+	rate    float64   // smoothed records per second; negative: unknown
+	round   int       // of the last sample
 }
 
-func (l *Looker) part(at place, topicID string) *part {
+func (l *Sampler) part(at place, topicID string) *part {
 	p := l.parts[at]
 	if p == nil || p.topicID != topicID {
 		p = &part{topicID: topicID, first: -1, at: -1, rate: -1}
@@ -39,27 +39,25 @@ func (l *Looker) part(at place, topicID string) *part {
 	return p
 }
 
-// grow keeps account of how fast the log grows.
+// grow updates the rate at which the log grows.
 func (p *part) grow(end int64, now time.Time) {
-	if passed := now.Sub(p.looked).Seconds(); !p.looked.IsZero() && passed > 0 {
+	if passed := now.Sub(p.sampled).Seconds(); !p.sampled.IsZero() && passed > 0 {
 		rate := max(float64(end-p.end)/passed, 0)
 		if p.rate < 0 {
 			p.rate = rate
 		}
 		p.rate += (rate - p.rate) / 8
 	}
-	p.end, p.looked = end, now
+	p.end, p.sampled = end, now
 }
 
-// find returns when the first record from first on was written; false: there is
-// none up to end. It is read once, as long as it stays the first. Where its
-// timestamp can be no time, that of the next one counts which was read with it,
-// else now, when it was first seen.
+// find returns when the first record in [first, end) was written; false: there is none.
+// The record is read once while it is the first. See written for implausible timestamps.
 func (p *part) find(ctx context.Context, log Log, at place, first, end int64, now time.Time) (time.Time, bool, error) {
 	switch {
-	case p.first < 0 || first < p.first: // nothing is known
+	case p.first < 0 || first < p.first: // unknown
 		p.until = first
-	case first <= p.at: // nothing stands between
+	case first <= p.at: // still the first
 		return p.oldest, true, nil
 	default:
 		p.until = max(first, p.until)
@@ -77,8 +75,7 @@ func (p *part) find(ctx context.Context, log Log, at place, first, end int64, no
 	return p.oldest, true, nil
 }
 
-// written returns when the first of these records was written: the first
-// timestamp that can be a time.
+// written returns the first plausible timestamp of the records, else now.
 func written(records []*kgo.Record, now time.Time) time.Time {
 	for _, r := range records {
 		if instant.Plausible(r.Timestamp, now) {
@@ -88,8 +85,8 @@ func written(records []*kgo.Record, now time.Time) time.Time {
 	return now
 }
 
-// firstFrom returns the first record at an offset or above it, below end, with
-// those that were read with it; none: there is none as far as until.
+// firstFrom returns the first record in [from, end) and those read with it; none: there is
+// none below until.
 func firstFrom(ctx context.Context, in Log, topic string, id int32, from, end int64) (found []*kgo.Record, until int64, err error) {
 	for from < end {
 		records, next, err := in.Read(ctx, topic, id, from, 1)
@@ -107,8 +104,7 @@ func firstFrom(ctx context.Context, in Log, topic string, id int32, from, end in
 	return nil, from, nil
 }
 
-// Oldest returns when the oldest record that waits in a topic was written; zero:
-// none waits.
+// Oldest returns when the oldest waiting record of a topic was written; zero: none waits.
 func Oldest(ctx context.Context, in Log, topic string, p Partitions) (oldest time.Time, err error) {
 	now := time.Now()
 	for id, part := range p.Parts {

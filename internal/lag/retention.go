@@ -10,42 +10,40 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// retention is what a topic's configuration says about deleting; zero: it does
-// not delete for that reason.
+// retention is a topic's retention; zero: unlimited.
 type retention struct {
 	age   time.Duration
 	bytes int64 // of each partition
 }
 
-// retentions are those of all topics, and how large partitions are where that
-// matters.
+// retentions has the retention of topics, and the sizes of partitions with
+// retention.bytes.
 type retentions struct {
 	byTopic map[string]retention
 	sizes   map[topicPart]int64
 	asked   time.Time
 }
 
-// topicPart is a partition, whoever reads it.
+// topicPart is a partition.
 type topicPart struct {
 	topic string
 	id    int32
 }
 
-// rulesFor is how long a topic's configuration is taken to stay as it is.
+// rulesFor is how long topic configurations are cached.
 const rulesFor = time.Minute
 
 func (r *retentions) of(topic string) retention { return r.byTopic[topic] }
 
-// refresh asks for the topics' retention, now and then, and for the size of
-// partitions where one of them is bounded by it. Brokers may refuse the latter
-// to whom they let consume; then only the age is known.
+// refresh reads the topics' retention if the cache has expired, and with retention.bytes
+// the sizes of partitions. Without the right to read sizes, only the age is used.
 func (r *retentions) refresh(ctx context.Context, adm *kadm.Client, names []string) error {
 	if time.Since(r.asked) < rulesFor {
 		return nil
 	}
 	configs, err := adm.DescribeTopicConfigs(ctx, names...)
 	if err != nil {
-		return fmt.Errorf("look up how long topics are kept: %w", err)
+		return fmt.Errorf("read the retention of topics: %w", err)
 	}
 	fresh, bounded := make(map[string]retention), kadm.TopicsSet{}
 	for _, c := range configs {
@@ -96,10 +94,8 @@ func retentionOf(c kadm.ResourceConfig) (keep retention) {
 	return keep
 }
 
-// keptUntil returns when a record may be deleted at the earliest: when it is
-// older than retention.ms, or when, as fast as its partition grows, more than
-// retention.bytes stand behind it; zero: never. Brokers delete whole segments,
-// so that it may stay for longer.
+// keptUntil returns when retention may delete a record at the earliest: when it is older
+// than retention.ms, or when, at the current rate, retention.bytes follow it; zero: never.
 func (r *retentions) keptUntil(p topicPart, written time.Time, offset int64, w Part, rate float64, now time.Time) (until time.Time) {
 	keep := r.of(p.topic)
 	if keep.age > 0 {

@@ -12,37 +12,33 @@ import (
 	"github.com/algotrade/notifier/internal/offsets"
 )
 
-// Partitions is what waits in each partition of a topic.
+// Partitions is the lag of a topic by partition.
 type Partitions struct {
 	TopicID string // in text; empty where the broker has no ids
 	Parts   map[int32]Part
-	Err     error // why it is not known
+	Err     error // why it is unknown
 }
 
-// Part is what waited in one partition when that was asked.
+// Part is the lag of one partition.
 type Part struct {
 	Start, End int64 // of the log
-	First      int64 // the first unfinished offset
+	First      int64 // the first unsettled offset
 	Waiting    int64
 	commit     offsets.Commit
 }
 
-// Committed returns the committed offset; below zero: there is none.
+// Committed returns the committed offset; negative: none.
 func (p Part) Committed() int64 { return p.commit.Offset }
 
-// ByHand reports whether the commit is not ours: it was set with other tools.
+// ByHand reports whether the offset was set with another tool.
 func (p Part) ByHand() bool { return p.commit.Offset >= 0 && p.commit.Metadata == "" }
 
-// Below returns how many records wait below an offset of each partition, in one
-// instance of the topic: none where that is gone. False: it is not known.
+// Below returns how many records wait below an offset of each partition of the topic with
+// this id; none if it was deleted or recreated. False: unknown.
 func (p Partitions) Below(topicID string, offsets map[int32]int64) (n int64, known bool) {
-	switch {
-	case errors.Is(p.Err, kerr.UnknownTopicOrPartition):
-		return 0, true
-	case p.Err != nil:
-		return 0, false
-	case p.TopicID != topicID:
-		return 0, true
+	gone := errors.Is(p.Err, kerr.UnknownTopicOrPartition) || p.Err == nil && p.TopicID != topicID
+	if gone || p.Err != nil {
+		return 0, gone
 	}
 	for id, offset := range offsets {
 		part := p.Parts[id]
@@ -52,7 +48,7 @@ func (p Partitions) Below(topicID string, offsets map[int32]int64) (n int64, kno
 	return n, true
 }
 
-// Total returns how many records wait in all partitions.
+// Total returns the lag of all partitions.
 func (p Partitions) Total() (n int64) {
 	for _, part := range p.Parts {
 		n += part.Waiting
@@ -60,9 +56,8 @@ func (p Partitions) Total() (n int64) {
 	return n
 }
 
-// Waiting asks what waits in these topics for a group: what a reader of
-// committed transactions would see of it. It makes four requests, two of them
-// to each broker.
+// Waiting returns the lag of a group in topics, up to the last stable offset. It makes four
+// requests, two of them to each broker.
 func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topics ...string) (map[string]Partitions, error) {
 	committed, err := adm.FetchOffsets(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
@@ -70,7 +65,7 @@ func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topic
 	}
 	details, err := adm.ListTopics(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("look up topics: %w", err)
+		return nil, fmt.Errorf("describe topics: %w", err)
 	}
 	all := make(map[string]Partitions, len(topics))
 	var there []string
@@ -86,11 +81,11 @@ func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topic
 	}
 	starts, err := adm.ListStartOffsets(ctx, there...)
 	if err != nil {
-		return nil, fmt.Errorf("look up where topics begin: %w", err)
+		return nil, fmt.Errorf("list start offsets: %w", err)
 	}
 	ends, err := adm.ListCommittedOffsets(ctx, there...)
 	if err != nil {
-		return nil, fmt.Errorf("look up where topics end: %w", err)
+		return nil, fmt.Errorf("list end offsets: %w", err)
 	}
 	ends.Each(func(end kadm.ListedOffset) {
 		topic := all[end.Topic]
@@ -110,7 +105,7 @@ func Waiting(ctx context.Context, adm *kadm.Client, group, cluster string, topic
 	return all, nil
 }
 
-// partOf is what waits in a partition, whose log holds [start, end).
+// partOf returns the lag in a partition whose log is [start, end).
 func partOf(c offsets.Commit, start, end int64) Part {
 	p := Part{Start: start, End: end, commit: c}
 	p.First, p.Waiting = c.Unsettled(start, end)

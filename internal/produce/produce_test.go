@@ -300,7 +300,7 @@ const trade = `{
 }
 `
 
-func TestSampleHasNewIDAndTimeEachTime(t *testing.T) {
+func TestSampleGetsNewIDAndTime(t *testing.T) {
 	d := newDesk(t)
 	now := time.Date(2026, 11, 23, 15, 31, 5, 0, time.FixedZone("", 3600))
 	if _, err := d.run(Params{Sample: []byte(trade), Count: 2, Now: func() time.Time { return now }}); err != nil {

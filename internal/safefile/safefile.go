@@ -37,6 +37,15 @@ func ReadFrom(f *os.File, max int64) ([]byte, error) {
 	return data, nil
 }
 
+// Reason returns the cause of a file's error without the path.
+func Reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
 // File is a file that is being written. It ends with Commit or Abandon; Abandon
 // after Commit does nothing.
 type File struct {

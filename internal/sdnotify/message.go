@@ -10,23 +10,21 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Status sends one line that says what the process is doing; `systemctl status`
-// shows it. Errors are ignored: they are no reason to fail.
+// Status sends a status line, shown by `systemctl status`. It ignores errors.
 func Status(text string) { _ = send(status(text)) }
 
-// Starting sends what a start is doing, and extends the start's timeout to
-// within from now, whatever TimeoutStartSec= of the unit is.
+// Starting sends a status and extends the start time-out (TimeoutStartSec=) to within from now.
 func Starting(text string, within time.Duration) {
 	_ = send(status("starting: "+text), extend(within))
 }
 
 func extend(d time.Duration) string { return fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", d.Microseconds()) }
 
-// maxStatus bounds a status, in characters. systemd drops a message above 4 KiB.
+// maxStatus bounds a status in characters. systemd drops messages above 4 KiB.
 const maxStatus = 400
 
-// status is the assignment for a text. Each line of a message is an assignment,
-// so control characters become spaces.
+// status returns the assignment for a text, with spaces for control characters: each line of a
+// message is an assignment.
 func status(text string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -45,12 +43,11 @@ const sendTimeout = time.Second
 
 var (
 	errBusy = errors.New("the service manager does not read its socket")
-	sending = make(chan struct{}, 1) // holds a token while a message is being written
+	sending = make(chan struct{}, 1) // full while a message is being written
 )
 
-// send sends assignments as one message; nothing without $NOTIFY_SOCKET. A
-// message that cannot be written within sendTimeout is left to a goroutine of
-// its own, and until it is written others fail with errBusy.
+// send sends assignments as one message if $NOTIFY_SOCKET is set. While a message is blocked for
+// longer than sendTimeout, others fail with errBusy.
 func send(assignments ...string) error {
 	late := time.NewTimer(sendTimeout)
 	defer late.Stop()

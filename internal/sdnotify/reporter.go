@@ -1,7 +1,5 @@
-// Package sdnotify tells systemd how the daemon does, as sd_notify(3) has it:
-// when it is ready, what it is doing, that it makes progress, that it stops.
-// Where no service manager listens ($NOTIFY_SOCKET is not set) nothing
-// happens. Start reading at Reporter.Run.
+// Package sdnotify reports readiness, status, progress and stops to systemd (sd_notify(3)). It does
+// nothing if $NOTIFY_SOCKET is not set. Start reading at Reporter.Run.
 package sdnotify
 
 import (
@@ -14,29 +12,28 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Params is what a Reporter asks.
+// Params are the parameters of a Reporter.
 type Params struct {
 	Live   func() error  // nil: the process makes progress
-	Joined func() bool   // whether its work has begun
-	Status func() string // what it is doing, in a line
+	Joined func() bool   // whether it has joined its groups
+	Status func() string // status line
 	Logger *slog.Logger
 }
 
-// Reporter tells systemd how the daemon does, from its start to its end.
+// Reporter reports the daemon's state to systemd.
 type Reporter struct {
 	p        Params
-	watchdog time.Duration // how long systemd waits for a sign of life; zero: it does not
+	watchdog time.Duration // of systemd; zero: none
 
 	mu       sync.Mutex
 	ready    bool
 	stopping bool
-	told     string    // the last status
-	alive    time.Time // the last sign of life
+	status   string    // last sent
+	alive    time.Time // last keep-alive
 	warned   bool
 }
 
-// New returns a reporter. An error means that the time of systemd's watchdog
-// cannot be read.
+// New returns a reporter. The error is of $WATCHDOG_USEC.
 func New(p Params) (*Reporter, error) {
 	d, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
@@ -45,10 +42,9 @@ func New(p Params) (*Reporter, error) {
 	return &Reporter{p: p, watchdog: d}, nil
 }
 
-// Run reports every second, more often where the watchdog wants it: READY=1
-// once the work has begun, the status when it changes, WATCHDOG=1 while the
-// process is live. A process that is stuck says so and gives no sign of life,
-// so that systemd ends it. Run returns when ctx ends.
+// Run reports every second, or more often for the watchdog, until ctx ends: READY=1 once Joined, the
+// status when it changes, WATCHDOG=1 while Live. A process that is not live sends no WATCHDOG=1, so
+// that systemd ends it.
 func (r *Reporter) Run(ctx context.Context) error {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		<-ctx.Done()
@@ -70,13 +66,12 @@ func (r *Reporter) Run(ctx context.Context) error {
 	}
 }
 
-// Stopping tells that a stop has begun, and what it waits for. The loops end
-// then; that Run continues is sign of life enough, since whoever stops bounds
-// how long that takes.
+// Stopping reports that shutdown has begun. From then on Run sends keep-alives without Live, since
+// the loops end.
 func (r *Reporter) Stopping(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stopping, r.told = true, text
+	r.stopping, r.status = true, text
 	r.send("STOPPING=1", status(text))
 }
 
@@ -84,7 +79,7 @@ func (r *Reporter) report(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopping {
-		r.send(r.signOfLife(now)...)
+		r.send(r.keepAlive(now)...)
 		return
 	}
 	var all []string
@@ -97,22 +92,20 @@ func (r *Reporter) report(now time.Time) {
 			r.ready = true
 			all = append(all, "READY=1")
 		}
-		all = append(all, r.signOfLife(now)...)
+		all = append(all, r.keepAlive(now)...)
 	}
-	if text != r.told {
-		r.told = text
+	if text != r.status {
+		r.status = text
 		all = append(all, status(text))
 	}
 	r.send(all...)
 }
 
-// extension is how much longer a start or a stop may take, counted from its
-// last sign of life.
+// extension is how long a start or a stop may take from the last keep-alive.
 const extension = 30 * time.Second
 
-// signOfLife returns what keeps systemd from ending the process; nothing if it
-// was told just now.
-func (r *Reporter) signOfLife(now time.Time) []string {
+// keepAlive returns the keep-alive assignments, if they are due.
+func (r *Reporter) keepAlive(now time.Time) []string {
 	if now.Sub(r.alive) < r.watchdog/3 {
 		return nil
 	}
@@ -127,13 +120,13 @@ func (r *Reporter) signOfLife(now time.Time) []string {
 	return all
 }
 
-// send sends one message; the caller holds the mutex.
+// send sends one message; r.mu is held.
 func (r *Reporter) send(all ...string) {
 	if len(all) == 0 {
 		return
 	}
 	if err := send(all...); err != nil && !r.warned {
 		r.warned = true
-		r.p.Logger.Warn("cannot tell systemd how the daemon does", "err", err)
+		r.p.Logger.Warn("reporting to systemd failed", "err", err)
 	}
 }

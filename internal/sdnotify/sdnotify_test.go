@@ -23,7 +23,7 @@ import (
 type process struct {
 	joined atomic.Bool
 	stuck  atomic.Bool
-	asked  atomic.Int32 // how often it was asked whether it is live
+	polls  atomic.Int32 // calls of Live
 	status atomic.Value
 }
 
@@ -32,9 +32,9 @@ func report(t *testing.T, p *process) *sdnotify.Reporter {
 	t.Helper()
 	r, err := sdnotify.New(sdnotify.Params{
 		Live: func() error {
-			p.asked.Add(1)
+			p.polls.Add(1)
 			if p.stuck.Load() {
-				return errors.New("match has not polled for 31s")
+				return errors.New("ingest has not polled for 31s")
 			}
 			return nil
 		},
@@ -58,9 +58,9 @@ func report(t *testing.T, p *process) *sdnotify.Reporter {
 	return r
 }
 
-// TestWhatSystemdIsTold goes through a life, on a socket in the file system and
+// TestReporterMessages goes through a life, on a socket in the file system and
 // on an abstract one.
-func TestWhatSystemdIsTold(t *testing.T) {
+func TestReporterMessages(t *testing.T) {
 	for _, kind := range []string{"file", "abstract"} {
 		t.Run(kind, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "notify")
@@ -70,15 +70,15 @@ func TestWhatSystemdIsTold(t *testing.T) {
 			m := sdnotifytest.Listen(t, name)
 			t.Setenv("WATCHDOG_USEC", "60000")
 			var p process
-			p.status.Store("not ready: groups: match: has not joined yet")
+			p.status.Store("not ready: groups: ingest: has not joined yet")
 
-			sdnotify.Starting("looking at the cluster", 90*time.Second)
-			m.Wait("STATUS=starting: looking at the cluster", "EXTEND_TIMEOUT_USEC=90000000")
+			sdnotify.Starting("checking the cluster", 90*time.Second)
+			m.Wait("STATUS=starting: checking the cluster", "EXTEND_TIMEOUT_USEC=90000000")
 			r := report(t, &p)
-			m.Wait("STATUS=not ready: groups: match: has not joined yet")
+			m.Wait("STATUS=not ready: groups: ingest: has not joined yet")
 			m.Wait("WATCHDOG=1", "EXTEND_TIMEOUT_USEC=30000000")
 			m.Wait("WATCHDOG=1", "EXTEND_TIMEOUT_USEC=30000000")
-			if m.Said("READY=1") > 0 {
+			if m.Count("READY=1") > 0 {
 				t.Error("it is ready before the groups are joined")
 			}
 
@@ -91,18 +91,18 @@ func TestWhatSystemdIsTold(t *testing.T) {
 			p.status.Store("ready: 18 partitions, 3 channels, desk suspended")
 			m.Wait("STATUS=ready: 18 partitions, 3 channels, desk suspended")
 
-			r.Stopping("stopping: what is in flight may take 20s")
-			m.Wait("STOPPING=1", "STATUS=stopping: what is in flight may take 20s")
+			r.Stopping("stopping: deliveries in flight may take 20s")
+			m.Wait("STOPPING=1", "STATUS=stopping: deliveries in flight may take 20s")
 			p.stuck.Store(true) // the loops end
 			m.Wait("WATCHDOG=1", "EXTEND_TIMEOUT_USEC=30000000")
-			if n := m.Said("READY=1"); n != 1 {
+			if n := m.Count("READY=1"); n != 1 {
 				t.Errorf("it was ready %d times", n)
 			}
 		})
 	}
 }
 
-func TestAStuckProcessGivesNoSignOfLife(t *testing.T) {
+func TestStuckProcessSendsNoWatchdog(t *testing.T) {
 	m := sdnotifytest.Listen(t, filepath.Join(t.TempDir(), "notify"))
 	t.Setenv("WATCHDOG_USEC", "60000")
 	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
@@ -111,16 +111,16 @@ func TestAStuckProcessGivesNoSignOfLife(t *testing.T) {
 	report(t, &p)
 	m.Wait("WATCHDOG=1")
 	p.stuck.Store(true)
-	m.Wait("STATUS=stuck: match has not polled for 31s")
+	m.Wait("STATUS=stuck: ingest has not polled for 31s")
 	before := len(m.Messages())
-	for n := p.asked.Load(); p.asked.Load() < n+10; {
+	for n := p.polls.Load(); p.polls.Load() < n+10; {
 		time.Sleep(time.Millisecond)
 	}
 	p.status.Store("ready: 18 partitions, 3 channels")
 	p.stuck.Store(false)
 	m.Wait("STATUS=ready: 18 partitions, 3 channels", "WATCHDOG=1")
 	if first := m.Messages()[before]; !slices.Contains(first, "STATUS=ready: 18 partitions, 3 channels") {
-		t.Errorf("while it was stuck it said %q", first)
+		t.Errorf("while it was stuck sent %q", first)
 	}
 }
 
@@ -137,12 +137,12 @@ func TestAWatchdogOfAnotherProcessIsNotOurs(t *testing.T) {
 	m.Wait("STATUS=two")
 	r.Stopping("stopping")
 	m.Wait("EXTEND_TIMEOUT_USEC=30000000")
-	if m.Said("WATCHDOG=1") > 0 {
-		t.Errorf("it said %q", m.Messages())
+	if m.Count("WATCHDOG=1") > 0 {
+		t.Errorf("sent %q", m.Messages())
 	}
 }
 
-func TestAWatchdogThatCannotBeReadIsAnError(t *testing.T) {
+func TestInvalidWatchdogIsAnError(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "soon")
 	if _, err := sdnotify.New(sdnotify.Params{}); err == nil || !strings.Contains(err.Error(), "WATCHDOG_USEC") {
 		t.Errorf("the error is %v", err)
@@ -156,7 +156,7 @@ func TestAStatusStaysOnItsLine(t *testing.T) {
 	sdnotify.Status("down\nREADY=1\x1b[2J" + strings.Repeat("ü", 5000))
 	got := m.Wait("STATUS=down…")
 	if len(got) != 1 || !strings.HasPrefix(got[0], "STATUS=down READY=1 [2Jüü") || !strings.HasSuffix(got[0], "ü…") || len(got[0]) > 4096 {
-		t.Errorf("it said %q", got)
+		t.Errorf("sent %q", got)
 	}
 }
 
@@ -168,8 +168,8 @@ func TestWithoutAServiceManagerNothingHappens(t *testing.T) {
 		var p process
 		p.joined.Store(true)
 		report(t, &p).Stopping("stopping")
-		if name == "" && p.asked.Load() > 0 {
-			t.Error("somebody asked whether it is live")
+		if name == "" && p.polls.Load() > 0 {
+			t.Error("Live was called")
 		}
 	}
 }

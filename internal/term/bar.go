@@ -8,15 +8,14 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// showAfter is how long work takes before a bar is worth the screen.
+// showAfter is how long a run takes before its bar is drawn.
 const showAfter = time.Second
 
-// Bar is a progress bar that appears only when there is time to read it. It is
-// safe for concurrent use; nil is one that draws nothing.
+// Bar is a progress bar. It is safe for concurrent use; a nil Bar draws nothing.
 type Bar struct {
 	out         io.Writer
 	doing, what string
-	began       time.Time
+	started     time.Time
 
 	mu    sync.Mutex
 	done  int
@@ -24,16 +23,16 @@ type Bar struct {
 	drawn *progressbar.ProgressBar
 }
 
-// NewBar returns a bar on out that says what is done to what, such as "sending"
-// and "events". Without out there is none.
+// NewBar returns a bar on out; nil if out is nil. doing and what are words such as
+// "sending" and "events".
 func NewBar(out io.Writer, doing, what string) *Bar {
 	if out == nil {
 		return nil
 	}
-	return &Bar{out: out, doing: doing, what: what, began: time.Now()}
+	return &Bar{out: out, doing: doing, what: what, started: time.Now()}
 }
 
-// Expect says how many there will be; zero: nobody knows.
+// Expect sets the total; 0: unknown.
 func (b *Bar) Expect(total int) {
 	if b == nil {
 		return
@@ -46,22 +45,34 @@ func (b *Bar) Expect(total int) {
 	}
 }
 
-// Add counts n that are done.
+// Add adds n to the number done.
 func (b *Bar) Add(n int) {
+	b.update(func() { b.done += n })
+}
+
+// Set sets the number done and the description. At the total the bar is final.
+func (b *Bar) Set(done int, doing string) {
+	b.update(func() { b.done, b.doing = done, doing })
+}
+
+func (b *Bar) update(change func()) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.done += n
+	before := b.doing
+	change()
 	if b.drawn == nil {
 		b.drawn = b.draw()
 	}
 	_ = b.drawn.Set(b.done)
+	if b.doing != before {
+		b.drawn.Describe(b.doing)
+	}
 }
 
-// draw makes the bar at the first that is done, since it reckons its rate from
-// there.
+// draw makes the bar at the first update, from which its rate is computed.
 func (b *Bar) draw() *progressbar.ProgressBar {
 	total := b.total
 	if total == 0 {
@@ -74,25 +85,23 @@ func (b *Bar) draw() *progressbar.ProgressBar {
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString(b.what),
 		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine of its own draws it, past the end
+		progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine draws it, also after the end
 		progressbar.OptionClearOnFinish(),
 	)
 }
 
-// late is the screen once there is time to read it. It is written to under the
-// bar's mutex.
+// late drops what is written before showAfter. The bar's mutex is held.
 type late struct{ *Bar }
 
 // Write implements io.Writer.
 func (l late) Write(p []byte) (int, error) {
-	if time.Since(l.began) < showAfter {
+	if time.Since(l.started) < showAfter {
 		return len(p), nil
 	}
 	return l.out.Write(p)
 }
 
-// Above has print write lines of its own where the bar stands; the bar comes back
-// below them.
+// Above calls print without the bar, which is drawn again below.
 func (b *Bar) Above(print func()) {
 	if b == nil {
 		print()
@@ -106,14 +115,7 @@ func (b *Bar) Above(print func()) {
 	print()
 }
 
-// Finish takes the bar off the screen.
+// Finish removes the bar.
 func (b *Bar) Finish() {
-	if b == nil {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.drawn != nil {
-		_ = b.drawn.Clear()
-	}
+	b.Above(func() {})
 }

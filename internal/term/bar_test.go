@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestTheBarIsDrawnOnlyWhenItTakesLong(t *testing.T) {
+func TestBarIsDrawnForLongRunsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		b := NewBar(&out, "sending", "events")
@@ -31,7 +31,7 @@ func TestTheBarIsDrawnOnlyWhenItTakesLong(t *testing.T) {
 	})
 }
 
-func TestTheBarsRateIsThatOfTheWholeRun(t *testing.T) {
+func TestBarShowsAverageRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, total := range []int{0, 1000} {
 			var out bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Colour is how a text is shown; the zero value: as any other.
+// Colour is an escape sequence; empty: the default colour.
 type Colour string
 
 // The colours.
@@ -26,11 +26,11 @@ func (c Colour) Paint(text string) string {
 	return string(c) + text + "\x1b[0m"
 }
 
-// Coloured reports whether a stream takes colours: a terminal that is not a dumb
-// one, unless NO_COLOR is set (https://no-color.org).
+// Coloured reports whether to write colours to a stream: a terminal that Draws,
+// unless NO_COLOR is set (https://no-color.org).
 func Coloured(w io.Writer) bool { return Draws(w) && os.Getenv("NO_COLOR") == "" }
 
-// Draws reports whether a stream is a terminal that can be drawn on.
+// Draws reports whether a stream is a terminal with cursor control.
 func Draws(w io.Writer) bool { return IsTerminal(w) && os.Getenv("TERM") != "dumb" }
 
 // Line is one line of a live screen.
@@ -39,15 +39,14 @@ type Line struct {
 	Colour Colour
 }
 
-// Live is a screen that is drawn again and again in place, on the terminal's
-// other screen.
+// Live redraws lines in place, on the terminal's alternate screen.
 type Live struct {
 	out           io.Writer
 	colour        bool
 	width, height int // of the last drawing
 }
 
-// NewLive switches to the other screen, without a cursor.
+// NewLive switches to the alternate screen and hides the cursor.
 func NewLive(out io.Writer) *Live {
 	fmt.Fprint(out, "\x1b[?1049h\x1b[?25l")
 	return &Live{out: out, colour: Coloured(out)}
@@ -56,14 +55,13 @@ func NewLive(out io.Writer) *Live {
 // Close switches back.
 func (l *Live) Close() { fmt.Fprint(l.out, "\x1b[?25h\x1b[?1049l") }
 
-// Resized reports whether the terminal has another size than it was drawn for.
+// Resized reports whether the terminal's size has changed since Draw.
 func (l *Live) Resized() bool {
 	width, height := Size(l.out)
 	return width != l.width || height != l.height
 }
 
-// Draw draws the lines that frame lays out for a width, in one write. What does
-// not fit below is left out and counted.
+// Draw draws the lines of frame in one write. Lines beyond the height are counted.
 func (l *Live) Draw(frame func(width int) []Line) {
 	l.width, l.height = Size(l.out)
 	lines := frame(l.width)

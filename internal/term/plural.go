@@ -1,42 +1,17 @@
 package term
 
-import (
-	"fmt"
+import "github.com/dustin/go-humanize"
 
-	"github.com/dustin/go-humanize"
-)
+// Count returns a number with its noun: "1 rule", "1,200 rules".
+func Count[N int | int64](n N, noun string) string { return Verb(n, noun, noun+"s") }
 
-// Count is a number with its noun, which takes an s.
-func Count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+// Verb returns a number with the words for one or several: "1 is", "2 are".
+func Verb[N int | int64](n N, one, several string) string {
+	return humanize.Comma(int64(n)) + " " + VerbOf(n, one, several)
 }
 
-// Many is Count with commas.
-func Many(n int64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return humanize.Comma(n) + " " + noun
-}
-
-// Verb is a number with the verb that goes with it.
-func Verb(n int, one, several string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, several)
-}
-
-// Verb64 is Verb with commas.
-func Verb64(n int64, one, several string) string {
-	return humanize.Comma(n) + " " + VerbOf(n, one, several)
-}
-
-// VerbOf is the verb alone.
-func VerbOf(n int64, one, several string) string {
+// VerbOf returns the words for one or several.
+func VerbOf[N int | int64](n N, one, several string) string {
 	if n == 1 {
 		return one
 	}

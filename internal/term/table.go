@@ -9,22 +9,19 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Table prints columns that fit the terminal: where the rows are too wide the
-// elastic columns give way, the widest first.
+// Table prints columns that fit the terminal. If the rows are too wide, the elastic
+// columns are shortened, the widest first.
 type Table struct {
 	Head    []string
 	Rows    [][]string
 	Elastic []int
-	notes   map[int]string // below a row, by its number
-	// source, where it is not zero, is an elastic column of topic/partition@offset,
-	// which is shortened before its slash.
-	Source int
-	// middle are elastic columns that are shortened in their middle: names that
-	// begin alike.
-	Middle []int
+	Right   []int // aligned to the right
+	Middle  []int // elastic columns that are shortened in the middle
+	Source  int   // if not 0, an elastic column of topic/partition@offset, shortened before its slash
 
-	least  map[int]int // widths that rows to come are known to need
-	widths []int       // set once the first row is printed
+	notes  map[int]string // by the number of the row above
+	least  map[int]int    // minimum widths, for later rows
+	widths []int          // set once the first row is printed
 }
 
 func (t *Table) Add(cells ...string) {
@@ -34,7 +31,7 @@ func (t *Table) Add(cells ...string) {
 	t.Rows = append(t.Rows, cells)
 }
 
-// Note puts a text below the last row, as wide as the terminal.
+// Note adds a text below the last row.
 func (t *Table) Note(text string) {
 	if t.notes == nil {
 		t.notes = make(map[int]string)
@@ -47,8 +44,8 @@ const (
 	minSource = 18
 )
 
-// Write prints the rows that were added since it was last called; the first
-// time below the head, in widths that stay.
+// Write prints the rows added since the last call. The first call prints the head
+// and sets the widths.
 func (t *Table) Write(w io.Writer, width int) {
 	if t.widths == nil {
 		t.Fit(width)
@@ -64,7 +61,7 @@ func (t *Table) Write(w io.Writer, width int) {
 	t.Rows, t.notes = t.Rows[:0], nil
 }
 
-// Room has a column be at least so wide.
+// Room sets the minimum width of a column.
 func (t *Table) Room(column, width int) {
 	if t.least == nil {
 		t.least = make(map[int]int)
@@ -72,7 +69,7 @@ func (t *Table) Room(column, width int) {
 	t.least[column] = width
 }
 
-// Natural is how wide the table is when nothing gives way.
+// Natural returns the widths without shortening.
 func (t *Table) Natural() (widths []int, total int) {
 	widths = make([]int, len(t.Head))
 	for _, row := range append([][]string{t.Head}, t.Rows...) {
@@ -114,8 +111,7 @@ func (t *Table) Fit(width int) {
 	t.widths = widths
 }
 
-// Print prints one row. Only elastic cells are cut: a later row may be wider
-// than those that the widths were made for.
+// Print prints one row. Only elastic cells are shortened, also in a later, wider row.
 func (t *Table) Print(w io.Writer, row []string) {
 	var b strings.Builder
 	for i, cell := range row {
@@ -127,10 +123,11 @@ func (t *Table) Print(w io.Writer, row []string) {
 		case slices.Contains(t.Elastic, i):
 			cell = Cut(cell, t.widths[i])
 		}
-		b.WriteString(cell)
-		if i < len(row)-1 {
-			b.WriteString(strings.Repeat(" ", max(t.widths[i]-uniseg.StringWidth(cell), 0)+2))
+		space := strings.Repeat(" ", max(t.widths[i]-uniseg.StringWidth(cell), 0))
+		if slices.Contains(t.Right, i) {
+			cell, space = space+cell, ""
 		}
+		b.WriteString(cell + space + "  ")
 	}
 	fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
 }

@@ -1,5 +1,5 @@
-// Package term is the only place that knows a terminal: what fits its width, what
-// it would obey in data, tables, plurals, durations, bars.
+// Package term formats output for a terminal: widths, control characters in data,
+// tables, plurals, durations, progress bars.
 package term
 
 import (
@@ -15,11 +15,10 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// The size that is taken where a stream is no terminal.
+// The size of a stream that is not a terminal.
 const defaultWidth, defaultHeight = 100, 24
 
-// Size returns the columns and rows of the terminal that a stream is. Fewer than
-// 40 columns are taken for none.
+// Size returns the columns and rows of a terminal. Fewer than 40 columns are ignored.
 func Size(w io.Writer) (width, height int) {
 	width, height = defaultWidth, defaultHeight
 	f, ok := w.(*os.File)

@@ -10,7 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-// Cut shortens a text to a display width, marked with an ellipsis.
+// Cut shortens a text to a display width, with an ellipsis.
 func Cut(s string, width int) string {
 	if uniseg.StringWidth(s) <= width {
 		return s
@@ -28,7 +28,7 @@ func Cut(s string, width int) string {
 	return b.String() + "…"
 }
 
-// CutSource shortens topic/partition@offset: what is left out is of the topic.
+// CutSource shortens the topic of topic/partition@offset.
 func CutSource(s string, width int) string {
 	slash := strings.LastIndexByte(s, '/')
 	if uniseg.StringWidth(s) <= width || slash < 0 || len(s)-slash+1 >= width {
@@ -37,8 +37,7 @@ func CutSource(s string, width int) string {
 	return Cut(s[:slash], width-(len(s)-slash)) + s[slash:]
 }
 
-// cutMiddle shortens a text to a display width and keeps both ends of it, of the
-// last one more.
+// cutMiddle shortens a text to a display width and keeps both ends.
 func cutMiddle(s string, width int) string {
 	if uniseg.StringWidth(s) <= width || width < 3 {
 		return Cut(s, width)
@@ -65,8 +64,7 @@ func cutMiddle(s string, width int) string {
 	return strings.Join(all[:head], "") + "…" + strings.Join(all[tail:], "")
 }
 
-// Visible keeps what a terminal would obey or hide in data from it; visibleLines
-// is for texts of several lines.
+// Visible escapes control and invisible characters; VisibleLines keeps line breaks.
 func Visible(s string) string { return alert.Visible(s) }
 
 func VisibleLines(s string) string { return alert.VisibleLines(s) }
@@ -78,7 +76,7 @@ func OrDash(s string) string {
 	return s
 }
 
-// Age is a duration in its largest unit: 12s, 5m, 3h, 2d.
+// Age formats a duration in its largest unit: 12s, 5m, 3h, 2d.
 func Age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -91,20 +89,20 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-// Wrap breaks a text into lines of a width, between words. A longer word, a
-// command to copy perhaps, is left whole.
+// Wrap breaks a text at spaces into lines of a width. A longer word is a line.
 func Wrap(text string, width int) []string {
 	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
+	line, used := "", -1
+	for word := range strings.SplitSeq(text, " ") {
+		w := uniseg.StringWidth(word)
 		switch {
-		case line == "":
-			line = word
-		case uniseg.StringWidth(line)+1+uniseg.StringWidth(word) > width:
+		case used < 0:
+			line, used = word, w
+		case used > 0 && used+1+w > width:
 			lines = append(lines, line)
-			line = word
+			line, used = word, w
 		default:
-			line += " " + word
+			line, used = line+" "+word, used+1+w
 		}
 	}
 	return append(lines, line)

@@ -148,7 +148,7 @@ func encrypted(t *testing.T, h http.HandlerFunc) (*Client, string) {
 	return c, s.URL
 }
 
-func TestEndlessHTTP2ResponseUsesBoundedMemory(t *testing.T) {
+func TestEndlessHTTP2ResponseIsBounded(t *testing.T) {
 	const part = 4096
 	filler := bytes.Repeat([]byte("x"), part)
 	for name, test := range map[string]struct {

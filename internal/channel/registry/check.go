@@ -12,7 +12,7 @@ import (
 // Check returns a check that verifies the channel without sending. area is the
 // area of its results.
 func (c *Config) Check(name, area string, redactor *secret.Redactor) check.Check {
-	return check.Check{Area: area, Name: "channel " + name, Look: func(ctx context.Context) []check.Result {
+	return check.Check{Area: area, Name: "channel " + name, Run: func(ctx context.Context) []check.Result {
 		ch, err := c.Build(name, Deps{Console: io.Discard, Redactor: redactor})
 		if err != nil {
 			return []check.Result{check.Failedf("configuration", "correct it", "%v", err)}

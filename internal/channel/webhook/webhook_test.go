@@ -214,7 +214,7 @@ func TestConnectionsThatFail(t *testing.T) {
 	channeltest.AssertCause(t, err, outcome.Abandoned)
 }
 
-func TestAResetBeforeTheBodyIsWrittenIsNotAmbiguous(t *testing.T) {
+func TestResetBeforeBodyIsNotAmbiguous(t *testing.T) {
 	s := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{ResetBefore: true} })
 	m := message()
 	m.Event = append(append([]byte(`"`), bytes.Repeat([]byte("x"), 32<<20)...), '"') // more than the system's buffers take
@@ -344,9 +344,9 @@ func TestSecretsReloadWithoutRestart(t *testing.T) {
 	if faults := yamldoc.Decode("f", dir, []byte(`{url: "file:url", secret: "file:secret", headers: {Authorization: "file:token"}}`), &config); len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	var said bytes.Buffer
+	var logs bytes.Buffer
 	c := newChannel(t, config)
-	c.SetLogger(slog.New(slog.NewTextHandler(&said, nil)))
+	c.SetLogger(slog.New(slog.NewTextHandler(&logs, nil)))
 	token := func(s *webhooktest.Server, posts int) string {
 		t.Helper()
 		if err := send(t, c, message()); err != nil {
@@ -390,9 +390,9 @@ func TestSecretsReloadWithoutRestart(t *testing.T) {
 	})
 	err := send(t, c, message())
 	channeltest.AssertLeaksNoSecret(t, err, "new-token", "new-signing-secret")
-	text := said.String()
+	text := logs.String()
 	if strings.Count(text, "are invalid, still") != 3 || strings.Count(text, "secrets changed") < 2 {
-		t.Errorf("the log says\n%s", text)
+		t.Errorf("the log:\n%s", text)
 	}
 	for _, s := range []string{"-token", "-secret", second.URL} {
 		if strings.Contains(text, s) {

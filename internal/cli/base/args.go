@@ -1,3 +1,5 @@
+// Package base is what the commands share: streams, global flags, exit codes,
+// confirmation, configuration and connections.
 package base
 
 import (
@@ -7,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Subcommand is for commands that only hold others.
+// Subcommand rejects the arguments of a command that only groups others.
 func Subcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -10,18 +10,18 @@ import (
 // version is set by the release build, such as 1.2.3.
 var version string
 
-// Build is what this program was built from. What nobody knows is empty.
+// Build describes the program's build. Unknown values are empty.
 type Build struct {
 	Version  string `json:"version"` // of the release, else dev-REVISION
 	Revision string `json:"revision,omitempty"`
 	Time     string `json:"time,omitempty"` // of the revision, RFC 3339
-	Modified bool   `json:"modified"`       // there were changes that are in no revision
+	Modified bool   `json:"modified"`       // uncommitted changes
 	Go       string `json:"go"`
 	OS       string `json:"os"`
 	Arch     string `json:"arch"`
 }
 
-// Built reads the stamp of version control that go build leaves.
+// Built reads the version control information that go build embeds.
 func Built() Build {
 	b := Build{Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -42,7 +42,7 @@ func Built() Build {
 	return b
 }
 
-// short is the revision as people write it, and whether it is all there is.
+// short returns the abbreviated revision, marked when there were local changes.
 func (b Build) short() string {
 	short := b.Revision[:min(12, len(b.Revision))]
 	if short != "" && b.Modified {
@@ -51,7 +51,7 @@ func (b Build) short() string {
 	return short
 }
 
-// String is all of it in a line.
+// String returns the build as one line.
 func (b Build) String() string {
 	var of []string
 	if short := b.short(); short != "" && !strings.HasSuffix(b.Version, short) {

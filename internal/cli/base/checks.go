@@ -16,17 +16,11 @@ const (
 	messageColumn = 2 + statusWidth + 2
 )
 
-// WriteResults prints results: for programs one object a line, for people each
-// area below its title, which is left out where it is empty.
+// WriteResults prints results: as one object per line, or below the title of
+// their area, if it has one.
 func (g *Globals) WriteResults(results []check.Result, title func(area string) string) error {
 	if g.JSON() {
-		enc := NewEncoder(g.IO.Out)
-		for _, r := range results {
-			if err := enc.Encode(r); err != nil {
-				return err
-			}
-		}
-		return nil
+		return EncodeAll(g.IO.Out, results)
 	}
 	for i, r := range results {
 		if i == 0 || r.Area != results[i-1].Area {
@@ -39,8 +33,7 @@ func (g *Globals) WriteResults(results []check.Result, title func(area string) s
 	return nil
 }
 
-// writeResult prints a status, the subject and the message, and below it the
-// remedy.
+// writeResult prints status, subject and message, and below them the remedy.
 func (g *Globals) writeResult(r check.Result) {
 	status := fmt.Sprintf("%-*s", statusWidth, r.Status)
 	if term.Coloured(g.IO.Out) {
@@ -57,7 +50,10 @@ func (g *Globals) writeResult(r check.Result) {
 	}
 }
 
-// Failures is an error that counts the failed checks; nil: there are none.
+// NoTitle is for results of one area.
+func NoTitle(string) string { return "" }
+
+// Failures returns an error with the number of failed checks; nil: none.
 func Failures(results []check.Result) error {
 	if n := check.Count(results, check.Failed); n > 0 {
 		return Fail(ExitFailed, "%s failed", term.Count(n, "check"))

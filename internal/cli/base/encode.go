@@ -11,22 +11,33 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-// NewEncoder returns an encoder of one object a line, in which a terminal obeys
-// nothing.
+// NewEncoder returns an encoder of one object per line, with control characters
+// escaped.
 func NewEncoder(w io.Writer) *json.Encoder {
 	enc := json.NewEncoder(alert.VisibleJSON(w))
 	enc.SetEscapeHTML(false)
 	return enc
 }
 
-// User is who a dead letter's audit trail says it was: user@host.
+// EncodeAll writes one object per line.
+func EncodeAll[T any](w io.Writer, list []T) error {
+	enc := NewEncoder(w)
+	for _, v := range list {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// User returns user@host, for audit trails.
 func User() string {
 	name := os.Getenv("USER")
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		name = u.Username
 	}
 	if name == "" {
-		name = "somebody"
+		name = "unknown"
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -35,8 +46,8 @@ func User() string {
 	return name + "@" + host
 }
 
-// Quote returns an id as it is typed in a shell, as the last argument: ids
-// of malformed entries are whatever someone wrote.
+// Quote quotes an id as the last argument of a shell command. Ids of malformed
+// entries can be any text.
 func Quote(id string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.:@/+", r)
@@ -51,9 +62,8 @@ func Quote(id string) string {
 	return word
 }
 
-// Instant is a time for programs; nil where nobody knows, or where RFC 3339
-// cannot say it.
-func Instant(t time.Time) *time.Time {
+// OptionalTime returns t for JSON; nil if it is zero or outside RFC 3339.
+func OptionalTime(t time.Time) *time.Time {
 	t = t.UTC()
 	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
 		return nil

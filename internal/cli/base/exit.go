@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Streams are the streams a command works with: data on out, words on err.
+// Streams are a command's streams: data on Out, messages on Err.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -16,8 +16,8 @@ type Streams struct {
 
 var ErrSignal = errors.New("stopped by a signal")
 
-// Exit codes are a contract with scripts and with the systemd unit. 69, 77 and
-// 78 come from sysexits.h and are the daemon's alone; see also internal/kafka.
+// Exit codes, a contract with scripts and the systemd unit. 69, 77 (internal/kafka)
+// and 78 come from sysexits.h; only the daemon uses them.
 const (
 	ExitDone        = 0
 	ExitFailed      = 1
@@ -26,7 +26,7 @@ const (
 	ExitInterrupted = 130 // a second signal
 )
 
-// ExitError carries an exit code. Its text may be empty: everything is said.
+// ExitError carries an exit code.
 type ExitError struct {
 	Code int
 	Err  error
@@ -44,7 +44,7 @@ func Fail(code int, format string, args ...any) error {
 
 func Misused(format string, args ...any) error { return Fail(ExitMisused, format, args...) }
 
-// Self is the command as it was started, for the commands we suggest.
+// Self returns the program as it was started, for suggested commands.
 func Self() string {
 	exe, err := os.Executable()
 	if err == nil && strings.Contains(exe, "go-build") && !strings.HasSuffix(exe, ".test") {

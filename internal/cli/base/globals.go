@@ -7,7 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// Globals are the flags that every command has, and the streams.
+// Globals are the global flags and the streams.
 type Globals struct {
 	IO         Streams
 	ConfigFile string
@@ -15,14 +15,14 @@ type Globals struct {
 	Group      string
 	Output     string
 	LogLevel   string
-	InUse      string           // the group, once the configuration is read
-	Redactor   *secret.Redactor // nil until then: it knows what credentials look like
+	InUse      string           // the group, once the configuration is loaded
+	Redactor   *secret.Redactor // nil until then: redacts well-known kinds only
 
-	foundSaid bool // which configuration is used
+	reported bool // which configuration was found
 }
 
-// Self is the command as it was started, with the flags that say which cluster
-// and group are meant, for the commands we suggest.
+// Self returns the program with the flags for cluster and group, for suggested
+// commands.
 func (g *Globals) Self() string {
 	text := Self()
 	if g.ConfigFile != "" {
@@ -39,13 +39,13 @@ func (g *Globals) Self() string {
 
 func (g *Globals) JSON() bool { return g.Output == "json" }
 
-// Width is the terminal's width; 100 where out is no terminal.
+// Width returns the terminal's width; 100 without a terminal.
 func (g *Globals) Width() int {
 	width, _ := term.Size(g.IO.Out)
 	return width
 }
 
-// Bar returns a progress bar on the terminal; none where there is no terminal.
+// Bar returns a progress bar; nil, which draws nothing, without a terminal.
 func (g *Globals) Bar(doing, what string) *term.Bar {
 	if !term.IsTerminal(g.IO.Err) {
 		return nil
@@ -53,10 +53,8 @@ func (g *Globals) Bar(doing, what string) *term.Bar {
 	return term.NewBar(g.IO.Err, doing, what)
 }
 
-// Formats is the annotation of a command that knows other outputs than
-// text and json.
-const Formats = "formats"
-
-// Daemon is the annotation of the commands that are one, whose exit code says
-// whether another start can help.
-const Daemon = "daemon"
+// Annotations of commands.
+const (
+	Formats = "formats" // outputs besides text and json
+	Daemon  = "daemon"  // runs the daemon, with the exit codes of sysexits.h
+)

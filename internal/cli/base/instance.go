@@ -17,17 +17,14 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// Instance is a running notifier as its HTTP server shows it: the one that
-// listens where the configuration says. There may be none, and others elsewhere.
+// Instance is the HTTP server of the daemon on this host, at http.listen.
 type Instance struct{ Addr string }
 
-// NewInstance returns the notifier that listens at an address.
-func NewInstance(listen string) *Instance {
-	return &Instance{Addr: Reachable(listen)}
-}
+// NewInstance returns the daemon that listens at an address.
+func NewInstance(listen string) *Instance { return &Instance{Addr: Reachable(listen)} }
 
-// Reachable is the address under which a listener on this machine is reached:
-// one on all addresses, IPv6's too, by IPv4's loopback.
+// Reachable returns the address to connect to: the IPv4 loopback address for a
+// listener on all addresses.
 func Reachable(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
@@ -36,98 +33,89 @@ func Reachable(listen string) string {
 	return listen
 }
 
-// clientTo returns a client that asks what listens at an address, whatever host a
-// URL names. Neither a proxy nor a redirect leads to a notifier, and what listens
-// there need not be one: nothing of its answer is without a bound.
-func clientTo(listen string) *http.Client {
-	network, at := admin.Network(Reachable(listen))
+// client connects to the address, whatever host a URL has. It uses no proxy,
+// follows no redirect and bounds the headers.
+func (i *Instance) client() *http.Client {
+	network, at := admin.Network(i.Addr)
 	return &http.Client{
 		Transport: &http.Transport{
 			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				var d net.Dialer
-				return d.DialContext(ctx, network, at)
+				return new(net.Dialer).DialContext(ctx, network, at)
 			},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// ShownAt is an address that is listened on, for people.
-func ShownAt(listen string) string {
+// DisplayURL returns a listen address as people read it.
+func DisplayURL(listen string) string {
 	if network, _ := admin.Network(listen); network == "unix" {
 		return listen
 	}
 	return "http://" + listen
 }
 
-// URLOf is where a path of what listens at an address is.
-func URLOf(listen, path string) string {
-	if network, _ := admin.Network(listen); network == "unix" {
+// URL returns the URL of a path.
+func (i *Instance) URL(path string) string {
+	if network, _ := admin.Network(i.Addr); network == "unix" {
 		return "http://localhost" + path
 	}
-	return "http://" + Reachable(listen) + path
+	return "http://" + i.Addr + path
 }
 
+// RequestTimeout bounds one request, less than the time-out of a container's
+// health check.
+const RequestTimeout = 3 * time.Second
+
 const (
-	// answerWithin bounds one question to a notifier. It answers from memory.
-	answerWithin = 2 * time.Second
-	// MaxAnswer is how much it may answer, in bytes; maxMetrics is the same of
-	// /metrics, which of many partitions take some megabytes.
-	MaxAnswer, maxMetrics = 1 << 20, 32 << 20
-	// maxSentence is how much of an answer that is no notifier's is shown.
-	maxSentence = 200
+	maxBody, maxMetrics = 1 << 20, 32 << 20 // bytes of a response, and of /metrics
+	maxLine             = 200               // columns of an unexpected response that are shown
 )
 
-// AskDaemon makes one request. The error is one of the connection, or says that the
-// answer has more than most bytes.
-func AskDaemon(ctx context.Context, listen, path string, within time.Duration, most int64) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+// Get requests a path. The error is one of the connection, or of a response that
+// is too large.
+func (i *Instance) Get(ctx context.Context, path string) (status int, body []byte, err error) {
+	most := int64(maxBody)
+	if path == "/metrics" {
+		most = maxMetrics
+	}
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, URLOf(listen, path), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.URL(path), nil)
 	if err != nil {
 		return 0, nil, err
 	}
-	resp, err := clientTo(listen).Do(req)
+	resp, err := i.client().Do(req)
 	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
 		return 0, nil, err
 	}
 	defer resp.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if err == nil && int64(len(body)) > most {
-		return 0, nil, fmt.Errorf("it answers with more than %s: that is no notifier", humanize.IBytes(uint64(most)))
+		return 0, nil, fmt.Errorf("the response is larger than %s: not a notifier", humanize.IBytes(uint64(most)))
 	}
 	return resp.StatusCode, body, err
 }
 
-// Get asks for a path. The error is one of the connection.
-func (i *Instance) Get(ctx context.Context, path string) (status int, body []byte, err error) {
-	most := int64(MaxAnswer)
-	if path == "/metrics" {
-		most = maxMetrics
-	}
-	status, body, err = AskDaemon(ctx, i.Addr, path, answerWithin, most)
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	return status, body, err
-}
-
-// Sentence is an answer that is to be one line of text.
-func Sentence(body []byte) string {
+// FirstLine returns the beginning of a response's first line.
+func FirstLine(body []byte) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-	line = line[:min(len(line), 4*maxSentence)] // a character's width is no bound of its bytes
-	return term.Cut(term.Visible(strings.ToValidUTF8(line, "\uFFFD")), maxSentence)
+	line = line[:min(len(line), 4*maxLine)] // a column may take any number of bytes
+	return term.Cut(term.Visible(strings.ToValidUTF8(line, "\uFFFD")), maxLine)
 }
 
-// Readiness is what /readyz says.
+// Readiness is the response of /readyz.
 type Readiness struct {
 	Ready      bool              `json:"ready"`
 	Components []admin.Component `json:"components"`
 }
 
-// Readiness asks for the components; an error: no notifier answers there.
+// Readiness requests /readyz.
 func (i *Instance) Readiness(ctx context.Context) (*Readiness, error) {
 	_, body, err := i.Get(ctx, "/readyz")
 	if err != nil {
@@ -135,12 +123,12 @@ func (i *Instance) Readiness(ctx context.Context) (*Readiness, error) {
 	}
 	var r Readiness
 	if json.Unmarshal(body, &r) != nil || len(r.Components) == 0 {
-		return nil, fmt.Errorf("what listens on %s is no notifier", i.Addr)
+		return nil, fmt.Errorf("the server on %s is not a notifier", i.Addr)
 	}
 	return &r, nil
 }
 
-// Channel returns a channel's component; nil: there is none.
+// Channel returns the component of a channel; nil: none.
 func (r *Readiness) Channel(name string) *admin.Component {
 	if r == nil {
 		return nil

@@ -2,9 +2,7 @@ package base
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -19,7 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Source says where the configuration of this invocation comes from.
+// Source returns where the configuration comes from.
 func (g *Globals) Source() config.Source {
 	flags := map[string]string{
 		"kafka.brokers": strings.Join(g.Brokers, ","), "kafka.group": g.Group, "log.level": g.LogLevel,
@@ -27,17 +25,15 @@ func (g *Globals) Source() config.Source {
 	return config.Source{File: g.ConfigFile, Flags: flags, Getenv: os.Getenv, Found: g.found}
 }
 
-// found says which configuration is used where no flag names one, once, before
-// anything else is said: one that is picked up from somewhere may be another
-// than is thought.
+// found prints once which configuration was found.
 func (g *Globals) found(name string) {
-	if !g.foundSaid {
-		g.foundSaid = true
+	if !g.reported {
+		g.reported = true
 		fmt.Fprintf(g.IO.Err, "configuration: %s\n", term.Visible(name))
 	}
 }
 
-// Load returns the configuration with its rules, or all of its faults.
+// Load returns the configuration with its rules. It prints all faults.
 func (g *Globals) Load(src config.Source) (*config.Loaded, error) {
 	l, faults, err := config.Load(src)
 	if err != nil {
@@ -47,8 +43,8 @@ func (g *Globals) Load(src config.Source) (*config.Loaded, error) {
 	return l, g.ReportFaults("the configuration", faults)
 }
 
-// LoadQuietly is load for the daemon: warnings, and which file was found, are
-// its log's matter unless it does not come to that.
+// LoadQuietly is Load for the daemon, which logs the warnings and the file: both
+// are printed only with an error.
 func (g *Globals) LoadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults, error) {
 	found := ""
 	src.Found = func(name string) { found = name }
@@ -66,8 +62,8 @@ func (g *Globals) LoadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults
 	return l, faults, nil
 }
 
-// ReportFaults prints every fault of what; an error if there is one that is not
-// only a warning.
+// ReportFaults prints the faults of what. It returns an error unless all are
+// warnings.
 func (g *Globals) ReportFaults(what string, faults yamldoc.Faults) error {
 	for _, f := range faults {
 		fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(f.String())))
@@ -78,8 +74,7 @@ func (g *Globals) ReportFaults(what string, faults yamldoc.Faults) error {
 	return nil
 }
 
-// Kafka returns how to reach the cluster, for commands that need nothing else:
-// they work without a file, and with faults elsewhere in it.
+// Kafka returns the connection settings. Other settings may be missing or faulty.
 func (g *Globals) Kafka() (*kafka.Config, error) {
 	l, err := g.Part("kafka")
 	if err != nil {
@@ -88,8 +83,8 @@ func (g *Globals) Kafka() (*kafka.Config, error) {
 	return &l.Kafka, nil
 }
 
-// Part returns the configuration for commands that need only these keys of it,
-// whose faults alone count.
+// Part returns the configuration for a command that uses only these keys. It
+// ignores faults of other keys.
 func (g *Globals) Part(keys ...string) (*config.Loaded, error) {
 	src := g.Source()
 	src.Shipped = true
@@ -98,17 +93,17 @@ func (g *Globals) Part(keys ...string) (*config.Loaded, error) {
 		return nil, Fail(ExitConfig, "%w", err)
 	}
 	g.InUse, g.Redactor = l.Kafka.Group, NewRedactor(l)
-	var ours yamldoc.Faults
-	for _, f := range faults {
-		key, _, _ := strings.Cut(f.Path, ".")
-		if key, _, _ = strings.Cut(key, "["); f.Path == "" && !f.Warning || slices.Contains(keys, key) {
-			ours = append(ours, f)
+	faults = slices.DeleteFunc(faults, func(f yamldoc.Fault) bool {
+		key := f.Path
+		if i := strings.IndexAny(key, ".["); i >= 0 {
+			key = key[:i]
 		}
-	}
-	return l, g.ReportFaults("the configuration", ours)
+		return (f.Path != "" || f.Warning) && !slices.Contains(keys, key)
+	})
+	return l, g.ReportFaults("the configuration", faults)
 }
 
-// Reach returns a client of a cluster that answers.
+// Reach returns a client that has reached the cluster.
 func (g *Globals) Reach(ctx context.Context, c *kafka.Config, role string, more ...kgo.Opt) (*kgo.Client, error) {
 	opts, err := c.Options(role, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -125,18 +120,9 @@ func (g *Globals) Reach(ctx context.Context, c *kafka.Config, role string, more 
 	return cl, nil
 }
 
-// Logger logs to standard error: text where that is a terminal, JSON elsewhere,
-// unless the configuration says which.
+// Logger logs to standard error: as text on a terminal, else as JSON, unless the
+// configuration has a format.
 func (g *Globals) Logger(l *config.Loaded) *logging.Log {
 	text := l.Log.Format == "text" || l.Log.Format == "auto" && term.IsTerminal(g.IO.Err)
 	return logging.New(g.IO.Err, l.Log.Level.Level, text, g.Redactor)
-}
-
-// Bare is an error of a file without the file's name, for callers that add it.
-func Bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

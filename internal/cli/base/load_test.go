@@ -9,7 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 )
 
-func TestDurationsInTheLogHaveTheirUnit(t *testing.T) {
+func TestLogDurationsHaveUnits(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		l := &config.Loaded{Config: config.Defaults()}
 		l.Log.Format = format

@@ -12,33 +12,31 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// NewRedactor returns what takes secrets out of texts: those of a configuration,
-// if there is one, users with passwords in URLs of the files that it is made of,
-// and what the environment gives to tracing.
+// NewRedactor returns a Redactor of a configuration's secrets (nil: of well-known
+// kinds only), of passwords in URLs in its files, and of the OpenTelemetry headers
+// in the environment.
 func NewRedactor(l *config.Loaded) *secret.Redactor {
 	if l == nil {
 		return secret.NewRedactor()
 	}
 	r := l.Redactor()
-	var more []string
 	for _, name := range []string{l.File, l.RulesFile()} {
-		file, _ := safefile.Read(name, yamldoc.MaxBytes) // what cannot be read goes nowhere
+		file, _ := safefile.Read(name, yamldoc.MaxBytes)
 		for _, m := range userInfo.FindAllSubmatch(file, -1) {
 			_, password, _ := strings.Cut(string(m[1]), ":")
-			more = append(more, string(m[1]), password)
+			r.Add(string(m[1]), password)
 		}
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"} {
-		for pair := range strings.SplitSeq(os.Getenv(name), ",") { // OpenTelemetry's: name=value, values escaped as in URLs
+		for pair := range strings.SplitSeq(os.Getenv(name), ",") { // name=value, with escapes as in URLs
 			if _, value, ok := strings.Cut(pair, "="); ok {
 				if plain, err := url.PathUnescape(value); err == nil {
 					value = plain
 				}
-				more = append(more, strings.TrimSpace(value))
+				r.Add(strings.TrimSpace(value))
 			}
 		}
 	}
-	r.Add(more...)
 	return r
 }
 

@@ -1,6 +1,8 @@
+// Package channels is the command channels: it lists, tests and moves channels.
 package channels
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,71 +20,70 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
+func New(g *base.Globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "channels", Short: "List and test channels, and move waiting alerts", Args: base.Subcommand, RunE: base.Help,
+		Long: "List and test channels, and move waiting alerts. Waiting alerts are in the channel's outbox topic; /readyz\n" +
+			"shows their number, age and retention.",
+	}
+	cmd.AddCommand(newList(g), newTest(g), newMove(g))
+	return cmd
+}
+
 func newList(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the channels: where they send to, which rules lead there, and what they do now", Args: base.NoArgs,
-		Long: "List the channels of the configuration: how many attempts are made in a time and at once, how many\n" +
-			"partitions the outbox has. Where a notifier answers on http.listen it says what each channel does\n" +
-			"now: healthy works; circuit_open waits for the provider, recovering tries it; suspended needs an operator.",
+		Use: "list", Short: "List the channels with destination, rules and state", Args: base.NoArgs,
+		Long: "List the configured channels with destination, rate limit, concurrency, outbox partitions and rules. If a\n" +
+			"notifier is running on http.listen, the state of each channel is shown: healthy; circuit_open, waiting\n" +
+			"for the provider; recovering; suspended, which needs an operator.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, faults, err := config.Load(g.Source())
 			if err != nil {
 				return base.Fail(base.ExitConfig, "%w", err)
 			}
-			// A secret that is not set here is a fault, and no reason to show nothing.
-			broken := g.ReportFaults("the configuration", faults)
-			if err := listChannels(cmd.Context(), g, l); err != nil {
-				return err
-			}
-			return broken
+			invalid := g.ReportFaults("the configuration", faults) // the list is shown all the same
+			return cmp.Or(listChannels(cmd.Context(), g, l), invalid)
 		},
 	}
 }
 
-// channelJSON is a channel for programs; the names are a contract. What only a
-// running notifier knows is null where none answers.
+// channelJSON is the JSON of a channel; the names are a contract. The state is null if no notifier is
+// running.
 type channelJSON struct {
-	Channel     string     `json:"channel"`
-	Kind        string     `json:"kind"`
-	Destination string     `json:"destination"`
-	Rules       []string   `json:"rules"`
-	Pace        string     `json:"pace"` // "1/s"; empty: no bound
-	Burst       int        `json:"burst"`
-	Concurrency int        `json:"concurrency"`
-	Outbox      string     `json:"outbox"`
-	Partitions  int        `json:"partitions"`
-	State       *string    `json:"state"`
-	Cause       string     `json:"cause,omitempty"`
-	Waiting     *int64     `json:"waiting"`
-	Oldest      *time.Time `json:"oldest,omitempty"`
-	KeptUntil   *time.Time `json:"kept_until,omitempty"`
-	// Moving says where what waited goes instead, and who asked for that.
-	Moving []admin.Moving `json:"moving,omitempty"`
+	Channel     string         `json:"channel"`
+	Kind        string         `json:"kind"`
+	Destination string         `json:"destination"`
+	Rules       []string       `json:"rules"`
+	Pace        string         `json:"pace"` // "1/s"; empty: no limit
+	Burst       int            `json:"burst"`
+	Concurrency int            `json:"concurrency"`
+	Outbox      string         `json:"outbox"`
+	Partitions  int            `json:"partitions"`
+	State       *string        `json:"state"`
+	Cause       string         `json:"cause,omitempty"`
+	Waiting     *int64         `json:"waiting"`
+	Oldest      *time.Time     `json:"oldest,omitempty"`
+	KeptUntil   *time.Time     `json:"kept_until,omitempty"`
+	Moving      []admin.Moving `json:"moving,omitempty"`
 }
 
 func listChannels(ctx context.Context, g *base.Globals, l *config.Loaded) error {
 	daemon := base.NewInstance(l.HTTP.Listen)
-	now, gone := daemon.Readiness(ctx) // nil: nobody says
+	now, unreachable := daemon.Readiness(ctx)
 	var list []channelJSON
 	for _, name := range l.Channels.Names() {
 		list = append(list, describeChannel(l, name, l.Channels.Get(name), now))
 	}
 	if g.JSON() {
-		enc := base.NewEncoder(g.IO.Out)
-		for _, c := range list {
-			if err := enc.Encode(c); err != nil {
-				return err
-			}
-		}
-		return nil
+		return base.EncodeAll(g.IO.Out, list)
 	}
-	head := []string{"CHANNEL", "KIND", "DESTINATION", "PACE", "AT ONCE", "PARTS", "RULES"}
+	head := []string{"CHANNEL", "KIND", "DESTINATION", "RATE", "PARALLEL", "PARTS", "RULES"}
 	t := term.Table{Head: head, Elastic: []int{2, 6}}
 	if now != nil {
 		t.Head = append(t.Head, "WAITING", "STATE")
 	}
 	for _, c := range list {
-		cells := []string{c.Channel, c.Kind, term.OrDash(c.Destination), term.OrDash(c.Pace), fmt.Sprint(c.Concurrency), fmt.Sprint(c.Partitions), rulesText(c.Rules)}
+		cells := []string{c.Channel, c.Kind, term.OrDash(c.Destination), term.OrDash(c.Pace), fmt.Sprint(c.Concurrency), fmt.Sprint(c.Partitions), cmp.Or(strings.Join(c.Rules, " "), "none")}
 		if now != nil {
 			waiting, state := "–", "–"
 			if c.State != nil {
@@ -99,7 +100,7 @@ func listChannels(ctx context.Context, g *base.Globals, l *config.Loaded) error 
 		}
 	}
 	if now == nil {
-		fmt.Fprintf(g.IO.Err, "no notifier answers on %s (%s): what they do now is not known\n", daemon.Addr, term.Visible(gone.Error()))
+		fmt.Fprintf(g.IO.Err, "no notifier is running on %s (%s): the state is unknown\n", daemon.Addr, term.Visible(unreachable.Error()))
 	}
 	return nil
 }
@@ -123,13 +124,4 @@ func describeChannel(l *config.Loaded, name string, c *registry.Config, now *bas
 		d.State, d.Waiting, d.Cause, d.Oldest, d.KeptUntil, d.Moving = &s.State, &s.Waiting, s.Cause, s.Oldest, s.KeptUntil, s.Moving
 	}
 	return d
-}
-
-// rulesText names the rules, as far as there is room for them; none is worth
-// saying: the channel gets nothing.
-func rulesText(rules []string) string {
-	if len(rules) == 0 {
-		return "none"
-	}
-	return strings.Join(rules, " ")
 }

@@ -27,16 +27,15 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-const aboutMove = `Send what waits for channel OLD to channel NEW: everything that is in OLD's outbox now and
-was not delivered. What comes later still goes to OLD: change its rules for that. OLD may be
-a channel that is configured no more; NEW must be configured.
+const aboutMove = `Move the alerts that wait for channel OLD to channel NEW: all that are in OLD's outbox now and not
+settled. Later alerts still go to OLD: change its rules. OLD may be a channel that is no longer
+configured; NEW must be configured.
 
-The notifier does it, and must be running: what is written is one request, to the group's
-replay topic. The order is kept, expired alerts are not sent there either, and each alert is
-moved once, whoever dies in between and however often this is asked for. The command waits
-until it is done; when it is interrupted the notifier goes on.`
+A notifier must be running: the command writes one request to the group's replay topic. Order is
+kept, expired alerts are not sent, and each alert is moved once, also after a crash or a repeated
+request. The command waits for the end; interrupting it does not stop the move.`
 
-// move is what 'channels move' was asked for, and what it knows.
+// move is one run of 'channels move'.
 type move struct {
 	base.Consent
 	noWait   bool
@@ -47,7 +46,7 @@ type move struct {
 	admin   *kadm.Client
 	group   string
 	cluster string
-	config  *config.Loaded // nil: there is none
+	config  *config.Loaded // nil: none
 	outbox  string
 	waiting lag.Partitions
 }
@@ -55,10 +54,10 @@ type move struct {
 func newMove(g *base.Globals) *cobra.Command {
 	m := move{g: g}
 	cmd := &cobra.Command{
-		Use: "move OLD NEW", Short: "Send what waits for one channel to another", Long: aboutMove,
+		Use: "move OLD NEW", Short: "Move the waiting alerts of one channel to another", Long: aboutMove,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return base.Misused("%s takes two channels: whose alerts are moved, and where to", cmd.CommandPath())
+				return base.Misused("%s takes two channels: OLD and NEW", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -68,7 +67,7 @@ func newMove(g *base.Globals) *cobra.Command {
 		},
 	}
 	m.Consent.Flags(cmd)
-	cmd.Flags().BoolVar(&m.noWait, "no-wait", false, "do not wait until it is done")
+	cmd.Flags().BoolVar(&m.noWait, "no-wait", false, "do not wait for the end")
 	return cmd
 }
 
@@ -77,17 +76,17 @@ func (m *move) run(ctx context.Context) error {
 		return err
 	}
 	defer m.client.Close()
-	if err := m.look(ctx); err != nil {
+	if err := m.check(ctx); err != nil {
 		return err
 	}
 	n := m.waiting.Total()
 	if n == 0 {
-		return m.report(0, "nothing waits for "+m.from)
+		return m.report(0, "no alerts wait for "+m.from)
 	}
 	if err := m.plan(ctx, n); err != nil {
 		return err
 	}
-	if ok, err := m.Consent.Ask(ctx, m.g, fmt.Sprintf("move %s to %s", term.Many(n, "alert"), m.to)); !ok {
+	if ok, err := m.Consent.Ask(ctx, m.g, fmt.Sprintf("move %s to %s", term.Count(n, "alert"), m.to)); !ok {
 		if err == nil {
 			err = m.report(0, "")
 		}
@@ -95,12 +94,12 @@ func (m *move) run(ctx context.Context) error {
 	}
 	q := m.request()
 	if err := m.client.ProduceSync(ctx, q.Record(m.group)).FirstErr(); err != nil {
-		return fmt.Errorf("ask for it in %s: %w", topics.Replay(m.group), err)
+		return fmt.Errorf("write the request to %s: %w", topics.Replay(m.group), err)
 	}
 	return m.await(ctx, q, n)
 }
 
-// prepare finds what is misused, and a cluster that answers.
+// prepare checks the arguments and connects.
 func (m *move) prepare(ctx context.Context) error {
 	if m.from == m.to {
 		return base.Misused("%s cannot be moved to itself", m.from)
@@ -135,8 +134,8 @@ func unknownChannel(name string, known []string) error {
 	return base.Misused("there is no channel %s, there are %s", name, strings.Join(known, ", "))
 }
 
-// look asks what waits, and for the topics that are needed.
-func (m *move) look(ctx context.Context) error {
+// check reads the lag of OLD and checks both outboxes and open requests.
+func (m *move) check(ctx context.Context) error {
 	to := topics.Outbox(m.group, m.to)
 	waiting, err := lag.Waiting(ctx, m.admin, topics.OutboxGroup(m.group), m.cluster, m.outbox, to)
 	if err != nil {
@@ -147,29 +146,29 @@ func (m *move) look(ctx context.Context) error {
 	case errors.Is(m.waiting.Err, kerr.UnknownTopicOrPartition):
 		return m.noOutbox(ctx)
 	case m.waiting.Err != nil:
-		return fmt.Errorf("look into %s: %w", m.outbox, m.waiting.Err)
+		return fmt.Errorf("read the lag of %s: %w", m.outbox, m.waiting.Err)
 	case errors.Is(waiting[to].Err, kerr.UnknownTopicOrPartition):
 		return base.Fail(base.ExitFailed, "the outbox of %s is missing (topic %s): run '%s topics create'", m.to, to, m.g.Self())
 	}
 	open, err := control.Open(ctx, m.admin, dlq.NewLog(m.client), m.group)
 	if err != nil {
-		return fmt.Errorf("read what was asked for in %s: %w", topics.Replay(m.group), err)
+		return fmt.Errorf("read the requests in %s: %w", topics.Replay(m.group), err)
 	}
 	for _, q := range open {
 		left, known := m.waiting.Below(q.TopicID, q.Below)
 		if q.From == m.from && q.To != m.to && known && left > 0 {
-			return base.Fail(base.ExitFailed, "%s asked to move what waits for %s to %s, and %s of it %s: it goes there", q.By, m.from, q.To,
-				term.Many(left, "alert"), term.VerbOf(left, "is left", "are left"))
+			return base.Fail(base.ExitFailed, "%s requested to move the alerts of %s to %s, and %s %s", q.By, m.from, q.To,
+				term.Count(left, "alert"), term.VerbOf(left, "is left", "are left"))
 		}
 	}
 	return nil
 }
 
-// noOutbox says which outboxes there are.
+// noOutbox returns the error for a channel without an outbox.
 func (m *move) noOutbox(ctx context.Context) error {
 	details, err := m.admin.ListTopics(ctx)
 	if err != nil {
-		return fmt.Errorf("look for outboxes: %w", err)
+		return fmt.Errorf("list outboxes: %w", err)
 	}
 	var names []string
 	for _, topic := range details.Names() {
@@ -183,7 +182,7 @@ func (m *move) noOutbox(ctx context.Context) error {
 	return unknownChannel(m.from, names)
 }
 
-// plan says what is about to be moved, and what it means.
+// plan prints what will be moved and its consequences.
 func (m *move) plan(ctx context.Context, n int64) error {
 	oldest, err := lag.Oldest(ctx, dlq.NewLog(m.client), m.outbox, m.waiting)
 	if err != nil {
@@ -193,7 +192,7 @@ func (m *move) plan(ctx context.Context, n int64) error {
 		return nil
 	}
 	out := m.g.IO.Err
-	fmt.Fprintf(out, "%s for %s", term.Verb64(n, "alert waits", "alerts wait"), m.from)
+	fmt.Fprintf(out, "%s for %s", term.Verb(n, "alert waits", "alerts wait"), m.from)
 	if !oldest.IsZero() {
 		fmt.Fprintf(out, ", the oldest for %s", channel.Duration(max(time.Since(oldest), 0)))
 	}
@@ -204,7 +203,7 @@ func (m *move) plan(ctx context.Context, n int64) error {
 	if rate := float64(m.config.Channels.Get(m.to).Dispatch.Pace.Rate); rate > 0 {
 		takes := time.Duration(float64(n) / rate * float64(time.Second))
 		if takes > time.Minute {
-			fmt.Fprintf(out, "%s takes %s at its pace, alerts that come meanwhile wait behind them\n", m.to, channel.Duration(takes))
+			fmt.Fprintf(out, "%s takes %s at its rate limit; new alerts wait behind them\n", m.to, channel.Duration(takes))
 		}
 	}
 	var both []string
@@ -214,11 +213,7 @@ func (m *move) plan(ctx context.Context, n int64) error {
 		}
 	}
 	if len(both) > 0 {
-		rules := "rule " + both[0] + " leads"
-		if len(both) > 1 {
-			rules = "rules " + strings.Join(both, ", ") + " lead"
-		}
-		fmt.Fprintf(out, "%s to both: %s has had these alerts, and gets them again\n", rules, m.to)
+		fmt.Fprintf(out, "%s receives alerts twice: rules with both channels: %s\n", m.to, strings.Join(both, ", "))
 	}
 	return nil
 }
@@ -233,16 +228,16 @@ func (m *move) request() *control.Request {
 	return q
 }
 
-// awaitEvery is how often it is asked how far the notifier has come.
+// awaitEvery is the interval of progress checks.
 const awaitEvery = 500 * time.Millisecond
 
-// await waits until nothing is left of what was asked for.
+// await waits until the request is settled.
 func (m *move) await(ctx context.Context, q *control.Request, n int64) error {
-	if text, err := m.nobody(ctx); err != nil || text != "" {
+	if text, err := m.notRunning(ctx); err != nil || text != "" {
 		return errors.Join(err, m.report(n, text))
 	}
 	if m.noWait {
-		return m.report(n, "asked for: the notifier moves them")
+		return m.report(n, "requested: the notifier moves them")
 	}
 	bar := m.g.Bar("moving", "alerts")
 	bar.Expect(int(n))
@@ -257,40 +252,40 @@ func (m *move) await(ctx context.Context, q *control.Request, n int64) error {
 			done = max(done, n-left)
 			if left == 0 {
 				bar.Finish()
-				return m.report(n, fmt.Sprintf("%s moved: nothing that waited for %s then waits for it now", term.Many(n, "alert"), m.from))
+				return m.report(n, fmt.Sprintf("%s moved", term.Count(n, "alert")))
 			}
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			bar.Finish()
-			return base.Fail(base.ExitFailed, "%s of %s moved; it was asked for, and the notifier goes on", humanize.Comma(done), term.Many(n, "alert"))
+			return base.Fail(base.ExitFailed, "%s of %s moved; the notifier continues", humanize.Comma(done), term.Count(n, "alert"))
 		}
 	}
 }
 
-// nobody says why nobody carries the request out for now; empty: someone does.
-func (m *move) nobody(ctx context.Context) (string, error) {
+// notRunning returns why no notifier carries out the request now; empty: one does.
+func (m *move) notRunning(ctx context.Context) (string, error) {
 	group := topics.OutboxGroup(m.group)
 	groups, err := m.admin.DescribeGroups(ctx, group)
 	if err != nil {
-		return "", fmt.Errorf("look at group %s: %w", group, err)
+		return "", fmt.Errorf("describe group %s: %w", group, err)
 	}
 	d := groups[group]
 	switch {
 	case len(d.Members) == 0:
-		return fmt.Sprintf("no notifier is running in group %s: they are moved when one is", m.group), nil
+		return fmt.Sprintf("no notifier is running in group %s: the alerts are moved when one starts", m.group), nil
 	case len(d.AssignedPartitions()[m.outbox]) == 0 && (m.config == nil || m.config.Channels.Get(m.from) == nil):
-		return fmt.Sprintf("no notifier reads the outbox of %s, which is configured no more: restart one, and it moves them", m.from), nil
+		return fmt.Sprintf("no notifier reads the outbox of %s, which is no longer configured: restart one to move them", m.from), nil
 	}
 	return "", nil
 }
 
-// report ends the command: in words, or as an object.
-func (m *move) report(asked int64, text string) error {
+// report prints the result.
+func (m *move) report(requested int64, text string) error {
 	if m.g.JSON() {
 		return base.NewEncoder(m.g.IO.Out).Encode(map[string]any{
-			"from": m.from, "to": m.to, "waiting": m.waiting.Total(), "asked": asked, "says": text,
+			"from": m.from, "to": m.to, "waiting": m.waiting.Total(), "requested": requested, "message": text,
 		})
 	}
 	if text != "" {

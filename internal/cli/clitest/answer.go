@@ -1,3 +1,4 @@
+// Package clitest has test helpers for the commands.
 package clitest
 
 import (
@@ -6,13 +7,13 @@ import (
 	"testing"
 )
 
-// Answer is what a command said.
+// Answer is the result of a command.
 type Answer struct {
 	Code     int
 	Out, Err string
 }
 
-// Want checks the exit code and what was said.
+// Want checks the exit code and that the output contains the texts.
 func (a Answer) Want(t testing.TB, code int, texts ...string) Answer {
 	t.Helper()
 	if a.Code != code {
@@ -20,7 +21,7 @@ func (a Answer) Want(t testing.TB, code int, texts ...string) Answer {
 	}
 	for _, text := range texts {
 		if !strings.Contains(a.Out+a.Err, text) {
-			t.Errorf("it does not say %q", text)
+			t.Errorf("the output lacks %q", text)
 		}
 	}
 	if t.Failed() {
@@ -29,7 +30,7 @@ func (a Answer) Want(t testing.TB, code int, texts ...string) Answer {
 	return a
 }
 
-// Objects reads the answer's JSON lines.
+// Objects parses the output as JSON lines.
 func (a Answer) Objects(t testing.TB) []map[string]any {
 	t.Helper()
 	var list []map[string]any
@@ -43,16 +44,16 @@ func (a Answer) Objects(t testing.TB) []map[string]any {
 	return list
 }
 
-// Says checks that each text is said, wherever lines are broken.
-func (a Answer) Says(t *testing.T, texts ...string) {
+// Contains checks that the output contains the texts, apart from line breaks.
+func (a Answer) Contains(t *testing.T, texts ...string) {
 	t.Helper()
 	out := Unfolded(a.Out)
 	for _, text := range texts {
 		if !strings.Contains(out, text) {
-			t.Errorf("it does not say %q:\n%s", text, a.Out)
+			t.Errorf("the output lacks %q:\n%s", text, a.Out)
 		}
 	}
 }
 
-// Unfolded is a text with its line breaks taken back.
+// Unfolded returns a text without line breaks.
 func Unfolded(s string) string { return strings.Join(strings.Fields(s), " ") }

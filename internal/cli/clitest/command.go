@@ -11,7 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/testkafka"
 )
 
-// Main is the program without its process: cli.Run.
+// Main is cli.Run.
 type Main func(ctx context.Context, args []string, io base.Streams) int
 
 // On runs one command on a test's cluster.
@@ -20,7 +20,7 @@ func (m Main) On(t testing.TB, c *testkafka.Cluster, args ...string) Answer {
 	return m.With(t, c, "", args...)
 }
 
-// With is On with a standard input.
+// With is On with standard input.
 func (m Main) With(t testing.TB, c *testkafka.Cluster, in string, args ...string) Answer {
 	t.Helper()
 	return m.run(in, append([]string{"--brokers", strings.Join(c.Brokers, ","), "--group", c.Group}, args...))

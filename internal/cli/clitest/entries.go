@@ -21,7 +21,7 @@ import (
 
 var monday = time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)
 
-// Undecodable is a record that no rule has seen; its id follows from n.
+// Undecodable returns an undecodable record; its id derives from n.
 func Undecodable(n int, topic topics.Name) *dlq.Entry {
 	src := alert.Source{Cluster: "c", Topic: "AAAAAAAAAAAAAAAAAAAAAA", Partition: int32(n % 6), Offset: int64(100 + n)}
 	return &dlq.Entry{
@@ -35,7 +35,7 @@ func Undecodable(n int, topic topics.Name) *dlq.Entry {
 	}
 }
 
-// Refused is a delivery that the provider did not take.
+// Refused returns a refused delivery.
 func Refused(n int, rule, channel string) *dlq.Entry {
 	e := Undecodable(n, topics.TradeExecutions)
 	e.Envelope.Source.Value = fmt.Appendf(nil, `{"event_type":"order.rejected","symbol":"NVDA","n":%d}`, n)
@@ -49,8 +49,8 @@ func Refused(n int, rule, channel string) *dlq.Entry {
 	return e
 }
 
-// Morning is a mixture of dead letters, the oldest first.
-func Morning() []*dlq.Entry {
+// Mixed returns various dead letters, the oldest first.
+func Mixed() []*dlq.Entry {
 	quarantined := Refused(7, "order-rejected", "risk-hook")
 	quarantined.State, quarantined.Replays = dlq.Quarantined, 3
 	ambiguous := Refused(8, "drawdown", "desk-mail")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Golden compares a text for people with a file in testdata.
+// Golden compares a text with a file in testdata.
 func Golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)

@@ -12,8 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// UnreadGroup puts records an hour old into trade-executions/0, of which a group
-// has not read the last three.
+// UnreadGroup writes five records of an hour ago to trade-executions/0, of which a group has read two.
 func UnreadGroup(t *testing.T) (c *testkafka.Cluster, group string) {
 	t.Helper()
 	c = testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: 1}})
@@ -30,7 +29,7 @@ func UnreadGroup(t *testing.T) (c *testkafka.Cluster, group string) {
 	return c, group
 }
 
-// CommitAt commits an offset of trade-executions for a group that nobody is in.
+// CommitAt commits an offset of trade-executions for a group without members.
 func CommitAt(t *testing.T, c *testkafka.Cluster, group string, partition int32, at int64) {
 	t.Helper()
 	var offsets kadm.Offsets

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Lines collects what a stream says and lets a test wait for it.
+// Lines collects the output of a stream, for tests to wait for.
 type Lines struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -31,7 +31,7 @@ func (l *Lines) String() string {
 	return l.text.String()
 }
 
-// Wait waits until a line holds all of the texts, and returns it.
+// Wait waits for a line that contains all texts, and returns it.
 func (l *Lines) Wait(t testing.TB, within time.Duration, texts ...string) string {
 	t.Helper()
 	deadline := time.NewTimer(within)

@@ -9,14 +9,14 @@ import (
 	"unsafe"
 )
 
-// terminal is a pseudo-terminal: what a program writes to it, and its size.
+// terminal is a pseudo-terminal.
 type terminal struct {
 	t      *testing.T
 	master *os.File
 	Screen *Lines
 }
 
-// OpenTerminal returns a terminal and the file that a program writes to.
+// OpenTerminal returns a terminal and the file for a program.
 func OpenTerminal(t *testing.T) (*terminal, *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

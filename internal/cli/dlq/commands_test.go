@@ -55,7 +55,7 @@ func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	command(t, c, "dlq", "list").Want(t, base.ExitDone, "no dead letters")
 	command(t, c, "dlq", "stats").Want(t, base.ExitDone, "no dead letters")
-	all := clitest.Morning()
+	all := clitest.Mixed()
 	clitest.WriteEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
 	newestFirst := ids(all)
@@ -96,7 +96,7 @@ func TestDeadLettersAreListedNewestFirstAndFiltered(t *testing.T) {
 	command(t, c, "dlq", "list", "--cause", "trunkated").Want(t, base.ExitDone, "no cause trunkated, did you mean truncated?")
 	command(t, c, "dlq", "list", "re_nothing").Want(t, base.ExitFailed, "no dead letter re_nothing")
 	command(t, c, "dlq", "list", "dl_", "zz").Want(t, base.ExitFailed, "dl_ begins the ids of 6 dead letters", "no dead letter zz")
-	text := command(t, c, "dlq", "list").Want(t, base.ExitDone, "waiting", "quarantined", "look at one: notifier --brokers "+c.Brokers[0]+" --group "+c.Group+" dlq show dl_")
+	text := command(t, c, "dlq", "list").Want(t, base.ExitDone, "waiting", "quarantined", "show one: notifier --brokers "+c.Brokers[0]+" --group "+c.Group+" dlq show dl_")
 	for line := range strings.Lines(text.Out) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 100 {
 			t.Errorf("%d columns: %s", n, line)
@@ -117,7 +117,7 @@ func printOf(t testing.TB, c *testkafka.Cluster, e *dlq.Entry) string {
 // TestTheObjectsOfAListAreAContract holds the names and their order.
 func TestTheObjectsOfAListAreAContract(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	e := clitest.Morning()[8]
+	e := clitest.Mixed()[8]
 	e.Envelope.Source.Key = []byte{0xff}
 	clitest.WriteEntries(t, c, e)
 	const want = `{"id":"%s","topic":"trade-executions","partition":3,"offset":109,"key":null,"key_base64":"/w==","rule":"forward-test-diverges","channel":"desk-mail",` +
@@ -140,7 +140,7 @@ func TestTheFirstPageDecidesTheWidths(t *testing.T) {
 		all = append(all, e)
 	}
 	clitest.WriteEntries(t, c, all...)
-	a := command(t, c, "dlq", "list").Want(t, base.ExitDone, "60 dead letters; what they have in common: notifier --brokers ", " dlq stats")
+	a := command(t, c, "dlq", "list").Want(t, base.ExitDone, "60 dead letters; group them by cause: notifier --brokers ", " dlq stats")
 	rows := strings.Split(strings.TrimSpace(a.Out), "\n")
 	if len(rows) != 61 {
 		t.Fatalf("%d rows", len(rows))
@@ -156,9 +156,9 @@ func TestTheFirstPageDecidesTheWidths(t *testing.T) {
 	}
 }
 
-func TestStatsGroupByWhatWentWrong(t *testing.T) {
+func TestStatsGroupByFingerprint(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := clitest.Morning()
+	all := clitest.Mixed()
 	clitest.WriteEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
 	a := command(t, c, "dlq", "stats").Want(t, base.ExitDone,
@@ -183,9 +183,9 @@ func TestStatsGroupByWhatWentWrong(t *testing.T) {
 	command(t, c, "dlq", "stats", "--reason", "refused").Want(t, base.ExitDone, "4 dead letters: 2 open, 1 waiting, 1 quarantined")
 }
 
-func TestShowSaysEverything(t *testing.T) {
+func TestShowPrintsAllFields(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := clitest.Morning()
+	all := clitest.Mixed()
 	hex := clitest.Undecodable(20, topics.TradeExecutions)
 	hex.Envelope.Source.Value = []byte{0x80, 0x04, 0x95, 0x00}
 	clitest.WriteEntries(t, c, append(all, hex)...)
@@ -194,11 +194,11 @@ func TestShowSaysEverything(t *testing.T) {
 		t.Helper()
 		command(t, c, "dlq", "show", e.ID).Want(t, base.ExitDone, append(texts, e.ID)...)
 	}
-	show(all[0], "not an event", `{"event_type":"order.rej`, "header       source: oms", "puts the event through the rules again", "dlq replay "+all[0].ID[:12])
-	show(all[3], `  "symbol": "NVDA",`, "warning: Rejected: NVDA buy 400", "strategy: mean-rev-7", "alert key ACC-1007/R103", "sends the alert as it was raised to risk-hook", "trade-executions/4@104 of 2026-11-23 14:31:05 UTC, key ses-0004")
-	show(all[4], "waiting", "is asked for")
-	show(all[6], "quarantined, replayed 3 times", "it takes --force", "dlq replay --force "+all[6].ID[:12])
-	show(all[7], "it takes --include-ambiguous")
+	show(all[0], "not an event", `{"event_type":"order.rej`, "header       source: oms", "matches the event against the rules again", "dlq replay "+all[0].ID[:12])
+	show(all[3], `  "symbol": "NVDA",`, "warning: Rejected: NVDA buy 400", "strategy: mean-rev-7", "alert key ACC-1007/R103", "sends the original alert to risk-hook", "trade-executions/4@104 of 2026-11-23 14:31:05 UTC, key ses-0004")
+	show(all[4], "waiting", "requested: the daemon")
+	show(all[6], "quarantined, replayed 3 times", "needs --force", "dlq replay --force "+all[6].ID[:12])
+	show(all[7], "needs --include-ambiguous")
 	show(all[8], "recipients   nobody@example.com", "attempts     2, from 2026-11-23")
 	show(hex, "value (4 bytes):\n00000000  80 04 95 00")
 	if a := command(t, c, "dlq", "show", all[3].ID[:12], "--payload").Want(t, base.ExitDone); a.Out != string(all[3].Envelope.Source.Value) {
@@ -214,23 +214,23 @@ func TestShowSaysEverything(t *testing.T) {
 	}
 }
 
-func TestDiscardingIsAClosingWithAComment(t *testing.T) {
+func TestDiscardNeedsComment(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := clitest.Morning()
+	all := clitest.Mixed()
 	clitest.WriteEntries(t, c, all...)
 	askFor(t, c, all[4].ID)
-	command(t, c, "dlq", "discard", "--all", "--yes").Want(t, base.ExitMisused, "say why with -m")
-	command(t, c, "dlq", "discard", "-m", "x", "--yes").Want(t, base.ExitMisused, "say which dead letters to discard", "--all")
-	command(t, c, "dlq", "discard", "-m", "x", "--all", "--reason", "refused", "--yes").Want(t, base.ExitMisused, "neither ids nor filters")
+	command(t, c, "dlq", "discard", "--all", "--yes").Want(t, base.ExitMisused, "a comment is required")
+	command(t, c, "dlq", "discard", "-m", "x", "--yes").Want(t, base.ExitMisused, "nothing selected to discard", "--all")
+	command(t, c, "dlq", "discard", "-m", "x", "--all", "--reason", "refused", "--yes").Want(t, base.ExitMisused, "use either --all or ids and filters")
 	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused").Want(t, base.ExitMisused, "--dry-run", "--yes")
 	command(t, c, "dlq", "discard", "-m", "x", "--rule", "nothing", "--yes").Want(t, base.ExitFailed, "match none of 9 dead letters")
-	command(t, c, "dlq", "discard", "-m", "x", all[4].ID, "--yes").Want(t, base.ExitFailed, "1 waits for a replay: left out", "no dead letter is left to discard")
+	command(t, c, "dlq", "discard", "-m", "x", all[4].ID, "--yes").Want(t, base.ExitFailed, "skipped: 1 waits for a replay", "no dead letter to discard")
 	command(t, c, "dlq", "discard", "-m", "x", "--reason", "refused", "--dry-run").Want(t, base.ExitDone, "3 ", "payload-refused", "1 waits for a replay", "nothing was done")
 	if n := len(clitest.DeadLetters(t, c)); n != 9 {
 		t.Fatalf("%d are left after a dry run", n)
 	}
 	command(t, c, "dlq", "discard", "-m", "the order service was wrong", "--reason", "refused", "--yes").Want(t, base.ExitDone, "3 dead letters discarded")
-	command(t, c, "dlq", "discard", "-m", "x", all[3].ID, "--yes").Want(t, base.ExitFailed, "1 is closed already")
+	command(t, c, "dlq", "discard", "-m", "x", all[3].ID, "--yes").Want(t, base.ExitFailed, "1 is already closed")
 	command(t, c, "dlq", "show", all[3].ID).Want(t, base.ExitDone, "discarded", base.User()+": the order service was wrong", "it is closed")
 	o := command(t, c, "dlq", "list", "-o", "json", "--state", "discarded").Want(t, base.ExitDone).Objects(t)
 	if len(o) != 3 || o[0]["closed_by"] != base.User() || o[0]["comment"] != "the order service was wrong" || o[0]["state"] != "discarded" || o[0]["closed_at"] == nil || o[0]["reason"] != "refused" {
@@ -244,15 +244,15 @@ func TestDiscardingIsAClosingWithAComment(t *testing.T) {
 	command(t, c, "dlq", "list", "--state", "all").Want(t, base.ExitDone, "discarded", "dl_")
 }
 
-// TestDiscardLeavesOpenWhatFailedAgainMeanwhile: nobody has seen that version. Its
-// tombstone stands behind it, so brokers would delete it.
-func TestDiscardLeavesOpenWhatFailedAgainMeanwhile(t *testing.T) {
+// TestDiscardKeepsNewerVersions: an entry failed again between
+// reading and closing. Its tombstone follows, so compaction would delete it.
+func TestDiscardKeepsNewerVersions(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	if c.Real() {
 		t.Log("a real broker cannot be told to write something in between")
 		return
 	}
-	all := clitest.Morning()
+	all := clitest.Mixed()
 	clitest.WriteEntries(t, c, all...)
 	again := all[3].Again("", 3)
 	again.Detail = "refused once more"
@@ -284,9 +284,9 @@ func TestDiscardLeavesOpenWhatFailedAgainMeanwhile(t *testing.T) {
 	}
 }
 
-func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
+func TestExportImportsIntoOtherGroup(t *testing.T) {
 	c := testkafka.Start(t, nil)
-	all := clitest.Morning()
+	all := clitest.Mixed()
 	odd := clitest.Undecodable(30, topics.PortfolioUpdates)
 	odd.Envelope.Source.Key, odd.Envelope.Source.Value = []byte{}, nil
 	odd.Envelope.Source.Headers = []kgo.RecordHeader{{Key: "a\xff", Value: nil}, {Key: "a\xff", Value: []byte{}}, {Key: "", Value: []byte{0xfe}}, {Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}}
@@ -317,9 +317,9 @@ func TestAnExportIsTakenOverByAnotherGroup(t *testing.T) {
 			t.Errorf("%s came as %+v\nwas %+v", id, got, r)
 		}
 	}
-	command(t, c, "dlq", "import", file, "--yes").Want(t, base.ExitFailed, "10 are here already", "nothing to import")
+	command(t, c, "dlq", "import", file, "--yes").Want(t, base.ExitFailed, "skipped: 10 are already here", "nothing to import")
 	command(t, c, "dlq", "discard", "-m", "x", all[0].ID, "--yes").Want(t, base.ExitDone)
-	commandWith(t, c, a.Out+a.Out, "dlq", "import", "-", "--yes").Want(t, base.ExitFailed, "1 dead letter imported", "19 are here already")
+	commandWith(t, c, a.Out+a.Out, "dlq", "import", "-", "--yes").Want(t, base.ExitFailed, "1 dead letter imported", "skipped: 19 are already here")
 
 	tampered := strings.Replace(a.Out, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVq`, `"value_base64":"eyJldmVudF90eXBlIjoib3JkZXIucmVr`, 1)
 	bad := tampered + "nonsense\n{}\n" + `{"format":"notifier-dlq/9"}` + "\n\n" + `{"format":"notifier-dlq/1","id":"x","record":null}` + "\n"
@@ -349,7 +349,7 @@ func sameRecord(a, b *kgo.Record) bool {
 	})
 }
 
-func TestWatchShowsWhatIsWritten(t *testing.T) {
+func TestWatchShowsChanges(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	old := clitest.Refused(1, "order-rejected", "risk-hook")
 	clitest.WriteEntries(t, c, old)
@@ -365,7 +365,7 @@ func TestWatchShowsWhatIsWritten(t *testing.T) {
 		}
 	}
 	text, stop := watch()
-	text.Wait(t, 20*time.Second, "1 of them there now")
+	text.Wait(t, 20*time.Second, "1 open now")
 	objects, stopJSON := watch("-o", "json", "--channel", "risk-hook", "--limit", "3")
 	// The second watch says nothing before something happens: what happens until
 	// it watches may not be seen by it.

@@ -28,12 +28,12 @@ import (
 // scripted stands in for the daemon: it reads the requests in order, gives each
 // the outcome that the test says, and commits.
 type scripted struct {
-	t     *testing.T
-	c     *testkafka.Cluster
-	w     *dlq.Writer
-	does  func(q replay.Request) act
-	mu    sync.Mutex
-	asked []replay.Request
+	t        *testing.T
+	c        *testkafka.Cluster
+	w        *dlq.Writer
+	does     func(q replay.Request) act
+	mu       sync.Mutex
+	received []replay.Request
 }
 
 // act is what the daemon does with a request.
@@ -85,7 +85,7 @@ func (s *scripted) handle(ctx context.Context, r *kgo.Record) {
 		return
 	}
 	s.mu.Lock()
-	s.asked = append(s.asked, q)
+	s.received = append(s.received, q)
 	s.mu.Unlock()
 	do := s.does(q)
 	topic := topics.DeadLetter(s.c.Group, q.Source)
@@ -121,7 +121,7 @@ func (s *scripted) handle(ctx context.Context, r *kgo.Record) {
 func (s *scripted) requests() []replay.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]replay.Request(nil), s.asked...)
+	return append([]replay.Request(nil), s.received...)
 }
 
 // letter is the dead letter of a delivery to a webhook that refuses it, with a
@@ -172,34 +172,34 @@ func letterRange(n int) []*dlq.Entry {
 	return all
 }
 
-// said is what a command left behind.
-type said struct {
+// output is the output of a command.
+type output struct {
 	code     int
 	out, err string
 }
 
-func (s said) String() string { return fmt.Sprintf("exit %d\n%s---\n%s", s.code, s.out, s.err) }
+func (s output) String() string { return fmt.Sprintf("exit %d\n%s---\n%s", s.code, s.out, s.err) }
 
 // has asserts that both streams together hold the texts.
-func (s said) has(t *testing.T, code int, texts ...string) {
+func (s output) has(t *testing.T, code int, texts ...string) {
 	t.Helper()
 	if s.code != code {
 		t.Errorf("exit %d, want %d:\n%s", s.code, code, s)
 	}
 	for _, text := range texts {
 		if !strings.Contains(s.out+s.err, text) {
-			t.Errorf("nothing says %q:\n%s", text, s)
+			t.Errorf("the output lacks %q:\n%s", text, s)
 		}
 	}
 }
 
 // replay runs 'dlq replay' and fails the test if it takes too long.
-func runReplay(t *testing.T, c *testkafka.Cluster, args ...string) said {
+func runReplay(t *testing.T, c *testkafka.Cluster, args ...string) output {
 	t.Helper()
 	return replayUntil(t, c, t.Context(), "", args...)
 }
 
-func replayUntil(t *testing.T, c *testkafka.Cluster, ctx context.Context, in string, args ...string) said {
+func replayUntil(t *testing.T, c *testkafka.Cluster, ctx context.Context, in string, args ...string) output {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -209,5 +209,5 @@ func replayUntil(t *testing.T, c *testkafka.Cluster, ctx context.Context, in str
 	if ctx.Err() == context.DeadlineExceeded {
 		t.Fatalf("it does not end:\n%s\n%s", out, errs)
 	}
-	return said{code, out.String(), errs.String()}
+	return output{code, out.String(), errs.String()}
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,59 +20,49 @@ import (
 
 func newDiscard(g *base.Globals) *cobra.Command {
 	var sel selection
-	var ok base.Consent
-	var comment string
-	var force bool
+	d := discard{g: g}
 	cmd := &cobra.Command{
 		Use:   "discard [ID…] -m TEXT",
-		Short: "Close dead letters without sending them, and say why",
-		Long: "Close dead letters without sending them. The comment says why; it is kept, with who did it and when,\n" +
-			"for as long as the topic keeps what is deleted (seven days): see 'dlq list --state discarded -o json'.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := sel.filter(args, time.Now())
+		Short: "Discard dead letters without sending them",
+		Long: "Discard dead letters without sending them. The comment, the user and the time are kept as long as the\n" +
+			"topic keeps tombstones (seven days): see 'dlq list --state discarded -o json'.",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			f, err := sel.filter(ids, time.Now())
 			if err != nil {
 				return err
 			}
-			if strings.TrimSpace(comment) == "" {
-				return base.Misused(`say why with -m, such as -m "test data of Monday": whoever looks later wants to know`)
+			if d.closing.Comment = strings.TrimSpace(d.closing.Comment); d.closing.Comment == "" {
+				return base.Misused(`a comment is required, such as -m "test data of Monday"`)
 			}
-			if err := cmp.Or(filter.must("discard"), ok.Possible(g)); err != nil {
+			if err := cmp.Or(f.required("discard"), d.Possible(g)); err != nil {
 				return err
 			}
-			letters, err := openLetters(g, cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer letters.client.Close()
-			d := discard{g: g, letters: letters, force: force, closing: dlq.Closing{State: dlq.Discarded, By: base.User(), Comment: strings.TrimSpace(comment)}}
-			return d.run(cmd.Context(), filter, ok)
+			return sel.withStore(g, cmd, ids, d.run)
 		},
 	}
 	sel.flags(cmd)
 	sel.allFlag(cmd)
-	ok.Flags(cmd)
-	cmd.Flags().StringVarP(&comment, "comment", "m", "", "why, for whoever looks later")
-	cmd.Flags().BoolVar(&force, "force", false, "those too that wait for a replay: they may be sent all the same")
+	d.Flags(cmd)
+	cmd.Flags().StringVarP(&d.closing.Comment, "comment", "m", "", "why, for the audit trail")
+	cmd.Flags().BoolVar(&d.force, "force", false, "also those waiting for a replay, which may still be sent")
 	return cmd
 }
 
-// discard closes entries.
 type discard struct {
+	base.Consent
 	g       *base.Globals
-	letters *letters
 	force   bool
 	closing dlq.Closing
 
 	stats           dlq.Stats
 	entries         []place
 	waiting, closed int
-	spans           []dlq.Span       // what was written since the entries were read begins at their ends
-	newer           map[string]int64 // the versions written since then, by topic and key
-	again           int              // entries that failed again meanwhile, and stay open
+	spans           []dlq.Span       // the part of each partition that was read
+	newer           map[string]int64 // offsets of later versions, by topic and key
+	again           int              // entries with a later version, which stay open
 }
 
-// place is where an entry stands, in as few bytes as it takes: a million may
-// be meant.
+// place is the place of an entry, in little memory: there may be a million.
 type place struct {
 	topic     string
 	partition int32
@@ -78,45 +70,47 @@ type place struct {
 	version   int64
 }
 
-func (d *discard) run(ctx context.Context, f *filter, ok base.Consent) error {
+func (d *discard) run(ctx context.Context, st *store, f *filter) error {
 	var err error
-	if d.spans, err = d.letters.Ends(ctx, f.sources()); err != nil {
+	if d.spans, err = st.Ends(ctx, f.sources()); err != nil {
 		return err
 	}
-	seen, err := f.each(ctx, d.letters.Reader, d.spans, dlq.Query{Brief: true}, d.take)
+	seen, err := f.each(ctx, st.Reader, d.spans, dlq.Query{Brief: true}, d.take)
 	if err != nil {
 		return err
 	}
 	if len(d.entries) == 0 {
-		d.leftOut()
+		d.reportSkipped()
 		if d.waiting+d.closed > 0 {
-			return base.Fail(base.ExitFailed, "no dead letter is left to discard")
+			return base.Fail(base.ExitFailed, "no dead letter to discard")
 		}
-		return base.Fail(base.ExitFailed, "%s", f.nothing(seen))
+		return base.Fail(base.ExitFailed, "%s", f.noneText(seen))
 	}
-	what := term.Many(int64(len(d.entries)), "dead letter")
+	what := term.Count(len(d.entries), "dead letter")
 	if !d.g.JSON() {
-		printGroups(d.g, d.stats.Groups())
-		d.leftOut()
+		printGroups(d.g.IO.Err, d.g.Width(), d.stats.Groups())
+		d.reportSkipped()
 	}
 	done := 0
-	if goOn, err := ok.Ask(ctx, d.g, "discard "+what); err != nil {
+	ok, err := d.Ask(ctx, d.g, "discard "+what)
+	if err != nil {
 		return err
-	} else if goOn {
-		if done, err = d.write(ctx); err != nil {
-			return fmt.Errorf("%d of %s discarded, then: %w; the same command does the rest", done, what, err)
+	}
+	if ok {
+		if done, err = d.write(ctx, st); err != nil {
+			return fmt.Errorf("%d of %s discarded, then: %w; repeat the command for the rest", done, what, err)
 		}
 	}
 	if d.g.JSON() {
 		return base.NewEncoder(d.g.IO.Out).Encode(map[string]any{
-			"meant": len(d.entries), "discarded": done - d.again, "failed_again": d.again, "left_out_waiting": d.waiting, "left_out_closed": d.closed,
+			"selected": len(d.entries), "discarded": done - d.again, "failed_again": d.again, "skipped_waiting": d.waiting, "skipped_closed": d.closed,
 		})
 	}
 	if done > 0 {
-		fmt.Fprintf(d.g.IO.Err, "%s discarded\n", term.Many(int64(done-d.again), "dead letter"))
+		fmt.Fprintf(d.g.IO.Err, "%s discarded\n", term.Count(done-d.again, "dead letter"))
 	}
 	if d.again > 0 {
-		fmt.Fprintf(d.g.IO.Err, "%d failed again meanwhile: left open\n", d.again)
+		fmt.Fprintf(d.g.IO.Err, "skipped: %s again meanwhile\n", term.Verb(d.again, "failed", "failed"))
 	}
 	return nil
 }
@@ -134,37 +128,35 @@ func (d *discard) take(e *dlq.Entry) bool {
 	return true
 }
 
-func (d *discard) leftOut() {
+func (d *discard) reportSkipped() {
 	if d.waiting > 0 {
-		fmt.Fprintf(d.g.IO.Err, "%s for a replay: left out (--force takes them too)\n", term.Verb(d.waiting, "waits", "wait"))
+		fmt.Fprintf(d.g.IO.Err, "skipped: %s for a replay (use --force)\n", term.Verb(d.waiting, "waits", "wait"))
 	}
 	if d.closed > 0 {
-		fmt.Fprintf(d.g.IO.Err, "%s closed already: left out\n", term.Verb(d.closed, "is", "are"))
+		fmt.Fprintf(d.g.IO.Err, "skipped: %s already closed\n", term.Verb(d.closed, "is", "are"))
 	}
 }
 
 // closeBatch is how many tombstones are written at once.
 const closeBatch = 1000
 
-// write closes the entries, as they were read, and returns for how many that is
-// certain.
-func (d *discard) write(ctx context.Context) (done int, err error) {
-	w := d.letters.writer()
+// write writes tombstones for the versions read, and returns how many are acknowledged.
+func (d *discard) write(ctx context.Context, st *store) (done int, err error) {
+	w := dlq.NewWriter(dlq.WriterParams{Client: st.client, Group: st.group, Logger: slog.New(slog.DiscardHandler)})
 	bar := d.g.Bar("discarding", "dead letters")
 	bar.Expect(len(d.entries))
 	defer bar.Finish()
-	d.closing.At = time.Now()
-	batch := make([]*dlq.Closure, 0, closeBatch)
-	for done < len(d.entries) {
-		batch = batch[:0]
-		for _, p := range d.entries[done:min(done+closeBatch, len(d.entries))] {
+	d.closing.By, d.closing.State, d.closing.At = base.User(), dlq.Discarded, time.Now()
+	for places := range slices.Chunk(d.entries, closeBatch) {
+		var batch []*dlq.Closure
+		for _, p := range places {
 			c := &dlq.Closure{Topic: p.topic, Partition: p.partition, Key: []byte(p.key), Closing: d.closing}
 			c.Below = p.version + 1
 			batch = append(batch, c)
 		}
 		err := w.CloseEntries(ctx, batch...)
 		if err == nil {
-			err = d.keepNewer(ctx, batch)
+			err = d.keepNewer(ctx, st, batch)
 		}
 		if err != nil {
 			if cause := context.Cause(ctx); errors.Is(cause, base.ErrSignal) {
@@ -178,21 +170,20 @@ func (d *discard) write(ctx context.Context) (done int, err error) {
 	return done, nil
 }
 
-// keepNewer writes the versions again that came between reading the entries and
-// closing them: the brokers would delete them, since a tombstone of their key
-// follows.
-func (d *discard) keepNewer(ctx context.Context, closed []*dlq.Closure) error {
+// keepNewer writes versions again that were written between reading and closing, since
+// compaction deletes a version before a tombstone of its key.
+func (d *discard) keepNewer(ctx context.Context, st *store, closed []*dlq.Closure) error {
 	if d.newer == nil {
 		d.newer = make(map[string]int64)
 	}
-	ends, err := d.letters.Spans(ctx, topicsOf(d.spans)...)
+	ends, err := st.Spans(ctx, topicsOf(d.spans)...)
 	if err != nil {
 		return err
 	}
 	for i := range d.spans {
 		s := &d.spans[i]
 		s.Start, s.End = s.End, ends[i].End
-		if err := d.letters.Scan(ctx, *s, func(r *kgo.Record) bool {
+		if err := st.Scan(ctx, *s, func(r *kgo.Record) bool {
 			if r.Value != nil {
 				d.newer[r.Topic+string(r.Key)] = r.Offset
 			}
@@ -206,7 +197,7 @@ func (d *discard) keepNewer(ctx context.Context, closed []*dlq.Closure) error {
 		if !failed || at >= c.Offset {
 			continue
 		}
-		records, _, err := d.letters.Read(ctx, c.Topic, c.Partition, at, 1)
+		records, _, err := st.Read(ctx, c.Topic, c.Partition, at, 1)
 		if err != nil {
 			return err
 		}
@@ -214,7 +205,7 @@ func (d *discard) keepNewer(ctx context.Context, closed []*dlq.Closure) error {
 			continue
 		}
 		r := records[0]
-		if err := d.letters.client.ProduceSync(ctx, &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers}).FirstErr(); err != nil {
+		if err := st.client.ProduceSync(ctx, &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers}).FirstErr(); err != nil {
 			return err
 		}
 		d.again++

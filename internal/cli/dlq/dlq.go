@@ -1,40 +1,101 @@
+// Package dlq is the command dlq: it lists, shows, replays, discards, exports and imports
+// dead letters.
 package dlq
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
-	"log/slog"
+	"io"
+	"time"
 	"unicode/utf8"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/term"
 )
 
 func New(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "dlq", Short: "Look at what could not be handled, send it again, close it", Args: base.Subcommand, RunE: base.Help,
-		Long: "Look at what could not be handled, send it again, close it. Start with 'dlq stats': it groups dead\n" +
-			"letters by what went wrong.",
+		Use: "dlq", Short: "List, replay and discard dead letters", Args: base.Subcommand, RunE: base.Help,
+		Long: "List, replay and discard dead letters. Start with 'dlq stats', which groups them by cause.",
 	}
 	cmd.AddCommand(newStats(g), newList(g), newShow(g), newReplay(g), newDiscard(g), newExport(g), newImport(g), newWatch(g))
 	return cmd
 }
 
-// writer returns a writer of dead letters, for entries to be closed.
-func (l *letters) writer() *dlq.Writer {
-	return dlq.NewWriter(dlq.WriterParams{Client: l.client, Group: l.group, Logger: slog.New(slog.DiscardHandler)})
+// store has the dead letters of a group.
+type store struct {
+	*dlq.Reader
+	client *kgo.Client
+	group  string
 }
 
-// longID is how much of an id is shown where not all others are known: enough
-// for millions.
+// openStore connects to the dead letters of the configured group. The caller closes the
+// client.
+func openStore(g *base.Globals, ctx context.Context, more ...kgo.Opt) (*store, error) {
+	c, err := g.Kafka()
+	if err != nil {
+		return nil, err
+	}
+	opts := kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })
+	cl, err := g.Reach(ctx, c, "dlq", append(opts, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	return &store{Reader: dlq.NewReader(cl, c.Group), client: cl, group: c.Group}, nil
+}
+
+// withStore calls run with the dead letters and the filter of the flags.
+func (s *selection) withStore(g *base.Globals, cmd *cobra.Command, ids []string, run func(context.Context, *store, *filter) error) error {
+	f, err := s.filter(ids, time.Now())
+	if err != nil {
+		return err
+	}
+	st, err := openStore(g, cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer st.client.Close()
+	return run(cmd.Context(), st, f)
+}
+
+// printGroups prints groups of dead letters, each with an example.
+func printGroups(w io.Writer, width int, groups []*dlq.Group) {
+	const most = 20
+	shown := groups[:min(len(groups), most)]
+	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "RULE", "CHANNEL", "FINGERPRINT"}, Elastic: []int{2, 3, 4, 5}, Right: []int{0}}
+	for _, group := range shown {
+		t.Add(humanize.Comma(int64(group.Count)), reasonOf(group), term.OrDash(string(group.Cause)), term.OrDash(group.Rule), term.OrDash(group.Channel), group.Fingerprint)
+		t.Note(group.Detail)
+	}
+	t.Write(w, width)
+	if more := groups[len(shown):]; len(more) > 0 {
+		n := 0
+		for _, group := range more {
+			n += group.Count
+		}
+		fmt.Fprintf(w, "and %s in %s\n", term.Count(n, "dead letter"), term.Count(len(more), "other group"))
+	}
+}
+
+// reasonOf returns a group's reason for display.
+func reasonOf(group *dlq.Group) string {
+	if group.Reason == "" {
+		return string(dlq.Malformed)
+	}
+	return string(group.Reason)
+}
+
+// longID is the length of an abbreviated id that is unique among millions.
 const longID = 12
 
-// brief returns the beginning of an id, of n bytes at most, that means it when
-// it is typed.
+// brief abbreviates an id to at most n bytes.
 func brief(id string, n int) string {
 	if len(id) <= n {
 		return id
@@ -45,8 +106,7 @@ func brief(id string, n int) string {
 	return id[:n]
 }
 
-// idSet is a set of entries by topic and id. It holds hashes of 64 bits: the
-// texts of a million would take five times as much.
+// idSet is a set of entries by topic and id, as 64-bit hashes to save memory.
 type idSet struct {
 	seed   maphash.Seed
 	hashes map[uint64]struct{}
@@ -63,7 +123,7 @@ func (s idSet) has(topic, id string) bool {
 	return ok
 }
 
-// remove takes an entry out and reports whether it was in.
+// remove removes an entry and reports whether it was in the set.
 func (s idSet) remove(topic, id string) bool {
 	had := s.has(topic, id)
 	delete(s.hashes, s.hash(topic, id))
@@ -71,25 +131,3 @@ func (s idSet) remove(topic, id string) bool {
 }
 
 func (s idSet) len() int { return len(s.hashes) }
-
-// letters is the dead letters of a group, on a cluster that answers.
-type letters struct {
-	*dlq.Reader
-	client *kgo.Client
-	group  string
-}
-
-// letters returns the dead letters of the configured group. Whoever gets
-// them closes their client.
-func openLetters(g *base.Globals, ctx context.Context, more ...kgo.Opt) (*letters, error) {
-	c, err := g.Kafka()
-	if err != nil {
-		return nil, err
-	}
-	opts := kafka.DeadLetterOptions(func(string) int32 { return kafka.MaxEnvelope })
-	cl, err := g.Reach(ctx, c, "dlq", append(opts, more...)...)
-	if err != nil {
-		return nil, err
-	}
-	return &letters{Reader: dlq.NewReader(cl, c.Group), client: cl, group: c.Group}, nil
-}

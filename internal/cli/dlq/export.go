@@ -3,9 +3,9 @@ package dlq
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,39 +20,43 @@ func newExport(g *base.Globals) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "export [ID…]",
-		Short: "Write dead letters as JSON lines, nothing of them lost",
-		Long: "Write dead letters as JSON lines: what 'dlq list -o json' says of each, and the record as it is, so\n" +
-			"that 'dlq import' can put it into another group or cluster. Payloads are in it: mind who may read it.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := sel.filter(args, time.Now())
-			if err != nil {
-				return err
-			}
-			letters, err := openLetters(g, cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer letters.client.Close()
-			x := export{out: g.IO.Out}
-			if file != "" && file != "-" {
-				x.bar = g.Bar("exporting", "dead letters")
-			}
-			seen := 0
-			err = into(file, g.IO.Out, func(w io.Writer) error {
-				x.out = w
-				seen, err = filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{}, x.put)
-				return cmp.Or(x.err, err)
+		Short: "Export dead letters as JSON lines",
+		Long: "Export dead letters as JSON lines: the fields of 'dlq list -o json' and the complete record, for 'dlq\n" +
+			"import' in another group or cluster. The export contains payloads: protect it.",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return sel.withStore(g, cmd, ids, func(ctx context.Context, st *store, f *filter) error {
+				var bar *term.Bar
+				if file != "" && file != "-" {
+					bar = g.Bar("exporting", "dead letters")
+				}
+				n, seen := 0, 0
+				err := into(file, g.IO.Out, func(w io.Writer) (err error) {
+					enc := base.NewEncoder(w)
+					var failed error
+					seen, err = f.each(ctx, st.Reader, nil, dlq.Query{}, func(e *dlq.Entry) bool {
+						line := exportLine{Format: dlq.Format, entryJSON: toJSON(e)}
+						if e.Record != nil {
+							line.Record = dlq.NewTransfer(e.Record)
+						}
+						if failed = enc.Encode(line); failed == nil {
+							n++
+							bar.Add(1)
+						}
+						return failed == nil
+					})
+					return cmp.Or(failed, err)
+				})
+				bar.Finish()
+				switch {
+				case err != nil:
+					return err
+				case n == 0:
+					fmt.Fprintln(g.IO.Err, f.noneText(seen))
+				default:
+					fmt.Fprintf(g.IO.Err, "%s exported\n", term.Count(n, "dead letter"))
+				}
+				return nil
 			})
-			x.bar.Finish()
-			switch {
-			case err != nil:
-				return err
-			case x.n == 0:
-				fmt.Fprintln(g.IO.Err, filter.nothing(seen))
-			default:
-				fmt.Fprintf(g.IO.Err, "%s exported\n", term.Many(int64(x.n), "dead letter"))
-			}
-			return nil
 		},
 	}
 	sel.flags(cmd)
@@ -64,32 +68,11 @@ func newExport(g *base.Globals) *cobra.Command {
 type exportLine struct {
 	Format string `json:"format"`
 	entryJSON
-	// Record is null for a closed entry of which only the closing is left.
-	Record *dlq.Transfer `json:"record"`
+	Record *dlq.Transfer `json:"record"` // null for a closed entry without its record
 }
 
-type export struct {
-	out io.Writer
-	bar *term.Bar
-	n   int
-	err error
-}
-
-func (x *export) put(e *dlq.Entry) bool {
-	line := exportLine{Format: dlq.Format, entryJSON: toJSON(e)}
-	if e.Record != nil {
-		line.Record = dlq.NewTransfer(e.Record)
-	}
-	if x.err = base.NewEncoder(x.out).Encode(line); x.err != nil {
-		return false
-	}
-	x.n++
-	x.bar.Add(1)
-	return true
-}
-
-// into has write fill a file, which is there only once it is complete; without
-// a name it is out.
+// into calls write with a file that replaces the old one only if write succeeds. Without a name
+// it is out.
 func into(file string, out io.Writer, write func(io.Writer) error) error {
 	if file == "" || file == "-" {
 		w := bufio.NewWriterSize(out, 1<<16)
@@ -98,7 +81,7 @@ func into(file string, out io.Writer, write func(io.Writer) error) error {
 	}
 	f, err := safefile.Replace(file)
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", file, base.Bare(err))
+		return fmt.Errorf("cannot write %s: %w", file, safefile.Reason(err))
 	}
 	defer f.Abandon()
 	w := bufio.NewWriterSize(f, 1<<16)
@@ -106,7 +89,7 @@ func into(file string, out io.Writer, write func(io.Writer) error) error {
 		return err
 	}
 	if err := f.Commit(); err != nil {
-		return fmt.Errorf("cannot write %s: %w", file, base.Bare(err))
+		return fmt.Errorf("cannot write %s: %w", file, safefile.Reason(err))
 	}
 	return nil
 }

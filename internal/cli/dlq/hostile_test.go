@@ -171,8 +171,8 @@ func TestHostileEntriesAreShownAndCanBeDiscarded(t *testing.T) {
 	}
 }
 
-// TestPayloadOnATerminalIsNotObeyed, and elsewhere it is byte for byte.
-func TestPayloadOnATerminalIsNotObeyed(t *testing.T) {
+// TestPayloadIsEscapedOnTerminal, and elsewhere it is byte for byte.
+func TestPayloadIsEscapedOnTerminal(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	for i, value := range []string{"{\"a\":\"\x1b[2J\u202e\u009b\U000e0041\"}\r\n", "\x9b2J\x00bytes", "{\"plain\": true}\n"} {
 		e := clitest.Refused(i+1, "order-rejected", "risk-hook")
@@ -190,8 +190,8 @@ func TestPayloadOnATerminalIsNotObeyed(t *testing.T) {
 		want := []string{"{\"a\":\"⟨U+001B⟩[2J⟨U+202E⟩⟨U+009B⟩⟨U+E0041⟩\"}⟨U+000D⟩", "|.2J.bytes|", "{\"plain\": true}"}[i]
 		testkafka.Eventually(t, 10*time.Second, "it is shown", func() bool { return strings.HasSuffix(term.Screen.String(), want+"\r\n") })
 		harmless(t, "--payload", strings.ReplaceAll(term.Screen.String(), "\r\n", "\n"))
-		if said := errs.String(); strings.Contains(said, "shown for a terminal") != (i < 2) {
-			t.Errorf("%q: it says %q", value, said)
+		if message := errs.String(); strings.Contains(message, "escaped for the terminal") != (i < 2) {
+			t.Errorf("%q: got %q", value, message)
 		}
 	}
 }

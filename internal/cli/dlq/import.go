@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -24,29 +25,29 @@ func newImport(g *base.Globals) *cobra.Command {
 	var ok base.Consent
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Take over dead letters that 'dlq export' wrote",
-		Long: "Take over dead letters that 'dlq export' wrote, from a file or from standard input (-). Each is checked\n" +
-			"against its checksum, keeps its id and is open here; those that are here already are left as they are, so\n" +
-			"importing twice is importing once. Lines that cannot be taken over are reported, the others go on.",
+		Short: "Import an export of 'dlq export'",
+		Long: "Import an export of 'dlq export' from a file or standard input (-). Checksums are verified. Entries keep\n" +
+			"their ids and are open. Existing entries are skipped, so the command can be repeated. Invalid lines are\n" +
+			"reported and skipped.",
 		Args: base.OneArg("a file, or - for standard input"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := ok.Possible(g); err != nil {
 				return err
 			}
 			if args[0] == "-" && !ok.Yes && !ok.DryRun {
-				return base.Misused("standard input is the file, so nobody can be asked: look with --dry-run, then say --yes")
+				return base.Misused("cannot ask for confirmation, standard input is the file: check with --dry-run, then use --yes")
 			}
-			in, err := openTwice(g, args[0])
+			in, err := openSeekable(g, args[0])
 			if err != nil {
 				return err
 			}
 			defer in.Close()
-			letters, err := openLetters(g, cmd.Context())
+			st, err := openStore(g, cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer letters.client.Close()
-			i := importing{g: g, letters: letters, file: args[0], in: in}
+			defer st.client.Close()
+			i := importing{g: g, store: st, file: args[0], in: in}
 			return i.run(cmd.Context(), ok)
 		},
 	}
@@ -54,13 +55,12 @@ func newImport(g *base.Globals) *cobra.Command {
 	return cmd
 }
 
-// openTwice opens a file that is read twice; standard input is kept in a
-// temporary one for that.
-func openTwice(g *base.Globals, file string) (*os.File, error) {
+// openSeekable opens a file, or copies standard input to a temporary one.
+func openSeekable(g *base.Globals, file string) (*os.File, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read %s: %w", file, base.Bare(err))
+			return nil, fmt.Errorf("cannot read %s: %w", file, safefile.Reason(err))
 		}
 		return f, nil
 	}
@@ -68,7 +68,7 @@ func openTwice(g *base.Globals, file string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = os.Remove(f.Name()) // it is gone once it is closed
+	_ = os.Remove(f.Name()) // removed when closed
 	if _, err := io.Copy(f, g.IO.In); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("read standard input: %w", err)
@@ -76,76 +76,77 @@ func openTwice(g *base.Globals, file string) (*os.File, error) {
 	return f, nil
 }
 
-// importing reads an export twice: to check it and say what it holds, and to
-// write what is not here yet.
+// importing reads an export twice: for the plan, and to write the missing entries.
 type importing struct {
-	g       *base.Globals
-	letters *letters
-	file    string
-	in      *os.File
+	g     *base.Globals
+	store *store
+	file  string
+	in    *os.File
 
-	here                     idSet // what is not closed here
+	here                     idSet // open entries here
 	stats                    dlq.Stats
 	refused, closed, already int
 }
 
 func (i *importing) run(ctx context.Context, ok base.Consent) error {
-	if err := i.lookHere(ctx); err != nil {
+	if err := i.readHere(ctx); err != nil {
 		return err
 	}
-	mine := newIDSet()
+	wanted := newIDSet()
 	if err := i.lines(ctx, func(_ int, e *dlq.Entry) error {
-		if i.here.has(e.Topic, e.ID) || mine.has(e.Topic, e.ID) {
+		if i.here.has(e.Topic, e.ID) || wanted.has(e.Topic, e.ID) {
 			i.already++
 			return nil
 		}
-		mine.add(e.Topic, e.ID)
+		wanted.add(e.Topic, e.ID)
 		i.stats.Add(e)
 		return nil
 	}, i.refuse); err != nil {
 		return err
 	}
-	what := term.Many(int64(i.stats.Count), "dead letter")
+	what := term.Count(i.stats.Count, "dead letter")
 	i.plan()
 	done := 0
 	if i.stats.Count > 0 {
-		if goOn, err := ok.Ask(ctx, i.g, fmt.Sprintf("import %s into %s", what, i.letters.group)); err != nil {
+		yes, err := ok.Ask(ctx, i.g, fmt.Sprintf("import %s into %s", what, i.store.group))
+		if err != nil {
 			return err
-		} else if goOn {
-			if done, err = i.write(ctx, mine); err != nil {
-				return fmt.Errorf("%d of %s imported, then: %w; the same command does the rest", done, what, err)
+		}
+		if yes {
+			if done, err = i.write(ctx, wanted); err != nil {
+				return fmt.Errorf("%d of %s imported, then: %w; repeat the command for the rest", done, what, err)
 			}
 		}
 	}
 	return i.end(done)
 }
 
-// plan says what the file holds.
+// plan prints what will be imported.
 func (i *importing) plan() {
 	if i.g.JSON() {
 		return
 	}
 	if i.stats.Count > 0 {
-		printGroups(i.g, i.stats.Groups())
+		printGroups(i.g.IO.Err, i.g.Width(), i.stats.Groups())
 	}
 	if i.already > 0 {
-		fmt.Fprintf(i.g.IO.Err, "%s here already: left as %s\n", term.Verb(i.already, "is", "are"), map[bool]string{true: "it is", false: "they are"}[i.already == 1])
+		fmt.Fprintf(i.g.IO.Err, "skipped: %s already here\n", term.Verb(i.already, "is", "are"))
 	}
 	if i.closed > 0 {
-		fmt.Fprintf(i.g.IO.Err, "%s closed when exported: left out\n", term.Verb(i.closed, "was", "were"))
+		fmt.Fprintf(i.g.IO.Err, "skipped: %s closed when exported\n", term.Verb(i.closed, "was", "were"))
 	}
 }
 
 func (i *importing) end(done int) error {
 	if i.g.JSON() {
 		err := base.NewEncoder(i.g.IO.Out).Encode(map[string]any{
-			"meant": i.stats.Count, "imported": done, "already_here": i.already, "closed": i.closed, "refused": i.refused,
+			"selected": i.stats.Count, "imported": done, "already_here": i.already, "closed": i.closed, "refused": i.refused,
 		})
 		if err != nil {
 			return err
 		}
 	} else if done > 0 {
-		fmt.Fprintf(i.g.IO.Err, "%s imported\n", term.Many(int64(done), "dead letter"))
+		fmt.Fprintf(i.g.IO.Err, "%s imported\n", term.Count(done, "dead letter"))
 	} else if i.stats.Count == 0 {
 		fmt.Fprintln(i.g.IO.Err, "nothing to import")
 	}
@@ -155,10 +156,10 @@ func (i *importing) end(done int) error {
 	return nil
 }
 
-// lookHere finds out which entries are open here.
-func (i *importing) lookHere(ctx context.Context) error {
+// readHere reads which entries are open here.
+func (i *importing) readHere(ctx context.Context) error {
 	i.here = newIDSet()
-	return i.letters.Each(ctx, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
+	return i.store.Each(ctx, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
 		i.here.add(e.Topic, e.ID)
 		return true
 	})
@@ -169,11 +170,10 @@ func (i *importing) refuse(line int, err error) {
 	fmt.Fprintf(i.g.IO.Err, "%s:%d: %s\n", term.Visible(i.file), line, term.Visible(err.Error()))
 }
 
-// maxLine is the longest line that is read: base64 makes four bytes of three.
+// maxLine limits a line: base64 adds a third.
 const maxLine = kafka.MaxEnvelope * 2
 
-// lines calls f for every entry of the file, its record's topic one of ours,
-// and refuse for every line that is none.
+// lines calls f for each entry of the file and refuse for each invalid line.
 func (i *importing) lines(ctx context.Context, f func(line int, e *dlq.Entry) error, refuse func(line int, err error)) error {
 	if _, err := i.in.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read %s: %w", i.file, err)
@@ -203,16 +203,16 @@ func (i *importing) lines(ctx context.Context, f func(line int, e *dlq.Entry) er
 		}
 	}
 	if errors.Is(s.Err(), bufio.ErrTooLong) {
-		refuse(n+1, errors.New("the line is too long; what stands behind it was not read"))
+		refuse(n+1, errors.New("the line is too long; the rest of the file was not read"))
 		return nil
 	}
 	if s.Err() != nil {
-		return fmt.Errorf("read %s: %w", i.file, base.Bare(s.Err()))
+		return fmt.Errorf("read %s: %w", i.file, safefile.Reason(s.Err()))
 	}
 	return nil
 }
 
-// parse reads a line; nil: it was closed when it was exported.
+// parse parses a line; nil: the entry was closed when exported.
 func (i *importing) parse(line []byte) (*dlq.Entry, error) {
 	var doc struct {
 		Format string        `json:"format"`
@@ -227,7 +227,7 @@ func (i *importing) parse(line []byte) (*dlq.Entry, error) {
 	case doc.Format == "":
 		return nil, errors.New("not a line of 'notifier dlq export': it has no format")
 	case doc.Format != dlq.Format:
-		return nil, fmt.Errorf("its format is %q, this notifier reads %s", doc.Format, dlq.Format)
+		return nil, fmt.Errorf("its format is %q, supported is %s", doc.Format, dlq.Format)
 	case doc.State == dlq.Resolved || doc.State == dlq.Discarded:
 		return nil, nil
 	case doc.Record == nil:
@@ -244,19 +244,19 @@ func (i *importing) parse(line []byte) (*dlq.Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its source: %w", err)
 	}
-	e.Topic = topics.DeadLetter(i.letters.group, source)
+	e.Topic = topics.DeadLetter(i.store.group, source)
 	e.Record.Topic, e.Record.Partition = e.Topic, 0
 	return e, nil
 }
 
-// The sizes of what is written at once.
+// Limits of a batch.
 const (
 	importBatch = 1000
 	importBytes = 8 << 20
 )
 
-// write writes the entries that are wanted and returns how many are certainly
-// there. One that does not fit is refused.
+// write writes the wanted entries and returns how many are acknowledged. One that is too large is
+// refused.
 func (i *importing) write(ctx context.Context, wanted idSet) (done int, err error) {
 	bar := i.g.Bar("importing", "dead letters")
 	bar.Expect(wanted.len())
@@ -265,10 +265,10 @@ func (i *importing) write(ctx context.Context, wanted idSet) (done int, err erro
 	lineOf := make(map[*kgo.Record]int)
 	bytes := 0
 	flush := func() error {
-		for _, result := range i.letters.client.ProduceSync(ctx, batch...) {
+		for _, result := range i.store.client.ProduceSync(ctx, batch...) {
 			switch {
 			case errors.Is(result.Err, kerr.MessageTooLarge):
-				i.refuse(lineOf[result.Record], fmt.Errorf("it does not fit into %s: raise the topic's max.message.bytes", result.Record.Topic))
+				i.refuse(lineOf[result.Record], fmt.Errorf("it is too large for %s: increase max.message.bytes", result.Record.Topic))
 			case result.Err != nil:
 				return fmt.Errorf("write to %s: %w", result.Record.Topic, result.Err)
 			default:
@@ -281,10 +281,10 @@ func (i *importing) write(ctx context.Context, wanted idSet) (done int, err erro
 		return nil
 	}
 	err = i.lines(ctx, func(line int, e *dlq.Entry) error {
-		if !wanted.remove(e.Topic, e.ID) { // the file may have it twice
+		if !wanted.remove(e.Topic, e.ID) { // duplicate in the file
 			return nil
 		}
-		r := &kgo.Record{Topic: e.Topic, Key: e.Record.Key, Value: e.Record.Value, Headers: e.Record.Headers} // of now: it is written now
+		r := &kgo.Record{Topic: e.Topic, Key: e.Record.Key, Value: e.Record.Value, Headers: e.Record.Headers}
 		batch, lineOf[r] = append(batch, r), line
 		if bytes += len(r.Value); len(batch) == importBatch || bytes > importBytes {
 			return flush()

@@ -2,8 +2,6 @@ package dlq
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"io"
 	"time"
 	"unicode/utf8"
 
@@ -11,9 +9,8 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 )
 
-// entryJSON is an entry for programs; the names are a contract. Topic,
-// partition and offset are the source's; of a malformed entry, whose source is
-// not known, they are where it stands itself.
+// entryJSON is the JSON of an entry; the names are a contract. Topic, partition and offset are the
+// source's, or the entry's own if it is malformed.
 type entryJSON struct {
 	ID          string     `json:"id"`
 	Topic       string     `json:"topic"`
@@ -37,25 +34,11 @@ type entryJSON struct {
 	Replays     int        `json:"replays"`
 	Size        int        `json:"size"`
 
-	// Of entries that are closed, and of those that were edited.
+	// Of closed and of edited entries.
 	ClosedAt *time.Time `json:"closed_at,omitempty"`
 	ClosedBy *string    `json:"closed_by,omitempty"`
 	Comment  *string    `json:"comment,omitempty"`
 	EditedBy string     `json:"edited_by,omitempty"`
-}
-
-// entryEncoder writes entries as objects, one a line.
-type entryEncoder struct {
-	enc *json.Encoder
-	err error
-}
-
-func newEntryEncoder(w io.Writer) *entryEncoder { return &entryEncoder{enc: base.NewEncoder(w)} }
-
-// put writes one entry and reports whether it could.
-func (w *entryEncoder) put(e *dlq.Entry) bool {
-	w.err = w.enc.Encode(toJSON(e))
-	return w.err == nil
 }
 
 func toJSON(e *dlq.Entry) entryJSON {
@@ -63,7 +46,7 @@ func toJSON(e *dlq.Entry) entryJSON {
 	j := entryJSON{
 		ID: e.ID, Topic: s.Topic, Partition: s.Partition, Offset: s.Offset, Rule: e.Rule(), Channel: e.Envelope.Channel,
 		Recipients: e.Recipients, Reason: string(e.Reason), Scope: string(e.Scope), Cause: string(e.Cause),
-		Fingerprint: e.Fingerprint(), Detail: e.Detail, Attempts: e.Attempts, FirstFailed: base.Instant(e.FirstFailed), LastFailed: base.Instant(e.LastFailed),
+		Fingerprint: e.Fingerprint(), Detail: e.Detail, Attempts: e.Attempts, FirstFailed: base.OptionalTime(e.FirstFailed), LastFailed: base.OptionalTime(e.LastFailed),
 		State: string(e.State), Replays: e.Replays, Size: e.Size, EditedBy: e.EditedBy,
 	}
 	if e.State == dlq.Malformed || s.Topic == "" {
@@ -77,7 +60,7 @@ func toJSON(e *dlq.Entry) entryJSON {
 	}
 	j.Key, j.KeyBase64 = textOrBase64(s.Key)
 	if c := e.Closed; c != nil {
-		j.ClosedAt, j.ClosedBy, j.Comment = base.Instant(c.At), &c.By, &c.Comment
+		j.ClosedAt, j.ClosedBy, j.Comment = base.OptionalTime(c.At), &c.By, &c.Comment
 		if c.EditedBy != "" {
 			j.EditedBy = c.EditedBy
 		}
@@ -85,8 +68,7 @@ func toJSON(e *dlq.Entry) entryJSON {
 	return j
 }
 
-// textOrBase64 returns bytes as text where they are UTF-8, else in base64; both
-// are empty where they are null.
+// textOrBase64 returns bytes as text if they are UTF-8, else as base64; nil and "" for null.
 func textOrBase64(b []byte) (*string, string) {
 	switch {
 	case b == nil:

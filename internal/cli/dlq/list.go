@@ -3,6 +3,7 @@ package dlq
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -19,51 +20,47 @@ func newList(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [ID…]",
 		Short: "List dead letters, the newest first",
-		Long: "List dead letters, the newest first: those that are not closed, unless --state says otherwise.\n" +
-			"The beginning of an id is enough where no other begins so.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := sel.filter(args, time.Now())
-			if err != nil {
-				return err
-			}
-			letters, err := openLetters(g, cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer letters.client.Close()
-			out := bufio.NewWriterSize(g.IO.Out, 1<<16)
-			defer out.Flush()
-			if g.JSON() {
-				enc := newEntryEncoder(out)
-				_, err := filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{}, enc.put)
-				return cmp.Or(enc.err, err)
-			}
-			l := listing{g: g, out: out, now: time.Now()}
-			seen, err := filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{Brief: true}, l.put)
-			if err != nil {
-				return cmp.Or(out.Flush(), err)
-			}
-			return cmp.Or(l.end(filter, seen), out.Flush())
+		Long: "List dead letters, the newest first, without resolved and discarded ones unless --state is set.\n" +
+			"An id may be abbreviated to a unique prefix.",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return sel.withStore(g, cmd, ids, func(ctx context.Context, st *store, f *filter) error {
+				out := bufio.NewWriterSize(g.IO.Out, 1<<16)
+				defer out.Flush()
+				if g.JSON() {
+					enc := base.NewEncoder(out)
+					var failed error
+					_, err := f.each(ctx, st.Reader, nil, dlq.Query{}, func(e *dlq.Entry) bool {
+						failed = enc.Encode(toJSON(e))
+						return failed == nil
+					})
+					return cmp.Or(failed, err)
+				}
+				l := listing{g: g, out: out, now: time.Now()}
+				seen, err := f.each(ctx, st.Reader, nil, dlq.Query{Brief: true}, l.put)
+				if err != nil {
+					return cmp.Or(out.Flush(), err)
+				}
+				return cmp.Or(l.end(f, seen), out.Flush())
+			})
 		},
 	}
 	sel.flags(cmd)
 	return cmd
 }
 
-// pageSize is how many entries decide the widths of the columns.
+// pageSize is the number of entries that determine the column widths.
 const pageSize = 50
 
-// listing prints entries as they come: the first page at once, with widths that
-// the rest keeps.
+// listing prints entries as they are read; the first page sets the widths.
 type listing struct {
 	g     *base.Globals
 	out   *bufio.Writer
 	now   time.Time
-	first []*dlq.Entry // the page that is not printed yet
+	first []*dlq.Entry // page, not printed yet
 	n     int
-	table *term.Table // nil: nothing is printed yet
-	show  string      // an id to look at
-	cause bool        // causes are shown
+	table *term.Table // nil: nothing printed yet
+	show  string      // a suggested id
+	cause bool        // there is a column for the cause
 }
 
 func (l *listing) put(e *dlq.Entry) bool {
@@ -73,21 +70,16 @@ func (l *listing) put(e *dlq.Entry) bool {
 		l.table.Write(l.out, l.g.Width())
 		return true
 	}
-	if len(l.first) == pageSize { // this one does not fit: ids are not unique among all
-		l.page(func(e *dlq.Entry) string { return brief(e.ID, longID) }, false)
-		return l.out.Flush() == nil && l.repeat(e)
+	if len(l.first) < pageSize {
+		l.first = append(l.first, e)
+		return true
 	}
-	l.first = append(l.first, e)
-	return true
-}
-
-func (l *listing) repeat(e *dlq.Entry) bool {
+	l.page(func(e *dlq.Entry) string { return brief(e.ID, longID) }, false)
 	l.n--
-	return l.put(e)
+	return l.out.Flush() == nil && l.put(e)
 }
 
-// page prints the first page and decides on the columns: causes have one where
-// it is no loss to the others. all: nothing comes after it.
+// page prints the first page. It shows the cause if there is room. all: it is the only page.
 func (l *listing) page(id func(*dlq.Entry) string, all bool) {
 	for _, l.cause = range []bool{true, false} {
 		l.table = &term.Table{Head: []string{"ID", "AGE", "SOURCE", "KEY", "REASON", "RULE", "CHANNEL", "STATE", "REPLAYS"}, Elastic: []int{2, 3, 5, 6}, Source: 2}
@@ -111,7 +103,7 @@ func (l *listing) page(id func(*dlq.Entry) string, all bool) {
 	l.table.Write(l.out, l.g.Width())
 }
 
-// add puts an entry into the table; below a closed one stands by whom and why.
+// add adds an entry to the table, with a note if it is closed.
 func (l *listing) add(e *dlq.Entry, id string) {
 	l.table.Add(l.row(e, id)...)
 	if c := e.Closed; c != nil {
@@ -134,15 +126,15 @@ func (l *listing) row(e *dlq.Entry, id string) []string {
 	return row
 }
 
-// end prints what is left, and what to do next.
+// end prints the rest and suggests a command.
 func (l *listing) end(f *filter, seen int) error {
 	if l.n == 0 {
-		fmt.Fprintln(l.g.IO.Err, f.nothing(seen))
+		fmt.Fprintln(l.g.IO.Err, f.noneText(seen))
 		return nil
 	}
 	if l.table == nil {
 		id := func(e *dlq.Entry) string { return brief(e.ID, longID) }
-		if seen <= pageSize { // all there are were seen: no other begins so
+		if seen <= pageSize { // all entries are known
 			short := shortIDs(l.first)
 			id = func(e *dlq.Entry) string { return short[e.ID] }
 		}
@@ -152,15 +144,14 @@ func (l *listing) end(f *filter, seen int) error {
 		return err
 	}
 	if l.n > pageSize {
-		fmt.Fprintf(l.g.IO.Err, "\n%s; what they have in common: %s dlq stats\n", term.Many(int64(l.n), "dead letter"), l.g.Self())
+		fmt.Fprintf(l.g.IO.Err, "\n%s; group them by cause: %s dlq stats\n", term.Count(l.n, "dead letter"), l.g.Self())
 	} else {
-		fmt.Fprintf(l.g.IO.Err, "\nlook at one: %s dlq show %s\n", l.g.Self(), base.Quote(l.show))
+		fmt.Fprintf(l.g.IO.Err, "\nshow one: %s dlq show %s\n", l.g.Self(), base.Quote(l.show))
 	}
 	return nil
 }
 
-// shortIDs gives each entry the shortest prefix, of at least 7 characters,
-// that no other listed id begins with.
+// shortIDs returns the shortest unique prefix of each id, at least 7 characters.
 func shortIDs(entries []*dlq.Entry) map[string]string {
 	ids := make([]string, len(entries))
 	for i, e := range entries {

@@ -9,8 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/rivo/uniseg"
-
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/obs/tracing"
@@ -18,49 +16,28 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// page is what 'dlq show' shows.
+// page is the output of 'dlq show'.
 type page struct {
 	bytes.Buffer
 	width int
-	self  string // the command as it was started
+	self  string // the program in suggested commands
 }
 
-// longest is how much of one text is shown.
-const longest = 2048
+const (
+	longest   = 2048 // bytes of a text that are shown
+	nameWidth = 12   // columns
+)
 
-// nameWidth is that of the left column.
-const nameWidth = 12
-
-// row prints a text under its name, broken at spaces to fit the terminal.
+// row prints a text with its name, wrapped to the terminal's width.
 func (p *page) row(name, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if len(text) > longest {
 		text = fmt.Sprintf("%s… %d more bytes", strings.ToValidUTF8(text[:longest], ""), len(text)-longest)
 	}
-	for _, line := range wrap(term.Visible(text), p.width-nameWidth-1) {
+	for _, line := range term.Wrap(term.Visible(text), p.width-nameWidth-1) {
 		fmt.Fprintf(p, "%-*s %s\n", nameWidth, name, line)
 		name = ""
 	}
-}
-
-// wrap breaks a text at spaces into lines of a display width. A longer word is
-// a line of its own.
-func wrap(text string, width int) []string {
-	var lines []string
-	line, used := "", 0
-	for _, word := range strings.Split(text, " ") {
-		w := uniseg.StringWidth(word)
-		if used > 0 && used+1+w > width {
-			lines = append(lines, line)
-			line, used = word, w
-			continue
-		}
-		if used > 0 || line != "" {
-			line, used = line+" ", used+1
-		}
-		line, used = line+word, used+w
-	}
-	return append(lines, line)
 }
 
 func (p *page) entry(e *dlq.Entry) {
@@ -70,7 +47,7 @@ func (p *page) entry(e *dlq.Entry) {
 		p.row("closed", "%s by %s%s", stamp(c.At), term.OrDash(c.By), prefixed(": ", c.Comment))
 	}
 	if !hasRecord(e) {
-		p.row("", "nothing else is left of it")
+		p.row("", "its record is gone")
 		return
 	}
 	if e.State == dlq.Malformed {
@@ -116,13 +93,13 @@ func prefixed(prefix, text string) string {
 }
 
 func (p *page) malformed(e *dlq.Entry) {
-	p.row("why", "this record is not in the format of dead letters, or not as it was written")
+	p.row("why", "the record is not in the format of dead letters, or damaged")
 	p.row("detail", "%s", e.Detail)
 	p.row("record", "%s of %s, key %s, fingerprint %s", e.Where(), stamp(e.LastFailed), keyText(e.Key), e.Fingerprint())
 }
 
 func (p *page) failure(e *dlq.Entry) {
-	p.row("why", "%s", inWords(e))
+	p.row("why", "%s", explain(e))
 	if e.Detail != "" {
 		p.row("detail", "%s", e.Detail)
 	}
@@ -140,7 +117,7 @@ func (p *page) failure(e *dlq.Entry) {
 func (p *page) alert(e *dlq.Entry) {
 	a := e.Envelope.Alert
 	if a == nil {
-		if rule := e.Rule(); rule != "" { // the smallest form of a dead letter has no alert
+		if rule := e.Rule(); rule != "" { // an entry that was cut to fit has no alert
 			p.row("rule", "%s · channel %s", rule, e.Envelope.Channel)
 		}
 		return
@@ -167,7 +144,7 @@ func (p *page) value(e *dlq.Entry) {
 	p.WriteByte('\n')
 	switch v := e.Envelope.Source.Value; {
 	case e.Pointer:
-		p.WriteString("value: not kept here, it was too large; read it at its source\n")
+		p.WriteString("value: too large to store; read it from its source\n")
 	case v == nil:
 		p.WriteString("value: null\n")
 	default:
@@ -175,7 +152,7 @@ func (p *page) value(e *dlq.Entry) {
 	}
 }
 
-// next says what a replay would do, and the commands to go on.
+// next prints what a replay would do, and suggests commands.
 func (p *page) next(e *dlq.Entry) {
 	p.WriteByte('\n')
 	p.row("replay", "%s", replayText(e))
@@ -189,16 +166,16 @@ func (p *page) next(e *dlq.Entry) {
 	switch {
 	case e.State == dlq.Malformed || e.State == dlq.Waiting:
 	case e.Pointer:
-		command("with its value", "dlq replay --payload FILE %s", id)
+		command("replay it", "dlq replay --payload FILE %s", id)
 	default:
-		command("send it again", "dlq replay %s%s", flagsNeeded(e), id)
-		command("take its value", "dlq show --payload %s > event", id)
-		command("send it edited", "dlq replay %s--payload event %s", flagsNeeded(e), id)
+		command("replay it", "dlq replay %s%s", flagsNeeded(e), id)
+		command("get its value", "dlq show --payload %s > event", id)
+		command("replay it edited", "dlq replay %s--payload event %s", flagsNeeded(e), id)
 	}
 	if e.State == dlq.Waiting {
-		command("close it anyway", `dlq discard --force -m "why" %s`, id)
+		command("discard it", `dlq discard --force -m "why" %s`, id)
 	} else {
-		command("close it", `dlq discard -m "why" %s`, id)
+		command("discard it", `dlq discard -m "why" %s`, id)
 	}
 }
 
@@ -213,51 +190,51 @@ func flagsNeeded(e *dlq.Entry) string {
 	return flags
 }
 
-// replayText says what a replay of an entry would do.
+// replayText describes what a replay of an entry would do.
 func replayText(e *dlq.Entry) string {
 	var parts []string
 	switch {
 	case e.Closed != nil:
-		return "not any more: it is closed"
+		return "not possible: it is closed"
 	case e.State == dlq.Malformed:
-		return "not possible: a record that cannot be read can only be discarded"
+		return "not possible: a malformed entry can only be discarded"
 	case e.Pointer:
-		return "only with its value, taken from its source into a file"
+		return "only with --payload, its value from the source"
 	case e.State == dlq.Waiting:
-		return "is asked for: the daemon sends it as soon as it comes to it"
+		return "requested: the daemon will send it"
 	case e.Envelope.Alert != nil:
-		parts = append(parts, fmt.Sprintf("sends the alert as it was raised to %s; with --rematch the event goes through the rules again", e.Envelope.Channel))
+		parts = append(parts, fmt.Sprintf("sends the original alert to %s; --rematch matches the event against the rules again", e.Envelope.Channel))
 	default:
-		parts = append(parts, "puts the event through the rules again")
+		parts = append(parts, "matches the event against the rules again")
 	}
 	if e.State == dlq.Quarantined {
-		parts = append(parts, fmt.Sprintf("it was replayed %s without success, so it takes --force", times(e.Replays)))
+		parts = append(parts, fmt.Sprintf("it was replayed %s without success: needs --force", times(e.Replays)))
 	}
 	if e.Reason == outcome.Unconfirmed {
-		parts = append(parts, "it may have been delivered already, so it takes --include-ambiguous")
+		parts = append(parts, "it may have been delivered: needs --include-ambiguous")
 	}
 	return strings.Join(parts, "; ")
 }
 
-// inWords says what a reason means for the reader.
-func inWords(e *dlq.Entry) string {
+// explain explains a reason.
+func explain(e *dlq.Entry) string {
 	switch e.Reason {
 	case outcome.Undecodable:
-		return "the record's bytes are not an event, so no rule has seen it"
+		return "the record is not an event, and was not matched"
 	case outcome.RulePanic:
-		return "a rule or the decoder failed on this event; that is a defect of the notifier's"
+		return "a rule or the decoder panicked on this event: a defect of the notifier"
 	case outcome.OverBudget:
-		return "its rules take more steps than one event may take"
+		return "its rules exceed the step limit of one event"
 	case outcome.Refused:
-		return "the provider refuses this message for its content; others are sent"
+		return "the provider refused the content of this message"
 	case outcome.TooLarge:
-		return "the message is too large for where it has to go"
+		return "the message is too large for its destination"
 	case outcome.BadRecipient:
-		return "some recipients refuse it; the others have got it"
+		return "some recipients refused it; the others received it"
 	case outcome.Exhausted:
 		return "all attempts failed while other messages were delivered"
 	case outcome.Unconfirmed:
-		return "it may have been delivered: the connection ended before the provider's answer"
+		return "it may have been delivered: the connection was lost before the response"
 	case outcome.NoLongerRouted:
 		return "its rule or channel is no longer configured"
 	}
@@ -281,8 +258,7 @@ func headerText(b []byte) string {
 	return string(b)
 }
 
-// valueText is JSON indented, other text as it is with control characters
-// shown, and bytes as a hex dump.
+// valueText returns indented JSON, escaped text, or a hex dump.
 func valueText(b []byte) string {
 	var pretty bytes.Buffer
 	switch {

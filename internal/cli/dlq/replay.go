@@ -3,7 +3,6 @@ package dlq
 import (
 	"cmp"
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -18,22 +17,22 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-const aboutReplay = `Ask the notifier to send dead letters again: those with the ids, or the beginnings of ids,
-that are given, and those that the filters mean. Each goes where it was going, as it was
-raised; a record that failed before its rules ran goes through the rules.
+const aboutReplay = `Request the notifier to send dead letters again: those with the given ids (or unique prefixes of
+ids) and those selected by filters. A delivery is sent to its channel with its original alert; a
+record that failed before matching is matched against the rules.
 
-The plan comes first. What is written is one request for each entry, to the group's replay
-topic, and nothing else; the notifier handles them one after the other, and an entry that
-fails again is a dead letter again. Whatever is asked for twice is sent once.
+The plan is shown first. The command only writes one request for each entry to the group's replay
+topic. The notifier handles the requests one at a time; an entry that fails again becomes a dead
+letter again. Repeated requests for an entry are sent once.
 
-A cause that fails again while requests are still being made stops the command, where it
-looks: with --rate, --canary or --wait.`
+With --rate, --canary or --wait, the command stops when an entry fails again with a cause that
+other selected entries have.`
 
-// replaying is what 'dlq replay' was asked for.
+// replaying has the flags of 'dlq replay'.
 type replaying struct {
 	selection
 	base.Consent
-	ask     replay.Options
+	options replay.Options
 	payload string
 	rate    rateFlag
 	canary  int
@@ -44,64 +43,63 @@ func newReplay(g *base.Globals) *cobra.Command {
 	var r replaying
 	cmd := &cobra.Command{
 		Use:   "replay [ID…]",
-		Short: "Send dead letters again",
+		Short: "Replay dead letters",
 		Long:  aboutReplay,
 		RunE:  func(cmd *cobra.Command, ids []string) error { return runReplay(g, cmd.Context(), &r, ids) },
 	}
 	r.selection.flags(cmd)
 	r.allFlag(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&r.ask.Rematch, "rematch", false, "through the rules again, instead of the alert as it was raised")
-	f.StringVar(&r.ask.To, "to", "", "to this `CHANNEL` instead of its own")
-	f.StringVar(&r.payload, "payload", "", "one dead letter, with its value replaced by `FILE` (-: standard input); the original is kept")
-	f.BoolVar(&r.ask.Force, "force", false, "quarantined ones too, and a payload that is no event")
-	f.BoolVar(&r.ask.Ambiguous, "include-ambiguous", false, "those too that may have been delivered")
-	f.Var(&r.rate, "rate", "at most so many, such as 5/s or 30/m (default: as fast as it goes)")
-	f.IntVar(&r.canary, "canary", 0, "send `N` first, and the others if none of these fails with a cause that others have")
-	f.BoolVar(&r.wait, "wait", false, "wait until each is resolved or failed again; exit 1 if any failed again")
-	f.StringVarP(&r.ask.Comment, "comment", "m", "", "`TEXT` for the audit trail: why")
+	f.BoolVar(&r.options.Rematch, "rematch", false, "match against the rules again instead of sending the original alert")
+	f.StringVar(&r.options.To, "to", "", "send to this `CHANNEL`")
+	f.StringVar(&r.payload, "payload", "", "replace the value of one dead letter by `FILE` (-: standard input); the original is kept")
+	f.BoolVar(&r.options.Force, "force", false, "also quarantined ones, and an undecodable payload")
+	f.BoolVar(&r.options.Ambiguous, "include-ambiguous", false, "also those that may have been delivered")
+	f.Var(&r.rate, "rate", "limit the rate, such as 5/s or 30/m (default: no limit)")
+	f.IntVar(&r.canary, "canary", 0, "send `N` first, and the others unless one of these fails with a cause that others have")
+	f.BoolVar(&r.wait, "wait", false, "wait until all are resolved or failed again; exit 1 if any failed again")
+	f.StringVarP(&r.options.Comment, "comment", "m", "", "`TEXT` for the audit trail")
 	r.Consent.Flags(cmd)
 	return cmd
 }
 
-// prepare finds what is misused before anything is looked at, and reads the
-// payload.
+// prepare checks the flags and reads the payload.
 func (r *replaying) prepare(g *base.Globals, ids []string) (*filter, error) {
 	filter, err := r.filter(ids, time.Now())
 	switch {
 	case err != nil:
 		return nil, err
 	case r.payload != "" && len(ids) != 1:
-		return nil, base.Misused("--payload replaces the value of one dead letter: give its id")
+		return nil, base.Misused("--payload replaces the value of one dead letter: pass one id")
 	case r.canary < 0:
-		return nil, base.Misused("--canary %d: give how many dead letters to send first", r.canary)
+		return nil, base.Misused("--canary %d is not a number of dead letters", r.canary)
 	}
-	err = cmp.Or(filter.must("send again"), r.Possible(g), checkChannel(g, r.ask.To))
+	err = cmp.Or(filter.required("replay"), r.Possible(g), checkChannel(g, r.options.To))
 	if err == nil && r.payload != "" {
-		r.ask.Edited, err = readPayload(g, r.payload, r.ask.Force)
+		r.options.Edited, err = readPayload(g, r.payload, r.options.Force)
 	}
-	r.ask.By, r.ask.Run = base.User(), replay.NewRun(time.Now())
+	r.options.By, r.options.Run = base.User(), replay.NewRun(time.Now())
 	return filter, err
 }
 
-// replay makes the plan, shows it, asks and carries it out.
+// runReplay shows the plan, asks for confirmation and carries it out.
 func runReplay(g *base.Globals, ctx context.Context, r *replaying, ids []string) error {
 	filter, err := r.prepare(g, ids)
 	if err != nil {
 		return err
 	}
-	found, err := openLetters(g, ctx, replay.ClientOptions(kafka.MaxEnvelope)...)
+	st, err := openStore(g, ctx, replay.ClientOptions(kafka.MaxEnvelope)...)
 	if err != nil {
 		return err
 	}
-	defer found.client.Close()
-	// What is written from here on is of the time of the run.
-	spans, err := found.Ends(ctx, filter.sources())
+	defer st.client.Close()
+	// Later records are not part of the plan.
+	spans, err := st.Ends(ctx, filter.sources())
 	if err != nil {
 		return err
 	}
-	plan := replay.NewPlan(r.ask)
-	seen, err := filter.each(ctx, found.Reader, spans, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
+	plan := replay.NewPlan(r.options)
+	seen, err := filter.each(ctx, st.Reader, spans, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
 		plan.Add(e)
 		return true
 	})
@@ -110,13 +108,13 @@ func runReplay(g *base.Globals, ctx context.Context, r *replaying, ids []string)
 	}
 	plan.Close()
 	if plan.Len() == 0 {
-		return nothingToSend(plan, filter.nothing(seen))
+		return nothingToSend(plan, filter.noneText(seen))
 	}
 	if err := showPlan(g, plan, r); err != nil {
 		return err
 	}
 	run := replay.Runner{
-		Reader: found.Reader, Client: found.client, Plan: plan, Spans: spans,
+		Reader: st.Reader, Client: st.client, Plan: plan, Spans: spans,
 		Rate: float64(r.rate.Rate), Canary: r.canary, Wait: r.wait,
 	}
 	if !r.DryRun {
@@ -124,18 +122,18 @@ func runReplay(g *base.Globals, ctx context.Context, r *replaying, ids []string)
 			return err
 		}
 	}
-	if ok, err := r.Consent.Ask(ctx, g, "send "+term.Count(plan.Len(), "dead letter")+" again"); !ok {
+	if ok, err := r.Consent.Ask(ctx, g, "replay "+term.Count(plan.Len(), "dead letter")); !ok {
 		return err
 	}
-	screen := newReplayScreen(g, found.group, r.wait)
+	screen := newReplayScreen(g, st.group, r.wait, plan.Len())
 	run.Observer = screen
 	account, err := run.Run(ctx)
-	screen.finish()
+	screen.bar.Finish()
 	return closeAccount(g, r, plan, account, err)
 }
 
-// checkChannel refuses a channel that the configuration does not have. Without
-// a configuration the daemon will say so.
+// checkChannel returns an error for a channel that is not configured. Without a configuration the
+// daemon checks it.
 func checkChannel(g *base.Globals, name string) error {
 	if name == "" {
 		return nil
@@ -144,25 +142,20 @@ func checkChannel(g *base.Globals, name string) error {
 	if err != nil || len(faults.Errors()) > 0 {
 		return nil
 	}
-	names := l.Channels.Names()
-	for _, n := range names {
-		if n == name {
-			return nil
-		}
+	if l.Channels.Get(name) != nil {
+		return nil
 	}
+	names := l.Channels.Names()
 	if near := suggest.Closest(name, names); near != "" {
 		return base.Misused("--to %s: there is no such channel, did you mean %s?", name, near)
 	}
 	return base.Misused("--to %s: there is no such channel, there are %s", name, strings.Join(names, ", "))
 }
 
-// errNothing is for when no entry is sent.
-var errNothing = errors.New("nothing to send again")
-
-// nothingToSend says why; none is what to say where no entry is meant.
+// nothingToSend returns the error for an empty plan; none is the text if nothing was selected.
 func nothingToSend(p *replay.Plan, none string) error {
 	if p.Left() == 0 {
-		return base.Fail(base.ExitFailed, "%w: %s", errNothing, none)
+		return base.Fail(base.ExitFailed, "nothing to replay: %s", none)
 	}
 	text := ""
 	for _, l := range replay.Lefts() {
@@ -170,5 +163,5 @@ func nothingToSend(p *replay.Plan, none string) error {
 			text += "\n  " + l.Sentence(n)
 		}
 	}
-	return base.Fail(base.ExitFailed, "%w%s", errNothing, text)
+	return base.Fail(base.ExitFailed, "nothing to replay%s", text)
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// accountJSON is the account for programs; the names are a contract.
+// accountJSON is the JSON of the account; the names are a contract.
 type accountJSON struct {
 	Run         string         `json:"run"`
 	Planned     int            `json:"planned"`
 	Sent        int            `json:"sent"`
-	Watched     bool           `json:"watched"` // false: what is sent counts as waiting
+	Watched     bool           `json:"watched"` // false: sent entries count as waiting
 	Resolved    int            `json:"resolved"`
 	Reopened    int            `json:"reopened"`
 	Quarantined int            `json:"quarantined"` // of the reopened
@@ -25,9 +25,8 @@ type accountJSON struct {
 	Waiting     int            `json:"waiting"`
 	Superseded  int            `json:"superseded"`
 	NotSent     int            `json:"not_sent"`
-	LeftOut     map[string]int `json:"left_out"`
-	// First is the first that failed again, StoppedBy the one that stopped the
-	// run; null: none did.
+	LeftOut     map[string]int `json:"skipped"`
+	// First is the first that failed again, StoppedBy the one that stopped the run.
 	First     *againJSON `json:"first_reopened"`
 	StoppedBy *againJSON `json:"stopped_by"`
 }
@@ -45,12 +44,11 @@ func toAgain(e *dlq.Entry) *againJSON {
 	return &againJSON{e.ID, e.Fingerprint(), e.Detail}
 }
 
-// closeAccount prints what became of the run, what to go on with, and returns
-// the error that its end is.
+// closeAccount prints the result of the run and suggested commands, and returns the run's error.
 func closeAccount(g *base.Globals, r *replaying, p *replay.Plan, a replay.Account, err error) error {
 	if g.JSON() {
 		j := accountJSON{
-			Run: r.ask.Run, Planned: a.Planned, Sent: a.Sent, Watched: a.Watched, Resolved: a.Resolved, Reopened: a.Reopened,
+			Run: r.options.Run, Planned: a.Planned, Sent: a.Sent, Watched: a.Watched, Resolved: a.Resolved, Reopened: a.Reopened,
 			Quarantined: a.Quarantined, Discarded: a.Discarded, Dropped: a.Dropped, Waiting: a.Waiting, Superseded: a.Superseded,
 			NotSent: a.NotSent(), First: toAgain(a.First), StoppedBy: toAgain(a.Stopped), LeftOut: make(map[string]int),
 		}
@@ -62,25 +60,23 @@ func closeAccount(g *base.Globals, r *replaying, p *replay.Plan, a replay.Accoun
 		}
 	} else {
 		fmt.Fprintln(g.IO.Out, accountText(a))
-		for _, line := range goOn(g.Self(), a) {
-			fmt.Fprintln(g.IO.Out, term.Visible(line))
-		}
+		printCommands(g, a)
 	}
-	return verdict(a, err)
+	return runError(a, err)
 }
 
-// verdict is the error that an account means for the exit code.
-func verdict(a replay.Account, err error) error {
+// runError returns the error of a run, which determines the exit code.
+func runError(a replay.Account, err error) error {
 	switch {
 	case errors.Is(err, base.ErrSignal):
-		return base.Fail(base.ExitFailed, "%w: %d of %d were not asked for, %d wait; what waits is handled all the same", err, a.NotSent(), a.Planned, a.Waiting)
+		return base.Fail(base.ExitFailed, "%w: %d of %d were not requested, %d wait and will still be handled", err, a.NotSent(), a.Planned, a.Waiting)
 	case err != nil && a.NotSent() > 0:
-		return fmt.Errorf("%w: %d of %d were not asked for; the same command again leaves out what waits", err, a.NotSent(), a.Planned)
+		return fmt.Errorf("%w: %d of %d were not requested; repeat the command for the rest", err, a.NotSent(), a.Planned)
 	case err != nil:
 		return err
 	case a.Stopped != nil:
 		e := a.Stopped
-		return base.Fail(base.ExitFailed, "stopped: %s failed again with a cause that others of these have (fingerprint %s): %s\n%d of %d were not asked for",
+		return base.Fail(base.ExitFailed, "stopped: %s failed again with a cause that other selected entries have (fingerprint %s): %s\n%d of %d were not requested",
 			term.Visible(e.ID), term.Visible(e.Fingerprint()), term.Visible(because(e)), a.NotSent(), a.Planned)
 	case a.Reopened > 0:
 		return base.Fail(base.ExitFailed, "%d failed again", a.Reopened)
@@ -90,7 +86,7 @@ func verdict(a replay.Account, err error) error {
 	return nil
 }
 
-// because is why an entry failed, in one line.
+// because returns why an entry failed.
 func because(e *dlq.Entry) string {
 	if e.Detail != "" {
 		return e.Detail
@@ -98,7 +94,7 @@ func because(e *dlq.Entry) string {
 	return string(e.Cause)
 }
 
-// accountText is the account in one line.
+// accountText returns the account as one line.
 func accountText(a replay.Account) string {
 	var parts []string
 	add := func(n int, what string) {
@@ -113,7 +109,7 @@ func accountText(a replay.Account) string {
 			reopened = fmt.Sprintf("reopened (%d quarantined)", a.Quarantined)
 		}
 		add(a.Reopened, reopened)
-		add(a.Discarded, "discarded meanwhile")
+		add(a.Discarded, "discarded in the meantime")
 		add(a.Dropped, "dropped by the notifier")
 		add(a.Waiting, "still waiting")
 	}
@@ -122,7 +118,7 @@ func accountText(a replay.Account) string {
 		text += ": " + strings.Join(parts, ", ")
 	}
 	if a.Superseded > 0 {
-		text += fmt.Sprintf("; %d not sent, since they were closed or failed again meanwhile", a.Superseded)
+		text += fmt.Sprintf("; %d superseded: closed or failed again in the meantime", a.Superseded)
 	}
 	if n := a.NotSent(); n > 0 {
 		text += fmt.Sprintf("; %d not sent", n)
@@ -130,27 +126,19 @@ func accountText(a replay.Account) string {
 	return text
 }
 
-// goOn are the commands to go on with.
-func goOn(self string, a replay.Account) []string {
-	var lines []string
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+// printCommands prints commands to continue with.
+func printCommands(g *base.Globals, a replay.Account) {
+	add := func(when bool, what, format string, args ...any) {
+		if when {
+			fmt.Fprintf(g.IO.Out, "%-22s %s %s\n", what, g.Self(), term.Visible(fmt.Sprintf(format, args...)))
+		}
+	}
 	if a.First != nil {
-		add("the first that failed again:  %s dlq show %s", self, base.Quote(a.First.ID))
+		add(true, "first to fail again:", "dlq show %s", base.Quote(a.First.ID))
 	}
-	if a.Reopened > a.Quarantined {
-		add("what is open:                 %s dlq list --state open", self)
-	}
-	if a.Quarantined > 0 {
-		add("what is quarantined:          %s dlq list --state quarantined", self)
-	}
-	if a.Lost != "" {
-		add("the first that was dropped:   %s dlq show %s", self, base.Quote(a.Lost))
-	}
-	if a.Waiting > 0 {
-		add("what still waits:             %s dlq list --state waiting", self)
-	}
-	if !a.Watched && a.Waiting > 0 {
-		add("what failed again:            %s dlq stats", self)
-	}
-	return lines
+	add(a.Reopened > a.Quarantined, "open:", "dlq list --state open")
+	add(a.Quarantined > 0, "quarantined:", "dlq list --state quarantined")
+	add(a.Lost != "", "first to be dropped:", "dlq show %s", base.Quote(a.Lost))
+	add(a.Waiting > 0, "waiting:", "dlq list --state waiting")
+	add(!a.Watched && a.Waiting > 0, "failed again:", "dlq stats")
 }

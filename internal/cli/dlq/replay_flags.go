@@ -1,20 +1,19 @@
 package dlq
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// rateFlag is a rate as a flag; zero: none.
+// rateFlag is a flag for a rate; zero: no limit.
 type rateFlag struct{ dispatch.Rate }
 
 // Set implements pflag.Value.
@@ -29,23 +28,17 @@ func (r *rateFlag) String() string {
 // Type implements pflag.Value.
 func (*rateFlag) Type() string { return "N/s" }
 
-// maxPayload bounds what is read as a payload: no broker takes a larger record
-// of ours.
+// maxPayload limits a payload, in bytes.
 const maxPayload = 64 << 20
 
-// readPayload reads the value that replaces an entry's. One that is no event
-// is refused unless it is forced: the rules could not read it either.
+// readPayload reads a new value for an entry. One that cannot be decoded is an error unless forced.
 func readPayload(g *base.Globals, file string, force bool) ([]byte, error) {
 	var in io.Reader = g.IO.In
 	shown := "standard input"
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			var path *fs.PathError
-			if errors.As(err, &path) {
-				err = path.Err
-			}
-			return nil, fmt.Errorf("cannot read %s: %w", term.Visible(file), err)
+			return nil, fmt.Errorf("cannot read %s: %w", term.Visible(file), safefile.Reason(err))
 		}
 		defer f.Close()
 		in, shown = f, term.Visible(file)
@@ -55,7 +48,7 @@ func readPayload(g *base.Globals, file string, force bool) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot read %s: %w", shown, err)
 	case len(data) > maxPayload:
-		return nil, fmt.Errorf("%s is larger than 64 MiB: no broker takes such a record", shown)
+		return nil, fmt.Errorf("%s is larger than 64 MiB", shown)
 	case force:
 		return data, nil
 	}
@@ -64,7 +57,7 @@ func readPayload(g *base.Globals, file string, force bool) ([]byte, error) {
 		return nil, err
 	}
 	if _, err := event.NewDecoder(&l.Events, nil, nil).Decode(event.Record{Value: data}); err != nil {
-		return nil, fmt.Errorf("%s is no event: %s; mend it, or send it all the same with --force", shown, term.Visible(outcome.Classify(err).Detail))
+		return nil, fmt.Errorf("%s is not an event: %s; correct it, or use --force", shown, term.Visible(outcome.Classify(err).Detail))
 	}
 	return data, nil
 }

@@ -3,20 +3,14 @@ package dlq
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/cli/base"
-	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// planGroups is how many causes a person is shown.
-const planGroups = 20
-
-// showPlan prints what will be sent, where to, and what is left out. For
-// programs it is the data of a dry run; else it is words, before the question.
+// showPlan prints the plan: as JSON for a dry run with -o json, else as text.
 func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 	if r.DryRun && g.JSON() {
 		return writePlan(g.IO.Out, p, r.rate)
@@ -25,9 +19,8 @@ func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 	if r.DryRun {
 		w = g.IO.Out
 	}
-	rate := r.rate
-	fmt.Fprintf(w, "%s to send again\n\n", term.Many(int64(p.Len()), "dead letter"))
-	showGroups(w, g.Width(), p.Stats.Groups())
+	fmt.Fprintf(w, "%s to replay\n\n", term.Count(p.Len(), "dead letter"))
+	printGroups(w, g.Width(), p.Stats.Groups())
 	fmt.Fprintln(w)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-9s %s\n", name, term.Visible(fmt.Sprintf(format, args...)))
@@ -45,10 +38,10 @@ func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 	if p.Options.Edited != nil {
 		row("payload", "%s by %s; the original is kept", term.Count(len(p.Options.Edited), "byte"), p.Options.By)
 	}
-	if rate.Rate > 0 {
-		row("takes", "%s at %s", lasts(p, rate).Round(time.Second), rate.String())
+	if r.rate.Rate > 0 {
+		row("takes", "%s at %s", lasts(p, r.rate).Round(time.Second), r.rate.String())
 	}
-	name = "left out"
+	name = "skipped"
 	for _, l := range replay.Lefts() {
 		if n := p.LeftOut[l]; n > 0 {
 			row(name, "%s", l.Sentence(n))
@@ -59,58 +52,25 @@ func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 	return nil
 }
 
-// showGroups prints what the entries have in common, each group with an example
-// of what went wrong below it.
-func showGroups(w io.Writer, width int, groups []*dlq.Group) {
-	shown := groups[:min(len(groups), planGroups)]
-	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "RULE", "CHANNEL", "FINGERPRINT"}, Elastic: []int{3, 4, 5}}
-	digits := len("COUNT")
-	if len(shown) > 0 { // the first is the largest
-		digits = max(digits, len(fmt.Sprint(shown[0].Count)))
-	}
-	below := strings.Repeat(" ", digits+2)
-	for _, c := range shown {
-		t.Add(fmt.Sprintf("%*d", digits, c.Count), string(c.Reason), string(c.Cause), term.OrDash(c.Rule), term.OrDash(c.Channel), c.Fingerprint)
-	}
-	t.Fit(width)
-	t.Print(w, t.Head)
-	for i, c := range shown {
-		t.Print(w, t.Rows[i])
-		if c.Detail != "" {
-			fmt.Fprintln(w, term.Cut(below+term.Visible(c.Detail), width))
-		}
-	}
-	if more := len(groups) - len(shown); more > 0 {
-		fmt.Fprintf(w, "%sand %s more\n", below, term.Count(more, "group"))
-	}
-}
-
-// destination says in words what people will see where.
+// destination describes a destination.
 func destination(d replay.Destination) string {
 	switch {
 	case d.Channel == "":
-		return fmt.Sprintf("%s through the rules, which say where to", goes(d.Count))
+		return term.Verb(d.Count, "is", "are") + " matched against the rules"
 	case d.Rules:
-		return fmt.Sprintf("%s through the rules, and to channel %s what they raise", goes(d.Count), d.Channel)
+		return fmt.Sprintf("%s matched against the rules, for channel %s", term.Verb(d.Count, "is", "are"), d.Channel)
 	case d.Rematch:
-		return fmt.Sprintf("%s through its rule again, and to channel %s if that still raises an alert", goes(d.Count), d.Channel)
+		return fmt.Sprintf("%s matched against the rule again, for channel %s", term.Verb(d.Count, "is", "are"), d.Channel)
 	}
-	return fmt.Sprintf("people will see %s in channel %s", term.Many(int64(d.Count), "message"), d.Channel)
+	return fmt.Sprintf("%s to channel %s", term.Count(d.Count, "message"), d.Channel)
 }
 
-func goes(n int) string {
-	if n == 1 {
-		return "1 goes"
-	}
-	return fmt.Sprintf("%d go", n)
-}
-
-// lasts is how long the requests take at a rate.
+// lasts returns how long the requests take at a rate.
 func lasts(p *replay.Plan, rate rateFlag) time.Duration {
 	return time.Duration(float64(p.Len()) / float64(rate.Rate) * float64(time.Second))
 }
 
-// planJSON is the plan for programs; the names are a contract.
+// planJSON is the JSON of the plan; the names are a contract.
 type planJSON struct {
 	Total        int               `json:"total"`
 	Groups       []planGroupJSON   `json:"groups"`
@@ -119,7 +79,7 @@ type planJSON struct {
 	NewestFailed time.Time         `json:"newest_failed"`
 	Rate         string            `json:"rate,omitempty"`
 	Seconds      float64           `json:"seconds,omitempty"`
-	LeftOut      map[string]int    `json:"left_out"`
+	LeftOut      map[string]int    `json:"skipped"`
 }
 
 type planGroupJSON struct {
@@ -134,8 +94,8 @@ type planGroupJSON struct {
 }
 
 type destinationJSON struct {
-	Channel string `json:"channel"` // "": the rules say
-	Rules   bool   `json:"rules"`   // through the rules
+	Channel string `json:"channel"` // empty: decided by the rules
+	Rules   bool   `json:"rules"`   // matched against the rules
 	Count   int    `json:"count"`
 }
 

@@ -2,11 +2,7 @@ package dlq
 
 import (
 	"fmt"
-	"io"
 	"sync"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
@@ -14,72 +10,55 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// replayScreen shows how a run goes: a bar on a terminal, and everywhere in
-// words what a person has to know while it continues.
+// replayScreen shows the progress of a run: a bar on a terminal, and messages.
 type replayScreen struct {
-	out   io.Writer
+	g     *base.Globals
 	group string
-	self  string // the command as it was started
-	wait  bool   // the bar counts outcomes, not requests
-	began time.Time
-	draws bool
+	wait  bool // the bar counts outcomes, not requests
+	bar   *term.Bar
 
 	mu     sync.Mutex
-	bar    *progressbar.ProgressBar
-	absent bool            // it was said that no notifier is running
-	said   map[string]bool // causes that were said to be new
+	absent bool            // reported that no notifier is running
+	causes map[string]bool // reported new causes, by fingerprint
 }
 
 var _ replay.Observer = (*replayScreen)(nil)
 
-func newReplayScreen(g *base.Globals, group string, wait bool) *replayScreen {
-	return &replayScreen{out: g.IO.Err, group: group, self: g.Self(), wait: wait, began: time.Now(), draws: term.IsTerminal(g.IO.Err), said: make(map[string]bool)}
+func newReplayScreen(g *base.Globals, group string, wait bool, planned int) *replayScreen {
+	s := &replayScreen{g: g, group: group, wait: wait, bar: g.Bar("sending", "dead letters"), causes: make(map[string]bool)}
+	s.bar.Expect(planned)
+	return s
 }
 
-const (
-	// barAfter is how long a run takes before a bar is worth the screen.
-	barAfter = 500 * time.Millisecond
-	// newCauses is how many new causes are said one by one.
-	newCauses = 10
-)
+// newCauses limits the new causes that are reported one by one.
+const newCauses = 10
 
 // Progress implements replay.Observer.
 func (s *replayScreen) Progress(a replay.Account) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.draws || s.bar == nil && time.Since(s.began) < barAfter {
-		return
-	}
-	if s.bar == nil {
-		s.bar = progressbar.NewOptions(a.Planned, progressbar.OptionSetWriter(s.out), progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
-	}
-	done, text := a.Sent+a.Superseded, "sending"
+	done, doing := a.Sent+a.Superseded, "sending"
 	if a.Watched {
-		text = fmt.Sprintf("%d resolved, %d reopened, %d waiting", a.Resolved, a.Reopened, a.Waiting)
+		doing = fmt.Sprintf("%d resolved, %d reopened, %d waiting", a.Resolved, a.Reopened, a.Waiting)
 	}
 	if s.wait {
 		done -= a.Waiting
 	}
-	s.bar.Describe(text)
-	_ = s.bar.Set(min(done, a.Planned-1)) // a full bar cannot be drawn again
+	s.bar.Set(min(done, a.Planned-1), doing) // at its total the bar would be final
 }
 
-// Again implements replay.Observer: a cause that no entry of the plan had is said
-// once.
+// Again implements replay.Observer. It reports each new cause once.
 func (s *replayScreen) Again(e *dlq.Entry, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fp := e.Fingerprint()
-	if known || s.said[fp] || len(s.said) > newCauses {
+	if known || s.causes[fp] || len(s.causes) > newCauses {
 		return
 	}
-	s.said[fp] = true
-	if len(s.said) > newCauses {
-		s.say("there are more new causes: see '%s dlq stats'", s.self)
+	s.causes[fp] = true
+	if len(s.causes) > newCauses {
+		s.print("there are more new causes: see '%s dlq stats'", s.g.Self())
 		return
 	}
-	s.say("%s failed again for a new cause (fingerprint %s): %s", e.ID, fp, because(e))
+	s.print("%s failed again with a new cause (fingerprint %s): %s", e.ID, fp, because(e))
 }
 
 // Running implements replay.Observer.
@@ -88,27 +67,14 @@ func (s *replayScreen) Running(there bool) {
 	defer s.mu.Unlock()
 	switch {
 	case !there:
-		s.say("no notifier is running in group %s: what is asked for waits until one is", s.group)
+		s.print("no notifier is running in group %s: requests wait until one starts", s.group)
 	case s.absent:
-		s.say("a notifier is running in group %s now", s.group)
+		s.print("a notifier is running in group %s now", s.group)
 	}
 	s.absent = !there
 }
 
-// say writes a line, over the bar where there is one. s.mu is held.
-func (s *replayScreen) say(format string, args ...any) {
-	if s.bar != nil {
-		_ = s.bar.Clear()
-	}
-	fmt.Fprintln(s.out, term.Visible(fmt.Sprintf(format, args...)))
-}
-
-// finish takes the bar off the screen.
-func (s *replayScreen) finish() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.bar != nil {
-		_ = s.bar.Clear()
-	}
-	s.draws = false
+// print prints a line above the bar.
+func (s *replayScreen) print(format string, args ...any) {
+	s.bar.Above(func() { fmt.Fprintln(s.g.IO.Err, term.Visible(fmt.Sprintf(format, args...))) })
 }

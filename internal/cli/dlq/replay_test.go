@@ -47,18 +47,18 @@ func TestReplayWaitsAndAccountsForEveryEntry(t *testing.T) {
 		}
 		return resolves
 	})
-	got := runReplay(t, c, "--all", "--wait", "--yes", "-m", "the receiver is mended")
-	got.has(t, base.ExitFailed, "7 sent: 4 resolved, 1 reopened, 1 discarded meanwhile, 1 dropped by the notifier",
-		"dlq show dl_0003", "dlq list --state open", "dlq show dl_0005", "dl_0003 failed again for a new cause", "HTTP 400: something new",
-		"no notifier is running in group "+c.Group, "people will see 6 messages in channel risk-hook", "1 goes through the rules")
+	got := runReplay(t, c, "--all", "--wait", "--yes", "-m", "the receiver is fixed")
+	got.has(t, base.ExitFailed, "7 sent: 4 resolved, 1 reopened, 1 discarded in the meantime, 1 dropped by the notifier",
+		"dlq show dl_0003", "dlq list --state open", "dlq show dl_0005", "dl_0003 failed again with a new cause", "HTTP 400: something new",
+		"no notifier is running in group "+c.Group, "6 messages to channel risk-hook", "1 is matched against the rules")
 	for i, q := range d.requests() {
-		if q.Comment != "the receiver is mended" || q.Total != 7 || !strings.HasPrefix(q.Run, "rp_") || q.By != base.User() || i < 6 && q.Channel != "risk-hook" {
+		if q.Comment != "the receiver is fixed" || q.Total != 7 || !strings.HasPrefix(q.Run, "rp_") || q.By != base.User() || i < 6 && q.Channel != "risk-hook" {
 			t.Errorf("%+v", q)
 		}
 	}
 }
 
-func TestReplayOfWhatIsMendedExitsWithZero(t *testing.T) {
+func TestSuccessfulReplayExitsZero(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
 	daemonDoes(t, c, always(resolves))
 	got := runReplay(t, c, "--reason", "refused", "--wait", "--yes")
@@ -66,24 +66,24 @@ func TestReplayOfWhatIsMendedExitsWithZero(t *testing.T) {
 	if strings.Contains(got.out, "dlq list") {
 		t.Errorf("nothing is left to look at:\n%s", got)
 	}
-	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to replay")
 }
 
-func TestReplayWithoutWaitingSaysHowToSeeWhatBecomesOfIt(t *testing.T) {
+func TestReplayWithoutWaitSuggestsCommands(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
 	got := runReplay(t, c, "--all", "--yes")
 	got.has(t, base.ExitDone, "3 sent\n", "dlq list --state waiting", "dlq stats")
 	if n := requested(t, c); n != 3 {
 		t.Errorf("%d requests", n)
 	}
-	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to send again", "3 wait already")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, "nothing to replay", "3 wait already")
 	if n := requested(t, c); n != 3 {
 		t.Errorf("%d requests after the second run", n)
 	}
 	if err := deadWriter(c).Write(t.Context(), letter(9, "HTTP 422: no")); err != nil {
 		t.Fatal(err)
 	}
-	runReplay(t, c, "--all", "--yes").has(t, base.ExitDone, "1 dead letter to send again", "3 wait already", "1 sent\n")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitDone, "1 dead letter to replay", "3 wait already", "1 sent\n")
 }
 
 func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
@@ -95,7 +95,7 @@ func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
 		return resolves
 	})
 	got := runReplay(t, c, "--all", "--yes", "--rate", "40/s", "--wait")
-	got.has(t, base.ExitFailed, "stopped: dl_0002 failed again with a cause that others of these have", "HTTP 422: no", "of 200 were not asked for")
+	got.has(t, base.ExitFailed, "stopped: dl_0002 failed again with a cause that other selected entries have", "HTTP 422: no", "of 200 were not requested")
 	if n := len(d.requests()); n >= 200 || n < 3 {
 		t.Errorf("%d requests", n)
 	}
@@ -115,13 +115,13 @@ func TestACanaryStopsTheRun(t *testing.T) {
 		return resolves
 	})
 	runReplay(t, c, "--all", "--yes", "--canary", "3").has(t, base.ExitFailed,
-		"3 sent: 2 resolved, 1 reopened; 17 not sent", "stopped: dl_0001 failed again", "17 of 20 were not asked for")
+		"3 sent: 2 resolved, 1 reopened; 17 not sent", "stopped: dl_0001 failed again", "17 of 20 were not requested")
 	if n := len(d.requests()); n != 3 {
 		t.Errorf("%d requests", n)
 	}
 }
 
-func TestACanaryThatFailsForANewCauseDoesNotStopTheRun(t *testing.T) {
+func TestCanaryWithNewCauseContinues(t *testing.T) {
 	c := lettered(t, letterRange(20)...)
 	daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0001" {
@@ -129,10 +129,10 @@ func TestACanaryThatFailsForANewCauseDoesNotStopTheRun(t *testing.T) {
 		}
 		return resolves
 	})
-	runReplay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, base.ExitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again for a new cause")
+	runReplay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, base.ExitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again with a new cause")
 }
 
-func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
+func TestReplayWaitsForCanary(t *testing.T) {
 	c := lettered(t, letterRange(10)...)
 	var early int64
 	d := daemonDoes(t, c, func(q replay.Request) act {
@@ -147,10 +147,10 @@ func TestTheCanaryIsWaitedForBeforeTheRest(t *testing.T) {
 	}
 }
 
-func TestADryRunWritesNothingAndJoinsNothing(t *testing.T) {
+func TestDryRunWritesNothing(t *testing.T) {
 	c := lettered(t, append(letterRange(3), unread(4))...)
 	got := runReplay(t, c, "--all", "--dry-run", "--rate", "2/s")
-	got.has(t, base.ExitDone, "4 dead letters to send again", "payload-refused", "truncated", "HTTP 422: no", "takes     2s at 2/s")
+	got.has(t, base.ExitDone, "4 dead letters to replay", "payload-refused", "truncated", "HTTP 422: no", "takes     2s at 2/s")
 	got = runReplay(t, c, "--all", "--dry-run", "-o", "json")
 	var plan struct {
 		Total        int
@@ -160,7 +160,7 @@ func TestADryRunWritesNothingAndJoinsNothing(t *testing.T) {
 			Rules   bool
 			Count   int
 		}
-		LeftOut map[string]int `json:"left_out"`
+		LeftOut map[string]int `json:"skipped"`
 	}
 	if err := json.Unmarshal([]byte(got.out), &plan); err != nil || plan.Total != 4 || len(plan.Groups) != 2 || plan.Groups[0].Count != 3 || len(plan.Destinations) != 2 {
 		t.Errorf("%v %+v\n%s", err, plan, got)
@@ -197,7 +197,7 @@ func TestReplayNeverCommitsOrJoins(t *testing.T) {
 func TestReplayByIDs(t *testing.T) {
 	c := lettered(t, append(letterRange(12), unread(1))...)
 	runReplay(t, c, "dl_0003", "re_", "--yes").has(t, base.ExitDone, "2 sent")
-	runReplay(t, c, "dl_0003", "--yes").has(t, base.ExitFailed, "nothing to send again", "1 waits already")
+	runReplay(t, c, "dl_0003", "--yes").has(t, base.ExitFailed, "nothing to replay", "1 waits already")
 	runReplay(t, c, "dl_9", "--yes").has(t, base.ExitFailed, "no dead letter dl_9")
 	runReplay(t, c, "dl_000", "--yes").has(t, base.ExitFailed, "dl_000 begins the ids of 10 dead letters")
 	if n := requested(t, c); n != 2 {
@@ -205,21 +205,21 @@ func TestReplayByIDs(t *testing.T) {
 	}
 }
 
-func TestReplayThatIsMisused(t *testing.T) {
+func TestReplayRejectsInvalidArguments(t *testing.T) {
 	c := lettered(t, letterRange(2)...)
 	for _, tt := range []struct {
 		args []string
-		says string
+		want string
 	}{
-		{nil, "say which dead letters to send again"},
-		{[]string{"--yes"}, "say which dead letters to send again"},
-		{[]string{"--all"}, "nobody can be asked here"},
+		{nil, "nothing selected to replay"},
+		{[]string{"--yes"}, "nothing selected to replay"},
+		{[]string{"--all"}, "cannot ask for confirmation"},
 		{[]string{"--all", "--yes", "--payload", "f"}, "--payload replaces the value of one dead letter"},
 		{[]string{"--all", "--yes", "--rate", "5"}, "not a rate: write it as 1/s"},
 		{[]string{"--all", "--yes", "--canary", "-1"}, "--canary -1"},
 		{[]string{"--all", "--yes", "--reason", "nonsense"}, "--reason"},
 	} {
-		runReplay(t, c, tt.args...).has(t, base.ExitMisused, tt.says)
+		runReplay(t, c, tt.args...).has(t, base.ExitMisused, tt.want)
 	}
 	if n := requested(t, c); n != 0 {
 		t.Errorf("%d requests", n)
@@ -233,7 +233,7 @@ func TestTheChannelOfAReplayMustBeConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	runReplay(t, c, "--all", "--yes", "--to", "mail-dsk", "-c", config).has(t, base.ExitMisused, "did you mean mail-desk?")
-	runReplay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, base.ExitDone, "people will see 1 message in channel mail-desk")
+	runReplay(t, c, "--all", "--yes", "--to", "mail-desk", "-c", config).has(t, base.ExitDone, "1 message to channel mail-desk")
 }
 
 func TestReplayWithAPayload(t *testing.T) {
@@ -245,20 +245,20 @@ func TestReplayWithAPayload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	runReplay(t, c, "re_0002", "--yes", "--payload", bad).has(t, base.ExitFailed, "is no event: not JSON at byte 7", "--force")
+	runReplay(t, c, "re_0002", "--yes", "--payload", bad).has(t, base.ExitFailed, "is not an event: not JSON at byte 7", "--force")
 	runReplay(t, c, "re_0002", "--yes", "--payload", bad+"x").has(t, base.ExitFailed, "cannot read", "no such file")
 	if n := requested(t, c); n != 0 {
 		t.Errorf("%d requests", n)
 	}
 	runReplay(t, c, "re_0002", "--yes", "--payload", good, "--wait").has(t, base.ExitDone, "1 sent: 1 resolved")
-	replayUntil(t, c, t.Context(), `[1]`, "dl_0001", "--yes", "--force", "--payload", "-", "--wait").has(t, base.ExitDone, "1 sent: 1 resolved", "through its rule again")
-	asked := d.requests()
-	if len(asked) != 2 || string(asked[0].Edited) != `{"n":2}` || asked[0].Rematch || string(asked[1].Edited) != `[1]` || !asked[1].Rematch || !asked[1].Force {
-		t.Errorf("%+v", asked)
+	replayUntil(t, c, t.Context(), `[1]`, "dl_0001", "--yes", "--force", "--payload", "-", "--wait").has(t, base.ExitDone, "1 sent: 1 resolved", "matched against the rule again")
+	received := d.requests()
+	if len(received) != 2 || string(received[0].Edited) != `{"n":2}` || received[0].Rematch || string(received[1].Edited) != `[1]` || !received[1].Rematch || !received[1].Force {
+		t.Errorf("%+v", received)
 	}
 }
 
-func TestAnInterruptedReplaySaysHowFarItCame(t *testing.T) {
+func TestInterruptedReplayReportsProgress(t *testing.T) {
 	c := lettered(t, letterRange(4)...)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	daemonDoes(t, c, func(q replay.Request) act {
@@ -272,7 +272,7 @@ func TestAnInterruptedReplaySaysHowFarItCame(t *testing.T) {
 		"4 sent: 3 resolved, 1 still waiting", "dlq list --state waiting", "stopped by a signal")
 }
 
-func TestTheAccountForPrograms(t *testing.T) {
+func TestReplayAccountAsJSON(t *testing.T) {
 	c := lettered(t, letterRange(3)...)
 	daemonDoes(t, c, func(q replay.Request) act {
 		if q.Entry == "dl_0001" {
@@ -294,7 +294,7 @@ func TestTheAccountForPrograms(t *testing.T) {
 	}
 }
 
-func TestWhatWasClosedDuringTheRunIsNotSent(t *testing.T) {
+func TestReplaySkipsEntriesClosedDuringRun(t *testing.T) {
 	c := lettered(t, letterRange(30)...)
 	w := deadWriter(c)
 	d := daemonDoes(t, c, func(q replay.Request) act {
@@ -303,18 +303,18 @@ func TestWhatWasClosedDuringTheRunIsNotSent(t *testing.T) {
 		}
 		return resolves
 	})
-	runReplay(t, c, "--all", "--yes", "--rate", "20/s", "--wait").has(t, base.ExitDone, "29 sent: 29 resolved; 1 not sent, since they were closed or failed again meanwhile")
+	runReplay(t, c, "--all", "--yes", "--rate", "20/s", "--wait").has(t, base.ExitDone, "29 sent: 29 resolved; 1 superseded: closed or failed again in the meantime")
 	if slices.ContainsFunc(d.requests(), func(q replay.Request) bool { return q.Entry == "dl_0029" }) {
 		t.Error("it was sent")
 	}
 }
 
-func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
+func TestDeadLetterControlCharactersAreEscaped(t *testing.T) {
 	const obeyed = "x\x1b[2J\x1b]0;x\a"
-	said, forged := letter(1, "x"), letter(2, "x")
-	said.Detail, said.Envelope.Alert.EventID = obeyed, obeyed
+	shown, forged := letter(1, "x"), letter(2, "x")
+	shown.Detail, shown.Envelope.Alert.EventID = obeyed, obeyed
 	forged.Envelope.Channel, forged.Envelope.Alert.Rule = obeyed, obeyed // no names: it is malformed
-	c := lettered(t, said, forged)
+	c := lettered(t, shown, forged)
 	got := runReplay(t, c, "--all", "--yes")
 	got.has(t, base.ExitDone, "1 sent", "1 is malformed")
 	if strings.ContainsAny(got.out+got.err, "\x1b\a") {
@@ -322,7 +322,7 @@ func TestControlCharactersOfDeadLettersDoNotReachTheTerminal(t *testing.T) {
 	}
 }
 
-func TestReplayWithoutItsTopicSaysWhatToDo(t *testing.T) {
+func TestReplayWithoutTopicHasRemedy(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
 	c.Delete(topics.Replay(c.Group))
 	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, topics.Replay(c.Group), "run 'notifier topics create'")

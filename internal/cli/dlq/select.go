@@ -19,8 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// selection are the flags that choose dead letters, the same for every
-// command.
+// selection has the flags that select dead letters.
 type selection struct {
 	topics, reasons, scopes, causes, rules, channels, fingerprints, keys, states []string
 	since, until                                                                 string
@@ -28,7 +27,7 @@ type selection struct {
 	all                                                                          bool
 }
 
-// everyState is what --state says for closed entries too.
+// everyState is the --state of all entries, closed ones included.
 const everyState = "all"
 
 func (s *selection) flags(cmd *cobra.Command) {
@@ -39,17 +38,17 @@ func (s *selection) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&s.causes, "cause", nil, "with these causes, such as truncated or payload-refused")
 	f.StringSliceVar(&s.rules, "rule", nil, "of these rules")
 	f.StringSliceVar(&s.channels, "channel", nil, "for these channels")
-	f.StringSliceVar(&s.fingerprints, "fingerprint", nil, "with these fingerprints: entries that failed alike")
-	f.StringArrayVar(&s.keys, "key", nil, "with this record `key`; more than once for several")
+	f.StringSliceVar(&s.fingerprints, "fingerprint", nil, "with these fingerprints")
+	f.StringArrayVar(&s.keys, "key", nil, "with this record `key`; can be repeated")
 	f.StringSliceVar(&s.states, "state", nil, "in these states: "+strings.Join(stateWords(), ", "))
 	f.StringVar(&s.since, "since", "", "failed since `WHEN`: a duration (2h) or a time (RFC 3339)")
 	f.StringVar(&s.until, "until", "", "failed until `WHEN`: a duration (2h) or a time (RFC 3339)")
 	f.IntVar(&s.limit, "limit", 0, "at most this many, the newest (0: all)")
 }
 
-// allFlag is for commands that do not take everything when nothing is said.
+// allFlag is for commands that do not select everything by default.
 func (s *selection) allFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&s.all, "all", false, "all of them: said where neither ids nor filters are given")
+	cmd.Flags().BoolVar(&s.all, "all", false, "all dead letters, instead of ids or filters")
 }
 
 var scopes = []outcome.Scope{outcome.Message, outcome.Recipient, outcome.Channel, outcome.System}
@@ -64,16 +63,14 @@ func words[T ~string](values []T) []string {
 
 func stateWords() []string { return append(words(dlq.States()), everyState) }
 
-// filter is a selection whose words have been checked. Entries that are
-// resolved or discarded are chosen only where their state or their id is asked
-// for.
+// filter is a valid selection. Resolved and discarded entries are selected only by state or id.
 type filter struct {
 	selection
 	ids          []string
 	since, until time.Time
 }
 
-// filter checks the flags and takes the arguments as ids or their beginnings.
+// filter checks the flags. ids may be abbreviated.
 func (s *selection) filter(ids []string, now time.Time) (*filter, error) {
 	f := &filter{selection: *s, ids: ids}
 	for _, list := range []struct {
@@ -99,26 +96,26 @@ func (s *selection) filter(ids []string, now time.Time) (*filter, error) {
 		return nil, base.Misused("--until: %w", err)
 	}
 	if s.limit < 0 {
-		return nil, base.Misused("--limit %d: give a positive number, or 0 for all", s.limit)
+		return nil, base.Misused("--limit %d is not a positive number, or 0 for all", s.limit)
 	}
 	if slices.Contains(ids, "") {
-		return nil, base.Misused("an id is empty: give at least its beginning")
+		return nil, base.Misused("an id is empty")
 	}
-	if s.all && f.narrow() {
-		return nil, base.Misused("--all goes with neither ids nor filters")
+	if s.all && f.isNarrow() {
+		return nil, base.Misused("use either --all or ids and filters")
 	}
 	return f, nil
 }
 
 func unknownWord(flag, word string, choice []string) error {
-	meant := suggest.Closest(word, choice)
+	near := suggest.Closest(word, choice)
 	if flag == "topic" {
 		if name, ok := topics.Correct(word); ok {
-			meant = string(name)
+			near = string(name)
 		}
 	}
-	if meant != "" {
-		return base.Misused("--%s %q is not known: did you mean %s?", flag, word, meant)
+	if near != "" {
+		return base.Misused("--%s %q is not known: did you mean %s?", flag, word, near)
 	}
 	return base.Misused("--%s %q is not known: choose from %s", flag, word, strings.Join(choice, ", "))
 }
@@ -137,8 +134,8 @@ func parseWhen(s string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// narrow reports whether anything but --all was said about what is meant.
-func (f *filter) narrow() bool {
+// isNarrow reports whether there are ids or filters.
+func (f *filter) isNarrow() bool {
 	s := &f.selection
 	for _, list := range [][]string{f.ids, s.topics, s.reasons, s.scopes, s.causes, s.rules, s.channels, s.fingerprints, s.keys, s.states} {
 		if len(list) > 0 {
@@ -148,11 +145,10 @@ func (f *filter) narrow() bool {
 	return s.since != "" || s.until != "" || s.limit > 0
 }
 
-// must is for commands that change what they are given: everything is meant
-// only where that is said.
-func (f *filter) must(verb string) error {
-	if !f.narrow() && !f.all {
-		return base.Misused("say which dead letters to %s: ids, filters such as --reason or --fingerprint, or --all", verb)
+// required returns an error unless something, or --all, is selected.
+func (f *filter) required(verb string) error {
+	if !f.isNarrow() && !f.all {
+		return base.Misused("nothing selected to %s: use ids, filters such as --reason or --fingerprint, or --all", verb)
 	}
 	return nil
 }
@@ -161,21 +157,19 @@ func (f *filter) must(verb string) error {
 func (f *filter) sources() []topics.Name {
 	var names []topics.Name
 	for _, t := range f.topics {
-		if !slices.Contains(names, topics.Name(t)) {
-			names = append(names, topics.Name(t))
-		}
+		names = append(names, topics.Name(t))
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
-// closed reports whether closed entries can be meant.
+// closed reports whether closed entries can be selected.
 func (f *filter) closed() bool {
 	closed := func(s string) bool { return s == everyState || s == string(dlq.Resolved) || s == string(dlq.Discarded) }
 	return len(f.states) == 0 && len(f.ids) > 0 || slices.ContainsFunc(f.states, closed)
 }
 
-// matches reports whether an entry is meant by the flags, ids, topics and
-// --limit apart.
+// matches reports whether the flags, except --topic and --limit, select an entry.
 func (f *filter) matches(e *dlq.Entry) bool {
 	has := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
 	at := e.LastFailed
@@ -193,10 +187,9 @@ func (f *filter) matches(e *dlq.Entry) bool {
 		(f.since.IsZero() || !at.Before(f.since)) && (f.until.IsZero() || !at.After(f.until))
 }
 
-// each calls yield for the entries that are meant, the newest first, until it
-// returns false, and returns how many were looked at. spans bound what is
-// read; nil: as far as the topics are written now. Every id must mean exactly
-// one entry: else the error says which does not, and nothing is yielded.
+// each calls yield for the selected entries, the newest first, until it returns false, and returns how
+// many were read. spans bound what is read; nil: up to the current ends. Unless every id selects
+// exactly one entry, it returns an error and calls yield for none.
 func (f *filter) each(ctx context.Context, r *dlq.Reader, spans []dlq.Span, q dlq.Query, yield func(*dlq.Entry) bool) (seen int, err error) {
 	q.Closed = f.closed()
 	if spans == nil {
@@ -218,7 +211,7 @@ func (f *filter) each(ctx context.Context, r *dlq.Reader, spans []dlq.Span, q dl
 		if named == nil {
 			return take(e)
 		}
-		return !named.look(e)
+		return !named.add(e)
 	})
 	if err != nil || named == nil {
 		return seen, err
@@ -235,11 +228,11 @@ func (f *filter) each(ctx context.Context, r *dlq.Reader, spans []dlq.Span, q dl
 	return seen, nil
 }
 
-// named finds the entries that ids, or the beginnings of ids, mean.
+// named finds entries by ids or prefixes of ids.
 type named struct {
 	ids    []string
 	exact  map[string]*dlq.Entry
-	begins map[string][]*dlq.Entry // two at most: then it is ambiguous
+	begins map[string][]*dlq.Entry // at most two: ambiguous
 	counts map[string]int
 	order  []*dlq.Entry
 }
@@ -257,8 +250,8 @@ func newNamed(ids []string) *named {
 	return n
 }
 
-// look takes an entry into account and reports whether all are found.
-func (n *named) look(e *dlq.Entry) bool {
+// add adds an entry that an id selects, and reports whether all are found.
+func (n *named) add(e *dlq.Entry) bool {
 	kept := false
 	for _, id := range n.ids {
 		switch {
@@ -280,16 +273,16 @@ func (n *named) look(e *dlq.Entry) bool {
 	return len(n.exact) == len(n.ids)
 }
 
-// entries returns what was found, in the order it was looked at.
+// entries returns the found entries in the order of add.
 func (n *named) entries() ([]*dlq.Entry, error) {
-	meant := make(map[*dlq.Entry]bool)
+	selected := make(map[*dlq.Entry]bool)
 	var faults []error
 	for _, id := range n.ids {
 		switch found := n.begins[id]; {
 		case n.exact[id] != nil:
-			meant[n.exact[id]] = true
+			selected[n.exact[id]] = true
 		case len(found) == 1:
-			meant[found[0]] = true
+			selected[found[0]] = true
 		default:
 			faults = append(faults, &replay.NotFoundError{Prefix: id, Several: found, Count: n.counts[id]})
 		}
@@ -297,23 +290,23 @@ func (n *named) entries() ([]*dlq.Entry, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return slices.DeleteFunc(n.order, func(e *dlq.Entry) bool { return !meant[e] }), nil
+	return slices.DeleteFunc(n.order, func(e *dlq.Entry) bool { return !selected[e] }), nil
 }
 
-// nothing says that no entry is meant, of so many that were looked at.
-func (f *filter) nothing(seen int) string {
+// noneText is the message when none of seen entries is selected.
+func (f *filter) noneText(seen int) string {
 	switch {
 	case seen == 0 && f.closed():
-		return "no dead letters, and none that were closed lately"
+		return "no dead letters, and none that were recently closed"
 	case seen == 0 && len(f.topics) > 0:
 		return "no dead letters of " + strings.Join(f.topics, ", ")
 	case seen == 0:
 		return "no dead letters"
 	}
-	text := fmt.Sprintf("these filters match none of %s", term.Many(int64(seen), "dead letter"))
+	text := fmt.Sprintf("these filters match none of %s", term.Count(seen, "dead letter"))
 	for _, c := range f.causes {
-		if meant := suggest.Closest(c, words(outcome.Causes())); meant != "" && !slices.Contains(outcome.Causes(), outcome.Cause(c)) {
-			text += fmt.Sprintf(": there is no cause %s, did you mean %s?", term.Visible(c), meant)
+		if near := suggest.Closest(c, words(outcome.Causes())); near != "" && !slices.Contains(outcome.Causes(), outcome.Cause(c)) {
+			text += fmt.Sprintf(": there is no cause %s, did you mean %s?", term.Visible(c), near)
 		}
 	}
 	return text

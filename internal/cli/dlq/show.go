@@ -26,19 +26,19 @@ func newShow(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show everything about one dead letter",
-		Long: "Show everything about one dead letter: why it failed, what is in it, what a replay would do. The\n" +
-			"beginning of an id is enough where no other begins so. Closed ones are shown while the topic has them.",
+		Long: "Show everything about one dead letter: why it failed, its content, what a replay would do. The id may\n" +
+			"be abbreviated to a unique prefix. Closed ones are shown while the topic has them.",
 		Args: base.OneArg("the id of a dead letter"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == "" {
-				return base.Misused("the id is empty: give at least its beginning")
+				return base.Misused("the id is empty")
 			}
-			letters, err := openLetters(g, cmd.Context())
+			st, err := openStore(g, cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer letters.client.Close()
-			e, err := replay.Find(cmd.Context(), letters.Reader, args[0])
+			defer st.client.Close()
+			e, err := replay.Find(cmd.Context(), st.Reader, args[0])
 			switch {
 			case err != nil:
 				return err
@@ -53,18 +53,17 @@ func newShow(g *base.Globals) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&payload, "payload", false, "print the source record's value and nothing else: byte for byte, but on a terminal\nwith control characters shown")
+	cmd.Flags().BoolVar(&payload, "payload", false, "print only the source record's value, byte for byte; on a terminal with\ncontrol characters escaped")
 	return cmd
 }
 
-// writePayload prints the value of the source record. One that is not there is
-// an error, so that nothing empty is taken for it.
+// writePayload prints the value of the source record. A missing value is an error.
 func writePayload(g *base.Globals, e *dlq.Entry) error {
 	switch {
 	case e.Pointer:
-		return fmt.Errorf("its value is not here, it was too large: read it at its source, %s", e.Where())
+		return fmt.Errorf("its value was too large to store: read it from its source, %s", e.Where())
 	case !hasRecord(e):
-		return errors.New("its value is gone: nothing is left of it but how it was closed")
+		return errors.New("its value is gone: only its tombstone is left")
 	case e.Envelope.Source.Value == nil:
 		fmt.Fprintln(g.IO.Err, "its value is null")
 	}
@@ -73,7 +72,10 @@ func writePayload(g *base.Globals, e *dlq.Entry) error {
 		_, err := g.IO.Out.Write(value)
 		return err
 	}
-	shown := payloadText(value)
+	shown := term.VisibleLines(string(value))
+	if !utf8.Valid(value) {
+		shown = hex.Dump(value)
+	}
 	if !strings.HasSuffix(shown, "\n") {
 		shown += "\n"
 	}
@@ -81,37 +83,27 @@ func writePayload(g *base.Globals, e *dlq.Entry) error {
 		return err
 	}
 	if !bytes.Equal([]byte(shown), value) && shown != string(value)+"\n" {
-		fmt.Fprintln(g.IO.Err, "shown for a terminal: write it to a file or a pipe to get the bytes as they are")
+		fmt.Fprintln(g.IO.Err, "escaped for the terminal: redirect the output to get the original bytes")
 	}
 	return nil
 }
 
-// payloadText is a value that a terminal may print: as it is, with visible what
-// the terminal would obey or hide; bytes that are no text as a hex dump.
-func payloadText(value []byte) string {
-	if !utf8.Valid(value) {
-		return hex.Dump(value)
-	}
-	return term.VisibleLines(string(value))
-}
-
-// hasRecord reports whether more is left of an entry than how it was closed.
+// hasRecord reports whether more than the tombstone of an entry is left.
 func hasRecord(e *dlq.Entry) bool {
 	return e.Closed == nil || e.Envelope.Source.Topic != "" || e.Envelope.Source.Value != nil
 }
 
-// shownJSON is everything about an entry, for programs: what a list says, the
-// alert, and the source's headers and value.
+// shownJSON is the complete JSON of an entry.
 type shownJSON struct {
 	entryJSON
 	TraceID     string          `json:"trace_id,omitempty"`
 	Headers     []headerJSON    `json:"headers"`
 	Alert       *alert.Alert    `json:"alert"`
 	Value       json.RawMessage `json:"value,omitempty"`
-	ValueBase64 *string         `json:"value_base64,omitempty"` // where the value is not JSON
+	ValueBase64 *string         `json:"value_base64,omitempty"` // if the value is not JSON
 }
 
-// headerJSON is one header; both values are absent where it is null.
+// headerJSON is one header; a null header has no value.
 type headerJSON struct {
 	Name        string  `json:"name"`
 	NameBase64  string  `json:"name_base64,omitempty"`

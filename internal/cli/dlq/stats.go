@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,43 +20,34 @@ func newStats(g *base.Globals) *cobra.Command {
 	var sel selection
 	cmd := &cobra.Command{
 		Use:   "stats [ID…]",
-		Short: "Group dead letters by what went wrong: start here",
-		Long: "Group dead letters by their fingerprint: those that failed for the same reason, on the same channel,\n" +
-			"by the same rule. With the filters of 'dlq list' only those are counted.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			now := time.Now()
-			filter, err := sel.filter(args, now)
-			if err != nil {
-				return err
-			}
-			letters, err := openLetters(g, cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer letters.client.Close()
-			var stats dlq.Stats
-			seen, err := filter.each(cmd.Context(), letters.Reader, nil, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
-				stats.Add(e)
-				return true
-			})
-			switch {
-			case err != nil:
-				return err
-			case g.JSON():
-				return writeGroups(g, stats.Groups())
-			case stats.Count == 0:
-				fmt.Fprintln(g.IO.Err, filter.nothing(seen))
+		Short: "Group dead letters by cause: start here",
+		Long:  "Group dead letters by fingerprint: same reason, channel and rule. The filters are those of 'dlq list'.",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return sel.withStore(g, cmd, ids, func(ctx context.Context, st *store, f *filter) error {
+				var stats dlq.Stats
+				seen, err := f.each(ctx, st.Reader, nil, dlq.Query{Brief: true}, func(e *dlq.Entry) bool {
+					stats.Add(e)
+					return true
+				})
+				switch {
+				case err != nil:
+					return err
+				case g.JSON():
+					return writeGroups(g, stats.Groups())
+				case stats.Count == 0:
+					fmt.Fprintln(g.IO.Err, f.noneText(seen))
+				default:
+					showStats(g, &stats, time.Now())
+				}
 				return nil
-			}
-			showStats(g, &stats, now)
-			return nil
+			})
 		},
 	}
 	sel.flags(cmd)
 	return cmd
 }
 
-// groupJSON is a group for programs; the names are a contract.
+// groupJSON is the JSON of a group; the names are a contract.
 type groupJSON struct {
 	Fingerprint string         `json:"fingerprint"`
 	Count       int            `json:"count"`
@@ -76,24 +68,22 @@ type groupJSON struct {
 }
 
 func writeGroups(g *base.Globals, groups []*dlq.Group) error {
-	enc := base.NewEncoder(g.IO.Out)
+	var list []groupJSON
 	for _, p := range groups {
 		j := groupJSON{
 			Fingerprint: p.Fingerprint, Count: p.Count, States: make(map[string]int), Waiting: p.States[dlq.Waiting], Quarantined: p.States[dlq.Quarantined],
 			Reason: string(p.Reason), Cause: string(p.Cause), Scope: string(p.Scope), Channel: p.Channel, Rule: p.Rule,
-			FirstSeen: base.Instant(p.First), LastSeen: base.Instant(p.Last), OldestOpen: base.Instant(p.Oldest), ExampleID: p.Example, Detail: p.Detail, Newest: p.Newest,
+			FirstSeen: base.OptionalTime(p.First), LastSeen: base.OptionalTime(p.Last), OldestOpen: base.OptionalTime(p.Oldest), ExampleID: p.Example, Detail: p.Detail, Newest: p.Newest,
 		}
 		for state, n := range p.States {
 			j.States[string(state)] = n
 		}
-		if err := enc.Encode(j); err != nil {
-			return err
-		}
+		list = append(list, j)
 	}
-	return nil
+	return base.EncodeAll(g.IO.Out, list)
 }
 
-// justNow is how recent the first failure of a group is that is marked new.
+// justNow is the age of the first failure below which a group is marked new.
 const justNow = time.Hour
 
 func showStats(g *base.Globals, s *dlq.Stats, now time.Time) {
@@ -112,7 +102,7 @@ func showStats(g *base.Globals, s *dlq.Stats, now time.Time) {
 	if !s.Oldest.IsZero() {
 		oldest = ", the oldest " + term.Age(now.Sub(s.Oldest)) + " old"
 	}
-	fmt.Fprintf(g.IO.Out, "%s: %s%s\n%s\n\n", term.Many(int64(s.Count), "dead letter"), strings.Join(states, ", "), oldest, strings.Join(sources, ", "))
+	fmt.Fprintf(g.IO.Out, "%s: %s%s\n%s\n\n", term.Count(s.Count, "dead letter"), strings.Join(states, ", "), oldest, strings.Join(sources, ", "))
 
 	groups := s.Groups()
 	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "CHANNEL", "RULE", "FIRST", "LAST", "FINGERPRINT"}, Elastic: []int{3, 4}}
@@ -131,12 +121,11 @@ func showStats(g *base.Globals, s *dlq.Stats, now time.Time) {
 	if i := slices.IndexFunc(groups, func(p *dlq.Group) bool { return p.Newest }); i >= 0 {
 		worst = groups[i]
 	}
-	fmt.Fprintf(g.IO.Err, "\nlook at one:  %s dlq show %s\nall of those: %s dlq list --fingerprint %s\n",
+	fmt.Fprintf(g.IO.Err, "\nshow one: %s dlq show %s\nlist all: %s dlq list --fingerprint %s\n",
 		g.Self(), base.Quote(brief(worst.Example, longID)), g.Self(), base.Quote(worst.Fingerprint))
 }
 
-// noteOn says which entries of a group are not simply open, and how the last
-// one failed.
+// noteOn returns the states of a group other than open, and the last detail.
 func noteOn(p *dlq.Group) string {
 	var list []string
 	for _, state := range []dlq.State{dlq.Waiting, dlq.Quarantined, dlq.Resolved, dlq.Discarded} {

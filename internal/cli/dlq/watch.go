@@ -21,36 +21,34 @@ func newWatch(g *base.Globals) *cobra.Command {
 	var sel selection
 	cmd := &cobra.Command{
 		Use:   "watch [ID…]",
-		Short: "Show dead letters as they come, and as they are closed, until it is stopped",
-		Long: "Show dead letters as they come, and as they are sent again or closed, until it is stopped (Ctrl-C) or\n" +
-			"has shown --limit of them.",
+		Short: "Show new and closed dead letters until interrupted",
+		Long:  "Show new, replayed and closed dead letters until interrupted (Ctrl-C), or until --limit of them are shown.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter, err := sel.filter(args, time.Now())
 			if err != nil {
 				return err
 			}
 			ctx := cmd.Context()
-			letters, err := openLetters(g, ctx, dlq.TailOptions()...)
+			st, err := openStore(g, ctx, dlq.TailOptions()...)
 			if err != nil {
 				return err
 			}
-			defer letters.client.Close()
-			spans, err := letters.Ends(ctx, filter.sources())
+			defer st.client.Close()
+			spans, err := st.Ends(ctx, filter.sources())
 			if err != nil {
 				return err
 			}
 			w := watching{g: g, out: bufio.NewWriter(g.IO.Out), filter: filter, known: newIDSet()}
-			// What was there before is read for the entries that are closed or come
-			// back: a tombstone says nothing of the entry but its id.
-			err = letters.EachOf(ctx, spans, dlq.Query{Brief: true}, w.remember)
+			// Existing entries are read first: a tombstone only has the id of its entry.
+			err = st.EachOf(ctx, spans, dlq.Query{Brief: true}, w.remember)
 			if err == nil {
 				if !g.JSON() {
-					fmt.Fprintf(g.IO.Err, "watching the dead letters of %s, %d of them there now; Ctrl-C ends\n", letters.group, w.known.len())
+					fmt.Fprintf(g.IO.Err, "watching the dead letters of %s, %d open now; Ctrl-C ends\n", st.group, w.known.len())
 				}
-				err = letters.Watch(ctx, spans, w.put, w.idle)
+				err = st.Watch(ctx, spans, w.put, w.idle)
 			}
 			if ctx.Err() != nil {
-				err = nil // it was told to end
+				err = nil // interrupted
 			}
 			return cmp.Or(w.err, err, w.out.Flush())
 		},
@@ -64,21 +62,21 @@ type watching struct {
 	g      *base.Globals
 	out    *bufio.Writer
 	filter *filter
-	known  idSet // the entries that are meant and not closed
+	known  idSet // selected open entries
 	shown  int
 	err    error
 }
 
-// remember takes note of an entry that was there before.
+// remember records an existing entry.
 func (w *watching) remember(e *dlq.Entry) bool {
-	if w.meant(e) {
+	if w.selects(e) {
 		w.known.add(e.Topic, e.ID)
 	}
 	return true
 }
 
-// meant reports whether an entry is chosen, whatever its state is by now.
-func (w *watching) meant(e *dlq.Entry) bool {
+// selects reports whether the filter selects an entry, apart from its state.
+func (w *watching) selects(e *dlq.Entry) bool {
 	begins := func(id string) bool { return strings.HasPrefix(e.ID, id) }
 	if len(w.filter.ids) > 0 && !slices.ContainsFunc(w.filter.ids, begins) {
 		return false
@@ -88,21 +86,21 @@ func (w *watching) meant(e *dlq.Entry) bool {
 	return any.matches(e)
 }
 
-// wanted reports whether a state is chosen; all are where none is asked for.
+// wanted reports whether a state is selected; by default all are.
 func (w *watching) wanted(s dlq.State) bool {
 	return len(w.filter.states) == 0 || slices.Contains(w.filter.states, everyState) || slices.Contains(w.filter.states, string(s))
 }
 
-// put shows a change and reports whether to go on.
+// put shows a change and reports whether to continue.
 func (w *watching) put(c *dlq.Entry) bool {
 	event, state := "opened", dlq.Open
 	switch {
 	case c.Closed != nil:
-		if !w.known.remove(c.Topic, c.ID) { // closed again, or a delivery that was made after all and never was an entry
+		if !w.known.remove(c.Topic, c.ID) { // closed before, or never an entry
 			return true
 		}
 		event, state = string(c.Closed.State), c.Closed.State
-	case !w.meant(c):
+	case !w.selects(c):
 		return true
 	default:
 		state = c.State
@@ -123,13 +121,13 @@ func (w *watching) put(c *dlq.Entry) bool {
 	return w.err == nil && (w.filter.limit == 0 || w.shown < w.filter.limit)
 }
 
-// idle writes out what was shown, once there is no more for now.
+// idle flushes the output.
 func (w *watching) idle() bool {
 	w.err = cmp.Or(w.err, w.out.Flush())
 	return w.err == nil
 }
 
-// changeJSON is a change for programs: an entry, or how it was closed.
+// changeJSON and closedJSON are the JSON of a change.
 type changeJSON struct {
 	Event string `json:"event"`
 	entryJSON
@@ -147,13 +145,12 @@ type closedJSON struct {
 
 func (w *watching) object(event string, c *dlq.Entry) any {
 	if c.Closed != nil {
-		return closedJSON{event, c.ID, string(c.Closed.State), base.Instant(c.Closed.At), c.Closed.By, c.Closed.Comment, c.Closed.EditedBy}
+		return closedJSON{event, c.ID, string(c.Closed.State), base.OptionalTime(c.Closed.At), c.Closed.By, c.Closed.Comment, c.Closed.EditedBy}
 	}
 	return changeJSON{event, toJSON(c)}
 }
 
-// line shows a change like dev's screen shows a dead letter: when, what, where,
-// why, and the command to look at it.
+// line shows a change like the screen of dev.
 func (w *watching) line(event string, c *dlq.Entry) {
 	var at time.Time
 	var where, text string

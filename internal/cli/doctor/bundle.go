@@ -26,8 +26,7 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// bundle is a tar.gz for someone who helps. Everything that goes into it passes
-// the redactor.
+// bundle is a tar.gz for support. Its contents are redacted.
 type bundle struct {
 	*doctor
 	name string
@@ -35,53 +34,50 @@ type bundle struct {
 	made time.Time
 }
 
-// newBundle makes the file, before anything else is done: one that is there
-// already is someone's. Only its owner may read it.
+// newBundle creates the file with mode 0600. An existing file is an error.
 func newBundle(name string, d *doctor) (*bundle, error) {
 	file, err := safefile.New(name)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, base.Misused("%s is there already, and is not overwritten", name)
+		return nil, base.Misused("%s already exists", name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot make %s: %w", name, base.Bare(err))
+		return nil, fmt.Errorf("cannot create %s: %w", name, safefile.Reason(err))
 	}
 	return &bundle{doctor: d, name: name, file: file, made: time.Now()}, nil
 }
 
-// abandon removes the file, unless it is whole.
+// abandon removes an incomplete file.
 func (b *bundle) abandon() { b.file.Abandon() }
 
-// bundleWithin bounds gathering what goes into the bundle beside the results.
+// bundleWithin bounds collecting the contents besides the results.
 const bundleWithin = 10 * time.Second
 
-// aboutBundle is the first thing a reader sees.
-const aboutBundle = `What 'notifier doctor --bundle' found, made %s by notifier %s.
+// aboutBundle is the bundle's README.
+const aboutBundle = `Bundle of 'notifier doctor --bundle', made %s by notifier %s.
 
-results.txt, results.jsonl     what was checked, and what to do
-config.txt                     the configuration as it is in force, and where each value is from
+results.txt, results.jsonl     results of the checks, with remedies
+config.txt                     effective configuration, with the origin of each value
 rules.yaml                     the rules
-versions.json                  of the command and what it is built from
-topics.json, groups.json       of the cluster: partitions, leaders, configuration; members, offsets
+versions.json                  of the command and its modules
+topics.json, groups.json       partitions, leaders, configuration; members, offsets
 readyz.json, livez.txt, metrics.txt, goroutines.txt
-                               what the notifier serves that answers on http.listen
-missing.txt                    what could not be had, and why
+                               responses of the notifier on http.listen
+missing.txt                    what could not be collected, and why
 
-Values of secrets are taken out, and whatever looks like one ("[redacted]"). Host names, addresses,
-recipients, rule texts and topic names are not. No record of any topic is in it, and no log: add
-what 'journalctl -u notifier --since -1h' says.
+Secrets, and what looks like secrets, are redacted ("[redacted]"). Host names, addresses, recipients,
+rules and topic names are not. The bundle contains no records and no log: add the output of
+'journalctl -u notifier --since -1h'.
 `
 
-// write gathers everything and writes it.
+// write collects and writes the contents.
 func (b *bundle) write(ctx context.Context, found []check.Result) error {
 	ctx, cancel := context.WithTimeout(ctx, bundleWithin)
 	defer cancel()
 	var missing strings.Builder
-	lacks := func(name string, err error) { fmt.Fprintf(&missing, "%s: %v\n", name, err) }
-
 	zipped := gzip.NewWriter(b.file)
 	archive := tar.NewWriter(zipped)
 	add := func(name string, text []byte) error {
-		text = []byte(b.hide.Redact(string(text)))
+		text = []byte(b.redactor.Redact(string(text)))
 		err := archive.WriteHeader(&tar.Header{Name: "notifier-doctor/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: b.made, Format: tar.FormatPAX})
 		if err == nil {
 			_, err = archive.Write(text)
@@ -110,7 +106,7 @@ func (b *bundle) write(ctx context.Context, found []check.Result) error {
 	for _, f := range files {
 		text, err := f.make(ctx)
 		if err != nil {
-			lacks(f.name, err)
+			fmt.Fprintf(&missing, "%s: %v\n", f.name, err)
 			continue
 		}
 		if err := add(f.name, text); err != nil {
@@ -122,12 +118,12 @@ func (b *bundle) write(ctx context.Context, found []check.Result) error {
 		err = b.file.Commit()
 	}
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", b.name, base.Bare(err))
+		return fmt.Errorf("cannot write %s: %w", b.name, safefile.Reason(err))
 	}
 	return nil
 }
 
-// render is the results as the command would print them, without colour.
+// render returns the output of the command without colours.
 func (b *bundle) render(found []check.Result, format string) []byte {
 	var out bytes.Buffer
 	g := *b.g
@@ -136,7 +132,7 @@ func (b *bundle) render(found []check.Result, format string) []byte {
 	return out.Bytes()
 }
 
-// effective is the configuration as it is in force, as 'config show' has it.
+// effective returns the effective configuration, as 'config show'.
 func (b *bundle) effective(context.Context) ([]byte, error) {
 	if b.config == nil {
 		return nil, b.err
@@ -160,7 +156,7 @@ func (b *bundle) rules(context.Context) ([]byte, error) {
 		return configs.Rules, nil
 	}
 	text, err := safefile.Read(name, yamldoc.MaxBytes)
-	return text, base.Bare(err)
+	return text, safefile.Reason(err)
 }
 
 func versions(context.Context) ([]byte, error) {
@@ -175,8 +171,7 @@ func versions(context.Context) ([]byte, error) {
 	return json.MarshalIndent(object, "", "  ")
 }
 
-// served returns what the notifier serves at a path, and an error where it
-// serves nothing there.
+// served returns the notifier's response to a path.
 func (b *bundle) served(path string) func(context.Context) ([]byte, error) {
 	return func(ctx context.Context) ([]byte, error) {
 		status, body, err := b.daemon.Get(ctx, path)
@@ -202,11 +197,11 @@ type topicState struct {
 	Topic      string            `json:"topic"`
 	Err        string            `json:"err,omitempty"`
 	Partitions []partitionState  `json:"partitions"`
-	Configs    map[string]string `json:"configs"` // those that are not the cluster's defaults
+	Configs    map[string]string `json:"configs"` // of the topic, not the cluster's defaults
 }
 
-// topics describes the sources and all topics of the group, also those of
-// channels that are configured no more.
+// topics describes the sources and all topics of the group, also of channels that are no longer
+// configured.
 func (b *bundle) topics(ctx context.Context) ([]byte, error) {
 	cl, err := b.cluster.reach()
 	if err != nil {
@@ -226,7 +221,7 @@ func (b *bundle) topics(ctx context.Context) ([]byte, error) {
 	if len(names) == 0 {
 		return []byte("[]\n"), nil
 	}
-	starts, _ := adm.ListStartOffsets(ctx, names...) // without them, the rest still helps
+	starts, _ := adm.ListStartOffsets(ctx, names...) // offsets and configs are optional
 	ends, _ := adm.ListEndOffsets(ctx, names...)
 	described, _ := adm.DescribeTopicConfigs(ctx, names...)
 	var list []topicState
@@ -307,7 +302,7 @@ func (b *bundle) groups(ctx context.Context) ([]byte, error) {
 	return json.MarshalIndent(list, "", " ")
 }
 
-// text is an error's text; empty for none.
+// text returns an error's text; empty for nil.
 func text(err error) string {
 	if err == nil {
 		return ""

@@ -10,18 +10,16 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// tolerated is how far ahead a record may be: producers' clocks differ a little,
-// and records come while we look.
+// tolerated is how far ahead a record may be: producers' clocks differ slightly.
 const tolerated = 5 * time.Second
 
-// lookAtClock looks at what there is to compare this host's clock with: what the
-// kernel knows, the time of the brokers' quorum, the newest records of the sources, whose time is their
-// producers', and Slack's answers, which its channel says itself.
-func (d *doctor) lookAtClock(ctx context.Context) []check.Result {
+// checkClock compares this host's clock with the kernel's synchronisation state, the brokers' time and the
+// newest records of the sources.
+func (d *doctor) checkClock(ctx context.Context) []check.Result {
 	found := []check.Result{synchronised()}
-	adm, none := d.admin("newest events")
-	if none != nil {
-		return append(found, none...)
+	adm, skipped := d.admin("newest events")
+	if skipped != nil {
+		return append(found, skipped...)
 	}
 	found = append(found, d.brokersClock(ctx))
 	ahead, newest := time.Duration(0), ""
@@ -43,9 +41,9 @@ func (d *doctor) lookAtClock(ctx context.Context) []check.Result {
 	}
 	switch {
 	case !seen:
-		found = append(found, check.Skipf("newest events", "there are none to compare with"))
+		found = append(found, check.Skipf("newest events", "no events to compare"))
 	case ahead > tolerated:
-		found = append(found, check.Warnf("newest events", "compare both clocks: ages of events, throttles and expiry depend on them",
+		found = append(found, check.Warnf("newest events", "synchronise both clocks: ages of events, throttles and expiry depend on them",
 			"an event of %s is %s ahead of this host's clock: this clock is behind, or its producer's ahead", newest, channel.Duration(ahead)))
 	default:
 		found = append(found, check.Okf("newest events", "none is ahead of this host's clock"))
@@ -53,8 +51,7 @@ func (d *doctor) lookAtClock(ctx context.Context) []check.Result {
 	return found
 }
 
-// brokersClock compares this host's clock with the brokers', where they say what
-// it is.
+// brokersClock compares this host's clock with the brokers'.
 func (d *doctor) brokersClock(ctx context.Context) check.Result {
 	const subject = "brokers' clock"
 	cl, err := d.cluster.reach()
@@ -63,10 +60,10 @@ func (d *doctor) brokersClock(ctx context.Context) check.Result {
 	}
 	ahead, err := kafka.ClockOffset(ctx, cl)
 	if err != nil {
-		return check.Skipf(subject, "the brokers do not say their time to us, which takes DESCRIBE on the cluster: %v", err)
+		return check.Skipf(subject, "the brokers' time is unknown (needs DESCRIBE on the cluster): %v", err)
 	}
 	if text := kafka.ClockText(ahead); text != "" {
-		return check.Warnf(subject, "have both clocks kept (chrony, systemd-timesyncd)", "%s", text)
+		return check.Warnf(subject, "synchronise both clocks (chrony, systemd-timesyncd)", "%s", text)
 	}
 	return check.Okf(subject, "%d ms apart", max(ahead, -ahead).Milliseconds())
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/algotrade/notifier/internal/obs/admin"
 )
 
-// lookAtDaemon asks the notifier that listens where the configuration says.
-func (d *doctor) lookAtDaemon(ctx context.Context) []check.Result {
-	subject := base.ShownAt(d.daemon.Addr)
+// checkDaemon checks the notifier on http.listen.
+func (d *doctor) checkDaemon(ctx context.Context) []check.Result {
+	subject := base.DisplayURL(d.daemon.Addr)
 	now, err := d.daemon.Readiness(ctx)
 	if err != nil {
-		return []check.Result{check.Skipf(subject, "no notifier answers there (%v): nothing is known of one", err)}
+		return []check.Result{check.Skipf(subject, "no notifier is running there (%v)", err)}
 	}
 	var found []check.Result
 	switch status, body, err := d.daemon.Get(ctx, "/livez"); {
 	case err != nil:
-		found = append(found, check.Failedf(subject, "look into its log, and restart it", "/livez: %v", err))
+		found = append(found, check.Failedf(subject, "read its log, and restart it", "/livez: %v", err))
 	case status != http.StatusOK:
-		found = append(found, check.Failedf(subject, "look into its log, and restart it", "it is stuck: %s", base.Sentence(body)))
+		found = append(found, check.Failedf(subject, "read its log, and restart it", "it is stuck: %s", base.FirstLine(body)))
 	default:
 		found = append(found, check.Okf(subject, "alive"))
 	}
@@ -39,19 +39,19 @@ func (d *doctor) lookAtDaemon(ctx context.Context) []check.Result {
 	if err != nil {
 		return append(found, check.Warnf(subject, "", "/metrics: %v", err))
 	}
-	return append(found, aboutProcess(string(metrics))...)
+	return append(found, checkProcess(string(metrics))...)
 }
 
-// component says what is wrong with a part of the daemon.
+// component returns the result for a component of /readyz that is not ok.
 func (d *doctor) component(c admin.Component) []check.Result {
 	name, channel := strings.CutPrefix(c.Name, "channel ")
 	switch {
 	case c.OK:
 		return nil
 	case channel && c.State == "suspended":
-		return []check.Result{check.Failedf(c.Name, "repair it: it is tried again within a minute; or send what waits elsewhere with 'channels move'", "suspended: %s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "fix it: it is retried within a minute; or move the waiting alerts with 'channels move'", "suspended: %s", c.Cause)}
 	case channel && c.State == "healthy":
-		return []check.Result{check.Failedf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list' and correct the rule: one of its alerts is tried again within a minute", "%s", c.Cause)}
+		return []check.Result{check.Failedf(c.Name, "see its dead letters with '"+d.g.Self()+" dlq list' and correct the rule: one of its alerts is retried within a minute", "%s", c.Cause)}
 	case channel:
 		return []check.Result{check.Warnf(c.Name, d.g.Self()+" channels test "+name+" --no-send", "%s: %s", c.State, c.Cause)}
 	case c.Name == "blocked":
@@ -62,17 +62,16 @@ func (d *doctor) component(c admin.Component) []check.Result {
 	return []check.Result{check.Warnf(c.Name, "", "%s", c.Cause)}
 }
 
-// aboutProcess says what the daemon's metrics tell of its process, and whether it
-// is of another version than this command.
-func aboutProcess(metrics string) []check.Result {
+// checkProcess checks the daemon's version and process metrics.
+func checkProcess(metrics string) []check.Result {
 	var found []check.Result
 	switch v := label(metrics, "notifier_build_info", "version"); {
 	case v == "":
 	case v != base.VersionText():
-		found = append(found, check.Warnf("version", "restart it, if it was to be upgraded; run the command of its version, if not",
-			"the notifier that runs is %s, this command %s", v, base.VersionText()))
+		found = append(found, check.Warnf("version", "restart it after an upgrade, or use the command of its version",
+			"the running notifier is %s, this command %s", v, base.VersionText()))
 	default:
-		found = append(found, check.Okf("version", "%s, as this command", v))
+		found = append(found, check.Okf("version", "%s, same as this command", v))
 	}
 	open, most := number(metrics, "process_open_fds"), number(metrics, "process_max_fds")
 	if open > 0 && most > 0 {
@@ -88,7 +87,7 @@ func aboutProcess(metrics string) []check.Result {
 	return found
 }
 
-// number returns the value of a metric without labels; 0: there is none.
+// number returns the value of a metric without labels; 0: none.
 func number(metrics, name string) float64 {
 	for line := range strings.Lines(metrics) {
 		if rest, ok := strings.CutPrefix(line, name+" "); ok {
@@ -99,7 +98,7 @@ func number(metrics, name string) float64 {
 	return 0
 }
 
-// label returns a label of the first sample of a metric; empty: there is none.
+// label returns a label of the first sample of a metric; empty: none.
 func label(metrics, name, label string) string {
 	for line := range strings.Lines(metrics) {
 		if rest, ok := strings.CutPrefix(line, name+"{"); ok {

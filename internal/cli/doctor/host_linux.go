@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 )
 
-// openFilesLimit is how many files this process may have open.
+// openFilesLimit returns the soft limit of open files.
 func openFilesLimit() (soft uint64, known bool) {
 	var l unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
@@ -21,18 +21,17 @@ func freeBytes(dir string) (free uint64, known bool) {
 	return s.Bavail * uint64(s.Bsize), err == nil
 }
 
-// synchronised asks the kernel whether its clock is kept (adjtimex(2)). Some
-// daemons keep it without telling the kernel, chrony without rtcsync among them,
-// and so does the host of a virtual machine: it is a warning at most.
+// synchronised reads the kernel's synchronisation state (adjtimex(2)). It is a warning at most: chrony
+// without rtcsync and hosts of virtual machines do not set it.
 func synchronised() check.Result {
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)
 	switch {
 	case err != nil:
-		return check.Skipf("synchronisation", "the kernel does not say: %v", err)
+		return check.Skipf("synchronisation", "unknown: %v", err)
 	case state == unix.TIME_ERROR || t.Status&unix.STA_UNSYNC != 0:
-		return check.Warnf("synchronisation", "look with 'timedatectl timesync-status' or 'chronyc tracking'",
-			"the kernel does not know of anything that keeps its clock")
+		return check.Warnf("synchronisation", "check with 'timedatectl timesync-status' or 'chronyc tracking'",
+			"the kernel's clock is not marked as synchronised")
 	}
-	return check.Okf("synchronisation", "kept, to within %s", (time.Duration(t.Esterror) * time.Microsecond).Round(time.Millisecond))
+	return check.Okf("synchronisation", "synchronised within %s", (time.Duration(t.Esterror) * time.Microsecond).Round(time.Millisecond))
 }

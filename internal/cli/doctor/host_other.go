@@ -9,5 +9,5 @@ func openFilesLimit() (soft uint64, known bool) { return 0, false }
 func freeBytes(string) (free uint64, known bool) { return 0, false }
 
 func synchronised() check.Result {
-	return check.Skipf("synchronisation", "only Linux is asked")
+	return check.Skipf("synchronisation", "only checked on Linux")
 }

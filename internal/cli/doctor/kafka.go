@@ -26,15 +26,13 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// reachWithin is how long the doctor waits for a first broker, so that time is
-// left for the rest.
+// reachWithin bounds connecting to a first broker.
 const reachWithin = 4 * time.Second
 
-// cluster is the one connection that several checks share.
+// cluster is the connection shared by the checks.
 type cluster struct {
 	config *kafka.Config
 	reach  func() (*kgo.Client, error)
-	client *kgo.Client // once it is reached
 }
 
 func newCluster(g *base.Globals, c *kafka.Config) *cluster {
@@ -55,15 +53,13 @@ func newCluster(g *base.Globals, c *kafka.Config) *cluster {
 			cl.Close()
 			return nil, err
 		}
-		k.client = cl
 		return cl, nil
 	})
 	return k
 }
 
-// listening returns a configuration with those brokers that take connections, or
-// with all where none does: one that is down is said once, and must not fail
-// the other checks, whose requests would go to it now and then.
+// listening returns a configuration with the brokers that accept connections, or all if none does. A
+// broker that is down must not fail the other checks.
 func listening(ctx context.Context, c *kafka.Config) *kafka.Config {
 	ctx, cancel := context.WithTimeout(ctx, reachWithin/2)
 	defer cancel()
@@ -92,15 +88,14 @@ func listening(ctx context.Context, c *kafka.Config) *kafka.Config {
 	return &only
 }
 
-// close ends the connection, if there is one.
+// close closes the connection, if there is one.
 func (k *cluster) close() {
 	if cl, err := k.reach(); err == nil {
 		cl.Close()
 	}
 }
 
-// admin returns the cluster, or what is said of all that cannot be looked at
-// without it.
+// admin returns an admin client, or a skipped result.
 func (d *doctor) admin(subject string) (*kadm.Client, []check.Result) {
 	cl, err := d.cluster.reach()
 	if err != nil {
@@ -109,34 +104,35 @@ func (d *doctor) admin(subject string) (*kadm.Client, []check.Result) {
 	return kadm.NewClient(cl), nil
 }
 
-// ofKafka is a check that the start of the daemon makes, too.
-func (d *doctor) ofKafka(subject string, look func(*kafka.Checks, context.Context) []check.Result) func(context.Context) []check.Result {
+// ofKafka returns a check that the daemon also runs at its start.
+func (d *doctor) ofKafka(subject string, run func(*kafka.Checks, context.Context) []check.Result) func(context.Context) []check.Result {
 	return func(ctx context.Context) []check.Result {
-		adm, none := d.admin(subject)
-		if none != nil {
-			return none
+		adm, skipped := d.admin(subject)
+		if skipped != nil {
+			return skipped
 		}
 		if d.config == nil {
-			return []check.Result{check.Skipf(subject, "they follow from the configuration")}
+			return []check.Result{check.Skipf(subject, "there is no configuration")}
 		}
 		want, err := kafka.ClusterShapes(ctx, adm, d.config.Layout())
 		if err != nil {
-			return []check.Result{check.Failedf(subject, "", "they cannot be looked at: %v", err)}
+			return []check.Result{check.Failedf(subject, "", "the check failed: %v", err)}
 		}
-		return look(&kafka.Checks{Admin: adm, Config: d.cluster.config, Want: want, Command: d.g.Self()}, ctx)
+		return run(&kafka.Checks{Admin: adm, Config: d.cluster.config, Want: want, Command: d.g.Self()}, ctx)
 	}
 }
 
 func (d *doctor) bootstrap() string { return strings.Join(d.cluster.config.Brokers, ",") }
 
-func (d *doctor) lookAtGroups(ctx context.Context) []check.Result {
-	adm, none := d.admin("groups")
-	if none != nil {
-		return none
+func (d *doctor) checkGroups(ctx context.Context) []check.Result {
+	cl, err := d.cluster.reach()
+	if err != nil {
+		return []check.Result{check.Skipf("groups", "%v", err)}
 	}
+	adm := kadm.NewClient(cl)
 	md, err := adm.BrokerMetadata(ctx)
 	if err != nil {
-		return []check.Result{check.Failedf("groups", "", "they cannot be looked at: %v", err)}
+		return []check.Result{check.Failedf("groups", "", "the check failed: %v", err)}
 	}
 	group := d.cluster.config.Group
 	var sources, outboxes []string
@@ -148,9 +144,9 @@ func (d *doctor) lookAtGroups(ctx context.Context) []check.Result {
 			outboxes = append(outboxes, topics.Outbox(group, name))
 		}
 	}
-	e := &offsets{doctor: d, adm: adm, log: dlq.NewLog(d.cluster.client), id: md.Cluster}
+	e := &offsets{doctor: d, adm: adm, log: dlq.NewLog(cl), id: md.Cluster}
 	var found []check.Result
-	worked := false // whether something of ours proves that the group is not new
+	worked := false // the outboxes show that the group is not new
 	own, err := lag.Waiting(ctx, adm, topics.OutboxGroup(group), md.Cluster, outboxes...)
 	for _, p := range own {
 		for _, part := range p.Parts {
@@ -161,12 +157,12 @@ func (d *doctor) lookAtGroups(ctx context.Context) []check.Result {
 	found = append(found, e.sources(ctx, group, append(sources, topics.Replay(group)), worked)...)
 	found = append(found, d.members(ctx, adm, topics.OutboxGroup(group))...)
 	if err != nil {
-		return append(found, check.Failedf(topics.OutboxGroup(group), "", "its offsets cannot be looked at: %v", err))
+		return append(found, check.Failedf(topics.OutboxGroup(group), "", "reading its offsets failed: %v", err))
 	}
 	return append(found, e.outboxes(ctx, outboxes, own)...)
 }
 
-func (d *doctor) lookAtOtherGroups(ctx context.Context) []check.Result {
+func (d *doctor) checkOtherGroups(ctx context.Context) []check.Result {
 	adm, none := d.admin("outboxes of other groups")
 	if none != nil || d.config == nil {
 		return none
@@ -174,7 +170,7 @@ func (d *doctor) lookAtOtherGroups(ctx context.Context) []check.Result {
 	return lag.Stranded(ctx, adm, d.cluster.config.Group, d.config.Channels.Names())
 }
 
-// members says who is in a group.
+// members checks the members of a group.
 func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []check.Result {
 	subject := "group " + group
 	described, err := adm.DescribeGroups(ctx, group)
@@ -184,11 +180,11 @@ func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []
 	}
 	switch {
 	case errors.Is(err, kerr.GroupIDNotFound), err == nil && g.State == "Dead":
-		return []check.Result{check.Okf(subject, "new: nobody has been in it")}
+		return []check.Result{check.Okf(subject, "new: it has had no members")}
 	case err != nil:
-		return []check.Result{check.Failedf(subject, "", "it cannot be looked at: %v", err)}
+		return []check.Result{check.Failedf(subject, "", "describing it failed: %v", err)}
 	case len(g.Members) == 0:
-		return []check.Result{check.Okf(subject, "no notifier is in it now")}
+		return []check.Result{check.Okf(subject, "no members: no notifier is running")}
 	}
 	var hosts []string
 	instances := make(map[string]int)
@@ -203,24 +199,24 @@ func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []
 	slices.Sort(hosts)
 	found := []check.Result{check.Okf(subject, "%s, %s from %s", strings.ToLower(g.State), term.Count(len(g.Members), "member"), strings.Join(hosts, ", "))}
 	if g.State != "Stable" {
-		found[0].Status, found[0].Remedy = check.Warning, "look again in a minute: a group that does not settle has a member that comes and goes"
+		found[0].Status, found[0].Remedy = check.Warning, "check again in a minute: if it is not stable, a member keeps joining and leaving"
 	}
 	for id, n := range instances {
 		if n > 1 {
-			found = append(found, check.Failedf(subject, "give each notifier an instance_id of its own", "%d members are called %s", n, id))
+			found = append(found, check.Failedf(subject, "give each notifier an instance_id of its own", "%d members have the instance_id %s", n, id))
 		}
 	}
 	if id := d.cluster.config.InstanceID; id != "" && instances[id] > 0 {
 		i := slices.IndexFunc(g.Members, func(m kadm.DescribedGroupMember) bool { return m.InstanceID != nil && *m.InstanceID == id })
 		if host := g.Members[i].ClientHost; !isOurs(host) {
-			found = append(found, check.Warnf(subject, "give each notifier an instance_id of its own: a second one puts the first out of the group",
-				"a notifier on %s is called %s, as the one of this configuration", host, id))
+			found = append(found, check.Warnf(subject, "give each notifier an instance_id of its own: a second one fences the first",
+				"a notifier on %s has the instance_id %s of this configuration", host, id))
 		}
 	}
 	return found
 }
 
-// isOurs reports whether an address, as brokers write it, is this host's.
+// isOurs reports whether a broker's client address is this host's.
 func isOurs(host string) bool {
 	host = strings.TrimPrefix(host, "/")
 	if only, _, err := net.SplitHostPort(host); err == nil {
@@ -233,21 +229,21 @@ func isOurs(host string) bool {
 	})
 }
 
-// offsets looks at where groups stand in their topics.
+// offsets checks the committed offsets of groups.
 type offsets struct {
 	*doctor
 	adm *kadm.Client
 	log *dlq.Log
-	id  string // the cluster's
+	id  string // of the cluster
 }
 
-// waitsLong is how old the oldest waiting record may be without a word.
-const waitsLong = 5 * time.Minute
+// lateAfter is the age of the oldest waiting record that is a warning.
+const lateAfter = 5 * time.Minute
 
 func (e *offsets) sources(ctx context.Context, group string, names []string, worked bool) []check.Result {
 	waiting, err := lag.Waiting(ctx, e.adm, group, e.id, names...)
 	if err != nil {
-		return []check.Result{check.Failedf("group "+group, "", "its offsets cannot be looked at: %v", err)}
+		return []check.Result{check.Failedf("group "+group, "", "reading its offsets failed: %v", err)}
 	}
 	committed := false
 	for _, p := range waiting {
@@ -258,21 +254,21 @@ func (e *offsets) sources(ctx context.Context, group string, names []string, wor
 	switch {
 	case !committed && worked:
 		return []check.Result{check.Failedf("offsets of "+group, e.g.Self()+" run --start earliest|latest|TIME",
-			"there are none, yet the outboxes hold records: the brokers have forgotten them, and the notifier does not start")}
+			"none, although the outboxes have records: they have expired, and the notifier does not start")}
 	case !committed:
 		start, _ := e.cluster.config.Start.MarshalText()
 		return []check.Result{check.Okf("offsets of "+group, "none yet: a first start begins at %s", start)}
 	}
 	var found []check.Result
 	for _, name := range names {
-		found = append(found, e.topic(ctx, name, waiting[name], "see /readyz of the notifier for what holds it up")...)
+		found = append(found, e.topic(ctx, name, waiting[name], "see /readyz of the notifier for the cause")...)
 	}
 	return found
 }
 
-// heldAfter is how old a record must be for an outbox without a commit to be
-// held; see docs/operating.md.
-const heldAfter = time.Hour
+// blockedAfter is the age of a record from which an outbox without a commit is blocked; see
+// docs/operating.md.
+const blockedAfter = time.Hour
 
 func (e *offsets) outboxes(ctx context.Context, names []string, waiting map[string]lag.Partitions) []check.Result {
 	var found []check.Result
@@ -282,15 +278,15 @@ func (e *offsets) outboxes(ctx context.Context, names []string, waiting map[stri
 		for id, part := range p.Parts {
 			if part.ByHand() {
 				found = append(found, check.Failedf(name, e.g.Self()+" run --start committed",
-					"partition %d: its offset %d was set by hand: it is held until a person accepts that", id, part.Committed()))
+					"partition %d is blocked: its offset %d was set by hand", id, part.Committed()))
 			}
 			if part.Committed() >= 0 || part.Waiting == 0 {
 				continue
 			}
 			alone := lag.Partitions{TopicID: p.TopicID, Parts: map[int32]lag.Part{id: part}}
-			if oldest, err := lag.Oldest(ctx, e.log, name, alone); err == nil && time.Since(oldest) > heldAfter {
+			if oldest, err := lag.Oldest(ctx, e.log, name, alone); err == nil && time.Since(oldest) > blockedAfter {
 				found = append(found, check.Failedf(name, e.g.Self()+" run --start committed",
-					"partition %d has no commit and holds records of %s ago: it is held until a person says where to go on", id, channel.Duration(time.Since(oldest))))
+					"partition %d is blocked: it has no commit and records of %s ago", id, channel.Duration(time.Since(oldest))))
 			}
 		}
 		found = append(found, e.topic(ctx, name, p, fmt.Sprintf("%s channels test %s --no-send", e.g.Self(), of))...)
@@ -298,13 +294,13 @@ func (e *offsets) outboxes(ctx context.Context, names []string, waiting map[stri
 	return found
 }
 
-// topic says what waits in one topic, and which commits do not fit its log.
-func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, do string) []check.Result {
+// topic checks the lag of one topic and its commits.
+func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, remedy string) []check.Result {
 	switch {
 	case errors.Is(p.Err, kerr.UnknownTopicOrPartition):
-		return nil // it is said to be missing
+		return nil // reported as missing
 	case p.Err != nil:
-		return []check.Result{check.Failedf(name, "", "its offsets cannot be looked at: %v", p.Err)}
+		return []check.Result{check.Failedf(name, "", "reading its offsets failed: %v", p.Err)}
 	}
 	var found []check.Result
 	for _, id := range slices.Sorted(maps.Keys(p.Parts)) {
@@ -312,10 +308,10 @@ func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, do s
 		switch at := part.Committed(); {
 		case at < 0:
 		case at < part.Start:
-			found = append(found, check.Failedf(name, fmt.Sprintf("keep them for longer: kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config retention.ms=…", e.bootstrap(), name),
+			found = append(found, check.Failedf(name, fmt.Sprintf("increase the retention: kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config retention.ms=…", e.bootstrap(), name),
 				"partition %d: %s were deleted before they were read: committed is %d, the log begins at %d", id, term.Count(int(part.Start-at), "record"), at, part.Start))
 		case at > part.End:
-			found = append(found, check.Failedf(name, "was it made anew, or the offset set by hand? see docs/operating.md",
+			found = append(found, check.Failedf(name, "was the topic recreated, or the offset set by hand? see docs/operating.md",
 				"partition %d: the committed offset %d is beyond the log's end %d", id, at, part.End))
 		}
 	}
@@ -324,17 +320,17 @@ func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, do s
 	case n == 0 && len(found) > 0:
 		return found
 	case n == 0:
-		return []check.Result{check.Okf(name, "nothing waits")}
+		return []check.Result{check.Okf(name, "no lag")}
 	}
-	text := term.Verb64(n, "record waits", "records wait")
+	text := term.Verb(n, "record waits", "records wait")
 	oldest, err := lag.Oldest(ctx, e.log, name, p)
 	if err != nil || oldest.IsZero() {
 		return append(found, check.Okf(name, "%s", text))
 	}
 	age := max(time.Since(oldest), 0)
 	text = fmt.Sprintf("%s, the oldest for %s", text, channel.Duration(age))
-	if age > waitsLong {
-		return append(found, check.Warnf(name, do, "%s", text))
+	if age > lateAfter {
+		return append(found, check.Warnf(name, remedy, "%s", text))
 	}
 	return append(found, check.Okf(name, "%s", text))
 }

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// secretName is what environment variables are called that hold secrets.
+// secretName matches the names of environment variables with secrets.
 var secretName = regexp.MustCompile(`(?i)(secret|token|passw|credential|api_?key|private|webhook|hook_url|dsn|sasl)`)
 
-// secretsOfEnvironment returns what looks like a secret in this process's
-// environment, whoever uses it.
+// secretsOfEnvironment returns the probable secrets in the environment.
 func secretsOfEnvironment() []string {
-	const shortest = 8 // "true" is none, nor is where a secret's file is
+	const shortest = 8 // bytes; "true" is not a secret, nor is a path
 	var all []string
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")

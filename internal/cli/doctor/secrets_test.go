@@ -6,7 +6,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 )
 
-func TestSecretsAreTakenOutOfTexts(t *testing.T) {
+func TestEnvironmentSecretsAreRedacted(t *testing.T) {
 	t.Setenv("SOME_TOKEN", "pl4nted-value")
 	t.Setenv("TOKEN_ENABLED", "true")
 	r := base.NewRedactor(nil)

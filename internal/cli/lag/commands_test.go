@@ -30,13 +30,13 @@ func TestLagOfANamedGroup(t *testing.T) {
 	if code != base.ExitDone || errs != "" {
 		t.Errorf("it ends with %d: %s", code, errs)
 	}
-	for _, want := range []string{"!  " + group + "  Empty   0  trade-executions      3    3      1h\n", "   nobody is in the group\n"} {
+	for _, want := range []string{"!  " + group + "  Empty   0  trade-executions      3    3      1h\n", "   the group has no members\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it shows\n%s\nand not\n%s", out, want)
 		}
 	}
 	_, out, _ = lagSays(t, c, group, "--partitions")
-	if !strings.Contains(out, "trade-executions/0          2    5    3      1h  nobody\n") {
+	if !strings.Contains(out, "trade-executions/0          2    5    3      1h  –\n") {
 		t.Errorf("by partition it shows\n%s", out)
 	}
 	code, out, errs = lagSays(t, c, group, group+"x")
@@ -45,7 +45,7 @@ func TestLagOfANamedGroup(t *testing.T) {
 	}
 }
 
-func TestLagForPrograms(t *testing.T) {
+func TestLagAsJSON(t *testing.T) {
 	c, group := clitest.UnreadGroup(t)
 	code, out, _ := lagSays(t, c, group, "-o", "json")
 	var o struct {
@@ -105,8 +105,8 @@ func TestLagWatchesWithoutATerminal(t *testing.T) {
 	}
 }
 
-// TestLagOnlyLooks: it is no member of any group and commits nothing.
-func TestLagOnlyLooks(t *testing.T) {
+// TestLagChangesNothing: it is no member of any group and commits nothing.
+func TestLagChangesNothing(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker does not count requests")
 		return

@@ -2,14 +2,15 @@ package lag
 
 import (
 	"bufio"
+	"cmp"
 	"time"
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/lag"
 )
 
-// rowJSON is what waits for a group in one topic, for programs: see docs/lag.md.
-// null is what is not known, or not there.
+// rowJSON is the lag of a group in one topic: see docs/lag.md. Unknown and missing values
+// are null.
 type rowJSON struct {
 	At         time.Time       `json:"at"`
 	Group      string          `json:"group"`
@@ -42,16 +43,14 @@ type partitionJSON struct {
 
 var markWords = map[lag.Mark]string{lag.Fine: "fine", lag.Late: "late", lag.Bad: "bad"}
 
-// encode writes what one look found, an object for each group and topic.
+// encode writes one object for each group and topic.
 func (v *view) encode(s *lag.Snapshot) error {
-	out := bufio.NewWriter(v.g.IO.Out)
-	enc := base.NewEncoder(out)
+	var list []rowJSON
 	for _, r := range s.Rows() {
-		if err := enc.Encode(rowObject(&r, s.At)); err != nil {
-			return err
-		}
+		list = append(list, rowObject(&r, s.At))
 	}
-	return out.Flush()
+	out := bufio.NewWriter(v.g.IO.Out)
+	return cmp.Or(base.EncodeAll(out, list), out.Flush())
 }
 
 func rowObject(r *lag.Row, at time.Time) rowJSON {
@@ -66,7 +65,7 @@ func rowObject(r *lag.Row, at time.Time) rowJSON {
 	if r.Topic.Err != nil {
 		return o
 	}
-	o.Lag, o.Lost, o.Oldest, o.KeptUntil = &r.Waiting, r.Lost, base.Instant(r.Oldest), base.Instant(r.KeptUntil)
+	o.Lag, o.Lost, o.Oldest, o.KeptUntil = &r.Waiting, r.Lost, base.OptionalTime(r.Oldest), base.OptionalTime(r.KeptUntil)
 	if r.Aged {
 		seconds := 0.0
 		if !r.Oldest.IsZero() {
@@ -81,7 +80,7 @@ func rowObject(r *lag.Row, at time.Time) rowJSON {
 }
 
 func partitionObject(p *lag.Partition) partitionJSON {
-	o := partitionJSON{Partition: p.ID, Oldest: base.Instant(p.Oldest), Lost: p.Lost}
+	o := partitionJSON{Partition: p.ID, Oldest: base.OptionalTime(p.Oldest), Lost: p.Lost}
 	if !p.Unowned() {
 		o.ClientID, o.Host = &p.ClientID, &p.Host
 	}

@@ -1,3 +1,5 @@
+// Package lag is the command lag: the lag of consumer groups, once or redrawn at
+// intervals.
 package lag
 
 import (
@@ -19,7 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// flags are what `notifier lag` takes.
+// flags are the flags of lag.
 type flags struct {
 	all, watch, partitions bool
 	interval               time.Duration
@@ -29,17 +31,17 @@ func New(g *base.Globals) *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
 		Use:   "lag [GROUP…]",
-		Short: "Show what waits for consumer groups, ours and others', the worst first",
-		Long: "Show what waits for consumer groups, in records and in time, the worst first: ours and those that\n" +
-			"lag.groups in the configuration names, or the groups given. It joins no group and commits nothing.\n" +
-			"Rows with ! are bad: the oldest record has waited for ten minutes, nobody reads what waits, or it\n" +
-			"was deleted unread or soon is. Rows with · are late by a minute, or not all is known of them.",
+		Short: "Show the lag of consumer groups, ours and others', the worst first",
+		Long: "Show the lag of consumer groups in records and in time, the worst first: of ours and of those in\n" +
+			"lag.groups of the configuration, or of the given groups. It joins no group and commits nothing.\n" +
+			"Rows with ! are bad: the oldest record has waited for ten minutes, the group has no members, or\n" +
+			"records were or will soon be deleted unread. Rows with · are late by a minute, or some lag is unknown.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case f.all && len(args) > 0:
-				return base.Misused("--all shows every group: leave it out, or the names")
+				return base.Misused("use either --all or group names")
 			case slices.Contains(args, ""):
-				return base.Misused("a group has a name")
+				return base.Misused("a group name is empty")
 			case f.interval < time.Second:
 				return base.Misused("--interval %s is less than a second", f.interval)
 			}
@@ -52,7 +54,7 @@ func New(g *base.Globals) *cobra.Command {
 			if f.watch {
 				return v.watch(ctx)
 			}
-			s, err := v.look(ctx)
+			s, err := v.sample(ctx)
 			if err != nil {
 				return err
 			}
@@ -64,23 +66,23 @@ func New(g *base.Globals) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.all, "all", false, "every group on the cluster")
-	flags.BoolVar(&f.watch, "watch", false, "look again and again, until it is stopped")
-	flags.DurationVar(&f.interval, "interval", 5*time.Second, "how often to look, with --watch")
+	flags.BoolVar(&f.watch, "watch", false, "refresh until interrupted")
+	flags.DurationVar(&f.interval, "interval", 5*time.Second, "refresh interval of --watch")
 	flags.BoolVar(&f.partitions, "partitions", false, "a row for each partition")
 	return cmd
 }
 
-// view is what one run of the command looks at, and how it shows it.
+// view is one run of the command.
 type view struct {
-	g      *base.Globals
-	f      flags
-	client *kgo.Client
-	adm    *kadm.Client
-	looker *lag.Looker
-	ours   string   // the group of the sources
-	named  []string // on the command line
-	also   []string // in the configuration
-	every  bool
+	g       *base.Globals
+	f       flags
+	client  *kgo.Client
+	adm     *kadm.Client
+	sampler *lag.Sampler
+	ours    string   // our group of the sources
+	named   []string // groups of the command line
+	also    []string // groups of the configuration
+	every   bool
 }
 
 func newView(g *base.Globals, ctx context.Context, f flags, named []string) (*view, error) {
@@ -101,35 +103,35 @@ func newView(g *base.Globals, ctx context.Context, f flags, named []string) (*vi
 		cl.Close()
 		return nil, err
 	}
-	v.looker = lag.NewLooker(cl, dlq.NewLog(cl), md.Cluster)
+	v.sampler = lag.NewSampler(cl, dlq.NewLog(cl), md.Cluster)
 	return v, nil
 }
 
-// lookFor bounds one look, for whose end someone waits.
-const lookFor = 15 * time.Second
+// sampleTimeout bounds one sample.
+const sampleTimeout = 15 * time.Second
 
-// look looks once.
-func (v *view) look(ctx context.Context) (*lag.Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookFor)
+// sample takes one sample.
+func (v *view) sample(ctx context.Context) (*lag.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
 	w := lag.Want{Groups: slices.Concat(v.named, v.also), Every: v.every, Kept: true}
 	if len(v.named) == 0 {
 		w.Groups = append(w.Groups, v.ours, topics.OutboxGroup(v.ours))
 	}
-	// What our groups read is known also where nothing was committed for it.
-	there, err := v.adm.ListTopics(ctx)
+	// The topics of our groups, also without a commit.
+	details, err := v.adm.ListTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
 	}
-	for _, topic := range there.Names() {
+	for _, topic := range details.Names() {
 		if group := v.reader(topic); slices.Contains(w.Groups, group) {
 			w.Topics = append(w.Topics, lag.Topic{Name: topic, Group: group})
 		}
 	}
-	return v.looker.Look(ctx, w)
+	return v.sampler.Sample(ctx, w)
 }
 
-// reader is the group of ours that reads a topic; empty: none.
+// reader returns our group that reads a topic; empty: none.
 func (v *view) reader(topic string) string {
 	if _, err := topics.Parse(topic); err == nil || topic == topics.Replay(v.ours) {
 		return v.ours
@@ -140,37 +142,35 @@ func (v *view) reader(topic string) string {
 	return ""
 }
 
-// missing says which groups do not exist; an error for one that was named.
+// missing reports groups that do not exist. It returns the last error of a named group.
 func (v *view) missing(ctx context.Context, s *lag.Snapshot) error {
-	var all []string
-	var first error
-	for i := range s.Groups {
-		g := &s.Groups[i]
-		named := slices.Contains(v.named, g.Name)
+	var failed error
+	report := func(err error) {
+		if failed != nil {
+			fmt.Fprintln(v.g.IO.Err, failed)
+		}
+		failed = err
+	}
+	for _, g := range s.Groups {
+		named, name := slices.Contains(v.named, g.Name), term.Visible(g.Name)
 		switch {
-		case g.Err != nil && named && first == nil:
-			first = base.Fail(base.ExitFailed, "%s", g.Err) // it stands in its row
+		case g.Err != nil && named:
+			if failed == nil {
+				failed = base.Fail(base.ExitFailed, "%s", g.Err) // also in its row
+			}
 		case g.State != lag.Dead:
 		case named:
-			if all == nil {
-				listed, _ := v.adm.ListGroups(ctx)
-				all = listed.Groups()
-			}
-			text := "there is no group " + term.Visible(g.Name)
-			if near := suggest.Closest(g.Name, all); near != "" {
-				text += ": did you mean " + term.Visible(near) + "?"
+			listed, _ := v.adm.ListGroups(ctx)
+			if near := suggest.Closest(g.Name, listed.Groups()); near != "" {
+				report(base.Fail(base.ExitFailed, "there is no group %s: did you mean %s?", name, term.Visible(near)))
 			} else {
-				text += fmt.Sprintf("; '%s lag --all' shows those there are", v.g.Self())
+				report(base.Fail(base.ExitFailed, "there is no group %s; '%s lag --all' lists all groups", name, v.g.Self()))
 			}
-			if first != nil {
-				fmt.Fprintln(v.g.IO.Err, first)
-			}
-			first = base.Fail(base.ExitFailed, "%s", text)
 		case slices.Contains(v.also, g.Name):
-			fmt.Fprintf(v.g.IO.Err, "there is no group %s, which lag.groups names, or its offsets have expired\n", term.Visible(g.Name))
+			fmt.Fprintf(v.g.IO.Err, "group %s of lag.groups does not exist, or its offsets have expired\n", name)
 		default:
-			fmt.Fprintf(v.g.IO.Err, "there is no group %s: no notifier has run in it, or its offsets have expired\n", term.Visible(g.Name))
+			fmt.Fprintf(v.g.IO.Err, "group %s does not exist: no notifier has run in it, or its offsets have expired\n", name)
 		}
 	}
-	return first
+	return failed
 }

@@ -31,7 +31,7 @@ func aMorning() *lag.Snapshot {
 	open := part(0, "risk-1", 70, 0, 70, 0)
 	open.HighWatermark = 95
 	forbidden := part(0, "audit-1", 5, 0, 9, 0)
-	forbidden.Unread = errors.New("not authorised: READ on topic payments; its age is not known")
+	forbidden.Unread = errors.New("not authorised: READ on topic payments; the age is unknown")
 	return &lag.Snapshot{At: now, Groups: []lag.Group{
 		{Name: "notification-service", State: "Stable", Members: 2, Topics: []lag.GroupTopic{{Name: "trade-executions", Partitions: []lag.Partition{part(0, "notifier-match", 10, 0, 12, 300*time.Millisecond), part(1, "notifier-match", 5, 0, 5, 0)}}}},
 		{Name: "notification-service.outbox", State: "PreparingRebalance", Members: 2, Topics: []lag.GroupTopic{{Name: "notification-service.outbox.desk-slack", Partitions: []lag.Partition{part(0, "notifier-deliver", 40, 0, 90, 3*time.Minute)}}}},
@@ -43,7 +43,7 @@ func aMorning() *lag.Snapshot {
 	}}
 }
 
-func TestTheTableOfLag(t *testing.T) {
+func TestLagTable(t *testing.T) {
 	v := &view{g: &base.Globals{IO: base.Streams{Out: &bytes.Buffer{}}}}
 	s := aMorning()
 	var b strings.Builder
@@ -69,15 +69,15 @@ func TestTheTableOfLag(t *testing.T) {
 	clitest.Golden(t, "lag.golden", b.String())
 }
 
-// TestFailedLookIsSaidAboveTheLastTable, and control characters stay out.
-func TestFailedLookIsSaidAboveTheLastTable(t *testing.T) {
+// TestFailedSampleIsShownAboveTable, and control characters stay out.
+func TestFailedSampleIsShownAboveTable(t *testing.T) {
 	v := &view{g: &base.Globals{IO: base.Streams{Out: &bytes.Buffer{}}}, f: flags{interval: 5 * time.Second}}
 	s := aMorning()
 	s.Groups = append(s.Groups, lag.Group{Name: "evil\x1b[2J", State: "Stable", Members: 1})
 	w := &screen{v: v, trends: make(map[string][]waited), err: errors.New("no broker answers")}
 	w.take(s)
 	frame := w.frame(100)
-	if len(frame) < 4 || frame[0].Text != "09:30:00  every 5s  Ctrl-C ends" || frame[1].Text != "cannot look, and go on trying: no broker answers" ||
+	if len(frame) < 4 || frame[0].Text != "09:30:00  every 5s  Ctrl-C ends" || frame[1].Text != "failed, retrying: no broker answers" ||
 		frame[1].Colour != term.Red || frame[2].Colour != term.Faint {
 		t.Errorf("it shows %q", frame)
 	}

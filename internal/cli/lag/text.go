@@ -12,7 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// show prints what one look found.
+// show prints a sample.
 func (v *view) show(s *lag.Snapshot) error {
 	if v.g.JSON() {
 		return v.encode(s)
@@ -29,10 +29,15 @@ type line struct {
 	mark lag.Mark
 }
 
+// note is the mark of a row and its notes.
+type note struct {
+	mark  lag.Mark
+	notes []string
+}
+
 var marks = map[lag.Mark]string{lag.Fine: "", lag.Late: "·", lag.Bad: "!"}
 
-// lines lays out what a look found; trend, where it is not nil, draws how the
-// lag of a row went.
+// lines lays out a sample. trend, if not nil, draws the recent lag of a row.
 func (v *view) lines(s *lag.Snapshot, trend func(*lag.Row) string, width int) []line {
 	rows := s.Rows()
 	if len(rows) == 0 {
@@ -41,7 +46,7 @@ func (v *view) lines(s *lag.Snapshot, trend func(*lag.Row) string, width int) []
 	if v.f.partitions {
 		return v.partitionLines(s, rows, width)
 	}
-	t := term.Table{Head: []string{"", "GROUP", "STATE", "IN", "TOPIC", "PARTS", "LAG", "OLDEST"}, Elastic: []int{4, 1, 2}, Middle: []int{1, 4}}
+	t := term.Table{Head: []string{"", "GROUP", "STATE", "IN", "TOPIC", "PARTS", "LAG", "OLDEST"}, Elastic: []int{4, 1, 2}, Middle: []int{1, 4}, Right: []int{3, 5, 6, 7}}
 	if trend != nil {
 		t.Head = append(t.Head, "TREND")
 	}
@@ -64,11 +69,10 @@ func (v *view) lines(s *lag.Snapshot, trend func(*lag.Row) string, width int) []
 		t.Add(row...)
 		said = append(said, note{r.Mark, r.Notes})
 	}
-	rightward{3: true, 5: true, 6: true, 7: true}.align(t.Head, t.Rows)
 	return layOut(&t, said, width)
 }
 
-// stateWord is a group's state for people.
+// stateWord returns a group's state for display.
 func stateWord(g *lag.Group) string {
 	switch {
 	case g.Err != nil:
@@ -91,13 +95,13 @@ func oldestText(r *lag.Row, now time.Time) string {
 	return "?"
 }
 
-// partitionLines is a line for each partition, the worst first.
+// partitionLines returns a line for each partition, the worst first.
 func (v *view) partitionLines(s *lag.Snapshot, rows []lag.Row, width int) []line {
-	t := term.Table{Head: []string{"", "GROUP", "PARTITION", "COMMITTED", "END", "LAG", "OLDEST", "READ BY"}, Elastic: []int{2, 1, 7}, Middle: []int{1, 2, 7}}
+	t := term.Table{Head: []string{"", "GROUP", "PARTITION", "COMMITTED", "END", "LAG", "OLDEST", "OWNER"}, Elastic: []int{2, 1, 7}, Middle: []int{1, 2, 7}, Right: []int{3, 4, 5, 6}}
 	var said []note
 	for _, r := range lag.ByPartition(rows) {
 		p := r.Partition
-		row := []string{marks[r.Mark], r.Group.Name, fmt.Sprintf("%s/%d", r.Topic.Name, p.ID), "–", "", "?", "", "nobody"}
+		row := []string{marks[r.Mark], r.Group.Name, fmt.Sprintf("%s/%d", r.Topic.Name, p.ID), "–", "", "?", "", "–"}
 		if p.Committed >= 0 {
 			row[3] = fmt.Sprint(p.Committed)
 		}
@@ -116,28 +120,10 @@ func (v *view) partitionLines(s *lag.Snapshot, rows []lag.Row, width int) []line
 		t.Add(row...)
 		said = append(said, note{mark: r.Mark})
 	}
-	rightward{3: true, 4: true, 5: true, 6: true}.align(t.Head, t.Rows)
 	return layOut(&t, said, width)
 }
 
-// rightward are columns that stand to the right.
-type rightward map[int]bool
-
-func (n rightward) align(head []string, rows [][]string) {
-	for column := range n {
-		width := 0
-		all := append([][]string{head}, rows...)
-		for _, row := range all {
-			width = max(width, uniseg.StringWidth(row[column]))
-		}
-		for _, row := range all {
-			row[column] = strings.Repeat(" ", width-uniseg.StringWidth(row[column])) + row[column]
-		}
-	}
-}
-
-// layOut is the table's lines, each with its mark and below it what there is to
-// say of it.
+// layOut returns the table's lines with their marks, and below each its notes.
 func layOut(t *term.Table, said []note, width int) []line {
 	t.Room(0, 1) // the mark
 	t.Fit(width)

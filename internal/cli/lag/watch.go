@@ -11,11 +11,11 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-// watch looks again and again until ctx ends: on a terminal a table that is
-// drawn in place, elsewhere rows with their time.
+// watch samples until ctx ends. On a terminal it redraws a table, else it prints rows
+// with their time.
 func (v *view) watch(ctx context.Context) error {
 	draws := term.Draws(v.g.IO.Out) && !v.g.JSON()
-	s, err := v.look(ctx)
+	s, err := v.sample(ctx)
 	if err != nil {
 		return ending(ctx, err)
 	}
@@ -40,14 +40,14 @@ func (v *view) watch(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if s, err = v.look(ctx); err != nil && ctx.Err() == nil && !failing {
+		if s, err = v.sample(ctx); err != nil && ctx.Err() == nil && !failing {
 			failing = true
-			fmt.Fprintf(v.g.IO.Err, "%s  cannot look, and go on trying: %s\n", time.Now().Format(time.TimeOnly), term.Visible(v.g.Redactor.Redact(err.Error())))
+			fmt.Fprintf(v.g.IO.Err, "%s  failed, retrying: %s\n", time.Now().Format(time.TimeOnly), term.Visible(v.g.Redactor.Redact(err.Error())))
 		}
 	}
 }
 
-// ending is no error where we were told to end.
+// ending drops the error of an interrupted run.
 func ending(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -55,7 +55,7 @@ func ending(ctx context.Context, err error) error {
 	return err
 }
 
-// put writes what one look found where it cannot be drawn again.
+// put prints a sample with its time.
 func (v *view) put(s *lag.Snapshot) error {
 	if v.g.JSON() {
 		return v.encode(s)
@@ -70,14 +70,12 @@ func (v *view) put(s *lag.Snapshot) error {
 }
 
 const (
-	trendFor   = 5 * time.Minute // what a trend shows
-	trendWidth = 15              // columns, of 20 s each
-	// resizeEvery is how often the terminal's size is looked at.
-	resizeEvery = 200 * time.Millisecond
+	trendFor    = 5 * time.Minute
+	trendWidth  = 15                     // columns, of 20 s each
+	resizeEvery = 200 * time.Millisecond // interval of checks of the terminal's size
 )
 
-// draw redraws the table in place on the terminal, until ctx ends; what was
-// seen last is left behind.
+// draw redraws the table until ctx ends, and prints the last one.
 func (v *view) draw(ctx context.Context, s *lag.Snapshot) error {
 	w := &screen{v: v, trends: make(map[string][]waited)}
 	w.take(s)
@@ -88,22 +86,11 @@ func (v *view) draw(ctx context.Context, s *lag.Snapshot) error {
 			fmt.Fprintln(v.g.IO.Out, line.text)
 		}
 	}()
-	looks := make(chan struct{}, 1) // one is enough: the next look is what it asks for
-	results := make(chan look)
-	go func() { // ends with ctx; whoever waits for it, waits for results
-		defer close(results)
-		for range looks {
-			s, err := v.look(ctx)
-			select {
-			case results <- look{s, err}:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	results := make(chan result, 1)
+	sampling := false
 	defer func() {
-		close(looks)
-		for range results { // until it has ended
+		if sampling {
+			<-results // ends with ctx
 		}
 	}()
 	next, resized := time.NewTicker(v.f.interval), time.NewTicker(resizeEvery)
@@ -115,13 +102,16 @@ func (v *view) draw(ctx context.Context, s *lag.Snapshot) error {
 		case <-ctx.Done():
 			return nil
 		case <-next.C:
-			select {
-			case looks <- struct{}{}:
-			default: // the last one takes its time
+			if !sampling {
+				sampling = true
+				go func() {
+					s, err := v.sample(ctx)
+					results <- result{s, err}
+				}()
 			}
 			continue
 		case r := <-results:
-			w.err = r.err
+			sampling, w.err = false, r.err
 			if r.err == nil {
 				w.take(r.s)
 			}
@@ -134,13 +124,13 @@ func (v *view) draw(ctx context.Context, s *lag.Snapshot) error {
 	}
 }
 
-// look is what one look found, or why it found nothing.
-type look struct {
+// result is a sample or its error.
+type result struct {
 	s   *lag.Snapshot
 	err error
 }
 
-// waited is how many records waited at a time.
+// waited is the lag at a time.
 type waited struct {
 	at      time.Time
 	waiting int64
@@ -150,11 +140,11 @@ type waited struct {
 type screen struct {
 	v      *view
 	last   *lag.Snapshot
-	err    error // why the last look found nothing
+	err    error // of the last sample
 	trends map[string][]waited
 }
 
-// take remembers what a look found.
+// take adds a sample.
 func (w *screen) take(s *lag.Snapshot) {
 	w.last = s
 	fresh := make(map[string][]waited)
@@ -180,14 +170,13 @@ func (w *screen) trend(r *lag.Row) string {
 
 var bars = []rune(" ▁▂▃▄▅▆▇█")
 
-// sparkline draws what waited in the last minutes, the present at its right
-// end: each column the most in its twenty seconds, as part of the most in all,
-// which is taken to be ten at least, so that nothing does not look like much.
+// sparkline draws the lag of the last minutes, the latest at the right: each column is the
+// maximum of its 20 s, relative to the overall maximum, at least 10.
 func sparkline(samples []waited, now time.Time) string {
 	most := int64(10)
 	columns := make([]int64, trendWidth)
 	for i := range columns {
-		columns[i] = -1 // nothing was seen
+		columns[i] = -1 // no sample
 	}
 	for _, s := range samples {
 		back := int(now.Sub(s.at) / (trendFor / trendWidth))
@@ -198,23 +187,22 @@ func sparkline(samples []waited, now time.Time) string {
 	}
 	var b strings.Builder
 	for _, n := range columns {
-		switch {
-		case n < 0:
-			b.WriteRune(bars[0])
-		default:
-			b.WriteRune(bars[1+int(float64(n)/float64(most)*float64(len(bars)-2))])
+		bar := 0
+		if n >= 0 {
+			bar = 1 + int(float64(n)/float64(most)*float64(len(bars)-2))
 		}
+		b.WriteRune(bars[bar])
 	}
 	return b.String()
 }
 
 var colours = map[lag.Mark]term.Colour{lag.Late: term.Yellow, lag.Bad: term.Red}
 
-// frame lays out what was seen last, below a line that says when.
+// frame lays out the last sample below a line with its time.
 func (w *screen) frame(width int) []term.Line {
 	frame := []term.Line{{Text: fmt.Sprintf("%s  every %s  Ctrl-C ends", w.last.At.Local().Format(time.TimeOnly), w.v.f.interval), Colour: term.Faint}}
 	if w.err != nil {
-		frame = append(frame, term.Line{Text: "cannot look, and go on trying: " + term.Visible(w.err.Error()), Colour: term.Red})
+		frame = append(frame, term.Line{Text: "failed, retrying: " + term.Visible(w.err.Error()), Colour: term.Red})
 	}
 	for i, line := range w.v.lines(w.last, w.trend, width) {
 		colour := colours[line.mark]

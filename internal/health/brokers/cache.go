@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// forgetAfter is how long what nobody asks for is kept.
+// forgetAfter is how long an unused entry is kept.
 const forgetAfter = 10 * time.Minute
 
-// cache holds what the brokers answered, by topic.
+// cache holds responses of the brokers by topic.
 type cache[T any] struct {
-	turn chan struct{} // size 1: held while the brokers are asked
+	turn chan struct{} // size 1: full during a request
 
 	mu    sync.Mutex
 	facts map[string]fact[T]
 }
 
-// fact is an answer and when it was asked for.
+// fact is a value and when it was requested.
 type fact[T any] struct {
 	value T
 	at    time.Time
@@ -27,10 +27,9 @@ func newCache[T any]() *cache[T] {
 	return &cache[T]{turn: make(chan struct{}, 1), facts: make(map[string]fact[T])}
 }
 
-// read returns the facts of names, and when the oldest of them was asked for.
-// Where one of them is as old as maxAge, the brokers are asked first; others that
-// call read meanwhile wait for the answer.
-func (c *cache[T]) read(ctx context.Context, maxAge time.Duration, names []string, ask func(context.Context) (map[string]T, error)) (map[string]T, time.Time, error) {
+// read returns the values of names and when the oldest was requested. If one is missing
+// or as old as maxAge, it calls request; concurrent calls wait for the response.
+func (c *cache[T]) read(ctx context.Context, maxAge time.Duration, names []string, request func(context.Context) (map[string]T, error)) (map[string]T, time.Time, error) {
 	if found, at, ok := c.fresh(maxAge, names); ok {
 		return found, at, nil
 	}
@@ -44,7 +43,7 @@ func (c *cache[T]) read(ctx context.Context, maxAge time.Duration, names []strin
 		return found, at, nil
 	}
 	at := time.Now()
-	answers, err := ask(ctx)
+	responses, err := request(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -55,14 +54,14 @@ func (c *cache[T]) read(ctx context.Context, maxAge time.Duration, names []strin
 			delete(c.facts, name)
 		}
 	}
-	for name, value := range answers {
+	for name, value := range responses {
 		c.facts[name] = fact[T]{value, at}
 	}
-	return answers, at, nil
+	return responses, at, nil
 }
 
-// fresh returns the facts of names and the time of the oldest; false: one of them
-// is too old or not known.
+// fresh returns the values of names and the time of the oldest; false: one is missing or
+// too old.
 func (c *cache[T]) fresh(maxAge time.Duration, names []string) (found map[string]T, oldest time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,7 +1,5 @@
-// Package brokers is the view of the brokers that the parts of the daemon share:
-// the metadata of topics and where their logs begin and end. Whoever needs a
-// fact says how old it may be; an answer that is younger is shared, an older
-// one is subscribed to again, one request at a time. Start reading at View.
+// Package brokers caches topic metadata and log offsets for all parts of the daemon. The
+// caller states the maximum age; requests are made one at a time. Start reading at View.
 package brokers
 
 import (
@@ -18,53 +16,52 @@ import (
 )
 
 const (
-	// MetadataAge is how old the metadata of a topic may be where it is watched.
+	// MetadataAge is the maximum age of watched metadata.
 	MetadataAge = 5 * time.Second
-	// LogsAge is how old the ends of logs may be where they are watched.
+	// LogsAge is the maximum age of watched log offsets.
 	LogsAge = 15 * time.Second
 	// requestTimeout bounds one request.
 	requestTimeout = 5 * time.Second
 )
 
-// View is what is known of the brokers. It may be used by several goroutines.
+// View is a cached view of the brokers. It is safe for concurrent use.
 type View struct {
 	client   *kgo.Client
-	topics   []string // whose metadata is asked for together
+	topics   []string // whose metadata is requested together
 	metadata *cache[kadm.TopicDetail]
 	logs     *cache[Logs]
 }
 
-// Logs are those of a topic, by partition.
+// Logs are the logs of a topic by partition.
 type Logs map[int32]*Log
 
-// Log is where the log of a partition begins, up to where readers of committed
-// transactions may read it, and where it ends. Epoch is of the first record.
+// Log has the offsets of a partition: log start, last stable offset and high watermark.
+// Epoch is the leader epoch of the first record.
 type Log struct {
 	Start, Stable, End int64
 	Epoch              int32
-	Err                error // why that is not known
+	Err                error // why the offsets are unknown
 }
 
-// NewView returns a view through a client. The metadata of topics is asked for
-// in one request, whichever of them is needed.
+// NewView returns a view through a client. The metadata of topics is requested together.
 func NewView(client *kgo.Client, topics ...string) *View {
 	return &View{client: client, topics: topics, metadata: newCache[kadm.TopicDetail](), logs: newCache[Logs]()}
 }
 
-// Topics returns the metadata of topics, which is younger than maxAge. What is
-// wrong with one topic is its Err. An error is that no broker answers.
+// Topics returns the metadata of topics, younger than maxAge. A topic's error is in its
+// Err. The error means that no broker responds.
 func (v *View) Topics(ctx context.Context, maxAge time.Duration, names ...string) (kadm.TopicDetails, error) {
 	details, _, err := v.metadata.read(ctx, maxAge, names, func(ctx context.Context) (map[string]kadm.TopicDetail, error) {
 		all := slices.Concat(v.topics, names)
 		slices.Sort(all)
-		return v.askTopics(ctx, slices.Compact(all))
+		return v.requestTopics(ctx, slices.Compact(all))
 	})
 	return details, err
 }
 
-// Logs returns where the logs of topics begin and end, which is younger than
-// maxAge, and when that was asked for; topics that have an error in Topics are left out. What is wrong with
-// one partition is its Err. An error is that no broker answers.
+// Logs returns the log offsets of topics, younger than maxAge, and when they were
+// requested. It omits topics with an error in Topics. A partition's error is in its Err.
+// The error means that no broker responds.
 func (v *View) Logs(ctx context.Context, maxAge time.Duration, names ...string) (map[string]Logs, time.Time, error) {
 	details, err := v.Topics(ctx, maxAge, names...)
 	if err != nil {
@@ -75,13 +72,13 @@ func (v *View) Logs(ctx context.Context, maxAge time.Duration, names ...string) 
 		return nil, time.Time{}, nil
 	}
 	return v.logs.read(ctx, maxAge, there, func(ctx context.Context) (map[string]Logs, error) {
-		return v.askLogs(ctx, there, details)
+		return v.requestLogs(ctx, there, details)
 	})
 }
 
-// askTopics asks for the metadata of topics. A topic that is forbidden leaves
-// the others answered, other than in kadm.
-func (v *View) askTopics(ctx context.Context, names []string) (map[string]kadm.TopicDetail, error) {
+// requestTopics requests the metadata of topics. In contrast to kadm, one topic without
+// permission does not fail the others.
+func (v *View) requestTopics(ctx context.Context, names []string) (map[string]kadm.TopicDetail, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
@@ -93,7 +90,7 @@ func (v *View) askTopics(ctx context.Context, names []string) (map[string]kadm.T
 	}
 	resp, err := req.RequestWith(ctx, v.client)
 	if err != nil {
-		return nil, fmt.Errorf("look up topics: %w", err)
+		return nil, fmt.Errorf("request metadata: %w", err)
 	}
 	all := make(map[string]kadm.TopicDetail, len(names))
 	for _, name := range names {
@@ -115,9 +112,9 @@ func (v *View) askTopics(ctx context.Context, names []string) (map[string]kadm.T
 	return all, nil
 }
 
-// askLogs asks where logs begin and end. The ends are asked for before the
-// stable offsets, so that what arrives between is not taken for a transaction.
-func (v *View) askLogs(ctx context.Context, names []string, details kadm.TopicDetails) (map[string]Logs, error) {
+// requestLogs requests log offsets: the ends before the stable offsets, so that records
+// that arrive in between do not look like an open transaction.
+func (v *View) requestLogs(ctx context.Context, names []string, details kadm.TopicDetails) (map[string]Logs, error) {
 	all := make(map[string]Logs, len(names))
 	for _, name := range names {
 		all[name] = make(Logs, len(details[name].Partitions))
@@ -140,17 +137,17 @@ func (v *View) askLogs(ctx context.Context, names []string, details kadm.TopicDe
 		{end, committed, func(l *Log, p kmsg.ListOffsetsResponseTopicPartition) { l.Stable = p.Offset }},
 	} {
 		if err := v.listOffsets(ctx, list.timestamp, list.isolation, all, list.take); err != nil {
-			return nil, fmt.Errorf("look up where topics begin and end: %w", err)
+			return nil, fmt.Errorf("list offsets: %w", err)
 		}
 	}
 	return all, nil
 }
 
-// errUnanswered is what a partition has until its leader answers.
-var errUnanswered = fmt.Errorf("no broker answers for the partition: %w", kerr.LeaderNotAvailable)
+// errUnanswered is the error of a partition until its leader responds.
+var errUnanswered = fmt.Errorf("the leader of the partition does not respond: %w", kerr.LeaderNotAvailable)
 
-// listOffsets asks the leader of each partition without an error for one
-// offset. Its error is that none of them answers.
+// listOffsets requests one offset from the leader of each partition without an error.
+// The error means that none responds.
 func (v *View) listOffsets(ctx context.Context, timestamp int64, isolation int8, all map[string]Logs, take func(*Log, kmsg.ListOffsetsResponseTopicPartition)) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

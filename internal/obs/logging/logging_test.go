@@ -52,7 +52,7 @@ func check(t *testing.T, s *stream, want ...string) {
 	}
 }
 
-func TestALineThatRepeatsIsShownAtOnceAndThenOnceAMinuteWithACount(t *testing.T) {
+func TestRepeatedLinesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, s := newLog(slog.LevelInfo)
 		say := func(offset int) {
@@ -84,7 +84,7 @@ func TestALineThatRepeatsIsShownAtOnceAndThenOnceAMinuteWithACount(t *testing.T)
 	})
 }
 
-func TestWhatDiffersInAWordIsNoRepeat(t *testing.T) {
+func TestDifferentAttributesAreNoRepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, s := newLog(slog.LevelInfo)
 		desk := log.With("channel", "desk")
@@ -126,7 +126,7 @@ func TestWhatDiffersInAWordIsNoRepeat(t *testing.T) {
 	})
 }
 
-func TestNothingIsHeldBackAtDebug(t *testing.T) {
+func TestDebugIsNotLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, s := newLog(slog.LevelDebug)
 		for range 3 {
@@ -147,7 +147,7 @@ func TestNothingIsHeldBackAtDebug(t *testing.T) {
 	})
 }
 
-func TestWhatIsHeldBackWhenTheLevelRisesIsNotShown(t *testing.T) {
+func TestSuppressedLinesFollowRaisedLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, s := newLog(slog.LevelInfo)
 		for range 2 {
@@ -162,7 +162,7 @@ func TestWhatIsHeldBackWhenTheLevelRisesIsNotShown(t *testing.T) {
 	})
 }
 
-func TestWhatLimitsItselfIsNotLimited(t *testing.T) {
+func TestUnlimitedLoggerIsNotLimited(t *testing.T) {
 	log, s := newLog(slog.LevelInfo)
 	free := logging.Unlimited(log.With("component", "trouble"))
 	for range 3 {

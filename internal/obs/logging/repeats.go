@@ -10,40 +10,31 @@ import (
 )
 
 const (
-	// Every is how often a line that repeats is shown after the first time.
-	Every = time.Minute
-	// maxKinds is how many kinds of lines are watched at once; beyond it lines
-	// are shown as they come: memory is bounded, and nothing is lost.
-	maxKinds = 1000
+	Every    = time.Minute // interval of a repeated line
+	maxKinds = 1000        // bounds memory; lines of further kinds are not suppressed
 )
 
-// repeats holds back lines that repeat. Two lines are of one kind when they
-// have the same level and message, and the same words beside them. What names
-// a single case is no such word: numbers but for the partition, times, errors,
-// ids and details. The first line of a kind is shown at once. Of those that
-// follow within Every the last is shown when it has passed, with repeated: how
-// many there were. After an interval without any the next is a first one again.
-//
-// Lines at debug are never held back, and none is while debug is logged: who
-// asks for all gets all.
+// repeats suppresses repeated lines. Lines are of one kind if level, message and attributes are the
+// same, apart from numbers (except the partition), times, errors, ids and details. The first line
+// of a kind is logged at once, then the last one of each interval Every with the attribute
+// repeated, the number of lines. Nothing is suppressed at or while logging debug.
 type repeats struct {
 	mu    sync.Mutex
 	kinds map[string]*kind
 }
 
-// kind is what came of one kind in the present interval, after the line that
-// opened it.
+// kind has the suppressed lines of one kind in the current interval.
 type kind struct {
 	timer *time.Timer
 	count int
 	last  slog.Record
-	next  slog.Handler // of the last
+	next  slog.Handler // for last
 }
 
 func newRepeats() *repeats { return &repeats{kinds: make(map[string]*kind)} }
 
-// hold reports whether a line is held back.
-func (r *repeats) hold(key string, next slog.Handler, rec slog.Record) bool {
+// suppress reports whether to suppress a line.
+func (r *repeats) suppress(key string, next slog.Handler, rec slog.Record) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if k := r.kinds[key]; k != nil {
@@ -52,13 +43,13 @@ func (r *repeats) hold(key string, next slog.Handler, rec slog.Record) bool {
 		return true
 	}
 	if len(r.kinds) < maxKinds {
-		r.kinds[key] = &kind{timer: time.AfterFunc(Every, func() { r.passed(key) })}
+		r.kinds[key] = &kind{timer: time.AfterFunc(Every, func() { r.expire(key) })}
 	}
 	return false
 }
 
-// passed ends an interval: with a line, after which another begins, or without.
-func (r *repeats) passed(key string) {
+// expire ends an interval. If lines were suppressed, it logs the last and begins another.
+func (r *repeats) expire(key string) {
 	r.mu.Lock()
 	k := r.kinds[key]
 	if k == nil || k.count == 0 {
@@ -74,37 +65,37 @@ func (r *repeats) passed(key string) {
 }
 
 func show(next slog.Handler, last slog.Record, count int) {
-	if next.Enabled(context.Background(), last.Level) { // the level may be another by now
+	if next.Enabled(context.Background(), last.Level) { // the level may have changed
 		last.AddAttrs(slog.Int("repeated", count))
 		_ = next.Handle(context.Background(), last)
 	}
 }
 
-// flush shows what is held back, the oldest first, and begins again.
+// flush logs the suppressed lines, the oldest first.
 func (r *repeats) flush() {
 	r.mu.Lock()
-	var held []*kind
+	var suppressed []*kind
 	for _, k := range r.kinds {
 		k.timer.Stop()
 		if k.count > 0 {
-			held = append(held, k)
+			suppressed = append(suppressed, k)
 		}
 	}
 	clear(r.kinds)
 	r.mu.Unlock()
-	slices.SortFunc(held, func(a, b *kind) int { return a.last.Time.Compare(b.last.Time) })
-	for _, k := range held {
+	slices.SortFunc(suppressed, func(a, b *kind) int { return a.last.Time.Compare(b.last.Time) })
+	for _, k := range suppressed {
 		show(k.next, k.last, k.count)
 	}
 }
 
-// single are the words that name a single case.
+// single are the attributes that do not distinguish kinds.
 var single = []string{
-	"alert", "by", "delivery", "detail", "do", "entry", "err", "error", "event", "host", "kept_until", "key", "peer", "receipt", "recipients",
-	"run", "since", "source", "span_id", "stack", "trace_id",
+	"alert", "by", "delivery", "detail", "entry", "err", "error", "event", "host", "kept_until", "key", "peer", "receipt", "recipients",
+	"remedy", "run", "since", "source", "span_id", "stack", "trace_id",
 }
 
-// word writes an attribute that tells kinds apart; empty: it does not.
+// word returns an attribute as part of the kind; empty: not part of it.
 func word(a slog.Attr) string {
 	v := a.Value.Resolve()
 	switch v.Kind() {
@@ -117,8 +108,6 @@ func word(a slog.Attr) string {
 			return ""
 		}
 	case slog.KindAny:
-		// Our own vocabulary is of string types; errors, lists and the like
-		// name a case.
 		if _, is := v.Any().(error); is || slices.Contains(single, a.Key) {
 			return ""
 		}
@@ -134,11 +123,11 @@ func word(a slog.Attr) string {
 	return "\x00" + a.Key + "\x00" + v.String()
 }
 
-// handler is slog.Handler in front of another.
+// handler suppresses repeated lines before another slog.Handler.
 type handler struct {
 	repeats *repeats
 	next    slog.Handler
-	words   string // of the attributes that the logger has
+	words   string // of the logger's attributes
 }
 
 // Enabled implements slog.Handler.
@@ -160,7 +149,7 @@ func (h handler) Handle(ctx context.Context, rec slog.Record) error {
 		key.WriteString(word(a))
 		return true
 	})
-	if h.repeats.hold(key.String(), h.next, rec) {
+	if h.repeats.suppress(key.String(), h.next, rec) {
 		return nil
 	}
 	return h.next.Handle(ctx, rec)

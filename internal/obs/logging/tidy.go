@@ -12,21 +12,15 @@ import (
 )
 
 const (
-	// maxValue is how much of an attribute's text is logged, in bytes: values
-	// come from events, brokers and providers, and may be of any length.
-	maxValue = 256
-	// maxTail is how much of that is the text's end, where errors have what to do.
-	maxTail = 64
-	// maxWhole is how much of a message is logged, and of what a person needs all
-	// of: remedies, warnings about the configuration, stacks.
-	maxWhole = 8 << 10
+	maxValue = 256     // bytes of an attribute
+	maxTail  = 64      // thereof bytes of the end
+	maxWhole = 8 << 10 // bytes of a message and of the attributes in whole
 )
 
-// whole are the attributes that are logged up to maxWhole.
-var whole = map[string]bool{"do": true, "problem": true, "warning": true, "stack": true}
+// whole are the attributes with the limit maxWhole.
+var whole = map[string]bool{"problem": true, "remedy": true, "warning": true, "stack": true}
 
-// tidy is the last slog.Handler before lines are written: it takes secrets out of
-// every text, and cuts values that are too long.
+// tidy redacts secrets and truncates long values before another slog.Handler.
 type tidy struct {
 	next     slog.Handler
 	redactor *secret.Redactor
@@ -78,11 +72,11 @@ func (t tidy) attr(a slog.Attr) slog.Attr {
 	return a
 }
 
-// any returns a value of another type: errors and texts of our own vocabularies
-// as text; the rest as it is, unless its text would have to be another one.
+// any returns errors and string types as text, and other values unchanged unless their text would
+// change.
 func (t tidy) any(key string, v slog.Value) (clean slog.Value) {
 	defer func() {
-		if p := recover(); p != nil { // as slog does: a nil error, say
+		if p := recover(); p != nil { // as slog does, for example for a nil error
 			clean = slog.StringValue(fmt.Sprintf("!PANIC: %T", p))
 		}
 	}()
@@ -110,7 +104,7 @@ func (t tidy) any(key string, v slog.Value) (clean slog.Value) {
 	return v
 }
 
-// list keeps as many texts as fit into one value.
+// list truncates a list to maxValue.
 func (t tidy) list(key string, texts []string) []string {
 	clean, size := make([]string, 0, len(texts)), 0
 	for i, text := range texts {
@@ -123,7 +117,7 @@ func (t tidy) list(key string, texts []string) []string {
 	return clean
 }
 
-// text returns what is logged of a text.
+// text redacts and truncates a text.
 func (t tidy) text(key, s string) string {
 	s = t.redactor.Redact(s)
 	if whole[key] {
@@ -136,7 +130,7 @@ func (t tidy) text(key, s string) string {
 	return fmt.Sprintf("%s… (%d bytes cut) …%s", s[:head], tail-head, s[tail:])
 }
 
-// cutEnd cuts the end off a text that is longer than most bytes.
+// cutEnd truncates a text to most bytes.
 func cutEnd(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -145,7 +139,7 @@ func cutEnd(s string, most int) string {
 	return fmt.Sprintf("%s… (%d bytes cut)", s[:n], len(s)-n)
 }
 
-// boundary is where the character begins that has a text's byte at.
+// boundary returns the start of the character at a byte.
 func boundary(s string, at int) int {
 	for i := at; i > max(0, at-utf8.UTFMax); i-- {
 		if utf8.RuneStart(s[i]) {

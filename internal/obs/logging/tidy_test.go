@@ -38,7 +38,7 @@ func TestNoLogLineHoldsASecret(t *testing.T) {
 			shown := "refused: " + s.Encode(token)
 			log.With("with", shown).WithGroup("group").Error(shown, "text", shown, "err", errors.New(shown), "any", struct{ S string }{shown},
 				"marshaled", marshaled(shown), "cause", outcome.Cause(shown), "list", []string{"a", shown}, slog.Group("inner", "x", shown),
-				"wrapped", fmt.Errorf("a: %w", errors.New(shown)), "do", shown)
+				"wrapped", fmt.Errorf("a: %w", errors.New(shown)), "remedy", shown)
 			logging.Unlimited(log.Logger).Debug(shown, "err", errors.New(shown))
 		}
 		if written, leaks := channeltest.FindSecret(b.String(), token); leaks {
@@ -58,7 +58,7 @@ func TestLongValuesAreCut(t *testing.T) {
 	long := strings.Repeat("é", 5000)
 	remedy := "do this: " + strings.Repeat("and that ", 100)
 	log.Error("a", "text", long, "err", errors.New("x"+long+": run 'notifier topics check'"), "cause", outcome.Cause(long), "any", map[string]string{"k": long},
-		"do", remedy, "problem", remedy, "warning", remedy, "stack", strings.Repeat("frame\n", 10_000), "list", strings.Fields(strings.Repeat("topic-name ", 100)),
+		"problem", remedy, "remedy", remedy, "warning", remedy, "stack", strings.Repeat("frame\n", 10_000), "list", strings.Fields(strings.Repeat("topic-name ", 100)),
 		"short", strings.Repeat("y", 256), slog.Group("g", "text", long), "nil", nil, "broken", (*broken)(nil), "number", 7)
 	var line map[string]any
 	if err := json.Unmarshal(b.Bytes(), &line); err != nil {
@@ -67,8 +67,8 @@ func TestLongValuesAreCut(t *testing.T) {
 	text := func(key string) string { s, _ := line[key].(string); return s }
 	for key, want := range map[string]string{
 		"text":    strings.Repeat("é", 96) + "… (9744 bytes cut) …" + strings.Repeat("é", 32),
-		"do":      remedy,
 		"problem": remedy,
+		"remedy":  remedy,
 		"short":   strings.Repeat("y", 256),
 		"broken":  "!PANIC: string",
 	} {
@@ -95,8 +95,8 @@ func TestLongValuesAreCut(t *testing.T) {
 	}
 }
 
-// TestNoLogLineIsObeyed by a terminal, and JSON is the text that was meant.
-func TestNoLogLineIsObeyed(t *testing.T) {
+// TestLogEscapesControlCharacters by a terminal, and JSON is the text that was meant.
+func TestLogEscapesControlCharacters(t *testing.T) {
 	const hostile = "a\x1b[31m\u009b\u202e\u200d\ufe0f\U000e0041\u2028z"
 	for _, text := range []bool{true, false} {
 		var b bytes.Buffer

@@ -1,5 +1,4 @@
-// Package sdnotifytest is the other end of sd_notify(3), for tests: a socket
-// that hears what a service says, as systemd would.
+// Package sdnotifytest is the receiver of sd_notify(3) for tests.
 package sdnotifytest
 
 import (
@@ -11,18 +10,18 @@ import (
 	"time"
 )
 
-// Manager hears what is said on $NOTIFY_SOCKET.
+// Manager receives messages on $NOTIFY_SOCKET.
 type Manager struct {
 	t testing.TB
 
 	mu       sync.Mutex
 	messages [][]string
 	changed  chan struct{} // closed with the next message
-	seen     int           // how many messages Wait has passed
+	seen     int           // messages returned by Wait
 }
 
-// Listen listens on a socket with this name, an abstract one where it begins
-// with @, and sets NOTIFY_SOCKET until the test ends.
+// Listen listens on a socket (abstract if the name begins with @) and sets NOTIFY_SOCKET until the
+// test ends.
 func Listen(t testing.TB, name string) *Manager {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
@@ -59,9 +58,8 @@ func (m *Manager) read(conn *net.UnixConn) {
 	}
 }
 
-// Wait returns the next message, behind the one that the last call returned,
-// that has all of these assignments. One that ends with … is any that begins
-// so.
+// Wait returns the next message with all of these assignments. … at the end of one matches any
+// suffix.
 func (m *Manager) Wait(assignments ...string) []string {
 	m.t.Helper()
 	deadline := time.NewTimer(30 * time.Second)
@@ -70,31 +68,31 @@ func (m *Manager) Wait(assignments ...string) []string {
 		m.mu.Lock()
 		changed := m.changed
 		for m.seen < len(m.messages) {
-			said := m.messages[m.seen]
+			message := m.messages[m.seen]
 			m.seen++
-			if hasAll(said, assignments) {
+			if hasAll(message, assignments) {
 				m.mu.Unlock()
-				return said
+				return message
 			}
 		}
 		m.mu.Unlock()
 		select {
 		case <-changed:
 		case <-deadline.C:
-			m.t.Fatalf("nobody says %q; what was said is %q", assignments, m.Messages())
+			m.t.Fatalf("no message with %q among %q", assignments, m.Messages())
 		}
 	}
 }
 
-// Messages returns everything that was said so far.
+// Messages returns all messages so far.
 func (m *Manager) Messages() [][]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.messages)
 }
 
-// Said returns how often an assignment was said so far.
-func (m *Manager) Said(assignment string) int {
+// Count returns how many messages have an assignment.
+func (m *Manager) Count(assignment string) int {
 	n := 0
 	for _, said := range m.Messages() {
 		if hasAll(said, []string{assignment}) {

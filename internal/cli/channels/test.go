@@ -22,15 +22,14 @@ import (
 	"github.com/algotrade/notifier/internal/term"
 )
 
-const aboutTest = `Send one message that says that it is a test, who sent it, when and from which host: from here,
-through the channel's own code and settings, in one attempt. No broker and no notifier is
-needed, and no outbox, pace or breaker is in between: it says whether the channel is set up
-right, not whether the daemon is.
+const aboutTest = `Send one test message, marked as a test, with user, time and host: from here, through the channel's
+own code and settings, in one attempt. It needs no broker and no notifier, and uses no outbox, rate
+limit or breaker: it tests the channel's settings, not the daemon.
 
-With --no-send it looks without sending: a Slack bot's token, scopes and channel, a mail's
-server, sender and each recipient, a webhook's name, address and certificate.`
+With --no-send it checks without sending: a Slack bot's token, scopes and channel; the mail server,
+sender and each recipient; a webhook's name, address and certificate.`
 
-// trial is what 'channels test' was asked for.
+// trial is one run of 'channels test'.
 type trial struct {
 	g           *base.Globals
 	all, noSend bool
@@ -41,13 +40,13 @@ type trial struct {
 func newTest(g *base.Globals) *cobra.Command {
 	t := trial{g: g, by: base.User()}
 	cmd := &cobra.Command{
-		Use: "test NAME…", Short: "Send a test message, or look without sending whether one could be", Long: aboutTest,
+		Use: "test NAME…", Short: "Send a test message, or check without sending", Long: aboutTest,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case t.all == (len(args) > 0):
-				return base.Misused("%s takes names of channels, or --all", cmd.CommandPath())
+				return base.Misused("%s takes channel names, or --all", cmd.CommandPath())
 			case alert.Severity(t.severity).Rank() == 0:
-				return base.Misused("--severity %q is none of info, warning and critical", t.severity)
+				return base.Misused("--severity %q is not one of info, warning and critical", t.severity)
 			}
 			return nil
 		},
@@ -71,14 +70,13 @@ func newTest(g *base.Globals) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&t.all, "all", false, "all channels of the configuration")
-	f.BoolVar(&t.noSend, "no-send", false, "look without sending: name, certificate, credentials, addressee")
-	f.StringVar(&t.severity, "severity", string(alert.Info), "of the test: a critical one mentions whom the channel mentions then")
+	f.BoolVar(&t.all, "all", false, "all configured channels")
+	f.BoolVar(&t.noSend, "no-send", false, "check without sending: name, certificate, credentials, recipients")
+	f.StringVar(&t.severity, "severity", string(alert.Info), "severity of the test, which determines mentions")
 	return cmd
 }
 
-// sendAll sends a test to one channel after the other: several may share a
-// provider's limits.
+// sendAll tests one channel at a time: several may share a provider's limits.
 func (t *trial) sendAll(ctx context.Context, l *config.Loaded, names []string) error {
 	failed := 0
 	for _, name := range names {
@@ -99,7 +97,7 @@ func (t *trial) sendAll(ctx context.Context, l *config.Loaded, names []string) e
 	return nil
 }
 
-// trialJSON is what became of a test, for programs; the names are a contract.
+// trialJSON is the JSON of a test; the names are a contract.
 type trialJSON struct {
 	Channel   string        `json:"channel"`
 	Kind      string        `json:"kind"`
@@ -111,7 +109,7 @@ type trialJSON struct {
 	Cause     outcome.Cause `json:"cause,omitempty"`
 	Detail    string        `json:"detail,omitempty"`
 	Remedy    string        `json:"remedy,omitempty"`
-	// Recipients are those that did not get it while others did.
+	// Recipients are those that failed while others received it.
 	Recipients []recipientJSON `json:"recipients,omitempty"`
 }
 
@@ -122,13 +120,13 @@ type recipientJSON struct {
 	Remedy    string        `json:"remedy,omitempty"`
 }
 
-// send sends a test to one channel and says what became of it.
+// send tests one channel and prints the result.
 func (t *trial) send(ctx context.Context, name string, c *registry.Config) (ok bool, err error) {
 	ch, err := c.Build(name, registry.Deps{Console: t.g.IO.Out, Redactor: t.g.Redactor})
 	if err != nil {
 		return false, err
 	}
-	defer closeChannel(ch)
+	defer ch.(io.Closer).Close()
 	m := t.message(name)
 	receipt, err := dispatch.Attempt(ctx, ch, c.Dispatch.Timeout, m)
 	r := trialJSON{Channel: name, Kind: c.Kind, OK: err == nil, Delivery: m.Delivery, ID: receipt.ID, Answer: receipt.Answer, LatencyMS: time.Since(m.Now).Milliseconds()}
@@ -144,17 +142,10 @@ func (t *trial) send(ctx context.Context, name string, c *registry.Config) (ok b
 	if t.g.JSON() {
 		return r.OK, base.NewEncoder(t.g.IO.Out).Encode(r)
 	}
-	return r.OK, t.g.WriteResults(r.results(c), func(string) string { return "" })
+	return r.OK, t.g.WriteResults(r.results(c), base.NoTitle)
 }
 
-func closeChannel(ch channel.Channel) {
-	if c, ok := ch.(io.Closer); ok {
-		_ = c.Close()
-	}
-}
-
-// message is the test itself. It tells its reader, in the text and as a fact,
-// that nothing has happened.
+// message returns the test message.
 func (t *trial) message(name string) channel.Message {
 	now := time.Now()
 	user, host, _ := strings.Cut(t.by, "@")
@@ -165,16 +156,15 @@ func (t *trial) message(name string) channel.Message {
 		Delivery: "dl_" + strings.ToLower(rand.Text()), Test: true, Now: now,
 		Alert: alert.Alert{
 			ID: "al_" + strings.ToLower(rand.Text()), Rule: "channels test", Severity: alert.Severity(t.severity),
-			Title:  alert.Text{{Text: "This is a test of " + name}},
-			Text:   alert.Text{{Text: "Nothing has happened, and nothing needs to be done: somebody tries whether alerts arrive here."}},
-			Fields: []alert.Field{field("by", user), field("from host", host), field("at", now.UTC().Format("2 Jan 2006 15:04:05 UTC"))},
-			// No event: the time is the test's own.
+			Title:     alert.Text{{Text: "This is a test of " + name}},
+			Text:      alert.Text{{Text: "This tests whether alerts arrive here. No action is needed."}},
+			Fields:    []alert.Field{field("by", user), field("from host", host), field("at", now.UTC().Format("2 Jan 2006 15:04:05 UTC"))},
 			EventTime: now,
 		},
 	}
 }
 
-// results are the result in lines for people.
+// results returns the result for display.
 func (r *trialJSON) results(c *registry.Config) []check.Result {
 	subject := r.Channel
 	took := channel.Duration(time.Duration(r.LatencyMS) * time.Millisecond)
@@ -203,11 +193,10 @@ func (r *trialJSON) recipients() []check.Result {
 	return all
 }
 
-// verifyWithin bounds looking at one channel. A mail server may take its time
-// for each recipient.
+// verifyWithin bounds the check of one channel. A mail server may be slow for each recipient.
 const verifyWithin = 30 * time.Second
 
-// verify looks at the channels without sending.
+// verify checks the channels without sending.
 func (t *trial) verify(ctx context.Context, l *config.Loaded, names []string) error {
 	var checks []check.Check
 	for _, name := range names {

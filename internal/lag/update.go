@@ -10,16 +10,16 @@ import (
 	"github.com/algotrade/notifier/internal/health"
 )
 
-// look asks the brokers once and takes over what they say.
-func (m *Monitor) look(ctx context.Context) error {
+// update takes a sample and updates metrics and conditions.
+func (m *Monitor) update(ctx context.Context) error {
 	names := make([]string, len(m.p.Topics))
 	for i, t := range m.p.Topics {
 		names[i] = t.Name
 	}
-	if err := m.looker.rules.refresh(ctx, m.looker.adm, names); err != nil {
+	if err := m.sampler.rules.refresh(ctx, m.sampler.adm, names); err != nil {
 		return err
 	}
-	s, err := m.looker.Look(ctx, Want{Topics: m.p.Topics, Groups: m.p.Others.Named(), Every: m.p.Others.Every(), AtMost: MaxGroups})
+	s, err := m.sampler.Sample(ctx, Want{Topics: m.p.Topics, Groups: m.p.Others.Named(), Every: m.p.Others.Every(), AtMost: MaxGroups})
 	if err != nil {
 		return err
 	}
@@ -30,10 +30,13 @@ func (m *Monitor) look(ctx context.Context) error {
 		if g.Err != nil {
 			return fmt.Errorf("group %s: %w", t.Group, g.Err)
 		}
-		b, err := m.backlog(t, g.Topic(t.Name))
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("topic %s: %w", t.Name, err))
+		total := g.Topic(t.Name).Total()
+		if total.Unknown != nil {
+			failed = errors.Join(failed, fmt.Errorf("topic %s: %w", t.Name, total.Unknown))
 			continue
+		}
+		b := Backlog{
+			Topic: t, Known: true, Waiting: total.Waiting, Oldest: total.Oldest, KeptUntil: total.KeptUntil, Retention: m.sampler.rules.of(t.Name).age,
 		}
 		fresh[t.Name] = b
 		m.atRisk(&b, s.At)
@@ -46,22 +49,7 @@ func (m *Monitor) look(ctx context.Context) error {
 	return failed
 }
 
-// backlog adds up what waits in the partitions of one of our topics.
-func (m *Monitor) backlog(t Topic, g *GroupTopic) (Backlog, error) {
-	b := Backlog{Topic: t, Looked: true, Retention: m.looker.rules.of(t.Name).age}
-	if total := g.Total(); total.Unknown != nil {
-		return b, total.Unknown
-	}
-	for i := range g.Partitions {
-		p := &g.Partitions[i]
-		b.Waiting += p.Waiting
-		b.Oldest, b.KeptUntil = earlier(b.Oldest, p.Oldest), earlier(b.KeptUntil, p.KeptUntil)
-	}
-	return b, nil
-}
-
-// unconfigured sets the conditions of outboxes of our group that no channel is
-// configured for.
+// unconfigured sets the conditions of outboxes without a configured channel.
 func (m *Monitor) unconfigured(outboxes *Group) {
 	if outboxes == nil {
 		return
@@ -78,14 +66,13 @@ func (m *Monitor) unconfigured(outboxes *Group) {
 		found[t.Name] = true
 		m.p.Conditions.Set(health.Condition{
 			Type: health.Unconfigured, Subject: t.Name, Attrs: []any{"channel", channel, "topic", t.Name, "waiting", n},
-			Message: fmt.Sprintf("%d alerts wait for channel %s: configure it again, or restart a notifier and send them elsewhere with 'notifier channels move %s CHANNEL'", n, channel, channel),
+			Message: fmt.Sprintf("%d alerts wait for channel %s: configure it, or restart a notifier and move them with 'notifier channels move %s CHANNEL'", n, channel, channel),
 		})
 	}
 	m.p.Conditions.Keep(health.Unconfigured, func(topic string) bool { return found[topic] })
 }
 
-// others sets the conditions of other groups whose lag is not known, or not all
-// of it.
+// others sets the conditions of other groups with unknown lag.
 func (m *Monitor) others(s *Snapshot) {
 	found := make(map[string]bool)
 	set := func(group, message string) {
@@ -94,24 +81,24 @@ func (m *Monitor) others(s *Snapshot) {
 	}
 	for i := range s.Groups {
 		g := &s.Groups[i]
-		ours := slices.ContainsFunc(m.p.Topics, func(t Topic) bool { return t.Group == g.Name }) // look returns that error
+		ours := slices.ContainsFunc(m.p.Topics, func(t Topic) bool { return t.Group == g.Name }) // update returns that error
 		if problem := g.problem(); problem != "" && !ours {
 			set(g.Name, problem)
 		}
 	}
 	if s.LeftOut > 0 {
-		set("", fmt.Sprintf("%d groups are not monitored, at most %d are: name those that matter in lag.groups; 'notifier lag --all' shows every group", s.LeftOut, MaxGroups))
+		set("", fmt.Sprintf("%d groups are not monitored, the maximum is %d: list the important ones in lag.groups; 'notifier lag --all' shows every group", s.LeftOut, MaxGroups))
 	}
 	m.p.Conditions.Keep(health.OtherLag, func(group string) bool { return found[group] })
 }
 
-// problem says why the lag of a group is not wholly known; empty: it is.
+// problem returns why some lag of a group is unknown; empty: it is known.
 func (g *Group) problem() string {
 	switch {
 	case g.Err != nil:
 		return g.Err.Error()
 	case g.State == Dead:
-		return "there is no such group, or its offsets have expired"
+		return "no such group, or its offsets have expired"
 	}
 	problem, more := "", 0
 	for i := range g.Topics {

@@ -6,17 +6,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/term"
 )
 
-// soonest is what is left when it is always an error.
+// soonest is the remaining time that is always an error.
 const soonest = 6 * time.Hour
 
-// urgency is how soon records are deleted: below a quarter of what the topic
-// keeps them a warning, below a tenth of it, or six hours, an error. Zero
-// (info) is neither.
+// urgency returns the level for the remaining time: a warning below a quarter of the
+// retention, an error below a tenth or six hours, else Info.
 func urgency(left, retention time.Duration) slog.Level {
 	switch {
 	case retention > 0 && left >= retention/4:
@@ -29,7 +27,7 @@ func urgency(left, retention time.Duration) slog.Level {
 	return slog.LevelInfo
 }
 
-// atRisk sets or clears the condition that records of a topic are deleted soon.
+// atRisk sets or clears the condition Retention of a topic.
 func (m *Monitor) atRisk(b *Backlog, now time.Time) {
 	level := slog.LevelInfo
 	if left, deletes := b.Left(now); deletes {
@@ -45,26 +43,21 @@ func (m *Monitor) atRisk(b *Backlog, now time.Time) {
 	}
 	m.p.Conditions.Set(health.Condition{
 		Type: health.Retention, Subject: b.Name, Level: level, Attrs: attrs,
-		Message: fmt.Sprintf("records wait in %s that the brokers may delete from %s on: %s", b.Name, b.KeptUntil.Local().Format(time.RFC3339), m.remedy(b)),
+		Message: fmt.Sprintf("retention may delete waiting records of %s from %s: %s", b.Name, b.KeptUntil.Local().Format(time.RFC3339), m.remedy(b)),
 	})
 }
 
-// showAfter is how old the oldest of a working channel must be to be spoken of.
+// showAfter is the age from which Describe describes the backlog of a healthy channel.
 const showAfter = time.Minute
 
-// Sentence says what waits, for people: "500,000 wait, the oldest for 2 d 3 h,
-// kept until 26 Dec 09:31". It is empty where nothing waits, and for a channel
-// that works where it has not waited for a minute.
-func (b *Backlog) Sentence(now time.Time, works bool, duration func(time.Duration) string) string {
+// Describe describes the backlog: "500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec
+// 09:31". It is empty without one, and for a recent one of a healthy channel.
+func (b *Backlog) Describe(now time.Time, healthy bool, duration func(time.Duration) string) string {
 	age := now.Sub(b.Oldest)
-	if b.Waiting == 0 || works && age < showAfter {
+	if b.Waiting == 0 || healthy && age < showAfter {
 		return ""
 	}
-	verb := "wait"
-	if b.Waiting == 1 {
-		verb = "waits"
-	}
-	text := fmt.Sprintf("%s %s, the oldest for %s", humanize.Comma(b.Waiting), verb, duration(max(age, 0)))
+	text := fmt.Sprintf("%s, the oldest for %s", term.Verb(b.Waiting, "waits", "wait"), duration(max(age, 0)))
 	switch left, deletes := b.Left(now); {
 	case !deletes:
 	case left <= 0:
@@ -75,17 +68,17 @@ func (b *Backlog) Sentence(now time.Time, works bool, duration func(time.Duratio
 	return text
 }
 
-// remedy is what a person can do about what waits.
+// remedy returns what an operator can do.
 func (m *Monitor) remedy(b *Backlog) string {
 	longer := ""
 	if b.Retention > 0 {
-		longer = fmt.Sprintf("keep it for longer: kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config retention.ms=%d",
+		longer = fmt.Sprintf("increase the retention: kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config retention.ms=%d",
 			strings.Join(m.p.Brokers, ","), b.Name, 2*b.Retention.Milliseconds())
 	}
 	if b.Channel == "" {
-		return strings.TrimSpace("see /readyz for what holds up the group; " + longer)
+		return strings.TrimSpace("see /readyz for the cause; " + longer)
 	}
-	text := fmt.Sprintf("fix the channel, or send what waits elsewhere: notifier channels move %s CHANNEL", b.Channel)
+	text := fmt.Sprintf("fix the channel, or move its alerts: notifier channels move %s CHANNEL", b.Channel)
 	if longer != "" {
 		text += "; or " + longer
 	}

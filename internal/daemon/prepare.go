@@ -16,7 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// cluster is what a look at the cluster found.
+// cluster is the result of preparing.
 type cluster struct {
 	id     string
 	shapes []kafka.Shape
@@ -33,16 +33,16 @@ func (c *cluster) topics(role kafka.Role) []string {
 	return names
 }
 
-// lookTime is more than a look at a cluster that answers takes.
-const lookTime = 30 * time.Second
+// prepareTime is more than preparing takes when the brokers respond.
+const prepareTime = 30 * time.Second
 
-// prepare looks at the cluster until it has seen everything, for at most
-// Start.Wait: while brokers restart, one may answer and the next may be down.
+// prepare retries prepareOnce for up to Start.Wait: while brokers restart, any request can
+// fail.
 func (d *Daemon) prepare(ctx context.Context) (*cluster, error) {
 	deadline := time.Now().Add(d.config.Start.Wait)
-	sdnotify.Starting("looking at the cluster", d.config.Start.Wait+lookTime)
+	sdnotify.Starting("checking the cluster", d.config.Start.Wait+prepareTime)
 	for {
-		found, err := d.look(ctx, time.Until(deadline))
+		found, err := d.prepareOnce(ctx, time.Until(deadline))
 		var coded interface{ ExitCode() int }
 		if err == nil || errors.As(err, &coded) || errors.Is(err, consume.ErrExpired) {
 			return found, err
@@ -62,13 +62,12 @@ func (d *Daemon) prepare(ctx context.Context) (*cluster, error) {
 func (d *Daemon) waiting(left time.Duration, err error) {
 	left = left.Round(time.Second)
 	d.log.Warn("waiting for the brokers", "for", left, "err", err)
-	sdnotify.Starting("waiting for the brokers: "+d.deps.Redactor.Redact(err.Error()), left+lookTime)
+	sdnotify.Starting("waiting for the brokers: "+d.deps.Redactor.Redact(err.Error()), left+prepareTime)
 }
 
-// look looks at the cluster once: reachable within wait, topics there and fit,
-// rights, and where the groups start. An error without an exit code may be over in
-// a moment.
-func (d *Daemon) look(ctx context.Context, wait time.Duration) (*cluster, error) {
+// prepareOnce waits for brokers, checks topics and rights, and commits start offsets. An error
+// without an exit code can be retried.
+func (d *Daemon) prepareOnce(ctx context.Context, wait time.Duration) (*cluster, error) {
 	c := &d.config.Kafka
 	cl, err := d.client("preflight")
 	if err != nil {
@@ -82,7 +81,7 @@ func (d *Daemon) look(ctx context.Context, wait time.Duration) (*cluster, error)
 	}
 	md, err := adm.BrokerMetadata(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look at the cluster: %w", err)
+		return nil, fmt.Errorf("request the cluster id: %w", err)
 	}
 	found := &cluster{id: md.Cluster}
 	if ahead, err := kafka.ClockOffset(ctx, cl); err == nil && kafka.ClockText(ahead) != "" {
@@ -99,17 +98,17 @@ func (d *Daemon) look(ctx context.Context, wait time.Duration) (*cluster, error)
 	results, err := kafka.Preflight(ctx, adm, c, found.shapes)
 	for _, r := range results {
 		if r.Status == check.Warning {
-			d.log.Warn("topic is not as it should be", "topic", r.Subject, "problem", r.Message, "do", r.Remedy)
+			d.log.Warn("topic misconfigured", "topic", r.Subject, "problem", r.Message, "remedy", r.Remedy)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range lag.Stranded(ctx, adm, c.Group, d.config.channelNames()) {
-		d.log.Warn("alerts wait in an outbox of another group", "topic", r.Subject, "problem", r.Message, "do", r.Remedy)
+		d.log.Warn("alerts wait in an outbox of another group", "topic", r.Subject, "problem", r.Message, "remedy", r.Remedy)
 	}
-	if found.gone, err = d.findGone(ctx, adm, found.id); err != nil { // nothing else depends on it
-		d.log.Warn("cannot look for outboxes without a channel", "err", err)
+	if found.gone, err = d.findGone(ctx, adm, found.id); err != nil {
+		d.log.Warn("checking for unconfigured channels failed", "err", err)
 	}
 	return found, d.ensureStart(ctx, adm, found)
 }
@@ -131,8 +130,7 @@ func (d *Daemon) createOwn(ctx context.Context, adm *kadm.Client, shapes []kafka
 	return kafka.Create(ctx, adm, missing)
 }
 
-// ensureStart commits where the groups start, where that is not committed yet or
-// Start.From says otherwise.
+// ensureStart commits missing start offsets, or those of Start.From.
 func (d *Daemon) ensureStart(ctx context.Context, adm *kadm.Client, found *cluster) error {
 	c, from := &d.config.Kafka, d.config.Start.From
 	start := consume.StartParams{

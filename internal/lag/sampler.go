@@ -19,71 +19,59 @@ import (
 	"github.com/algotrade/notifier/internal/offsets"
 )
 
-// Want is what a look is about.
+// Want selects what to sample.
 type Want struct {
-	// Topics are those that our groups are known to read: they are looked at
-	// also where nothing was ever committed for them.
-	Topics []Topic
-	// Groups are further groups, by their names; Every: all there are, but at
-	// most AtMost of them (0: no bound).
-	Groups []string
-	Every  bool
-	AtMost int
-	// Kept: it is found out of every topic until when its records are kept, where
-	// that may be asked; else of those alone that were asked about before.
-	Kept bool
+	Topics []Topic  // of our groups, also without a commit
+	Groups []string // other groups
+	Every  bool     // all other groups
+	AtMost int      // maximum number of other groups with Every; 0: no limit
+	Kept   bool     // also read the retention of all topics
 }
 
 const (
-	// MaxGroups is how many groups of others a daemon looks at: each is some
-	// time series for every partition that it reads.
+	// MaxGroups limits the other groups of a daemon: each has time series per partition.
 	MaxGroups = 100
-	// lookFor bounds one look, readFor the reading of others' oldest records.
-	lookFor = 30 * time.Second
-	readFor = 10 * time.Second
-	// readers is how many records are read at the same time.
-	readers = 8
+
+	sampleTimeout = 30 * time.Second
+	readTimeout   = 10 * time.Second // for the oldest records of other groups
+	readers       = 8                // concurrent reads
 )
 
-// Looker asks the brokers what waits for groups. It joins no group and commits
-// nothing; between two looks it remembers the records it has read. It is for
-// one goroutine.
-type Looker struct {
+// Sampler samples the lag of groups. It caches the oldest records between samples. It is
+// not safe for concurrent use.
+type Sampler struct {
 	adm     *kadm.Client
 	view    *brokers.View
 	log     Log
 	cluster string
 	parts   map[place]*part
 	rules   retentions
-	looks   int
+	round   int
 }
 
-// NewLooker returns a Looker over any client of the cluster with this id.
-func NewLooker(client *kgo.Client, log Log, cluster string) *Looker {
-	return newLooker(client, brokers.NewView(client), log, cluster)
+// NewSampler returns a Sampler that uses any client of the cluster with this id.
+func NewSampler(client *kgo.Client, log Log, cluster string) *Sampler {
+	return newSampler(client, brokers.NewView(client), log, cluster)
 }
 
-func newLooker(client *kgo.Client, view *brokers.View, log Log, cluster string) *Looker {
-	return &Looker{adm: kadm.NewClient(client), view: view, log: log, cluster: cluster, parts: make(map[place]*part)}
+func newSampler(client *kgo.Client, view *brokers.View, log Log, cluster string) *Sampler {
+	return &Sampler{adm: kadm.NewClient(client), view: view, log: log, cluster: cluster, parts: make(map[place]*part)}
 }
 
-// Look asks once: what the groups have committed, what state they are in,
-// where their topics begin and end, and of what waits the oldest record. It
-// takes at most 30 s. What cannot be known of one group, topic or partition is
-// said there; an error is that nothing could be found out.
-func (l *Looker) Look(ctx context.Context, w Want) (*Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookFor)
+// Sample takes a sample, within 30 s. An error of one group, topic or partition is in its
+// Err; the returned error means that there is no sample.
+func (l *Sampler) Sample(ctx context.Context, w Want) (*Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
 	names, ours, leftOut, err := l.names(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	// First what is committed and then where logs end: the other way round, what
-	// is read meanwhile would stand behind the end.
+	// Commits before log ends, so that no commit is beyond its log's end.
 	commits := l.adm.FetchManyOffsets(ctx, names...)
 	states, err := l.describe(ctx, names)
 	if err != nil {
-		return nil, fmt.Errorf("look at groups: %w", err)
+		return nil, fmt.Errorf("describe groups: %w", err)
 	}
 	reads := make(map[string][]string, len(names)) // by group, its topics
 	var union []string
@@ -97,7 +85,7 @@ func (l *Looker) Look(ctx context.Context, w Want) (*Snapshot, error) {
 		return nil, err
 	}
 	if w.Kept {
-		_ = l.rules.refresh(ctx, l.adm, present(logs)) // it takes a right that many have not
+		_ = l.rules.refresh(ctx, l.adm, present(logs)) // may not be authorised
 	}
 	s := &Snapshot{At: time.Now(), LeftOut: leftOut}
 	for _, name := range names {
@@ -113,7 +101,7 @@ func (l *Looker) Look(ctx context.Context, w Want) (*Snapshot, error) {
 				g.Topics = append(g.Topics, l.topic(topic, logs[topic], c.Fetched[topic], states[name].owners[topic]))
 			}
 		}
-		if g.State == Dead && len(c.Fetched) > 0 { // a protocol that its coordinator does not describe so
+		if g.State == Dead && len(c.Fetched) > 0 { // of another protocol
 			g.State = ""
 		}
 		s.Groups = append(s.Groups, g)
@@ -122,8 +110,8 @@ func (l *Looker) Look(ctx context.Context, w Want) (*Snapshot, error) {
 	return s, nil
 }
 
-// names returns the groups to look at, the first of them ours.
-func (l *Looker) names(ctx context.Context, w Want) (names []string, ours, leftOut int, err error) {
+// names returns the groups to sample, ours first.
+func (l *Sampler) names(ctx context.Context, w Want) (names []string, ours, leftOut int, err error) {
 	for _, t := range w.Topics {
 		names = append(names, t.Group)
 	}
@@ -152,15 +140,13 @@ func (l *Looker) names(ctx context.Context, w Want) (names []string, ours, leftO
 	return append(names, others...), ours, leftOut, nil
 }
 
-// hasOffsets reports whether groups of a protocol commit offsets: those of
-// consumers and streams do, and those that only commit, which have none. The
-// workers of Kafka Connect use groups for their election; share groups
-// (KIP-932) have no offset.
+// hasOffsets reports whether groups of a protocol commit offsets. Those of Kafka Connect's
+// workers and share groups (KIP-932) do not; groups that only commit have no protocol.
 func hasOffsets(protocol string) bool {
 	return protocol == "" || protocol == "consumer" || protocol == "streams"
 }
 
-// topicsOf returns the topics that a group has to do with.
+// topicsOf returns the topics of a group.
 func topicsOf(group string, w Want, committed kadm.OffsetResponses, d described) (names []string) {
 	for _, t := range w.Topics {
 		if t.Group == group {
@@ -178,8 +164,8 @@ func topicsOf(group string, w Want, committed kadm.OffsetResponses, d described)
 	return slices.Compact(names)
 }
 
-// topic puts together what is known of a topic as one group has read it.
-func (l *Looker) topic(name string, logs topicLogs, committed map[int32]kadm.OffsetResponse, owners map[int32]member) GroupTopic {
+// topic returns the lag of a group in one topic.
+func (l *Sampler) topic(name string, logs topicLogs, committed map[int32]kadm.OffsetResponse, owners map[int32]member) GroupTopic {
 	t := GroupTopic{Name: name, Err: logs.err}
 	for id, ends := range logs.logs {
 		p := Partition{ID: id, Committed: -1, ClientID: owners[id].clientID, Host: owners[id].host, HighWatermark: ends.End}
@@ -192,7 +178,7 @@ func (l *Looker) topic(name string, logs topicLogs, committed map[int32]kadm.Off
 		p.Err = errors.Join(ends.Err, o.Err)
 		if p.Err == nil {
 			p.Part, p.Lost = partOf(c, ends.Start, ends.Stable), c.Lost(ends.Start)
-			if c.Offset > ends.End && !c.Bound() { // of a topic that is gone, or a log that was cut off
+			if c.Offset > ends.End && !c.Bound() { // of a deleted topic, or the log was truncated
 				p.First, p.Waiting = p.Start, max(p.End-p.Start, 0)
 			}
 		}
@@ -202,11 +188,9 @@ func (l *Looker) topic(name string, logs topicLogs, committed map[int32]kadm.Off
 	return t
 }
 
-// age finds out how old what waits is, and until when it is kept: first of
-// ours, then of others, in a time of their own, so that others' topics never
-// keep ours from being looked at.
-func (l *Looker) age(ctx context.Context, s *Snapshot, ours int, logs map[string]topicLogs) {
-	l.looks++
+// age sets Oldest and KeptUntil: of our groups first, then of others within readTimeout.
+func (l *Sampler) age(ctx context.Context, s *Snapshot, ours int, logs map[string]topicLogs) {
+	l.round++
 	read := func(ctx context.Context, groups []Group) {
 		var wg sync.WaitGroup
 		defer wg.Wait()
@@ -218,7 +202,7 @@ func (l *Looker) age(ctx context.Context, s *Snapshot, ours int, logs map[string
 					p := &topic.Partitions[i]
 					at := place{groups[g].Name, topic.Name, p.ID}
 					known := l.part(at, logs[topic.Name].id)
-					known.seen = l.looks
+					known.round = l.round
 					known.grow(p.End, s.At)
 					if p.Waiting == 0 || p.Err != nil {
 						continue
@@ -233,33 +217,32 @@ func (l *Looker) age(ctx context.Context, s *Snapshot, ours int, logs map[string
 		}
 	}
 	read(ctx, s.Groups[:ours])
-	ctx, cancel := context.WithTimeout(ctx, readFor)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	read(ctx, s.Groups[ours:])
 	for at, p := range l.parts {
-		if p.seen != l.looks {
+		if p.round != l.round {
 			delete(l.parts, at)
 		}
 	}
 }
 
-// oldest fills in what the oldest waiting record says.
-func (l *Looker) oldest(ctx context.Context, p *Partition, known *part, at place, now time.Time) {
+// oldest sets Oldest and KeptUntil of a partition.
+func (l *Sampler) oldest(ctx context.Context, p *Partition, known *part, at place, now time.Time) {
 	oldest, found, err := known.find(ctx, l.log, at, p.First, p.End, now)
 	switch {
 	case err != nil:
 		p.Unread = readError(at, err)
 		return
-	case !found: // nothing but markers of transactions, or what compaction left
+	case !found: // only transaction markers, or compacted
 		p.Waiting = 0
 		return
 	}
-	p.found = true
 	p.Oldest = oldest
 	p.KeptUntil = l.rules.keptUntil(topicPart{at.topic, at.id}, oldest, known.at, p.Part, known.rate, now)
 }
 
-// groupError says what is missing where that is a right.
+// groupError names a missing right.
 func groupError(group string, err error) error {
 	if errors.Is(err, kerr.GroupAuthorizationFailed) {
 		return fmt.Errorf("not authorised: DESCRIBE on group %s", group)
@@ -267,13 +250,13 @@ func groupError(group string, err error) error {
 	return err
 }
 
-// readError says why the age of a partition's records is not known.
+// readError returns why the age is unknown.
 func readError(at place, err error) error {
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return fmt.Errorf("not authorised: READ on topic %s; its age is not known", at.topic)
+		return fmt.Errorf("not authorised: READ on topic %s; the age is unknown", at.topic)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s/%d could not be read in time; its age is not known", at.topic, at.id)
+		return fmt.Errorf("reading %s/%d timed out; the age is unknown", at.topic, at.id)
 	}
-	return fmt.Errorf("the oldest record of %s/%d cannot be read: %s", at.topic, at.id, strings.TrimPrefix(err.Error(), fmt.Sprintf("%s/%d", at.topic, at.id)))
+	return fmt.Errorf("reading the oldest record of %s/%d failed: %s", at.topic, at.id, strings.TrimPrefix(err.Error(), fmt.Sprintf("%s/%d", at.topic, at.id)))
 }

@@ -1,3 +1,0 @@
-// Package channels is the command channels: where alerts go is listed, tried and
-// moved.
-package channels

@@ -1,2 +1,0 @@
-// Package clitest holds what the tests of the commands share.
-package clitest
