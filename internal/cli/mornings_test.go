@@ -74,6 +74,7 @@ func TestRunbookScenarios(t *testing.T) {
 
 	c.Produce(n.events()...)
 	become(t, c, map[dlq.State]int{dlq.Open: n.total()})
+	settled(t, c) // the good ones too
 	want := map[string]int{
 		"payload-refused risk-hook large-fill": n.fills, "recipient-refused desk-mail order-rejected": n.mails,
 		"payload-refused desk-slack margin-call": n.margins, "truncated  ": n.truncated, "pickle  ": n.pickled,
