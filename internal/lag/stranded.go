@@ -15,12 +15,12 @@ import (
 )
 
 // Stranded warns of alerts for channels of a group that wait in outboxes of
-// another group which nobody is in: kafka.group was changed, and nobody sends them.
-// What may not be seen of other groups is left out.
+// another group without members: kafka.group was changed, and nothing sends them.
+// Groups that may not be described are skipped.
 func Stranded(ctx context.Context, adm *kadm.Client, ours string, channels []string) []check.Result {
 	details, err := adm.ListTopics(ctx)
 	if err != nil {
-		return []check.Result{check.Warnf("outboxes of other groups", "", "they cannot be looked at: %v", err)}
+		return []check.Result{check.Warnf("outboxes of other groups", "", "the check failed: %v", err)}
 	}
 	outboxes := make(map[string][]string) // by group
 	for _, topic := range details.Names() {
@@ -50,7 +50,7 @@ func Stranded(ctx context.Context, adm *kadm.Client, ours string, channels []str
 		for _, topic := range names {
 			if n := waiting[topic].Total(); n > 0 {
 				found = append(found, check.Warnf(topic, fmt.Sprintf("if kafka.group was %s before: set it back, run the notifier until they are sent ('notifier lag'), then change it; "+
-					"if they are not to be sent, delete the topic", group), "nobody reads this outbox of group %s, and up to %d alerts wait in it", group, n))
+					"if they are not to be sent, delete the topic", group), "group %s has no members, and up to %d alerts wait in this outbox", group, n))
 			}
 		}
 	}

@@ -163,9 +163,9 @@ func (d *doctor) checkGroups(ctx context.Context) []check.Result {
 }
 
 func (d *doctor) checkOtherGroups(ctx context.Context) []check.Result {
-	adm, none := d.admin("outboxes of other groups")
-	if none != nil || d.config == nil {
-		return none
+	adm, skipped := d.admin("outboxes of other groups")
+	if skipped != nil || d.config == nil {
+		return skipped
 	}
 	return lag.Stranded(ctx, adm, d.cluster.config.Group, d.config.Channels.Names())
 }
