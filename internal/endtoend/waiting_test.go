@@ -74,7 +74,7 @@ func TestHundredsOfGapsCauseNoDuplicates(t *testing.T) {
 		}
 		first.stop()
 		second := w.node()
-		for range 3 * 60 {
+		for range 6 * 60 {
 			if n, _ := g.counts(); n == alerts {
 				break
 			}
