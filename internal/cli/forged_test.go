@@ -44,8 +44,8 @@ func forgedMove(t testing.TB, c *testkafka.Cluster, from, to, by string) *kgo.Re
 	return q.Record(c.Group)
 }
 
-// TestForgedMoveEndsAtTheLogsEnd: whoever may write to the replay topic may move
-// what waits, as the command does, and nothing that comes later.
+// TestForgedMoveEndsAtTheLogsEnd: a client that may write to the replay topic may move
+// pending alerts, as the command does, and nothing that comes later.
 func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
@@ -64,7 +64,7 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 	c.Produce(forgedMove(t, c, "old", "new", "eve\x1b[2J\n"+strings.Repeat("x", 5000)))
 	got(t, up, n, 30*time.Second)
 
-	// In force: whoever looks at the channel sees it, and who asked.
+	// In force: the channel shows it, and who requested it.
 	by := "eve [2J " + strings.Repeat("x", 53) + "…"
 	testkafka.Eventually(t, 20*time.Second, "it is shown", func() bool {
 		_, _, cause := d.component("channel old")

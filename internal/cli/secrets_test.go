@@ -140,7 +140,7 @@ func TestEchoedSecretsAreNotShown(t *testing.T) {
   mail: {email: {server: %q, tls: none, from: a@example.com, to: [b@example.com], username: desk, password: env:SMTP_PASSWORD}}`,
 		slacktest.Channel, chat.API(), mail), fmt.Sprintf(every, "hook, chat, mail"))
 	d := start(t, dir, "--log-level", "debug")
-	const messages = 15 // fewer than would latch the channel
+	const messages = 15 // fewer than would suspend the channel
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, messages)...)
 	var entries []*dlq.Entry
 	testkafka.Eventually(t, 30*time.Second, "the refusals are dead letters, and all providers were asked", func() bool {

@@ -17,7 +17,7 @@ import (
 )
 
 // TestSystemdReceivesDaemonState goes through a life: ready when both groups
-// have its members and not before, alive, a channel that latches, a stop.
+// have its members and not before, alive, a channel that is suspended, a stop.
 func TestSystemdReceivesDaemonState(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} })

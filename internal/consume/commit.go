@@ -25,7 +25,7 @@ type snapshot struct {
 // A commit that is not answered within slowAfter may have been given up and sent
 // again by kgo over another connection, and what was given up may still be
 // carried out, for about doubtFor: behind a later one, so that the group is set
-// back. Whoever is in doubt commits once more after that.
+// back. A member in doubt commits once more after that.
 const (
 	slowAfter = time.Second
 	doubtFor  = 10 * time.Second

@@ -41,7 +41,7 @@ func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 	}
 	produce(t, c, 3)
 	testkafka.Eventually(t, 60*time.Second, "those of the new one are handed out", func() bool { return w.count() == 8 })
-	testkafka.Eventually(t, 20*time.Second, "nothing is wrong any more", func() bool { return board.Text(health.Partitions...) == "" })
+	testkafka.Eventually(t, 20*time.Second, "nothing is wrong", func() bool { return board.Text(health.Partitions...) == "" })
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestTheFirstOfTwoWithOneInstanceIDIsFenced(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	case <-time.After(30 * time.Second):
-		t.Fatal("the first one goes on")
+		t.Fatal("the first one continues")
 	}
 	testkafka.Eventually(t, 20*time.Second, "the second has all partitions", func() bool { s := second.Status(); return s.Joined && s.Partitions == 3 })
 }

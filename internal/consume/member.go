@@ -99,7 +99,7 @@ type Member struct {
 	admin   *kadm.Client
 	view    *brokers.View
 	metrics *metrics
-	// conditions is what the log, the metric and /readyz hear of what stands still.
+	// conditions is what the log, the metric and /readyz hear of missing progress.
 	conditions *health.Conditions
 
 	created  chan struct{} // closed once client and admin are set: kgo calls back before NewClient returns
@@ -114,15 +114,15 @@ type Member struct {
 
 	failures atomic.Int32 // of the group, since something was begun
 
-	fatal chan error           // size 1
-	again chan struct{}        // size 1: look now whether a topic was recreated
-	anew  map[string]time.Time // when a topic that was not read was subscribed to again; watch's alone
+	fatal        chan error           // size 1
+	again        chan struct{}        // size 1: look now whether a topic was recreated
+	resubscribed map[string]time.Time // when a topic that was not read was subscribed to again; watch's alone
 
 	membership membership
 }
 
 // turn is a mutex that is held while brokers are waited for. It is a channel,
-// because a fake clock stands still while someone waits for a sync.Mutex.
+// because a fake clock stops while someone waits for a sync.Mutex.
 type turn chan struct{}
 
 // Lock waits for its turn.
@@ -139,18 +139,18 @@ type topicPartition struct {
 // New returns a member; Run joins the group.
 func New(p Params) *Member {
 	m := &Member{
-		p:        p,
-		log:      p.Logger.With("component", p.Name),
-		metrics:  newMetrics(p.Registry, p.Name, p.Topics),
-		created:  make(chan struct{}),
-		pace:     newPace(),
-		room:     make(chan struct{}, 1),
-		turn:     make(chan struct{}, 1),
-		parts:    make(map[topicPartition]*Partition),
-		fatal:    make(chan error, 1),
-		again:    make(chan struct{}, 1),
-		anew:     make(map[string]time.Time),
-		commitMu: make(turn, 1),
+		p:            p,
+		log:          p.Logger.With("component", p.Name),
+		metrics:      newMetrics(p.Registry, p.Name, p.Topics),
+		created:      make(chan struct{}),
+		pace:         newPace(),
+		room:         make(chan struct{}, 1),
+		turn:         make(chan struct{}, 1),
+		parts:        make(map[topicPartition]*Partition),
+		fatal:        make(chan error, 1),
+		again:        make(chan struct{}, 1),
+		resubscribed: make(map[string]time.Time),
+		commitMu:     make(turn, 1),
 	}
 	if m.conditions = p.Conditions; m.conditions == nil {
 		m.conditions = health.New(p.Logger, nil)
@@ -305,7 +305,7 @@ func (m *Member) deliver(topic string, fetched kgo.FetchPartition) *Partition {
 }
 
 // drain tells every handler to stop and waits for what is in flight. The
-// member stays in its group meanwhile: heartbeats go on.
+// member stays in its group meanwhile: heartbeats continue.
 func (m *Member) drain() {
 	parts := m.partitions()
 	for _, p := range parts {

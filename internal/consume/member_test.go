@@ -246,7 +246,7 @@ func TestACompletionAfterARevokeChangesNothing(t *testing.T) {
 
 func TestForeignMetadataIsIgnoredAndItsOffsetHonoured(t *testing.T) {
 	for name, metadata := range map[string]string{
-		"another tool's": "mirrored by somebody at 12:00", "another version's": "notifier/9 x y z", "another cluster's": "notifier/2 other-cluster AAAA",
+		"another tool's": "mirrored by hand at 12:00", "another version's": "notifier/9 x y z", "another cluster's": "notifier/2 other-cluster AAAA",
 		"corrupt": "notifier/2 ? !!!", "long": strings.Repeat("x", 4000), "none": "",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,7 +255,7 @@ func TestForeignMetadataIsIgnoredAndItsOffsetHonoured(t *testing.T) {
 			commit(t, c, 3, metadata)
 			w := newWorker()
 			run(t, c, w, nil)
-			testkafka.Eventually(t, 20*time.Second, "it goes on where the offset says", func() bool { return w.count() == 2 })
+			testkafka.Eventually(t, 20*time.Second, "it continues where the offset says", func() bool { return w.count() == 2 })
 			if w.got[0] != 3 {
 				t.Errorf("began at %d", w.got[0])
 			}

@@ -31,7 +31,7 @@ func OversizedOf(r *kgo.Record) (Oversized, bool) {
 
 // passOversized hands a batch that cannot be unpacked to the handler, as one
 // record in its place, and continues behind it. kgo no longer fetches the partition
-// until it is told where to go on. It is called between a poll and
+// until it is told where to continue. It is called between a poll and
 // AllowRebalance, so the partition is ours.
 func (m *Member) passOversized(topic string, partition int32, err *kgo.ErrDecompressTooLarge) {
 	p := m.partition(topic, partition)

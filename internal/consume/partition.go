@@ -191,7 +191,7 @@ func (p *Partition) Release() {
 }
 
 // Inherited reports whether a former owner may have worked on this record of
-// an own topic already: it stood above the committed offset when this
+// an own topic already: it was above the committed offset when this
 // assignment began, and within the window that an owner can have under way.
 func (p *Partition) Inherited(r *kgo.Record) bool {
 	p.mu.Lock()
@@ -200,9 +200,9 @@ func (p *Partition) Inherited(r *kgo.Record) bool {
 	return r.Offset < p.endedAt && r.Offset < p.beganAt+int64(m.p.Window.Records+m.pollLimit())
 }
 
-// Stood reports whether this record stood in the log when this assignment
+// Present reports whether this record was in the log when this assignment
 // began: whoever wrote it knows nothing of what has happened since.
-func (p *Partition) Stood(r *kgo.Record) bool {
+func (p *Partition) Present(r *kgo.Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return r.Offset < p.endedAt

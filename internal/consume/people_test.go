@@ -92,7 +92,7 @@ func TestASourceOffsetThatWasSetByHandIsHonouredAndSaid(t *testing.T) {
 			commit(t, c, at, "")
 			again := newWorker()
 			r := run(t, c, again, nil)
-			testkafka.Eventually(t, 20*time.Second, "it goes on where the offset says", func() bool { return again.count() == int(5-at) })
+			testkafka.Eventually(t, 20*time.Second, "it continues where the offset says", func() bool { return again.count() == int(5-at) })
 			if again.got[0] != at {
 				t.Errorf("began at %d", again.got[0])
 			}
@@ -153,7 +153,7 @@ func TestOutboxWithDeletedOffsetIsBlocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, c, w, own)
-	testkafka.Eventually(t, 20*time.Second, "it goes on where it was told to", func() bool { return w.count() == 2 })
+	testkafka.Eventually(t, 20*time.Second, "it continues where it was told to", func() bool { return w.count() == 2 })
 	if w.got[0] != 3 {
 		t.Errorf("began at %d", w.got[0])
 	}
@@ -219,7 +219,7 @@ func TestAnOutboxOffsetThatWasSetByHandCanBeAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, c, w, own)
-	testkafka.Eventually(t, 20*time.Second, "it goes on where the offset was set", func() bool { return w.count() == 2 })
+	testkafka.Eventually(t, 20*time.Second, "it continues where the offset was set", func() bool { return w.count() == 2 })
 	if w.got[0] != 3 {
 		t.Errorf("began at %d", w.got[0])
 	}

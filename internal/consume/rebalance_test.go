@@ -15,7 +15,7 @@ import (
 
 // TestAPartitionThatIsAssignedAgainWithoutARevokeEndsTheFirstAssignment: kgo
 // does that where it was told to forget a topic while a rebalance was under
-// way. The first assignment must not go on beside the second.
+// way. The first assignment must not continue beside the second.
 func TestAPartitionThatIsAssignedAgainWithoutARevokeEndsTheFirstAssignment(t *testing.T) {
 	m := New(Params{Name: "test", Topics: []string{"t"}, Logger: slog.New(slog.DiscardHandler)})
 	close(m.created)
@@ -33,7 +33,7 @@ func TestAPartitionThatIsAssignedAgainWithoutARevokeEndsTheFirstAssignment(t *te
 		t.Fatalf("%d assignments, the first among them: %v", len(all), all[0] == first)
 	}
 	if !first.fenced || first.ctx.Err() == nil {
-		t.Error("the first assignment goes on")
+		t.Error("the first assignment continues")
 	}
 	if all[0].fenced {
 		t.Error("the second is fenced")

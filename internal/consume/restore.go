@@ -187,7 +187,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		p.freeze(offsetReset)
 	case err != nil || found.Cluster != m.p.Cluster:
 		p.span = c.offset
-		say.Warn("the committed offset was set by hand or by another program: going on there", "offset", c.offset, "records", log.end-c.offset)
+		say.Warn("the committed offset was set by hand or by another program: continuing there", "offset", c.offset, "records", log.end-c.offset)
 	case found.TopicID != "" && id != "" && found.TopicID != id:
 		p.sayRecreated(c.offset)
 		p.fromStart = true

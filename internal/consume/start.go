@@ -105,7 +105,7 @@ func (p StartParams) checkNew(ctx context.Context, adm *kadm.Client) error {
 		case o.Err != nil:
 			found = fmt.Errorf("look into our own topics: %s: %w", o.Topic, o.Err)
 		case o.Offset > 0:
-			found = fmt.Errorf("%w: group %s has none, yet %s holds records: choose where to go on with 'notifier run --start earliest|latest|TIME'", ErrExpired, p.Group, o.Topic)
+			found = fmt.Errorf("%w: group %s has none, yet %s holds records: choose where to continue with 'notifier run --start earliest|latest|TIME'", ErrExpired, p.Group, o.Topic)
 		}
 	})
 	return found

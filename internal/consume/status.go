@@ -78,6 +78,6 @@ func (m *Member) Status() Status {
 // Why a partition of our own topics is held for a person's decision: its commit
 // is not ours, or there is none although what stands in it has been read.
 const (
-	offsetReset = "its offset was set by hand: 'notifier run --start committed' goes on there"
-	offsetGone  = "its offset was deleted or has expired, and reading from the beginning would send everything in it again: 'notifier run --start earliest|latest|TIME' says where to go on"
+	offsetReset = "its offset was set by hand: 'notifier run --start committed' continues there"
+	offsetGone  = "its offset was deleted or has expired, and reading from the beginning would send everything in it again: 'notifier run --start earliest|latest|TIME' says where to continue"
 )

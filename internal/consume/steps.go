@@ -8,7 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/offsets"
 )
 
-// Steps is a Member without brokers, for simulations: whoever holds it plays
+// Steps is a Member without brokers, for simulations: its owner plays
 // the group, the poll loop and the commit loop, one step at a time. Partitions,
 // what they commit and what they restore are the Member's own.
 type Steps struct{ member *Member }

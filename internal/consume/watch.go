@@ -68,16 +68,16 @@ func (m *Member) followTopics(ctx context.Context, followed map[string]string, m
 			ids[name] = envelope.TopicID(d.ID)
 		}
 	}
-	anew := make(map[string]bool)
+	resubscribed := make(map[string]bool)
 	for _, p := range m.partitions() {
 		id, old := ids[p.Topic], p.TopicID()
 		recreated := old != "" && old != id && followed[p.Topic] != id
 		// The client may have looked the topic up before it was made again, and we after.
 		if unknown := p.unknown.Swap(false); id != "" && (recreated || unknown) {
-			anew[p.Topic] = true
+			resubscribed[p.Topic] = true
 		}
 	}
-	for topic := range anew {
+	for topic := range resubscribed {
 		followed[topic] = ids[topic]
 		m.sayRecreated(topic)
 		m.purge(topic)
@@ -183,7 +183,7 @@ func (m *Member) judge(ctx context.Context, p *Partition, l brokers.Log) {
 	case now.reading.looks >= stillAfter:
 		m.unreadable(p, health.Progress, func(int64) string {
 			return fmt.Sprintf("%s is not read: %s waiting since %s, from offset %d on, and the broker that leads the partition brings none. "+
-				"Look after that broker; if it is well, start the daemon anew", p.name(), countRecords(l.Stable-now.next), clock(now.reading.since), now.next)
+				"Look after that broker; if it is well, restart the daemon", p.name(), countRecords(l.Stable-now.next), clock(now.reading.since), now.next)
 		})
 		if now.reading.looks >= 2*stillAfter {
 			m.readAnew(p.Topic)
@@ -191,24 +191,24 @@ func (m *Member) judge(ctx context.Context, p *Partition, l brokers.Log) {
 	case now.handling.looks >= stillAfter:
 		m.unreadable(p, health.Progress, func(int64) string {
 			return fmt.Sprintf("%s does not move: %s waiting since %s, the last one handled was offset %d. "+
-				"This is a defect of ours: end the daemon with SIGQUIT, which prints where it stands, start it anew and report that", p.name(), countRecords(int64(records)), clock(now.handling.since), now.settled-1)
+				"This is a defect of ours: end the daemon with SIGQUIT, which prints where it stands, restart it and report that", p.name(), countRecords(int64(records)), clock(now.handling.since), now.settled-1)
 		})
 	}
 }
 
-// readAnewEvery is how often a topic is subscribed to again that is not read: where
+// resubscribeEvery is how often a topic is subscribed to again that is not read: where
 // that did not help, it is the broker, and its partitions should stay in one hand.
-const readAnewEvery = time.Hour
+const resubscribeEvery = time.Hour
 
 // readAnew has the client forget a topic and subscribe to it again, as a new process
 // would. The client may have lost sight of a partition, for example of a topic
 // that is recreated while the group rebalances.
 func (m *Member) readAnew(topic string) {
-	if last, ok := m.anew[topic]; ok && time.Since(last) < readAnewEvery {
+	if last, ok := m.resubscribed[topic]; ok && time.Since(last) < resubscribeEvery {
 		return
 	}
-	m.anew[topic] = time.Now()
-	m.log.Warn("topic is not read, asking for it anew", "topic", topic)
+	m.resubscribed[topic] = time.Now()
+	m.log.Warn("topic is not read, subscribing again", "topic", topic)
 	m.purge(topic)
 }
 

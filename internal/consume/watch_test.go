@@ -400,8 +400,8 @@ func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
 		w.says(health.Progress, "progress", "offset 3 ")
 		time.Sleep(40 * time.Minute)
 		w.says(health.Progress, "progress", "offset 3 ")
-		if n := w.lines("level=WARN", "topic is not read, asking for it anew", "topic="+topic); n != 1 {
-			t.Errorf("within an hour it was asked for anew %d times", n)
+		if n := w.lines("level=WARN", "topic is not read, subscribing again", "topic="+topic); n != 1 {
+			t.Errorf("within an hour it was subscribed to %d times", n)
 		}
 		fault.Remove()
 		time.Sleep(30 * time.Second)
@@ -580,14 +580,14 @@ func TestAPartitionWithoutALeaderHoldsUpNoOther(t *testing.T) {
 				if err := c.Admin.CommitAllOffsets(t.Context(), c.Group, commits); err != nil {
 					t.Fatal(err)
 				}
-				mend := c.Leaderless(topic, 1)
+				restore := c.Leaderless(topic, 1)
 				h := newTaking()
 				w := watch(t, c, h, func(p *consume.Params) { p.OwnTopics = own })
 				time.Sleep(30 * time.Second)
 				if n := len(h.values); n != 3 {
 					t.Errorf("%d records of the others were handed out:\n%s", n, w.text())
 				}
-				mend()
+				restore()
 				r := &kgo.Record{Topic: topic, Partition: 1, Value: []byte("1")}
 				if err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), r).FirstErr(); err != nil {
 					t.Fatal(err)

@@ -129,7 +129,7 @@ func TestMovesEndAtTheLogsEnd(t *testing.T) {
 	}
 	open, err := control.Open(t.Context(), c.Admin, dlq.NewLog(c.Client()), c.Group)
 	if err != nil || len(open) != 1 || open[0].Below[1] != 2 || open[0].Below[0] != 4 || len(open[0].Below) != 2 {
-		t.Errorf("whoever reads it now knows %+v, %v", open, err)
+		t.Errorf("a new reader now knows %+v, %v", open, err)
 	}
 
 	// It ends when nothing waits that it means, wherever that was done.

@@ -207,7 +207,7 @@ func newMembers(d *Daemon, found *cluster, p *producers, h *ingest.Handler, r *r
 			handler = d.deps.Handler(group, handler)
 		}
 		bytes := int(c.Window.Bytes)
-		if own { // what waits is counted decoded, and a few thousand deliveries are enough to choose from
+		if own { // pending deliveries are counted decoded, and a few thousand deliveries are enough to choose from
 			bytes /= 4
 		}
 		return consume.New(consume.Params{

@@ -73,14 +73,14 @@ func (c *scripted) set(answer func(m channel.Message, n int) (channel.Receipt, e
 }
 
 // dead-letter topic collects dead letters.
-type graveyard struct {
+type deadLetters struct {
 	mu      sync.Mutex
 	entries []*dlq.Entry
 	closed  []dlq.Closure
 	err     error
 }
 
-func (g *graveyard) CloseEntries(_ context.Context, closures ...*dlq.Closure) error {
+func (g *deadLetters) CloseEntries(_ context.Context, closures ...*dlq.Closure) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.err != nil {
@@ -93,7 +93,7 @@ func (g *graveyard) CloseEntries(_ context.Context, closures ...*dlq.Closure) er
 	return nil
 }
 
-func (g *graveyard) Write(_ context.Context, entries ...*dlq.Entry) error {
+func (g *deadLetters) Write(_ context.Context, entries ...*dlq.Entry) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.err != nil {
@@ -107,25 +107,25 @@ func (g *graveyard) Write(_ context.Context, entries ...*dlq.Entry) error {
 }
 
 // fail has every write fail; nil: none does.
-func (g *graveyard) fail(err error) {
+func (g *deadLetters) fail(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.err = err
 }
 
-func (g *graveyard) all() []*dlq.Entry {
+func (g *deadLetters) all() []*dlq.Entry {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.entries)
 }
 
-func (g *graveyard) closings() []dlq.Closure {
+func (g *deadLetters) closings() []dlq.Closure {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.closed)
 }
 
-func (g *graveyard) ids() []string {
+func (g *deadLetters) ids() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	ids := []string{}
@@ -149,7 +149,7 @@ func testConfig() Config {
 type bench struct {
 	*Dispatcher
 	ch   *scripted
-	dead *graveyard
+	dead *deadLetters
 	src  *source
 	t    *testing.T
 }
@@ -160,7 +160,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	if change != nil {
 		change(&cfg)
 	}
-	b := &bench{ch: &scripted{}, dead: &graveyard{}, src: &source{}, t: t}
+	b := &bench{ch: &scripted{}, dead: &deadLetters{}, src: &source{}, t: t}
 	b.Dispatcher = New(Params{
 		Name: "desk", Channel: b.ch, Config: cfg, Uncommitted: 64, Dead: b.dead, Group: "notification-service", MaxReplays: 3,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -492,7 +492,7 @@ func TestLatchHoldsProbesSlowlyAndRecovers(t *testing.T) {
 		}
 		time.Sleep(10*time.Minute + time.Second)
 		if n := len(b.ch.ids()); n < 12 || n > 4+12 {
-			t.Fatalf("%d sends in 10 minutes of a latched channel", n)
+			t.Fatalf("%d sends in 10 minutes of a suspended channel", n)
 		}
 		if s := b.Status(); s.State != "suspended" || s.Reason == "" || len(b.dead.ids()) != 0 {
 			t.Fatalf("status %+v, dead %v", s, b.dead.ids())

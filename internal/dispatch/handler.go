@@ -72,7 +72,7 @@ func (h *Handler) awaitMoves(ctx context.Context) {
 	select {
 	case <-h.p.Moves():
 	case <-slow.C:
-		h.log.Warn("requests to move alerts are not known yet, going on without them", "waited", movesWithin)
+		h.log.Warn("requests to move alerts are not known yet, continuing without them", "waited", movesWithin)
 	case <-ctx.Done():
 	}
 }
@@ -101,7 +101,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 	p := a.source.partition
 	batch := make([]arrival, len(records))
 	for i, r := range records {
-		batch[i] = parse(r, a.outbox.p.Name, p.Inherited(r), p.Stood(r))
+		batch[i] = parse(r, a.outbox.p.Name, p.Inherited(r), p.Present(r))
 	}
 	if !a.handler.lookUp(ctx, p, batch) {
 		return false
@@ -112,7 +112,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 	return true
 }
 
-// Leave drops what waits and returns a channel that is closed when the attempts
+// Leave drops pending deliveries and returns a channel that is closed when the attempts
 // in flight are done.
 func (a *Assignment) Leave() <-chan struct{} { return a.outbox.leave(a.source) }
 
@@ -122,7 +122,7 @@ type arrival struct {
 	envelope   *envelope.Envelope
 	err        error
 	inherited  bool // a former owner may have worked on it
-	stood      bool // it was there before this owner
+	present    bool // it was there before this owner
 	superseded bool // it is a replay whose entry has a later record
 }
 
@@ -132,8 +132,8 @@ func (a *arrival) replays() bool { return a.err == nil && a.envelope.Resolves() 
 // parse reads a record of a channel's outbox. Anybody who may write to the
 // topic may have made it: an alert whose time is implausible is one of the
 // moment at which its record was written.
-func parse(r *kgo.Record, channel string, inherited, stood bool) arrival {
-	a := arrival{record: r, inherited: inherited, stood: stood}
+func parse(r *kgo.Record, channel string, inherited, present bool) arrival {
+	a := arrival{record: r, inherited: inherited, present: present}
 	switch a.envelope, _, a.err = envelope.Parse(r); {
 	case a.err != nil:
 	case a.envelope.Alert == nil:
@@ -154,7 +154,7 @@ func parse(r *kgo.Record, channel string, inherited, stood bool) arrival {
 func (h *Handler) lookUp(ctx context.Context, p *consume.Partition, batch []arrival) bool {
 	replays := make(map[string][]*arrival) // by dead-letter topic
 	for i := range batch {
-		if a := &batch[i]; a.stood && a.replays() {
+		if a := &batch[i]; a.present && a.replays() {
 			topic := h.p.Outboxes[p.Topic].deadLetterTopic(a.envelope)
 			replays[topic] = append(replays[topic], a)
 		}

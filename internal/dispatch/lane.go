@@ -52,7 +52,7 @@ type source struct {
 	ending    int           // deliveries whose end is decided and not yet written
 	// rewritten are the entries of deliveries that a former owner may have dead-lettered
 	// and that ended here, by the version that this owner wrote: a replay of an
-	// older one is obsolete. There are no more than a window has deliveries.
+	// older one is superseded. There are no more than a window has deliveries.
 	rewritten map[string]int64
 	dropped   bool
 	drained   chan struct{}

@@ -27,7 +27,7 @@ type Elsewhere interface {
 
 // moves are the requests to send deliveries to another channel, in the order in
 // which they were made. What two requests mean goes where the first says, so
-// that whoever owns the partition next sends it to the same place, where it is
+// that the next owner of the partition sends it to the same place, where it is
 // known as a duplicate.
 type moves []control.Request
 
@@ -66,7 +66,7 @@ func (m moves) inForce() []Moving {
 	return list
 }
 
-// Move sends what waits to another channel, as far as the request means it. It
+// Move sends pending deliveries to another channel, as far as the request means it. It
 // is in force until MoveEnded.
 func (o *Dispatcher) Move(q control.Request) {
 	o.mu.Lock()

@@ -228,7 +228,7 @@ func TestARequestThatMeansNothingHereChangesNothing(t *testing.T) {
 		b.ch.answer = down401
 		b.wait("A0", "A", 0)
 		other := moveBelow(1, "mail")
-		other.TopicID = "of a topic that was made anew"
+		other.TopicID = "of a recreated topic"
 		b.Move(other)
 		b.Move(moveBelow(1, "unknown"))
 		time.Sleep(3 * lastProbe)

@@ -187,7 +187,7 @@ func TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent(t *testing.T) {
 		newest int64 // a version someone can ask for: where our record stands, or behind our tombstone
 		want   []string
 	}{
-		"buried again": {func(m channel.Message, _ int) (channel.Receipt, error) {
+		"dead-lettered again": {func(m channel.Message, _ int) (channel.Receipt, error) {
 			if m.Replay == 0 {
 				return channel.Receipt{}, errRefused
 			}
@@ -260,7 +260,7 @@ func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
 		}
 		a.Take(t.Context(), steps.Deliver(p, records))
 		time.Sleep(time.Minute)
-		// dl_5 came after the assignment: whoever forwarded it knew that it was the
+		// dl_5 came after the assignment: its forwarder knew that it was the
 		// last.
 		if got, want := sorted(b.ch.ids()), []string{"dl_0", "dl_1", "dl_2", "dl_4", "dl_5"}; !slices.Equal(got, want) {
 			t.Errorf("sent %v, want %v", got, want)

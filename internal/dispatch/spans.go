@@ -9,7 +9,7 @@ import (
 )
 
 // begin begins the delivery's span, from when it was taken out of its topic.
-// It is made only when something is done, so that what waits holds none.
+// It is made only when something is done, so that pending deliveries hold none.
 // others are the traces that its message speaks for as well.
 func (o *Dispatcher) begin(l *lane, d *delivery, others []string) {
 	if d.span != nil {

@@ -109,8 +109,8 @@ func TestAMovedAlertGoesOnInItsTrace(t *testing.T) {
 	end := b.trace()
 	const before = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	b.ch.set(down401)
-	b.wait("latches", "A", 1, func(e *envelope.Envelope) { e.Trace = before })
-	testkafka.Eventually(t, 10*time.Second, "the channel is latched", func() bool { return b.Status().State == "suspended" })
+	b.wait("suspends", "A", 1, func(e *envelope.Envelope) { e.Trace = before })
+	testkafka.Eventually(t, 10*time.Second, "the channel is suspended", func() bool { return b.Status().State == "suspended" })
 	b.wait("waits", "B", 2, func(e *envelope.Envelope) { e.Trace = before })
 	b.Move(moveBelow(10, "mail"))
 	testkafka.Eventually(t, 10*time.Second, "both are moved", func() bool { return len(shelf.rules()) == 2 })
@@ -118,7 +118,7 @@ func TestAMovedAlertGoesOnInItsTrace(t *testing.T) {
 	for _, e := range shelf.taken {
 		s := tracingtest.Find(t, list, outboxSpan, "notifier.rule", e.Alert.Rule)
 		if want := "00-" + s.Trace + "-" + s.ID + "-01"; e.Trace != want || s.Parent != before[36:52] || s.Attributes["notifier.outcome"] != "rerouted" {
-			t.Errorf("%s goes on as %s, its span is %+v", e.Alert.Rule, e.Trace, s)
+			t.Errorf("%s continues as %s, its span is %+v", e.Alert.Rule, e.Trace, s)
 		}
 	}
 }

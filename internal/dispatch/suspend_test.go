@@ -101,7 +101,7 @@ func TestSuspendedRuleProgressesWithEachProbe(t *testing.T) {
 		}
 		b.ch.set(nil)
 		time.Sleep(lastProbe - time.Second)
-		b.put("bad98", "k0", of("bad")) // behind what waits of its key
+		b.put("bad98", "k0", of("bad")) // behind the others of its key
 		synctest.Wait()
 		if got := b.left(); got != 16 {
 			t.Fatalf("%d wait", got)
@@ -313,7 +313,7 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 	})
 }
 
-// TestFailingProbeOfARuleStaysBehindItsKey: what fails on the way, and what waits
+// TestFailingProbeOfARuleStaysBehindItsKey: what fails on the way, and what is pending
 // as told, is no refusal and keeps its place.
 func TestFailingProbeOfARuleStaysBehindItsKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

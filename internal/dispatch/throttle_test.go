@@ -139,7 +139,7 @@ func TestEvictedThrottleOnlyAddsMessages(t *testing.T) {
 		m := NewMetrics(reg)
 		ch := &scripted{}
 		o := New(Params{
-			Name: "desk", Channel: ch, Config: testConfig(), Uncommitted: 64, Dead: &graveyard{}, Metrics: m,
+			Name: "desk", Channel: ch, Config: testConfig(), Uncommitted: 64, Dead: &deadLetters{}, Metrics: m,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 		b := &bench{Dispatcher: o, ch: ch, src: &source{}, t: t}

@@ -143,7 +143,7 @@ rules:
 type wide struct {
 	last           int64
 	begun          chan struct{}
-	first, theLast chan struct{} // closed: go on
+	first, theLast chan struct{} // closed: continue
 }
 
 // Match implements ingest.Rules.

@@ -187,7 +187,7 @@ func (o *Output) tooLarge(w *outbox.Write) {
 // slowAfter is how long an acknowledgement may take before people are told.
 const slowAfter = 5 * time.Second
 
-// await waits until Step can go on; false means that ctx has ended. What is in
+// await waits until Step can continue; false means that ctx has ended. What is in
 // flight then is awaited for a moment longer: what is acknowledged in it need not
 // be written again by the next owner.
 func (o *Output) await(ctx context.Context) bool {

@@ -85,7 +85,7 @@ func (o *others) now() *Group {
 	return s.Group(o.group)
 }
 
-// read returns what waits in the group's only topic.
+// read returns the lag of the group's only topic.
 func (o *others) read() (*Group, Total, []Partition) {
 	o.t.Helper()
 	g := o.now()

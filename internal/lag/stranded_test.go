@@ -15,7 +15,7 @@ import (
 )
 
 // TestOutboxesOfAFormerGroupAreNamed: kafka.group was changed, and nobody sends
-// what waits in the outboxes of the old one.
+// the alerts in the outboxes of the old one.
 func TestOutboxesOfAFormerGroupAreNamed(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: 1}})
 	of := func(name string) string { return c.Group + "-" + name }

@@ -42,7 +42,7 @@ func (c Commit) Unsettled(start, end int64) (first, n int64) {
 	return first, max(n, 0)
 }
 
-// Lost returns how many unsettled records stood below the log's start: they
+// Lost returns how many unsettled records were below the log's start: they
 // were deleted before they were read.
 func (c Commit) Lost(start int64) int64 {
 	if c.Offset < 0 || c.recreated() {

@@ -25,7 +25,7 @@ func TestWaitingCountsWhatIsNotFinished(t *testing.T) {
 		"below a bound between them":            {Commit{"cluster", "topic", 100, text}, 0, 104, 100, 2},
 		"retention has passed the commit":       {Commit{"cluster", "topic", 100, text}, 103, 110, 104, 5},
 		"another cluster's list is no list":     {Commit{"other", "topic", 100, text}, 0, 110, 100, 10},
-		"a topic made anew begins at its start": {Commit{"cluster", "new", 100, text}, 0, 5, 0, 5},
+		"a recreated topic begins at its start": {Commit{"cluster", "new", 100, text}, 0, 5, 0, 5},
 		"without ids the list counts":           {Commit{"cluster", "", 100, text}, 0, 110, 100, 7},
 		"no commit":                             {Commit{"cluster", "topic", -1, ""}, 3, 10, 3, 7},
 		"foreign metadata: the offset counts":   {Commit{"cluster", "topic", 100, "x"}, 0, 110, 100, 10},
@@ -56,7 +56,7 @@ func TestLostCountsWhatWasNotFinished(t *testing.T) {
 		"nothing was deleted":                  {Commit{"cluster", "topic", 100, text}, 100, 0},
 		"what is finished above is not lost":   {Commit{"cluster", "topic", 100, text}, 105, 3},
 		"of another service's commits all are": {Commit{"cluster", "topic", 100, "x"}, 105, 5},
-		"a topic made anew has lost nothing":   {Commit{"cluster", "new", 100, text}, 105, 0},
+		"a recreated topic has lost nothing":   {Commit{"cluster", "new", 100, text}, 105, 0},
 		"no commit":                            {Commit{"cluster", "topic", -1, ""}, 105, 0},
 	} {
 		if n := c.commit.Lost(c.start); n != c.n {

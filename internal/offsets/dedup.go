@@ -13,7 +13,7 @@ import (
 
 // Position is a place in a partition's log. Positions are ordered by leader
 // epoch before offset, so that what an unclean leader election rewrote is not
-// taken for what stood there before (KIP-101). An Epoch below zero is unknown;
+// taken for what was there before (KIP-101). An Epoch below zero is unknown;
 // then the offsets alone decide.
 type Position struct {
 	Epoch  int32

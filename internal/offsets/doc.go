@@ -6,7 +6,7 @@
 //
 // A Kafka group commits one offset per partition: everything below it is
 // settled. Dispatch settles deliveries out of order, since one lane may wait
-// for its retry while others go on. And ingest may crash between an outbox
+// for its retry while others continue. And ingest may crash between an outbox
 // write and the commit of the source offset; then the next owner writes the
 // same alerts again. Four types deal with that:
 //

@@ -182,7 +182,7 @@ func TestMetadataRoundTripsAndForeignTextIsRefused(t *testing.T) {
 }
 
 // TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled: after an unclean
-// election the log may go on from a lower offset, with other records.
+// election the log may continue from a lower offset, with other records.
 func TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled(t *testing.T) {
 	pos := func(epoch int32, offset int64) Position {
 		return Position{Epoch: epoch, Offset: offset}
@@ -195,17 +195,17 @@ func TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled(t *testing.T) {
 	for _, i := range []int{0, 1, 2, 3, 5, 7} {
 		tr.Settle(old[i])
 	}
-	anew := []*Entry{tr.Begin(pos(1, 2), 1, time.Time{}, Origin{}), tr.Begin(pos(1, 3), 1, time.Time{}, Origin{})}
+	later := []*Entry{tr.Begin(pos(1, 2), 1, time.Time{}, Origin{}), tr.Begin(pos(1, 3), 1, time.Time{}, Origin{})}
 	if w := tr.Watermark(); w.Offset != 2 {
 		t.Errorf("the watermark is %v while offset 2 of the new log is unsettled", w)
 	}
-	tr.Settle(anew[1])
+	tr.Settle(later[1])
 	tr.Settle(old[4])
 	tr.Settle(old[6])
 	if w := tr.Watermark(); w.Offset != 2 {
 		t.Errorf("the watermark is %v while offset 2 of the new log is unsettled", w)
 	}
-	tr.Settle(anew[0])
+	tr.Settle(later[0])
 	if w := tr.Watermark(); w != pos(1, 4) {
 		t.Errorf("the watermark is %v when all is settled", w)
 	}

@@ -104,9 +104,9 @@ func TestReadinessFollowsTheDecidingComponentsOnly(t *testing.T) {
 }
 
 func TestLivezReturnsReason(t *testing.T) {
-	s := &state{live: errors.New("the poll loop stands still")}
+	s := &state{live: errors.New("the poll loop has stopped")}
 	url := start(t, s, new(slog.LevelVar))
-	if code, body := get(t, url+"/livez"); code != 503 || !strings.Contains(body, "stands still") {
+	if code, body := get(t, url+"/livez"); code != 503 || !strings.Contains(body, "has stopped") {
 		t.Fatalf("%d %s", code, body)
 	}
 }
