@@ -159,6 +159,9 @@ func (o *Output) sendAgain(ctx context.Context) {
 // writeDead writes the dead letters.
 func (o *Output) writeDead(ctx context.Context) {
 	if err := o.h.p.Dead.Write(ctx, o.dead...); err != nil {
+		if ctx.Err() != nil { // it says nothing of the topic
+			return
+		}
 		topic := topics.DeadLetter(o.h.p.Group, topics.Name(o.dead[0].Envelope.Source.Topic))
 		o.blocked(fmt.Sprintf("dead-letter topic %s cannot be written (%s): is it missing? run 'notifier topics check'", topic, brief(err)))
 		o.backOff()
