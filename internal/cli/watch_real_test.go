@@ -29,7 +29,7 @@ var rightlyEmpty = map[string]string{
 	"Time until loss":                 "nothing waits",
 	"Group and fetch errors":          "shows errors only",
 	"Partitions blocked":              "shows what is blocked only",
-	"Records that wait, by partition": "shows pending records only",
+	"Pending records, by partition": "shows pending records only",
 }
 
 // TestPrometheusAnswersEveryQuery has a real Prometheus scrape a daemon under
