@@ -25,10 +25,10 @@ import (
 
 // rightlyEmpty are the dashboard's queries without a result while all is well.
 var rightlyEmpty = map[string]string{
-	"What fires":                      "nothing fires",
-	"Time until loss":                 "nothing waits",
-	"Group and fetch errors":          "shows errors only",
-	"Partitions blocked":              "shows what is blocked only",
+	"What fires":                    "nothing fires",
+	"Time until loss":               "nothing waits",
+	"Group and fetch errors":        "shows errors only",
+	"Partitions blocked":            "shows what is blocked only",
 	"Pending records, by partition": "shows pending records only",
 }
 
