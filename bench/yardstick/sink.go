@@ -54,7 +54,7 @@ func newSink() (*sink, error) {
 	return s, nil
 }
 
-// expect starts counting anew, for the n events from this one on.
+// expect starts to count from zero, for the n events from this one on.
 func (s *sink) expect(m mode, from, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 )
 
 // patience is how long the poll loop waits for the handlers of full partitions
-// before it pauses those that are still full. A pause is dear: kgo drops what it
+// before it pauses those that are still full. A pause is expensive: kgo drops what it
 // has fetched of the partition, and a resumed one is fetched only after the
 // running long poll.
 const patience = 20 * time.Millisecond

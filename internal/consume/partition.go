@@ -201,7 +201,7 @@ func (p *Partition) Inherited(r *kgo.Record) bool {
 }
 
 // Present reports whether this record was in the log when this assignment
-// began: whoever wrote it knows nothing of what has happened since.
+// began: its writer knows nothing of what has happened since.
 func (p *Partition) Present(r *kgo.Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -29,11 +29,11 @@ const maxBatch = 500 * time.Millisecond
 // maxHeld or half of Params.Uncommitted, or takes longer than maxBatch, is settled
 // in parts. It is for one goroutine.
 type Batch struct {
-	h       *Handler
-	p       *consume.Partition
-	count   *topicMetrics
-	topicID string
-	out     Output
+	h     *Handler
+	p     *consume.Partition
+	count *topicMetrics
+	input offsets.Input // the partition, as outbox records name it
+	out   Output
 
 	records []*kgo.Record // not matched yet; nil once Handled has been called
 	last    int64         // the offset that was matched last
@@ -49,7 +49,7 @@ type Batch struct {
 // processes died of becomes a dead letter.
 func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record) *Batch {
 	b := &Batch{
-		h: h, p: p, count: h.metrics.topic(p.Topic), topicID: p.TopicID(), out: Output{h: h, p: p, blocked: p.Hold},
+		h: h, p: p, count: h.metrics.topic(p.Topic), input: p.Input(), out: Output{h: h, p: p, blocked: p.Hold},
 		records: records, last: records[0].Offset - 1, done: p.Committed(),
 	}
 	if r := records[0]; p.Crashes(r) { // it was handed out alone
@@ -173,7 +173,7 @@ func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
 			e.From = offsets.Origin{
-				Input:    b.p.Input(),
+				Input:    b.input,
 				From:     offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},
 				Done:     b.done,
 				Delivery: e.Delivery,
@@ -216,7 +216,7 @@ func (b *Batch) span(r *kgo.Record) *tracing.Span {
 
 func (b *Batch) source(r *kgo.Record) envelope.Source {
 	return envelope.Source{
-		Topic: r.Topic, TopicID: b.topicID, Partition: r.Partition, Offset: r.Offset,
+		Topic: r.Topic, TopicID: b.input.Topic, Partition: r.Partition, Offset: r.Offset,
 		Time: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
 	}
 }

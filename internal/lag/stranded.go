@@ -18,12 +18,12 @@ import (
 // another group without members: kafka.group was changed, and nothing sends them.
 // Groups that may not be described are skipped.
 func Stranded(ctx context.Context, adm *kadm.Client, ours string, channels []string) []check.Result {
-	details, err := adm.ListTopics(ctx)
+	md, err := adm.Metadata(ctx)
 	if err != nil {
 		return []check.Result{check.Warnf("outboxes of other groups", "", "the check failed: %v", err)}
 	}
 	outboxes := make(map[string][]string) // by group
-	for _, topic := range details.Names() {
+	for _, topic := range md.Topics.Names() {
 		group, channel, found := strings.Cut(topic, topics.Outbox("", ""))
 		if found && group != ours && slices.Contains(channels, channel) {
 			outboxes[group] = append(outboxes[group], topic)
@@ -37,10 +37,6 @@ func Stranded(ctx context.Context, adm *kadm.Client, ours string, channels []str
 			err = described[reader].Err
 		}
 		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) || len(described[reader].Members) > 0 { // another notifier's
-			continue
-		}
-		md, err := adm.BrokerMetadata(ctx)
-		if err != nil {
 			continue
 		}
 		waiting, err := Waiting(ctx, adm, reader, md.Cluster, names...)

@@ -224,7 +224,7 @@ func TestBlockedTerminalDoesNotBlockSend(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, r) }()
 		synctest.Wait()
 		if got := send(t.Context()); got != "" {
-			t.Errorf("the terminal goes on: %q, want no error", got)
+			t.Errorf("after the terminal: %q, want no error", got)
 		}
 		r.Close()
 	})
