@@ -27,6 +27,7 @@ type Output struct {
 	p       *consume.Partition
 	blocked func(reason string) // is told why nothing can be written; "" that it can
 
+	order outbox.Sequence
 	sent  []*outbox.Write // in flight or answered
 	again []*outbox.Write // failed, to be written again in this order
 	dead  []*dlq.Entry
@@ -42,7 +43,7 @@ func (h *Handler) Output(p *consume.Partition) *Output { return &Output{h: h, p:
 
 // Send begins to write an outbox record.
 func (o *Output) Send(e *envelope.Envelope) *outbox.Write {
-	w := o.h.p.Outboxes.Send(e)
+	w := o.h.p.Outboxes.Send(&o.order, e)
 	o.sent = append(o.sent, w)
 	o.Hold(w.Size())
 	return w
@@ -132,7 +133,8 @@ func (o *Output) takeAnswers() {
 		}
 	}
 	o.sent = nil
-	if i := slices.IndexFunc(o.again, func(w *outbox.Write) bool { return !dlq.TooLarge(w.Err()) }); i >= 0 {
+	o.order.Restart()
+	if i := slices.IndexFunc(o.again, func(w *outbox.Write) bool { return !dlq.TooLarge(w.Err()) && !errors.Is(w.Err(), outbox.ErrBehind) }); i >= 0 {
 		o.blocked(fmt.Sprintf("outbox topic %s cannot be written (%s)", o.again[i].Record.Topic, brief(o.again[i].Err())))
 		o.backOff()
 	}
@@ -150,7 +152,7 @@ func (o *Output) sendAgain(ctx context.Context) {
 	}
 	o.h.p.Outboxes.Recover(ctx, o.again[:n])
 	for _, w := range o.again[:n] {
-		o.h.p.Outboxes.SendAgain(w)
+		o.h.p.Outboxes.SendAgain(&o.order, w)
 	}
 	o.sent = append(o.sent, o.again[:n]...)
 	o.again = o.again[n:]

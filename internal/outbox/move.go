@@ -18,9 +18,10 @@ const slowAfter = 5 * time.Second
 // While a topic does not answer for long it calls slow. Where a topic was
 // recreated, the next call writes to the new one.
 func (p *Producer) Put(ctx context.Context, list []*envelope.Envelope, slow func(topic string)) []error {
+	var sequence Sequence
 	writes := make([]*Write, len(list))
 	for i, e := range list {
-		writes[i] = p.Send(e)
+		writes[i] = p.Send(&sequence, e)
 	}
 	tick := time.NewTicker(slowAfter)
 	defer tick.Stop()
@@ -44,7 +45,8 @@ func (p *Producer) Put(ctx context.Context, list []*envelope.Envelope, slow func
 	var failed []*Write
 	for i, w := range writes {
 		if dlq.TooLarge(errs[i]) {
-			p.SendAgain(w)
+			sequence.Restart()
+			p.SendAgain(&sequence, w)
 			errs[i] = wait(w)
 		}
 		if errs[i] != nil {

@@ -4,6 +4,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -128,19 +129,55 @@ func (w *Write) GiveUp(cause outcome.Cause) {
 	w.span.End()
 }
 
-// Send begins to write the outbox record of an envelope.
-func (p *Producer) Send(e *envelope.Envelope) *Write {
+// Sequence is writes that keep their order: once one has failed, those behind it to
+// the same topic fail with ErrBehind, unsent. Kafka clients fail what they have
+// buffered of a partition together, and send what is produced afterwards. The zero
+// value is ready to use.
+type Sequence struct {
+	mu     sync.Mutex
+	failed map[string]bool // by topic
+}
+
+// ErrBehind is why a record was not sent: one before it failed.
+var ErrBehind = errors.New("not sent: a record before it was not acknowledged")
+
+func (s *Sequence) fail(topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		s.failed = make(map[string]bool)
+	}
+	s.failed[topic] = true
+}
+
+func (s *Sequence) hasFailed(topic string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed[topic]
+}
+
+// Restart forgets failures: everything is answered, and what has failed is sent
+// again in order.
+func (s *Sequence) Restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.failed)
+}
+
+// Send begins to write the outbox record of an envelope, behind those of its
+// sequence.
+func (p *Producer) Send(s *Sequence, e *envelope.Envelope) *Write {
 	w := &Write{Envelope: e, span: p.p.Tracer.Send(topics.Outbox(p.p.Group, e.Channel), e.Trace, e.Source.Headers)}
 	w.span.Set(slog.String("channel", e.Channel), slog.String("delivery", e.Delivery), slog.String("rule", e.Alert.Rule), slog.String("severity", string(e.Alert.Severity)))
 	e.Trace = w.span.Traceparent()
-	p.SendAgain(w)
+	p.SendAgain(s, w)
 	return w
 }
 
 // SendAgain writes a record that is new or has failed. Records of one source
-// partition and one outbox keep their order if none is sent again before all are
-// answered.
-func (p *Producer) SendAgain(w *Write) {
+// partition and one outbox keep their order if they are one sequence, and none is
+// sent again before all are answered.
+func (p *Producer) SendAgain(s *Sequence, w *Write) {
 	topic := topics.Outbox(p.p.Group, w.Envelope.Channel)
 	p.mu.Lock()
 	partitions := p.topics[topic].partitions
@@ -148,10 +185,17 @@ func (p *Producer) SendAgain(w *Write) {
 	w.Record = Record(w.Envelope, topic, partitions)
 	answered := make(chan struct{})
 	w.answered, w.err, w.turn = answered, nil, p.follow.Turn(topic)
+	if s.hasFailed(topic) {
+		w.err = ErrBehind
+		close(answered)
+		return
+	}
 	p.p.Broker.Produce(w.Record, func(r *kgo.Record, err error) {
 		if err == nil {
 			w.span.Wrote(r.Partition, r.Offset)
 			w.span.End()
+		} else {
+			s.fail(topic)
 		}
 		w.err = err
 		close(answered)

@@ -86,10 +86,8 @@ func TestPutFollowsARecreatedTopic(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.id = "new"
-	for i, err := range put() {
-		if !errors.Is(err, kerr.UnknownTopicID) {
-			t.Errorf("record %d: %v", i, err)
-		}
+	if errs := put(); !errors.Is(errs[0], kerr.UnknownTopicID) || !errors.Is(errs[1], ErrBehind) {
+		t.Errorf("%v", errs)
 	}
 	if err := errors.Join(put()...); err != nil || f.forgotten != 1 {
 		t.Errorf("%v, the topic was forgotten %d times", err, f.forgotten)
