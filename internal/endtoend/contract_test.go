@@ -31,7 +31,6 @@ type closing struct {
 	queued   map[oracle.Place]queued // records of outboxes
 	began    map[try]time.Duration
 	unsure   map[due]bool // an answer before left open whether it was taken
-	taken    map[queued]bool
 	dead     []ledger.DeadLetter
 
 	disturbed []ledger.Disturbance
@@ -65,7 +64,7 @@ type try struct {
 func (t *trial) contract(logs map[oracle.Place][]*kgo.Record) []ledger.Failure {
 	c := &closing{
 		trial: t, book: ledger.New(), events: make(map[ledger.Place]*original), logs: logs, expected: make(map[due]*ledger.Delivery),
-		queued: make(map[oracle.Place]queued), began: make(map[try]time.Duration), unsure: make(map[due]bool), taken: make(map[queued]bool),
+		queued: make(map[oracle.Place]queued), began: make(map[try]time.Duration), unsure: make(map[due]bool),
 		owners: make(map[oracle.Place]ownership),
 	}
 	for _, e := range t.events {
@@ -169,11 +168,11 @@ func (c *closing) step(s step) {
 			return
 		}
 		began := c.trial.history.begun.Add(c.began[try{what, s.tries}])
-		if c.raisedAndMoved(d) {
-			c.book.TookMoved(d.Delivery, began)
-			return
+		took := c.book.Took
+		if d.moved {
+			took = c.book.TookMoved
 		}
-		c.book.Took(d.Delivery, began, c.unsure[what])
+		took(d.Delivery, began, c.unsure[what])
 		c.unsure[what] = c.unsure[what] || s.kind == unsure
 	case assigned:
 		at := s.what.Place
@@ -198,16 +197,6 @@ func (c *closing) late(s step) {
 		d := &c.disturbed[o.disturbance]
 		d.Slack = c.trial.history.begun.Add(s.at).Sub(d.At) + 1
 	}
-}
-
-// raisedAndMoved reports whether a delivery is taken for the first time as it
-// was moved, and was taken as it was raised, or the other way round: the one is
-// no duplicate of the other.
-func (c *closing) raisedAndMoved(d queued) bool {
-	other := queued{d.Delivery, !d.moved}
-	first := !c.taken[d]
-	c.taken[d] = true
-	return first && c.taken[other]
 }
 
 // deadLettered enters the dead letters: the last record of each, in the topics that

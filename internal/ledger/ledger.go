@@ -62,12 +62,17 @@ type Delivery struct {
 
 	takes     int
 	firstTook time.Time // when the attempt began that was taken first
-	lastTook  time.Time
+	raised    instance  // as it was raised for its channel
+	moved     instance  // as it was moved to it from another
 	id        string
 	tried     bool
 	passed    bool // a later one of its lane was attempted before this one was taken
 	dead      bool // it has, or had, a dead letter
 }
+
+// instance is one of the two ways in which a delivery comes to a channel. The one is
+// no duplicate of the other.
+type instance struct{ last time.Time } // when the last attempt began that was taken; zero: none was
 
 func (d *Delivery) String() string {
 	return fmt.Sprintf("%s %s/%d (event %d, produced %s)", d.Lane.Channel, d.Lane.Key, d.Index, d.Event, d.Produced.Format("15:04:05.000"))
@@ -183,36 +188,34 @@ func (l *Ledger) Attempt(d *Delivery, id string) {
 	}
 }
 
-// Took enters that the channel has taken a delivery, in an attempt that began
-// at a certain time. Attempts may be entered in any order.
-func (l *Ledger) Took(d *Delivery, began time.Time, marked bool) {
-	if d.takes++; d.takes > 1 {
-		first, again := d.lastTook, began
+// Took enters that the channel has taken a delivery, as it was raised for it, in an
+// attempt that began at a certain time. Attempts may be entered in any order.
+func (l *Ledger) Took(d *Delivery, began time.Time, marked bool) { l.took(d, &d.raised, began, marked) }
+
+// TookMoved is Took for a delivery that was moved to the channel.
+func (l *Ledger) TookMoved(d *Delivery, began time.Time, marked bool) {
+	l.took(d, &d.moved, began, marked)
+}
+
+func (l *Ledger) took(d *Delivery, as *instance, began time.Time, marked bool) {
+	if !as.last.IsZero() {
+		first, again := as.last, began
 		if again.Before(first) {
 			first, again = again, first
 		}
 		l.duplicates = append(l.duplicates, duplicate{d, first, again, marked})
-	} else {
+	}
+	if began.After(as.last) {
+		as.last = began
+	}
+	if d.takes++; d.takes == 1 {
 		l.delivered++
-		d.firstTook = began
 		if d.Refused {
 			l.refused--
 		}
 	}
-	if began.After(d.lastTook) {
-		d.lastTook = began
-	}
-	if began.Before(d.firstTook) {
+	if d.takes == 1 || began.Before(d.firstTook) {
 		d.firstTook = began
-	}
-}
-
-// TookMoved enters an attempt that was taken and is no duplicate: the delivery
-// was raised for the channel and moved to it as well. A duplicate that follows
-// is compared with this attempt.
-func (l *Ledger) TookMoved(d *Delivery, began time.Time) {
-	if began.After(d.lastTook) {
-		d.lastTook = began
 	}
 }
 

@@ -225,21 +225,33 @@ func TestExcusesCoverOnlyTheirCase(t *testing.T) {
 			b.take(d)
 			return nil
 		}, nil},
-		"moved here, and again after a disturbance": {func(b *book) []DeadLetter {
+		"moved here as well": {func(b *book) []DeadLetter {
 			d := b.expect("k", 1)[0]
 			b.take(d)
-			inFlight := b.later()
-			b.kill()
-			b.TookMoved(d, b.later())
-			b.Took(d, inFlight, false)
+			b.TookMoved(d, b.later(), false)
 			return nil
 		}, nil},
-		"moved here, and again without one": {func(b *book) []DeadLetter {
+		"moved here between, and again after a disturbance": {func(b *book) []DeadLetter {
+			d := b.expect("k", 1)[0]
+			b.take(d)
+			b.kill()
+			again := b.later()
+			b.TookMoved(d, b.later(), false)
+			b.Took(d, again, false)
+			return nil
+		}, nil},
+		"moved here between, and again without one": {func(b *book) []DeadLetter {
 			d := b.expect("k", 1)[0]
 			b.kill()
 			b.take(d)
-			b.TookMoved(d, b.later())
+			b.TookMoved(d, b.later(), false)
 			b.take(d)
+			return nil
+		}, []Kind{Duplicated}},
+		"moved here, and taken so twice": {func(b *book) []DeadLetter {
+			d := b.expect("k", 1)[0]
+			b.TookMoved(d, b.later(), false)
+			b.TookMoved(d, b.later(), false)
 			return nil
 		}, []Kind{Duplicated}},
 		"a disturbance before the first": {func(b *book) []DeadLetter {
