@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"context"
 	"hash/maphash"
 	"log/slog"
 	"sync"
@@ -127,6 +128,18 @@ func (x *Index) Generation(topic string) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.topics[topic].generation
+}
+
+// Reads reports whether a dead-letter topic is the one that is read: it was not
+// recreated, which the index notices within idInterval.
+func (x *Index) Reads(ctx context.Context, topic string) (bool, error) {
+	found, err := x.reader.admin.ListTopics(ctx, topic)
+	if err != nil {
+		return false, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return !x.topics[topic].differs(found[topic]), nil
 }
 
 // Last returns the last version of an entry.

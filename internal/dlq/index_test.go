@@ -214,8 +214,12 @@ func TestIndexFollowsTopicRecreatedAtOnce(t *testing.T) {
 		}
 	}
 	write(t, writer(t, c, nil), entry("re_2", nil))
+	if reads, err := x.Reads(t.Context(), topic); (reads && x.Generation(topic) == 0) || err != nil {
+		t.Errorf("before it notices: reads the new topic: %v, %v", reads, err)
+	}
 	testkafka.Eventually(t, 20*time.Second, "the new topic is indexed", func() bool {
-		return x.Generation(topic) == 1 && x.Last(topic, x.Key(topic, "re_2")) == dlq.Last{Open: true, Read: 1}
+		reads, err := x.Reads(t.Context(), topic)
+		return reads && err == nil && x.Generation(topic) == 1 && x.Last(topic, x.Key(topic, "re_2")) == dlq.Last{Open: true, Read: 1}
 	})
 }
 

@@ -3,6 +3,7 @@ package dlq
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -75,13 +76,11 @@ func (x *Index) follow(ctx context.Context) error {
 
 // differ reports whether a topic is not the one that was read.
 func (x *Index) differ(found kadm.TopicDetails) bool {
-	for _, name := range x.names {
-		t, d := x.topics[name], found[name]
-		if t.loaded == missing(d) || t.loaded && t.id != d.ID {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(x.names, func(name string) bool { return x.topics[name].differs(found[name]) })
+}
+
+func (t *indexed) differs(d kadm.TopicDetail) bool {
+	return t.loaded == missing(d) || t.loaded && t.id != d.ID
 }
 
 func missing(d kadm.TopicDetail) bool { return errors.Is(d.Err, kerr.UnknownTopicOrPartition) }

@@ -48,12 +48,14 @@ func TestNothingIsLostWhateverBreaks(t *testing.T) {
 	}
 }
 
-// TestReplayReadsRecreatedTopic is a schedule in which dead letters are replayed,
+// TestReplayReadsRecreatedTopic is schedules in which dead letters are replayed,
 // their topic is recreated, and entries at the same offsets of the new one are
-// replayed.
+// replayed, in the second before the daemon has noticed that.
 func TestReplayReadsRecreatedTopic(t *testing.T) {
-	for _, b := range schedule(t, 1213) {
-		t.Error(b)
+	for _, seed := range []uint64{1213, 401} {
+		for _, b := range schedule(t, seed) {
+			t.Errorf("schedule %d: %s", seed, b)
+		}
 	}
 }
 

@@ -71,11 +71,19 @@ func (b *batch) empty() bool { return len(b.deliveries)+len(b.dead)+len(b.closes
 // ended first.
 func (a *assignment) next(ctx context.Context, l *line) (b *batch, ok bool) {
 	b = &batch{assignment: a, line: l}
+	checked := make(map[string]bool) // topics of which the index is not out of date
 	for len(l.queue) > 0 && l.forwarded < perChannel && b.bytes <= maxBatch {
 		q := l.queue[0]
 		status := a.status(q)
 		if status == Unread {
 			break
+		}
+		if status != Current && !checked[q.topic] {
+			if reads, err := a.index.Reads(ctx, q.topic); !reads || err != nil {
+				break // it waits until the index has read the new topic
+			}
+			checked[q.topic] = true
+			continue
 		}
 		l.queue = l.queue[1:]
 		if status != Current {

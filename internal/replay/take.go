@@ -94,19 +94,16 @@ func (a *assignment) end(ctx context.Context, topic string, ends map[string]int6
 // dropStale drops requests for versions that do not exist because the topic was
 // recreated. Of each line it checks the first ones, which block the others.
 func (a *assignment) dropStale(ctx context.Context) {
-	recreated := make(map[string]bool)
-	ends := make(map[string]int64)
 	for _, source := range topics.All() {
 		topic := topics.DeadLetter(a.p.Group, source)
-		generation := a.index.Generation(topic)
-		recreated[topic] = generation != a.generations[topic]
-		a.generations[topic] = generation
-		if recreated[topic] { // its offsets mean other entries now
-			delete(a.chunk, topic)
+		if generation := a.index.Generation(topic); generation != a.generations[topic] {
+			a.generations[topic] = generation
+			delete(a.chunk, topic) // its offsets mean other entries now
 		}
 	}
+	ends := make(map[string]int64)
 	stale := func(q *request) bool {
-		drop := recreated[q.topic] && a.status(q) == Unread || a.neverWas(ctx, q, ends)
+		drop := a.neverWas(ctx, q, ends)
 		if drop {
 			a.settle(q, dropped)
 		}
