@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -131,15 +133,21 @@ func (x *Index) Generation(topic string) int {
 }
 
 // Reads reports whether a dead-letter topic is the one that is read: it was not
-// recreated, which the index notices within idInterval.
+// recreated, which the index notices within idInterval. It asks a broker, since
+// clients cache what topics there are.
 func (x *Index) Reads(ctx context.Context, topic string) (bool, error) {
-	found, err := x.reader.admin.ListTopics(ctx, topic)
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = &topic
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, x.reader.client)
 	if err != nil {
 		return false, err
 	}
+	found := kadm.TopicDetail{ID: kadm.TopicID(resp.Topics[0].TopicID), Err: kerr.ErrorForCode(resp.Topics[0].ErrorCode)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return !x.topics[topic].differs(found[topic]), nil
+	return !x.topics[topic].differs(found), nil
 }
 
 // Last returns the last version of an entry.
