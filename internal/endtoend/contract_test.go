@@ -74,9 +74,13 @@ func (t *trial) contract(logs map[oracle.Place][]*kgo.Record) []ledger.Failure {
 	for at, log := range logs {
 		for _, r := range log {
 			at.Offset = r.Offset
-			if d, _ := c.at(at); d.Delivery != nil && at.Instance < t.present[at.Topic] {
-				d.Gone = true
+			d, event := c.at(at)
+			if d.Delivery == nil {
+				continue
 			}
+			d.Gone = d.Gone || at.Instance < t.present[at.Topic]
+			source := oracle.Place{Topic: event.record.Topic, Partition: event.record.Partition, Offset: event.record.Offset}
+			d.Overtaken = d.Overtaken || t.overtaken.covers(oracle.Happening{Place: at, From: source})
 		}
 	}
 	for _, s := range t.history.list() {

@@ -3,6 +3,7 @@
 package endtoend
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -11,6 +12,25 @@ import (
 
 // The excuses of contract_test.go: each in a case that it covers, and in a similar
 // one that it does not.
+
+func TestOvertakingExcusesItsRangeOnly(t *testing.T) {
+	var o overtakings
+	r := slog.NewRecord(time.Now(), slog.LevelWarn, "", 0)
+	r.Add("outbox", "o", "topic", "t", "partition", int32(1), "offset", int64(5), "until", int64(8))
+	o.note(r)
+	for at, want := range map[oracle.Place]bool{
+		{Topic: "t", Partition: 1, Offset: 5}: true, {Topic: "t", Partition: 1, Offset: 7}: true,
+		{Topic: "t", Partition: 1, Offset: 4}: false, {Topic: "t", Partition: 1, Offset: 8}: false,
+		{Topic: "t", Partition: 2, Offset: 5}: false, {Topic: "u", Partition: 1, Offset: 5}: false,
+	} {
+		if got := o.covers(oracle.Happening{Place: oracle.Place{Topic: "o"}, From: at}); got != want {
+			t.Errorf("%v: %v", at, got)
+		}
+	}
+	if o.covers(oracle.Happening{Place: oracle.Place{Topic: "p"}, From: oracle.Place{Topic: "t", Partition: 1, Offset: 5}}) {
+		t.Error("another outbox")
+	}
+}
 
 func TestLateCommitExcusesOnlyLowerOffsets(t *testing.T) {
 	for committed, excused := range map[int64]bool{6: true, 7: false, 8: false} {

@@ -38,7 +38,7 @@ func (t *trial) judge() (list []oracle.Happening, blamed []string) {
 	for _, f := range t.contract(x.logs) {
 		blamed = append(blamed, f.String())
 	}
-	for _, v := range oracle.Check(x.list, oracle.Limits{Uncommitted: uncommitted}) {
+	for _, v := range oracle.Check(x.list, oracle.Limits{Uncommitted: uncommitted, Overtaken: t.overtaken.covers}) {
 		blamed = append(blamed, v.String())
 	}
 	return x.list, blamed

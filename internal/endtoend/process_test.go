@@ -210,6 +210,9 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	s := step{kind: moved, node: j.process.name, by: j.process.life, event: -1, text: text}
+	if strings.HasPrefix(r.Message, "alerts were written out of order") {
+		j.process.trial.overtaken.note(r)
+	}
 	if strings.HasPrefix(r.Message, "brokers lost records") {
 		s.kind, s.what = truncated, j.process.trial.cut(j.process.life, r)
 	}

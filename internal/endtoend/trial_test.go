@@ -50,6 +50,7 @@ type trial struct {
 	history    *history
 	events     []*original
 	eager      bool // the old way of rebalancing
+	overtaken  overtakings
 
 	admin *kgo.Client
 	adm   *kadm.Client

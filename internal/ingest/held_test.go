@@ -64,12 +64,12 @@ func TestFewLargeEventsAreInMemoryAtOnce(t *testing.T) {
 func TestABatchIsSettledInParts(t *testing.T) {
 	at := time.Unix(1, 0)
 	for name, tc := range map[string]struct {
-		b    Batch
+		b    *Batch
 		full bool
 	}{
-		"quiet": {Batch{}, false}, "a little": {Batch{out: Output{held: maxHeld}, first: at, latest: at.Add(maxBatch)}, false},
-		"some alerts": {Batch{raised: 4}, false}, "half of what may be uncommitted": {Batch{raised: 5}, true},
-		"much": {Batch{out: Output{held: maxHeld + 1}}, true}, "long": {Batch{first: at, latest: at.Add(maxBatch + 1)}, true},
+		"quiet": {&Batch{}, false}, "a little": {&Batch{out: Output{held: maxHeld}, first: at, latest: at.Add(maxBatch)}, false},
+		"some alerts": {&Batch{raised: 4}, false}, "half of what may be uncommitted": {&Batch{raised: 5}, true},
+		"much": {&Batch{out: Output{held: maxHeld + 1}}, true}, "long": {&Batch{first: at, latest: at.Add(maxBatch + 1)}, true},
 	} {
 		tc.b.h = &Handler{p: Params{Uncommitted: 10}}
 		if tc.b.full() != tc.full {

@@ -122,6 +122,7 @@ func (o *Output) unanswered() *outbox.Write {
 // refuse whole batches for their size: what was refused is written once more,
 // alone, and becomes a dead letter if it is refused again.
 func (o *Output) takeAnswers() {
+	o.h.p.Outboxes.LogOvertaken(o.sent)
 	for _, w := range o.sent {
 		switch tooLarge := dlq.TooLarge(w.Err()); {
 		case w.Err() == nil:

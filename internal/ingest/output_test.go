@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ import (
 type brokers struct {
 	answer  func(n int, key string) error // of the nth record produced; errPending: none yet
 	log     []string                      // keys in the order in which they were produced
-	pending []func()                      // acknowledge
+	pending []func(error)                 // their answers
+	logger  *slog.Logger                  // nil: none
 	dead    []*dlq.Entry
 }
 
@@ -37,7 +39,7 @@ func (b *brokers) Produce(r *kgo.Record, promise func(*kgo.Record, error)) {
 	b.log = append(b.log, string(r.Key))
 	err := b.answer(n, string(r.Key))
 	if errors.Is(err, errPending) {
-		b.pending = append(b.pending, func() { promise(r, nil) })
+		b.pending = append(b.pending, func(err error) { promise(r, err) })
 		return
 	}
 	promise(r, err)
@@ -61,7 +63,7 @@ func (b *brokers) CloseEntries(context.Context, ...*dlq.Closure) error { return 
 // newOutput returns an output that has sent a record of each key.
 func newOutput(t *testing.T, b *brokers, keys ...string) *Output {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := cmp.Or(b.logger, slog.New(slog.DiscardHandler))
 	steps := consume.NewSteps(consume.Params{Name: "ingest", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
 	p, _ := steps.Assign("t", 0, "id", 20, nil)
 	producer := outbox.New(outbox.Params{Broker: b, Group: "g", Channels: []string{"hook"}, Logger: log})
@@ -131,8 +133,8 @@ func TestRevokedOutputAwaitsAnswersForTheGrace(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			time.AfterFunc(tc.answered, func() {
-				for _, acknowledge := range b.pending {
-					acknowledge()
+				for _, answer := range b.pending {
+					answer(nil)
 				}
 			})
 			if got := o.Settle(ctx); got != tc.settled {

@@ -10,10 +10,15 @@ import "slices"
 func excusedLoss(d *Delivery) bool { return goneWithOutbox(d) || movedAway(d) }
 
 // excusedOrder reports whether a later one of its lane may be attempted first.
-func excusedOrder(d *Delivery) bool { return deadLettered(d) || goneWithOutbox(d) || movedAway(d) }
+func excusedOrder(d *Delivery) bool {
+	return deadLettered(d) || goneWithOutbox(d) || movedAway(d) || overtaken(d)
+}
 
 // goneWithOutbox: it was in an outbox that an operator deleted.
 func goneWithOutbox(d *Delivery) bool { return d.Gone }
+
+// overtaken: its outbox refused it at first, and took a later one that was on its way.
+func overtaken(d *Delivery) bool { return d.Overtaken }
 
 // movedAway: it was moved to another channel, and has its outcome there.
 func movedAway(d *Delivery) bool { return d.MovedTo != nil && d.MovedTo.settled() }

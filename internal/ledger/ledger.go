@@ -57,6 +57,8 @@ type Delivery struct {
 	Refused bool
 	// Gone: it was in an outbox that an operator deleted.
 	Gone bool
+	// Overtaken is set when its outbox refused it at first and took later ones.
+	Overtaken bool
 	// MovedTo is the delivery to the channel that it was moved to; nil: none.
 	MovedTo *Delivery
 

@@ -216,6 +216,20 @@ func TestExcusesCoverOnlyTheirCase(t *testing.T) {
 			b.take(d)
 			return []DeadLetter{deadLetter(next, "refused")}
 		}, []Kind{Disordered}},
+		"overtaken in its outbox": {func(b *book) []DeadLetter {
+			l := b.expect("k", 2)
+			l[0].Overtaken = true
+			b.try(l[1])
+			b.take(l[1], l[0])
+			return nil
+		}, nil},
+		"behind one that overtook another": {func(b *book) []DeadLetter {
+			l := b.expect("k", 3)
+			l[0].Overtaken = true
+			b.try(l[2])
+			b.take(l[2], l[1], l[0])
+			return nil
+		}, []Kind{Disordered}},
 		"a reason that is allowed": {func(b *book) []DeadLetter { return []DeadLetter{deadLetter(tried(b), "exhausted")} }, nil},
 		"a reason that is not":     {func(b *book) []DeadLetter { return []DeadLetter{deadLetter(tried(b), "schema")} }, []Kind{WrongDeadLetter}},
 		"again after a disturbance": {func(b *book) []DeadLetter {

@@ -42,6 +42,9 @@ func (p *Producer) Put(ctx context.Context, list []*envelope.Envelope, slow func
 	for i, w := range writes {
 		errs[i] = wait(w)
 	}
+	if ctx.Err() == nil {
+		p.LogOvertaken(writes)
+	}
 	var failed []*Write
 	for i, w := range writes {
 		if dlq.TooLarge(errs[i]) {

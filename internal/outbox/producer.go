@@ -4,7 +4,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -98,7 +97,8 @@ type Write struct {
 
 	answered chan struct{} // closed when err is final
 	err      error
-	turn     int // of the Follower
+	overtook bool // it is acknowledged, and one before it is not
+	turn     int  // of the Follower
 	span     *tracing.Span
 }
 
@@ -129,41 +129,6 @@ func (w *Write) GiveUp(cause outcome.Cause) {
 	w.span.End()
 }
 
-// Sequence is writes that keep their order: once one has failed, those behind it to
-// the same topic fail with ErrBehind, unsent. Kafka clients fail what they have
-// buffered of a partition together, and send what is produced afterwards. The zero
-// value is ready to use.
-type Sequence struct {
-	mu     sync.Mutex
-	failed map[string]bool // by topic
-}
-
-// ErrBehind is why a record was not sent: one before it failed.
-var ErrBehind = errors.New("not sent: a record before it was not acknowledged")
-
-func (s *Sequence) fail(topic string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failed == nil {
-		s.failed = make(map[string]bool)
-	}
-	s.failed[topic] = true
-}
-
-func (s *Sequence) hasFailed(topic string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.failed[topic]
-}
-
-// Restart forgets failures: everything is answered, and what has failed is sent
-// again in order.
-func (s *Sequence) Restart() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.failed)
-}
-
 // Send begins to write the outbox record of an envelope, behind those of its
 // sequence.
 func (p *Producer) Send(s *Sequence, e *envelope.Envelope) *Write {
@@ -185,17 +150,19 @@ func (p *Producer) SendAgain(s *Sequence, w *Write) {
 	w.Record = Record(w.Envelope, topic, partitions)
 	answered := make(chan struct{})
 	w.answered, w.err, w.turn = answered, nil, p.follow.Turn(topic)
-	if s.hasFailed(topic) {
+	to := place{topic, w.Record.Partition}
+	if s.hasFailed(to) {
 		w.err = ErrBehind
 		close(answered)
 		return
 	}
 	p.p.Broker.Produce(w.Record, func(r *kgo.Record, err error) {
 		if err == nil {
+			w.overtook = s.hasFailed(to)
 			w.span.Wrote(r.Partition, r.Offset)
 			w.span.End()
 		} else {
-			s.fail(topic)
+			s.fail(to)
 		}
 		w.err = err
 		close(answered)

@@ -12,7 +12,13 @@ type Limits struct {
 	// Uncommitted is how many deliveries of one outbox partition may be settled
 	// and not committed.
 	Uncommitted int
+	// Overtaken reports of a record of an outbox whether a process said that later
+	// ones of its input may be before it, since the outbox refused it at first. nil:
+	// of none.
+	Overtaken func(h Happening) bool
 }
+
+func (l Limits) overtaken(h Happening) bool { return l.Overtaken != nil && l.Overtaken(h) }
 
 // Judge goes through a history, one happening after the other. It has a field
 // for each thing that it remembers of it, and a method for each kind of happening.

@@ -37,7 +37,7 @@ func (j *Judge) queued(h Happening) {
 // that has the input for the second time may have been late with the first.
 func (j *Judge) written(h Happening) {
 	w := writing{owned{h.By, h.From.partition()}, h.Place.partition(), h.Lane}
-	if h.Lane == "" || h.Entry != "" || j.regained[w.input] {
+	if h.Lane == "" || h.Entry != "" || j.regained[w.input] || j.limits.overtaken(h) {
 		return
 	}
 	if last, ok := j.newest[w]; ok && h.From.Offset < last {
