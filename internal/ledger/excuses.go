@@ -20,8 +20,11 @@ func goneWithOutbox(d *Delivery) bool { return d.Gone }
 // overtaken: its outbox refused it at first, and took a later one that was on its way.
 func overtaken(d *Delivery) bool { return d.Overtaken }
 
-// movedAway: it was moved to another channel, and has its outcome there.
-func movedAway(d *Delivery) bool { return d.MovedTo != nil && d.MovedTo.settled() }
+// movedAway: it was moved to another channel, and has its outcome there, or was in
+// that channel's outbox when an operator deleted it.
+func movedAway(d *Delivery) bool {
+	return d.MovedTo != nil && (d.MovedTo.settled() || goneWithOutbox(d.MovedTo))
+}
 
 // deadLettered: its outcome is a dead letter, which does not block the next in its
 // lane; a replay delivers it later.

@@ -191,6 +191,13 @@ func TestExcusesCoverOnlyTheirCase(t *testing.T) {
 			b.take(to, l[1])
 			return nil
 		}, nil},
+		"moved, and deleted there": {func(b *book) []DeadLetter {
+			l := b.expect("k", 2)
+			l[0].MovedTo = b.Expect(Lane{"desk", "k"}, false, b.later())
+			l[0].MovedTo.Gone = true
+			b.take(l[1])
+			return nil
+		}, nil},
 		"moved, and not taken there": {func(b *book) []DeadLetter {
 			d := b.expect("k", 1)[0]
 			d.MovedTo = b.Expect(Lane{"desk", "k"}, false, b.later())
