@@ -11,6 +11,7 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/health"
@@ -174,7 +175,7 @@ func (o *Dispatcher) start(now time.Time) (again time.Time) {
 		if until := o.gate.closedUntil(now); until.After(now) {
 			return until
 		}
-		if wait := o.pace.take(now); wait > 0 {
+		if wait := o.pace.take(now, l.severity == alert.Critical.Rank()); wait > 0 {
 			return now.Add(wait)
 		}
 		done, err := o.breaker.Allow()

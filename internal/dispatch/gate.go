@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -106,10 +107,16 @@ func newPace(p Pace) *pace {
 	return &pace{rate.NewLimiter(rate.Limit(p.Rate), max(1, p.Burst)), rate.Limit(p.Rate)}
 }
 
-// take takes a token for an attempt now, or returns how long there is none.
-func (p *pace) take(now time.Time) (wait time.Duration) {
+// take takes a token for an attempt now, or returns how long there is none. Where
+// there is a burst, the last token is for critical alerts.
+func (p *pace) take(now time.Time, critical bool) (wait time.Duration) {
 	if p == nil {
 		return 0
+	}
+	if !critical && p.limiter.Burst() > 1 {
+		if missing := 2 - p.limiter.TokensAt(now); missing > 0 {
+			return time.Duration(math.Ceil(missing / float64(p.limiter.Limit()) * float64(time.Second)))
+		}
 	}
 	r := p.limiter.ReserveN(now, 1)
 	if wait = r.DelayFrom(now); wait > 0 {

@@ -39,11 +39,7 @@ func (h *laneHeap) wait(l *lane, due time.Time, told bool) {
 	heap.Push(h, l)
 }
 
-func (h *laneHeap) remove(l *lane) {
-	if l.index >= 0 {
-		heap.Remove(h, l.index)
-	}
-}
+func (h *laneHeap) remove(l *lane) { heap.Remove(h, l.index) }
 
 func byDue(a, b *lane) int {
 	if d := a.due.Compare(b.due); d != 0 {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"container/heap"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -45,11 +46,10 @@ func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
 type source struct {
 	partition *consume.Partition
 	input     offsets.Input // what it is to the repeat filter of another outbox
-	ready     []*lane       // whose next delivery is live
-	replays   []*lane       // whose next delivery is a dead letter sent again: they yield
-	inFlight  int           // attempts, dead-letter writes and moves under way
-	attempts  int           // of these, attempts
-	ending    int           // deliveries whose end is decided and not yet written
+	ready     readyLanes
+	inFlight  int // attempts, dead-letter writes and moves under way
+	attempts  int // of these, attempts
+	ending    int // deliveries whose end is decided and not yet written
 	// rewritten are the entries of deliveries that a former owner may have dead-lettered
 	// and that ended here, by the version that this owner wrote: a replay of an
 	// older one is superseded. There are no more than a window has deliveries.
@@ -63,16 +63,7 @@ type source struct {
 
 func (s *source) push(l *lane) {
 	l.state = ready
-	list := s.list(l)
-	*list = append(*list, l)
-}
-
-// list is where a ready lane waits for its turn.
-func (s *source) list(l *lane) *[]*lane {
-	if l.queue[0].envelope.Replay != nil {
-		return &s.replays
-	}
-	return &s.ready
+	heap.Push(&s.ready, l)
 }
 
 // saturated reports whether one more attempt could make it more than limit
@@ -110,16 +101,17 @@ const (
 // lane is the deliveries of one key, in order: the first one's outcome comes
 // before the next one's first attempt.
 type lane struct {
-	key     laneKey
-	source  *source
-	number  uint64 // in the order in which lanes were made
-	queue   []*delivery
-	state   laneState
-	due     time.Time
-	told    bool // the wait was told by the provider: nothing cuts it short
-	tried   time.Time
-	backoff *backoff.ExponentialBackOff
-	index   int // in the heap of waiting lanes; -1: not there
+	key      laneKey
+	source   *source
+	number   uint64 // in the order in which lanes were made
+	queue    []*delivery
+	state    laneState
+	due      time.Time
+	told     bool // the wait was told by the provider: nothing cuts it short
+	tried    time.Time
+	backoff  *backoff.ExponentialBackOff
+	index    int // in the heap of waiting or of ready lanes; -1: in neither
+	severity int // the rank of the most severe of queue
 }
 
 func (l *lane) work(d *delivery, do func()) Work {
@@ -135,6 +127,7 @@ func (l *lane) pop() *delivery {
 	d := l.queue[0]
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
+	l.calm(d)
 	return d
 }
 

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"cmp"
+	"container/heap"
 	"slices"
 	"time"
 )
@@ -10,8 +11,7 @@ import (
 // which they may be sent. The dispatcher's mutex guards them.
 type lanes struct {
 	uncommitted int       // settled and uncommitted deliveries of a partition beyond which none is begun
-	sources     []*source // assigned partitions, served in turn
-	turn        int
+	sources     []*source // assigned partitions
 	byKey       map[laneKey]*lane
 	made        uint64 // lanes, ever
 	backoffs    laneHeap
@@ -34,6 +34,7 @@ func (q *lanes) add(s *source, d *delivery) bool {
 		l = q.newLane(key)
 	}
 	l.queue = append(l.queue, d)
+	l.urge(d)
 	if l.state != idle {
 		return false
 	}
@@ -50,7 +51,9 @@ func (q *lanes) leave(s *source) {
 		if l.source != s {
 			continue
 		}
-		q.backoffs.remove(l)
+		if l.state == waiting {
+			q.backoffs.remove(l)
+		}
 		q.pending -= len(l.queue)
 		delete(q.byKey, key)
 		if key.aside {
@@ -66,7 +69,7 @@ func (q *lanes) leave(s *source) {
 	if len(q.sources) == 0 {
 		q.rules.forget()
 	}
-	s.ready, s.replays = nil, nil
+	s.ready = nil
 }
 
 func (q *lanes) newLane(key laneKey) *lane {
@@ -118,11 +121,13 @@ func (q *lanes) putAside(from *lane, d *delivery) {
 	key := from.key.besides(d.rule())
 	if l := q.byKey[key]; l != nil {
 		l.queue = append(l.queue, d)
+		l.urge(d)
 		return
 	}
 	l := q.newLane(key)
 	q.asides++
 	l.queue, l.tried = append(l.queue, d), from.tried
+	l.urge(d)
 	q.enqueue(l)
 }
 
@@ -149,15 +154,7 @@ func (q *lanes) unlist(l *lane) {
 	case waiting:
 		q.backoffs.remove(l)
 	case ready:
-		list := l.source.list(l)
-		if (*list)[0] == l {
-			(*list)[0] = nil
-			*list = (*list)[1:]
-			return
-		}
-		if i := slices.Index(*list, l); i >= 0 {
-			*list = slices.Delete(*list, i, i+1)
-		}
+		heap.Remove(&l.source.ready, l.index)
 	case aside:
 		q.rules.byName[l.key.rule].waiting--
 	}
@@ -221,23 +218,3 @@ func (q *lanes) resume(r *refusals) {
 func (q *lanes) mayStart(l *lane) bool {
 	return !l.source.saturated(q.uncommitted) && l.source.holds(l) && q.moves.to(l.source, l.queue[0]) == ""
 }
-
-// pick chooses the lane to try next: of the partitions in turn the one that has
-// been ready longest, replays after all else. It stays where it is until take.
-func (q *lanes) pick() *lane {
-	for _, list := range []func(*source) []*lane{live, replayed} {
-		for range q.sources {
-			q.turn = (q.turn + 1) % len(q.sources)
-			s := q.sources[q.turn]
-			if lanes := list(s); len(lanes) > 0 && !s.saturated(q.uncommitted) {
-				if i := slices.IndexFunc(lanes, func(l *lane) bool { return s.holds(l) && q.moves.to(s, l.queue[0]) == "" }); i >= 0 {
-					return lanes[i]
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func live(s *source) []*lane     { return s.ready }
-func replayed(s *source) []*lane { return s.replays }

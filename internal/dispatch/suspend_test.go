@@ -333,7 +333,7 @@ func TestFailingProbeOfARuleStaysBehindItsKey(t *testing.T) {
 		time.Sleep(time.Second)
 		b.ch.set(nil)
 		time.Sleep(2 * lastProbe)
-		got := b.ch.ids()
+		got := slices.DeleteFunc(b.ch.ids(), func(id string) bool { return id == "good" })
 		if b.left() != 0 || !slices.Equal(got[len(got)-3:], []string{"bad21", "bad22", "bad23"}) {
 			t.Errorf("%d wait, sent %v", b.left(), got)
 		}

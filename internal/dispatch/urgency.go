@@ -1,0 +1,105 @@
+package dispatch
+
+import (
+	"cmp"
+	"container/heap"
+)
+
+// readyLanes is the lanes of one partition that are ready, the most urgent first:
+// live alerts before replays, then by severity, then the oldest event first.
+type readyLanes []*lane
+
+func (h readyLanes) Len() int           { return len(h) }
+func (h readyLanes) Less(i, j int) bool { return byUrgency(h[i], h[j]) < 0 }
+func (h readyLanes) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (h *readyLanes) Push(x any) {
+	l := x.(*lane)
+	l.index = len(*h)
+	*h = append(*h, l)
+}
+
+// Pop implements heap.Interface.
+func (h *readyLanes) Pop() any {
+	old := *h
+	l := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	l.index = -1
+	return l
+}
+
+// byUrgency compares ready lanes. A lane is as urgent as the most severe of its
+// deliveries, since that one waits for those before it.
+func byUrgency(a, b *lane) int {
+	first, second := a.queue[0].envelope, b.queue[0].envelope
+	return cmp.Or(
+		cmp.Compare(replays(a), replays(b)), cmp.Compare(b.severity, a.severity),
+		first.Alert.EventTime.Compare(second.Alert.EventTime), cmp.Compare(a.number, b.number))
+}
+
+func replays(l *lane) int {
+	if l.queue[0].envelope.Replay != nil {
+		return 1
+	}
+	return 0
+}
+
+// urge notes a delivery that has come behind the others of its lane.
+func (l *lane) urge(d *delivery) {
+	if s := d.envelope.Alert.Severity.Rank(); s > l.severity {
+		l.severity = s
+		if l.state == ready {
+			heap.Fix(&l.source.ready, l.index)
+		}
+	}
+}
+
+// calm notes that a delivery has left its lane.
+func (l *lane) calm(d *delivery) {
+	if d.envelope.Alert.Severity.Rank() < l.severity {
+		return
+	}
+	most := 0
+	for _, d := range l.queue {
+		if most = max(most, d.envelope.Alert.Severity.Rank()); most == l.severity {
+			return
+		}
+	}
+	l.severity = most
+}
+
+// mostUrgent returns the lane of a partition that is to be tried first; nil: none may
+// be. Where a commit cannot list another gap it is the one with the oldest delivery,
+// which closes gaps.
+func (q *lanes) mostUrgent(s *source) *lane {
+	may := func(l *lane) bool { return s.holds(l) && q.moves.to(s, l.queue[0]) == "" }
+	if len(s.ready) == 0 || s.saturated(q.uncommitted) {
+		return nil
+	}
+	if may(s.ready[0]) {
+		return s.ready[0]
+	}
+	var oldest *lane
+	for _, l := range s.ready {
+		if (oldest == nil || l.queue[0].at.Offset < oldest.queue[0].at.Offset) && may(l) {
+			oldest = l
+		}
+	}
+	return oldest
+}
+
+// pick chooses the lane to try next: the most urgent of all partitions. It stays
+// where it is until take.
+func (q *lanes) pick() (best *lane) {
+	for _, s := range q.sources {
+		if l := q.mostUrgent(s); l != nil && (best == nil || byUrgency(l, best) < 0) {
+			best = l
+		}
+	}
+	return best
+}
