@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/parser"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
@@ -182,7 +181,7 @@ func (b *builder) severity(e *entry, r *rule) {
 		b.fault(e.Severity.Pos, "%q is not a severity: did you mean %s?", word, s)
 		return
 	}
-	tree, err := parser.Parse(e.Severity.Value)
+	tree, err := parse(e.Severity.Value)
 	if err != nil {
 		b.expression(*e.Severity, r.topics) // reports it
 		return

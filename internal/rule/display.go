@@ -49,18 +49,14 @@ func (b *printer) add(s string) {
 }
 
 func (b *printer) value(v event.Value) {
-	switch v.Kind() {
-	case event.Missing, event.Null:
+	if isAbsent(v) {
 		b.add(missing)
+		return
+	}
+	switch v.Kind() {
 	case event.Bool:
 		b.add(strconv.FormatBool(v.Bool()))
-	case event.Number:
-		if math.IsNaN(v.Float()) {
-			b.add(missing)
-			return
-		}
-		b.add(v.Text())
-	case event.String:
+	case event.Number, event.String:
 		b.add(v.Text())
 	case event.Array:
 		b.list(v, func(event.Value) {})
@@ -84,58 +80,58 @@ func (b *printer) list(v event.Value, before func(event.Value)) {
 }
 
 // money prints an amount with thousands separators and at least two decimals:
-// 1034210.5 is 1,034,210.50. It keeps every decimal that was sent.
+// 1034210.5 is 1,034,210.50. It keeps every decimal that was sent, and the currency.
 func money(v event.Value) (string, bool) {
-	whole, fraction, ok := decimal(v)
-	if !ok {
-		return "", false
-	}
+	whole, fraction, unit, ok := decimal(v)
 	for len(fraction) < 2 {
 		fraction += "0"
 	}
-	return whole + "." + fraction, true
+	return whole + "." + fraction + unit, ok
 }
 
 // quantity prints a count or a number of shares: 1,200 or 0.5.
 func quantity(v event.Value) (string, bool) {
-	whole, fraction, ok := decimal(v)
+	whole, fraction, unit, ok := decimal(v)
 	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
 		whole += "." + fraction
 	}
-	return whole, ok
+	return whole + unit, ok
 }
 
-// decimal splits a number's literal, its whole part with separators.
-func decimal(v event.Value) (whole, fraction string, ok bool) {
+// decimal splits an amount as it was sent: its whole part with separators, its
+// fraction, and its unit after a space. Beyond 1e30 it has none.
+func decimal(v event.Value) (whole, fraction, unit string, ok bool) {
+	const longest = 40 // a longer literal of a number is the noise of a computation
 	f, ok := number(v)
-	if !ok || math.IsNaN(f) || math.IsInf(f, 0) || math.Abs(f) >= 1e18 {
-		return "", "", false
+	a, split := parseAmount(v.Text())
+	if !ok || math.Abs(f) >= 1e30 {
+		return "", "", "", false
 	}
-	literal := strings.TrimSpace(v.Text())
-	if v.Kind() == event.Number && len(literal) > 20 || strings.ContainsAny(literal, "eE") {
-		literal = strconv.FormatFloat(f, 'f', -1, 64)
+	if !split || strings.ContainsAny(a.decimal, "eE") || v.Kind() == event.Number && len(a.decimal) > longest {
+		a.decimal = strconv.FormatFloat(math.Abs(f), 'f', -1, 64)
 	}
-	sign := ""
-	if literal = strings.TrimPrefix(literal, "+"); strings.HasPrefix(literal, "-") {
-		sign, literal = "-", literal[1:]
-	}
-	whole, fraction, _ = strings.Cut(literal, ".")
-	if whole == "" {
+	whole, fraction, _ = strings.Cut(strings.ReplaceAll(a.decimal, ",", ""), ".")
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
 		whole = "0"
 	}
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
 	}
-	return sign + whole, fraction, true
+	if f < 0 {
+		whole = "-" + whole
+	}
+	if a.unit != "" {
+		unit = " " + a.unit
+	}
+	return whole, fraction, unit, true
 }
 
 // percent prints a fraction: 0.081 is 8.1 %. It uses one decimal, two below 1 %.
 func percent(v event.Value) (string, bool) {
 	f, ok := number(v)
-	if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
+	if f *= 100; !ok || math.IsInf(f, 0) {
 		return "", false
 	}
-	f *= 100
 	decimals := 1
 	if math.Abs(f) < 1 {
 		decimals = 2

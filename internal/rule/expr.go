@@ -3,14 +3,11 @@ package rule
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/file"
-	"github.com/expr-lang/expr/parser"
 
 	"github.com/algotrade/notifier/internal/event"
 )
@@ -74,7 +71,7 @@ type access struct {
 // compile parses and checks source. The expression can be evaluated if
 // c.problems has no error.
 func (c *compiler) compile(source string) expression {
-	tree, err := parser.Parse(source)
+	tree, err := parse(source)
 	if err != nil {
 		c.syntax(source, err)
 		return expression{source: source, eval: constant(event.Value{}), test: func(*scope) bool { return false }}
@@ -90,27 +87,6 @@ func (c *compiler) fault(n ast.Node, format string, args ...any) value {
 
 func (c *compiler) warn(n ast.Node, format string, args ...any) {
 	c.problems = append(c.problems, problem{at: n.Location().From, message: fmt.Sprintf(format, args...), warning: true})
-}
-
-var token = regexp.MustCompile(`^unexpected token (\w+)\("(.*)"\)$`)
-
-// syntax reports a syntax error in plain words.
-func (c *compiler) syntax(source string, err error) {
-	at, message := 0, err.Error()
-	if e, ok := err.(*file.Error); ok {
-		at, message = e.From, e.Message
-	}
-	switch m := token.FindStringSubmatch(message); {
-	case strings.TrimSpace(source) == "":
-		message = "the expression is empty"
-	case strings.HasPrefix(message, "unexpected token EOF"), strings.HasPrefix(message, "unexpected end"):
-		message = "the expression is incomplete"
-	case m != nil && m[2] == "=":
-		message = `use == to compare, not =`
-	case m != nil:
-		message = fmt.Sprintf("unexpected %q", m[2])
-	}
-	c.problems = append(c.problems, problem{at: at, message: message})
 }
 
 func constant(v event.Value) value { return func(*scope) event.Value { return v } }
@@ -294,11 +270,12 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 			}
 			return b(s)
 		}
-	case "+", "-", "*", "/", "%":
+	case "+":
+		joined := c.isText(n)
+		return func(s *scope) event.Value { return s.add(a(s), b(s), joined) }
+	case "-", "*", "/", "%":
 		operator := n.Operator
-		return func(s *scope) event.Value {
-			return event.NumberValue(arithmetic(operator, s.number(a(s)), s.number(b(s))))
-		}
+		return func(s *scope) event.Value { return arithmetic(operator, s.number(a(s)), s.number(b(s))) }
 	}
 	return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
 }

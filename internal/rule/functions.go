@@ -71,7 +71,7 @@ var functions = map[string]function{
 	"join":  scoped(1, 2, join),
 	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!args[0].IsNil()) }),
 	"bps": pure(2, 2, func(args []event.Value) event.Value {
-		return event.NumberValue((numberOrNaN(args[0])/numberOrNaN(args[1]) - 1) * 10_000)
+		return computed((numberOrNaN(args[0])/numberOrNaN(args[1]) - 1) * 10_000)
 	}),
 	"money": formatter(money),
 	"pct":   formatter(percent),

@@ -11,7 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-const sampleDoc = `{"type":"order.filled","n":5,"s":"5","t":"abc","id":"007","big":9007199254740993,"price":"0.10","neg":-2.5,
+const sampleDoc = `{"type":"order.filled","n":5,"s":"5","t":"abc","id":"007","big":9007199254740993,"beyond":1e999,"wei":12345678901234567890,"usdt":"-10000.01000000 USDT","grouped":"12,000.50","loss":"(12000.50)","price":"0.10","neg":-2.5,
  "nothing":null,"yes":true,"no":false,"at":"2026-11-23T14:31:05Z","list":[1,"2",null,3.5],"empty":[],"words":["a","b"],
  "positions":[{"symbol":"AAPL","weight":0.2},{"symbol":"MSFT","weight":"0.1"},{"symbol":"NVDA"}],"o":{"a":1,"b":{"c":"deep"}}}`
 
@@ -55,8 +55,23 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 		`event.id == "7"`: false, `event.id == 7`: true, `event.s < "10"`: true, `event.t < "abd"`: true, `event.price < "0.2"`: true,
 		`event.big == 9007199254740993`: true, `event.big == 9007199254740992`: false, `event.neg < 0`: true, `"inf" > 1`: false, `"0x10" == 16`: false,
 		// Arithmetic on a non-number is NaN; NaN compares false.
-		`event.n + 1 == 6`: true, `event.s * 2 == 10`: true, `event.x + 1 > 0`: false, `event.x + 1 <= 0`: false, `event.n / 0 > 1`: true, `event.n % 3 == 2`: true,
+		`event.n + 1 == 6`: true, `event.s * 2 == 10`: true, `event.x + 1 > 0`: false, `event.x + 1 <= 0`: false, `event.n % 3 == 2`: true,
 		`event.t - 1 == event.t - 1`: false, `-event.n == -5`: true, `+event.s == 5`: true,
+		// What is not finite is no number.
+		`event.n / 0 > 1`: false, `-event.n / 0 < 1`: false, `event.n % 0 < 1`: false, `-0.02 > event.neg / "0"`: false, `bps(101, "0") > 1`: false, `bps(0, 0) != nil`: true,
+		`event.beyond > 5`: false, `event.beyond == event.beyond`: false, `"1e999" > 5`: false, `event.beyond in [1e308]`: false, `1e308 * 10 > 1`: false, `sum([1e308, 1e308]) > 1`: false, `max(event.beyond, 1) > 0`: false,
+		// Whole numbers beyond 2^53 compare exactly.
+		`event.big == "9007199254740993"`: true, `event.big == "9007199254740992"`: false, `"9007199254740992" == 9007199254740993`: false, `event.big > "9007199254740992"`: true, `event.big <= "9007199254740992"`: false,
+		`"-9007199254740993" < -9007199254740992`: true, `"1000000000000000000001" > "1000000000000000000000"`: true, `event.wei == "12345678901234567890"`: true, `event.wei < "12345678901234567891"`: true, `"01000000000000000000000" >= "1000000000000000000001"`: false, `event.big in ["9007199254740992", "a"]`: false,
+		// Amounts with a currency, thousands and parentheses.
+		`event.usdt < -10000`: true, `event.usdt == -10000.01`: true, `num(event.usdt) + 1 < 0`: true, `event.grouped >= 12000.5`: true, `event.grouped > "9"`: true, `event.loss == -12000.5`: true, `"(1,234,567.5) USD" < -1234567`: true,
+		`"12,000" == 12000`: true, `"0,125" > 0`: false, `"12,5" > 0`: false, `"1,2345" > 0`: false, `",5" > 0`: false, `"-(5)" < 0`: false, `"(-5)" < 0`: false, `"()" < 1`: false, `"5 usd" > 1`: false, `"USD" > 1`: false, `"5 U" > 1`: false, `"5  USD" > 1`: false,
+		`"5 USD" < "6 EUR"`: false, `"5 USD" >= "6 EUR"`: false, `"5 USD" < "6 USD"`: true, `"5 USD" < "6"`: true,
+		// + joins texts that are no numbers.
+		`event.t + "/" + event.id == "abc/007"`: true, `event.id + "." + event.s == "007.5"`: true, `event.s + event.s == 10`: true, `event.t + event.t == "abcabc"`: true, `"" + event.s + event.s == "55"`: true, `event.n + ":" + event.t == "5:abc"`: true,
+		`event.t + event.n > 0`: false, `event.x + "/" + event.t == nil`: true, `event.t + vars.name == "abcabc"`: true, `"q" + event.n / 0 == nil`: true, `upper(event.t) + event.s == "ABC5"`: true, `event.yes + 1 > 0`: false,
+		// null is nil.
+		`event.x == null`: true, `event.n == null`: false, `event.x in [null]`: true, `(event.x ?? null) == nil`: true, `event.null == nil`: true,
 		// Texts.
 		`event.t contains "b"`: true, `event.t startsWith "ab"`: true, `event.t endsWith "x"`: false, `event.n contains "5"`: false, `event.t matches "^a.c$"`: true, `event.n matches "5"`: false,
 		`event.t not contains "z"`: true, `event.x startsWith "a"`: false,
@@ -98,9 +113,11 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 func TestTemplatesPrintValuesAsSent(t *testing.T) {
 	for source, want := range map[string]string{
 		`{{ event.price }}`: "0.10", `{{ event.big }}`: "9007199254740993", `{{ event.x }}`: "–", `{{ event.nothing }}`: "–", `{{ event.yes }}`: "true",
-		`{{ event.list }}`: "1, 2, –, 3.5", `{{ event.o }}`: "a 1, b c deep", `{{ event.n / 0 }}`: "+Inf", `{{ event.x * 2 }}`: "–", `{{ event.n * 2 }}`: "10",
+		`{{ event.list }}`: "1, 2, –, 3.5", `{{ event.o }}`: "a 1, b c deep", `{{ event.n / 0 }}`: "–", `{{ bps(event.n, 0) }}`: "–", `{{ 1e308 * 10 }}`: "–", `{{ pct(1e307) }}`: "–", `{{ event.beyond }}`: "1e999", `{{ num(event.beyond) }}`: "–", `{{ join([event.n / 0]) }}`: "–", `{{ event.x * 2 }}`: "–", `{{ event.n * 2 }}`: "10",
 		`a {{event.t}} b {{ event.n }}`: "a abc b 5", `no hole`: "no hole", ``: "", `{{ "}" }}`: "}",
-		`{{ money("1034210.5") }}`: "1,034,210.50", `{{ money(-1234.567) }}`: "-1,234.567", `{{ money(event.x) }}`: "–", `{{ money("999") }}`: "999.00", `{{ money(1e3) }}`: "1,000.00", `{{ money("x") }}`: "–",
+		`{{ money("1034210.5") }}`: "1,034,210.50", `{{ money(-1234.567) }}`: "-1,234.567", `{{ money(event.x) }}`: "–", `{{ money("999") }}`: "999.00", `{{ money(1e3) }}`: "1,000.00", `{{ money("x") }}`: "–", `{{ money("0012000") }}`: "12,000.00", `{{ money(event.wei) }}`: "12,345,678,901,234,567,890.00", `{{ money("-000.50") }}`: "-0.50",
+		`{{ money(event.usdt) }}`: "-10,000.01000000 USDT", `{{ money(event.grouped) }}`: "12,000.50", `{{ money(event.loss) }}`: "-12,000.50", `{{ qty("1,500 BTC") }}`: "1,500 BTC", `{{ money(1e300) }}`: "–", `{{ money(event.beyond) }}`: "–",
+		`{{ event.t + "/" + event.n }}`: "abc/5", `{{ event.t + "/" + event.x }}`: "–", `{{ event.x + "/" }}`: "–",
 		`{{ qty("1200") }}`: "1,200", `{{ qty(0.5000) }}`: "0.5", `{{ qty("1234567.10") }}`: "1,234,567.1", `{{ pct(0.081) }}`: "8.1 %", `{{ pct(0.05) }}`: "5 %", `{{ pct(0.0004) }}`: "0.04 %",
 		`{{ pct(-0.0111) }}`: "-1.1 %", `{{ pct(event.x) }}`: "–", `{{ pct(0) }}`: "0 %", `{{ pct(-0.00000001) }}`: "0 %", `{{ ago(event.at) }}`: "2 m ago", `{{ ago(event.t) }}`: "–",
 		`{{ clock(event.at, "15:04 MST") }}`: "09:31 EST", `{{ clock(event.at) }}`: "09:31:05 EST", `{{ clock(event.x) }}`: "–",

@@ -49,7 +49,7 @@ var listFunctions = map[string]func(list event.Value, eval func(event.Value) eve
 		for i := range list.Len() {
 			total += numberOrNaN(eval(list.At(i)))
 		}
-		return event.NumberValue(total)
+		return computed(total)
 	},
 }
 

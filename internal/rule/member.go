@@ -15,6 +15,9 @@ import (
 // roots are the names that an expression starts from.
 var roots = []string{"event", "meta", "ce", "vars"}
 
+// words are the language's words for those of other languages.
+var words = map[string]string{"null": "nil", "none": "nil", "undefined": "nil", "true": "true", "false": "false"}
+
 // member compiles event.a.b, meta.topic, vars.x, #.y and indexes.
 func (c *compiler) member(n ast.Node) value {
 	names, base, rest := c.unfold(n)
@@ -108,6 +111,9 @@ func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.N
 	default:
 		if s := suggest.Closest(root.Value, roots); s != "" {
 			return c.fault(root, "unknown name %s: did you mean %s?", root.Value, s)
+		}
+		if word := words[strings.ToLower(root.Value)]; word != "" {
+			return c.fault(root, "unknown name %s: write %s", root.Value, word)
 		}
 		return c.fault(root, "unknown name %s: write a field of the event as event.%s", root.Value, root.Value)
 	}

@@ -146,13 +146,13 @@ func TestPrefilterLeavesUnusualRecordsToDecoder(t *testing.T) {
 func TestPrefilterFollowsTheLanguage(t *testing.T) {
 	values := []string{
 		`null`, `true`, `false`, `"a"`, `"b"`, `""`, `"7"`, `"007"`, `"7.0"`, `" 7 "`, `"nan"`, `7`, `7.0`, `-0`, `4`, `4.000001`, `"4"`, `1e999`, `"1e999"`,
-		`9007199254740992`, `9007199254740993`, `"9007199254740993"`, `9007199254740993.0`, `0.1`, `"0.10"`, `[]`, `["a"]`, `{}`, `{"b":7}`, `{"b":"a"}`,
+		`9007199254740992`, `9007199254740993`, `"9007199254740993"`, `9007199254740993.0`, `"12,000.50"`, `"(7)"`, `"7 USDT"`, `"8 EUR"`, `0.1`, `"0.10"`, `[]`, `["a"]`, `{}`, `{"b":7}`, `{"b":"a"}`,
 	}
 	for when, decided := range map[string]bool{
 		`event.a == "a"`: true, `event.a == "7"`: true, `event.a == 7`: true, `event.a == nil and event.b == 1`: true, `event.a == 9007199254740993`: true, `event.a in vars.ids`: true,
 		`event.a in ["7", "b"] or event.a == "a"`: true, `event.a in [7, nil, true] and event.b != nil`: true, `"a" == event.a`: true, `event.a in []`: true,
 		`event.a < 7`: true, `event.a <= 7`: true, `event.a > vars.limit`: true, `event.a >= "7"`: true, `vars.limit > event.a`: true, `event.a < "a"`: true,
-		`event.a.b >= 7 or event.a.b == "a"`: true, `event.a contains "7"`: true, `event.a matches "^[ab]$"`: true, `event.a * 2 > 8`: true, `has(event.a) and event.a not in ["a"]`: true,
+		`event.a.b >= 7 or event.a.b == "a"`: true, `event.a contains "7"`: true, `event.a matches "^[ab]$"`: true, `event.a * 2 > 8`: true, `event.a / 0 > 1`: true, `event.a + "/" + event.b == "a/2"`: true, `event.a < "8 USDT" and event.a != null`: true, `event.a == "9007199254740993" or event.a > 9007199254740992`: true, `has(event.a) and event.a not in ["a"]`: true,
 		`event.a == vars.name and event.b > 1 or event.a == "b"`: true, `any(event.a, # == "a")`: true, `event.a[0] == "a"`: true, `ce.id != nil or event.a == true`: true,
 		`event.a == nil`: false, `event.a != "a"`: false, `meta.type == "a"`: false, `len(event) > 1`: false, `true`: false,
 		`event.a == "a" and meta.topic == "t"`: true, `event.a == "a" and any(event.l, # == 1)`: true,
@@ -188,9 +188,16 @@ func TestPrefilterCountsTheStepsOfAllRules(t *testing.T) {
 }
 
 func TestPrefilterDoesNotAllocate(t *testing.T) {
-	f, rec := filter(defaults(t)), record(execution)
-	if got := testing.AllocsPerRun(1000, func() { f.prefilter.Quiet(rec, arrived) }); got != 0 {
-		t.Errorf("%v allocations", got)
+	amounts := filter(conditions(t, `event.notional > 1e9`, `event.id == "9007199254740993" or event.id > "9007199254740993"`))
+	for value, f := range map[string]filtered{
+		execution:                          filter(defaults(t)),
+		`{"notional":"(12,000.50) USDT"}`: amounts, `{"notional":"999,999,012,000.50000000 USDT"}`: amounts, `{"id":9007199254740992}`: amounts, `{"id":"9007199254740992"}`: amounts,
+	} {
+		rec := record(value)
+		quiet := false
+		if got := testing.AllocsPerRun(1000, func() { quiet = f.prefilter.Quiet(rec, arrived) }); got != 0 || quiet != (value != `{"notional":"999,999,012,000.50000000 USDT"}`) {
+			t.Errorf("%s: %v allocations, quiet %v", value, got, quiet)
+		}
 	}
 }
 
@@ -209,7 +216,7 @@ func FuzzPrefilterAgreesWithDecoder(f *testing.F) {
 	var all []filtered
 	for _, when := range [][]string{
 		{`event.kind in ["a", "b"]`, `event.kind == "7" and event.mode != "paper"`, `event.o.n > 5`},
-		{`event.id == 9007199254740993`, `event.price < "0.2"`, `event.side == "buy" and event.qty * event.price > 100`},
+		{`event.id == 9007199254740993`, `event.price < "0.2" and event.price / event.qty > 0`, `event.account + "/" + event.symbol == "A/B"`, `event.side == "buy" and event.qty * event.price > 100`},
 		{`event.event_type in ["order.filled", "margin.call"] and event.notional >= 50000`, `event.reconciliation == true`, `event.symbol startsWith "A" and event.o == nil and event.side != nil`},
 		{`any(event.positions, .weight > 0.1)`, `event.metrics.trades >= 30 or event.drawdown > 0.05`, `event.list[0] == 1`, `event.status matches "^[A-Z]+$"`},
 	} {

@@ -1,9 +1,11 @@
 package rule
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -120,11 +122,12 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	b := r.eval(n.Right)
 	texts := a.Kind() == event.String && b.Kind() == event.String
 	x, y := numberOrNaN(a), numberOrNaN(b)
-	ordered := func(numbers bool, texts func(sign int) bool) event.Value {
-		if math.IsNaN(x) || math.IsNaN(y) {
-			return event.BoolValue(a.Kind() == event.String && b.Kind() == event.String && texts(strings.Compare(a.Text(), b.Text())))
+	ordered := func(want func(sign int) bool) event.Value {
+		sign, ok := r.compare(a, b)
+		if texts && !ok {
+			sign, ok = strings.Compare(a.Text(), b.Text()), true
 		}
-		return event.BoolValue(numbers)
+		return event.BoolValue(ok && want(sign))
 	}
 	switch n.Operator {
 	case "==":
@@ -132,13 +135,13 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	case "!=":
 		return event.BoolValue(!r.equal(a, b))
 	case "<":
-		return ordered(x < y, func(sign int) bool { return sign < 0 })
+		return ordered(func(sign int) bool { return sign < 0 })
 	case "<=":
-		return ordered(x <= y, func(sign int) bool { return sign <= 0 })
+		return ordered(func(sign int) bool { return sign <= 0 })
 	case ">":
-		return ordered(x > y, func(sign int) bool { return sign > 0 })
+		return ordered(func(sign int) bool { return sign > 0 })
 	case ">=":
-		return ordered(x >= y, func(sign int) bool { return sign >= 0 })
+		return ordered(func(sign int) bool { return sign >= 0 })
 	case "in":
 		return event.BoolValue(r.in(a, b))
 	case "contains":
@@ -150,7 +153,47 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	case "matches":
 		return event.BoolValue(texts && regexp.MustCompile(b.Text()).MatchString(a.Text()))
 	}
-	return event.NumberValue(arithmetic(n.Operator, x, y))
+	if n.Operator == "+" {
+		return r.plus(n, a, b)
+	}
+	return arithmetic(n.Operator, x, y)
+}
+
+func (r *interpreter) plus(n *ast.BinaryNode, a, b event.Value) event.Value {
+	x, y := numberOrNaN(a), numberOrNaN(b)
+	joined := (&compiler{vars: r.vars}).isText(n)
+	texts := a.Kind() == event.String && b.Kind() == event.String
+	switch {
+	case !joined && (!texts || !math.IsNaN(x+y)):
+		return computed(x + y)
+	case r.text(a) == missing && a.Kind() != event.String, r.text(b) == missing && b.Kind() != event.String:
+		return event.Value{}
+	}
+	return event.StringValue(r.text(a) + r.text(b))
+}
+
+var whole = regexp.MustCompile(`^([+-]?|\()(\d+)\)?( USDT)?$`)
+
+// wholeNumber returns the value of a whole number; nil: it is none.
+func wholeNumber(v event.Value) *big.Int {
+	m := whole.FindStringSubmatch(strings.TrimSpace(v.Text()))
+	if m == nil {
+		return nil
+	}
+	n, _ := new(big.Int).SetString(m[2], 10)
+	if m[1] == "-" || m[1] == "(" {
+		n.Neg(n)
+	}
+	return n
+}
+
+// compare compares numbers.
+func (r *interpreter) compare(a, b event.Value) (sign int, ok bool) {
+	x, y := numberOrNaN(a), numberOrNaN(b)
+	if p, q := wholeNumber(a), wholeNumber(b); x == y && p != nil && q != nil {
+		return p.Cmp(q), true
+	}
+	return cmp.Compare(x, y), !math.IsNaN(x) && !math.IsNaN(y)
 }
 
 func (r *interpreter) in(v, list event.Value) bool {
@@ -170,12 +213,9 @@ func (r *interpreter) equal(a, b event.Value) bool {
 	switch {
 	case a.IsNil() || b.IsNil():
 		return a.IsNil() && b.IsNil()
-	case number && b.Kind() == event.Number:
-		x, errX := strconv.ParseInt(a.Text(), 10, 64)
-		y, errY := strconv.ParseInt(b.Text(), 10, 64)
-		return a.Float() == b.Float() && (errX != nil || errY != nil || x == y || math.Abs(a.Float()) < 1<<53)
-	case number && b.Kind() == event.String, text && b.Kind() == event.Number:
-		return numberOrNaN(a) == numberOrNaN(b)
+	case number && b.Kind() == event.Number, number && b.Kind() == event.String, text && b.Kind() == event.Number:
+		sign, ok := r.compare(a, b)
+		return ok && sign == 0
 	case a.Kind() != b.Kind():
 		return false
 	}
@@ -378,7 +418,7 @@ func drawElement() *rapid.Generator[event.Value] {
 			f, _ := strconv.ParseFloat(literal, 64)
 			return event.LiteralValue(literal, f)
 		case 3:
-			return event.StringValue(rapid.SampledFrom(append(slices.Clone(numbers), "", "a", "b", "nan", " 5 ")).Draw(t, "text"))
+			return event.StringValue(rapid.SampledFrom(append(slices.Clone(numbers), "", "a", "b", "nan", " 5 ", "5 USDT", "9007199254740993 USDT", "(9007199254740993)", "009007199254740993")).Draw(t, "text"))
 		case 4:
 			return event.StringValue(rapid.StringN(0, 3, -1).Draw(t, "text"))
 		}

@@ -94,7 +94,7 @@ func (r *rule) alert(sc *scope) alert.Alert {
 		Runbook: r.runbook, Throttle: r.throttle, Expire: r.expire,
 	}
 	for i, k := range r.key {
-		if v := k.eval(sc); !v.IsNil() {
+		if v := k.eval(sc); !isAbsent(v) {
 			a.Key[i] = displayAll(&sc.meter, v)
 		}
 	}

@@ -55,7 +55,7 @@ type set struct {
 	texts         map[string]bool
 	numbers       map[float64]bool          // the list's numbers
 	numeric       map[float64]bool          // its texts that are numbers
-	ids           map[float64][]event.Value // its numbers that float64 cannot distinguish
+	ids           map[float64][]event.Value // both, where float64 cannot distinguish whole numbers
 	others        []event.Value             // lists and objects, searched linearly
 }
 
@@ -72,21 +72,25 @@ func newSet(list event.Value) *set {
 			s.yes, s.no = s.yes || v.Bool(), s.no || !v.Bool()
 		case event.String:
 			s.texts[v.Text()] = true
-			if f := numberOrNaN(v); !math.IsNaN(f) {
-				s.numeric[f] = true
-			}
+			s.add(v, s.numeric)
 		case event.Number:
-			if f := v.Float(); !math.IsNaN(f) {
-				s.numbers[f] = true
-				if math.Abs(f) >= exact {
-					s.ids[f] = append(s.ids[f], v)
-				}
-			}
+			s.add(v, s.numbers)
 		default:
 			s.others = append(s.others, v)
 		}
 	}
 	return s
+}
+
+// add adds the number of v to values, or v to the ids; what is no number is skipped.
+func (s *set) add(v event.Value, values map[float64]bool) {
+	switch f, ok := number(v); {
+	case !ok:
+	case math.Abs(f) < exact:
+		values[f] = true
+	default:
+		s.ids[f] = append(s.ids[f], v)
+	}
 }
 
 // contains reports whether an element equals v.
@@ -98,16 +102,11 @@ func (s *set) contains(m *meter, v event.Value) bool {
 		return v.Bool() && s.yes || !v.Bool() && s.no
 	case event.String:
 		m.spendRead(v)
-		return s.texts[v.Text()] || s.numbers[numberOrNaN(v)]
+		f := numberOrNaN(v)
+		return s.texts[v.Text()] || s.numbers[f] || m.search(v, s.ids[f])
 	case event.Number:
 		f := v.Float()
-		switch {
-		case s.numeric[f]:
-			return true
-		case math.Abs(f) < exact:
-			return s.numbers[f]
-		}
-		return m.search(v, s.ids[f])
+		return s.numeric[f] || s.numbers[f] || m.search(v, s.ids[f])
 	}
 	return m.search(v, s.others)
 }

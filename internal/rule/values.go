@@ -2,7 +2,6 @@ package rule
 
 import (
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/event"
@@ -10,47 +9,6 @@ import (
 
 // The operators. They are total on all kinds and count the steps that grow with
 // the values.
-
-// number returns a number, or a text that is one: money and quantities are sent
-// as decimal strings.
-func number(v event.Value) (float64, bool) {
-	switch v.Kind() {
-	case event.Number:
-		return v.Float(), true
-	case event.String:
-		return parseNumber(v.Text())
-	}
-	return math.NaN(), false
-}
-
-// parseNumber accepts decimal numbers only, unlike strconv no "inf", "nan",
-// hexadecimal or underscores.
-func parseNumber(s string) (float64, bool) {
-	s = strings.TrimSpace(s)
-	if s == "" || len(s) > 64 {
-		return math.NaN(), false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9', c == '.', c == '+', c == '-', c == 'e', c == 'E':
-		default:
-			return math.NaN(), false
-		}
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return math.NaN(), false
-	}
-	return f, true
-}
-
-func numberOrNaN(v event.Value) float64 {
-	f, ok := number(v)
-	if !ok {
-		return math.NaN()
-	}
-	return f
-}
 
 // number returns v as a number, else NaN, and counts the reading.
 func (m *meter) number(v event.Value) float64 {
@@ -65,11 +23,11 @@ func (m *meter) equal(a, b event.Value) bool {
 	case a.IsNil() || b.IsNil():
 		return a.IsNil() && b.IsNil()
 	case a.Kind() == event.Number && b.Kind() == event.Number:
-		return a.Float() == b.Float() && !m.differBeyondFloat(a, b)
+		return m.equalNumbers(a, b)
 	case a.Kind() == event.Number && b.Kind() == event.String, a.Kind() == event.String && b.Kind() == event.Number:
 		m.spendRead(a)
 		m.spendRead(b)
-		return numberOrNaN(a) == numberOrNaN(b)
+		return m.equalNumbers(a, b)
 	case a.Kind() != b.Kind():
 		return false
 	}
@@ -88,19 +46,9 @@ func (m *meter) equal(a, b event.Value) bool {
 	return m.equalObjects(a, b)
 }
 
-// exact is the first integer that float64 cannot distinguish from the next one.
-const exact = 1 << 53
-
-// differBeyondFloat reports whether two integers differ that float64 cannot distinguish.
-func (m *meter) differBeyondFloat(a, b event.Value) bool {
-	const longest = len("-9223372036854775808") // a longer literal is no int64
-	if math.Abs(a.Float()) < exact || len(a.Text()) > longest || len(b.Text()) > longest {
-		return false
-	}
-	m.spend(4)
-	x, errX := strconv.ParseInt(a.Text(), 10, 64)
-	y, errY := strconv.ParseInt(b.Text(), 10, 64)
-	return errX == nil && errY == nil && x != y
+func (m *meter) equalNumbers(a, b event.Value) bool {
+	x, y := numberOrNaN(a), numberOrNaN(b)
+	return x == y && m.sign(a, b, x, y) == 0
 }
 
 func (m *meter) equalLists(a, b event.Value) bool {
@@ -133,7 +81,8 @@ func (m *meter) hasMembers(a, b event.Value) bool {
 }
 
 // order compares for < <= > >=; ok is false if the values have no order. Two
-// texts compare as numbers if both are numbers, else by bytes.
+// texts compare as numbers if both are numbers, else by bytes. Amounts in two
+// currencies have no order.
 func (m *meter) order(a, b event.Value) (sign int, ok bool) {
 	m.spendRead(a)
 	m.spendRead(b)
@@ -141,13 +90,7 @@ func (m *meter) order(a, b event.Value) (sign int, ok bool) {
 	y, yok := number(b)
 	switch {
 	case xok && yok:
-		switch {
-		case x < y:
-			return -1, true
-		case x > y:
-			return 1, true
-		}
-		return 0, x == y
+		return m.sign(a, b, x, y), sameUnit(a, b)
 	case a.Kind() == event.String && b.Kind() == event.String:
 		return strings.Compare(a.Text(), b.Text()), true
 	}
@@ -170,18 +113,47 @@ func (m *meter) within(v, list event.Value) bool {
 	return false
 }
 
-func arithmetic(operator string, a, b float64) float64 {
-	switch operator {
-	case "+":
-		return a + b
-	case "-":
-		return a - b
-	case "*":
-		return a * b
-	case "/":
-		return a / b
+// sameUnit reports whether two values that are numbers have no different units.
+func sameUnit(a, b event.Value) bool {
+	if a.Kind() != event.String || b.Kind() != event.String {
+		return true
 	}
-	return math.Mod(a, b)
+	x, _ := parseAmount(a.Text())
+	y, _ := parseAmount(b.Text())
+	return x.unit == "" || y.unit == "" || x.unit == y.unit
+}
+
+// arithmetic is - * / and %.
+func arithmetic(operator string, a, b float64) event.Value {
+	switch operator {
+	case "-":
+		return computed(a - b)
+	case "*":
+		return computed(a * b)
+	case "/":
+		return computed(a / b)
+	}
+	return computed(math.Mod(a, b))
+}
+
+// add is +: the sum of two numbers. Two texts are joined if one of them is no number,
+// always if joined is true; then numbers are joined as they were sent.
+func (m *meter) add(a, b event.Value, joined bool) event.Value {
+	m.spendRead(a)
+	m.spendRead(b)
+	if !joined {
+		x, xok := number(a)
+		y, yok := number(b)
+		if xok && yok || a.Kind() != event.String || b.Kind() != event.String {
+			return computed(x + y)
+		}
+	}
+	if isAbsent(a) || isAbsent(b) {
+		return event.Value{}
+	}
+	x, y := displayAll(m, a), displayAll(m, b)
+	m.spendText(len(x) + len(y))
+	return event.StringValue(x + y)
 }
 
 // index is list[i], from the end if i is negative, and object[name].

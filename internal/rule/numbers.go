@@ -1,0 +1,196 @@
+package rule
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/event"
+)
+
+// maxAmount limits the text of a number, in bytes.
+const maxAmount = 64
+
+// amount is a number as trading systems write it: 12000.50, "12,000.50",
+// "(12000.50)" for a negative one, and "12000.50 USDT".
+type amount struct {
+	negative bool
+	decimal  string // digits with an optional fraction and exponent, without a sign
+	grouped  bool   // decimal has commas
+	unit     string // such as USDT; empty: none
+}
+
+// number returns the value of a number, or of a text that is one: money and
+// quantities are sent as texts. A number beyond float64 is none.
+func number(v event.Value) (float64, bool) {
+	switch v.Kind() {
+	case event.Number:
+		f := v.Float()
+		return f, f-f == 0 // not NaN, not ±Inf
+	case event.String:
+		return parseNumber(v.Text())
+	}
+	return math.NaN(), false
+}
+
+func numberOrNaN(v event.Value) float64 {
+	f, ok := number(v)
+	if !ok {
+		return math.NaN()
+	}
+	return f
+}
+
+// parseNumber reads an amount. It accepts decimal numbers only, unlike strconv no
+// "inf", "nan", hexadecimal or underscores.
+func parseNumber(s string) (float64, bool) {
+	a, ok := parseAmount(s)
+	if !ok {
+		return math.NaN(), false
+	}
+	return a.float()
+}
+
+// parseAmount splits a text. The decimal may still be no number, such as 1.2.3.
+func parseAmount(s string) (a amount, ok bool) {
+	s = strings.TrimSpace(s)
+	if len(s) > maxAmount {
+		return a, false
+	}
+	if at := strings.LastIndexByte(s, ' '); at > 0 && isUnit(s[at+1:]) {
+		s, a.unit = s[:at], s[at+1:]
+	}
+	switch {
+	case s == "":
+		return a, false
+	case s[0] == '(' && s[len(s)-1] == ')':
+		s, a.negative = s[1:len(s)-1], true
+	case s[0] == '-' || s[0] == '+':
+		a.negative, s = s[0] == '-', s[1:]
+	}
+	if s == "" || s[0] == '-' || s[0] == '+' {
+		return a, false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c == '.', c == '+', c == '-', c == 'e', c == 'E':
+		case c == ',' && i > 0:
+			a.grouped = true
+		default:
+			return a, false
+		}
+	}
+	a.decimal = s
+	return a, !a.grouped || isGrouped(s)
+}
+
+// isUnit reports whether s is the code of a currency or a token: USD, USDT, 1INCH.
+func isUnit(s string) bool {
+	letters := false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'A' && c <= 'Z':
+			letters = true
+		case c < '0' || c > '9':
+			return false
+		}
+	}
+	return letters && len(s) >= 2 && len(s) <= 10
+}
+
+// isGrouped reports whether commas separate groups of three digits. 0,125 is a
+// decimal comma.
+func isGrouped(s string) bool {
+	whole, _, _ := strings.Cut(s, ".")
+	if whole[0] == '0' {
+		return false
+	}
+	for i := range len(whole) {
+		if (whole[i] == ',') != ((len(whole)-i)%4 == 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// float returns the amount's value; ok is false if it is beyond float64.
+func (a *amount) float() (f float64, ok bool) {
+	text := a.decimal
+	if a.grouped {
+		var digits [maxAmount]byte
+		n := 0
+		for i := range len(text) {
+			if text[i] != ',' {
+				digits[n] = text[i]
+				n++
+			}
+		}
+		text = string(digits[:n])
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return math.NaN(), false
+	}
+	if a.negative {
+		f = -f
+	}
+	return f, true
+}
+
+// computed returns the result of a computation. What is not finite, such as a
+// quotient by zero, is not a number.
+func computed(f float64) event.Value {
+	if math.IsInf(f, 0) {
+		f = math.NaN()
+	}
+	return event.NumberValue(f)
+}
+
+// isAbsent reports whether a value is missing, null or not a number.
+func isAbsent(v event.Value) bool {
+	return v.IsNil() || v.Kind() == event.Number && math.IsNaN(v.Float())
+}
+
+// exact is the first whole number that float64 cannot distinguish from the next.
+const exact = 1 << 53
+
+// sign compares two values whose numbers are x and y: whole numbers exactly, also
+// where float64 cannot distinguish them.
+func (m *meter) sign(a, b event.Value, x, y float64) int {
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	case math.Abs(x) < exact:
+		return 0
+	}
+	m.spend(4)
+	p, q := wholeDigits(a), wholeDigits(b)
+	if p == "" || q == "" {
+		return 0
+	}
+	sign := len(p) - len(q)
+	if sign == 0 {
+		sign = strings.Compare(p, q)
+	}
+	if x < 0 {
+		return -sign
+	}
+	return sign
+}
+
+// wholeDigits returns the digits of a whole number without leading zeros; empty: it
+// is none, or has an exponent or commas.
+func wholeDigits(v event.Value) string {
+	a, ok := parseAmount(v.Text())
+	if !ok {
+		return ""
+	}
+	for i := range len(a.decimal) {
+		if a.decimal[i] < '0' || a.decimal[i] > '9' {
+			return ""
+		}
+	}
+	return strings.TrimLeft(a.decimal, "0")
+}
