@@ -113,7 +113,8 @@ func isGrouped(s string) bool {
 	return true
 }
 
-// float returns the amount's value; ok is false if it is beyond float64.
+// float returns the amount's value; ok is false if it is beyond float64, or the
+// largest float64, which means that it is not set.
 func (a *amount) float() (f float64, ok bool) {
 	text := a.decimal
 	if a.grouped {
@@ -128,7 +129,7 @@ func (a *amount) float() (f float64, ok bool) {
 		text = string(digits[:n])
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil || f == math.MaxFloat64 {
 		return math.NaN(), false
 	}
 	if a.negative {

@@ -190,7 +190,7 @@ func TestPrefilterCountsTheStepsOfAllRules(t *testing.T) {
 func TestPrefilterDoesNotAllocate(t *testing.T) {
 	amounts := filter(conditions(t, `event.notional > 1e9`, `event.id == "9007199254740993" or event.id > "9007199254740993"`))
 	for value, f := range map[string]filtered{
-		execution:                          filter(defaults(t)),
+		execution:                         filter(defaults(t)),
 		`{"notional":"(12,000.50) USDT"}`: amounts, `{"notional":"999,999,012,000.50000000 USDT"}`: amounts, `{"id":9007199254740992}`: amounts, `{"id":"9007199254740992"}`: amounts,
 	} {
 		rec := record(value)
