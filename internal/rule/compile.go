@@ -94,13 +94,14 @@ type builder struct {
 	faults   yamldoc.Faults
 	paths    map[topics.Name][][]string // that the topic's expressions read
 	nextSlot *int                       // shared by the compilers
+	reported map[string]bool            // see examples
 }
 
 func (b *builder) build() yamldoc.Faults {
 	if b.doc.Timezone.Location == nil {
 		b.doc.Timezone.Location = time.UTC
 	}
-	b.paths = make(map[topics.Name][][]string)
+	b.paths, b.reported = make(map[topics.Name][][]string), make(map[string]bool)
 	b.routes()
 	defaultWhere := make(map[string]*expression)
 	for name, d := range b.doc.Defaults {
@@ -108,7 +109,7 @@ func (b *builder) build() yamldoc.Faults {
 			continue
 		}
 		if topic, err := topics.Parse(name); err == nil {
-			e := b.expression(*d.Where, []topics.Name{topic})
+			e := b.expression(*d.Where, b.examples([]topics.Name{topic}, nil, forCondition))
 			defaultWhere[name] = &e
 		}
 	}
@@ -121,6 +122,7 @@ func (b *builder) build() yamldoc.Faults {
 		names[e.Name] = e.at.Field("name").Pos().Line
 		b.rule(e, defaultWhere)
 	}
+	b.unsampled()
 	b.set.reads, b.set.vars, b.set.zone = b.members(), b.doc.Vars.value, b.doc.Timezone.Location
 	return b.faults
 }
@@ -134,30 +136,29 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	if len(r.topics) == 0 {
 		r.topics = topics.All()
 	}
+	b.reported = make(map[string]bool)
 	if e.When.Pos.Line > 0 {
-		r.when = b.expression(e.When, r.topics)
+		r.when = b.expression(e.When, b.examples(r.topics, nil, forCondition))
 	}
 	if e.Where != nil {
-		own := b.expression(*e.Where, r.topics)
+		own := b.expression(*e.Where, b.examples(r.topics, r.when.test, forCondition))
 		r.where = &own
 	}
 	b.severity(e, r)
 	for _, k := range e.Key {
-		r.key = append(r.key, b.expression(k, r.topics))
+		r.key = append(r.key, b.expression(k, b.examples(r.topics, r.when.test, forKey)))
 	}
-	r.title = b.template(e.Title, r.topics)
-	r.text = b.template(e.Text, r.topics)
+	texts := b.examples(r.topics, r.when.test, forText)
+	r.title = b.template(e.Title, texts)
+	r.text = b.template(e.Text, texts)
 	for _, f := range e.Fields {
-		r.fields = append(r.fields, b.field(f, r.topics))
+		r.fields = append(r.fields, b.field(f, texts))
 	}
 	b.channels(e, r)
 	b.set.rules = append(b.set.rules, r)
 	for _, topic := range r.topics {
 		t := &topicRule{rule: r, where: cmp.Or(r.where, defaultWhere[string(topic)])}
 		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], t)
-	}
-	if len(b.faults.Errors()) == 0 && e.When.Pos.Line > 0 {
-		b.checkTemplates(e, r)
 	}
 }
 
@@ -183,7 +184,7 @@ func (b *builder) severity(e *entry, r *rule) {
 	}
 	tree, err := parse(e.Severity.Value)
 	if err != nil {
-		b.expression(*e.Severity, r.topics) // reports it
+		b.expression(*e.Severity, b.examples(r.topics, r.when.test, forValue)) // reports it
 		return
 	}
 	branches, ok := branches(tree.Node)
@@ -193,7 +194,7 @@ func (b *builder) severity(e *entry, r *rule) {
 	}
 	slices.SortFunc(branches, func(a, b alert.Severity) int { return a.Rank() - b.Rank() })
 	branches = slices.Compact(branches)
-	severity := b.expression(*e.Severity, r.topics)
+	severity := b.expression(*e.Severity, b.examples(r.topics, r.when.test, forValue))
 	r.severities = branches
 	r.severity = func(sc *scope) alert.Severity { return alert.Severity(severity.eval(sc).Text()) }
 }
@@ -211,11 +212,11 @@ func branches(n ast.Node) ([]alert.Severity, bool) {
 	return nil, false
 }
 
-func (b *builder) field(f fieldEntry, sources []topics.Name) field {
+func (b *builder) field(f fieldEntry, ex *examples) field {
 	if strings.Contains(f.value.Value, "{{") {
-		return field{label: f.label, value: b.template(f.value, sources)}
+		return field{label: f.label, value: b.template(f.value, ex)}
 	}
-	e := b.expression(f.value, sources)
+	e := b.expression(f.value, ex)
 	if f.label == "" {
 		f.label = label(f.value.Value)
 	}
@@ -229,26 +230,26 @@ func label(source string) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
-func (b *builder) compiler() *compiler {
-	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, nextSlot: b.nextSlot}
+func (b *builder) compiler(ex *examples) *compiler {
+	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, nextSlot: b.nextSlot, examples: ex}
 }
 
-func (b *builder) expression(s yamldoc.Scalar, sources []topics.Name) expression {
-	c := b.compiler()
+func (b *builder) expression(s yamldoc.Scalar, ex *examples) expression {
+	c := b.compiler(ex)
 	e := c.compile(s.Value)
-	b.collect(c, s, sources)
+	b.collect(c, s)
 	return e
 }
 
-func (b *builder) template(s yamldoc.Scalar, sources []topics.Name) template {
-	c := b.compiler()
+func (b *builder) template(s yamldoc.Scalar, ex *examples) template {
+	c := b.compiler(ex)
 	t := c.template(s.Value)
-	b.collect(c, s, sources)
+	b.collect(c, s)
 	return t
 }
 
 // collect adds the compiler's problems, with their places in the file, and its paths.
-func (b *builder) collect(c *compiler, s yamldoc.Scalar, sources []topics.Name) {
+func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 	place := func(at int) yamldoc.Pos {
 		pos := s.Pos
 		if !strings.Contains(s.Value, "\n") {
@@ -260,11 +261,8 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar, sources []topics.Name) 
 		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
 	}
 	for _, a := range c.paths {
-		for _, topic := range sources {
+		for _, topic := range c.examples.topics {
 			b.paths[topic] = append(b.paths[topic], a.path)
-		}
-		if message := b.unknownPath(a.path, sources); message != "" {
-			b.faults = append(b.faults, yamldoc.NewFault(place(a.at), true, message))
 		}
 	}
 }

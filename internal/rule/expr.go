@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +60,8 @@ type compiler struct {
 	memoized bool // inside an expression that is evaluated once
 	nextSlot *int // shared by all compilers of a set
 
-	scanner *event.Scanner // finds the values for a Prefilter; nil: for Match
+	examples *examples      // to check the types with; nil: they are not checked
+	scanner  *event.Scanner // finds the values for a Prefilter; nil: for Match
 }
 
 // access is a path of the document that an expression reads.
@@ -76,8 +78,14 @@ func (c *compiler) compile(source string) expression {
 		c.syntax(source, err)
 		return expression{source: source, eval: constant(event.Value{}), test: func(*scope) bool { return false }}
 	}
+	problems, paths := len(c.problems), len(c.paths)
 	eval := c.value(tree.Node)
-	return expression{source: source, node: tree.Node, eval: eval, test: truthOf(eval)}
+	e := expression{source: source, node: tree.Node, eval: eval, test: truthOf(eval)}
+	isError := func(p problem) bool { return !p.warning }
+	if c.examples != nil && !slices.ContainsFunc(c.problems[problems:], isError) {
+		c.check(e, c.paths[paths:])
+	}
+	return e
 }
 
 func (c *compiler) fault(n ast.Node, format string, args ...any) value {

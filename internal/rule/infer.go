@@ -1,0 +1,294 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// The check of types evaluates every part of an expression on the sample events. An
+// operator or a function that none of them gives values of a type that it takes has
+// always the same result, which is a warning.
+
+// examples are the sample events that an expression is checked with.
+type examples struct {
+	topics   []topics.Name // of the rule
+	complete bool          // each topic has a sample
+	list     []instance    // at least one, for the constants
+	use      use
+	reported map[string]bool // paths of the rule that are in no sample
+}
+
+// use is what an expression is for.
+type use int
+
+const (
+	forValue use = iota
+	forCondition
+	forKey
+	forText
+)
+
+// instance is a sample event; in a predicate, with one of the elements.
+type instance struct {
+	name  string // of the sample
+	scope *scope
+	live  bool // the rule matches it and evaluates the inspected node
+}
+
+func (in instance) eval(f value) event.Value {
+	s := *in.scope
+	return f(&s)
+}
+
+// examples returns the samples of the topics. They are live if they match.
+func (b *builder) examples(sources []topics.Name, matches truth, use use) *examples {
+	found := make(map[topics.Name]bool)
+	ex := &examples{topics: sources, use: use, reported: b.reported}
+	for _, s := range b.env.Samples {
+		topic := topics.Name(s.Event.Record.Topic)
+		if !slices.Contains(sources, topic) {
+			continue
+		}
+		found[topic] = true
+		in := instance{name: s.Name, scope: &scope{ev: &s.Event, now: s.Event.Time}}
+		in.live = matches == nil || matches(&scope{ev: &s.Event, now: s.Event.Time})
+		ex.list = append(ex.list, in)
+	}
+	ex.complete = len(found) == len(sources)
+	if len(ex.list) == 0 {
+		now := time.Now()
+		ex.list = []instance{{scope: &scope{ev: &event.Event{Doc: event.ObjectValue(nil), Time: now}, now: now}}}
+	}
+	return ex
+}
+
+// check warns of what is wrong with an expression that compiles; paths are those that
+// it reads.
+func (c *compiler) check(e expression, paths []access) {
+	before, at := len(c.problems), c.examples.list
+	isKnown := true
+	for _, path := range paths {
+		message := c.examples.unknownPath(path.path)
+		if message == "" {
+			continue
+		}
+		isKnown = false
+		if !c.examples.reported[message] {
+			c.examples.reported[message] = true
+			c.problems = append(c.problems, problem{at: path.at, message: message, warning: true})
+		}
+	}
+	if c.examples.use == forCondition {
+		at = c.narrow(at, e.node, true)
+		c.wantCondition(e.node, at)
+	}
+	c.infer(e.node, at)
+	if isKnown && len(c.problems) == before {
+		c.empty(e, at)
+	}
+}
+
+// empty warns of a key or a hole without a value in every sample that the rule matches.
+func (c *compiler) empty(e expression, at []instance) {
+	isEmpty := func(in instance) bool { return !in.live || display(in.eval(e.eval)) == missing }
+	isLive := func(in instance) bool { return in.live }
+	if !slices.ContainsFunc(at, isLive) || slices.ContainsFunc(at, func(in instance) bool { return !isEmpty(in) }) {
+		return
+	}
+	switch c.examples.use {
+	case forText:
+		c.warn(e.node, "{{ %s }} is empty in every sample that the rule matches", oneLine(e.source))
+	case forKey:
+		c.warn(e.node, "%s is missing in every sample that the rule matches: these alerts share one key", oneLine(e.source))
+	}
+}
+
+// observe returns the values of a node.
+func (c *compiler) observe(n ast.Node, at []instance) []event.Value {
+	eval := (&compiler{vars: c.vars, zone: c.zone, depth: c.depth}).value(n)
+	values := make([]event.Value, len(at))
+	for i, in := range at {
+		values[i] = in.eval(eval)
+	}
+	return values
+}
+
+// narrow returns the instances; those for which a condition is not want are not live.
+func (c *compiler) narrow(at []instance, condition ast.Node, want bool) []instance {
+	narrowed := slices.Clone(at)
+	for i, v := range c.observe(condition, at) {
+		narrowed[i].live = at[i].live && v.Bool() == want
+	}
+	return narrowed
+}
+
+// infer checks a node and its children.
+func (c *compiler) infer(n ast.Node, at []instance) {
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		c.infer(n.Node, at)
+		if n.Operator == "not" || n.Operator == "!" {
+			c.wantCondition(n.Node, at)
+			c.negatedOrder(n, at)
+		} else {
+			c.want(n.Node, at, "the operator "+n.Operator, aNumber)
+		}
+	case *ast.BinaryNode:
+		c.inferBinary(n, at)
+	case *ast.ConditionalNode:
+		c.infer(n.Cond, at)
+		c.wantCondition(n.Cond, at)
+		c.infer(n.Exp1, c.narrow(at, n.Cond, true))
+		c.infer(n.Exp2, c.narrow(at, n.Cond, false))
+	case *ast.BuiltinNode:
+		c.inferCall(n, n.Name, n.Arguments, at)
+	case *ast.CallNode:
+		c.inferCall(n, n.Callee.String(), n.Arguments, at)
+	default:
+		for _, child := range children(n) {
+			c.infer(child, at)
+		}
+	}
+}
+
+func (c *compiler) inferBinary(n *ast.BinaryNode, at []instance) {
+	c.infer(n.Left, at)
+	switch n.Operator {
+	case "and", "&&", "or", "||":
+		c.infer(n.Right, c.narrow(at, n.Left, n.Operator == "and" || n.Operator == "&&"))
+		c.wantCondition(n.Left, at)
+		c.wantCondition(n.Right, at)
+		return
+	}
+	c.infer(n.Right, at)
+	switch n.Operator {
+	case "??":
+	case "+":
+		c.plus(n, at)
+	case "-", "*", "/", "%":
+		c.want(n.Left, at, "the operator "+n.Operator, aNumber)
+		c.want(n.Right, at, "the operator "+n.Operator, aNumber)
+	default:
+		c.comparison(n, at)
+	}
+}
+
+// plus checks the operands of a +.
+func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
+	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
+	joined, sums, pairs := c.isText(n), 0, 0
+	for i := range a {
+		if isAbsent(a[i]) || isAbsent(b[i]) {
+			continue
+		}
+		sum := (&meter{}).add(a[i], b[i], joined)
+		if isAbsent(sum) {
+			c.warn(n, `%s has no result: %s, and %s; to join them, put a text between them: + "/" +`, source(n), describe(n.Left, a[i]), describe(n.Right, b[i]))
+			return
+		}
+		pairs++
+		if a[i].Kind() == event.String && b[i].Kind() == event.String && sum.Kind() == event.Number {
+			sums++
+		}
+	}
+	if c.examples.use == forKey && pairs > 0 && sums == pairs {
+		c.warn(n, "%s adds two numbers: write them as two parts of the key", source(n))
+	}
+}
+
+// negatedOrder warns of not (a > b) that is true because a value is missing.
+func (c *compiler) negatedOrder(n *ast.UnaryNode, at []instance) {
+	inverse := map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+	order, ok := n.Node.(*ast.BinaryNode)
+	if !ok || inverse[order.Operator] == "" {
+		return
+	}
+	for _, side := range []ast.Node{order.Left, order.Right} {
+		for i, v := range c.observe(side, at) {
+			if at[i].live && isAbsent(v) {
+				c.warn(n, "%s is true without %s, as in the sample %s: write %s %s %s",
+					source(n), source(side), at[i].name, source(order.Left), inverse[order.Operator], source(order.Right))
+				return
+			}
+		}
+	}
+}
+
+// takes has the types of the functions' arguments, where they matter.
+var takes = map[string]class{
+	"abs": aNumber, "num": aNumber, "bps": aNumber, "money": aNumber, "pct": aNumber, "qty": aNumber,
+	"age": aTime, "ago": aTime, "clock": aTime, "lower": aText, "upper": aText, "trim": aText, "join": aList, "len": aLength,
+}
+
+func (c *compiler) inferCall(n ast.Node, name string, arguments []ast.Node, at []instance) {
+	c.infer(arguments[0], at)
+	if _, ok := listFunctions[name]; ok {
+		c.inferPredicate(n, name, arguments, at)
+		return
+	}
+	for _, a := range arguments[1:] {
+		c.infer(a, at)
+	}
+	class, ok := takes[name]
+	if (name == "min" || name == "max") && len(arguments) > 1 {
+		class, ok = aNumber, true
+	}
+	for i, a := range arguments {
+		if ok && (i == 0 || class.name == aNumber.name) {
+			c.want(a, at, name+"()", class)
+		}
+	}
+}
+
+// inferPredicate checks the call of a list function.
+func (c *compiler) inferPredicate(n ast.Node, name string, arguments []ast.Node, at []instance) {
+	c.want(arguments[0], at, name+"()", aList)
+	var elements []instance
+	warned := false
+	for i, list := range c.observe(arguments[0], at) {
+		if (name == "all" || name == "none") && at[i].live && isAbsent(list) && !warned {
+			c.warn(n, "%s() is true without %s, as in the sample %s: write len(%[2]s) > 0 and %[1]s(%[2]s, …)", name, source(arguments[0]), at[i].name)
+			warned = true
+		}
+		for j := range list.Len() {
+			s := *at[i].scope
+			s.elements = append(slices.Clone(s.elements), list.At(j))
+			elements = append(elements, instance{at[i].name, &s, at[i].live})
+		}
+	}
+	if len(arguments) < 2 {
+		return
+	}
+	predicate := arguments[1].(*ast.PredicateNode).Node
+	c.depth++
+	c.infer(predicate, elements)
+	switch name {
+	case "sum":
+		c.want(predicate, elements, "sum()", aNumber)
+	case "map":
+	default:
+		c.wantCondition(predicate, elements)
+	}
+	c.depth--
+}
+
+// unsampled warns once of each topic with rules and without samples.
+func (b *builder) unsampled() {
+	for _, topic := range topics.All() {
+		hasRule := func(e entry) bool { return len(e.Topic) == 0 || slices.Contains(e.Topic, topic) }
+		isOf := func(s Sample) bool { return s.Event.Record.Topic == string(topic) }
+		i := slices.IndexFunc(b.doc.Rules, hasRule)
+		if i < 0 || len(b.env.Samples) == 0 || slices.ContainsFunc(b.env.Samples, isOf) {
+			continue
+		}
+		at := b.doc.Rules[i].at
+		b.faults = append(b.faults, yamldoc.NewFault(at.Field("topic").Pos(), true, fmt.Sprintf("%s has no sample event: fields and types of its rules are not checked", topic)))
+	}
+}

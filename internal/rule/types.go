@@ -1,0 +1,261 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/suggest"
+)
+
+// class is a type of values that an operator or a function takes.
+type class struct {
+	name string
+	fits func(event.Value) bool
+}
+
+var (
+	aNumber = class{"a number", func(v event.Value) bool { _, ok := number(v); return ok }}
+	aTime   = class{"a time", func(v event.Value) bool { _, ok := event.ParseTime(v); return ok }}
+	aText   = class{"a text", func(v event.Value) bool { return v.Kind() == event.String }}
+	aList   = class{"a list", func(v event.Value) bool { return v.Kind() == event.Array }}
+	aLength = class{"a text or a list", func(v event.Value) bool { return v.Kind() >= event.String }}
+)
+
+// want warns of a node that has values, and none that fits.
+func (c *compiler) want(n ast.Node, at []instance, taker string, what class) {
+	if v, ok := c.misfit(n, at, what.fits); ok {
+		c.warn(n, "%s takes %s: %s", taker, what.name, describe(n, v))
+	}
+}
+
+// wantCondition warns of a condition that is never true or false.
+func (c *compiler) wantCondition(n ast.Node, at []instance) {
+	v, ok := c.misfit(n, at, func(v event.Value) bool { return v.Kind() == event.Bool })
+	if !ok {
+		return
+	}
+	name, remedy := source(n), ""
+	switch text := strings.ToLower(v.Text()); {
+	case v.Kind() == event.String && isConstant(n) && slices.Contains([]string{"yes", "no", "on", "off", "y", "n", "true", "false"}, text):
+		remedy = "write true or false"
+	case v.Kind() == event.String:
+		remedy = "compare it, such as " + name + " == " + quote(v)
+	case v.Kind() == event.Number:
+		remedy = "compare it, such as " + name + " > 0"
+	case v.Kind() == event.Array:
+		remedy = "write any(" + name + ", …) or len(" + name + ") > 0"
+	default:
+		remedy = "write has(" + name + ")"
+	}
+	c.warn(n, "%s is never true: %s; %s", name, describe(n, v), remedy)
+}
+
+// misfit returns a value of a node if it has values, and none that fits.
+func (c *compiler) misfit(n ast.Node, at []instance, fits func(event.Value) bool) (v event.Value, ok bool) {
+	values := slices.DeleteFunc(c.observe(n, at), isAbsent)
+	if len(values) == 0 || slices.ContainsFunc(values, fits) {
+		return v, false
+	}
+	return values[0], true
+}
+
+// comparison warns of a comparison with the same result for every sample that has
+// both values, because of their types or of the texts that the samples have.
+func (c *compiler) comparison(n *ast.BinaryNode, at []instance) {
+	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
+	first := -1
+	for i := range a {
+		switch {
+		case isAbsent(a[i]) || isAbsent(b[i]):
+		case areComparable(n.Operator, a[i], b[i]):
+			c.texts(n, n.Left, n.Right, a, at)
+			if n.Operator == "==" || n.Operator == "!=" {
+				c.texts(n, n.Right, n.Left, b, at)
+			}
+			return
+		case first < 0:
+			first = i
+		}
+	}
+	if first < 0 {
+		return
+	}
+	c.warn(n, "%s is always %v: %s, and %s; %s", source(n), n.Operator == "!=", describe(n.Left, a[first]), describe(n.Right, b[first]), remedy(n, a[first], b[first]))
+}
+
+// areComparable reports whether the result of an operator depends on more than the
+// types of two values.
+func areComparable(operator string, a, b event.Value) bool {
+	_, aIsNumber := number(a)
+	_, bIsNumber := number(b)
+	texts := a.Kind() == event.String && b.Kind() == event.String
+	switch operator {
+	case "==", "!=":
+		return a.Kind() == b.Kind() || aIsNumber && bIsNumber
+	case "<", "<=", ">", ">=":
+		return aIsNumber && bIsNumber || texts && !aIsNumber && !bIsNumber
+	case "in":
+		for i := range b.Len() {
+			if e := b.At(i); b.Kind() == event.Array && (e.IsNil() || areComparable("==", a, e)) {
+				return true
+			}
+		}
+		return b.Kind() == event.Object && a.Kind() == event.String || b.Kind() == event.Array && b.Len() == 0
+	}
+	return texts
+}
+
+// remedy says what to write instead of a comparison of values with these types.
+func remedy(n *ast.BinaryNode, a, b event.Value) string {
+	left, right := source(n.Left), source(n.Right)
+	either := func(kind event.Kind) bool { return a.Kind() == kind || b.Kind() == kind }
+	switch {
+	case n.Operator == "in" && b.Kind() == event.String:
+		return fmt.Sprintf("write %s contains %s", right, left)
+	case n.Operator == "in" && b.Kind() == event.Array && b.At(0).Kind() == event.Object:
+		return fmt.Sprintf("write any(%s, …)", right)
+	case n.Operator == "in":
+		return "write a list of values of that type"
+	case b.Kind() == event.String && a.Kind() == event.Array && n.Operator != "==" && n.Operator != "!=":
+		return fmt.Sprintf("write %s in %s", right, left)
+	case a.Kind() == event.Array:
+		return fmt.Sprintf("write any(%s, # %s %s)", left, n.Operator, right)
+	case b.Kind() == event.Array:
+		return fmt.Sprintf("write %s in %s", left, right)
+	case either(event.Object):
+		return "write the name of a member"
+	case either(event.Bool):
+		return "write true or false without quotes"
+	case a.Kind() == event.String && aTime.fits(a):
+		return fmt.Sprintf("write age(%s), in seconds", left)
+	case b.Kind() == event.String && isDuration(b.Text()):
+		return "write seconds as a number"
+	case slices.Contains([]string{"contains", "startsWith", "endsWith", "matches"}, n.Operator):
+		return "compare numbers with == < <= > >="
+	case either(event.Number) && !aNumber.fits(a):
+		return "compare it with a text"
+	}
+	return "compare it with a number"
+}
+
+func isDuration(text string) bool {
+	_, err := time.ParseDuration(text)
+	return err == nil
+}
+
+// texts warns of constant texts that a field has in no sample: of another case, or,
+// if the field is the event's type, of any.
+func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []event.Value, at []instance) {
+	if isConstant(field) || !isConstant(constants) {
+		return
+	}
+	var seen []string
+	isType := true
+	for i, v := range values {
+		if v.Kind() == event.String {
+			seen = append(seen, v.Text())
+			isType = isType && v.Text() == at[i].scope.ev.Type
+		}
+	}
+	if len(seen) == 0 {
+		return
+	}
+	switch n.Operator {
+	case "==", "!=", "in":
+		for _, text := range c.literals(constants) {
+			c.text(text.node, text.value, field, seen, isType)
+		}
+	case "contains", "startsWith", "endsWith", "matches":
+		if isType && !slices.ContainsFunc(c.observe(n, at), event.Value.Bool) {
+			c.warn(n, "%s is true for no event type in the samples of %s", source(n), joinTopics(c.examples.topics))
+		}
+	}
+}
+
+// text warns of one text that is not among those seen.
+func (c *compiler) text(n ast.Node, text string, field ast.Node, seen []string, isType bool) {
+	if slices.Contains(seen, text) {
+		return
+	}
+	if i := slices.IndexFunc(seen, func(s string) bool { return strings.EqualFold(s, text) }); i >= 0 {
+		c.warn(n, "%s is in no sample: %s is %q, and case matters", strconv.Quote(text), source(field), seen[i])
+		return
+	}
+	if !isType {
+		return
+	}
+	message := fmt.Sprintf("%q is the event type of no sample of %s", text, joinTopics(c.examples.topics))
+	if s := suggest.Closest(text, seen); s != "" {
+		message += fmt.Sprintf(": did you mean %q?", s)
+	}
+	c.warn(n, "%s", message)
+}
+
+type literal struct {
+	node  ast.Node
+	value string
+}
+
+// literals returns the texts of a constant or of a list of constants.
+func (c *compiler) literals(n ast.Node) (texts []literal) {
+	if list, ok := n.(*ast.ArrayNode); ok {
+		for _, e := range list.Nodes {
+			texts = append(texts, c.literals(e)...)
+		}
+		return texts
+	}
+	v := (&compiler{vars: c.vars}).value(n)(nil)
+	if v.Kind() == event.String {
+		texts = append(texts, literal{n, v.Text()})
+	}
+	for i := range v.Len() {
+		if e := v.At(i); v.Kind() == event.Array && e.Kind() == event.String {
+			texts = append(texts, literal{n, e.Text()})
+		}
+	}
+	return texts
+}
+
+// describe says of which type a node is, with an example.
+func describe(n ast.Node, v event.Value) string {
+	kind := map[event.Kind]string{event.Bool: "a boolean", event.Number: "a number", event.String: "a text", event.Array: "a list", event.Object: "an object"}[v.Kind()]
+	text := source(n) + " is " + kind
+	if !isConstant(n) {
+		text += " in the samples"
+	}
+	if v.Kind() < event.Array && source(n) != quote(v) {
+		text += ", such as " + quote(v)
+	}
+	return text
+}
+
+// quote prints a value as an expression does.
+func quote(v event.Value) string {
+	text := v.Text()
+	switch v.Kind() {
+	case event.Bool:
+		return strconv.FormatBool(v.Bool())
+	case event.Number:
+		return text
+	}
+	return strconv.Quote(shorten(text))
+}
+
+// source returns an expression as it could be written.
+func source(n ast.Node) string { return shorten(strings.ReplaceAll(n.String(), "#.", ".")) }
+
+func shorten(text string) string {
+	const longest = 60
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest]) + "…"
+	}
+	return text
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
