@@ -273,7 +273,7 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 		return texts(strings.HasSuffix, false)
 	case "??":
 		return func(s *scope) event.Value {
-			if v := a(s); !v.IsNil() {
+			if v := a(s); !isAbsent(v) {
 				return v
 			}
 			return b(s)

@@ -69,7 +69,7 @@ var functions = map[string]function{
 	"min":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Min) }),
 	"max":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Max) }),
 	"join":  scoped(1, 2, join),
-	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!args[0].IsNil()) }),
+	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!isAbsent(args[0])) }),
 	"bps": pure(2, 2, func(args []event.Value) event.Value {
 		return computed((numberOrNaN(args[0])/numberOrNaN(args[1]) - 1) * 10_000)
 	}),

@@ -58,7 +58,7 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 		`event.n + 1 == 6`: true, `event.s * 2 == 10`: true, `event.x + 1 > 0`: false, `event.x + 1 <= 0`: false, `event.n % 3 == 2`: true,
 		`event.t - 1 == event.t - 1`: false, `-event.n == -5`: true, `+event.s == 5`: true,
 		// What is not finite is no number.
-		`event.n / 0 > 1`: false, `-event.n / 0 < 1`: false, `event.n % 0 < 1`: false, `-0.02 > event.neg / "0"`: false, `bps(101, "0") > 1`: false, `bps(0, 0) != nil`: true,
+		`event.n / 0 > 1`: false, `-event.n / 0 < 1`: false, `event.n % 0 < 1`: false, `-0.02 > event.neg / "0"`: false, `bps(101, "0") > 1`: false, `bps(0, 0) != nil`: true, `((event.n / 0) ?? 7) == 7`: true, `has(event.n / 0)`: false, `((event.x * 2) ?? 7) == 7`: true,
 		`event.beyond > 5`: false, `event.beyond == event.beyond`: false, `"1e999" > 5`: false, `"1.7976931348623157e+308" > 5`: false, `event.beyond in [1e308]`: false, `1e308 * 10 > 1`: false, `sum([1e308, 1e308]) > 1`: false, `max(event.beyond, 1) > 0`: false,
 		// Whole numbers beyond 2^53 compare exactly.
 		`event.big == "9007199254740993"`: true, `event.big == "9007199254740992"`: false, `"9007199254740992" == 9007199254740993`: false, `event.big > "9007199254740992"`: true, `event.big <= "9007199254740992"`: false,

@@ -114,7 +114,7 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	case "or", "||":
 		return event.BoolValue(a.Bool() || r.eval(n.Right).Bool())
 	case "??":
-		if !a.IsNil() {
+		if !a.IsNil() && (a.Kind() != event.Number || !math.IsNaN(a.Float())) {
 			return a
 		}
 		return r.eval(n.Right)
