@@ -137,9 +137,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 		r.topics = topics.All()
 	}
 	b.reported = make(map[string]bool)
-	if e.When.Pos.Line > 0 {
-		r.when = b.expression(e.When, b.examples(r.topics, nil, forCondition))
-	}
+	r.when = b.expression(e.When, b.examples(r.topics, nil, forCondition))
 	if e.Where != nil {
 		own := b.expression(*e.Where, b.examples(r.topics, r.when.test, forCondition))
 		r.where = &own
@@ -235,6 +233,9 @@ func (b *builder) compiler(ex *examples) *compiler {
 }
 
 func (b *builder) expression(s yamldoc.Scalar, ex *examples) expression {
+	if s.Pos.Line == 0 { // reported by the decoder
+		return expression{}
+	}
 	c := b.compiler(ex)
 	e := c.compile(s.Value)
 	b.collect(c, s)

@@ -164,6 +164,15 @@ func TestMissingConditionIsOneFault(t *testing.T) {
 	}
 }
 
+func TestUnquotedFieldIsOneFault(t *testing.T) {
+	const file = "version: 1\nrules:\n  - {name: a, when: true, to: [desk], title: t, fields: [{{ event.x }}, {y: {{ event.y }}}]}\n"
+	_, faults := rule.Compile("r.yaml", []byte(file), rule.Environment{Channels: []string{"desk"}})
+	const want = `r.yaml:3:58: rules[0].fields[0]: put a text with {{ in quotes: "{{ … }}"` + "\n" + `r.yaml:3:77: rules[0].fields[1].y: put a text with {{ in quotes: "{{ … }}"`
+	if faults.Error() != want {
+		t.Errorf("%s, want %s", faults, want)
+	}
+}
+
 const routed = `
 version: 1
 routes:

@@ -1,12 +1,9 @@
 package yamldoc
 
 import (
-	"encoding"
 	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -50,7 +47,9 @@ func (c Cursor) report(warning bool, format string, args []any) {
 func (c Cursor) Dir() string { return c.doc.dir }
 
 // IsMapping, IsSequence and IsScalar report the kind of node.
-func (c Cursor) IsMapping() bool  { return c.resolved().Kind == yaml.MappingNode }
+func (c Cursor) IsMapping() bool {
+	return c.resolved().Kind == yaml.MappingNode && !isHole(c.resolved())
+}
 func (c Cursor) IsSequence() bool { return c.resolved().Kind == yaml.SequenceNode }
 func (c Cursor) IsScalar() bool   { return c.resolved().Kind == yaml.ScalarNode }
 
@@ -65,14 +64,27 @@ func (c Cursor) resolved() *yaml.Node {
 // Scalar returns the text of a scalar; another kind of node is a fault.
 func (c Cursor) Scalar() (string, bool) {
 	n := c.resolved()
-	if n.Kind != yaml.ScalarNode {
+	switch {
+	case isHole(n):
+		c.Fault("put a text with {{ in quotes: \"{{ … }}\"")
+		return "", false
+	case n.Kind != yaml.ScalarNode:
 		c.Fault("expected a single value, found %s", shape(n))
+		return "", false
+	case strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!"):
+		c.Fault("YAML reads a text that begins with ! as a tag: put it in quotes")
 		return "", false
 	}
 	if n.Tag == "!!null" {
 		return "", true
 	}
 	return n.Value, true
+}
+
+// isHole reports whether a node is {{ … }} without quotes: a mapping with a mapping
+// as its key.
+func isHole(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode
 }
 
 // IsNull reports whether the node is empty or null.
@@ -127,6 +139,10 @@ func (c Cursor) Keys() []Key {
 			At:    Cursor{doc: c.doc, node: n.Content[i], path: join(c.path, name)},
 			Value: Cursor{doc: c.doc, node: n.Content[i+1], path: join(c.path, name)},
 		}
+		if n.Content[i].Tag == "!!merge" {
+			k.At.Fault("merge keys (<<) are not supported: write the keys here, or use an alias (*name) as a whole value")
+			continue
+		}
 		if line, duplicate := seen[name]; duplicate {
 			k.At.Fault("duplicate key, first in line %d", line)
 			continue
@@ -169,137 +185,6 @@ func (c Cursor) Unknown(name string, known []string) {
 		return
 	}
 	c.Fault("unknown key; known keys: %s", strings.Join(known, ", "))
-}
-
-var durationType = reflect.TypeFor[time.Duration]()
-
-// Decode decodes the node into *into. Struct fields are matched by their yaml tag.
-func (c Cursor) Decode(into any) { c.decode(reflect.ValueOf(into).Elem()) }
-
-func (c Cursor) decode(v reflect.Value) {
-	if u, ok := v.Addr().Interface().(Unmarshaler); ok {
-		u.UnmarshalYAMLDoc(c)
-		return
-	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		c.decodeText(u)
-		return
-	}
-	switch v.Kind() {
-	case reflect.Pointer:
-		if c.IsNull() {
-			return
-		}
-		if v.IsNil() {
-			v.Set(reflect.New(v.Type().Elem()))
-		}
-		c.decode(v.Elem())
-	case reflect.Struct:
-		c.decodeStruct(v)
-	case reflect.Map:
-		m := reflect.MakeMap(v.Type())
-		for _, k := range c.Keys() {
-			e := reflect.New(v.Type().Elem()).Elem()
-			if old := v.MapIndex(reflect.ValueOf(k.Name).Convert(v.Type().Key())); v.Len() > 0 && old.IsValid() {
-				e.Set(old)
-			}
-			k.Value.decode(e)
-			m.SetMapIndex(reflect.ValueOf(k.Name).Convert(v.Type().Key()), e)
-		}
-		v.Set(m)
-	case reflect.Slice:
-		items := c.Items()
-		s := reflect.MakeSlice(v.Type(), len(items), len(items))
-		for i, item := range items {
-			item.decode(s.Index(i))
-		}
-		v.Set(s)
-	default:
-		c.decodeScalar(v)
-	}
-}
-
-func (c Cursor) decodeText(u encoding.TextUnmarshaler) {
-	text, ok := c.Scalar()
-	if !ok {
-		return
-	}
-	if err := u.UnmarshalText([]byte(text)); err != nil {
-		c.Fault("%v", err)
-		return
-	}
-	if r, ok := u.(interface{ Resolve(dir string) error }); ok {
-		if err := r.Resolve(c.doc.dir); err != nil {
-			c.Fault("%v", err)
-		}
-	}
-}
-
-func (c Cursor) decodeStruct(v reflect.Value) {
-	t := v.Type()
-	index := make(map[string]int, t.NumField())
-	var known []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if name == "-" || name == "" || !t.Field(i).IsExported() {
-			continue
-		}
-		index[name] = i
-		known = append(known, name)
-	}
-	for _, k := range c.Keys() {
-		i, ok := index[k.Name]
-		if !ok {
-			k.At.Unknown(k.Name, known)
-			continue
-		}
-		k.Value.decode(v.Field(i))
-	}
-	if checker, ok := v.Addr().Interface().(Checker); ok {
-		checker.CheckYAML(c)
-	}
-}
-
-func (c Cursor) decodeScalar(v reflect.Value) {
-	text, ok := c.Scalar()
-	if !ok {
-		return
-	}
-	var err error
-	switch {
-	case v.Type() == durationType:
-		var d time.Duration
-		if d, err = time.ParseDuration(text); err != nil {
-			c.Fault("%q is not a duration: write it as 500ms, 30s, 5m or 1h", text)
-			return
-		}
-		v.SetInt(int64(d))
-	case v.Kind() == reflect.String:
-		v.SetString(text)
-	case v.Kind() == reflect.Bool:
-		var b bool
-		if b, err = strconv.ParseBool(text); err != nil {
-			c.Fault("%q is not true or false", text)
-			return
-		}
-		v.SetBool(b)
-	case v.CanInt():
-		var n int64
-		if n, err = strconv.ParseInt(text, 10, v.Type().Bits()); err != nil {
-			c.Fault("%q is not a whole number", text)
-			return
-		}
-		v.SetInt(n)
-	case v.CanFloat():
-		var f float64
-		if f, err = strconv.ParseFloat(text, 64); err != nil {
-			c.Fault("%q is not a number", text)
-			return
-		}
-		v.SetFloat(f)
-	default:
-		panic(fmt.Sprintf("yamldoc: cannot decode into %s", v.Type()))
-	}
 }
 
 func join(path, name string) string {

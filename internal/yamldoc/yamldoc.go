@@ -198,7 +198,25 @@ func notYAML(file string, data []byte, err error) Fault {
 	}
 	indent := len(lines[good]) - len(bytes.TrimLeft(lines[good], " "))
 	text, _, _ := strings.Cut(err.Error(), "\n")
-	return NewFault(Pos{File: file, Line: good + 1, Column: indent + 1}, false, "not YAML: "+yamlLine.ReplaceAllString(text, ""))
+	text = yamlLine.ReplaceAllString(text, "")
+	for _, h := range hints {
+		if h.line.Match(lines[good]) {
+			text += ": " + h.remedy
+			break
+		}
+	}
+	return NewFault(Pos{File: file, Line: good + 1, Column: indent + 1}, false, "not YAML: "+text)
+}
+
+// hints are the remedies for lines that are often no YAML.
+var hints = []struct {
+	line   *regexp.Regexp
+	remedy string
+}{
+	{regexp.MustCompile(`[:\[,-]\s+("[^"]*"|'[^']*')\s+[^\s#,\]}]`), "put the whole text in quotes of the other kind"},
+	{regexp.MustCompile(`^[^"']*\{\{`), "put a text with {{ in quotes"},
+	{regexp.MustCompile(`^[^"']*:\s[^"'{]*:\s`), "put a text with a colon and a space in quotes"},
+	{regexp.MustCompile("[:-]\\s+[@%`*]"), "put a text that begins with @, %, * or a backquote in quotes"},
 }
 
 // lineOf returns the line in the library's error, from 0; 0 if it has none.
@@ -211,7 +229,8 @@ func lineOf(err error, lines int) int {
 }
 
 // Scalar is a string with the place of its first character, for values that are
-// checked after decoding.
+// checked after decoding. Without a value, or with one that is not a string, which is
+// a fault, it is zero.
 type Scalar struct {
 	Value string
 	Pos   Pos
@@ -222,8 +241,13 @@ func (s *Scalar) UnmarshalYAMLDoc(c Cursor) {
 	s.Pos = c.Pos()
 	if c.resolved().Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
 		s.Pos.Column++
+	} else if strings.Contains(c.node.LineComment, "{{") {
+		c.Warn("a # behind a space begins a comment: put the text in quotes")
 	}
-	s.Value, _ = c.Scalar()
+	var ok bool
+	if s.Value, ok = c.Scalar(); !ok {
+		s.Pos = Pos{}
+	}
 }
 
 // Unmarshaler is implemented by types that decode themselves.

@@ -126,3 +126,44 @@ func TestFaultsShowNoCredential(t *testing.T) {
 		}
 	}
 }
+
+// TestUnquotedTextsAreFaultsWithRemedy: YAML reads them as something else.
+func TestUnquotedTextsAreFaultsWithRemedy(t *testing.T) {
+	for text, want := range map[string]string{
+		"name: {{ event.x }}\n":            "f:1:7: name: put a text with {{ in quotes: \"{{ … }}\"",
+		"to: [{{ event.x }}]\n":            "f:1:6: to[0]: put a text with {{ in quotes: \"{{ … }}\"",
+		"name: {{ event.x }} on y\n":       "f:1:1: not YAML: did not find expected key: put a text with {{ in quotes",
+		"name: {{ f(x, \"15:04\") }}\n":    "f:1:1: not YAML: did not find expected ',' or '}': put a text with {{ in quotes",
+		"name: Alert: {{ event.x }}\n":     "f:1:1: not YAML: mapping values are not allowed in this context: put a text with {{ in quotes",
+		"name: Alert: high\n":              "f:1:1: not YAML: mapping values are not allowed in this context: put a text with a colon and a space in quotes",
+		"name: \"a\" == event.x\n":         "f:1:1: not YAML: did not find expected key: put the whole text in quotes of the other kind",
+		"to:\n  - 'a' in event.list\n":     "f:2:3: not YAML: did not find expected '-' indicator: put the whole text in quotes of the other kind",
+		"name: @desk\n":                    "f:1:1: not YAML: found character that cannot start any token: put a text that begins with @, %, * or a backquote in quotes",
+		"name: !has(event.x)\n":            "f:1:7: name: YAML reads a text that begins with ! as a tag: put it in quotes",
+		"base: &b {name: a}\n<<: *b\n":     "f:1:1: base: unknown key; known keys: name, to, wait\nf:2:1: <<: merge keys (<<) are not supported: write the keys here, or use an alias (*name) as a whole value",
+		"wait: 5 minutes\n":                "f:1:7: wait: \"5 minutes\" is not a duration: write it as 500ms, 30s, 5m, 1h, 7d or 1w",
+		"name: 'a: b {{ x }}'\nwait: 7d\n": "",
+	} {
+		var target struct {
+			Name yamldoc.Scalar   `yaml:"name"`
+			To   []yamldoc.Scalar `yaml:"to"`
+			Wait time.Duration    `yaml:"wait"`
+		}
+		if got := yamldoc.Decode("f", "", []byte(text), &target).Error(); got != want {
+			t.Errorf("%q:\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+func TestTextCutOffByCommentIsAWarning(t *testing.T) {
+	var target struct {
+		Name yamldoc.Scalar `yaml:"name"`
+	}
+	faults := yamldoc.Decode("f", "", []byte("name: Order #5 of {{ event.x }}\n"), &target)
+	if want := "f:1:7: warning: name: a # behind a space begins a comment: put the text in quotes"; faults.Error() != want {
+		t.Errorf("%s", faults)
+	}
+	if faults := yamldoc.Decode("f", "", []byte("name: Order # the title\n"), &target); len(faults) > 0 {
+		t.Errorf("a comment: %v", faults)
+	}
+}

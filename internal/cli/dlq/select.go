@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/suggest"
@@ -124,12 +125,12 @@ func parseWhen(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if d, err := time.ParseDuration(s); err == nil {
+	if d, err := duration.Parse(s); err == nil {
 		return now.Add(-d.Abs()), nil
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is neither a duration such as 2h nor a time such as 2026-11-23T14:31:05Z", s)
+		return time.Time{}, fmt.Errorf("%q is neither a duration such as 2h or 7d nor a time such as 2026-11-23T14:31:05Z", s)
 	}
 	return t, nil
 }
