@@ -60,8 +60,9 @@ type compiler struct {
 	memoized bool // inside an expression that is evaluated once
 	nextSlot *int // shared by all compilers of a set
 
-	examples *examples      // to check the types with; nil: they are not checked
-	scanner  *event.Scanner // finds the values for a Prefilter; nil: for Match
+	examples *examples                  // to check the types with; nil: they are not checked
+	observed map[ast.Node][]event.Value // of the nodes of the checked expression
+	scanner  *event.Scanner             // finds the values for a Prefilter; nil: for Match
 }
 
 // access is a path of the document that an expression reads.

@@ -1,78 +1,22 @@
 package rule
 
 import (
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/topics"
-	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // The check of types evaluates every part of an expression on the sample events. An
 // operator or a function that none of them gives values of a type that it takes has
 // always the same result, which is a warning.
 
-// examples are the sample events that an expression is checked with.
-type examples struct {
-	topics   []topics.Name // of the rule
-	complete bool          // each topic has a sample
-	list     []instance    // at least one, for the constants
-	use      use
-	reported map[string]bool // paths of the rule that are in no sample
-}
-
-// use is what an expression is for.
-type use int
-
-const (
-	forValue use = iota
-	forCondition
-	forKey
-	forText
-)
-
-// instance is a sample event; in a predicate, with one of the elements.
-type instance struct {
-	name  string // of the sample
-	scope *scope
-	live  bool // the rule matches it and evaluates the inspected node
-}
-
-func (in instance) eval(f value) event.Value {
-	s := *in.scope
-	return f(&s)
-}
-
-// examples returns the samples of the topics. They are live if they match.
-func (b *builder) examples(sources []topics.Name, matches truth, use use) *examples {
-	found := make(map[topics.Name]bool)
-	ex := &examples{topics: sources, use: use, reported: b.reported}
-	for _, s := range b.env.Samples {
-		topic := topics.Name(s.Event.Record.Topic)
-		if !slices.Contains(sources, topic) {
-			continue
-		}
-		found[topic] = true
-		in := instance{name: s.Name, scope: &scope{ev: &s.Event, now: s.Event.Time}}
-		in.live = matches == nil || matches(&scope{ev: &s.Event, now: s.Event.Time})
-		ex.list = append(ex.list, in)
-	}
-	ex.complete = len(found) == len(sources)
-	if len(ex.list) == 0 {
-		now := time.Now()
-		ex.list = []instance{{scope: &scope{ev: &event.Event{Doc: event.ObjectValue(nil), Time: now}, now: now}}}
-	}
-	return ex
-}
-
 // check warns of what is wrong with an expression that compiles; paths are those that
 // it reads.
 func (c *compiler) check(e expression, paths []access) {
 	before, at := len(c.problems), c.examples.list
+	c.observed = make(map[ast.Node][]event.Value)
 	isKnown := true
 	for _, path := range paths {
 		message := c.examples.unknownPath(path.path)
@@ -110,13 +54,28 @@ func (c *compiler) empty(e expression, at []instance) {
 	}
 }
 
-// observe returns the values of a node.
+// observe returns the values of a node. It evaluates each node once, so that a long
+// condition takes a time in proportion.
 func (c *compiler) observe(n ast.Node, at []instance) []event.Value {
-	eval := (&compiler{vars: c.vars, zone: c.zone, depth: c.depth}).value(n)
-	values := make([]event.Value, len(at))
-	for i, in := range at {
-		values[i] = in.eval(eval)
+	if values, ok := c.observed[n]; ok {
+		return values
 	}
+	values := make([]event.Value, len(at))
+	if b, ok := n.(*ast.BinaryNode); ok && slices.Contains([]string{"and", "&&", "or", "||"}, b.Operator) {
+		left, right := c.observe(b.Left, at), c.observe(b.Right, at)
+		for i := range values {
+			if values[i] = left[i]; left[i].Bool() == (b.Operator == "and" || b.Operator == "&&") {
+				values[i] = right[i]
+			}
+			values[i] = event.BoolValue(values[i].Bool())
+		}
+	} else {
+		eval := (&compiler{vars: c.vars, zone: c.zone, depth: c.depth}).value(n)
+		for i, in := range at {
+			values[i] = in.eval(eval)
+		}
+	}
+	c.observed[n] = values
 	return values
 }
 
@@ -277,18 +236,4 @@ func (c *compiler) inferPredicate(n ast.Node, name string, arguments []ast.Node,
 		c.wantCondition(predicate, elements)
 	}
 	c.depth--
-}
-
-// unsampled warns once of each topic with rules and without samples.
-func (b *builder) unsampled() {
-	for _, topic := range topics.All() {
-		hasRule := func(e entry) bool { return len(e.Topic) == 0 || slices.Contains(e.Topic, topic) }
-		isOf := func(s Sample) bool { return s.Event.Record.Topic == string(topic) }
-		i := slices.IndexFunc(b.doc.Rules, hasRule)
-		if i < 0 || len(b.env.Samples) == 0 || slices.ContainsFunc(b.env.Samples, isOf) {
-			continue
-		}
-		at := b.doc.Rules[i].at
-		b.faults = append(b.faults, yamldoc.NewFault(at.Field("topic").Pos(), true, fmt.Sprintf("%s has no sample event: fields and types of its rules are not checked", topic)))
-	}
 }

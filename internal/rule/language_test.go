@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 const sampleDoc = `{"type":"order.filled","n":5,"s":"5","t":"abc","id":"007","big":9007199254740993,"beyond":1e999,"wei":12345678901234567890,"usdt":"-10000.01000000 USDT","grouped":"12,000.50","loss":"(12000.50)","price":"0.10","neg":-2.5,
@@ -133,6 +134,16 @@ func TestTemplatesPrintValuesAsSent(t *testing.T) {
 	}
 }
 
+func TestWordsOfOtherLanguagesAreNamed(t *testing.T) {
+	for source, want := range map[string]string{"event.x == None": "unknown name None: write nil", "event.x == undefined": "unknown name undefined: write nil", "True": "unknown name True: write true", "no": "unknown name no: write false"} {
+		c := testCompiler(t)
+		c.compile(source)
+		if len(c.problems) != 1 || c.problems[0].message != want {
+			t.Errorf("%s: %+v", source, c.problems)
+		}
+	}
+}
+
 func TestTemplateMarksValuesButNotLiterals(t *testing.T) {
 	parts := testCompiler(t).template(`<b>{{ "<i>" }}`).text(onSample(t))
 	if len(parts) != 2 || parts[0].Value || !parts[1].Value {
@@ -140,8 +151,8 @@ func TestTemplateMarksValuesButNotLiterals(t *testing.T) {
 	}
 }
 
-// TestEveryExpressionIsTotal draws expressions and evaluates them on arbitrary
-// JSON: all compile and none panics.
+// TestEveryExpressionIsTotal draws expressions, checks their types and evaluates them
+// on arbitrary JSON: all compile and none panics.
 func TestEveryExpressionIsTotal(t *testing.T) {
 	for name, f := range functions {
 		if f.min < 1 {
@@ -150,7 +161,10 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		source := drawExpression(4, false).Draw(t, "expression")
-		c := &compiler{zone: time.UTC, vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
+		doc, use := drawValue(3).Draw(t, "document"), use(rapid.IntRange(0, int(forText)).Draw(t, "use"))
+		sample := func(doc event.Value) Sample { return Sample{"s", event.Event{Doc: doc}} }
+		b := builder{env: Environment{Samples: []Sample{sample(doc), sample(drawValue(3).Draw(t, "sample"))}}, reported: make(map[string]bool)}
+		c := &compiler{zone: time.UTC, examples: b.examples([]topics.Name{""}, nil, use), vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
 		e := c.compile(source)
 		for _, p := range c.problems {
 			if strings.HasPrefix(p.message, "vars.") {
@@ -160,7 +174,7 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 				t.Fatalf("%s: %s", source, p.message)
 			}
 		}
-		s := &scope{ev: &event.Event{Doc: drawValue(3).Draw(t, "document"), CE: drawValue(1).Draw(t, "ce")}, now: time.Unix(1795444265, 0)}
+		s := &scope{ev: &event.Event{Doc: doc, CE: drawValue(1).Draw(t, "ce")}, now: time.Unix(1795444265, 0)}
 		v := e.eval(s)
 		if v.Kind() > event.Object {
 			t.Fatalf("%s returns kind %d", source, v.Kind())

@@ -16,7 +16,7 @@ import (
 var roots = []string{"event", "meta", "ce", "vars"}
 
 // words are the language's words for those of other languages.
-var words = map[string]string{"null": "nil", "none": "nil", "undefined": "nil", "true": "true", "false": "false"}
+var words = map[string]string{"null": "nil", "none": "nil", "undefined": "nil", "true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 
 // member compiles event.a.b, meta.topic, vars.x, #.y and indexes.
 func (c *compiler) member(n ast.Node) value {

@@ -58,11 +58,16 @@ func (c *compiler) wantCondition(n ast.Node, at []instance) {
 
 // misfit returns a value of a node if it has values, and none that fits.
 func (c *compiler) misfit(n ast.Node, at []instance, fits func(event.Value) bool) (v event.Value, ok bool) {
-	values := slices.DeleteFunc(c.observe(n, at), isAbsent)
-	if len(values) == 0 || slices.ContainsFunc(values, fits) {
-		return v, false
+	for _, value := range c.observe(n, at) {
+		switch {
+		case isAbsent(value):
+		case fits(value):
+			return v, false
+		case !ok:
+			v, ok = value, true
+		}
 	}
-	return values[0], true
+	return v, ok
 }
 
 // comparison warns of a comparison with the same result for every sample that has

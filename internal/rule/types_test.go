@@ -128,6 +128,14 @@ func TestKeysAndTextsWithoutValueAreWarnedOf(t *testing.T) {
 	}
 }
 
+func TestLongConditionIsChecked(t *testing.T) {
+	term := `event.symbol == "X" and event.last_qty > 5 or `
+	long := warnings(t, "trade-executions", strings.Repeat(term, 700)+"event.side > 5", "", samples(t))
+	if len(long) != 1 || !strings.HasPrefix(long[0], "event.side > 5 is always false") {
+		t.Errorf("%q", long)
+	}
+}
+
 // TestUnknownFieldIsOneWarningPerRule, however often the rule reads it.
 func TestUnknownFieldIsOneWarningPerRule(t *testing.T) {
 	got := warnings(t, "trade-executions", "event.pnl > 5", "    key: [event.pnl]\n    text: '{{ event.pnl }} {{ money(event.pnl) }}'\n    fields: [event.pnl]\n", samples(t))

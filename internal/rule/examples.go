@@ -1,0 +1,78 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// examples are the sample events that an expression is checked with.
+type examples struct {
+	topics   []topics.Name // of the rule
+	complete bool          // each topic has a sample
+	list     []instance    // at least one, for the constants
+	use      use
+	reported map[string]bool // paths of the rule that are in no sample
+}
+
+// use is what an expression is for.
+type use int
+
+const (
+	forValue use = iota
+	forCondition
+	forKey
+	forText
+)
+
+// instance is a sample event; in a predicate, with one of the elements.
+type instance struct {
+	name  string // of the sample
+	scope *scope
+	live  bool // the rule matches it and evaluates the inspected node
+}
+
+func (in instance) eval(f value) event.Value {
+	s := *in.scope
+	return f(&s)
+}
+
+// examples returns the samples of the topics. They are live if they match.
+func (b *builder) examples(sources []topics.Name, matches truth, use use) *examples {
+	found := make(map[topics.Name]bool)
+	ex := &examples{topics: sources, use: use, reported: b.reported}
+	for _, s := range b.env.Samples {
+		topic := topics.Name(s.Event.Record.Topic)
+		if !slices.Contains(sources, topic) {
+			continue
+		}
+		found[topic] = true
+		in := instance{name: s.Name, scope: &scope{ev: &s.Event, now: s.Event.Time}}
+		in.live = matches == nil || matches(&scope{ev: &s.Event, now: s.Event.Time})
+		ex.list = append(ex.list, in)
+	}
+	ex.complete = len(found) == len(sources)
+	if len(ex.list) == 0 {
+		now := time.Now()
+		ex.list = []instance{{scope: &scope{ev: &event.Event{Doc: event.ObjectValue(nil), Time: now}, now: now}}}
+	}
+	return ex
+}
+
+// unsampled warns once of each topic with rules and without samples.
+func (b *builder) unsampled() {
+	for _, topic := range topics.All() {
+		hasRule := func(e entry) bool { return len(e.Topic) == 0 || slices.Contains(e.Topic, topic) }
+		isOf := func(s Sample) bool { return s.Event.Record.Topic == string(topic) }
+		i := slices.IndexFunc(b.doc.Rules, hasRule)
+		if i < 0 || len(b.env.Samples) == 0 || slices.ContainsFunc(b.env.Samples, isOf) {
+			continue
+		}
+		at := b.doc.Rules[i].at
+		b.faults = append(b.faults, yamldoc.NewFault(at.Field("topic").Pos(), true, fmt.Sprintf("%s has no sample event: fields and types of its rules are not checked", topic)))
+	}
+}
