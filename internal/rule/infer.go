@@ -2,6 +2,7 @@ package rule
 
 import (
 	"slices"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -195,6 +196,9 @@ func (c *compiler) inferCall(n ast.Node, name string, arguments []ast.Node, at [
 	for _, a := range arguments[1:] {
 		c.infer(a, at)
 	}
+	if name == "clock" && len(arguments) == 2 {
+		c.layout(arguments[1], at)
+	}
 	class, ok := takes[name]
 	if (name == "min" || name == "max") && len(arguments) > 1 {
 		class, ok = aNumber, true
@@ -202,6 +206,17 @@ func (c *compiler) inferCall(n ast.Node, name string, arguments []ast.Node, at [
 	for i, a := range arguments {
 		if ok && (i == 0 || class.name == aNumber.name) {
 			c.want(a, at, name+"()", class)
+		}
+	}
+}
+
+// layout warns of a layout of clock() that prints the same for every time.
+func (c *compiler) layout(n ast.Node, at []instance) {
+	reference := time.Date(2017, time.November, 23, 19, 47, 58, 0, time.UTC)
+	for _, v := range c.observe(n, at) {
+		if text := v.Text(); text != "" && reference.Format(text) == text {
+			c.warn(n, `clock() prints %q for every time: write the layout as 2006-01-02 15:04:05 MST`, text)
+			return
 		}
 	}
 }

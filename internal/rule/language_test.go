@@ -135,7 +135,7 @@ func TestTemplatesPrintValuesAsSent(t *testing.T) {
 }
 
 func TestWordsOfOtherLanguagesAreNamed(t *testing.T) {
-	for source, want := range map[string]string{"event.x == None": "unknown name None: write nil", "event.x == undefined": "unknown name undefined: write nil", "True": "unknown name True: write true", "no": "unknown name no: write false"} {
+	for source, want := range map[string]string{"event.x == None": "unknown name None: write nil", "event.x == undefined": "unknown name undefined: write nil", "True": "unknown name True: write true", "event.x AND event.y": `unexpected "AND": write and`, "event.x > 10m": "durations are numbers of seconds: write 600 for 10m", "event.x > 7d": "durations are numbers of seconds: write 604800 for 7d", "no": "unknown name no: write false"} {
 		c := testCompiler(t)
 		c.compile(source)
 		if len(c.problems) != 1 || c.problems[0].message != want {

@@ -10,6 +10,7 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
 )
 
@@ -47,6 +48,13 @@ func (c *compiler) syntax(source string, err error) {
 		message = `the number is beyond 2^63: write it in quotes, such as "12345678901234567890"`
 	case m != nil && m[2] == "=":
 		message = `use == to compare, not =`
+	case strings.HasPrefix(message, "bad number syntax: "):
+		text := strings.Trim(strings.TrimPrefix(message, "bad number syntax: "), `"`)
+		if d, err := duration.Parse(text); err == nil {
+			message = fmt.Sprintf("durations are numbers of seconds: write %v for %s", d.Seconds(), text)
+		}
+	case m != nil && slices.Contains(operators, strings.ToLower(m[2])):
+		message = fmt.Sprintf("unexpected %q: write %s", m[2], strings.ToLower(m[2]))
 	case m != nil:
 		message = fmt.Sprintf("unexpected %q", m[2])
 	}

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/expr-lang/expr/ast"
 
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/suggest"
 )
@@ -150,7 +150,7 @@ func remedy(n *ast.BinaryNode, a, b event.Value) string {
 }
 
 func isDuration(text string) bool {
-	_, err := time.ParseDuration(text)
+	_, err := duration.Parse(text)
 	return err == nil
 }
 

@@ -115,6 +115,7 @@ func TestKeysAndTextsWithoutValueAreWarnedOf(t *testing.T) {
 		"    key: [event.latency_ms + event.symbol]":               `event.latency_ms + event.symbol has no result: event.latency_ms is a number in the samples, such as 12, and event.symbol is a text in the samples, such as "AAPL"; to join them, put a text between them: + "/" +`,
 		"    key: [event.order_qty + event.last_qty]":              `event.order_qty + event.last_qty adds two numbers: write them as two parts of the key`,
 		"    key: [event.reject_code]":                             `event.reject_code is missing in every sample that the rule matches: these alerts share one key`,
+		"    key: ['clock(meta.time, \"YYYY-MM-DD\")']":            `clock() prints "YYYY-MM-DD" for every time: write the layout as 2006-01-02 15:04:05 MST`,
 		"    key: [event.symbl]":                                   `event.symbl is in no sample: did you mean symbol?`,
 		"    text: '{{ event.reject_code }}'":                      `{{ event.reject_code }} is empty in every sample that the rule matches`,
 		"    text: '{{ money(event.side) }}'":                      `money() takes a number: event.side is a text in the samples, such as "buy"`,
