@@ -94,14 +94,14 @@ type builder struct {
 	faults   yamldoc.Faults
 	paths    map[topics.Name][][]string // that the topic's expressions read
 	nextSlot *int                       // shared by the compilers
-	reported map[string]bool            // see examples
+	reported map[string]bool            // messages of the rule
 }
 
 func (b *builder) build() yamldoc.Faults {
 	if b.doc.Timezone.Location == nil {
 		b.doc.Timezone.Location = time.UTC
 	}
-	b.paths, b.reported = make(map[topics.Name][][]string), make(map[string]bool)
+	b.paths = make(map[topics.Name][][]string)
 	b.routes()
 	defaultWhere := make(map[string]*expression)
 	for name, d := range b.doc.Defaults {
@@ -109,6 +109,7 @@ func (b *builder) build() yamldoc.Faults {
 			continue
 		}
 		if topic, err := topics.Parse(name); err == nil {
+			b.reported = make(map[string]bool)
 			e := b.expression(*d.Where, b.examples([]topics.Name{topic}, nil, forCondition))
 			defaultWhere[name] = &e
 		}
@@ -259,12 +260,14 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 		return pos
 	}
 	for _, p := range c.problems {
+		if p.once && b.reported[p.message] {
+			continue
+		}
+		b.reported[p.message] = true
 		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
 	}
-	for _, a := range c.paths {
-		for _, topic := range c.examples.topics {
-			b.paths[topic] = append(b.paths[topic], a.path)
-		}
+	for _, topic := range c.examples.topics {
+		b.paths[topic] = append(b.paths[topic], c.paths...)
 	}
 }
 

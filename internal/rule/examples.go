@@ -16,7 +16,6 @@ type examples struct {
 	complete bool          // each topic has a sample
 	list     []instance    // at least one, for the constants
 	use      use
-	reported map[string]bool // paths of the rule that are in no sample
 }
 
 // use is what an expression is for.
@@ -44,7 +43,7 @@ func (in instance) eval(f value) event.Value {
 // examples returns the samples of the topics. They are live if they match.
 func (b *builder) examples(sources []topics.Name, matches truth, use use) *examples {
 	found := make(map[topics.Name]bool)
-	ex := &examples{topics: sources, use: use, reported: b.reported}
+	ex := &examples{topics: sources, use: use}
 	for _, s := range b.env.Samples {
 		topic := topics.Name(s.Event.Record.Topic)
 		if !slices.Contains(sources, topic) {

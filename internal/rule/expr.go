@@ -47,6 +47,7 @@ type problem struct {
 	at      int // characters from the beginning of the expression
 	message string
 	warning bool
+	once    bool // report the same message once in a rule
 }
 
 // compiler turns a syntax tree of expr's parser into closures. It does not use
@@ -55,20 +56,14 @@ type compiler struct {
 	vars     event.Value
 	zone     *time.Location
 	problems []problem
-	paths    []access
-	depth    int  // nested predicates
-	memoized bool // inside an expression that is evaluated once
-	nextSlot *int // shared by all compilers of a set
+	paths    [][]string // of the event, that are read
+	depth    int        // nested predicates
+	memoized bool       // inside an expression that is evaluated once
+	nextSlot *int       // shared by all compilers of a set
 
 	examples *examples                  // to check the types with; nil: they are not checked
 	observed map[ast.Node][]event.Value // of the nodes of the checked expression
 	scanner  *event.Scanner             // finds the values for a Prefilter; nil: for Match
-}
-
-// access is a path of the document that an expression reads.
-type access struct {
-	path []string // "[]" is any element of a list
-	at   int
 }
 
 // compile parses and checks source. The expression can be evaluated if
@@ -79,12 +74,12 @@ func (c *compiler) compile(source string) expression {
 		c.syntax(source, err)
 		return expression{source: source, eval: constant(event.Value{}), test: func(*scope) bool { return false }}
 	}
-	problems, paths := len(c.problems), len(c.paths)
+	before := len(c.problems)
 	eval := c.value(tree.Node)
 	e := expression{source: source, node: tree.Node, eval: eval, test: truthOf(eval)}
 	isError := func(p problem) bool { return !p.warning }
-	if c.examples != nil && !slices.ContainsFunc(c.problems[problems:], isError) {
-		c.check(e, c.paths[paths:])
+	if c.examples != nil && !slices.ContainsFunc(c.problems[before:], isError) {
+		c.check(e)
 	}
 	return e
 }

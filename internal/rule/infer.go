@@ -13,29 +13,16 @@ import (
 // operator or a function that none of them gives values of a type that it takes has
 // always the same result, which is a warning.
 
-// check warns of what is wrong with an expression that compiles; paths are those that
-// it reads.
-func (c *compiler) check(e expression, paths []access) {
+// check warns of what is wrong with an expression that compiles.
+func (c *compiler) check(e expression) {
 	before, at := len(c.problems), c.examples.list
 	c.observed = make(map[ast.Node][]event.Value)
-	isKnown := true
-	for _, path := range paths {
-		message := c.examples.unknownPath(path.path)
-		if message == "" {
-			continue
-		}
-		isKnown = false
-		if !c.examples.reported[message] {
-			c.examples.reported[message] = true
-			c.problems = append(c.problems, problem{at: path.at, message: message, warning: true})
-		}
-	}
 	if c.examples.use == forCondition {
 		at = c.narrow(at, e.node, true)
 		c.wantCondition(e.node, at)
 	}
 	c.infer(e.node, at)
-	if isKnown && len(c.problems) == before {
+	if len(c.problems) == before {
 		c.empty(e, at)
 	}
 }
@@ -111,6 +98,14 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 		c.inferCall(n, n.Name, n.Arguments, at)
 	case *ast.CallNode:
 		c.inferCall(n, n.Callee.String(), n.Arguments, at)
+	case *ast.MemberNode:
+		c.infer(n.Node, at)
+		if name, ok := n.Property.(*ast.StringNode); ok {
+			c.unknown(n, name.Value, at)
+			return
+		}
+		c.infer(n.Property, at)
+		c.want(n.Node, at, "[…]", anIndexed)
 	default:
 		for _, child := range children(n) {
 			c.infer(child, at)

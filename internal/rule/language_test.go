@@ -66,7 +66,7 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 		`"-9007199254740993" < -9007199254740992`: true, `"1000000000000000000001" > "1000000000000000000000"`: true, `event.wei == "12345678901234567890"`: true, `event.wei < "12345678901234567891"`: true, `"01000000000000000000000" >= "1000000000000000000001"`: false, `event.big in ["9007199254740992", "a"]`: false,
 		// Amounts with a currency, thousands and parentheses.
 		`event.usdt < -10000`: true, `event.usdt == -10000.01`: true, `num(event.usdt) + 1 < 0`: true, `event.grouped >= 12000.5`: true, `event.grouped > "9"`: true, `event.loss == -12000.5`: true, `"(1,234,567.5) USD" < -1234567`: true,
-		`"12,000" == 12000`: true, `"0,125" > 0`: false, `"12,5" > 0`: false, `"1,2345" > 0`: false, `",5" > 0`: false, `"-(5)" < 0`: false, `"(-5)" < 0`: false, `"()" < 1`: false, `"5 usd" > 1`: false, `"USD" > 1`: false, `"5 U" > 1`: false, `"5  USD" > 1`: false,
+		`"12,000" == 12000`: true, `"0,125" > 0`: false, `"1,2e4" > 0`: false, `"1,234e1" == 12340`: false, `"1,234.5e1" == 12345`: true, `"12,5" > 0`: false, `"1,2345" > 0`: false, `",5" > 0`: false, `"-(5)" < 0`: false, `"(-5)" < 0`: false, `"()" < 1`: false, `"5 usd" > 1`: false, `"USD" > 1`: false, `"5 U" > 1`: false, `"5  USD" > 1`: false,
 		`"5 USD" < "6 EUR"`: false, `"5 USD" >= "6 EUR"`: false, `"5 USD" < "6 USD"`: true, `"5 USD" < "6"`: true,
 		// + joins texts that are no numbers.
 		`event.t + "/" + event.id == "abc/007"`: true, `event.id + "." + event.s == "007.5"`: true, `event.s + event.s == 10`: true, `event.t + event.t == "abcabc"`: true, `"" + event.s + event.s == "55"`: true, `event.n + ":" + event.t == "5:abc"`: true,
@@ -163,7 +163,7 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 		source := drawExpression(4, false).Draw(t, "expression")
 		doc, use := drawValue(3).Draw(t, "document"), use(rapid.IntRange(0, int(forText)).Draw(t, "use"))
 		sample := func(doc event.Value) Sample { return Sample{"s", event.Event{Doc: doc}} }
-		b := builder{env: Environment{Samples: []Sample{sample(doc), sample(drawValue(3).Draw(t, "sample"))}}, reported: make(map[string]bool)}
+		b := builder{env: Environment{Samples: []Sample{sample(doc), sample(drawValue(3).Draw(t, "sample"))}}}
 		c := &compiler{zone: time.UTC, examples: b.examples([]topics.Name{""}, nil, use), vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
 		e := c.compile(source)
 		for _, p := range c.problems {

@@ -1,8 +1,6 @@
 package rule
 
 import (
-	"slices"
-
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
@@ -67,7 +65,6 @@ func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, fun
 	if len(arguments) == 0 || len(arguments) > 2 {
 		return c.fault(n, "%s() takes a list and a condition for its elements", name)
 	}
-	before := len(c.paths)
 	list := c.value(arguments[0])
 	c.warnDynamicList(arguments[0])
 	if len(arguments) == 1 {
@@ -82,9 +79,6 @@ func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, fun
 	predicate, ok := arguments[1].(*ast.PredicateNode)
 	if !ok {
 		return c.fault(arguments[1], "%s() takes a condition for the list's elements", name)
-	}
-	if len(c.paths) == before+1 {
-		c.elementPaths(predicate.Node, c.paths[before].path)
 	}
 	memoized := c.memoized
 	c.depth, c.memoized = c.depth+1, false
@@ -110,28 +104,6 @@ func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, fun
 		})
 		s.elements = s.elements[:top]
 		return out
-	}
-}
-
-// elementPaths records the paths that a predicate reads from the elements of
-// the list at path.
-func (c *compiler) elementPaths(n ast.Node, path []string) {
-	ast.Walk(&n, elementVisitor(func(names []string, at int) {
-		c.paths = append(c.paths, access{path: slices.Concat(path, []string{"[]"}, names), at: at})
-	}))
-}
-
-type elementVisitor func(names []string, at int)
-
-func (v elementVisitor) Visit(n *ast.Node) {
-	m, ok := (*n).(*ast.MemberNode)
-	if !ok {
-		return
-	}
-	base, isPointer := m.Node.(*ast.PointerNode)
-	name, isName := m.Property.(*ast.StringNode)
-	if isPointer && isName && base.Name == "" {
-		v([]string{name.Value}, m.Location().From)
 	}
 }
 

@@ -96,7 +96,7 @@ func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.N
 	var eval value
 	switch root.Value {
 	case "event":
-		c.paths = append(c.paths, access{path: names, at: root.Location().From})
+		c.paths = append(c.paths, names)
 		eval = follow(func(s *scope) event.Value { return s.ev.Doc }, names)
 	case "ce":
 		eval = follow(func(s *scope) event.Value { return s.ev.CE }, names)

@@ -106,7 +106,7 @@ func isGrouped(s string) bool {
 		return false
 	}
 	for i := range len(whole) {
-		if (whole[i] == ',') != ((len(whole)-i)%4 == 0) {
+		if isDigit := whole[i] >= '0' && whole[i] <= '9'; isDigit == ((len(whole)-i)%4 == 0) || !isDigit && whole[i] != ',' {
 			return false
 		}
 	}

@@ -70,6 +70,8 @@ func (c *compiler) isText(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.ChainNode:
 		return c.isText(n.Node)
+	case *ast.ConditionalNode:
+		return c.isText(n.Exp1) && c.isText(n.Exp2)
 	case *ast.BinaryNode:
 		return n.Operator == "+" && (c.isText(n.Left) || c.isText(n.Right))
 	case *ast.BuiltinNode:

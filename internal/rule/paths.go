@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/expr-lang/expr/ast"
+
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
@@ -13,35 +15,50 @@ import (
 // optional are documented members that no sample has.
 var optional = []string{"reconciliation", "trace_id", "timestamp"}
 
-// unknownPath returns a warning for a path that no sample has; empty: a sample has
-// it, or a topic has no samples.
-func (ex *examples) unknownPath(path []string) string {
-	if len(path) == 0 || len(path) == 1 && slices.Contains(optional, path[0]) || !ex.complete {
-		return ""
+// unknown warns of a member that no sample has, with the likely correction.
+func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
+	_, root, _ := c.unfold(n)
+	_, isDirect := n.Node.(*ast.IdentifierNode)
+	if id, ok := root.(*ast.IdentifierNode); ok && id.Value != "event" || isDirect && slices.Contains(optional, name) || !c.examples.complete {
+		return
 	}
-	var candidates []string
-	parent := path[:len(path)-1]
-	for _, in := range ex.list {
-		for _, v := range walk(in.scope.ev.Doc, parent) {
-			if len(walk(v, path[len(parent):])) > 0 {
-				return ""
-			}
-			for i := range v.Len() {
-				if name := v.At(i).Name(); v.Kind() == event.Object && !slices.Contains(candidates, name) {
-					candidates = append(candidates, name)
-				}
+	if slices.ContainsFunc(c.observe(n, at), func(v event.Value) bool { return v.Kind() != event.Missing }) {
+		return
+	}
+	var names []string
+	var other event.Value // what has no members
+	objects := 0
+	for _, v := range c.observe(n.Node, at) {
+		if v.Kind() != event.Object && !isAbsent(v) {
+			other = v
+		}
+		for i := range v.Len() {
+			if v.Kind() == event.Object && !slices.Contains(names, v.At(i).Name()) {
+				names = append(names, v.At(i).Name())
 			}
 		}
+		if v.Kind() == event.Object {
+			objects++
+		}
 	}
-	if len(parent) > 0 && parent[len(parent)-1] == "[]" && candidates == nil {
-		return "" // the list itself is reported
+	var message string
+	switch near := suggest.Closest(name, names); {
+	case objects > 0 && near != "":
+		message = fmt.Sprintf("%s is in no sample: did you mean %s?", source(n), near)
+	case objects > 0:
+		message = fmt.Sprintf("%s is in no sample of %s", source(n), joinTopics(c.examples.topics))
+	case other.Kind() == event.Array:
+		message = fmt.Sprintf("%s is a list in the samples: write any(%[1]s, .%s …) or %[1]s[0].%[2]s", source(n.Node), name)
+	case other.Kind() != event.Missing:
+		message = describe(n.Node, other) + ": it has no member " + name
+	default:
+		return // a part of the path is reported
 	}
-	name := path[len(path)-1]
-	whole := "event." + strings.ReplaceAll(strings.Join(path, "."), ".[]", "[]")
-	if s := suggest.Closest(name, candidates); s != "" {
-		return fmt.Sprintf("%s is in no sample: did you mean %s?", whole, s)
+	place := ast.Node(n)
+	if _, ok := root.(*ast.IdentifierNode); ok {
+		place = root
 	}
-	return fmt.Sprintf("%s is in no sample of %s", whole, joinTopics(ex.topics))
+	c.problems = append(c.problems, problem{at: place.Location().From, message: message, warning: true, once: true})
 }
 
 func joinTopics(names []topics.Name) string {
@@ -50,23 +67,4 @@ func joinTopics(names []topics.Name) string {
 		texts[i] = string(t)
 	}
 	return strings.Join(texts, ", ")
-}
-
-// walk returns the values at a path; "[]" in the path is every element of a list.
-func walk(v event.Value, path []string) []event.Value {
-	values := []event.Value{v}
-	for _, name := range path {
-		var next []event.Value
-		for _, v := range values {
-			if name == "[]" {
-				for i := range v.Len() {
-					next = append(next, v.At(i))
-				}
-			} else if m := v.Get(name); m.Kind() != event.Missing {
-				next = append(next, m)
-			}
-		}
-		values = next
-	}
-	return values
 }

@@ -33,13 +33,10 @@ func (c *compiler) template(source string) template {
 			c.problems = append(c.problems, problem{at: utf8.RuneCountInString(source[:at+open]), message: "the hole {{ is not closed with }}"})
 			return t
 		}
-		before, read := len(c.problems), len(c.paths)
+		before := len(c.problems)
 		hole := c.compile(source[start : start+end])
 		for i := before; i < len(c.problems); i++ {
 			c.problems[i].at += utf8.RuneCountInString(source[:start])
-		}
-		for i := read; i < len(c.paths); i++ {
-			c.paths[i].at += utf8.RuneCountInString(source[:start])
 		}
 		t = append(t, segment{hole: &hole})
 		at = start + end + len("}}")

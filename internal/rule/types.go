@@ -25,6 +25,8 @@ var (
 	aText   = class{"a text", func(v event.Value) bool { return v.Kind() == event.String }}
 	aList   = class{"a list", func(v event.Value) bool { return v.Kind() == event.Array }}
 	aLength = class{"a text or a list", func(v event.Value) bool { return v.Kind() >= event.String }}
+
+	anIndexed = class{"a list or an object", func(v event.Value) bool { return v.Kind() >= event.Array }}
 )
 
 // want warns of a node that has values, and none that fits.
@@ -143,10 +145,15 @@ func remedy(n *ast.BinaryNode, a, b event.Value) string {
 		return "write seconds as a number"
 	case slices.Contains([]string{"contains", "startsWith", "endsWith", "matches"}, n.Operator):
 		return "compare numbers with == < <= > >="
-	case either(event.Number) && !aNumber.fits(a):
-		return "compare it with a text"
 	}
-	return "compare it with a number"
+	field := a
+	if isConstant(n.Left) {
+		field = b
+	}
+	if aNumber.fits(field) {
+		return "compare it with a number"
+	}
+	return "compare it with a text"
 }
 
 func isDuration(text string) bool {

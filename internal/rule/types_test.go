@@ -66,6 +66,14 @@ func TestConditionsThatNeverHoldAreWarnedOf(t *testing.T) {
 		{trades, `any(event.symbol, # == "AAPL")`, `any() takes a list: event.symbol is a text in the samples, such as "AAPL"`},
 		{trades, `len(event.latency_ms) > 1`, `len() takes a text or a list: event.latency_ms is a number in the samples, such as 12`},
 		{portfolios, `sum(event.positions, .symbol) > 1`, `sum() takes a number: .symbol is a text in the samples, such as "AAPL"`},
+		// members and indexes
+		{portfolios, `any(filter(event.positions, .weight > 0), .symbl == "AAPL")`, `.symbl is in no sample: did you mean symbol?`},
+		{portfolios, `event.positions[0].weigth > 1`, `event.positions[0].weigth is in no sample: did you mean weight?`},
+		{portfolios, `event.positions.symbol == "AAPL"`, `event.positions is a list in the samples: write any(event.positions, .symbol …) or event.positions[0].symbol`},
+		{trades, `event.symbol.name == "AAPL"`, `event.symbol is a text in the samples, such as "AAPL": it has no member name`},
+		{trades, `event.symbol[0] == "A"`, `[…] takes a list or an object: event.symbol is a text in the samples, such as "AAPL"`},
+		{trades, `event.a.b.c == 1 or event.a.b.d == 2`, `event.a is in no sample of trade-executions`},
+		{trades, `5 < event.side`, `5 < event.side is always false: 5 is a number, and event.side is a text in the samples, such as "buy"; compare it with a text`},
 		// what holds because a field is missing
 		{portfolios, `all(event.positions, .weight < 0.5)`, `all() is true without event.positions, as in the sample account.restricted: write len(event.positions) > 0 and all(event.positions, …)`},
 		{portfolios, `event.mode == "live" and none(event.positions, .weight > 0.5)`, `none() is true without event.positions, as in the sample account.restricted: write len(event.positions) > 0 and none(event.positions, …)`},
