@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
@@ -51,11 +53,13 @@ func TestDoctorFindsNoFaultWhenHealthy(t *testing.T) {
 	d := start(t, dir)
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, 3)...)
 	got(t, hook, 3, 20*time.Second)
+	c.Produce(&kgo.Record{Topic: string(topics.PortfolioUpdates), Value: []byte(`{"occurred_at":"soon","nav":NaN}`)})
 	settled(t, c)
 	d.seen(t)
 	running := examineIn(t, c, dir).Want(t, base.ExitDone)
 	running.Contains(t, "alive", "ok "+d.http+": ready", "as this command", "ok group "+c.Group+": stable, 1 member from", "ok trade-executions: no lag",
-		"ok "+topics.Outbox(c.Group, "hook")+": no lag", "not from the file: kafka.brokers")
+		"ok "+topics.Outbox(c.Group, "hook")+": no lag",
+		"warning portfolio-updates: events with mistakes were repaired: event-time 1, not-a-number 1 → correct the producer", "not from the file: kafka.brokers")
 	areas := make(map[any]bool)
 	for _, o := range examineIn(t, c, dir, "-o", "json").Want(t, base.ExitDone).Objects(t) {
 		areas[o["area"]] = true

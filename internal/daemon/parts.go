@@ -91,6 +91,7 @@ func newIngest(d *Daemon, found *cluster, outboxes *outbox.Producer, dead *dlq.W
 		}
 	}
 	decoder := event.NewDecoder(&c.Events, c.Rules.Reads(), d.deps.Registry)
+	decoder.LogRepairs(d.log.With("component", "ingest"))
 	return ingest.New(ingest.Params{
 		Uncommitted: ingest.MostUncommitted,
 		Group:       c.Kafka.Group, Cluster: found.id,

@@ -28,7 +28,9 @@ const (
 	maxUnpacked yamldoc.Size = 64 << 20
 )
 
-// Fields are lists of paths, such as header.event_id; the first that exists is used.
+// Fields are lists of paths, such as header.event_id; the first with a usable value
+// is used. The last names of a path may be one member: a.b.c is also the member "b.c"
+// of a, and the member "a.b.c".
 type Fields struct {
 	ID   []string `yaml:"id"`
 	Type []string `yaml:"type"`
@@ -71,31 +73,41 @@ func (c *Config) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	}
 }
 
-var path = regexp.MustCompile(`^[^.\s]+(\.[^.\s]+)*$`)
+var path = regexp.MustCompile(`^[^.[:cntrl:]]+(\.[^.[:cntrl:]]+)*$`)
+
+// maxNames limits the names of a path.
+const maxNames = 8
 
 // CheckYAML implements yamldoc.Checker.
 func (f *Fields) CheckYAML(at yamldoc.Cursor) {
 	for name, paths := range map[string][]string{"id": f.ID, "type": f.Type, "time": f.Time} {
 		for _, p := range paths {
-			if !path.MatchString(p) {
+			if !path.MatchString(p) || strings.TrimSpace(p) != p {
 				at.Field(name).Fault("invalid path %q: join member names with dots, such as header.id", p)
+			}
+			if strings.Count(p, ".") >= maxNames {
+				at.Field(name).Fault("path %q has more than %d names", p, maxNames)
 			}
 		}
 	}
 }
 
-// paths are Fields split at their dots.
+// paths are the readings of Fields: each path split at its dots, then with its last
+// names as one.
 type paths struct{ id, kind, time [][]string }
 
 func (f Fields) compile() paths {
-	split := func(list []string) [][]string {
-		out := make([][]string, len(list))
-		for i, p := range list {
-			out[i] = strings.Split(p, ".")
+	read := func(list []string) (out [][]string) {
+		for _, p := range list {
+			names := strings.Split(p, ".")
+			for flat := range names {
+				nested := len(names) - 1 - flat
+				out = append(out, append(names[:nested:nested], strings.Join(names[nested:], ".")))
+			}
 		}
 		return out
 	}
-	return paths{id: split(f.ID), kind: split(f.Type), time: split(f.Time)}
+	return paths{id: read(f.ID), kind: read(f.Type), time: read(f.Time)}
 }
 
 func (p paths) roots(yield func(string) bool) {

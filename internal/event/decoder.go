@@ -16,7 +16,7 @@ type Decoder struct {
 	topics  map[string]*layout
 	fields  paths // of topics that are not in the map
 	unpack  *unpacker
-	repairs *prometheus.CounterVec
+	repairs repairs
 }
 
 // layout holds the paths of one topic.
@@ -24,14 +24,6 @@ type layout struct {
 	paths
 	members map[string]bool // top-level members to keep; nil: all
 }
-
-// The repairs: tolerated mistakes of producers, counted by kind.
-const (
-	repairedNumber = "not-a-number"     // NaN or Infinity
-	repairedDouble = "double-encoded"   // a JSON string that holds the document
-	repairedTime   = "event-time"       // an implausible event time, such as 1970 or 2099
-	repairedRecord = "record-timestamp" // an implausible record timestamp
-)
 
 // NewDecoder returns a decoder; a nil config is Defaults. reads names the
 // top-level members to keep, by topic; others are checked but not kept. A nil map
@@ -43,10 +35,7 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 	}
 	d := &Decoder{
 		topics: make(map[string]*layout), fields: DefaultFields().compile(), unpack: newUnpacker(config.MaxUnpacked),
-		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "notifier_events_repaired_total",
-			Help: "Events with a tolerated mistake of their producer: NaN or Infinity read as null, a document encoded twice, or a time before 1990 or more than a day ahead.",
-		}, []string{"topic", "repair"}),
+		repairs: newRepairs(reg),
 	}
 	for _, name := range topics.All() {
 		topic := string(name)
@@ -65,12 +54,6 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 			}
 		}
 		d.topics[topic] = l
-		for _, repair := range []string{repairedNumber, repairedDouble, repairedTime, repairedRecord} {
-			d.repairs.WithLabelValues(topic, repair)
-		}
-	}
-	if reg != nil {
-		reg.MustRegister(d.repairs)
 	}
 	return d
 }
@@ -87,84 +70,97 @@ func (d *Decoder) layout(topic string) *layout {
 // the record. Config.MaxUnpacked and MaxValues bound an event to about 10 MB, plus
 // 5 MB while it is decoded.
 func (d *Decoder) Decode(rec Record) (Event, error) {
-	e := Event{Record: rec, Time: rec.Time}
+	e := Event{Record: rec}
+	if err := d.decode(&e); err != nil {
+		return Event{Record: rec, Time: rec.Time}, err
+	}
+	return e, nil
+}
+
+func (d *Decoder) decode(e *Event) error {
+	rec := &e.Record
 	if rec.Value == nil {
-		return e, ErrTombstone
+		return ErrTombstone
 	}
 	l := d.layout(rec.Topic)
 	q := d.unpack.quota()
 	if err := q.takeValues(len(rec.Headers)); err != nil {
-		return e, err
+		return err
 	}
 	value, err := d.unpack.value(rec.Value, &q)
 	if err != nil {
-		return e, err
+		return err
 	}
 	if value, e.SchemaID, err = unframe(value); err != nil {
-		return e, err
+		return err
 	}
 	structured := structuredCloudEvent(rec.Headers)
 	members := l.members
 	if structured {
 		members = nil
 	}
-	doc, repaired, err := d.document(rec.Topic, value, members, &q)
-	if err != nil {
-		return e, err
+	if e.Doc, err = d.document(e, value, members, &q); err != nil {
+		return err
 	}
 	if structured {
-		if doc, e.CE, err = d.openCloudEvent(rec.Topic, doc, &q); err != nil {
-			return e, err
-		}
+		err = d.openCloudEvent(e, &q)
 	} else {
 		e.CE = binaryCloudEvent(rec.Headers)
 	}
-	e.Doc, e.Repaired = doc, repaired
-	e.ID = firstText(doc, l.id, e.CE.Get("id"))
-	e.Type = firstText(doc, l.kind, e.CE.Get("type"))
-	d.setTime(&e, l.time)
-	return e, nil
+	if err != nil {
+		return err
+	}
+	e.ID = d.text(e, l.id, "id")
+	e.Type = d.text(e, l.kind, "type")
+	d.setTime(e, l.time)
+	return nil
 }
 
 // document reads a JSON object, or a JSON string that holds one.
-func (d *Decoder) document(topic string, data []byte, members map[string]bool, q *quota) (_ Value, repaired string, _ error) {
-	if len(data) >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 {
-		return Value{}, "", outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: send json.dumps(…) instead", data[1])
-	}
-	v, repaired, err := d.parse(topic, data, members, q)
+func (d *Decoder) document(e *Event, data []byte, members map[string]bool, q *quota) (Value, error) {
+	v, err := d.parse(e, data, members, q)
 	if err != nil {
-		return Value{}, "", err
+		return Value{}, err
 	}
 	if v.Kind() == String {
 		inner := v.Text()
-		if strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "{") {
-			d.repairs.WithLabelValues(topic, repairedDouble).Inc()
-			repaired = "the document is encoded twice: it is a JSON string"
+		if strings.HasPrefix(strings.TrimLeft(inner, "\ufeff \t\r\n"), "{") {
+			d.repairs.add(e, repairedDouble, "the document is encoded twice: it is a JSON string")
 			if err := q.takeBytes("a JSON string in the document", len(inner)); err != nil {
-				return Value{}, "", err
+				return Value{}, err
 			}
-			v, _, err = d.parse(topic, bytesOf(inner), members, q)
+			v, err = d.parse(e, bytesOf(inner), members, q)
 			if err != nil {
 				err := outcome.Classify(err)
-				return Value{}, "", outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
+				return Value{}, outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
 			}
+		} else if err := foreign(bytesOf(inner)); err != nil {
+			return Value{}, outcome.Errorf(err.Cause, "inside a JSON string: %s", err.Detail)
 		}
 	}
 	if v.Kind() != Object {
-		return Value{}, "", outcome.Errorf(outcome.NotAnObject, "an event is a JSON object, found %s", v.Kind())
+		return Value{}, outcome.Errorf(outcome.NotAnObject, "an event is a JSON object, found %s", v.Kind())
 	}
-	return v, repaired, nil
+	return v, nil
 }
 
-func (d *Decoder) parse(topic string, data []byte, members map[string]bool, q *quota) (_ Value, repaired string, _ error) {
-	if !utf8.Valid(data) {
-		return Value{}, "", outcome.Errorf(outcome.NotUTF8, "not UTF-8 at byte %d", invalidAt(data))
+func (d *Decoder) parse(e *Event, data []byte, members map[string]bool, q *quota) (Value, error) {
+	v, found, err := Value{}, []repair(nil), error(nil)
+	if utf8.Valid(data) {
+		v, found, err = parseJSON(data, members, q)
+	} else {
+		err = outcome.Errorf(outcome.NotUTF8, "not UTF-8 at byte %d", invalidAt(data))
 	}
-	v, repaired, err := parseJSON(data, members, q)
-	if repaired != "" {
-		d.repairs.WithLabelValues(topic, repairedNumber).Inc()
+	if err != nil {
+		if err := foreign(data); err != nil {
+			return Value{}, err
+		}
+		return Value{}, err
 	}
-	return v, repaired, err
+	for _, r := range found {
+		d.repairs.add(e, r.kind, r.what)
+	}
+	return v, nil
 }
 
 func invalidAt(data []byte) int {
@@ -176,15 +172,6 @@ func invalidAt(data []byte) int {
 		i += n
 	}
 	return len(data)
-}
-
-func firstText(doc Value, paths [][]string, fallback Value) string {
-	for _, path := range paths {
-		if v := doc.Lookup(path...); v.Kind() == String || v.Kind() == Number {
-			return v.Text()
-		}
-	}
-	return fallback.Text()
 }
 
 // String returns the name of the kind with an article.

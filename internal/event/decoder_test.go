@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
@@ -70,39 +68,55 @@ func TestPoisonErrorNamesCause(t *testing.T) {
 		cause  outcome.Cause
 		detail string
 	}{
-		"empty":                  {"", outcome.NotJSON, "not JSON at byte 0 (an empty value)"},
-		"only space":             {" \n", outcome.Truncated, "not JSON at byte 2 (truncated)"},
-		"html":                   {"<html>", outcome.NotJSON, "not JSON at byte 0 (expected a value)"},
-		"truncated in a string":  {`{"a":"b`, outcome.Truncated, "not JSON at byte 7 (truncated)"},
-		"truncated after comma":  {`{"a":1,`, outcome.Truncated, "not JSON at byte 7 (truncated)"},
-		"truncated in a literal": {`{"a":tr`, outcome.Truncated, "not JSON at byte 7 (truncated)"},
-		"truncated in a number":  {`{"a":-`, outcome.Truncated, "not JSON at byte 6 (truncated)"},
-		"truncated in an escape": {`{"a":"\u12`, outcome.Truncated, "not JSON at byte 10 (truncated)"},
-		"single quotes":          {`{'a':1}`, outcome.NotJSON, "not JSON at byte 1 (expected a member's name)"},
-		"a comma too many":       {`{"a":1,}`, outcome.NotJSON, "not JSON at byte 7 (expected a member's name)"},
-		"leading zero":           {`{"a":01}`, outcome.NotJSON, "not JSON at byte 6 (expected a comma or })"},
-		"control character":      {"{\"a\":\"\x01\"}", outcome.NotJSON, "not JSON at byte 6 (a control character in a string)"},
-		"unknown escape":         {`{"a":"\x41"}`, outcome.NotJSON, "not JSON at byte 7 (an unknown escape)"},
-		"trailing bytes":         {`{"a":1} {"b":2}`, outcome.TrailingBytes, "7 more bytes after the document, which ends at byte 8"},
-		"not utf-8":              {"{\"a\":\"\xff\"}", outcome.NotUTF8, "not UTF-8 at byte 6"},
-		"latin-1":                {"{\"a\":\"caf\xe9\"}", outcome.NotUTF8, "not UTF-8 at byte 9"},
-		"an array":               {`[{"a":1}]`, outcome.NotAnObject, "an event is a JSON object, found an array"},
-		"a number":               {`42`, outcome.NotAnObject, "an event is a JSON object, found a number"},
-		"null":                   {`null`, outcome.NotAnObject, "an event is a JSON object, found null"},
-		"a plain string":         {`"hello"`, outcome.NotAnObject, "an event is a JSON object, found a string"},
-		"a string with half":     {`"{\"a\":"`, outcome.Truncated, "inside a JSON string: not JSON at byte 5 (truncated)"},
-		"too deep":               {strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), outcome.TooDeep, "nested deeper than 64 levels at byte 320"},
-		"pickle 4":               {"\x80\x04\x95\x10", outcome.Pickle, "a Python pickle (protocol 4), not JSON: send json.dumps(…) instead"},
-		"pickle 5":               {"\x80\x05\x95\x10", outcome.Pickle, "a Python pickle (protocol 5), not JSON: send json.dumps(…) instead"},
-		"avro":                   {"\x00\x00\x00\x00\x2a\x02\x06abc", outcome.NeedsRegistry, "Avro or Protobuf with schema id 42: only JSON can be read without a schema registry"},
-		"framed array":           {"\x00\x00\x00\x00\x2a[1]", outcome.NotAnObject, "an event is a JSON object, found an array"},
-		"gzip cut off":           {whole[:len(whole)-6], outcome.Decompress, "truncated gzip"},
-		"gzip damaged":           {whole[:12] + "\xff\xff\xff" + whole[15:], outcome.Decompress, ""},
-		"gzip header only":       {"\x1f\x8b", outcome.Decompress, "damaged gzip header"},
-		"gzip bomb":              {packed(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (gzip); events.max_unpacked sets the limit"},
-		"zstd damaged":           {"\x28\xb5\x2f\xfd\xff\xff\xff", outcome.Decompress, ""},
-		"zstd bomb":              {zstded(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (zstd); events.max_unpacked sets the limit"},
-		"gzip of poison":         {packed(t, `{"a"`), outcome.Truncated, "not JSON at byte 4 (truncated)"},
+		"empty":                   {"", outcome.NotJSON, "not JSON at byte 0 (an empty value)"},
+		"only space":              {" \n", outcome.Truncated, "not JSON at byte 2 (truncated)"},
+		"html":                    {"<html>", outcome.NotJSON, "not JSON at byte 0 (expected a value)"},
+		"truncated in a string":   {`{"a":"b`, outcome.Truncated, "not JSON at byte 7 (truncated)"},
+		"truncated after comma":   {`{"a":1,`, outcome.Truncated, "not JSON at byte 7 (truncated)"},
+		"truncated in a literal":  {`{"a":tr`, outcome.Truncated, "not JSON at byte 7 (truncated)"},
+		"truncated in a number":   {`{"a":-`, outcome.Truncated, "not JSON at byte 6 (truncated)"},
+		"truncated in an escape":  {`{"a":"\u12`, outcome.Truncated, "not JSON at byte 10 (truncated)"},
+		"no quotes":               {`{a:1}`, outcome.NotJSON, "not JSON at byte 1 (expected a member's name)"},
+		"a comma too many":        {`{"a":1,}`, outcome.NotJSON, "not JSON at byte 7 (expected a member's name)"},
+		"leading zero":            {`{"a":01}`, outcome.NotJSON, "not JSON at byte 6 (expected a comma or })"},
+		"control character":       {"{\"a\":\"\x01\"}", outcome.NotJSON, "not JSON at byte 6 (a control character in a string)"},
+		"unknown escape":          {`{"a":"\x41"}`, outcome.NotJSON, "not JSON at byte 7 (an unknown escape)"},
+		"trailing bytes":          {`{"a":1}}`, outcome.TrailingBytes, "1 more bytes after the document, which ends at byte 7"},
+		"NUL bytes":               {"{\"a\":1}\n\x00", outcome.TrailingBytes, "1 NUL bytes after the document, which ends at byte 8: send it without them"},
+		"two documents":           {`{"a":1} {"b":2}`, outcome.SeveralDocuments, "a second document after the first, which ends at byte 8: send one document per record"},
+		"documents with commas":   {`{"a":1},{"b":2}`, outcome.SeveralDocuments, "a second document after the first, which ends at byte 7: send one document per record"},
+		"a cut second document":   {"{\"a\":1}\n{\"b", outcome.SeveralDocuments, "a second document after the first, which ends at byte 8: send one document per record"},
+		"not utf-8":               {"{\"a\":\"\xff\"}", outcome.NotUTF8, "not UTF-8 at byte 6"},
+		"latin-1":                 {"{\"a\":\"caf\xe9\"}", outcome.NotUTF8, "not UTF-8 at byte 9"},
+		"an array":                {`[{"a":1}]`, outcome.NotAnObject, "an event is a JSON object, found an array"},
+		"a number":                {`42`, outcome.NotAnObject, "an event is a JSON object, found a number"},
+		"null":                    {`null`, outcome.NotAnObject, "an event is a JSON object, found null"},
+		"a plain string":          {`"hello"`, outcome.NotAnObject, "an event is a JSON object, found a string"},
+		"a string with half":      {`"{\"a\":"`, outcome.Truncated, "inside a JSON string: not JSON at byte 5 (truncated)"},
+		"too deep":                {strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), outcome.TooDeep, "nested deeper than 64 levels at byte 320"},
+		"pickle 4":                {"\x80\x04\x95\x10", outcome.Pickle, "a Python pickle (protocol 4), not JSON: send json.dumps(…) instead"},
+		"pickle 5":                {"\x80\x05\x95\x10", outcome.Pickle, "a Python pickle (protocol 5), not JSON: send json.dumps(…) instead"},
+		"a Python dict":           {`{'a': 1, 'b': None}`, outcome.PythonText, "the text of a Python dict, not JSON: send json.dumps(…) of it instead of str(…)"},
+		"a Python object":         {`OrderFilled(instrument_id=AAPL.XNAS, last_qty=100)`, outcome.PythonText, "the text of a Python object (repr), not JSON: send the object's dict with json.dumps(…)"},
+		"a Python object, bare":   {`<trade.Order object at 0x7f0a1c>`, outcome.PythonText, "the text of a Python object (repr), not JSON: send the object's dict with json.dumps(…)"},
+		"a repr in JSON":          {`"Trade(contract=Stock(symbol='AAPL'))"`, outcome.PythonText, "inside a JSON string: the text of a Python object (repr), not JSON: send the object's dict with json.dumps(…)"},
+		"JSONP":                   {`callback({"a":1})`, outcome.NotJSON, "not JSON at byte 0 (expected a value)"},
+		"XML":                     {`<order side="buy"/>`, outcome.NotJSON, "not JSON at byte 0 (expected a value)"},
+		"FIX":                     {"8=FIX.4.4\x019=65\x0135=8\x01", outcome.FIX, "a FIX message, not JSON: send its fields as a JSON object"},
+		"FIX with bars":           {"8=FIXT.1.1|9=65|35=8|", outcome.FIX, "a FIX message, not JSON: send its fields as a JSON object"},
+		"FIX in JSON":             {`"8=FIX.4.2\u00019=65\u0001"`, outcome.FIX, "inside a JSON string: a FIX message, not JSON: send its fields as a JSON object"},
+		"serialized Java":         {"\xac\xed\x00\x05sr", outcome.NotJSON, "a serialized Java object, not JSON: use a serializer that writes JSON"},
+		"UTF-16":                  {"\xff\xfe{\x00}\x00", outcome.NotUTF8, "UTF-16, not UTF-8: write UTF-8 without a byte order mark"},
+		"a byte order mark alone": {"\xef\xbb\xbf", outcome.Truncated, "not JSON at byte 3 (truncated)"},
+		"avro":                    {"\x00\x00\x00\x00\x2a\x02\x06abc", outcome.NeedsRegistry, "Avro or Protobuf with schema id 42: only JSON can be read without a schema registry"},
+		"framed array":            {"\x00\x00\x00\x00\x2a[1]", outcome.NotAnObject, "an event is a JSON object, found an array"},
+		"gzip cut off":            {whole[:len(whole)-6], outcome.Decompress, "truncated gzip"},
+		"gzip damaged":            {whole[:12] + "\xff\xff\xff" + whole[15:], outcome.Decompress, ""},
+		"gzip header only":        {"\x1f\x8b", outcome.Decompress, "damaged gzip header"},
+		"gzip bomb":               {packed(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (gzip); events.max_unpacked sets the limit"},
+		"zstd damaged":            {"\x28\xb5\x2f\xfd\xff\xff\xff", outcome.Decompress, ""},
+		"zstd bomb":               {zstded(t, strings.Repeat(" ", int(event.DefaultMaxUnpacked)+1)), outcome.EventTooLarge, "larger than 2MiB once unpacked (zstd); events.max_unpacked sets the limit"},
+		"gzip of poison":          {packed(t, `{"a"`), outcome.Truncated, "not JSON at byte 4 (truncated)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := decoder().Decode(record(c.value))
@@ -117,45 +131,6 @@ func TestPoisonErrorNamesCause(t *testing.T) {
 				t.Errorf("reason is %s", failed.Cause.Class().Reason)
 			}
 		})
-	}
-}
-
-func TestProducerMistakesAreRepairedAndCounted(t *testing.T) {
-	reg := prometheus.NewPedanticRegistry()
-	d := event.NewDecoder(nil, nil, reg)
-	for value, repaired := range map[string]string{
-		`{"x":NaN,"y":[Infinity,-Infinity],"price":0.10}`: "NaN at byte 5",
-		`"{\"x\":null,\"y\":[null,null],\"price\":0.10}"`: "the document is encoded twice: it is a JSON string",
-	} {
-		e, err := d.Decode(record(value))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.Doc.Get("x").Kind() != event.Null || e.Doc.Get("y").At(1).Kind() != event.Null || e.Doc.Get("price").Text() != "0.10" {
-			t.Errorf("%s reads as %v", value, e.Doc)
-		}
-		if e.Repaired != repaired {
-			t.Errorf("%s: repaired %q, want %q", value, e.Repaired, repaired)
-		}
-	}
-	want := `
-# HELP notifier_events_repaired_total Events with a tolerated mistake of their producer: NaN or Infinity read as null, a document encoded twice, or a time before 1990 or more than a day ahead.
-# TYPE notifier_events_repaired_total counter
-notifier_events_repaired_total{repair="double-encoded",topic="forward-test-events"} 0
-notifier_events_repaired_total{repair="double-encoded",topic="portfolio-updates"} 0
-notifier_events_repaired_total{repair="double-encoded",topic="trade-executions"} 1
-notifier_events_repaired_total{repair="event-time",topic="forward-test-events"} 0
-notifier_events_repaired_total{repair="event-time",topic="portfolio-updates"} 0
-notifier_events_repaired_total{repair="event-time",topic="trade-executions"} 0
-notifier_events_repaired_total{repair="not-a-number",topic="forward-test-events"} 0
-notifier_events_repaired_total{repair="not-a-number",topic="portfolio-updates"} 0
-notifier_events_repaired_total{repair="not-a-number",topic="trade-executions"} 1
-notifier_events_repaired_total{repair="record-timestamp",topic="forward-test-events"} 0
-notifier_events_repaired_total{repair="record-timestamp",topic="portfolio-updates"} 0
-notifier_events_repaired_total{repair="record-timestamp",topic="trade-executions"} 0
-`
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
-		t.Error(err)
 	}
 }
 

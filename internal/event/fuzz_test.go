@@ -22,7 +22,10 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range configs.Samples() {
 		f.Add(s.Data)
 	}
-	for _, s := range []string{`{"a":NaN}`, `{"a":[1,2.50,-0,1e5],"b":{"c":"\u00e9\ud83d\ude00\ud83d"}}`, `"{\"a\":1}"`, "\x00\x00\x00\x00\x01{}", `{"a":1,"a":2}`, "\x80\x04", "{}{}"} {
+	for _, s := range []string{
+		`{"a":NaN}`, `{"a":[1,2.50,-0,1e5],"b":{"c":"\u00e9\ud83d\ude00\ud83d"}}`, `"{\"a\":1}"`, "\x00\x00\x00\x00\x01{}", `{"a":1,"a":2}`, "\x80\x04", "{}{}",
+		`{"event_id":["x"],"event_type":"","occurred_at":[2026,11,23,14,31,1]}`, `{"event_id":1.797693134862316e+308}`, "\xef\xbb\xbf{}", `{"occurred_at":"20261123-14:31:01"}`,
+	} {
 		f.Add([]byte(s))
 	}
 	d := decoder()
@@ -71,7 +74,7 @@ func FuzzDecode(f *testing.F) {
 			same(t, e.Doc, want)
 		case accepted && classified.Cause != outcome.TooDeep:
 			t.Fatalf("refused with %v, encoding/json accepts", err)
-		case !accepted && err == nil && !bytes.Contains(data, []byte("NaN")) && !bytes.Contains(data, []byte("Infinity")) && !hasHuge(e.Doc):
+		case !accepted && err == nil && !bytes.Contains(data, []byte("NaN")) && !bytes.Contains(data, []byte("Infinity")) && !bytes.HasPrefix(data, []byte("\ufeff")) && !hasHuge(e.Doc):
 			t.Fatalf("accepted, encoding/json says %v", theirs)
 		}
 	})
@@ -98,6 +101,11 @@ func same(t *testing.T, got event.Value, want any) {
 	case bool:
 		ok = got.Kind() == event.Bool && got.Bool() == w
 	case float64:
+		if math.Abs(w) >= 1.7976e308 {
+			want = nil
+			same(t, got, want)
+			return
+		}
 		ok = got.Kind() == event.Number && got.Float() == w
 	case string:
 		ok = got.Kind() == event.String && got.Text() == w

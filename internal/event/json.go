@@ -1,9 +1,9 @@
 package event
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -17,43 +17,48 @@ const MaxDepth = 64
 const pooledStack = 1024
 
 // parseJSON reads one JSON text (RFC 8259) in one pass. data must be UTF-8; the
-// result's strings share its memory. NaN, Infinity and -Infinity become null;
-// repaired names the first of them. Top-level members that are not in members
+// result's strings share its memory. NaN, Infinity, -Infinity and the largest float
+// become null, and a byte order mark is skipped; repairs has the first of each kind.
+// Top-level members that are not in members
 // (nil: all) are checked but not kept; each kept value is taken from q.
-func parseJSON(data []byte, members map[string]bool, q *quota) (v Value, repaired string, err error) {
+func parseJSON(data []byte, members map[string]bool, q *quota) (v Value, repairs []repair, err error) {
 	p := parsers.Get().(*parser)
-	p.data, p.pos, p.repaired, p.members, p.values, p.err = data, 0, "", members, q.values, nil
+	p.data, p.pos, p.repairs, p.members, p.values, p.err = data, 0, nil, members, q.values, nil
 	v = p.text()
-	repaired, err, q.values = p.repaired, p.err, p.values
+	repairs, err, q.values = p.repairs, p.err, p.values
 	if cap(p.stack) <= pooledStack {
 		clear(p.stack[:max(p.high, len(p.stack))])
 		p.high = 0
-		p.data, p.members, p.err = nil, nil, nil
+		p.data, p.repairs, p.members, p.err = nil, nil, nil, nil
 		parsers.Put(p)
 	}
 	if err != nil {
-		return Value{}, repaired, err
+		return Value{}, nil, err
 	}
-	return v, repaired, nil
+	return v, repairs, nil
 }
 
 // parser is pooled. Its stack holds the elements of all open containers, so that
 // each container is allocated once, in its final size.
 type parser struct {
-	data     []byte
-	pos      int
-	stack    []Value
-	members  map[string]bool // to keep at the top level; nil: all
-	high     int             // largest used length of stack
-	values   int             // remaining values of the quota
-	repaired string
-	err      error
+	data    []byte
+	pos     int
+	stack   []Value
+	members map[string]bool // to keep at the top level; nil: all
+	high    int             // largest used length of stack
+	values  int             // remaining values of the quota
+	repairs []repair        // the first of each kind
+	err     error
 }
 
 var parsers = sync.Pool{New: func() any { return &parser{stack: make([]Value, 0, 64)} }}
 
 func (p *parser) text() Value {
 	p.stack = p.stack[:0]
+	if bytes.HasPrefix(p.data, byteOrderMark) {
+		p.pos = len(byteOrderMark)
+		p.repair(repairedMark, "begins with a byte order mark: write UTF-8 without it")
+	}
 	p.space()
 	if p.pos == len(p.data) {
 		p.fail(outcome.NotJSON, "an empty value")
@@ -65,9 +70,16 @@ func (p *parser) text() Value {
 	}
 	p.space()
 	if p.pos < len(p.data) {
-		p.err = outcome.Errorf(outcome.TrailingBytes, "%d more bytes after the document, which ends at byte %d", len(p.data)-p.pos, p.pos)
+		p.err = trailing(p.data[p.pos:], p.pos)
 	}
 	return v
+}
+
+// repair records the first repair of a kind.
+func (p *parser) repair(kind, what string) {
+	if !slices.ContainsFunc(p.repairs, func(r repair) bool { return r.kind == kind }) {
+		p.repairs = append(p.repairs, repair{kind, what})
+	}
 }
 
 // fail records the first error. At the end of the data it is Truncated.
@@ -108,9 +120,7 @@ func (p *parser) value(depth int, keep bool) Value {
 		s := p.string(keep)
 		return StringValue(s)
 	case c == '-' && p.literal("-Infinity"), c == 'N' && p.literal("NaN"), c == 'I' && p.literal("Infinity"):
-		if p.repaired == "" {
-			p.repaired = fmt.Sprintf("%s at byte %d", p.data[start:p.pos], start)
-		}
+		p.repair(repairedNumber, fmt.Sprintf("%s at byte %d", p.data[start:p.pos], start))
 		return NullValue()
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number(keep)
@@ -279,51 +289,4 @@ func (p *parser) pop(base int) []Value {
 	p.high = max(p.high, len(p.stack))
 	p.stack = p.stack[:base]
 	return out
-}
-
-// number reads a number and keeps its literal. Beyond float64 its value is ±Inf.
-func (p *parser) number(keep bool) Value {
-	start := p.pos
-	if p.data[p.pos] == '-' {
-		p.pos++
-	}
-	switch {
-	case p.pos < len(p.data) && p.data[p.pos] == '0':
-		p.pos++
-	case !p.digits():
-		return Value{}
-	}
-	if p.pos < len(p.data) && p.data[p.pos] == '.' {
-		p.pos++
-		if !p.digits() {
-			return Value{}
-		}
-	}
-	if p.pos < len(p.data) && (p.data[p.pos]|0x20) == 'e' {
-		p.pos++
-		if p.pos < len(p.data) && (p.data[p.pos] == '+' || p.data[p.pos] == '-') {
-			p.pos++
-		}
-		if !p.digits() {
-			return Value{}
-		}
-	}
-	if !keep {
-		return Value{}
-	}
-	literal := share(p.data[start:p.pos])
-	f, _ := strconv.ParseFloat(literal, 64)
-	return LiteralValue(literal, f)
-}
-
-func (p *parser) digits() bool {
-	start := p.pos
-	for p.pos < len(p.data) && p.data[p.pos] >= '0' && p.data[p.pos] <= '9' {
-		p.pos++
-	}
-	if p.pos == start {
-		p.fail(outcome.NotJSON, "expected a digit")
-		return false
-	}
-	return true
 }

@@ -19,7 +19,7 @@ func unframe(data []byte) ([]byte, int, error) {
 		return data, 0, nil
 	}
 	id, body := int(binary.BigEndian.Uint32(data[1:frameSize])), data[frameSize:]
-	if c := bytes.TrimLeft(body, " \t\r\n"); len(c) > 0 && (c[0] == '{' || c[0] == '[' || c[0] == '"') {
+	if c := bytes.TrimLeft(body, "\ufeff \t\r\n"); len(c) > 0 && (c[0] == '{' || c[0] == '[' || c[0] == '"') {
 		return body, id, nil
 	}
 	return nil, id, outcome.Errorf(outcome.NeedsRegistry, "Avro or Protobuf with schema id %d: only JSON can be read without a schema registry", id)
@@ -80,46 +80,49 @@ func binaryCloudEvent(headers []Header) Value {
 	return ObjectValue(members)
 }
 
-// openCloudEvent splits a structured CloudEvent into its data and attributes.
-func (d *Decoder) openCloudEvent(topic string, envelope Value, q *quota) (doc, attributes Value, err error) {
+// openCloudEvent splits a structured CloudEvent, e.Doc, into its data and attributes.
+func (d *Decoder) openCloudEvent(e *Event, q *quota) (err error) {
+	whole := e.Doc
 	for _, name := range required {
-		if envelope.Get(name).Kind() != String {
-			return doc, attributes, outcome.Errorf(outcome.CloudEvent, "a structured CloudEvent needs the attribute %s as a string", name)
+		if whole.Get(name).Kind() != String {
+			return outcome.Errorf(outcome.CloudEvent, "a structured CloudEvent needs the attribute %s as a string", name)
 		}
 	}
 	var members []Value
-	for i := range envelope.Len() {
-		if m := envelope.At(i); m.Name() != "data" && m.Name() != "data_base64" {
+	for i := range whole.Len() {
+		if m := whole.At(i); m.Name() != "data" && m.Name() != "data_base64" {
 			members = append(members, m)
 		}
 	}
 	if err := q.takeValues(len(members)); err != nil {
-		return doc, attributes, err
+		return err
 	}
-	attributes = ObjectValue(members)
-	data := envelope.Get("data")
-	if encoded := envelope.Get("data_base64"); encoded.Kind() == String {
+	e.CE = ObjectValue(members)
+	data := whole.Get("data")
+	if encoded := whole.Get("data_base64"); encoded.Kind() == String {
 		if err := q.takeBytes("data_base64 of the CloudEvent", base64.StdEncoding.DecodedLen(len(encoded.Text()))); err != nil {
-			return doc, attributes, err
+			return err
 		}
 		raw, err := base64.StdEncoding.DecodeString(encoded.Text())
 		if err != nil {
-			return doc, attributes, outcome.Errorf(outcome.CloudEvent, "data_base64 is not base64")
+			return outcome.Errorf(outcome.CloudEvent, "data_base64 is not base64")
 		}
-		doc, _, err = d.document(topic, raw, nil, q)
-		return doc, attributes, err
+		e.Doc, err = d.document(e, raw, nil, q)
+		return err
 	}
 	switch data.Kind() {
 	case Object:
-		return data, attributes, nil
+		e.Doc = data
+		return nil
 	case String:
 		if err := q.takeBytes("data of the CloudEvent", len(data.Text())); err != nil {
-			return doc, attributes, err
+			return err
 		}
-		doc, _, err = d.document(topic, bytesOf(data.Text()), nil, q)
-		return doc, attributes, err
+		e.Doc, err = d.document(e, bytesOf(data.Text()), nil, q)
+		return err
 	case Missing, Null:
-		return ObjectValue(nil), attributes, nil
+		e.Doc = ObjectValue(nil)
+		return nil
 	}
-	return doc, attributes, outcome.Errorf(outcome.NotAnObject, "a CloudEvent's data is a JSON object, found %s", data.Kind())
+	return outcome.Errorf(outcome.NotAnObject, "a CloudEvent's data is a JSON object, found %s", data.Kind())
 }

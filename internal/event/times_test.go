@@ -56,6 +56,95 @@ func TestParseTimeReadsCommonFormats(t *testing.T) {
 	}
 }
 
+// TestTimesOfOtherSystemsAreRead: each is 2026-11-29T07:22:49Z, with extra.
+func TestTimesOfOtherSystemsAreRead(t *testing.T) {
+	want := time.Date(2026, 11, 29, 7, 22, 49, 0, time.UTC)
+	for name, c := range map[string]struct {
+		value string // JSON
+		extra time.Duration
+	}{
+		"Jackson, LocalDateTime":              {`[2026,11,29,7,22,49,123000000]`, 123 * time.Millisecond},
+		"Jackson, no nanoseconds":             {`[2026,11,29,7,22,49]`, 0},
+		"Jackson, a whole minute":             {`[2026,11,29,7,22]`, -49 * time.Second},
+		"Jackson, LocalDate":                  {`[2026,11,29]`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
+		"Jackson, Instant":                    {`1795936969.000000000`, 0},
+		"Jackson, Instant without its module": {`{"epochSecond":1795936969,"nano":7}`, 7},
+		"Java, ZonedDateTime":                 {`"2026-11-29T02:22:49.5-05:00[America/New_York]"`, 500 * time.Millisecond},
+		"a zone by name alone":                {`"2026-11-29T02:22:49[America/New_York]"`, 0},
+		"Interactive Brokers":                 {`"20261129 02:22:49 US/Eastern"`, 0},
+		"Interactive Brokers, UTC":            {`"20261129-07:22:49"`, 0},
+		"FIX":                                 {`"20261129-07:22:49.123"`, 123 * time.Millisecond},
+		"FIX, microseconds":                   {`"20261129-07:22:49.123456"`, 123456 * time.Microsecond},
+		"FIX, TZTimestamp":                    {`"20261129-02:22:49-05"`, 0},
+		"FIX, no seconds":                     {`"20261129-07:22"`, -49 * time.Second},
+		"ISO 8601, basic":                     {`"20261129T072249Z"`, 0},
+		"ISO 8601, basic, with an offset":     {`"20261129T082249.25+0100"`, 250 * time.Millisecond},
+		"ISO 8601, basic, no zone":            {`"20261129T072249"`, 0},
+		"ISO 8601, basic, a date":             {`"20261129"`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
+		"digits":                              {`20261129072249`, 0},
+		"digits with milliseconds":            {`"20261129072249123"`, 123 * time.Millisecond},
+		"RFC 1123":                            {`"Sun, 29 Nov 2026 07:22:49 GMT"`, 0},
+		"RFC 1123 with an offset":             {`"Sun, 29 Nov 2026 02:22:49 -0500"`, 0},
+		"JavaScript":                          {`"Sun Nov 29 2026 02:22:49 GMT-0500 (Eastern Standard Time)"`, 0},
+		"Go":                                  {`"2026-11-29 08:22:49.000000007 +0100 CET m=+0.000012345"`, 7},
+		"Go in UTC":                           {`"2026-11-29 07:22:49 +0000 UTC"`, 0},
+		"Ruby":                                {`"2026-11-29 07:22:49 UTC"`, 0},
+		".NET, DateTimeOffset":                {`"2026-11-29 02:22:49.1234567 -05:00"`, 123456700},
+		".NET, DataContract":                  {`"/Date(1795936969007)/"`, 7 * time.Millisecond},
+		".NET, DataContract with an offset":   {`"/Date(1795936969007-0500)/"`, 7 * time.Millisecond},
+		"MetaTrader":                          {`"2026.11.29 07:22:49"`, 0},
+		"Python's logging":                    {`"2026-11-29 07:22:49,123"`, 123 * time.Millisecond},
+		"slashes":                             {`"2026/11/29 07:22:49"`, 0},
+		"Protobuf":                            {`{"seconds":"1795936969","nanos":7}`, 7},
+		"Protobuf, whole seconds":             {`{"seconds":1795936969}`, 0},
+		"Firestore":                           {`{"_seconds":1795936969,"_nanoseconds":7}`, 7},
+		"MongoDB":                             {`{"$date":"2026-11-29T07:22:49Z"}`, 0},
+		"MongoDB, canonical":                  {`{"$date":{"$numberLong":"1795936969007"}}`, 7 * time.Millisecond},
+	} {
+		got, ok := event.ParseTime(valueOf(t, c.value))
+		if !ok || !got.Equal(want.Add(c.extra)) {
+			t.Errorf("%s: %s is read as %s, %v", name, c.value, got, ok)
+		}
+	}
+}
+
+func TestAmbiguousTimesAreNotRead(t *testing.T) {
+	for name, value := range map[string]string{
+		"day or month first":           `"11/12/2026 07:22:49"`,
+		"an abbreviated zone":          `"Sun, 29 Nov 2026 02:22:49 EST"`,
+		"an unknown zone":              `"2026-11-29T02:22:49[Mars/Olympus]"`,
+		"the host's zone":              `"2026-11-29T02:22:49[Local]"`,
+		"a path as a zone":             `"2026-11-29T02:22:49[../../etc/passwd]"`,
+		"a time without a date":        `"07:22:49.123"`,
+		"month 13":                     `[2026,13,29,7,22,49]`,
+		"an hour without a minute":     `[2026,11,29,7]`,
+		"parts as strings":             `["2026","11","29"]`,
+		"eight parts":                  `[2026,11,29,7,22,49,0,0]`,
+		"fractional parts":             `[2026,11,29,7.5,22,49]`,
+		"an empty array":               `[]`,
+		"other members":                `{"seconds":1795936969,"minutes":3}`,
+		"three members":                `{"seconds":1795936969,"nanos":7,"zone":"UTC"}`,
+		"a second of nanoseconds":      `{"seconds":1795936969,"nanos":1000000000}`,
+		"nested dates":                 `{"$date":{"$date":"2026-11-29T07:22:49Z"}}`,
+		"a date of .NET, not a number": `"/Date(today)/"`,
+		"digits that are no time":      `20261329072249`,
+	} {
+		if got, ok := event.ParseTime(valueOf(t, value)); ok {
+			t.Errorf("%s: %s is read as %s", name, value, got)
+		}
+	}
+}
+
+// valueOf reads a JSON text.
+func valueOf(t *testing.T, text string) event.Value {
+	t.Helper()
+	e, err := decoder().Decode(record(`{"v":` + text + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.Doc.Get("v")
+}
+
 // TestUTCTimesAgreeWithTimeParse covers every date of some years, and odd clocks.
 func TestUTCTimesAgreeWithTimeParse(t *testing.T) {
 	var texts []string

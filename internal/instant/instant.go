@@ -19,6 +19,16 @@ func Plausible(t, arrived time.Time) bool {
 	return !t.Before(Earliest) && t.Sub(arrived) <= MaxAhead
 }
 
+// MaxApart limits how far an event's time is from its record's: further apart are
+// digits that are no time since 1970, such as 202611291017.
+const MaxApart = 10 * 365 * 24 * time.Hour
+
+// PlausibleEvent reports whether t is a plausible time for an event in a record with
+// the timestamp recorded, zero if it has none, that arrived at arrived.
+func PlausibleEvent(t, recorded, arrived time.Time) bool {
+	return Plausible(t, arrived) && First(arrived, recorded).Sub(t).Abs() <= MaxApart
+}
+
 // First returns the first plausible time, else arrived.
 func First(arrived time.Time, times ...time.Time) time.Time {
 	for _, t := range times {

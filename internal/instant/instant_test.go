@@ -47,3 +47,24 @@ func TestPlausibleTimesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestEventTimesAreNearTheirRecord(t *testing.T) {
+	now := time.Date(2026, 11, 23, 14, 31, 6, 0, time.UTC)
+	old := now.AddDate(-20, 0, 0)
+	for name, c := range map[string]struct {
+		t, recorded time.Time
+		want        bool
+	}{
+		"nine years before":              {now.AddDate(-9, 0, 0), now, true},
+		"eleven years before":            {now.AddDate(-11, 0, 0), now, false},
+		"nine years before an old one":   {old.AddDate(-9, 0, 0), old, true},
+		"eleven years after an old one":  {old.AddDate(11, 0, 0), old, false},
+		"no timestamp":                   {now.AddDate(-9, 0, 0), time.Time{}, true},
+		"no timestamp, far from arrival": {now.AddDate(-11, 0, 0), time.Time{}, false},
+		"ahead":                          {now.Add(25 * time.Hour), now, false},
+	} {
+		if got := instant.PlausibleEvent(c.t, c.recorded, now); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -6,22 +6,25 @@ type Cause string
 
 // The causes of source records that cannot become an event.
 const (
-	Truncated     Cause = "truncated"
-	TrailingBytes Cause = "trailing-bytes"
-	NotJSON       Cause = "not-json"
-	NotUTF8       Cause = "not-utf8"
-	NotAnObject   Cause = "not-an-object"
-	TooDeep       Cause = "too-deep"
-	EventTooLarge Cause = "event-too-large"
-	BatchTooLarge Cause = "batch-too-large" // the batch cannot be unpacked; one entry for all its records
-	NeedsRegistry Cause = "needs-registry"
-	Pickle        Cause = "pickle"
-	Decompress    Cause = "decompress"
-	CloudEvent    Cause = "cloudevent"
-	RulePanicked  Cause = "rule-panicked"
-	RuleBudget    Cause = "rule-budget" // its rules take more steps than one event may
-	AlertTooLarge Cause = "alert-too-large"
-	Crashes       Cause = "crashes" // the process died while it handled the record, twice
+	Truncated        Cause = "truncated"
+	TrailingBytes    Cause = "trailing-bytes"
+	SeveralDocuments Cause = "several-documents" // one JSON document after another in one record
+	NotJSON          Cause = "not-json"
+	NotUTF8          Cause = "not-utf8"
+	NotAnObject      Cause = "not-an-object"
+	TooDeep          Cause = "too-deep"
+	EventTooLarge    Cause = "event-too-large"
+	BatchTooLarge    Cause = "batch-too-large" // the batch cannot be unpacked; one entry for all its records
+	NeedsRegistry    Cause = "needs-registry"
+	Pickle           Cause = "pickle"
+	PythonText       Cause = "python-text" // str(…) or repr(…) of a dict or an object
+	FIX              Cause = "fix-message"
+	Decompress       Cause = "decompress"
+	CloudEvent       Cause = "cloudevent"
+	RulePanicked     Cause = "rule-panicked"
+	RuleBudget       Cause = "rule-budget" // its rules take more steps than one event may
+	AlertTooLarge    Cause = "alert-too-large"
+	Crashes          Cause = "crashes" // the process died while it handled the record, twice
 )
 
 // The causes of deliveries that fail.
@@ -64,6 +67,7 @@ var table = []struct {
 }{
 	{Truncated, Class{Message, Permanent, Undecodable}},
 	{TrailingBytes, Class{Message, Permanent, Undecodable}},
+	{SeveralDocuments, Class{Message, Permanent, Undecodable}},
 	{NotJSON, Class{Message, Permanent, Undecodable}},
 	{NotUTF8, Class{Message, Permanent, Undecodable}},
 	{NotAnObject, Class{Message, Permanent, Undecodable}},
@@ -72,6 +76,8 @@ var table = []struct {
 	{BatchTooLarge, Class{Message, Permanent, Undecodable}},
 	{NeedsRegistry, Class{Message, Permanent, Undecodable}},
 	{Pickle, Class{Message, Permanent, Undecodable}},
+	{PythonText, Class{Message, Permanent, Undecodable}},
+	{FIX, Class{Message, Permanent, Undecodable}},
 	{Decompress, Class{Message, Permanent, Undecodable}},
 	{CloudEvent, Class{Message, Permanent, Undecodable}},
 	{RulePanicked, Class{Message, Permanent, RulePanic}},

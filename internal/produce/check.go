@@ -14,8 +14,6 @@ import (
 func (s *sender) check(place string, doc []byte) (event.Event, error) {
 	e, err := s.Decode(event.Record{Topic: string(s.Topic), Value: doc, Time: s.Now()})
 	switch {
-	case bytes.HasPrefix(doc, []byte("\xef\xbb\xbf")):
-		return e, fmt.Errorf("%s: begins with a byte order mark, which is not JSON: write UTF-8 without it", place)
 	case err != nil:
 		refused := outcome.Classify(err)
 		return e, fmt.Errorf("%s: %s%s", place, refused.Detail, hint(refused.Cause, doc))

@@ -85,11 +85,11 @@ func TestPrefilterLeavesUnusualRecordsToDecoder(t *testing.T) {
 		"escapes in other members":   `{"x":"\"\\\/\b\f\n\r\t\u00E9\ud83d","y":{"\u0061":1}}`,
 		"other members twice":        `{"x":1,"x":2,"y":{"a":1,"a":2}}`,
 		"the deepest nesting":        `{"x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`,
-		"no time in the first path":  `{"occurred_at":"soon","timestamp":1795444265}`,
+		"no time in the first path":  `{"occurred_at":null,"timestamp":1795444265}`,
 		"a time in another zone":     `{"occurred_at":"2026-11-30T23:59:59+14:00"}`,
 		"a time without a zone":      `{"occurred_at":"2026-11-30T11:59:59"}`,
 		"a large record":             `{"x":"` + strings.Repeat("x", 60<<10) + `"}`,
-		"a number beyond float64":    `{"o":{"n":-1e999}}`,
+		"a large number":             `{"o":{"n":-1e99}}`,
 		"a value below another kind": `{"o":7,"kind":false}`,
 	} {
 		if !f.check(t, record(value)) {
@@ -130,6 +130,12 @@ func TestPrefilterLeavesUnusualRecordsToDecoder(t *testing.T) {
 		"a time long ago":          `{"timestamp":"1970-01-01T00:00:01Z","occurred_at":""}`,
 		"a time ahead":             `{"occurred_at":"2026-12-01T12:00:00.000001Z"}`,
 		"a second before 1990":     `{"occurred_at":631151999}`,
+		"eleven years ago":         `{"occurred_at":"2015-11-30T11:59:59Z"}`,
+		"a time in no form":        `{"occurred_at":"soon"}`,
+		"a time in an array":       `{"occurred_at":[2026,11,30,11,59]}`,
+		"an id that is an object":  `{"event_id":{}}`,
+		"an empty type":            `{"event_type":" "}`,
+		"the largest float":        `{"x":1.7976931348623157e+308}`,
 		"too large":                `{"x":"` + strings.Repeat("x", 64<<10) + `"}`,
 	} {
 		if f.check(t, record(value)) {

@@ -2,7 +2,10 @@ package doctor
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,7 +42,26 @@ func (d *doctor) checkDaemon(ctx context.Context) []check.Result {
 	if err != nil {
 		return append(found, check.Warnf(subject, "", "/metrics: %v", err))
 	}
-	return append(found, checkProcess(string(metrics))...)
+	return append(append(found, checkRepairs(string(metrics))...), checkProcess(string(metrics))...)
+}
+
+// checkRepairs returns a warning for each topic with repaired events.
+func checkRepairs(metrics string) []check.Result {
+	const name = "notifier_events_repaired_total"
+	byTopic := make(map[string][]string)
+	for line := range strings.Lines(metrics) {
+		series, count, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		if n, err := strconv.ParseFloat(count, 64); strings.HasPrefix(series, name+"{") && err == nil && n > 0 {
+			topic := label(line, name, "topic")
+			byTopic[topic] = append(byTopic[topic], fmt.Sprintf("%s %s", label(line, name, "repair"), humanize.Comma(int64(n))))
+		}
+	}
+	var found []check.Result
+	for _, topic := range slices.Sorted(maps.Keys(byTopic)) {
+		found = append(found, check.Warnf(topic, "correct the producer, or the paths in events."+topic+": see docs/producers.md, Repairs",
+			"events with mistakes were repaired: %s", strings.Join(byTopic[topic], ", ")))
+	}
+	return found
 }
 
 // component returns the result for a component of /readyz that is not ok.

@@ -1,0 +1,49 @@
+package event
+
+import (
+	"bytes"
+	"regexp"
+
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+var (
+	fixMessage   = regexp.MustCompile(`^8=FIXT?\.\d`)
+	pythonDict   = regexp.MustCompile(`^\{\s*'`)
+	pythonObject = regexp.MustCompile(`^([A-Za-z_][\w.]*\([^{]|<[\w.]+ object at 0x|<[\w.]+: )`) // not JSONP, not XML
+)
+
+// foreign returns an error for data that is not JSON but in another known format; nil:
+// it is none of them.
+func foreign(data []byte) *outcome.Error {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	switch {
+	case len(data) >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5:
+		return outcome.Errorf(outcome.Pickle, "a Python pickle (protocol %d), not JSON: send json.dumps(…) instead", data[1])
+	case bytes.HasPrefix(data, []byte("\xac\xed\x00\x05")):
+		return outcome.Errorf(outcome.NotJSON, "a serialized Java object, not JSON: use a serializer that writes JSON")
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return outcome.Errorf(outcome.NotUTF8, "UTF-16, not UTF-8: write UTF-8 without a byte order mark")
+	case fixMessage.Match(data):
+		return outcome.Errorf(outcome.FIX, "a FIX message, not JSON: send its fields as a JSON object")
+	case pythonDict.Match(data):
+		return outcome.Errorf(outcome.PythonText, "the text of a Python dict, not JSON: send json.dumps(…) of it instead of str(…)")
+	case pythonObject.Match(data):
+		return outcome.Errorf(outcome.PythonText, "the text of a Python object (repr), not JSON: send the object's dict with json.dumps(…)")
+	}
+	return nil
+}
+
+// trailing returns the error for the bytes after a document, which ends at byte end.
+func trailing(rest []byte, end int) error {
+	next := bytes.TrimLeft(rest, ",;\x00\x1e \t\r\n")
+	switch {
+	case bytes.HasPrefix(next, []byte("{")), bytes.HasPrefix(next, []byte("[")):
+		return outcome.Errorf(outcome.SeveralDocuments, "a second document after the first, which ends at byte %d: send one document per record", end)
+	case len(bytes.Trim(rest, "\x00")) == 0:
+		return outcome.Errorf(outcome.TrailingBytes, "%d NUL bytes after the document, which ends at byte %d: send it without them", len(rest), end)
+	}
+	return outcome.Errorf(outcome.TrailingBytes, "%d more bytes after the document, which ends at byte %d", len(rest), end)
+}

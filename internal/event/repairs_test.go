@@ -1,0 +1,130 @@
+package event_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+func TestProducerMistakesAreRepairedAndCounted(t *testing.T) {
+	for value, c := range map[string]struct {
+		repaired string
+		kinds    []string
+	}{
+		`{"x":NaN,"y":[Infinity,-Infinity],"price":0.10}`:                            {"NaN at byte 5", []string{"not-a-number"}},
+		`"{\"x\":null,\"y\":[null,null],\"price\":0.10}"`:                            {"the document is encoded twice: it is a JSON string", []string{"double-encoded"}},
+		"\xef\xbb\xbf" + `{"x":NaN,"y":[1,null],"price":0.10}`:                       {"begins with a byte order mark: write UTF-8 without it", []string{"byte-order-mark", "not-a-number"}},
+		"\x00\x00\x00\x00\x01\xef\xbb\xbf" + `{"y":[1,null],"price":0.10}`:           {"begins with a byte order mark: write UTF-8 without it", []string{"byte-order-mark"}},
+		`{"x":1.7976931348623157e+308,"y":[1,-1.7976931348623157E308],"price":0.10}`: {"the largest float, which means unset, at byte 5: send null", []string{"unset-number"}},
+		`{"x":1.79769e308,"y":[1,null],"price":0.10}`:                                {"the largest float, which means unset, at byte 5: send null", []string{"unset-number"}},
+	} {
+		reg := prometheus.NewPedanticRegistry()
+		e, err := event.NewDecoder(nil, nil, reg).Decode(record(value))
+		if err != nil {
+			t.Errorf("%s: %v", value, err)
+			continue
+		}
+		if !e.Doc.Get("x").IsNil() || e.Doc.Get("y").At(1).Kind() != event.Null || e.Doc.Get("price").Text() != "0.10" {
+			t.Errorf("%s reads as %v", value, e.Doc)
+		}
+		if e.Repaired != c.repaired {
+			t.Errorf("%s: repaired %q, want %q", value, e.Repaired, c.repaired)
+		}
+		for _, kind := range c.kinds {
+			if n := repairsOf(t, reg, kind); n != 1 {
+				t.Errorf("%s: %v repairs %s", value, n, kind)
+			}
+		}
+	}
+}
+
+func TestLargeNumbersStayNumbers(t *testing.T) {
+	for _, literal := range []string{"1.7e308", "1e999", "2147483647", "9223372036854775807"} {
+		e, err := decoder().Decode(record(`{"x":` + literal + `}`))
+		if err != nil || e.Doc.Get("x").Text() != literal || e.Repaired != "" {
+			t.Errorf("%s reads as %s, repaired %q, %v", literal, e.Doc.Get("x").Text(), e.Repaired, err)
+		}
+	}
+}
+
+func TestUnusableIDAndTypeAreCounted(t *testing.T) {
+	config := event.Defaults()
+	config.Topics[string(topics.TradeExecutions)] = event.Fields{ID: []string{"event_id", "id"}, Type: []string{"event_type"}}
+	for value, c := range map[string]struct {
+		id, kind, repaired string
+		ids, kinds         float64
+	}{
+		`{"event_id":"a","event_type":"t"}`:          {"a", "t", "", 0, 0},
+		`{"event_id":7,"event_type":5}`:              {"7", "5", "", 0, 0},
+		`{"event_id":null,"id":"b"}`:                 {"b", "", "", 0, 0},
+		`{"event_id":{"$oid":"6f"},"id":"b"}`:        {"b", "", "an object in event_id is not usable as the event's id", 1, 0},
+		`{"event_id":[],"id":true}`:                  {"", "", "an array in event_id is not usable as the event's id", 1, 0},
+		`{"event_id":" ","event_type":["a","b"]}`:    {"", "", "an empty string in event_id is not usable as the event's id", 1, 1},
+		`{"event_type":false}`:                       {"", "", "a boolean in event_type is not usable as the event's type", 0, 1},
+		`{"event_id":"a","id":{},"event_type":null}`: {"a", "", "", 0, 0},
+	} {
+		reg := prometheus.NewPedanticRegistry()
+		d := event.NewDecoder(&config, nil, reg)
+		e, err := d.Decode(record(value))
+		if err != nil || e.ID != c.id || e.Type != c.kind || e.Repaired != c.repaired {
+			t.Errorf("%s: id %q, type %q, repaired %q, %v", value, e.ID, e.Type, e.Repaired, err)
+		}
+		if ids, kinds := repairsOf(t, reg, "event-id"), repairsOf(t, reg, "event-type"); ids != c.ids || kinds != c.kinds {
+			t.Errorf("%s: %v and %v repairs, want %v and %v", value, ids, kinds, c.ids, c.kinds)
+		}
+		s := d.Scanner(string(topics.TradeExecutions))
+		if quiet := s.Scan([]byte(value), arrived, arrived, make([]event.Found, s.Size())); quiet != (c.repaired == "") {
+			t.Errorf("%s: the scanner says %v", value, quiet)
+		}
+	}
+}
+
+func TestPathsFindFlatMembers(t *testing.T) {
+	config := event.Defaults()
+	config.Topics[string(topics.TradeExecutions)] = event.Fields{ID: []string{"event.id"}, Type: []string{"a.b.c", "Order Type"}, Time: []string{"at.time"}}
+	d := event.NewDecoder(&config, map[string][]string{string(topics.TradeExecutions): {}}, nil)
+	want := time.Date(2026, 11, 23, 14, 31, 5, 0, time.UTC)
+	for value, kind := range map[string]string{
+		`{"event":{"id":"e1"},"a":{"b":{"c":"nested"}},"at":{"time":"2026-11-23T14:31:05Z"}}`: "nested",
+		`{"event.id":"e1","a.b.c":"flat","at.time":"2026-11-23T14:31:05Z"}`:                   "flat",
+		`{"event.id":"e1","a":{"b.c":"half"},"at.time":"2026-11-23T14:31:05Z"}`:               "half",
+		`{"event.id":"e1","Order Type":"LMT","at.time":"2026-11-23T14:31:05Z"}`:               "LMT",
+		`{"event":"x","event.id":"e1","Order Type":"","at.time":"2026-11-23T14:31:05Z"}`:      "",
+	} {
+		e, err := d.Decode(record(value))
+		if err != nil || e.ID != "e1" || e.Type != kind || !e.Time.Equal(want) {
+			t.Errorf("%s: id %q, type %q, time %s, %v", value, e.ID, e.Type, e.Time, err)
+		}
+	}
+}
+
+func TestRepairsAreLoggedOncePerTopic(t *testing.T) {
+	var log bytes.Buffer
+	d := event.NewDecoder(nil, nil, nil)
+	d.LogRepairs(slog.New(slog.NewTextHandler(&log, nil)))
+	for range 3 {
+		for _, topic := range []topics.Name{topics.TradeExecutions, topics.PortfolioUpdates} {
+			for _, value := range []string{`{"occurred_at":"soon"}`, `{"occurred_at":"later","event_id":{}}`} {
+				r := record(value)
+				r.Topic = string(topic)
+				if _, err := d.Decode(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 4 {
+		t.Errorf("%d lines, want one per topic and kind:\n%s", len(lines), &log)
+	}
+	if !strings.Contains(lines[0], "topic=trade-executions partition=3 offset=118 repair=event-time") || !strings.Contains(lines[0], `unreadable time \"soon\" in occurred_at`) {
+		t.Errorf("logged %s", lines[0])
+	}
+}
