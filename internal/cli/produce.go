@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -27,6 +28,7 @@ import (
 
 func newProduce(g *base.Globals) *cobra.Command {
 	var file, key, sampleName string
+	var dry bool
 	var p produce.Params
 	cmd := &cobra.Command{
 		Use:   "produce TOPIC",
@@ -35,7 +37,7 @@ func newProduce(g *base.Globals) *cobra.Command {
 			"sample. The first document that the notifier, or another reader (NaN), cannot decode ends the\n" +
 			"command; so does Ctrl-C, once the records in flight are acknowledged. The number of records that all\n" +
 			"replicas have is printed. The key is the document's session_id; the partition is the one that the\n" +
-			"Java client would choose (murmur2).",
+			"Java client would choose (murmur2). With --dry-run the documents are only checked.",
 		Args: base.OneArg("a topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			topic, err := topics.Parse(args[0])
@@ -66,7 +68,7 @@ func newProduce(g *base.Globals) *cobra.Command {
 				defer in.Close()
 				p.Lines = in
 			}
-			return runProduce(g, cmd, p)
+			return runProduce(g, cmd, p, dry)
 		},
 	}
 	f := cmd.Flags()
@@ -76,6 +78,7 @@ func newProduce(g *base.Globals) *cobra.Command {
 	f.Float64Var(&p.Rate, "rate", 0, "records per second (default: no limit)")
 	f.StringVar(&sampleName, "sample", "", "send the sample `NAME`, such as order.rejected, with the current time")
 	f.BoolVar(&p.KeepGoing, "keep-going", false, "skip and report refused documents; exit 1 if there are any")
+	f.BoolVar(&dry, "dry-run", false, "check the documents without sending them; needs no broker")
 	f.BoolVar(&p.Raw, "raw", false, "send the bytes unchecked")
 	return cmd
 }
@@ -94,26 +97,19 @@ func openLines(g *base.Globals, file string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
+func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params, dry bool) error {
 	src := g.Source()
 	src.Shipped = true
 	l, _, err := config.LoadBase(src)
 	if err != nil {
 		return base.Fail(base.ExitConfig, "%w", err)
 	}
-	c, err := g.Kafka()
-	if err != nil {
-		return err
+	if !dry {
+		if p.Client, err = reachToProduce(g, cmd.Context(), p.Topic); err != nil {
+			return err
+		}
+		defer p.Client.Close()
 	}
-	size := int32(kafka.DefaultMaxMessage) // of a batch; read once the cluster is reached
-	cl, err := g.Reach(cmd.Context(), c, "produce", kgo.RecordDeliveryTimeout(produce.DeliveryTimeout), kgo.UnknownTopicRetries(0),
-		kgo.ProducerBatchMaxBytesFn(func(string) int32 { return size }))
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	size = kafka.MaxMessage(cmd.Context(), kadm.NewClient(cl), string(p.Topic))
-	p.Client = cl
 	p.Decode = event.NewDecoder(&l.Events, nil, nil).Decode
 	p.Types = knownTypes(p.Decode)
 	p.Report = func(text string) error {
@@ -130,18 +126,34 @@ func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params) error {
 	if err == nil && result.Refused > 0 {
 		err = fmt.Errorf("%s skipped", term.Count(result.Refused, "document"))
 	}
-	if err := summarise(g, p.Topic, result, time.Since(start), err); err != nil {
+	if err := summarise(g, p, result, time.Since(start), err); err != nil {
 		return err
 	}
 	return err
 }
 
+// reachToProduce returns a client whose batches are as large as the topic allows.
+func reachToProduce(g *base.Globals, ctx context.Context, topic topics.Name) (*kgo.Client, error) {
+	c, err := g.Kafka()
+	if err != nil {
+		return nil, err
+	}
+	size := int32(kafka.DefaultMaxMessage) // of a batch; read once the cluster is reached
+	cl, err := g.Reach(ctx, c, "produce", kgo.RecordDeliveryTimeout(produce.DeliveryTimeout), kgo.UnknownTopicRetries(0),
+		kgo.ProducerBatchMaxBytesFn(func(string) int32 { return size }))
+	if err != nil {
+		return nil, err
+	}
+	size = kafka.MaxMessage(ctx, kadm.NewClient(cl), string(topic))
+	return cl, nil
+}
+
 // summarise prints the result; failure is why the run ended, or nil.
-func summarise(g *base.Globals, topic topics.Name, r produce.Result, took time.Duration, failure error) error {
+func summarise(g *base.Globals, p produce.Params, r produce.Result, took time.Duration, failure error) error {
 	if g.JSON() {
 		object := map[string]any{
-			"topic": topic, "sent": r.Sent, "bytes": r.Bytes, "refused": r.Refused, "unacknowledged": r.Unacknowledged,
-			"lines": r.Line, "seconds": math.Round(took.Seconds()*1000) / 1000, "error": nil,
+			"topic": p.Topic, "sent": r.Sent, "bytes": r.Bytes, "refused": r.Refused, "unacknowledged": r.Unacknowledged,
+			"dry_run": p.Client == nil, "lines": r.Line, "seconds": math.Round(took.Seconds()*1000) / 1000, "error": nil,
 		}
 		if failure != nil {
 			object["error"] = failure.Error()
@@ -149,7 +161,11 @@ func summarise(g *base.Globals, topic topics.Name, r produce.Result, took time.D
 		return base.NewEncoder(g.IO.Out).Encode(object)
 	}
 	if failure == nil || r.Refused > 0 {
-		fmt.Fprintf(g.IO.Err, "%s sent to %s, %s\n", term.Count(r.Sent, "record"), topic, humanize.IBytes(uint64(r.Bytes)))
+		format := "%s sent to %s, %s\n"
+		if p.Client == nil {
+			format = "%s accepted for %s, %s: nothing was sent\n"
+		}
+		fmt.Fprintf(g.IO.Err, format, term.Count(r.Sent, "record"), p.Topic, humanize.IBytes(uint64(r.Bytes)))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -93,7 +94,7 @@ notifier: 1 document skipped
 			"--keep-going -o json", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
 line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not
 notifier: 1 document skipped
-`, `{"bytes":89,"error":"1 document skipped","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unacknowledged":0}`,
+`, `{"bytes":89,"dry_run":false,"error":"1 document skipped","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unacknowledged":0}`,
 		},
 		"raw": {"--raw", base.ExitDone, "4 records sent to trade-executions, 108 B\n", ""},
 	} {
@@ -173,5 +174,20 @@ func TestProduceSurvivesClosedStandardError(t *testing.T) {
 	}
 	if sent != 1 {
 		t.Errorf("%d were sent, want the one before", sent)
+	}
+}
+
+func TestProduceDryRunNeedsNoBroker(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "events.jsonl")
+	in := `{"event_type":"order.rejected"}` + "\n" + `{"occurred_at":"soon"}` + "\n" + `{"occurred_at":[2026,11,29,7,22,49]}` + "\n"
+	if err := os.WriteFile(file, []byte(in), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"produce", "trade-executions", "--brokers", "127.0.0.1:1", "--dry-run", "-f", file}
+	local(t, args...).Want(t, base.ExitFailed, `line 2: unreadable time "soon" in occurred_at: the notifier repairs it`, "(1 accepted before)")
+	local(t, append(args, "--keep-going")...).Want(t, base.ExitFailed, "2 records accepted for trade-executions", "nothing was sent")
+	got := local(t, append(args, "--keep-going", "-o", "json")...).Want(t, base.ExitFailed).Objects(t)[0]
+	if got["dry_run"] != true || got["sent"] != 2.0 || got["refused"] != 1.0 {
+		t.Errorf("summary %v", got)
 	}
 }

@@ -82,6 +82,7 @@ func TestPoisonErrorNamesCause(t *testing.T) {
 		"control character":       {"{\"a\":\"\x01\"}", outcome.NotJSON, "not JSON at byte 6 (a control character in a string)"},
 		"unknown escape":          {`{"a":"\x41"}`, outcome.NotJSON, "not JSON at byte 7 (an unknown escape)"},
 		"trailing bytes":          {`{"a":1}}`, outcome.TrailingBytes, "1 more bytes after the document, which ends at byte 7"},
+		"a line of a log":         {"2026-11-30 06:22:54,048 | INFO", outcome.NotJSON, "not JSON: a number and then other text at byte 4"},
 		"NUL bytes":               {"{\"a\":1}\n\x00", outcome.TrailingBytes, "1 NUL bytes after the document, which ends at byte 8: send it without them"},
 		"two documents":           {`{"a":1} {"b":2}`, outcome.SeveralDocuments, "a second document after the first, which ends at byte 8: send one document per record"},
 		"documents with commas":   {`{"a":1},{"b":2}`, outcome.SeveralDocuments, "a second document after the first, which ends at byte 7: send one document per record"},

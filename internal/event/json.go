@@ -69,7 +69,9 @@ func (p *parser) text() Value {
 		return Value{}
 	}
 	p.space()
-	if p.pos < len(p.data) {
+	if p.pos < len(p.data) && v.Kind() < Array {
+		p.err = outcome.Errorf(outcome.NotJSON, "not JSON: %s and then other text at byte %d", v.Kind(), p.pos)
+	} else if p.pos < len(p.data) {
 		p.err = trailing(p.data[p.pos:], p.pos)
 	}
 	return v
