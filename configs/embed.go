@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/suggest"
@@ -58,14 +57,15 @@ func Samples(from ...topics.Name) []Sample {
 }
 
 // FindSample returns the sample called name of a topic.
-func FindSample(topic topics.Name, name string) (Sample, error) {
-	all := Samples(topic)
-	names := make([]string, len(all))
-	for i, s := range all {
-		names[i] = s.Name
-	}
-	if i := slices.Index(names, name); i >= 0 {
-		return all[i], nil
+func FindSample(samples []Sample, topic topics.Name, name string) (Sample, error) {
+	var names []string
+	for _, s := range samples {
+		if s.Topic == topic && s.Name == name {
+			return s, nil
+		}
+		if s.Topic == topic {
+			names = append(names, s.Name)
+		}
 	}
 	if closest := suggest.Closest(name, names); closest != "" {
 		return Sample{}, fmt.Errorf("%s has no sample %q: did you mean %s?", topic, name, closest)

@@ -74,7 +74,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 	rules := strings.ReplaceAll(string(configs.Rules), "to: [desk]", "to: [desk, hook, slack, mail]")
 	d := start(t, files(t, c, channels, rules))
 
-	rejected, err := configs.FindSample(topics.TradeExecutions, "order.rejected")
+	rejected, err := configs.FindSample(configs.Samples(), topics.TradeExecutions, "order.rejected")
 	if err != nil {
 		t.Fatal(err)
 	}

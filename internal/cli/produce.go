@@ -51,11 +51,20 @@ func newProduce(g *base.Globals) *cobra.Command {
 			if cmd.Flags().Changed("key") {
 				p.Key = &key
 			}
+			src := g.Source()
+			src.Shipped = true
+			l, _, err := config.LoadBase(src)
+			if err != nil {
+				return base.Fail(base.ExitConfig, "%w", err)
+			}
+			samples, _ := l.ReadSamples() // 'config check' reports its faults
+			p.Decode, p.Fields = event.NewDecoder(&l.Events, nil, nil).Decode, l.Events.Topics[string(topic)]
+			p.Types = knownTypes(samples, p.Decode)
 			switch {
 			case file != "" && sampleName != "":
 				return base.Misused("use either -f or --sample")
 			case sampleName != "":
-				s, err := configs.FindSample(topic, sampleName)
+				s, err := configs.FindSample(samples, topic, sampleName)
 				if err != nil {
 					return base.Misused("%w", err)
 				}
@@ -98,20 +107,13 @@ func openLines(g *base.Globals, file string) (io.ReadCloser, error) {
 }
 
 func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params, dry bool) error {
-	src := g.Source()
-	src.Shipped = true
-	l, _, err := config.LoadBase(src)
-	if err != nil {
-		return base.Fail(base.ExitConfig, "%w", err)
-	}
 	if !dry {
+		var err error
 		if p.Client, err = reachToProduce(g, cmd.Context(), p.Topic); err != nil {
 			return err
 		}
 		defer p.Client.Close()
 	}
-	p.Decode = event.NewDecoder(&l.Events, nil, nil).Decode
-	p.Types = knownTypes(p.Decode)
 	p.Report = func(text string) error {
 		_, err := fmt.Fprintln(g.IO.Err, term.Visible(text))
 		return err
@@ -170,10 +172,10 @@ func summarise(g *base.Globals, p produce.Params, r produce.Result, took time.Du
 	return nil
 }
 
-// knownTypes returns the event types of the embedded samples.
-func knownTypes(decode func(event.Record) (event.Event, error)) map[string]topics.Name {
+// knownTypes returns the event types of the samples.
+func knownTypes(samples []configs.Sample, decode func(event.Record) (event.Event, error)) map[string]topics.Name {
 	known := make(map[string]topics.Name)
-	for _, s := range configs.Samples() {
+	for _, s := range samples {
 		if e, err := decode(event.Record{Topic: string(s.Topic), Value: s.Data}); err == nil && e.Type != "" {
 			known[e.Type] = s.Topic
 		}

@@ -12,10 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // piped is `notifier produce trade-executions` in a process of its own, fed
@@ -189,5 +192,26 @@ func TestProduceDryRunNeedsNoBroker(t *testing.T) {
 	got := local(t, append(args, "--keep-going", "-o", "json")...).Want(t, base.ExitFailed).Objects(t)[0]
 	if got["dry_run"] != true || got["sent"] != 2.0 || got["refused"] != 1.0 {
 		t.Errorf("summary %v", got)
+	}
+}
+
+func TestProduceSendsOwnSamples(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"notifier.yaml": "channels: {desk: {console: {}}}\nsamples: {trade-executions: fills.jsonl}\nevents: {trade-executions: {id: Order Id, type: Side, time: Timestamp}}\n",
+		"fills.jsonl":   `{"Order Id":7,"Timestamp":"2020-01-01T00:00:00Z","Side":"Buy"}` + "\n" + `{"Order Id":8,"Timestamp":1577836800000,"Side":"Sell"}` + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := sources(t)
+	args := []string{"produce", "trade-executions", "-c", filepath.Join(dir, "notifier.yaml"), "--sample"}
+	command(t, c, append(args, "fills-2")...).Want(t, base.ExitDone, "1 record sent")
+	command(t, c, append(args, "fill-2")...).Want(t, base.ExitMisused, "did you mean fills-2?")
+	reader := c.Client(kgo.ConsumeTopics(string(topics.TradeExecutions)), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	text := string(reader.PollFetches(t.Context()).Records()[0].Value)
+	if strings.Contains(text, ":8,") || strings.Contains(text, "15778") || !strings.Contains(text, `"Side":"Sell"`) {
+		t.Errorf("sent %s: its id and time are not new", text)
 	}
 }

@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Kafka    kafka.Config     `yaml:"kafka"`
 	Events   event.Config     `yaml:"events"`
+	Samples  Samples          `yaml:"samples"`
 	Rules    string           `yaml:"rules"` // path of the rules file, relative to this file
 	Channels registry.Set     `yaml:"channels"`
 	Retry    dispatch.Retry   `yaml:"retry"`

@@ -9,11 +9,9 @@ import (
 	"strings"
 
 	"github.com/algotrade/notifier/configs"
-	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/rule"
-	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -122,11 +120,7 @@ func (l *Loaded) readRules() ([]byte, string, error) {
 		return configs.Rules, "rules.yaml (shipped)", nil
 	}
 	name := l.RulesFile()
-	read := func(name string) ([]byte, error) { return safefile.Read(name, yamldoc.MaxBytes) }
-	if l.local {
-		read = readTrusted
-	}
-	data, err := read(name)
+	data, err := l.reader()(name)
 	return data, name, cannotRead(name, err)
 }
 
@@ -192,23 +186,11 @@ func (l *Loaded) override(src Source) yamldoc.Faults {
 	return faults
 }
 
-// samples decodes the embedded samples.
-func samples(fields *event.Config) []rule.Sample {
-	d := event.NewDecoder(fields, nil, nil)
-	var list []rule.Sample
-	for _, s := range configs.Samples() {
-		e, err := d.Decode(event.Record{Topic: string(s.Topic), Value: s.Data})
-		if err != nil {
-			panic(err) // the samples are embedded
-		}
-		list = append(list, rule.Sample{Name: s.Name, Event: e})
-	}
-	return list
-}
-
 // CompileRules compiles a rules file against this configuration.
 func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faults) {
-	return rule.Compile(name, data, rule.Environment{Channels: l.Channels.Names(), Samples: samples(&l.Events)})
+	samples, faults := l.ruleSamples()
+	set, found := rule.Compile(name, data, rule.Environment{Channels: l.Channels.Names(), Samples: samples})
+	return set, append(faults, found...)
 }
 
 // Layout returns the layout of the topics.

@@ -35,9 +35,10 @@ type Params struct {
 	// Lines has one document per line; blank lines are skipped. To repeat it, Run
 	// rewinds it or, if that fails, keeps it in memory (maxKept).
 	Lines io.Reader
-	// Sample is one document to send instead of Lines, with a new event_id and
-	// occurred_at each time; nil: Lines.
+	// Sample is one document to send instead of Lines, with a new id and time, which
+	// Fields locate, each time; nil: Lines.
 	Sample []byte
+	Fields event.Fields
 
 	Decode func(event.Record) (event.Event, error) // checks a document
 	Raw    bool                                    // send the bytes unchecked, with empty lines
@@ -279,7 +280,7 @@ func (s *sender) sample() ([]byte, error) {
 	if s.Raw {
 		return s.Sample, nil
 	}
-	doc, err := refresh(s.Sample, s.Now())
+	doc, err := refresh(s.Sample, s.Fields, s.Now())
 	if err != nil {
 		return nil, fmt.Errorf("the sample: %w", err)
 	}

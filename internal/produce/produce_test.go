@@ -303,7 +303,7 @@ const trade = `{
 func TestSampleGetsNewIDAndTime(t *testing.T) {
 	d := newDesk(t)
 	now := time.Date(2026, 11, 23, 15, 31, 5, 0, time.FixedZone("", 3600))
-	if _, err := d.run(Params{Sample: []byte(trade), Count: 2, Now: func() time.Time { return now }}); err != nil {
+	if _, err := d.run(Params{Sample: []byte(trade), Fields: event.DefaultFields(), Count: 2, Now: func() time.Time { return now }}); err != nil {
 		t.Fatal(err)
 	}
 	ids := map[string]bool{"01KAQ2C7VY3E8M5Z9T4N6R1W0D": true}

@@ -6,19 +6,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/algotrade/notifier/internal/event"
 )
 
-// refresh returns doc on one line. If it has event_id and occurred_at, they are
-// replaced by a new id and now.
-func refresh(doc []byte, now time.Time) ([]byte, error) {
+// refresh returns doc on one line. The members that fields name as the event's id and
+// time, if they are not below another member, are replaced by a new id and now.
+func refresh(doc []byte, fields event.Fields, now time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	if err := json.Compact(&out, doc); err != nil {
 		return nil, err
 	}
-	return replace(out.Bytes(), map[string]string{
-		"event_id":    rand.Text(),
-		"occurred_at": now.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
-	})
+	values, id := make(map[string]string), rand.Text()
+	for _, path := range fields.Time {
+		values[path] = now.UTC().Format("2006-01-02T15:04:05.000000Z07:00")
+	}
+	for _, path := range fields.ID {
+		values[path] = id
+	}
+	return replace(out.Bytes(), values)
 }
 
 // replace replaces the values of existing members of a JSON object.
