@@ -15,6 +15,9 @@ var (
 	pythonObject = regexp.MustCompile(`^([A-Za-z_][\w.]*\([^{]|<[\w.]+ object at 0x|<[\w.]+: )`) // not JSONP, not XML
 )
 
+// PythonObject reports whether a text is what str or repr makes of a Python object.
+func PythonObject(text string) bool { return pythonObject.MatchString(text) }
+
 // foreign returns an error for data that is not JSON but in another known format; nil:
 // it is none of them.
 func foreign(data []byte) *outcome.Error {

@@ -34,19 +34,42 @@ func hint(cause outcome.Cause, doc []byte) string {
 	return ""
 }
 
-// maxTypeWarnings limits the unknown types that are reported.
-const maxTypeWarnings = 20
+// warnMembers warns once of each member that is the text of a Python object, as
+// json.dumps(…, default=str) writes it: rules cannot read its members.
+func (s *sender) warnMembers(place string, doc event.Value) error {
+	for i := range doc.Len() {
+		m := doc.At(i)
+		if m.Kind() != event.String || !event.PythonObject(m.Text()) || !s.first("member "+m.Name()) {
+			continue
+		}
+		if err := s.report(fmt.Sprintf("%s: warning: %s is the text of a Python object (repr): send the object's dict", place, m.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// warnType warns once of an event type that is unknown or belongs to another topic.
-func (s *sender) warnType(place, kind string) error {
-	topic, known := s.Types[kind]
-	if kind == "" || len(s.Types) == 0 || known && topic == s.Topic || s.warned[kind] || len(s.warned) >= maxTypeWarnings {
-		return nil
+// maxWarnings limits the types and members that are reported.
+const maxWarnings = 20
+
+// first reports whether a warning is the first of its subject and not too many.
+func (s *sender) first(subject string) bool {
+	if s.warned[subject] || len(s.warned) >= maxWarnings {
+		return false
 	}
 	if s.warned == nil {
 		s.warned = make(map[string]bool)
 	}
-	s.warned[kind] = true
+	s.warned[subject] = true
+	return true
+}
+
+// warnType warns once of an event type that is unknown or belongs to another topic.
+func (s *sender) warnType(place, kind string) error {
+	topic, known := s.Types[kind]
+	if kind == "" || len(s.Types) == 0 || known && topic == s.Topic || !s.first("type "+kind) {
+		return nil
+	}
 	topicTypes := make([]string, 0, len(s.Types))
 	for t, topic := range s.Types {
 		if topic == s.Topic {

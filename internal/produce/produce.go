@@ -144,7 +144,7 @@ type sender struct {
 	bytes          atomic.Int64
 
 	reporting sync.Mutex
-	warned    map[string]bool // reported types
+	warned    map[string]bool // reported types and members
 }
 
 func (s *sender) result() Result {
@@ -192,6 +192,9 @@ func (s *sender) send(ctx context.Context, place string, doc []byte) error {
 			return s.skip(err)
 		}
 		if err := s.warnType(place, e.Type); err != nil {
+			return err
+		}
+		if err := s.warnMembers(place, e.Doc); err != nil {
 			return err
 		}
 		if id := e.Doc.Get("session_id"); !id.IsNil() {

@@ -183,6 +183,22 @@ func TestUnknownTypeIsReportedOnce(t *testing.T) {
 	}
 }
 
+func TestTextOfPythonObjectIsReportedOnce(t *testing.T) {
+	var reported []string
+	in := `{"order":"LimitOrder(action='BUY', lmtPrice=189.5)","reason":"no price (yet)"}` + "\n" + `{"order":"LimitOrder(action='BUY')","side":"<OrderSide.BUY: 1>"}`
+	result, err := Run(t.Context(), Params{Topic: topics.TradeExecutions, Lines: strings.NewReader(in), Decode: decode, Report: func(text string) error {
+		reported = append(reported, text)
+		return nil
+	}})
+	want := []string{
+		"line 1: warning: order is the text of a Python object (repr): send the object's dict",
+		"line 2: warning: side is the text of a Python object (repr): send the object's dict",
+	}
+	if err != nil || result.Sent != 2 || !slices.Equal(reported, want) {
+		t.Errorf("%+v, %v, reported\n%s", result, err, strings.Join(reported, "\n"))
+	}
+}
+
 func TestRunStopsWhenReportFails(t *testing.T) {
 	d := newDesk(t)
 	gone := errors.New("broken pipe")
