@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/algotrade/notifier/internal/instant"
 )
 
 // Earliest is the earliest time that ParseTime reads. Package instant bounds the
@@ -49,8 +51,8 @@ var (
 
 // ParseTime reads a time from Earliest to 2262: text with year, month and day in this
 // order or with the month's name, without a zone in UTC; seconds, milliseconds,
-// microseconds or nanoseconds since 1970, distinguished by magnitude, as a number or a
-// string; Jackson's array [year, month, day, hour, minute, second, nanosecond]; and
+// microseconds or nanoseconds since 1970, from 1990 and distinguished by magnitude, as a
+// number or a string; Jackson's array [year, month, day, hour, minute, second, nanosecond]; and
 // the objects of Protobuf, Gson, Firestore and MongoDB.
 func ParseTime(v Value) (time.Time, bool) {
 	t, ok := readTime(v)
@@ -247,13 +249,19 @@ func objectTime(v Value) (time.Time, bool) {
 
 // epoch reads a time since 1970, an integer without the rounding of float64, or
 // digits such as 20261129072249 and 20261129072249123, which as a time since 1970
-// would be after 2500.
+// would be after 2500. What would be before 1990 is another number, such as the digits
+// 202611291017.
 func epoch(literal string, f float64) (time.Time, bool) {
 	if len(literal) == len("20060102150405") || len(literal) == len("20060102150405000") {
 		if t, err := time.Parse("20060102150405.000", literal[:14]+"."+(literal[14:] + "000")[:3]); err == nil && t.Year() >= 1900 && t.Year() < 2100 {
 			return t, true
 		}
 	}
+	t, ok := sinceEpoch(literal, f)
+	return t, ok && !t.Before(instant.Earliest)
+}
+
+func sinceEpoch(literal string, f float64) (time.Time, bool) {
 	var unit time.Duration
 	switch {
 	case !(f >= 1e8 && f < 1e19):

@@ -127,6 +127,8 @@ func TestAmbiguousTimesAreNotRead(t *testing.T) {
 		"a second of nanoseconds":      `{"seconds":1795936969,"nanos":1000000000}`,
 		"nested dates":                 `{"$date":{"$date":"2026-11-29T07:22:49Z"}}`,
 		"a date of .NET, not a number": `"/Date(today)/"`,
+		"digits of minutes":            `202611290722`,
+		"digits of minutes as text":    `"202611290722"`,
 		"digits that are no time":      `20261329072249`,
 	} {
 		if got, ok := event.ParseTime(valueOf(t, value)); ok {
