@@ -241,15 +241,19 @@ func TestTimestampsInTheWrongUnitExpireNothing(t *testing.T) {
 	rules := strings.Replace(fmt.Sprintf(every, "hook"), "severity: warning", "severity: warning\n    expire: 1h", 1)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), rules))
 	began := time.Now()
-	records := alerting(topics.TradeExecutions, "k", 0, 4)
+	records := alerting(topics.TradeExecutions, "k", 0, 7)
 	records[0].Timestamp = time.UnixMilli(began.Unix())      // seconds
 	records[1].Timestamp = time.UnixMilli(began.UnixMicro()) // microseconds
 	records[2].Timestamp = began.AddDate(30, 0, 0)
 	records[3].Value = []byte(`{"alert":true,"n":3,"k":"k","occurred_at":"2999-01-01T00:00:00Z","timestamp":"1970-01-21T00:00:00Z"}`)
+	records[4].Value = []byte(`{"alert":true,"n":4,"k":"k","occurred_at":202611291017}`) // in milliseconds 1976
+	records[5].Value = []byte(`{"alert":true,"n":5,"k":"k","occurred_at":"soon"}`)
+	old := began.UTC().Add(-2 * time.Hour)
+	records[6].Value = fmt.Appendf(nil, `{"alert":true,"n":6,"k":"k","occurred_at":[%d,%d,%d,%d,%d]}`, old.Year(), old.Month(), old.Day(), old.Hour(), old.Minute())
 	for _, r := range records { // each in a batch of its own, as its timestamp wants it
 		c.Produce(r)
 	}
-	got(t, hook, 4, 30*time.Second)
+	got(t, hook, 6, 30*time.Second)
 	settled(t, c)
 	for _, r := range hook.Requests() {
 		var body struct {
@@ -265,12 +269,12 @@ func TestTimestampsInTheWrongUnitExpireNothing(t *testing.T) {
 			t.Errorf("an event of %s, %v s late", at, body.Alert.LateSeconds)
 		}
 	}
-	for repair, want := range map[string]string{"record-timestamp": "3", "event-time": "1"} {
+	for repair, want := range map[string]string{"record-timestamp": "3", "event-time": "3"} {
 		if n := d.metric(fmt.Sprintf(`notifier_events_repaired_total{repair=%q,topic="trade-executions"}`, repair)); n != want {
 			t.Errorf("%s repairs %s, want %s", n, repair, want)
 		}
 	}
-	if n := d.metric(`notifier_deliveries_total{channel="hook",outcome="expired"}`); n != "0" {
-		t.Errorf("%s expired", n)
+	if n := d.metric(`notifier_deliveries_total{channel="hook",outcome="expired"}`); n != "1" {
+		t.Errorf("%s expired, want the one whose time was read from an array", n)
 	}
 }
