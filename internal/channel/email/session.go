@@ -117,13 +117,16 @@ func (s *session) open(config Config, host string, roots *x509.CertPool) error {
 
 // greet reads the greeting and sends EHLO.
 func (s *session) greet(conn net.Conn, config Config, host string) error {
+	in := lines(conn)
 	if err := s.do(greeting, s.step, func() (err error) {
-		s.client, err = smtp.NewClient(conn, host)
+		s.client, err = smtp.NewClient(in, host)
 		return err
 	}); err != nil {
 		return err
 	}
 	s.client.SkipSMTPUTF8(ascii(config.From) && ascii(strings.Join(config.To, "")))
+	in.ehlo = true
+	defer func() { in.ehlo = false }()
 	return s.do(ehlo, s.step, func() error { return s.client.Hello(config.HELO) })
 }
 
