@@ -120,8 +120,8 @@ func TestWrongPasswordMapsToCredentials(t *testing.T) {
 		c.Username, c.Password = secret.New("notifier"), secret.New("wrong")
 	})
 	_, err := c.Send(t.Context(), message())
-	if e := outcome.Classify(err); e.Cause != outcome.Credentials || e.Detail != "AUTH 535 5.7.8" {
-		t.Errorf("%v, want credentials: AUTH 535 5.7.8", e)
+	if e := outcome.Classify(err); e.Cause != outcome.Credentials || e.Detail != "AUTH 535 5.7.8: Authentication failed" {
+		t.Errorf("%v, want credentials: AUTH 535 5.7.8: Authentication failed", e)
 	}
 }
 

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,41 +127,54 @@ func TestRepliesMapToCausesByStage(t *testing.T) {
 				t.Fatal("no error")
 			}
 			e := outcome.Classify(err)
-			if e.Cause != test.want || e.RetryAfter != test.retry || e.Detail != test.detail {
+			proper := test.reply[0] >= '2' && test.reply[0] <= '5'
+			shown := e.Detail == test.detail || proper && strings.HasPrefix(e.Detail, test.detail+": ")
+			if e.Cause != test.want || e.RetryAfter != test.retry || !shown || strings.Contains(e.Detail, "hunter22") {
 				t.Errorf("%s, %v, %q; want %s, %v, %q", e.Cause, e.RetryAfter, e.Detail, test.want, test.retry, test.detail)
 			}
-			if proper := test.reply[0] >= '2' && test.reply[0] <= '5'; e.Answered != proper {
+			if e.Answered != proper {
 				t.Errorf("answered: %v, want %v", e.Answered, proper)
 			}
 		})
 	}
 }
 
+// TestRecipientReplyConcernsRecipientIfOthersAccepted: the others have the mail.
 func TestRecipientReplyConcernsRecipientIfOthersAccepted(t *testing.T) {
-	for reply, want := range map[string]outcome.Cause{
-		"550 5.1.1 unknown":  outcome.RecipientRefused,
-		"554 5.7.1 relay":    outcome.RecipientRefused,
-		"552 5.2.2 full":     outcome.MailboxFull,
-		"450 4.7.1 later":    outcome.Greylisted,
-		"450 4.1.2 resolver": outcome.Unavailable,
+	for reply, want := range map[string]struct {
+		cause outcome.Cause
+		retry time.Duration // 0: refused
+		do    string
+	}{
+		"550 5.1.1 unknown": {outcome.RecipientRefused, 0, "correct the recipient"},
+		"504 5.5.2 <a@example.com>: Recipient address rejected: need fully-qualified address": {outcome.RecipientRefused, 0, "correct the recipient"},
+		"554 5.7.1 <a@example.com>: Relay access denied":                                      {outcome.RecipientRefused, 0, fixRelay},
+		"454 4.7.1 <a@example.com>: Relay access denied":                                      {outcome.RecipientRefused, 0, fixRelay},
+		"450 4.7.1 <notifier-1>: Helo command rejected: Host not found":                       {outcome.RecipientRefused, 0, fixHELO},
+		"550 5.7.1 Authentication required":                                                   {outcome.RecipientRefused, 0, fixLogin},
+		"552 5.2.2 full":                                                                      {outcome.MailboxFull, mailboxWait, "have the recipient's mailbox"},
+		"452 4.2.2 full":                                                                      {outcome.MailboxFull, mailboxWait, "have the recipient's mailbox"},
+		"450 4.7.1 later":                                                                     {outcome.Greylisted, greylistWait, "nothing"},
+		"450 4.1.2 resolver":                                                                  {outcome.Unavailable, deferredWait, "nothing"},
+		"550 5.4.5 Daily user limit exceeded":                                                 {outcome.RateLimited, quotaWait, "wait"},
 	} {
-		addr := smtptest.Raw(t, func(line string) string {
-			if line == "RCPT TO:<a@example.com>" {
-				return reply
+		for _, one := range []string{"a", "c"} { // the first and the last
+			addr := smtptest.Raw(t, func(line string) string {
+				if line == "RCPT TO:<"+one+"@example.com>" {
+					return reply
+				}
+				return smtptest.Default(line)
+			})
+			receipt, err := open(t, addr, three).Send(t.Context(), message())
+			all := slices.Concat(receipt.Refused, receipt.Deferred)
+			if err != nil || receipt.ID == "" || len(all) != 1 || all[0].Recipient != one+"@example.com" {
+				t.Errorf("%s: %+v, %v", reply, receipt, err)
+				continue
 			}
-			return smtptest.Default(line)
-		})
-		receipt, err := open(t, addr, three).Send(t.Context(), message())
-		if err != nil {
-			t.Errorf("%s: %v", reply, err)
-			continue
-		}
-		all := append(receipt.Refused, receipt.Deferred...)
-		if len(all) != 1 || all[0].Recipient != "a@example.com" || cause(all[0].Err) != want {
-			t.Errorf("%s: %v, want %s", reply, all, want)
-		}
-		if permanent := len(receipt.Refused) == 1; permanent != (want == outcome.RecipientRefused) {
-			t.Errorf("%s: refused %v, deferred %v", reply, receipt.Refused, receipt.Deferred)
+			e := outcome.Classify(all[0].Err)
+			if e.Cause != want.cause || e.RetryAfter != want.retry || !strings.HasPrefix(e.Remedy(), want.do) || (len(receipt.Refused) == 1) != (want.retry == 0) {
+				t.Errorf("%s: %v, wait %v, %s; want %+v", reply, e, e.RetryAfter, e.Remedy(), want)
+			}
 		}
 	}
 }
@@ -172,8 +186,8 @@ func TestSTARTTLSReplies(t *testing.T) {
 		detail       string
 	}{
 		{"250 raw", "", outcome.Misconfigured, "STARTTLS: the server does not offer STARTTLS"},
-		{"250-raw\n250 STARTTLS", "454 4.7.0 not now", outcome.Unavailable, "STARTTLS 454 4.7.0"},
-		{"250-raw\n250 STARTTLS", "502 5.5.1 no", outcome.Misconfigured, "STARTTLS 502 5.5.1"},
+		{"250-raw\n250 STARTTLS", "454 4.7.0 not now", outcome.Unavailable, "STARTTLS 454 4.7.0: not now"},
+		{"250-raw\n250 STARTTLS", "502 5.5.1 no", outcome.Misconfigured, "STARTTLS 502 5.5.1: no"},
 		{
 			"250-raw\n250 STARTTLS", "220 go ahead\nbut this is no TLS", outcome.TLSFailed,
 			"STARTTLS: the server does not speak TLS on this port",

@@ -95,8 +95,10 @@ func (c *Channel) Close() error {
 // recipients.
 //
 // Recipients that are refused or deferred while others accept are in the
-// receipt. When all are refused, the cause is outcome.Destination; with
-// m.Recipients set it is outcome.RecipientRefused, since others have the mail.
+// receipt: its errors have the cause and, for deferred ones, the wait. When all
+// are refused, the cause is outcome.Destination, or what the refusals are about;
+// with m.Recipients set it is outcome.RecipientRefused, since others have the
+// mail.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	to, removed := c.recipients(m.Recipients)
 	if len(to) == 0 {
@@ -128,20 +130,32 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 			break
 		}
 		receipt.ID = mail.id
-		receipt.Answer = "the server replied 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)))
+		receipt.Answer = "the server replied 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)), maxDetail)
 		rest = v.overflow
 	}
 	if receipt.ID == "" {
 		return noneAccepted(receipt, m.Recipients != nil)
 	}
+	concernRecipients(&receipt)
+	return receipt, nil
+}
+
+// concernRecipients makes the errors of a mail that others have those of single
+// recipients: a refusal does not concern the channel, and a deferral, which has
+// no backoff, has a wait.
+func concernRecipients(receipt *channel.Receipt) {
+	for i, r := range receipt.Refused {
+		if e := *outcome.Classify(r.Err); e.Cause.Class().Scope == outcome.Channel {
+			e.Do, e.Cause = e.Remedy(), outcome.RecipientRefused
+			receipt.Refused[i].Err = &e
+		}
+	}
 	for i, r := range receipt.Deferred {
-		// A single recipient has no backoff, so its error needs a wait.
 		if e := *outcome.Classify(r.Err); e.RetryAfter == 0 {
 			e.RetryAfter = deferredWait
 			receipt.Deferred[i].Err = &e
 		}
 	}
-	return receipt, nil
 }
 
 // fail adds the recipients of a failed later transaction to the receipt: others
@@ -170,9 +184,13 @@ func noneAccepted(receipt channel.Receipt, narrowed bool) (channel.Receipt, erro
 	if deferred != nil {
 		return channel.Receipt{}, deferred
 	}
-	var first *outcome.Error
-	errors.As(receipt.Refused[len(receipt.Refused)-1].Err, &first)
-	e := &outcome.Error{Cause: outcome.Destination, Detail: first.Detail, Answered: true, Err: first}
+	first := outcome.Classify(receipt.Refused[len(receipt.Refused)-1].Err)
+	for _, r := range receipt.Refused {
+		if e := outcome.Classify(r.Err); e.Cause != outcome.RecipientRefused && e.Cause != outcome.Unrouted {
+			return channel.Receipt{}, e // about the sender, its host or the mail
+		}
+	}
+	e := &outcome.Error{Cause: outcome.Destination, Detail: first.Detail, Do: first.Do, Answered: true, Err: first}
 	if narrowed {
 		e.Cause = outcome.RecipientRefused
 	} else if n := len(receipt.Refused); n > 1 {

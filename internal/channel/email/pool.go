@@ -60,7 +60,7 @@ func (p *pool) put(s *session) {
 		return
 	}
 	p.mu.Lock()
-	keep := !p.closed && s.mails < maxMails
+	keep := !p.closed && !s.last && s.mails < maxMails
 	if keep {
 		s.idle = time.AfterFunc(keepIdle, func() { p.expire(s) })
 		p.idle = append(p.idle, s)

@@ -98,6 +98,28 @@ func TestRefusedTransactionKeepsConnectionUsable(t *testing.T) {
 	}
 }
 
+// A server such as Postfix's postscreen defers all recipients of a session, and
+// accepts them in the next one.
+func TestDeferredTransactionEndsConnection(t *testing.T) {
+	var greetings atomic.Int32
+	addr := smtptest.Raw(t, func(line string) string {
+		switch {
+		case line == "":
+			greetings.Add(1)
+		case strings.HasPrefix(line, "RCPT") && greetings.Load() == 1:
+			return "450 4.3.2 Service currently unavailable"
+		}
+		return smtptest.Default(line)
+	})
+	c := open(t, addr, nil)
+	if _, err := c.Send(t.Context(), message()); cause(err) != outcome.Unavailable {
+		t.Fatalf("%v, want unavailable", err)
+	}
+	if _, err := c.Send(t.Context(), message()); err != nil {
+		t.Errorf("on a new connection: %v", err)
+	}
+}
+
 func TestMailsPerSessionAreBounded(t *testing.T) {
 	server := smtptest.Start(t, smtptest.Config{})
 	c := open(t, server.Addr, nil)

@@ -35,7 +35,7 @@ func TestMailThroughRealServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(receipt.Refused, receipt.Deferred); got != "[{stranger@example.org recipient-refused: RCPT 554 5.7.1}] []" {
+	if got := fmt.Sprint(receipt.Refused, receipt.Deferred); got != "[{stranger@example.org recipient-refused: RCPT 554 5.7.1: [address]: Relay access denied}] []" {
 		t.Errorf("refused and deferred: %s; the server is no relay", got)
 	}
 	var arrived [][]byte
@@ -85,5 +85,5 @@ func TestVerifyRealServerChecksEachRecipient(t *testing.T) {
 	})
 	channeltest.AssertLines(t, channeltest.Verify(t, c),
 		"ok server: "+server+" is ready", "warning encryption: TLS 1.3, certificate until", "ok sender alerts@example.com: accepted",
-		"ok recipient desk@example.com: accepted", "failed recipient stranger@example.org: RCPT 554 5.7.1 → correct", "ok recipient risk@example.com: accepted")
+		"ok recipient desk@example.com: accepted", "failed recipient stranger@example.org: RCPT 554 5.7.1: [address]: Relay access denied → have the server relay", "ok recipient risk@example.com: accepted")
 }

@@ -27,10 +27,10 @@ func TestRefusedRecipientDoesNotBlockOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(receipt.Refused); got != "[{a@example.com recipient-refused: RCPT 550 5.1.1}]" {
+	if got := fmt.Sprint(receipt.Refused); got != "[{a@example.com recipient-refused: RCPT 550 5.1.1: [address]: user unknown}]" {
 		t.Errorf("refused %s", got)
 	}
-	if got := fmt.Sprint(receipt.Deferred); got != "[{b@example.com greylisted: RCPT 450 4.7.1}]" {
+	if got := fmt.Sprint(receipt.Deferred); got != "[{b@example.com greylisted: RCPT 450 4.7.1: Greylisted, please try again in 300 seconds}]" {
 		t.Errorf("deferred %s", got)
 	}
 	if wait := outcome.Classify(receipt.Deferred[0].Err).RetryAfter; wait < 5*time.Minute {
@@ -58,6 +58,8 @@ func TestNoRecipientAccepted(t *testing.T) {
 	greylisted := smtptest.Reply(451, "4.7.1", "greylisted")
 	full := smtptest.Reply(452, "4.2.2", "mailbox full")
 	down := smtptest.Reply(451, "4.3.0", "lookup failed")
+	relay := smtptest.Reply(454, "4.7.1", "Relay access denied")
+	helo := smtptest.Reply(450, "4.7.1", "<notifier-1>: Helo command rejected: Host not found")
 	for name, test := range map[string]struct {
 		answers  []error // for a, b, c
 		narrowed []string
@@ -70,6 +72,11 @@ func TestNoRecipientAccepted(t *testing.T) {
 		"unknown and greylisted":         {[]error{unknown, greylisted, unknown}, nil, outcome.Greylisted, 0},
 		"full and greylisted":            {[]error{full, greylisted, full}, nil, outcome.Greylisted, 0},
 		"greylisted and server trouble":  {[]error{greylisted, down, full}, nil, outcome.Unavailable, 0},
+		"this host's name, for all":      {[]error{helo, helo, helo}, nil, outcome.Misconfigured, 0},
+		"this host's name, and unknown":  {[]error{helo, unknown, unknown}, nil, outcome.Misconfigured, 0},
+		"this host's name, tried alone":  {[]error{helo, nil, nil}, []string{"a@example.com"}, outcome.Misconfigured, 0},
+		"no relay":                       {[]error{relay, relay, relay}, nil, outcome.Destination, 3},
+		"no relay, tried alone":          {[]error{relay, nil, nil}, []string{"a@example.com"}, outcome.RecipientRefused, 1},
 		"one of several, tried alone":    {[]error{unknown, nil, nil}, []string{"a@example.com"}, outcome.RecipientRefused, 1},
 		"one full, tried alone":          {[]error{full, nil, nil}, []string{"a@example.com"}, outcome.MailboxFull, 0},
 		"one that is not configured any": {[]error{nil, nil, nil}, []string{"mallory@example.com"}, outcome.Unrouted, 1},
@@ -158,7 +165,7 @@ func TestFailedFurtherTransactionConcernsItsRecipients(t *testing.T) {
 	if err != nil || receipt.ID == "" {
 		t.Fatalf("%+v, %v; the first two have it", receipt, err)
 	}
-	if got := fmt.Sprint(receipt.Deferred); got != "[{c@example.com unavailable: end of data 451 4.3.0}]" {
+	if got := fmt.Sprint(receipt.Deferred); got != "[{c@example.com unavailable: end of data 451 4.3.0: disk trouble}]" {
 		t.Errorf("deferred %s", got)
 	}
 	if wait := outcome.Classify(receipt.Deferred[0].Err).RetryAfter; wait != deferredWait {

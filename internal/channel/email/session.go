@@ -14,6 +14,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 
 	"github.com/algotrade/notifier/internal/egress"
+	"github.com/algotrade/notifier/internal/secret"
 )
 
 // stage is a step of the SMTP dialogue. Error details begin with it.
@@ -56,7 +57,10 @@ type session struct {
 	step   time.Duration
 	mails  int
 	broken bool // not reusable
-	idle   *time.Timer
+	last   bool // in order, but not to be reused
+
+	redactor *secret.Redactor
+	idle     *time.Timer
 }
 
 // dial opens a session. It replaces go-mail's own dialling to know the stage of
@@ -67,7 +71,7 @@ func (c *Channel) dial(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, &failure{stage: connect, fresh: true, err: err}
 	}
-	s := &session{conn: conn, step: c.step}
+	s := &session{conn: conn, step: c.step, redactor: c.redactor}
 	stop := context.AfterFunc(ctx, s.close)
 	if err := s.open(c.config, c.host, c.roots.Pool()); err != nil {
 		stop()
@@ -157,8 +161,8 @@ func (s *session) do(st stage, limit time.Duration, f func() error) error {
 	}
 	if err != nil {
 		var reply *textproto.Error
-		if errors.As(err, &reply) && len(reply.Msg) > maxReplyText { // a deferred recipient keeps it for hours
-			reply.Msg = strings.ToValidUTF8(reply.Msg[:maxReplyText], "")
+		if errors.As(err, &reply) { // a deferred recipient keeps it for hours
+			reply.Msg = clip(s.redactor.Redact(reply.Msg), maxReplyText)
 		}
 		return &failure{stage: st, fresh: s.mails == 0, err: err}
 	}

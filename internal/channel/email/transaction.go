@@ -50,7 +50,8 @@ func stale(err error) bool {
 
 // transact sends m to the recipients that the server accepts. Without an error,
 // either all accepted ones have the mail, or none was accepted and nothing was
-// sent.
+// sent. A refusal about the sender or its host is the recipient's as long as
+// others are accepted.
 func (s *session) transact(ctx context.Context, m *composed, to []string, accept time.Duration) (v result, err error) {
 	stop := context.AfterFunc(ctx, s.close)
 	defer func() {
@@ -71,22 +72,21 @@ func (s *session) transact(ctx context.Context, m *composed, to []string, accept
 			continue
 		}
 		e := classify(ctx, err)
+		refusal := channel.Refusal{Recipient: recipient, Err: e}
 		switch {
 		case len(v.accepted) > 0 && tooMany(err):
 			v.overflow = append(v.overflow, recipient)
 		case s.broken:
 			return result{}, err
-		case e.Cause == outcome.RecipientRefused:
-			v.refused = append(v.refused, channel.Refusal{Recipient: recipient, Err: e})
-		case e.Cause.Class().Scope == outcome.Recipient, e.Cause == outcome.Unavailable:
-			v.deferred = append(v.deferred, channel.Refusal{Recipient: recipient, Err: e})
+		case e.Cause.Class().Permanence == outcome.Permanent:
+			v.refused = append(v.refused, refusal)
 		default:
-			s.abort()
-			return result{}, err
+			v.deferred = append(v.deferred, refusal)
 		}
 	}
 	if len(v.accepted) == 0 {
 		s.abort()
+		s.last = len(v.deferred) > 0 // a new connection may reach a better server
 		return v, nil
 	}
 	v.answer, err = s.send(m.bytes, accept)

@@ -25,7 +25,7 @@ func TestVerifyChecksEachRecipient(t *testing.T) {
 	})
 	channeltest.AssertLines(t, channeltest.Verify(t, c, "hunter2"),
 		"ok server: "+server.Addr+" is ready after", "warning encryption: TLS 1.3, certificate until", "ok sender alerts@example.com: accepted",
-		"failed recipient a@example.com: RCPT 550 5.1.1 → correct the recipient's address", "warning recipient b@example.com: RCPT 450 4.7.1 (greylisted)",
+		"failed recipient a@example.com: RCPT 550 5.1.1: [address]: user unknown → correct the recipient's address", "warning recipient b@example.com: RCPT 450 4.7.1: Greylisted (greylisted)",
 		"ok recipient c@example.com: accepted")
 	if n := len(server.Mails()); n != 0 {
 		t.Errorf("%d mails were sent", n)
@@ -46,7 +46,7 @@ func TestVerifyReportsFailedStep(t *testing.T) {
 			func(c *Config) {
 				c.Auth, c.Username, c.Password = "plain", secret.New("alerts"), secret.New("wr0ng-one")
 			},
-			[]string{"failed server: AUTH 535 5.7.8 → check the token or password"},
+			[]string{"failed server: AUTH 535 5.7.8: Authentication failed → check the token or password"},
 		},
 		"no STARTTLS": {smtptest.Config{}, func(c *Config) { c.TLS = tlsMandatory }, []string{"failed server: STARTTLS: the server does not offer STARTTLS → correct"}},
 		"a refused sender": {
