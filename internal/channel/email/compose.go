@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	netmail "net/mail"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/outcome"
 )
 
 // maxSubject is the longest subject, in runes.
@@ -22,20 +25,25 @@ const maxSubject = 120
 type composed struct {
 	id    string // the Message-ID, in angle brackets
 	from  string // the envelope sender
+	to    []string
+	utf8  bool // an address is not ASCII: the server must support SMTPUTF8
 	bytes []byte
 }
 
 // compose renders m as a mail. The Message-ID derives from the delivery, so that
 // mailboxes can drop duplicates. References names a virtual root per rule and
 // alert key, so that mail clients show the alerts of one key as a thread.
-func (c *Channel) compose(m channel.Message) (*composed, error) {
+//
+// The header To has all recipients, those whose address is not ASCII only in an
+// international mail.
+func (c *Channel) compose(m channel.Message, international bool) (*composed, error) {
 	_, domain, _ := strings.Cut(c.from.Address, "@")
 	id := fmt.Sprintf("%s@%s", m.Delivery, domain)
 	root := fmt.Sprintf("<%s@%s>", thread(&m.Alert), domain)
 
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(boundary(m.Delivery)))
 	msg.FromMailAddress(c.from)
-	msg.ToMailAddress(c.to...)
+	msg.ToMailAddress(slices.DeleteFunc(slices.Clone(c.to), func(a *netmail.Address) bool { return !international && !ascii(a.Address) })...)
 	msg.Subject(literal(subject(&m.Alert)))
 	msg.SetDateWithValue(m.Now.UTC())
 	msg.SetMessageIDWithValue(id)
@@ -55,7 +63,25 @@ func (c *Channel) compose(m channel.Message) (*composed, error) {
 	if _, err := msg.WriteTo(&b); err != nil {
 		return nil, err
 	}
-	return &composed{id: "<" + id + ">", from: c.from.Address, bytes: b.Bytes()}, nil
+	return &composed{id: "<" + id + ">", from: c.from.Address, utf8: international || !ascii(c.from.Address), bytes: b.Bytes()}, nil
+}
+
+// withoutUTF8 returns the result of a mail that needs SMTPUTF8 at a server
+// without it.
+func (m *composed) withoutUTF8(to []string) (v result, err error) {
+	if e := noUTF8(); !ascii(m.from) {
+		e.Cause, e.Do = outcome.Misconfigured, "set from to an address in ASCII"
+		return v, e
+	}
+	for _, recipient := range to {
+		v.refused = append(v.refused, channel.Refusal{Recipient: recipient, Err: noUTF8()})
+	}
+	return v, nil
+}
+
+// noUTF8 is the refusal of an address whose local part is not ASCII.
+func noUTF8() *outcome.Error {
+	return outcome.Errorf(outcome.RecipientRefused, "the server does not support SMTPUTF8, which an address that is not ASCII needs")
 }
 
 // subject is severity and title, on one line.

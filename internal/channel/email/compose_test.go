@@ -63,7 +63,7 @@ func compose(t *testing.T, m channel.Message, zone *time.Location) (netmail.Head
 	t.Helper()
 	c := open(t, "127.0.0.1:25", func(c *Config) { c.From = "Alerts <alerts@example.com>" })
 	c.zone = zone
-	mail, err := c.compose(m)
+	mail, err := c.compose(m, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package email
 import (
 	"fmt"
 	"net"
-	"net/mail"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -125,7 +124,7 @@ func (c *Config) faults() []fault {
 	c.checkAddresses(&list)
 	c.checkLogin(&list)
 	list.unless(c.TLS == tlsMandatory || c.TLS == tlsImplicit || c.TLS == tlsNone, "tls", "%s", unknownValue(c.TLS, tlsMandatory, tlsImplicit, tlsNone))
-	list.unless(strings.IndexFunc(c.HELO, notInName) < 0, "helo", "%q is not a host name", c.HELO)
+	list.unless(isName(c.HELO), "helo", "%q is not a host name", c.HELO)
 	list.unless(c.Connections >= 1 && c.Connections <= 4, "connections", "must be 1 to 4")
 	list.unless(c.AcceptTimeout >= 10*time.Second && c.AcceptTimeout <= 10*time.Minute, "accept_timeout", "must be 10s to 10m")
 	return list
@@ -150,18 +149,18 @@ func (c *Config) checkServer(list *faults) {
 	case err != nil:
 		list.unless(false, "server", "%q needs a host and a port, %s", c.Server, example)
 	default:
-		list.unless(n > 0 && host != "" && strings.IndexFunc(host, notInName) < 0, "server", "%q is not a host and a port, %s", c.Server, example)
+		list.unless(n > 0 && host != "" && isName(host), "server", "%q is not a host and a port, %s", c.Server, example)
 	}
 }
 
 func (c *Config) checkAddresses(list *faults) {
-	_, err := mail.ParseAddress(c.From)
+	_, err := parseAddress(c.From)
 	list.unless(c.From != "", "from", "is missing: the sender's address")
 	list.unless(c.From == "" || err == nil, "from", "%q is not an address", c.From)
 	list.unless(len(c.To) > 0, "to", "is missing: the recipients' addresses")
 	seen := map[string]bool{}
 	for i, to := range c.To {
-		a, err := mail.ParseAddress(to)
+		a, err := parseAddress(to)
 		if err != nil {
 			list.unless(false, "to", "%q is not an address (number %d)", to, i+1)
 			continue
@@ -211,5 +210,8 @@ func unknownValue(value string, known ...string) string {
 	return fmt.Sprintf("%q is unknown: use one of %s", value, strings.Join(known, ", "))
 }
 
-// notInName reports whether r is invalid in a host name or an address literal.
-func notInName(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\@<>"`, r) }
+// isName reports whether s may be a host name or an address literal.
+func isName(s string) bool {
+	_, err := asciiDomain(s)
+	return err == nil && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\@<>"`, r) })
+}

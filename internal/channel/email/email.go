@@ -76,10 +76,13 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	if c.redactor == nil {
 		c.redactor = secret.NewRedactor(config)
 	}
-	c.host, _, _ = net.SplitHostPort(config.Server)
-	c.from, _ = netmail.ParseAddress(config.From)
+	host, port, _ := net.SplitHostPort(config.Server)
+	c.host, _ = asciiDomain(host)
+	c.config.Server = net.JoinHostPort(c.host, port)
+	c.config.HELO, _ = asciiDomain(config.HELO)
+	c.from, _ = parseAddress(config.From)
 	for _, to := range config.To {
-		a, _ := netmail.ParseAddress(to)
+		a, _ := parseAddress(to)
 		c.to = append(c.to, a)
 	}
 	return c, nil
@@ -92,7 +95,8 @@ func (c *Channel) Close() error {
 }
 
 // Send sends m as one mail, in several transactions if the server limits
-// recipients.
+// recipients; recipients whose local part is not ASCII get a mail of their own,
+// which few servers accept.
 //
 // Recipients that are refused or deferred while others accept are in the
 // receipt: its errors have the cause and, for deferred ones, the wait. When all
@@ -104,7 +108,7 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 	if len(to) == 0 {
 		return channel.Receipt{Refused: removed}, outcome.Errorf(outcome.Unrouted, "no recipient of this delivery is configured any longer")
 	}
-	mail, err := c.compose(m)
+	mails, err := c.mails(m, to)
 	if err != nil {
 		return channel.Receipt{}, &outcome.Error{Cause: outcome.Misconfigured, Detail: "composing the mail failed", Err: err}
 	}
@@ -114,15 +118,57 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 	defer c.pool.release()
 
 	receipt := channel.Receipt{Refused: removed}
-	for rest := to; len(rest) > 0; {
+	for _, mail := range mails {
+		rest, err := c.deliver(ctx, mail, &receipt)
+		if err == nil {
+			continue
+		}
+		e := classify(ctx, err)
+		if receipt.ID == "" {
+			return receipt, e
+		}
+		fail(&receipt, rest, e)
+	}
+	if receipt.ID == "" {
+		return noneAccepted(receipt, m.Recipients != nil)
+	}
+	concernRecipients(&receipt)
+	return receipt, nil
+}
+
+// mails composes m for the recipients: one mail for those with an address in
+// ASCII, one for the others.
+func (c *Channel) mails(m channel.Message, to []string) ([]*composed, error) {
+	var plain, international []string
+	for _, address := range to {
+		if ascii(address) {
+			plain = append(plain, address)
+		} else {
+			international = append(international, address)
+		}
+	}
+	var mails []*composed
+	for i, to := range [][]string{plain, international} {
+		if len(to) == 0 {
+			continue
+		}
+		mail, err := c.compose(m, i == 1)
+		if err != nil {
+			return nil, err
+		}
+		mail.to = to
+		mails = append(mails, mail)
+	}
+	return mails, nil
+}
+
+// deliver sends a mail to its recipients and adds them to the receipt. With an
+// error, rest did not get it.
+func (c *Channel) deliver(ctx context.Context, mail *composed, receipt *channel.Receipt) (rest []string, err error) {
+	for rest = mail.to; len(rest) > 0; {
 		v, err := c.transact(ctx, mail, rest)
 		if err != nil {
-			e := classify(ctx, err)
-			if receipt.ID == "" {
-				return receipt, e
-			}
-			fail(&receipt, rest, e)
-			break
+			return rest, err
 		}
 		receipt.Refused = append(receipt.Refused, v.refused...)
 		receipt.Deferred = append(receipt.Deferred, v.deferred...)
@@ -133,11 +179,7 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 		receipt.Answer = "the server replied 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)), maxDetail)
 		rest = v.overflow
 	}
-	if receipt.ID == "" {
-		return noneAccepted(receipt, m.Recipients != nil)
-	}
-	concernRecipients(&receipt)
-	return receipt, nil
+	return nil, nil
 }
 
 // concernRecipients makes the errors of a mail that others have those of single
@@ -221,6 +263,9 @@ func (c *Channel) recipients(only []string) (to []string, removed []channel.Refu
 		return to, nil
 	}
 	for _, address := range only {
+		if a, err := parseAddress(address); err == nil { // its domain may have been written differently
+			address = a.Address
+		}
 		i := slices.IndexFunc(c.to, func(a *netmail.Address) bool { return strings.EqualFold(a.Address, address) })
 		if i < 0 {
 			removed = append(removed, channel.Refusal{Recipient: address, Err: outcome.Errorf(outcome.Unrouted, "no longer configured")})

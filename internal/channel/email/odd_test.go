@@ -28,7 +28,7 @@ func FuzzMail(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		m := odd(text)
-		mail, err := c.compose(m)
+		mail, err := c.compose(m, false)
 		if err != nil {
 			t.Fatal(err)
 		}

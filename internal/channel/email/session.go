@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/textproto"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
@@ -128,7 +127,6 @@ func (s *session) greet(conn net.Conn, config Config, host string) error {
 	}); err != nil {
 		return err
 	}
-	s.client.SkipSMTPUTF8(ascii(config.From) && ascii(strings.Join(config.To, "")))
 	in.ehlo = true
 	defer func() { in.ehlo = false }()
 	return s.do(ehlo, s.step, func() error { return s.client.Hello(config.HELO) })
@@ -136,7 +134,7 @@ func (s *session) greet(conn net.Conn, config Config, host string) error {
 
 // requestTLS sends STARTTLS. go-mail's StartTLS would read without bounds.
 func (s *session) requestTLS() error {
-	if offered, _ := s.client.Extension("STARTTLS"); !offered {
+	if !s.offers("STARTTLS") {
 		return errNoSTARTTLS
 	}
 	if err := s.client.Text.PrintfLine("STARTTLS"); err != nil {
@@ -169,6 +167,12 @@ func (s *session) do(st stage, limit time.Duration, f func() error) error {
 	return nil
 }
 
+// offers reports whether the server announces an extension.
+func (s *session) offers(extension string) bool {
+	offered, _ := s.client.Extension(extension)
+	return offered
+}
+
 // size returns the largest mail that the server accepts (RFC 1870); 0: not
 // announced.
 func (s *session) size() int {
@@ -190,13 +194,4 @@ func (s *session) quit() {
 		return err
 	})
 	s.close()
-}
-
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

@@ -62,7 +62,10 @@ func (s *session) transact(ctx context.Context, m *composed, to []string, accept
 	if size := s.size(); size > 0 && len(m.bytes) > size {
 		return v, outcome.Errorf(outcome.PayloadTooLarge, "%d bytes, the server accepts %d", len(m.bytes), size)
 	}
-	if err := s.command(mailFrom, func() error { return s.client.Mail("<" + m.from + ">") }); err != nil {
+	if m.utf8 && !s.offers("SMTPUTF8") {
+		return m.withoutUTF8(to)
+	}
+	if err := s.command(mailFrom, func() error { return s.mail(m.from, m.utf8) }); err != nil {
 		return v, err
 	}
 	for _, recipient := range to {
@@ -91,6 +94,13 @@ func (s *session) transact(ctx context.Context, m *composed, to []string, accept
 	}
 	v.answer, err = s.send(m.bytes, accept)
 	return v, err
+}
+
+// mail sends MAIL. Only an address that is not ASCII asks for SMTPUTF8: a server
+// that forwards such a mail may have to return it.
+func (s *session) mail(from string, utf8 bool) error {
+	s.client.SkipSMTPUTF8(!utf8)
+	return s.client.Mail("<" + from + ">")
 }
 
 // send transfers the mail and returns the server's reply. A failure before the

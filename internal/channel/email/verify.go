@@ -3,6 +3,8 @@ package email
 import (
 	"context"
 	"fmt"
+	netmail "net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,12 +39,17 @@ func (c *Channel) Verify(ctx context.Context) []check.Result {
 	} else {
 		found = append(found, check.Warnf("encryption", "set tls: mandatory if the server supports STARTTLS", "none: mails travel in the clear"))
 	}
-	if err := s.command(mailFrom, func() error { return s.client.Mail("<" + c.from.Address + ">") }); err != nil {
+	international := slices.ContainsFunc(c.to, func(a *netmail.Address) bool { return !ascii(a.Address) })
+	if err := s.command(mailFrom, func() error { return s.mail(c.from.Address, international || !ascii(c.from.Address)) }); err != nil {
 		return append(found, refusal("sender "+c.from.Address, classify(ctx, err)))
 	}
 	found = append(found, check.Okf("sender "+c.from.Address, "accepted"))
 	for _, to := range c.to {
 		subject := "recipient " + to.Address
+		if !ascii(to.Address) && !s.offers("SMTPUTF8") {
+			found = append(found, refusal(subject, noUTF8()))
+			continue
+		}
 		switch err := s.command(rcptTo, func() error { return s.client.Rcpt("<" + to.Address + ">") }); {
 		case err == nil:
 			found = append(found, check.Okf(subject, "accepted"))
