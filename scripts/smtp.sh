@@ -68,7 +68,7 @@ start() {
 		smtpd_tls_cert_file = $dir/ca.pem
 		smtpd_tls_key_file = $dir/key.pem
 		smtpd_tls_security_level = may
-		smtpd_recipient_restrictions = reject_unauth_destination
+		smtpd_recipient_restrictions = reject_non_fqdn_helo_hostname, reject_unauth_destination
 		alias_maps =
 	CONF
 	sed "s/^smtp  *inet .*/127.0.0.1:$port inet n - n - - smtpd/; s/^\(\S\+ *\S\+ *\S\+ *\S\+ *\)y\( .*\)/\1n\2/" \

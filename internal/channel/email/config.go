@@ -41,7 +41,8 @@ type Config struct {
 	// Insecure allows login and mails without TLS to another host, with TLS
 	// none. It does not disable certificate verification.
 	Insecure bool `yaml:"insecure"`
-	// HELO is the client's name in EHLO; default: the host name.
+	// HELO is the client's name in EHLO. Default: the host name if it is fully
+	// qualified, else the address of the connection, such as [192.0.2.1].
 	HELO string `yaml:"helo"`
 
 	// Connections is the number of concurrent connections, 1 to 4; default 2.
@@ -97,6 +98,9 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		at.Field("tls").Warn("is none: mails travel in the clear; use mandatory or implicit, or set insecure: true")
 	case !clear && c.Insecure:
 		at.Field("insecure").Warn("has no effect: it only allows tls: none to another host; certificates are always verified")
+	}
+	if warning := c.warnHELO(); warning != "" {
+		at.Field("helo").Warn("%s: many servers refuse it; use the fully qualified name of this host", warning)
 	}
 	if c.CA != "" {
 		if _, err := egress.OpenRoots(c.CA); err != nil {

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net"
 	netmail "net/mail"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -57,12 +56,6 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	roots, err := egress.OpenRoots(config.CA)
 	if err != nil {
 		return nil, fmt.Errorf("ca: %w", err)
-	}
-	if config.HELO == "" {
-		config.HELO, _ = os.Hostname()
-		if config.HELO == "" {
-			config.HELO = "localhost"
-		}
 	}
 	c := &Channel{
 		config: config,

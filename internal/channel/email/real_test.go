@@ -13,6 +13,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel/channeltest"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
 )
 
@@ -86,4 +87,26 @@ func TestVerifyRealServerChecksEachRecipient(t *testing.T) {
 	channeltest.AssertLines(t, channeltest.Verify(t, c),
 		"ok server: "+server+" is ready", "warning encryption: TLS 1.3, certificate until", "ok sender alerts@example.com: accepted",
 		"ok recipient desk@example.com: accepted", "failed recipient stranger@example.org: RCPT 554 5.7.1: [address]: Relay access denied → have the server relay", "ok recipient risk@example.com: accepted")
+}
+
+// TestRealServerRefusesUnqualifiedName: Postfix accepts the name in EHLO and
+// refuses each recipient because of it.
+func TestRealServerRefusesUnqualifiedName(t *testing.T) {
+	server, maildir := os.Getenv("NOTIFIER_TEST_SMTP"), os.Getenv("NOTIFIER_TEST_MAILDIR")
+	if server == "" || maildir == "" {
+		t.Fatal("NOTIFIER_TEST_SMTP and NOTIFIER_TEST_MAILDIR are not set: run make test-real")
+	}
+	ca := filepath.Join(filepath.Dir(maildir), "ca.pem")
+	for helo, want := range map[string]string{
+		"notifier-1": "misconfigured: RCPT 504 5.5.2: <notifier-1>: Helo command rejected: need fully-qualified hostname",
+		"":           "", // the host's name or address
+	} {
+		c := open(t, server, func(c *Config) { c.TLS, c.CA, c.HELO = tlsMandatory, ca, helo })
+		m := channeltest.Message()
+		m.Delivery = fmt.Sprintf("dl_real%d", time.Now().UnixNano())
+		_, err := c.Send(t.Context(), m)
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && (got != want || outcome.Classify(err).Remedy() != fixHELO) {
+			t.Errorf("EHLO %q: %s, want %q", helo, got, want)
+		}
+	}
 }

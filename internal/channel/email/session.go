@@ -129,7 +129,7 @@ func (s *session) greet(conn net.Conn, config Config, host string) error {
 	}
 	in.ehlo = true
 	defer func() { in.ehlo = false }()
-	return s.do(ehlo, s.step, func() error { return s.client.Hello(config.HELO) })
+	return s.do(ehlo, s.step, func() error { return s.client.Hello(s.name(config)) })
 }
 
 // requestTLS sends STARTTLS. go-mail's StartTLS would read without bounds.

@@ -39,6 +39,11 @@ func (c *Channel) Verify(ctx context.Context) []check.Result {
 	} else {
 		found = append(found, check.Warnf("encryption", "set tls: mandatory if the server supports STARTTLS", "none: mails travel in the clear"))
 	}
+	if warning := c.config.warnHELO(); warning != "" {
+		found = append(found, check.Warnf("helo", fixHELO, "%s: many servers refuse it", warning))
+	} else if name := s.name(c.config); name != c.config.HELO && strings.HasPrefix(name, "[") && !c.config.local() {
+		found = append(found, check.Okf("helo", "%s, since this host's name is not fully qualified; set helo if the server wants a name", name))
+	}
 	international := slices.ContainsFunc(c.to, func(a *netmail.Address) bool { return !ascii(a.Address) })
 	if err := s.command(mailFrom, func() error { return s.mail(c.from.Address, international || !ascii(c.from.Address)) }); err != nil {
 		return append(found, refusal("sender "+c.from.Address, classify(ctx, err)))
