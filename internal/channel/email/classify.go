@@ -19,13 +19,13 @@ import (
 )
 
 // enhanced matches the enhanced status code (RFC 3463) that begins a line of a
-// reply. Cisco's gateways write #5.1.0.
-var enhanced = regexp.MustCompile(`(?m)^#?([245]\.\d{1,3}\.\d{1,3})\b[ \t]*`)
+// reply. Cisco's gateways write #5.1.0, qmail (#5.1.0) behind the text.
+var enhanced = regexp.MustCompile(`(?m)^#?([245]\.\d{1,3}\.\d{1,3})\b[ \t]*|[ \t]*\(#([245]\.\d{1,3}\.\d{1,3})\)`)
 
 // statusOf returns a reply's enhanced status code; "-": none.
 func statusOf(text string) string {
 	if m := enhanced.FindStringSubmatch(text); m != nil {
-		return m[1]
+		return m[1] + m[2]
 	}
 	return "-"
 }
@@ -77,14 +77,16 @@ func classify(ctx context.Context, err error) *outcome.Error {
 }
 
 // tooMany reports whether the server accepts no more recipients in this
-// transaction: 452 4.5.3, or a bare 452 (RFC 5321, 4.5.3.1.10).
+// transaction: X.5.3, those words, or a bare 452 (RFC 5321, 4.5.3.1.10, which
+// also has 552).
 func tooMany(err error) bool {
 	var reply *textproto.Error
-	if !errors.As(err, &reply) || reply.Code != 452 {
+	if !errors.As(err, &reply) || reply.Code < 450 {
 		return false
 	}
 	status := statusOf(reply.Msg)
-	return status == "4.5.3" || status == "-" && !fullText.MatchString(reply.Msg)
+	return strings.HasSuffix(status, ".5.3") || status == "-" && (manyRecipients.MatchString(reply.Msg) ||
+		reply.Code == 452 && !fullText.MatchString(reply.Msg))
 }
 
 // desynchronised reports whether the session cannot continue after this reply.

@@ -169,7 +169,7 @@ func (c *Channel) deliver(ctx context.Context, mail *composed, receipt *channel.
 			break
 		}
 		receipt.ID = mail.id
-		receipt.Answer = "the server replied 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)), maxDetail)
+		receipt.Answer = strings.TrimSpace("the server replied 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)), maxDetail))
 		rest = v.overflow
 	}
 	return nil, nil

@@ -117,6 +117,8 @@ func TestRemovedRecipientsGetNoMail(t *testing.T) {
 func TestTooManyRecipientsUseFurtherTransactions(t *testing.T) {
 	for name, reply := range map[string]error{
 		"with its status": smtptest.Reply(452, "4.5.3", "Too many recipients"),
+		"as RFC 821 had":  smtptest.Reply(552, "", "Too many recipients"),
+		"for good":        smtptest.Reply(550, "5.5.3", "Too many recipients"),
 		"as RFC 5321 has": smtptest.Reply(452, "", "Too many recipients"),
 	} {
 		t.Run(name, func(t *testing.T) {

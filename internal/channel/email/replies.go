@@ -55,10 +55,12 @@ var (
 	hourlyText = words(`per hour`, `hourly[^.]*(limit|quota)`)
 	sesRate    = words(`maximum sending rate`)
 	rateText   = words(`throttl`, `sending rate`, `rate limit`, `unusual rate`, `too (much|many) (e?-?mails?|messages)`, `too many recipients from`)
-	manyText   = words(`too many (concurrent )?(smtp )?(connections|sessions)`, `concurrent (connections|sessions)`, `connections? (rate )?limit`)
-	tls530     = words(`starttls`, `tls required`)
-	tlsText    = words(`(tls|encryption) (is )?required`, `requires? (tls|starttls|encryption)`, `must (first )?(issue|use) (a )?(starttls|tls)`)
-	loginText  = words(`authenticat\w+ (is )?required`, `not authenticated`, `\bauth(entication)? (command )?first`, `(please|must|need to) (be )?(authenticat|log ?in)`,
+	// manyText is no outage: other connections of ours may deliver meanwhile.
+	manyText       = words(`too many (concurrent )?(smtp )?(connections|sessions)`, `concurrent (connections|sessions)`, `connections? (rate )?limit`)
+	manyRecipients = words(`too many recipients`)
+	tls530         = words(`starttls`, `tls required`)
+	tlsText        = words(`(tls|encryption) (is )?required`, `requires? (tls|starttls|encryption)`, `must (first )?(issue|use) (a )?(starttls|tls)`)
+	loginText      = words(`authenticat\w+ (is )?required`, `not authenticated`, `\bauth(entication)? (command )?first`, `(please|must|need to) (be )?(authenticat|log ?in)`,
 		`requires? authentication`, `turn on smtp auth`)
 	laterText = words(`temporar(y|il)`, `(try|retry)( it| again| sending)* (later|in )`, `come back later`)
 	// troubleText names faults of the server, which are shorter than greylisting.
@@ -94,7 +96,7 @@ var rows = []row{
 	{stages: transfer, codes: "4 5", text: hourlyText, cause: outcome.RateLimited, retry: hourlyWait},
 	{stages: transfer, codes: "4", text: sesRate, cause: outcome.RateLimited, retry: 2 * time.Second},
 	{stages: transfer, codes: "4 5", text: rateText, cause: outcome.RateLimited, retry: time.Minute},
-	{codes: "4", text: manyText, cause: outcome.Unavailable, do: fixConnections},
+	{codes: "4", text: manyText, cause: outcome.RateLimited, do: fixConnections},
 	{stages: transfer, codes: "4 5", text: greylist, cause: outcome.Greylisted, retry: greylistWait},
 	{stages: transfer, codes: "4 5", status: "4.2.2 5.2.2", cause: outcome.MailboxFull, retry: mailboxWait},
 	{stages: []stage{rcptTo}, codes: "4 5", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},

@@ -47,9 +47,9 @@ func TestServerTextsMapToCauses(t *testing.T) {
 		{"gmail", final, "550-5.7.25 [192.0.2.7] The IP address sending this message does not have a PTR\n550 5.7.25 record setup.", outcome.Misconfigured, 0, fixHost},
 		{"sendmail", mailFrom, "550 5.7.1 Fix reverse DNS for 192.0.2.7", outcome.Misconfigured, 0, fixHost},
 		{"microsoft", mailFrom, "550 5.7.1 Unfortunately, messages from [192.0.2.7] weren't sent. Part of their network is on our block list (S3140).", outcome.Misconfigured, 0, fixHost},
-		{"exim", greeting, "421 Too many concurrent SMTP connections; please try again later.", outcome.Unavailable, 0, fixConnections},
-		{"postfix", greeting, "421 4.7.0 mail.example.com Error: too many connections from 192.0.2.7", outcome.Unavailable, 0, fixConnections},
-		{"exchange", auth, "432 4.3.2 Concurrent connections limit exceeded", outcome.Unavailable, 0, fixConnections},
+		{"exim", greeting, "421 Too many concurrent SMTP connections; please try again later.", outcome.RateLimited, 0, fixConnections},
+		{"postfix", greeting, "421 4.7.0 mail.example.com Error: too many connections from 192.0.2.7", outcome.RateLimited, 0, fixConnections},
+		{"exchange", auth, "432 4.3.2 Concurrent connections limit exceeded", outcome.RateLimited, 0, fixConnections},
 
 		// The sender.
 		{"postfix", rcptTo, "450 4.1.8 <alerts@example.com>: Sender address rejected: Domain not found", outcome.Misconfigured, 0, fixFrom},
@@ -90,6 +90,7 @@ func TestServerTextsMapToCauses(t *testing.T) {
 		{"exim", rcptTo, "550 restricted characters in address", outcome.Destination, 0, ""},
 		{"cisco", rcptTo, "550 #5.1.0 Address rejected.", outcome.Destination, 0, ""},
 		{"gmail", rcptTo, "550-5.1.1 The email account that you tried to reach does not exist. Please try\n550 5.1.1 double-checking the recipient's email address", outcome.Destination, 0, ""},
+		{"qmail", rcptTo, "452 sorry, over the limit (#4.2.2)", outcome.MailboxFull, mailboxWait, ""},
 		{"any", rcptTo, "550 User unknown, check the address and try again", outcome.Destination, 0, ""},
 		{"exchange", rcptTo, "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", outcome.Destination, 0, ""},
 		{"any", rcptTo, "550 helo@example.com: no such mailbox", outcome.Destination, 0, ""},
@@ -107,6 +108,7 @@ func TestServerTextsMapToCauses(t *testing.T) {
 		{"milter-greylist", rcptTo, "451 4.7.1 Greylisting in action, please come back in 00:05:00", outcome.Greylisted, greylisted, ""},
 
 		// The server's own trouble.
+		{"qmail", rcptTo, "451 qmail-smtpd: cannot connect to the database (#4.3.0)", outcome.Unavailable, 0, ""},
 		{"exim", rcptTo, "451 Temporary local problem - please try later", outcome.Unavailable, 0, ""},
 		{"exim", rcptTo, "451 Could not complete sender verify callout", outcome.Unavailable, 0, ""},
 		{"postfix", mailFrom, "451 4.7.1 Service unavailable - try again later", outcome.Unavailable, 0, ""},
@@ -172,6 +174,7 @@ func TestDetailHasServersWords(t *testing.T) {
 		"550-5.1.1 no <desk@example.com> here,\n550 5.1.1 nor desk@example.com: no": "RCPT 550 5.1.1: no [address] here, nor [address]: no",
 		"550 see http://spf.example/Why?id=desk%40example.com;ip=192.0.2.7":         "RCPT 550: see http://spf.example/Why?id=[address];ip=192.0.2.7",
 		`550 "the desk"@example.com, bücher@bücher.example`:                         `RCPT 550: [address], [address]`,
+		"550 sorry, no mailbox here (#5.1.1)":                                       "RCPT 550 5.1.1: sorry, no mailbox here",
 		"550 #5.1.0 Address rejected.":                                              "RCPT 550 5.1.0: Address rejected.",
 		"550 a\u202eb hunter22":                                                     "RCPT 550: a⟨U+202E⟩b [redacted]",
 		"550":                                                                       "RCPT 550",
