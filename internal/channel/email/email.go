@@ -3,7 +3,7 @@
 // because the outcome depends on the stage: a refused recipient does not affect
 // the others, and only a failure after the end of data is ambiguous.
 //
-// Start at Channel.Send. transaction.go is the SMTP dialogue, classify.go the
+// Start at Channel.Send. transaction.go is the SMTP dialogue, replies.go the
 // table of replies, compose.go and render.go the mail.
 package email
 

@@ -49,9 +49,9 @@ func words(patterns ...string) *regexp.Regexp {
 }
 
 var (
-	greylist   = words(`gr[ae]y-?list`, `not yet authorized to deliver`)
-	fullText   = words(`mailbox[^.]*full`, `over ?quota`, `quota (was |is )?exceeded`, `out of storage`)
-	dailyText  = words(`daily[^.]*(limit|quota)`)
+	greylist   = words(`gr[ae]y-?list`, `not yet authorized to deliver`, `receiving mail (at a rate|too quickly)`)
+	fullText   = words(`mailbox[^.]*(full|exceed)`, `full mailbox`, `\bquota\b`, `over ?quota`, `out of storage`)
+	dailyText  = words(`daily[^.]*(limit|quota)`, `(sending|sender|outgoing)[^.]*quota`)
 	hourlyText = words(`per hour`, `hourly[^.]*(limit|quota)`)
 	sesRate    = words(`maximum sending rate`)
 	rateText   = words(`throttl`, `sending rate`, `rate limit`, `unusual rate`, `too (much|many) (e?-?mails?|messages)`, `too many recipients from`)
@@ -66,12 +66,16 @@ var (
 	// troubleText names faults of the server, which are shorter than greylisting.
 	troubleText = words(`local (problem|error)`, `temporary lookup`, `lookup (failure|error)`, `internal error`, `service (is )?(currently |temporarily )?unavailable($|[^;])`,
 		`server (is )?busy`, `configuration (problem|error)`, `resources`, `timed? ?out`, `callout`, `overload`, `storage`, `verification in progress`)
-	spfText   = words(`\bspf\b`, `openspf`)
-	heloText  = words(`\b(helo|ehlo)\b`)
-	hostText  = words(`client host`, `find your (reverse )?host ?name`, `reverse (dns|host|lookup)`, `\bptr\b`, `name lookup failed`, `blocked using`, `(black|block) ?list`, `\bdnsbl\b`, `spamhaus`, `(banned sending|not accepted from this) ip`)
-	fromText  = words(`sender (e?-?mail|address|envelope|domain|identity|verif)`, `verification failed for \[address\]`, `domain of sender`, `from address`, `to send as`)
-	relayText = words(`relay(ing)? (access )?(is )?(denied|not|prohibited|disallowed)`, `to relay`, `relaying`, `cannot relay`, `rcpthosts`)
-	ownText   = words(`address is not verified`, `verified sender`, `to send as`)
+	spfText  = words(`\b(spf|dkim|dmarc)\b`, `openspf`, `sender policy framework`)
+	heloText = words(`\b(helo|ehlo)\b`)
+	hostText = words(`client host`, `(find|resolve) your (reverse )?(host|address|name|ip)`, `(reverse|forward) (dns|host|lookup)`, `\bptr\b`, `name lookup failed`, `blocked using`,
+		`(black|block) ?list`, `\b(dnsb|rb)l\b`, `spamhaus|spamcop`, `(your|sender|dynamic|sending|this) ip\b`)
+	fromText = words(`sender (e?-?mail|address|envelope|domain|identity|verif)`, `sender( was| is)? (rejected|not (allowed|accepted))`, `(invalid|bogus) (sender|mail from)`,
+		`mail from not`, `verification failed for \[address\]`, `domain of sender`, `from address`, `to send as`)
+	// relay5Text is loose: a refusal for good that has the word is about relaying.
+	relay5Text = words(`\brelay\b`, `handle mail for`)
+	relayText  = words(`relay(ing)? (access )?(is )?(denied|not|prohibited|disallowed)`, `to relay`, `relaying`, `rcpthost`)
+	ownText    = words(`address is not verified`, `verified sender`, `to send as`, `\bdmarc policy`)
 
 	transfer   = []stage{mailFrom, rcptTo, data, body, final}
 	content    = []stage{data, body, final}
@@ -79,6 +83,7 @@ var (
 	// envelope are the stages whose replies are about the sender and its host,
 	// never about the content.
 	envelope = []stage{connect, greeting, ehlo, mailFrom, rcptTo, data}
+	commands = append(slices.Clone(envelope), auth)
 )
 
 // authenticity are the statuses of a sender that is not authentic: RFC 3463,
@@ -96,11 +101,11 @@ var rows = []row{
 	{stages: transfer, codes: "4 5", text: hourlyText, cause: outcome.RateLimited, retry: hourlyWait},
 	{stages: transfer, codes: "4", text: sesRate, cause: outcome.RateLimited, retry: 2 * time.Second},
 	{stages: transfer, codes: "4 5", text: rateText, cause: outcome.RateLimited, retry: time.Minute},
-	{codes: "4", text: manyText, cause: outcome.RateLimited, do: fixConnections},
+	{stages: commands, codes: "4 5", text: manyText, cause: outcome.RateLimited, do: fixConnections},
 	{stages: transfer, codes: "4 5", text: greylist, cause: outcome.Greylisted, retry: greylistWait},
 	{stages: transfer, codes: "4 5", status: "4.2.2 5.2.2", cause: outcome.MailboxFull, retry: mailboxWait},
 	{stages: []stage{rcptTo}, codes: "4 5", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},
-	{stages: []stage{data, final}, codes: "452 552", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},
+	{stages: []stage{data, final}, codes: "452 552", status: "-", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},
 
 	// The server's own trouble: X.3.X is the mail system's status.
 	{stages: envelope, codes: "4", status: ".3.0 .3.1 .3.2 .3.5", cause: outcome.Unavailable},
@@ -108,12 +113,12 @@ var rows = []row{
 
 	{codes: "530", text: tls530, cause: outcome.Misconfigured, do: fixTLS},
 	{codes: "530", cause: outcome.Credentials, do: fixLogin},
-	{stages: append(envelope, auth), codes: "4 5", text: tlsText, cause: outcome.Misconfigured, do: fixTLS},
+	{stages: commands, codes: "4 5", text: tlsText, cause: outcome.Misconfigured, do: fixTLS},
 
 	// The recipient's own rules about senders, as Exchange has them for groups.
 	{stages: []stage{rcptTo}, codes: "5", status: "5.7.124 5.7.129 5.7.133", cause: outcome.RecipientRefused},
 	{stages: []stage{rcptTo}, codes: "4 5", text: relayText, cause: outcome.RecipientRefused, do: fixRelay},
-	{stages: transfer, codes: "4 5", text: loginText, cause: outcome.Credentials, do: fixLogin},
+	{stages: envelope, codes: "4 5", text: loginText, cause: outcome.Credentials, do: fixLogin},
 	{stages: transfer, codes: "500 502 503", cause: desync},
 	{stages: []stage{ehlo}, codes: "500 502 503", cause: outcome.Misconfigured},
 
@@ -124,6 +129,7 @@ var rows = []row{
 	{stages: envelope, codes: "4 5", text: fromText, cause: outcome.Misconfigured, do: fixFrom},
 	{stages: envelope, codes: "4 5", text: heloText, cause: outcome.Misconfigured, do: fixHELO},
 	{stages: envelope, codes: "4 5", text: hostText, cause: outcome.Misconfigured, do: fixHost},
+	{stages: []stage{rcptTo}, codes: "5", text: relay5Text, cause: outcome.RecipientRefused, do: fixRelay},
 	{stages: content, codes: "5", status: ".7.25", cause: outcome.Misconfigured, do: fixHost},
 	{stages: content, codes: "5", status: authenticity, cause: outcome.Misconfigured, do: fixFrom},
 	{stages: content, codes: "5", text: ownText, cause: outcome.Misconfigured, do: fixFrom}, // Amazon SES, SendGrid, Exchange

@@ -65,6 +65,9 @@ func TestServerTextsMapToCauses(t *testing.T) {
 		{"sendgrid", final, "550 The from address does not match a verified Sender Identity.", outcome.Misconfigured, 0, fixFrom},
 		{"any", mailFrom, "504 5.5.4 parameter not implemented", outcome.Misconfigured, 0, fixFrom},
 
+		{"an old gateway", rcptTo, "550 sender was rejected", outcome.Misconfigured, 0, fixFrom},
+		{"any", final, "550 5.7.1 Email rejected per DMARC policy for example.com", outcome.Misconfigured, 0, fixFrom},
+
 		// A login or encryption that is missing.
 		{"postfix", mailFrom, "530 5.7.0 Must issue a STARTTLS command first", outcome.Misconfigured, 0, fixTLS},
 		{"postfix", rcptTo, "450 4.7.1 Session encryption is required", outcome.Misconfigured, 0, fixTLS},
@@ -83,6 +86,8 @@ func TestServerTextsMapToCauses(t *testing.T) {
 		{"sendmail", rcptTo, "550 5.7.1 <desk@example.com>... Relaying denied", outcome.Destination, 0, fixRelay},
 		{"qmail", rcptTo, "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", outcome.Destination, 0, fixRelay},
 
+		{"any", rcptTo, "550 this is not an open relay", outcome.Destination, 0, fixRelay},
+
 		// The recipient.
 		{"postfix", rcptTo, "504 5.5.2 <desk@local>: Recipient address rejected: need fully-qualified address", outcome.Destination, 0, ""},
 		{"postfix", rcptTo, "550 5.1.1 <desk@example.com>: Recipient address rejected: User unknown in virtual mailbox table", outcome.Destination, 0, ""},
@@ -96,7 +101,10 @@ func TestServerTextsMapToCauses(t *testing.T) {
 		{"any", rcptTo, "550 helo@example.com: no such mailbox", outcome.Destination, 0, ""},
 		{"dovecot", rcptTo, "552 5.2.2 <desk@example.com> Quota exceeded (mailbox for user is full)", outcome.MailboxFull, mailboxWait, ""},
 		{"gmail", rcptTo, "452 4.2.2 The recipient's inbox is out of storage space and inactive.", outcome.MailboxFull, mailboxWait, ""},
+		{"any", rcptTo, "550 user has exceeded its disk quota", outcome.MailboxFull, mailboxWait, ""},
 		{"any", rcptTo, "450 mailbox is full", outcome.MailboxFull, mailboxWait, ""},
+
+		{"gmail", rcptTo, "550-5.2.1 The user you are trying to contact is receiving mail at a rate that\n550 5.2.1 prevents additional messages", outcome.Greylisted, greylisted, ""},
 
 		// Greylisting.
 		{"postgrey", rcptTo, "450 4.2.0 <desk@example.com>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help/example.com.html", outcome.Greylisted, greylisted, ""},
@@ -123,6 +131,8 @@ func TestServerTextsMapToCauses(t *testing.T) {
 		{"any", ehlo, "554 try again later", outcome.Unavailable, 0, ""},
 
 		// Rates.
+		{"any", rcptTo, "550 too many connections from your host", outcome.RateLimited, 0, fixConnections},
+		{"any", rcptTo, "452 sending quota exceeded", outcome.RateLimited, quotaWait, ""},
 		{"postfix", rcptTo, "450 4.7.1 Error: too many recipients from 192.0.2.7", outcome.RateLimited, time.Minute, ""},
 		{"gmail", mailFrom, "421-4.7.28 Gmail has detected an unusual rate of mail\n421 4.7.28 from your IP address", outcome.RateLimited, time.Minute, ""},
 		{"any", final, "550 5.7.1 Rate limit exceeded", outcome.RateLimited, time.Minute, ""},
@@ -130,6 +140,7 @@ func TestServerTextsMapToCauses(t *testing.T) {
 
 		// The content: texts about it never suspend the channel.
 		{"any", final, "550 5.7.1 helo, we do not like the sender address in your text", outcome.PayloadRefused, 0, ""},
+		{"any", final, "550 5.7.1 the attachment must be authenticated", outcome.PayloadRefused, 0, ""},
 		{"any", final, "554 5.7.1 a URL in it is on a blacklist", outcome.PayloadRefused, 0, ""},
 	} {
 		t.Run(test.from+"/"+test.reply[:min(60, len(test.reply))], func(t *testing.T) {
