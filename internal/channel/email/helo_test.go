@@ -44,7 +44,12 @@ func TestDefaultNameInEHLOIsQualified(t *testing.T) {
 	if _, err := c.Send(t.Context(), message()); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-name; unqualified(got) != "" {
+	got := <-name
+	if unqualified(got) != "" {
 		t.Errorf("EHLO %s: %s", got, unqualified(got))
+	}
+	shown := strings.Contains(channeltest.Verify(t, c), "ok helo: "+got+", since this host's name is not fully qualified")
+	if literal := strings.HasPrefix(got, "["); shown != literal {
+		t.Errorf("EHLO %s: shown %v, want %v", got, shown, literal)
 	}
 }

@@ -41,7 +41,7 @@ func (c *Channel) Verify(ctx context.Context) []check.Result {
 	}
 	if warning := c.config.warnHELO(); warning != "" {
 		found = append(found, check.Warnf("helo", fixHELO, "%s: many servers refuse it", warning))
-	} else if name := s.name(c.config); name != c.config.HELO && strings.HasPrefix(name, "[") && !c.config.local() {
+	} else if name := s.name(c.config); name != c.config.HELO && strings.HasPrefix(name, "[") {
 		found = append(found, check.Okf("helo", "%s, since this host's name is not fully qualified; set helo if the server wants a name", name))
 	}
 	international := slices.ContainsFunc(c.to, func(a *netmail.Address) bool { return !ascii(a.Address) })
