@@ -23,6 +23,14 @@ func parseAddress(text string) (*netmail.Address, error) {
 	return a, nil
 }
 
+// sameAddress reports whether other, whose domain may not be in ASCII, is address.
+func sameAddress(address, other string) bool {
+	if a, err := parseAddress(other); err == nil {
+		other = a.Address
+	}
+	return strings.EqualFold(address, other)
+}
+
 // asciiDomain returns a domain in ASCII, such as xn--bcher-kva.example.
 func asciiDomain(domain string) (string, error) {
 	if ascii(domain) {

@@ -256,10 +256,7 @@ func (c *Channel) recipients(only []string) (to []string, removed []channel.Refu
 		return to, nil
 	}
 	for _, address := range only {
-		if a, err := parseAddress(address); err == nil { // its domain may have been written differently
-			address = a.Address
-		}
-		i := slices.IndexFunc(c.to, func(a *netmail.Address) bool { return strings.EqualFold(a.Address, address) })
+		i := slices.IndexFunc(c.to, func(a *netmail.Address) bool { return sameAddress(a.Address, address) })
 		if i < 0 {
 			removed = append(removed, channel.Refusal{Recipient: address, Err: outcome.Errorf(outcome.Unrouted, "no longer configured")})
 			continue
