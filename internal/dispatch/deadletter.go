@@ -64,7 +64,7 @@ func (t turn) writeEnd() {
 	case err != nil && o.ctx.Err() != nil:
 	case err != nil:
 		s.holdFor(fmt.Sprintf("a dead letter cannot be written (%v): is its topic missing? run 'notifier topics check'", errors.Unwrap(err)))
-		t.backOff(0)
+		t.backOff(0, backoffEnd)
 	default:
 		s.holdFor("")
 		s.rewrote(d)

@@ -34,8 +34,8 @@ func (h *laneHeap) Pop() any {
 	return l
 }
 
-func (h *laneHeap) wait(l *lane, due time.Time, told bool) {
-	l.state, l.due, l.told = waiting, due, told
+func (h *laneHeap) wait(l *lane, due time.Time, w wait) {
+	l.state, l.due, l.wait = waiting, due, w
 	heap.Push(h, l)
 }
 

@@ -98,6 +98,15 @@ const (
 	aside   // for a probe of its rule, which is suspended
 )
 
+// wait is what a waiting lane waits for, and so what may cut that short.
+type wait uint8
+
+const (
+	backoffEnd wait = iota // a probe takes it at any time
+	doubtEnd               // the channel's recovery cuts it short: its last attempt may have succeeded
+	toldEnd                // the provider asked for it: nothing does
+)
+
 // lane is the deliveries of one key, in order: the first one's outcome comes
 // before the next one's first attempt.
 type lane struct {
@@ -107,7 +116,7 @@ type lane struct {
 	queue    []*delivery
 	state    laneState
 	due      time.Time
-	told     bool // the wait was told by the provider: nothing cuts it short
+	wait     wait
 	tried    time.Time
 	backoff  *backoff.ExponentialBackOff
 	index    int // in the heap of waiting or of ready lanes; -1: in neither

@@ -179,7 +179,7 @@ func (q *lanes) advance(l *lane) {
 // hurry cuts the lanes' backoffs short, but for what the provider asked for.
 func (q *lanes) hurry() {
 	for _, l := range q.backoffs.sorted() {
-		if !l.told && !l.queue[0].written() {
+		if l.wait != toldEnd && !l.queue[0].written() {
 			q.backoffs.remove(l)
 			q.enqueue(l)
 		}

@@ -8,13 +8,14 @@ import (
 )
 
 // pickProbe chooses the lane tried longest ago, whether it waits for its backoff
-// or not. In a channel that has been suspended since then (zero: it is not) the
+// or not, unless its last attempt may have succeeded or the provider asked it to
+// wait. In a channel that has been suspended since then (zero: it is not) the
 // critical alerts that have not been tried since come first: of rules of which
 // nothing was refused, then of the others, the newest first.
 func (q *lanes) pickProbe(since time.Time) *lane {
 	var best *lane
 	for _, l := range q.byKey {
-		if l.state != ready && (l.state != waiting || l.told) || l.queue[0].written() || best != nil && q.byProbe(l, best, since) > 0 {
+		if l.state != ready && (l.state != waiting || l.wait != backoffEnd) || l.queue[0].written() || best != nil && q.byProbe(l, best, since) > 0 {
 			continue
 		}
 		if q.mayStart(l) {

@@ -14,6 +14,10 @@ import (
 // delivery is given up, provided others could be sent.
 const rateLimitedFor = time.Hour
 
+// longestDoubt bounds the backoff of a delivery whose last attempt may have
+// succeeded: each further one may be a duplicate.
+const longestDoubt = 5 * time.Minute
+
 // turn is the first delivery of a lane in the hands of the channel, or of the
 // dead letters: what an attempt leads to is decided here. The dispatcher's
 // mutex is held, the lane is in flight.
@@ -46,6 +50,12 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 		o.lanes.enqueue(t.l)
 	case class.Scope == outcome.Channel && class.Permanence == outcome.Permanent:
 		o.suspend(e)
+		if e.MaybeDelivered {
+			if !t.doubt(e) {
+				t.backOff(0, doubtEnd)
+			}
+			return
+		}
 		o.lanes.enqueue(t.l)
 	case class.Scope == outcome.Channel && class.Permanence == outcome.Rate:
 		o.gate.rateLimited(time.Now(), e.RetryAfter)
@@ -90,6 +100,7 @@ func (t turn) succeed(r channel.Receipt) {
 	}
 	if o.gate.open() {
 		o.log.Info("channel recovered")
+		o.lanes.hurry()
 	}
 	o.pace.speedUp()
 	d.refused = append(d.refused, r.Refused...)
@@ -139,14 +150,12 @@ func (t turn) commit() {
 // counts as an attempt; attempts used up are a dead letter only if another
 // delivery succeeded meanwhile.
 func (t turn) retry(e *outcome.Error, class outcome.Class) {
-	o, d := t.o, t.d
+	o, d, w := t.o, t.d, backoffEnd
 	if class.Permanence == outcome.Ambiguous {
-		d.mayBeRepeat = true
-		if o.p.Config.Ambiguous == DeadLetter {
-			d.attempts++
-			t.deadLetter(e, outcome.Unconfirmed)
+		if t.doubt(e) {
 			return
 		}
+		w = doubtEnd
 	}
 	if d.attempts < o.p.Config.Retry.Attempts {
 		d.attempts++
@@ -156,7 +165,19 @@ func (t turn) retry(e *outcome.Error, class outcome.Class) {
 		return
 	}
 	o.tell(slog.LevelInfo, "attempt failed, will be tried again", d, "attempt", d.tries, "cause", e.Cause, "detail", e.Detail)
-	t.backOff(e.RetryAfter)
+	t.backOff(e.RetryAfter, w)
+}
+
+// doubt notes that the attempt may have succeeded, and reports whether the
+// delivery is a dead letter for that.
+func (t turn) doubt(e *outcome.Error) bool {
+	t.d.mayBeRepeat = true
+	if t.o.p.Config.Ambiguous != DeadLetter {
+		return false
+	}
+	t.d.attempts++
+	t.deadLetter(e, outcome.Unconfirmed)
+	return true
 }
 
 // postpone has the delivery wait: the recipients that are left asked for that. No
@@ -174,21 +195,31 @@ func (t turn) postpone(e *outcome.Error) {
 	if wait <= 0 {
 		wait = 5 * time.Minute
 	}
-	t.o.lanes.backoffs.wait(t.l, time.Now().Add(wait), true)
+	t.o.lanes.backoffs.wait(t.l, time.Now().Add(wait), toldEnd)
 }
 
-// backOff has the lane wait: as long as the provider asked for, else a random
-// time that grows.
-func (t turn) backOff(asked time.Duration) {
+// backOff has the lane wait: a random time that grows, or as long as the provider
+// asked for, whichever is longer. After an attempt that may have succeeded it
+// grows to minutes, and is at least half of its bound.
+func (t turn) backOff(asked time.Duration, w wait) {
 	l, o := t.l, t.o
-	if asked > 0 {
-		o.lanes.backoffs.wait(l, time.Now().Add(asked), true)
-		return
-	}
 	if l.backoff == nil {
 		l.backoff = newBackoff(o.p.Config.Retry)
 	}
-	o.lanes.backoffs.wait(l, time.Now().Add(jitter(l.backoff.NextBackOff(), o.p.Driver.Draw)), false)
+	l.backoff.MaxInterval = o.p.Config.Retry.Max
+	if w == doubtEnd {
+		l.backoff.MaxInterval = max(l.backoff.MaxInterval, longestDoubt)
+	}
+	most := l.backoff.NextBackOff()
+	least := time.Duration(0)
+	if w == doubtEnd {
+		least = most / 2
+	}
+	d := least + jitter(most-least, o.p.Driver.Draw)
+	if asked > d {
+		d, w = asked, toldEnd
+	}
+	o.lanes.backoffs.wait(l, time.Now().Add(d), w)
 }
 
 // noteBreaker takes over what the breaker made of the last result. When it

@@ -70,6 +70,9 @@ type Error struct {
 	// Answered: the provider itself answered in its own format, which proves that it
 	// is healthy even if it refused.
 	Answered bool
+	// MaybeDelivered: the provider may have delivered the message although the channel
+	// cannot be used as it is. A cause that is ambiguous says so by itself.
+	MaybeDelivered bool
 	// Err is the underlying error, if any. It is never shown.
 	Err error
 }
