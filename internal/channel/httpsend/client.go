@@ -101,13 +101,16 @@ type Reply struct {
 	Status int
 	Header http.Header
 	Body   []byte // at most MaxReply
+	// Cut is the *outcome.Error that ended the body early; nil: it is complete, or as
+	// long as MaxReply.
+	Cut error
 	// RetryAfter is the server's Retry-After, from one second to one hour; zero
 	// without one.
 	RetryAfter time.Duration
 }
 
 // Do makes one request. Its error is an *outcome.Error and means that there is
-// no complete response.
+// no complete header of a response.
 func (c *Client) Do(req *http.Request) (*Reply, error) {
 	var written atomic.Bool
 	trace := &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) { written.Store(i.Err == nil) }}
@@ -120,11 +123,13 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 	defer resp.Body.Close()
 	tracing.Answered(req.Context(), resp.StatusCode)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply))
-	if err != nil && resp.StatusCode/100 == 2 {
-		return nil, c.classify(req.Context(), req.URL.Host, err, true)
+	reply := &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body, RetryAfter: RetryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	if err != nil {
+		reply.Cut = c.classify(req.Context(), req.URL.Host, err, true)
+		return reply, nil
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, 4*MaxReply) // makes the connection reusable
-	return &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body, RetryAfter: RetryAfter(resp.Header.Get("Retry-After"), time.Now())}, nil
+	return reply, nil
 }
 
 // classify turns a connection error into an outcome, which does not contain

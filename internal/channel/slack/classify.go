@@ -67,19 +67,21 @@ func (c *Channel) apiOutcome(a *call) (string, error) {
 		return "", noReply(a)
 	}
 	var body struct {
-		OK       bool   `json:"ok"`
+		OK       *bool  `json:"ok"`
 		Error    string `json:"error"`
 		TS       string `json:"ts"`
 		Needed   string `json:"needed"`
 		Provided string `json:"provided"`
 	}
-	isJSON := json.Unmarshal(a.reply.Body, &body) == nil || body.TS != "" || body.Error != ""
+	_ = json.Unmarshal(a.reply.Body, &body) // an odd field does not matter
 	switch {
-	case a.reply.Status != http.StatusOK || !isJSON:
+	case a.reply.Status/100 != 2:
 		return "", c.byStatus(a, body.Error, apiErrors)
-	case body.OK && body.TS != "":
+	case body.OK == nil && body.Error == "":
+		return "", unrecognised(a, "api")
+	case body.OK != nil && *body.OK && body.TS != "":
 		return body.TS, nil
-	case body.OK:
+	case body.OK != nil && *body.OK:
 		return "", outcome.Errorf(outcome.MaybeProcessed, "Slack returned ok without a ts")
 	case body.Error == "":
 		return "", outcome.Errorf(outcome.Unknown, "Slack returned ok: false without an error")
@@ -113,25 +115,43 @@ const (
 	newToken = "copy the bot token (xoxb-…) again from api.slack.com/apps, OAuth & Permissions, into the configuration"
 )
 
-// webhookOutcome classifies a response of an incoming webhook.
+// webhookOutcome classifies a response of an incoming webhook. Slack's own answers
+// "ok". Slack's workflow triggers answer {"ok":true}, Rocket.Chat {"success":true},
+// others with an empty body.
 func (c *Channel) webhookOutcome(a *call) error {
 	if a.err != nil || a.reply == nil {
 		return noReply(a)
 	}
 	text := strings.TrimSpace(string(a.reply.Body))
-	if a.reply.Status == http.StatusOK && text == "ok" {
-		return nil
-	}
 	var body struct {
-		Error string `json:"error"`
+		OK      *bool  `json:"ok"`
+		Success *bool  `json:"success"`
+		Error   string `json:"error"`
 	}
-	if json.Unmarshal(a.reply.Body, &body) == nil && body.Error != "" {
+	_ = json.Unmarshal(a.reply.Body, &body) // an odd field does not matter
+	is := func(b *bool, value bool) bool { return b != nil && *b == value }
+	if body.Error != "" {
 		text = body.Error
 	}
-	if a.reply.Status == http.StatusOK && hookErrors[text] == "" {
-		return outcome.Errorf(outcome.Unknown, "the response does not come from Slack: check for a proxy")
+	switch {
+	case a.reply.Status/100 != 2, hookErrors[text] != "":
+		return c.byStatus(a, text, hookErrors)
+	case is(body.OK, false), is(body.Success, false):
+		return c.classifyName(text, hookErrors, a)
+	case text == "ok", text == "", is(body.OK, true), is(body.Success, true):
+		return nil
 	}
-	return c.byStatus(a, text, hookErrors)
+	return unrecognised(a, "webhook")
+}
+
+// unrecognised is the error of a 2xx that says neither that the message was posted
+// nor that it was not: it may come from a proxy, or from a receiver that posts.
+func unrecognised(a *call, setting string) error {
+	return &outcome.Error{
+		Cause: outcome.Misconfigured, MaybeDelivered: true,
+		Detail: fmt.Sprintf("the response with status %d is none of Slack's: the message may have been posted", a.reply.Status),
+		Do:     "check that " + setting + " leads to Slack or a compatible receiver, and not to a proxy; use the kind webhook for other receivers",
+	}
 }
 
 // byStatus classifies a response by the error it names, else by its status.

@@ -159,6 +159,9 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	a.reply, a.err = t.client.Do(req)
+	if a.err == nil && a.reply.Status/100 == 2 { // the body says whether it was delivered
+		a.err = a.reply.Cut
+	}
 	if a.err != nil {
 		return nil, a.err
 	}

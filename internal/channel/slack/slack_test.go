@@ -205,11 +205,11 @@ func TestAPIResponsesMapToCauses(t *testing.T) {
 		"invalid_arg_name":     {named("invalid_arg_name"), outcome.PayloadRefused},
 		"never heard of":       {named("some_new_error"), outcome.Unknown},
 		"not ok, no error":     {body(200, `{"ok":false}`), outcome.Unknown},
-		"an empty object":      {body(200, `{}`), outcome.Unknown},
-		"null":                 {body(200, `null`), outcome.Unknown},
+		"an empty object":      {body(200, `{}`), outcome.Misconfigured},
+		"null":                 {body(200, `null`), outcome.Misconfigured},
 		"ok without ts":        {body(200, `{"ok":true}`), outcome.MaybeProcessed},
-		"200 with HTML":        {body(200, "<html>login</html>"), outcome.Unknown},
-		"empty 200":            {body(200, ""), outcome.Unknown},
+		"200 with HTML":        {body(200, "<html>login</html>"), outcome.Misconfigured},
+		"empty 200":            {body(200, ""), outcome.Misconfigured},
 		"302":                  {slacktest.Answer{Status: 302, Header: map[string]string{"Location": "/login"}}, outcome.Destination},
 		"403 of a proxy":       {body(403, "forbidden by policy"), outcome.Credentials},
 		"a page of a proxy":    {body(403, "<html><body>Blocked by policy</body></html>"), outcome.Unknown},
@@ -224,6 +224,9 @@ func TestAPIResponsesMapToCauses(t *testing.T) {
 			s := slacktest.Start(t, func(int) slacktest.Answer { return c.answer })
 			_, err := send(t, bot(t, s), channeltest.Message())
 			e := channeltest.AssertCause(t, err, c.cause)
+			if e.MaybeDelivered != (c.cause == outcome.Misconfigured && c.answer.Status == 200) {
+				t.Errorf("may be delivered: %v", e.MaybeDelivered)
+			}
 			if strings.Contains(name, "over the plan") && e.RetryAfter != 5*time.Minute {
 				t.Errorf("Retry-After is %s", e.RetryAfter)
 			}
@@ -261,13 +264,24 @@ func TestWebhookResponsesMapToCauses(t *testing.T) {
 		"<html>bad</html>":    {502, outcome.MaybeProcessed},
 		"unavailable":         {503, outcome.Unavailable},
 		`{"retry_after":1,"ok":false,"error":"rate_limited"}`: {429, outcome.RateLimited},
-		"<html>captive portal</html>":                         {200, outcome.Unknown},
-		"OK":                                                  {200, outcome.Unknown},
+		"<html>captive portal</html>":                         {200, outcome.Misconfigured},
+		"OK":                                                  {200, outcome.Misconfigured},
+		`{"id":"123"}`:                                        {201, outcome.Misconfigured},
+		`{"ok":false}`:                                        {200, outcome.Unknown},
+		`{"success":false}`:                                   {200, outcome.Unknown},
+		`{"success":false,"error":"no such room"}`:            {200, outcome.Unknown},
+		`{"ok":false,"error":"no_active_hooks"}`:              {200, outcome.Credentials},
 	} {
 		s := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Status: c.status, Body: body} })
 		_, err := send(t, hook(t, s), channeltest.Message())
-		if got := outcome.Classify(err).Cause; err == nil || got != c.cause {
+		if got := outcome.Classify(err); err == nil || got.Cause != c.cause || got.MaybeDelivered != (c.cause == outcome.Misconfigured) {
 			t.Errorf("%d %s: %v, want %s", c.status, body, err, c.cause)
+		}
+	}
+	for body, status := range map[string]int{"": 204, "\n": 200, `{"success":true}`: 200, `{"ok":true}`: 200, `{"ok":true,"error":null}`: 202} {
+		s := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Status: status, Body: body} })
+		if _, err := send(t, hook(t, s), channeltest.Message()); err != nil {
+			t.Errorf("%d %q is a delivery: %v", status, body, err)
 		}
 	}
 	s := slacktest.Start(t, nil)

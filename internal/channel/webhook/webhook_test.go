@@ -148,7 +148,8 @@ func TestEveryAnswerHasItsMeaning(t *testing.T) {
 		"disable":              {webhooktest.Answer{Status: 500, Header: map[string]string{"webhook-delivery": "disable"}}, outcome.Destination, 0},
 		"abort":                {webhooktest.Answer{Status: 500, Header: map[string]string{"webhook-delivery": "abort-message"}}, outcome.PayloadRefused, 0},
 		"reset after":          {webhooktest.Answer{ResetAfter: true}, outcome.Reset, 0},
-		"reset inside":         {webhooktest.Answer{ResetInside: true}, outcome.Reset, 0},
+		"reset inside":         {webhooktest.Answer{ResetInside: true}, "", 0},
+		"reset inside a 500":   {webhooktest.Answer{Status: 500, ResetInside: true}, outcome.MaybeProcessed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return c.answer })

@@ -3,6 +3,7 @@
 package webhooktest
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net"
@@ -150,6 +151,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.ResetInside {
 		w.Header().Set("Content-Length", "1000")
+		w.WriteHeader(cmp.Or(a.Status, http.StatusOK))
 		_, _ = w.Write([]byte("begin"))
 		_ = http.NewResponseController(w).Flush()
 		reset(w)
