@@ -177,7 +177,7 @@ func TestClosedLabelSetsStartAtZero(t *testing.T) {
 		{"notifier_delivery_duration_seconds_count{channel=%q}", []string{"desk"}},
 		{"notifier_alert_age_seconds_count{channel=%q}", []string{"desk"}},
 		{"notifier_duplicates_dropped_total{channel=%q}", []string{"desk"}},
-		{"notifier_channel_state{channel=\"desk\",state=%q}", []string{"recovering", "circuit_open", "suspended"}},
+		{"notifier_channel_state{channel=\"desk\",state=%q}", []string{"waiting", "recovering", "circuit_open", "suspended"}},
 		{"notifier_dead_letters_total{reason=%q,topic=\"" + topic + "\"}", []string{"undecodable", "rule-panic", "rule-budget", "refused", "recipient", "exhausted", "ambiguous", "too-large", "no-longer-routed"}},
 		{"notifier_dead_letters_open{topic=%q}", []string{topic}},
 		{"notifier_dead_letter_oldest_seconds{topic=%q}", []string{topic}},

@@ -141,6 +141,9 @@ func (s *status) groups() admin.Component {
 // 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
 func channelComponent(s dispatch.Status, backlog *lag.Backlog, now time.Time) admin.Component {
 	c := admin.Component{Name: "channel " + s.Name, OK: s.State == channel.Healthy && s.Reason == "", State: s.State, Waiting: backlog.Waiting}
+	if !s.Until.IsZero() {
+		c.Until = &s.Until
+	}
 	if !backlog.Oldest.IsZero() {
 		c.Oldest = &backlog.Oldest
 	}

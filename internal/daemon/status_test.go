@@ -24,6 +24,11 @@ func TestComponentNamesMovesOfChannel(t *testing.T) {
 			t.Errorf("%q, %v, want %q", c.Cause, c.Moving, want)
 		}
 	}
+	until := time.Now().Add(time.Hour)
+	waiting := channelComponent(dispatch.Status{Name: "desk", State: "waiting", Reason: "rate-limited: 429", Until: until}, &lag.Backlog{}, time.Now())
+	if waiting.OK || waiting.State != "waiting" || waiting.Until == nil || !waiting.Until.Equal(until) {
+		t.Errorf("%+v", waiting)
+	}
 	c := channelComponent(dispatch.Status{Name: "desk", State: "suspended", Reason: "token_revoked", Moving: []dispatch.Moving{move("mail", "ann")}}, &lag.Backlog{}, time.Now())
 	if c.Cause != "token_revoked — waiting alerts move to mail, requested by ann" {
 		t.Errorf("%q", c.Cause)

@@ -42,6 +42,7 @@ type Dispatcher struct {
 	busy      int    // attempts in flight
 	successes uint64 // deliveries that succeeded, ever
 	lastError string // of the last attempt that failed for the channel's sake
+	waits     waits
 }
 
 // DeadLetters takes what a channel will never take.
@@ -113,6 +114,9 @@ func (o *Dispatcher) leave(s *source) <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lanes.leave(s)
+	if len(o.lanes.sources) == 0 {
+		o.forgetWaits()
+	}
 	s.drained = make(chan struct{})
 	if s.inFlight == 0 {
 		close(s.drained)
@@ -139,14 +143,11 @@ func (o *Dispatcher) pump() {
 	}
 	o.relieve(now)
 	o.startWrites()
-	again := o.startMoves(now)
-	next := o.start(now)
-	if !again.IsZero() && (next.IsZero() || again.Before(next)) {
-		next = again
+	next := earlier(o.startMoves(now), o.start(now))
+	if l := o.lanes.backoffs.first(); l != nil {
+		next = earlier(next, l.due)
 	}
-	if l := o.lanes.backoffs.first(); l != nil && (next.IsZero() || l.due.Before(next)) {
-		next = l.due
-	}
+	next = earlier(next, o.watch(now))
 	o.p.Driver.WakeAt(next, o.wake)
 }
 

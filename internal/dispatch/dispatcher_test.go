@@ -477,7 +477,7 @@ func TestRateLimitUsesNoAttempt(t *testing.T) {
 		b.put("a", "A")
 		synctest.Wait()
 		b.put("witness", "B")
-		time.Sleep(time.Minute)
+		time.Sleep(15 * time.Minute)
 		if dead := b.dead.ids(); b.left() != 0 || len(dead) != 0 {
 			t.Errorf("%d left, dead letters %v, sent %v", b.left(), dead, b.ch.ids())
 		}

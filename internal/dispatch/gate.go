@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/algotrade/notifier/internal/outcome"
 )
 
 // A suspended channel, and a suspended rule, is tried with one delivery: first
@@ -36,11 +38,21 @@ func (p *probes) failed(now time.Time) { p.next = now.Add(p.wait) }
 // gate stands in front of the breaker: it is closed while the provider asked
 // us to wait, and while the channel is suspended.
 type gate struct {
-	until  time.Time     // rate limited
-	told   time.Duration // the last wait without a Retry-After; doubles
-	reason string        // why suspended; empty: not suspended
-	since  time.Time
-	probes probes
+	until   time.Time // rate limited
+	limited limited   // since the last success
+	reason  string    // why suspended; empty: not suspended
+	since   time.Time // when it was suspended
+	probes  probes
+}
+
+// limited is a time in which the provider asked us to wait, with no success
+// between.
+type limited struct {
+	since   time.Time // zero: it did not
+	last    time.Time // when it asked last
+	what    *outcome.Error
+	backoff time.Duration // our own wait; doubles with each request
+	warned  bool          // that it lasts
 }
 
 func (g *gate) suspended() bool { return g.reason != "" }
@@ -59,16 +71,23 @@ func (g *gate) suspend(now time.Time, reason string) bool {
 	return first
 }
 
-// rateLimited closes the gate for as long as the provider asked, or, when it
-// did not say, for 1 s, 2 s, … up to a minute.
-func (g *gate) rateLimited(now time.Time, retryAfter time.Duration) {
-	if retryAfter <= 0 {
-		g.told = min(max(2*g.told, time.Second), time.Minute)
-		retryAfter = g.told
+// rateLimited closes the gate for as long as the provider asked in answer to an
+// attempt that began at a time, but at least for 1 s, 2 s, … up to a minute. It
+// reports whether the attempt knew of no earlier request to wait: attempts in
+// flight together count once.
+func (g *gate) rateLimited(now, began time.Time, e *outcome.Error) (counts bool) {
+	l := &g.limited
+	if counts = began.After(l.last); counts {
+		l.backoff = min(max(2*l.backoff, time.Second), time.Minute)
+		l.last, l.what = now, e
 	}
-	if until := now.Add(retryAfter); until.After(g.until) {
+	if l.since.IsZero() {
+		l.since = now
+	}
+	if until := now.Add(max(e.RetryAfter, l.backoff)); until.After(g.until) {
 		g.until = until
 	}
+	return counts
 }
 
 // closedUntil returns when an attempt may be made.
@@ -88,9 +107,13 @@ func (g *gate) probing(now time.Time) {
 
 // open takes note of a success; it reports whether the gate was suspended.
 // A wait that the provider asked for is kept: the success began before it.
-func (g *gate) open() bool {
+func (g *gate) open(now time.Time) bool {
 	was := g.suspended()
-	*g = gate{until: g.until}
+	kept := gate{until: g.until}
+	if g.until.After(now) {
+		kept.limited = g.limited
+	}
+	*g = kept
 	return was
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/outcome"
 )
 
 // delivery is one alert on its way to the channel.
@@ -30,6 +31,8 @@ type delivery struct {
 	witness     uint64    // the outbox's successes when it was first tried
 	recipients  []string  // who is left; nil: all
 	refused     []channel.Refusal
+	deferred    time.Time      // when recipients asked for a later attempt first; zero: they did not
+	deferral    *outcome.Error // what they said last
 	mayBeRepeat bool
 	inherited   bool         // a former owner may have made a dead letter of it
 	dead        *dlq.Entry   // set once it is to be a dead letter

@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -185,6 +187,7 @@ type Status struct {
 	State   string // one of channel.Health
 	Reason  string // why not healthy, or which rules are suspended
 	Since   time.Time
+	Until   time.Time // when what waits is tried again, as the provider asked; zero: it did not
 	Pending int
 	Moving  []Moving // where what waited goes instead
 }
@@ -194,15 +197,31 @@ func (o *Dispatcher) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}
+	now := time.Now()
 	switch state := o.breaker.State(); {
 	case o.gate.suspended():
 		s.State = channel.Suspended
+	case o.gate.until.After(now):
+		s.State, s.Until = channel.Waiting, o.gate.until
+		s.Reason = fmt.Sprintf("%s; tried again at %s", o.gate.limited.what, clock(s.Until))
 	case state == gobreaker.StateClosed:
 		s.State, s.Reason = channel.Healthy, o.lanes.rules.String()
+		o.describeDeferred(&s, now)
 	case state == gobreaker.StateHalfOpen:
 		s.State, s.Reason = channel.Recovering, o.lastError
 	default:
 		s.State, s.Reason = channel.CircuitOpen, o.lastError
 	}
 	return s
+}
+
+// describeDeferred adds recipients that have asked to wait for long.
+func (o *Dispatcher) describeDeferred(s *Status, now time.Time) {
+	if o.waits.look.IsZero() {
+		return
+	}
+	if w := o.lanes.deferred(); w.long(now) {
+		s.State, s.Until = channel.Waiting, w.next
+		s.Reason = strings.TrimPrefix(s.Reason+"; "+w.String(), "; ")
+	}
 }

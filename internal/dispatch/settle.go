@@ -58,8 +58,7 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 		}
 		o.lanes.enqueue(t.l)
 	case class.Scope == outcome.Channel && class.Permanence == outcome.Rate:
-		o.gate.rateLimited(time.Now(), e.RetryAfter)
-		o.pace.slowDown()
+		o.rateLimited(t.l.tried, e)
 		o.lanes.enqueue(t.l)
 	case class.Permanence == outcome.Rate: // one recipient's mailbox
 		t.postpone(e)
@@ -98,7 +97,7 @@ func (t turn) succeed(r channel.Receipt) {
 	if resumed := o.lanes.rules.succeeded(d.rule()); resumed != nil {
 		o.lanes.resume(resumed)
 	}
-	if o.gate.open() {
+	if o.gate.open(now) {
 		o.log.Info("channel recovered")
 		o.lanes.hurry()
 	}
@@ -195,7 +194,9 @@ func (t turn) postpone(e *outcome.Error) {
 	if wait <= 0 {
 		wait = 5 * time.Minute
 	}
-	t.o.lanes.backoffs.wait(t.l, time.Now().Add(wait), toldEnd)
+	until := time.Now().Add(wait)
+	t.o.noteDeferred(d, e, until)
+	t.o.lanes.backoffs.wait(t.l, until, toldEnd)
 }
 
 // backOff has the lane wait: a random time that grows, or as long as the provider

@@ -57,8 +57,8 @@ func overview(d *dashboard.DashboardBuilder, l limits) {
 		WithPanel(number("Time until loss", "How long Kafka certainly still keeps the oldest pending record.", "s", "nothing pending",
 			query{`min(notifier_time_until_loss_seconds{job="$job"}) < Inf`, ""}, steps(red, from(l.of("until_loss_seconds"), orange), from(3*l.of("until_loss_seconds"), green)))).
 		WithPanel(states("Channels", "The worst state that any daemon reports. Suspended: it needs an operator.", query{
-			`max by (channel) (notifier_channel_state{job="$job", state="healthy"} * 0 or notifier_channel_state{job="$job", state="recovering"} or notifier_channel_state{job="$job", state="circuit_open"} * 2 or notifier_channel_state{job="$job", state="suspended"} * 3)`, "{{channel}}",
-		}, map[int]word{0: {"works", green}, 1: {"tried again", yellow}, 2: {"down", orange}, 3: {"suspended", red}})).
+			`max by (channel) (notifier_channel_state{job="$job", state="healthy"} * 0 or notifier_channel_state{job="$job", state=~"recovering|waiting"} or notifier_channel_state{job="$job", state="circuit_open"} * 2 or notifier_channel_state{job="$job", state="suspended"} * 3)`, "{{channel}}",
+		}, map[int]word{0: {"works", green}, 1: {"waits or is tried again", yellow}, 2: {"down", orange}, 3: {"suspended", red}})).
 		WithPanel(states("Topics", "Unavailable: missing, forbidden or without a leader. Blocked: its partitions wait until a condition is fixed. Late: older than the limit.", query{
 			`max by (topic) ((1 - notifier_topic_available{job="$job"}) * 3 or notifier_partition_blocked{job="$job"} * 2 or job_group_topic:notifier_consumer_lag_seconds:max{job="$job"} > bool scalar(notifier:limit:lag_seconds))`, "{{topic}}",
 		}, map[int]word{0: {"read", green}, 1: {"late", yellow}, 2: {"blocked", orange}, 3: {"unavailable", red}})).

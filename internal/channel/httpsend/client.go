@@ -105,7 +105,7 @@ type Reply struct {
 	// long as MaxReply.
 	Cut error
 	// RetryAfter is the server's Retry-After, from one second to one hour; zero
-	// without one.
+	// without one, or if it is not in the future.
 	RetryAfter time.Duration
 }
 
@@ -171,7 +171,7 @@ func (c *Client) classify(ctx context.Context, host string, err error, written b
 
 // RetryAfter parses a Retry-After header (RFC 9110, 10.2.3): seconds, also with
 // a fraction, or a date. The result is from one second to one hour; zero for a
-// missing or invalid value.
+// missing or invalid value, and for one that asks for no wait.
 func RetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -187,6 +187,9 @@ func RetryAfter(value string, now time.Time) time.Duration {
 			return 0
 		}
 		d = at.Sub(now)
+	}
+	if d <= 0 {
+		return 0
 	}
 	return min(max(d, time.Second), time.Hour)
 }

@@ -34,8 +34,8 @@ func newList(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the channels with destination, rules and state", Args: base.NoArgs,
 		Long: "List the configured channels with destination, rate limit, concurrency, outbox partitions and rules. If a\n" +
-			"notifier is running on http.listen, the state of each channel is shown: healthy; circuit_open, waiting\n" +
-			"for the provider; recovering; suspended, which needs an operator.",
+			"notifier is running on http.listen, the state of each channel is shown: healthy; waiting, as its\n" +
+			"provider asked; circuit_open, its provider fails; recovering; suspended, which needs an operator.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, faults, err := config.Load(g.Source())
 			if err != nil {
@@ -61,6 +61,7 @@ type channelJSON struct {
 	Partitions  int            `json:"partitions"`
 	State       *string        `json:"state"`
 	Cause       string         `json:"cause,omitempty"`
+	Until       *time.Time     `json:"until,omitempty"` // when a waiting channel is tried again
 	Waiting     *int64         `json:"waiting"`
 	Oldest      *time.Time     `json:"oldest,omitempty"`
 	KeptUntil   *time.Time     `json:"kept_until,omitempty"`
@@ -121,7 +122,7 @@ func describeChannel(l *config.Loaded, name string, c *registry.Config, now *bas
 		}
 	}
 	if s := now.Channel(name); s != nil {
-		d.State, d.Waiting, d.Cause, d.Oldest, d.KeptUntil, d.Moving = &s.State, &s.Waiting, s.Cause, s.Oldest, s.KeptUntil, s.Moving
+		d.State, d.Waiting, d.Cause, d.Until, d.Oldest, d.KeptUntil, d.Moving = &s.State, &s.Waiting, s.Cause, s.Until, s.Oldest, s.KeptUntil, s.Moving
 	}
 	return d
 }

@@ -33,6 +33,8 @@ type Component struct {
 	Decides bool   `json:"decides"`
 	Cause   string `json:"cause,omitempty"`
 	State   string `json:"state,omitempty"`
+	// Until is when a channel that its provider asked to wait is tried again.
+	Until *time.Time `json:"until,omitempty"`
 	// Waiting is the number of alerts that wait for a channel, the oldest since Oldest;
 	// KeptUntil is when retention may delete it; nil: never.
 	Waiting   int64      `json:"waiting,omitempty"`

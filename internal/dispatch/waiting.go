@@ -1,0 +1,168 @@
+package dispatch
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/outcome"
+)
+
+// A wait that a provider asked for is normal while it is short. From these times
+// on it is a condition.
+const (
+	longLimit    = 3 * time.Minute  // of a channel, with no success between
+	longDeferral = 10 * time.Minute // of a delivery, for some of its recipients
+	// lookAgain is after how long waiting deliveries are looked through again.
+	lookAgain = time.Minute
+)
+
+// waits is what is shown of waits that last.
+type waits struct {
+	limited bool      // the condition that the channel waits is set
+	look    time.Time // when waiting deliveries are looked through; zero: no recipient asked to wait
+}
+
+// rateLimited has the channel wait: the provider asked for it in answer to an
+// attempt that began at a time.
+func (o *Dispatcher) rateLimited(began time.Time, e *outcome.Error) {
+	now := time.Now()
+	first := o.gate.limited.since.IsZero()
+	if o.gate.rateLimited(now, began, e) {
+		o.pace.slowDown()
+	}
+	if first {
+		o.log.Info("provider asked to wait: deliveries wait", "cause", e.Cause, "detail", e.Detail, "until", clock(o.gate.until))
+	}
+	o.gate.limited.warned = false // its message is another
+}
+
+// noteDeferred notes that recipients of a delivery asked for a later attempt.
+func (o *Dispatcher) noteDeferred(d *delivery, e *outcome.Error, until time.Time) {
+	d.deferral = e
+	if !d.deferred.IsZero() {
+		return
+	}
+	d.deferred = time.Now()
+	if o.waits.look.IsZero() {
+		o.waits.look = d.deferred.Add(longDeferral)
+	}
+	o.tell(slog.LevelInfo, "recipients deferred: they are tried again later", d, "recipients", strings.Join(d.recipients, ","),
+		"cause", e.Cause, "detail", e.Detail, "until", clock(until))
+}
+
+// watch sets and clears the conditions of waits that last, and returns when to
+// look again; zero: an event will tell.
+func (o *Dispatcher) watch(now time.Time) (again time.Time) {
+	l := &o.gate.limited
+	if o.lanes.pending == 0 && !o.gate.until.After(now) {
+		*l = limited{} // nothing is left that would end it
+	}
+	switch long := l.since.Add(longLimit); {
+	case l.since.IsZero() && o.waits.limited:
+		o.p.Conditions.Clear(health.Waiting, o.p.Name)
+		o.waits.limited = false
+	case l.since.IsZero() || l.warned:
+	case long.After(now):
+		again = long
+	default:
+		l.warned, o.waits.limited = true, true
+		o.p.Conditions.Set(health.Condition{
+			Type: health.Waiting, Subject: o.p.Name, Attrs: []any{"channel", o.p.Name, "cause", l.what.Cause, "until", clock(o.gate.until)},
+			Message: fmt.Sprintf("channel %s has waited since %s, as its provider asks: %s; %s", o.p.Name, clock(l.since), l.what, l.what.Remedy()),
+		})
+	}
+	if o.waits.look.IsZero() {
+		return again
+	}
+	if !o.waits.look.After(now) {
+		o.lookAtDeferred(now)
+	}
+	return earlier(again, o.waits.look)
+}
+
+// lookAtDeferred looks through the lanes for deliveries whose recipients have
+// asked for later attempts for long.
+func (o *Dispatcher) lookAtDeferred(now time.Time) {
+	w := o.lanes.deferred()
+	o.waits.look = time.Time{}
+	if w.first != nil {
+		o.waits.look = now.Add(lookAgain)
+	}
+	if !w.long(now) {
+		o.p.Conditions.Clear(health.Waiting, o.deferredSubject())
+		return
+	}
+	e := w.first.deferral
+	o.p.Conditions.Set(health.Condition{
+		Type: health.Waiting, Subject: o.deferredSubject(), Attrs: []any{"channel", o.p.Name, "cause", e.Cause, "deliveries", w.n},
+		Message: fmt.Sprintf("channel %s: %s; %s", o.p.Name, w, e.Remedy()),
+	})
+}
+
+func (o *Dispatcher) deferredSubject() string { return o.p.Name + "/recipients" }
+
+// forgetWaits drops the conditions with the last partition: its next owner sees
+// for itself.
+func (o *Dispatcher) forgetWaits() {
+	o.p.Conditions.Forget(o.p.Name)
+	o.p.Conditions.Forget(o.deferredSubject())
+	o.gate.limited.warned, o.waits = false, waits{}
+}
+
+// deferrals are the deliveries that wait because recipients asked for that.
+type deferrals struct {
+	first *delivery // that waits longest; nil: none does
+	n     int
+	next  time.Time // when the next is tried
+}
+
+func (q *lanes) deferred() (w deferrals) {
+	for _, l := range q.byKey {
+		d := l.queue[0]
+		if d.deferred.IsZero() || d.written() {
+			continue
+		}
+		w.n++
+		if w.first == nil || d.deferred.Before(w.first.deferred) {
+			w.first = d
+		}
+		if l.state == waiting {
+			w.next = earlier(w.next, l.due)
+		}
+	}
+	return w
+}
+
+// long reports whether that has lasted so long that it is a condition.
+func (w deferrals) long(now time.Time) bool {
+	return w.first != nil && !w.first.deferred.Add(longDeferral).After(now)
+}
+
+func (w deferrals) String() string {
+	text := "1 alert waits"
+	if w.n > 1 {
+		text = fmt.Sprintf("%d alerts wait", w.n)
+	}
+	if len(w.first.recipients) > 0 {
+		text += " for " + strings.Join(w.first.recipients, ", ")
+		if w.n > 1 {
+			text += " and others"
+		}
+	} else {
+		text += " for recipients"
+	}
+	return fmt.Sprintf("%s since %s: %s", text, clock(w.first.deferred), w.first.deferral)
+}
+
+// earlier returns the earlier of two times; a zero one does not count.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
