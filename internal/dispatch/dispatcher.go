@@ -41,6 +41,7 @@ type Dispatcher struct {
 	throttles throttles
 	busy      int    // attempts in flight
 	successes uint64 // deliveries that succeeded, ever
+	denials   int    // messages for which the channel was refused with none accepted since
 	lastError string // of the last attempt that failed for the channel's sake
 	waits     waits
 }
@@ -162,19 +163,23 @@ func (o *Dispatcher) start(now time.Time) (again time.Time) {
 		if state == gobreaker.StateOpen && len(o.lanes.byKey) > 0 {
 			return o.breaker.halfOpenAt()
 		}
-		if wait, until := o.probeWaits(state, now); wait {
+		wait, until := o.probeWaits(state, now)
+		l := o.crossCheck(now)
+		switch {
+		case l != nil:
+		case wait:
 			return until
-		}
-		l := o.next(state, now)
-		if l == nil {
-			return o.lanes.rules.next(now)
+		default:
+			if l = o.next(state, now); l == nil {
+				return o.lanes.rules.next(now)
+			}
 		}
 		t := turn{o, l, l.queue[0]}
 		if t.superseded() || t.suppress(now) {
 			continue
 		}
-		if until := o.gate.closedUntil(now); until.After(now) {
-			return until
+		if o.gate.until.After(now) {
+			return o.gate.until
 		}
 		if wait := o.pace.take(now, l.severity == alert.Critical.Rank()); wait > 0 {
 			return now.Add(wait)

@@ -42,6 +42,7 @@ type gate struct {
 	limited limited   // since the last success
 	reason  string    // why suspended; empty: not suspended
 	since   time.Time // when it was suspended
+	single  bool      // suspended for one message, whose own fault it may be
 	probes  probes
 }
 

@@ -33,6 +33,8 @@ type delivery struct {
 	refused     []channel.Refusal
 	deferred    time.Time      // when recipients asked for a later attempt first; zero: they did not
 	deferral    *outcome.Error // what they said last
+	denials     int            // times the channel was refused for it: the first, and those after a success of others
+	deniedAt    uint64         // the outbox's successes when it was last
 	mayBeRepeat bool
 	inherited   bool         // a former owner may have made a dead letter of it
 	dead        *dlq.Entry   // set once it is to be a dead letter

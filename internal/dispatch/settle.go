@@ -49,14 +49,7 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 	case e.Cause == outcome.Abandoned:
 		o.lanes.enqueue(t.l)
 	case class.Scope == outcome.Channel && class.Permanence == outcome.Permanent:
-		o.suspend(e)
-		if e.MaybeDelivered {
-			if !t.doubt(e) {
-				t.backOff(0, doubtEnd)
-			}
-			return
-		}
-		o.lanes.enqueue(t.l)
+		t.denied(e)
 	case class.Scope == outcome.Channel && class.Permanence == outcome.Rate:
 		o.rateLimited(t.l.tried, e)
 		o.lanes.enqueue(t.l)
@@ -94,6 +87,7 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 func (t turn) succeed(r channel.Receipt) {
 	o, d, now := t.o, t.d, time.Now()
 	o.successes++
+	o.denials = 0
 	if resumed := o.lanes.rules.succeeded(d.rule()); resumed != nil {
 		o.lanes.resume(resumed)
 	}
@@ -236,14 +230,6 @@ func (o *Dispatcher) noteBreaker() gobreaker.State {
 		o.lanes.hurry()
 	}
 	return state
-}
-
-// suspend closes the gate until an operator has fixed the channel.
-func (o *Dispatcher) suspend(e *outcome.Error) {
-	if o.gate.suspend(time.Now(), e.Error()) {
-		o.log.Error("channel suspended: an operator must act; deliveries wait, one is tried after 5 s, then less often, at last once a minute",
-			"cause", e.Cause, "detail", e.Detail, "remedy", e.Remedy())
-	}
 }
 
 func recipientsOf(rs []channel.Refusal) []string {

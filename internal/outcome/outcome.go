@@ -73,6 +73,10 @@ type Error struct {
 	// MaybeDelivered: the provider may have delivered the message although the channel
 	// cannot be used as it is. A cause that is ambiguous says so by itself.
 	MaybeDelivered bool
+	// MaybeMessage: a refusal of the channel may concern this message alone, because a
+	// firewall or a signature check refuses its body. Whether other messages are
+	// accepted tells.
+	MaybeMessage bool
 	// Err is the underlying error, if any. It is never shown.
 	Err error
 }

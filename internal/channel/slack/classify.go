@@ -163,7 +163,7 @@ func (c *Channel) byStatus(a *call, name string, known map[string]outcome.Cause)
 		return c.classifyName(name, known, a)
 	}
 	status := a.reply.Status
-	cause := outcome.Unknown
+	cause, mayBeMessage := outcome.Unknown, false
 	switch {
 	case status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusProxyAuthRequired && strings.HasPrefix(name, "<"):
 		// An HTML page comes from a proxy or a firewall: the status says nothing
@@ -177,12 +177,17 @@ func (c *Channel) byStatus(a *call, name string, known map[string]outcome.Cause)
 		cause = outcome.Unavailable
 	case status == http.StatusRequestEntityTooLarge:
 		cause = outcome.PayloadTooLarge
-	case status == 401, status == 403, status == 407:
+	case status == 401, status == 403: // a proxy may refuse one body
+		cause, mayBeMessage = outcome.Credentials, true
+	case status == 407:
 		cause = outcome.Credentials
 	case status == 404, status == 410, status/100 == 3:
 		cause = outcome.Destination
 	}
-	return &outcome.Error{Cause: cause, Detail: fmt.Sprintf("Slack returned %d", status), RetryAfter: a.reply.RetryAfter, Answered: status == http.StatusTooManyRequests}
+	return &outcome.Error{
+		Cause: cause, Detail: fmt.Sprintf("Slack returned %d", status), RetryAfter: a.reply.RetryAfter,
+		Answered: status == http.StatusTooManyRequests, MaybeMessage: mayBeMessage,
+	}
 }
 
 func (c *Channel) classifyName(name string, known map[string]outcome.Cause, a *call) *outcome.Error {

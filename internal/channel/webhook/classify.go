@@ -20,6 +20,10 @@ var causes = map[int]outcome.Cause{
 	500: outcome.MaybeProcessed, 502: outcome.MaybeProcessed, 504: outcome.MaybeProcessed,
 }
 
+// mayBeMessage are the statuses with which a firewall or a check of the signature
+// refuses one body.
+var mayBeMessage = map[int]bool{401: true, 403: true, 404: true, 405: true}
+
 // classify returns the outcome of a reply; nil: delivered.
 func (t *target) classify(client *httpsend.Client, r *httpsend.Reply, sent []byte, mayBeDuplicate bool) error {
 	cause, known := causes[r.Status]
@@ -43,7 +47,8 @@ func (t *target) classify(client *httpsend.Client, r *httpsend.Reply, sent []byt
 	}
 	return &outcome.Error{
 		Cause: cause, Detail: t.describe(client, r, sent), Do: remedies[cause], RetryAfter: r.RetryAfter,
-		Answered: r.Status < 500 && r.Status/100 != 3 && cause != outcome.Unavailable,
+		MaybeMessage: mayBeMessage[r.Status] && cause != outcome.PayloadRefused,
+		Answered:     r.Status < 500 && r.Status/100 != 3 && cause != outcome.Unavailable,
 	}
 }
 

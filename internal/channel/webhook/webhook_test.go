@@ -165,8 +165,12 @@ func TestEveryAnswerHasItsMeaning(t *testing.T) {
 				}
 				return
 			}
-			if e := channeltest.AssertCause(t, err, c.cause); e.RetryAfter != c.after {
+			e := channeltest.AssertCause(t, err, c.cause)
+			if e.RetryAfter != c.after {
 				t.Errorf("Retry-After is %s, want %s", e.RetryAfter, c.after)
+			}
+			if want := strings.Contains("401 403 404 405", name); e.MaybeMessage != want {
+				t.Errorf("may concern this message alone: %v", e.MaybeMessage)
 			}
 		})
 	}
