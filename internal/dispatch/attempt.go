@@ -34,7 +34,10 @@ func (t turn) launch(now time.Time, done func(error)) {
 	if r := d.envelope.Replay; r != nil {
 		m.Replay = r.Number
 	} else {
-		m.Suppressed, m.SuppressedSince = o.throttles.suppressed(d.envelope.Alert)
+		if d.sent.IsZero() {
+			d.throttled, d.throttledAt = o.throttles.suppressed(d.envelope.Alert)
+		}
+		m.Suppressed, m.SuppressedSince = d.throttled, d.throttledAt
 	}
 	w := l.work(d, func() { t.attempt(m, done) })
 	w.Attempt = true

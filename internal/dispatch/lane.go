@@ -27,9 +27,11 @@ type delivery struct {
 	tries       int           // attempts begun, whether they count or not
 	attempts    int
 	firstTried  time.Time
-	sent        time.Time // to all that would take it; zero: not yet
-	witness     uint64    // the outbox's successes when it was first tried
-	recipients  []string  // who is left; nil: all
+	sent        time.Time // to at least one recipient, last; zero: not yet
+	throttled   int       // alerts that its message speaks for as well, the first of them at throttledAt
+	throttledAt time.Time
+	witness     uint64   // the outbox's successes when it was first tried
+	recipients  []string // who is left; nil: all
 	refused     []channel.Refusal
 	deferred    time.Time      // when recipients asked for a later attempt first; zero: they did not
 	deferral    *outcome.Error // what they said last
@@ -149,8 +151,10 @@ type laneKey struct {
 	source *source
 	key    string
 	own    *delivery // for the null key
-	aside  bool      // it has stepped aside: it holds one rule's deliveries
-	rule   string    // that rule
+	// deferred: some recipients have its deliveries, and others are to be tried again.
+	deferred bool
+	aside    bool   // it has stepped aside: it holds one rule's deliveries
+	rule     string // that rule
 }
 
 // release ends one of the things under way.

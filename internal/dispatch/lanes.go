@@ -163,17 +163,39 @@ func (q *lanes) unlist(l *lane) {
 // advance continues with a lane's next delivery: its first one has its outcome.
 func (q *lanes) advance(l *lane) {
 	q.unlist(l)
-	l.pop()
+	q.proceed(l)
+	q.pending--
+}
+
+// proceed removes a lane's first delivery, continues with the next, and returns
+// the first.
+func (q *lanes) proceed(l *lane) *delivery {
+	d := l.pop()
 	l.backoff = nil
 	if !l.key.aside { // the keys of a suspended rule are tried in turn
 		l.tried = time.Time{}
 	}
-	q.pending--
 	if len(l.queue) == 0 {
 		q.drop(l)
-		return
+	} else {
+		q.enqueue(l)
 	}
-	q.enqueue(l)
+	return d
+}
+
+// setApart moves a lane's first delivery, which some recipients have, to the lane
+// of its key in which deliveries wait for the others, and returns that lane.
+func (q *lanes) setApart(l *lane) *lane {
+	if l.key.own != nil || l.key.deferred {
+		return l
+	}
+	key := laneKey{source: l.source, key: l.key.key, deferred: true}
+	apart := q.byKey[key]
+	if apart == nil {
+		apart = q.newLane(key)
+	}
+	apart.queue = append(apart.queue, q.proceed(l))
+	return apart
 }
 
 // hurry cuts the lanes' backoffs short, but for what the provider asked for.

@@ -96,13 +96,16 @@ func (t turn) succeed(r channel.Receipt) {
 		o.lanes.hurry()
 	}
 	o.pace.speedUp()
+	if d.sent.IsZero() && d.envelope.Replay == nil {
+		o.throttles.sent(d.envelope.Alert, d.envelope.Delivery, now)
+	}
+	d.sent = now
 	d.refused = append(d.refused, r.Refused...)
 	if len(r.Deferred) > 0 {
 		d.recipients = recipientsOf(r.Deferred)
 		t.postpone(outcome.Classify(r.Deferred[0].Err))
 		return
 	}
-	d.sent = now
 	if len(d.refused) > 0 {
 		t.deadLetter(outcome.Classify(d.refused[0].Err), outcome.BadRecipient)
 		return
@@ -124,9 +127,6 @@ func (t turn) done(how string) {
 	d.end(how)
 	if d.written() {
 		t.l.source.ending--
-	}
-	if d.envelope.Replay == nil && !d.sent.IsZero() { // not before: its lane waits, and it may have to be sent again
-		o.throttles.sent(d.envelope.Alert, d.sent)
 	}
 	t.commit()
 	o.lanes.advance(t.l)
@@ -174,7 +174,7 @@ func (t turn) doubt(e *outcome.Error) bool {
 }
 
 // postpone has the delivery wait: the recipients that are left asked for that. No
-// attempt is counted.
+// attempt is counted. If others have it, it waits in a lane of its own.
 func (t turn) postpone(e *outcome.Error) {
 	d := t.d
 	if time.Since(d.firstTried) > rateLimitedFor && t.o.successes > d.witness {
@@ -190,7 +190,13 @@ func (t turn) postpone(e *outcome.Error) {
 	}
 	until := time.Now().Add(wait)
 	t.o.noteDeferred(d, e, until)
-	t.o.lanes.backoffs.wait(t.l, until, toldEnd)
+	l := t.l
+	if !d.sent.IsZero() {
+		if l = t.o.lanes.setApart(t.l); l.queue[0] != d {
+			return // behind an earlier one
+		}
+	}
+	t.o.lanes.backoffs.wait(l, until, toldEnd)
 }
 
 // backOff has the lane wait: a random time that grows, or as long as the provider

@@ -25,7 +25,8 @@ type throttles struct {
 
 type throttled struct {
 	key      throttleKey
-	sent     time.Time // the last message
+	delivery string    // the last message
+	sent     time.Time // when that was
 	until    time.Time // when it may be forgotten
 	severity alert.Severity
 	count    int // suppressed since the last message
@@ -75,10 +76,11 @@ func (t *throttles) of(a *alert.Alert) *throttled {
 
 // suppress reports whether the alert is to be counted instead of sent: one of
 // its key was sent less than its throttle ago, and it is not more severe. What
-// an earlier alert said of its own throttle cannot make that longer.
-func (t *throttles) suppress(a *alert.Alert, now time.Time) bool {
+// an earlier alert said of its own throttle cannot make that longer. A delivery is
+// not suppressed by itself: some of its recipients may not have it.
+func (t *throttles) suppress(a *alert.Alert, delivery string, now time.Time) bool {
 	s := t.of(a)
-	if s == nil || !now.Before(s.until) || now.Sub(s.sent) >= a.Throttle || a.Severity.Rank() > s.severity.Rank() {
+	if s == nil || s.delivery == delivery || !now.Before(s.until) || now.Sub(s.sent) >= a.Throttle || a.Severity.Rank() > s.severity.Rank() {
 		return false
 	}
 	if s.count == 0 {
@@ -116,8 +118,8 @@ func (t *throttles) traces(e *envelope.Envelope) []string {
 	return nil
 }
 
-// sent opens the alert's throttle again.
-func (t *throttles) sent(a *alert.Alert, now time.Time) {
+// sent opens the alert's throttle again, with the delivery of its message.
+func (t *throttles) sent(a *alert.Alert, delivery string, now time.Time) {
 	if a.Throttle <= 0 {
 		return
 	}
@@ -138,7 +140,7 @@ func (t *throttles) sent(a *alert.Alert, now time.Time) {
 		}
 		t.forget(oldest)
 	}
-	t.byKey[key] = t.order.PushBack(&throttled{key: key, sent: now, until: now.Add(a.Throttle), severity: a.Severity})
+	t.byKey[key] = t.order.PushBack(&throttled{key: key, delivery: delivery, sent: now, until: now.Add(a.Throttle), severity: a.Severity})
 }
 
 // sweep forgets what has run out, but for those whose next message has
@@ -176,7 +178,7 @@ func (t turn) suppress(now time.Time) bool {
 	case a.Expire > 0 && now.Sub(a.EventTime) > a.Expire:
 		o.metrics.suppressed(expired)
 		o.tell(slog.LevelInfo, "expired, not sent", d, "age", now.Sub(a.EventTime).Round(time.Second))
-	case !tried && o.throttles.suppress(a, now):
+	case !tried && o.throttles.suppress(a, d.envelope.Delivery, now):
 		how = throttledAway
 		o.metrics.suppressed(throttledAway)
 		o.tell(slog.LevelDebug, "throttled, not sent", d)

@@ -172,7 +172,7 @@ func (d *driver) Send(_ context.Context, _ channel.Message) (channel.Receipt, er
 	case n < 14:
 		return answer(oracle.Partly, channel.Receipt{Refused: []channel.Refusal{{Recipient: "eve", Err: errRecipient}}}, nil)
 	case n < 16:
-		return answer(oracle.Partly, channel.Receipt{Deferred: []channel.Refusal{{Recipient: "bob", Err: outcome.Errorf(outcome.Greylisted, "later")}}}, nil)
+		return answer(oracle.Deferred, channel.Receipt{Deferred: []channel.Refusal{{Recipient: "bob", Err: outcome.Errorf(outcome.Greylisted, "later")}}}, nil)
 	case n < 18:
 		return fail(outcome.MailboxFull)
 	}

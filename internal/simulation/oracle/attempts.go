@@ -109,9 +109,12 @@ func (j *Judge) answered(h Happening) {
 	switch h.Result {
 	case Unclear:
 		it.unclear++
-	case Delivered, Partly:
+	case Delivered, Partly, Deferred:
 		it.delivered++
-		it.partly = it.partly || h.Result == Partly
+		it.partly = it.partly || h.Result != Delivered
+		if h.Result == Deferred {
+			it.deferredBy = h.By
+		}
 		it.whole = it.whole || h.Result == Delivered
 		it.by, it.when = h.By, j.n
 		it.byOwner = j.owners[member{h.Group, h.Place.partition()}] == h.By

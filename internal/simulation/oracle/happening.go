@@ -63,7 +63,8 @@ type Result string
 // The results of attempts.
 const (
 	Delivered Result = "delivered" // the provider took it
-	Partly    Result = "partly"    // it took it for some of the recipients
+	Partly    Result = "partly"    // it took it for some of the recipients, and never will for the others
+	Deferred  Result = "deferred"  // it took it for some of the recipients, and not now for the others
 	Unclear   Result = "unclear"   // it may have taken it
 	Refused   Result = "refused"   // it will never take it
 	Failed    Result = "failed"    // not now

@@ -44,6 +44,14 @@ func history() []Happening {
 	return list
 }
 
+// overtaking has b be sent before a is sent again, after a's first attempt.
+func overtaking(first Result) func([]Happening) []Happening {
+	return func(l []Happening) []Happening {
+		l[find(l, Answered, 0)].Result = first
+		return slices.Concat(l[:14:14], l[17:19], l[14:17], l[19:])
+	}
+}
+
 // find returns the index of the n-th happening of a kind, from 0.
 func find(list []Happening, k Kind, n int) int {
 	for i, h := range list {
@@ -156,9 +164,10 @@ func TestBrokenHistories(t *testing.T) {
 			l[i], l[j] = l[j], l[i]
 			return l
 		}, "order", "b at g.outbox.desk/0@1 is sent before a"},
-		"what was committed is sent again": {all(remove(Left, 0), again(Started, 1), again(Answered, 1)), "duplicates", "a was delivered 2 times"},
-		"a dead letter has other bytes":    {change(Entered, 0, func(h *Happening) { h.Digest = "d1" }), "dead letters", "byte for byte"},
-		"one id is of two records":         {again(Entered, 0, at(1), func(h *Happening) { h.From.Offset, h.Digest = 1, "d1" }), "dead letters", "denotes"},
+		"the second overtakes the first that some refused": {overtaking(Partly), "order", "b at g.outbox.desk/0@1 is sent before a"},
+		"what was committed is sent again":                 {all(remove(Left, 0), again(Started, 1), again(Answered, 1)), "duplicates", "a was delivered 2 times"},
+		"a dead letter has other bytes":                    {change(Entered, 0, func(h *Happening) { h.Digest = "d1" }), "dead letters", "byte for byte"},
+		"one id is of two records":                         {again(Entered, 0, at(1), func(h *Happening) { h.From.Offset, h.Digest = 1, "d1" }), "dead letters", "denotes"},
 		"a dead letter as refused without a refusal": {
 			func(l []Happening) []Happening {
 				return append(l[:16:16], Happening{Kind: Entered, By: 2, Place: Place{Topic: "g.dlq", Offset: 1}, ID: "b", From: Place{Topic: "trade-executions", Offset: 1}, Digest: "d1", Result: Refused})
@@ -257,6 +266,7 @@ func TestAllowedHistoriesHaveNoViolations(t *testing.T) {
 			l[find(l, Answered, 0)].Result = Unclear
 			return l
 		},
+		"the next of a lane does not wait for deferred recipients": overtaking(Deferred),
 		"what expired is not sent": func(l []Happening) []Happening {
 			l[find(l, Queued, 1)].Policy = Policy{Expire: time.Second}
 			return slices.Delete(l, find(l, Started, 2), find(l, Answered, 2)+1)

@@ -78,13 +78,14 @@ func (j *Judge) moved(it *item, h Happening) {
 	src.item.movedTo = it
 }
 
-// inTurn: of its lane, all before it must have their outcomes.
+// inTurn: of its lane, all before it must have their outcomes, or be with some of
+// their recipients and wait for others.
 func (j *Judge) inTurn(r *record, h Happening, what string) {
 	if r.Lane == "" {
 		return
 	}
 	for _, before := range j.records[r.Place.partition()][:r.Place.Offset] {
-		if before == nil || before.Lane != r.Lane || before.item == r.item || before.duplicate || before.moved || j.ended(before.item, h) {
+		if before == nil || before.Lane != r.Lane || before.item == r.item || before.duplicate || before.moved || before.item.deferredBy == h.By || j.ended(before.item, h) {
 			continue
 		}
 		j.fault("order", "%s at %s is %s before %s at %s of the same lane has its outcome", r.item.id, r.Place, what, before.item.id, before.Place)
