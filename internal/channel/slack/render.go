@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -21,7 +22,7 @@ const (
 	maxSection = 3000
 	maxField   = 2000
 	maxFields  = 10
-	maxBlocks  = 10_000 // our own limit for all blocks as JSON, in bytes
+	maxBlocks  = 10_000 // our own limit for all blocks as JSON
 )
 
 type rendered struct {
@@ -36,7 +37,7 @@ func (c *Channel) render(m channel.Message) rendered {
 	lines := m.Alert.Text.Lines()
 	notes := notes(m)
 	r := rendered{text: escape(cut(strings.Join(append([]string{title}, append(fieldLines(m.Alert), lines...)...), "\n"), maxText/2))}
-	if len(r.text) > maxText { // after escaping
+	if utf8.RuneCountInString(r.text) > maxText { // after escaping
 		r.text = escape(cut(title, maxText/8))
 	}
 	if who := c.mentions(m.Alert.Severity); who != "" {
@@ -45,8 +46,7 @@ func (c *Channel) render(m channel.Message) rendered {
 	fields := m.Alert.Fields
 	for {
 		r.blocks = c.blocks(m, title, lines, fields, notes)
-		raw, err := json.Marshal(r.blocks)
-		if err != nil || len(raw) <= maxBlocks {
+		if size(r.blocks) <= maxBlocks {
 			return r
 		}
 		switch { // shorten the text first, then drop the last fields
@@ -60,6 +60,16 @@ func (c *Channel) render(m channel.Message) rendered {
 			return r
 		}
 	}
+}
+
+// size returns the characters of blocks as JSON, as Slack counts them: encoding/json's
+// escapes of <, > and & are one each.
+func size(blocks []slack.Block) int {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(blocks) // an error is slack-go's to return
+	return utf8.RuneCount(b.Bytes())
 }
 
 func (c *Channel) blocks(m channel.Message, title string, lines []string, fields []alert.Field, notes []string) []slack.Block {

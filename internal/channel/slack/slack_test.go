@@ -150,10 +150,30 @@ func TestAnyAlertFitsSlackLimits(t *testing.T) {
 			if n, _ := s.Requests(); n != 1 {
 				t.Errorf("%d posts: the first was refused", n)
 			}
-			if len(got.Blocks) > 20_000 || len([]rune(got.Text)) > 4000 {
-				t.Errorf("text of %d, blocks of %d", len(got.Text), len(got.Blocks))
+			unescaped := strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(got.Blocks)
+			if n := len([]rune(unescaped)); n > 10_000 || len([]rune(got.Text)) > 4000 {
+				t.Errorf("text of %d characters, blocks of %d", len([]rune(got.Text)), n)
 			}
 		})
+	}
+}
+
+func TestEscapedCharactersCountOnce(t *testing.T) {
+	s := slacktest.Start(t, nil)
+	for _, char := range []string{"&", "<", "ü", "x"} {
+		m := channeltest.Message()
+		m.Alert.Text = alert.Text{{Text: strings.Repeat(char, 2500), Value: true}}
+		if _, err := send(t, bot(t, s), m); err != nil {
+			t.Fatal(err)
+		}
+		posted := s.Messages()
+		var blocks []any
+		if err := json.Unmarshal([]byte(posted[len(posted)-1].Blocks), &blocks); err != nil {
+			t.Fatal(err)
+		}
+		if text := fmt.Sprint(blocks); strings.Contains(text, "shortened") || strings.Count(text, char) < 2500 {
+			t.Errorf("2,500 %s are shortened to %d", char, strings.Count(text, char))
+		}
 	}
 }
 
