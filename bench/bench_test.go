@@ -297,7 +297,7 @@ func newPosts(b *testing.B) *posts {
 }
 
 func (p *posts) channel(b *testing.B, concurrency int) channel.Channel {
-	c, err := webhook.New(webhook.Config{URL: secret.New(p.URL), Secret: secret.New("a secret of the bench")}, concurrency, nil)
+	c, err := webhook.New(webhook.Config{URL: secret.New(p.URL), Secret: []secret.String{secret.New("raw:a secret of the bench")}}, concurrency, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func (h *hostile) write() error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "kafka: {brokers: [%q], group: %s, start: latest}\nrules: rules.yaml\nhttp: {listen: '127.0.0.1:0'}\nlog: {format: json}\nchannels:\n", h.kafka.addr, hostileGroup)
 	hook := func(name, more string) {
-		fmt.Fprintf(&b, "  %s: {webhook: {url: '%s/%s/%s', secret: %q, headers: {Authorization: %q}}%s}\n", name, h.peers.url, name, pathKey, signingKey, "Bearer "+bearer, more)
+		fmt.Fprintf(&b, "  %s: {webhook: {url: '%s/%s/%s', secret: %q, headers: {Authorization: %q}}%s}\n", name, h.peers.url, name, pathKey, "raw:"+signingKey, "Bearer "+bearer, more)
 	}
 	hook(chHealthy, "")
 	hook(chPicky, ", partitions: 1")

@@ -75,6 +75,12 @@ channels:
 	if err := json.Unmarshal(hook.Requests()[0].Body, &doc); err != nil || !doc.Alert.Test {
 		t.Errorf("a program cannot tell that it is a test: %v\n%s", err, hook.Requests()[0].Body)
 	}
+	// A receiver that verifies re-serialised JSON is found by the test.
+	for _, part := range []string{`"event":{"`, `: 1.00010,`, "9007199254740993", "ü"} {
+		if body := string(hook.Requests()[0].Body); !strings.Contains(body, part) {
+			t.Errorf("the event has no %s: %s", part, body)
+		}
+	}
 	// A critical one mentions whom it would mention at night.
 	try("desk-slack", "--severity", "critical").Want(t, base.ExitDone)
 	if m := slack.Messages(); !strings.Contains(m[len(m)-1].Text, "<!here>") {

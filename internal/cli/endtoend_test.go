@@ -65,7 +65,7 @@ func TestAnEventReachesEveryChannel(t *testing.T) {
 	hook, chat := webhooktest.Start(t, "s3cret-of-the-hook", nil), slacktest.Start(t, nil)
 	mail := smtptest.Start(t, smtptest.Config{})
 	t.Setenv("TEST_SLACK_TOKEN", slacktest.Token)
-	t.Setenv("TEST_HOOK_SECRET", "s3cret-of-the-hook")
+	t.Setenv("TEST_HOOK_SECRET", "raw:s3cret-of-the-hook")
 	channels := fmt.Sprintf(`
   desk: {console: {}}
   hook: {webhook: {url: %q, secret: env:TEST_HOOK_SECRET}}

@@ -52,8 +52,10 @@ func patterns(secrets []string) []pattern {
 // parameters of a URL, the credentials of an Authorization header.
 func parts(s string) []string {
 	all := []string{s}
-	if rest, ok := strings.CutPrefix(s, "whsec_"); ok { // Standard Webhooks: base64 follows
-		all = append(all, rest)
+	for _, prefix := range []string{"whsec_", "raw:"} { // of a webhook's secret: see webhook.Config
+		if rest, ok := strings.CutPrefix(s, prefix); ok {
+			all = append(all, rest)
+		}
 	}
 	if u, err := url.Parse(s); err == nil && u.Host != "" && u.Scheme != "" {
 		all = append(all, urlParts(u)...)

@@ -18,8 +18,9 @@ import (
 type Config struct {
 	// URL is where alerts are posted. It is secret, since it may contain a key.
 	URL secret.String `yaml:"url"`
-	// Secret signs the requests; empty: unsigned.
-	Secret secret.String `yaml:"secret"`
+	// Secret signs the requests, two of them while one replaces the other; empty:
+	// unsigned. See decodeKey for its forms.
+	Secret []secret.String `yaml:"secret"`
 	// Headers are sent with each request, such as Authorization.
 	Headers map[string]secret.String `yaml:"headers"`
 	// CA is a PEM file with certificates to trust instead of the system's. It is
@@ -46,11 +47,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		}
 		c.checkClear(at, u)
 	}
-	if s := c.Secret.Reveal(); s != "" {
-		if _, err := signer(s); err != nil {
-			at.Field("secret").Fault(invalidSecret)
-		}
-	}
+	c.checkSecrets(at.Field("secret"))
 	for name := range c.Headers {
 		switch key := http.CanonicalHeaderKey(name); {
 		case !token(name):
@@ -68,6 +65,23 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		}
 		if _, err := egress.OpenRoots(c.CA); err != nil {
 			at.Field("ca").Fault("%v", err)
+		}
+	}
+}
+
+func (c *Config) checkSecrets(at yamldoc.Cursor) {
+	if len(c.Secret) > maxSecrets {
+		at.Fault("lists %d secrets: list the new one and the old one", len(c.Secret))
+	}
+	for _, s := range c.Secret {
+		if s.Reveal() == "" { // an unresolved reference is reported already
+			continue
+		}
+		switch key, err := decodeKey(s.Reveal()); {
+		case err != nil:
+			at.Fault("%v", err)
+		case len(key) < recommendedKey:
+			at.Warn("is a key of %d bytes: Standard Webhooks asks for %d or more", len(key), recommendedKey)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -18,8 +17,8 @@ import (
 type target struct {
 	url     *url.URL
 	headers map[string]string
-	signer  *standard.Webhook // nil: unsigned
-	values  string            // of the secrets, to detect changes
+	signers []*standard.Webhook // empty: unsigned
+	values  string              // of the secrets, to detect changes
 }
 
 // newTarget reads the current values of the secrets.
@@ -29,10 +28,8 @@ func newTarget(config Config) (*target, error) {
 	if t.url, err = checkURL(config.URL.Current()); err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
-	if !config.Secret.IsZero() {
-		if t.signer, err = signer(config.Secret.Current()); err != nil {
-			return nil, errors.New("secret: " + invalidSecret)
-		}
+	if t.signers, err = newSigners(config.Secret); err != nil {
+		return nil, err
 	}
 	for name, value := range config.Headers {
 		t.headers[name] = value.Current()
@@ -48,7 +45,10 @@ func newTarget(config Config) (*target, error) {
 
 // current returns the current values of all secrets as one text.
 func (c *Config) current() string {
-	values := []string{c.URL.Current(), c.Secret.Current()}
+	values := []string{c.URL.Current()}
+	for _, s := range c.Secret {
+		values = append(values, s.Current())
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		values = append(values, c.Headers[name].Current())
 	}

@@ -22,7 +22,7 @@ func (c Config) Destination() string {
 func (c *Channel) Verify(ctx context.Context) []check.Result {
 	target := c.targets.current()
 	found := c.client.Verify(ctx, target.url)
-	if target.signer == nil {
+	if len(target.signers) == 0 {
 		found = append(found, check.Okf("signature", "requests are not signed: no secret is set"))
 	} else {
 		found = append(found, check.Okf("signature", "requests are signed"))

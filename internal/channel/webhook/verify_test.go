@@ -31,7 +31,7 @@ func TestVerifyReceiverMakesNoRequest(t *testing.T) {
 		want   []string
 	}{
 		"a certificate that is trusted": {
-			webhook.Config{URL: secret.New(encrypted.URL + "/" + key), CA: file, Secret: secret.New("s1gning-secret")},
+			webhook.Config{URL: secret.New(encrypted.URL + "/" + key), CA: file, Secret: []secret.String{secret.New("raw:s1gning-secret-of-ours")}},
 			[]string{"ok connection: connected to 127.0.0.1", "ok encryption: TLS 1.3, certificate until 29 Jan 2084", "ok signature: requests are signed", last},
 		},
 		"one that is not": {

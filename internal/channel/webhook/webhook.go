@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 
-	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/httpsend"
@@ -62,9 +60,18 @@ func (c *Channel) Close() error {
 	return nil
 }
 
-// Send posts m once.
+// Send posts m once. When the receiver refuses its size, Send posts it again
+// without the event.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
-	body, err := render(m)
+	receipt, err := c.post(ctx, m, true)
+	if err != nil && m.Event != nil && outcome.Classify(err).Cause == outcome.PayloadTooLarge {
+		return c.post(ctx, m, false)
+	}
+	return receipt, err
+}
+
+func (c *Channel) post(ctx context.Context, m channel.Message, withEvent bool) (channel.Receipt, error) {
+	body, err := render(m, withEvent)
 	if err != nil {
 		return channel.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "the alert cannot be encoded as JSON: %v", err)
 	}
@@ -80,13 +87,15 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 	req.Header.Set("User-Agent", "notifier")
 	req.Header["webhook-id"] = []string{m.Delivery}
 	req.Header["webhook-timestamp"] = []string{strconv.FormatInt(m.Now.Unix(), 10)}
-	if target.signer != nil {
-		// Receivers refuse old timestamps, so each attempt has its own signature.
-		signature, err := target.signer.Sign(m.Delivery, m.Now, body)
-		if err != nil {
-			return channel.Receipt{}, outcome.Errorf(outcome.Misconfigured, "signing failed: check secret")
+	if len(target.signers) > 0 {
+		// Receivers refuse old timestamps, so each attempt has its own signatures.
+		signatures := make([]string, len(target.signers))
+		for i, signer := range target.signers {
+			if signatures[i], err = signer.Sign(m.Delivery, m.Now, body); err != nil {
+				return channel.Receipt{}, outcome.Errorf(outcome.Misconfigured, "signing failed: check secret")
+			}
 		}
-		req.Header["webhook-signature"] = []string{signature}
+		req.Header["webhook-signature"] = []string{strings.Join(signatures, " ")}
 	}
 	tracing.Inject(ctx, req.Header)
 	reply, err := c.client.Do(req)
@@ -127,6 +136,8 @@ type payload struct {
 	Test        bool      `json:"test,omitempty"`
 	LateSeconds float64   `json:"late_seconds,omitempty"`
 	Shortened   bool      `json:"shortened,omitempty"` // see alert.Bound
+	// EventOmitted: the receiver refused the request with the event as too large.
+	EventOmitted bool `json:"event_omitted,omitempty"`
 }
 
 type field struct {
@@ -135,14 +146,15 @@ type field struct {
 }
 
 // render returns the body: {"alert": {…}, "event": …}. The event is the source
-// record's value, unchanged; one that is not JSON is in event_base64.
-func render(m channel.Message) ([]byte, error) {
+// record's value, unchanged; one that is not JSON is in event_base64. Without the
+// event it is null.
+func render(m channel.Message, withEvent bool) ([]byte, error) {
 	a := m.Alert
 	p := payload{
 		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
 		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: alert.Link(a.Runbook), Shortened: a.Shortened,
-		Count: 1 + m.Suppressed, Duplicate: m.MayBeDuplicate, Replay: m.Replay, Test: m.Test,
+		EventOmitted: !withEvent, Count: 1 + m.Suppressed, Duplicate: m.MayBeDuplicate, Replay: m.Replay, Test: m.Test,
 	}
 	if p.Key == nil {
 		p.Key = []string{}
@@ -163,7 +175,7 @@ func render(m channel.Message) ([]byte, error) {
 	}
 	b.Truncate(b.Len() - 1) // Encode's line break
 	switch {
-	case m.Event == nil:
+	case m.Event == nil, !withEvent:
 		b.WriteString(`,"event":null}`)
 	case json.Valid(m.Event):
 		b.WriteString(`,"event":`)
@@ -175,15 +187,4 @@ func render(m channel.Message) ([]byte, error) {
 		b.WriteString(`"}`)
 	}
 	return b.Bytes(), nil
-}
-
-const invalidSecret = "begins with whsec_ but continues with invalid base64"
-
-// signer accepts a secret in the form of Standard Webhooks, whsec_ and base64;
-// any other text is the key itself.
-func signer(secret string) (*standard.Webhook, error) {
-	if strings.HasPrefix(secret, "whsec_") {
-		return standard.NewWebhook(secret)
-	}
-	return standard.NewWebhookRaw([]byte(secret))
 }
