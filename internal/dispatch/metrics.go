@@ -107,6 +107,8 @@ func resultOf(err error) string {
 	switch {
 	case e.Cause == outcome.Abandoned:
 		return "abandoned"
+	case e.MaybeDelivered:
+		return string(outcome.Ambiguous)
 	case class.Scope == outcome.Channel:
 		return string(class.Permanence)
 	case class.Scope == outcome.Recipient && class.Permanence == outcome.Rate:
