@@ -225,5 +225,8 @@ func (o *Dispatcher) describeDeferred(s *Status, now time.Time) {
 	if w := o.lanes.deferred(); w.long(now) {
 		s.State, s.Until = channel.Waiting, w.next
 		s.Reason = strings.TrimPrefix(s.Reason+"; "+w.String(), "; ")
+		if !w.next.IsZero() {
+			s.Reason += "; tried again at " + clock(w.next)
+		}
 	}
 }

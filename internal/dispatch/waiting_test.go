@@ -110,7 +110,7 @@ func TestLastingGreylistingBecomesACondition(t *testing.T) {
 				}
 				time.Sleep(2 * time.Second)
 				s, text := b.Status(), b.p.Conditions.Text(health.Waiting)
-				if s.State != channel.Waiting || !s.Until.After(time.Now()) || !strings.Contains(s.Reason, "450 4.7.1 try later") ||
+				if s.State != channel.Waiting || !s.Until.After(time.Now()) || !strings.Contains(s.Reason, "450 4.7.1 try later; tried again at "+s.Until.UTC().Format("15:04:05 UTC")) ||
 					!strings.Contains(text, "450 4.7.1") || !strings.Contains(said.String(), "level=WARN") {
 					t.Errorf("after %s: %+v, %q\n%s", longDeferral, s, text, said)
 				}
