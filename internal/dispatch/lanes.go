@@ -194,7 +194,9 @@ func (q *lanes) setApart(l *lane) *lane {
 	if apart == nil {
 		apart = q.newLane(key)
 	}
-	apart.queue = append(apart.queue, q.proceed(l))
+	d := q.proceed(l)
+	apart.queue = append(apart.queue, d)
+	apart.urge(d)
 	return apart
 }
 
