@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -94,6 +95,29 @@ func TestReplaysKeepRecordBytes(t *testing.T) {
 			ask(t, c, requests(clitest.DeadLetters(t, c), nil)...)
 		}
 	}
+}
+
+// TestLargeCompressedEventIsReplayedUnchanged: its batch fits into the source topic
+// only because it is compressed; outbox, dead letter and replay take it whole.
+func TestLargeCompressedEventIsReplayedUnchanged(t *testing.T) {
+	c := testkafka.Bare(t)
+	c.Make(kafka.Layout{Group: c.Group, Channels: one("hook", 2), Event: 4 << 20}.Shapes(1, nil)...)
+	hook := webhooktest.Start(t, "", refuses)
+	dir := files(t, c, hookChannel("hook", hook.URL)+"events: {max_unpacked: 4MiB}", fmt.Sprintf(every, "hook"))
+	start(t, dir)
+	value := fmt.Appendf(nil, `{"alert":true,"symbol":"BAD","n":1,"k":"k","note":%q}`, bytes.Repeat([]byte("fill "), 3<<20/5))
+	cl := c.Client(kgo.ProducerBatchMaxBytes(8<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: string(topics.TradeExecutions), Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	become(t, c, map[dlq.State]int{dlq.Open: 1})
+	e := clitest.DeadLetters(t, c)[0]
+	if e.Pointer || e.Cause != outcome.PayloadRefused || !bytes.Equal(e.Envelope.Source.Value, value) {
+		t.Fatalf("%s with %d bytes of %d, %s", e.Cause, len(e.Envelope.Source.Value), len(value), e.Detail)
+	}
+	hook.SetAnswer(nil)
+	ask(t, c, requests([]*dlq.Entry{e}, nil)...)
+	become(t, c, map[dlq.State]int{dlq.Resolved: 1})
 }
 
 // same keeps null and empty apart.

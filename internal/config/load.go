@@ -195,7 +195,7 @@ func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faul
 
 // Layout returns the layout of the topics.
 func (l *Loaded) Layout() kafka.Layout {
-	lay := kafka.Layout{Group: l.Kafka.Group}
+	lay := kafka.Layout{Group: l.Kafka.Group, Event: int(l.Events.MaxUnpacked)}
 	for _, name := range l.Channels.Names() {
 		lay.Channels = append(lay.Channels, kafka.Channel{Name: name, Partitions: l.Channels.Get(name).Dispatch.Partitions})
 	}

@@ -69,7 +69,7 @@ func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, err
 }
 
 func (c *Config) layout() kafka.Layout {
-	l := kafka.Layout{Group: c.Kafka.Group}
+	l := kafka.Layout{Group: c.Kafka.Group, Event: int(c.Events.MaxUnpacked)}
 	for _, ch := range c.Channels {
 		l.Channels = append(l.Channels, kafka.Channel{Name: ch.Name, Partitions: ch.Dispatch.Partitions})
 	}

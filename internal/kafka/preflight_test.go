@@ -292,7 +292,7 @@ func TestPreflightReportsMisconfiguredTopics(t *testing.T) {
 	}
 	for _, want := range []row{
 		{check.Failed, dead, "cleanup.policy=compact"},
-		{check.Failed, dead, "max.message.bytes=1114124"},
+		{check.Failed, dead, "max.message.bytes=2162688"},
 		{check.Failed, outbox, ""},
 		{check.Warning, string(topics.PortfolioUpdates), "retention.ms=604800000"},
 		{check.Warning, string(topics.TradeExecutions), ""}, // the sources differ

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -26,6 +28,10 @@ type Layout struct {
 	Channels    []Channel
 	Partitions  int32 // of the sources; 0: 6
 	Replication int16 // of all topics; 0: 3, or the number of brokers if lower
+	// Event is the size of the largest event once it is unpacked, in bytes; 0:
+	// event.DefaultMaxUnpacked. A compressed batch can be far smaller, and our own
+	// records are limited by what they take unpacked.
+	Event int
 }
 
 // Channel is a channel's outbox.
@@ -56,12 +62,11 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 	if partitions == 0 {
 		partitions = sourcePartitions
 	}
-	size := func(source string) int {
-		if n := sizes[source]; n > 0 {
-			return n
-		}
-		return DefaultMaxMessage
+	largest := max(cmp.Or(l.Event, int(event.DefaultMaxUnpacked)), DefaultMaxMessage)
+	for _, name := range topics.All() {
+		largest = max(largest, sizes[string(name)])
 	}
+	fits := strconv.Itoa(largest + headroom)
 	durable := func(configs map[string]string) map[string]string {
 		if replication >= 3 {
 			configs["min.insync.replicas"] = "2"
@@ -69,9 +74,7 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 		return configs
 	}
 	var shapes []Shape
-	largest := 0
 	for _, name := range topics.All() {
-		largest = max(largest, size(string(name)))
 		shapes = append(shapes, Shape{
 			Topic: string(name), Role: RoleSource, Partitions: partitions, Replication: replication, Configs: durable(map[string]string{}),
 		})
@@ -82,7 +85,7 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 			Configs: durable(map[string]string{
 				"cleanup.policy": "compact", "segment.ms": ms(time.Hour), "max.compaction.lag.ms": ms(24 * time.Hour),
 				"min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": ms(7 * 24 * time.Hour),
-				"max.message.bytes": strconv.Itoa(size(string(name)) + headroom),
+				"max.message.bytes": fits,
 			}),
 		})
 	}
@@ -90,7 +93,7 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 		Topic: topics.Replay(l.Group), Role: RoleReplay, Partitions: 1, Replication: replication,
 		Configs: durable(map[string]string{
 			"cleanup.policy": "delete", "retention.ms": ms(30 * 24 * time.Hour),
-			"max.message.bytes": strconv.Itoa(largest + headroom),
+			"max.message.bytes": fits,
 		}),
 	})
 	for _, c := range l.Channels {
@@ -98,7 +101,7 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 			Topic: topics.Outbox(l.Group, c.Name), Role: RoleOutbox, Partitions: int32(c.Partitions), Replication: replication,
 			Configs: durable(map[string]string{
 				"cleanup.policy": "delete", "retention.ms": ms(30 * 24 * time.Hour),
-				"max.message.bytes": strconv.Itoa(largest + headroom),
+				"max.message.bytes": fits,
 			}),
 		})
 	}
