@@ -42,7 +42,8 @@ type Message struct {
 	Recipients []string
 	// Now is when this attempt started.
 	Now time.Time
-	// MayBeDuplicate is true when an earlier attempt had an ambiguous outcome.
+	// MayBeDuplicate is true when an earlier attempt had an ambiguous outcome, or a former
+	// owner may have made one.
 	MayBeDuplicate bool
 	// Suppressed is how many alerts of this rule and key were throttled since
 	// the last message, the first of them at SuppressedSince.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,44 @@ func TestLateDeliveryResolvesDeadLetter(t *testing.T) {
 	if n := len(distinctDeliveries(t, hook)); n != 3 {
 		t.Errorf("%d deliveries", n)
 	}
+}
+
+// TestKnownResendAfterCrashIsDelivered: the receiver remembers webhook-id and answers
+// known ones with 409. Alerts that it has are no dead letters.
+func TestKnownResendAfterCrashIsDelivered(t *testing.T) {
+	if testkafka.Bare(t).Real() {
+		t.Log("a real broker cannot be told to refuse commits")
+		return
+	}
+	c := testkafka.Start(t, one("hook", 1))
+	var mu sync.Mutex
+	known := make(map[string]bool)
+	hook := webhooktest.Start(t, "", func(_ int, r webhooktest.Request) webhooktest.Answer {
+		mu.Lock()
+		defer mu.Unlock()
+		id := r.Header.Get("webhook-id")
+		if known[id] {
+			return webhooktest.Answer{Status: 409}
+		}
+		known[id] = true
+		return webhooktest.Answer{}
+	})
+	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
+	d := start(t, dir)
+	c.Produce(alerting(topics.TradeExecutions, "k", 0, 1)...)
+	got(t, hook, 1, 20*time.Second)
+	settled(t, c)
+	allow := noCommits(c, topics.OutboxGroup(c.Group))
+	c.Produce(alerting(topics.TradeExecutions, "k", 1, 5)...)
+	got(t, hook, 6, 20*time.Second)
+	d.stop()
+	allow()
+	start(t, dir)
+	settled(t, c)
+	if posts := hook.Requests(); len(posts) != 11 {
+		t.Errorf("%d posts, want each of five alerts twice", len(posts))
+	}
+	become(t, c, map[dlq.State]int{})
 }
 
 // TestLostCommitDoesNotRepeatReplay: its tombstone says that it was

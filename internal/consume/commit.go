@@ -20,6 +20,7 @@ type snapshot struct {
 	finished int
 	doubt    time.Time // which this commit ends if it succeeds
 	mark     offsets.CrashMark
+	tries    int
 }
 
 // A commit that is not answered within slowAfter may have been given up and sent
@@ -31,10 +32,11 @@ const (
 	doubtFor  = 10 * time.Second
 )
 
-// bare is the metadata that is sent where a broker has refused the whole.
+// bare is the metadata that is sent where a broker has refused the whole: what
+// binds the offset to its log, and the crash mark.
 func (s snapshot) bare() string {
 	in := s.p.Input()
-	return offsets.BindingFrom(s.p.member.p.Cluster, in.Topic, in.Begin)
+	return offsets.Metadata{Cluster: s.p.member.p.Cluster, TopicID: in.Topic, Gaps: offsets.NoGaps, Begin: in.Begin, Crash: s.mark}.Encode(s.at.Offset)
 }
 
 // snapshot takes what there is to commit; fence makes it the last one.
@@ -54,6 +56,11 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 			begun = k.now
 		}
 	}
+	var tried map[int64]offsets.Tried
+	if p.member.p.OwnTopics {
+		said = p.recorded
+		tried, begun = p.attempts(at.Offset, fence)
+	}
 	p.dirty = p.dirty || begun != said
 	if at.Offset < 0 || !again && (!p.dirty || begun == said && p.stands(at)) {
 		return snapshot{}, false
@@ -61,9 +68,10 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.dirty = false
 	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun, Begin: p.span}
 	if p.member.p.OwnTopics {
-		metadata.Dedup, metadata.Gaps = p.tracker.Dedup(), p.open(at.Offset)
+		metadata.Dedup, metadata.Gaps, metadata.Tried = p.tracker.Dedup(), p.open(at.Offset), tried
+		p.claiming(begun)
 	}
-	s := snapshot{p: p, at: at, metadata: metadata.Encode(at.Offset), finished: p.tracker.Finished(), mark: begun}
+	s := snapshot{p: p, at: at, metadata: metadata.Encode(at.Offset), finished: p.tracker.Finished(), mark: begun, tries: p.tries}
 	if again {
 		s.doubt = p.doubt
 	}
@@ -76,10 +84,10 @@ func (p *Partition) open(watermark int64) offsets.Gaps {
 	return p.tracker.Open().Extend(p.above, watermark, p.tracker.Next().Offset)
 }
 
-// stands reports whether everything is as the last commit left it, the
-// watermark and what is finished above it; p.mu is held.
+// stands reports whether everything is as the last commit left it: the watermark,
+// what is finished above it, and what was tried. p.mu is held.
 func (p *Partition) stands(at offsets.Position) bool {
-	return p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished
+	return p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished && p.tries == p.said
 }
 
 // commitLoop is the only place, besides a revoke, that commits.
@@ -208,6 +216,7 @@ var errNoAnswer = errors.New("the broker did not answer for this partition")
 func (m *Member) committed(s snapshot, err error, slow bool) {
 	p := s.p
 	p.mu.Lock()
+	p.claimed(s.mark, s.tries, err)
 	if err == nil {
 		p.committed, p.known = s.at, true
 		p.sentFinished = s.finished

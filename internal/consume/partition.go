@@ -35,6 +35,7 @@ type Partition struct {
 	frozen  bool       // waits for an operator's decision
 	flow
 	progress
+	claims
 	state
 	marking *marking // of a topic whose records are marked; nil: they are not
 }
@@ -190,16 +191,6 @@ func (p *Partition) Release() {
 	p.member.roomMade(p)
 }
 
-// Inherited reports whether a former owner may have worked on this record of
-// an own topic already: it was above the committed offset when this
-// assignment began, and within the window that an owner can have under way.
-func (p *Partition) Inherited(r *kgo.Record) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	m := p.member
-	return r.Offset < p.endedAt && r.Offset < p.beganAt+int64(m.p.Window.Records+m.pollLimit())
-}
-
 // Present reports whether this record was in the log when this assignment
 // began: its writer knows nothing of what has happened since.
 func (p *Partition) Present(r *kgo.Record) bool {
@@ -218,9 +209,13 @@ func (p *Partition) Begin(r *kgo.Record, origin offsets.Origin) *offsets.Entry {
 	p.takenSize -= n
 	p.dirty = true
 	if r.Offset < p.tracker.Next().Offset { // the log was cut off: these are other records
-		p.above = offsets.NoGaps
+		p.above, p.tried, p.former = offsets.NoGaps, nil, offsets.Unmarked
 	}
-	return p.tracker.Begin(positionOf(r), n, p.handed, origin)
+	e := p.tracker.Begin(positionOf(r), n, p.handed, origin)
+	if p.member.p.OwnTopics {
+		p.tracker.Try(e, p.formerly(r))
+	}
+	return e
 }
 
 // Settle says that nothing more is owed for a record. After a revoke it

@@ -48,6 +48,7 @@ func (m *Member) newPartition(topic string, id int32) *Partition {
 		ready:    make(chan struct{}, 1),
 		flow:     flow{next: -1, handedTo: -1, queuedTo: offsets.Position{Epoch: -1, Offset: -1}},
 		progress: progress{dedup: &offsets.Dedup{}, above: offsets.NoGaps, committed: offsets.Position{Epoch: -1}},
+		claims:   noClaims(),
 	}
 	p.tracker = offsets.NewTracker(offsets.Position{Epoch: -1, Offset: -1}, p.dedup)
 	return p

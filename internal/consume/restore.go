@@ -195,6 +195,9 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		return
 	default:
 		dedup, above, p.span = found.Dedup, found.Gaps, found.Begin
+		if m.p.OwnTopics {
+			p.inherit(found)
+		}
 	}
 	start := offsets.Position{Epoch: c.epoch, Offset: c.offset}
 	p.committed, p.dedup, p.next, p.known = start, dedup, c.offset, true

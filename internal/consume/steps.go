@@ -64,6 +64,13 @@ func (s *Steps) Snapshot(p *Partition, fence bool) (Snapshot, bool) {
 	return Snapshot{Committed{taken.at, taken.metadata}, taken}, ok
 }
 
+// Commit commits what there is to commit.
+func (s *Steps) Commit(p *Partition) {
+	if c, ok := s.Snapshot(p, false); ok {
+		s.Answered(c, nil, false)
+	}
+}
+
 // Snapshot is a commit on its way.
 type Snapshot struct {
 	Committed

@@ -3,6 +3,7 @@ package consume
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -146,5 +147,52 @@ func TestWhatIsPolledIsNotCommittedBeforeItIsQueued(t *testing.T) {
 	p.add(nil, last) // nothing but markers
 	if s, ok := o.Snapshot(p, false); !ok || s.At != (offsets.Position{Epoch: 2, Offset: 10}) {
 		t.Errorf("committed %+v, %v", s.At, ok)
+	}
+}
+
+// TestCommitUnderWayNarrowsWhatIsClaimed: whichever of the two commits is the group's
+// last, it claims what is begun meanwhile.
+func TestCommitUnderWayNarrowsWhatIsClaimed(t *testing.T) {
+	o := newOwners()
+	p, open := o.next(20)
+	p.ClaimAhead(10)
+	o.commit(t, p)
+	if !p.Claim(open[7]) || p.Claim(open[17]) {
+		t.Fatal("ten records are claimed ahead")
+	}
+	p.ClaimAhead(0)
+	p.Claim(open[3])
+	s, ok := o.Snapshot(p, false)
+	if !ok || p.Claim(open[7]) || !p.Claim(open[3]) {
+		t.Fatal("7 is not among what the commit under way claims")
+	}
+	o.Answered(s, nil, false)
+	if p.Claim(open[7]) || !p.Claim(open[3]) {
+		t.Error("only the record that was asked for is claimed")
+	}
+	p.Try(open[3], offsets.Tried{Maybe: true})
+	o.commit(t, p)
+	if next, of := o.next(20); !of[3].Tried().Maybe || of[2].Tried().Maybe || next.Claim(of[4]) {
+		t.Errorf("the next owner takes over %+v of 3 and %+v of 2", of[3].Tried(), of[2].Tried())
+	}
+}
+
+// TestUnreadClaimsAreKept by an owner that leaves before it has read so far.
+func TestUnreadClaimsAreKept(t *testing.T) {
+	o := newOwners()
+	p, open := o.next(20)
+	p.ClaimAhead(16)
+	o.commit(t, p)
+	p.Try(open[12], offsets.Tried{Attempts: 3, First: time.Unix(1e9, 0), Maybe: true})
+	o.commit(t, p)
+	for range 2 {
+		p, _ = o.next(5)
+		if s, ok := o.Snapshot(p, true); ok {
+			o.last = &s.Committed
+		}
+	}
+	_, open = o.next(20)
+	if got := open[12].Tried(); got.Attempts != 3 || !got.First.Equal(time.Unix(1e9, 0)) || !got.Maybe || !open[8].Tried().Maybe {
+		t.Errorf("%+v of 12, %+v of 8", got, open[8].Tried())
 	}
 }

@@ -27,6 +27,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	if d.firstTried.IsZero() {
 		d.firstTried, d.witness = now, o.successes
 	}
+	l.source.note(d, true)
 	m := channel.Message{
 		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
 		Recipients: d.recipients, Now: now, MayBeDuplicate: d.mayBeRepeat,
@@ -60,8 +61,19 @@ func (t turn) attempt(m channel.Message, done func(error)) {
 	t.l.source.attempts--
 	o.metrics.attempted(err, took)
 	t.settle(receipt, err)
+	t.l.source.note(t.d, t.d.written() || t.d.mayBeRepeat || mayHaveArrived(err))
 	t.l.source.release() // last: who waits for it takes what is settled then for final
 	o.pump()
+}
+
+// mayHaveArrived reports whether an attempt with this result may have reached
+// someone.
+func mayHaveArrived(err error) bool {
+	if err == nil {
+		return true
+	}
+	cause := outcome.Classify(err).Cause
+	return cause == outcome.Abandoned || cause.Class().Permanence == outcome.Ambiguous
 }
 
 // Attempt sends a message once, as the daemon does: within a time, with the

@@ -45,6 +45,7 @@ func (b *bench) assignedOf(n int, rule func(i int) string) (*consume.Steps, *con
 		records = append(records, r)
 	}
 	a.Take(context.Background(), steps.Deliver(p, records))
+	steps.Commit(p) // which claims them
 	return steps, p
 }
 
@@ -64,8 +65,7 @@ func TestNoMoreIsSettledAndUncommittedThanTheLimitWhateverIsUnderWay(t *testing.
 			if n := p.Uncommitted(); n != 64 {
 				t.Fatalf("concurrency %d: %d are settled and not committed, want 64", concurrency, n)
 			}
-			s, _ := steps.Snapshot(p, false)
-			steps.Answered(s, nil, false)
+			steps.Commit(p)
 			time.Sleep(10 * time.Minute)
 			if n := len(b.ch.ids()); n != 128 {
 				t.Fatalf("concurrency %d: %d sent after a commit, want 128", concurrency, n)
@@ -86,7 +86,7 @@ func TestProbesWaitForTheCommitToo(t *testing.T) {
 			}
 			return channel.Receipt{}, nil
 		}
-		b.lanes.uncommitted = 66
+		b.lanes.uncommitted, b.p.Uncommitted, b.ahead = 66, 70, 70
 		_, p := b.assigned(200)
 		time.Sleep(time.Hour)
 		if n := p.Uncommitted(); n != 66 {

@@ -28,15 +28,21 @@ func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 // of those that were delivered. They bypass gate, rate limit and breaker: they do
 // not concern the channel.
 func (o *Dispatcher) startWrites() {
+	unclaimed := o.lanes.decided[:0]
 	for _, l := range o.lanes.decided {
 		if l.source.dropped {
 			continue
 		}
 		t := turn{o, l, l.queue[0]}
+		if !l.source.claim(t.d) {
+			unclaimed = append(unclaimed, l)
+			continue
+		}
+		l.source.note(t.d, true)
 		l.source.inFlight++
 		o.p.Driver.Go(l.work(t.d, t.writeEnd))
 	}
-	o.lanes.decided = o.lanes.decided[:0]
+	o.lanes.decided = unclaimed
 }
 
 // writeEnd writes how a delivery ended to its dead-letter topic. It takes the

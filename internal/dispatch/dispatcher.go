@@ -40,6 +40,7 @@ type Dispatcher struct {
 	breaker   breaker
 	throttles throttles
 	busy      int    // attempts in flight
+	ahead     int    // deliveries that commits claim ahead: see claimAhead
 	successes uint64 // deliveries that succeeded, ever
 	denials   int    // messages for which the channel was refused with none accepted since
 	lastError string // of the last attempt that failed for the channel's sake
@@ -85,6 +86,7 @@ func New(p Params) *Dispatcher {
 			rules: suspensions{channel: p.Name, conditions: p.Conditions, byName: make(map[string]*refusals)},
 		},
 	}
+	o.ahead = p.Uncommitted
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
 	o.throttles.evicted = o.metrics.throttleEvicted
 	if p.Metrics != nil {
@@ -97,6 +99,7 @@ func New(p Params) *Dispatcher {
 func (o *Dispatcher) add(s *source, d *delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	d.witness = o.successes // of former attempts, those of this owner alone count
 	if !s.dropped && o.lanes.add(s, d) {
 		o.pump()
 	}
@@ -107,6 +110,9 @@ func (o *Dispatcher) join(s *source) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lanes.sources = append(o.lanes.sources, s)
+	if s.partition != nil {
+		s.partition.ClaimAhead(o.ahead)
+	}
 }
 
 // leave drops a partition that was revoked and returns a channel that is closed
@@ -149,6 +155,7 @@ func (o *Dispatcher) pump() {
 		next = earlier(next, l.due)
 	}
 	next = earlier(next, o.watch(now))
+	o.claimAhead()
 	o.p.Driver.WakeAt(next, o.wake)
 }
 
@@ -180,6 +187,9 @@ func (o *Dispatcher) start(now time.Time) (again time.Time) {
 		}
 		if o.gate.until.After(now) {
 			return o.gate.until
+		}
+		if l.source.unclaimed = !l.source.claim(t.d); l.source.unclaimed {
+			continue
 		}
 		if wait := o.pace.take(now, l.severity == alert.Critical.Rank()); wait > 0 {
 			return now.Add(wait)

@@ -30,6 +30,7 @@ func (b *bench) takes(records ...*kgo.Record) *consume.Partition {
 	for i, r := range records {
 		r.Offset = int64(i)
 	}
+	steps.Commit(p) // which claims what comes
 	a.Take(b.t.Context(), steps.Deliver(p, records))
 	return p
 }

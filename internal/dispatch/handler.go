@@ -91,7 +91,7 @@ type Assignment struct {
 func (h *Handler) Assign(p *consume.Partition) *Assignment {
 	a := &Assignment{handler: h, outbox: h.p.Outboxes[p.Topic], source: &source{partition: p, input: p.Input()}, dedup: p.Dedup()}
 	a.outbox.join(a.source)
-	p.OnCommit(a.outbox.wake)
+	p.OnCommit(func() { a.outbox.committed(a.source) })
 	return a
 }
 
@@ -101,7 +101,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 	p := a.source.partition
 	batch := make([]arrival, len(records))
 	for i, r := range records {
-		batch[i] = parse(r, a.outbox.p.Name, p.Inherited(r), p.Present(r))
+		batch[i] = parse(r, a.outbox.p.Name, p.Present(r))
 	}
 	if !a.handler.lookUp(ctx, p, batch) {
 		return false
@@ -121,7 +121,6 @@ type arrival struct {
 	record     *kgo.Record
 	envelope   *envelope.Envelope
 	err        error
-	inherited  bool // a former owner may have worked on it
 	present    bool // it was there before this owner
 	superseded bool // it is a replay whose entry has a later record
 }
@@ -132,8 +131,8 @@ func (a *arrival) replays() bool { return a.err == nil && a.envelope.Resolves() 
 // parse reads a record of a channel's outbox. Anybody who may write to the
 // topic may have made it: an alert whose time is implausible is one of the
 // moment at which its record was written.
-func parse(r *kgo.Record, channel string, inherited, present bool) arrival {
-	a := arrival{record: r, inherited: inherited, present: present}
+func parse(r *kgo.Record, channel string, present bool) arrival {
+	a := arrival{record: r, present: present}
 	switch a.envelope, _, a.err = envelope.Parse(r); {
 	case a.err != nil:
 	case a.envelope.Alert == nil:
@@ -208,7 +207,11 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 		return
 	}
 	own(e)
-	o.add(s, &delivery{envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(), inherited: a.inherited, recipients: recipientsOfReplay(e)})
+	former := entry.Tried()
+	o.add(s, &delivery{
+		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(),
+		attempts: former.Attempts, firstTried: former.First, mayBeRepeat: former.Maybe, inherited: former.Maybe, recipients: recipientsOfReplay(e),
+	})
 }
 
 var errNoAlert = errors.New("it carries no alert")

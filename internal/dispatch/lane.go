@@ -38,7 +38,7 @@ type delivery struct {
 	denials     int            // times the channel was refused for it: the first, and those after a success of others
 	deniedAt    uint64         // the outbox's successes when it was last
 	mayBeRepeat bool
-	inherited   bool         // a former owner may have made a dead letter of it
+	inherited   bool         // a former owner may have sent it, or made a dead letter of it
 	dead        *dlq.Entry   // set once it is to be a dead letter
 	closing     *dlq.Closure // set once its dead letter is to be closed: it was delivered
 }
@@ -61,6 +61,7 @@ type source struct {
 	// and that ended here, by the version that this owner wrote: a replay of an
 	// older one is superseded. There are no more than a window has deliveries.
 	rewritten map[string]int64
+	unclaimed bool // its next delivery waits for a commit that claims it
 	dropped   bool
 	drained   chan struct{}
 	moving    int       // deliveries of a batch that is on its way to another channel's outbox
@@ -75,8 +76,8 @@ func (s *source) push(l *lane) {
 
 // saturated reports whether one more attempt could make it more than limit
 // deliveries that were sent and of which no commit says so: a crash would
-// repeat them.
-func (s *source) saturated(limit int) bool { return s.uncommitted() >= limit }
+// repeat them. It is also while a commit has to claim the next one.
+func (s *source) saturated(limit int) bool { return s.unclaimed || s.uncommitted() >= limit }
 
 // uncommitted returns how many deliveries a crash now would repeat. What is
 // under way counts, since all of it can end before the next commit.

@@ -258,6 +258,7 @@ func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
 			r.Offset = int64(i)
 			records = append(records, r)
 		}
+		steps.Commit(p)
 		a.Take(t.Context(), steps.Deliver(p, records))
 		time.Sleep(time.Minute)
 		// dl_5 came after the assignment: its forwarder knew that it was the

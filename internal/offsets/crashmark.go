@@ -6,7 +6,8 @@ import (
 )
 
 // CrashMark is what a commit says about the records that its owner handles, so
-// that the next owner knows which of them may have ended the process. Its text
+// that the next owner knows which of them may have ended the process, or of an
+// outbox, which may have been sent. Its text
 // is "+" for an owner that has not left, "+first-last?n" where these are
 // suspected or begun together, and "+first-first!n" where that one is begun
 // alone; n is how many processes died before at the one record, begun alone.

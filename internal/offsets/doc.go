@@ -17,7 +17,7 @@
 //     next owner does not send the settled ones again.
 //   - [Dedup] recognises duplicate outbox records.
 //   - [Metadata] is the text of a commit: cluster, topic id, dedup state, gaps,
-//     crash mark.
+//     crash mark, attempts.
 //
 // # A worked example
 //

@@ -12,9 +12,9 @@ import (
 // tool, or left by a topic that was deleted and created again, are recognised.
 // The format is
 //
-//	notifier/2 <cluster id> <topic id> [<dedup> [<gaps> [<crash mark> [<begin>]]]]
+//	notifier/2 <cluster id> <topic id> [<dedup> [<gaps> [<crash mark> [<begin> [<tried>]]]]]
 //
-// with dedup state and gaps in base64, "-" for none. A broker takes 4,096
+// with dedup state, gaps and tried in base64, "-" for none. A broker takes 4,096
 // characters by default (offset.metadata.max.bytes).
 type Metadata struct {
 	Cluster, TopicID string
@@ -22,6 +22,8 @@ type Metadata struct {
 	Gaps             Gaps      // above it
 	Crash            CrashMark // of the owner's present records
 	Begin            int64     // from here up to the committed offset nothing was passed over: see Input
+	// Tried is what was done for unsettled records, by their offsets.
+	Tried map[int64]Tried
 }
 
 const (
@@ -43,12 +45,14 @@ func (m Metadata) Encode(committed int64) string {
 	if m.Begin > 0 {
 		begin = strconv.FormatInt(m.Begin, 10)
 	}
-	room := metadataLimit - len(text) - len(above) - len(crash) - len(begin) - len(" - - - ")
-	dedup := ""
+	left := metadataLimit - len(text) - len(above) - len(crash) - len(begin) - len(" - - - - ")
+	room := base64.RawStdEncoding.DecodedLen(left)
+	var dedup []byte
 	if m.Dedup != nil {
-		dedup = base64.RawStdEncoding.EncodeToString(m.Dedup.Append(nil, base64.RawStdEncoding.DecodedLen(room)))
+		dedup = m.Dedup.Append(nil, room-len(encodeTried(nil, m.Tried, committed, triedLimit))-2)
 	}
-	fields := []string{dedup, above, crash, begin}
+	tried := encodeTried(nil, m.Tried, committed, room-len(dedup)-2)
+	fields := []string{base64.RawStdEncoding.EncodeToString(dedup), above, crash, begin, base64.RawStdEncoding.EncodeToString(tried)}
 	for len(fields) > 0 && fields[len(fields)-1] == "" {
 		fields = fields[:len(fields)-1]
 	}
@@ -80,12 +84,12 @@ var errMetadata = errors.New("commit metadata was not written by notifier")
 // other programs and of other versions is an error.
 func DecodeMetadata(text string, committed int64) (Metadata, error) {
 	f := strings.Split(text, " ")
-	if len(f) < 3 || len(f) > 7 || f[0] != metadataVersion {
+	if len(f) < 3 || len(f) > 8 || f[0] != metadataVersion {
 		return Metadata{Gaps: NoGaps}, errMetadata
 	}
 	m := Metadata{Cluster: fromDash(f[1]), TopicID: fromDash(f[2]), Crash: Unmarked}
 	var raw [2][]byte
-	var errs [5]error
+	var errs [7]error
 	for i, text := range f[3:min(len(f), 5)] {
 		raw[i], errs[i] = base64.RawStdEncoding.DecodeString(fromDash(text))
 	}
@@ -94,8 +98,13 @@ func DecodeMetadata(text string, committed int64) (Metadata, error) {
 			errs[2] = errCrashMark
 		}
 	}
-	if len(f) == 7 {
+	if len(f) == 7 || len(f) > 7 && f[6] != "-" {
 		m.Begin, errs[4] = strconv.ParseInt(f[6], 10, 64)
+	}
+	if len(f) == 8 {
+		var list []byte
+		list, errs[5] = base64.RawStdEncoding.DecodeString(f[7])
+		m.Tried, errs[6] = decodeTried(list, committed)
 	}
 	if m.Dedup, errs[3] = Decode(raw[0]); errors.Join(errs[:]...) != nil {
 		return Metadata{Gaps: NoGaps}, errMetadata

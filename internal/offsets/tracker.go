@@ -20,6 +20,7 @@ type Tracker struct {
 	finished    int   // settled, ever
 	newest      int64 // the highest offset that is settled
 	gaps        int   // unsettled records with settled ones behind them
+	tried       int   // unsettled records for which something was done
 	base        Dedup
 	// cut is where the log went back to while records above were unsettled; nil:
 	// it did not. An offset says nothing then about what is settled above it.
@@ -37,7 +38,14 @@ type Entry struct {
 	prev, next *Entry
 	settled    bool
 	arrived    time.Time
+	tried      Tried
 }
+
+// Offset is where the record stands.
+func (e *Entry) Offset() int64 { return e.offset }
+
+// Tried is what was done for the record so far.
+func (e *Entry) Tried() Tried { return e.tried }
 
 // Size is what the record takes of the window, in bytes.
 func (e *Entry) Size() int { return e.size }
@@ -81,6 +89,7 @@ func (t *Tracker) Settle(e *Entry) {
 		return
 	}
 	e.settled = true
+	t.Try(e, Tried{})
 	t.unsettled--
 	t.finished++
 	t.newest = max(t.newest, e.offset)
@@ -148,6 +157,28 @@ func (t *Tracker) Gaps() int { return t.gaps }
 // records two, and so the list longer.
 func (t *Tracker) Splits(e *Entry) bool {
 	return e.prev != nil && e.prev.behindN == 0 && e.behindN == 0
+}
+
+// Try notes what was done for an unsettled record.
+func (t *Tracker) Try(e *Entry, tried Tried) {
+	if e.tried != (Tried{}) {
+		t.tried--
+	}
+	if tried != (Tried{}) {
+		t.tried++
+	}
+	e.tried = tried
+}
+
+// Tried returns what was done for the unsettled records, by their offsets.
+func (t *Tracker) Tried() map[int64]Tried {
+	tried := make(map[int64]Tried, t.tried)
+	for e := t.first; e != nil && len(tried) < t.tried; e = e.next {
+		if e.tried != (Tried{}) {
+			tried[e.offset] = e.tried
+		}
+	}
+	return tried
 }
 
 // Next returns the position after the newest record begun.
