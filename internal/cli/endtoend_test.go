@@ -362,6 +362,47 @@ func TestGoingBackSendsWhatAStartPassedOver(t *testing.T) {
 	}
 }
 
+// TestStartAgainEvaluatesNewRule on events that were handled before it. What may have
+// been sent is marked, and the next start that goes back sends nothing.
+func TestStartAgainEvaluatesNewRule(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	round := func(rule string, event, posts int, alerts string, args ...string) {
+		t.Helper()
+		d := start(t, files(t, c, hookChannel("hook", hook.URL), strings.Replace(fmt.Sprintf(every, "hook"), "name: every", "name: "+rule, 1)), args...)
+		settled(t, c)
+		c.Produce(alerting(topics.TradeExecutions, "a", event, 1)...)
+		hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) >= posts })
+		settled(t, c)
+		if n := len(hook.Requests()); n != posts {
+			t.Errorf("%d posts, want %d", n, posts)
+		}
+		if code := d.stop(); code != base.ExitDone {
+			t.Fatalf("stopped with %d", code)
+		}
+		if alerts != "" {
+			d.err.Wait(t, time.Second, `"msg":"start set"`, `"alerts":"`+alerts)
+		}
+	}
+	c.Produce(alerting(topics.TradeExecutions, "a", 0, 10)...)
+	round("old", 10, 11, "")
+	time.Sleep(time.Second) // timestamps of records are compared with the start in seconds
+	// No later outbox record says that event 10 was handled: it raises the new rule's alert.
+	round("new", 11, 11+2, "those of events that were handled before are not sent again", "--start", "earliest")
+	time.Sleep(time.Second)
+	round("new", 12, 13+13, "all are sent again", "--start", "earliest", "--again")
+	round("new", 13, 26+1, "those of events", "--start", "earliest")
+	marked := 0
+	for _, r := range hook.Requests() {
+		if bytes.Contains(r.Body, []byte(`"may_be_duplicate":true`)) {
+			marked++
+		}
+	}
+	if marked != 12 {
+		t.Errorf("%d are marked, want those of the twelve events before", marked)
+	}
+}
+
 // TestPoisonDoesNotAffectOtherRecords puts each kind between good
 // events, two of them side by side, one first and one last.
 func TestPoisonDoesNotAffectOtherRecords(t *testing.T) {

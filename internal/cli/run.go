@@ -19,6 +19,9 @@ func newRun(g *base.Globals) *cobra.Command {
 		Long: "Run the daemon: consume events, match them against the rules, deliver alerts. It checks brokers,\n" +
 			"topics and rights first. SIGTERM stops it once deliveries in flight are settled; a second one at once.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if start.Again && (start.From == "" || start.From == daemon.Committed || start.From == "latest") {
+				return base.Misused("--again needs --start earliest or --start TIME: it sends the alerts of the events from there on, also those that were sent before")
+			}
 			src := g.Source()
 			if start.From != daemon.Committed {
 				src.Flags["kafka.start"] = start.From
@@ -52,6 +55,7 @@ func newRun(g *base.Globals) *cobra.Command {
 	f.DurationVar(&start.Wait, "wait", 0, "how long to wait for brokers that are starting")
 	f.BoolVar(&start.CreateTopics, "create-topics", false, "create missing topics of the notifier, never the sources")
 	f.StringVar(&start.From, "start", "", "reset the group's offsets to `WHERE`: earliest, latest or a time; or committed, which accepts offsets\nthat were set by hand; no notifier may be running in the group")
+	f.BoolVar(&start.Again, "again", false, "with --start earliest or a time: send all alerts from there on again, with the rules as they are now;\nwithout it, events that were handled before raise no alert, not even of a new rule")
 	return cmd
 }
 

@@ -35,8 +35,10 @@ const (
 // bare is the metadata that is sent where a broker has refused the whole: what
 // binds the offset to its log, and the crash mark.
 func (s snapshot) bare() string {
-	in := s.p.Input()
-	return offsets.Metadata{Cluster: s.p.member.p.Cluster, TopicID: in.Topic, Gaps: offsets.NoGaps, Begin: in.Begin, Crash: s.mark}.Encode(s.at.Offset)
+	p := s.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Begin: p.span, Again: p.again, Crash: s.mark}.Encode(s.at.Offset)
 }
 
 // snapshot takes what there is to commit; fence makes it the last one.
@@ -66,7 +68,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		return snapshot{}, false
 	}
 	p.dirty = false
-	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun, Begin: p.span}
+	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun, Begin: p.span, Again: p.again}
 	if p.member.p.OwnTopics {
 		metadata.Dedup, metadata.Gaps, metadata.Tried = p.tracker.Dedup(), p.open(at.Offset), tried
 		p.claiming(begun)

@@ -68,6 +68,7 @@ type progress struct {
 	dirty            bool         // something to commit since the last snapshot
 	fromStart        bool         // the committed offset belongs to a topic that is gone
 	span             int64        // where reading began of which nothing was passed over since
+	again            int64        // when a person had all alerts raised again: see offsets.NewInput
 	beganAt, endedAt int64        // the committed offset, and the end of the log, when this assignment began
 	above            offsets.Gaps // what a former owner left above beganAt
 	onCommit         func()
@@ -99,7 +100,7 @@ func (p *Partition) TopicID() string {
 func (p *Partition) Input() offsets.Input {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return offsets.Input{Topic: p.topicID, Partition: p.ID, Begin: p.span}
+	return offsets.NewInput(p.topicID, p.ID, p.span, p.again)
 }
 
 // Next waits for records and returns those that have arrived, in order: all,

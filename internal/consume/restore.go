@@ -194,7 +194,7 @@ func (p *Partition) restore(c commitOf, id string, log extent) {
 		p.begin(log.start)
 		return
 	default:
-		dedup, above, p.span = found.Dedup, found.Gaps, found.Begin
+		dedup, above, p.span, p.again = found.Dedup, found.Gaps, found.Begin, found.Again
 		if m.p.OwnTopics {
 			p.inherit(found)
 		}

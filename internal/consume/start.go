@@ -31,7 +31,10 @@ type StartParams struct {
 	Own     []string // topics that only we write; records in them prove that the group has worked
 	Start   Start
 	Force   bool // set the offsets even where there are some
-	Logger  *slog.Logger
+	// Again has all alerts from there on sent, those too that were sent before. It
+	// needs Force.
+	Again  bool
+	Logger *slog.Logger
 }
 
 // EnsureStart commits explicit offsets for the source partitions of a group
@@ -129,7 +132,7 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client, committed kad
 		case o.Err == nil:
 			first.Add(kadm.Offset{
 				Topic: o.Topic, Partition: o.Partition, At: o.Offset, LeaderEpoch: -1,
-				Metadata: offsets.BindingFrom(p.Cluster, ids[o.Topic], o.Offset),
+				Metadata: p.metadata(committed, o, ids[o.Topic]),
 			})
 		case p.Start != Start{}: // without a commit it would be read from its beginning
 			unknown = fmt.Errorf("look up where to start in %s: %w", o.Topic, o.Err)
@@ -146,10 +149,35 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client, committed kad
 			}
 		}
 		if again+skipped > 0 {
-			p.Logger.Info("start set", "topic", topic, "read_again", again, "skipped", skipped)
+			p.Logger.Info("start set", "topic", topic, "read_again", again, "skipped", skipped, "alerts", p.effect(again))
 		}
 	}
 	return p.store(ctx, adm, first)
+}
+
+// metadata is what is committed with a start. It keeps when all alerts were raised
+// again, unless that is now.
+func (p StartParams) metadata(committed kadm.Offsets, at kadm.ListedOffset, id string) string {
+	m := offsets.Metadata{Cluster: p.Cluster, TopicID: id, Gaps: offsets.NoGaps, Crash: offsets.Unmarked, Begin: at.Offset}
+	if p.Again {
+		m.Again = time.Now().Unix()
+	} else if old, ok := committed.Lookup(at.Topic, at.Partition); ok {
+		if before, err := offsets.DecodeMetadata(old.Metadata, old.At); err == nil && before.Cluster == p.Cluster && before.TopicID == id {
+			m.Again = before.Again
+		}
+	}
+	return m.Encode(at.Offset)
+}
+
+// effect says which alerts of records that are read again are sent.
+func (p StartParams) effect(again int64) string {
+	switch {
+	case again == 0:
+		return "new ones only"
+	case p.Again:
+		return "all are sent again"
+	}
+	return "those of events that were handled before are not sent again, nor those of new rules; --again sends all"
 }
 
 // AcceptOffsets is the person's word about the group that reads our own topics:

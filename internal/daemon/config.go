@@ -46,6 +46,8 @@ type Start struct {
 	// From replaces the committed offsets: any text for Kafka.Start, or Committed; empty:
 	// keep them.
 	From string
+	// Again has all alerts from there on sent, those too that were sent before.
+	Again bool
 }
 
 // Committed is the Start.From that accepts committed offsets that were set by hand.

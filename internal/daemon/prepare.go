@@ -136,6 +136,7 @@ func (d *Daemon) ensureStart(ctx context.Context, adm *kadm.Client, found *clust
 	start := consume.StartParams{
 		Group: c.Group, Cluster: found.id, Topics: found.topics(kafka.RoleSource), Own: found.topics(kafka.RoleOutbox),
 		Start: consume.Start{Latest: c.Start.Latest, At: c.Start.At}, Force: from != "" && from != Committed, Logger: d.log,
+		Again: d.config.Start.Again,
 	}
 	err := consume.EnsureStart(ctx, adm, start)
 	if err != nil || from == "" {

@@ -216,7 +216,7 @@ func (b *Batch) span(r *kgo.Record) *tracing.Span {
 
 func (b *Batch) source(r *kgo.Record) envelope.Source {
 	return envelope.Source{
-		Topic: r.Topic, TopicID: b.input.Topic, Partition: r.Partition, Offset: r.Offset,
+		Topic: r.Topic, TopicID: b.p.TopicID(), Partition: r.Partition, Offset: r.Offset,
 		Time: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
 	}
 }

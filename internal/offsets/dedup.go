@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Position is a place in a partition's log. Positions are ordered by leader
@@ -53,6 +54,27 @@ type Input struct {
 	Topic     string
 	Partition int32
 	Begin     int64
+}
+
+// NewInput returns a partition of a topic. at is when a person had all its alerts
+// raised again, as Unix time; 0: never. It makes the partition another input, of
+// which nothing is known yet.
+func NewInput(topicID string, partition int32, begin, at int64) Input {
+	if topicID != "" {
+		topicID = again(topicID, at)
+	}
+	return Input{Topic: topicID, Partition: partition, Begin: begin}
+}
+
+// Again is when a person had all alerts of the input raised again: those of records
+// from before may have been sent. Zero: never.
+func (i Input) Again() time.Time {
+	_, text, _ := strings.Cut(i.Topic, "~")
+	at, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(at, 0)
 }
 
 // Origin says which record of which input an outbox record was made of.

@@ -14,14 +14,16 @@ import (
 //
 //	notifier/2 <cluster id> <topic id> [<dedup> [<gaps> [<crash mark> [<begin> [<tried>]]]]]
 //
-// with dedup state, gaps and tried in base64, "-" for none. A broker takes 4,096
-// characters by default (offset.metadata.max.bytes).
+// with dedup state, gaps and tried in base64, "-" for none; begin may be followed by
+// "~" and Again. A broker takes 4,096 characters by default
+// (offset.metadata.max.bytes).
 type Metadata struct {
 	Cluster, TopicID string
 	Dedup            *Dedup    // as of the committed offset; nil: none
 	Gaps             Gaps      // above it
 	Crash            CrashMark // of the owner's present records
 	Begin            int64     // from here up to the committed offset nothing was passed over: see Input
+	Again            int64     // when a person had all alerts raised again, as Unix time; 0: never
 	// Tried is what was done for unsettled records, by their offsets.
 	Tried map[int64]Tried
 }
@@ -42,8 +44,8 @@ func (m Metadata) Encode(committed int64) string {
 	text := m.binding()
 	above := base64.RawStdEncoding.EncodeToString(m.Gaps.encode(nil, committed, gapsLimit))
 	crash, begin := m.Crash.String(), ""
-	if m.Begin > 0 {
-		begin = strconv.FormatInt(m.Begin, 10)
+	if m.Begin > 0 || m.Again > 0 {
+		begin = again(strconv.FormatInt(m.Begin, 10), m.Again)
 	}
 	left := metadataLimit - len(text) - len(above) - len(crash) - len(begin) - len(" - - - - ")
 	room := base64.RawStdEncoding.DecodedLen(left)
@@ -78,6 +80,14 @@ func BindingFrom(cluster, topicID string, begin int64) string {
 	return Metadata{Cluster: cluster, TopicID: topicID, Gaps: NoGaps, Begin: begin}.Encode(0)
 }
 
+// again appends when all alerts were raised again to a text; 0: never.
+func again(text string, at int64) string {
+	if at == 0 {
+		return text
+	}
+	return text + "~" + strconv.FormatInt(at, 10)
+}
+
 var errMetadata = errors.New("commit metadata was not written by notifier")
 
 // DecodeMetadata reads the metadata that was committed with an offset. Text of
@@ -89,7 +99,7 @@ func DecodeMetadata(text string, committed int64) (Metadata, error) {
 	}
 	m := Metadata{Cluster: fromDash(f[1]), TopicID: fromDash(f[2]), Crash: Unmarked}
 	var raw [2][]byte
-	var errs [7]error
+	var errs [8]error
 	for i, text := range f[3:min(len(f), 5)] {
 		raw[i], errs[i] = base64.RawStdEncoding.DecodeString(fromDash(text))
 	}
@@ -99,12 +109,16 @@ func DecodeMetadata(text string, committed int64) (Metadata, error) {
 		}
 	}
 	if len(f) == 7 || len(f) > 7 && f[6] != "-" {
-		m.Begin, errs[4] = strconv.ParseInt(f[6], 10, 64)
+		begin, at, found := strings.Cut(f[6], "~")
+		m.Begin, errs[4] = strconv.ParseInt(begin, 10, 64)
+		if found {
+			m.Again, errs[5] = strconv.ParseInt(at, 10, 64)
+		}
 	}
 	if len(f) == 8 {
 		var list []byte
-		list, errs[5] = base64.RawStdEncoding.DecodeString(f[7])
-		m.Tried, errs[6] = decodeTried(list, committed)
+		list, errs[6] = base64.RawStdEncoding.DecodeString(f[7])
+		m.Tried, errs[7] = decodeTried(list, committed)
 	}
 	if m.Dedup, errs[3] = Decode(raw[0]); errors.Join(errs[:]...) != nil {
 		return Metadata{Gaps: NoGaps}, errMetadata

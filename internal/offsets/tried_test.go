@@ -21,8 +21,9 @@ func TestTriedRecordsReadBack(t *testing.T) {
 			tried[committed+rapid.Int64Range(0, 10_000).Draw(t, "offset")] = one
 		}
 		m := Metadata{Cluster: "c", TopicID: "t", Gaps: NoGaps, Crash: CrashMark{Owned: true, First: 7, Last: 90}, Tried: tried}
+		m.Begin, m.Again = rapid.Int64Range(0, 1<<40).Draw(t, "begin"), rapid.Int64Range(0, 1<<33).Draw(t, "again")
 		got, err := DecodeMetadata(m.Encode(committed), committed)
-		if err != nil || !maps.Equal(got.Tried, tried) || got.Crash != m.Crash {
+		if err != nil || !maps.Equal(got.Tried, tried) || got.Crash != m.Crash || got.Begin != m.Begin || got.Again != m.Again {
 			t.Fatalf("%v, want %v: %v", got.Tried, tried, err)
 		}
 	})
@@ -63,5 +64,27 @@ func TestDamagedListOfAttemptsIsRefused(t *testing.T) {
 		if m, err := DecodeMetadata(text, 0); err == nil {
 			t.Errorf("%s: %+v", text, m)
 		}
+	}
+}
+
+// TestAlertsRaisedAgainAreNew, and those from before may have been sent.
+func TestAlertsRaisedAgainAreNew(t *testing.T) {
+	var d Dedup
+	o := Origin{Input: NewInput("t", 1, 0, 0), From: Position{0, 5}, Done: Position{0, 9}, Delivery: "dl_a"}
+	d.Seen(o)
+	if !d.Seen(o) || !o.Input.Again().IsZero() {
+		t.Fatal("it was seen")
+	}
+	for range 2 {
+		if o.Input = NewInput("t", 1, 0, 1_800_000_000); d.Seen(o) == (o.Done.Offset == 9) {
+			t.Error("raised again it is new, once")
+		}
+		o.Done.Offset++
+	}
+	if got := o.Input.Again().Unix(); got != 1_800_000_000 {
+		t.Error(got)
+	}
+	if NewInput("", 1, 0, 1).Topic != "" {
+		t.Error("without a topic id nothing is ever dropped")
 	}
 }
