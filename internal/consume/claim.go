@@ -96,16 +96,17 @@ func (p *Partition) formerly(r *kgo.Record) offsets.Tried {
 }
 
 // attempts returns what a commit says was done for the unsettled records, and what
-// it claims: see claims. p.mu is held.
-func (p *Partition) attempts(watermark int64, fence bool) (map[int64]offsets.Tried, offsets.CrashMark) {
-	claim := offsets.Unmarked
+// it claims: see claims. alone is what it claims without that list. p.mu is held.
+func (p *Partition) attempts(watermark int64, fence bool) (tried map[int64]offsets.Tried, claim, alone offsets.CrashMark) {
+	claim = offsets.Unmarked
 	add := func(first, last int64) {
+		if first < 0 || first > last {
+			return
+		}
 		if claim.Names() {
 			first, last = min(first, claim.First), max(last, claim.Last)
 		}
-		if first <= last {
-			claim = offsets.CrashMark{Owned: true, First: first, Last: last}
-		}
+		claim = offsets.CrashMark{Owned: true, First: first, Last: last}
 	}
 	if !fence {
 		if p.asked >= watermark {
@@ -115,7 +116,8 @@ func (p *Partition) attempts(watermark int64, fence bool) (map[int64]offsets.Tri
 			add(watermark, max(p.newest, watermark)+int64(p.ahead)-1)
 		}
 	}
-	next, tried := p.tracker.Next().Offset, p.tracker.Tried()
+	next := p.tracker.Next().Offset
+	tried = p.tracker.Tried()
 	add(max(p.former.First, next), p.former.Last) // what was not read yet
 	for offset, t := range p.tried {
 		if offset >= next {
@@ -131,10 +133,12 @@ func (p *Partition) attempts(watermark int64, fence bool) (map[int64]offsets.Tri
 			last = max(last, offset)
 		}
 	}
-	if maybe > offsets.MaybeListed {
-		add(first, last)
+	listed := claim
+	add(first, last)
+	if alone = claim; maybe <= offsets.MaybeListed {
+		claim = listed
 	}
-	return tried, claim
+	return tried, claim, alone
 }
 
 // claiming notes that a commit with this claim is under way: of what was claimed

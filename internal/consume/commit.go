@@ -20,6 +20,7 @@ type snapshot struct {
 	finished int
 	doubt    time.Time // which this commit ends if it succeeds
 	mark     offsets.CrashMark
+	bareMark offsets.CrashMark // without the list of what was tried
 	tries    int
 }
 
@@ -38,7 +39,7 @@ func (s snapshot) bare() string {
 	p := s.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Begin: p.span, Again: p.again, Crash: s.mark}.Encode(s.at.Offset)
+	return offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Begin: p.span, Again: p.again, Crash: s.bareMark}.Encode(s.at.Offset)
 }
 
 // snapshot takes what there is to commit; fence makes it the last one.
@@ -59,9 +60,10 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		}
 	}
 	var tried map[int64]offsets.Tried
+	alone := begun
 	if p.member.p.OwnTopics {
 		said = p.recorded
-		tried, begun = p.attempts(at.Offset, fence)
+		tried, begun, alone = p.attempts(at.Offset, fence)
 	}
 	p.dirty = p.dirty || begun != said
 	if at.Offset < 0 || !again && (!p.dirty || begun == said && p.stands(at)) {
@@ -73,7 +75,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		metadata.Dedup, metadata.Gaps, metadata.Tried = p.tracker.Dedup(), p.open(at.Offset), tried
 		p.claiming(begun)
 	}
-	s := snapshot{p: p, at: at, metadata: metadata.Encode(at.Offset), finished: p.tracker.Finished(), mark: begun, tries: p.tries}
+	s := snapshot{p: p, at: at, metadata: metadata.Encode(at.Offset), finished: p.tracker.Finished(), mark: begun, bareMark: alone, tries: p.tries}
 	if again {
 		s.doubt = p.doubt
 	}

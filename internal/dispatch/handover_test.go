@@ -152,6 +152,10 @@ func TestNothingIsSentBeforeCommitClaimsIt(t *testing.T) {
 		if n := len(o.ch.ids()); n != 65 {
 			t.Errorf("%d sent after the commit", n)
 		}
+		o.commit(false)
+		if _, ok := o.steps.Snapshot(o.part, false); ok {
+			t.Error("commits go on while nothing happens")
+		}
 	})
 }
 

@@ -76,6 +76,7 @@ func (d *driver) Go(k dispatch.Work) {
 	}
 	d.work = append(d.work, k)
 	if k.Attempt {
+		d.reach(d.place(k))
 		d.w.happened(oracle.Happening{Kind: oracle.Started, By: d.pr.id, Group: topics.OutboxGroup(group), Place: d.place(k), ID: k.Delivery})
 	}
 }
@@ -130,9 +131,13 @@ var (
 
 // Send implements channel.Channel: the provider answers as it is in the mood
 // for.
-func (d *driver) Send(_ context.Context, _ channel.Message) (channel.Receipt, error) {
+func (d *driver) Send(_ context.Context, m channel.Message) (channel.Receipt, error) {
 	k, w := d.current, d.w
+	d.judgeMark(m)
 	answer := func(r oracle.Result, receipt channel.Receipt, err error) (channel.Receipt, error) {
+		if r == oracle.Failed || r == oracle.Refused {
+			delete(w.reach[d.place(k)], d.pr.id)
+		}
 		w.happened(oracle.Happening{Kind: oracle.Answered, By: d.pr.id, Group: topics.OutboxGroup(group), Place: d.place(k), ID: k.Delivery, Result: r})
 		return receipt, err
 	}
@@ -177,6 +182,33 @@ func (d *driver) Send(_ context.Context, _ channel.Message) (channel.Receipt, er
 		return fail(outcome.MailboxFull)
 	}
 	return answer(oracle.Delivered, channel.Receipt{ID: fmt.Sprint(k.Offset)}, nil)
+}
+
+// reach notes that an owner may have sent a delivery. One that has lost its partition
+// and does not know sends alerts too that came since: that is not known.
+func (d *driver) reach(place oracle.Place) {
+	if owner := d.w.owner(d.w.outboxes[d.channel][place.Partition]); owner == nil || owner.proc != d.pr {
+		return
+	}
+	if d.w.reach[place] == nil {
+		d.w.reach[place] = make(map[int]bool)
+	}
+	d.w.reach[place][d.pr.id] = true
+}
+
+// judgeMark: what another owner may have sent is marked, unless an older commit counts
+// than the one that was answered. A process that is no owner knows nothing of others.
+func (d *driver) judgeMark(m channel.Message) {
+	place := d.place(d.current)
+	l := d.w.outboxes[d.channel][place.Partition]
+	if owner := d.w.owner(l); m.MayBeDuplicate || d.w.muddled[l] || owner == nil || owner.proc != d.pr {
+		return
+	}
+	for by := range d.w.reach[place] {
+		if by != d.pr.id {
+			d.w.unmarked = append(d.w.unmarked, fmt.Sprintf("process %d sends %s of %v unmarked, which process %d may have sent", d.pr.id, m.Delivery, place, by))
+		}
+	}
 }
 
 var errWrite = fmt.Errorf("write dead letter: %w", errors.New("no answer"))

@@ -192,7 +192,7 @@ func (w *world) takeCommit(pr *process) bool {
 			if p.oldest == nil {
 				p.oldest = &s
 			} else if w.is(olderCommittedLater) && w.chance(20) {
-				s = *p.oldest
+				s, w.muddled[p.log] = *p.oldest, true
 			}
 			c.parts, c.taken = append(c.parts, p), append(c.taken, s)
 		}
@@ -272,7 +272,7 @@ func (w *world) lateCommit(pr *process) bool {
 	}
 	if w.apply(pr, c) == nil {
 		for _, p := range c.parts {
-			w.setBack[p.log] = true
+			w.setBack[p.log], w.muddled[p.log] = true, true
 		}
 	}
 	return true

@@ -172,7 +172,7 @@ func (w *world) rewind() bool {
 	to := *last
 	to.At.Offset = w.rng.Int64N(last.At.Offset)
 	to.Metadata = offsets.Binding(cluster, l.id)
-	w.commits[l] = &to
+	w.commits[l], w.muddled[l] = &to, true
 	w.happened(oracle.Happening{Kind: oracle.Reset, Group: group, Place: l.place(to.At.Offset)})
 	return true
 }
@@ -318,6 +318,9 @@ func run(t *testing.T, seed uint64, broken mutation) (w *world, faults []oracle.
 		}
 		for _, topic := range w.strays {
 			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "topics", Text: "an outbox record was written to " + topic})
+		}
+		for _, text := range w.unmarked {
+			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "marks", Text: text})
 		}
 		if w.unsaid > 0 {
 			faults = append(faults, oracle.Violation{Index: len(w.history), Promise: "reported", Text: "an outbox was recreated, and it was not reported"})

@@ -49,6 +49,10 @@ type world struct {
 	commits  map[*topicLog]*consume.Committed
 	setBack  map[*topicLog]bool // by a commit that was carried out behind a later one
 
+	reach    map[oracle.Place]map[int]bool // which processes may have sent a delivery, and know no better
+	muddled  map[*topicLog]bool            // an older commit counts than the one that was answered
+	unmarked []string                      // what was sent again, and not marked
+
 	rules    int  // their version
 	fixed    bool // what was poison can be decoded now
 	moods    map[string]mood
@@ -101,7 +105,7 @@ func newWorld(seed uint64, broken mutation) *world {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 1)), began: time.Now(), broken: broken,
 		judge: oracle.New(oracle.Limits{Uncommitted: uncommitted}), told: make(map[string]int),
-		outboxes: make(map[string][]*topicLog), commits: make(map[*topicLog]*consume.Committed), setBack: make(map[*topicLog]bool), moods: make(map[string]mood),
+		outboxes: make(map[string][]*topicLog), commits: make(map[*topicLog]*consume.Committed), setBack: make(map[*topicLog]bool), reach: make(map[oracle.Place]map[int]bool), muddled: make(map[*topicLog]bool), moods: make(map[string]mood),
 		rules: 1,
 	}
 	w.log = slog.New(&warnings{told: w.told})
