@@ -157,13 +157,14 @@ func groups(t *testing.T, dir string) map[string]int {
 	have := make(map[string]int)
 	for lines := bufio.NewScanner(&out); lines.Scan(); {
 		var g struct {
-			Cause, Channel, Rule string
-			Count                int
+			Cause, Channel string
+			Rules          []string
+			Count          int
 		}
 		if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
 			t.Fatalf("%v in %s", err, lines.Text())
 		}
-		have[g.Cause+" "+g.Channel+" "+g.Rule] += g.Count
+		have[g.Cause+" "+g.Channel+" "+strings.Join(g.Rules, " ")] += g.Count
 	}
 	return have
 }

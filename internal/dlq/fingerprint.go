@@ -8,14 +8,15 @@ import (
 )
 
 // Fingerprint groups entries that failed alike: eight hexadecimal digits over reason,
-// scope, cause, channel, rule and the detail without varying parts. Of an entry that was
-// read it is the written one, so that groups survive an upgrade.
+// scope, cause, channel and the detail without varying parts, but not the rule: one fault
+// of a channel concerns the alerts of many rules. Of an entry that was read it is the
+// written one, so that groups survive an upgrade.
 func (e *Entry) Fingerprint() string {
 	if e.fingerprint != "" {
 		return e.fingerprint
 	}
 	text := strings.Join([]string{
-		string(e.Reason), string(e.Scope), string(e.Cause), e.Envelope.Channel, e.Rule(), normalise(e.Detail),
+		string(e.Reason), string(e.Scope), string(e.Cause), e.Envelope.Channel, normalise(e.Detail),
 	}, "\x00")
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:4])

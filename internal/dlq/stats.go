@@ -3,6 +3,7 @@ package dlq
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/outcome"
@@ -19,13 +20,14 @@ type Stats struct {
 
 // Group is the entries of one fingerprint.
 type Group struct {
-	Fingerprint   string
-	Reason        outcome.Reason // "": malformed
-	Cause         outcome.Cause
-	Scope         outcome.Scope
-	Channel, Rule string
-	Count         int
-	States        map[State]int
+	Fingerprint string
+	Reason      outcome.Reason // "": malformed
+	Cause       outcome.Cause
+	Scope       outcome.Scope
+	Channel     string
+	Rules       []string // in alphabetical order
+	Count       int
+	States      map[State]int
 	// First and Last are the earliest first and the latest last failure, Oldest the
 	// earliest first failure of those that are not closed or waiting; zero: none.
 	First, Last, Oldest time.Time
@@ -49,9 +51,14 @@ func (s *Stats) Add(e *Entry) {
 	if g == nil {
 		g = &Group{
 			Fingerprint: print, Reason: e.Reason, Cause: e.Cause, Scope: e.Scope,
-			Channel: e.Envelope.Channel, Rule: e.Rule(), States: make(map[State]int),
+			Channel: e.Envelope.Channel, States: make(map[State]int),
 		}
 		s.groups[g.Fingerprint] = g
+	}
+	if rule := e.Rule(); rule != "" {
+		if i, known := slices.BinarySearch(g.Rules, rule); !known {
+			g.Rules = slices.Insert(g.Rules, i, strings.Clone(rule))
+		}
 	}
 	g.Count++
 	g.States[e.State]++

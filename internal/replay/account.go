@@ -17,8 +17,8 @@ type Account struct {
 	Superseded  int // not sent: the entry got a later record first
 	// Watched: the outcomes of the requests were read.
 	Watched bool
-	// Stopped is the entry that stopped the run: it failed again with a cause that the
-	// plan knows; nil: none.
+	// Stopped is the entry that stopped the run: a canary that failed again, or one with
+	// a cause that other entries have; nil: none.
 	Stopped *dlq.Entry
 	// First is the first entry that failed again, Lost the id of the first that
 	// was dropped.

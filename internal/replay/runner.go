@@ -26,8 +26,9 @@ type Runner struct {
 	Spans []dlq.Span
 	// Rate is the limit of requests per second; 0: no limit.
 	Rate float64
-	// Canary is how many entries are sent first: the others follow once each of these
-	// has an outcome and none failed with a cause that the plan knows. 0: no canary.
+	// Canary is how many entries are sent first. If one of them fails again, the run
+	// stops. The others follow in rounds of canaryGrowth times as many as before, each
+	// once every request has its outcome. 0: no canary, and a single round.
 	Canary int
 	// Wait has Run wait until every request has an outcome.
 	Wait     bool
@@ -40,9 +41,9 @@ type Runner struct {
 type Observer interface {
 	// Progress is called every tellEvery, and at the end.
 	Progress(Account)
-	// Again is called for each entry that failed again; known: others of the plan have
-	// its cause.
-	Again(e *dlq.Entry, known bool)
+	// Again is called for each entry that failed again; stops: it stops the run if not
+	// all is sent.
+	Again(e *dlq.Entry, stops bool)
 	// Running is called with whether a notifier runs, which handles the requests, and
 	// whenever that changes.
 	Running(bool)
@@ -66,12 +67,14 @@ const (
 	deliverFor = 30 * time.Second
 	// drainFor is how long a cancelled run waits for requests in flight.
 	drainFor = 5 * time.Second
+	// canaryGrowth is how much larger each round of a run with a canary is.
+	canaryGrowth = 4
 	// tellEvery is the interval of progress reports.
 	tellEvery = 100 * time.Millisecond
 )
 
-// errKnown ends the submitting when a known cause failed again.
-var errKnown = errors.New("a known cause failed again")
+// errStopped ends the submitting after an entry that stops the run.
+var errStopped = errors.New("an entry failed again")
 
 // Check returns an error with what to try if requests cannot be written.
 func (r *Runner) Check(ctx context.Context) error {
@@ -84,7 +87,7 @@ func (r *Runner) Check(ctx context.Context) error {
 }
 
 // Run carries out the plan and returns its account, also with an error: ctx's cause, or
-// why writing or reading failed. A run that was stopped because a known cause failed
+// why writing or reading failed. A run that was stopped because an entry failed
 // again is no error: see Account.Stopped.
 func (r *Runner) Run(ctx context.Context) (Account, error) {
 	if r.Observer == nil {
@@ -93,7 +96,7 @@ func (r *Runner) Run(ctx context.Context) (Account, error) {
 	watched := r.Wait || r.Canary > 0 || r.Rate > 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	pace, stop := context.WithCancelCause(ctx)
-	t := newTally(r.Plan, r.Reader.Group(), watched, func() { stop(errKnown) })
+	t := newTally(r.Plan, r.Reader.Group(), max(r.Canary, 0), watched, func() { stop(errStopped) })
 	there := r.lookForNotifier(ctx, nil)
 	var others sync.WaitGroup
 	others.Go(func() { r.tell(ctx, t) })
@@ -112,15 +115,20 @@ func (r *Runner) Run(ctx context.Context) (Account, error) {
 }
 
 func (r *Runner) carryOut(ctx, pace context.Context, stop context.CancelCauseFunc, t *tally) error {
-	first := min(max(r.Canary, 0), r.Plan.Len())
-	err := r.submit(pace, stop, t, 0, first)
-	if err == nil && first > 0 {
-		err = await(ctx, t)
+	var err error
+	size := r.Plan.Len()
+	if r.Canary > 0 {
+		size = r.Canary
 	}
-	if err == nil {
-		err = r.submit(pace, stop, t, first, r.Plan.Len())
+	for from := 0; from < r.Plan.Len() && err == nil; size *= canaryGrowth {
+		to := from + min(size, r.Plan.Len()-from)
+		err = r.submit(pace, stop, t, from, to)
+		if err == nil && to < r.Plan.Len() {
+			err = await(ctx, t)
+		}
+		from = to
 	}
-	if errors.Is(err, errKnown) {
+	if errors.Is(err, errStopped) {
 		err = nil
 	}
 	if err == nil && r.Wait {

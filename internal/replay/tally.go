@@ -29,23 +29,28 @@ type tally struct {
 	plan    *Plan
 	places  map[entryKey]int // nil: not watched
 	changed chan struct{}    // size 1: an outcome came
-	stop    func()           // called when a known cause failed again
+	canary  int              // places: one that fails again stops the run
+	stop    func()           // called when an entry stops the run
 
 	mu      sync.Mutex
-	fates   []fate        // by place
-	counts  [numFates]int // of places
-	offsets []int64       // of the requests, by place; -1: not known
-	handed  int           // places that take was called for
-	passed  [3]int        // see drop
-	account Account       // without the numbers that follow from counts
+	fates   []fate          // by place
+	counts  [numFates]int   // of places
+	offsets []int64         // of the requests, by place; -1: not known
+	handed  int             // places that take was called for
+	passed  [3]int          // see drop
+	failed  map[string]bool // fingerprints of entries that failed again
+	account Account         // without the numbers that follow from counts
 }
 
 // entryKey names an entry: its dead-letter topic and its id.
 type entryKey struct{ topic, id string }
 
 // newTally returns a tally; one that is not watched only counts.
-func newTally(p *Plan, group string, watched bool, stop func()) *tally {
-	t := &tally{plan: p, changed: make(chan struct{}, 1), stop: stop, fates: make([]fate, p.Len()), offsets: make([]int64, p.Len())}
+func newTally(p *Plan, group string, canary int, watched bool, stop func()) *tally {
+	t := &tally{
+		plan: p, changed: make(chan struct{}, 1), canary: canary, stop: stop,
+		fates: make([]fate, p.Len()), offsets: make([]int64, p.Len()), failed: make(map[string]bool),
+	}
 	t.account.Planned, t.account.Watched = p.Len(), watched
 	t.counts[unsent] = p.Len()
 	if watched {
@@ -101,8 +106,9 @@ func (t *tally) acknowledged(place int, offset int64, err error) {
 }
 
 // see takes what was written of an entry. It returns whether it is one of the run's that
-// failed again, and whether the plan knew the cause.
-func (t *tally) see(e *dlq.Entry) (again, known bool) {
+// failed again, and whether that stops the run: it is a canary, or others of the plan have
+// its cause, or another one failed with it before.
+func (t *tally) see(e *dlq.Entry) (again, stops bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	place, ok := t.places[entryKey{e.Topic, e.ID}]
@@ -134,12 +140,14 @@ func (t *tally) see(e *dlq.Entry) (again, known bool) {
 	if t.account.First == nil {
 		t.account.First = e
 	}
-	known = t.plan.Stats.Has(e.Fingerprint())
-	if known && t.account.Stopped == nil && t.handed < t.plan.Len() {
+	cause := e.Fingerprint()
+	stops = place < t.canary || t.plan.Stats.Has(cause) || t.failed[cause]
+	t.failed[cause] = true
+	if stops && t.account.Stopped == nil && t.handed < t.plan.Len() {
 		t.account.Stopped = e
 		t.stop()
 	}
-	return true, known
+	return true, stops
 }
 
 // drop takes the offset below which the daemon has settled requests, once everything is

@@ -64,8 +64,8 @@ func (r *Runner) watch(ctx context.Context, t *tally) error {
 func (w *watcher) step(ctx context.Context) error {
 	entries, err := w.tail.Poll(ctx, dropLook)
 	for _, e := range entries {
-		if again, known := w.tally.see(e); again {
-			w.run.Observer.Again(e, known)
+		if again, stops := w.tally.see(e); again {
+			w.run.Observer.Again(e, stops)
 		}
 	}
 	if err != nil {

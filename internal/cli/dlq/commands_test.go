@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -173,14 +174,30 @@ func TestStatsGroupByFingerprint(t *testing.T) {
 	}
 	g := groups[0]
 	for name, want := range map[string]any{
-		"waiting": 1.0, "quarantined": 1.0, "reason": "refused", "cause": "payload-refused", "scope": "message", "channel": "risk-hook", "rule": "order-rejected",
+		"waiting": 1.0, "quarantined": 1.0, "reason": "refused", "cause": "payload-refused", "scope": "message", "channel": "risk-hook",
 		"first_seen": "2026-11-23T14:35:05Z", "last_seen": "2026-11-23T14:38:05Z", "oldest_open": "2026-11-23T14:35:05Z", "example_id": all[6].ID, "detail": all[6].Detail, "newest": false,
 	} {
 		if g[name] != want {
 			t.Errorf("%s is %v, want %v", name, g[name], want)
 		}
 	}
+	if got := fmt.Sprint(g["rules"]); got != "[order-rejected]" {
+		t.Errorf("rules are %s", got)
+	}
 	command(t, c, "dlq", "stats", "--reason", "refused").Want(t, base.ExitDone, "4 dead letters: 2 open, 1 waiting, 1 quarantined")
+}
+
+func TestRenamedChannelIsOneGroup(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	for i, rule := range []string{"order-rejected", "drawdown", "large-fill"} {
+		e := clitest.Refused(i, rule, "desk-mail")
+		e.Reason, e.Scope, e.Cause, e.Detail = outcome.NoLongerRouted, outcome.Message, outcome.Unrouted, "channel desk-mail is no longer configured"
+		clitest.WriteEntries(t, c, e)
+	}
+	groups := command(t, c, "dlq", "stats", "-o", "json").Want(t, base.ExitDone).Objects(t)
+	if len(groups) != 1 || fmt.Sprint(groups[0]["rules"]) != "[drawdown large-fill order-rejected]" {
+		t.Errorf("%v", groups)
+	}
 }
 
 func TestShowPrintsAllFields(t *testing.T) {

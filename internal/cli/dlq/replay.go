@@ -25,8 +25,9 @@ The plan is shown first. The command only writes one request for each entry to t
 topic. The notifier handles the requests one at a time; an entry that fails again becomes a dead
 letter again. Repeated requests for an entry are sent once.
 
-With --rate, --canary or --wait, the command stops when an entry fails again with a cause that
-other selected entries have.`
+With --canary N, the command sends N first and stops if one of them fails again; then it sends four
+times as many, and so on. With --rate, --canary or --wait, it also stops when an entry fails again
+with a cause that other selected entries have, or that one failed with before.`
 
 // replaying has the flags of 'dlq replay'.
 type replaying struct {
@@ -56,7 +57,7 @@ func newReplay(g *base.Globals) *cobra.Command {
 	f.BoolVar(&r.options.Force, "force", false, "also quarantined ones, and an undecodable payload")
 	f.BoolVar(&r.options.Ambiguous, "include-ambiguous", false, "also those that may have been delivered")
 	f.Var(&r.rate, "rate", "limit the rate, such as 5/s or 30/m (default: no limit)")
-	f.IntVar(&r.canary, "canary", 0, "send `N` first, and the others unless one of these fails with a cause that others have")
+	f.IntVar(&r.canary, "canary", 0, "send `N` first, and the others in growing rounds unless one of these fails")
 	f.BoolVar(&r.wait, "wait", false, "wait until all are resolved or failed again; exit 1 if any failed again")
 	f.StringVarP(&r.options.Comment, "comment", "m", "", "`TEXT` for the audit trail")
 	r.Consent.Flags(cmd)

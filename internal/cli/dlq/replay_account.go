@@ -76,7 +76,7 @@ func runError(a replay.Account, err error) error {
 		return err
 	case a.Stopped != nil:
 		e := a.Stopped
-		return base.Fail(base.ExitFailed, "stopped: %s failed again with a cause that other selected entries have (fingerprint %s): %s\n%d of %d were not requested",
+		return base.Fail(base.ExitFailed, "stopped: %s failed again (fingerprint %s): %s\n%d of %d were not requested: fix the cause, then repeat the command",
 			term.Visible(e.ID), term.Visible(e.Fingerprint()), term.Visible(because(e)), a.NotSent(), a.Planned)
 	case a.Reopened > 0:
 		return base.Fail(base.ExitFailed, "%d failed again", a.Reopened)

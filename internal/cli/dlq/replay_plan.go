@@ -3,6 +3,7 @@ package dlq
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -83,14 +84,14 @@ type planJSON struct {
 }
 
 type planGroupJSON struct {
-	Fingerprint string `json:"fingerprint"`
-	Count       int    `json:"count"`
-	Reason      string `json:"reason"`
-	Scope       string `json:"scope"`
-	Cause       string `json:"cause"`
-	Rule        string `json:"rule"`
-	Channel     string `json:"channel"`
-	Detail      string `json:"detail"`
+	Fingerprint string   `json:"fingerprint"`
+	Count       int      `json:"count"`
+	Reason      string   `json:"reason"`
+	Scope       string   `json:"scope"`
+	Cause       string   `json:"cause"`
+	Rules       []string `json:"rules"`
+	Channel     string   `json:"channel"`
+	Detail      string   `json:"detail"`
 }
 
 type destinationJSON struct {
@@ -108,7 +109,7 @@ func writePlan(w io.Writer, p *replay.Plan, rate rateFlag) error {
 		j.Seconds = lasts(p, rate).Seconds()
 	}
 	for _, c := range p.Stats.Groups() {
-		j.Groups = append(j.Groups, planGroupJSON{c.Fingerprint, c.Count, string(c.Reason), string(c.Scope), string(c.Cause), c.Rule, c.Channel, c.Detail})
+		j.Groups = append(j.Groups, planGroupJSON{c.Fingerprint, c.Count, string(c.Reason), string(c.Scope), string(c.Cause), slices.Concat([]string{}, c.Rules), c.Channel, c.Detail})
 	}
 	for _, d := range p.Destinations() {
 		j.Destinations = append(j.Destinations, destinationJSON{d.Channel, d.Rules || d.Rematch, d.Count})

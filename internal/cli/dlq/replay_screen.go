@@ -45,12 +45,13 @@ func (s *replayScreen) Progress(a replay.Account) {
 	s.bar.Set(min(done, a.Planned-1), doing) // at its total the bar would be final
 }
 
-// Again implements replay.Observer. It reports each new cause once.
-func (s *replayScreen) Again(e *dlq.Entry, known bool) {
+// Again implements replay.Observer. It reports each new cause once; what stops the run is
+// reported at its end.
+func (s *replayScreen) Again(e *dlq.Entry, stops bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fp := e.Fingerprint()
-	if known || s.causes[fp] || len(s.causes) > newCauses {
+	if stops || s.causes[fp] || len(s.causes) > newCauses {
 		return
 	}
 	s.causes[fp] = true

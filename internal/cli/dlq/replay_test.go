@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,7 +96,7 @@ func TestReplayStopsWhenAKnownCauseFailsAgain(t *testing.T) {
 		return resolves
 	})
 	got := runReplay(t, c, "--all", "--yes", "--rate", "40/s", "--wait")
-	got.has(t, base.ExitFailed, "stopped: dl_0002 failed again with a cause that other selected entries have", "HTTP 422: no", "of 200 were not requested")
+	got.has(t, base.ExitFailed, "stopped: dl_0002 failed again", "HTTP 422: no", "of 200 were not requested")
 	if n := len(d.requests()); n >= 200 || n < 3 {
 		t.Errorf("%d requests", n)
 	}
@@ -121,15 +122,44 @@ func TestACanaryStopsTheRun(t *testing.T) {
 	}
 }
 
-func TestCanaryWithNewCauseContinues(t *testing.T) {
-	c := lettered(t, letterRange(20)...)
-	daemonDoes(t, c, func(q replay.Request) act {
-		if q.Entry == "dl_0001" {
+func TestCanaryWithNewCauseStopsRun(t *testing.T) {
+	all := letterRange(16)
+	for i, e := range all { // as with one address that is refused for many rules
+		e.Envelope.Alert.Rule = fmt.Sprint("rule-", i)
+	}
+	c := lettered(t, all...)
+	d := daemonDoes(t, c, always(fails("HTTP 400: something new")))
+	runReplay(t, c, "--all", "--yes", "--canary", "5", "--wait").has(t, base.ExitFailed,
+		"5 sent: 5 reopened; 11 not sent", "stopped: dl_0000 failed again", "HTTP 400: something new", "11 of 16 were not requested")
+	if n := len(d.requests()); n != 5 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestSecondFailureWithNewCauseStopsRun(t *testing.T) {
+	c := lettered(t, letterRange(200)...)
+	d := daemonDoes(t, c, func(q replay.Request) act {
+		if q.Entry == "dl_0006" || q.Entry == "dl_0009" {
 			return fails("HTTP 400: something new")
 		}
 		return resolves
 	})
-	runReplay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, base.ExitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0001 failed again with a new cause")
+	runReplay(t, c, "--all", "--yes", "--canary", "2", "--wait").has(t, base.ExitFailed,
+		"dl_0006 failed again with a new cause", "stopped: dl_0009 failed again", "10 sent: 8 resolved, 2 reopened; 190 not sent")
+	if n := len(d.requests()); n != 10 { // 2 and 8
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestReplayWithOneNewCauseContinues(t *testing.T) {
+	c := lettered(t, letterRange(20)...)
+	daemonDoes(t, c, func(q replay.Request) act {
+		if q.Entry == "dl_0006" {
+			return fails("HTTP 400: something new")
+		}
+		return resolves
+	})
+	runReplay(t, c, "--all", "--yes", "--canary", "3", "--wait").has(t, base.ExitFailed, "20 sent: 19 resolved, 1 reopened", "dl_0006 failed again with a new cause")
 }
 
 func TestReplayWaitsForCanary(t *testing.T) {

@@ -21,7 +21,8 @@ func newStats(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats [ID…]",
 		Short: "Group dead letters by cause: start here",
-		Long:  "Group dead letters by fingerprint: same reason, channel and rule. The filters are those of 'dlq list'.",
+		Long: "Group dead letters by fingerprint: same reason, cause, channel and detail, whatever\n" +
+			"the rule. The filters are those of 'dlq list'.",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return sel.withStore(g, cmd, ids, func(ctx context.Context, st *store, f *filter) error {
 				var stats dlq.Stats
@@ -58,7 +59,7 @@ type groupJSON struct {
 	Cause       string         `json:"cause"`
 	Scope       string         `json:"scope"`
 	Channel     string         `json:"channel"`
-	Rule        string         `json:"rule"`
+	Rules       []string       `json:"rules"`
 	FirstSeen   *time.Time     `json:"first_seen"`
 	LastSeen    *time.Time     `json:"last_seen"`
 	OldestOpen  *time.Time     `json:"oldest_open"`
@@ -72,7 +73,7 @@ func writeGroups(g *base.Globals, groups []*dlq.Group) error {
 	for _, p := range groups {
 		j := groupJSON{
 			Fingerprint: p.Fingerprint, Count: p.Count, States: make(map[string]int), Waiting: p.States[dlq.Waiting], Quarantined: p.States[dlq.Quarantined],
-			Reason: string(p.Reason), Cause: string(p.Cause), Scope: string(p.Scope), Channel: p.Channel, Rule: p.Rule,
+			Reason: string(p.Reason), Cause: string(p.Cause), Scope: string(p.Scope), Channel: p.Channel, Rules: slices.Concat([]string{}, p.Rules),
 			FirstSeen: base.OptionalTime(p.First), LastSeen: base.OptionalTime(p.Last), OldestOpen: base.OptionalTime(p.Oldest), ExampleID: p.Example, Detail: p.Detail, Newest: p.Newest,
 		}
 		for state, n := range p.States {
@@ -105,13 +106,13 @@ func showStats(g *base.Globals, s *dlq.Stats, now time.Time) {
 	fmt.Fprintf(g.IO.Out, "%s: %s%s\n%s\n\n", term.Count(s.Count, "dead letter"), strings.Join(states, ", "), oldest, strings.Join(sources, ", "))
 
 	groups := s.Groups()
-	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "CHANNEL", "RULE", "FIRST", "LAST", "FINGERPRINT"}, Elastic: []int{3, 4}}
+	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "CHANNEL", "RULES", "FIRST", "LAST", "FINGERPRINT"}, Elastic: []int{3, 4}}
 	for _, p := range groups {
 		first := term.Age(now.Sub(p.First))
 		if now.Sub(p.First) < justNow || p.Newest {
 			first += " new"
 		}
-		t.Add(humanize.Comma(int64(p.Count)), reasonOf(p), term.OrDash(string(p.Cause)), term.OrDash(p.Channel), term.OrDash(p.Rule),
+		t.Add(humanize.Comma(int64(p.Count)), reasonOf(p), term.OrDash(string(p.Cause)), term.OrDash(p.Channel), term.OrDash(strings.Join(p.Rules, " ")),
 			first, term.Age(now.Sub(p.Last)), brief(p.Fingerprint, 16))
 		t.Note(noteOn(p))
 	}
