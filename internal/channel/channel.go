@@ -40,6 +40,9 @@ type Message struct {
 	// Recipients narrows the message to some of the configured recipients;
 	// nil means all of them.
 	Recipients []string
+	// Delivered are recipients that have the message already, from before it became
+	// a dead letter. It is not sent to them again.
+	Delivered []string
 	// Now is when this attempt started.
 	Now time.Time
 	// MayBeDuplicate is true when an earlier attempt had an ambiguous outcome, or a former
@@ -74,6 +77,9 @@ type Receipt struct {
 	// Answer is the rest of the provider's reply, shown by `channels test`;
 	// without secrets, may be empty.
 	Answer string
+	// Accepted are the recipients that have the message now; nil on a channel with a
+	// single destination.
+	Accepted []string
 	// Refused are recipients that refused for good while others accepted.
 	Refused []Refusal
 	// Deferred are recipients to retry alone, after RetryAfter.

@@ -30,7 +30,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	l.source.note(d, true)
 	m := channel.Message{
 		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
-		Recipients: d.recipients, Now: now, MayBeDuplicate: d.mayBeRepeat,
+		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeRepeat,
 	}
 	if r := d.envelope.Replay; r != nil {
 		m.Replay = r.Number

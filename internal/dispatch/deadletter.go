@@ -18,7 +18,8 @@ import (
 func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 	d := t.d
 	d.dead = dlq.Failed(d.envelope.Delivery, d.envelope, dlq.Failure{
-		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried, Recipients: recipientsOf(d.refused),
+		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried,
+		Recipients: recipientsOf(d.refused), Delivered: d.delivered,
 	}, t.o.p.MaxReplays)
 	t.l.source.ending++
 	t.o.lanes.ready(t.l)

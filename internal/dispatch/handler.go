@@ -211,17 +211,17 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 	sentBefore := e.Source.Time.Before(e.From.Input.Again())
 	o.add(s, &delivery{
 		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(),
-		attempts: former.Attempts, firstTried: former.First, mayBeRepeat: former.Maybe || sentBefore, inherited: former.Maybe, recipients: recipientsOfReplay(e),
+		attempts: former.Attempts, firstTried: former.First, mayBeRepeat: former.Maybe || sentBefore, inherited: former.Maybe, delivered: deliveredBefore(e),
 	})
 }
 
 var errNoAlert = errors.New("it carries no alert")
 
-func recipientsOfReplay(e *envelope.Envelope) []string {
+func deliveredBefore(e *envelope.Envelope) []string {
 	if e.Replay == nil {
 		return nil
 	}
-	return e.Replay.Recipients
+	return e.Replay.Delivered
 }
 
 // own copies what outlives a poll: kgo's slices share the decompressed batch.

@@ -33,6 +33,7 @@ type delivery struct {
 	witness     uint64   // the outbox's successes when it was first tried
 	recipients  []string // who is left; nil: all
 	refused     []channel.Refusal
+	delivered   []string       // recipients that have it
 	deferred    time.Time      // when recipients asked for a later attempt first; zero: they did not
 	deferral    *outcome.Error // what they said last
 	denials     int            // times the channel was refused for it: the first, and those after a success of others

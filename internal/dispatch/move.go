@@ -265,9 +265,9 @@ func (m *moving) envelope() *envelope.Envelope {
 	if !e.Resolves() {
 		e.Delivery = alert.NewDelivery(e.Alert.ID, m.to)
 	}
-	if e.Replay != nil { // whom of a mail's recipients it was for means nothing elsewhere
+	if e.Replay != nil { // who has it of a mail's recipients means nothing elsewhere
 		r := *e.Replay
-		r.Recipients = nil
+		r.Delivered = nil
 		e.Replay = &r
 	}
 	e.From = offsets.Origin{Input: s.input, From: m.d.at, Done: s.done(), Delivery: e.DedupID()}

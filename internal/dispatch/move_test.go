@@ -210,12 +210,12 @@ func TestADeadLetterThatIsSentAgainStaysThatEntrys(t *testing.T) {
 		defer b.close()
 		b.ch.answer = down401
 		b.wait("dl_entry", "", 0, func(e *envelope.Envelope) {
-			e.Replay = &envelope.Replay{Entry: "dl_entry", Version: 7, Number: 1, Recipients: []string{"ann"}}
+			e.Replay = &envelope.Replay{Entry: "dl_entry", Version: 7, Number: 1, Delivered: []string{"ann"}}
 		})
 		b.Move(moveBelow(1, "mail"))
 		synctest.Wait()
 		e := s.taken[0]
-		if e.Delivery != "dl_entry" || !e.Resolves() || e.From.Delivery != "dl_entry@7" || e.Replay.Recipients != nil {
+		if e.Delivery != "dl_entry" || !e.Resolves() || e.From.Delivery != "dl_entry@7" || e.Replay.Delivered != nil {
 			t.Errorf("it stands there as %+v, %+v", e, e.Replay)
 		}
 	})

@@ -29,7 +29,7 @@ func (b *bench) again(id, key string, n int, change ...func(*envelope.Replay)) {
 	}
 	a := &alert.Alert{Rule: "r", Severity: alert.Warning, EventTime: time.Now().Add(-time.Hour), Key: []string{key}, Throttle: time.Minute, Expire: time.Minute}
 	e := &envelope.Envelope{Delivery: id, Alert: a, Channel: "desk", Replay: r, Source: envelope.Source{Topic: "trade-executions"}}
-	d := &delivery{envelope: e, recipients: recipientsOfReplay(e)}
+	d := &delivery{envelope: e, delivered: deliveredBefore(e)}
 	if key != "" {
 		d.laneKey = []byte(key)
 	}
@@ -132,29 +132,33 @@ func TestAReplayThatFailsIsTheEntrysNextVersion(t *testing.T) {
 	})
 }
 
-func TestAReplayGoesToTheRefusedRecipientsOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, nil)
-		defer b.close()
-		b.ch.answer = func(m channel.Message, _ int) (channel.Receipt, error) {
-			if m.Delivery == "a2" {
-				return channel.Receipt{Refused: []channel.Refusal{{Recipient: "bob@example.com", Err: errRefused}}}, nil
-			}
-			return channel.Receipt{}, nil
-		}
-		for _, id := range []string{"a1", "a2"} {
-			b.again(id, id, 1, func(r *envelope.Replay) { r.Recipients = []string{"bob@example.com", "eve@example.com"} })
-		}
-		time.Sleep(time.Second)
-		for _, s := range b.ch.all() {
-			if !slices.Equal(s.m.Recipients, []string{"bob@example.com", "eve@example.com"}) {
-				t.Errorf("%s goes to %v", s.id, s.m.Recipients)
-			}
-		}
-		if e := b.dead.all(); len(e) != 1 || !slices.Equal(e[0].Recipients, []string{"bob@example.com"}) || e[0].Replays != 1 {
-			t.Errorf("what is left is %+v", e)
-		}
-	})
+func TestReplayKeepsWhoHasTheMessage(t *testing.T) {
+	refused := []channel.Refusal{{Recipient: "bob@example.com", Err: errRefused}}
+	for name, tt := range map[string]struct {
+		receipt   channel.Receipt
+		err       error
+		delivered []string
+	}{
+		"some accept": {channel.Receipt{Accepted: []string{"eve@example.com"}, Refused: refused}, nil, []string{"ann@example.com", "eve@example.com"}},
+		"none accept": {channel.Receipt{Refused: refused}, errRefused, []string{"ann@example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, nil)
+				defer b.close()
+				b.ch.answer = func(channel.Message, int) (channel.Receipt, error) { return tt.receipt, tt.err }
+				b.again("a", "a", 1, func(r *envelope.Replay) { r.Delivered = []string{"ann@example.com"} })
+				time.Sleep(time.Second)
+				if m := b.ch.all()[0].m; m.Recipients != nil || !slices.Equal(m.Delivered, []string{"ann@example.com"}) {
+					t.Errorf("it goes to %v without %v", m.Recipients, m.Delivered)
+				}
+				e := b.dead.all()
+				if len(e) != 1 || !slices.Equal(e[0].Recipients, []string{"bob@example.com"}) || !slices.Equal(e[0].Delivered, tt.delivered) || e[0].Replays != 1 {
+					t.Errorf("the dead letters are %+v, want one delivered to %v", e, tt.delivered)
+				}
+			})
+		})
+	}
 }
 
 // TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered: the dead letter

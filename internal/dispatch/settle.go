@@ -57,6 +57,7 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 		t.postpone(e)
 	case class.Permanence == outcome.Permanent: // this message, or all its recipients
 		t.d.attempts++
+		t.d.refused = append(t.d.refused, receipt.Refused...)
 		t.deadLetter(e, class.Reason)
 		o.refuse(t.d.rule(), e)
 	default:
@@ -101,6 +102,7 @@ func (t turn) succeed(r channel.Receipt) {
 	}
 	d.sent = now
 	d.refused = append(d.refused, r.Refused...)
+	d.delivered = append(d.delivered, r.Accepted...)
 	if len(r.Deferred) > 0 {
 		d.recipients = recipientsOf(r.Deferred)
 		t.postpone(outcome.Classify(r.Deferred[0].Err))

@@ -52,6 +52,7 @@ type Entry struct {
 	Attempts                int
 	FirstFailed, LastFailed time.Time
 	Recipients              []string // refused ones; empty: not about recipients
+	Delivered               []string // recipients that have the message; a replay leaves them out
 	Replays                 int
 	State                   State
 	EditedBy                string // who edited the value for the last replay; "": not edited
@@ -91,6 +92,7 @@ const (
 	hFirstFailed = "notifier.first-failed"
 	hLastFailed  = "notifier.last-failed"
 	hRecipients  = "notifier.recipients"
+	hDelivered   = "notifier.delivered-to"
 	hReplays     = "notifier.replays"
 	hState       = "notifier.state"
 	hPointer     = "notifier.pointer"
@@ -147,6 +149,7 @@ func (e *Entry) Encode(topic string) *kgo.Record {
 	add(hFirstFailed, e.FirstFailed.UTC().Format(time.RFC3339Nano))
 	add(hLastFailed, e.LastFailed.UTC().Format(time.RFC3339Nano))
 	add(hRecipients, strings.Join(e.Recipients, ","))
+	add(hDelivered, strings.Join(e.Delivered, ","))
 	add(hReplays, strconv.Itoa(e.Replays))
 	add(hState, string(e.State))
 	add(hRule, e.Rule())

@@ -15,7 +15,8 @@ type Failure struct {
 	Rule       string // that a record failed in; "": none
 	Attempts   int
 	First      time.Time
-	Recipients []string
+	Recipients []string // that refused it
+	Delivered  []string // that have it
 }
 
 // Failed returns the entry of an envelope that failed: a new one, or after a replay its
@@ -25,8 +26,8 @@ func Failed(id string, env *envelope.Envelope, f Failure, maxReplays int) *Entry
 	class := f.Cause.Class()
 	e := &Entry{
 		ID: id, Envelope: env, Reason: f.Reason, Scope: class.Scope, Cause: f.Cause, Detail: f.Detail,
-		Attempts: max(1, f.Attempts), FirstFailed: f.First, LastFailed: time.Now(), Recipients: f.Recipients, State: Open,
-		FailedRule: f.Rule,
+		Attempts: max(1, f.Attempts), FirstFailed: f.First, LastFailed: time.Now(), Recipients: f.Recipients, Delivered: f.Delivered,
+		State: Open, FailedRule: f.Rule,
 	}
 	if e.Reason == "" {
 		e.Reason = class.Reason

@@ -67,7 +67,7 @@ func (e *Entry) pointer(topic string) *kgo.Record {
 func (e *Entry) last(topic string) *kgo.Record {
 	s := e.Envelope.Source
 	p := *e
-	p.Recipients, p.FailedRule = nil, e.Rule()
+	p.Recipients, p.Delivered, p.FailedRule = nil, nil, e.Rule()
 	return p.pointTo(&envelope.Envelope{
 		Source:   envelope.Source{Topic: s.Topic, TopicID: s.TopicID, Partition: s.Partition, Offset: s.Offset, Time: s.Time, Value: []byte{}},
 		Delivery: e.Envelope.Delivery, Channel: e.Envelope.Channel,

@@ -63,6 +63,7 @@ func large(id string) *dlq.Entry {
 	a.Bound()
 	e.Envelope.Alert, e.Envelope.Delivery, e.Envelope.Channel = a, id, "desk"
 	e.Detail, e.Recipients = noise(5000), slices.Repeat([]string{"desk@example.com"}, 500)
+	e.Delivered = e.Recipients
 	return e
 }
 

@@ -131,6 +131,8 @@ func (e *Entry) read(headers []kgo.RecordHeader, written time.Time) error {
 			e.LastFailed = moment(h.Key, v)
 		case hRecipients:
 			e.Recipients = strings.Split(v, ",")
+		case hDelivered:
+			e.Delivered = strings.Split(v, ",")
 		case hReplays:
 			e.Replays = number(h.Key, v)
 		case hState:

@@ -77,7 +77,7 @@ const (
 	hReplayBy        = "notifier.by"
 	hReplayComment   = "notifier.comment"
 	hReplayFirst     = "notifier.entry-failed"
-	hReplayTo        = "notifier.entry-recipients"
+	hReplayNotTo     = "notifier.entry-delivered-to"
 	hEdited          = "notifier.edited"
 	hEditedBy        = "notifier.edited-by"
 	hTrace           = "traceparent"
@@ -87,7 +87,7 @@ const (
 func HeaderNames() []string {
 	return []string{
 		hVersion, hOriginalHeaders, hSourceTopic, hSourceTopicID, hSourcePartition, hSourceOffset, hSourceTimestamp, hKey, hValue, hChecksum,
-		hAlert, hDelivery, hChannel, hFrom, hDone, hBegin, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayTo, hEdited, hEditedBy, hTrace,
+		hAlert, hDelivery, hChannel, hFrom, hDone, hBegin, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayNotTo, hEdited, hEditedBy, hTrace,
 	}
 }
 
@@ -145,8 +145,8 @@ func Wrap(e *Envelope) *kgo.Record {
 			add(hReplayComment, p.Comment)
 		}
 		add(hReplayFirst, p.FirstFailed.UTC().Format(time.RFC3339Nano))
-		if p.Recipients != nil {
-			add(hReplayTo, strings.Join(p.Recipients, ","))
+		if len(p.Delivered) > 0 {
+			add(hReplayNotTo, strings.Join(p.Delivered, ","))
 		}
 		if p.Edited != nil {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: hEdited, Value: p.Edited})

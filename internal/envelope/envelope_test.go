@@ -48,7 +48,7 @@ func arbitrary(t *rapid.T) *Envelope {
 			e.Replay = &Replay{Entry: rapid.SampledFrom([]string{"dl_x", "re_y"}).Draw(t, "entry"), Version: rapid.Int64Min(0).Draw(t, "version"), Number: 2, By: "ann@desk", FirstFailed: time.UnixMilli(5).UTC()}
 			e.Replay.Comment = rapid.SampledFrom([]string{"", "venue is back"}).Draw(t, "comment")
 			if rapid.Bool().Draw(t, "narrowed") {
-				e.Replay.Recipients = []string{"bob@example.com", "eve@example.com"}
+				e.Replay.Delivered = []string{"bob@example.com", "eve@example.com"}
 			}
 			if rapid.Bool().Draw(t, "edited") {
 				e.Replay.Edited, e.Replay.EditedBy = []byte(rapid.String().Draw(t, "edited value")), "ann@desk"

@@ -114,8 +114,8 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			replay.Comment = string(text)
 		case hReplayFirst:
 			replay.FirstFailed = p.time(h.Key, string(text))
-		case hReplayTo:
-			replay.Recipients = strings.Split(string(text), ",")
+		case hReplayNotTo:
+			replay.Delivered = strings.Split(string(text), ",")
 		case hEdited:
 			replay.Edited = append([]byte{}, h.Value...)
 		case hEditedBy:

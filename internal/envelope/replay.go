@@ -14,7 +14,7 @@ type Replay struct {
 	Number      int   // of the entry's replays, from 1
 	By, Comment string
 	FirstFailed time.Time
-	Recipients  []string // remaining recipients of a partly sent message; nil: all
+	Delivered   []string // recipients that have the message already
 	Edited      []byte   // replaces the source's value for the rules; nil: not edited
 	EditedBy    string
 }

@@ -158,7 +158,7 @@ func (s *sending) deliver(a *alert.Alert, channel, delivery string) {
 	}
 	r := *s.again
 	if channel == s.e.Envelope.Channel {
-		r.Recipients = s.e.Recipients
+		r.Delivered = s.e.Delivered
 	}
 	e := &envelope.Envelope{Source: s.e.Envelope.Source, Alert: a, Channel: channel, Delivery: delivery, Replay: &r, Trace: s.e.Envelope.Trace}
 	e.From = offsets.Origin{

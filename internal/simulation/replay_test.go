@@ -162,7 +162,7 @@ func (w *world) forward(p *part, a *asked) {
 		r.out.Send(x)
 	}
 	if e.Envelope.Alert != nil {
-		again.Recipients = e.Recipients
+		again.Delivered = e.Delivered
 		send(e.Envelope.Alert, e.Envelope.Channel, e.ID)
 		return
 	}

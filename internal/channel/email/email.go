@@ -94,12 +94,12 @@ func (c *Channel) Close() error {
 // Recipients that are refused or deferred while others accept are in the
 // receipt: its errors have the cause and, for deferred ones, the wait. When all
 // are refused, the cause is outcome.Destination, or what the refusals are about;
-// with m.Recipients set it is outcome.RecipientRefused, since others have the
-// mail.
+// with m.Recipients or m.Delivered set it is outcome.RecipientRefused, since
+// others have the mail.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
-	to, removed := c.recipients(m.Recipients)
+	to, removed := c.recipients(m.Recipients, m.Delivered)
 	if len(to) == 0 {
-		return channel.Receipt{Refused: removed}, outcome.Errorf(outcome.Unrouted, "no recipient of this delivery is configured any longer")
+		return channel.Receipt{Refused: removed}, outcome.Errorf(outcome.Unrouted, "no recipient that is configured lacks it: discard it, or add the address that should have it")
 	}
 	mails, err := c.mails(m, to)
 	if err != nil {
@@ -123,7 +123,7 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 		fail(&receipt, rest, e)
 	}
 	if receipt.ID == "" {
-		return noneAccepted(receipt, m.Recipients != nil)
+		return noneAccepted(receipt, m.Recipients != nil || len(m.Delivered) > 0)
 	}
 	concernRecipients(&receipt)
 	return receipt, nil
@@ -169,6 +169,7 @@ func (c *Channel) deliver(ctx context.Context, mail *composed, receipt *channel.
 			break
 		}
 		receipt.ID = mail.id
+		receipt.Accepted = append(receipt.Accepted, v.accepted...)
 		receipt.Answer = strings.TrimSpace("the server replied 250 " + clip(alert.Visible(c.redactor.Redact(v.answer)), maxDetail))
 		rest = v.overflow
 	}
@@ -246,12 +247,15 @@ func rank(e *outcome.Error) int {
 	return 2
 }
 
-// recipients returns the addresses to send to: all configured ones, or those of
-// only. Addresses that are no longer configured are in removed.
-func (c *Channel) recipients(only []string) (to []string, removed []channel.Refusal) {
+// recipients returns the addresses to send to: the configured ones without those that
+// have the message, or those of only. Addresses that are no longer configured are in
+// removed.
+func (c *Channel) recipients(only, delivered []string) (to []string, removed []channel.Refusal) {
 	if only == nil {
 		for _, a := range c.to {
-			to = append(to, a.Address)
+			if !slices.ContainsFunc(delivered, func(has string) bool { return sameAddress(a.Address, has) }) {
+				to = append(to, a.Address)
+			}
 		}
 		return to, nil
 	}

@@ -114,6 +114,28 @@ func TestRemovedRecipientsGetNoMail(t *testing.T) {
 	}
 }
 
+func TestRecipientsWithTheMailGetNoOther(t *testing.T) {
+	server := smtptest.Start(t, smtptest.Config{})
+	c := open(t, server.Addr, three)
+	m := message()
+	m.Delivered = []string{"A@example.com", "left@example.com"}
+	receipt, err := c.Send(t.Context(), m)
+	if err != nil || len(receipt.Refused) > 0 {
+		t.Fatalf("%+v, %v", receipt, err)
+	}
+	want := []string{"b@example.com", "c@example.com"}
+	if to := server.Mails()[0].To; !slices.Equal(to, want) || !slices.Equal(receipt.Accepted, want) {
+		t.Errorf("went to %v, accepted by %v, want %v", to, receipt.Accepted, want)
+	}
+	m.Delivered = append(m.Delivered, want...)
+	if _, err := c.Send(t.Context(), m); cause(err) != outcome.Unrouted {
+		t.Errorf("nobody is left: %v", err)
+	}
+	if n := len(server.Mails()); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}
+
 func TestTooManyRecipientsUseFurtherTransactions(t *testing.T) {
 	for name, reply := range map[string]error{
 		"with its status": smtptest.Reply(452, "4.5.3", "Too many recipients"),

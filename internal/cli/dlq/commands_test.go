@@ -119,10 +119,10 @@ func printOf(t testing.TB, c *testkafka.Cluster, e *dlq.Entry) string {
 func TestTheObjectsOfAListAreAContract(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	e := clitest.Mixed()[8]
-	e.Envelope.Source.Key = []byte{0xff}
+	e.Envelope.Source.Key, e.Delivered = []byte{0xff}, []string{"desk@example.com"}
 	clitest.WriteEntries(t, c, e)
 	const want = `{"id":"%s","topic":"trade-executions","partition":3,"offset":109,"key":null,"key_base64":"/w==","rule":"forward-test-diverges","channel":"desk-mail",` +
-		`"recipients":["nobody@example.com"],"severity":"warning","reason":"recipient","scope":"recipient","cause":"recipient-refused","fingerprint":"%s",` +
+		`"recipients":["nobody@example.com"],"delivered_to":["desk@example.com"],"severity":"warning","reason":"recipient","scope":"recipient","cause":"recipient-refused","fingerprint":"%s",` +
 		`"detail":"550 5.1.1 \"nobody@example.com\": no such user","attempts":2,"first_failed":"2026-11-23T14:40:05Z","last_failed":"2026-11-23T14:40:05Z","state":"open","replays":0,"size":53}` + "\n"
 	a := command(t, c, "dlq", "list", "-o", "json").Want(t, base.ExitDone)
 	if w := fmt.Sprintf(want, e.ID, printOf(t, c, e)); a.Out != w {

@@ -2,6 +2,7 @@ package dlq
 
 import (
 	"encoding/base64"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -21,6 +22,7 @@ type entryJSON struct {
 	Rule        string     `json:"rule"`
 	Channel     string     `json:"channel"`
 	Recipients  []string   `json:"recipients"`
+	DeliveredTo []string   `json:"delivered_to"`
 	Severity    string     `json:"severity"`
 	Reason      string     `json:"reason"`
 	Scope       string     `json:"scope"`
@@ -45,15 +47,12 @@ func toJSON(e *dlq.Entry) entryJSON {
 	s := e.Envelope.Source
 	j := entryJSON{
 		ID: e.ID, Topic: s.Topic, Partition: s.Partition, Offset: s.Offset, Rule: e.Rule(), Channel: e.Envelope.Channel,
-		Recipients: e.Recipients, Reason: string(e.Reason), Scope: string(e.Scope), Cause: string(e.Cause),
+		Recipients: slices.Concat([]string{}, e.Recipients), DeliveredTo: slices.Concat([]string{}, e.Delivered), Reason: string(e.Reason), Scope: string(e.Scope), Cause: string(e.Cause),
 		Fingerprint: e.Fingerprint(), Detail: e.Detail, Attempts: e.Attempts, FirstFailed: base.OptionalTime(e.FirstFailed), LastFailed: base.OptionalTime(e.LastFailed),
 		State: string(e.State), Replays: e.Replays, Size: e.Size, EditedBy: e.EditedBy,
 	}
 	if e.State == dlq.Malformed || s.Topic == "" {
 		j.Topic, j.Partition, j.Offset = e.Topic, e.Partition, e.Offset
-	}
-	if j.Recipients == nil {
-		j.Recipients = []string{}
 	}
 	if e.Envelope.Alert != nil {
 		j.Severity = string(e.Envelope.Alert.Severity)

@@ -112,6 +112,9 @@ func (p *page) failure(e *dlq.Entry) {
 	if len(e.Recipients) > 0 {
 		p.row("recipients", "%s", strings.Join(e.Recipients, ", "))
 	}
+	if len(e.Delivered) > 0 {
+		p.row("delivered to", "%s", strings.Join(e.Delivered, ", "))
+	}
 }
 
 func (p *page) alert(e *dlq.Entry) {
@@ -230,13 +233,13 @@ func explain(e *dlq.Entry) string {
 	case outcome.TooLarge:
 		return "the message is too large for its destination"
 	case outcome.BadRecipient:
-		return "some recipients refused it; the others received it"
+		return "some recipients refused it; a replay leaves out those that have it"
 	case outcome.Exhausted:
 		return "all attempts failed while other messages were delivered"
 	case outcome.Unconfirmed:
 		return "it may have been delivered: the connection was lost before the response"
 	case outcome.NoLongerRouted:
-		return "its rule or channel is no longer configured"
+		return "its rule, channel or recipients are no longer configured"
 	}
 	return string(e.Reason)
 }
