@@ -38,10 +38,15 @@ func signals() context.Context {
 
 // Run runs a command and returns its exit code.
 func Run(ctx context.Context, args []string, io base.Streams) int {
+	out := base.NewOutput(io.Out)
+	io.Out = out
 	g := &base.Globals{IO: io}
 	cmd := newRoot(g)
 	cmd.SetArgs(args)
 	ran, err := cmd.ExecuteContextC(ctx)
+	if err == nil && ran.Annotations[base.Daemon] == "" { // the console channel of a daemon repeats what failed
+		err = out.Err()
+	}
 	if err == nil {
 		return base.ExitDone
 	}

@@ -4,14 +4,16 @@ package term
 
 import (
 	"io"
-	"os"
 
 	"golang.org/x/term"
 )
 
+// descriptor is a file, or a wrapper of one.
+type descriptor interface{ Fd() uintptr }
+
 // IsTerminal reports whether a stream is a terminal.
 func IsTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(descriptor)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
@@ -21,7 +23,7 @@ const defaultWidth, defaultHeight = 100, 24
 // Size returns the columns and rows of a terminal. Fewer than 40 columns are ignored.
 func Size(w io.Writer) (width, height int) {
 	width, height = defaultWidth, defaultHeight
-	f, ok := w.(*os.File)
+	f, ok := w.(descriptor)
 	if !ok {
 		return width, height
 	}

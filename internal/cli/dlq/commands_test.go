@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -421,6 +422,23 @@ func TestMisuseAndFailureHaveCodesOfTheirOwn(t *testing.T) {
 		code := cli.Run(t.Context(), append(strings.Fields(args), "--brokers", "127.0.0.1:1"), base.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 		if code != want {
 			t.Errorf("%s: exit %d, want %d", args, code, want)
+		}
+	}
+}
+
+func TestUnwrittenListIsFailure(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("there is no /dev/full here")
+	}
+	defer full.Close()
+	c := testkafka.Start(t, nil)
+	clitest.WriteEntries(t, c, clitest.Mixed()...)
+	for _, args := range []string{"dlq list", "dlq list -o json", "dlq stats", "dlq stats -o json", "dlq export", "dlq replay --all --dry-run", "topics create --dry-run"} {
+		var words bytes.Buffer
+		all := append([]string{"--brokers", c.Brokers[0], "--group", c.Group}, strings.Fields(args)...)
+		if got := cli.Run(t.Context(), all, base.Streams{In: strings.NewReader(""), Out: full, Err: &words}); got != base.ExitFailed || !strings.Contains(words.String(), "no space left on device") {
+			t.Errorf("notifier %s: exit %d, want %d\n%s", args, got, base.ExitFailed, words.String())
 		}
 	}
 }
