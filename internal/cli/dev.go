@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +40,9 @@ func newDev(g *base.Globals) *cobra.Command {
 			if d.rate < 0 || d.rate > 1e6 {
 				return base.Misused("--rate is a number of events a second")
 			}
-			return runDev(g, cmd.Context(), d)
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP) // its terminal is gone: delete the data
+			defer stop()
+			return runDev(g, ctx, d)
 		},
 	}
 	f := cmd.Flags()

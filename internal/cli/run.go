@@ -1,7 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -17,11 +22,15 @@ func newRun(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the daemon", Args: base.NoArgs, Annotations: map[string]string{base.Daemon: "yes"},
 		Long: "Run the daemon: consume events, match them against the rules, deliver alerts. It checks brokers,\n" +
-			"topics and rights first. SIGTERM stops it once deliveries in flight are settled; a second one at once.",
+			"topics and rights first. SIGTERM stops it once deliveries in flight are settled; a second one at once.\n" +
+			"SIGHUP changes nothing: restart it to apply a changed configuration.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if start.Again && (start.From == "" || start.From == daemon.Committed || start.From == "latest") {
 				return base.Misused("--again needs --start earliest or --start TIME: it sends the alerts of the events from there on, also those that were sent before")
 			}
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
 			src := g.Source()
 			if start.From != daemon.Committed {
 				src.Flags["kafka.start"] = start.From
@@ -32,6 +41,7 @@ func newRun(g *base.Globals) *cobra.Command {
 			}
 			log := g.Logger(l)
 			defer log.Flush()
+			go ignoreHangup(cmd.Context(), hangup, log.Logger)
 			if g.ConfigFile == "" {
 				log.Info("configuration found", "file", l.File)
 			}
@@ -57,6 +67,19 @@ func newRun(g *base.Globals) *cobra.Command {
 	f.StringVar(&start.From, "start", "", "reset the group's offsets to `WHERE`: earliest, latest or a time; or committed, which accepts offsets\nthat were set by hand; no notifier may be running in the group")
 	f.BoolVar(&start.Again, "again", false, "with --start earliest or a time: send all alerts from there on again, with the rules as they are now;\nwithout it, events that were handled before raise no alert, not even of a new rule")
 	return cmd
+}
+
+// ignoreHangup logs SIGHUP, which would end the process, until ctx ends. Other daemons read
+// their configuration again on it, so it is sent in good faith.
+func ignoreHangup(ctx context.Context, hangup <-chan os.Signal, log *slog.Logger) {
+	for {
+		select {
+		case <-hangup:
+			log.Warn("SIGHUP ignored: the configuration is read at the start only; restart to apply changes")
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // exitOf adds the exit code to a daemon's error.
