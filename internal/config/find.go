@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/safefile"
+	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -99,14 +99,10 @@ func readLocal() ([]byte, error) {
 	if err != nil {
 		return nil, readError(localFile, err)
 	}
-	if line, ok := yamldoc.FindScalar(data, isReference); ok && os.Geteuid() == 0 {
+	if line, ok := yamldoc.FindScalar(data, secret.IsReference); ok && os.Geteuid() == 0 {
 		return nil, &RefusedError{localFile, fmt.Sprintf("line %d refers to a secret, which root may read only for a configuration that is named", line)}
 	}
 	return data, nil
-}
-
-func isReference(text string) bool {
-	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
 
 // readTrusted reads a file that only this user and root can have written, else it

@@ -78,6 +78,7 @@ func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
 	if problem := l.Kafka.LoginInTheClear(); problem != "" {
 		faults = append(faults, l.fault("kafka.sasl", problem))
 	}
+	faults = append(faults, l.checkTexts()...)
 	faults = append(faults, l.checkPermissions()...)
 	slices.SortStableFunc(faults, func(a, b yamldoc.Fault) int { return cmp.Compare(order(a), order(b)) })
 	return l, faults, nil

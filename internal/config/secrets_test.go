@@ -3,10 +3,12 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // TestRedactorHidesAllSecrets: credentials of every channel, and no other value.
@@ -46,6 +48,52 @@ channels:
 	}
 }
 
+func TestLiteralSecretIsWarning(t *testing.T) {
+	t.Setenv("TOKEN", "x")
+	for channel, want := range map[string]string{
+		`{slack: {token: xoxb-1, channel: C0123456}}`:                                                       "channels.x.slack.token",
+		`{slack: {webhook: "https://hooks.slack.com/services/T0/B0/x"}}`:                                    "channels.x.slack.webhook",
+		`{webhook: {url: "https://a.example.com", secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz}}`:         "channels.x.webhook.secret",
+		`{webhook: {url: "https://a.example.com", headers: {Authorization: Bearer hunter-2}}}`:              "channels.x.webhook.headers.Authorization",
+		`{webhook: {url: "https://a.example.com", headers: {X-Desk: eq, Authorization: Bearer env:TOKEN}}}`: "",
+		`{slack: {token: env:TOKEN, channel: C0123456}}`:                                                    "",
+	} {
+		faults := faultsOf(t, "channels: {x: "+channel+"}\n")
+		literal := slices.DeleteFunc(faults, func(f yamldoc.Fault) bool { return !strings.HasPrefix(f.Message, "is a secret in the file") })
+		if len(literal.Errors()) > 0 || want == "" && len(literal) > 0 || want != "" && (len(literal) != 1 || literal[0].Path != want) || strings.Contains(literal.Error(), "hunter") {
+			t.Errorf("%s: %v, want a warning of %q", channel, literal, want)
+		}
+	}
+}
+
+func TestReferenceOutsideSecretIsFault(t *testing.T) {
+	for text, want := range map[string]string{
+		"kafka: {client_id: '${HOSTNAME}'}": "kafka.client_id",
+		"kafka: {brokers: ['env:BROKERS']}": "kafka.brokers",
+		"http: {listen: '${LISTEN}'}":       "http.listen",
+		"rules: file:rules.yaml":            "rules",
+		"channels: {x: {email: {server: 'mail.example.com:587', from: 'alerts@${DOMAIN}', to: [a@example.com]}}}": "channels.x.email.from",
+	} {
+		if got := faultsOf(t, text+"\n").Error(); !strings.Contains(got, want+": contains a reference, which is only resolved in secrets") {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
+// faultsOf returns the faults of a configuration without its rules.
+func faultsOf(t *testing.T, text string) yamldoc.Faults {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "notifier.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, faults, err := config.LoadBase(config.Source{File: file, Getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return faults
+}
+
 func TestHTTPFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		`{listen: "unix:/run/notifier/http.sock", token: 0123456789abcdef, hosts: [a.example.com, notifier_1, x.]}`: "",
@@ -66,7 +114,7 @@ func TestHTTPFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want == "" && len(faults) > 0 || want != "" && !strings.Contains(faults.Error(), want) {
+		if want == "" && len(faults.Errors()) > 0 || want != "" && !strings.Contains(faults.Error(), want) {
 			t.Errorf("%s: %v", text, faults)
 		}
 		if got := l.Redactor().Redact("Bearer 0123456789abcdef"); want == "" && strings.Contains(got, "0123456789abcdef") {

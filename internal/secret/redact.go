@@ -80,6 +80,9 @@ func (r *Redactor) update(t *tracked) {
 // record adds a value and drops the oldest beyond keptValues.
 func (t *tracked) record(value, user string) {
 	forms := []string{value}
+	if t.secret.scheme != "" {
+		forms = append(forms, strings.TrimPrefix(value, t.secret.scheme))
+	}
 	if user != "" && value != "" {
 		forms = append(forms, user+":"+value, "\x00"+user+"\x00"+value) // RFC 7617, RFC 4616
 	}

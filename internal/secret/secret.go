@@ -15,11 +15,13 @@ import (
 )
 
 // String is a secret. The zero value is empty. In YAML it is written env:NAME
-// or file:PATH; any other text is the secret itself.
+// or file:PATH, both also after the scheme of an Authorization header
+// (Bearer env:NAME); any other text is the secret itself.
 type String struct {
 	value  string
 	source string
-	file   *file // nil: not read from a file
+	scheme string // "Bearer " in front of a reference; else empty
+	file   *file  // nil: not read from a file
 }
 
 // file is the file of a secret. Copies of the String share it.
@@ -59,28 +61,61 @@ func (f *file) read() (string, error) {
 }
 
 // New returns a secret with the given value.
-func New(value string) String { return String{value: value, source: "set"} }
+func New(value string) String { return String{value: value, source: literal} }
 
 // UnmarshalText keeps the reference; Resolve reads its value.
 func (s *String) UnmarshalText(text []byte) error {
 	t := string(text)
-	if name, ok := strings.CutPrefix(t, "env:"); ok && !variable.MatchString(name) {
+	scheme, reference := cutScheme(t)
+	if name, ok := strings.CutPrefix(reference, "env:"); ok && !variable.MatchString(name) {
 		// The text may be the secret itself: do not show it.
 		*s = String{source: "env:" + Hidden}
 		return errors.New("env: must be followed by the name of an environment variable: letters, digits and _")
 	}
-	if strings.HasPrefix(t, "env:") || strings.HasPrefix(t, "file:") {
-		*s = String{source: t}
-		return nil
-	}
-	*s = String{value: t}
-	if t != "" {
-		s.source = "set"
+	switch {
+	case isReference(reference):
+		*s = String{source: reference, scheme: scheme}
+	case t == "":
+		*s = String{}
+	case embedded.MatchString(t):
+		*s = String{source: Hidden}
+		return errors.New("contains a reference inside other text, which is not replaced: write env:NAME or file:PATH alone, or after a scheme such as Bearer")
+	default:
+		*s = String{value: t, source: literal}
 	}
 	return nil
 }
 
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// literal is the source of a secret that the configuration holds itself.
+const literal = "set"
+
+func isReference(source string) bool {
+	return strings.HasPrefix(source, "env:") || strings.HasPrefix(source, "file:")
+}
+
+// IsReference reports whether the text of a configuration reads a secret from the
+// environment or a file.
+func IsReference(text string) bool {
+	_, reference := cutScheme(text)
+	return isReference(reference)
+}
+
+// cutScheme returns the scheme in front of a reference, and the rest.
+func cutScheme(text string) (scheme, rest string) {
+	if m := schemed.FindStringSubmatch(text); m != nil {
+		return m[1], m[2]
+	}
+	return "", text
+}
+
+var (
+	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	// schemed matches an authentication scheme in front of a reference.
+	schemed = regexp.MustCompile(`^([A-Za-z][A-Za-z-]* )((?:env|file):.*)$`)
+	// embedded matches what is meant to be replaced by a value: a reference, or a
+	// variable as shells and compose files write it.
+	embedded = regexp.MustCompile(`\b(?:env:[A-Za-z_]|file:/)|\$[{(][A-Za-z_][A-Za-z0-9_]*[})]|^(?:[A-Za-z-]+ )?\$[A-Z_][A-Z0-9_]+$`)
+)
 
 // credentials is the prefix of a path in systemd's credentials directory
 // (systemd.exec(5), LoadCredential=). No other variable is expanded.
@@ -95,7 +130,7 @@ func (s *String) Resolve(dir string) error {
 		if !ok || v == "" {
 			return fmt.Errorf("environment variable %s is not set", name)
 		}
-		s.value = v
+		s.value = s.scheme + v
 		return nil
 	}
 	if path, ok := strings.CutPrefix(s.source, "file:"); ok {
@@ -113,7 +148,7 @@ func (s *String) Resolve(dir string) error {
 		if err != nil {
 			return err
 		}
-		s.value, s.file = value, &file{path: path, last: value}
+		s.value, s.file = s.scheme+value, &file{path: path, last: value}
 	}
 	return nil
 }
@@ -147,7 +182,7 @@ func (s String) Current() string {
 		return s.value
 	}
 	if value, err := s.file.read(); err == nil {
-		return value
+		return s.scheme + value
 	}
 	return s.last()
 }
@@ -163,14 +198,14 @@ func (s String) File() string {
 
 // IsLiteral reports whether the configuration holds the secret itself and not a
 // reference.
-func (s String) IsLiteral() bool { return s.value != "" && s.source == "set" }
+func (s String) IsLiteral() bool { return s.value != "" && s.source == literal }
 
 // last is Current without reading the file.
 func (s String) last() string {
 	if s.file != nil {
 		s.file.mu.Lock()
 		defer s.file.mu.Unlock()
-		return s.file.last
+		return s.scheme + s.file.last
 	}
 	return s.value
 }
@@ -181,13 +216,13 @@ func (s String) Reveal() string { return s.value }
 // IsZero reports whether no secret was configured.
 func (s String) IsZero() bool { return s.value == "" && s.source == "" }
 
-// String returns the reference (env:NAME, file:PATH) or Hidden, never the value.
+// String returns the reference (env:NAME, Bearer file:PATH) or Hidden, never the value.
 func (s String) String() string {
 	switch {
 	case s.IsZero():
 		return ""
-	case strings.HasPrefix(s.source, "env:"), strings.HasPrefix(s.source, "file:"):
-		return s.source
+	case isReference(s.source):
+		return s.scheme + s.source
 	default:
 		return Hidden
 	}

@@ -106,6 +106,64 @@ func TestSecretAfterEnvIsNotShown(t *testing.T) {
 	}
 }
 
+func TestSchemeBeforeReferenceIsKept(t *testing.T) {
+	t.Setenv("TOKEN", "hunter-number-22")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "token")
+	if err := os.WriteFile(path, []byte("hunter-number-22\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"Bearer env:TOKEN", "GenieKey file:token"} {
+		scheme, _, _ := strings.Cut(text, " ")
+		var s secret.String
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Resolve(dir); err != nil {
+			t.Fatal(err)
+		}
+		if want := scheme + " hunter-number-22"; s.Reveal() != want || s.Current() != want || fmt.Sprint(s) != text || s.IsLiteral() {
+			t.Errorf("%s: %q, now %q, prints as %s", text, s.Reveal(), s.Current(), s)
+		}
+		if got := secret.NewRedactor(struct{ S secret.String }{s}).Redact("bad key hunter-number-22"); strings.Contains(got, "hunter") {
+			t.Errorf("%s without its scheme is shown: %s", text, got)
+		}
+		if file := s.File(); strings.Contains(text, "file:") {
+			if file != path {
+				t.Errorf("the file is %q", file)
+			}
+			if err := os.WriteFile(path, []byte("changed"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Current(); got != scheme+" changed" {
+				t.Errorf("after a change: %q", got)
+			}
+		}
+	}
+}
+
+func TestReferenceInsideTextIsAnError(t *testing.T) {
+	for _, text := range []string{
+		"${TOKEN}", "Bearer ${TOKEN}", "$TOKEN", "Bearer $TOKEN", "$(cat token)x$(TOKEN)", "https://hooks.example.com/env:hunter_22",
+		"https://hooks.example.com/?key=${KEY}", "Bearer  env:TOKEN", "xoxb-env:TOKEN", "token: file:/run/secrets/hunter",
+	} {
+		var s secret.String
+		err := s.UnmarshalText([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), "write env:NAME or file:PATH alone") || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%s: %v", text, err)
+		}
+		if s.Reveal() != "" || s.IsZero() || fmt.Sprint(s) != "[redacted]" {
+			t.Errorf("%s: %q, prints as %s", text, s.Reveal(), s)
+		}
+	}
+	for _, text := range []string{"pa$$word", "$2y$10$abcdef", "a$b{c}", "xenv:y", "https://example.com/file:x", "$Recycle", "Basic dXNlcjpw"} {
+		var s secret.String
+		if err := s.UnmarshalText([]byte(text)); err != nil || s.Reveal() != text {
+			t.Errorf("%s: %v, %q", text, err, s.Reveal())
+		}
+	}
+}
+
 // TestSystemdCredentialIsResolved: only ${CREDENTIALS_DIRECTORY} is expanded.
 func TestSystemdCredentialIsResolved(t *testing.T) {
 	dir := t.TempDir()
