@@ -62,7 +62,7 @@ func (l *Loaded) checkPermissions() yamldoc.Faults {
 // and headers of a webhook often are not.
 func isKey(path string) bool {
 	name := path[strings.LastIndexByte(path, '.')+1:]
-	return name != "username" && name != "url" && (!strings.Contains(path, ".headers.") || secret.IsSensitive(name))
+	return name != "username" && name != "url" && name != "proxy" && (!strings.Contains(path, ".headers.") || secret.IsSensitive(name))
 }
 
 // permissionWarning returns a warning about the owner or mode of a file; empty:

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
@@ -48,7 +49,7 @@ func (l *Loaded) checkTexts() yamldoc.Faults {
 	l.eachText(func(path string, value any) {
 		switch v := value.(type) {
 		case secret.String:
-			if v.IsLiteral() && isKey(path) {
+			if v.IsLiteral() && (isKey(path) || hasPassword(v.Reveal())) {
 				faults = append(faults, yamldoc.NewFault(l.place(path), true, "is a secret in the file: write env:NAME or file:PATH instead"))
 			}
 		case string:
@@ -58,6 +59,16 @@ func (l *Loaded) checkTexts() yamldoc.Faults {
 		}
 	})
 	return faults
+}
+
+// hasPassword reports whether a text is a URL with a password, such as a proxy's.
+func hasPassword(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return false
+	}
+	_, has := u.User.Password()
+	return has
 }
 
 // unresolved matches references and the variables of shells and compose files.

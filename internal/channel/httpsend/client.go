@@ -9,10 +9,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -38,20 +40,27 @@ type Client struct {
 	http     *http.Transport
 	dialer   *net.Dialer
 	roots    *egress.Roots // nil: the system's roots
+	proxy    egress.Proxy
 	redactor *secret.Redactor
 }
 
 const handshakeTimeout = 5 * time.Second
 
-// New returns a client that keeps at most connections open. It ignores proxies
-// from the environment. roots, if not nil, replace the system's certificates.
-// Error texts pass through the redactor.
-func New(connections int, roots *egress.Roots, redactor *secret.Redactor) *Client {
+const proxyLogin = "write user and password into the proxy's URL (proxy: or HTTPS_PROXY)"
+
+// New returns a client that keeps at most connections open. roots, if not nil,
+// replace the system's certificates. A nil proxy: direct connections. Error texts
+// pass through the redactor.
+func New(connections int, roots *egress.Roots, proxy egress.Proxy, redactor *secret.Redactor) *Client {
+	if proxy == nil {
+		proxy = func(*url.URL) (*url.URL, error) { return nil, nil }
+	}
 	c := &Client{
 		dialer: &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, ControlContext: egress.Guard},
-		roots:  roots, redactor: redactor,
+		roots:  roots, proxy: proxy, redactor: redactor,
 	}
 	c.http = &http.Transport{
+		Proxy:                  c.forwarding,
 		DialContext:            c.dialer.DialContext,
 		DialTLSContext:         c.dialTLS,
 		MaxIdleConns:           connections,
@@ -66,8 +75,8 @@ func New(connections int, roots *egress.Roots, redactor *secret.Redactor) *Clien
 }
 
 // dialTLS connects with TLS, trusting the current content of the CA file.
-func (c *Client) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := c.dialer.DialContext(ctx, network, address)
+func (c *Client) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
+	conn, _, err := c.connect(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -76,15 +85,15 @@ func (c *Client) dialTLS(ctx context.Context, network, address string) (net.Conn
 		_ = conn.Close()
 		return nil, err
 	}
-	return c.handshake(ctx, conn, host)
+	return c.handshake(ctx, conn, host, "h2", "http/1.1")
 }
 
 // handshake performs the TLS handshake and closes conn when it fails.
-func (c *Client) handshake(ctx context.Context, conn net.Conn, host string) (*tls.Conn, error) {
+func (c *Client) handshake(ctx context.Context, conn net.Conn, host string, protocols ...string) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	encrypted := tls.Client(conn, &tls.Config{
-		MinVersion: tls.VersionTLS12, RootCAs: c.roots.Pool(), ServerName: host, NextProtos: []string{"h2", "http/1.1"},
+		MinVersion: tls.VersionTLS12, RootCAs: c.roots.Pool(), ServerName: host, NextProtos: protocols,
 	})
 	if err := encrypted.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
@@ -140,6 +149,12 @@ func (c *Client) classify(ctx context.Context, host string, err error, written b
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var timeout interface{ Timeout() bool }
+	var refused *proxyError
+	if errors.As(err, &refused) {
+		host = "proxy " + refused.host
+	} else if errors.As(err, &op) && op.Op == "proxyconnect" {
+		host = "proxy for " + host
+	}
 	failed := func(cause outcome.Cause, what string) *outcome.Error {
 		return &outcome.Error{Cause: cause, Detail: c.redactor.Redact(host + ": " + what), Err: err}
 	}
@@ -148,6 +163,10 @@ func (c *Client) classify(ctx context.Context, host string, err error, written b
 		return failed(outcome.Misconfigured, egress.ErrBlocked.Error())
 	case errors.Is(context.Cause(ctx), context.Canceled), ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return failed(outcome.Abandoned, "cancelled")
+	case refused != nil && refused.status == http.StatusProxyAuthRequired:
+		return &outcome.Error{Cause: outcome.Credentials, Detail: c.redactor.Redact(host + " requires a login"), Do: proxyLogin, Err: err}
+	case refused != nil && refused.status != 0:
+		return failed(outcome.Unreachable, fmt.Sprintf("refused to connect with status %d", refused.status))
 	case errors.As(err, &verification):
 		return failed(outcome.TLSFailed, "certificate verification failed: "+clip(c.redactor.Redact(verification.Err.Error()), maxText))
 	case errors.As(err, &record), strings.Contains(err.Error(), "tls:"):

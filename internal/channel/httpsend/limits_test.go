@@ -101,7 +101,7 @@ func TestEndlessResponseUsesBoundedMemory(t *testing.T) {
 		"no HTTP":          {"", "x", outcome.Reset},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := New(1, nil, nil)
+			c := New(1, nil, nil, nil)
 			defer c.Close()
 			url := raw(t, test.head, test.part)
 			var reply *Reply
@@ -146,7 +146,7 @@ func encrypted(t *testing.T, h http.HandlerFunc) (*Client, string) {
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	c := New(1, trusting(t, s.Certificate().Raw), nil)
+	c := New(1, trusting(t, s.Certificate().Raw), nil, nil)
 	t.Cleanup(c.Close)
 	return c, s.URL
 }
@@ -217,7 +217,7 @@ func TestGzipResponseIsNotDecompressed(t *testing.T) {
 		_, _ = w.Write(bomb.Bytes())
 	}))
 	defer s.Close()
-	c := New(1, nil, nil)
+	c := New(1, nil, nil, nil)
 	defer c.Close()
 	var reply *Reply
 	var err error
@@ -241,7 +241,7 @@ func TestSlowEndlessBodyEndsAtDeadline(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-released
 		}))
-		c := New(1, nil, nil)
+		c := New(1, nil, nil, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		reply, err := post(ctx, t, c, s.URL)
 		cancel()
@@ -271,7 +271,7 @@ func TestCertificateErrorIsBounded(t *testing.T) {
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	s.StartTLS()
 	defer s.Close()
-	c := New(1, trusting(t, der), nil)
+	c := New(1, trusting(t, der), nil, nil)
 	defer c.Close()
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	_, err = post(t.Context(), t, c, "https://localhost:"+port)

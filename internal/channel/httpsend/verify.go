@@ -18,22 +18,48 @@ func (c *Client) Verify(ctx context.Context, u *url.URL) []check.Result {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	start := time.Now()
-	conn, err := c.dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	conn, via, err := c.reach(ctx, u.Scheme, net.JoinHostPort(host, port))
 	if err != nil {
 		e := c.classify(ctx, u.Host, err, false)
 		return []check.Result{check.Failedf("connection", e.Remedy(), "%s", e.Detail)}
 	}
 	defer conn.Close()
-	found := []check.Result{check.Okf("connection", "connected to %s at %s in %d ms", u.Host, conn.RemoteAddr(), time.Since(start).Milliseconds())}
+	at := conn.RemoteAddr().String()
+	if via != "" {
+		at = "the proxy " + via
+	}
+	found := []check.Result{check.Okf("connection", "connected to %s at %s in %d ms", u.Host, at, time.Since(start).Milliseconds())}
 	if u.Scheme != "https" {
 		return append(found, check.Warnf("encryption", "use https:// if the receiver supports it", "http: alerts travel in the clear"))
 	}
-	encrypted, err := c.handshake(ctx, conn, host)
+	encrypted, err := c.handshake(ctx, conn, host, "h2", "http/1.1")
 	if err != nil {
 		e := c.classify(ctx, u.Host, err, false)
 		return append(found, check.Failedf("encryption", e.Remedy(), "%s", e.Detail))
 	}
 	return append(found, check.Certificate("encryption", encrypted.ConnectionState(), time.Now()))
+}
+
+// reach connects to an address as a request would. A proxy that forwards requests without
+// TLS is only connected to itself.
+func (c *Client) reach(ctx context.Context, scheme, address string) (conn net.Conn, via string, err error) {
+	if scheme == "https" {
+		return c.connect(ctx, address)
+	}
+	p, err := c.forwarding(&http.Request{URL: &url.URL{Scheme: scheme, Host: address}})
+	if err != nil {
+		return nil, "", err
+	}
+	if p != nil {
+		if address, via = p.Host, p.Host; p.Port() == "" {
+			address = net.JoinHostPort(p.Hostname(), "80")
+		}
+	}
+	conn, err = c.dialer.DialContext(ctx, "tcp", address)
+	if err != nil && via != "" {
+		err = &proxyError{host: via, err: err}
+	}
+	return conn, via, err
 }
 
 // maxSkew is the tolerated clock skew: a Date header has whole seconds.

@@ -30,6 +30,9 @@ type Config struct {
 	// API is the Web API's URL, for GovSlack or a proxy; default:
 	// https://slack.com/api/.
 	API string `yaml:"api"`
+	// Proxy is the URL of a proxy, or none; empty: that of the environment. It is
+	// read at the start.
+	Proxy secret.String `yaml:"proxy"`
 	// Insecure allows http:// to other hosts. It does not disable certificate
 	// verification.
 	Insecure bool `yaml:"insecure"`
@@ -72,6 +75,9 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		if err := c.checkAPI(); err != nil {
 			at.Field("api").Fault("%v", err)
 		}
+	}
+	if _, err := egress.NewProxy(c.Proxy.Reveal()); err != nil {
+		at.Field("proxy").Fault("%v", err)
 	}
 	for severity, ids := range c.Mentions {
 		place := at.Field("mentions").Field(severity)

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/httpsend"
+	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
 )
@@ -46,8 +48,12 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	if redactor == nil {
 		redactor = secret.NewRedactor(config)
 	}
+	proxy, err := egress.NewProxy(config.Proxy.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("slack: proxy: %w", err)
+	}
 	c := &Channel{
-		config: config, client: httpsend.New(2, nil, redactor), redactor: redactor,
+		config: config, client: httpsend.New(2, nil, proxy, redactor), redactor: redactor,
 		log: slog.New(slog.DiscardHandler), webhook: config.Webhook.Reveal(),
 	}
 	c.http = &http.Client{

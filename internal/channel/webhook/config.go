@@ -26,6 +26,9 @@ type Config struct {
 	// CA is a PEM file with certificates to trust instead of the system's. It is
 	// read for every connection.
 	CA string `yaml:"ca"`
+	// Proxy is the URL of a proxy, or none; empty: that of the environment. It is
+	// read at the start.
+	Proxy secret.String `yaml:"proxy"`
 	// Insecure allows http:// to other hosts. It does not disable certificate
 	// verification.
 	Insecure bool `yaml:"insecure"`
@@ -58,6 +61,9 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		case strings.ContainsAny(c.Headers[name].Reveal(), "\r\n\x00"):
 			at.Field("headers").Field(name).Fault("contains a line break")
 		}
+	}
+	if _, err := egress.NewProxy(c.Proxy.Reveal()); err != nil {
+		at.Field("proxy").Fault("%v", err)
 	}
 	if c.CA != "" {
 		if !filepath.IsAbs(c.CA) {

@@ -45,8 +45,12 @@ func New(config Config, concurrency int, redactor *secret.Redactor) (*Channel, e
 	if err != nil {
 		return nil, fmt.Errorf("ca: %w", err)
 	}
+	proxy, err := egress.NewProxy(config.Proxy.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
 	return &Channel{
-		client:  httpsend.New(concurrency, roots, redactor),
+		client:  httpsend.New(concurrency, roots, proxy, redactor),
 		targets: targets{config: config, valid: first, log: slog.New(slog.DiscardHandler)},
 	}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -180,16 +179,13 @@ func kindOf(err error) string {
 }
 
 // transport is net/http's default, without connections to metadata services. Through a proxy the
-// guard sees only the proxy's address, so an address in the URL is checked too.
+// guard sees only the proxy's address, and egress.NewProxy checks the name in the URL.
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxResponseHeaderBytes, t.DisableCompression = maxReply, true
 	t.DialContext = (&net.Dialer{Timeout: tryOnce, KeepAlive: 30 * time.Second, ControlContext: egress.Guard}).DialContext
-	t.Proxy = func(r *http.Request) (*url.URL, error) {
-		if addr, err := netip.ParseAddr(r.URL.Hostname()); err == nil && egress.Blocked(addr) {
-			return nil, egress.ErrBlocked
-		}
-		return http.ProxyFromEnvironment(r)
+	if proxy, err := egress.NewProxy(""); err == nil {
+		t.Proxy = func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }
 	}
 	return t
 }
