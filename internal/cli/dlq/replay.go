@@ -128,7 +128,12 @@ func runReplay(g *base.Globals, ctx context.Context, r *replaying, ids []string)
 	}
 	screen := newReplayScreen(g, st.group, r.wait, plan.Len())
 	run.Observer = screen
+	stop := func() {}
+	if r.wait || r.canary > 0 {
+		stop = screen.watchChannels(ctx, plan)
+	}
 	account, err := run.Run(ctx)
+	stop()
 	screen.bar.Finish()
 	return closeAccount(g, r, plan, account, err)
 }

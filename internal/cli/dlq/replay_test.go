@@ -5,17 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/algotrade/notifier/internal/cli"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -356,4 +362,38 @@ func TestReplayWithoutTopicHasRemedy(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
 	c.Delete(topics.Replay(c.Group))
 	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, topics.Replay(c.Group), "run 'notifier topics create'")
+}
+
+func TestReplayReportsSuspendedChannelAtOnce(t *testing.T) {
+	var healthy atomic.Bool
+	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		state := `"state":"suspended","ok":false,"cause":"credentials: 401: check the headers"`
+		if healthy.Load() {
+			state = `"state":"healthy","ok":true`
+		}
+		fmt.Fprintf(w, `{"ready":true,"components":[{"name":"channel risk-hook",%s},{"name":"channel other","state":"suspended"}]}`, state)
+	}))
+	defer daemon.Close()
+	config := filepath.Join(t.TempDir(), "notifier.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "http: {listen: %q}\nchannels: {risk-hook: {console: {}}}\n", daemon.Listener.Addr()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := lettered(t, letterRange(2)...)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	said := clitest.NewLines()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- cli.Run(ctx, []string{"dlq", "replay", "--all", "--yes", "--wait", "-c", config, "--brokers", c.Brokers[0], "--group", c.Group},
+			base.Streams{In: strings.NewReader(""), Out: io.Discard, Err: said})
+	}()
+	said.Wait(t, 20*time.Second, "channel risk-hook is suspended, its replays wait: credentials: 401: check the headers")
+	healthy.Store(true)
+	said.Wait(t, 20*time.Second, "channel risk-hook is healthy again")
+	cancel(base.ErrSignal)
+	if code := <-ended; code != base.ExitFailed {
+		t.Errorf("exit %d", code)
+	}
+	if strings.Contains(said.String(), "channel other") || strings.Count(said.String(), "suspended") != 1 {
+		t.Errorf("it said\n%s", said.String())
+	}
 }
