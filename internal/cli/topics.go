@@ -142,7 +142,8 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create", Short: "Create missing topics", Args: base.NoArgs,
 		Long: "Create missing topics: the sources, and those for dead letters, replays and outboxes. It prints its\n" +
-			"plan first. Existing topics are not changed.",
+			"plan first. Existing topics are not changed; if they differ from --partitions or --replication, it\n" +
+			"says so.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if partitions < 0 || replication < 0 {
 				return base.Misused("--partitions and --replication are positive numbers")
@@ -159,9 +160,14 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := printPlan(g, want, missing); err != nil {
+			existing, err := kafka.Existing(cmd.Context(), adm, want)
+			if err != nil {
 				return err
 			}
+			if err := printPlan(g, want, missing, existing); err != nil {
+				return err
+			}
+			reportDifferences(g, existing, partitions, replication)
 			switch {
 			case dryRun:
 				fmt.Fprintf(g.IO.Err, "dry run: nothing was created\n")
@@ -187,9 +193,32 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 	return cmd
 }
 
-func printPlan(g *base.Globals, want, missing []kafka.Shape) error {
+// reportDifferences reports existing topics that are not what the flags ask for; 0: not set.
+func reportDifferences(g *base.Globals, existing []kafka.Shape, partitions int32, replication int16) {
+	for _, s := range existing {
+		if s.Role == kafka.RoleSource && partitions != 0 && partitions != s.Partitions {
+			remedy := "Kafka cannot remove partitions: recreate the topic"
+			if partitions > s.Partitions {
+				remedy = fmt.Sprintf("add them with 'kafka-topics.sh --alter --topic %s --partitions %d'; events of a key then move to another partition", s.Topic, partitions)
+			}
+			fmt.Fprintf(g.IO.Err, "%s exists with %s, not %d: %s\n", s.Topic, term.Count(int(s.Partitions), "partition"), partitions, remedy)
+		}
+		if replication != 0 && replication != s.Replication {
+			fmt.Fprintf(g.IO.Err, "%s exists with replication %d, not %d: change it with 'kafka-reassign-partitions.sh'\n", s.Topic, s.Replication, replication)
+		}
+	}
+}
+
+func printPlan(g *base.Globals, want, missing, existing []kafka.Shape) error {
 	isMissing := func(s kafka.Shape) bool {
 		return slices.ContainsFunc(missing, func(m kafka.Shape) bool { return m.Topic == s.Topic })
+	}
+	// now returns an existing topic with its present numbers.
+	now := func(s kafka.Shape) kafka.Shape {
+		if i := slices.IndexFunc(existing, func(e kafka.Shape) bool { return e.Topic == s.Topic }); i >= 0 {
+			return existing[i]
+		}
+		return s
 	}
 	if g.JSON() {
 		var list []any
@@ -197,6 +226,8 @@ func printPlan(g *base.Globals, want, missing []kafka.Shape) error {
 			action := "keep"
 			if isMissing(s) {
 				action = "create"
+			} else {
+				s = now(s)
 			}
 			list = append(list, map[string]any{"topic": s.Topic, "action": action, "partitions": s.Partitions, "replication": s.Replication, "configs": s.Configs})
 		}
@@ -207,7 +238,8 @@ func printPlan(g *base.Globals, want, missing []kafka.Shape) error {
 	var lines []string
 	for _, s := range want {
 		if !isMissing(s) {
-			t.Add("keep", s.Topic, roleWord(s.Role), "", "")
+			s = now(s)
+			t.Add("keep", s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions), fmt.Sprint(s.Replication))
 			continue
 		}
 		t.Add("create", s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions), fmt.Sprint(s.Replication))

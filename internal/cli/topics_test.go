@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,5 +27,22 @@ func TestTopicsCheckNamesWhatIsMissing(t *testing.T) {
 	if len(list) != 2 || list[1]["status"] != "failed" || list[1]["subject"] != outbox || list[1]["message"] != "missing" ||
 		!strings.HasSuffix(list[1]["remedy"].(string), " topics create") {
 		t.Errorf("without an outbox: %v", list)
+	}
+}
+
+func TestTopicsCreateReportsOtherPartitionCounts(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	shapes := c.Shapes(nil)
+	partitions := shapes[slices.IndexFunc(shapes, func(s kafka.Shape) bool { return s.Topic == string(topics.TradeExecutions) })].Partitions
+	want := fmt.Sprintf("trade-executions exists with %d partitions, not 12: add them with 'kafka-topics.sh --alter --topic trade-executions --partitions 12'", partitions)
+	a := command(t, c, "topics", "create", "--partitions", "12", "-o", "json").Want(t, base.ExitDone, want)
+	for _, o := range a.Objects(t) {
+		if o["topic"] == string(topics.TradeExecutions) && (o["action"] != "keep" || o["partitions"] != float64(partitions)) {
+			t.Errorf("%v", o)
+		}
+	}
+	command(t, c, "topics", "create", "--partitions", "1").Want(t, base.ExitDone, "Kafka cannot remove partitions")
+	if a := command(t, c, "topics", "create").Want(t, base.ExitDone); strings.Contains(a.Err, "exists with") {
+		t.Errorf("nothing was asked for:\n%s", a.Err)
 	}
 }

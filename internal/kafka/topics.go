@@ -34,6 +34,24 @@ func Missing(ctx context.Context, adm *kadm.Client, want []Shape) ([]Shape, erro
 	return missing, nil
 }
 
+// Existing returns the shapes whose topics exist, with their present numbers of partitions
+// and replicas.
+func Existing(ctx context.Context, adm *kadm.Client, want []Shape) ([]Shape, error) {
+	var existing []Shape
+	for _, s := range want {
+		d, err := lookUp(ctx, adm, s.Topic)
+		if err != nil {
+			return nil, err
+		}
+		if d.Err != nil || len(d.Partitions) == 0 {
+			continue
+		}
+		s.Partitions, s.Replication = int32(len(d.Partitions)), int16(d.Partitions.NumReplicas())
+		existing = append(existing, s)
+	}
+	return existing, nil
+}
+
 // lookUp describes one topic in a separate request: one forbidden topic fails a
 // combined request.
 func lookUp(ctx context.Context, adm *kadm.Client, topic string) (kadm.TopicDetail, error) {
