@@ -9,7 +9,7 @@ import (
 func TestClosestFindsLikelyCorrection(t *testing.T) {
 	known := []string{"critical", "info", "warning", "when", "where"}
 	for word, want := range map[string]string{
-		"crtical": "critical", "whn": "when", "warn": "warning", "whre": "where",
+		"crtical": "critical", "whn": "when", "wehn": "when", "nifo": "info", "warn": "warning", "whre": "where",
 		"x": "", "": "", "completely": "", "wa": "",
 	} {
 		if got := suggest.Closest(word, known); got != want {
