@@ -1,13 +1,14 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 func newConfig(g *base.Globals) *cobra.Command {
@@ -15,23 +16,7 @@ func newConfig(g *base.Globals) *cobra.Command {
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "check", Short: "Report all faults of the configuration and its rules", Args: base.NoArgs,
-			RunE: func(*cobra.Command, []string) error {
-				l, err := g.Load(g.Source())
-				if err != nil {
-					return err
-				}
-				for _, f := range l.Kafka.TLS.CertificateProblems(time.Now()) {
-					fmt.Fprintln(g.IO.Err, term.Visible(f.Text))
-					if f.Exit != 0 {
-						return base.Fail(base.ExitConfig, "the configuration has an invalid certificate")
-					}
-				}
-				if why := l.Kafka.InTheClear(); why != "" {
-					fmt.Fprintln(g.IO.Err, term.Visible("warning: "+why))
-				}
-				fmt.Fprintf(g.IO.Err, "%s is valid: %s, %s\n", l.File, term.Count(len(l.Rules.Rules()), "rule"), term.Count(len(l.Channels.Names()), "channel"))
-				return nil
-			},
+			RunE: func(*cobra.Command, []string) error { return checkConfig(g) },
 		},
 		&cobra.Command{
 			Use: "show", Short: "Show the effective values and their origins", Args: base.NoArgs,
@@ -53,4 +38,25 @@ func newConfig(g *base.Globals) *cobra.Command {
 		},
 	)
 	return cmd
+}
+
+// checkConfig reports the faults of the configuration, its rules and its certificates.
+func checkConfig(g *base.Globals) error {
+	l, faults, err := config.Load(g.Source())
+	if err != nil {
+		return base.Fail(base.ExitConfig, "%w", err)
+	}
+	g.Redactor = base.NewRedactor(l)
+	c := base.Checked{File: l.File, What: "the configuration", Faults: faults}
+	if len(faults.Errors()) == 0 {
+		at := yamldoc.Pos{File: l.File}
+		for _, f := range l.Kafka.TLS.CertificateProblems(time.Now()) {
+			c.Faults = append(c.Faults, yamldoc.NewFault(at, f.Exit == 0, f.Text))
+		}
+		if why := l.Kafka.InTheClear(); why != "" {
+			c.Faults = append(c.Faults, yamldoc.NewFault(at, true, why))
+		}
+		c.Counts = term.Count(len(l.Rules.Rules()), "rule") + ", " + term.Count(len(l.Channels.Names()), "channel")
+	}
+	return g.WriteChecked(c)
 }

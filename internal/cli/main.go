@@ -68,7 +68,7 @@ func Run(ctx context.Context, args []string, io base.Streams) int {
 		fmt.Fprintf(io.Err, "%s needs %s\n", ran.CommandPath(), needed)
 	}
 	if code == base.ExitMisused {
-		fmt.Fprintf(io.Err, "try '%s --help'\n", base.Self())
+		fmt.Fprintf(io.Err, "try '%s --help'\n", base.Self()+strings.TrimPrefix(ran.CommandPath(), ran.Root().Name()))
 	}
 	return code
 }

@@ -27,48 +27,59 @@ func newRulesCheck(g *base.Globals) *cobra.Command {
 		Long: "Report all faults of a rules file; without FILE, of the configured one.",
 		Args: base.AtMostOne("a file"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			set, name, err := loadRules(g, args)
+			set, name, faults, err := readRules(g, args)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(g.IO.Err, "%s is valid: %s\n", name, term.Count(len(set.Rules()), "rule"))
-			return nil
+			c := base.Checked{File: name, What: name, Faults: faults}
+			if len(args) == 0 {
+				c.What = "the configuration"
+			}
+			if set != nil {
+				c.Counts = term.Count(len(set.Rules()), "rule")
+			}
+			return g.WriteChecked(c)
 		},
 	}
 }
 
-// loadRules compiles the file in args, or the configured one.
-func loadRules(g *base.Globals, args []string) (*rule.Set, string, error) {
+// readRules compiles the file in args, or the configured one, and returns its name and
+// its faults, those of the configuration included.
+func readRules(g *base.Globals, args []string) (*rule.Set, string, yamldoc.Faults, error) {
 	src := g.Source()
 	src.Shipped = true
 	if len(args) == 0 {
-		l, err := g.Load(src)
+		l, faults, err := config.Load(src)
 		if err != nil {
-			return nil, "", err
+			return nil, "", nil, base.Fail(base.ExitConfig, "%w", err)
 		}
+		g.Redactor = base.NewRedactor(l)
 		name := l.Config.Rules
 		if l.File == "" {
 			name = "the shipped rules"
 		}
-		return l.Rules, name, nil
+		return l.Rules, name, faults, nil
 	}
 	l, _, err := config.LoadBase(src) // for its channels; 'config check' reports its faults
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	data, err := safefile.Read(args[0], yamldoc.MaxBytes)
 	if err != nil {
-		return nil, "", fmt.Errorf("cannot read %s: %w", args[0], safefile.Reason(err))
+		return nil, "", nil, fmt.Errorf("cannot read %s: %w", args[0], safefile.Reason(err))
 	}
 	set, faults := l.CompileRules(args[0], data)
-	return set, args[0], g.ReportFaults(args[0], faults)
+	return set, args[0], faults, nil
 }
 
 func newRulesList(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the rules", Args: base.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			set, _, err := loadRules(g, nil)
+			set, _, faults, err := readRules(g, nil)
+			if err == nil {
+				err = g.ReportFaults("the configuration", faults)
+			}
 			if err != nil {
 				return err
 			}
