@@ -93,9 +93,17 @@ func newRulesList(g *base.Globals) *cobra.Command {
 				}
 				return base.EncodeAll(g.IO.Out, list)
 			}
-			t := term.Table{Head: []string{"RULE", "TOPIC", "SEVERITY", "TO", "THROTTLE", "WHEN"}, Elastic: []int{5}}
+			const wide = 100 // columns: on narrower terminals the condition has a line of its own
+			t := term.Table{Head: []string{"RULE", "TOPIC", "SEVERITY", "TO", "THROTTLE", "WHEN"}, Elastic: []int{1, 2, 3, 5}}
+			if g.Width() < wide {
+				t = term.Table{Head: t.Head[:5], Elastic: []int{1, 2, 3}}
+			}
 			for _, r := range set.Rules() {
-				t.Add(r.Name, joined(r.Topics), joined(r.Severities), strings.Join(r.Channels, " "), throttleText(r.Throttle), oneLine(r.When))
+				row := []string{r.Name, joined(r.Topics), joined(r.Severities), strings.Join(r.Channels, " "), throttleText(r.Throttle), oneLine(r.When)}
+				t.Add(row[:len(t.Head)]...)
+				if g.Width() < wide {
+					t.Note(oneLine(r.When))
+				}
 			}
 			t.Write(g.IO.Out, g.Width())
 			return nil

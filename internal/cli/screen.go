@@ -51,7 +51,15 @@ func (s *screen) head(web string, sources, rules int, d devFlags) {
 	if d.noSamples {
 		samples = "no samples"
 	}
-	s.line("notifier dev  kafka %s  %s  %s  %s  %s", s.kafka, base.DisplayURL(web), term.Count(sources, "topic"), term.Count(rules, "rule"), samples)
+	line := "notifier dev"
+	for _, part := range []string{"kafka " + s.kafka, base.DisplayURL(web), term.Count(sources, "topic"), term.Count(rules, "rule"), samples} {
+		if uniseg.StringWidth(line)+2+uniseg.StringWidth(part) > s.out.Width() {
+			s.line("%s", line)
+			line = ""
+		}
+		line += "  " + part
+	}
+	s.line("%s", line)
 }
 
 // deadLetter shows a new entry.
@@ -63,8 +71,11 @@ func (s *screen) deadLetter(e *dlq.Entry) {
 		s.poison = shortID(e.ID)
 	}
 	s.mu.Unlock()
-	room := s.out.Width() - len(" 15:04:05  dead      ") - uniseg.StringWidth(source) - len("  ") - len(command) - len("  ")
-	detail := term.Cut(term.Visible(e.Detail), max(room, 10))
+	const least = 10 // columns of the detail
+	around := len(" 15:04:05  dead      ") + len("  ") + len(command) + len("  ")
+	source = term.CutSource(source, max(s.out.Width()-around-least, least))
+	room := s.out.Width() - around - uniseg.StringWidth(source)
+	detail := term.Cut(term.Visible(e.Detail), max(room, least))
 	word := "dead "
 	if e.Replays > 0 {
 		word = "again"
@@ -122,7 +133,8 @@ func (s *screen) try(rules string) {
 		s.line("         %s dlq replay %s --payload - --yes%s", base.Self(), poison, brokers)
 	}
 	s.line("       %s produce trade-executions --sample order.rejected%s", base.Self(), brokers)
-	s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' | kcat -P -b %s -t %s -k me -X partitioner=murmur2_random`, s.kafka, topics.TradeExecutions)
+	s.line(`       echo '{"event_type":"order.rejected","account_id":"ACC-7","symbol":"TSLA"}' |`)
+	s.line("         kcat -P -b %s -t %s -k me -X partitioner=murmur2_random", s.kafka, topics.TradeExecutions)
 	if rules != "" {
 		s.line("       edit %s and start again", rules)
 	}

@@ -10,18 +10,20 @@ import (
 )
 
 // Table prints columns that fit the terminal. If the rows are too wide, the elastic
-// columns are shortened, the widest first.
+// columns are shortened, the widest first, but optional columns are left out before that
+// makes them hard to read.
 type Table struct {
-	Head    []string
-	Rows    [][]string
-	Elastic []int
-	Right   []int // aligned to the right
-	Middle  []int // elastic columns that are shortened in the middle
-	Source  int   // if not 0, an elastic column of topic/partition@offset, shortened before its slash
+	Head     []string
+	Rows     [][]string
+	Elastic  []int
+	Optional []int // in the order in which they are left out
+	Right    []int // aligned to the right
+	Middle   []int // elastic columns that are shortened in the middle
+	Source   int   // if not 0, an elastic column of topic/partition@offset, shortened before its slash
 
 	notes  map[int]string // by the number of the row above
 	least  map[int]int    // minimum widths, for later rows
-	widths []int          // set once the first row is printed
+	widths []int          // set once the first row is printed; -1: the column is left out
 }
 
 func (t *Table) Add(cells ...string) {
@@ -42,6 +44,9 @@ func (t *Table) Note(text string) {
 const (
 	MinColumn = 8
 	minSource = 18
+	// readable is the width to which elastic columns are shortened before an optional
+	// column is left out.
+	readable = 12
 )
 
 // Write prints the rows added since the last call. The first call prints the head
@@ -89,6 +94,17 @@ func (t *Table) Natural() (widths []int, total int) {
 
 func (t *Table) Fit(width int) {
 	widths, total := t.Natural()
+	for _, i := range t.Optional {
+		least := total
+		for _, e := range t.Elastic {
+			least -= max(widths[e]-readable, 0)
+		}
+		if least <= width {
+			break
+		}
+		total -= widths[i] + 2
+		widths[i] = -1
+	}
 	floor := func(i int) int {
 		if i == t.Source && i > 0 {
 			return minSource
@@ -115,6 +131,9 @@ func (t *Table) Fit(width int) {
 func (t *Table) Print(w io.Writer, row []string) {
 	var b strings.Builder
 	for i, cell := range row {
+		if t.widths[i] < 0 {
+			continue
+		}
 		switch {
 		case i == t.Source && i > 0:
 			cell = CutSource(cell, t.widths[i])

@@ -16,6 +16,7 @@ const (
 	minTitle = 20 // columns of the title on the narrowest terminal
 	minFirst = 24 // with less room beside them, the notes get a line of their own
 	maxLines = 8  // detail lines; the rest is cut
+	maxTitle = 3  // lines of a title; the rest is cut
 	between  = " · "
 )
 
@@ -28,7 +29,7 @@ type layout struct {
 }
 
 // block renders m: a line with time, severity, title and channel; below it
-// fields, text and notes, if there are any.
+// the rest of a long title, and fields, text and notes, if there are any.
 func (l layout) block(m channel.Message) []byte {
 	var b strings.Builder
 	b.WriteString(l.head(m))
@@ -49,11 +50,23 @@ func (l layout) head(m channel.Message) string {
 	}
 	target := "→ " + alert.Visible(l.channel)
 	room := max(l.width-indent-1-max(arrow, uniseg.StringWidth(target)), minTitle)
-	title := cut(alert.Visible(m.Alert.Title.String()), room)
-	return " " + m.Now.In(l.zone).Format(time.TimeOnly) +
+	rest := max(l.width-indent, minTitle)
+	title := wrap(nil, strings.Fields(alert.Visible(m.Alert.Title.String())), " ", room, rest)
+	if len(title) == 0 {
+		title = []string{""}
+	}
+	if len(title) > maxTitle {
+		title = title[:maxTitle]
+		title[maxTitle-1] = cut(title[maxTitle-1], rest-2) + " …"
+	}
+	text := " " + m.Now.In(l.zone).Format(time.TimeOnly) +
 		"  " + l.paint(style, pad(severity, 8)) +
-		"  " + pad(title, room) +
+		"  " + pad(title[0], room) +
 		" " + l.paint(dim, target) + "\n"
+	for _, line := range title[1:] {
+		text += strings.Repeat(" ", indent) + line + "\n"
+	}
+	return text
 }
 
 // details returns the lines below the head. The notes are at the right end of

@@ -106,6 +106,21 @@ func TestBlocksMatchGoldenFiles(t *testing.T) {
 	golden(t, "colour.txt", render(l, rejected(), drawdown()))
 }
 
+func TestTitlesKeepTheirAmountsAtEightyColumns(t *testing.T) {
+	m := rejected()
+	const title = "Large fill: buy 620 AAPL @ 189.97 = 117,781.40 USD"
+	m.Alert.Title = literal(title)
+	got := string(render(layout{width: 80, channel: "desk", zone: time.UTC}, m))
+	if text := strings.Join(strings.Fields(strings.ReplaceAll(got, "→ desk", "")), " "); !strings.Contains(text, title) {
+		t.Errorf("the title is cut:\n%s", got)
+	}
+	for line := range strings.Lines(got) {
+		if n := uniseg.StringWidth(strings.TrimRight(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
 func TestBlocksFitTerminalWithoutControlCharacters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		anything := rapid.OneOf(rapid.String(), rapid.StringMatching("(\x1b\\[[0-9]+m|[\u202e\u200b\r\n]|[a-z ]{1,40}|[日本語]{1,30}){0,10}"))

@@ -79,7 +79,7 @@ func listChannels(ctx context.Context, g *base.Globals, l *config.Loaded) error 
 		return base.EncodeAll(g.IO.Out, list)
 	}
 	head := []string{"CHANNEL", "KIND", "DESTINATION", "RATE", "PARALLEL", "PARTS", "RULES"}
-	t := term.Table{Head: head, Elastic: []int{2, 6}}
+	t := term.Table{Head: head, Elastic: []int{2, 6}, Optional: []int{5, 4}}
 	if now != nil {
 		t.Head = append(t.Head, "WAITING", "STATE")
 	}

@@ -70,7 +70,7 @@ func (s *selection) withStore(g *base.Globals, cmd *cobra.Command, ids []string,
 func printGroups(w io.Writer, width int, groups []*dlq.Group) {
 	const most = 20
 	shown := groups[:min(len(groups), most)]
-	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "RULES", "CHANNEL", "FINGERPRINT"}, Elastic: []int{2, 3, 4, 5}, Right: []int{0}}
+	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "RULES", "CHANNEL", "FINGERPRINT"}, Elastic: []int{2, 3, 4, 5}, Optional: []int{1}, Right: []int{0}}
 	for _, group := range shown {
 		t.Add(humanize.Comma(int64(group.Count)), reasonOf(group), term.OrDash(string(group.Cause)), term.OrDash(strings.Join(group.Rules, " ")), term.OrDash(group.Channel), group.Fingerprint)
 		t.Note(group.Detail)

@@ -60,7 +60,6 @@ type listing struct {
 	n     int
 	table *term.Table // nil: nothing printed yet
 	show  string      // a suggested id
-	cause bool        // there is a column for the cause
 }
 
 func (l *listing) put(e *dlq.Entry) bool {
@@ -79,24 +78,33 @@ func (l *listing) put(e *dlq.Entry) bool {
 	return l.out.Flush() == nil && l.put(e)
 }
 
-// page prints the first page. It shows the cause if there is room. all: it is the only page.
+// The columns of the list.
+const (
+	columnSource = iota + 2
+	columnKey
+	columnReason
+	columnCause
+	columnRule
+	columnChannel
+	columnState
+	columnReplays
+)
+
+// page prints the first page. all: it is the only page.
 func (l *listing) page(id func(*dlq.Entry) string, all bool) {
-	for _, l.cause = range []bool{true, false} {
-		l.table = &term.Table{Head: []string{"ID", "AGE", "SOURCE", "KEY", "REASON", "RULE", "CHANNEL", "STATE", "REPLAYS"}, Elastic: []int{2, 3, 5, 6}, Source: 2}
-		if l.cause {
-			l.table.Head = slices.Insert(l.table.Head, 5, "CAUSE")
-			l.table.Elastic = []int{2, 3, 6, 7}
-		}
-		for _, e := range l.first {
-			l.add(e, id(e))
-		}
-		if !all {
-			l.table.Room(slices.Index(l.table.Head, "REASON"), len("undecodable"))
-			l.table.Room(slices.Index(l.table.Head, "STATE"), len("quarantined"))
-		}
-		if _, total := l.table.Natural(); total <= l.g.Width() {
-			break
-		}
+	l.table = &term.Table{
+		Head:     []string{"ID", "AGE", "SOURCE", "KEY", "REASON", "CAUSE", "RULE", "CHANNEL", "STATE", "REPLAYS"},
+		Elastic:  []int{columnSource, columnKey, columnRule, columnChannel},
+		Optional: []int{columnReason, columnReplays, columnKey, columnSource}, // the cause implies the reason
+		Source:   columnSource,
+	}
+	for _, e := range l.first {
+		l.add(e, id(e))
+	}
+	if !all {
+		l.table.Room(columnReason, len("undecodable"))
+		l.table.Room(columnCause, len("payload-refused"))
+		l.table.Room(columnState, len("quarantined"))
 	}
 	l.show = id(l.first[0])
 	l.first = nil
@@ -116,14 +124,10 @@ func (l *listing) row(e *dlq.Entry, id string) []string {
 	if at.IsZero() && e.Closed != nil {
 		at = e.Closed.At
 	}
-	row := []string{
+	return []string{
 		id, term.Age(l.now.Sub(at)), e.Where(), term.Cut(keyText(e.Envelope.Source.Key), 64), term.OrDash(string(e.Reason)),
-		term.OrDash(e.Rule()), term.OrDash(e.Envelope.Channel), string(e.State), fmt.Sprint(e.Replays),
+		term.OrDash(string(e.Cause)), term.OrDash(e.Rule()), term.OrDash(e.Envelope.Channel), string(e.State), fmt.Sprint(e.Replays),
 	}
-	if l.cause {
-		row = slices.Insert(row, 5, term.OrDash(string(e.Cause)))
-	}
-	return row
 }
 
 // end prints the rest and suggests a command.

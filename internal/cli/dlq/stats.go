@@ -106,7 +106,7 @@ func showStats(g *base.Globals, s *dlq.Stats, now time.Time) {
 	fmt.Fprintf(g.IO.Out, "%s: %s%s\n%s\n\n", term.Count(s.Count, "dead letter"), strings.Join(states, ", "), oldest, strings.Join(sources, ", "))
 
 	groups := s.Groups()
-	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "CHANNEL", "RULES", "FIRST", "LAST", "FINGERPRINT"}, Elastic: []int{3, 4}}
+	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "CHANNEL", "RULES", "FIRST", "LAST", "FINGERPRINT"}, Elastic: []int{3, 4}, Optional: []int{1, 6}, Right: []int{0}}
 	for _, p := range groups {
 		first := term.Age(now.Sub(p.First))
 		if now.Sub(p.First) < justNow || p.Newest {

@@ -1,0 +1,43 @@
+package dlq_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rivo/uniseg"
+
+	"github.com/algotrade/notifier/internal/cli"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
+	"github.com/algotrade/notifier/internal/testkafka"
+)
+
+func TestListsFitEightyColumns(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	clitest.WriteEntries(t, c, clitest.Mixed()...)
+	for command, texts := range map[string][]string{
+		"dlq list":   {"CAUSE", "payload-refused", "forward-test-", "risk-hook", "quarantined"},
+		"dlq stats":  {"CAUSE", "payload-refused", "FINGERPRINT"},
+		"rules list": {"forward-test-completed", `event.event_type in ["order.rejected", "order.denied"]`},
+	} {
+		terminal, out := clitest.OpenTerminal(t)
+		terminal.Resize(80, 24)
+		errs := clitest.NewLines()
+		args := append(strings.Fields(command), "--brokers", c.Brokers[0], "--group", c.Group)
+		if code := cli.Run(t.Context(), args, base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
+			t.Fatalf("%s: %d: %s", command, code, errs)
+		}
+		testkafka.Eventually(t, 10*time.Second, command+" is shown", func() bool {
+			return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(terminal.Screen.String(), text) })
+		})
+		screen := strings.ReplaceAll(terminal.Screen.String(), "\r\n", "\n")
+		for line := range strings.Lines(screen) {
+			if n := uniseg.StringWidth(strings.TrimRight(line, "\n")); n > 80 {
+				t.Errorf("%s: a line has %d columns: %s", command, n, line)
+			}
+		}
+		t.Logf("%s\n%s", command, screen)
+	}
+}
