@@ -55,6 +55,7 @@ func newRoot(g *base.Globals) *cobra.Command {
 	f.StringVarP(&g.Output, "output", "o", "text", "text or json")
 	f.StringVar(&g.LogLevel, "log-level", "", "debug, info, warn or error")
 	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g))
+	addHelp(g, root)
 	root.InitDefaultCompletionCmd()
 	completion, _, _ := root.Find([]string{"completion"})
 	completion.Args, completion.RunE = base.Subcommand, base.Help

@@ -41,6 +41,8 @@ func newDiscard(g *base.Globals) *cobra.Command {
 		},
 	}
 	sel.flags(cmd)
+	sel.complete(g, cmd)
+	cmd.ValidArgsFunction = completeID(g)
 	sel.allFlag(cmd)
 	d.Flags(cmd)
 	cmd.Flags().StringVarP(&d.closing.Comment, "comment", "m", "", "why, for the audit trail")

@@ -60,6 +60,8 @@ func newExport(g *base.Globals) *cobra.Command {
 		},
 	}
 	sel.flags(cmd)
+	sel.complete(g, cmd)
+	cmd.ValidArgsFunction = completeID(g)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "write to `FILE` (default: standard output)")
 	return cmd
 }

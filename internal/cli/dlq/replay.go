@@ -49,6 +49,8 @@ func newReplay(g *base.Globals) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, ids []string) error { return runReplay(g, cmd.Context(), &r, ids) },
 	}
 	r.selection.flags(cmd)
+	r.selection.complete(g, cmd)
+	cmd.ValidArgsFunction = completeID(g)
 	r.allFlag(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&r.options.Rematch, "rematch", false, "match against the rules again instead of sending the original alert")
@@ -61,6 +63,7 @@ func newReplay(g *base.Globals) *cobra.Command {
 	f.BoolVar(&r.wait, "wait", false, "wait until all are resolved or failed again; exit 1 if any failed again")
 	f.StringVarP(&r.options.Comment, "comment", "m", "", "`TEXT` for the audit trail")
 	r.Consent.Flags(cmd)
+	base.Complete(cmd, "to", g.ChannelNames)
 	return cmd
 }
 

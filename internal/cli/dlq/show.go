@@ -53,6 +53,7 @@ func newShow(g *base.Globals) *cobra.Command {
 			return err
 		},
 	}
+	cmd.ValidArgsFunction = completeID(g)
 	cmd.Flags().BoolVar(&payload, "payload", false, "print only the source record's value, byte for byte; on a terminal with\ncontrol characters escaped")
 	return cmd
 }

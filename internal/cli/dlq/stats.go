@@ -45,6 +45,8 @@ func newStats(g *base.Globals) *cobra.Command {
 		},
 	}
 	sel.flags(cmd)
+	sel.complete(g, cmd)
+	cmd.ValidArgsFunction = completeID(g)
 	return cmd
 }
 

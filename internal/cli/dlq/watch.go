@@ -54,6 +54,8 @@ func newWatch(g *base.Globals) *cobra.Command {
 		},
 	}
 	sel.flags(cmd)
+	sel.complete(g, cmd)
+	cmd.ValidArgsFunction = completeID(g)
 	return cmd
 }
 

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// examples are the examples of each command, by its path.
+var examples = map[string][]string{
+	"dev":           {"notifier dev", "notifier dev --data-dir ./dev-data --rate 200"},
+	"run":           {"notifier run", "notifier run --wait 1m --create-topics -c /etc/notifier/notifier.yaml"},
+	"topics list":   {"notifier topics list", "notifier topics list -o python > topics.py"},
+	"topics check":  {"notifier topics check", "notifier topics check --brokers kafka-1.example.com:9092"},
+	"topics create": {"notifier topics create --dry-run", "notifier topics create --partitions 12 --replication 3"},
+	"produce":       {"notifier produce trade-executions --sample order.rejected", "notifier produce portfolio-updates -f events.jsonl --rate 100"},
+	"rules check":   {"notifier rules check", "notifier rules check rules.yaml -o json"},
+	"rules list":    {"notifier rules list"},
+	"config check":  {"notifier config check", "notifier config check -c notifier.yaml -o json"},
+	"config show":   {"notifier config show", "notifier config show -o json"},
+	"channels list": {"notifier channels list"},
+	"channels test": {"notifier channels test desk", "notifier channels test --all --no-send"},
+	"channels move": {"notifier channels move desk-slack desk-mail --dry-run", "notifier channels move desk-slack desk-mail --yes"},
+	"dlq stats":     {"notifier dlq stats", "notifier dlq stats --since 2h"},
+	"dlq list":      {"notifier dlq list --reason refused --channel desk-slack", "notifier dlq list --state all --limit 20 -o json"},
+	"dlq show":      {"notifier dlq show dl_o7uh42h", "notifier dlq show dl_o7uh42h --payload > event.json"},
+	"dlq replay":    {"notifier dlq replay dl_o7uh42h", "notifier dlq replay --reason refused --canary 5 --wait -m \"the receiver is fixed\"", "notifier dlq replay re_4k7q --payload event.json"},
+	"dlq discard":   {"notifier dlq discard --cause truncated -m \"sent again by the producer\""},
+	"dlq export":    {"notifier dlq export --cause pickle > pickled.jsonl"},
+	"dlq import":    {"notifier dlq import pickled.jsonl --dry-run"},
+	"dlq watch":     {"notifier dlq watch --topic trade-executions"},
+	"lag":           {"notifier lag", "notifier lag --all --watch"},
+	"health":        {"notifier health", "notifier health --ready"},
+	"doctor":        {"notifier doctor", "notifier doctor --bundle diagnostics.tar.gz"},
+	"version":       {"notifier version -o json"},
+}
+
+// addHelp adds the examples to the commands, and how their arguments are completed.
+func addHelp(g *base.Globals, root *cobra.Command) {
+	base.Complete(root, "output", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return append([]string{"text", "json"}, strings.Fields(cmd.Annotations[base.Formats])...), cobra.ShellCompDirectiveNoFileComp
+	})
+	base.Complete(root, "log-level", base.Words("debug", "info", "warn", "error"))
+	for path, lines := range examples {
+		cmd, _, err := root.Find(strings.Fields(path))
+		if err != nil {
+			panic(err) // the command does not exist
+		}
+		cmd.Example = "  " + strings.Join(lines, "\n  ")
+		switch path {
+		case "produce":
+			cmd.ValidArgsFunction = base.Words(topicNames()...)
+			base.Complete(cmd, "sample", sampleNames)
+		case "channels test", "channels move":
+			cmd.ValidArgsFunction = g.ChannelNames
+		case "rules check", "dlq import": // files
+		default:
+			if cmd.ValidArgsFunction == nil {
+				cmd.ValidArgsFunction = base.NoWords
+			}
+		}
+	}
+}
+
+func topicNames() []string {
+	var names []string
+	for _, t := range topics.All() {
+		names = append(names, string(t))
+	}
+	return names
+}
+
+// sampleNames completes with the samples of the topic that is given.
+func sampleNames(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var of []topics.Name
+	if len(given) > 0 {
+		if topic, err := topics.Parse(given[0]); err == nil {
+			of = append(of, topic)
+		}
+	}
+	var names []string
+	for _, s := range configs.Samples(of...) {
+		names = append(names, s.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

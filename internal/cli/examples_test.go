@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
+	"github.com/algotrade/notifier/internal/testkafka"
+)
+
+func TestEachCommandHasValidExamples(t *testing.T) {
+	var check func(c *cobra.Command)
+	check = func(c *cobra.Command) {
+		if c.HasAvailableSubCommands() {
+			for _, sub := range c.Commands() {
+				if sub.Name() != "completion" && sub.Name() != "help" {
+					check(sub)
+				}
+			}
+			return
+		}
+		if c.Example == "" {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+		for line := range strings.Lines(c.Example) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " >")
+			root := newRoot(&base.Globals{})
+			found, rest, err := root.Find(strings.Fields(line)[1:])
+			if err == nil {
+				err = found.ParseFlags(rest)
+			}
+			if err != nil || found.CommandPath() != c.CommandPath() {
+				t.Errorf("example %q of %s is one of %s: %v", line, c.CommandPath(), found.CommandPath(), err)
+			}
+		}
+	}
+	check(newRoot(&base.Globals{}))
+}
+
+func TestCompletionOffersWhatIsThere(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	all := clitest.Mixed()
+	clitest.WriteEntries(t, c, all...)
+	for line, want := range map[string]string{
+		"produce ":                           "portfolio-updates",
+		"produce trade-executions --sample ": "order.rejected",
+		"channels test ":                     "desk",
+		"dlq list --reason ":                 "undecodable",
+		"dlq list --cause ":                  "payload-refused",
+		"dlq list --rule ":                   "order-rejected",
+		"dlq replay --to ":                   "desk",
+		"dlq show ":                          all[8].ID + "\trecipient-refused forward-test-diverges",
+		"dlq replay " + all[3].ID[:10]:       all[3].ID + "\tpayload-refused order-rejected",
+		"topics list -o ":                    "python",
+	} {
+		args := append([]string{"__complete", "--brokers", c.Brokers[0], "--group", c.Group}, strings.Fields(line)...)
+		if strings.HasSuffix(line, " ") {
+			args = append(args, "")
+		}
+		a := clitest.Main(Run).Local(t, args...)
+		if a.Code != base.ExitDone || !strings.Contains("\n"+a.Out, "\n"+want+"\n") {
+			t.Errorf("%s: exit %d, lacks %q:\n%s%s", line, a.Code, want, a.Out, a.Err)
+		}
+	}
+}
