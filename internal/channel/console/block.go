@@ -13,6 +13,7 @@ import (
 const (
 	indent   = 21 // where titles and details begin
 	arrow    = 20 // columns reserved for the arrow and the channel's name
+	short    = 8  // the same on a terminal that is narrower than Width
 	minTitle = 20 // columns of the title on the narrowest terminal
 	minFirst = 24 // with less room beside them, the notes get a line of their own
 	maxLines = 8  // detail lines; the rest is cut
@@ -49,7 +50,11 @@ func (l layout) head(m channel.Message) string {
 		style = warning
 	}
 	target := "→ " + alert.Visible(l.channel)
-	room := max(l.width-indent-1-max(arrow, uniseg.StringWidth(target)), minTitle)
+	reserved := arrow
+	if l.width < Width {
+		reserved = short
+	}
+	room := max(l.width-indent-1-max(reserved, uniseg.StringWidth(target)), minTitle)
 	rest := max(l.width-indent, minTitle)
 	title := wrap(nil, strings.Fields(alert.Visible(m.Alert.Title.String())), " ", room, rest)
 	if len(title) == 0 {
