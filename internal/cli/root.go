@@ -1,17 +1,20 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/channels"
 	"github.com/algotrade/notifier/internal/cli/dlq"
 	"github.com/algotrade/notifier/internal/cli/doctor"
 	"github.com/algotrade/notifier/internal/cli/lag"
+	"github.com/algotrade/notifier/internal/suggest"
 )
 
 const about = `notifier turns events on Kafka into alerts: it consumes trade-executions,
@@ -47,7 +50,7 @@ func newRoot(g *base.Globals) *cobra.Command {
 	root.SetIn(io.In)
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return base.Misused("%w", err) })
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVarP(&g.ConfigFile, "config", "c", "", "configuration `FILE` (default $NOTIFIER_CONFIG, /etc/notifier/notifier.yaml, ./configs/notifier.yaml)")
 	f.StringSliceVar(&g.Brokers, "brokers", nil, "Kafka brokers, `HOST:PORT,…`")
@@ -60,4 +63,17 @@ func newRoot(g *base.Globals) *cobra.Command {
 	completion, _, _ := root.Find([]string{"completion"})
 	completion.Args, completion.RunE = base.Subcommand, base.Help
 	return root
+}
+
+// flagError returns the error of a flag, with a suggestion for one that does not exist.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := suggest.Closest(unknown.GetSpecifiedName(), names); near != "" {
+			return base.Misused("%w: did you mean --%s?", err, near)
+		}
+	}
+	return base.Misused("%w", err)
 }

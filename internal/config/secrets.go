@@ -35,6 +35,8 @@ func (l *Loaded) eachText(do func(path string, value any)) {
 	walkTexts("kafka", reflect.ValueOf(l.Kafka), do)
 	walkTexts("http", reflect.ValueOf(l.HTTP), do)
 	walkTexts("rules", reflect.ValueOf(l.Config.Rules), do)
+	walkTexts("lag", reflect.ValueOf(l.Lag), do)
+	walkTexts("tracing", reflect.ValueOf(l.Tracing), do)
 	for _, name := range l.Channels.Names() {
 		if c := l.Channels.Get(name); c.Kind != "" {
 			walkTexts("channels."+name+"."+c.Kind, reflect.ValueOf(c.Settings()), do)

@@ -71,6 +71,7 @@ func TestReferenceOutsideSecretIsFault(t *testing.T) {
 		"kafka: {client_id: '${HOSTNAME}'}": "kafka.client_id",
 		"kafka: {brokers: ['env:BROKERS']}": "kafka.brokers",
 		"http: {listen: '${LISTEN}'}":       "http.listen",
+		"lag: {groups: ['${GROUP}']}":       "lag.groups",
 		"rules: file:rules.yaml":            "rules",
 		"channels: {x: {email: {server: 'mail.example.com:587', from: 'alerts@${DOMAIN}', to: [a@example.com]}}}": "channels.x.email.from",
 	} {
