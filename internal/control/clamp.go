@@ -12,16 +12,16 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// ends caches the log ends of outboxes by topic. They apply to requests that were read
+// Ends caches the log ends of outboxes by topic. They apply to requests that were read
 // before.
-type ends map[string]outboxEnd
+type Ends map[string]outboxEnd
 
 type outboxEnd struct {
 	topicID string
 	parts   map[int32]int64 // empty if the topic is missing
 }
 
-func (e ends) of(ctx context.Context, adm *kadm.Client, topic string) (outboxEnd, error) {
+func (e Ends) of(ctx context.Context, adm *kadm.Client, topic string) (outboxEnd, error) {
 	if known, ok := e[topic]; ok {
 		return known, nil
 	}
@@ -52,14 +52,10 @@ func (e ends) of(ctx context.Context, adm *kadm.Client, topic string) (outboxEnd
 	return found, nil
 }
 
-// Clamp limits a request to the current log ends of the outbox and reports whether it asked
-// for more: other writers of the replay topic could ask for future records. If the outbox
-// was deleted or recreated, nothing is left of the request.
-func Clamp(ctx context.Context, adm *kadm.Client, group string, q *Request) (more bool, err error) {
-	return q.clamp(ctx, adm, group, make(ends))
-}
-
-func (q *Request) clamp(ctx context.Context, adm *kadm.Client, group string, in ends) (more bool, err error) {
+// Clamp limits the request to the log ends of the outbox and reports whether it asked for
+// more: other writers of the replay topic could ask for future records. If the outbox was
+// deleted or recreated, nothing is left of the request.
+func (q *Request) Clamp(ctx context.Context, adm *kadm.Client, group string, in Ends) (more bool, err error) {
 	there, err := in.of(ctx, adm, topics.Outbox(group, q.From))
 	if err != nil {
 		return false, err

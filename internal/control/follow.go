@@ -19,7 +19,7 @@ import (
 
 // Follower reads the unsettled requests and all later ones. It joins no group: every
 // process needs all requests, since any outbox can be assigned to it. Requests are clamped
-// (see Clamp) and end when none of their alerts wait.
+// (see Request.Clamp) and end when none of their alerts wait.
 type Follower struct {
 	p   FollowerParams
 	log *slog.Logger
@@ -146,7 +146,7 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 		if err != nil {
 			return at, err
 		}
-		known := make(ends)
+		known := make(Ends)
 		for _, r := range records {
 			if r.Offset < at {
 				continue
@@ -162,23 +162,23 @@ func (f *Follower) follow(ctx context.Context, at int64) (int64, error) {
 	}
 }
 
-// maxOpen limits the open moves: each is checked for every alert of its channel.
-const maxOpen = 100
+// MaxOpen limits the open moves: each is checked for every alert of its channel.
+const MaxOpen = 100
 
 // handOn passes on the request in a record, if it is one. The error is of a request to the
 // brokers.
-func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known ends) error {
+func (f *Follower) handOn(ctx context.Context, r *kgo.Record, known Ends) error {
 	q, err := Parse(r)
 	if err != nil {
 		return nil
 	}
-	more, err := q.clamp(ctx, f.p.Admin, f.p.Group, known)
+	more, err := q.Clamp(ctx, f.p.Admin, f.p.Group, known)
 	switch {
 	case err != nil:
 		return err
 	case len(q.Below) == 0:
 		return nil
-	case len(f.open) >= maxOpen:
+	case len(f.open) >= MaxOpen:
 		f.log.Warn("too many open moves: request ignored", "channel", q.From, "to", q.To, "by", q.By, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
 		return nil
 	case more:

@@ -22,16 +22,13 @@ type move struct {
 	clamped bool // limited to the end of the outbox when it was read
 }
 
-// maxMoves is how many moves may be open at once.
-const maxMoves = 100
-
 // take takes a request to move alerts.
 func (m *moves) take(q *request, c control.Request) {
 	switch {
 	case !m.p.Channels.Has(c.To):
 		m.log.Error("cannot move alerts to a channel that is not configured", "channel", c.From, "to", c.To, "by", c.By)
 		q.state = done
-	case len(m.open) >= maxMoves:
+	case len(m.open) >= control.MaxOpen:
 		m.log.Warn("too many requests to move alerts are open at once: this one is ignored", "channel", c.From, "to", c.To, "by", c.By)
 		q.state = done
 	default:
@@ -77,11 +74,12 @@ func (m *moves) end(ctx context.Context, now time.Time) {
 // clamp limits moves to the present ends of their outboxes, which is after the requests
 // were read. After an error it tries again at the next call.
 func (m *moves) clamp(ctx context.Context) {
+	ends := make(control.Ends)
 	for _, o := range m.open {
 		if o.clamped {
 			continue
 		}
-		if _, err := control.Clamp(ctx, m.admin, m.p.Group, &o.Request); err != nil {
+		if _, err := o.Clamp(ctx, m.admin, m.p.Group, ends); err != nil {
 			return
 		}
 		o.clamped = true
