@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,7 +54,7 @@ func classify(ctx context.Context, err error) *outcome.Error {
 		return classifyConn(ctx, f)
 	}
 	code, status, text := strconv.Itoa(reply.Code), statusOf(reply.Msg), plain(reply.Msg)
-	e := &outcome.Error{Answered: true, Err: err}
+	e := &outcome.Error{Answered: true, MaybeMessage: slices.Contains(content, f.stage), Err: err}
 	for _, r := range rows {
 		if r.matches(f.stage, code, status, text) {
 			e.Cause, e.RetryAfter, e.Do = r.cause, r.retry, r.do

@@ -171,6 +171,9 @@ func TestServerTextsMapToCauses(t *testing.T) {
 			if err == nil || e.Cause != test.want || e.RetryAfter != test.retry || e.Do != test.do {
 				t.Errorf("%v, wait %v, do %q; want %s, %v, %q", e, e.RetryAfter, e.Do, test.want, test.retry, test.do)
 			}
+			if e.MaybeMessage != (test.at == final) {
+				t.Errorf("may be the message's own fault: %v", e.MaybeMessage)
+			}
 			if !e.Answered || strings.Contains(e.Error(), "@") || strings.ContainsAny(e.Error(), "\r\n") {
 				t.Errorf("answered %v, shown as %q", e.Answered, e.Error())
 			}
