@@ -45,9 +45,10 @@ func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 	if n := len(off.FindAll(configs.Notifier, -1)); n < 20 {
 		t.Fatalf("only %d settings are commented out", n)
 	}
-	for _, name := range []string{"KAFKA_USER", "KAFKA_PASSWORD", "SLACK_BOT_TOKEN", "SMTP_USER", "SMTP_PASSWORD", "RISK_HOOK_SECRET"} {
+	for _, name := range []string{"KAFKA_USER", "KAFKA_PASSWORD", "SLACK_BOT_TOKEN", "SMTP_USER", "SMTP_PASSWORD"} {
 		t.Setenv(name, "value-of-"+name)
 	}
+	t.Setenv("RISK_HOOK_SECRET", "raw:value-of-RISK_HOOK_SECRET")
 	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
 	t.Setenv("RISK_HOOK_URL", "https://risk.example.com/hook")
 	dir := t.TempDir()
