@@ -118,7 +118,8 @@ type Member struct {
 	again        chan struct{}        // size 1: look now whether a topic was recreated
 	resubscribed map[string]time.Time // when a topic that was not read was subscribed to again; watch's alone
 
-	membership membership
+	membership   membership
+	subscription subscription
 }
 
 // turn is a mutex that is held while brokers are waited for. It is a channel,

@@ -17,6 +17,8 @@ import (
 // offsets are not known yet; onOffsetsFetched comes next, records after that.
 func (m *Member) onAssigned(_ context.Context, cl *kgo.Client, assigned map[string][]int32) {
 	<-m.created
+	m.subscription.unchecked.Store(true)
+	assigned = m.subscribed(assigned)
 	// What kgo was told to forget while a rebalance was under way comes back
 	// without having been revoked.
 	m.drop(cl, assigned)
@@ -104,7 +106,7 @@ wait:
 	}
 	m.send(final)
 	m.forget(cl, parts, revoked)
-	m.metrics.revoked(revoked)
+	m.metrics.revoked(m.subscribed(revoked))
 	m.log.Info("partitions revoked", "partitions", countOf(revoked))
 }
 

@@ -43,6 +43,7 @@ func (m *Member) watch(ctx context.Context) {
 			continue
 		case <-tick.C:
 		}
+		m.checkSubscription(ctx)
 		m.followTopics(ctx, followed, brokers.MetadataAge)
 		if n >= looksFrom {
 			looked = m.lookAtOffsets(ctx, looked)

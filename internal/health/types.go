@@ -15,6 +15,7 @@ const (
 	Denied       Type = "denied"       // no longer authorised to read a topic or join the group
 	Group        Type = "group"        // the coordinator keeps failing
 	Evicted      Type = "evicted"      // lost group membership by a time-out
+	Assignment   Type = "assignment"   // the group's assignment is that of a former configuration
 	Blocked      Type = "blocked"      // an outbox or dead-letter topic cannot be used, or an offset was set by hand
 	Corrupt      Type = "corrupt"      // a batch cannot be decoded
 	TooLarge     Type = "too-large"    // a decompressed batch is too large
@@ -41,6 +42,7 @@ var texts = map[Type]struct {
 	Denied:       {slog.LevelError, "authorization failed", "authorized again"},
 	Group:        {slog.LevelError, "group coordinator fails", "group coordinator works again"},
 	Evicted:      {slog.LevelWarn, "evicted from consumer group", "rejoined consumer group"},
+	Assignment:   {slog.LevelWarn, "assignment does not match the subscription", "assignment matches the subscription"},
 	Blocked:      {slog.LevelError, "partition blocked", "partition no longer blocked"},
 	Corrupt:      {slog.LevelError, "batch is corrupt", "partition is read again"},
 	TooLarge:     {slog.LevelError, "batch too large to decompress", "partition is read again"},
@@ -56,7 +58,7 @@ var texts = map[Type]struct {
 // The types by their component of /readyz. Groups and Partitions decide readiness. The
 // other types are shown with topics, blocked partitions and channels.
 var (
-	Groups     = []Type{Denied, Group, Evicted}
+	Groups     = []Type{Denied, Group, Evicted, Assignment}
 	Partitions = []Type{Corrupt, TooLarge, Transaction, Progress, Recreated}
 	Warnings   = []Type{Retention, Unconfigured, OtherLag}
 )
