@@ -15,10 +15,16 @@
 #   scripts/kafka.sh stop DIR                  stop the node, or the three nodes, in DIR
 #
 # DIR/pid is a node's process. Needs Java 17 and Maven. The broker comes from
-# Maven Central and is kept in .cache (or $NOTIFIER_CACHE).
+# Maven Central and is kept in .cache (or $NOTIFIER_CACHE). KAFKA_VERSION chooses
+# another version for start; those before 3.3 run with ZooKeeper.
 set -euo pipefail
 
-version=4.2.0
+version=${KAFKA_VERSION:-4.4.0}
+case $version in
+0.* | 1.* | 2.[0-3].*) scala=2.12 zookeeper=1 ;; # not published for Scala 2.13
+2.* | 3.[0-2].*) scala=2.13 zookeeper=1 ;;
+*) scala=2.13 zookeeper="" ;;
+esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${NOTIFIER_CACHE:-$root/.cache}
 libs=$cache/kafka-$version
@@ -31,7 +37,9 @@ fetch() {
 		  <modelVersion>4.0.0</modelVersion>
 		  <groupId>local</groupId><artifactId>kafka-node</artifactId><version>1</version>
 		  <dependencies>
-		    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
+		    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_$scala</artifactId><version>$version</version></dependency>
+		    <!-- was part of Java until 10, which brokers before 1.0 expect -->
+		    <dependency><groupId>javax.xml.bind</groupId><artifactId>jaxb-api</artifactId><version>2.3.1</version></dependency>
 		    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
 		  </dependencies>
 		</project>
@@ -70,6 +78,10 @@ node() { # start the node in $1; more options are the JVM's
 	shift
 	[ -e "$dir/server.properties" ] || { echo "kafka.sh: no node was made in $dir" >&2 && exit 1; }
 	if [ -e "$dir/pid" ] && alive "$(cat "$dir/pid")"; then echo "kafka.sh: a node runs in $dir" >&2 && exit 1; fi
+	if [ -e "$dir/zookeeper.properties" ]; then
+		nohup java -Xmx128m -cp "$libs/*" org.apache.zookeeper.server.ZooKeeperServerMain "$dir/zookeeper.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
+		echo $! >"$dir/zookeeper.pid"
+	fi
 	# shellcheck disable=SC2046
 	nohup java $(cat "$dir/jvm.options") -cp "$libs/*" kafka.Kafka "$dir/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
@@ -89,20 +101,34 @@ start() {
 	fetch
 	mkdir -p "$dir"
 	dir=$(cd "$dir" && pwd)
-	rm -rf "$dir/data" # each node is a new one
+	rm -rf "$dir/data" "$dir/zookeeper" # each node is a new one
 	[ -n "$port" ] || port=$(free_ports 1)
 	controller=$(free_ports 1)
 	echo "-Xmx512m -Xms256m" >"$dir/jvm.options"
-	cat >"$dir/server.properties" <<-CONF
-		process.roles=broker,controller
-		node.id=1
-		controller.quorum.voters=1@127.0.0.1:$controller
-		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+	rm -f "$dir/zookeeper.properties"
+	if [ -n "$zookeeper" ]; then
+		printf 'dataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%s\nadmin.enableServer=false\n' "$dir/zookeeper" "$controller" >"$dir/zookeeper.properties"
+		cat >"$dir/server.properties" <<-CONF
+			broker.id=1
+			zookeeper.connect=127.0.0.1:$controller
+			listeners=PLAINTEXT://127.0.0.1:$port
+		CONF
+	else
+		cat >"$dir/server.properties" <<-CONF
+			process.roles=broker,controller
+			node.id=1
+			controller.quorum.voters=1@127.0.0.1:$controller
+			listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+			controller.listener.names=CONTROLLER
+			listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+		CONF
+	fi
+	cat >>"$dir/server.properties" <<-CONF
 		advertised.listeners=PLAINTEXT://127.0.0.1:$port
-		controller.listener.names=CONTROLLER
-		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 		log.dirs=$dir/data
 		auto.create.topics.enable=false
+		# Tests write timestamps in the future, which brokers from 3.6 on limit to an hour.
+		log.message.timestamp.after.max.ms=9223372036854775807
 		offsets.topic.replication.factor=1
 		offsets.topic.num.partitions=4
 		transaction.state.log.replication.factor=1
@@ -112,7 +138,7 @@ start() {
 		share.coordinator.state.topic.min.isr=1
 		group.initial.rebalance.delay.ms=0
 	CONF
-	format "$dir" "$(cluster_id)"
+	[ -n "$zookeeper" ] || format "$dir" "$(cluster_id)"
 	: >"$dir/kafka.log"
 	node "$dir"
 	listening "$dir" "$port"
@@ -237,6 +263,8 @@ stop() {
 		done
 		kill -9 "$pid" 2>/dev/null || true
 		rm -f "$dir/pid"
+		[ ! -e "$dir/zookeeper.pid" ] || kill "$(cat "$dir/zookeeper.pid")" 2>/dev/null || true
+		rm -f "$dir/zookeeper.pid"
 	done
 }
 
@@ -246,5 +274,5 @@ secured) secured "${2:?a directory}" ;;
 cluster) cluster "${@:2}" ;;
 node) node "${2:?a directory}" ;;
 stop) stop "${2:?a directory}" ;;
-*) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+*) sed -n '2,20s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

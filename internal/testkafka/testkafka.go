@@ -7,12 +7,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
-	"math"
 	"net"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -165,21 +161,10 @@ func (c *Cluster) Shapes(channels []kafka.Channel) []kafka.Shape {
 	return kafka.Layout{Group: c.Group, Channels: channels, Partitions: 3}.Shapes(1, nil)
 }
 
-// Make creates topics and waits until they are usable. On a real cluster it
-// allows timestamps in the future, which brokers limit to one hour by default.
+// Make creates topics and waits until they are usable.
 func (c *Cluster) Make(shapes ...kafka.Shape) {
 	c.t.Helper()
 	ctx := c.context()
-	if c.Real() {
-		shapes = slices.Clone(shapes)
-		for i := range shapes {
-			shapes[i].Configs = maps.Clone(shapes[i].Configs)
-			if shapes[i].Configs == nil {
-				shapes[i].Configs = make(map[string]string)
-			}
-			shapes[i].Configs["message.timestamp.after.max.ms"] = strconv.FormatInt(math.MaxInt64, 10)
-		}
-	}
 	if err := kafka.Create(ctx, c.Admin, shapes); err != nil {
 		c.t.Fatal(err)
 	}
