@@ -16,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/term"
@@ -138,9 +137,7 @@ func requestVersions(ctx context.Context, c *Config, conns *connections, brokers
 		wg.Go(func() {
 			a := answer{address: addresses[i], id: -1}
 			start := time.Now()
-			req := kmsg.NewPtrApiVersionsRequest()
-			req.ClientSoftwareName, req.ClientSoftwareVersion = "notifier", "1"
-			resp, err := b.Request(ctx, req)
+			resp, err := b.Request(ctx, apiVersions())
 			a.took = time.Since(start)
 			if err == nil {
 				a.versions = resp.(*kmsg.ApiVersionsResponse)
@@ -195,47 +192,27 @@ func brokerResults(answers []answer) []check.Result {
 	return found
 }
 
-// required are the versions of requests that the notifier's features need.
-var required = []struct {
-	key     kmsg.Key
-	version int16
-	without string
-}{
-	{kmsg.Fetch, 13, "no topic ids (before Kafka 3.1): recreated topics and duplicates are not recognised"},
-	{kmsg.Metadata, 8, "no authorized operations (before Kafka 2.3): ACLs cannot be checked"},
-	{kmsg.JoinGroup, 5, "no static membership (before Kafka 2.3): kafka.instance_id has no effect"},
-}
-
-// features reports the brokers' version and missing features.
+// features reports the brokers' versions, and those that are not supported.
 func features(answers []answer) []check.Result {
+	const subject = "version"
 	var found []check.Result
 	var guesses []string
-	lacking := make(map[string]bool)
 	for _, a := range answers {
 		if a.versions == nil {
 			continue
 		}
-		guess := kversion.FromApiVersionsResponse(a.versions).VersionGuess()
-		if !slices.Contains(guesses, guess) {
-			guesses = append(guesses, guess)
-		}
-		for _, w := range required {
-			i := slices.IndexFunc(a.versions.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == w.key.Int16() })
-			if i < 0 || a.versions.ApiKeys[i].MaxVersion < w.version {
-				lacking[w.without] = true
+		if v := guess(a.versions); !slices.Contains(guesses, v) {
+			guesses = append(guesses, v)
+			if text := tooOld(a.versions); text != "" {
+				found = append(found, check.Failedf(subject, "upgrade the brokers", "%s", text))
 			}
 		}
 	}
-	const subject = "version"
-	if len(guesses) > 1 {
+	switch {
+	case len(guesses) > 1:
 		found = append(found, check.Warnf(subject, "finish the upgrade: until then, features that the oldest lacks may not work", "the brokers' versions differ: Kafka %s", strings.Join(guesses, " and ")))
-	} else {
+	case len(found) == 0:
 		found = append(found, check.Okf(subject, "Kafka %s", strings.Join(guesses, "")))
-	}
-	for _, w := range required {
-		if lacking[w.without] {
-			found = append(found, check.Warnf(subject, "upgrade the brokers", "%s", w.without))
-		}
 	}
 	return found
 }

@@ -118,7 +118,7 @@ func (c *Checks) alter(topic, key, value string) string {
 func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
 	var found []check.Result
 	partitions := make(map[int][]string) // of the sources
-	fine := 0
+	fine, unidentified := 0, 0
 	for _, s := range c.Want {
 		d, err := lookUp(ctx, c.Admin, s.Topic)
 		if err != nil {
@@ -129,9 +129,16 @@ func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
 			fine++
 		}
 		found = append(found, list...)
+		if d.Err == nil && d.ID == (kadm.TopicID{}) {
+			unidentified++
+		}
 		if s.Role == RoleSource && d.Err == nil {
 			partitions[len(d.Partitions)] = append(partitions[len(d.Partitions)], s.Topic)
 		}
+	}
+	if unidentified > 0 {
+		found = append(found, check.Warnf("topic ids", "finish the upgrade of the brokers: raise inter.broker.protocol.version to "+Oldest+" or newer",
+			"%s without an id: if a topic is recreated, its first records may be skipped", term.Count(unidentified, "topic")))
 	}
 	if len(partitions) > 1 {
 		for _, n := range slices.Sorted(maps.Keys(partitions)) {
@@ -220,6 +227,10 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 		default:
 			warn("", "has %d partitions, want %d", partitions, s.Partitions)
 		}
+	}
+	// An older format has no headers, and the broker refuses idempotent producers.
+	if v := configs["message.format.version"]; strings.HasPrefix(v, "0.8") || strings.HasPrefix(v, "0.9") || strings.HasPrefix(v, "0.10") {
+		fail(c.alter(s.Topic, "message.format.version", Oldest), "its message.format.version is %s, want 0.11 or newer: records without headers cannot hold alerts", v)
 	}
 	have, _ := strconv.Atoi(configs["max.message.bytes"])
 	need, _ := strconv.Atoi(s.Configs["max.message.bytes"])

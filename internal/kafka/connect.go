@@ -16,7 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/secret"
 )
 
-// Reach connects to one broker, within reachTimeout. kgo itself retries without
+// Reach connects to one broker, within reachTimeout, and checks its version. kgo itself retries without
 // end and without an error when an address or a password is wrong. The error is
 // a *Problem.
 func Reach(ctx context.Context, cl *kgo.Client, c *Config) error {
@@ -33,7 +33,7 @@ func Reach(ctx context.Context, cl *kgo.Client, c *Config) error {
 	if err := cl.Ping(ctx); err != nil {
 		return connectProblem(ctx, err, c)
 	}
-	return nil
+	return supported(ctx, cl, c)
 }
 
 const reachTimeout = 8 * time.Second

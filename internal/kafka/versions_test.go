@@ -1,0 +1,70 @@
+package kafka_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/algotrade/notifier/internal/check"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/testkafka"
+)
+
+func TestUnsupportedBrokersAreRefused(t *testing.T) {
+	for version, test := range map[string]struct {
+		max  *kversion.Versions
+		want string // empty: it is supported
+	}{
+		"0.10": {kversion.V0_10_2(), "is not supported, the notifier needs 2.8 or newer; it lacks record headers (Kafka 0.11), idempotent producers (Kafka 0.11), " +
+			"static group membership (Kafka 2.3), topic ids, by which recreated topics are recognised (Kafka 2.8)"},
+		"2.7": {kversion.V2_7_0(), "is not supported, the notifier needs 2.8 or newer; it lacks topic ids, by which recreated topics are recognised (Kafka 2.8)"},
+		"2.8": {kversion.V2_8_0(), ""},
+	} {
+		t.Run(version, func(t *testing.T) {
+			c := testkafka.Bare(t, kfake.MaxVersions(test.max))
+			err := reach(t, c.Config())
+			found := kafka.CheckBrokers(t.Context(), c.Config())
+			last := found[len(found)-1]
+			if test.want == "" {
+				if err != nil || last.Status != check.OK {
+					t.Errorf("%v, %+v", err, last)
+				}
+				return
+			}
+			// Which version kfake looks like is not its own: it answers fewer requests.
+			var p *kafka.Problem
+			if !errors.As(err, &p) || p.ExitCode() != kafka.ExitConfig || !strings.HasPrefix(p.Text, c.Brokers[0]+": Kafka ") || !strings.HasSuffix(p.Text, test.want+": upgrade the brokers") {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if last.Status != check.Failed || !strings.HasSuffix(last.Message, test.want) {
+				t.Errorf("doctor: %+v", last)
+			}
+		})
+	}
+}
+
+func TestOutboxesWithoutRecordHeadersAreRefused(t *testing.T) {
+	checks := kafka.Checks{Config: testkafka.Bare(t).Config(), Command: "notifier"}
+	for format, status := range map[string]check.Status{"0.10.2-IV0": check.Failed, "0.11.0-IV2": check.OK, "2.8-IV1": check.OK, "": check.OK} {
+		for _, role := range []kafka.Role{kafka.RoleOutbox, kafka.RoleDeadLetter, kafka.RoleReplay, kafka.RoleSource} {
+			configs := map[string]string{"cleanup.policy": "delete", "message.format.version": format}
+			if role == kafka.RoleDeadLetter {
+				configs["cleanup.policy"] = "compact"
+			}
+			found := checks.Compare(kafka.Shape{Topic: "t", Role: role, Partitions: 1}, 1, configs)
+			want := status
+			if role == kafka.RoleSource { // an event needs no headers
+				want = check.OK
+			}
+			switch {
+			case want == check.OK && len(found) > 0:
+				t.Errorf("role %v, %q: %+v", role, format, found)
+			case want == check.Failed && (len(found) != 1 || found[0].Status != want || !strings.Contains(found[0].Message, "message.format.version is 0.10.2") || !strings.Contains(found[0].Remedy, "message.format.version=2.8")):
+				t.Errorf("role %v, %q: %+v", role, format, found)
+			}
+		}
+	}
+}
