@@ -19,7 +19,8 @@
 # another version for start; those before 3.3 run with ZooKeeper.
 set -euo pipefail
 
-version=${KAFKA_VERSION:-4.4.0}
+version=4.4.0
+[ -z "${KAFKA_VERSION:-}" ] || version=$KAFKA_VERSION
 case $version in
 0.* | 1.* | 2.[0-3].*) scala=2.12 zookeeper=1 ;; # not published for Scala 2.13
 2.* | 3.[0-2].*) scala=2.13 zookeeper=1 ;;
