@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 )
 
 func TestUnsupportedBrokersAreRefused(t *testing.T) {
+	t.Setenv(testkafka.Env, "") // kfake poses as older brokers
 	for version, test := range map[string]struct {
 		max  *kversion.Versions
 		want string // empty: it is supported
@@ -65,6 +67,27 @@ func TestOutboxesWithoutRecordHeadersAreRefused(t *testing.T) {
 			case want == check.Failed && (len(found) != 1 || found[0].Status != want || !strings.Contains(found[0].Message, "message.format.version is 0.10.2") || !strings.Contains(found[0].Remedy, "message.format.version=2.8")):
 				t.Errorf("role %v, %q: %+v", role, format, found)
 			}
+		}
+	}
+}
+
+func TestTopicsWithoutIDsAreReported(t *testing.T) {
+	t.Setenv(testkafka.Env, "") // kfake poses as older brokers
+	for _, test := range []struct {
+		max  *kversion.Versions
+		want bool
+	}{{kversion.V2_7_0(), true}, {kversion.V2_8_0(), false}} {
+		c := testkafka.Start(t, nil, kfake.MaxVersions(test.max))
+		checks := kafka.Checks{Admin: c.Admin, Config: c.Config(), Want: c.Shapes(nil), Command: "notifier"}
+		found, err := checks.Topics(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		reported := slices.ContainsFunc(found, func(r check.Result) bool {
+			return r.Status == check.Warning && r.Subject == "topic ids" && strings.Contains(r.Remedy, "inter.broker.protocol.version")
+		})
+		if reported != test.want {
+			t.Errorf("reported: %v, want %v: %+v", reported, test.want, found)
 		}
 	}
 }
