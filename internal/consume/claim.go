@@ -17,6 +17,8 @@ import (
 //   - The last commit of an owner that leaves claims nothing. What may have been sent
 //     all the same is among the tried records; if those are too many to be listed,
 //     the commit claims their span.
+//   - While commits fail, records are begun without: an alert is worth more than the
+//     mark on its duplicate.
 type claims struct {
 	recorded offsets.CrashMark // what the last commit claims that succeeded
 	sure     offsets.CrashMark // what it claims and the one under way claims too
@@ -26,9 +28,13 @@ type claims struct {
 	ahead    int               // how many records behind newest are claimed; 0: none but asked
 	tries    int               // how often Try was called
 	said     int               // of these, what the last commit says
+	failed   int               // commits in a row that failed
 	former   offsets.CrashMark // what the former owner had claimed
 	tried    map[int64]offsets.Tried
 }
+
+// claimTries is how many commits may fail before records are begun without a claim.
+const claimTries = 2
 
 func noClaims() claims {
 	return claims{recorded: offsets.Unmarked, sure: offsets.Unmarked, sent: offsets.Unmarked, former: offsets.Unmarked, asked: -1}
@@ -56,7 +62,7 @@ func (p *Partition) Claim(e *offsets.Entry) bool {
 	defer p.mu.Unlock()
 	at := e.Offset()
 	p.asked = at
-	if e.Tried().Maybe || p.sure.Holds(at) {
+	if e.Tried().Maybe || p.sure.Holds(at) || p.failed >= claimTries {
 		return true
 	}
 	if p.ahead > 0 {
@@ -64,7 +70,9 @@ func (p *Partition) Claim(e *offsets.Entry) bool {
 	}
 	if !p.sent.Holds(at) {
 		p.dirty = true
-		p.member.pace.commit(true)
+		if p.failed == 0 { // else the next comes in its time
+			p.member.pace.commit(true)
+		}
 	}
 	return false
 }
@@ -155,7 +163,9 @@ func (c *claims) claiming(claim offsets.CrashMark) {
 func (c *claims) claimed(claim offsets.CrashMark, tries int, err error) {
 	if err != nil {
 		c.sent = c.sure
+		c.failed++
 		return
 	}
+	c.failed = 0
 	c.recorded, c.sure, c.sent, c.said = claim, claim, claim, tries
 }

@@ -242,13 +242,12 @@ func (m *Member) committed(s snapshot, err error, slow bool) {
 	}
 	f := p.onCommit
 	p.mu.Unlock()
+	if f != nil {
+		defer f()
+	}
 	if err != nil {
 		m.metrics.commitFailures.Inc()
 		m.commitRefused(err)
 		m.log.Warn("commit failed, retrying", "topic", p.Topic, "partition", p.ID, "offset", s.at.Offset, "reason", reasonOf(err), "err", err)
-		return
-	}
-	if f != nil {
-		f()
 	}
 }

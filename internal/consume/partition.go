@@ -298,7 +298,8 @@ func (p *Partition) Finished(r *kgo.Record) bool {
 	return p.above.Settled(r.Offset, p.beganAt)
 }
 
-// OnCommit has f called after each successful commit of this partition.
+// OnCommit has f called after each commit of this partition, whether it succeeded or
+// not.
 func (p *Partition) OnCommit(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -156,6 +156,17 @@ func TestNothingIsSentBeforeCommitClaimsIt(t *testing.T) {
 		if _, ok := o.steps.Snapshot(o.part, false); ok {
 			t.Error("commits go on while nothing happens")
 		}
+		take(400, 1)
+		for want := range 2 { // nothing is worth more than the alert
+			if s, ok = o.steps.Snapshot(o.part, false); !ok {
+				t.Fatal("no commit is made for it")
+			}
+			o.steps.Answered(s, errDown, false)
+			synctest.Wait()
+			if n := len(o.ch.ids()); n != 65+want {
+				t.Errorf("%d sent after %d commits that failed", n, want+1)
+			}
+		}
 	})
 }
 

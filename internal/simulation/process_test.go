@@ -62,6 +62,7 @@ type part struct {
 	next    int64 // to be read
 	leaving bool  // revoked, within the grace
 	left    bool  // it is another's
+	failed  int   // commits in a row
 	oldest  *consume.Snapshot
 
 	ctx     context.Context
@@ -298,7 +299,14 @@ func (w *world) apply(pr *process, c *committing) error {
 
 func (w *world) answer(pr *process, c *committing, err error) {
 	pr.commit = nil
-	for _, s := range c.taken {
+	for i, s := range c.taken {
+		p := c.parts[i]
+		if p.failed++; err == nil {
+			p.failed = 0
+		}
+		if p.failed >= 2 { // it sends without claims until the next commit
+			w.muddled[p.log] = true
+		}
 		pr.steps.Answered(s, err, errors.Is(err, errLost))
 	}
 }
