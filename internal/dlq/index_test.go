@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -22,17 +24,25 @@ import (
 // indexing runs an index and returns once it is ready.
 func indexing(t *testing.T, c *testkafka.Cluster) *dlq.Index {
 	t.Helper()
-	x := dlq.NewIndex(c.Group, dlq.NewReader(c.Client(), c.Group), c.Client(dlq.TailOptions()...), slog.New(slog.DiscardHandler))
+	x, _ := indexingOver(t, c, c.Client(dlq.TailOptions()...))
+	return x
+}
+
+// indexingOver returns an index that runs, over a tail, and what stops it.
+func indexingOver(t *testing.T, c *testkafka.Cluster, tail *kgo.Client) (x *dlq.Index, stop func()) {
+	t.Helper()
+	x = dlq.NewIndex(c.Group, dlq.NewReader(c.Client(), c.Group), tail, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { x.Run(ctx) })
-	t.Cleanup(func() { cancel(); wg.Wait() })
+	stop = func() { cancel(); wg.Wait() }
+	t.Cleanup(stop)
 	select {
 	case <-x.Ready():
 	case <-time.After(20 * time.Second):
 		t.Fatal("the index is not ready after 20 s")
 	}
-	return x
+	return x, stop
 }
 
 func closeEntries(t *testing.T, c *testkafka.Cluster, w *dlq.Writer, state dlq.State, ids ...string) {
@@ -220,6 +230,28 @@ func TestIndexFollowsTopicRecreatedAtOnce(t *testing.T) {
 	testkafka.Eventually(t, 20*time.Second, "the new topic is indexed", func() bool {
 		reads, err := x.Reads(t.Context(), topic)
 		return reads && err == nil && x.Generation(topic) == 1 && x.Last(topic, x.Key(topic, "re_2")) == dlq.Last{Open: true, Read: 1}
+	})
+}
+
+// The client of a later index still has the id of the topic that an earlier one read.
+func TestIndexReadsTopicRecreatedBetweenAssignments(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	tail := c.Client(dlq.TailOptions()...)
+	topic := topics.DeadLetter(c.Group, topics.TradeExecutions)
+	first, stop := indexingOver(t, c, tail)
+	write(t, writer(t, c, nil), entry("re_0", nil))
+	testkafka.Eventually(t, 20*time.Second, "the topic is followed", func() bool { return first.Last(topic, first.Key(topic, "re_0")).Open })
+	stop()
+	c.Delete(topic)
+	for _, s := range c.Shapes(nil) {
+		if s.Topic == topic {
+			c.Make(s)
+		}
+	}
+	x, _ := indexingOver(t, c, tail)
+	write(t, writer(t, c, nil), entry("re_1", nil))
+	testkafka.Eventually(t, 20*time.Second, "the new topic is followed", func() bool {
+		return x.Last(topic, x.Key(topic, "re_1")) == dlq.Last{Open: true, Read: 1}
 	})
 }
 

@@ -60,6 +60,9 @@ func (x *Index) follow(ctx context.Context) error {
 		if errors.As(err, &failed) && errors.Is(err, kerr.OffsetOutOfRange) {
 			return x.outOfRange(ctx, failed.Topic)
 		}
+		if failed != nil && errors.Is(err, kerr.UnknownTopicID) { // the client has the id of a topic that was recreated while nobody read it
+			x.reset(ctx, failed.Topic)
+		}
 		if err != nil {
 			return err
 		}
