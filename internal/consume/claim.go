@@ -104,8 +104,9 @@ func (p *Partition) formerly(r *kgo.Record) offsets.Tried {
 }
 
 // attempts returns what a commit says was done for the unsettled records, and what
-// it claims: see claims. alone is what it claims without that list. p.mu is held.
-func (p *Partition) attempts(watermark int64, fence bool) (tried map[int64]offsets.Tried, claim, alone offsets.CrashMark) {
+// it claims: see claims. alone is what it claims without that list, and without the
+// settled records above the watermark, up to newest. p.mu is held.
+func (p *Partition) attempts(watermark, newest int64, fence bool) (tried map[int64]offsets.Tried, claim, alone offsets.CrashMark) {
 	claim = offsets.Unmarked
 	add := func(first, last int64) {
 		if first < 0 || first > last {
@@ -141,11 +142,13 @@ func (p *Partition) attempts(watermark int64, fence bool) (tried map[int64]offse
 			last = max(last, offset)
 		}
 	}
+	if maybe > offsets.MaybeListed {
+		add(first, last)
+	}
 	listed := claim
 	add(first, last)
-	if alone = claim; maybe <= offsets.MaybeListed {
-		claim = listed
-	}
+	add(watermark, newest)
+	alone, claim = claim, listed
 	return tried, claim, alone
 }
 

@@ -60,10 +60,11 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 		}
 	}
 	var tried map[int64]offsets.Tried
+	var gaps offsets.Gaps
 	alone := begun
 	if p.member.p.OwnTopics {
-		said = p.recorded
-		tried, begun, alone = p.attempts(at.Offset, fence)
+		said, gaps = p.recorded, p.open(at.Offset)
+		tried, begun, alone = p.attempts(at.Offset, gaps.Newest(), fence)
 	}
 	p.dirty = p.dirty || begun != said
 	if at.Offset < 0 || !again && (!p.dirty || begun == said && p.stands(at)) {
@@ -72,7 +73,7 @@ func (p *Partition) snapshot(fence bool) (snapshot, bool) {
 	p.dirty = false
 	metadata := offsets.Metadata{Cluster: p.member.p.Cluster, TopicID: p.topicID, Gaps: offsets.NoGaps, Crash: begun, Begin: p.span, Again: p.again}
 	if p.member.p.OwnTopics {
-		metadata.Dedup, metadata.Gaps, metadata.Tried = p.tracker.Dedup(), p.open(at.Offset), tried
+		metadata.Dedup, metadata.Gaps, metadata.Tried = p.tracker.Dedup(), gaps, tried
 		p.claiming(begun)
 	}
 	s := snapshot{p: p, at: at, metadata: metadata.Encode(at.Offset), finished: p.tracker.Finished(), mark: begun, bareMark: alone, tries: p.tries}

@@ -61,6 +61,10 @@ func (g Gaps) Extend(above Gaps, first, next int64) Gaps {
 	return g
 }
 
+// Newest returns the highest settled offset; if it is below the committed one, nothing
+// is settled above that.
+func (g Gaps) Newest() int64 { return g.newest }
+
 // Count returns how many runs reach to an offset or beyond.
 func (g Gaps) Count(offset int64) int { return len(g.from(offset)) }
 

@@ -197,11 +197,12 @@ func (d *driver) reach(place oracle.Place) {
 }
 
 // judgeMark: what another owner may have sent is marked, unless an older commit counts
-// than the one that was answered. A process that is no owner knows nothing of others.
+// than the one that was answered. A process that is no owner knows nothing of others,
+// nor does an attempt that began before it became one.
 func (d *driver) judgeMark(m channel.Message) {
 	place := d.place(d.current)
 	l := d.w.outboxes[d.channel][place.Partition]
-	if owner := d.w.owner(l); m.MayBeDuplicate || d.w.muddled[l] || owner == nil || owner.proc != d.pr {
+	if owner := d.w.owner(l); m.MayBeDuplicate || d.w.muddled[l] || owner == nil || owner.proc != d.pr || m.Now.Before(owner.since) {
 		return
 	}
 	for by := range d.w.reach[place] {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/dispatch"
@@ -59,10 +60,11 @@ type part struct {
 	proc    *process
 	p       *consume.Partition
 	log     *topicLog
-	next    int64 // to be read
-	leaving bool  // revoked, within the grace
-	left    bool  // it is another's
-	failed  int   // commits in a row
+	since   time.Time // of the assignment
+	next    int64     // to be read
+	leaving bool      // revoked, within the grace
+	left    bool      // it is another's
+	failed  int       // commits in a row
 	oldest  *consume.Snapshot
 
 	ctx     context.Context
@@ -169,7 +171,7 @@ func (w *world) give(pr *process, l *topicLog) {
 	if last != nil && strings.HasPrefix(l.id, "again-") && !strings.Contains(last.Metadata, l.id) && w.told["topic was recreated"] == told {
 		w.unsaid++
 	}
-	a := &part{proc: pr, p: p, log: l, next: max(from, 0)}
+	a := &part{proc: pr, p: p, log: l, since: time.Now(), next: max(from, 0)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	w.happened(oracle.Happening{Kind: oracle.Assigned, By: pr.id, Group: pr.stage.group(), Place: l.place(a.next)})
 	pr.parts = append(pr.parts, a)
