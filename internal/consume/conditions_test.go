@@ -68,7 +68,7 @@ func TestARecreatedTopicIsReadFromItsBeginning(t *testing.T) {
 	}
 }
 
-func TestWhatIsDamagedOnItsWayIsReadOnceItIsNot(t *testing.T) {
+func TestBatchDamagedInTransitIsReadAgain(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	wire := c.Wire()
 	var board *health.Conditions
@@ -95,7 +95,7 @@ func TestWhatIsDamagedOnItsWayIsReadOnceItIsNot(t *testing.T) {
 	}
 }
 
-func TestTheFirstOfTwoWithOneInstanceIDIsFenced(t *testing.T) {
+func TestOlderMemberWithSameInstanceIDIsFenced(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	static := func(p *consume.Params) { p.InstanceID = "host-1" }
 	first := run(t, c, newWorker(), static)
@@ -114,7 +114,7 @@ func TestTheFirstOfTwoWithOneInstanceIDIsFenced(t *testing.T) {
 	testkafka.Eventually(t, 20*time.Second, "the second has all partitions", func() bool { s := second.Status(); return s.Joined && s.Partitions == 3 })
 }
 
-func TestABatchThatGrowsTooLargeIsNotSkippedUntilAPersonDoes(t *testing.T) {
+func TestOversizedOwnBatchIsSkippedOnlyByOperators(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produce(t, c, 1)
 	big := make([]byte, 300_000) // of zeros: small on its way

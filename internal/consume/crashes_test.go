@@ -128,9 +128,9 @@ func TestRecordThatKillsProcessesIsFound(t *testing.T) {
 	testkafka.Eventually(t, 20*time.Second, "all is committed", func() bool { return c.Lag(c.Group) == 0 })
 }
 
-// TestRecordThatKillsProcessesIsFoundInABacklog, among thousands: one process more
+// TestCrashingRecordIsFoundInABacklog, among thousands: one process more
 // dies, since the first two do not know which of many it was.
-func TestRecordThatKillsProcessesIsFoundInABacklog(t *testing.T) {
+func TestCrashingRecordIsFoundInABacklog(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	var values []string
 	for i := range 5000 {

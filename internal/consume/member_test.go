@@ -200,9 +200,9 @@ func TestNothingIsCommittedAboveAGap(t *testing.T) {
 	}
 }
 
-// TestWhatIsSettledBehindAGapCountsAsUncommitted: a commit says of it that it is
+// TestDeliveriesSettledBehindAGapAreUncommitted: a commit says of it that it is
 // finished, so it waits for one like all else.
-func TestWhatIsSettledBehindAGapCountsAsUncommitted(t *testing.T) {
+func TestDeliveriesSettledBehindAGapAreUncommitted(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return
@@ -263,7 +263,7 @@ func TestForeignMetadataIsIgnoredAndItsOffsetHonoured(t *testing.T) {
 	}
 }
 
-func TestAnOffsetOfARecreatedTopicIsNoOffset(t *testing.T) {
+func TestOffsetOfRecreatedTopicIsIgnored(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produce(t, c, 5)
 	commit(t, c, 3, offsets.Binding(c.ID, "AAAAAAAAAAAAAAAAAAAAAA"))
@@ -453,7 +453,7 @@ func TestUnknownOffsetsAreNotSet(t *testing.T) {
 	}
 }
 
-func TestACommitRefusedForItsMetadataIsRepeatedWithTheBindingAlone(t *testing.T) {
+func TestCommitRefusedForMetadataIsRepeatedWithout(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		t.Log("the refusal is kfake's: a real broker's limit is not reached by what we write")
 		return

@@ -77,7 +77,7 @@ func manual(c *testkafka.Cluster) *kgo.Client {
 	return c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 }
 
-func TestASourceOffsetThatWasSetByHandIsHonouredAndSaid(t *testing.T) {
+func TestSourceOffsetSetByHandIsHonoured(t *testing.T) {
 	for name, at := range map[string]int64{"earlier": 1, "later": 4} {
 		t.Run(name, func(t *testing.T) {
 			c := testkafka.Start(t, nil)
@@ -103,7 +103,7 @@ func TestASourceOffsetThatWasSetByHandIsHonouredAndSaid(t *testing.T) {
 	}
 }
 
-func TestASourcePartitionWhoseOffsetWasDeletedIsReadFromItsBeginning(t *testing.T) {
+func TestSourceWithDeletedOffsetStartsAtItsBeginning(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produce(t, c, 5)
 	commit(t, c, 3, offsets.Binding(c.ID, ""))
@@ -198,7 +198,7 @@ func TestANewOutboxIsReadFromItsBeginning(t *testing.T) {
 	testkafka.Eventually(t, 20*time.Second, "all records are handed out", func() bool { return w.count() == 5 })
 }
 
-func TestAnOutboxOffsetThatWasSetByHandCanBeAccepted(t *testing.T) {
+func TestOutboxOffsetSetByHandCanBeAccepted(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	produce(t, c, 5)
 	commit(t, c, 3, "")
@@ -225,7 +225,7 @@ func TestAnOutboxOffsetThatWasSetByHandCanBeAccepted(t *testing.T) {
 	}
 }
 
-func TestPartitionsAddedWhileRunningAreReadFromTheirBeginning(t *testing.T) {
+func TestAddedPartitionsAreReadFromTheirBeginning(t *testing.T) {
 	for name, own := range map[string]bool{"source": false, "outbox": true} {
 		t.Run(name, func(t *testing.T) {
 			c := testkafka.Start(t, nil)

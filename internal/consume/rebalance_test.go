@@ -13,10 +13,10 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestAPartitionThatIsAssignedAgainWithoutARevokeEndsTheFirstAssignment: kgo
+// TestSecondAssignmentEndsTheFirst: kgo
 // does that where it was told to forget a topic while a rebalance was under
 // way. The first assignment must not continue beside the second.
-func TestAPartitionThatIsAssignedAgainWithoutARevokeEndsTheFirstAssignment(t *testing.T) {
+func TestSecondAssignmentEndsTheFirst(t *testing.T) {
 	m := New(Params{Name: "test", Topics: []string{"t"}, Logger: slog.New(slog.DiscardHandler)})
 	close(m.created)
 	cl, err := kgo.NewClient()

@@ -64,7 +64,7 @@ func (o *owners) holds(t *testing.T, when string, finished ...bool) {
 
 // A new owner knows of the records that it has not read yet only from the
 // commit that it began with. A commit of its own must not forget them.
-func TestACommitKeepsWhatAFormerOwnerFinishedFurtherOn(t *testing.T) {
+func TestCommitKeepsGapsOfFormerOwner(t *testing.T) {
 	o := newOwners()
 	p, open := o.next(10)
 	for _, offset := range []int64{2, 3, 4, 6, 8, 9} {
@@ -97,7 +97,7 @@ func TestACommitKeepsWhatAFormerOwnerFinishedFurtherOn(t *testing.T) {
 	}
 }
 
-func TestTheListOfAFormerOwnerCountsTowardsItsLimit(t *testing.T) {
+func TestGapsOfFormerOwnerCountTowardsTheLimit(t *testing.T) {
 	o := newOwners()
 	p, open := o.next(2 * offsets.MaxGaps)
 	for offset := int64(1); offset < 2*offsets.MaxGaps; offset += 2 {
@@ -134,8 +134,8 @@ func TestNoMoreGapsThanACommitLists(t *testing.T) {
 	}
 }
 
-// TestWhatIsPolledIsNotCommittedBeforeItIsQueued: it is not what a marker leaves.
-func TestWhatIsPolledIsNotCommittedBeforeItIsQueued(t *testing.T) {
+// TestPolledRecordsAreCommittedOnlyOnceQueued: it is not what a marker leaves.
+func TestPolledRecordsAreCommittedOnlyOnceQueued(t *testing.T) {
 	o := newOwners()
 	o.last = &Committed{At: offsets.Position{Epoch: 1, Offset: 5}, Metadata: offsets.Binding("c", "id")}
 	p, _ := o.Assign("outbox", 0, "id", 20, o.last)

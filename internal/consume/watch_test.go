@@ -237,7 +237,7 @@ func TestTransactionMarkersAreCommitted(t *testing.T) {
 	}
 }
 
-func TestATransactionThatDoesNotEndIsSaidAndAbortedOnesAreNot(t *testing.T) {
+func TestOnlyOpenTransactionsAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		h := newTaking()
@@ -287,7 +287,7 @@ func TestATransactionThatDoesNotEndIsSaidAndAbortedOnesAreNot(t *testing.T) {
 	})
 }
 
-func TestACorruptBatchIsSaidAndReadOnceItIsNot(t *testing.T) {
+func TestCorruptBatchIsReportedAndReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		wire := c.Wire()
@@ -412,9 +412,9 @@ func TestAPartitionThatIsNotReadIsSaid(t *testing.T) {
 	})
 }
 
-// TestAPartitionThatTheClientLostSightOfIsReadAgain: nothing but asking for its
+// TestPartitionForgottenByTheClientIsReadAgain: nothing but asking for its
 // topic again brings it back.
-func TestAPartitionThatTheClientLostSightOfIsReadAgain(t *testing.T) {
+func TestPartitionForgottenByTheClientIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		h := newTaking()
@@ -449,7 +449,7 @@ func TestAPartitionThatTheClientLostSightOfIsReadAgain(t *testing.T) {
 	})
 }
 
-func TestAHandlerThatStandsStillIsSaidUnlessItMay(t *testing.T) {
+func TestStuckHandlerIsReported(t *testing.T) {
 	for name, change := range map[string]func(*consume.Params){
 		"stuck":   nil,
 		"patient": func(p *consume.Params) { p.Patient = []string{topic} },
@@ -478,7 +478,7 @@ func TestAHandlerThatStandsStillIsSaidUnlessItMay(t *testing.T) {
 	}
 }
 
-func TestRetentionThatDeletesEverythingIsCountedAlthoughNothingArrives(t *testing.T) {
+func TestRecordsDeletedByRetentionAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		h := newTaking()
@@ -509,7 +509,7 @@ func TestRetentionThatDeletesEverythingIsCountedAlthoughNothingArrives(t *testin
 	})
 }
 
-func TestAMemberThatWasFrozenCommitsNothingAndSaysWhy(t *testing.T) {
+func TestFrozenMemberCommitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		wire := c.Wire()
@@ -545,7 +545,7 @@ func TestAMemberThatWasFrozenCommitsNothingAndSaysWhy(t *testing.T) {
 	})
 }
 
-func TestRightsOnATopicThatAreTakenAwayAreSaid(t *testing.T) {
+func TestRevokedTopicRightsAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		h := newTaking()
@@ -565,9 +565,9 @@ func TestRightsOnATopicThatAreTakenAwayAreSaid(t *testing.T) {
 	})
 }
 
-// TestAPartitionWithoutALeaderHoldsUpNoOther: neither when it is assigned nor
+// TestLeaderlessPartitionBlocksNoOther: neither when it is assigned nor
 // later, and it is read once it has one.
-func TestAPartitionWithoutALeaderHoldsUpNoOther(t *testing.T) {
+func TestLeaderlessPartitionBlocksNoOther(t *testing.T) {
 	for name, own := range map[string]bool{"source": false, "outbox": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -602,7 +602,7 @@ func TestAPartitionWithoutALeaderHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func TestAGroupThatFailsAgainAndAgainIsSaid(t *testing.T) {
+func TestRepeatedGroupFailureIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		produce(t, c, 3)
@@ -644,10 +644,10 @@ func TestUnknownCommitIsFetchedAgain(t *testing.T) {
 	})
 }
 
-// TestTheFirstAlertsOfANewOutboxMayComeWhileItIsAssigned: an empty log has no
+// TestNewOutboxAcceptsAlertsWhileItIsAssigned: an empty log has no
 // fresh record, and its end may be where the first ones are by the time that is
 // asked for.
-func TestTheFirstAlertsOfANewOutboxMayComeWhileItIsAssigned(t *testing.T) {
+func TestNewOutboxAcceptsAlertsWhileItIsAssigned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testkafka.Virtual(t, nil)
 		var asked, came atomic.Bool // for fresh records, and there was none

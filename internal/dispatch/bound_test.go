@@ -51,7 +51,7 @@ func (b *bench) assignedOf(n int, rule func(i int) string) (*consume.Steps, *con
 
 // What is under way when the limit comes into sight counts too: all of it can
 // end before the next commit.
-func TestNoMoreIsSettledAndUncommittedThanTheLimitWhateverIsUnderWay(t *testing.T) {
+func TestUncommittedDeliveriesStayWithinTheirLimit(t *testing.T) {
 	for _, concurrency := range []int{1, 3, 100} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.Concurrency = concurrency })

@@ -224,7 +224,7 @@ func TestLaneWaitsForItsFirstWhileOthersFlow(t *testing.T) {
 	})
 }
 
-func TestNextOfLaneStartsAfterDeadLetterOfItsFirst(t *testing.T) {
+func TestLaneContinuesAfterADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -251,7 +251,7 @@ func TestNextOfLaneStartsAfterDeadLetterOfItsFirst(t *testing.T) {
 	})
 }
 
-func TestNullKeysShareNoLaneAndTheEmptyKeyIsOne(t *testing.T) {
+func TestNullKeysShareNoLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 10 })
 		defer b.close()
@@ -274,7 +274,7 @@ func TestNullKeysShareNoLaneAndTheEmptyKeyIsOne(t *testing.T) {
 	})
 }
 
-func TestOutageOfHoursLeavesNoDeadLetterAndKeepsOrder(t *testing.T) {
+func TestLongOutageKeepsOrderWithoutDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -322,7 +322,7 @@ func TestLoneAlertSurvivesAnHourOfOutage(t *testing.T) {
 	})
 }
 
-func TestOneBadRecordAmongGoodOnesIsExhaustedAndTheBreakerStaysClosed(t *testing.T) {
+func TestOneBadDeliveryIsExhaustedWithClosedCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -382,7 +382,7 @@ func TestOpenBreakerBurnsNoAttempt(t *testing.T) {
 	})
 }
 
-func TestHalfOpenProbesInTurnAndOneAtATime(t *testing.T) {
+func TestHalfOpenCircuitProbesOneLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1; c.Breaker.Failures = 3; c.Retry.Attempts = 6 })
 		defer b.close()
@@ -412,7 +412,7 @@ func TestHalfOpenProbesInTurnAndOneAtATime(t *testing.T) {
 	})
 }
 
-func TestRateLimitsRefusalsAndCancelNeverOpenTheBreaker(t *testing.T) {
+func TestOnlyChannelFailuresOpenTheCircuit(t *testing.T) {
 	for name, err := range map[string]error{
 		"429":       &outcome.Error{Cause: outcome.RateLimited, RetryAfter: time.Second},
 		"greylist":  &outcome.Error{Cause: outcome.Greylisted, RetryAfter: 5 * time.Minute},
@@ -434,7 +434,7 @@ func TestRateLimitsRefusalsAndCancelNeverOpenTheBreaker(t *testing.T) {
 	}
 }
 
-func TestRetryAfterStopsTheChannelAndBurnsNoAttempt(t *testing.T) {
+func TestRetryAfterStopsTheChannelWithoutAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -528,7 +528,7 @@ func TestPanicInAChannelTouchesOneDelivery(t *testing.T) {
 	})
 }
 
-func TestAmbiguousIsResentMarkedOrDeadLetteredAsConfigured(t *testing.T) {
+func TestAmbiguousAttemptIsHandledAsConfigured(t *testing.T) {
 	for _, policy := range []string{"resend", "dead-letter"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.Ambiguous = policy })
@@ -554,7 +554,7 @@ func TestAmbiguousIsResentMarkedOrDeadLetteredAsConfigured(t *testing.T) {
 	}
 }
 
-func TestAttemptHasItsOwnDeadlineAndAHangIsAmbiguous(t *testing.T) {
+func TestHangingAttemptIsAmbiguous(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -611,7 +611,7 @@ func TestRefusedAndDeferredRecipients(t *testing.T) {
 	})
 }
 
-func TestGreylistingEndsAfterAnHourOnlyWithAWitness(t *testing.T) {
+func TestGreylistingIsExhaustedOnlyWithAWitness(t *testing.T) {
 	for _, witness := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, nil)
@@ -635,7 +635,7 @@ func TestGreylistingEndsAfterAnHourOnlyWithAWitness(t *testing.T) {
 	}
 }
 
-func TestThrottleCountsTellsAndLetsARiseInSeverityPass(t *testing.T) {
+func TestThrottleCountsAndPassesHigherSeverity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -686,9 +686,9 @@ func TestFailedDeliveryOpensNoThrottle(t *testing.T) {
 	})
 }
 
-// TestWhatExpiresWhileItsChannelIsLatchedIsNotSent: a probe is no reason to
+// TestAlertExpiredDuringSuspensionIsNotSent: a probe is no reason to
 // send it days later.
-func TestWhatExpiresWhileItsChannelIsLatchedIsNotSent(t *testing.T) {
+func TestAlertExpiredDuringSuspensionIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -763,7 +763,7 @@ func TestTimerThatFiresAfterARevokeSendsNothing(t *testing.T) {
 	})
 }
 
-func TestLeaveWaitsForFlightsAndDiscardsWhatCompletesLate(t *testing.T) {
+func TestRevokeDiscardsLateCompletions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()

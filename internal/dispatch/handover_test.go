@@ -191,8 +191,8 @@ func TestCleanStopMarksNothing(t *testing.T) {
 	})
 }
 
-// TestCrashWhileChannelIsDownMarksItsProbeOnly.
-func TestCrashWhileChannelIsDownMarksItsProbeOnly(t *testing.T) {
+// TestCrashWhileChannelIsDownMarksItsProbe.
+func TestCrashWhileChannelIsDownMarksItsProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		former := takeOver(t, 2000, nil, down, nil)
 		defer former.close()

@@ -92,7 +92,7 @@ func down401(channel.Message, int) (channel.Receipt, error) {
 	return channel.Receipt{}, outcome.Errorf(outcome.Credentials, "401")
 }
 
-func TestWhatIsMeantIsMovedInItsOrderAndTheRestStays(t *testing.T) {
+func TestMoveTakesCoveredDeliveriesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := newMoveBench(t)
 		defer b.close()
@@ -150,7 +150,7 @@ func TestAnAttemptUnderWayIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestAnOutboxThatCannotBeWrittenHoldsTheMove(t *testing.T) {
+func TestUnwritableOutboxBlocksTheMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := newMoveBench(t)
 		defer b.close()
@@ -177,7 +177,7 @@ func TestAnOutboxThatCannotBeWrittenHoldsTheMove(t *testing.T) {
 	})
 }
 
-func TestWhatDoesNotFitElsewhereIsADeadLetter(t *testing.T) {
+func TestOversizedMoveBecomesADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := newMoveBench(t)
 		defer b.close()
@@ -203,8 +203,8 @@ func TestWhatDoesNotFitElsewhereIsADeadLetter(t *testing.T) {
 	})
 }
 
-// TestADeadLetterThatIsSentAgainStaysThatEntrys: its outcome elsewhere closes it.
-func TestADeadLetterThatIsSentAgainStaysThatEntrys(t *testing.T) {
+// TestReplayKeepsItsEntryID: its outcome elsewhere closes it.
+func TestReplayKeepsItsEntryID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := newMoveBench(t)
 		defer b.close()

@@ -36,7 +36,7 @@ func (b *bench) again(id, key string, n int, change ...func(*envelope.Replay)) {
 	b.add(b.src, d)
 }
 
-func TestAReplayThatIsDeliveredIsSettledOnceItsEntryIsClosed(t *testing.T) {
+func TestDeliveredReplayIsSettledAfterItsTombstone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -112,7 +112,7 @@ func TestReplaysYieldToLiveAlerts(t *testing.T) {
 	})
 }
 
-func TestAReplayThatFailsIsTheEntrysNextVersion(t *testing.T) {
+func TestFailedReplayIsTheNextVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -161,9 +161,9 @@ func TestReplayKeepsWhoHasTheMessage(t *testing.T) {
 	}
 }
 
-// TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered: the dead letter
+// TestFormerOwnersDeadLetterIsClosedOnDelivery: the dead letter
 // was written, only the commit was lost.
-func TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered(t *testing.T) {
+func TestFormerOwnersDeadLetterIsClosedOnDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -181,10 +181,10 @@ func TestWhatAFormerOwnerMayHaveBuriedIsClosedWhenItIsDelivered(t *testing.T) {
 	})
 }
 
-// TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent: a delivery that a former
+// TestSupersededReplayIsNotSent: a delivery that a former
 // owner had dead-lettered is tried again by us, for its commit was lost, and dead-lettered or
 // delivered. What someone asked for in between is behind it.
-func TestAReplayOfAVersionThatIsNoMoreTheLastIsNotSent(t *testing.T) {
+func TestSupersededReplayIsNotSent(t *testing.T) {
 	version := func(v int64) func(*envelope.Replay) { return func(r *envelope.Replay) { r.Version = v } }
 	for name, c := range map[string]struct {
 		answer func(m channel.Message, n int) (channel.Receipt, error)
@@ -237,9 +237,9 @@ func (e ended) LastOffsets(context.Context, string, int64, []string) (map[string
 	return e, nil
 }
 
-// TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown: what makes it
+// TestReplayPresentAtAssignmentIsLookedUp: what makes it
 // superseded is the end of another record, which a former owner came to.
-func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
+func TestReplayPresentAtAssignmentIsLookedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -273,9 +273,9 @@ func TestAReplayThatStoodInTheOutboxIsLookedUpHoweverFarDown(t *testing.T) {
 	})
 }
 
-// TestAReplayThatEndsWhileItsPartitionIsGivenUp is closed within the wait for
+// TestReplayEndsDuringRevoke is closed within the wait for
 // what is in flight, and not sent again by the next owner.
-func TestAReplayThatEndsWhileItsPartitionIsGivenUp(t *testing.T) {
+func TestReplayEndsDuringRevoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()
@@ -314,9 +314,9 @@ func TestReplaysWaitForAChannelThatIsDown(t *testing.T) {
 	})
 }
 
-// TestWhatCannotBeWrittenOffIsNotSentOnAndOn: while tombstones cannot be
+// TestDeliveryWithoutWritableOutcomeIsSentOnce: while tombstones cannot be
 // written, a crash would send again all that was delivered without one.
-func TestWhatCannotBeWrittenOffIsNotSentOnAndOn(t *testing.T) {
+func TestDeliveryWithoutWritableOutcomeIsSentOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.close()

@@ -35,7 +35,7 @@ func (b *bench) trace() (end func() []tracingtest.Span) {
 
 const outboxSpan = "process notification-service.outbox.desk"
 
-func TestAMessageLinksToTheThrottledAlertsItSpeaksFor(t *testing.T) {
+func TestMessageSpanLinksThrottledAlerts(t *testing.T) {
 	b := newBench(t, nil)
 	end := b.trace()
 	throttle := func(s alert.Severity) func(*alert.Alert) {
@@ -81,7 +81,7 @@ func TestAMessageLinksToTheThrottledAlertsItSpeaksFor(t *testing.T) {
 	}
 }
 
-func TestADeliveryThatIsHandedOverEndsItsSpan(t *testing.T) {
+func TestHandedOverDeliveryEndsItsSpan(t *testing.T) {
 	b := newBench(t, nil)
 	end := b.trace()
 	b.ch.set(func(channel.Message, int) (channel.Receipt, error) {

@@ -35,9 +35,9 @@ func refusing(rules ...string) func(channel.Message, int) (channel.Receipt, erro
 	}
 }
 
-// TestCriticalBehindRefusalsOfAnotherRuleLeavesAtOnce: on a lane of its own, and
+// TestCriticalPassesAnotherRulesRefusals: on a lane of its own, and
 // on the one whose first deliveries wait.
-func TestCriticalBehindRefusalsOfAnotherRuleLeavesAtOnce(t *testing.T) {
+func TestCriticalPassesAnotherRulesRefusals(t *testing.T) {
 	for _, key := range []string{"own", "shared"} {
 		for _, concurrency := range []int{1, 4} {
 			t.Run(fmt.Sprint(key, concurrency), func(t *testing.T) {
@@ -129,8 +129,8 @@ func TestSuspendedRuleProgressesWithEachProbe(t *testing.T) {
 	})
 }
 
-// TestSuccessOfTheRuleBetweenRefusalsKeepsItGoing: whatever others do.
-func TestSuccessOfTheRuleBetweenRefusalsKeepsItGoing(t *testing.T) {
+// TestSuccessBetweenRefusalsPreventsSuspension: whatever others do.
+func TestSuccessBetweenRefusalsPreventsSuspension(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 		defer b.close()
@@ -241,8 +241,8 @@ func TestCriticalsFirstWhereCredentialsAreRefused(t *testing.T) {
 	})
 }
 
-// TestSuspendedRuleYieldsAndIsProbedAllTheSame: at a pace that others use up.
-func TestSuspendedRuleYieldsAndIsProbedAllTheSame(t *testing.T) {
+// TestSuspendedRuleYieldsButIsProbed: at a pace that others use up.
+func TestSuspendedRuleYieldsButIsProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency, c.Pace = 1, Pace{Rate: 1, Burst: 100} })
 		defer b.close()
@@ -313,9 +313,9 @@ func TestSuspendedRuleIsACondition(t *testing.T) {
 	})
 }
 
-// TestFailingProbeOfARuleStaysBehindItsKey: what fails on the way, and what is pending
+// TestFailingProbeOfARuleKeepsItsPlace: what fails on the way, and what is pending
 // as told, is no refusal and keeps its place.
-func TestFailingProbeOfARuleStaysBehindItsKey(t *testing.T) {
+func TestFailingProbeOfARuleKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 		defer b.close()
@@ -415,9 +415,9 @@ func TestSuspendedRuleNeverFillsTheWindow(t *testing.T) {
 	}
 }
 
-// TestAlertsOfASuspendedRuleAreMovedInOrder to another channel, also where some
+// TestSuspendedRulesAlertsAreMovedInOrder to another channel, also where some
 // cannot be put there at first.
-func TestAlertsOfASuspendedRuleAreMovedInOrder(t *testing.T) {
+func TestSuspendedRulesAlertsAreMovedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := newMoveBench(t)
 		defer b.close()

@@ -242,7 +242,7 @@ func TestStructuredCloudEvents(t *testing.T) {
 	}
 }
 
-func TestPathsOfIDTypeAndTimeAreConfigurable(t *testing.T) {
+func TestEventPathsAreConfigurable(t *testing.T) {
 	d := event.NewDecoder(&event.Config{Topics: map[string]event.Fields{string(topics.TradeExecutions): {
 		ID: []string{"meta.uid", "id"}, Type: []string{"kind"}, Time: []string{"ts", "meta.at"},
 	}}}, map[string][]string{string(topics.TradeExecutions): {"symbol"}}, nil)

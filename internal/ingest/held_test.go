@@ -78,9 +78,9 @@ func TestABatchIsSettledInParts(t *testing.T) {
 	}
 }
 
-// TestARecordThatWasNotLookedAtIsNotHandled: when the assignment ends before it, it
+// TestUnmatchedRecordStaysSuspected: when the assignment ends before it, it
 // stays suspected of what killed the process.
-func TestARecordThatWasNotLookedAtIsNotHandled(t *testing.T) {
+func TestUnmatchedRecordStaysSuspected(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	steps := consume.NewSteps(consume.Params{Name: "ingest", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
 	p, _ := steps.Assign("t", 0, "id", 20, nil)

@@ -168,9 +168,9 @@ func (p *polled) OnFetchRecordUnbuffered(_ *kgo.Record, polled bool) {
 	}
 }
 
-// TestABatchThatRaisesMuchIsCommittedInParts: what its alerts take in memory is
+// TestLargeBatchIsCommittedInParts: what its alerts take in memory is
 // bounded, and what is done is not done again.
-func TestABatchThatRaisesMuchIsCommittedInParts(t *testing.T) {
+func TestLargeBatchIsCommittedInParts(t *testing.T) {
 	const n = 300 // 20 MiB of alerts, and the same in headers
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
 	rules := wide{last: n, begun: make(chan struct{}), first: make(chan struct{}), theLast: make(chan struct{})}

@@ -114,7 +114,7 @@ func TestPositionsOfANewerEpochAreNew(t *testing.T) {
 	}
 }
 
-func TestEncodeRoundTripsAndLeavesOutWhatDoesNotFit(t *testing.T) {
+func TestEncodingDropsWhatDoesNotFit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var m Dedup
 		for range rapid.IntRange(0, 60).Draw(t, "n") {
@@ -153,10 +153,10 @@ func TestEncodeRoundTripsAndLeavesOutWhatDoesNotFit(t *testing.T) {
 	})
 }
 
-// TestACommitSpeaksOfHundredsOfOpenIDs: while the group of the sources cannot
+// TestCommitCarriesHundredsOfIDs: while the group of the sources cannot
 // commit, every delivery that is made stays open, and after a crash all of them
 // are written again. 18 inputs are what three topics of six partitions are.
-func TestACommitSpeaksOfHundredsOfOpenIDs(t *testing.T) {
+func TestCommitCarriesHundredsOfIDs(t *testing.T) {
 	var m Dedup
 	const most = 240
 	for i := range most {
@@ -328,9 +328,9 @@ func offsetOf(id string) (offset int64) {
 	return offset
 }
 
-// TestNewestIDsAreKeptWhenRoomIsShort: what a writer did last is what it does again
+// TestNewestIDsAreKept: what a writer did last is what it does again
 // after a crash.
-func TestNewestIDsAreKeptWhenRoomIsShort(t *testing.T) {
+func TestNewestIDsAreKept(t *testing.T) {
 	var d Dedup
 	for i := range int64(100) {
 		d.Seen(write(i, 0, fmt.Sprint(i)))

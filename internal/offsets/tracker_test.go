@@ -135,7 +135,7 @@ func gapsAfter(tr *Tracker, settled *Entry) int {
 	return gaps
 }
 
-func TestAListOfWhatIsUnfinishedFitsWhereDispatchStops(t *testing.T) {
+func TestLongestGapListFitsIntoACommit(t *testing.T) {
 	tr := NewTracker(at(1_000_000_000), &Dedup{})
 	var entries []*Entry
 	for o := range int64(4096) {
@@ -181,9 +181,9 @@ func TestMetadataRoundTripsAndForeignTextIsRefused(t *testing.T) {
 	}
 }
 
-// TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled: after an unclean
+// TestTruncatedLogIsNotCommittedPastUnsettledRecords: after an unclean
 // election the log may continue from a lower offset, with other records.
-func TestALogThatWasCutOffIsNotCommittedPastWhatIsUnsettled(t *testing.T) {
+func TestTruncatedLogIsNotCommittedPastUnsettledRecords(t *testing.T) {
 	pos := func(epoch int32, offset int64) Position {
 		return Position{Epoch: epoch, Offset: offset}
 	}
