@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -56,7 +57,7 @@ func checkConfig(g *base.Globals) error {
 		if why := l.Kafka.InTheClear(); why != "" {
 			c.Faults = append(c.Faults, yamldoc.NewFault(at, true, why))
 		}
-		c.Counts = term.Count(len(l.Rules.Rules()), "rule") + ", " + term.Count(len(l.Channels.Names()), "channel")
+		c.Counts = plural.Count(len(l.Rules.Rules()), "rule") + ", " + plural.Count(len(l.Channels.Names()), "channel")
 	}
 	return g.WriteChecked(c)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/produce"
 	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
@@ -126,7 +127,7 @@ func runProduce(g *base.Globals, cmd *cobra.Command, p produce.Params, dry bool)
 	start := time.Now()
 	result, err := produce.Run(cmd.Context(), p)
 	if err == nil && result.Refused > 0 {
-		err = fmt.Errorf("%s skipped", term.Count(result.Refused, "document"))
+		err = fmt.Errorf("%s skipped", plural.Count(result.Refused, "document"))
 	}
 	if err := summarise(g, p, result, time.Since(start), err); err != nil {
 		return err
@@ -167,7 +168,7 @@ func summarise(g *base.Globals, p produce.Params, r produce.Result, took time.Du
 		if p.Client == nil {
 			format = "%s accepted for %s, %s: nothing was sent\n"
 		}
-		fmt.Fprintf(g.IO.Err, format, term.Count(r.Sent, "record"), p.Topic, humanize.IBytes(uint64(r.Bytes)))
+		fmt.Fprintf(g.IO.Err, format, plural.Count(r.Sent, "record"), p.Topic, humanize.IBytes(uint64(r.Bytes)))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
@@ -36,7 +37,7 @@ func newRulesCheck(g *base.Globals) *cobra.Command {
 				c.What = "the configuration"
 			}
 			if set != nil {
-				c.Counts = term.Count(len(set.Rules()), "rule")
+				c.Counts = plural.Count(len(set.Rules()), "rule")
 			}
 			return g.WriteChecked(c)
 		},

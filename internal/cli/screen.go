@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -52,7 +53,7 @@ func (s *screen) head(web string, sources, rules int, d devFlags) {
 		samples = "no samples"
 	}
 	line := "notifier dev"
-	for _, part := range []string{"kafka " + s.kafka, base.DisplayURL(web), term.Count(sources, "topic"), term.Count(rules, "rule"), samples} {
+	for _, part := range []string{"kafka " + s.kafka, base.DisplayURL(web), plural.Count(sources, "topic"), plural.Count(rules, "rule"), samples} {
 		if uniseg.StringWidth(line)+2+uniseg.StringWidth(part) > s.out.Width() {
 			s.line("%s", line)
 			line = ""
@@ -105,11 +106,11 @@ type summary struct {
 }
 
 func (a summary) String() string {
-	text := term.Count(a.events, "event") + "  " + term.Count(a.alerts, "alert")
+	text := plural.Count(a.events, "event") + "  " + plural.Count(a.alerts, "alert")
 	if a.throttled > 0 {
 		text += fmt.Sprintf(" (%s more throttled)", humanize.Comma(a.throttled))
 	}
-	text += "  " + term.Count(a.deadLetters, "dead letter")
+	text += "  " + plural.Count(a.deadLetters, "dead letter")
 	if a.lag >= 0 {
 		text += "  lag " + humanize.Comma(a.lag)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -182,7 +183,7 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 			if err := kafka.WaitUsable(cmd.Context(), adm, missing, 10*time.Second); err != nil {
 				return err
 			}
-			fmt.Fprintf(g.IO.Err, "%s created\n", term.Count(len(missing), "topic"))
+			fmt.Fprintf(g.IO.Err, "%s created\n", plural.Count(len(missing), "topic"))
 			return nil
 		},
 	}
@@ -201,7 +202,7 @@ func reportDifferences(g *base.Globals, existing []kafka.Shape, partitions int32
 			if partitions > s.Partitions {
 				remedy = fmt.Sprintf("add them with 'kafka-topics.sh --alter --topic %s --partitions %d'; events of a key then move to another partition", s.Topic, partitions)
 			}
-			fmt.Fprintf(g.IO.Err, "%s exists with %s, not %d: %s\n", s.Topic, term.Count(int(s.Partitions), "partition"), partitions, remedy)
+			fmt.Fprintf(g.IO.Err, "%s exists with %s, not %d: %s\n", s.Topic, plural.Count(int(s.Partitions), "partition"), partitions, remedy)
 		}
 		if replication != 0 && replication != s.Replication {
 			fmt.Fprintf(g.IO.Err, "%s exists with replication %d, not %d: change it with 'kafka-reassign-partitions.sh'\n", s.Topic, s.Replication, replication)

@@ -13,9 +13,9 @@ import (
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/secret"
-	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -198,5 +198,5 @@ func statusLine(partitions int, components []admin.Component) string {
 	if len(bad) > 0 {
 		return "not ready: " + strings.Join(bad, "; ")
 	}
-	return strings.Join(append([]string{"ready: " + term.Count(partitions, "partition"), term.Count(channels, "channel")}, shown...), ", ")
+	return strings.Join(append([]string{"ready: " + plural.Count(partitions, "partition"), plural.Count(channels, "channel")}, shown...), ", ")
 }

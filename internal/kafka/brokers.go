@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/check"
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 // CheckBrokers connects to each configured broker and to each broker that the
@@ -72,7 +72,7 @@ func CheckBrokers(ctx context.Context, c *Config) []check.Result {
 		advertised[i].advertised = true
 	}
 	answers = append(answers, advertised...)
-	cluster := check.Okf("cluster", "%s, %s, controller %d", md.Cluster, term.Count(len(md.Brokers), "broker"), md.Controller)
+	cluster := check.Okf("cluster", "%s, %s, controller %d", md.Cluster, plural.Count(len(md.Brokers), "broker"), md.Controller)
 	return slices.Concat(brokerResults(answers), own, []check.Result{cluster}, features(answers))
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/algotrade/notifier/internal/check"
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -62,7 +62,7 @@ func (c *Checks) Rights(ctx context.Context) ([]check.Result, error) {
 		}
 	}
 	if missing > 0 {
-		return append(found, check.Skipf("groups, and "+term.Count(missing, "topic"), "topics are missing: see below")), nil
+		return append(found, check.Skipf("groups, and "+plural.Count(missing, "topic"), "topics are missing: see below")), nil
 	}
 	for _, group := range c.groups() {
 		more, err := groupRights(ctx, c.Admin, group)
@@ -72,7 +72,7 @@ func (c *Checks) Rights(ctx context.Context) ([]check.Result, error) {
 		deny(more...)
 	}
 	if len(found) == 0 {
-		found = append(found, check.Okf("rights", "%s, %s", term.Count(len(c.Want), "topic"), term.Count(len(c.groups()), "group")))
+		found = append(found, check.Okf("rights", "%s, %s", plural.Count(len(c.Want), "topic"), plural.Count(len(c.groups()), "group")))
 	}
 	return found, nil
 }
@@ -138,7 +138,7 @@ func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
 	}
 	if unidentified > 0 {
 		found = append(found, check.Warnf("topic ids", "finish the upgrade of the brokers: raise inter.broker.protocol.version to "+Oldest+" or newer",
-			"%s without an id: if a topic is recreated, its first records may be skipped", term.Count(unidentified, "topic")))
+			"%s without an id: if a topic is recreated, its first records may be skipped", plural.Count(unidentified, "topic")))
 	}
 	if len(partitions) > 1 {
 		for _, n := range slices.Sorted(maps.Keys(partitions)) {
@@ -147,7 +147,7 @@ func (c *Checks) Topics(ctx context.Context) ([]check.Result, error) {
 		}
 	}
 	if fine > 0 {
-		found = slices.Insert(found, 0, check.Okf(term.Count(fine, "topic"), "configured as expected"))
+		found = slices.Insert(found, 0, check.Okf(plural.Count(fine, "topic"), "configured as expected"))
 	}
 	return found, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 // ExpiryWarning is how long before its expiry a certificate is reported.
@@ -64,7 +64,7 @@ func (t *TLS) CertificateProblems(now time.Time) []CertificateProblem {
 
 func soon(name string, ends, now time.Time) string {
 	days := int(ends.Sub(now).Hours() / 24)
-	return fmt.Sprintf("expires in %s: %s is valid until %s", term.Count(days, "day"), name, stamp(ends))
+	return fmt.Sprintf("expires in %s: %s is valid until %s", plural.Count(days, "day"), name, stamp(ends))
 }
 
 // Values of the metric's label.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 // Mark is the severity of a lag.
@@ -125,7 +125,7 @@ func rowOf(g *Group, t *GroupTopic, now time.Time) Row {
 		note(Bad, "the group has no members")
 	}
 	if r.Lost > 0 {
-		note(Bad, "%s", term.Verb(r.Lost, "record was deleted before it was read", "records were deleted before they were read"))
+		note(Bad, "%s", plural.Verb(r.Lost, "record was deleted before it was read", "records were deleted before they were read"))
 	}
 	var unowned, uncommitted, hidden int64
 	for i := range t.Partitions {
@@ -142,13 +142,13 @@ func rowOf(g *Group, t *GroupTopic, now time.Time) Row {
 		hidden += max(p.HighWatermark-p.End, 0)
 	}
 	if unowned > 0 && g.Members > 0 {
-		note(Bad, "%s not assigned", term.Verb(unowned, "partition is", "partitions are"))
+		note(Bad, "%s not assigned", plural.Verb(unowned, "partition is", "partitions are"))
 	}
 	if uncommitted > 0 {
-		note(Fine, "no commit for %s: the whole log counts", term.Count(uncommitted, "partition"))
+		note(Fine, "no commit for %s: the whole log counts", plural.Count(uncommitted, "partition"))
 	}
 	if hidden > 0 {
-		note(Fine, "%s behind an open transaction", term.Verb(hidden, "more", "more"))
+		note(Fine, "%s behind an open transaction", plural.Verb(hidden, "more", "more"))
 	}
 	r.markAge(now, note)
 	return r

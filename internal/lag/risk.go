@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/health"
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 // soonest is the remaining time that is always an error.
@@ -57,7 +57,7 @@ func (b *Backlog) Describe(now time.Time, healthy bool, duration func(time.Durat
 	if b.Waiting == 0 || healthy && age < showAfter {
 		return ""
 	}
-	text := fmt.Sprintf("%s, the oldest for %s", term.Verb(b.Waiting, "waits", "wait"), duration(max(age, 0)))
+	text := fmt.Sprintf("%s, the oldest for %s", plural.Verb(b.Waiting, "waits", "wait"), duration(max(age, 0)))
 	switch left, deletes := b.Left(now); {
 	case !deletes:
 	case left <= 0:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/algotrade/notifier/internal/check"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -56,7 +57,7 @@ func NoTitle(string) string { return "" }
 // Failures returns an error with the number of failed checks; nil: none.
 func Failures(results []check.Result) error {
 	if n := check.Count(results, check.Failed); n > 0 {
-		return Fail(ExitFailed, "%s failed", term.Count(n, "check"))
+		return Fail(ExitFailed, "%s failed", plural.Count(n, "check"))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package base
 import (
 	"fmt"
 
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -54,7 +55,7 @@ func (g *Globals) WriteChecked(c Checked) error {
 		return err
 	}
 	if n > 0 {
-		return Fail(ExitConfig, "%s has %s", c.What, term.Count(n, "fault"))
+		return Fail(ExitConfig, "%s has %s", c.What, plural.Count(n, "fault"))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/obs/logging"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -69,7 +70,7 @@ func (g *Globals) ReportFaults(what string, faults yamldoc.Faults) error {
 		fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(f.String())))
 	}
 	if n := len(faults.Errors()); n > 0 {
-		return Fail(ExitConfig, "%s has %s", what, term.Count(n, "fault"))
+		return Fail(ExitConfig, "%s has %s", what, plural.Count(n, "fault"))
 	}
 	return nil
 }

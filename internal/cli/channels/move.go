@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/term"
@@ -86,7 +87,7 @@ func (m *move) run(ctx context.Context) error {
 	if err := m.plan(ctx, n); err != nil {
 		return err
 	}
-	if ok, err := m.Consent.Ask(ctx, m.g, fmt.Sprintf("move %s to %s", term.Count(n, "alert"), m.to)); !ok {
+	if ok, err := m.Consent.Ask(ctx, m.g, fmt.Sprintf("move %s to %s", plural.Count(n, "alert"), m.to)); !ok {
 		if err == nil {
 			err = m.report(0, "")
 		}
@@ -158,7 +159,7 @@ func (m *move) check(ctx context.Context) error {
 		left, known := m.waiting.Below(q.TopicID, q.Below)
 		if q.From == m.from && q.To != m.to && known && left > 0 {
 			return base.Fail(base.ExitFailed, "%s requested to move the alerts of %s to %s, and %s %s", q.By, m.from, q.To,
-				term.Count(left, "alert"), term.VerbOf(left, "is left", "are left"))
+				plural.Count(left, "alert"), plural.VerbOf(left, "is left", "are left"))
 		}
 	}
 	return nil
@@ -192,7 +193,7 @@ func (m *move) plan(ctx context.Context, n int64) error {
 		return nil
 	}
 	out := m.g.IO.Err
-	fmt.Fprintf(out, "%s for %s", term.Verb(n, "alert waits", "alerts wait"), m.from)
+	fmt.Fprintf(out, "%s for %s", plural.Verb(n, "alert waits", "alerts wait"), m.from)
 	if !oldest.IsZero() {
 		fmt.Fprintf(out, ", the oldest for %s", channel.Duration(max(time.Since(oldest), 0)))
 	}
@@ -252,14 +253,14 @@ func (m *move) await(ctx context.Context, q *control.Request, n int64) error {
 			done = max(done, n-left)
 			if left == 0 {
 				bar.Finish()
-				return m.report(n, fmt.Sprintf("%s moved", term.Count(n, "alert")))
+				return m.report(n, fmt.Sprintf("%s moved", plural.Count(n, "alert")))
 			}
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			bar.Finish()
-			return base.Fail(base.ExitFailed, "%s of %s moved; the notifier continues", humanize.Comma(done), term.Count(n, "alert"))
+			return base.Fail(base.ExitFailed, "%s of %s moved; the notifier continues", humanize.Comma(done), plural.Count(n, "alert"))
 		}
 	}
 }

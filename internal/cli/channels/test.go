@@ -19,7 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 const aboutTest = `Send one test message, marked as a test, with user, time and host: from here, through the channel's
@@ -92,7 +92,7 @@ func (t *trial) sendAll(ctx context.Context, l *config.Loaded, names []string) e
 		}
 	}
 	if failed > 0 {
-		return base.Fail(base.ExitFailed, "%d of %s failed", failed, term.Count(len(names), "test"))
+		return base.Fail(base.ExitFailed, "%d of %s failed", failed, plural.Count(len(names), "test"))
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 func newDiscard(g *base.Globals) *cobra.Command {
@@ -88,7 +88,7 @@ func (d *discard) run(ctx context.Context, st *store, f *filter) error {
 		}
 		return base.Fail(base.ExitFailed, "%s", f.noneText(seen))
 	}
-	what := term.Count(len(d.entries), "dead letter")
+	what := plural.Count(len(d.entries), "dead letter")
 	if !d.g.JSON() {
 		printGroups(d.g.IO.Err, d.g.Width(), d.stats.Groups())
 		d.reportSkipped()
@@ -109,10 +109,10 @@ func (d *discard) run(ctx context.Context, st *store, f *filter) error {
 		})
 	}
 	if done > 0 {
-		fmt.Fprintf(d.g.IO.Err, "%s discarded\n", term.Count(done-d.again, "dead letter"))
+		fmt.Fprintf(d.g.IO.Err, "%s discarded\n", plural.Count(done-d.again, "dead letter"))
 	}
 	if d.again > 0 {
-		fmt.Fprintf(d.g.IO.Err, "skipped: %s again meanwhile\n", term.Verb(d.again, "failed", "failed"))
+		fmt.Fprintf(d.g.IO.Err, "skipped: %s again meanwhile\n", plural.Verb(d.again, "failed", "failed"))
 	}
 	return nil
 }
@@ -132,10 +132,10 @@ func (d *discard) take(e *dlq.Entry) bool {
 
 func (d *discard) reportSkipped() {
 	if d.waiting > 0 {
-		fmt.Fprintf(d.g.IO.Err, "skipped: %s for a replay (use --force)\n", term.Verb(d.waiting, "waits", "wait"))
+		fmt.Fprintf(d.g.IO.Err, "skipped: %s for a replay (use --force)\n", plural.Verb(d.waiting, "waits", "wait"))
 	}
 	if d.closed > 0 {
-		fmt.Fprintf(d.g.IO.Err, "skipped: %s already closed\n", term.Verb(d.closed, "is", "are"))
+		fmt.Fprintf(d.g.IO.Err, "skipped: %s already closed\n", plural.Verb(d.closed, "is", "are"))
 	}
 }
 

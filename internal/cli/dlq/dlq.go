@@ -18,6 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -81,7 +82,7 @@ func printGroups(w io.Writer, width int, groups []*dlq.Group) {
 		for _, group := range more {
 			n += group.Count
 		}
-		fmt.Fprintf(w, "and %s in %s\n", term.Count(n, "dead letter"), term.Count(len(more), "other group"))
+		fmt.Fprintf(w, "and %s in %s\n", plural.Count(n, "dead letter"), plural.Count(len(more), "other group"))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
 )
@@ -53,7 +54,7 @@ func newExport(g *base.Globals) *cobra.Command {
 				case n == 0:
 					fmt.Fprintln(g.IO.Err, f.noneText(seen))
 				default:
-					fmt.Fprintf(g.IO.Err, "%s exported\n", term.Count(n, "dead letter"))
+					fmt.Fprintf(g.IO.Err, "%s exported\n", plural.Count(n, "dead letter"))
 				}
 				return nil
 			})

@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
@@ -104,7 +105,7 @@ func (i *importing) run(ctx context.Context, ok base.Consent) error {
 	}, i.refuse); err != nil {
 		return err
 	}
-	what := term.Count(i.stats.Count, "dead letter")
+	what := plural.Count(i.stats.Count, "dead letter")
 	i.plan()
 	done := 0
 	if i.stats.Count > 0 {
@@ -130,10 +131,10 @@ func (i *importing) plan() {
 		printGroups(i.g.IO.Err, i.g.Width(), i.stats.Groups())
 	}
 	if i.already > 0 {
-		fmt.Fprintf(i.g.IO.Err, "skipped: %s already here\n", term.Verb(i.already, "is", "are"))
+		fmt.Fprintf(i.g.IO.Err, "skipped: %s already here\n", plural.Verb(i.already, "is", "are"))
 	}
 	if i.closed > 0 {
-		fmt.Fprintf(i.g.IO.Err, "skipped: %s closed when exported\n", term.Verb(i.closed, "was", "were"))
+		fmt.Fprintf(i.g.IO.Err, "skipped: %s closed when exported\n", plural.Verb(i.closed, "was", "were"))
 	}
 }
 
@@ -146,12 +147,12 @@ func (i *importing) end(done int) error {
 			return err
 		}
 	} else if done > 0 {
-		fmt.Fprintf(i.g.IO.Err, "%s imported\n", term.Count(done, "dead letter"))
+		fmt.Fprintf(i.g.IO.Err, "%s imported\n", plural.Count(done, "dead letter"))
 	} else if i.stats.Count == 0 {
 		fmt.Fprintln(i.g.IO.Err, "nothing to import")
 	}
 	if i.refused > 0 {
-		return base.Fail(base.ExitFailed, "%s refused", term.Verb(i.refused, "line was", "lines were"))
+		return base.Fail(base.ExitFailed, "%s refused", plural.Verb(i.refused, "line was", "lines were"))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -150,7 +151,7 @@ func (l *listing) end(f *filter, seen int) error {
 		return err
 	}
 	if l.n > pageSize {
-		fmt.Fprintf(l.g.IO.Err, "\n%s; group them by cause: %s dlq stats\n", term.Count(l.n, "dead letter"), l.g.Self())
+		fmt.Fprintf(l.g.IO.Err, "\n%s; group them by cause: %s dlq stats\n", plural.Count(l.n, "dead letter"), l.g.Self())
 	} else {
 		fmt.Fprintf(l.g.IO.Err, "\nshow one: %s dlq show %s\n", l.g.Self(), base.Quote(l.show))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -151,7 +152,7 @@ func (p *page) value(e *dlq.Entry) {
 	case v == nil:
 		p.WriteString("value: null\n")
 	default:
-		fmt.Fprintf(p, "value (%s):\n%s\n", term.Count(len(v), "byte"), valueText(v))
+		fmt.Fprintf(p, "value (%s):\n%s\n", plural.Count(len(v), "byte"), valueText(v))
 	}
 }
 

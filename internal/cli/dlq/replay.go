@@ -12,9 +12,9 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/suggest"
-	"github.com/algotrade/notifier/internal/term"
 )
 
 const aboutReplay = `Request the notifier to send dead letters again: those with the given ids (or unique prefixes of
@@ -126,7 +126,7 @@ func runReplay(g *base.Globals, ctx context.Context, r *replaying, ids []string)
 			return err
 		}
 	}
-	if ok, err := r.Consent.Ask(ctx, g, "replay "+term.Count(plan.Len(), "dead letter")); !ok {
+	if ok, err := r.Consent.Ask(ctx, g, "replay "+plural.Count(plan.Len(), "dead letter")); !ok {
 		return err
 	}
 	screen := newReplayScreen(g, st.group, r.wait, plan.Len())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/term"
 )
@@ -81,7 +82,7 @@ func runError(a replay.Account, err error) error {
 	case a.Reopened > 0:
 		return base.Fail(base.ExitFailed, "%d failed again", a.Reopened)
 	case a.Dropped > 0:
-		return base.Fail(base.ExitFailed, "the notifier dropped %s", term.Count(a.Dropped, "request"))
+		return base.Fail(base.ExitFailed, "the notifier dropped %s", plural.Count(a.Dropped, "request"))
 	}
 	return nil
 }

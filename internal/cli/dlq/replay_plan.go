@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/term"
 )
@@ -20,7 +21,7 @@ func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 	if r.DryRun {
 		w = g.IO.Out
 	}
-	fmt.Fprintf(w, "%s to replay\n\n", term.Count(p.Len(), "dead letter"))
+	fmt.Fprintf(w, "%s to replay\n\n", plural.Count(p.Len(), "dead letter"))
 	printGroups(w, g.Width(), p.Stats.Groups())
 	fmt.Fprintln(w)
 	row := func(name, format string, args ...any) {
@@ -37,7 +38,7 @@ func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 		row("failed", "%s to %s", stamp(p.Oldest), stamp(p.Newest))
 	}
 	if p.Options.Edited != nil {
-		row("payload", "%s by %s; the original is kept", term.Count(len(p.Options.Edited), "byte"), p.Options.By)
+		row("payload", "%s by %s; the original is kept", plural.Count(len(p.Options.Edited), "byte"), p.Options.By)
 	}
 	if r.rate.Rate > 0 {
 		row("takes", "%s at %s", lasts(p, r.rate).Round(time.Second), r.rate.String())
@@ -57,13 +58,13 @@ func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 func destination(d replay.Destination) string {
 	switch {
 	case d.Channel == "":
-		return term.Verb(d.Count, "is", "are") + " matched against the rules"
+		return plural.Verb(d.Count, "is", "are") + " matched against the rules"
 	case d.Rules:
-		return fmt.Sprintf("%s matched against the rules, for channel %s", term.Verb(d.Count, "is", "are"), d.Channel)
+		return fmt.Sprintf("%s matched against the rules, for channel %s", plural.Verb(d.Count, "is", "are"), d.Channel)
 	case d.Rematch:
-		return fmt.Sprintf("%s matched against the rule again, for channel %s", term.Verb(d.Count, "is", "are"), d.Channel)
+		return fmt.Sprintf("%s matched against the rule again, for channel %s", plural.Verb(d.Count, "is", "are"), d.Channel)
 	}
-	return fmt.Sprintf("%s to channel %s", term.Count(d.Count, "message"), d.Channel)
+	return fmt.Sprintf("%s to channel %s", plural.Count(d.Count, "message"), d.Channel)
 }
 
 // lasts returns how long the requests take at a rate.

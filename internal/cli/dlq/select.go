@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/term"
@@ -304,7 +305,7 @@ func (f *filter) noneText(seen int) string {
 	case seen == 0:
 		return "no dead letters"
 	}
-	text := fmt.Sprintf("these filters match none of %s", term.Count(seen, "dead letter"))
+	text := fmt.Sprintf("these filters match none of %s", plural.Count(seen, "dead letter"))
 	for _, c := range f.causes {
 		if near := suggest.Closest(c, words(outcome.Causes())); near != "" && !slices.Contains(outcome.Causes(), outcome.Cause(c)) {
 			text += fmt.Sprintf(": there is no cause %s, did you mean %s?", term.Visible(c), near)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -105,7 +106,7 @@ func showStats(g *base.Globals, s *dlq.Stats, now time.Time) {
 	if !s.Oldest.IsZero() {
 		oldest = ", the oldest " + term.Age(now.Sub(s.Oldest)) + " old"
 	}
-	fmt.Fprintf(g.IO.Out, "%s: %s%s\n%s\n\n", term.Count(s.Count, "dead letter"), strings.Join(states, ", "), oldest, strings.Join(sources, ", "))
+	fmt.Fprintf(g.IO.Out, "%s: %s%s\n%s\n\n", plural.Count(s.Count, "dead letter"), strings.Join(states, ", "), oldest, strings.Join(sources, ", "))
 
 	groups := s.Groups()
 	t := term.Table{Head: []string{"COUNT", "REASON", "CAUSE", "CHANNEL", "RULES", "FIRST", "LAST", "FINGERPRINT"}, Elastic: []int{3, 4}, Optional: []int{1, 6}, Right: []int{0}}

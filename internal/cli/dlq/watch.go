@@ -14,6 +14,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -166,7 +167,7 @@ func (w *watching) line(event string, c *dlq.Entry) {
 		at, where, text = e.LastFailed, e.Where(), e.Detail
 		switch e.State {
 		case dlq.Quarantined:
-			text = fmt.Sprintf("quarantined after %s: %s", term.Count(e.Replays, "replay"), text)
+			text = fmt.Sprintf("quarantined after %s: %s", plural.Count(e.Replays, "replay"), text)
 		case dlq.Malformed:
 			text = "malformed: " + text
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/secret"
-	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -173,7 +173,7 @@ func (d *doctor) checkConfig(context.Context) []check.Result {
 	}
 	found := faultsOf(d.faults, func(f yamldoc.Fault) bool { return f.File != d.config.RulesFile() || d.config.RulesFile() == "" }, "correct it")
 	if len(found) == 0 {
-		found = append(found, check.Okf(d.config.File, "%s", term.Count(len(d.config.Channels.Names()), "channel")))
+		found = append(found, check.Okf(d.config.File, "%s", plural.Count(len(d.config.Channels.Names()), "channel")))
 	}
 	return append(found, d.overridden()...)
 }
@@ -199,7 +199,7 @@ func (d *doctor) checkRules(context.Context) []check.Result {
 	name := d.config.RulesFile()
 	found := faultsOf(d.faults, func(f yamldoc.Fault) bool { return name != "" && f.File == name }, "correct it, and check with '"+d.g.Self()+" rules check'")
 	if d.config.Rules != nil && check.Count(found, check.Failed) == 0 {
-		found = append([]check.Result{check.Okf(cmp.Or(name, "the shipped rules"), "%s", term.Count(len(d.config.Rules.Rules()), "rule"))}, found...)
+		found = append([]check.Result{check.Okf(cmp.Or(name, "the shipped rules"), "%s", plural.Count(len(d.config.Rules.Rules()), "rule"))}, found...)
 	}
 	return found
 }
@@ -234,7 +234,7 @@ func (d *doctor) show(results []check.Result, took time.Duration) error {
 		return err
 	}
 	fmt.Fprintf(d.g.IO.Err, "%d failed, %s, %d ok, %d skipped in %.1f s\n", check.Count(results, check.Failed),
-		term.Count(check.Count(results, check.Warning), "warning"), check.Count(results, check.OK), check.Count(results, check.Skipped), took.Seconds())
+		plural.Count(check.Count(results, check.Warning), "warning"), check.Count(results, check.OK), check.Count(results, check.Skipped), took.Seconds())
 	return nil
 }
 

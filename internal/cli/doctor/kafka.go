@@ -22,7 +22,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
-	"github.com/algotrade/notifier/internal/term"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -197,7 +197,7 @@ func (d *doctor) members(ctx context.Context, adm *kadm.Client, group string) []
 		}
 	}
 	slices.Sort(hosts)
-	found := []check.Result{check.Okf(subject, "%s, %s from %s", strings.ToLower(g.State), term.Count(len(g.Members), "member"), strings.Join(hosts, ", "))}
+	found := []check.Result{check.Okf(subject, "%s, %s from %s", strings.ToLower(g.State), plural.Count(len(g.Members), "member"), strings.Join(hosts, ", "))}
 	if g.State != "Stable" {
 		found[0].Status, found[0].Remedy = check.Warning, "check again in a minute: if it is not stable, a member keeps joining and leaving"
 	}
@@ -309,7 +309,7 @@ func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, reme
 		case at < 0:
 		case at < part.Start:
 			found = append(found, check.Failedf(name, fmt.Sprintf("increase the retention: kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config retention.ms=…", e.bootstrap(), name),
-				"partition %d: %s were deleted before they were read: committed is %d, the log begins at %d", id, term.Count(int(part.Start-at), "record"), at, part.Start))
+				"partition %d: %s were deleted before they were read: committed is %d, the log begins at %d", id, plural.Count(int(part.Start-at), "record"), at, part.Start))
 		case at > part.End:
 			found = append(found, check.Failedf(name, "was the topic recreated, or the offset set by hand? see docs/operating.md",
 				"partition %d: the committed offset %d is beyond the log's end %d", id, at, part.End))
@@ -322,7 +322,7 @@ func (e *offsets) topic(ctx context.Context, name string, p lag.Partitions, reme
 	case n == 0:
 		return []check.Result{check.Okf(name, "no lag")}
 	}
-	text := term.Verb(n, "record waits", "records wait")
+	text := plural.Verb(n, "record waits", "records wait")
 	oldest, err := lag.Oldest(ctx, e.log, name, p)
 	if err != nil || oldest.IsZero() {
 		return append(found, check.Okf(name, "%s", text))

@@ -1,4 +1,5 @@
-package term
+// Package plural counts things in words.
+package plural
 
 import "github.com/dustin/go-humanize"
 
