@@ -141,7 +141,7 @@ func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.P
 	add := func(c Channel) {
 		o := dispatch.New(dispatch.Params{
 			Name: c.Name, Channel: c.Channel, Config: c.Dispatch, Driver: c.Driver, Uncommitted: d.config.Kafka.Window.Uncommitted, Group: group,
-			Dead: dead, Elsewhere: outboxes, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
+			Dead: dead, Outboxes: outboxes, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
 		})
 		all.byTopic[topics.Outbox(group, c.Name)] = o
 		all.ordered = append(all.ordered, o)

@@ -33,7 +33,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	l.source.note(d, true)
 	m := channel.Message{
 		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
-		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeRepeat,
+		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeDuplicate,
 	}
 	if r := d.envelope.Replay; r != nil {
 		m.Replay = r.Number
@@ -64,7 +64,7 @@ func (t turn) attempt(m channel.Message, done func(error)) {
 	t.l.source.attempts--
 	o.metrics.attempted(err, took)
 	t.settle(receipt, err)
-	t.l.source.note(t.d, t.d.written() || t.d.mayBeRepeat || mayHaveArrived(err))
+	t.l.source.note(t.d, t.d.written() || t.d.mayBeDuplicate || mayHaveArrived(err))
 	t.l.source.release() // last: who waits for it takes what is settled then for final
 	o.pump()
 }

@@ -146,7 +146,7 @@ func (t turn) superseded() bool {
 	if !rewritten || !e.Resolves() || !replay.Superseded(e.Replay.Version, version) {
 		return false
 	}
-	t.o.metrics.repeated()
+	t.o.metrics.duplicate()
 	t.done("superseded")
 	return true
 }

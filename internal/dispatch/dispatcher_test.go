@@ -564,7 +564,7 @@ func TestHangingAttemptIsAmbiguous(t *testing.T) {
 		time.Sleep(16 * time.Second)
 		b.mu.Lock()
 		l := b.lanes.byKey[laneKey{source: b.src, key: "A"}]
-		attempts, repeat := l.queue[0].attempts, l.queue[0].mayBeRepeat
+		attempts, repeat := l.queue[0].attempts, l.queue[0].mayBeDuplicate
 		b.mu.Unlock()
 		if attempts != 1 || !repeat {
 			t.Fatalf("attempts %d, may be repeat %v", attempts, repeat)

@@ -25,7 +25,7 @@ type Driver interface {
 
 // Work is an attempt to send a delivery, or the writing of how it ended.
 type Work struct {
-	Delivery  string // as the repeat filter knows it
+	Delivery  string // as dedup knows it
 	Topic     string // the id of the outbox's topic
 	Partition int32  // of it, and where the delivery stands there
 	Offset    int64

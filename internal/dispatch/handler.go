@@ -17,7 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/replay"
 )
 
-// Handler is a consume.Handler for outbox partitions: it drops repeats and
+// Handler is a consume.Handler for outbox partitions: it drops duplicates and
 // hands each delivery to its channel's Dispatcher.
 type Handler struct {
 	p   HandlerParams
@@ -202,7 +202,7 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 		return
 	}
 	if duplicate || a.superseded {
-		o.metrics.repeated()
+		o.metrics.duplicate()
 		s.partition.Settle(entry)
 		return
 	}
@@ -211,7 +211,7 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 	sentBefore := e.Source.Time.Before(e.From.Input.Again())
 	o.add(s, &delivery{
 		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(),
-		attempts: former.Attempts, firstTried: former.First, mayBeRepeat: former.Maybe || sentBefore, inherited: former.Maybe, delivered: deliveredBefore(e),
+		attempts: former.Attempts, firstTried: former.First, mayBeDuplicate: former.Maybe || sentBefore, inherited: former.Maybe, delivered: deliveredBefore(e),
 	})
 }
 

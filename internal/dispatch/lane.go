@@ -23,25 +23,25 @@ type delivery struct {
 	at       offsets.Position // where it stands in the outbox
 	received time.Time
 
-	span        *tracing.Span // from its first attempt on
-	tries       int           // attempts begun, whether they count or not
-	attempts    int
-	firstTried  time.Time
-	sent        time.Time // to at least one recipient, last; zero: not yet
-	throttled   int       // alerts that its message speaks for as well, the first of them at throttledAt
-	throttledAt time.Time
-	witness     uint64   // the channel's successes when this owner first tried it
-	recipients  []string // who is left; nil: all
-	refused     []channel.Refusal
-	delivered   []string       // recipients that have it
-	deferred    time.Time      // when recipients asked for a later attempt first; zero: they did not
-	deferral    *outcome.Error // what they said last
-	denials     int            // times the channel was refused for it: the first, and those after a success of others
-	deniedAt    uint64         // the outbox's successes when it was last
-	mayBeRepeat bool
-	inherited   bool         // a former owner may have sent it, or made a dead letter of it
-	dead        *dlq.Entry   // set once it is to be a dead letter
-	closing     *dlq.Closure // set once its dead letter is to be closed: it was delivered
+	span           *tracing.Span // from its first attempt on
+	tries          int           // attempts begun, whether they count or not
+	attempts       int
+	firstTried     time.Time
+	sent           time.Time // to at least one recipient, last; zero: not yet
+	throttled      int       // alerts that its message speaks for as well, the first of them at throttledAt
+	throttledAt    time.Time
+	witness        uint64   // the channel's successes when this owner first tried it
+	recipients     []string // who is left; nil: all
+	refused        []channel.Refusal
+	delivered      []string       // recipients that have it
+	deferred       time.Time      // when recipients asked for a later attempt first; zero: they did not
+	deferral       *outcome.Error // what they said last
+	denials        int            // times the channel was refused for it: the first, and those after a success of others
+	deniedAt       uint64         // the outbox's successes when it was last
+	mayBeDuplicate bool
+	inherited      bool         // a former owner may have sent it, or made a dead letter of it
+	dead           *dlq.Entry   // set once it is to be a dead letter
+	closing        *dlq.Closure // set once its dead letter is to be closed: it was delivered
 }
 
 // rule returns the name of the rule that raised it.
@@ -53,7 +53,7 @@ func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
 // source is one assigned partition of the outbox topic.
 type source struct {
 	partition *consume.Partition
-	input     offsets.Input // what it is to the repeat filter of another outbox
+	input     offsets.Input // what it is to the dedup state of another outbox
 	ready     readyLanes
 	inFlight  int // attempts, dead-letter writes and moves under way
 	attempts  int // of these, attempts

@@ -28,7 +28,7 @@ type Metrics struct {
 	attempts   *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	age        *prometheus.HistogramVec
-	repeats    *prometheus.CounterVec
+	duplicates *prometheus.CounterVec
 	foreign    *prometheus.CounterVec
 	evictions  *prometheus.CounterVec
 	watched    *watched
@@ -51,7 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "notifier_alert_age_seconds", Help: "Time from the event to the provider's acceptance.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86400},
 		}, []string{"channel"}),
-		repeats: prometheus.NewCounterVec(prometheus.CounterOpts{
+		duplicates: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_duplicates_dropped_total", Help: "Outbox records that a crash had written twice.",
 		}, []string{"channel"}),
 		foreign: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -62,7 +62,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"channel"}),
 		watched: &watched{},
 	}
-	reg.MustRegister(m.deliveries, m.attempts, m.duration, m.age, m.repeats, m.foreign, m.evictions, m.watched)
+	reg.MustRegister(m.deliveries, m.attempts, m.duration, m.age, m.duplicates, m.foreign, m.evictions, m.watched)
 	return m
 }
 
@@ -84,7 +84,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	}
 	m.duration.WithLabelValues(name)
 	m.age.WithLabelValues(name)
-	m.repeats.WithLabelValues(name)
+	m.duplicates.WithLabelValues(name)
 	m.foreign.WithLabelValues(name)
 	m.evictions.WithLabelValues(name)
 	return &channelMetrics{m, name}
@@ -134,9 +134,9 @@ func (c *channelMetrics) delivered(age time.Duration) {
 func (c *channelMetrics) deadLettered()            { c.outcome(deadLettered) }
 func (c *channelMetrics) suppressed(policy string) { c.outcome(policy) }
 
-func (c *channelMetrics) repeated() {
+func (c *channelMetrics) duplicate() {
 	if c != nil {
-		c.m.repeats.WithLabelValues(c.name).Inc()
+		c.m.duplicates.WithLabelValues(c.name).Inc()
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// Elsewhere puts deliveries into other channels' outboxes.
-type Elsewhere interface {
+// Outboxes puts deliveries into other channels' outboxes.
+type Outboxes interface {
 	// Has reports whether there is such a channel.
 	Has(channel string) bool
 	// Put returns, once that is known, for each of them whether it is acknowledged,
@@ -71,10 +71,10 @@ func (m moves) inForce() []Moving {
 func (o *Dispatcher) Move(q control.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.p.Elsewhere == nil || o.lanes.moves.has(q) {
+	if o.p.Outboxes == nil || o.lanes.moves.has(q) {
 		return
 	}
-	if !o.p.Elsewhere.Has(q.To) {
+	if !o.p.Outboxes.Has(q.To) {
 		o.log.Error("cannot move alerts to a channel that is not configured", "to", q.To, "by", q.By)
 		return
 	}
@@ -177,7 +177,7 @@ func (t transfer) run() {
 		}
 		list[i] = m.envelope()
 	}
-	errs := o.p.Elsewhere.Put(o.ctx, list, func(topic string) {
+	errs := o.p.Outboxes.Put(o.ctx, list, func(topic string) {
 		s.holdFor(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", topic))
 	})
 	o.mu.Lock()

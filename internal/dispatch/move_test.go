@@ -66,7 +66,7 @@ func (s *shelf) set(answer func(e *envelope.Envelope) error) {
 
 func newMoveBench(t *testing.T) (*bench, *shelf) {
 	b, s := newBench(t, nil), &shelf{}
-	b.p.Elsewhere = s
+	b.p.Outboxes = s
 	b.src.input = offsets.Input{Topic: "id", Partition: 2}
 	return b, s
 }

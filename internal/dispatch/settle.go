@@ -166,7 +166,7 @@ func (t turn) retry(e *outcome.Error, class outcome.Class) {
 // doubt notes that the attempt may have succeeded, and reports whether the
 // delivery is a dead letter for that.
 func (t turn) doubt(e *outcome.Error) bool {
-	t.d.mayBeRepeat = true
+	t.d.mayBeDuplicate = true
 	if t.o.p.Config.Ambiguous != DeadLetter {
 		return false
 	}

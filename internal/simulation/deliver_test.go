@@ -42,7 +42,7 @@ func (w *world) equip(pr *process) {
 			cfg.Pace = dispatch.Pace{Rate: 2, Burst: 3}
 		}
 		pr.outboxes[topics.Outbox(group, c)] = dispatch.New(dispatch.Params{
-			Name: c, Channel: d, Config: cfg, Uncommitted: uncommitted, Group: group, Dead: pr.dead, Elsewhere: elsewhere{pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
+			Name: c, Channel: d, Config: cfg, Uncommitted: uncommitted, Group: group, Dead: pr.dead, Outboxes: elsewhere{pr}, MaxReplays: maxReplays, Logger: w.log, Driver: d,
 		})
 	}
 	pr.handler = dispatch.NewHandler(dispatch.HandlerParams{Outboxes: pr.outboxes, Dead: deadLog{w}, Logger: w.log})

@@ -62,14 +62,14 @@ func (w *world) moved(q *control.Request) bool {
 	return true
 }
 
-// elsewhere is the dispatch.Elsewhere of one process: from the first record that
+// elsewhere is the dispatch.Outboxes of one process: from the first record that
 // is not acknowledged none is, as in a producer's buffer.
 type elsewhere struct{ pr *process }
 
-// Has implements dispatch.Elsewhere.
+// Has implements dispatch.Outboxes.
 func (e elsewhere) Has(channel string) bool { return e.pr.producer.Has(channel) }
 
-// Put implements dispatch.Elsewhere.
+// Put implements dispatch.Outboxes.
 func (e elsewhere) Put(ctx context.Context, list []*envelope.Envelope, slow func(string)) []error {
 	e.pr.broker.failed = false
 	return e.pr.producer.Put(ctx, list, slow)
