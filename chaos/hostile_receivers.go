@@ -120,6 +120,7 @@ func (p *peers) harm(w http.ResponseWriter, r *http.Request, channel string, bod
 	case chHang:
 		<-r.Context().Done()
 	case chTrickle:
+		take() // the status says so
 		w.Header().Set("Content-Length", "1000000")
 		for p.write(w, r, "x") {
 			if !p.rest(r, 500*time.Millisecond) {
@@ -130,7 +131,7 @@ func (p *peers) harm(w http.ResponseWriter, r *http.Request, channel string, bod
 		if n%2 == 0 {
 			w.WriteHeader(http.StatusInternalServerError)
 		} else {
-			take() // a status of 200 says that it is taken, whatever follows
+			take() // the status says so, whatever follows
 		}
 		chunk := strings.Repeat("flood ", 10_000)
 		for p.write(w, r, chunk) && p.rest(r, 10*time.Millisecond) {
