@@ -25,10 +25,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	d.tries++
 	o.begin(l, d, o.throttles.traces(d.envelope))
 	if d.firstTried.IsZero() {
-		d.firstTried = now
-	}
-	if d.tries == 1 { // of former owners' attempts, nothing is known that succeeded since
-		d.witness = o.successes
+		d.firstTried, d.witness = now, o.successes
 	}
 	l.source.note(d, true)
 	m := channel.Message{

@@ -99,6 +99,7 @@ func New(p Params) *Dispatcher {
 func (o *Dispatcher) add(s *source, d *delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	d.witness = o.successes // of former attempts, those of this owner alone count
 	if !s.dropped && o.lanes.add(s, d) {
 		o.pump()
 	}

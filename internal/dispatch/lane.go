@@ -30,7 +30,7 @@ type delivery struct {
 	sent           time.Time // to at least one recipient, last; zero: not yet
 	throttled      int       // alerts that its message speaks for as well, the first of them at throttledAt
 	throttledAt    time.Time
-	witness        uint64   // the channel's successes when this owner first tried it
+	witness        uint64   // the channel's successes when it was first tried, or came from a former owner
 	recipients     []string // who is left; nil: all
 	refused        []channel.Refusal
 	delivered      []string       // recipients that have it

@@ -6,6 +6,7 @@ import (
 )
 
 func (j *Judge) assigned(o owned) {
+	j.joined[o] = j.delivered[sender{o.by, o.partition.topic}].n
 	if j.since[o] == 0 {
 		j.since[o] = j.n + 1
 	} else {
@@ -88,6 +89,9 @@ func (j *Judge) started(h Happening) {
 	j.touch(h, true)
 	if _, tried := r.item.witness[h.By]; !tried {
 		r.item.witness[h.By] = j.delivered[sender{h.By, h.Place.Topic}].until(h.At)
+		if len(r.item.witness) > 1 { // its first attempt was a former owner's: what this one delivers counts from its assignment on
+			r.item.witness[h.By] = j.joined[owned{h.By, h.Place.partition()}]
+		}
 	}
 	if it := r.item; !it.mayComeAgain(it.delivered) {
 		j.fault("duplicates", "%s at %s was delivered %d times and is sent again; %d duplicates were unavoidable", h.ID, h.Place, it.delivered, it.permits+it.unclear)

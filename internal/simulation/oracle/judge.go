@@ -43,6 +43,7 @@ type Judge struct {
 	touched   map[owned]map[int64]bool
 	since     map[owned]int     // when an owner first had a partition
 	delivered map[sender]tally  // deliveries that succeeded
+	joined    map[owned]int     // how many an owner had delivered when it last got a partition
 	stale     map[owned]int     // what a former owner settled
 	regained  map[owned]bool    // an owner has it for the second time, or more
 	newest    map[writing]int64 // the highest offset that a lane's records were made of
@@ -64,7 +65,7 @@ func New(l Limits) *Judge {
 		limits: l, events: make(map[Place]string), work: make(map[owned]map[int64]Happening), records: make(map[partition][]*record),
 		items: make(map[string]*item), dead: make(map[string]*deadLetter), requests: make(map[Place]*Happening), sent: make(map[string][]Happening),
 		owners: make(map[member]int), claims: make(map[member][]claim), commits: make(map[member]commit), cuts: make(map[member]int64), high: make(map[member]int64),
-		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]tally), stale: make(map[owned]int), since: make(map[owned]int), newest: make(map[writing]int64), regained: make(map[owned]bool),
+		touched: make(map[owned]map[int64]bool), delivered: make(map[sender]tally), joined: make(map[owned]int), stale: make(map[owned]int), since: make(map[owned]int), newest: make(map[writing]int64), regained: make(map[owned]bool),
 	}
 }
 
