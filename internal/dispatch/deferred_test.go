@@ -40,14 +40,14 @@ func TestKeyDoesNotWaitForADeferredRecipient(t *testing.T) {
 		if got := b.ch.ids(); !slices.Equal(got, []string{"1", "2", "3"}) {
 			t.Fatalf("sent at once: %v", got)
 		}
-		time.Sleep(19 * time.Minute)
+		pass(19 * time.Minute)
 		b.put("4", "A")
 		synctest.Wait()
 		if got := b.ch.ids(); got[len(got)-1] != "4" {
 			t.Fatalf("sent %v", got)
 		}
 		began := len(b.ch.ids())
-		time.Sleep(6 * time.Minute)
+		pass(6 * time.Minute)
 		var last []string
 		for _, s := range b.ch.all()[began:] {
 			if !slices.Equal(s.m.Recipients, []string{"slow@x"}) {
@@ -69,7 +69,7 @@ func TestDeferredRecipientIsGivenUpAlone(t *testing.T) {
 		for _, id := range []string{"1", "2"} {
 			b.put(id, "A")
 		}
-		time.Sleep(90 * time.Minute)
+		pass(90 * time.Minute)
 		for _, e := range b.dead.all() {
 			if e.Reason != outcome.Exhausted || !slices.Equal(e.Recipients, []string{"slow@x"}) {
 				t.Errorf("%s: %s for %v", e.ID, e.Reason, e.Recipients)
@@ -100,7 +100,7 @@ func TestThrottleHoldsWhileARecipientIsDeferred(t *testing.T) {
 		b.join(b.src)
 		b.put("1", "A", hour)
 		b.put("2", "A", hour)
-		time.Sleep(6 * time.Minute)
+		pass(6 * time.Minute)
 		if got := b.ch.ids(); !slices.Equal(got, []string{"1", "1", "1"}) || b.left() != 0 {
 			t.Errorf("sent %v, %d left", got, b.left())
 		}

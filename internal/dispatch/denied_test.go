@@ -31,12 +31,12 @@ func TestRefusalOfOneMessageIsItsOwnFault(t *testing.T) {
 		for i := range 10 {
 			b.put(fmt.Sprint("good", i), fmt.Sprint(i))
 			synctest.Wait()
-			if n := len(b.ch.ids()) - b.ch.count["bad"]; n < i+1 {
+			if n := len(b.ch.ids()) - b.ch.times("bad"); n < i+1 {
 				t.Fatalf("%d of %d others are sent at once", n, i+1)
 			}
-			time.Sleep(300 * time.Millisecond)
+			pass(300 * time.Millisecond)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if e := b.dead.all(); len(e) != 1 || e[0].ID != "bad" || e[0].Reason != outcome.Refused || !strings.Contains(e[0].Detail, "403") || b.left() != 0 {
 			t.Errorf("dead letters %v, %d left", b.dead.ids(), b.left())
 		}
@@ -51,17 +51,17 @@ func TestRefusalOfTheOnlyMessageSuspends(t *testing.T) {
 		defer b.close()
 		b.ch.set(denying)
 		b.put("bad", "A", critical)
-		time.Sleep(time.Second)
-		if s := b.state(); s != channel.Suspended || b.ch.count["bad"] != 2 {
-			t.Fatalf("it is %s after %d attempts", s, b.ch.count["bad"])
+		pass(time.Second)
+		if s := b.state(); s != channel.Suspended || b.ch.times("bad") != 2 {
+			t.Fatalf("it is %s after %d attempts", s, b.ch.times("bad"))
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if len(b.dead.ids()) != 0 {
 			t.Fatal("a dead letter without a witness")
 		}
 		for i := range deniedAlone - 1 {
 			b.put(fmt.Sprint("good", i), fmt.Sprint(i))
-			time.Sleep(lastProbe + time.Minute)
+			pass(lastProbe + time.Minute)
 		}
 		if !slices.Equal(b.dead.ids(), []string{"bad"}) || b.left() != 0 || b.state() != channel.Healthy {
 			t.Errorf("dead letters %v, %d left, %s", b.dead.ids(), b.left(), b.state())
@@ -76,15 +76,15 @@ func TestProbeIsNotTheDeliveryThatSuspended(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 		defer b.close()
 		b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			return revoked(m, n)
 		})
 		b.put("cause", "A", critical)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		b.ch.set(nil)
 		b.put("other", "B", func(a *alert.Alert) { a.Severity = alert.Info })
-		time.Sleep(firstProbe)
+		pass(firstProbe)
 		synctest.Wait()
 		if got := b.ch.ids(); len(got) < 2 || got[1] != "other" {
 			t.Errorf("sent %v", got)
@@ -101,12 +101,12 @@ func TestRevokedTokenIsNoMessagesFault(t *testing.T) {
 		}
 		b.ch.set(denying)
 		b.put("bad", "last")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if n := len(b.ch.ids()); b.state() != channel.Suspended || len(b.dead.ids()) != 0 || n > 50+4+70 {
 			t.Errorf("%s after %d attempts, dead letters %v", b.state(), n, b.dead.ids())
 		}
 		b.ch.set(nil)
-		time.Sleep(lastProbe + time.Second)
+		pass(lastProbe + time.Second)
 		if b.left() != 0 || len(b.dead.ids()) != 0 {
 			t.Errorf("%d left, dead letters %v", b.left(), b.dead.ids())
 		}

@@ -50,6 +50,13 @@ func (c *scripted) Send(ctx context.Context, m channel.Message) (channel.Receipt
 	return answer(m, n)
 }
 
+// times returns how often a delivery was sent.
+func (c *scripted) times(id string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count[id]
+}
+
 func (c *scripted) ids() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -183,6 +190,12 @@ func (b *bench) delivery(id, key string, change ...func(*alert.Alert)) *delivery
 		d.laneKey = []byte(key)
 	}
 	return d
+}
+
+// pass lets time pass, and what it leads to be done.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 func (b *bench) close() { _ = b.Close() }
@@ -344,8 +357,8 @@ func TestOneBadDeliveryIsExhaustedWithClosedCircuit(t *testing.T) {
 		if got := b.dead.all(); len(got) != 1 || got[0].ID != "bad" || got[0].Reason != outcome.Exhausted || got[0].Attempts != 6 {
 			t.Fatalf("dead letters %v", b.dead.ids())
 		}
-		if b.ch.count["bad"] != 6 {
-			t.Fatalf("bad was tried %d times, want 6", b.ch.count["bad"])
+		if b.ch.times("bad") != 6 {
+			t.Fatalf("bad was tried %d times, want 6", b.ch.times("bad"))
 		}
 	})
 }

@@ -234,6 +234,7 @@ func TestAttemptsOutliveTheirOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := func(m channel.Message, _ int) (channel.Receipt, error) {
 			if m.Delivery == "dl_0" {
+				time.Sleep(time.Millisecond) // the others succeed before
 				return channel.Receipt{}, errDown
 			}
 			return channel.Receipt{}, nil

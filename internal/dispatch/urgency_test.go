@@ -28,7 +28,7 @@ func TestPacedChannelSendsMostUrgentFirst(t *testing.T) {
 		b.again("replay", "4", 1)
 		b.put("critical", "5", severe(alert.Critical, 0))
 		b.put("older critical", "6", severe(alert.Critical, time.Minute))
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got, want := b.ch.ids(), []string{"first", "older critical", "critical", "older warning", "warning", "info", "replay"}; !slices.Equal(got, want) {
 			t.Errorf("sent %q, want %q", got, want)
 		}
@@ -42,9 +42,9 @@ func TestCriticalOvertakesThousandsThatWait(t *testing.T) {
 		for i := range 4000 {
 			b.put(fmt.Sprint(i), fmt.Sprint("k", i), severe(alert.Warning, time.Hour))
 		}
-		time.Sleep(5*time.Second + 500*time.Millisecond)
+		pass(5*time.Second + 500*time.Millisecond)
 		b.put("critical", "c", severe(alert.Critical, 0))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := b.ch.ids(); got[len(got)-1] != "critical" {
 			t.Errorf("sent last is %s", got[len(got)-1])
 		}
@@ -62,7 +62,7 @@ func TestCriticalHurriesThoseBeforeItInItsLane(t *testing.T) {
 		b.put("before", "A", severe(alert.Info, 0))
 		b.put("critical", "A", severe(alert.Critical, 0))
 		b.put("behind", "A", severe(alert.Info, time.Hour))
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got, want := b.ch.ids(), []string{"first", "before", "critical", "other", "behind"}; !slices.Equal(got, want) {
 			t.Errorf("sent %q, want %q", got, want)
 		}
@@ -83,7 +83,7 @@ func TestRevokeKeepsOtherPartitionsLanes(t *testing.T) {
 		}
 		<-b.leave(other)
 		b.ch.set(nil)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got := b.ch.ids(); got[len(got)-1] != "waits" || b.left() != 0 {
 			t.Errorf("sent %q, %d left", got, b.left())
 		}

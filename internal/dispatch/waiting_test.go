@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,11 +23,30 @@ func limiting(after time.Duration) func(channel.Message, int) (channel.Receipt, 
 }
 
 // logged makes the bench log into the result.
-func (b *bench) logged() *strings.Builder {
-	var said strings.Builder
-	log := slog.New(slog.NewTextHandler(&said, nil))
+func (b *bench) logged() *record {
+	said := &record{}
+	log := slog.New(slog.NewTextHandler(said, nil))
 	b.log, b.p.Conditions = log, health.New(log, prometheus.NewPedanticRegistry())
-	return &said
+	return said
+}
+
+// record is a log. It is safe for concurrent use.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 func TestWaitThatProviderAskedForIsShown(t *testing.T) {
@@ -45,13 +65,13 @@ func TestWaitThatProviderAskedForIsShown(t *testing.T) {
 		if n := strings.Count(said.String(), `level=INFO msg="provider asked to wait`); n != 1 || strings.Contains(said.String(), "WARN") {
 			t.Errorf("%d lines tell its begin:\n%s", n, said)
 		}
-		time.Sleep(longLimit)
+		pass(longLimit)
 		synctest.Wait()
 		if text := b.p.Conditions.Text(health.Waiting); !strings.Contains(said.String(), "level=WARN") || !strings.Contains(text, "429") {
 			t.Errorf("no warning after %s: %q\n%s", longLimit, text, said)
 		}
 		b.ch.set(nil)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		synctest.Wait()
 		if s := b.Status(); b.left() != 0 || s.State != channel.Healthy || s.Reason != "" || b.p.Conditions.Text(health.Waiting) != "" {
 			t.Errorf("after the wait: %d left, %+v, %q", b.left(), s, b.p.Conditions.Text(health.Waiting))
@@ -75,12 +95,12 @@ func TestOwnBackoffHoldsBesidesRetryAfter(t *testing.T) {
 				if until := b.Status().Until; time.Until(until) != time.Second {
 					t.Errorf("attempts in flight together make it wait for %s", time.Until(until))
 				}
-				time.Sleep(10 * time.Minute)
+				pass(10 * time.Minute)
 				if n := len(b.ch.ids()); n > 4*15 {
 					t.Errorf("%d requests in ten minutes", n)
 				}
 				b.ch.set(nil)
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				if b.left() != 0 {
 					t.Errorf("%d left a minute after the limit ended", b.left())
 				}
@@ -104,11 +124,11 @@ func TestLastingGreylistingBecomesACondition(t *testing.T) {
 				said := b.logged()
 				b.ch.set(answer)
 				b.put("a", "A")
-				time.Sleep(longDeferral - time.Second)
+				pass(longDeferral - time.Second)
 				if n := strings.Count(said.String(), `level=INFO msg="recipients deferred`); n != 1 || strings.Contains(said.String(), "WARN") || b.state() != channel.Healthy {
 					t.Errorf("%d lines tell its begin, %s:\n%s", n, b.state(), said)
 				}
-				time.Sleep(2 * time.Second)
+				pass(2 * time.Second)
 				s, text := b.Status(), b.p.Conditions.Text(health.Waiting)
 				if s.State != channel.Waiting || !s.Until.After(time.Now()) || !strings.Contains(s.Reason, "450 4.7.1 try later; tried again at "+s.Until.UTC().Format("15:04:05 UTC")) ||
 					!strings.Contains(text, "450 4.7.1") || !strings.Contains(said.String(), "level=WARN") {
@@ -118,7 +138,7 @@ func TestLastingGreylistingBecomesACondition(t *testing.T) {
 					t.Errorf("the recipient is not named: %q", text)
 				}
 				b.ch.set(nil)
-				time.Sleep(6 * time.Minute)
+				pass(6 * time.Minute)
 				if s := b.Status(); b.left() != 0 || s.State != channel.Healthy || b.p.Conditions.Text(health.Waiting) != "" {
 					t.Errorf("after it: %d left, %+v, %q", b.left(), s, b.p.Conditions.Text(health.Waiting))
 				}

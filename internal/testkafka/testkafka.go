@@ -254,7 +254,12 @@ func (c *Cluster) Lag(group string) int64 {
 	if !ok || l.Error() != nil {
 		return -1
 	}
-	return l.Lag.Total()
+	for _, p := range l.Lag.Sorted() {
+		if p.Commit.At >= 0 {
+			return l.Lag.Total()
+		}
+	}
+	return -1
 }
 
 // Eventually waits until holds returns true, or fails the test.
