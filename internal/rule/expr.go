@@ -250,7 +250,7 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 		if n.Operator == "==" {
 			return predicate((*meter).equal)
 		}
-		return predicate(func(m *meter, a, b event.Value) bool { return !m.equal(a, b) })
+		return predicate((*meter).unequal)
 	case "<":
 		return ordered(func(sign int) bool { return sign < 0 })
 	case "<=":

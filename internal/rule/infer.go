@@ -114,12 +114,19 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 }
 
 func (c *compiler) inferBinary(n *ast.BinaryNode, at []instance) {
+	if not, ok := n.Left.(*ast.UnaryNode); ok && (not.Operator == "not" || not.Operator == "!") && inverse[n.Operator] != "" {
+		c.warn(n, "not is read before %s: write %s %s %s, or not (…)", n.Operator, source(not.Node), inverse[n.Operator], source(n.Right))
+		return
+	}
+	before := len(c.problems)
 	c.infer(n.Left, at)
 	switch n.Operator {
 	case "and", "&&", "or", "||":
 		c.infer(n.Right, c.narrow(at, n.Left, n.Operator == "and" || n.Operator == "&&"))
 		c.wantCondition(n.Left, at)
-		c.wantCondition(n.Right, at)
+		if !c.alternative(n) {
+			c.wantCondition(n.Right, at)
+		}
 		return
 	}
 	c.infer(n.Right, at)
@@ -131,7 +138,7 @@ func (c *compiler) inferBinary(n *ast.BinaryNode, at []instance) {
 		c.want(n.Left, at, "the operator "+n.Operator, aNumber)
 		c.want(n.Right, at, "the operator "+n.Operator, aNumber)
 	default:
-		c.comparison(n, at)
+		c.comparison(n, at, len(c.problems) > before)
 	}
 }
 
@@ -158,9 +165,22 @@ func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
 	}
 }
 
+// alternative warns of a == "b" or "c".
+func (c *compiler) alternative(n *ast.BinaryNode) bool {
+	first, ok := n.Left.(*ast.BinaryNode)
+	last, isText := n.Right.(*ast.StringNode)
+	if !ok || !isText || first.Operator != "==" || n.Operator != "or" && n.Operator != "||" {
+		return false
+	}
+	c.warn(n, "%s is never true by itself: write %s in [%s, %s]", source(last), source(first.Left), source(first.Right), source(last))
+	return true
+}
+
+// inverse has the orderings that are true where the others are false.
+var inverse = map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
 // negatedOrder warns of not (a > b) that is true because a value is missing.
 func (c *compiler) negatedOrder(n *ast.UnaryNode, at []instance) {
-	inverse := map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 	order, ok := n.Node.(*ast.BinaryNode)
 	if !ok || inverse[order.Operator] == "" {
 		return

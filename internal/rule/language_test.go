@@ -59,12 +59,13 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 		`event.n + 1 == 6`: true, `event.s * 2 == 10`: true, `event.x + 1 > 0`: false, `event.x + 1 <= 0`: false, `event.n % 3 == 2`: true,
 		`event.t - 1 == event.t - 1`: false, `-event.n == -5`: true, `+event.s == 5`: true,
 		// What is not finite is no number.
-		`event.n / 0 > 1`: false, `-event.n / 0 < 1`: false, `event.n % 0 < 1`: false, `-0.02 > event.neg / "0"`: false, `bps(101, "0") > 1`: false, `bps(0, 0) != nil`: true, `((event.n / 0) ?? 7) == 7`: true, `has(event.n / 0)`: false, `((event.x * 2) ?? 7) == 7`: true,
+		`event.n / 0 > 1`: false, `-event.n / 0 < 1`: false, `event.n % 0 < 1`: false, `-0.02 > event.neg / "0"`: false, `bps(101, "0") > 1`: false, `bps(0, 0) != nil`: false, `bps(0, 0) == nil`: true, `event.n / 0 != 1`: false, `1 != event.n / 0`: false, `event.n / 0 == event.n / 0`: false, `((event.n / 0) ?? 7) == 7`: true, `has(event.n / 0)`: false, `((event.x * 2) ?? 7) == 7`: true,
 		`event.beyond > 5`: false, `event.beyond == event.beyond`: false, `"1e999" > 5`: false, `"1.7976931348623157e+308" > 5`: false, `event.beyond in [1e308]`: false, `1e308 * 10 > 1`: false, `sum([1e308, 1e308]) > 1`: false, `max(event.beyond, 1) > 0`: false,
 		// Whole numbers beyond 2^53 compare exactly.
 		`event.big == "9007199254740993"`: true, `event.big == "9007199254740992"`: false, `"9007199254740992" == 9007199254740993`: false, `event.big > "9007199254740992"`: true, `event.big <= "9007199254740992"`: false,
 		`"-9007199254740993" < -9007199254740992`: true, `"1000000000000000000001" > "1000000000000000000000"`: true, `event.wei == "12345678901234567890"`: true, `event.wei < "12345678901234567891"`: true, `"01000000000000000000000" >= "1000000000000000000001"`: false, `event.big in ["9007199254740992", "a"]`: false,
-		// Amounts with a currency, thousands and parentheses.
+		// Amounts with a currency, thousands and parentheses; a comma is no decimal mark.
+		`"12.000,50" < 100`: false, `"12.000,50 EUR" < 100`: false, `"1.000,50" > 0`: false, `"1,000.5,0" > 0`: false, `".5" > 0`: true, `"1,000.5" > 1000`: true,
 		`event.usdt < -10000`: true, `event.usdt == -10000.01`: true, `num(event.usdt) + 1 < 0`: true, `event.grouped >= 12000.5`: true, `event.grouped > "9"`: true, `event.loss == -12000.5`: true, `"(1,234,567.5) USD" < -1234567`: true,
 		`"12,000" == 12000`: true, `"0,125" > 0`: false, `"1,2e4" > 0`: false, `"1,234e1" == 12340`: false, `"1,234.5e1" == 12345`: true, `"12,5" > 0`: false, `"1,2345" > 0`: false, `",5" > 0`: false, `"-(5)" < 0`: false, `"(-5)" < 0`: false, `"()" < 1`: false, `"5 usd" > 1`: false, `"USD" > 1`: false, `"5 U" > 1`: false, `"5  USD" > 1`: false,
 		`"5 USD" < "6 EUR"`: false, `"5 USD" >= "6 EUR"`: false, `"5 USD" < "6 USD"`: true, `"5 USD" < "6"`: true,

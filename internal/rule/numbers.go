@@ -101,8 +101,8 @@ func isUnit(s string) bool {
 // isGrouped reports whether commas separate groups of three digits. 0,125 is a
 // decimal comma.
 func isGrouped(s string) bool {
-	whole, _, _ := strings.Cut(s, ".")
-	if whole[0] == '0' {
+	whole, fraction, _ := strings.Cut(s, ".")
+	if whole == "" || whole[0] == '0' || strings.Contains(fraction, ",") {
 		return false
 	}
 	for i := range len(whole) {
@@ -149,8 +149,11 @@ func computed(f float64) event.Value {
 
 // isAbsent reports whether a value is missing, null or not a number.
 func isAbsent(v event.Value) bool {
-	return v.IsNil() || v.Kind() == event.Number && math.IsNaN(v.Float())
+	return v.IsNil() || isNoResult(v)
 }
+
+// isNoResult reports whether v is of a calculation without a result.
+func isNoResult(v event.Value) bool { return v.Kind() == event.Number && math.IsNaN(v.Float()) }
 
 // exact is the first whole number that float64 cannot distinguish from the next.
 const exact = 1 << 53

@@ -152,7 +152,7 @@ func TestPrefilterLeavesUnusualRecordsToDecoder(t *testing.T) {
 func TestPrefilterFollowsTheLanguage(t *testing.T) {
 	values := []string{
 		`null`, `true`, `false`, `"a"`, `"b"`, `""`, `"7"`, `"007"`, `"7.0"`, `" 7 "`, `"nan"`, `7`, `7.0`, `-0`, `4`, `4.000001`, `"4"`, `1e999`, `"1e999"`,
-		`9007199254740992`, `9007199254740993`, `"9007199254740993"`, `9007199254740993.0`, `"12,000.50"`, `"(7)"`, `"7 USDT"`, `"8 EUR"`, `0.1`, `"0.10"`, `[]`, `["a"]`, `{}`, `{"b":7}`, `{"b":"a"}`,
+		`9007199254740992`, `9007199254740993`, `"9007199254740993"`, `9007199254740993.0`, `"12,000.50"`, `"12.000,50"`, `"(7)"`, `"7 USDT"`, `"8 EUR"`, `0.1`, `"0.10"`, `[]`, `["a"]`, `{}`, `{"b":7}`, `{"b":"a"}`,
 	}
 	for when, decided := range map[string]bool{
 		`event.a == "a"`: true, `event.a == "7"`: true, `event.a == 7`: true, `event.a == nil and event.b == 1`: true, `event.a == 9007199254740993`: true, `event.a in vars.ids`: true,

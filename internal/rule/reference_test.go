@@ -128,6 +128,11 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	case "==":
 		return event.BoolValue(r.equal(a, b))
 	case "!=":
+		for _, v := range []event.Value{a, b} {
+			if v.Kind() == event.Number && math.IsNaN(v.Float()) {
+				return event.BoolValue(false)
+			}
+		}
 		return event.BoolValue(!r.equal(a, b))
 	case "<":
 		return ordered(func(sign int) bool { return sign < 0 })
@@ -207,7 +212,8 @@ func (r *interpreter) equal(a, b event.Value) bool {
 	number, text := a.Kind() == event.Number, a.Kind() == event.String
 	switch {
 	case a.IsNil() || b.IsNil():
-		return a.IsNil() && b.IsNil()
+		nothing := func(v event.Value) bool { return v.IsNil() || v.Kind() == event.Number && math.IsNaN(v.Float()) }
+		return nothing(a) && nothing(b)
 	case number && b.Kind() == event.Number, number && b.Kind() == event.String, text && b.Kind() == event.Number:
 		sign, ok := r.compare(a, b)
 		return ok && sign == 0

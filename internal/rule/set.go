@@ -105,6 +105,9 @@ func (s *set) contains(m *meter, v event.Value) bool {
 		f := numberOrNaN(v)
 		return s.texts[v.Text()] || s.numbers[f] || m.search(v, s.ids[f])
 	case event.Number:
+		if isNoResult(v) {
+			return s.null
+		}
 		f := v.Float()
 		return s.numeric[f] || s.numbers[f] || m.search(v, s.ids[f])
 	}

@@ -73,12 +73,18 @@ func (c *compiler) misfit(n ast.Node, at []instance, fits func(event.Value) bool
 }
 
 // comparison warns of a comparison with the same result for every sample that has
-// both values, because of their types or of the texts that the samples have.
-func (c *compiler) comparison(n *ast.BinaryNode, at []instance) {
+// both values, because of their types or of the texts that the samples have; warned:
+// there is a warning of an operand.
+func (c *compiler) comparison(n *ast.BinaryNode, at []instance, warned bool) {
 	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
 	first := -1
+	var without ast.Node // has no result in a sample
 	for i := range a {
 		switch {
+		case isNoResult(a[i]) && divides(n.Left):
+			without = n.Left
+		case isNoResult(b[i]) && divides(n.Right):
+			without = n.Right
 		case isAbsent(a[i]) || isAbsent(b[i]):
 		case areComparable(n.Operator, a[i], b[i]):
 			c.texts(n, n.Left, n.Right, a, at)
@@ -91,9 +97,24 @@ func (c *compiler) comparison(n *ast.BinaryNode, at []instance) {
 		}
 	}
 	if first < 0 {
+		if without != nil && !warned {
+			c.warn(n, "%s is always false: %s has no result in any sample, such as a division by zero", source(n), source(without))
+		}
 		return
 	}
 	c.warn(n, "%s is always %v: %s, and %s; %s", source(n), n.Operator == "!=", describe(n.Left, a[first]), describe(n.Right, b[first]), remedy(n, a[first], b[first]))
+}
+
+// divides reports whether a node is a division, which may have no result although it
+// has its operands.
+func divides(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.BinaryNode:
+		return n.Operator == "/" || n.Operator == "%"
+	case *ast.CallNode:
+		return n.Callee.String() == "bps"
+	}
+	return false
 }
 
 // areComparable reports whether the result of an operator depends on more than the

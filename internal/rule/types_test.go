@@ -40,6 +40,9 @@ func TestConditionsThatNeverHoldAreWarnedOf(t *testing.T) {
 		{portfolios, `event.limit or event.drawdown > 1`, `event.limit is never true: event.limit is an object in the samples; write has(event.limit)`},
 		{portfolios, `any(event.positions, .symbol)`, `.symbol is never true: .symbol is a text in the samples, such as "AAPL"; compare it, such as .symbol == "AAPL"`},
 		// comparisons
+		{trades, `event.last_qty / 0 > 1`, `event.last_qty / 0 > 1 is always false: event.last_qty / 0 has no result in any sample, such as a division by zero`},
+		{trades, `not event.slippage_bps > 5`, `not is read before >: write event.slippage_bps <= 5, or not (…)`},
+		{trades, `event.side == "buy" or "sell"`, `"sell" is never true by itself: write event.side in ["buy", "sell"]`},
 		{trades, `event.side > 5`, `event.side > 5 is always false: event.side is a text in the samples, such as "buy", and 5 is a number; compare it with a text`},
 		{trades, `event.last_qty > "1k"`, `event.last_qty > "1k" is always false: event.last_qty is a text in the samples, such as "1000", and "1k" is a text; compare it with a number`},
 		{trades, `event.slippage_bps == "high"`, `event.slippage_bps == "high" is always false: event.slippage_bps is a number in the samples, such as 1.58, and "high" is a text; compare it with a number`},

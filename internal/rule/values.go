@@ -16,12 +16,12 @@ func (m *meter) number(v event.Value) float64 {
 	return numberOrNaN(v)
 }
 
-// equal is ==: missing equals null; a number and a text compare as numbers, two
+// equal is ==: missing and a calculation without a result equal null; a number and a text compare as numbers, two
 // texts as texts, so that the ids "007" and "7" differ.
 func (m *meter) equal(a, b event.Value) bool {
 	switch {
 	case a.IsNil() || b.IsNil():
-		return a.IsNil() && b.IsNil()
+		return isAbsent(a) && isAbsent(b)
 	case a.Kind() == event.Number && b.Kind() == event.Number:
 		return m.equalNumbers(a, b)
 	case a.Kind() == event.Number && b.Kind() == event.String, a.Kind() == event.String && b.Kind() == event.Number:
@@ -44,6 +44,11 @@ func (m *meter) equal(a, b event.Value) bool {
 		return m.equalLists(a, b)
 	}
 	return m.equalObjects(a, b)
+}
+
+// unequal is !=, which is false without a result.
+func (m *meter) unequal(a, b event.Value) bool {
+	return !isNoResult(a) && !isNoResult(b) && !m.equal(a, b)
 }
 
 func (m *meter) equalNumbers(a, b event.Value) bool {
