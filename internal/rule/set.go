@@ -52,6 +52,7 @@ func (c *compiler) in(n *ast.BinaryNode, v, list value) value {
 // set looks up an element of a long list with the semantics of equal.
 type set struct {
 	null, yes, no bool
+	noResult      bool // of a calculation
 	texts         map[string]bool
 	numbers       map[float64]bool          // the list's numbers
 	numeric       map[float64]bool          // its texts that are numbers
@@ -74,6 +75,7 @@ func newSet(list event.Value) *set {
 			s.texts[v.Text()] = true
 			s.add(v, s.numeric)
 		case event.Number:
+			s.noResult = s.noResult || isNoResult(v)
 			s.add(v, s.numbers)
 		default:
 			s.others = append(s.others, v)
@@ -97,7 +99,7 @@ func (s *set) add(v event.Value, values map[float64]bool) {
 func (s *set) contains(m *meter, v event.Value) bool {
 	switch v.Kind() {
 	case event.Missing, event.Null:
-		return s.null
+		return s.null || s.noResult
 	case event.Bool:
 		return v.Bool() && s.yes || !v.Bool() && s.no
 	case event.String:
