@@ -11,7 +11,8 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 var (
 	fixMessage   = regexp.MustCompile(`^8=FIXT?\.\d`)
-	pythonDict   = regexp.MustCompile(`^\{\s*'`)
+	pythonDict   = regexp.MustCompile(`^[\[(]*\{\s*'`)
+	pythonBytes  = regexp.MustCompile(`^b['"]`)
 	pythonObject = regexp.MustCompile(`^([A-Za-z_][\w.]*\([^{]|<[\w.]+ object at 0x|<[\w.]+: )`) // not JSONP, not XML
 )
 
@@ -33,6 +34,10 @@ func foreign(data []byte) *outcome.Error {
 		return outcome.Errorf(outcome.FIX, "a FIX message, not JSON: send its fields as a JSON object")
 	case pythonDict.Match(data):
 		return outcome.Errorf(outcome.PythonText, "the text of a Python dict, not JSON: send json.dumps(…) of it instead of str(…)")
+	case pythonBytes.Match(data):
+		return outcome.Errorf(outcome.PythonText, "the text of Python bytes, not JSON: send the bytes themselves instead of str(…)")
+	case string(bytes.TrimRight(data, " \t\r\n")) == "None":
+		return outcome.Errorf(outcome.PythonText, "the text of Python's None, not JSON: send json.dumps(…) of an object")
 	case pythonObject.Match(data):
 		return outcome.Errorf(outcome.PythonText, "the text of a Python object (repr), not JSON: send the object's dict with json.dumps(…)")
 	}
@@ -46,7 +51,7 @@ func trailing(rest []byte, end int) error {
 	case bytes.HasPrefix(next, []byte("{")), bytes.HasPrefix(next, []byte("[")):
 		return outcome.Errorf(outcome.SeveralDocuments, "a second document after the first, which ends at byte %d: send one document per record", end)
 	case len(bytes.Trim(rest, "\x00")) == 0:
-		return outcome.Errorf(outcome.TrailingBytes, "%d NUL bytes after the document, which ends at byte %d: send it without them", len(rest), end)
+		return outcome.Errorf(outcome.TrailingBytes, "the document ends at byte %d, and NUL bytes follow (%d): send it without them", end, len(rest))
 	}
-	return outcome.Errorf(outcome.TrailingBytes, "%d more bytes after the document, which ends at byte %d", len(rest), end)
+	return outcome.Errorf(outcome.TrailingBytes, "the document ends at byte %d, and more follows (bytes: %d): send one document per record", end, len(rest))
 }
