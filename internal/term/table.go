@@ -94,22 +94,22 @@ func (t *Table) Natural() (widths []int, total int) {
 
 func (t *Table) Fit(width int) {
 	widths, total := t.Natural()
+	floor := func(i int) int {
+		if i == t.Source && i > 0 {
+			return minSource
+		}
+		return MinColumn
+	}
 	for _, i := range t.Optional {
 		least := total
 		for _, e := range t.Elastic {
-			least -= max(widths[e]-readable, 0)
+			least -= max(widths[e]-max(readable, floor(e)), 0)
 		}
 		if least <= width {
 			break
 		}
 		total -= widths[i] + 2
 		widths[i] = -1
-	}
-	floor := func(i int) int {
-		if i == t.Source && i > 0 {
-			return minSource
-		}
-		return MinColumn
 	}
 	for total > width {
 		widest := -1

@@ -37,3 +37,18 @@ func TestNarrowTableLeavesOutOptionalColumns(t *testing.T) {
 		}
 	}
 }
+
+func TestTableKeepsRoomForTheSource(t *testing.T) {
+	table := term.Table{Head: []string{"ID", "SOURCE", "KEY", "CAUSE"}, Elastic: []int{1, 2}, Optional: []int{2, 1}, Source: 1}
+	table.Add("dl_1234", "trade-executions/11@98765432101", "session-0123456789", "truncated")
+	for width := 27; width < 80; width++ {
+		table := table
+		var out bytes.Buffer
+		table.Write(&out, width)
+		for line := range strings.Lines(out.String()) {
+			if n := uniseg.StringWidth(strings.TrimRight(line, "\n")); n > width {
+				t.Errorf("%d columns: a line has %d: %s", width, n, line)
+			}
+		}
+	}
+}

@@ -11,7 +11,9 @@ import (
 	"github.com/algotrade/notifier/internal/cli"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 func TestListsFitEightyColumns(t *testing.T) {
@@ -22,22 +24,38 @@ func TestListsFitEightyColumns(t *testing.T) {
 		"dlq stats":  {"CAUSE", "payload-refused", "FINGERPRINT"},
 		"rules list": {"forward-test-completed", `event.event_type in ["order.rejected", "order.denied"]`},
 	} {
-		terminal, out := clitest.OpenTerminal(t)
-		terminal.Resize(80, 24)
-		errs := clitest.NewLines()
-		args := append(strings.Fields(command), "--brokers", c.Brokers[0], "--group", c.Group)
-		if code := cli.Run(t.Context(), args, base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
-			t.Fatalf("%s: %d: %s", command, code, errs)
-		}
-		testkafka.Eventually(t, 10*time.Second, command+" is shown", func() bool {
-			return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(terminal.Screen.String(), text) })
-		})
-		screen := strings.ReplaceAll(terminal.Screen.String(), "\r\n", "\n")
-		for line := range strings.Lines(screen) {
-			if n := uniseg.StringWidth(strings.TrimRight(line, "\n")); n > 80 {
-				t.Errorf("%s: a line has %d columns: %s", command, n, line)
-			}
-		}
-		t.Logf("%s\n%s", command, screen)
+		t.Logf("%s\n%s", command, fitting(t, c, command, texts...))
 	}
+}
+
+func TestListFitsWithLongOffsetsAndKeys(t *testing.T) {
+	for _, cause := range []outcome.Cause{outcome.Pickle, outcome.Truncated, outcome.SeveralDocuments} {
+		c := testkafka.Start(t, nil)
+		e := clitest.Undecodable(1, topics.TradeExecutions)
+		e.Cause, e.Envelope.Source.Offset, e.Envelope.Source.Key = cause, 98765432101, []byte("session-0123456789")
+		clitest.WriteEntries(t, c, e)
+		t.Logf("%s\n%s", cause, fitting(t, c, "dlq list", "CAUSE", string(cause), "open"))
+	}
+}
+
+// fitting returns what a command shows, texts among it, in 80 columns.
+func fitting(t *testing.T, c *testkafka.Cluster, command string, texts ...string) string {
+	t.Helper()
+	terminal, out := clitest.OpenTerminal(t)
+	terminal.Resize(80, 24)
+	errs := clitest.NewLines()
+	args := append(strings.Fields(command), "--brokers", c.Brokers[0], "--group", c.Group)
+	if code := cli.Run(t.Context(), args, base.Streams{In: strings.NewReader(""), Out: out, Err: errs}); code != base.ExitDone {
+		t.Fatalf("%s: %d: %s", command, code, errs)
+	}
+	testkafka.Eventually(t, 10*time.Second, command+" is shown", func() bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(terminal.Screen.String(), text) })
+	})
+	screen := strings.ReplaceAll(terminal.Screen.String(), "\r\n", "\n")
+	for line := range strings.Lines(screen) {
+		if n := uniseg.StringWidth(strings.TrimRight(line, "\n")); n > 80 {
+			t.Errorf("%s: a line has %d columns: %s", command, n, line)
+		}
+	}
+	return screen
 }
