@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -54,7 +54,7 @@ func addHelp(g *base.Globals, root *cobra.Command) {
 		switch path {
 		case "produce":
 			cmd.ValidArgsFunction = base.Words(topicNames()...)
-			base.Complete(cmd, "sample", sampleNames)
+			base.Complete(cmd, "sample", sampleNames(g))
 		case "channels test", "channels move":
 			cmd.ValidArgsFunction = g.ChannelNames
 		case "rules check", "dlq import": // files
@@ -74,17 +74,22 @@ func topicNames() []string {
 	return names
 }
 
-// sampleNames completes with the samples of the topic that is given.
-func sampleNames(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var of []topics.Name
-	if len(given) > 0 {
-		if topic, err := topics.Parse(given[0]); err == nil {
-			of = append(of, topic)
+// sampleNames completes with the samples that 'produce' can send to the given topic.
+func sampleNames(g *base.Globals) cobra.CompletionFunc {
+	return func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+		src := g.Source()
+		src.Shipped, src.Found = true, nil
+		l, _, err := config.LoadBase(src)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
 		}
+		samples, _ := l.ReadSamples()
+		var names []string
+		for _, s := range samples {
+			if len(given) == 0 || given[0] == string(s.Topic) {
+				names = append(names, s.Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
-	var names []string
-	for _, s := range configs.Samples(of...) {
-		names = append(names, s.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 func TestEachCommandHasValidExamples(t *testing.T) {
@@ -63,6 +66,28 @@ func TestCompletionOffersWhatIsThere(t *testing.T) {
 		a := clitest.Main(Run).Local(t, args...)
 		if a.Code != base.ExitDone || !strings.Contains("\n"+a.Out, "\n"+want+"\n") {
 			t.Errorf("%s: exit %d, lacks %q:\n%s%s", line, a.Code, want, a.Out, a.Err)
+		}
+	}
+}
+
+func TestCompletionOffersConfiguredSamples(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "notifier.yaml")
+	for name, text := range map[string]string{
+		file:                             "version: 1\nkafka: {brokers: [localhost:9092]}\nsamples: {trade-executions: [ours.jsonl]}\nchannels: {desk: {type: console}}\n",
+		filepath.Join(dir, "ours.jsonl"): `{"event_type":"a"}` + "\n" + `{"event_type":"b"}` + "\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for topic, want := range map[topics.Name][2]string{ // what is offered, and what is not
+		topics.TradeExecutions:  {"ours-1\nours-2\n", "order.rejected\n"},
+		topics.PortfolioUpdates: {"risk.limit_breached\n", "ours-1\n"},
+	} {
+		a := clitest.Main(Run).Local(t, "__complete", "-c", file, "produce", string(topic), "--sample", "").Want(t, base.ExitDone)
+		if !strings.Contains("\n"+a.Out, "\n"+want[0]) || strings.Contains("\n"+a.Out, "\n"+want[1]) {
+			t.Errorf("%s: want %q and not %q:\n%s%s", topic, want[0], want[1], a.Out, a.Err)
 		}
 	}
 }
