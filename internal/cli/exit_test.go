@@ -58,6 +58,27 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+func TestUnreadableFlagValuesSayWhatIsExpected(t *testing.T) {
+	for args, want := range map[string]string{
+		"dlq replay --canary x":                  `--canary "x": write a whole number such as 5`,
+		"dlq list --limit 1.5":                   `--limit "1.5": write a whole number such as 5`,
+		"produce trade-executions --count many":  `--count "many": write a whole number such as 5`,
+		"produce trade-executions --rate 5/s":    `--rate "5/s": write a number such as 0.5`,
+		"produce trade-executions --raw=maybe":   `--raw "maybe": write true or false`,
+		"topics create --partitions six":         `--partitions "six": write a whole number such as 5`,
+		"topics create --partitions 99999999999": `--partitions "99999999999" is out of range: write a whole number such as 5`,
+		"topics create --replication 1e3":        `--replication "1e3": write a whole number such as 5`,
+		"lag --watch --interval 5":               `--interval "5": write a duration such as 30s, 5m or 1h`,
+		"dlq replay --rate fast -m x":            `--rate`,
+	} {
+		var out, words bytes.Buffer
+		code := Run(t.Context(), strings.Fields(args), base.Streams{In: strings.NewReader(""), Out: &out, Err: &words})
+		if text := words.String(); code != base.ExitMisused || !strings.Contains(text, want) || strings.Contains(text, "strconv") {
+			t.Errorf("notifier %s: exit %d, want %q:\n%s", args, code, want, text)
+		}
+	}
+}
+
 // TestUnwrittenOutputIsFailure runs each command that needs no broker on a full disk.
 func TestUnwrittenOutputIsFailure(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

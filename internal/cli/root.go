@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,14 @@ func newRoot(g *base.Globals) *cobra.Command {
 	return root
 }
 
-// flagError returns the error of a flag, with a suggestion for one that does not exist.
+// forms say what a flag expects, by the type of its value; other types say it themselves.
+var forms = map[string]string{
+	"int": "a whole number such as 5", "int32": "a whole number such as 5", "int16": "a whole number such as 5",
+	"float64": "a number such as 0.5", "duration": "a duration such as 30s, 5m or 1h", "bool": "true or false",
+}
+
+// flagError returns the error of a flag, with a suggestion for one that does not exist
+// and the form of a value that cannot be read.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
@@ -73,6 +81,15 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		if near := suggest.Closest(unknown.GetSpecifiedName(), names); near != "" {
 			return base.Misused("%w: did you mean --%s?", err, near)
+		}
+	}
+	var unreadable *pflag.InvalidValueError
+	if errors.As(err, &unreadable) {
+		f := unreadable.GetFlag()
+		if form := forms[f.Value.Type()]; form != "" && errors.Is(err, strconv.ErrRange) {
+			return base.Misused("--%s %q is out of range: write %s", f.Name, unreadable.GetValue(), form)
+		} else if form != "" {
+			return base.Misused("--%s %q: write %s", f.Name, unreadable.GetValue(), form)
 		}
 	}
 	return base.Misused("%w", err)
