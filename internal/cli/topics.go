@@ -144,7 +144,7 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 		Use: "create", Short: "Create missing topics", Args: base.NoArgs,
 		Long: "Create missing topics: the sources, and those for dead letters, replays and outboxes. It prints its\n" +
 			"plan first. Existing topics are not changed; if they differ from --partitions or --replication, it\n" +
-			"says so.",
+			"says so. With -o json, \"wanted\" then has the numbers that were asked for.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if partitions < 0 || replication < 0 {
 				return base.Misused("--partitions and --replication are positive numbers")
@@ -165,7 +165,7 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := printPlan(g, want, missing, existing); err != nil {
+			if err := printPlan(g, want, missing, existing, partitions, replication); err != nil {
 				return err
 			}
 			reportDifferences(g, existing, partitions, replication)
@@ -194,23 +194,37 @@ func newTopicsCreate(g *base.Globals) *cobra.Command {
 	return cmd
 }
 
-// reportDifferences reports existing topics that are not what the flags ask for; 0: not set.
+// differences returns the numbers that the flags ask for (0: not set) and that an existing
+// topic does not have.
+func differences(s kafka.Shape, partitions int32, replication int16) map[string]int {
+	wanted := make(map[string]int)
+	if s.Role == kafka.RoleSource && partitions != 0 && partitions != s.Partitions {
+		wanted["partitions"] = int(partitions)
+	}
+	if replication != 0 && replication != s.Replication {
+		wanted["replication"] = int(replication)
+	}
+	return wanted
+}
+
+// reportDifferences reports existing topics that are not what the flags ask for.
 func reportDifferences(g *base.Globals, existing []kafka.Shape, partitions int32, replication int16) {
 	for _, s := range existing {
-		if s.Role == kafka.RoleSource && partitions != 0 && partitions != s.Partitions {
+		wanted := differences(s, partitions, replication)
+		if n, differs := wanted["partitions"]; differs {
 			remedy := "Kafka cannot remove partitions: recreate the topic"
 			if partitions > s.Partitions {
-				remedy = fmt.Sprintf("add them with 'kafka-topics.sh --alter --topic %s --partitions %d'; events of a key then move to another partition", s.Topic, partitions)
+				remedy = fmt.Sprintf("add them with 'kafka-topics.sh --alter --topic %s --partitions %d'; events of a key then move to another partition", s.Topic, n)
 			}
-			fmt.Fprintf(g.IO.Err, "%s exists with %s, not %d: %s\n", s.Topic, plural.Count(int(s.Partitions), "partition"), partitions, remedy)
+			fmt.Fprintf(g.IO.Err, "%s exists with %s, not %d: %s\n", s.Topic, plural.Count(int(s.Partitions), "partition"), n, remedy)
 		}
-		if replication != 0 && replication != s.Replication {
-			fmt.Fprintf(g.IO.Err, "%s exists with replication %d, not %d: change it with 'kafka-reassign-partitions.sh'\n", s.Topic, s.Replication, replication)
+		if n, differs := wanted["replication"]; differs {
+			fmt.Fprintf(g.IO.Err, "%s exists with replication %d, not %d: change it with 'kafka-reassign-partitions.sh'\n", s.Topic, s.Replication, n)
 		}
 	}
 }
 
-func printPlan(g *base.Globals, want, missing, existing []kafka.Shape) error {
+func printPlan(g *base.Globals, want, missing, existing []kafka.Shape, partitions int32, replication int16) error {
 	isMissing := func(s kafka.Shape) bool {
 		return slices.ContainsFunc(missing, func(m kafka.Shape) bool { return m.Topic == s.Topic })
 	}
@@ -224,13 +238,16 @@ func printPlan(g *base.Globals, want, missing, existing []kafka.Shape) error {
 	if g.JSON() {
 		var list []any
 		for _, s := range want {
-			action := "keep"
-			if isMissing(s) {
-				action = "create"
-			} else {
+			object := map[string]any{"topic": s.Topic, "action": "create", "configs": s.Configs}
+			if !isMissing(s) {
 				s = now(s)
+				object["action"] = "keep"
+				if wanted := differences(s, partitions, replication); len(wanted) > 0 {
+					object["wanted"] = wanted
+				}
 			}
-			list = append(list, map[string]any{"topic": s.Topic, "action": action, "partitions": s.Partitions, "replication": s.Replication, "configs": s.Configs})
+			object["partitions"], object["replication"] = s.Partitions, s.Replication
+			list = append(list, object)
 		}
 		return base.EncodeAll(g.IO.Out, list)
 	}

@@ -37,8 +37,17 @@ func TestTopicsCreateReportsOtherPartitionCounts(t *testing.T) {
 	want := fmt.Sprintf("trade-executions exists with %d partitions, not 12: add them with 'kafka-topics.sh --alter --topic trade-executions --partitions 12'", partitions)
 	a := command(t, c, "topics", "create", "--partitions", "12", "-o", "json").Want(t, base.ExitDone, want)
 	for _, o := range a.Objects(t) {
-		if o["topic"] == string(topics.TradeExecutions) && (o["action"] != "keep" || o["partitions"] != float64(partitions)) {
+		wanted, _ := o["wanted"].(map[string]any)
+		if o["topic"] == string(topics.TradeExecutions) && (o["action"] != "keep" || o["partitions"] != float64(partitions) || len(wanted) != 1 || wanted["partitions"] != 12.0) {
 			t.Errorf("%v", o)
+		}
+		if o["topic"] == topics.DeadLetter(c.Group, topics.TradeExecutions) && o["wanted"] != nil {
+			t.Errorf("--partitions is for sources: %v", o)
+		}
+	}
+	for _, o := range command(t, c, "topics", "create", "--replication", "7", "--dry-run", "-o", "json").Want(t, base.ExitDone).Objects(t) {
+		if wanted, _ := o["wanted"].(map[string]any); len(wanted) != 1 || wanted["replication"] != 7.0 {
+			t.Errorf("--replication 7: %v", o)
 		}
 	}
 	command(t, c, "topics", "create", "--partitions", "1").Want(t, base.ExitDone, "Kafka cannot remove partitions")
