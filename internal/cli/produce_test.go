@@ -86,16 +86,16 @@ func TestProduceChecksAndSummarisesPipe(t *testing.T) {
 		object string
 	}{
 		"stops": {"", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
-notifier: line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not (2 sent before)
+notifier: line 3: -Infinity at byte 9 (the notifier repairs it, other consumers do not) (2 sent before)
 `, ""},
 		"keeps going": {"--keep-going", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
-line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not
+line 3: -Infinity at byte 9 (the notifier repairs it, other consumers do not)
 3 records sent to trade-executions, 89 B
 notifier: 1 document skipped
 `, ""},
 		"for programs": {
 			"--keep-going -o json", base.ExitFailed, `line 2: warning: an event of type "order.rejectd": did you mean order.rejected?
-line 3: -Infinity at byte 9: the notifier repairs it, other consumers do not
+line 3: -Infinity at byte 9 (the notifier repairs it, other consumers do not)
 notifier: 1 document skipped
 `, `{"bytes":89,"dry_run":false,"error":"1 document skipped","lines":4,"refused":1,"sent":3,"topic":"trade-executions","unacknowledged":0}`,
 		},
@@ -187,7 +187,7 @@ func TestProduceDryRunNeedsNoBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"produce", "trade-executions", "--brokers", "127.0.0.1:1", "--dry-run", "-f", file}
-	local(t, args...).Want(t, base.ExitFailed, `line 2: unreadable time "soon" in occurred_at: the notifier repairs it`, "(1 accepted before)")
+	local(t, args...).Want(t, base.ExitFailed, `line 2: occurred_at is "soon", not a time that is read: the record's timestamp is used instead; send RFC 3339, such as 2026-11-29T07:22:49Z, or milliseconds since 1970 (the notifier repairs it`, "(1 accepted before)")
 	local(t, append(args, "--keep-going")...).Want(t, base.ExitFailed, "2 records accepted for trade-executions", "nothing was sent")
 	got := local(t, append(args, "--keep-going", "-o", "json")...).Want(t, base.ExitFailed).Objects(t)[0]
 	if got["dry_run"] != true || got["sent"] != 2.0 || got["refused"] != 1.0 {

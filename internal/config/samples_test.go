@@ -63,7 +63,7 @@ func TestUnusableSamplesAreWarnings(t *testing.T) {
 	_, faults := loadSamples(t, dir, "{trade-executions: [mixed.jsonl, absent.json], portfolio-updates: .}", `event["Order Id"] == 7`)
 	all := strings.Join(faults, "\n")
 	for _, want := range []string{
-		"samples.trade-executions: sample mixed-2 is not an event: ", "the text of a Python dict", `sample mixed-3: unreadable time "soon" in Timestamp`,
+		"samples.trade-executions: sample mixed-2 is not an event: ", "the text of a Python dict", `sample mixed-3: Timestamp is "soon", not a time that is read`,
 		"cannot read " + filepath.Join(dir, "absent.json"),
 	} {
 		if !strings.Contains(all, want) {

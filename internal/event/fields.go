@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,19 +12,33 @@ import (
 // text returns the first string or number at the paths, else the attribute of the
 // CloudEvent, else "". Null is skipped; other values are skipped and counted once.
 func (d *Decoder) text(e *Event, paths [][]string, field string) string {
-	skipped := false
+	skipped := "" // the first unusable value
+	var found string
+	var from []string
 	for _, path := range paths {
 		v := e.Doc.Lookup(path...)
-		switch {
-		case v.IsNil():
-		case v.Kind() == Number, v.Kind() == String && !blank(v.Text()):
-			return v.Text()
-		case !skipped:
-			skipped = true
-			d.repairs.add(e, "event-"+field, fmt.Sprintf("%s in %s is not usable as the event's %s", shown(v), strings.Join(path, "."), field))
+		if v.Kind() == Number || v.Kind() == String && !blank(v.Text()) {
+			found, from = v.Text(), path
+			break
+		}
+		if !v.IsNil() && skipped == "" {
+			skipped = fmt.Sprintf("%s is %s, which is no %s", strings.Join(path, "."), shown(v), field)
 		}
 	}
-	return e.CE.Get(field).Text()
+	if from == nil {
+		found = e.CE.Get(field).Text()
+	}
+	if skipped != "" {
+		effect := strings.Join(from, ".") + " is used instead"
+		switch {
+		case found == "":
+			effect = "the event has none"
+		case from == nil:
+			effect = "the CloudEvent's " + field + " is used instead"
+		}
+		d.repairs.add(e, "event-"+field, skipped+": "+effect+"; send a string or a number")
+	}
+	return found
 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
@@ -53,7 +68,7 @@ func (d *Decoder) setTime(e *Event, paths [][]string) {
 		d.repairs.add(e, repairedRecord, "implausible record timestamp "+recorded.UTC().Format(time.RFC3339)+": send milliseconds since 1970")
 		recorded = time.Time{}
 	}
-	skipped := false
+	skipped := "" // the first unusable value
 	candidate := func(v Value, path ...string) bool {
 		if v.IsNil() {
 			return false
@@ -63,22 +78,25 @@ func (d *Decoder) setTime(e *Event, paths [][]string) {
 			e.Time = t
 			return true
 		}
-		if !skipped {
-			skipped = true
-			what := "unreadable"
+		if skipped == "" {
+			what := "not a time that is read"
 			if ok {
-				what = "implausible"
+				what = "an implausible time"
 			}
-			d.repairs.add(e, repairedTime, fmt.Sprintf("%s time %s in %s", what, shown(v), strings.Join(path, ".")))
+			skipped = fmt.Sprintf("%s is %s, %s", strings.Join(path, "."), shown(v), what)
 		}
 		return false
 	}
-	for _, path := range paths {
-		if candidate(e.Doc.Lookup(path...), path...) {
-			return
+	var from []string
+	if i := slices.IndexFunc(paths, func(path []string) bool { return candidate(e.Doc.Lookup(path...), path...) }); i >= 0 {
+		from = paths[i]
+	} else if from = []string{"the CloudEvent's time"}; !candidate(e.CE.Get("time"), from...) {
+		from = []string{"the record's timestamp"}
+		if e.Time = instant.First(arrived, recorded); !e.Time.Equal(recorded) {
+			from = []string{"the time of reading"}
 		}
 	}
-	if !candidate(e.CE.Get("time"), "the CloudEvent's time") {
-		e.Time = instant.First(arrived, recorded)
+	if skipped != "" {
+		d.repairs.add(e, repairedTime, skipped+": "+strings.Join(from, ".")+" is used instead; send RFC 3339, such as 2026-11-29T07:22:49Z, or milliseconds since 1970")
 	}
 }

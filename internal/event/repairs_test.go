@@ -64,10 +64,10 @@ func TestUnusableIDAndTypeAreCounted(t *testing.T) {
 		`{"event_id":"a","event_type":"t"}`:          {"a", "t", "", 0, 0},
 		`{"event_id":7,"event_type":5}`:              {"7", "5", "", 0, 0},
 		`{"event_id":null,"id":"b"}`:                 {"b", "", "", 0, 0},
-		`{"event_id":{"$oid":"6f"},"id":"b"}`:        {"b", "", "an object in event_id is not usable as the event's id", 1, 0},
-		`{"event_id":[],"id":true}`:                  {"", "", "an array in event_id is not usable as the event's id", 1, 0},
-		`{"event_id":" ","event_type":["a","b"]}`:    {"", "", "an empty string in event_id is not usable as the event's id", 1, 1},
-		`{"event_type":false}`:                       {"", "", "a boolean in event_type is not usable as the event's type", 0, 1},
+		`{"event_id":{"$oid":"6f"},"id":"b"}`:        {"b", "", "event_id is an object, which is no id: id is used instead; send a string or a number", 1, 0},
+		`{"event_id":[],"id":true}`:                  {"", "", "event_id is an array, which is no id: the event has none; send a string or a number", 1, 0},
+		`{"event_id":" ","event_type":["a","b"]}`:    {"", "", "event_id is an empty string, which is no id: the event has none; send a string or a number", 1, 1},
+		`{"event_type":false}`:                       {"", "", "event_type is a boolean, which is no type: the event has none; send a string or a number", 0, 1},
 		`{"event_id":"a","id":{},"event_type":null}`: {"a", "", "", 0, 0},
 	} {
 		reg := prometheus.NewPedanticRegistry()
@@ -124,7 +124,29 @@ func TestRepairsAreLoggedOncePerTopic(t *testing.T) {
 	if len(lines) != 4 {
 		t.Errorf("%d lines, want one per topic and kind:\n%s", len(lines), &log)
 	}
-	if !strings.Contains(lines[0], "topic=trade-executions partition=3 offset=118 repair=event-time") || !strings.Contains(lines[0], `unreadable time \"soon\" in occurred_at`) {
+	if !strings.Contains(lines[0], "topic=trade-executions partition=3 offset=118 repair=event-time") || !strings.Contains(lines[0], `occurred_at is \"soon\", not a time that is read`) {
 		t.Errorf("logged %s", lines[0])
+	}
+}
+
+func TestUnusableValuesNameWhatIsUsedInstead(t *testing.T) {
+	const forms = "; send RFC 3339, such as 2026-11-29T07:22:49Z, or milliseconds since 1970"
+	attributes := []event.Header{{Name: "ce_specversion", Value: []byte("1.0")}, {Name: "ce_source", Value: []byte("/oms")}, {Name: "ce_type", Value: []byte("t")}, {Name: "ce_id", Value: []byte("c1")}, {Name: "ce_time", Value: []byte("2026-11-23T14:31:01Z")}}
+	for want, c := range map[string]struct {
+		value   string
+		time    time.Time
+		headers []event.Header
+	}{
+		"occurred_at is an array, not a time that is read: the record's timestamp is used instead" + forms:      {value: `{"occurred_at":[2026]}`, time: arrived},
+		"occurred_at is \"7\", not a time that is read: the time of reading is used instead" + forms:            {value: `{"occurred_at":"7"}`},
+		"occurred_at is \"1970-01-01\", an implausible time: timestamp is used instead" + forms:                 {value: `{"occurred_at":"1970-01-01","timestamp":"2026-11-23T14:31:01Z"}`},
+		"occurred_at is \"2099-01-01\", an implausible time: the CloudEvent's time is used instead" + forms:     {value: `{"occurred_at":"2099-01-01"}`, headers: attributes},
+		"event_id is an object, which is no id: the CloudEvent's id is used instead; send a string or a number": {value: `{"event_id":{}}`, headers: attributes},
+	} {
+		r := record(c.value)
+		r.Time, r.Arrived, r.Headers = c.time, arrived, c.headers
+		if e, err := event.NewDecoder(nil, nil, nil).Decode(r); err != nil || e.Repaired != want {
+			t.Errorf("%s: %v\ngot  %s\nwant %s", c.value, err, e.Repaired, want)
+		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *sender) check(place string, doc []byte) (event.Event, error) {
 		refused := outcome.Classify(err)
 		return e, fmt.Errorf("%s: %s%s", place, refused.Detail, hint(refused.Cause, doc))
 	case e.Repaired != "":
-		return e, fmt.Errorf("%s: %s: the notifier repairs it, other consumers do not", place, e.Repaired)
+		return e, fmt.Errorf("%s: %s (the notifier repairs it, other consumers do not)", place, e.Repaired)
 	}
 	return e, nil
 }

@@ -140,12 +140,12 @@ func TestKeepGoingSkipsAndReportsRefusedDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"line 2: NaN at byte 10: the notifier repairs it, other consumers do not",
+		"line 2: NaN at byte 10 (the notifier repairs it, other consumers do not)",
 		"line 3: an event is a JSON object, found an array; 'jq -c .[]' writes one element per line",
 		"line 4: not JSON at byte 1 (truncated); if the document spans several lines, 'jq -c .' writes it on one line",
 		"line 5: 5008 bytes are larger than max.message.bytes of topic trade-executions",
-		"line 7: the document is encoded twice: it is a JSON string: the notifier repairs it, other consumers do not",
-		"line 8: begins with a byte order mark: write UTF-8 without it: the notifier repairs it, other consumers do not",
+		"line 7: the document is encoded twice: it is a JSON string (the notifier repairs it, other consumers do not)",
+		"line 8: begins with a byte order mark: write UTF-8 without it (the notifier repairs it, other consumers do not)",
 	}
 	slices.Sort(reported) // rejections by the broker come later
 	if !slices.Equal(reported, want) {
