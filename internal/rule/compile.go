@@ -95,6 +95,8 @@ type builder struct {
 	paths    map[topics.Name][][]string // that the topic's expressions read
 	nextSlot *int                       // shared by the compilers
 	reported map[string]bool            // messages of the rule
+
+	unresolved []unresolved
 }
 
 func (b *builder) build() yamldoc.Faults {
@@ -123,6 +125,7 @@ func (b *builder) build() yamldoc.Faults {
 		names[e.Name] = e.at.Field("name").Pos().Line
 		b.rule(e, defaultWhere)
 	}
+	b.misses()
 	b.unsampled()
 	b.set.reads, b.set.vars, b.set.zone = b.members(), b.doc.Vars.value, b.doc.Timezone.Location
 	return b.faults

@@ -2,6 +2,7 @@ package rule_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -239,5 +240,20 @@ func TestNestedAliasesAreOneFault(t *testing.T) {
 	_, faults := rule.Compile("rules.yaml", []byte(text), rule.Environment{})
 	if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), "rules.yaml: more than 100000 values") {
 		t.Errorf("%v", faults)
+	}
+}
+
+func TestRenamedChannelIsOneFault(t *testing.T) {
+	for rules, where := range map[int]string{1: "", 2: " (in rules r0, r1)", 3: " (in rules r0, r1, r2)", 16: " (in rules r0, r1, r2 and 13 more)"} {
+		file := "version: 1\nrules:\n"
+		for n := range rules {
+			file += fmt.Sprintf("  - {name: r%d, when: event.x == 1, to: [hook, hook], title: t}\n", n)
+		}
+		_, faults := rule.Compile("r.yaml", []byte(file), rule.Environment{Channels: []string{"hook2"}})
+		faults = faults.Errors()
+		want := `r.yaml:3:41: rules[0].to[0]: unknown channel or route "hook"` + where + ": did you mean hook2?"
+		if len(faults) != 1 || faults[0].String() != want {
+			t.Errorf("%d rules: got\n%s\nwant\n%s", rules, faults.Error(), want)
+		}
 	}
 }
