@@ -76,7 +76,7 @@ func TestProbeIsNotTheDeliveryThatSuspended(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Concurrency = 1 })
 		defer b.close()
 		b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
-			pass(time.Second)
+			time.Sleep(time.Second)
 			return revoked(m, n)
 		})
 		b.put("cause", "A", critical)

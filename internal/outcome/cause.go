@@ -35,6 +35,7 @@ const (
 	RecipientRefused Cause = "recipient-refused" // this recipient does not exist or refuses it
 	MailboxFull      Cause = "mailbox-full"
 	Greylisted       Cause = "greylisted"
+	RecipientDelayed Cause = "recipient-delayed" // the server cannot judge this recipient now
 	RateLimited      Cause = "rate-limited"
 	Unavailable      Cause = "unavailable" // 5xx, SMTP 4xx
 	Unreachable      Cause = "unreachable" // DNS, refused, reset or time-out before the body
@@ -90,6 +91,7 @@ var table = []struct {
 	{RecipientRefused, Class{Recipient, Permanent, BadRecipient}},
 	{MailboxFull, Class{Recipient, Rate, Exhausted}},
 	{Greylisted, Class{Recipient, Rate, Exhausted}},
+	{RecipientDelayed, Class{Recipient, Rate, Exhausted}},
 	{RateLimited, Class{Channel, Rate, Exhausted}},
 	{Unavailable, Class{Channel, Transient, Exhausted}},
 	{Unreachable, Class{Channel, Transient, Exhausted}},
@@ -140,6 +142,7 @@ var remedies = map[Cause]string{
 	RecipientRefused: "correct the recipient's address in the channel",
 	MailboxFull:      "have the recipient's mailbox emptied",
 	Greylisted:       "nothing: the server asks for a later attempt, which the daemon makes",
+	RecipientDelayed: "the daemon tries again; if it lasts, check the recipient's address and its domain in DNS",
 	RateLimited:      "wait, or set a slower pace for the channel",
 	Unavailable:      "nothing: the provider fails; the daemon tries again",
 	Unreachable:      "check the name and the port, and that a firewall lets this host connect",

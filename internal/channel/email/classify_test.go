@@ -70,7 +70,7 @@ func TestRepliesMapToCausesByStage(t *testing.T) {
 		{"RCPT", "451 4.7.1 try later", outcome.Greylisted, greylisted, "RCPT 451 4.7.1"},
 		{"RCPT", "450 4.2.0 Recipient address rejected: Greylisted", outcome.Greylisted, greylisted, "RCPT 450 4.2.0"},
 		{"RCPT", "451 try later", outcome.Greylisted, greylisted, "RCPT 451"},
-		{"RCPT", "450 4.1.2 domain not found", outcome.Unavailable, 0, "RCPT 450 4.1.2"},
+		{"RCPT", "450 4.1.2 domain not found", outcome.RecipientDelayed, greylistWait, "RCPT 450 4.1.2"},
 		{"RCPT", "452 4.5.3 too many recipients", outcome.Unavailable, 0, "RCPT 452 4.5.3"},
 		{"RCPT", "421 4.7.0 bye", outcome.Unavailable, 0, "RCPT 421 4.7.0"},
 		{"RCPT", "503 5.5.1 bad sequence", outcome.Misconfigured, 0, "RCPT 503 5.5.1"},
@@ -155,7 +155,7 @@ func TestRecipientReplyConcernsRecipientIfOthersAccepted(t *testing.T) {
 		"552 5.2.2 full":                                                                      {outcome.MailboxFull, mailboxWait, "have the recipient's mailbox"},
 		"452 4.2.2 full":                                                                      {outcome.MailboxFull, mailboxWait, "have the recipient's mailbox"},
 		"450 4.7.1 later":                                                                     {outcome.Greylisted, greylistWait, "nothing"},
-		"450 4.1.2 resolver":                                                                  {outcome.Unavailable, deferredWait, "nothing"},
+		"450 4.1.2 resolver":                                                                  {outcome.RecipientDelayed, greylistWait, "the daemon tries again; if it lasts, check the recipient's address and its domain in DNS"},
 		"550 5.4.5 Daily user limit exceeded":                                                 {outcome.RateLimited, quotaWait, "wait"},
 	} {
 		for _, one := range []string{"a", "c"} { // the first and the last

@@ -241,7 +241,7 @@ func rank(e *outcome.Error) int {
 	switch e.Cause {
 	case outcome.MailboxFull:
 		return 0
-	case outcome.Greylisted:
+	case outcome.Greylisted, outcome.RecipientDelayed:
 		return 1
 	}
 	return 2

@@ -107,6 +107,11 @@ var rows = []row{
 	{stages: []stage{rcptTo}, codes: "4 5", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},
 	{stages: []stage{data, final}, codes: "452 552", status: "-", text: fullText, cause: outcome.MailboxFull, retry: mailboxWait},
 
+	// A recipient that the server cannot judge now: its domain is not found, or its
+	// own server does not answer. Other recipients are not concerned.
+	{stages: []stage{rcptTo}, codes: "4", status: "4.1.1 4.1.2 4.1.3 4.1.4 4.1.6 4.2.1", cause: outcome.RecipientDelayed, retry: greylistWait},
+	{stages: []stage{rcptTo}, codes: "4", status: "-", text: words(`recipient address rejected`), cause: outcome.RecipientDelayed, retry: greylistWait},
+
 	// The server's own trouble: X.3.X is the mail system's status.
 	{stages: envelope, codes: "4", status: ".3.0 .3.1 .3.2 .3.5", cause: outcome.Unavailable},
 	{stages: []stage{mailFrom, rcptTo}, codes: "4", text: troubleText, cause: outcome.Unavailable},

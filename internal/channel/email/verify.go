@@ -86,7 +86,7 @@ func refusal(subject string, e *outcome.Error) check.Result {
 	}
 	f := check.Failedf(subject, e.Remedy(), "%s", text)
 	switch e.Cause {
-	case outcome.Greylisted, outcome.MailboxFull, outcome.RateLimited:
+	case outcome.Greylisted, outcome.RecipientDelayed, outcome.MailboxFull, outcome.RateLimited:
 		f.Status, f.Message = check.Warning, fmt.Sprintf("%s (%s)", text, e.Cause)
 	}
 	return f

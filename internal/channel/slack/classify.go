@@ -124,21 +124,17 @@ func (c *Channel) webhookOutcome(a *call) error {
 	}
 	text := strings.TrimSpace(string(a.reply.Body))
 	var body struct {
-		OK      *bool  `json:"ok"`
-		Success *bool  `json:"success"`
-		Error   string `json:"error"`
+		OK      json.RawMessage `json:"ok"`
+		Success json.RawMessage `json:"success"`
+		Error   json.RawMessage `json:"error"`
 	}
-	_ = json.Unmarshal(a.reply.Body, &body) // an odd field does not matter
-	is := func(b *bool, value bool) bool { return b != nil && *b == value }
-	if body.Error != "" {
-		text = body.Error
+	if json.Unmarshal(a.reply.Body, &body) == nil && len(body.Error) > 0 {
+		_ = json.Unmarshal(body.Error, &text) // one that is no text stays the whole body
 	}
 	switch {
 	case a.reply.Status/100 != 2, hookErrors[text] != "":
 		return c.byStatus(a, text, hookErrors)
-	case is(body.OK, false), is(body.Success, false):
-		return c.classifyName(text, hookErrors, a)
-	case text == "ok", text == "", is(body.OK, true), is(body.Success, true):
+	case text == "ok", text == "", string(body.OK) == "true", string(body.Success) == "true":
 		return nil
 	}
 	return unrecognised(a, "webhook")

@@ -287,9 +287,11 @@ func TestWebhookResponsesMapToCauses(t *testing.T) {
 		"<html>captive portal</html>":                         {200, outcome.Misconfigured},
 		"OK":                                                  {200, outcome.Misconfigured},
 		`{"id":"123"}`:                                        {201, outcome.Misconfigured},
-		`{"ok":false}`:                                        {200, outcome.Unknown},
-		`{"success":false}`:                                   {200, outcome.Unknown},
-		`{"success":false,"error":"no such room"}`:            {200, outcome.Unknown},
+		`{"ok":false}`:                                        {200, outcome.Misconfigured},
+		`{"ok":"true"}`:                                       {200, outcome.Misconfigured},
+		`{"ok":1,"error":7}`:                                  {200, outcome.Misconfigured},
+		`{"success":false}`:                                   {200, outcome.Misconfigured},
+		`{"success":false,"error":"no such room"}`:            {200, outcome.Misconfigured},
 		`{"ok":false,"error":"no_active_hooks"}`:              {200, outcome.Credentials},
 	} {
 		s := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Status: c.status, Body: body} })

@@ -76,6 +76,9 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 }
 
 func (c *Config) checkSecrets(at yamldoc.Cursor) {
+	if c.Secret != nil && len(c.Secret) == 0 {
+		at.Fault("lists no secret: name one, or leave the key out")
+	}
 	if len(c.Secret) > maxSecrets {
 		at.Fault("lists %d secrets: list the new one and the old one", len(c.Secret))
 	}

@@ -301,6 +301,7 @@ func TestConfigurationFaults(t *testing.T) {
 		`{url: "https://a/", secret: MTIzNDU2Nzg5MDEyMzQ1}`:   "secret: is a key of 15 bytes, which is too short: use 24 or more, such as whsec_ and the output of 'openssl rand -base64 32'",
 		`{url: "https://a/", secret: "raw:0123456789abcdef"}`: "warning: secret: is a key of 16 bytes: Standard Webhooks asks for 24 or more",
 		`{url: "https://a/", secret: ["raw:0123456789abcdef01234567", "raw:0123456789abcdef01234567", "raw:0123456789abcdef01234567"]}`: "secret: lists 3 secrets: list the new one and the old one",
+		`{url: "https://a/", secret: []}`:                "secret: lists no secret: name one, or leave the key out",
 		`{url: "https://a/", headers: {"a b": c}}`:       "headers.a b: is not a header name",
 		`{url: "https://a/", headers: {webhook-id: c}}`:  "headers.webhook-id: is set by the notifier itself",
 		`{url: "https://a/", headers: {TraceParent: c}}`: "headers.TraceParent: is set by the notifier itself",
