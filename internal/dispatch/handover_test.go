@@ -170,8 +170,8 @@ func TestNothingIsSentBeforeCommitClaimsIt(t *testing.T) {
 	})
 }
 
-// TestCleanStopMarksNothing: of what waits behind a suspended channel nothing was
-// sent, and nothing has a dead letter.
+// TestCleanStopMarksNothing: of the deliveries behind a suspended channel none was
+// sent, and none has a dead letter.
 func TestCleanStopMarksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		former := takeOver(t, 2000, nil, down, nil)

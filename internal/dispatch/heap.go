@@ -7,25 +7,24 @@ import (
 	"time"
 )
 
-// laneHeap orders waiting lanes by when they are due.
-type laneHeap []*lane
+// laneList is the lanes of a heap. Each lane knows its index there.
+type laneList []*lane
 
-func (h laneHeap) Len() int           { return len(h) }
-func (h laneHeap) Less(i, j int) bool { return byDue(h[i], h[j]) < 0 }
-func (h laneHeap) Swap(i, j int) {
+func (h laneList) Len() int { return len(h) }
+func (h laneList) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
 }
 
 // Push implements heap.Interface.
-func (h *laneHeap) Push(x any) {
+func (h *laneList) Push(x any) {
 	l := x.(*lane)
 	l.index = len(*h)
 	*h = append(*h, l)
 }
 
 // Pop implements heap.Interface.
-func (h *laneHeap) Pop() any {
+func (h *laneList) Pop() any {
 	old := *h
 	l := old[len(old)-1]
 	old[len(old)-1] = nil
@@ -33,6 +32,12 @@ func (h *laneHeap) Pop() any {
 	l.index = -1
 	return l
 }
+
+// laneHeap orders waiting lanes by when they are due.
+type laneHeap struct{ laneList }
+
+// Less implements heap.Interface.
+func (h *laneHeap) Less(i, j int) bool { return byDue(h.laneList[i], h.laneList[j]) < 0 }
 
 func (h *laneHeap) wait(l *lane, due time.Time, w wait) {
 	l.state, l.due, l.wait = waiting, due, w
@@ -49,17 +54,17 @@ func byDue(a, b *lane) int {
 }
 
 // sorted returns the waiting lanes, the next one due first.
-func (h laneHeap) sorted() []*lane {
-	lanes := slices.Clone(h)
+func (h *laneHeap) sorted() []*lane {
+	lanes := slices.Clone(h.laneList)
 	slices.SortFunc(lanes, byDue)
 	return lanes
 }
 
-func (h laneHeap) first() *lane {
-	if len(h) == 0 {
+func (h *laneHeap) first() *lane {
+	if h.Len() == 0 {
 		return nil
 	}
-	return h[0]
+	return h.laneList[0]
 }
 
 // due takes out a lane whose wait is over.

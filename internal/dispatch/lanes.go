@@ -69,7 +69,7 @@ func (q *lanes) leave(s *source) {
 	if len(q.sources) == 0 {
 		q.rules.forget()
 	}
-	s.ready = nil
+	s.ready = readyLanes{}
 }
 
 func (q *lanes) newLane(key laneKey) *lane {

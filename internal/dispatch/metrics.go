@@ -189,7 +189,7 @@ type Status struct {
 	State   string // one of channel.Health
 	Reason  string // why not healthy, or which rules are suspended
 	Since   time.Time
-	Until   time.Time // when what waits is tried again, as the provider asked; zero: it did not
+	Until   time.Time // when the waiting deliveries are tried again, as the provider asked; zero: it did not
 	Pending int
 	Moving  []Moving // where what waited goes instead
 }

@@ -91,7 +91,7 @@ func TestHandedOverDeliveryEndsItsSpan(t *testing.T) {
 	testkafka.Eventually(t, 10*time.Second, "it was tried and waits", func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return len(b.lanes.backoffs) == 1
+		return b.lanes.backoffs.Len() == 1
 	})
 	b.put("waiting", "A")
 	<-b.leave(b.src)

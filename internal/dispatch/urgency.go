@@ -7,31 +7,10 @@ import (
 
 // readyLanes is the lanes of one partition that are ready, the most urgent first:
 // live alerts before replays, then by severity, then the oldest event first.
-type readyLanes []*lane
+type readyLanes struct{ laneList }
 
-func (h readyLanes) Len() int           { return len(h) }
-func (h readyLanes) Less(i, j int) bool { return byUrgency(h[i], h[j]) < 0 }
-func (h readyLanes) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (h *readyLanes) Push(x any) {
-	l := x.(*lane)
-	l.index = len(*h)
-	*h = append(*h, l)
-}
-
-// Pop implements heap.Interface.
-func (h *readyLanes) Pop() any {
-	old := *h
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	l.index = -1
-	return l
-}
+// Less implements heap.Interface.
+func (h *readyLanes) Less(i, j int) bool { return byUrgency(h.laneList[i], h.laneList[j]) < 0 }
 
 // byUrgency compares ready lanes. A lane is as urgent as the most severe of its
 // deliveries, since that one waits for those before it.
@@ -78,14 +57,14 @@ func (l *lane) calm(d *delivery) {
 // which closes gaps.
 func (q *lanes) mostUrgent(s *source) *lane {
 	may := func(l *lane) bool { return s.holds(l) && q.moves.to(s, l.queue[0]) == "" }
-	if len(s.ready) == 0 || s.saturated(q.uncommitted) {
+	if s.ready.Len() == 0 || s.saturated(q.uncommitted) {
 		return nil
 	}
-	if may(s.ready[0]) {
-		return s.ready[0]
+	if first := s.ready.laneList[0]; may(first) {
+		return first
 	}
 	var oldest *lane
-	for _, l := range s.ready {
+	for _, l := range s.ready.laneList {
 		if (oldest == nil || l.queue[0].at.Offset < oldest.queue[0].at.Offset) && may(l) {
 			oldest = l
 		}

@@ -79,8 +79,8 @@ func TestWaitThatProviderAskedForIsShown(t *testing.T) {
 	})
 }
 
-// TestOwnBackoffHoldsBesidesRetryAfter: a provider that says zero, or one second
-// for ever, is asked less and less often.
+// TestOwnBackoffHoldsBesidesRetryAfter: a provider that always says zero, or one second,
+// is asked less and less often.
 func TestOwnBackoffHoldsBesidesRetryAfter(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Second} {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {

@@ -27,7 +27,7 @@ const triedLimit = 80
 
 // encodeTried appends what was done for records above a committed offset to b, in
 // at most limit bytes: first for those that may have been sent, then for the
-// oldest. The rest is left out: attempts of it start anew.
+// oldest. The rest is left out: its attempts are counted from zero.
 func encodeTried(b []byte, tried map[int64]Tried, committed int64, limit int) []byte {
 	offsets := slices.SortedFunc(maps.Keys(tried), func(a, b int64) int {
 		if tried[a].Maybe != tried[b].Maybe {
