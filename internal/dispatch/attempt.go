@@ -23,9 +23,11 @@ func (t turn) launch(now time.Time, done func(error)) {
 	l.source.attempts++
 	l.tried = now
 	d.tries++
+	o.begun++
+	l.attempt = o.begun
 	o.begin(l, d, o.throttles.traces(d.envelope))
 	if d.firstTried.IsZero() {
-		d.firstTried, d.witness = now, o.successes
+		d.firstTried = now
 	}
 	l.source.note(d, true)
 	m := channel.Message{

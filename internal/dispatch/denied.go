@@ -21,14 +21,14 @@ func (t turn) denied(e *outcome.Error) {
 	o, d := t.o, t.d
 	first := d.denials == 0
 	if e.MaybeMessage {
-		witness := !first && o.successes > d.deniedAt
+		witness := !first && o.proof > d.deniedAt
 		if first || witness {
 			d.denials++
 		}
 		if first {
 			o.denials++
 		}
-		d.deniedAt = o.successes
+		d.deniedAt = o.begun
 		switch {
 		case d.denials >= deniedAlone:
 			d.attempts++

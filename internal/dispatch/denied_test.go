@@ -92,6 +92,37 @@ func TestProbeIsNotTheDeliveryThatSuspended(t *testing.T) {
 	})
 }
 
+// TestSuccessBegunBeforeFailureIsNoWitness: a token is revoked, or the provider goes
+// down, while attempts are in flight. Those that still succeed say nothing about what
+// failed meanwhile.
+func TestSuccessBegunBeforeFailureIsNoWitness(t *testing.T) {
+	for _, fault := range []error{
+		&outcome.Error{Cause: outcome.Credentials, Detail: "returned 403", Answered: true, MaybeMessage: true},
+		errDown,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			defer b.close()
+			b.ch.set(func(m channel.Message, n int) (channel.Receipt, error) {
+				if m.Delivery == "slow" {
+					time.Sleep(5 * time.Second)
+					return channel.Receipt{}, nil
+				}
+				time.Sleep(time.Second)
+				return channel.Receipt{}, fault
+			})
+			b.put("a", "A")
+			b.put("b", "B")
+			synctest.Wait()
+			b.put("slow", "S")
+			pass(3 * time.Hour)
+			if dead := b.dead.ids(); len(dead) != 0 || b.left() != 2 || b.ch.times("a")+b.ch.times("b") < 6 {
+				t.Errorf("%v: dead letters %v, %d left after %d attempts", fault, dead, b.left(), b.ch.times("a")+b.ch.times("b"))
+			}
+		})
+	}
+}
+
 func TestRevokedTokenIsNoMessagesFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
@@ -99,6 +130,7 @@ func TestRevokedTokenIsNoMessagesFault(t *testing.T) {
 		for i := range 50 {
 			b.put(fmt.Sprint("bad", i), fmt.Sprint(i))
 		}
+		synctest.Wait()
 		b.ch.set(denying)
 		b.put("bad", "last")
 		pass(time.Hour)

@@ -41,7 +41,8 @@ type Dispatcher struct {
 	throttles throttles
 	busy      int    // attempts in flight
 	ahead     int    // deliveries that commits claim ahead: see claimAhead
-	successes uint64 // deliveries that succeeded, ever
+	begun     uint64 // attempts begun, ever
+	proof     uint64 // of those that succeeded, the one begun last: a witness for what failed before it
 	denials   int    // messages for which the channel was refused with none accepted since
 	lastError string // of the last attempt that failed for the channel's sake
 	waits     waits
@@ -99,7 +100,7 @@ func New(p Params) *Dispatcher {
 func (o *Dispatcher) add(s *source, d *delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	d.witness = o.successes // of former attempts, those of this owner alone count
+	d.failedAt = o.begun // of former attempts, those of this owner alone count
 	if !s.dropped && o.lanes.add(s, d) {
 		o.pump()
 	}

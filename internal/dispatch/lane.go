@@ -30,14 +30,14 @@ type delivery struct {
 	sent           time.Time // to at least one recipient, last; zero: not yet
 	throttled      int       // alerts that its message speaks for as well, the first of them at throttledAt
 	throttledAt    time.Time
-	witness        uint64   // the channel's successes when it was first tried, or came from a former owner
+	failedAt       uint64   // the channel's attempts begun when its first one ended, or when it came from a former owner
 	recipients     []string // who is left; nil: all
 	refused        []channel.Refusal
 	delivered      []string       // recipients that have it
 	deferred       time.Time      // when recipients asked for a later attempt first; zero: they did not
 	deferral       *outcome.Error // what they said last
 	denials        int            // times the channel was refused for it: the first, and those after a success of others
-	deniedAt       uint64         // the outbox's successes when it was last
+	deniedAt       uint64         // the channel's attempts begun when it was last
 	mayBeDuplicate bool
 	inherited      bool         // a former owner may have sent it, or made a dead letter of it
 	dead           *dlq.Entry   // set once it is to be a dead letter
@@ -127,6 +127,7 @@ type lane struct {
 	due      time.Time
 	wait     wait
 	tried    time.Time
+	attempt  uint64 // the number of its last attempt among the channel's
 	backoff  *backoff.ExponentialBackOff
 	index    int // in the heap of waiting or of ready lanes; -1: in neither
 	severity int // the rank of the most severe of queue

@@ -32,6 +32,9 @@ type turn struct {
 func (t turn) settle(receipt channel.Receipt, err error) {
 	o := t.o
 	o.noteBreaker()
+	if t.d.tries == 1 && t.d.attempts == 0 {
+		t.d.failedAt = o.begun
+	}
 	if t.l.source.dropped {
 		t.settleLate(receipt, err)
 		return
@@ -87,7 +90,7 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 // succeed: the provider took it, for at least one recipient.
 func (t turn) succeed(r channel.Receipt) {
 	o, d, now := t.o, t.d, time.Now()
-	o.successes++
+	o.proof = max(o.proof, t.l.attempt)
 	o.denials = 0
 	if resumed := o.lanes.rules.succeeded(d.rule()); resumed != nil {
 		o.lanes.resume(resumed)
@@ -155,7 +158,7 @@ func (t turn) retry(e *outcome.Error, class outcome.Class) {
 	if d.attempts < o.p.Config.Retry.Attempts {
 		d.attempts++
 	}
-	if d.attempts >= o.p.Config.Retry.Attempts && o.successes > d.witness {
+	if d.attempts >= o.p.Config.Retry.Attempts && o.proof > d.failedAt {
 		t.deadLetter(e, outcome.Exhausted)
 		return
 	}
@@ -179,7 +182,7 @@ func (t turn) doubt(e *outcome.Error) bool {
 // attempt is counted. If others have it, it waits in a lane of its own.
 func (t turn) postpone(e *outcome.Error) {
 	d := t.d
-	if time.Since(d.firstTried) > rateLimitedFor && t.o.successes > d.witness {
+	if time.Since(d.firstTried) > rateLimitedFor && (t.o.proof > d.failedAt || !d.sent.IsZero()) {
 		for _, r := range d.recipients {
 			d.refused = append(d.refused, channel.Refusal{Recipient: r, Err: e})
 		}
