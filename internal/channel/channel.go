@@ -55,8 +55,29 @@ type Message struct {
 	// Replay counts the replays of a dead letter, this one included; 0 for
 	// other messages.
 	Replay int
+	// Digest is set where the message speaks for several alerts; Alert is the most
+	// severe of them, the newest of these.
+	Digest *Digest
 	// Test marks a test message, sent by a person, which the text must say.
 	Test bool
+}
+
+// Digest is what one message says of the alerts that a channel gathered.
+type Digest struct {
+	// Group is what the alerts have in common, its parts in order; nil where there
+	// are several groups.
+	Group []string
+	// Groups is how many groups the alerts belong to, at least 1.
+	Groups int
+	// Alerts is how many alerts the message speaks for, at least 2.
+	Alerts int
+	// First and Last are the earliest and the latest of their event times.
+	First, Last time.Time
+	// Items are some of the alerts, the most severe first, then the newest first.
+	Items []alert.Alert
+	// Edit is the receipt's ID of an earlier message that this one replaces, on a
+	// channel that can edit its messages; empty: a new message.
+	Edit string
 }
 
 // LateAfter is the delay from which a message is marked as late.
