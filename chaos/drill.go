@@ -142,10 +142,6 @@ func (d *drill) set(ctx context.Context) (err error) {
 	if d.hooks, err = newReceiver(); err != nil {
 		return err
 	}
-	var sources []string
-	for _, n := range topics.All() {
-		sources = append(sources, string(n))
-	}
 	var targets []string
 	for _, name := range []string{"a", "b"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -172,7 +168,7 @@ channels:
 		if err := os.WriteFile(filepath.Join(s.dir, "notifier.yaml"), []byte(config), 0o644); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(s.dir, "rules.yaml"), fmt.Appendf(nil, drillRules, strings.Join(sources, ", ")), 0o644); err != nil {
+		if err := d.writeRules(s, ""); err != nil {
 			return err
 		}
 	}
@@ -189,6 +185,16 @@ channels:
 	}
 	d.prom, err = startPrometheus(ctx, filepath.Join(d.dir, "prometheus"), targets)
 	return err
+}
+
+// writeRules writes a daemon's rules file, with more text behind the rules.
+func (d *drill) writeRules(s *slot, more string) error {
+	var sources []string
+	for _, n := range topics.All() {
+		sources = append(sources, string(n))
+	}
+	text := fmt.Sprintf(drillRules, strings.Join(sources, ", "))
+	return os.WriteFile(filepath.Join(s.dir, "rules.yaml"), []byte(text+more), 0o644)
 }
 
 // strike ends everything.

@@ -20,7 +20,7 @@ const otherGroup = "risk-service"
 // allActs returns the acts. What does not disturb each other is one act.
 func allActs() []*act {
 	return []*act{
-		down(), gone(), restarting(), rebalancing(), intruder(), favourite(), otherProtocol(),
+		down(), gone(), restarting(), faultyRules(), rebalancing(), intruder(), favourite(), otherProtocol(),
 		channelsFail(), deadLettersRefused(), slowWrites(), retentionPassed(), brokersDown(),
 		topicDeleted(), // the last: a producer does not follow a topic that was recreated
 	}
@@ -68,6 +68,14 @@ func restarting() *act {
 			d.slots[1].daemon.kill()
 			return d.start(ctx, d.slots[1])
 		},
+	}
+}
+
+func faultyRules() *act {
+	return &act{
+		signs: []sign{{"NotifierReloadFailed", "a rules file with a duplicate key"}},
+		cause: func(_ context.Context, d *drill) error { return d.writeRules(d.slots[1], "version: 1\n") },
+		fix:   func(_ context.Context, d *drill) error { return d.writeRules(d.slots[1], "") },
 	}
 }
 

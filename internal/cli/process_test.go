@@ -273,15 +273,3 @@ func TestSecondInstanceFencesFirst(t *testing.T) {
 	c.Produce(alerting(topics.TradeExecutions, "a", 1, 1)...)
 	got(t, hook, 2, 30*time.Second)
 }
-
-func TestHangupDoesNotStopDaemon(t *testing.T) {
-	c := testkafka.Start(t, one("hook", 2))
-	hook := webhooktest.Start(t, "", nil)
-	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	d.err.Wait(t, 10*time.Second, `"msg":"SIGHUP ignored: the configuration is read at the start only; restart to apply changes"`)
-	c.Produce(alerting(topics.TradeExecutions, "", 0, 1)...)
-	got(t, hook, 1, 20*time.Second)
-}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,7 +22,8 @@ func newRun(g *base.Globals) *cobra.Command {
 		Use: "run", Short: "Run the daemon", Args: base.NoArgs, Annotations: map[string]string{base.Daemon: "yes"},
 		Long: "Run the daemon: consume events, match them against the rules, deliver alerts. It checks brokers,\n" +
 			"topics and rights first. SIGTERM stops it once deliveries in flight are settled; a second one at once.\n" +
-			"SIGHUP changes nothing: restart it to apply a changed configuration.",
+			"A changed rules file is applied within seconds, or at once on SIGHUP, if it has no errors;\n" +
+			"a changed notifier.yaml when the daemon is restarted.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if start.Again && (start.From == "" || start.From == daemon.Committed || start.From == "latest") {
 				return base.Misused("--again needs --start earliest or --start TIME: it sends the alerts of the events from there on, also those that were sent before")
@@ -41,7 +41,6 @@ func newRun(g *base.Globals) *cobra.Command {
 			}
 			log := g.Logger(l)
 			defer log.Flush()
-			go ignoreHangup(cmd.Context(), hangup, log.Logger)
 			if g.ConfigFile == "" {
 				log.Info("configuration found", "file", l.File)
 			}
@@ -58,6 +57,7 @@ func newRun(g *base.Globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			go reloadOn(cmd.Context(), hangup, d)
 			return exitOf(d.Run(cmd.Context()))
 		},
 	}
@@ -69,13 +69,12 @@ func newRun(g *base.Globals) *cobra.Command {
 	return cmd
 }
 
-// ignoreHangup logs SIGHUP, which would end the process, until ctx ends. Other daemons read
-// their configuration again on it, so it is sent in good faith.
-func ignoreHangup(ctx context.Context, hangup <-chan os.Signal, log *slog.Logger) {
+// reloadOn has the daemon reload its rules on each signal until ctx ends.
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, d *daemon.Daemon) {
 	for {
 		select {
 		case <-hangup:
-			log.Warn("SIGHUP ignored: the configuration is read at the start only; restart to apply changes")
+			d.Reload()
 		case <-ctx.Done():
 			return
 		}

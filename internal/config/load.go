@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"math"
 	"path/filepath"
@@ -35,6 +36,7 @@ type Loaded struct {
 	File    string // empty: the embedded one
 	local   bool   // ./configs/notifier.yaml, not named explicitly
 	origins map[string]yamldoc.Pos
+	files   Files
 }
 
 // Load reads the configuration and its rules. It can be used if no fault is an
@@ -53,7 +55,7 @@ func Load(src Source) (*Loaded, yamldoc.Faults, error) {
 		return l, append(faults, l.fault("rules", err.Error())), nil
 	}
 	set, ruleFaults := l.CompileRules(name, rules)
-	l.Rules = set
+	l.Rules, l.files.Rules = set, sha256.Sum256(rules)
 	return l, append(faults, ruleFaults...), nil
 }
 
@@ -64,7 +66,7 @@ func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
 		return nil, nil, err
 	}
 	name, data := file.name, file.data
-	l := &Loaded{Config: Defaults(), File: name, local: file.local}
+	l := &Loaded{Config: Defaults(), File: name, local: file.local, files: Files{Config: sha256.Sum256(data)}}
 	label := name
 	if name == "" {
 		label = "notifier.yaml (shipped)"

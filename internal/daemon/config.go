@@ -22,6 +22,7 @@ type Config struct {
 	Start      Start
 	Events     event.Config
 	Rules      *rule.Set
+	Loaded     *config.Loaded // whose rules file is watched and reloaded; nil: the rules stay
 	Channels   []Channel
 	MaxReplays int // after which a dead letter is quarantined
 	Lag        lag.Config
@@ -58,6 +59,9 @@ func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, err
 	c := Config{
 		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,
 		Lag: l.Lag, Tracing: l.Tracing, HTTP: l.HTTP, Drain: l.Shutdown.Drain,
+	}
+	if l.File != "" {
+		c.Loaded = l
 	}
 	for _, name := range l.Channels.Names() {
 		settings := l.Channels.Get(name)

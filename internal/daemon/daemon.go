@@ -46,6 +46,7 @@ type Daemon struct {
 	deps    Deps
 	log     *slog.Logger
 	running atomic.Pointer[status] // nil until the parts are built
+	reload  chan struct{}          // asks for a reload
 }
 
 // New returns a daemon. It makes no connection; the error is one of the configuration.
@@ -58,11 +59,20 @@ func New(c Config, d Deps) (*Daemon, error) {
 	}, []string{"version"})
 	info.WithLabelValues(c.Version).Set(1)
 	d.Registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	daemon := &Daemon{config: c, deps: d, log: d.Logger}
+	daemon := &Daemon{config: c, deps: d, log: d.Logger, reload: make(chan struct{}, 1)}
 	if _, err := daemon.options("preflight", quiet, nil); err != nil {
 		return nil, &kafka.Problem{Exit: kafka.ExitConfig, Text: err.Error()}
 	}
 	return daemon, nil
+}
+
+// Reload has the running daemon read its rules file again, now or once all parts run. A
+// faulty file changes nothing and is a condition.
+func (d *Daemon) Reload() {
+	select {
+	case d.reload <- struct{}{}:
+	default: // one is to come
+	}
 }
 
 // quiet is for clients whose errors are returned.

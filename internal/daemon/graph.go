@@ -25,7 +25,7 @@ func graph(d *Daemon, found *cluster) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(d, found),
-		fx.Provide(newTracer, newProducers, newDeadLetters, newOutboxProducer, newIngest, newReplays, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
+		fx.Provide(newTracer, newProducers, newDeadLetters, newOutboxProducer, newRules, newReloader, newIngest, newReplays, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
 	)
 }
 
@@ -41,6 +41,7 @@ type parts struct {
 	Members  *members
 	Monitor  *kafka.Monitor
 	Backlogs *lag.Monitor
+	Reloader *reloader
 	Status   *status
 	Reporter *sdnotify.Reporter
 	Server   *admin.Server // nil: none
@@ -59,7 +60,7 @@ func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) 
 	lc.Append(fx.StopHook(p.Clients.close))
 	lc.Append(fx.StopHook(p.Channels.close))
 	lc.Append(fx.StartHook(func() error { return load(ctx, p.Outboxes) }))
-	for _, run := range []func(context.Context) error{p.Control.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run} {
+	for _, run := range []func(context.Context) error{p.Control.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run, p.Reloader.Run} {
 		start(run)
 	}
 	if p.Server != nil {

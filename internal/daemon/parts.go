@@ -13,7 +13,6 @@ import (
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/health/brokers"
 	"github.com/algotrade/notifier/internal/ingest"
@@ -82,34 +81,21 @@ func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.
 	})
 }
 
-func newIngest(d *Daemon, found *cluster, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
+func newIngest(d *Daemon, found *cluster, rules *rules, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
 	c := &d.config
-	var names []ingest.RuleName
-	for _, r := range c.Rules.Rules() {
-		for _, severity := range r.Severities {
-			names = append(names, ingest.RuleName{Rule: r.Name, Severity: severity})
-		}
-	}
-	decoder := event.NewDecoder(&c.Events, c.Rules.Reads(), d.deps.Registry)
-	decoder.LogRepairs(d.log.With("component", "ingest"))
 	return ingest.New(ingest.Params{
 		Uncommitted: ingest.MostUncommitted,
-		Group:       c.Kafka.Group, Cluster: found.id,
-		Decoder: decoder, Rules: c.Rules, Prefilter: c.Rules.Prefilter(decoder),
-		Outboxes: outboxes, Dead: dead, Topics: found.topics(kafka.RoleSource), RuleList: names,
+		Group:       c.Kafka.Group, Cluster: found.id, Program: rules.program(),
+		Outboxes: outboxes, Dead: dead, Topics: found.topics(kafka.RoleSource),
 		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
 	})
 }
 
-func newReplays(d *Daemon, found *cluster, p *producers, h *ingest.Handler, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *replay.Handler {
+func newReplays(d *Daemon, found *cluster, rules *rules, p *producers, h *ingest.Handler, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *replay.Handler {
 	c := &d.config
-	rules := make(map[string][]string)
-	for _, r := range c.Rules.Rules() {
-		rules[r.Name] = r.Channels
-	}
 	return replay.New(replay.Params{
 		Group: c.Kafka.Group, Cluster: found.id, Ingest: h, Channels: outboxes, Dead: dead, Client: p.dead, Tail: p.tail,
-		Gauges: dlq.NewGauges(d.deps.Registry), Rules: rules, MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
+		Gauges: dlq.NewGauges(d.deps.Registry), Rules: rules.channels, MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
 	})
 }
 

@@ -38,12 +38,22 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 		repairs: newRepairs(reg),
 	}
 	for _, name := range topics.All() {
-		topic := string(name)
-		fields, ok := config.Topics[topic]
+		fields, ok := config.Topics[string(name)]
 		if !ok {
 			fields = DefaultFields()
 		}
-		l := &layout{paths: fields.compile()}
+		d.topics[string(name)] = &layout{paths: fields.compile()}
+	}
+	return d.Keeping(reads)
+}
+
+// Keeping returns a decoder with the same settings, metrics and log that keeps other
+// top-level members: see NewDecoder.
+func (d *Decoder) Keeping(reads map[string][]string) *Decoder {
+	other := *d
+	other.topics = make(map[string]*layout, len(d.topics))
+	for topic, l := range d.topics {
+		l := &layout{paths: l.paths}
 		if names, ok := reads[topic]; ok {
 			l.members = make(map[string]bool)
 			for _, n := range names {
@@ -53,9 +63,9 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 				l.members[root] = true
 			}
 		}
-		d.topics[topic] = l
+		other.topics[topic] = l
 	}
-	return d
+	return &other
 }
 
 func (d *Decoder) layout(topic string) *layout {

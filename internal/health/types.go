@@ -25,6 +25,7 @@ const (
 	Progress     Type = "progress"     // records wait and none is processed, for an unknown reason
 	Retention    Type = "retention"    // retention deletes waiting records soon
 	Unconfigured Type = "unconfigured" // alerts wait for a channel that is not configured
+	Config       Type = "config"       // the rules file is faulty, or notifier.yaml was changed since the start
 	OtherLag     Type = "other-lag"    // the lag of another group is unknown
 )
 
@@ -52,6 +53,7 @@ var texts = map[Type]struct {
 	Progress:     {slog.LevelError, "partition makes no progress", "partition makes progress again"},
 	Retention:    {slog.LevelWarn, "retention at risk", "retention no longer at risk"},
 	Unconfigured: {slog.LevelError, "alerts wait for a channel that is not configured", "no alerts wait for the channel"},
+	Config:       {slog.LevelWarn, "changed configuration not applied", "configuration applied"},
 	OtherLag:     {slog.LevelWarn, "consumer lag of another group unknown", "consumer lag of the group known again"},
 }
 
@@ -60,5 +62,5 @@ var texts = map[Type]struct {
 var (
 	Groups     = []Type{Denied, Group, Evicted, Assignment}
 	Partitions = []Type{Corrupt, TooLarge, Transaction, Progress, Recreated}
-	Warnings   = []Type{Retention, Unconfigured, OtherLag}
+	Warnings   = []Type{Retention, Unconfigured, Config, OtherLag}
 )

@@ -62,7 +62,7 @@ func TestRecordThatKillsProcessesBecomesADeadLetter(t *testing.T) {
 			Name: "ingest", Group: c.Group, Topics: []string{name}, Marked: []string{name}, Cluster: c.ID, Options: c.Options(), InstanceID: "a",
 			SessionTimeout: 10 * time.Second, Window: consume.Window{Records: 4096, Bytes: 64 << 20}, Drain: time.Millisecond, Logger: log, Registry: reg,
 			Handler: ingest.New(ingest.Params{
-				Group: c.Group, Cluster: c.ID, Decoder: deadly{died: died, end: end}, Rules: plain{}, Outboxes: outboxes,
+				Group: c.Group, Cluster: c.ID, Program: ingest.Program{Decoder: deadly{died: died, end: end}, Rules: plain{}}, Outboxes: outboxes,
 				Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(size)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{name}, MaxReplays: 3, Logger: log, Registry: reg,
 			}),
 		})

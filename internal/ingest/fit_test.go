@@ -71,7 +71,7 @@ func TestOutboxLimitRefusesOneAlertAtMost(t *testing.T) {
 	}
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
-		Group: c.Group, Cluster: c.ID, Decoder: plain{}, Rules: plain{}, Outboxes: outboxes,
+		Group: c.Group, Cluster: c.ID, Program: ingest.Program{Decoder: plain{}, Rules: plain{}}, Outboxes: outboxes,
 		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(believed)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{string(topics.TradeExecutions)},
 		Logger: log, Registry: reg,
 	})

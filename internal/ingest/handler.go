@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,14 @@ type Prefilter interface {
 	Quiet(rec event.Record, now time.Time) bool
 }
 
+// Program is what turns a record into alerts. Handler.Use replaces it.
+type Program struct {
+	Decoder   Decoder
+	Rules     Rules
+	Prefilter Prefilter  // nil: every record is decoded
+	Names     []RuleName // for metrics created at zero
+}
+
 // DeadLetters writes dead letters and returns once they are acknowledged.
 type DeadLetters interface {
 	Write(ctx context.Context, entries ...*dlq.Entry) error
@@ -48,15 +57,12 @@ type DeadLetters interface {
 
 // Params is what a Handler needs.
 type Params struct {
-	Group     string
-	Cluster   string
-	Decoder   Decoder
-	Rules     Rules
-	Prefilter Prefilter // nil: every record is decoded
-	Outboxes  *outbox.Producer
-	Dead      DeadLetters
-	Topics    []string // for metrics created at zero
-	RuleList  []RuleName
+	Group    string
+	Cluster  string
+	Program  Program
+	Outboxes *outbox.Producer
+	Dead     DeadLetters
+	Topics   []string // for metrics created at zero
 	// Uncommitted is how many deliveries of a partition may be written and not
 	// committed: what a crash writes again, and dispatch has to recognise. 0: any
 	// number.
@@ -83,12 +89,22 @@ type Handler struct {
 	p       Params
 	log     *slog.Logger
 	metrics *metrics
+	program atomic.Pointer[Program]
 	large   chan struct{} // a turn for each large event: see largeAtOnce
 }
 
 // New returns a handler.
 func New(p Params) *Handler {
-	return &Handler{p: p, log: p.Logger.With("component", "ingest"), metrics: newMetrics(p), large: make(chan struct{}, largeAtOnce)}
+	h := &Handler{p: p, log: p.Logger.With("component", "ingest"), metrics: newMetrics(p), large: make(chan struct{}, largeAtOnce)}
+	h.Use(p.Program)
+	return h
+}
+
+// Use has the records from now on matched by another program. It is safe for concurrent
+// use with Handle and Match.
+func (h *Handler) Use(p Program) {
+	h.metrics.create(p.Names)
+	h.program.Store(&p)
 }
 
 // Handle works through one partition in order, a batch at a time.
@@ -130,7 +146,8 @@ func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) (alerts []alert.A
 		}
 	}()
 	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
-	if h.p.Prefilter != nil && plain(r.Headers) && h.p.Prefilter.Quiet(rec, now) {
+	program := h.program.Load()
+	if program.Prefilter != nil && plain(r.Headers) && program.Prefilter.Quiet(rec, now) {
 		return nil, nil
 	}
 	if len(r.Headers) > 0 {
@@ -139,11 +156,11 @@ func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) (alerts []alert.A
 			rec.Headers[i] = event.Header{Name: h.Key, Value: h.Value}
 		}
 	}
-	ev, err := h.p.Decoder.Decode(rec)
+	ev, err := program.Decoder.Decode(rec)
 	if err != nil {
 		return nil, err
 	}
-	return h.p.Rules.Match(&ev, now)
+	return program.Rules.Match(&ev, now)
 }
 
 // largeAtOnce is how many large events are in memory at once, over all

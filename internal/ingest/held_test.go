@@ -44,7 +44,7 @@ func TestFewLargeEventsAreInMemoryAtOnce(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			decoder := slow{now: new(atomic.Int32), most: new(atomic.Int32)}
-			h := New(Params{Decoder: decoder, Rules: decoder, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+			h := New(Params{Program: Program{Decoder: decoder, Rules: decoder}, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 			var wg sync.WaitGroup
 			for range 20 {
 				wg.Go(func() {
@@ -84,7 +84,7 @@ func TestUnmatchedRecordStaysSuspected(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	steps := consume.NewSteps(consume.Params{Name: "ingest", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
 	p, _ := steps.Assign("t", 0, "id", 20, nil)
-	h := New(Params{Decoder: still{}, Rules: still{}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
+	h := New(Params{Program: Program{Decoder: still{}, Rules: still{}}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
 	records := []*kgo.Record{{Topic: "t", Offset: 7, Value: []byte("{}")}, {Topic: "t", Offset: 9, Value: []byte("{}")}}
 	if b := h.Begin(p, records); !b.Step(t.Context()) || b.last != 9 || b.until.Offset != 9 {
 		t.Errorf("matched up to %d", b.last)

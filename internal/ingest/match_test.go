@@ -57,7 +57,7 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 	}
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
-		Group: c.Group, Cluster: c.ID, Decoder: fragile{}, Rules: fragile{}, Outboxes: outboxes,
+		Group: c.Group, Cluster: c.ID, Program: ingest.Program{Decoder: fragile{}, Rules: fragile{}}, Outboxes: outboxes,
 		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(size)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{string(topics.TradeExecutions)},
 		Logger: slog.New(slog.NewTextHandler(&said, nil)), Registry: reg,
 	})
@@ -205,7 +205,7 @@ func handle(t *testing.T, c *testkafka.Cluster, decoder ingest.Decoder, rules in
 	}
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
-		Group: c.Group, Cluster: c.ID, Decoder: decoder, Rules: rules, Outboxes: outboxes,
+		Group: c.Group, Cluster: c.ID, Program: ingest.Program{Decoder: decoder, Rules: rules}, Outboxes: outboxes,
 		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(size)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{string(topics.TradeExecutions)},
 		Logger: log, Registry: reg,
 	})

@@ -35,13 +35,17 @@ func newMetrics(p Params) *metrics {
 			skipped:      records.WithLabelValues(t, "skipped"),
 		}
 	}
-	for _, r := range p.RuleList {
-		m.alerts.WithLabelValues(r.Rule, string(r.Severity))
-	}
 	if p.Registry != nil {
 		p.Registry.MustRegister(records, m.alerts)
 	}
 	return m
+}
+
+// create creates the counters of rules at zero.
+func (m *metrics) create(names []RuleName) {
+	for _, r := range names {
+		m.alerts.WithLabelValues(r.Rule, string(r.Severity))
+	}
 }
 
 func (m *metrics) topic(name string) *topicMetrics { return m.topics[name] }

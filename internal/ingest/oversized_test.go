@@ -34,7 +34,7 @@ func TestOversizedBatchIsOneDeadLetter(t *testing.T) {
 	}
 	reg := prometheus.NewRegistry()
 	h := ingest.New(ingest.Params{
-		Group: c.Group, Cluster: c.ID, Decoder: fragile{}, Rules: fragile{}, Outboxes: outboxes, MaxReplays: 3,
+		Group: c.Group, Cluster: c.ID, Program: ingest.Program{Decoder: fragile{}, Rules: fragile{}}, Outboxes: outboxes, MaxReplays: 3,
 		Dead: dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(size)...), Group: c.Group, Logger: log, Registry: reg}), Topics: []string{source},
 		Logger: log, Registry: reg,
 	})

@@ -51,7 +51,7 @@ func TestQuietRecordsAreNotDecoded(t *testing.T) {
 		"an extraordinary number": {make([]kgo.RecordHeader, 60_000), 1},
 	} {
 		d := &decodes{}
-		h := New(Params{Decoder: d, Rules: d, Prefilter: d, Topics: []string{"t"}, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+		h := New(Params{Program: Program{Decoder: d, Rules: d, Prefilter: d}, Topics: []string{"t"}, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 		b := &Batch{h: h, count: h.metrics.topic("t")}
 		b.record(&kgo.Record{Topic: "t", Value: []byte("{}"), Headers: tc.headers})
 		if ignored := testutil.ToFloat64(b.count.ignored); d.n != tc.decoded || ignored != 1 {
@@ -79,7 +79,7 @@ func TestARecordThatRaisesNothingCostsNoTracing(t *testing.T) {
 	}{
 		"off": {nil, nil, 1}, "on": {tracer, nil, 1}, "off, traced": {nil, headers, 2}, "on, traced": {tracer, headers, 2},
 	} {
-		h := New(Params{Decoder: still{}, Rules: still{}, Topics: []string{"t"}, Tracer: tc.tracer, Logger: log, Registry: prometheus.NewRegistry()})
+		h := New(Params{Program: Program{Decoder: still{}, Rules: still{}}, Topics: []string{"t"}, Tracer: tc.tracer, Logger: log, Registry: prometheus.NewRegistry()})
 		b := &Batch{h: h, count: h.metrics.topic("t")}
 		r := &kgo.Record{Topic: "t", Value: []byte("{}"), Headers: tc.headers}
 		if got := testing.AllocsPerRun(1000, func() { b.record(r) }); got != tc.want {

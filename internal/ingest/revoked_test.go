@@ -43,7 +43,7 @@ func TestRevokedPartitionIsNotBlocked(t *testing.T) {
 	steps := consume.NewSteps(consume.Params{Name: "ingest", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Conditions: conditions, Logger: log})
 	p, _ := steps.Assign("t", 0, "id", 1, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	h := New(Params{Decoder: poisoned{}, Rules: everyOne{}, Dead: revoking{cancel}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
+	h := New(Params{Program: Program{Decoder: poisoned{}, Rules: everyOne{}}, Dead: revoking{cancel}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
 	b := h.Begin(p, steps.Deliver(p, []*kgo.Record{{Topic: "t", Value: []byte("poison")}}))
 	if b.Step(ctx) {
 		t.Error("the batch is settled though its dead letter was not written")

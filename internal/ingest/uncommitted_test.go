@@ -53,7 +53,7 @@ func TestIngestAwaitsCommitsBeyondItsBound(t *testing.T) {
 	if err := outboxes.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h := New(Params{Decoder: everyOne{}, Rules: everyOne{}, Outboxes: outboxes, Topics: []string{"t"}, RuleList: []RuleName{{Rule: "every"}}, Uncommitted: bound, Logger: log, Registry: prometheus.NewRegistry()})
+	h := New(Params{Program: Program{Decoder: everyOne{}, Rules: everyOne{}, Names: []RuleName{{Rule: "every"}}}, Outboxes: outboxes, Topics: []string{"t"}, Uncommitted: bound, Logger: log, Registry: prometheus.NewRegistry()})
 	var list []*kgo.Record
 	for i := range int64(records) {
 		list = append(list, &kgo.Record{Topic: "t", Offset: i, Value: []byte("{}")})

@@ -44,8 +44,8 @@ type Params struct {
 	Client         *kgo.Client // reads entries and offsets
 	Tail           *kgo.Client // made with dlq.TailOptions
 	Gauges         *dlq.Gauges
-	// Rules names the rules there are and the channels that each can lead to.
-	Rules map[string][]string
+	// Rules returns the channels that a rule can lead to, and whether there is the rule.
+	Rules func(name string) (channels []string, there bool)
 	// MaxReplays is after how many replays a dead letter is quarantined.
 	MaxReplays int
 	Tracer     *tracing.Tracer // nil: no spans

@@ -56,7 +56,7 @@ func (s *sending) asRaised() {
 	channel, rule := s.e.Envelope.Channel, s.e.Envelope.Alert.Rule
 	if s.q.to {
 		channel = s.q.line.channel
-	} else if _, there := s.p.Rules[rule]; !there {
+	} else if _, there := s.p.Rules(rule); !there {
 		s.unrouted("rule %s is no longer configured", rule)
 		return
 	}
@@ -66,7 +66,7 @@ func (s *sending) asRaised() {
 // rematch sends a delivery's event through its rule, to its channel.
 func (s *sending) rematch() {
 	rule, channel := s.e.Rule(), s.e.Envelope.Channel
-	to, there := s.p.Rules[rule]
+	to, there := s.p.Rules(rule)
 	switch {
 	case !there:
 		s.unrouted("rule %s is no longer configured", rule)

@@ -113,7 +113,7 @@ func (w *world) start(s stage) *process {
 	} else {
 		pr.ingest = ingest.New(ingest.Params{
 			Uncommitted: 8,
-			Group:       group, Cluster: cluster, Decoder: pr.rules, Rules: pr.rules, Outboxes: pr.producer, Dead: pr.dead,
+			Group:       group, Cluster: cluster, Program: ingest.Program{Decoder: pr.rules, Rules: pr.rules}, Outboxes: pr.producer, Dead: pr.dead,
 			Topics: []string{w.sources[0].topic}, MaxReplays: maxReplays, Logger: w.log,
 		})
 	}

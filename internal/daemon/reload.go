@@ -1,0 +1,202 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/health"
+	"github.com/algotrade/notifier/internal/ingest"
+	"github.com/algotrade/notifier/internal/plural"
+	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// rules are the rules in force.
+type rules struct {
+	set     atomic.Pointer[rule.Set]
+	decoder *event.Decoder // of any rules
+}
+
+func newRules(d *Daemon) *rules {
+	r := &rules{decoder: event.NewDecoder(&d.config.Events, nil, d.deps.Registry)}
+	r.decoder.LogRepairs(d.log.With("component", "ingest"))
+	r.set.Store(d.config.Rules)
+	return r
+}
+
+// program returns what ingest makes of the rules.
+func (r *rules) program() ingest.Program {
+	set := r.set.Load()
+	decoder := r.decoder.Keeping(set.Reads())
+	p := ingest.Program{Decoder: decoder, Rules: set, Prefilter: set.Prefilter(decoder)}
+	for _, one := range set.Rules() {
+		for _, severity := range one.Severities {
+			p.Names = append(p.Names, ingest.RuleName{Rule: one.Name, Severity: severity})
+		}
+	}
+	return p
+}
+
+// channels returns the channels that a rule can lead to, and whether there is the rule.
+func (r *rules) channels(name string) ([]string, bool) {
+	for _, one := range r.set.Load().Rules() {
+		if one.Name == name {
+			return one.Channels, true
+		}
+	}
+	return nil, false
+}
+
+// lookEvery is how often the files are read to see whether they have changed. Contents
+// count and no notifications, since editors, configuration management and Kubernetes
+// replace files and links in ways of their own.
+const lookEvery = 2 * time.Second
+
+// reloader replaces the rules when their file changes. Pending deliveries keep the texts
+// that they were raised with; throttles, rate limits and outboxes are not touched.
+type reloader struct {
+	log        *slog.Logger
+	loaded     *config.Loaded // nil: there is no file
+	requests   <-chan struct{}
+	rules      *rules
+	ingest     *ingest.Handler
+	conditions *health.Conditions
+	ok, at     prometheus.Gauge
+
+	seen  config.Files // at the last look
+	tried config.Files // whose rules were compiled last, whether they could be used or not
+}
+
+func newReloader(d *Daemon, r *rules, h *ingest.Handler, conditions *health.Conditions) *reloader {
+	l := &reloader{
+		log: d.log.With("component", "config"), loaded: d.config.Loaded, requests: d.reload, rules: r, ingest: h, conditions: conditions,
+		ok: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "notifier_config_last_reload_successful", Help: "1 if the rules file could be used when it was read last, at the start included.",
+		}),
+		at: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "notifier_config_last_reload_success_timestamp_seconds", Help: "When the rules in force were read.",
+		}),
+	}
+	d.deps.Registry.MustRegister(l.ok, l.at)
+	l.succeeded()
+	if l.loaded != nil {
+		l.seen, l.tried = l.loaded.LoadedFiles(), l.loaded.LoadedFiles()
+	}
+	return l
+}
+
+// Run reloads until ctx ends.
+func (l *reloader) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.requests:
+			l.look(true)
+		case <-tick.C:
+			l.look(false)
+		}
+	}
+}
+
+// look applies what has changed since the last look but one: a file that changed since
+// the last one may be half written. At once, if it was asked for.
+func (l *reloader) look(asked bool) {
+	if l.loaded == nil {
+		if asked {
+			l.log.Info("nothing to reload: the rules are the shipped ones")
+		}
+		return
+	}
+	now, err := l.loaded.ReadFiles()
+	before := l.seen
+	if l.seen = now; err != nil {
+		if asked || before == (config.Files{}) { // it may be about to be replaced
+			l.refuse(err.Error())
+			l.tried.Rules = [sha256.Size]byte{} // whatever it is read as later is new
+		}
+		return
+	}
+	if now.Config != l.loaded.LoadedFiles().Config && (asked || now.Config == before.Config) {
+		l.conditions.Set(health.Condition{
+			Type: health.Config, Subject: "notifier.yaml",
+			Message: filepath.Base(l.loaded.File) + " was changed since the start: run notifier config check, then restart the daemon to apply it",
+		})
+	} else if now.Config == l.loaded.LoadedFiles().Config {
+		l.conditions.Clear(health.Config, "notifier.yaml")
+	}
+	if asked || now.Rules != l.tried.Rules && now.Rules == before.Rules {
+		l.reload()
+	}
+}
+
+// reload compiles the rules file and uses it if it has no errors.
+func (l *reloader) reload() {
+	set, sum, faults, err := l.loaded.ReloadRules()
+	if err != nil {
+		l.refuse(err.Error())
+		return
+	}
+	unchanged := sum == l.tried.Rules
+	l.tried.Rules = sum
+	if errs := faults.Errors(); len(errs) > 0 {
+		l.refuse(problem(errs))
+		return
+	}
+	for _, f := range faults {
+		l.log.Warn("configuration", "warning", f.String())
+	}
+	former := l.rules.set.Swap(set)
+	l.ingest.Use(l.rules.program())
+	l.succeeded()
+	l.conditions.Clear(health.Config, "rules")
+	if unchanged {
+		l.log.Info("rules reloaded: the file is unchanged", "rules", len(set.Rules()))
+		return
+	}
+	l.log.Info("rules reloaded", "rules", len(set.Rules()), "added", without(set, former), "removed", without(former, set))
+}
+
+func (l *reloader) succeeded() {
+	l.ok.Set(1)
+	l.at.SetToCurrentTime()
+}
+
+// refuse keeps the rules in force.
+func (l *reloader) refuse(problem string) {
+	l.ok.Set(0)
+	l.conditions.Set(health.Condition{
+		Type: health.Config, Subject: "rules", Level: slog.LevelError,
+		Message: problem + "; the rules that were read before stay in force. Run notifier rules check",
+	})
+}
+
+func problem(errs yamldoc.Faults) string {
+	if len(errs) == 1 {
+		return errs[0].String()
+	}
+	return fmt.Sprintf("%s, the first: %s", plural.Count(len(errs), "error"), errs[0])
+}
+
+// without returns the names of the rules of a set that another one has not.
+func without(set, other *rule.Set) []string {
+	names := []string{}
+	for _, r := range set.Rules() {
+		if !slices.ContainsFunc(other.Rules(), func(o rule.Rule) bool { return o.Name == r.Name }) {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
