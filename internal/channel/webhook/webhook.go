@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -82,7 +83,7 @@ func (c *Channel) post(ctx context.Context, m channel.Message, withEvent bool) (
 	target := c.targets.current()
 	req := (&http.Request{
 		Method: http.MethodPost, URL: target.url, Host: target.url.Host, ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header, 8), Body: readCloser{bytes.NewReader(body)}, ContentLength: int64(len(body)),
+		Header: make(http.Header, 8), Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}).WithContext(ctx)
 	for name, value := range target.headers {
 		req.Header.Set(name, value)
@@ -111,11 +112,6 @@ func (c *Channel) post(ctx context.Context, m channel.Message, withEvent bool) (
 	}
 	return channel.Receipt{Answer: target.describe(c.client, reply, body)}, nil
 }
-
-type readCloser struct{ *bytes.Reader }
-
-// Close implements io.Closer.
-func (readCloser) Close() error { return nil }
 
 // payload is the JSON of the alert.
 type payload struct {
