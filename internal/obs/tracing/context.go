@@ -48,7 +48,10 @@ func withState(sc trace.SpanContext, headers []kgo.RecordHeader) trace.SpanConte
 // handed returns the span of a traceparent, with the source's tracestate if the trace is the same.
 func handed(traceparent string, source []kgo.RecordHeader) trace.SpanContext {
 	sc := parse(traceparent)
-	if from := remote(source); sc.IsValid() && from.TraceID() == sc.TraceID() {
+	if !sc.IsValid() {
+		return sc
+	}
+	if from := remote(source); from.TraceID() == sc.TraceID() {
 		sc = sc.WithTraceState(from.TraceState())
 	}
 	return sc
@@ -58,7 +61,7 @@ func handed(traceparent string, source []kgo.RecordHeader) trace.SpanContext {
 const maxHeader = 512
 
 func parse(traceparent string) trace.SpanContext {
-	if len(traceparent) > maxHeader {
+	if traceparent == "" || len(traceparent) > maxHeader {
 		return trace.SpanContext{}
 	}
 	return trace.SpanContextFromContext(w3c.Extract(context.Background(), propagation.MapCarrier{Header: traceparent}))
@@ -66,13 +69,20 @@ func parse(traceparent string) trace.SpanContext {
 
 // text returns a traceparent; empty: none.
 func text(sc trace.SpanContext) string {
+	if !sc.IsValid() {
+		return ""
+	}
 	carrier := propagation.MapCarrier{}
 	w3c.Inject(trace.ContextWithSpanContext(context.Background(), sc), carrier)
 	return carrier[Header]
 }
 
 // Inject adds the trace of ctx to a request's headers.
-func Inject(ctx context.Context, h http.Header) { w3c.Inject(ctx, propagation.HeaderCarrier(h)) }
+func Inject(ctx context.Context, h http.Header) {
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		w3c.Inject(ctx, propagation.HeaderCarrier(h))
+	}
+}
 
 // Log returns the attributes trace_id and span_id; none without a trace.
 func Log(traceparent string) []any {

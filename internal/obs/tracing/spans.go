@@ -49,23 +49,38 @@ func (r *Record) options() []trace.SpanStartOption {
 
 // Process starts the span of a record that ingest reads, in the trace of its headers.
 func (t *Tracer) Process(r Record, headers []kgo.RecordHeader) *Span {
-	return t.start(remote(headers), "process "+r.Topic, r.options()...)
+	parent := remote(headers)
+	if t == nil {
+		return forward(parent)
+	}
+	return t.start(parent, "process "+r.Topic, r.options()...)
 }
 
 // Replay starts the span of a replay request: a new trace, linked to the dead letter's.
 func (t *Tracer) Replay(r Record, deadLetter string) *Span {
+	if t == nil {
+		return nil
+	}
 	return t.start(trace.SpanContext{}, "process "+r.Topic, append(r.options(), links([]string{deadLetter})...)...)
 }
 
 // Deliver starts the span of a delivery at the time its record was read, in the record's trace.
 // It links the other deliveries of the message.
 func (t *Tracer) Deliver(r Record, traceparent string, source []kgo.RecordHeader, since time.Time, others []string) *Span {
-	return t.start(handed(traceparent, source), "process "+r.Topic, append(append(r.options(), trace.WithTimestamp(since)), links(others)...)...)
+	parent := handed(traceparent, source)
+	if t == nil {
+		return forward(parent)
+	}
+	return t.start(parent, "process "+r.Topic, append(append(r.options(), trace.WithTimestamp(since)), links(others)...)...)
 }
 
 // Send starts the span of a produced record, below a span of this process.
 func (t *Tracer) Send(topicName, traceparent string, source []kgo.RecordHeader) *Span {
-	return t.start(handed(traceparent, source).WithRemote(false), "send "+topicName, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+	parent := handed(traceparent, source).WithRemote(false)
+	if t == nil {
+		return forward(parent)
+	}
+	return t.start(parent, "send "+topicName, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		attribute.String(system, "kafka"), attribute.String(operation, "send"), attribute.String(kind, "send"), attribute.String(topic, topicName),
 	))
 }
@@ -99,7 +114,9 @@ func (s *Span) Attempt(ctx context.Context, channel string, number int) (context
 
 // Answered sets the HTTP status in the span of ctx.
 func Answered(ctx context.Context, code int) {
-	trace.SpanFromContext(ctx).SetAttributes(attribute.Int(status, code))
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(attribute.Int(status, code))
+	}
 }
 
 // Traceparent returns the span as a parent; empty: no trace.

@@ -168,13 +168,19 @@ func (t *Tracer) Close() {
 	t.exporter.giveUp()
 }
 
-// start starts a span below parent, or a new trace if it is invalid. A nil Tracer returns a span
-// that is not recorded.
+// start starts a span below parent, or a new trace if it is invalid.
 func (t *Tracer) start(parent trace.SpanContext, name string, options ...trace.SpanStartOption) *Span {
-	tracer := trace.Tracer(noop.Tracer{})
-	if t != nil {
-		tracer = t.tracer
+	_, span := t.tracer.Start(trace.ContextWithSpanContext(context.Background(), parent), name, options...)
+	return &Span{span: span, tracer: t.tracer}
+}
+
+// forward returns a span that is not recorded and passes on parent; nil if that is invalid, so
+// that alerts without a trace cost nothing.
+func forward(parent trace.SpanContext) *Span {
+	if !parent.IsValid() {
+		return nil
 	}
-	_, span := tracer.Start(trace.ContextWithSpanContext(context.Background(), parent), name, options...)
-	return &Span{span: span, tracer: tracer}
+	none := noop.Tracer{}
+	_, span := none.Start(trace.ContextWithSpanContext(context.Background(), parent), "")
+	return &Span{span: span, tracer: none}
 }

@@ -101,6 +101,28 @@ func TestNilTracerForwardsTrace(t *testing.T) {
 	}
 }
 
+// TestUntracedDeliveryAllocatesNothing: without a tracer and without a producer's trace.
+func TestUntracedDeliveryAllocatesNothing(t *testing.T) {
+	var none *tracing.Tracer
+	source, h, ctx := header("type", "trade"), make(http.Header), t.Context()
+	r := tracing.Record{Topic: "t", Group: "g", Size: 350}
+	allocs := testing.AllocsPerRun(100, func() {
+		process := none.Process(r, source)
+		process.Set(slog.String("event", "e1"), slog.Int("alerts", 1))
+		send := none.Send("o", process.Traceparent(), source)
+		deliver := none.Deliver(r, send.Traceparent(), source, time.Time{}, nil)
+		ctx, attempt := deliver.Attempt(ctx, "desk", 1)
+		tracing.Inject(ctx, h)
+		tracing.Answered(ctx, http.StatusOK)
+		for _, s := range []*tracing.Span{attempt, deliver, send, process} {
+			s.End()
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
 // on returns a tracer that exports to c, what it says, and its metric.
 func on(t *testing.T, c *tracingtest.Collector, env map[string]string, ratio float64) (*tracing.Tracer, *bytes.Buffer, func(outcome string) float64) {
 	t.Helper()
