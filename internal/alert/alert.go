@@ -8,8 +8,10 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Severity is how urgent an alert is.
@@ -58,7 +60,7 @@ func (p *Part) UnmarshalJSON(b []byte) error {
 	if value {
 		inner = inner[:max(0, len(inner)-1)]
 	}
-	if n := len(inner); n > 1 && inner[0] == '"' && inner[n-1] == '"' && plain(inner[1:n-1]) {
+	if n := len(inner); n > 1 && inner[0] == '"' && inner[n-1] == '"' && plain(string(inner[1:n-1])) {
 		*p = Part{Text: string(inner[1 : n-1]), Value: value}
 		return nil
 	}
@@ -87,13 +89,16 @@ func appendText(b []byte, text string) ([]byte, error) {
 
 // plain reports whether a text is written in JSON as it is: most are, and
 // encoding/json is slow for what has so many parts.
-func plain[T string | []byte](text T) bool {
+func plain(text string) bool {
+	ascii := true
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		c := text[i]
+		if c < ' ' || c == '"' || c == '\\' {
 			return false
 		}
+		ascii = ascii && c < utf8.RuneSelf
 	}
-	return true
+	return ascii || utf8.ValidString(text) && !strings.ContainsAny(text, "\u2028\u2029") // these are escaped for JavaScript
 }
 
 // Text is a text in parts.
@@ -165,12 +170,20 @@ func NewDelivery(alertID, channel string) string { return "dl_" + digest(alertID
 func NewEntry(group string, src Source) string { return "re_" + digest(group, src.text()) }
 
 func (s Source) text() string {
-	return fmt.Sprintf("%s\x00%s\x00%d\x00%d", s.Cluster, s.Topic, s.Partition, s.Offset)
+	return s.Cluster + "\x00" + s.Topic + "\x00" + strconv.Itoa(int(s.Partition)) + "\x00" + strconv.FormatInt(s.Offset, 10)
 }
 
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 func digest(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return encoding.EncodeToString(sum[:])[:26]
+	b := make([]byte, 0, 256)
+	for i, part := range parts {
+		if i > 0 {
+			b = append(b, 0)
+		}
+		b = append(b, part...)
+	}
+	sum := sha256.Sum256(b)
+	text := make([]byte, 0, 52)
+	return string(encoding.AppendEncode(text, sum[:])[:26])
 }

@@ -49,7 +49,7 @@ func ShortenBytes(s string, limit int) string {
 }
 
 // JSON returns the alert on one line, with <, > and & unescaped.
-func (a *Alert) JSON() ([]byte, error) { return marshal(a) }
+func (a *Alert) JSON() ([]byte, error) { return a.AppendJSON(nil) }
 
 // marshal is json.Marshal without HTML escaping.
 func marshal(v any) ([]byte, error) {

@@ -9,8 +9,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -97,98 +99,121 @@ func Wrap(e *Envelope) *kgo.Record {
 	s := &e.Source
 	r := &kgo.Record{Value: s.Value, Headers: make([]kgo.RecordHeader, len(s.Headers), len(s.Headers)+16)}
 	copy(r.Headers, s.Headers)
-	add := func(name, value string) {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
-	}
-	add(hVersion, strconv.Itoa(Version))
-	add(hOriginalHeaders, strconv.Itoa(len(s.Headers)))
-	add(hSourceTopic, s.Topic)
+	w := writer{r: r, text: make([]byte, 0, 1024)}
+	w.add(hVersion, strconv.AppendInt(w.text, Version, 10))
+	w.add(hOriginalHeaders, strconv.AppendInt(w.text, int64(len(s.Headers)), 10))
+	w.add(hSourceTopic, append(w.text, s.Topic...))
 	if s.TopicID != "" {
-		add(hSourceTopicID, s.TopicID)
+		w.add(hSourceTopicID, append(w.text, s.TopicID...))
 	}
-	add(hSourcePartition, strconv.FormatInt(int64(s.Partition), 10))
-	add(hSourceOffset, strconv.FormatInt(s.Offset, 10))
-	add(hSourceTimestamp, timestamp(s.Time))
+	w.add(hSourcePartition, strconv.AppendInt(w.text, int64(s.Partition), 10))
+	w.add(hSourceOffset, strconv.AppendInt(w.text, s.Offset, 10))
+	w.add(hSourceTimestamp, appendTimestamp(w.text, s.Time))
 	if s.Key != nil {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: hKey, Value: s.Key})
 	}
 	if s.Value == nil { // a null value would be a tombstone
 		r.Value = []byte{}
-		add(hValue, "null")
+		w.add(hValue, append(w.text, "null"...))
 	}
-	add(hChecksum, checksum(s))
+	w.add(hChecksum, appendChecksum(w.text, s))
 	if e.Alert != nil {
-		b, err := e.Alert.JSON()
+		b, err := e.Alert.AppendJSON(w.text)
 		if err != nil { // cannot happen: strings and plausible times always marshal
-			b = []byte("{}")
+			b = append(w.text, "{}"...)
 		}
-		add(hAlert, string(b))
+		w.add(hAlert, b)
 	}
 	if e.Delivery != "" {
-		add(hDelivery, e.Delivery)
-		add(hChannel, e.Channel)
+		w.add(hDelivery, append(w.text, e.Delivery...))
+		w.add(hChannel, append(w.text, e.Channel...))
 	}
-	if e.From.Delivery != "" {
-		w := e.From
-		add(hFrom, fmt.Sprintf("%s/%d/%s", w.Input.Topic, w.Input.Partition, w.From))
-		add(hDone, w.Done.String())
-		if w.Input.Begin != 0 {
-			add(hBegin, strconv.FormatInt(w.Input.Begin, 10))
+	if o := &e.From; o.Delivery != "" {
+		b := append(append(w.text, o.Input.Topic...), '/')
+		b = append(strconv.AppendInt(b, int64(o.Input.Partition), 10), '/')
+		w.add(hFrom, o.From.Append(b))
+		w.add(hDone, o.Done.Append(w.text))
+		if o.Input.Begin != 0 {
+			w.add(hBegin, strconv.AppendInt(w.text, o.Input.Begin, 10))
 		}
 	}
 	if p := e.Replay; p != nil {
-		add(hEntry, p.Entry)
-		add(hEntryVersion, strconv.FormatInt(p.Version, 10))
-		add(hReplay, strconv.Itoa(p.Number))
-		add(hReplayBy, p.By)
+		w.add(hEntry, append(w.text, p.Entry...))
+		w.add(hEntryVersion, strconv.AppendInt(w.text, p.Version, 10))
+		w.add(hReplay, strconv.AppendInt(w.text, int64(p.Number), 10))
+		w.add(hReplayBy, append(w.text, p.By...))
 		if p.Comment != "" {
-			add(hReplayComment, p.Comment)
+			w.add(hReplayComment, append(w.text, p.Comment...))
 		}
-		add(hReplayFirst, p.FirstFailed.UTC().Format(time.RFC3339Nano))
+		w.add(hReplayFirst, p.FirstFailed.UTC().AppendFormat(w.text, time.RFC3339Nano))
 		if len(p.Delivered) > 0 {
-			add(hReplayNotTo, strings.Join(p.Delivered, ","))
+			w.add(hReplayNotTo, append(w.text, strings.Join(p.Delivered, ",")...))
 		}
 		if p.Edited != nil {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: hEdited, Value: p.Edited})
-			add(hEditedBy, p.EditedBy)
+			w.add(hEditedBy, append(w.text, p.EditedBy...))
 		}
 	}
 	if e.Trace != "" {
-		add(hTrace, e.Trace)
+		w.add(hTrace, append(w.text, e.Trace...))
 	}
 	return r
 }
 
-// timestamp formats a record's timestamp in RFC 3339, or in milliseconds since
-// 1970 if RFC 3339 cannot express its year.
-func timestamp(t time.Time) string {
-	if y := t.UTC().Year(); y < 0 || y > 9999 {
-		return strconv.FormatInt(t.UnixMilli(), 10)
-	}
-	return t.UTC().Format(time.RFC3339Nano)
+// writer adds headers to a record whose values stand behind one another in text.
+type writer struct {
+	r    *kgo.Record
+	text []byte
 }
 
-// checksum returns the first 16 bytes of SHA-256 over key, value and headers in
+// add adds a header whose value was appended to text.
+func (w *writer) add(name string, text []byte) {
+	value := text[len(w.text):len(text):len(text)]
+	w.text = text
+	w.r.Headers = append(w.r.Headers, kgo.RecordHeader{Key: name, Value: value})
+}
+
+// appendTimestamp appends a record's timestamp in RFC 3339, or in milliseconds since
+// 1970 if RFC 3339 cannot express its year.
+func appendTimestamp(b []byte, t time.Time) []byte {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return strconv.AppendInt(b, t.UnixMilli(), 10)
+	}
+	return t.UTC().AppendFormat(b, time.RFC3339Nano)
+}
+
+// hashes are used again: each record is hashed twice.
+var hashes = sync.Pool{New: func() any { return &hasher{Hash: sha256.New()} }}
+
+type hasher struct {
+	hash.Hash
+	length [8]byte
+	sum    [sha256.Size]byte
+}
+
+func (h *hasher) put(b []byte, null bool) {
+	length := int64(len(b))
+	if null {
+		length = -1
+	}
+	binary.BigEndian.PutUint64(h.length[:], uint64(length))
+	h.Write(h.length[:])
+	h.Write(b)
+}
+
+// appendChecksum appends the first 16 bytes of SHA-256 over key, value and headers in
 // hexadecimal. Each is preceded by its length, -1 for null.
-func checksum(s *Source) string {
-	h := sha256.New()
-	var n [8]byte
-	put := func(b []byte, null bool) {
-		length := int64(len(b))
-		if null {
-			length = -1
-		}
-		binary.BigEndian.PutUint64(n[:], uint64(length))
-		h.Write(n[:])
-		h.Write(b)
-	}
-	put(s.Key, s.Key == nil)
-	put(s.Value, s.Value == nil)
+func appendChecksum(b []byte, s *Source) []byte {
+	h := hashes.Get().(*hasher)
+	defer hashes.Put(h)
+	h.Reset()
+	h.put(s.Key, s.Key == nil)
+	h.put(s.Value, s.Value == nil)
 	for _, header := range s.Headers {
-		put([]byte(header.Key), false)
-		put(header.Value, header.Value == nil)
+		h.put([]byte(header.Key), false)
+		h.put(header.Value, header.Value == nil)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return hex.AppendEncode(b, h.Sum(h.sum[:0])[:16])
 }
 
 // TopicID returns a topic id as Kafka's tools print it (base64, URL alphabet, no

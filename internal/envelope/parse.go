@@ -1,7 +1,7 @@
 package envelope
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // ErrForeign is returned for a record that is not in this format or not valid.
@@ -37,8 +38,8 @@ func (e *Envelope) DecodeAlert() error {
 	if e.alert == nil {
 		return nil
 	}
-	a := new(alert.Alert)
-	if err := json.Unmarshal(e.alert, a); err != nil {
+	a, err := alert.Decode(e.alert)
+	if err != nil {
 		return fmt.Errorf("%w: header %s: %w", ErrForeign, hAlert, err)
 	}
 	e.Alert, e.alert = a, nil
@@ -61,7 +62,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		e.Source.Value = []byte{}
 	}
 	s := &e.Source
-	var sum string
+	var sum []byte
 	for _, h := range own {
 		text := h.Value // converted to a string only if it is kept
 		switch h.Key {
@@ -73,7 +74,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			}
 		case hOriginalHeaders:
 		case hSourceTopic:
-			s.Topic = string(text)
+			s.Topic = known(text)
 		case hSourceTopicID:
 			s.TopicID = string(text)
 		case hSourcePartition:
@@ -90,7 +91,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 		case hValue:
 			s.Value = nil
 		case hChecksum:
-			sum = string(text)
+			sum = text
 		case hDelivery:
 			e.Delivery = string(text)
 		case hChannel:
@@ -142,7 +143,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	if err := e.validate(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
-	if sum != checksum(s) {
+	if !bytes.Equal(sum, appendChecksum(p.sum[:0], s)) {
 		return nil, nil, ErrChecksum
 	}
 	return e, extra, nil
@@ -164,7 +165,10 @@ func split(headers []kgo.RecordHeader) (int, []kgo.RecordHeader, error) {
 	return 0, nil, ErrForeign
 }
 
-type parser struct{ err error }
+type parser struct {
+	err error
+	sum [32]byte // space for a checksum
+}
 
 func (p *parser) fail(err error) {
 	if p.err == nil {
@@ -196,16 +200,24 @@ func (p *parser) timestamp(name, v string) time.Time {
 	return p.time(name, v)
 }
 
+// from reads topic-id/partition/epoch/offset; the id may be empty.
 func (p *parser) from(v string, w *offsets.Origin) {
-	var part, epoch int32
-	var offset int64
-	topic, rest := v, ""
-	if i := strings.IndexByte(v, '/'); i >= 0 {
-		topic, rest = v[:i], v[i+1:]
-	}
-	if _, err := fmt.Sscanf(rest, "%d/%d/%d", &part, &epoch, &offset); err != nil {
+	topic, rest, _ := strings.Cut(v, "/")
+	part, position, _ := strings.Cut(rest, "/")
+	n, err := strconv.ParseInt(part, 10, 32)
+	at, err2 := offsets.ParsePosition(position)
+	if err != nil || err2 != nil {
 		p.fail(fmt.Errorf("header %s is not topic-id/partition/epoch/offset", hFrom))
 	}
-	w.Input.Topic, w.Input.Partition = topic, part
-	w.From = offsets.Position{Epoch: epoch, Offset: offset}
+	w.Input.Topic, w.Input.Partition, w.From = topic, int32(n), at
+}
+
+// known returns a source topic's name, without a copy if it is one of the list.
+func known(text []byte) string {
+	for _, name := range topics.All() {
+		if string(text) == string(name) {
+			return string(name)
+		}
+	}
+	return string(text)
 }

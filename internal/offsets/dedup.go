@@ -30,8 +30,11 @@ func (p Position) Before(q Position) bool {
 }
 
 // String returns epoch/offset.
-func (p Position) String() string {
-	return strconv.FormatInt(int64(p.Epoch), 10) + "/" + strconv.FormatInt(p.Offset, 10)
+func (p Position) String() string { return string(p.Append(nil)) }
+
+// Append appends what String returns.
+func (p Position) Append(b []byte) []byte {
+	return strconv.AppendInt(append(strconv.AppendInt(b, int64(p.Epoch), 10), '/'), p.Offset, 10)
 }
 
 // ParsePosition reads what Position.String writes.
