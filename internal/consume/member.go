@@ -144,7 +144,7 @@ func New(p Params) *Member {
 		log:          p.Logger.With("component", p.Name),
 		metrics:      newMetrics(p.Registry, p.Name, p.Topics),
 		created:      make(chan struct{}),
-		pace:         newPace(),
+		pace:         newPace(p.OwnTopics),
 		room:         make(chan struct{}, 1),
 		turn:         make(chan struct{}, 1),
 		parts:        make(map[topicPartition]*Partition),

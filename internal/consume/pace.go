@@ -6,23 +6,34 @@ import (
 )
 
 // A commit follows the one before it after commitPace at the earliest, unless a
-// partition has commitAt settled records of which no commit says so.
+// partition has commitAt settled records of which no commit says so. What ingest
+// does again after a crash is recognised by the outboxes' readers, and does not
+// reach anybody: its commits have more time.
 const (
 	commitPace = 10 * time.Millisecond
+	sourcePace = 100 * time.Millisecond
 	commitAt   = 32
 )
 
-// pace says when to commit: at once after a pause, every commitPace while records
-// are settled, at once when a commit is urgent, and every commitInterval for quiet
+// pace says when to commit: at once after a pause, every rest while records are
+// settled, at once when a commit is urgent, and every commitInterval for quiet
 // progress.
 type pace struct {
+	rest   time.Duration
 	soon   chan struct{} // size 1
 	urgent chan struct{} // size 1
 }
 
-func newPace() pace { return pace{soon: make(chan struct{}, 1), urgent: make(chan struct{}, 1)} }
+// newPace returns the pace of a member of the outboxes' group, or of the sources'.
+func newPace(outboxes bool) pace {
+	p := pace{rest: sourcePace, soon: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
+	if outboxes {
+		p.rest = commitPace
+	}
+	return p
+}
 
-// commit asks for a commit, within commitPace or at once.
+// commit asks for a commit, within p.rest or at once.
 func (p pace) commit(now bool) {
 	signal(p.soon)
 	if now {
@@ -51,7 +62,7 @@ func (p pace) run(ctx context.Context, commit func()) {
 		}
 		p.answered()
 		commit()
-		rest.Reset(commitPace)
+		rest.Reset(p.rest)
 	}
 }
 

@@ -14,6 +14,7 @@ func TestCommitsArePaced(t *testing.T) {
 		ask  func(p pace)
 		want []time.Duration // when commits begin, each of which takes 3 ms
 	}{
+		"sources":              {func(p pace) { p.commit(false); time.Sleep(ms); p.commit(false); time.Sleep(50 * ms) }, []time.Duration{0, 103 * ms}},
 		"one":                  {func(p pace) { p.commit(false) }, []time.Duration{0}},
 		"one during another":   {func(p pace) { p.commit(false); time.Sleep(ms); p.commit(false) }, []time.Duration{0, 13 * ms}},
 		"urgent behind one":    {func(p pace) { p.commit(false); time.Sleep(5 * ms); p.commit(true) }, []time.Duration{0, 5 * ms}},
@@ -28,7 +29,7 @@ func TestCommitsArePaced(t *testing.T) {
 		"none": {func(pace) { time.Sleep(510 * ms) }, []time.Duration{500 * ms}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			p, began := newPace(), time.Now()
+			p, began := newPace(name != "sources"), time.Now()
 			ctx, cancel := context.WithCancel(t.Context())
 			var got []time.Duration
 			ended := make(chan struct{})
