@@ -121,25 +121,35 @@ type Reply struct {
 // Do makes one request. Its error is an *outcome.Error and means that there is
 // no complete header of a response.
 func (c *Client) Do(req *http.Request) (*Reply, error) {
-	var written atomic.Bool
-	trace := &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) { written.Store(i.Err == nil) }}
-	req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+	var a attempt
+	a.trace.WroteRequest = a.wrote
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &a.trace))
 	req.GetBody = nil // with GetBody, net/http would retry
 	resp, err := c.http.RoundTrip(req)
 	if err != nil {
-		return nil, c.classify(req.Context(), req.URL.Host, err, written.Load())
+		return nil, c.classify(req.Context(), req.URL.Host, err, a.written.Load())
+	}
+	tracing.Answered(req.Context(), resp.StatusCode)
+	reply := &Reply{Status: resp.StatusCode, Header: resp.Header, RetryAfter: RetryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	if resp.Body == http.NoBody {
+		return reply, nil
 	}
 	defer resp.Body.Close()
-	tracing.Answered(req.Context(), resp.StatusCode)
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply))
-	reply := &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body, RetryAfter: RetryAfter(resp.Header.Get("Retry-After"), time.Now())}
-	if err != nil {
+	if reply.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxReply)); err != nil {
 		reply.Cut = c.classify(req.Context(), req.URL.Host, err, true)
 		return reply, nil
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, 4*MaxReply) // makes the connection reusable
 	return reply, nil
 }
+
+// attempt notes whether a request was written.
+type attempt struct {
+	trace   httptrace.ClientTrace
+	written atomic.Bool
+}
+
+func (a *attempt) wrote(i httptrace.WroteRequestInfo) { a.written.Store(i.Err == nil) }
 
 // classify turns a connection error into an outcome, which does not contain
 // the URL.

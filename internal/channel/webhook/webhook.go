@@ -88,10 +88,10 @@ func (c *Channel) post(ctx context.Context, m channel.Message, withEvent bool) (
 	for name, value := range target.headers {
 		req.Header.Set(name, value)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "notifier")
-	req.Header["webhook-id"] = []string{m.Delivery}
-	req.Header["webhook-timestamp"] = []string{strconv.FormatInt(m.Now.Unix(), 10)}
+	own := [...]string{"application/json", "notifier", m.Delivery, strconv.FormatInt(m.Now.Unix(), 10)}
+	for i, name := range [...]string{"Content-Type", "User-Agent", "webhook-id", "webhook-timestamp"} {
+		req.Header[name] = own[i : i+1 : i+1]
+	}
 	if len(target.signers) > 0 {
 		// Receivers refuse old timestamps, so each attempt has its own signatures.
 		signatures := make([]string, len(target.signers))
