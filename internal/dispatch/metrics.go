@@ -68,8 +68,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 
 // channelMetrics are one channel's, looked up once. A nil one counts nothing.
 type channelMetrics struct {
-	m    *Metrics
-	name string
+	m             *Metrics
+	name          string
+	sent, ok      prometheus.Counter // deliveries and attempts of the usual outcome
+	duration, age prometheus.Observer
 }
 
 func (m *Metrics) channel(name string) *channelMetrics {
@@ -82,19 +84,25 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {
 		m.attempts.WithLabelValues(name, r)
 	}
-	m.duration.WithLabelValues(name)
-	m.age.WithLabelValues(name)
 	m.duplicates.WithLabelValues(name)
 	m.foreign.WithLabelValues(name)
 	m.evictions.WithLabelValues(name)
-	return &channelMetrics{m, name}
+	return &channelMetrics{
+		m: m, name: name, sent: m.deliveries.WithLabelValues(name, delivered), ok: m.attempts.WithLabelValues(name, resultOf(nil)),
+		duration: m.duration.WithLabelValues(name), age: m.age.WithLabelValues(name),
+	}
 }
 
 func (c *channelMetrics) attempted(err error, took time.Duration) {
-	if c != nil {
-		c.m.attempts.WithLabelValues(c.name, resultOf(err)).Inc()
-		c.m.duration.WithLabelValues(c.name).Observe(took.Seconds())
+	if c == nil {
+		return
 	}
+	c.duration.Observe(took.Seconds())
+	if err == nil {
+		c.ok.Inc()
+		return
+	}
+	c.m.attempts.WithLabelValues(c.name, resultOf(err)).Inc()
 }
 
 // resultOf is the closed set of attempt results: who or what failed, and how.
@@ -125,9 +133,9 @@ func (c *channelMetrics) outcome(name string) {
 }
 
 func (c *channelMetrics) delivered(age time.Duration) {
-	c.outcome(delivered)
 	if c != nil {
-		c.m.age.WithLabelValues(c.name).Observe(max(0, age.Seconds()))
+		c.sent.Inc()
+		c.age.Observe(max(0, age.Seconds()))
 	}
 }
 
