@@ -176,8 +176,8 @@ func (m *Member) join() error {
 		kgo.SessionTimeout(m.p.SessionTimeout),
 		kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.FetchMaxWait(250*time.Millisecond),
-		kgo.FetchMaxBytes(2<<20),
-		kgo.FetchMaxPartitionBytes(256<<10),
+		kgo.FetchMaxBytes(m.fetchLimit()),
+		kgo.FetchMaxPartitionBytes(m.fetchLimit()/8),
 		kgo.RetryTimeoutFn(m.retryTimeout),
 		kgo.OnPartitionsAssigned(m.onAssigned),
 		kgo.OnPartitionsRevoked(m.onRevoked),
@@ -243,6 +243,17 @@ func (m *Member) pollLimit() int {
 		return m.p.Window.Records
 	}
 	return 20_000
+}
+
+// fetchLimit is how many bytes a fetch brings at most, as compressed by the producer.
+// Unpacked, with what the client keeps of each record, it is some ten times as much,
+// and the client holds two. What it holds of an outbox's partition when that is paused
+// is fetched again.
+func (m *Member) fetchLimit() int32 {
+	if m.p.OwnTopics {
+		return 256 << 10
+	}
+	return 2 << 20
 }
 
 // poll never blocks on work for longer than patience: records go to their
