@@ -8,15 +8,23 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// deniedAlone is how often the channel is refused for one delivery, with others
-// accepted between, before that is taken for the delivery's own fault.
-const deniedAlone = 3
+const (
+	// deniedAlone is how often the channel is refused for one delivery, with others
+	// accepted between, before that is taken for the delivery's own fault.
+	deniedAlone = 3
+	// withoutWitness is how long such a delivery waits for another that is accepted
+	// or refused, where none is there to be tried.
+	withoutWitness = 5 * time.Second
+	// oneWitness is for how long after such a success the channel is not suspended for
+	// that delivery alone.
+	oneWitness = 5 * time.Minute
+)
 
 // denied settles an attempt for which the provider refused the channel: its
 // credentials, its destination. Where that may concern the message alone, the
-// first such message does not suspend the channel, the second or the same one
-// again does; and one refused again and again while others are accepted is a dead
-// letter.
+// first such message does not suspend the channel, the second does, or the same one
+// again where no other could be tried; and one refused again and again while others
+// are accepted is a dead letter.
 func (t turn) denied(e *outcome.Error) {
 	o, d := t.o, t.d
 	first := d.denials == 0
@@ -24,6 +32,7 @@ func (t turn) denied(e *outcome.Error) {
 		witness := !first && o.proof > d.deniedAt
 		if first || witness {
 			d.denials++
+			d.deniedSince = time.Now()
 		}
 		if first {
 			o.denials++
@@ -36,7 +45,7 @@ func (t turn) denied(e *outcome.Error) {
 			t.deadLetter(e, outcome.Refused)
 			o.refuse(d.rule(), e)
 			return
-		case !o.gate.suspended() && (witness || first && o.denials == 1):
+		case !o.gate.suspended() && (d.acquitsChannel() || first && o.denials == 1):
 			o.tell(slog.LevelInfo, "attempt failed, will be tried again", d, "attempt", d.tries, "cause", e.Cause, "detail", e.Detail)
 			t.backOff(e.RetryAfter, backoffEnd)
 			return
@@ -52,6 +61,23 @@ func (t turn) denied(e *outcome.Error) {
 	if !t.doubt(e) {
 		t.backOff(0, doubtEnd)
 	}
+}
+
+// acquitsChannel reports whether another delivery was accepted between refusals of
+// the channel for this one, not long ago.
+func (d *delivery) acquitsChannel() bool {
+	return d.denials > 1 && time.Since(d.deniedSince) < oneWitness
+}
+
+// awaitsWitness reports whether a lane whose backoff has ended is to wait on, since
+// the channel was refused for its first delivery: others are tried before, so that
+// they tell whose fault it is.
+func (o *Dispatcher) awaitsWitness(l *lane, now time.Time) bool {
+	d := l.queue[0]
+	if d.denials == 0 || d.written() || o.gate.suspended() || o.proof > d.deniedAt {
+		return false
+	}
+	return now.Sub(d.deniedSince) < withoutWitness || o.busy > 0 || o.lanes.pick() != nil
 }
 
 // crossCheck returns a delivery to try at once in a channel that is suspended for a

@@ -43,6 +43,42 @@ func TestRefusalOfOneMessageIsItsOwnFault(t *testing.T) {
 	})
 }
 
+// TestWitnessesAreTriedBeforeAnErrorIsRaised: a message that is refused twice suspends
+// the channel only if no other can be tried: neither one that waits for the rate
+// limit behind it, nor one that arrives seconds later.
+func TestWitnessesAreTriedBeforeAnErrorIsRaised(t *testing.T) {
+	for name, c := range map[string]struct {
+		pace   Pace
+		after  time.Duration // when others come
+		others int
+	}{
+		"limited rate":  {Pace{Rate: .1, Burst: 1}, 0, 5},
+		"quiet traffic": {Pace{}, withoutWitness - time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, func(config *Config) { config.Pace = c.pace })
+				defer b.close()
+				said := b.logged()
+				b.ch.set(denying)
+				b.put("bad", "A", critical)
+				pass(c.after)
+				for i := range c.others {
+					b.put(fmt.Sprint("good", i), fmt.Sprint(i))
+				}
+				for i := range 3 {
+					pass(3 * time.Minute)
+					b.put(fmt.Sprint("later", i), fmt.Sprint("later", i))
+				}
+				pass(time.Minute)
+				if strings.Contains(said.String(), "level=ERROR") || !slices.Equal(b.dead.ids(), []string{"bad"}) || b.left() != 0 {
+					t.Errorf("dead letters %v, %d left\n%s", b.dead.ids(), b.left(), said)
+				}
+			})
+		})
+	}
+}
+
 // TestRefusalOfTheOnlyMessageSuspends: nobody knows whose fault it is. With each
 // other delivery that is accepted it becomes clearer.
 func TestRefusalOfTheOnlyMessageSuspends(t *testing.T) {
@@ -51,7 +87,7 @@ func TestRefusalOfTheOnlyMessageSuspends(t *testing.T) {
 		defer b.close()
 		b.ch.set(denying)
 		b.put("bad", "A", critical)
-		pass(time.Second)
+		pass(withoutWitness + time.Second)
 		if s := b.state(); s != channel.Suspended || b.ch.times("bad") != 2 {
 			t.Fatalf("it is %s after %d attempts", s, b.ch.times("bad"))
 		}

@@ -147,6 +147,10 @@ func (o *Dispatcher) pump() {
 	}
 	now := time.Now()
 	for l := o.lanes.backoffs.due(now); l != nil; l = o.lanes.backoffs.due(now) {
+		if o.awaitsWitness(l, now) {
+			o.lanes.backoffs.wait(l, now.Add(minBackoff), l.wait)
+			continue
+		}
 		o.lanes.ready(l)
 	}
 	o.relieve(now)

@@ -38,6 +38,7 @@ type delivery struct {
 	deferral       *outcome.Error // what they said last
 	denials        int            // times the channel was refused for it: the first, and those after a success of others
 	deniedAt       uint64         // the channel's attempts begun when it was last
+	deniedSince    time.Time      // when that was last one of those times
 	mayBeDuplicate bool
 	inherited      bool         // a former owner may have sent it, or made a dead letter of it
 	dead           *dlq.Entry   // set once it is to be a dead letter
