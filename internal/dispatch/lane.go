@@ -36,6 +36,8 @@ type delivery struct {
 	delivered      []string       // recipients that have it
 	deferred       time.Time      // when recipients asked for a later attempt first; zero: they did not
 	deferral       *outcome.Error // what they said last
+	deferredUntil  time.Time      // when they are tried again
+	ended          bool
 	denials        int            // times the channel was refused for it: the first, and those after a success of others
 	deniedAt       uint64         // the channel's attempts begun when it was last
 	deniedSince    time.Time      // when that was last one of those times

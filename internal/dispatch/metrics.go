@@ -182,7 +182,7 @@ func (w *watched) Collect(c chan<- prometheus.Metric) {
 		s := o.Status()
 		for _, state := range channel.Health() {
 			v := 0.0
-			if s.State == state {
+			if s.State == state && !s.brief || state == channel.Healthy && s.brief {
 				v = 1
 			}
 			c <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, v, o.p.Name, state)
@@ -200,6 +200,7 @@ type Status struct {
 	Until   time.Time // when the waiting deliveries are tried again, as the provider asked; zero: it did not
 	Pending int
 	Moving  []Moving // where what waited goes instead
+	brief   bool     // waits for recipients alone, and not for long: no alert is due
 }
 
 // Status returns the channel's present state.
@@ -225,15 +226,15 @@ func (o *Dispatcher) Status() Status {
 	return s
 }
 
-// describeDeferred adds recipients that have asked to wait for long.
+// describeDeferred adds recipients that have asked for a later attempt.
 func (o *Dispatcher) describeDeferred(s *Status, now time.Time) {
 	if o.waits.look.IsZero() {
 		return
 	}
-	if w := o.lanes.deferred(); w.long(now) {
-		s.State, s.Until = channel.Waiting, w.next
+	if w := o.waits.deferrals(); w.first != nil {
+		s.State, s.Until, s.brief = channel.Waiting, w.next, !w.lasts(longDeferral, now)
 		s.Reason = strings.TrimPrefix(s.Reason+"; "+w.String(), "; ")
-		if !w.next.IsZero() {
+		if w.next.After(now) {
 			s.Reason += "; tried again at " + clock(w.next)
 		}
 	}

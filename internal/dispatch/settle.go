@@ -194,7 +194,7 @@ func (t turn) postpone(e *outcome.Error) {
 		wait = 5 * time.Minute
 	}
 	until := time.Now().Add(wait)
-	t.o.noteDeferred(d, e, until)
+	t.o.noteDeferred(t.l.source, d, e, until)
 	l := t.l
 	if !d.sent.IsZero() {
 		if l = t.o.lanes.setApart(t.l); l.queue[0] != d {

@@ -29,8 +29,9 @@ func (o *Dispatcher) begin(l *lane, d *delivery, others []string) {
 	e.Trace = d.span.Traceparent()
 }
 
-// end ends the delivery's span with what became of it.
+// end ends the delivery, and its span with what became of it.
 func (d *delivery) end(how string) {
+	d.ended = true
 	if d.span == nil {
 		return
 	}

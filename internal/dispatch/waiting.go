@@ -15,14 +15,20 @@ import (
 const (
 	longLimit    = 3 * time.Minute  // of a channel, with no success between
 	longDeferral = 10 * time.Minute // of a delivery, for some of its recipients
+	// deferralTold is after how long a line warns of the latter.
+	deferralTold = 3 * time.Minute
 	// lookAgain is after how long waiting deliveries are looked through again.
 	lookAgain = time.Minute
 )
 
 // waits is what is shown of waits that last.
 type waits struct {
-	limited bool      // the condition that the channel waits is set
-	look    time.Time // when waiting deliveries are looked through; zero: no recipient asked to wait
+	limited bool // the condition that the channel waits is set
+	// deferred are the deliveries of which recipients asked for a later attempt, and
+	// some that have ended since.
+	deferred map[*delivery]*source
+	look     time.Time // when they are looked through; zero: there is none
+	told     bool      // a line has warned of them
 }
 
 // rateLimited has the channel wait: the provider asked for it in answer to an
@@ -40,14 +46,18 @@ func (o *Dispatcher) rateLimited(began time.Time, e *outcome.Error) {
 }
 
 // noteDeferred notes that recipients of a delivery asked for a later attempt.
-func (o *Dispatcher) noteDeferred(d *delivery, e *outcome.Error, until time.Time) {
-	d.deferral = e
+func (o *Dispatcher) noteDeferred(s *source, d *delivery, e *outcome.Error, until time.Time) {
+	d.deferral, d.deferredUntil = e, until
 	if !d.deferred.IsZero() {
 		return
 	}
 	d.deferred = time.Now()
+	if o.waits.deferred == nil {
+		o.waits.deferred = make(map[*delivery]*source)
+	}
+	o.waits.deferred[d] = s
 	if o.waits.look.IsZero() {
-		o.waits.look = d.deferred.Add(longDeferral)
+		o.waits.look = d.deferred.Add(deferralTold)
 	}
 	o.tell(slog.LevelInfo, "recipients deferred: they are tried again later", d, "recipients", strings.Join(d.recipients, ","),
 		"cause", e.Cause, "detail", e.Detail, "until", clock(until))
@@ -83,23 +93,29 @@ func (o *Dispatcher) watch(now time.Time) (again time.Time) {
 	return earlier(again, o.waits.look)
 }
 
-// lookAtDeferred looks through the lanes for deliveries whose recipients have
-// asked for later attempts for long.
+// lookAtDeferred warns of deliveries whose recipients have asked for later attempts
+// for some minutes, and makes it a condition after more.
 func (o *Dispatcher) lookAtDeferred(now time.Time) {
-	w := o.lanes.deferred()
+	w := o.waits.deferrals()
 	o.waits.look = time.Time{}
 	if w.first != nil {
 		o.waits.look = now.Add(lookAgain)
 	}
-	if !w.long(now) {
-		o.p.Conditions.Clear(health.Waiting, o.deferredSubject())
+	if w.lasts(longDeferral, now) {
+		e := w.first.deferral
+		o.p.Conditions.Set(health.Condition{
+			Type: health.Waiting, Subject: o.deferredSubject(), Attrs: []any{"channel", o.p.Name, "cause", e.Cause, "deliveries", w.n},
+			Message: fmt.Sprintf("channel %s: %s; %s", o.p.Name, w, e.Remedy()),
+		})
 		return
 	}
-	e := w.first.deferral
-	o.p.Conditions.Set(health.Condition{
-		Type: health.Waiting, Subject: o.deferredSubject(), Attrs: []any{"channel", o.p.Name, "cause", e.Cause, "deliveries", w.n},
-		Message: fmt.Sprintf("channel %s: %s; %s", o.p.Name, w, e.Remedy()),
-	})
+	o.p.Conditions.Clear(health.Waiting, o.deferredSubject())
+	told := o.waits.told
+	if o.waits.told = w.lasts(deferralTold, now); o.waits.told && !told {
+		e := w.first.deferral
+		o.log.Warn("recipients still deferred", "deliveries", w.n, "recipients", strings.Join(w.first.recipients, ","), "since", clock(w.first.deferred),
+			"cause", e.Cause, "detail", e.Detail, "until", clock(w.next), "remedy", e.Remedy())
+	}
 }
 
 func (o *Dispatcher) deferredSubject() string { return o.p.Name + "/recipients" }
@@ -119,26 +135,28 @@ type deferrals struct {
 	next  time.Time // when the next is tried
 }
 
-func (q *lanes) deferred() (w deferrals) {
-	for _, l := range q.byKey {
-		d := l.queue[0]
-		if d.deferred.IsZero() || d.written() {
+// deferrals forgets deliveries that have ended.
+func (o *waits) deferrals() (w deferrals) {
+	for d, s := range o.deferred {
+		switch {
+		case d.ended || s.dropped:
+			delete(o.deferred, d)
+			continue
+		case d.written():
 			continue
 		}
 		w.n++
 		if w.first == nil || d.deferred.Before(w.first.deferred) {
 			w.first = d
 		}
-		if l.state == waiting {
-			w.next = earlier(w.next, l.due)
-		}
+		w.next = earlier(w.next, d.deferredUntil)
 	}
 	return w
 }
 
-// long reports whether that has lasted so long that it is a condition.
-func (w deferrals) long(now time.Time) bool {
-	return w.first != nil && !w.first.deferred.Add(longDeferral).After(now)
+// lasts reports whether there have been some for as long.
+func (w deferrals) lasts(long time.Duration, now time.Time) bool {
+	return w.first != nil && !w.first.deferred.Add(long).After(now)
 }
 
 func (w deferrals) String() string {

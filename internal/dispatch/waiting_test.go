@@ -122,13 +122,26 @@ func TestLastingGreylistingBecomesACondition(t *testing.T) {
 				b := newBench(t, nil)
 				defer b.close()
 				said := b.logged()
+				states := prometheus.NewPedanticRegistry()
+				NewMetrics(states).watch(b.Dispatcher)
 				b.ch.set(answer)
 				b.put("a", "A")
+				began := time.Now()
+				synctest.Wait()
+				if s := b.Status(); s.State != channel.Waiting || !s.Until.Equal(began.Add(5*time.Minute)) || !strings.Contains(s.Reason, "450 4.7.1 try later; tried again at 00:05:00 UTC") {
+					t.Errorf("at once: %+v", s)
+				}
+				if n := strings.Count(said.String(), `level=INFO msg="recipients deferred`); n != 1 {
+					t.Errorf("%d lines tell its begin:\n%s", n, said)
+				}
 				pass(longDeferral - time.Second)
-				if n := strings.Count(said.String(), `level=INFO msg="recipients deferred`); n != 1 || strings.Contains(said.String(), "WARN") || b.state() != channel.Healthy {
-					t.Errorf("%d lines tell its begin, %s:\n%s", n, b.state(), said)
+				if n := strings.Count(said.String(), `level=WARN msg="recipients still deferred"`); n != 1 || b.p.Conditions.Text(health.Waiting) != "" || waitsInMetrics(t, states) {
+					t.Errorf("%d lines warn of it, %q:\n%s", n, b.p.Conditions.Text(health.Waiting), said)
 				}
 				pass(2 * time.Second)
+				if !waitsInMetrics(t, states) {
+					t.Error("the metric does not say so")
+				}
 				s, text := b.Status(), b.p.Conditions.Text(health.Waiting)
 				if s.State != channel.Waiting || !s.Until.After(time.Now()) || !strings.Contains(s.Reason, "450 4.7.1 try later; tried again at "+s.Until.UTC().Format("15:04:05 UTC")) ||
 					!strings.Contains(text, "450 4.7.1") || !strings.Contains(said.String(), "level=WARN") {
@@ -145,4 +158,22 @@ func TestLastingGreylistingBecomesACondition(t *testing.T) {
 			})
 		})
 	}
+}
+
+// waitsInMetrics reports whether notifier_channel_state is waiting.
+func waitsInMetrics(t *testing.T, from prometheus.Gatherer) bool {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "notifier_channel_state" && strings.Contains(m.String(), `"waiting"`) {
+				return m.GetGauge().GetValue() == 1
+			}
+		}
+	}
+	t.Fatal("no such metric")
+	return false
 }
