@@ -55,10 +55,10 @@ func (t turn) attempt(m channel.Message, done func(error)) {
 	receipt, err := attempt(ctx, o.send, o.p.Config.Timeout, m)
 	took := time.Since(m.Now)
 	tellAttempt(span, err)
-	done(err)
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	done(err)
 	o.busy--
 	t.l.source.attempts--
 	o.metrics.attempted(err, took)

@@ -17,6 +17,8 @@ type breaker struct {
 	open     time.Duration // how long it stays open
 	seen     gobreaker.State
 	openedAt time.Time
+	since    time.Time      // when it left the closed state
+	failure  *outcome.Error // the last that concerned the channel
 }
 
 func newBreaker(name string, b Breaker) breaker {
@@ -47,6 +49,9 @@ func (b *breaker) changed() (state, before gobreaker.State, changed bool) {
 	b.seen = state
 	if state == gobreaker.StateOpen {
 		b.openedAt = time.Now()
+	}
+	if before == gobreaker.StateClosed {
+		b.since = time.Now()
 	}
 	return state, before, true
 }
@@ -83,4 +88,31 @@ func jitter(d time.Duration, draw func(time.Duration) time.Duration) time.Durati
 		return max(d, 0)
 	}
 	return minBackoff + draw(d-minBackoff+1)
+}
+
+// noteFailure keeps the failure of an attempt, if it concerns the channel.
+func (o *Dispatcher) noteFailure(err error) {
+	if err == nil {
+		return
+	}
+	if e := outcome.Classify(err); e.Cause.Class().Scope == outcome.Channel && e.Cause != outcome.Abandoned {
+		o.breaker.failure = e
+	}
+}
+
+// noteBreaker takes over what the breaker made of the last result. When it
+// closes, the waiting lanes' backoffs are cut short.
+func (o *Dispatcher) noteBreaker() gobreaker.State {
+	state, before, changed := o.breaker.changed()
+	switch {
+	case !changed:
+	case state == gobreaker.StateOpen && before == gobreaker.StateClosed:
+		e := o.breaker.failure
+		o.log.Warn("circuit open: deliveries wait, one at a time is tried",
+			"every", o.p.Config.Breaker.Open, "cause", e.Cause, "detail", e.Detail, "remedy", e.Remedy())
+	case state == gobreaker.StateClosed:
+		o.log.Info("circuit closed: channel recovered", "lasted", time.Since(o.breaker.since).Round(time.Millisecond))
+		o.lanes.hurry()
+	}
+	return state
 }

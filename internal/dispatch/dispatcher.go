@@ -44,7 +44,6 @@ type Dispatcher struct {
 	begun     uint64 // attempts begun, ever
 	proof     uint64 // of those that succeeded, the one begun last: a witness for what failed before it
 	denials   int    // messages for which the channel was refused with none accepted since
-	lastError string // of the last attempt that failed for the channel's sake
 	waits     waits
 }
 

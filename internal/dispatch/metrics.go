@@ -219,9 +219,9 @@ func (o *Dispatcher) Status() Status {
 		s.State, s.Reason = channel.Healthy, o.lanes.rules.String()
 		o.describeDeferred(&s, now)
 	case state == gobreaker.StateHalfOpen:
-		s.State, s.Reason = channel.Recovering, o.lastError
+		s.State, s.Reason = channel.Recovering, o.breaker.failure.Error()
 	default:
-		s.State, s.Reason = channel.CircuitOpen, o.lastError
+		s.State, s.Reason = channel.CircuitOpen, o.breaker.failure.Error()
 	}
 	return s
 }

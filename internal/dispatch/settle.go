@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/outcome"
 )
@@ -31,6 +29,7 @@ type turn struct {
 // happens to the delivery: delivered, again later, or a dead letter.
 func (t turn) settle(receipt channel.Receipt, err error) {
 	o := t.o
+	o.noteFailure(err)
 	o.noteBreaker()
 	if t.d.tries == 1 && t.d.attempts == 0 {
 		t.d.failedAt = o.begun
@@ -45,9 +44,6 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 	}
 	e := outcome.Classify(err)
 	class := e.Cause.Class()
-	if class.Scope == outcome.Channel && e.Cause != outcome.Abandoned {
-		o.lastError = e.Error()
-	}
 	switch {
 	case e.Cause == outcome.Abandoned:
 		o.lanes.enqueue(t.l)
@@ -226,21 +222,6 @@ func (t turn) backOff(asked time.Duration, w wait) {
 		d, w = asked, toldEnd
 	}
 	o.lanes.backoffs.wait(l, time.Now().Add(d), w)
-}
-
-// noteBreaker takes over what the breaker made of the last result. When it
-// closes, the waiting lanes' backoffs are cut short.
-func (o *Dispatcher) noteBreaker() gobreaker.State {
-	state, before, changed := o.breaker.changed()
-	switch {
-	case !changed:
-	case state == gobreaker.StateOpen && before == gobreaker.StateClosed:
-		o.log.Warn("circuit open: deliveries wait, one at a time is tried", "every", o.p.Config.Breaker.Open)
-	case state == gobreaker.StateClosed:
-		o.log.Info("circuit closed: channel recovered")
-		o.lanes.hurry()
-	}
-	return state
 }
 
 func recipientsOf(rs []channel.Refusal) []string {
