@@ -37,7 +37,7 @@ type delivery struct {
 	deferred       time.Time      // when recipients asked for a later attempt first; zero: they did not
 	deferral       *outcome.Error // what they said last
 	deferredUntil  time.Time      // when they are tried again
-	ended          bool
+	ended          bool           // settled, or given up with its partition
 	denials        int            // times the channel was refused for it: the first, and those after a success of others
 	deniedAt       uint64         // the channel's attempts begun when it was last
 	deniedSince    time.Time      // when that was last one of those times
