@@ -105,6 +105,9 @@ type Receipt struct {
 	Refused []Refusal
 	// Deferred are recipients to retry alone, after RetryAfter.
 	Deferred []Refusal
+	// Lacking are, beside an error, the recipients that the attempt was for; nil on a
+	// channel with a single destination.
+	Lacking []string
 }
 
 // Refusal is one recipient's failure in a message that others accepted.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,24 @@ func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 	d := t.d
 	d.dead = dlq.Failed(d.envelope.Delivery, d.envelope, dlq.Failure{
 		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried,
-		Recipients: recipientsOf(d.refused), Delivered: d.delivered,
+		Recipients: d.without(reason), Delivered: d.delivered,
 	}, t.o.p.MaxReplays)
 	t.l.source.ending++
 	t.o.lanes.ready(t.l)
+}
+
+// without returns the recipients that a dead letter is about: those that refused the
+// message, and where it is given up those that had not taken it.
+func (d *delivery) without(reason outcome.Reason) []string {
+	names := recipientsOf(d.refused)
+	if reason == outcome.Exhausted || reason == outcome.Unconfirmed {
+		for _, r := range d.lacking {
+			if !slices.Contains(names, r) {
+				names = append(names, r)
+			}
+		}
+	}
+	return names
 }
 
 // startWrites starts writing the dead letters that are due, and the tombstones

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,38 @@ func TestDeferredRecipientIsGivenUpAlone(t *testing.T) {
 			t.Errorf("dead letters %v, %d left", b.dead.ids(), b.left())
 		}
 	})
+}
+
+// TestDeadLetterNamesRecipientsThatLackIt: also where the server refused no single one.
+func TestDeadLetterNamesRecipientsThatLackIt(t *testing.T) {
+	for name, e := range map[string]*outcome.Error{"greylisting": errGrey, "unreachable": outcome.Errorf(outcome.Unreachable, "refused")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, nil)
+				defer b.close()
+				said := b.logged()
+				b.ch.set(func(m channel.Message, _ int) (channel.Receipt, error) {
+					if m.Delivery == "1" {
+						return channel.Receipt{Lacking: []string{"a@x", "b@x"}}, e
+					}
+					return channel.Receipt{}, nil
+				})
+				b.put("1", "A")
+				for range 10 {
+					pass(7 * time.Minute)
+					b.put("other", "B")
+				}
+				pass(10 * time.Minute)
+				all := b.dead.all()
+				if len(all) != 1 || all[0].Reason != outcome.Exhausted || !slices.Equal(all[0].Recipients, []string{"a@x", "b@x"}) {
+					t.Errorf("dead letters %+v", all)
+				}
+				if !strings.Contains(said.String(), "recipients=a@x,b@x") {
+					t.Errorf("the log names none:\n%s", said)
+				}
+			})
+		})
+	}
 }
 
 // TestThrottleHoldsWhileARecipientIsDeferred: what somebody has throttles the next

@@ -33,6 +33,7 @@ type delivery struct {
 	failedAt       uint64   // the channel's attempts begun when its first one ended, or when it came from a former owner
 	recipients     []string // who is left; nil: all
 	refused        []channel.Refusal
+	lacking        []string       // recipients that its last failed attempt was for
 	delivered      []string       // recipients that have it
 	deferred       time.Time      // when recipients asked for a later attempt first; zero: they did not
 	deferral       *outcome.Error // what they said last

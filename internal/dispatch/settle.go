@@ -44,6 +44,9 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 	}
 	e := outcome.Classify(err)
 	class := e.Cause.Class()
+	if t.d.lacking = receipt.Lacking; t.d.lacking == nil {
+		t.d.lacking = t.d.recipients
+	}
 	switch {
 	case e.Cause == outcome.Abandoned:
 		o.lanes.enqueue(t.l)
@@ -104,6 +107,7 @@ func (t turn) succeed(r channel.Receipt) {
 	d.delivered = append(d.delivered, r.Accepted...)
 	if len(r.Deferred) > 0 {
 		d.recipients = recipientsOf(r.Deferred)
+		d.lacking = d.recipients
 		t.postpone(outcome.Classify(r.Deferred[0].Err))
 		return
 	}
@@ -179,9 +183,6 @@ func (t turn) doubt(e *outcome.Error) bool {
 func (t turn) postpone(e *outcome.Error) {
 	d := t.d
 	if time.Since(d.firstTried) > rateLimitedFor && (t.o.proof > d.failedAt || !d.sent.IsZero()) {
-		for _, r := range d.recipients {
-			d.refused = append(d.refused, channel.Refusal{Recipient: r, Err: e})
-		}
 		t.deadLetter(e, outcome.Exhausted)
 		return
 	}

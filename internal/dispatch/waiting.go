@@ -59,7 +59,7 @@ func (o *Dispatcher) noteDeferred(s *source, d *delivery, e *outcome.Error, unti
 	if o.waits.look.IsZero() {
 		o.waits.look = d.deferred.Add(deferralTold)
 	}
-	o.tell(slog.LevelInfo, "recipients deferred: they are tried again later", d, "recipients", strings.Join(d.recipients, ","),
+	o.tell(slog.LevelInfo, "recipients deferred: they are tried again later", d, "recipients", strings.Join(d.lacking, ","),
 		"cause", e.Cause, "detail", e.Detail, "until", clock(until))
 }
 
@@ -113,7 +113,7 @@ func (o *Dispatcher) lookAtDeferred(now time.Time) {
 	told := o.waits.told
 	if o.waits.told = w.lasts(deferralTold, now); o.waits.told && !told {
 		e := w.first.deferral
-		o.log.Warn("recipients still deferred", "deliveries", w.n, "recipients", strings.Join(w.first.recipients, ","), "since", clock(w.first.deferred),
+		o.log.Warn("recipients still deferred", "deliveries", w.n, "recipients", strings.Join(w.first.lacking, ","), "since", clock(w.first.deferred),
 			"cause", e.Cause, "detail", e.Detail, "until", clock(w.next), "remedy", e.Remedy())
 	}
 }
@@ -164,8 +164,8 @@ func (w deferrals) String() string {
 	if w.n > 1 {
 		text = fmt.Sprintf("%d alerts wait", w.n)
 	}
-	if len(w.first.recipients) > 0 {
-		text += " for " + strings.Join(w.first.recipients, ", ")
+	if len(w.first.lacking) > 0 {
+		text += " for " + strings.Join(w.first.lacking, ", ")
 		if w.n > 1 {
 			text += " and others"
 		}

@@ -51,7 +51,7 @@ type Entry struct {
 	Detail                  string
 	Attempts                int
 	FirstFailed, LastFailed time.Time
-	Recipients              []string // refused ones; empty: not about recipients
+	Recipients              []string // that refused it, or had not taken it; empty: not about recipients
 	Delivered               []string // recipients that have the message; a replay leaves them out
 	Replays                 int
 	State                   State

@@ -15,7 +15,7 @@ type Failure struct {
 	Rule       string // that a record failed in; "": none
 	Attempts   int
 	First      time.Time
-	Recipients []string // that refused it
+	Recipients []string // that refused it, or had not taken it
 	Delivered  []string // that have it
 }
 

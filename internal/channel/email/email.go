@@ -101,6 +101,14 @@ func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt,
 	if len(to) == 0 {
 		return channel.Receipt{Refused: removed}, outcome.Errorf(outcome.Unrouted, "no recipient that is configured lacks it: discard it, or add the address that should have it")
 	}
+	receipt, err := c.send(ctx, m, to, removed)
+	if err != nil {
+		receipt.Lacking = to
+	}
+	return receipt, err
+}
+
+func (c *Channel) send(ctx context.Context, m channel.Message, to []string, removed []channel.Refusal) (channel.Receipt, error) {
 	mails, err := c.mails(m, to)
 	if err != nil {
 		return channel.Receipt{}, &outcome.Error{Cause: outcome.Misconfigured, Detail: "composing the mail failed", Err: err}

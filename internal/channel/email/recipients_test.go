@@ -196,3 +196,17 @@ func TestFailedFurtherTransactionConcernsItsRecipients(t *testing.T) {
 		t.Errorf("tried again after %v, want %v", wait, deferredWait)
 	}
 }
+
+// TestFailureNamesRecipients: those the attempt was for, also where the server was not
+// asked for any.
+func TestFailureNamesRecipients(t *testing.T) {
+	grey := smtptest.Start(t, smtptest.Config{Rcpt: func(string) error { return smtptest.Reply(450, "4.7.1", "greylisted") }})
+	for name, address := range map[string]string{"greylisting": grey.Addr, "no connection": "127.0.0.1:1"} {
+		c := open(t, address, three)
+		m := message()
+		m.Delivered = []string{"b@example.com"}
+		if receipt, err := c.Send(t.Context(), m); err == nil || !slices.Equal(receipt.Lacking, []string{"a@example.com", "c@example.com"}) {
+			t.Errorf("%s: %v for %v", name, err, receipt.Lacking)
+		}
+	}
+}
