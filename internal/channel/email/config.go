@@ -88,6 +88,12 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	if c.CA != "" && !filepath.IsAbs(c.CA) {
 		c.CA = filepath.Join(at.Dir(), c.CA)
 	}
+	items := at.Field("to").Items()
+	for i, first := range c.dedupe() {
+		if i < len(items) {
+			items[i].Warn("is the same address as %s: it gets one mail", first)
+		}
+	}
 	c.fill()
 	for _, fault := range c.faults() {
 		at.Field(fault.key).Fault("%s", fault.message)
@@ -162,17 +168,31 @@ func (c *Config) checkAddresses(list *faults) {
 	list.unless(c.From != "", "from", "is missing: the sender's address")
 	list.unless(c.From == "" || err == nil, "from", "%q is not an address", c.From)
 	list.unless(len(c.To) > 0, "to", "is missing: the recipients' addresses")
-	seen := map[string]bool{}
 	for i, to := range c.To {
-		a, err := parseAddress(to)
-		if err != nil {
-			list.unless(false, "to", "%q is not an address (number %d)", to, i+1)
-			continue
-		}
-		address := strings.ToLower(a.Address)
-		list.unless(!seen[address], "to", "lists %s twice", a.Address)
-		seen[address] = true
+		_, err := parseAddress(to)
+		list.unless(err == nil, "to", "%q is not an address (number %d)", to, i+1)
 	}
+}
+
+// dedupe drops the recipients that are listed already, in whatever form. It returns
+// the first form of each, by the index of the recipient that was dropped.
+func (c *Config) dedupe() map[int]string {
+	dropped, seen := make(map[int]string), make(map[string]string)
+	var to []string
+	for i, text := range c.To {
+		a, err := parseAddress(text)
+		if err == nil {
+			address := strings.ToLower(a.Address)
+			if first, listed := seen[address]; listed {
+				dropped[i] = first
+				continue
+			}
+			seen[address] = text
+		}
+		to = append(to, text)
+	}
+	c.To = to
+	return dropped
 }
 
 func (c *Config) checkLogin(list *faults) {

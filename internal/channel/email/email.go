@@ -50,6 +50,7 @@ type Channel struct {
 // secrets.
 func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	config.fill()
+	config.dedupe()
 	if faults := config.faults(); len(faults) > 0 {
 		return nil, fmt.Errorf("%s %s", faults[0].key, faults[0].message)
 	}

@@ -111,6 +111,8 @@ type trialJSON struct {
 	Remedy    string        `json:"remedy,omitempty"`
 	// Recipients are those that failed while others received it.
 	Recipients []recipientJSON `json:"recipients,omitempty"`
+
+	accepted []string
 }
 
 type recipientJSON struct {
@@ -129,7 +131,7 @@ func (t *trial) send(ctx context.Context, name string, c *registry.Config) (ok b
 	defer ch.(io.Closer).Close()
 	m := t.message(name)
 	receipt, err := dispatch.Attempt(ctx, ch, c.Dispatch.Timeout, m)
-	r := trialJSON{Channel: name, Kind: c.Kind, OK: err == nil, Delivery: m.Delivery, ID: receipt.ID, Answer: receipt.Answer, LatencyMS: time.Since(m.Now).Milliseconds()}
+	r := trialJSON{Channel: name, Kind: c.Kind, OK: err == nil, Delivery: m.Delivery, ID: receipt.ID, Answer: receipt.Answer, LatencyMS: time.Since(m.Now).Milliseconds(), accepted: receipt.Accepted}
 	if err != nil {
 		e := outcome.Classify(err)
 		r.Cause, r.Detail, r.Remedy = e.Cause, e.Detail, e.Remedy()
@@ -181,6 +183,9 @@ func (r *trialJSON) results(c *registry.Config) []check.Result {
 		return append([]check.Result{check.Failedf(subject, r.Remedy, "%s, after %s", text, took)}, r.recipients()...)
 	}
 	text := "sent to " + c.Destination()
+	if len(r.Recipients) > 0 {
+		text = "sent to " + strings.Join(r.accepted, ", ")
+	}
 	if r.Answer != "" {
 		text += "; " + r.Answer
 	}
