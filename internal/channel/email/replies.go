@@ -69,7 +69,12 @@ var (
 	spfText  = words(`\b(spf|dkim|dmarc)\b`, `openspf`, `sender policy framework`)
 	heloText = words(`\b(helo|ehlo)\b`)
 	hostText = words(`client host`, `(find|resolve) your (reverse )?(host|address|name|ip)`, `(reverse|forward) (dns|host|lookup)`, `\bptr\b`, `name lookup failed`, `blocked using`,
+		`reverse (record|entry|name)`, `\b(fc)?rdns\b`,
+		`^((your|client|sending) )?(host|ip( address)?)( \S+)? (is )?not (authori[sz]ed|allowed|permitted)`, `verify your (host|ip)`,
 		`(black|block) ?list`, `\b(dnsb|rb)l\b`, `spamhaus|spamcop`, `(your|sender|dynamic|sending|this) ip\b`)
+	// nameText is about the name in EHLO, unless a reply says that the server looked the
+	// address up.
+	nameText = words(`your host ?name`, `host ?name you`, `(bad|invalid|unqualified) host ?name`, `host ?name \S+ (is not|does not|not|must)`)
 	fromText = words(`sender (e?-?mail|address|envelope|domain|identity|verif)`, `sender( was| is)? (rejected|not (allowed|accepted))`, `(invalid|bogus) (sender|mail from)`,
 		`mail from not`, `verification failed for \[address\]`, `domain of sender`, `from address`, `to send as`)
 	// relay5Text is loose: a refusal for good that has the word is about relaying.
@@ -134,6 +139,7 @@ var rows = []row{
 	{stages: envelope, codes: "4 5", text: fromText, cause: outcome.Misconfigured, do: fixFrom},
 	{stages: envelope, codes: "4 5", text: heloText, cause: outcome.Misconfigured, do: fixHELO},
 	{stages: envelope, codes: "4 5", text: hostText, cause: outcome.Misconfigured, do: fixHost},
+	{stages: envelope, codes: "4 5", text: nameText, cause: outcome.Misconfigured, do: fixHELO},
 	{stages: []stage{rcptTo}, codes: "5", text: relay5Text, cause: outcome.RecipientRefused, do: fixRelay},
 	{stages: content, codes: "5", status: ".7.25", cause: outcome.Misconfigured, do: fixHost},
 	{stages: content, codes: "5", status: authenticity, cause: outcome.Misconfigured, do: fixFrom},
