@@ -19,23 +19,23 @@ const NoProxy = "none"
 // resolves names itself, a name or address of a metadata service is ErrBlocked.
 type Proxy func(*url.URL) (*url.URL, error)
 
-// NewProxy returns the proxy of a setting: a URL, or NoProxy; empty: HTTPS_PROXY and
-// HTTP_PROXY of the environment. Destinations on this host and those of NO_PROXY are
-// connected to directly in each case. The error does not contain the setting, which may
+// NewProxy returns the proxy of a setting: a URL, for all destinations, or NoProxy; empty:
+// HTTPS_PROXY and HTTP_PROXY of the environment, except for destinations on this host and
+// those of NO_PROXY. The error does not contain the setting, which may
 // hold a password.
 func NewProxy(setting string) (Proxy, error) {
-	c := httpproxy.FromEnvironment()
+	proxyOf := httpproxy.FromEnvironment().ProxyFunc()
 	switch setting {
 	case "":
 	case NoProxy:
-		c = &httpproxy.Config{}
+		proxyOf = func(*url.URL) (*url.URL, error) { return nil, nil }
 	default:
-		if u, err := url.Parse(setting); err != nil || u.Host == "" || !slices.Contains(proxySchemes, u.Scheme) {
+		u, err := url.Parse(setting)
+		if err != nil || u.Host == "" || !slices.Contains(proxySchemes, u.Scheme) {
 			return nil, fmt.Errorf("is not a proxy: write %s or a URL that begins with http://, https:// or socks5://", NoProxy)
 		}
-		c.HTTPProxy, c.HTTPSProxy = setting, setting
+		proxyOf = func(*url.URL) (*url.URL, error) { return u, nil }
 	}
-	proxyOf := c.ProxyFunc()
 	return func(u *url.URL) (*url.URL, error) {
 		proxy, err := proxyOf(u)
 		if err != nil { // it quotes the setting

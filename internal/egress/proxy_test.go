@@ -22,7 +22,9 @@ func TestProxyOfSettingAndEnvironment(t *testing.T) {
 		{"none", "https://hooks.example.com/x", "direct"},
 		{"http://user:pass@own.example.com:8080", "https://hooks.example.com/x", "http://user:pass@own.example.com:8080"},
 		{"http://own.example.com:8080", "http://hooks.example.com/x", "http://own.example.com:8080"},
-		{"http://own.example.com:8080", "https://inside.example.com/x", "direct"},
+		{"http://own.example.com:8080", "https://inside.example.com/x", "http://own.example.com:8080"},
+		{"http://own.example.com:8080", "https://127.0.0.1:8443/x", "http://own.example.com:8080"},
+		{"http://own.example.com:8080", "http://localhost/x", "http://own.example.com:8080"},
 		{"socks5://own.example.com", "https://hooks.example.com/x", "socks5://own.example.com"},
 	} {
 		proxy, err := egress.NewProxy(tt.setting)

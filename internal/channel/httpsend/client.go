@@ -46,7 +46,11 @@ type Client struct {
 
 const handshakeTimeout = 5 * time.Second
 
-const proxyLogin = "write user and password into the proxy's URL (proxy: or HTTPS_PROXY)"
+// Remedies that name the settings of a proxy.
+const (
+	proxyLogin  = "write user and password into the proxy's URL (proxy: of the channel, else HTTPS_PROXY or HTTP_PROXY), or connect directly with proxy: none or NO_PROXY"
+	proxyRemedy = "have the proxy connect to this destination, correct it (proxy: of the channel, else HTTPS_PROXY or HTTP_PROXY), or connect directly with proxy: none or NO_PROXY"
+)
 
 // New returns a client that keeps at most connections open. roots, if not nil,
 // replace the system's certificates. A nil proxy: direct connections. Error texts
@@ -126,7 +130,7 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &a.trace))
 	req.GetBody = nil // with GetBody, net/http would retry
 	resp, err := c.http.RoundTrip(req)
-	if err != nil {
+	if err = c.ofProxy(req, resp, err); err != nil {
 		return nil, c.classify(req.Context(), req.URL.Host, err, a.written.Load())
 	}
 	tracing.Answered(req.Context(), resp.StatusCode)
@@ -162,11 +166,13 @@ func (c *Client) classify(ctx context.Context, host string, err error, written b
 	var refused *proxyError
 	if errors.As(err, &refused) {
 		host = "proxy " + refused.host
-	} else if errors.As(err, &op) && op.Op == "proxyconnect" {
-		host = "proxy for " + host
 	}
 	failed := func(cause outcome.Cause, what string) *outcome.Error {
-		return &outcome.Error{Cause: cause, Detail: c.redactor.Redact(host + ": " + what), Err: err}
+		e := &outcome.Error{Cause: cause, Detail: c.redactor.Redact(host + ": " + what), Err: err}
+		if refused != nil && cause == outcome.Unreachable {
+			e.Do = proxyRemedy
+		}
+		return e
 	}
 	switch {
 	case errors.Is(err, egress.ErrBlocked):

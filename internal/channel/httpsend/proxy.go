@@ -44,6 +44,24 @@ func (c *Client) forwarding(r *http.Request) (*url.URL, error) {
 	return p, err
 }
 
+// ofProxy makes the error of a request that a proxy forwards, or its 407, the proxy's.
+func (c *Client) ofProxy(r *http.Request, resp *http.Response, err error) error {
+	var op *net.OpError
+	failed := errors.As(err, &op) && op.Op == "proxyconnect"
+	if !failed && (err != nil || resp.StatusCode != http.StatusProxyAuthRequired) {
+		return err
+	}
+	p, _ := c.forwarding(r)
+	switch {
+	case p == nil:
+		return err
+	case failed:
+		return &proxyError{host: p.Host, err: op.Err}
+	}
+	_ = resp.Body.Close()
+	return &proxyError{host: p.Host, status: resp.StatusCode}
+}
+
 // connect connects to an address for TLS, through the proxy if there is one. via is the
 // proxy's host; empty: a direct connection.
 func (c *Client) connect(ctx context.Context, address string) (conn net.Conn, via string, err error) {

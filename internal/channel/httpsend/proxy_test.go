@@ -139,17 +139,20 @@ func TestSOCKSProxyIsUsed(t *testing.T) {
 	}
 }
 
-func TestProxyFailureNamesProxy(t *testing.T) {
+func TestProxyFailureNamesProxyAndItsSetting(t *testing.T) {
 	s, roots := receiver(t, true)
 	for name, tt := range map[string]struct {
+		target string
 		status int
 		down   bool
 		cause  outcome.Cause
 		detail string
 	}{
-		"login":   {status: 407, cause: outcome.Credentials, detail: "requires a login"},
-		"refused": {status: 403, cause: outcome.Unreachable, detail: "refused to connect with status 403"},
-		"down":    {down: true, cause: outcome.Unreachable, detail: "connection refused"},
+		"login":              {target: "https", status: 407, cause: outcome.Credentials, detail: "requires a login"},
+		"login, forwarding":  {target: "http", status: 407, cause: outcome.Credentials, detail: "requires a login"},
+		"refused":            {target: "https", status: 403, cause: outcome.Unreachable, detail: "refused to connect with status 403"},
+		"down":               {target: "https", down: true, cause: outcome.Unreachable, detail: "connection refused"},
+		"down, forwarding":   {target: "http", down: true, cause: outcome.Unreachable, detail: "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startRelay(t, s.Listener.Addr().String(), tt.status)
@@ -159,10 +162,18 @@ func TestProxyFailureNamesProxy(t *testing.T) {
 			setting := secret.New(strings.Replace(r.URL, "http://", "http://ann:pass-phrase-1@", 1))
 			c := New(1, roots, through(t, setting.Reveal()), secret.NewRedactor(struct{ P secret.String }{setting}))
 			defer c.Close()
-			_, err := post(t.Context(), t, c, "https://example.com/hook")
+			_, err := post(t.Context(), t, c, tt.target+"://example.com/hook")
 			e := outcome.Classify(err)
-			if want := "proxy " + r.Listener.Addr().String(); e.Cause != tt.cause || !strings.HasPrefix(e.Detail, want) || !strings.HasSuffix(e.Detail, tt.detail) || strings.Contains(e.Detail, "pass-phrase") {
+			if want := "proxy " + r.Listener.Addr().String(); e.Cause != tt.cause || !strings.HasPrefix(e.Detail, want) || !strings.HasSuffix(e.Detail, tt.detail) {
 				t.Errorf("%v, want %s: %s … %s", err, tt.cause, want, tt.detail)
+			}
+			for _, setting := range []string{"proxy:", "HTTPS_PROXY", "NO_PROXY"} {
+				if !strings.Contains(e.Remedy(), setting) {
+					t.Errorf("the remedy does not name %s: %s", setting, e.Remedy())
+				}
+			}
+			if all := e.Detail + e.Remedy(); strings.Contains(all, "pass-phrase") || strings.Contains(all, "ann:") {
+				t.Errorf("it shows the login: %s", all)
 			}
 		})
 	}
