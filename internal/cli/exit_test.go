@@ -78,22 +78,3 @@ func TestUnreadableFlagValuesSayWhatIsExpected(t *testing.T) {
 		}
 	}
 }
-
-// TestUnwrittenOutputIsFailure runs each command that needs no broker on a full disk.
-func TestUnwrittenOutputIsFailure(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip("there is no /dev/full here")
-	}
-	defer full.Close()
-	for _, args := range []string{
-		"topics list", "topics list -o json", "topics list -o python", "config show -o json", "rules list", "rules list -o json",
-		"channels list", "channels list -o json", "channels test --all --no-send", "version", "version -o json", "--help", "completion bash",
-	} {
-		var words bytes.Buffer
-		got := Run(t.Context(), append(strings.Fields(args), "-c", "../../configs/notifier.yaml"), base.Streams{In: strings.NewReader(""), Out: full, Err: &words})
-		if got != base.ExitFailed || !strings.Contains(words.String(), "cannot write the output") && !strings.Contains(words.String(), "no space left on device") {
-			t.Errorf("notifier %s: exit %d, want %d\n%s", args, got, base.ExitFailed, words.String())
-		}
-	}
-}

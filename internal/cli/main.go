@@ -44,8 +44,9 @@ func Run(ctx context.Context, args []string, io base.Streams) int {
 	cmd := newRoot(g)
 	cmd.SetArgs(args)
 	ran, err := cmd.ExecuteContextC(ctx)
-	if err == nil && ran.Annotations[base.Daemon] == "" { // the console channel of a daemon repeats what failed
-		err = out.Err()
+	daemon := ran.Annotations[base.Daemon] != "" && !ran.Flags().Changed("help")
+	if !daemon { // the console channel of a daemon repeats what failed
+		err = out.Failed(err)
 	}
 	if err == nil {
 		return base.ExitDone
@@ -55,12 +56,12 @@ func Run(ctx context.Context, args []string, io base.Streams) int {
 	if errors.As(err, &coded) {
 		code = coded.ExitCode()
 	}
-	if code > base.ExitMisused && ran.Annotations[base.Daemon] == "" {
+	if code > base.ExitMisused && !daemon {
 		code = base.ExitFailed
 	}
 	if text := term.VisibleLines(g.Redactor.Redact(strings.TrimSpace(err.Error()))); text != "" {
 		fmt.Fprintln(io.Err, "notifier: "+text)
-		if ran.Annotations[base.Daemon] != "" {
+		if daemon {
 			sdnotify.Status("failed: " + text)
 		}
 	}

@@ -1,8 +1,10 @@
 package base
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 )
 
@@ -30,14 +32,24 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Err returns the first error of a write.
-func (o *Output) Err() error {
+// Failed returns the error of a command: err, and that the output could not be written,
+// which a command may have returned in other words.
+func (o *Output) Failed(err error) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err == nil {
-		return nil
+		return err
 	}
-	return fmt.Errorf("cannot write the output: %w", o.err)
+	cause := o.err
+	var path *fs.PathError
+	if errors.As(o.err, &path) {
+		cause = path.Err
+	}
+	unwritten := fmt.Errorf("cannot write the output: %w", cause)
+	if err == nil || errors.Is(err, o.err) {
+		return unwritten
+	}
+	return fmt.Errorf("%w; %w", err, unwritten)
 }
 
 // Fd returns the file descriptor for a terminal's size; one that is no file without one.
