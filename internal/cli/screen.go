@@ -117,7 +117,7 @@ func (a summary) String() string {
 	return text
 }
 
-func (s *screen) summary(a summary) { s.line(" %s  %s", s.now().Format(time.TimeOnly), a) }
+func (s *screen) summary(a summary) { s.beside(" "+s.now().Format(time.TimeOnly), "  ", a.String()) }
 
 // try suggests commands.
 func (s *screen) try(rules string) {
@@ -125,32 +125,58 @@ func (s *screen) try(rules string) {
 	if s.kafka != devbroker.DefaultAddr {
 		brokers = " --brokers " + s.kafka
 	}
-	s.line(" try:  %s dlq list%s", base.Self(), brokers)
+	s.command(" try:  ", base.Self()+" dlq list"+brokers)
 	s.mu.Lock()
 	poison := s.poison
 	s.mu.Unlock()
 	if poison != "" {
-		s.line(`       echo '{"event_type":"order.rejected","symbol":"TSLA"}' |`)
-		s.line("         %s dlq replay %s --payload - --yes%s", base.Self(), poison, brokers)
+		s.command("", `echo '{"event_type":"order.rejected","symbol":"TSLA"}' |`, base.Self()+" dlq replay "+poison+" --payload - --yes"+brokers)
 	}
-	s.line("       %s produce trade-executions --sample order.rejected%s", base.Self(), brokers)
-	s.line(`       echo '{"event_type":"order.rejected","account_id":"ACC-7","symbol":"TSLA"}' |`)
-	s.line("         kcat -P -b %s -t %s -k me -X partitioner=murmur2_random", s.kafka, topics.TradeExecutions)
+	s.command("", base.Self()+" produce trade-executions --sample order.rejected"+brokers)
+	s.command("", `echo '{"event_type":"order.rejected","account_id":"A7","symbol":"AMD"}' |`,
+		"kcat -P -b "+s.kafka+" -t "+string(topics.TradeExecutions)+" -k me -X partitioner=murmur2_random")
 	if rules != "" {
 		s.line("       edit %s and start again", rules)
+	}
+}
+
+// command writes a command, its parts in lines of their own. A shell reads it as it is
+// shown: a part that is wider than the terminal is continued with a backslash.
+func (s *screen) command(name string, parts ...string) {
+	const indent, deeper, end = 7, 2, len(` \`)
+	for i, part := range parts {
+		lines := []string{part}
+		if indent+deeper*i+uniseg.StringWidth(part) > s.out.Width() {
+			lines = term.Wrap(part, s.out.Width()-indent-2*deeper-end)
+		}
+		for j, line := range lines {
+			if j < len(lines)-1 {
+				line += ` \`
+			}
+			s.line("%-*s%*s%s", indent, name, deeper*min(i+j, 2), "", line)
+			name = ""
+		}
 	}
 }
 
 // end writes the last lines.
 func (s *screen) end(a summary, d devFlags) {
 	a.lag = -1
-	s.line(" stopped after %s: %s", s.now().Sub(s.started).Round(time.Second), a)
+	s.beside(fmt.Sprintf(" stopped after %s:", s.now().Sub(s.started).Round(time.Second)), " ", a.String())
 	if d.dataDir == "" {
-		s.line(" next: %s dev --data-dir ./dev-data   keeps events and dead letters", base.Self())
+		s.beside(" next: "+base.Self()+" dev --data-dir ./dev-data", "   ", "keeps events and dead letters")
 	} else {
 		s.line(" kept in %s; the same command continues from it", d.dataDir)
 	}
-	s.line("       %s run --brokers HOST:PORT   with your Kafka", base.Self())
+	s.beside("       "+base.Self()+" run --brokers HOST:PORT", "   ", "with your Kafka")
+}
+
+// beside writes two texts, the second in the next line where there is no room.
+func (s *screen) beside(first, between, second string) {
+	if uniseg.StringWidth(first+between+second) > s.out.Width() {
+		between = "\n         "
+	}
+	s.line("%s%s%s", first, between, second)
 }
 
 func (s *screen) line(format string, args ...any) {

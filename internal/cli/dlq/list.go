@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
 )
@@ -105,13 +106,21 @@ func (l *listing) page(id func(*dlq.Entry) string, all bool) {
 		l.add(e, id(e))
 	}
 	if !all {
-		l.table.Room(columnReason, len("undecodable"))
-		l.table.Room(columnCause, len("payload-refused"))
-		l.table.Room(columnState, len("quarantined"))
+		l.table.Room(columnReason, longestOf(outcome.Reasons()))
+		l.table.Room(columnCause, longestOf(outcome.Causes()))
+		l.table.Room(columnState, longestOf(dlq.States()))
 	}
 	l.show = id(l.first[0])
 	l.first = nil
 	l.table.Write(l.out, l.g.Width())
+}
+
+// longestOf returns the length of the longest of some names.
+func longestOf[T ~string](names []T) (n int) {
+	for _, name := range names {
+		n = max(n, len(name))
+	}
+	return n
 }
 
 // add adds an entry to the table, with a note if it is closed.

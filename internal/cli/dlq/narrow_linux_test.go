@@ -1,6 +1,7 @@
 package dlq_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
@@ -35,6 +37,41 @@ func TestListFitsWithLongOffsetsAndKeys(t *testing.T) {
 		e.Cause, e.Envelope.Source.Offset, e.Envelope.Source.Key = cause, 98765432101, []byte("session-0123456789")
 		clitest.WriteEntries(t, c, e)
 		t.Logf("%s\n%s", cause, fitting(t, c, "dlq list", "CAUSE", string(cause), "open"))
+	}
+}
+
+// TestLongListKeepsItsColumns: the first page sets the widths, a later one has longer
+// reasons and causes.
+func TestLongListKeepsItsColumns(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	var entries []*dlq.Entry
+	for n := range 120 {
+		e := clitest.Undecodable(n, topics.TradeExecutions)
+		if n < 60 { // the older ones, on a later page
+			e.Cause, e.Reason = outcome.RecipientRefused, outcome.NoLongerRouted
+		}
+		entries = append(entries, e)
+	}
+	clitest.WriteEntries(t, c, entries...)
+	var out, errs bytes.Buffer
+	args := []string{"dlq", "list", "--brokers", c.Brokers[0], "--group", c.Group}
+	if code := cli.Run(t.Context(), args, base.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}); code != base.ExitDone {
+		t.Fatalf("%d: %s", code, errs.String())
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) < 121 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, line := range lines {
+		if n := uniseg.StringWidth(line); n > 100 {
+			t.Errorf("line %d has %d columns: %s", i, n, line)
+		}
+	}
+	at := strings.Index(lines[0], "STATE")
+	for _, line := range lines[1:] {
+		if !strings.HasPrefix(string([]rune(line)[at:]), "open") {
+			t.Errorf("its columns are not those of the head:\n%s\n%s", lines[0], line)
+		}
 	}
 }
 
