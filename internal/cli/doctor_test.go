@@ -16,7 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -245,4 +248,16 @@ func TestBundleHasNoSecrets(t *testing.T) {
 	}
 	examineIn(t, c, dir, "--bundle", name).Want(t, base.ExitMisused, name+" already exists")
 	examineIn(t, c, dir, "--bundle", filepath.Join(dir, "nowhere", "b")).Want(t, base.ExitFailed, "no such file or directory")
+}
+
+// TestDoctorWaitsForCoordinatorsOfNewCluster: it has none until its topic of offsets is there.
+func TestDoctorWaitsForCoordinatorsOfNewCluster(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 1))
+	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", webhooktest.Start(t, "", nil).URL), fmt.Sprintf(every, "hook"))
+	t.Setenv("NOTIFIER_HTTP_LISTEN", "127.0.0.1:1")
+	h := c.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: -1})
+	soon := time.AfterFunc(2500*time.Millisecond, h.Remove)
+	defer soon.Stop()
+	examineIn(t, c, dir).Want(t, base.ExitDone, "0 failed").Contains(t, "ok group "+c.Group+": new", "ok version: supports what the notifier needs, but is no release of Apache Kafka",
+		"skipped brokers' clock: the brokers' time is unknown: they describe no metadata quorum")
 }

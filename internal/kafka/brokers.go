@@ -209,10 +209,13 @@ func features(answers []answer) []check.Result {
 		}
 	}
 	switch {
+	case len(guesses) == 0: // no broker answers
 	case len(guesses) > 1:
 		found = append(found, check.Warnf(subject, "finish the upgrade: until then, features that the oldest lacks may not work", "the brokers' versions differ: Kafka %s", strings.Join(guesses, " and ")))
+	case len(found) == 0 && !released(guesses[0]):
+		found = append(found, check.Okf(subject, "supports what the notifier needs, but is no release of Apache Kafka: the broker of 'dev', or another implementation"))
 	case len(found) == 0:
-		found = append(found, check.Okf(subject, "Kafka %s", strings.Join(guesses, "")))
+		found = append(found, check.Okf(subject, "Kafka %s", guesses[0]))
 	}
 	return found
 }

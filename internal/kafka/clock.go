@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -29,6 +30,9 @@ func ClockOffset(ctx context.Context, cl *kgo.Client) (time.Duration, error) {
 	req.Topics = []kmsg.DescribeQuorumRequestTopic{topic}
 	start := time.Now()
 	resp, err := req.RequestWith(ctx, cl)
+	if err != nil && strings.Contains(err.Error(), "broker is too old") { // kgo's, unexported
+		return 0, errors.New("they describe no metadata quorum (Kafka 3.3 and newer with KRaft do)")
+	}
 	if err != nil {
 		return 0, fmt.Errorf("describe the metadata quorum: %w", err)
 	}

@@ -70,3 +70,9 @@ func tooOld(versions *kmsg.ApiVersionsResponse) string {
 func guess(versions *kmsg.ApiVersionsResponse) string {
 	return kversion.FromApiVersionsResponse(versions).VersionGuess()
 }
+
+// released reports whether a guess is a release of Apache Kafka, or newer than all known.
+// Another implementation supports the requests of no release.
+func released(guess string) bool {
+	return strings.HasPrefix(guess, "v") || strings.HasPrefix(guess, "at least")
+}

@@ -148,11 +148,11 @@ func TestProxyFailureNamesProxyAndItsSetting(t *testing.T) {
 		cause  outcome.Cause
 		detail string
 	}{
-		"login":              {target: "https", status: 407, cause: outcome.Credentials, detail: "requires a login"},
-		"login, forwarding":  {target: "http", status: 407, cause: outcome.Credentials, detail: "requires a login"},
-		"refused":            {target: "https", status: 403, cause: outcome.Unreachable, detail: "refused to connect with status 403"},
-		"down":               {target: "https", down: true, cause: outcome.Unreachable, detail: "connection refused"},
-		"down, forwarding":   {target: "http", down: true, cause: outcome.Unreachable, detail: "connection refused"},
+		"login":             {target: "https", status: 407, cause: outcome.Credentials, detail: "requires a login"},
+		"login, forwarding": {target: "http", status: 407, cause: outcome.Credentials, detail: "requires a login"},
+		"refused":           {target: "https", status: 403, cause: outcome.Unreachable, detail: "refused to connect with status 403"},
+		"down":              {target: "https", down: true, cause: outcome.Unreachable, detail: "connection refused"},
+		"down, forwarding":  {target: "http", down: true, cause: outcome.Unreachable, detail: "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startRelay(t, s.Listener.Addr().String(), tt.status)

@@ -59,8 +59,11 @@ func (d *doctor) brokersClock(ctx context.Context) check.Result {
 		return check.Skipf(subject, "%v", err)
 	}
 	ahead, err := kafka.ClockOffset(ctx, cl)
-	if err != nil {
+	switch {
+	case kafka.IsDenied(err):
 		return check.Skipf(subject, "the brokers' time is unknown (needs DESCRIBE on the cluster): %v", err)
+	case err != nil:
+		return check.Skipf(subject, "the brokers' time is unknown: %v", err)
 	}
 	if text := kafka.ClockText(ahead); text != "" {
 		return check.Warnf(subject, "synchronise both clocks (chrony, systemd-timesyncd)", "%s", text)

@@ -130,6 +130,7 @@ func (d *doctor) checkGroups(ctx context.Context) []check.Result {
 		return []check.Result{check.Skipf("groups", "%v", err)}
 	}
 	adm := kadm.NewClient(cl)
+	d.awaitCoordinators(ctx, adm)
 	md, err := adm.BrokerMetadata(ctx)
 	if err != nil {
 		return []check.Result{check.Failedf("groups", "", "the check failed: %v", err)}
@@ -167,7 +168,30 @@ func (d *doctor) checkOtherGroups(ctx context.Context) []check.Result {
 	if skipped != nil || d.config == nil {
 		return skipped
 	}
+	d.awaitCoordinators(ctx, adm)
 	return lag.Stranded(ctx, adm, d.cluster.config.Group, d.config.Channels.Names())
+}
+
+// coordinatorsWithin is how long a new cluster may have no coordinator of our groups.
+const coordinatorsWithin = doctorWithin / 2
+
+// awaitCoordinators waits until our groups have coordinators: a new cluster creates its
+// topic of offsets when it is asked for the first.
+func (d *doctor) awaitCoordinators(ctx context.Context, adm *kadm.Client) {
+	ctx, cancel := context.WithTimeout(ctx, coordinatorsWithin)
+	defer cancel()
+	group := d.cluster.config.Group
+	for {
+		found := adm.FindGroupCoordinators(ctx, group, topics.OutboxGroup(group))
+		if err := found.Error(); err == nil || !kerr.IsRetriable(err) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // members checks the members of a group.
