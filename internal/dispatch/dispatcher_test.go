@@ -198,7 +198,18 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func (b *bench) close() { _ = b.Close() }
+func (b *bench) close() {
+	_ = b.Close()
+	waiting := 0
+	for _, l := range b.lanes.byKey {
+		if l.source == b.src && l.state == aside {
+			waiting += len(l.queue)
+		}
+	}
+	if b.src.asideRecords != waiting {
+		b.t.Errorf("%d deliveries wait for a probe of their rule, %d are counted", waiting, b.src.asideRecords)
+	}
+}
 
 func (b *bench) left() int {
 	b.mu.Lock()

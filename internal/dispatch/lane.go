@@ -69,6 +69,10 @@ type source struct {
 	unclaimed bool // its next delivery waits for a commit that claims it
 	dropped   bool
 	drained   chan struct{}
+	// asideRecords and asideBytes are what the lanes hold that wait for a probe of
+	// their rule.
+	asideRecords, asideBytes int
+
 	moving    int       // deliveries of a batch that is on its way to another channel's outbox
 	moveFails int       // batches in a row that could not be put there
 	moveAgain time.Time // not before this is it tried again

@@ -104,6 +104,7 @@ func (q *lanes) enqueue(l *lane) {
 	if r := q.rules.byName[l.key.rule]; l.key.aside && r.suspended() {
 		l.state = aside
 		r.waiting++
+		l.source.weigh(1, l.queue...)
 		return
 	}
 	l.source.push(l)
@@ -120,6 +121,9 @@ func (q *lanes) stepsAside(l *lane) bool {
 func (q *lanes) putAside(from *lane, d *delivery) {
 	key := from.key.besides(d.rule())
 	if l := q.byKey[key]; l != nil {
+		if l.state == aside {
+			l.source.weigh(1, d)
+		}
 		l.queue = append(l.queue, d)
 		l.urge(d)
 		return
@@ -157,6 +161,8 @@ func (q *lanes) unlist(l *lane) {
 		heap.Remove(&l.source.ready, l.index)
 	case aside:
 		q.rules.byName[l.key.rule].waiting--
+		l.source.weigh(-1, l.queue...)
+		l.state = idle
 	}
 }
 
@@ -233,6 +239,7 @@ func (q *lanes) suspend(r *refusals) {
 // resume returns the lanes that wait for a probe of a rule to their turn.
 func (q *lanes) resume(r *refusals) {
 	for _, l := range q.matching(func(l *lane) bool { return l.state == aside && l.key.rule == r.rule }) {
+		l.source.weigh(-1, l.queue...)
 		l.source.push(l)
 	}
 }

@@ -72,29 +72,29 @@ func (q *lanes) pickSuspended(now time.Time) *lane {
 	return nil
 }
 
+// weigh adds deliveries to those that wait for a probe of their rule, or with -1 takes
+// them out.
+func (s *source) weigh(sign int, list ...*delivery) {
+	for _, d := range list {
+		s.asideRecords += sign
+		if d.entry != nil {
+			s.asideBytes += sign * d.entry.Size()
+		}
+	}
+}
+
 // crowding returns the lane with the oldest delivery of a suspended rule, where
 // so many of a partition wait that the others' would soon not be read or not be
 // begun; nil: none does.
 func (q *lanes) crowding(s *source) *lane {
-	if s.partition == nil || s.ending > 0 {
+	if s.partition == nil || s.ending > 0 || s.asideRecords == 0 || !s.partition.Crowds(s.asideRecords, s.asideBytes) {
 		return nil
 	}
 	var oldest *lane
-	records, bytes := 0, 0
 	for _, l := range q.byKey {
-		if l.source != s || l.state != aside {
-			continue
-		}
-		for _, d := range l.queue {
-			records++
-			bytes += d.entry.Size()
-		}
-		if q.moves.to(s, l.queue[0]) == "" && (oldest == nil || l.queue[0].at.Offset < oldest.queue[0].at.Offset) {
+		if l.source == s && l.state == aside && q.moves.to(s, l.queue[0]) == "" && (oldest == nil || l.queue[0].at.Offset < oldest.queue[0].at.Offset) {
 			oldest = l
 		}
-	}
-	if oldest == nil || !s.partition.Crowds(records, bytes) {
-		return nil
 	}
 	return oldest
 }
