@@ -40,7 +40,7 @@ func (t turn) denied(e *outcome.Error) {
 		d.deniedAt = o.begun
 		switch {
 		case d.denials >= deniedAlone:
-			d.attempts++
+			d.attempts += d.denials
 			e = &outcome.Error{Cause: outcome.PayloadRefused, Detail: fmt.Sprintf("%s; refused %d times while other messages were accepted", e.Detail, d.denials)}
 			t.deadLetter(e, outcome.Refused)
 			o.refuse(d.rule(), e)

@@ -37,7 +37,7 @@ func TestRefusalOfOneMessageIsItsOwnFault(t *testing.T) {
 			pass(300 * time.Millisecond)
 		}
 		pass(10 * time.Second)
-		if e := b.dead.all(); len(e) != 1 || e[0].ID != "bad" || e[0].Reason != outcome.Refused || !strings.Contains(e[0].Detail, "403") || b.left() != 0 {
+		if e := b.dead.all(); len(e) != 1 || e[0].ID != "bad" || e[0].Reason != outcome.Refused || e[0].Attempts != deniedAlone || !strings.Contains(e[0].Detail, "403") || b.left() != 0 {
 			t.Errorf("dead letters %v, %d left", b.dead.ids(), b.left())
 		}
 	})

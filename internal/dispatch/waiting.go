@@ -3,11 +3,13 @@ package dispatch
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 // A wait that a provider asked for is normal while it is short. From these times
@@ -113,7 +115,7 @@ func (o *Dispatcher) lookAtDeferred(now time.Time) {
 	told := o.waits.told
 	if o.waits.told = w.lasts(deferralTold, now); o.waits.told && !told {
 		e := w.first.deferral
-		o.log.Warn("recipients still deferred", "deliveries", w.n, "recipients", strings.Join(w.first.lacking, ","), "since", clock(w.first.deferred),
+		o.log.Warn("recipients still deferred", "deliveries", w.n, "recipients", w.names(), "since", clock(w.first.deferred),
 			"cause", e.Cause, "detail", e.Detail, "until", clock(w.next), "remedy", e.Remedy())
 	}
 }
@@ -130,10 +132,14 @@ func (o *Dispatcher) forgetWaits() {
 
 // deferrals are the deliveries that wait because recipients asked for that.
 type deferrals struct {
-	first *delivery // that waits longest; nil: none does
-	n     int
-	next  time.Time // when the next is tried
+	first   *delivery // that waits longest; nil: none does
+	n       int
+	lacking []string  // the recipients
+	next    time.Time // when the next is tried
 }
+
+// maxNamed is how many deferred recipients are named.
+const maxNamed = 3
 
 // deferrals forgets deliveries that have ended.
 func (o *waits) deferrals() (w deferrals) {
@@ -146,6 +152,11 @@ func (o *waits) deferrals() (w deferrals) {
 			continue
 		}
 		w.n++
+		for _, r := range d.lacking {
+			if !slices.Contains(w.lacking, r) {
+				w.lacking = append(w.lacking, r)
+			}
+		}
 		if w.first == nil || d.deferred.Before(w.first.deferred) {
 			w.first = d
 		}
@@ -164,15 +175,21 @@ func (w deferrals) String() string {
 	if w.n > 1 {
 		text = fmt.Sprintf("%d alerts wait", w.n)
 	}
-	if len(w.first.lacking) > 0 {
-		text += " for " + strings.Join(w.first.lacking, ", ")
-		if w.n > 1 {
-			text += " and others"
-		}
-	} else {
-		text += " for recipients"
-	}
+	text += " for " + w.names()
 	return fmt.Sprintf("%s since %s: %s", text, clock(w.first.deferred), w.first.deferral)
+}
+
+// names names the recipients, the same ones each time.
+func (w deferrals) names() string {
+	if len(w.lacking) == 0 {
+		return "recipients"
+	}
+	all := slices.Sorted(slices.Values(w.lacking))
+	named := strings.Join(all[:min(len(all), maxNamed)], ", ")
+	if more := len(all) - maxNamed; more > 0 {
+		named += " and " + plural.Count(more, "other")
+	}
+	return named
 }
 
 // earlier returns the earlier of two times; a zero one does not count.

@@ -177,3 +177,27 @@ func waitsInMetrics(t *testing.T, from prometheus.Gatherer) bool {
 	t.Fatal("no such metric")
 	return false
 }
+
+func TestStateNamesEachDeferredRecipientOnce(t *testing.T) {
+	for want, addresses := range map[string][]string{
+		"3 alerts wait for a@x since":                       {"a@x", "a@x", "a@x"},
+		"3 alerts wait for a@x, b@x since":                  {"b@x", "a@x", "a@x"},
+		"4 alerts wait for a@x, b@x, c@x since":             {"b@x", "a@x", "a@x", "c@x"},
+		"5 alerts wait for a@x, b@x, c@x and 1 other since": {"e@x", "b@x", "a@x", "a@x", "c@x"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			defer b.close()
+			b.ch.set(func(m channel.Message, _ int) (channel.Receipt, error) {
+				return channel.Receipt{Deferred: []channel.Refusal{{Recipient: m.Alert.Key[0], Err: errGrey}}}, nil
+			})
+			for i, address := range addresses {
+				b.put(fmt.Sprint(i), address)
+			}
+			synctest.Wait()
+			if s := b.Status(); !strings.HasPrefix(s.Reason, want) {
+				t.Errorf("%s, want %s", s.Reason, want)
+			}
+		})
+	}
+}
