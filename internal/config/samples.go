@@ -141,7 +141,7 @@ func (l *Loaded) ruleSamples() ([]rule.Sample, yamldoc.Faults) {
 		if err != nil {
 			panic(err) // ReadSamples returns events only, and the embedded ones
 		}
-		list = append(list, rule.Sample{Name: s.Name, Event: e})
+		list = append(list, rule.Sample{Name: s.Name, Event: e, BuiltIn: len(l.Config.Samples[string(s.Topic)]) == 0})
 	}
 	return list, faults
 }

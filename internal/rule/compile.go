@@ -25,8 +25,9 @@ type Environment struct {
 
 // Sample is an event with its name.
 type Sample struct {
-	Name  string
-	Event event.Event
+	Name    string
+	Event   event.Event
+	BuiltIn bool // none of the producers' own: their events may have other fields
 }
 
 // Compile reads a rules file and returns all faults. The set is nil if one of
@@ -97,6 +98,7 @@ type builder struct {
 	reported map[string]bool            // messages of the rule
 
 	unresolved []unresolved
+	strangers  []*strangers
 }
 
 func (b *builder) build() yamldoc.Faults {
@@ -127,6 +129,7 @@ func (b *builder) build() yamldoc.Faults {
 	}
 	b.misses()
 	b.unsampled()
+	b.strange()
 	b.set.reads, b.set.vars, b.set.zone = b.members(), b.doc.Vars.value, b.doc.Timezone.Location
 	return b.faults
 }
@@ -267,6 +270,10 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 			continue
 		}
 		b.reported[p.message] = true
+		if p.subject != "" && c.examples.builtIn {
+			b.stranger(c.examples.topics, p, place(p.at))
+			continue
+		}
 		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
 	}
 	for _, topic := range c.examples.topics {

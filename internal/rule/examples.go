@@ -14,6 +14,7 @@ import (
 type examples struct {
 	topics   []topics.Name // of the rule
 	complete bool          // each topic has a sample
+	builtIn  bool          // one of the topics has built-in samples
 	list     []instance    // at least one, for the constants
 	use      use
 }
@@ -50,6 +51,7 @@ func (b *builder) examples(sources []topics.Name, matches truth, use use) *examp
 			continue
 		}
 		found[topic] = true
+		ex.builtIn = ex.builtIn || s.BuiltIn
 		in := instance{name: s.Name, scope: &scope{ev: &s.Event, now: s.Event.Time}}
 		in.live = matches == nil || matches(&scope{ev: &s.Event, now: s.Event.Time})
 		ex.list = append(ex.list, in)

@@ -48,6 +48,9 @@ type problem struct {
 	message string
 	warning bool
 	once    bool // report the same message once in a rule
+
+	subject string // the field, or the event type, that no sample has
+	near    string // what it is probably; empty: unknown
 }
 
 // compiler turns a syntax tree of expr's parser into closures. It does not use

@@ -163,7 +163,7 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := drawExpression(4, false).Draw(t, "expression")
 		doc, use := drawValue(3).Draw(t, "document"), use(rapid.IntRange(0, int(forText)).Draw(t, "use"))
-		sample := func(doc event.Value) Sample { return Sample{"s", event.Event{Doc: doc}} }
+		sample := func(doc event.Value) Sample { return Sample{Name: "s", Event: event.Event{Doc: doc}} }
 		b := builder{env: Environment{Samples: []Sample{sample(doc), sample(drawValue(3).Draw(t, "sample"))}}}
 		c := &compiler{zone: time.UTC, examples: b.examples([]topics.Name{""}, nil, use), vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
 		e := c.compile(source)

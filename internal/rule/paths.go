@@ -41,11 +41,13 @@ func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 			objects++
 		}
 	}
-	var message string
-	switch near := suggest.Closest(name, names); {
+	var message, subject string
+	near := suggest.Closest(name, names)
+	switch {
 	case objects > 0 && near != "":
-		message = fmt.Sprintf("%s is in no sample: did you mean %s?", source(n), near)
+		message, subject = fmt.Sprintf("%s is in no sample: did you mean %s?", source(n), near), source(n)
 	case objects > 0:
+		subject = source(n)
 		message = fmt.Sprintf("%s is in no sample of %s", source(n), joinTopics(c.examples.topics))
 	case other.Kind() == event.Array:
 		message = fmt.Sprintf("%s is a list in the samples: write any(%[1]s, .%s …) or %[1]s[0].%[2]s", source(n.Node), name)
@@ -58,7 +60,7 @@ func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 	if _, ok := root.(*ast.IdentifierNode); ok {
 		place = root
 	}
-	c.problems = append(c.problems, problem{at: place.Location().From, message: message, warning: true, once: true})
+	c.problems = append(c.problems, problem{at: place.Location().From, message: message, warning: true, once: true, subject: subject, near: near})
 }
 
 func joinTopics(names []topics.Name) string {

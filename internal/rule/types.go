@@ -223,11 +223,13 @@ func (c *compiler) text(n ast.Node, text string, field ast.Node, seen []string, 
 	if !isType {
 		return
 	}
-	message := fmt.Sprintf("%q is the event type of no sample of %s", text, joinTopics(c.examples.topics))
+	p := problem{at: n.Location().From, warning: true, subject: strconv.Quote(text)}
+	p.message = fmt.Sprintf("%q is the event type of no sample of %s", text, joinTopics(c.examples.topics))
 	if s := suggest.Closest(text, seen); s != "" {
-		message += fmt.Sprintf(": did you mean %q?", s)
+		p.near = strconv.Quote(s)
+		p.message += ": did you mean " + p.near + "?"
 	}
-	c.warn(n, "%s", message)
+	c.problems = append(c.problems, p)
 }
 
 type literal struct {
