@@ -195,10 +195,10 @@ func (c *compiler) unary(n *ast.UnaryNode) value {
 		return func(s *scope) event.Value { return event.BoolValue(!eval(s)) }
 	case "-":
 		eval := c.value(n.Node)
-		return func(s *scope) event.Value { return event.NumberValue(-s.number(eval(s))) }
+		return func(s *scope) event.Value { v := eval(s); s.spendRead(v); return negative(asNumber(v)) }
 	case "+":
 		eval := c.value(n.Node)
-		return func(s *scope) event.Value { return event.NumberValue(s.number(eval(s))) }
+		return func(s *scope) event.Value { v := eval(s); s.spendRead(v); return asNumber(v) }
 	}
 	return c.fault(n, "the operator %s is not supported", n.Operator)
 }

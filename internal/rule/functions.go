@@ -34,8 +34,9 @@ func pure(minArgs, maxArgs int, f func(args []event.Value) event.Value) function
 	})
 }
 
-func numeric(f func(float64) float64) function {
-	return pure(1, 1, func(args []event.Value) event.Value { return event.NumberValue(f(numberOrNaN(args[0]))) })
+// numeric returns a function of one number.
+func numeric(f func(event.Value) event.Value) function {
+	return pure(1, 1, func(args []event.Value) event.Value { return f(asNumber(args[0])) })
 }
 
 func textual(f func(string) string) function {
@@ -60,14 +61,14 @@ func formatter(f func(event.Value) (string, bool)) function {
 
 // functions are the functions of the language, except listFunctions.
 var functions = map[string]function{
-	"abs":   numeric(math.Abs),
-	"num":   numeric(func(f float64) float64 { return f }),
+	"abs":   numeric(magnitude),
+	"num":   numeric(func(v event.Value) event.Value { return v }),
 	"lower": textual(strings.ToLower),
 	"upper": textual(strings.ToUpper),
 	"trim":  textual(strings.TrimSpace),
 	"len":   pure(1, 1, length),
-	"min":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Min) }),
-	"max":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, math.Max) }),
+	"min":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, -1) }),
+	"max":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, 1) }),
 	"join":  scoped(1, 2, join),
 	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!isAbsent(args[0])) }),
 	"bps": pure(2, 2, func(args []event.Value) event.Value {
@@ -156,8 +157,8 @@ func length(args []event.Value) event.Value {
 	return event.NumberValue(float64(n))
 }
 
-// extreme returns the minimum or maximum of the arguments or of one list.
-func extreme(s *scope, args []event.Value, pick func(a, b float64) float64) event.Value {
+// extreme returns the minimum (sign -1) or maximum (1) of the arguments or of one list.
+func extreme(s *scope, args []event.Value, sign int) event.Value {
 	list := event.ArrayValue(args)
 	if len(args) == 1 && args[0].Kind() == event.Array {
 		list = args[0]
@@ -166,11 +167,18 @@ func extreme(s *scope, args []event.Value, pick func(a, b float64) float64) even
 		return event.NumberValue(math.NaN())
 	}
 	s.spend(list.Len())
-	best := s.number(list.At(0))
-	for i := 1; i < list.Len(); i++ {
-		best = pick(best, s.number(list.At(i)))
+	best := event.Value{}
+	for i := range list.Len() {
+		s.spendRead(list.At(i))
+		v := asNumber(list.At(i))
+		switch {
+		case isNoResult(v):
+			return v
+		case i == 0 || s.sign(v, best, v.Float(), best.Float()) == sign:
+			best = v
+		}
 	}
-	return event.NumberValue(best)
+	return best
 }
 
 func join(s *scope, args []event.Value) event.Value {

@@ -62,6 +62,9 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 		`event.n / 0 > 1`: false, `-event.n / 0 < 1`: false, `event.n % 0 < 1`: false, `-0.02 > event.neg / "0"`: false, `bps(101, "0") > 1`: false, `bps(0, 0) != nil`: false, `bps(0, 0) == nil`: true, `event.n / 0 != 1`: false, `1 != event.n / 0`: false, `event.n / 0 == event.n / 0`: false, `((event.n / 0) ?? 7) == 7`: true, `has(event.n / 0)`: false, `((event.x * 2) ?? 7) == 7`: true,
 		`event.beyond > 5`: false, `event.beyond == event.beyond`: false, `"1e999" > 5`: false, `"1.7976931348623157e+308" > 5`: false, `event.beyond in [1e308]`: false, `1e308 * 10 > 1`: false, `sum([1e308, 1e308]) > 1`: false, `max(event.beyond, 1) > 0`: false,
 		// Whole numbers beyond 2^53 compare exactly.
+		`num("9007199254740993") == 9007199254740993`: true, `num("9007199254740993") == 9007199254740992`: false, `num(event.big) > 9007199254740992`: true, `-event.big < -9007199254740992`: true, `abs("-9007199254740993") == event.big`: true,
+		`max(9007199254740992, event.big) == "9007199254740993"`: true, `min(event.big, 9007199254740992) == event.big`: false, `max(event.big, event.x) == nil`: true, `num("9,007,199,254,740,993") > "9,007,199,254,740,992"`: true,
+		`"9,007,199,254,740,993 USD" > "9,007,199,254,740,992 USD"`: true, `"9007199254740993.00" > 9007199254740992`: true, `event.big == "9007199254740993.0"`: true, `"9007199254740993.0" == 9007199254740992`: false,
 		`event.big == "9007199254740993"`: true, `event.big == "9007199254740992"`: false, `"9007199254740992" == 9007199254740993`: false, `event.big > "9007199254740992"`: true, `event.big <= "9007199254740992"`: false,
 		`"-9007199254740993" < -9007199254740992`: true, `"1000000000000000000001" > "1000000000000000000000"`: true, `event.wei == "12345678901234567890"`: true, `event.wei < "12345678901234567891"`: true, `"01000000000000000000000" >= "1000000000000000000001"`: false, `event.big in ["9007199254740992", "a"]`: false,
 		// Amounts with a currency, thousands and parentheses; a comma is no decimal mark.
@@ -114,6 +117,7 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 
 func TestTemplatesPrintValuesAsSent(t *testing.T) {
 	for source, want := range map[string]string{
+		`{{ money(num("9007199254740993")) }}`: "9,007,199,254,740,993.00", `{{ money(abs("(9,007,199,254,740,993.07)")) }}`: "9,007,199,254,740,993.07", `{{ qty(max(event.big, 5)) }}`: "9,007,199,254,740,993", `{{ -event.big }} {{ num("+5.10") }} {{ -event.neg }}`: "-9007199254740993 5.10 2.5",
 		`{{ event.price }}`: "0.10", `{{ event.big }}`: "9007199254740993", `{{ event.x }}`: "–", `{{ event.nothing }}`: "–", `{{ event.yes }}`: "true",
 		`{{ event.list }}`: "1, 2, –, 3.5", `{{ event.o }}`: "a 1, b c deep", `{{ event.n / 0 }}`: "–", `{{ bps(event.n, 0) }}`: "–", `{{ 1e308 * 10 }}`: "–", `{{ pct(1e307) }}`: "–", `{{ event.beyond }}`: "1e999", `{{ num(event.beyond) }}`: "–", `{{ join([event.n / 0]) }}`: "–", `{{ event.x * 2 }}`: "–", `{{ event.n * 2 }}`: "10",
 		`a {{event.t}} b {{ event.n }}`: "a abc b 5", `no hole`: "no hole", ``: "", `{{ "}" }}`: "}",

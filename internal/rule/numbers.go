@@ -138,6 +138,43 @@ func (a *amount) float() (f float64, ok bool) {
 	return f, true
 }
 
+// asNumber returns a value as a number with its digits, so that a whole number stays
+// exact beyond 2^53; NaN if it is none.
+func asNumber(v event.Value) event.Value {
+	f, ok := number(v)
+	if !ok {
+		return event.NumberValue(math.NaN())
+	}
+	if v.Kind() == event.Number {
+		return v
+	}
+	a, _ := parseAmount(v.Text())
+	digits := strings.ReplaceAll(a.decimal, ",", "")
+	if a.negative {
+		digits = "-" + digits
+	}
+	return event.LiteralValue(digits, f)
+}
+
+// negative returns minus a number, with its digits.
+func negative(v event.Value) event.Value {
+	if isNoResult(v) {
+		return v
+	}
+	if digits, ok := strings.CutPrefix(v.Text(), "-"); ok {
+		return event.LiteralValue(digits, -v.Float())
+	}
+	return event.LiteralValue("-"+strings.TrimPrefix(v.Text(), "+"), -v.Float())
+}
+
+// magnitude returns a number without its sign, with its digits.
+func magnitude(v event.Value) event.Value {
+	if v.Float() < 0 {
+		return negative(v)
+	}
+	return v
+}
+
 // computed returns the result of a computation. What is not finite, such as a
 // quotient by zero, is not a number.
 func computed(f float64) event.Value {
@@ -184,17 +221,24 @@ func (m *meter) sign(a, b event.Value, x, y float64) int {
 	return sign
 }
 
-// wholeDigits returns the digits of a whole number without leading zeros; empty: it
-// is none, or has an exponent or commas.
+// wholeDigits returns the digits of a whole number, such as 5, 5.00 and 5,000, without
+// leading zeros; empty: it is none, or has an exponent.
 func wholeDigits(v event.Value) string {
 	a, ok := parseAmount(v.Text())
 	if !ok {
 		return ""
 	}
-	for i := range len(a.decimal) {
-		if a.decimal[i] < '0' || a.decimal[i] > '9' {
+	digits := a.decimal
+	if whole, fraction, ok := strings.Cut(digits, "."); ok && strings.Trim(fraction, "0") == "" {
+		digits = whole
+	}
+	if a.grouped {
+		digits = strings.ReplaceAll(digits, ",", "")
+	}
+	for i := range len(digits) {
+		if digits[i] < '0' || digits[i] > '9' {
 			return ""
 		}
 	}
-	return strings.TrimLeft(a.decimal, "0")
+	return strings.TrimLeft(digits, "0")
 }
