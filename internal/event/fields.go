@@ -56,9 +56,9 @@ func shown(v Value) string {
 	return v.Kind().String()
 }
 
-// setTime sets the event's time. Null is skipped; values that are no time or
-// implausible are skipped and counted once per event, as is an implausible record
-// timestamp.
+// setTime sets the event's time. Null is skipped; values that are no time, a date
+// alone, or implausible are skipped and counted once per event, as is an implausible
+// record timestamp.
 func (d *Decoder) setTime(e *Event, paths [][]string) {
 	arrived, recorded := e.Record.Arrived, e.Record.Time
 	if arrived.IsZero() {
@@ -74,13 +74,17 @@ func (d *Decoder) setTime(e *Event, paths [][]string) {
 			return false
 		}
 		t, ok := readTime(v)
-		if ok && instant.PlausibleEvent(t, recorded, arrived) {
+		plausible := ok && instant.PlausibleEvent(t, recorded, arrived)
+		if plausible && !isDate(v) {
 			e.Time = t
 			return true
 		}
 		if skipped == "" {
 			what := "not a time that is read"
-			if ok {
+			switch {
+			case plausible:
+				what = "a date without a time of day"
+			case ok:
 				what = "an implausible time"
 			}
 			skipped = fmt.Sprintf("%s is %s, %s", strings.Join(path, "."), shown(v), what)

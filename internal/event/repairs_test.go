@@ -137,11 +137,12 @@ func TestUnusableValuesNameWhatIsUsedInstead(t *testing.T) {
 		time    time.Time
 		headers []event.Header
 	}{
-		"occurred_at is an array, not a time that is read: the record's timestamp is used instead" + forms:      {value: `{"occurred_at":[2026]}`, time: arrived},
-		"occurred_at is \"7\", not a time that is read: the time of reading is used instead" + forms:            {value: `{"occurred_at":"7"}`},
-		"occurred_at is \"1970-01-01\", an implausible time: timestamp is used instead" + forms:                 {value: `{"occurred_at":"1970-01-01","timestamp":"2026-11-23T14:31:01Z"}`},
-		"occurred_at is \"2099-01-01\", an implausible time: the CloudEvent's time is used instead" + forms:     {value: `{"occurred_at":"2099-01-01"}`, headers: attributes},
-		"event_id is an object, which is no id: the CloudEvent's id is used instead; send a string or a number": {value: `{"event_id":{}}`, headers: attributes},
+		"occurred_at is an array, not a time that is read: the record's timestamp is used instead" + forms:            {value: `{"occurred_at":[2026]}`, time: arrived},
+		"occurred_at is \"2026-11-23\", a date without a time of day: the record's timestamp is used instead" + forms: {value: `{"occurred_at":"2026-11-23"}`, time: arrived},
+		"occurred_at is \"7\", not a time that is read: the time of reading is used instead" + forms:                  {value: `{"occurred_at":"7"}`},
+		"occurred_at is \"1970-01-01\", an implausible time: timestamp is used instead" + forms:                       {value: `{"occurred_at":"1970-01-01","timestamp":"2026-11-23T14:31:01Z"}`},
+		"occurred_at is \"2099-01-01\", an implausible time: the CloudEvent's time is used instead" + forms:           {value: `{"occurred_at":"2099-01-01"}`, headers: attributes},
+		"event_id is an object, which is no id: the CloudEvent's id is used instead; send a string or a number":       {value: `{"event_id":{}}`, headers: attributes},
 	} {
 		r := record(c.value)
 		r.Time, r.Arrived, r.Headers = c.time, arrived, c.headers

@@ -131,7 +131,7 @@ func (s *Scanner) Scan(value []byte, recorded, arrived time.Time, found []Found)
 		if f := found[at]; f.kind > Null {
 			v, read := f.Value()
 			t, ok := readTime(v)
-			return read && ok && instant.PlausibleEvent(t, recorded, arrived)
+			return read && ok && instant.PlausibleEvent(t, recorded, arrived) && !isDate(v)
 		}
 	}
 	return true

@@ -44,13 +44,16 @@ var (
 	}
 	dotted = []string{"2006.01.02 15:04:05", "2006.01.02 15:04", "2006/01/02 15:04:05"} // MetaTrader
 	named  = []string{
-		"Mon, 2 Jan 2006 15:04:05", // RFC 1123
-		"Mon Jan 2 2006 15:04:05",  // JavaScript
+		"Mon, 2 Jan 2006 15:04:05",                                     // RFC 1123
+		"Mon Jan 2 2006 15:04:05",                                      // JavaScript
+		"Mon Jan 2 15:04:05 2006",                                      // ctime
+		"Mon Jan 2 15:04:05 UTC 2006", "Mon Jan 2 15:04:05 -0700 2006", // date, Ruby
+		"Monday, 2-Jan-06 15:04:05", // RFC 850
 	}
 )
 
 // ParseTime reads a time from Earliest to 2262: text with year, month and day in this
-// order or with the month's name, without a zone in UTC; seconds, milliseconds,
+// order or with the month's name, without a zone in UTC, a date at midnight; seconds, milliseconds,
 // microseconds or nanoseconds since 1970, from 1990 and distinguished by magnitude, as a
 // number or a string; Jackson's array [year, month, day, hour, minute, second, nanosecond]; and
 // the objects of Protobuf, Gson, Firestore and MongoDB.
@@ -102,9 +105,16 @@ func textTime(text string) (time.Time, bool) {
 	if zone == nil || len(s) < len("20060102") {
 		return time.Time{}, false
 	}
+	if t, ok := parseLayouts(s, zone); ok {
+		return t.UTC(), true
+	}
+	return lateTime(s, zone)
+}
+
+func parseLayouts(s string, zone *time.Location) (time.Time, bool) {
 	for _, layout := range layouts(s[4]) {
 		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t.UTC(), true
+			return t, true
 		}
 	}
 	return time.Time{}, false
@@ -125,7 +135,7 @@ func cutZone(s string) (string, *time.Location) {
 		s, named = s[:at], s[at+1:]
 	}
 	s = strings.ToUpper(s) // RFC 3339 allows t and z
-	if at := strings.LastIndexByte(s, ' '); at > 0 && isOffset(s[strings.LastIndexByte(s[:at], ' ')+1:at]) {
+	if at := strings.LastIndexByte(s, ' '); at > 0 && s[len(s)-1] > '9' && isOffset(s[strings.LastIndexByte(s[:at], ' ')+1:at]) {
 		s = s[:at] // Go's +0100 CET
 	}
 	for _, utc := range []string{"Z", " UTC", " GMT"} {
@@ -249,9 +259,13 @@ func objectTime(v Value) (time.Time, bool) {
 
 // epoch reads a time since 1970, an integer without the rounding of float64, or
 // digits such as 20261129072249 and 20261129072249123, which as a time since 1970
-// would be after 2500. What would be before 1990 is another number, such as the digits
-// 202611291017.
+// would be after 2500, or the date 20261129. What would be before 1990 is another number,
+// such as the digits 202611291017.
 func epoch(literal string, f float64) (time.Time, bool) {
+	if len(literal) == len("20060102") {
+		t, err := time.Parse("20060102", literal)
+		return t, err == nil && t.Year() >= 1900 && t.Year() < 2100
+	}
 	if len(literal) == len("20060102150405") || len(literal) == len("20060102150405000") {
 		if t, err := time.Parse("20060102150405.000", literal[:14]+"."+(literal[14:] + "000")[:3]); err == nil && t.Year() >= 1900 && t.Year() < 2100 {
 			return t, true

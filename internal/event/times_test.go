@@ -98,6 +98,18 @@ func TestTimesOfOtherSystemsAreRead(t *testing.T) {
 		"Protobuf":                            {`{"seconds":"1795936969","nanos":7}`, 7},
 		"Protobuf, whole seconds":             {`{"seconds":1795936969}`, 0},
 		"Firestore":                           {`{"_seconds":1795936969,"_nanoseconds":7}`, 7},
+		"ctime":                               {`"Sun Nov 29 07:22:49 2026"`, 0},
+		"date":                                {`"Sun Nov 29 07:22:49 UTC 2026"`, 0},
+		"Ruby, ctime with an offset":          {`"Sun Nov 29 02:22:49 -0500 2026"`, 0},
+		"RFC 850":                             {`"Sunday, 29-Nov-26 07:22:49 GMT"`, 0},
+		"digits of a date":                    {`20261129`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
+		"the end of the day":                  {`"2026-11-28T24:00:00Z"`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
+		"the end of a local day":              {`"2026-11-29 24:00:00.000-05:00"`, 21*time.Hour + 37*time.Minute + 11*time.Second},
+		"the end of the day, basic":           {`"20261128T240000Z"`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
+		"the end of the day, FIX":             {`"20261128-24:00"`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
+		"a leap second":                       {`"2026-11-28T23:59:60Z"`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
+		"a local leap second":                 {`"20261128T185960.5-0500"`, -(7*time.Hour + 22*time.Minute + 48*time.Second + 500*time.Millisecond)},
+		"a leap second, FIX":                  {`"20261128-23:59:60"`, -(7*time.Hour + 22*time.Minute + 49*time.Second)},
 		"MongoDB":                             {`{"$date":"2026-11-29T07:22:49Z"}`, 0},
 		"MongoDB, canonical":                  {`{"$date":{"$numberLong":"1795936969007"}}`, 7 * time.Millisecond},
 	} {
@@ -127,6 +139,16 @@ func TestAmbiguousTimesAreNotRead(t *testing.T) {
 		"a second of nanoseconds":      `{"seconds":1795936969,"nanos":1000000000}`,
 		"nested dates":                 `{"$date":{"$date":"2026-11-29T07:22:49Z"}}`,
 		"a date of .NET, not a number": `"/Date(today)/"`,
+		"after the end of the day":     `"2026-11-29T24:00:01Z"`,
+		"a minute after the end":       `"2026-11-29T24:01"`,
+		"a fraction after the end":     `"2026-11-29T24:00:00.5Z"`,
+		"a second 60 at noon":          `"2026-11-29T12:00:60Z"`,
+		"a second 60 of local time":    `"2026-11-29T23:59:60-05:00"`,
+		"a second 61":                  `"2026-11-29T23:59:61Z"`,
+		"an offset of 24 hours":        `"2026-11-29T07:22:49-24:00"`,
+		"digits of no date":            `20261329`,
+		"a date with a fraction":       `20261129.5`,
+		"an account number":            `10002026`,
 		"digits of minutes":            `202611290722`,
 		"digits of minutes as text":    `"202611290722"`,
 		"digits that are no time":      `20261329072249`,
@@ -157,7 +179,7 @@ func TestUTCTimesAgreeWithTimeParse(t *testing.T) {
 			}
 		}
 	}
-	for _, clock := range []string{"00:00:00", "23:59:59", "24:00:00", "12:60:00", "12:00:60", "1a:00:00", "12:00:0", "12:00:00."} {
+	for _, clock := range []string{"00:00:00", "23:59:59", "25:00:00", "12:60:00", "12:00:60", "1a:00:00", "12:00:0", "12:00:00."} {
 		for _, fraction := range []string{"", ".1", ".000000001", ".123456789", ".1234567890", ".12a", ",5"} {
 			texts = append(texts, "2026-11-23T"+clock+fraction+"Z", "2026-11-23T"+clock+fraction+"+01:00")
 		}

@@ -99,6 +99,8 @@ func TestPrefilterLeavesUnusualRecordsToDecoder(t *testing.T) {
 	for name, value := range map[string]string{
 		"a match":                  `{"kind":"a"}`,
 		"a match of another rule":  `{"o":{"n":6}}`,
+		"a date as the time":       `{"occurred_at":"2026-11-30"}`,
+		"a date as a number":       `{"occurred_at":20261130}`,
 		"an escape in a text":      `{"kind":"\u0061"}`,
 		"an escape in a name":      `{"\u006bind":"a"}`,
 		"an escape in a path":      `{"o":{"\u006e":6}}`,
