@@ -44,6 +44,31 @@ func foreign(data []byte) *outcome.Error {
 	return nil
 }
 
+// pythonValue finds what str, repr or an f-string of Python makes of a value.
+var pythonValue = regexp.MustCompile(`^(?:(True|False|None|nan|inf)\s*(?:[,}\]]|$)|(')|(?:datetime\.\w+|Decimal|UUID|Timestamp|np\.\w+|array)\(|<[\w.]+ object at 0x|<[\w.]+: )`)
+
+// unexpected fails at what is neither a value nor a member's name. The text of a Python
+// object may begin like JSON.
+func (p *parser) unexpected(expected string) {
+	rest := p.data[min(p.pos, len(p.data)):]
+	var m [][]byte
+	if bytes.ContainsAny(p.data[:len(p.data)-len(rest)], "{[") {
+		m = pythonValue.FindSubmatch(rest[:min(len(rest), 64)])
+	}
+	switch {
+	case m != nil && len(m[1]) > 0:
+		p.fail(outcome.PythonText, string(m[1])+" is Python: send json.dumps(…) instead of str(…) or an f-string")
+	case m != nil && len(m[2]) > 0:
+		p.fail(outcome.PythonText, "a text in single quotes, as Python writes it: send json.dumps(…) instead of str(…)")
+	case m != nil:
+		p.fail(outcome.PythonText, "the text of a Python object (repr): send its value or its dict with json.dumps(…)")
+	case len(rest) > 0 && (rest[0] == '}' || rest[0] == ']') && bytes.HasSuffix(bytes.TrimRight(p.data[:p.pos], " \t\r\n"), []byte(",")):
+		p.fail(outcome.NotJSON, "a comma before "+string(rest[:1])+": write the document with a JSON library, such as json.dumps(…)")
+	default:
+		p.fail(outcome.NotJSON, "expected "+expected)
+	}
+}
+
 // trailing returns the error for the bytes after a document, which ends at byte end.
 func trailing(rest []byte, end int) error {
 	next := bytes.TrimLeft(rest, ",;\x00\x1e \t\r\n")

@@ -136,7 +136,7 @@ func (p *parser) value(depth int, keep bool) Value {
 	if p.err == nil && p.prefixOfLiteral() {
 		p.pos = len(p.data)
 	}
-	p.fail(outcome.NotJSON, "expected a value")
+	p.unexpected("a value")
 	return Value{}
 }
 
@@ -180,7 +180,7 @@ func (p *parser) object(depth int, keep bool) Value {
 	}
 	for {
 		if p.pos >= len(p.data) || p.data[p.pos] != '"' {
-			p.fail(outcome.NotJSON, "expected a member's name")
+			p.unexpected("a member's name")
 			return Value{}
 		}
 		name := p.string(keep)
