@@ -77,11 +77,8 @@ func (e *entry) CheckYAML(at yamldoc.Cursor) {
 			at.Field(key).Fault("is missing")
 		}
 	}
-	for name, d := range map[string]time.Duration{"throttle": e.Throttle, "expire": e.Expire} {
-		if d < 0 {
-			at.Field(name).Fault("%s is negative", d)
-		}
-	}
+	checkDuration(at, "throttle", e.Throttle)
+	checkDuration(at, "expire", e.Expire)
 	if e.Runbook != "" && alert.Link(e.Runbook) == "" {
 		at.Field("runbook").Fault("is not a web address: use https:// and no spaces, <, > or |")
 	}
@@ -97,7 +94,7 @@ type builder struct {
 	nextSlot *int                       // shared by the compilers
 	reported map[string]bool            // messages of the rule
 
-	unresolved []unresolved
+	unresolved []*unresolved
 	strangers  []*strangers
 }
 

@@ -62,9 +62,16 @@ func (r *interpreter) eval(n ast.Node) event.Value {
 		case "not", "!":
 			return event.BoolValue(!v.Bool())
 		case "-":
-			return event.NumberValue(-numberOrNaN(v))
+			v = digits(v)
+			if math.IsNaN(v.Float()) {
+				return v
+			}
+			if text := strings.TrimPrefix(v.Text(), "-"); text != v.Text() {
+				return event.LiteralValue(text, -v.Float())
+			}
+			return event.LiteralValue("-"+strings.TrimPrefix(v.Text(), "+"), -v.Float())
 		}
-		return event.NumberValue(numberOrNaN(v))
+		return digits(v)
 	case *ast.BinaryNode:
 		return r.binary(n)
 	case *ast.ConditionalNode:
@@ -172,7 +179,20 @@ func (r *interpreter) plus(n *ast.BinaryNode, a, b event.Value) event.Value {
 	return event.StringValue(r.text(a) + r.text(b))
 }
 
-var whole = regexp.MustCompile(`^([+-]?|\()(\d+)\)?( USDT)?$`)
+// digits returns a number with its digits.
+func digits(v event.Value) event.Value {
+	f := numberOrNaN(v)
+	switch {
+	case math.IsNaN(f):
+		return event.NumberValue(f)
+	case v.Kind() == event.Number:
+		return v
+	}
+	text := strings.NewReplacer(",", "", "(", "-", ")", "").Replace(strings.Fields(v.Text())[0])
+	return event.LiteralValue(strings.TrimPrefix(text, "+"), f)
+}
+
+var whole = regexp.MustCompile(`^([+-]?|\()(\d[\d,]*)(?:\.0*)?\)?( [A-Z0-9]+)?$`)
 
 // wholeNumber returns the value of a whole number; nil: it is none.
 func wholeNumber(v event.Value) *big.Int {
@@ -180,7 +200,7 @@ func wholeNumber(v event.Value) *big.Int {
 	if m == nil {
 		return nil
 	}
-	n, _ := new(big.Int).SetString(m[2], 10)
+	n, _ := new(big.Int).SetString(strings.ReplaceAll(m[2], ",", ""), 10)
 	if m[1] == "-" || m[1] == "(" {
 		n.Neg(n)
 	}
@@ -276,18 +296,17 @@ func (r *interpreter) call(name string, arguments []ast.Node) event.Value {
 				args = append(args, list.At(i))
 			}
 		}
-		best := math.NaN()
+		best := event.NumberValue(math.NaN())
 		for i, v := range args {
-			switch f := numberOrNaN(v); {
-			case i == 0:
-				best = f
-			case name == "min":
-				best = math.Min(best, f)
-			default:
-				best = math.Max(best, f)
+			v = digits(v)
+			switch sign, ok := r.compare(v, best); {
+			case math.IsNaN(v.Float()):
+				return v
+			case i == 0, ok && (sign < 0) == (name == "min") && sign != 0:
+				best = v
 			}
 		}
-		return event.NumberValue(best)
+		return best
 	}
 	return functions[name].call(&compiler{zone: time.UTC})(&scope{now: fixedNow}, args)
 }

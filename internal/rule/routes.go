@@ -1,33 +1,37 @@
 package rule
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
 // routes checks that every route leads to channels.
 func (b *builder) routes() {
-	for name, r := range b.doc.Routes {
+	for _, name := range slices.Sorted(maps.Keys(b.doc.Routes)) {
+		r := b.doc.Routes[name]
 		if slices.Contains(b.env.Channels, name) {
 			b.fault(r.at.Pos(), "%s is also the name of a channel: rename the route", name)
 		}
 		for _, references := range r.severities {
 			for _, ref := range references {
-				b.checkName(ref, b.env.Channels)
+				_, isRoute := b.doc.Routes[ref.name]
+				switch {
+				case b.known(ref.name, b.env.Channels):
+				case isRoute:
+					b.fault(ref.at.Pos(), "%s is a route: name channels here", ref.name)
+				default:
+					u := b.miss(ref)
+					u.routes = appendNew(u.routes, name)
+				}
 			}
 		}
-	}
-}
-
-// checkName reports a reference that is not in names, unless the channels are unknown.
-func (b *builder) checkName(ref reference, names []string) {
-	if !b.known(ref.name, names) {
-		b.fault(ref.at.Pos(), "%s", unknownName(ref.name, names, nil))
 	}
 }
 
@@ -36,51 +40,68 @@ func (b *builder) known(name string, names []string) bool {
 	return b.env.Channels == nil || slices.Contains(names, name)
 }
 
-// unresolved is a name that rules use and that is no channel or route.
+// unresolved is a name that is no channel or route.
 type unresolved struct {
-	first reference
-	rules []string
+	first         reference
+	routes, rules []string // that use it
 }
 
-// miss notes that a rule uses a name that is unknown.
-func (b *builder) miss(e *entry, ref reference) {
-	i := slices.IndexFunc(b.unresolved, func(u unresolved) bool { return u.first.name == ref.name })
+// miss returns the entry of a name that is unknown. Its first reference is the first in
+// the file.
+func (b *builder) miss(ref reference) *unresolved {
+	i := slices.IndexFunc(b.unresolved, func(u *unresolved) bool { return u.first.name == ref.name })
 	if i < 0 {
 		i = len(b.unresolved)
-		b.unresolved = append(b.unresolved, unresolved{first: ref})
+		b.unresolved = append(b.unresolved, &unresolved{first: ref})
 	}
-	u := &b.unresolved[i]
-	name := e.Name
-	if name == "" {
-		name = e.at.Pos().Path
+	u := b.unresolved[i]
+	if at, first := ref.at.Pos(), u.first.at.Pos(); at.Line < first.Line || at.Line == first.Line && at.Column < first.Column {
+		u.first = ref
 	}
-	if !slices.Contains(u.rules, name) {
-		u.rules = append(u.rules, name)
-	}
+	return u
 }
 
-// misses reports each unknown name of rules once, at the first rule that uses it.
+func appendNew(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
+}
+
+// misses reports each unknown name once, at its first use.
 func (b *builder) misses() {
 	for _, u := range b.unresolved {
-		b.fault(u.first.at.Pos(), "%s", unknownName(u.first.name, b.destinations(), u.rules))
+		text := fmt.Sprintf("unknown channel or route %q", u.first.name)
+		var users []string
+		for _, use := range []struct {
+			noun  string
+			names []string
+		}{{"route", u.routes}, {"rule", u.rules}} {
+			if len(use.names) > 0 {
+				users = append(users, plural.VerbOf(len(use.names), use.noun, use.noun+"s")+" "+listed(use.names))
+			}
+		}
+		if len(u.routes)+len(u.rules) > 1 {
+			text += " (in " + strings.Join(users, " and ") + ")"
+		}
+		names := b.env.Channels
+		if len(u.routes) == 0 {
+			names = b.destinations()
+		}
+		if s := suggest.Closest(u.first.name, names); s != "" {
+			text += fmt.Sprintf(": did you mean %s?", s)
+		}
+		b.fault(u.first.at.Pos(), "%s", text)
 	}
 }
 
-// namedRules is the number of rules that a fault names.
-const namedRules = 3
-
-// unknownName describes a name that is not in names, and which rules use it if there are several.
-func unknownName(name string, names, rules []string) string {
-	text := fmt.Sprintf("unknown channel or route %q", name)
-	if more := len(rules) - namedRules; more > 0 {
-		text += fmt.Sprintf(" (in rules %s and %d more)", strings.Join(rules[:namedRules], ", "), more)
-	} else if len(rules) > 1 {
-		text += fmt.Sprintf(" (in rules %s)", strings.Join(rules, ", "))
+// listed joins names, at most three of them.
+func listed(names []string) string {
+	const most = 3
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
 	}
-	if s := suggest.Closest(name, names); s != "" {
-		text += fmt.Sprintf(": did you mean %s?", s)
-	}
-	return text
+	return strings.Join(names, ", ")
 }
 
 // destinations returns the names of the channels and routes.
@@ -101,7 +122,8 @@ func (b *builder) channels(e *entry, r *rule) {
 	for _, to := range e.To {
 		route, isRoute := b.doc.Routes[to.name]
 		if !isRoute && !b.known(to.name, names) {
-			b.miss(e, to)
+			u := b.miss(to)
+			u.rules = appendNew(u.rules, cmp.Or(e.Name, e.at.Pos().Path))
 			continue
 		}
 		for _, severity := range r.severities {

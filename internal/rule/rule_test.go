@@ -257,3 +257,35 @@ func TestRenamedChannelIsOneFault(t *testing.T) {
 		}
 	}
 }
+
+// TestRenamedChannelOfRoutesIsOneFault, with the rules that name it too.
+func TestRenamedChannelOfRoutesIsOneFault(t *testing.T) {
+	for file, want := range map[string]string{
+		"rules: [{name: a, when: event.x == 1, to: [hook, trading], title: t, severity: info}, {name: b, when: event.x == 1, to: [hook, night], title: t, severity: info}]\nroutes:\n  trading: {info: [hook], critical: [hook, desk]}\n  night: {info: [desk, hook]}\n": `r.yaml:2:44: rules[0].to[0]: unknown channel or route "hook" (in routes night, trading and rules a, b): did you mean hook2?`,
+		"routes:\n  trading: {info: [hook], critical: [hook]}\n":                                 `r.yaml:3:20: routes.trading.info[0]: unknown channel or route "hook": did you mean hook2?`,
+		"routes: {a: {info: [hook]}, b: {info: [hook]}, c: {info: [hook]}, d: {info: [hook]}}\n": `r.yaml:2:21: routes.a.info[0]: unknown channel or route "hook" (in routes a, b, c and 1 more): did you mean hook2?`,
+		"routes: {trading: {info: [desk]}, all: {info: [trading]}}\n":                            `r.yaml:2:48: routes.all.info[0]: trading is a route: name channels here`,
+	} {
+		_, faults := rule.Compile("r.yaml", []byte("version: 1\n"+file), rule.Environment{Channels: []string{"desk", "hook2"}})
+		if faults = faults.Errors(); len(faults) != 1 || faults[0].String() != want {
+			t.Errorf("%s got\n%s\nwant\n%s", file, faults.Error(), want)
+		}
+	}
+}
+
+func TestThrottleAndExpireHaveBounds(t *testing.T) {
+	for value, want := range map[string]string{
+		"0": "is no time: remove %s for none", "0d": "is no time: remove %s for none", "-5m": "is negative", "1y": "is longer than 30d, the most that alerts are kept for",
+		"721h": "is longer than 30d, the most that alerts are kept for", "999999w": "is not a duration: write it as 500ms, 30s, 5m, 1h, 7d or 1w", "5": "is not a duration: write it as 500ms, 30s, 5m, 1h, 7d or 1w",
+		"500ms": "", "30d": "", "1d12h": "",
+	} {
+		for _, key := range []string{"throttle", "expire"} {
+			_, faults := rule.Compile("r.yaml", []byte("version: 1\nrules:\n  - name: a\n    when: event.x == 1\n    title: t\n    to: [desk]\n    "+key+": "+value+"\n"), rule.Environment{})
+			switch {
+			case want == "" && len(faults) == 0:
+			case want == "" || len(faults) != 1 || !strings.HasSuffix(faults[0].Message, strings.ReplaceAll(want, "%s", key)) || faults[0].Line != 7:
+				t.Errorf("%s: %s: got %s, want %q", key, value, faults.Error(), want)
+			}
+		}
+	}
+}
