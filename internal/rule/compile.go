@@ -37,6 +37,11 @@ func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
 	faults := yamldoc.Decode(file, "", data, &b.doc)
 	if len(faults.Errors()) == 0 || b.doc.at != (yamldoc.Cursor{}) {
 		faults = append(faults, b.build()...)
+		if len(faults.Errors()) == 0 {
+			b.faults = nil
+			b.unused()
+			faults = append(faults, b.faults...)
+		}
 		faults.Sort()
 	}
 	if len(faults.Errors()) > 0 {
@@ -96,13 +101,14 @@ type builder struct {
 
 	unresolved []*unresolved
 	strangers  []*strangers
+	usedVars   map[string]bool // by name; "": all
 }
 
 func (b *builder) build() yamldoc.Faults {
 	if b.doc.Timezone.Location == nil {
 		b.doc.Timezone.Location = time.UTC
 	}
-	b.paths = make(map[topics.Name][][]string)
+	b.paths, b.usedVars = make(map[topics.Name][][]string), make(map[string]bool)
 	b.routes()
 	defaultWhere := make(map[string]*expression)
 	for name, d := range b.doc.Defaults {
@@ -135,6 +141,10 @@ func (b *builder) fault(at yamldoc.Pos, format string, args ...any) {
 	b.faults = append(b.faults, yamldoc.NewFault(at, false, fmt.Sprintf(format, args...)))
 }
 
+func (b *builder) warn(at yamldoc.Pos, format string, args ...any) {
+	b.faults = append(b.faults, yamldoc.NewFault(at, true, fmt.Sprintf(format, args...)))
+}
+
 func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	r := &rule{name: e.Name, topics: e.Topic, throttle: e.Throttle, expire: e.Expire, runbook: e.Runbook}
 	if len(r.topics) == 0 {
@@ -161,6 +171,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	for _, topic := range r.topics {
 		t := &topicRule{rule: r, where: cmp.Or(r.where, defaultWhere[string(topic)])}
 		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], t)
+		b.unreachable(e, r, t.where, topic)
 	}
 }
 
@@ -272,6 +283,9 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 			continue
 		}
 		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
+	}
+	for _, name := range c.usedVars {
+		b.usedVars[name] = true
 	}
 	for _, topic := range c.examples.topics {
 		b.paths[topic] = append(b.paths[topic], c.paths...)

@@ -1,13 +1,11 @@
 package rule
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/topics"
-	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // examples are the sample events that an expression is checked with.
@@ -73,7 +71,6 @@ func (b *builder) unsampled() {
 		if i < 0 || len(b.env.Samples) == 0 || slices.ContainsFunc(b.env.Samples, isOf) {
 			continue
 		}
-		at := b.doc.Rules[i].at
-		b.faults = append(b.faults, yamldoc.NewFault(at.Field("topic").Pos(), true, fmt.Sprintf("%s has no sample event: fields and types of its rules are not checked", topic)))
+		b.warn(b.doc.Rules[i].at.Field("topic").Pos(), "%s has no sample event: fields and types of its rules are not checked", topic)
 	}
 }

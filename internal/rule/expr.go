@@ -60,12 +60,14 @@ type compiler struct {
 	zone     *time.Location
 	problems []problem
 	paths    [][]string // of the event, that are read
+	usedVars []string   // that are read; "": all
 	depth    int        // nested predicates
 	memoized bool       // inside an expression that is evaluated once
 	nextSlot *int       // shared by all compilers of a set
 
 	examples *examples                  // to check the types with; nil: they are not checked
 	observed map[ast.Node][]event.Value // of the nodes of the checked expression
+	chained  map[ast.Node]bool          // parts of ands and ors that are checked
 	scanner  *event.Scanner             // finds the values for a Prefilter; nil: for Match
 }
 

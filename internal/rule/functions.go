@@ -103,6 +103,9 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
 	}
 	f, ok := functions[name]
 	if !ok {
+		if name == "avg" || name == "mean" || name == "average" {
+			return c.fault(n, "unknown function %s(): write sum(x) / len(x)", name)
+		}
 		if s := suggest.Closest(name, functionNames()); s != "" {
 			return c.fault(n, "unknown function %s(): did you mean %s()?", name, s)
 		}

@@ -16,7 +16,7 @@ import (
 // check warns of what is wrong with an expression that compiles.
 func (c *compiler) check(e expression) {
 	before, at := len(c.problems), c.examples.list
-	c.observed = make(map[ast.Node][]event.Value)
+	c.observed, c.chained = make(map[ast.Node][]event.Value), make(map[ast.Node]bool)
 	if c.examples.use == forCondition {
 		at = c.narrow(at, e.node, true)
 		c.wantCondition(e.node, at)
@@ -118,7 +118,14 @@ func (c *compiler) inferBinary(n *ast.BinaryNode, at []instance) {
 		c.warn(n, "not is read before %s: write %s %s %s, or not (…)", n.Operator, source(not.Node), inverse[n.Operator], source(n.Right))
 		return
 	}
+	if c.alwaysSame(n) {
+		return
+	}
 	before := len(c.problems)
+	switch n.Operator {
+	case "and", "&&", "or", "||":
+		c.contradictions(n)
+	}
 	c.infer(n.Left, at)
 	switch n.Operator {
 	case "and", "&&", "or", "||":
@@ -214,6 +221,9 @@ func (c *compiler) inferCall(n ast.Node, name string, arguments []ast.Node, at [
 	if name == "clock" && len(arguments) == 2 {
 		c.layout(arguments[1], at)
 	}
+	if (name == "min" || name == "max") && len(arguments) == 1 {
+		c.wantElements(n, name, arguments[0], at)
+	}
 	class, ok := takes[name]
 	if (name == "min" || name == "max") && len(arguments) > 1 {
 		class, ok = aNumber, true
@@ -253,6 +263,7 @@ func (c *compiler) inferPredicate(n ast.Node, name string, arguments []ast.Node,
 		}
 	}
 	if len(arguments) < 2 {
+		c.wantElements(n, name, arguments[0], at)
 		return
 	}
 	predicate := arguments[1].(*ast.PredicateNode).Node

@@ -101,6 +101,7 @@ func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.N
 	case "ce":
 		eval = follow(func(s *scope) event.Value { return s.ev.CE }, names)
 	case "vars":
+		c.usedVars = append(c.usedVars, append(names, "")[0])
 		v := c.vars.Lookup(names...)
 		if v.Kind() == event.Missing {
 			return c.unknownVar(root, names)

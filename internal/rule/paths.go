@@ -17,6 +17,7 @@ var optional = []string{"reconciliation", "trace_id", "timestamp"}
 
 // unknown warns of a member that no sample has, with the likely correction.
 func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
+	c.attribute(n, name)
 	_, root, _ := c.unfold(n)
 	_, isDirect := n.Node.(*ast.IdentifierNode)
 	if id, ok := root.(*ast.IdentifierNode); ok && id.Value != "event" || isDirect && slices.Contains(optional, name) || !c.examples.complete {

@@ -60,8 +60,8 @@ func (b *builder) strange() {
 			listed += fmt.Sprintf(" and %d more", more)
 		}
 		topic, _, _ := strings.Cut(s.topics, ", ")
-		b.faults = append(b.faults, yamldoc.NewFault(s.first, true, fmt.Sprintf(
+		b.warn(s.first,
 			"%s of the rules %s in no built-in sample of %s: %s; if your producers send other events, name samples of them in notifier.yaml: samples: { %s: [samples/] }",
-			strings.Join(counts, " and "), plural.VerbOf(len(names), "is", "are"), s.topics, listed, topic)))
+			strings.Join(counts, " and "), plural.VerbOf(len(names), "is", "are"), s.topics, listed, topic)
 	}
 }

@@ -76,6 +76,9 @@ func (c *compiler) misfit(n ast.Node, at []instance, fits func(event.Value) bool
 // both values, because of their types or of the texts that the samples have; warned:
 // there is a warning of an operand.
 func (c *compiler) comparison(n *ast.BinaryNode, at []instance, warned bool) {
+	if c.neverHas(n, at) {
+		return
+	}
 	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
 	first := -1
 	var without ast.Node // has no result in a sample
@@ -193,7 +196,7 @@ func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []
 	for i, v := range values {
 		if v.Kind() == event.String {
 			seen = append(seen, v.Text())
-			isType = isType && v.Text() == at[i].scope.ev.Type
+			isType = isType && v.Text() != "" && v.Text() == at[i].scope.ev.Type
 		}
 	}
 	if len(seen) == 0 {
@@ -205,7 +208,7 @@ func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []
 			c.text(text.node, text.value, field, seen, isType)
 		}
 	case "contains", "startsWith", "endsWith", "matches":
-		if isType && !slices.ContainsFunc(c.observe(n, at), event.Value.Bool) {
+		if !slices.ContainsFunc(c.observe(n, at), event.Value.Bool) && !c.letters(n, seen) && isType {
 			c.warn(n, "%s is true for no event type in the samples of %s", source(n), joinTopics(c.examples.topics))
 		}
 	}
@@ -256,41 +259,3 @@ func (c *compiler) literals(n ast.Node) (texts []literal) {
 	}
 	return texts
 }
-
-// describe says of which type a node is, with an example.
-func describe(n ast.Node, v event.Value) string {
-	kind := map[event.Kind]string{event.Bool: "a boolean", event.Number: "a number", event.String: "a text", event.Array: "a list", event.Object: "an object"}[v.Kind()]
-	text := source(n) + " is " + kind
-	if !isConstant(n) {
-		text += " in the samples"
-	}
-	if v.Kind() < event.Array && source(n) != quote(v) {
-		text += ", such as " + quote(v)
-	}
-	return text
-}
-
-// quote prints a value as an expression does.
-func quote(v event.Value) string {
-	text := v.Text()
-	switch v.Kind() {
-	case event.Bool:
-		return strconv.FormatBool(v.Bool())
-	case event.Number:
-		return text
-	}
-	return strconv.Quote(shorten(text))
-}
-
-// source returns an expression as it could be written.
-func source(n ast.Node) string { return shorten(strings.ReplaceAll(n.String(), "#.", ".")) }
-
-func shorten(text string) string {
-	const longest = 60
-	if runes := []rune(text); len(runes) > longest {
-		return string(runes[:longest]) + "…"
-	}
-	return text
-}
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -2,6 +2,7 @@ package yamldoc
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -89,6 +90,12 @@ func isHole(n *yaml.Node) bool {
 
 // IsNull reports whether the node is empty or null.
 func (c Cursor) IsNull() bool { return c.resolved().Tag == "!!null" }
+
+// HasAnchor reports whether the node, or one in it, has an anchor (&name), which an alias
+// may refer to.
+func (c Cursor) HasAnchor() bool { return hasAnchor(c.node) }
+
+func hasAnchor(n *yaml.Node) bool { return n.Anchor != "" || slices.ContainsFunc(n.Content, hasAnchor) }
 
 // Tag returns the node's YAML tag, such as !!str, !!int, !!float, !!bool.
 func (c Cursor) Tag() string { return c.resolved().ShortTag() }

@@ -1,0 +1,55 @@
+package rule
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/algotrade/notifier/internal/event"
+)
+
+// describe says of which type a node is, with an example.
+func describe(n ast.Node, v event.Value) string {
+	kind := map[event.Kind]string{event.Bool: "a boolean", event.Number: "a number", event.String: "a text", event.Array: "a list", event.Object: "an object"}[v.Kind()]
+	text := source(n) + " is " + kind
+	if !isConstant(n) {
+		text += " in the samples"
+	}
+	if v.Kind() < event.Array && source(n) != quote(v) {
+		text += ", such as " + quote(v)
+	}
+	return text
+}
+
+// quote prints a value as an expression does.
+func quote(v event.Value) string {
+	text := v.Text()
+	switch v.Kind() {
+	case event.Bool:
+		return strconv.FormatBool(v.Bool())
+	case event.Number:
+		return text
+	}
+	return strconv.Quote(shorten(text))
+}
+
+// source returns an expression as it could be written.
+func source(n ast.Node) string {
+	if not, ok := n.(*ast.UnaryNode); ok {
+		if in, ok := not.Node.(*ast.BinaryNode); ok && in.Operator == "in" {
+			return source(in.Left) + " not in " + source(in.Right)
+		}
+	}
+	return shorten(strings.ReplaceAll(n.String(), "#.", "."))
+}
+
+func shorten(text string) string {
+	const longest = 60
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest]) + "…"
+	}
+	return text
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -1,0 +1,24 @@
+package rule
+
+import "github.com/algotrade/notifier/internal/yamldoc"
+
+// unused warns once of the variables that no expression reads. One with an anchor may be
+// used where its alias stands.
+func (b *builder) unused() {
+	var names []string
+	var first yamldoc.Pos
+	for i := range b.doc.Vars.value.Len() {
+		name := b.doc.Vars.value.At(i).Name()
+		at := b.doc.at.Field("vars").Field(name)
+		if b.usedVars[name] || b.usedVars[""] || at.HasAnchor() {
+			continue
+		}
+		if len(names) == 0 {
+			first = at.Pos()
+		}
+		names = append(names, "vars."+name)
+	}
+	if len(names) > 0 {
+		b.warn(first, "no rule uses %s", listed(names))
+	}
+}
