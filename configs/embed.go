@@ -23,6 +23,11 @@ var Notifier []byte
 //go:embed rules.yaml
 var Rules []byte
 
+// RuleTests are the tests of the default rules, rules.test.yaml.
+//
+//go:embed rules.test.yaml
+var RuleTests []byte
+
 //go:embed samples
 var samples embed.FS
 

@@ -19,6 +19,7 @@ var examples = map[string][]string{
 	"topics create": {"notifier topics create --dry-run", "notifier topics create --partitions 12 --replication 3"},
 	"produce":       {"notifier produce trade-executions --sample order.rejected", "notifier produce portfolio-updates -f events.jsonl --rate 100"},
 	"rules check":   {"notifier rules check", "notifier rules check rules.yaml -o json"},
+	"rules test":    {"notifier rules test", "notifier rules test rules.yaml -o junit > rules.xml"},
 	"rules list":    {"notifier rules list"},
 	"config check":  {"notifier config check", "notifier config check -c notifier.yaml -o json"},
 	"config show":   {"notifier config show", "notifier config show -o json"},
@@ -57,7 +58,7 @@ func addHelp(g *base.Globals, root *cobra.Command) {
 			base.Complete(cmd, "sample", sampleNames(g))
 		case "channels test", "channels move":
 			cmd.ValidArgsFunction = g.ChannelNames
-		case "rules check", "dlq import": // files
+		case "rules check", "rules test", "dlq import": // files
 		default:
 			if cmd.ValidArgsFunction == nil {
 				cmd.ValidArgsFunction = base.NoWords

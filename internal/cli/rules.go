@@ -17,8 +17,8 @@ import (
 )
 
 func newRules(g *base.Globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Check and list the rules", Args: base.Subcommand, RunE: base.Help}
-	cmd.AddCommand(newRulesCheck(g), newRulesList(g))
+	cmd := &cobra.Command{Use: "rules", Short: "Check, test and list the rules", Args: base.Subcommand, RunE: base.Help}
+	cmd.AddCommand(newRulesCheck(g), newRulesTest(g), newRulesList(g))
 	return cmd
 }
 

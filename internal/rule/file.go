@@ -18,12 +18,19 @@ type document struct {
 	Routes   map[string]route    `yaml:"routes"`
 	Defaults map[string]defaults `yaml:"defaults"`
 	Rules    []entry             `yaml:"rules"`
+	Tests    elsewhere           `yaml:"tests"` // see package ruletest
 
 	Calendars unsupported `yaml:"calendars"`
 	Digest    unsupported `yaml:"digest"`
 
 	at yamldoc.Cursor
 }
+
+// elsewhere is a key that another package reads.
+type elsewhere struct{}
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (*elsewhere) UnmarshalYAMLDoc(yamldoc.Cursor) {}
 
 // unsupported is a key of the format that is not implemented. Using it is an error.
 type unsupported struct{}
@@ -63,20 +70,21 @@ func (z *zone) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 type vars struct{ value event.Value }
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (v *vars) UnmarshalYAMLDoc(at yamldoc.Cursor) { v.value = yamlValue(at) }
+func (v *vars) UnmarshalYAMLDoc(at yamldoc.Cursor) { v.value = YAMLValue(at) }
 
-func yamlValue(at yamldoc.Cursor) event.Value {
+// YAMLValue returns a node as a value of an event. Numbers keep their text.
+func YAMLValue(at yamldoc.Cursor) event.Value {
 	switch {
 	case at.IsMapping():
 		var members []event.Value
 		for _, k := range at.Keys() {
-			members = append(members, event.Member(k.Name, yamlValue(k.Value)))
+			members = append(members, event.Member(k.Name, YAMLValue(k.Value)))
 		}
 		return event.ObjectValue(members)
 	case at.IsSequence():
 		var elements []event.Value
 		for _, item := range at.Items() {
-			elements = append(elements, yamlValue(item))
+			elements = append(elements, YAMLValue(item))
 		}
 		return event.ArrayValue(elements)
 	}
