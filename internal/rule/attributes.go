@@ -27,6 +27,9 @@ func (c *compiler) attribute(n *ast.MemberNode, name string) {
 		return -1
 	}, strings.ToLower(name))
 	near := suggest.Closest(legal, attributes)
+	if len(legal) <= len("uid") && !strings.HasPrefix(near, legal) { // probably an extension
+		near = ""
+	}
 	switch {
 	case slices.Contains(attributes, legal):
 		near = legal

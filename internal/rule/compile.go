@@ -282,6 +282,9 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 			b.stranger(c.examples.topics, p, place(p.at))
 			continue
 		}
+		if p.warning && c.examples.builtIn {
+			p.message = builtIn.Replace(p.message)
+		}
 		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
 	}
 	for _, name := range c.usedVars {

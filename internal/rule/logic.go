@@ -214,7 +214,7 @@ func conflict(a, b fact) bool {
 	}
 	x, xok := number(a.value)
 	y, yok := number(b.value)
-	if !xok || !yok || !sameUnit(a.value, b.value) {
+	if !xok || !yok || !sameUnit(a.value, b.value) || a.value.Kind() == event.String && b.value.Kind() == event.String { // "3:00" is between "22" and "6"
 		return false
 	}
 	above := func(f fact) bool { return f.operator == ">" || f.operator == ">=" }

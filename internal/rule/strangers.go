@@ -10,6 +10,12 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
+// builtIn names the built-in samples in a warning: the producers' events may differ.
+var builtIn = strings.NewReplacer(
+	"the samples", "the built-in samples", "the sample ", "the built-in sample ", "no sample", "no built-in sample",
+	"every sample", "every built-in sample", "any sample", "any built-in sample",
+)
+
 // strangers are the fields and event types that rules of the same topics use and no
 // built-in sample has. They are typing mistakes, or a producer's own.
 type strangers struct {
