@@ -7,26 +7,9 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
-// causes maps HTTP statuses. The URL is configured, so its errors concern the
-// channel and are permanent; errors about the body concern the message. Other
-// statuses are transient.
-var causes = map[int]outcome.Cause{
-	400: outcome.PayloadRefused, 406: outcome.PayloadRefused, 411: outcome.PayloadRefused, 415: outcome.PayloadRefused, 422: outcome.PayloadRefused,
-	413: outcome.PayloadTooLarge, 414: outcome.PayloadTooLarge, 431: outcome.PayloadTooLarge,
-	401: outcome.Credentials, 403: outcome.Credentials, 407: outcome.Credentials,
-	404: outcome.Destination, 405: outcome.Destination, 410: outcome.Destination, 501: outcome.Destination, 505: outcome.Destination,
-	429: outcome.RateLimited,
-	// The server failed after it received the complete request.
-	500: outcome.MaybeProcessed, 502: outcome.MaybeProcessed, 504: outcome.MaybeProcessed,
-}
-
-// mayBeMessage are the statuses with which a firewall or a check of the signature
-// refuses one body.
-var mayBeMessage = map[int]bool{401: true, 403: true, 404: true, 405: true}
-
 // classify returns the outcome of a reply; nil: delivered.
 func (t *target) classify(client *httpsend.Client, r *httpsend.Reply, sent []byte, mayBeDuplicate bool) error {
-	cause, known := causes[r.Status]
+	cause := httpsend.CauseOf(r)
 	switch delivery := r.Header.Get("webhook-delivery"); {
 	case delivery == "disable": // Svix's header
 		cause = outcome.Destination
@@ -38,18 +21,10 @@ func (t *target) classify(client *httpsend.Client, r *httpsend.Reply, sent []byt
 		return nil
 	case r.Status == 409:
 		cause = outcome.PayloadRefused
-	case r.Status/100 == 3:
-		cause = outcome.Destination
-	case r.RetryAfter > 0 && r.Status >= 500, r.RetryAfter > 0 && !known:
-		cause = outcome.RateLimited
-	case !known:
-		cause = outcome.Unavailable
 	}
-	return &outcome.Error{
-		Cause: cause, Detail: t.describe(client, r, sent), Do: remedies[cause], RetryAfter: r.RetryAfter,
-		MaybeMessage: mayBeMessage[r.Status] && cause != outcome.PayloadRefused,
-		Answered:     r.Status < 500 && r.Status/100 != 3 && cause != outcome.Unavailable,
-	}
+	err := r.Refused(cause, t.describe(client, r, sent))
+	err.Do = remedies[cause]
+	return err
 }
 
 // describe returns status and beginning of a reply as text.

@@ -1,15 +1,13 @@
 package webhook
 
 import (
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/algotrade/notifier/internal/egress"
+	"github.com/algotrade/notifier/internal/channel/httpsend"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -43,7 +41,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	case c.URL.IsZero():
 		at.Field("url").Fault("is missing")
 	case c.URL.Reveal() != "": // an unresolved reference is reported already
-		u, err := checkURL(c.URL.Reveal())
+		u, err := httpsend.ParseURL(c.URL.Reveal())
 		if err != nil {
 			at.Field("url").Fault("%v", err)
 			break
@@ -53,7 +51,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	c.checkSecrets(at.Field("secret"))
 	for name := range c.Headers {
 		switch key := http.CanonicalHeaderKey(name); {
-		case !token(name):
+		case !httpsend.IsHeaderName(name):
 			at.Field("headers").Field(name).Fault("is not a header name")
 		case strings.HasPrefix(key, "Webhook-"), key == "Content-Type", key == "Content-Length", key == "Host", key == "Idempotency-Key",
 			key == "Traceparent", key == "Tracestate":
@@ -62,17 +60,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 			at.Field("headers").Field(name).Fault("contains a line break")
 		}
 	}
-	if _, err := egress.NewProxy(c.Proxy.Reveal()); err != nil {
-		at.Field("proxy").Fault("%v", err)
-	}
-	if c.CA != "" {
-		if !filepath.IsAbs(c.CA) {
-			c.CA = filepath.Join(at.Dir(), c.CA)
-		}
-		if _, err := egress.OpenRoots(c.CA); err != nil {
-			at.Field("ca").Fault("%v", err)
-		}
-	}
+	httpsend.CheckConnection(at, &c.CA, c.Proxy)
 }
 
 func (c *Config) checkSecrets(at yamldoc.Cursor) {
@@ -98,10 +86,10 @@ func (c *Config) checkSecrets(at yamldoc.Cursor) {
 // checkClear reports what travels in the clear.
 func (c *Config) checkClear(at yamldoc.Cursor, u *url.URL) {
 	credentials := c.inTheClear(u)
-	switch local := u.Scheme == "https" || egress.IsLocal(u.Hostname()); {
-	case c.Insecure && local:
+	switch clear := httpsend.IsClear(u); {
+	case c.Insecure && !clear:
 		at.Field("insecure").Warn("has no effect: it only allows http:// to other hosts; certificates are always verified")
-	case c.Insecure, local:
+	case c.Insecure, !clear:
 	case credentials != "":
 		at.Field("url").Fault("%s", credentials)
 	default:
@@ -112,7 +100,7 @@ func (c *Config) checkClear(at yamldoc.Cursor, u *url.URL) {
 // inTheClear describes credentials that would travel unencrypted to another
 // host; empty: none.
 func (c *Config) inTheClear(u *url.URL) string {
-	if u.Scheme == "https" || egress.IsLocal(u.Hostname()) {
+	if !httpsend.IsClear(u) {
 		return ""
 	}
 	what := ""
@@ -131,27 +119,4 @@ func (c *Config) inTheClear(u *url.URL) string {
 		return ""
 	}
 	return "begins with http://: " + what + " would travel in the clear; use https://, or set insecure: true if the network is trusted"
-}
-
-// checkURL parses a URL. Its errors do not contain the URL, which is secret.
-func checkURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return nil, errors.New("is not a URL")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("must begin with https:// or http://")
-	case u.Host == "":
-		return nil, errors.New("has no host")
-	case u.User != nil:
-		return nil, errors.New("contains a user: set the header Authorization instead")
-	}
-	u.Fragment = ""
-	return u, nil
-}
-
-func token(name string) bool {
-	return name != "" && strings.IndexFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
-	}) < 0
 }

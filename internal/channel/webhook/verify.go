@@ -2,25 +2,25 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 
+	"github.com/algotrade/notifier/internal/channel/httpsend"
 	"github.com/algotrade/notifier/internal/check"
 )
 
 // Destination is where the channel posts to, without the URL's path, which may
 // be secret.
 func (c Config) Destination() string {
-	u, err := checkURL(c.URL.Reveal())
+	u, err := httpsend.ParseURL(c.URL.Reveal())
 	if err != nil {
 		return c.URL.String()
 	}
-	return fmt.Sprintf("%s://%s/…", u.Scheme, u.Host)
+	return httpsend.Shown(u)
 }
 
 // Verify implements channel.Verifier: name, address and certificate. It makes
 // no request.
 func (c *Channel) Verify(ctx context.Context) []check.Result {
-	target := c.targets.current()
+	target := c.targets.Current()
 	found := c.client.Verify(ctx, target.url)
 	if len(target.signers) == 0 {
 		found = append(found, check.Okf("signature", "requests are not signed: no secret is set"))

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/httpsend"
-	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
@@ -28,7 +26,7 @@ import (
 // Channel posts to one URL.
 type Channel struct {
 	client  *httpsend.Client
-	targets targets
+	targets *httpsend.Rotating[*target]
 }
 
 // New returns a channel for up to concurrency requests at once. Texts from the
@@ -38,26 +36,19 @@ func New(config Config, concurrency int, redactor *secret.Redactor) (*Channel, e
 	if redactor == nil {
 		redactor = secret.NewRedactor(config)
 	}
-	first, err := newTarget(config)
+	targets, err := httpsend.NewRotating("webhook", config.secrets(), func() (*target, error) { return newTarget(config) })
 	if err != nil {
 		return nil, err
 	}
-	roots, err := egress.OpenRoots(config.CA)
+	client, err := httpsend.Open(concurrency, config.CA, config.Proxy, redactor)
 	if err != nil {
-		return nil, fmt.Errorf("ca: %w", err)
+		return nil, err
 	}
-	proxy, err := egress.NewProxy(config.Proxy.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	return &Channel{
-		client:  httpsend.New(concurrency, roots, proxy, redactor),
-		targets: targets{config: config, valid: first, log: slog.New(slog.DiscardHandler)},
-	}, nil
+	return &Channel{client: client, targets: targets}, nil
 }
 
 // SetLogger sets the logger for changes of secrets, before the first Send.
-func (c *Channel) SetLogger(log *slog.Logger) { c.targets.log = log }
+func (c *Channel) SetLogger(log *slog.Logger) { c.targets.SetLogger(log) }
 
 // Close closes the connections.
 func (c *Channel) Close() error {
@@ -80,7 +71,7 @@ func (c *Channel) post(ctx context.Context, m channel.Message, withEvent bool) (
 	if err != nil {
 		return channel.Receipt{}, outcome.Errorf(outcome.PayloadRefused, "the alert cannot be encoded as JSON: %v", err)
 	}
-	target := c.targets.current()
+	target := c.targets.Current()
 	req := (&http.Request{
 		Method: http.MethodPost, URL: target.url, Host: target.url.Host, ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header, 8), Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
