@@ -49,6 +49,7 @@ func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 		t.Setenv(name, "value-of-"+name)
 	}
 	t.Setenv("RISK_HOOK_SECRET", "raw:value-of-RISK_HOOK_SECRET")
+	t.Setenv("PAGERDUTY_ROUTING_KEY", "R0utingKey0123456789abcdefABCDEF")
 	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
 	t.Setenv("RISK_HOOK_URL", "https://risk.example.com/hook")
 	dir := t.TempDir()
@@ -58,7 +59,7 @@ func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 	if err != nil || len(faults) > 0 {
 		t.Fatal(err, faults)
 	}
-	if got := strings.Join(l.Channels.Names(), " "); got != "desk desk-hook desk-mail desk-slack risk-hook" {
+	if got := strings.Join(l.Channels.Names(), " "); got != "desk desk-hook desk-mail desk-slack oncall risk-hook" {
 		t.Errorf("channels: %s", got)
 	}
 	defaults := config.Defaults()

@@ -23,6 +23,7 @@ channels:
   old: {slack: {webhook: "https://hooks.slack.com/s-webhook"}}
   mail: {email: {server: "mail.example.com:587", from: a@example.com, to: [b@example.com], username: AKIA0123456789, password: s-mail}}
   hook: {webhook: {url: "https://example.com/s-url", secret: s-signing, headers: {Authorization: s-header}}}
+  oncall: {pagerduty: {routing_key: s-routing}}
   none: {consol: {}}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -36,7 +37,7 @@ channels:
 		t.Error("Values returns nothing")
 	}
 	r := l.Redactor()
-	for _, text := range []string{"AKIA0123456789", "https://example.com/s-url", "https://hooks.slack.com/s-webhook", "s-header", "s-kafka", "s-mail", "s-signing", "s-token"} {
+	for _, text := range []string{"AKIA0123456789", "https://example.com/s-url", "https://hooks.slack.com/s-webhook", "s-header", "s-kafka", "s-mail", "s-routing", "s-signing", "s-token"} {
 		if got := r.Redact("it is " + text + "."); got != "it is [redacted]." {
 			t.Errorf("%s is shown: %s", text, got)
 		}

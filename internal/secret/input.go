@@ -33,7 +33,7 @@ func RedactInput(text string) string {
 	})
 }
 
-var sensitive = regexp.MustCompile(`(?i)(secret|token|passw|pwd|credential|api_?key|private_?key|authorization|cookie)`)
+var sensitive = regexp.MustCompile(`(?i)(secret|token|passw|pwd|credential|api_?key|private_?key|routing_?key|authorization|cookie)`)
 
 // IsSensitive reports whether the name of a key, header or variable is typical for
 // a secret.

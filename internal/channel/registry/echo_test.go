@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/channeltest"
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
+	"github.com/algotrade/notifier/internal/channel/pagerduty/pagerdutytest"
 	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
@@ -46,6 +47,14 @@ var providers = map[string]map[string]provider{
 			s := slacktest.Start(t, repeat(encoding, func(text string) slacktest.Answer { return slacktest.Answer{Status: 400, Body: text} }))
 			return fmt.Sprintf("slack: {webhook: %q}", s.URL+"/services/T0/B0/key")
 		},
+	},
+	"pagerduty": {
+		"a refusal": pager(400, func(text string) string {
+			return string(asJSON(map[string]any{"status": "invalid event", "errors": []string{text}}))
+		}),
+		"a page":          pager(403, func(text string) string { return "<html>" + text }),
+		"another success": pager(200, func(text string) string { return text }),
+		"a wrong key":     pager(401, func(text string) string { return text }),
 	},
 	"webhook": {
 		"a refusal": hook(422), "a success": hook(200), "a wrong login": hook(401),
@@ -104,6 +113,21 @@ func slackBot(answer func(text string) slacktest.Answer) provider {
 	}
 }
 
+// pager starts a server that echoes the routing key in a body made by answer.
+func pager(status int, answer func(text string) string) provider {
+	return func(t *testing.T, encoding channeltest.Encoding) string {
+		s := pagerdutytest.Start(t)
+		s.SetAnswer(func(body []byte) *pagerdutytest.Answer {
+			var sent struct {
+				Key string `json:"routing_key"`
+			}
+			_ = json.Unmarshal(body, &sent)
+			return &pagerdutytest.Answer{Status: status, Body: answer(encoding.Encode(sent.Key + " " + string(body))), Header: map[string]string{"X-Echo": sent.Key}}
+		})
+		return fmt.Sprintf("pagerduty: {routing_key: %q, url: %q}", pagerdutytest.Key, s.URL)
+	}
+}
+
 func hook(status int) provider {
 	return func(t *testing.T, encoding channeltest.Encoding) string {
 		s := webhooktest.Start(t, "", func(_ int, r webhooktest.Request) webhooktest.Answer {
@@ -155,7 +179,7 @@ func TestEchoedSecretsAreRedacted(t *testing.T) {
 	if !slices.Equal(kinds, slices.Sorted(slices.Values(registry.Kinds()))) {
 		t.Errorf("the kinds are %v, tested are %v", registry.Kinds(), kinds)
 	}
-	secrets := []string{slacktest.Token, "/services/T0/B0/key", pathKey, queryKey, url.QueryEscape(queryKey), header, password}
+	secrets := []string{slacktest.Token, pagerdutytest.Key, "/services/T0/B0/key", pathKey, queryKey, url.QueryEscape(queryKey), header, password}
 	for kind, ways := range providers {
 		for way, start := range ways {
 			if start == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/console"
 	"github.com/algotrade/notifier/internal/channel/email"
+	"github.com/algotrade/notifier/internal/channel/pagerduty"
 	"github.com/algotrade/notifier/internal/channel/slack"
 	"github.com/algotrade/notifier/internal/channel/webhook"
 	"github.com/algotrade/notifier/internal/dispatch"
@@ -61,6 +62,11 @@ var kinds = []kind{
 	newKind("webhook", dispatch.Config{Concurrency: 16, Timeout: 15 * time.Second, Partitions: 6},
 		func(c webhook.Config, _ string, common dispatch.Config, deps Deps) (channel.Channel, error) {
 			return webhook.New(c, common.Concurrency, deps.Redactor)
+		}),
+	// An integration key takes about 120 events a minute (developer.pagerduty.com, "API Limits").
+	newKind("pagerduty", dispatch.Config{Concurrency: 4, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 2, Burst: 10}},
+		func(c pagerduty.Config, _ string, common dispatch.Config, deps Deps) (channel.Channel, error) {
+			return pagerduty.New(c, common.Concurrency, deps.Redactor)
 		}),
 }
 

@@ -32,11 +32,12 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
   chat: {slack: {webhook: "https://hooks.slack.com/services/x"}}
   mail: {email: {server: "mail.example.com:587", from: a@example.com, to: [b@example.com]}}
   hook: {webhook: {url: "https://example.com/"}}
+  pager: {pagerduty: {routing_key: R0utingKey0123456789abcdefABCDEF}}
   slow: {webhook: {url: "https://example.com/"}, pace: {rate: 30/m}}`)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "slow": {1, 16}} {
+	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {1, 4}, "slow": {1, 16}} {
 		c := set.Get(name)
 		if c.Dispatch.Partitions != want.partitions || c.Dispatch.Concurrency != want.concurrency || c.Dispatch.Ambiguous != dispatch.Resend || c.Dispatch.Timeout <= 0 {
 			t.Errorf("%s: %+v", name, c.Dispatch)
@@ -65,6 +66,9 @@ func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a paced channel has one partition, so that one instance keeps the pace",
 		`{d: {console: {}, pace: {burst: 3}}}`:                 "channels.d.pace: a burst needs a rate, such as rate: 1/s",
 		`{d: {console: {}, ambiguous: drop}}`:                  `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
+		`{p: {pagerduty: {routing_key: too-short}}}`:           "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",
+		`{p: {pagerduty: {rooting_key: too-short}}}`:           `channels.p.pagerduty.rooting_key: unknown key: did you mean "routing_key"?`,
+		`{p: {pagerduty: {url: "http://a.example.com"}}}`:      "channels.p.pagerduty.url: begins with http://: the routing key would travel in the clear",
 		`{d: {consol: {}}}`:                                    `channels.d.consol: unknown key: did you mean "console"?`,
 		`{d: {console: {}, concurrency: 0}}`:                   "channels.d.concurrency: 0 is not between 1 and 1024",
 		`{d: {console: {}, retry: {attempts: 5}}}`:             "breaker.failures (5) must be smaller than retry.attempts (5)",

@@ -103,7 +103,7 @@ type trialJSON struct {
 	Kind      string        `json:"kind"`
 	OK        bool          `json:"ok"`
 	Delivery  string        `json:"delivery"`
-	ID        string        `json:"id,omitempty"` // the provider's: ts, Message-ID
+	ID        string        `json:"id,omitempty"` // the provider's: ts, Message-ID, dedup key
 	Answer    string        `json:"answer,omitempty"`
 	LatencyMS int64         `json:"latency_ms"`
 	Cause     outcome.Cause `json:"cause,omitempty"`
@@ -190,7 +190,7 @@ func (r *trialJSON) results(c *registry.Config) []check.Result {
 		text += "; " + r.Answer
 	}
 	if r.ID != "" {
-		text += ", " + map[string]string{"slack": "ts ", "email": "Message-ID "}[r.Kind] + r.ID
+		text += ", " + map[string]string{"slack": "ts ", "email": "Message-ID ", "pagerduty": "dedup key "}[r.Kind] + r.ID
 	}
 	return append([]check.Result{check.Okf(subject, "%s, after %s", text, took)}, r.recipients()...)
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // secretName matches the names of environment variables with secrets.
-var secretName = regexp.MustCompile(`(?i)(secret|token|passw|credential|api_?key|private|webhook|hook_url|dsn|sasl)`)
+var secretName = regexp.MustCompile(`(?i)(secret|token|passw|credential|api_?key|routing_?key|private|webhook|hook_url|dsn|sasl)`)
 
 // secretsOfEnvironment returns the probable secrets in the environment.
 func secretsOfEnvironment() []string {

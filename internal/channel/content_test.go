@@ -1,0 +1,64 @@
+package channel_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/channeltest"
+)
+
+func TestContentShowsInvisibleCharacters(t *testing.T) {
+	m := channeltest.Hostile()
+	c := m.Content()
+	texts := []string{c.Title.String(), c.Rule, c.Fields[0].Label, c.Fields[0].Value.String()}
+	for _, line := range c.Lines {
+		texts = append(texts, line.String())
+	}
+	m.Digest = &channel.Digest{Group: []string{channeltest.Invisible}, Groups: 1, Alerts: 2, Items: []alert.Alert{m.Alert}}
+	d := m.Content()
+	for _, text := range append(texts, d.Title.String(), d.Lines[0].String()) {
+		channeltest.AssertEscaped(t, "the content", text)
+	}
+	if c.Runbook != "" {
+		t.Errorf("the runbook is %q", c.Runbook)
+	}
+}
+
+func TestEventCannotForgeLine(t *testing.T) {
+	m := channeltest.Message()
+	m.Alert.Text = alert.Text{{Text: "first: "}, {Text: "a\nforged", Value: true}, {Text: "\n\nsecond"}}
+	lines := m.Content().Lines
+	if len(lines) != 2 || lines[0].String() != "first: a⟨U+000A⟩forged" || lines[1].String() != "second" {
+		t.Errorf("the lines are %q", lines)
+	}
+}
+
+func TestDigestContentCountsAlerts(t *testing.T) {
+	m := channeltest.Digest()
+	c := m.Content()
+	if c.Title.String() != "12 alerts: HALTED" || len(c.Lines) != 3 || c.More != 9 || len(c.Fields) != 0 || c.Rule != "order-rejected" || c.Runbook == "" {
+		t.Errorf("%+v", c)
+	}
+	if !slices.Contains(c.Notes, "14:31:05 to 14:32:05 UTC") {
+		t.Errorf("the notes are %v", c.Notes)
+	}
+	m.Digest.Group, m.Digest.Groups, m.Digest.Items[1].Rule = nil, 4, "another"
+	c = m.Content()
+	if c.Title.String() != "12 alerts in 4 groups" || c.Rule != "" || c.Runbook != "" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestContentNotesDelayAndThrottle(t *testing.T) {
+	m := channeltest.Message()
+	m.Now = m.Alert.EventTime.Add(250 * time.Second)
+	m.Suppressed, m.Replay, m.MayBeDuplicate, m.Test, m.Alert.Shortened = 14, 2, true, false, true
+	m.SuppressedSince = m.Alert.EventTime
+	if got := strings.Join(m.Content().Notes, ", "); got != "4 m 10 s late, +14 since 14:31 UTC, may be a duplicate, replay 2, shortened" {
+		t.Error(got)
+	}
+}
