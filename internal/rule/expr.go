@@ -69,6 +69,7 @@ type compiler struct {
 	observed map[ast.Node][]event.Value // of the nodes of the checked expression
 	chained  map[ast.Node]bool          // parts of ands and ors that are checked
 	scanner  *event.Scanner             // finds the values for a Prefilter; nil: for Match
+	object   *object                    // of a Template; nil: the expressions read events
 }
 
 // compile parses and checks source. The expression can be evaluated if

@@ -93,6 +93,9 @@ func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.N
 	if c.scanner != nil && root.Value != "vars" {
 		return c.indexes(c.scanned(root.Value, names), rest)
 	}
+	if c.object != nil {
+		return c.indexes(c.object.member(c, root, names), rest)
+	}
 	var eval value
 	switch root.Value {
 	case "event":
