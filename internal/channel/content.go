@@ -16,10 +16,11 @@ type Content struct {
 	Title    alert.Text
 	Severity alert.Severity
 	// Lines are the lines of the alert's text, or a row for each item of a digest.
-	Lines []alert.Text
+	Lines  []alert.Text
+	Fields []alert.Field // none in a digest
+	Digest bool
 	// More is how many alerts of a digest have no row.
-	More   int
-	Fields []alert.Field // without those of a digest
+	More int
 	// Notes are short remarks, such as "a test" or "4 m 10 s late".
 	Notes []string
 	// Rule names the rule; empty for a digest of several rules.
@@ -56,7 +57,7 @@ func (m Message) digest(c *Content) {
 		c.Title[0].Text += ": "
 		c.Title = append(c.Title, alert.Part{Text: alert.Visible(strings.Join(d.Group, "/")), Value: true})
 	}
-	c.Lines, c.More = nil, max(0, d.Alerts-len(d.Items))
+	c.Digest, c.Lines, c.More = true, nil, max(0, d.Alerts-len(d.Items))
 	for _, item := range d.Items {
 		if item.Rule != m.Alert.Rule {
 			c.Rule = ""
@@ -84,7 +85,9 @@ func (m Message) notes() []string {
 	if _, late := m.Late(); late && !m.Alert.EventTime.IsZero() {
 		add(m.Delay())
 	}
-	if label := m.ThrottledLabel(time.UTC); label != "" {
+	if label := m.ThrottledLabel(time.UTC); m.SuppressedSince.IsZero() {
+		add(label)
+	} else {
 		add(label + " UTC")
 	}
 	if m.MayBeDuplicate {

@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
+	"github.com/algotrade/notifier/internal/channel/pagerduty/pagerdutytest"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
+	"github.com/algotrade/notifier/internal/channel/templated/templatedtest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
@@ -21,6 +23,7 @@ import (
 // providers do.
 func TestChannelsTestSendsMarkedMessage(t *testing.T) {
 	slack, hook := slacktest.Start(t, nil), webhooktest.Start(t, "", nil)
+	pager, bot := pagerdutytest.Start(t), templatedtest.Start(t, "telegram")
 	server := smtptest.Start(t, smtptest.Config{Rcpt: func(to string) error {
 		if to == "gone@example.com" {
 			return smtptest.Reply(550, "5.1.1", "user unknown")
@@ -38,7 +41,9 @@ channels:
   desk-mail: {email: {server: %q, from: alerts@example.com, to: [desk@example.com], tls: none}}
   some-mail: {email: {server: %q, from: alerts@example.com, to: [desk@example.com, gone@example.com], tls: none}}
   risk-hook: {webhook: {url: %q}}
-`, slacktest.Token, slacktest.Channel, slack.API(), slack.Webhook(), server.Addr, server.Addr, hook.URL+"/k3y-in-the-path")
+  oncall: {pagerduty: {routing_key: %s, url: %q}}
+  bot: {http: {%s}}
+`, slacktest.Token, slacktest.Channel, slack.API(), slack.Webhook(), server.Addr, server.Addr, hook.URL+"/k3y-in-the-path", pagerdutytest.Key, pager.URL, bot.Config("telegram"))
 	rules := strings.NewReplacer("screen", "desk-hook").Replace(twoRules)
 	for name, text := range map[string]string{"notifier.yaml": text, "rules.yaml": rules} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -49,12 +54,12 @@ channels:
 		return local(t, append([]string{"channels", "test", "-c", file}, args...)...)
 	}
 	try("--all", "--no-send").Want(t, base.ExitFailed, "recipient gone@example.com: RCPT 550 5.1.1", "notifier: 1 check failed")
-	if n, _ := slack.Requests(); n+len(server.Mails())+len(hook.Requests()) != 0 {
+	if n, _ := slack.Requests(); n+len(server.Mails())+len(hook.Requests())+pager.Requests()+len(bot.Requests()) != 0 {
 		t.Fatal("--no-send sends")
 	}
 
-	all := try("desk-slack", "desk-hook", "desk-mail", "risk-hook").Want(t, base.ExitDone)
-	varies := regexp.MustCompile(`(after |ts |127\.0\.0\.1:|Message-ID )[^ ,;/\n]+( m?s\b)?`)
+	all := try("desk-slack", "desk-hook", "desk-mail", "risk-hook", "oncall", "bot").Want(t, base.ExitDone)
+	varies := regexp.MustCompile(`(after |ts |127\.0\.0\.1:|Message-ID |dedup key )[^ ,;/\n]+( m?s\b)?`)
 	clitest.Golden(t, "channels-test.golden", varies.ReplaceAllString(all.Out, "${1}…"))
 	for _, m := range slack.Messages() {
 		if !strings.Contains(m.Text, "This is a test of desk-") || !strings.Contains(m.Blocks, `"a test"`) || !strings.Contains(m.Text, "from host: ") || strings.Contains(m.Text, "here") && strings.Contains(m.Text, "<!here>") {

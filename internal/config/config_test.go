@@ -49,6 +49,8 @@ func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 		t.Setenv(name, "value-of-"+name)
 	}
 	t.Setenv("RISK_HOOK_SECRET", "raw:value-of-RISK_HOOK_SECRET")
+	t.Setenv("TELEGRAM_BOT_TOKEN", "123456:value-of-TELEGRAM_BOT_TOKEN")
+	t.Setenv("DISCORD_WEBHOOK_URL", "https://discord.com/api/webhooks/1/value-of-DISCORD_WEBHOOK_URL")
 	t.Setenv("PAGERDUTY_ROUTING_KEY", "R0utingKey0123456789abcdefABCDEF")
 	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
 	t.Setenv("RISK_HOOK_URL", "https://risk.example.com/hook")
@@ -59,7 +61,7 @@ func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 	if err != nil || len(faults) > 0 {
 		t.Fatal(err, faults)
 	}
-	if got := strings.Join(l.Channels.Names(), " "); got != "desk desk-hook desk-mail desk-slack oncall risk-hook" {
+	if got := strings.Join(l.Channels.Names(), " "); got != "desk desk-discord desk-hook desk-mail desk-slack desk-telegram oncall push risk-hook" {
 		t.Errorf("channels: %s", got)
 	}
 	defaults := config.Defaults()

@@ -58,11 +58,11 @@ func (l *Loaded) checkPermissions() yamldoc.Faults {
 	return faults
 }
 
-// isKey reports whether a secret is a credential by itself. User names and the URL
-// and headers of a webhook often are not.
+// isKey reports whether a secret is a credential by itself. User names, the URL and
+// headers of a webhook, and a topic often are not.
 func isKey(path string) bool {
 	name := path[strings.LastIndexByte(path, '.')+1:]
-	return name != "username" && name != "url" && name != "proxy" && (!strings.Contains(path, ".headers.") || secret.IsSensitive(name))
+	return name != "username" && name != "url" && name != "proxy" && name != "topic" && (!strings.Contains(path, ".headers.") || secret.IsSensitive(name))
 }
 
 // permissionWarning returns a warning about the owner or mode of a file; empty:

@@ -24,6 +24,8 @@ channels:
   mail: {email: {server: "mail.example.com:587", from: a@example.com, to: [b@example.com], username: AKIA0123456789, password: s-mail}}
   hook: {webhook: {url: "https://example.com/s-url", secret: s-signing, headers: {Authorization: s-header}}}
   oncall: {pagerduty: {routing_key: s-routing}}
+  bot: {http: {preset: telegram, token: "1:s-bot", chat: "-1"}}
+  push: {http: {preset: ntfy, topic: s-topic, token: s-ntfy, headers: {X-Key: s-own}}}
   none: {consol: {}}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -37,7 +39,7 @@ channels:
 		t.Error("Values returns nothing")
 	}
 	r := l.Redactor()
-	for _, text := range []string{"AKIA0123456789", "https://example.com/s-url", "https://hooks.slack.com/s-webhook", "s-header", "s-kafka", "s-mail", "s-routing", "s-signing", "s-token"} {
+	for _, text := range []string{"AKIA0123456789", "https://example.com/s-url", "https://hooks.slack.com/s-webhook", "s-header", "s-kafka", "s-mail", "s-ntfy", "s-own", "s-routing", "s-topic", "1:s-bot", "s-signing", "s-token"} {
 		if got := r.Redact("it is " + text + "."); got != "it is [redacted]." {
 			t.Errorf("%s is shown: %s", text, got)
 		}
@@ -57,6 +59,9 @@ func TestLiteralSecretIsWarning(t *testing.T) {
 		`{webhook: {url: "https://a.example.com", secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz}}`:         "channels.x.webhook.secret",
 		`{webhook: {url: "https://a.example.com", headers: {Authorization: Bearer hunter-2}}}`:              "channels.x.webhook.headers.Authorization",
 		`{webhook: {url: "https://a.example.com", headers: {X-Desk: eq, Authorization: Bearer env:TOKEN}}}`: "",
+		`{pagerduty: {routing_key: R0utingKey0123456789abcdefABCDEF}}`:                                      "channels.x.pagerduty.routing_key",
+		`{http: {preset: telegram, token: "1:hunter", chat: "-1"}}`:                                         "channels.x.http.token",
+		`{http: {preset: ntfy, topic: alerts}}`:                                                             "",
 		`{slack: {token: env:TOKEN, channel: C0123456}}`:                                                    "",
 	} {
 		faults := faultsOf(t, "channels: {x: "+channel+"}\n")

@@ -133,6 +133,8 @@ func TestWellKnownCredentialsAreHidden(t *testing.T) {
 		"token xoxb-12345678-abc refused":                         "token [redacted] refused",
 		"POST https://hooks.slack.com/services/T01/B01/abcDEF123": "POST https://hooks.slack.com/services/[redacted]",
 		"a webhook is https://hooks.slack.com/services/T…/B…/…":   "a webhook is https://hooks.slack.com/services/T…/B…/…",
+		"POST https://api.telegram.org/bot123:AAF-abc_12/x":       "POST https://api.telegram.org/bot123:[redacted]/x",
+		"POST https://discord.com/api/webhooks/11/abc-DEF_1?a=b":  "POST https://discord.com/api/webhooks/11/[redacted]?a=b",
 		"Authorization: Bearer abcdef123456":                      "Authorization: Bearer [redacted]",
 		"Authorization: Basic ZGVzazpodW50ZXIy":                   "Authorization: Basic [redacted]",
 		"http://desk:hunter2@proxy:3128/ refuses":                 "http://[redacted]@proxy:3128/ refuses",

@@ -18,6 +18,8 @@ var kinds = []kind{
 	{literal: "xox", regexp: regexp.MustCompile(`()\bxox[a-z]-[A-Za-z0-9-]{6,}`)},                                        // Slack
 	{literal: "xapp-", regexp: regexp.MustCompile(`()\bxapp-[A-Za-z0-9-]{6,}`)},                                          // Slack
 	{literal: "hooks.slack.com", regexp: regexp.MustCompile(`(hooks\.slack\.com/[a-z]+/)[^\s"'…/]+/[^\s"'…/]+[^\s"']*`)}, // its webhooks
+	{literal: "/bot", regexp: regexp.MustCompile(`(/bot[0-9]+:)[A-Za-z0-9_-]{6,}`)},                                      // Telegram's URLs
+	{literal: "/api/webhooks/", regexp: regexp.MustCompile(`(/api/webhooks/[0-9]+/)[A-Za-z0-9_-]{6,}`)},                  // Discord's webhooks
 	{literal: "whsec_", regexp: regexp.MustCompile(`()\bwhsec_[A-Za-z0-9+/=]+`)},                                         // Standard Webhooks
 	{literal: "earer", regexp: regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}`), confirm: isToken},
 	{literal: "asic", regexp: regexp.MustCompile(`(?i)(\bbasic\s+)[A-Za-z0-9+/_-]{6,}={0,2}`), confirm: isBasic},

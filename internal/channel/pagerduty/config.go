@@ -34,13 +34,13 @@ var keyForm = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 // Authorities returns the path of the CA file; empty: none.
 func (c Config) Authorities() string { return c.CA }
 
-// Destination is the host of the API.
+// Destination is the API's host.
 func (c Config) Destination() string {
 	u, err := c.endpoint()
 	if err != nil {
 		return ""
 	}
-	return "Events API at " + u.Host
+	return "PagerDuty at " + u.Host
 }
 
 // CheckYAML implements yamldoc.Checker.

@@ -109,6 +109,12 @@ func decode(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) *
 		at.Fault("has no kind: add one of %s", strings.Join(Kinds(), ", "))
 		return c
 	}
+	if r, ok := c.settings.value().(interface {
+		DefaultPace() (perSecond float64, burst int)
+	}); ok {
+		rate, burst := r.DefaultPace()
+		c.Dispatch.Pace = dispatch.Pace{Rate: dispatch.Rate(rate), Burst: burst}
+	}
 	c.Dispatch.Retry, c.Dispatch.Breaker = retry, breaker
 	if c.Dispatch.Ambiguous == "" {
 		c.Dispatch.Ambiguous = dispatch.Resend

@@ -17,6 +17,8 @@ import (
 	"github.com/algotrade/notifier/internal/channel/pagerduty/pagerdutytest"
 	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
+	"github.com/algotrade/notifier/internal/channel/templated"
+	"github.com/algotrade/notifier/internal/channel/templated/templatedtest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/secret"
 )
@@ -91,6 +93,46 @@ var providers = map[string]map[string]provider{
 			return ""
 		}),
 	},
+}
+
+// The channels of the kind http, by preset and answer; one with a body of its own, and
+// its secret in the URL's path and a header.
+func init() {
+	providers["http"] = map[string]provider{
+		"a body of one's own": own(422), "a wrong login": own(401), "a success": own(200),
+	}
+	for _, name := range templated.Presets() {
+		providers["http"][name+" refuses"] = preset(name, 400)
+		providers["http"][name+" limits"] = preset(name, 429)
+		providers["http"][name+" answers something else"] = preset(name, 200)
+	}
+}
+
+// preset starts a preset's stand-in that echoes the requests.
+func preset(name string, status int) provider {
+	return func(t *testing.T, encoding channeltest.Encoding) string {
+		s := templatedtest.Start(t, name)
+		s.SetAnswer(func(r templatedtest.Request) *templatedtest.Answer { return echo(status, r, encoding) })
+		return "http: {" + s.Config(name) + "}"
+	}
+}
+
+func own(status int) provider {
+	return func(t *testing.T, encoding channeltest.Encoding) string {
+		s := templatedtest.Start(t, "alertmanager")
+		s.SetAnswer(func(r templatedtest.Request) *templatedtest.Answer { return echo(status, r, encoding) })
+		config, _ := json.Marshal(map[string]any{
+			"url": s.URL + "/" + pathKey + "?sig=" + url.QueryEscape(queryKey), "headers": map[string]string{"Authorization": "Bearer " + header},
+			"body": map[string]string{"text": "{{ alert.title }}"},
+		})
+		return "http: " + string(config)
+	}
+}
+
+func echo(status int, r templatedtest.Request, encoding channeltest.Encoding) *templatedtest.Answer {
+	u, _ := url.Parse(r.URI)
+	all := encoding.Encode(channeltest.SecretsFirst(&http.Request{Method: r.Method, Host: "h", URL: u, Header: r.Header}, ""))
+	return &templatedtest.Answer{Status: status, Body: all, Header: map[string]string{"X-Echo": "1"}}
 }
 
 func asJSON(v any) []byte {
@@ -180,6 +222,9 @@ func TestEchoedSecretsAreRedacted(t *testing.T) {
 		t.Errorf("the kinds are %v, tested are %v", registry.Kinds(), kinds)
 	}
 	secrets := []string{slacktest.Token, pagerdutytest.Key, "/services/T0/B0/key", pathKey, queryKey, url.QueryEscape(queryKey), header, password}
+	for _, name := range templated.Presets() {
+		secrets = append(secrets, templatedtest.Secrets(name)...)
+	}
 	for kind, ways := range providers {
 		for way, start := range ways {
 			if start == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/email"
 	"github.com/algotrade/notifier/internal/channel/pagerduty"
 	"github.com/algotrade/notifier/internal/channel/slack"
+	"github.com/algotrade/notifier/internal/channel/templated"
 	"github.com/algotrade/notifier/internal/channel/webhook"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/secret"
@@ -67,6 +68,11 @@ var kinds = []kind{
 	newKind("pagerduty", dispatch.Config{Concurrency: 4, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 2, Burst: 10}},
 		func(c pagerduty.Config, _ string, common dispatch.Config, deps Deps) (channel.Channel, error) {
 			return pagerduty.New(c, common.Concurrency, deps.Redactor)
+		}),
+	// The rate limit is that of the preset.
+	newKind("http", dispatch.Config{Concurrency: 4, Timeout: 15 * time.Second, Partitions: 1},
+		func(c templated.Config, _ string, common dispatch.Config, deps Deps) (channel.Channel, error) {
+			return templated.New(c, common.Concurrency, deps.Redactor)
 		}),
 }
 

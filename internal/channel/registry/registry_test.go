@@ -33,11 +33,13 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
   mail: {email: {server: "mail.example.com:587", from: a@example.com, to: [b@example.com]}}
   hook: {webhook: {url: "https://example.com/"}}
   pager: {pagerduty: {routing_key: R0utingKey0123456789abcdefABCDEF}}
+  disc: {http: {preset: discord, url: "https://discord.com/api/webhooks/1/x"}}
+  own: {http: {url: "https://example.com/", body: {text: "{{ alert.title }}"}}}
   slow: {webhook: {url: "https://example.com/"}, pace: {rate: 30/m}}`)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {1, 4}, "slow": {1, 16}} {
+	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {1, 4}, "disc": {1, 4}, "own": {1, 4}, "slow": {1, 16}} {
 		c := set.Get(name)
 		if c.Dispatch.Partitions != want.partitions || c.Dispatch.Concurrency != want.concurrency || c.Dispatch.Ambiguous != dispatch.Resend || c.Dispatch.Timeout <= 0 {
 			t.Errorf("%s: %+v", name, c.Dispatch)
@@ -53,7 +55,7 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
 			_ = closer.Close()
 		}
 	}
-	if set.Get("chat").Dispatch.Pace.Rate != 1 || set.Get("slow").Dispatch.Pace.Rate != 0.5 {
+	if set.Get("chat").Dispatch.Pace.Rate != 1 || set.Get("slow").Dispatch.Pace.Rate != 0.5 || set.Get("disc").Dispatch.Pace.Rate != 0.5 || set.Get("own").Dispatch.Pace.Rate != 0 {
 		t.Error("the paces are wrong")
 	}
 }
@@ -69,6 +71,7 @@ func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 		`{p: {pagerduty: {routing_key: too-short}}}`:           "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",
 		`{p: {pagerduty: {rooting_key: too-short}}}`:           `channels.p.pagerduty.rooting_key: unknown key: did you mean "routing_key"?`,
 		`{p: {pagerduty: {url: "http://a.example.com"}}}`:      "channels.p.pagerduty.url: begins with http://: the routing key would travel in the clear",
+		`{d: {http: {preset: discrod}}}`:                       `channels.d.http.preset: "discrod" is not a preset: did you mean discord?`,
 		`{d: {consol: {}}}`:                                    `channels.d.consol: unknown key: did you mean "console"?`,
 		`{d: {console: {}, concurrency: 0}}`:                   "channels.d.concurrency: 0 is not between 1 and 1024",
 		`{d: {console: {}, retry: {attempts: 5}}}`:             "breaker.failures (5) must be smaller than retry.attempts (5)",

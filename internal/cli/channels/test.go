@@ -190,7 +190,7 @@ func (r *trialJSON) results(c *registry.Config) []check.Result {
 		text += "; " + r.Answer
 	}
 	if r.ID != "" {
-		text += ", " + map[string]string{"slack": "ts ", "email": "Message-ID ", "pagerduty": "dedup key "}[r.Kind] + r.ID
+		text += ", " + map[string]string{"slack": "ts ", "email": "Message-ID ", "pagerduty": "dedup key ", "http": "id "}[r.Kind] + r.ID
 	}
 	return append([]check.Result{check.Okf(subject, "%s, after %s", text, took)}, r.recipients()...)
 }
