@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/algotrade/notifier/internal/alert"
 )
 
@@ -49,28 +51,37 @@ func (m Message) Content() Content {
 // digest replaces the content of the alert by that of a digest.
 func (m Message) digest(c *Content) {
 	d := m.Digest
-	c.Title = alert.Text{{Text: fmt.Sprintf("%d alerts", d.Alerts)}}
-	switch {
-	case d.Groups > 1:
-		c.Title[0].Text += fmt.Sprintf(" in %d groups", d.Groups)
-	case strings.Join(d.Group, "") != "":
-		c.Title[0].Text += ": "
-		c.Title = append(c.Title, alert.Part{Text: alert.Visible(strings.Join(d.Group, "/")), Value: true})
+	mixed := false // severities
+	for _, item := range d.Items {
+		mixed = mixed || item.Severity != d.Items[0].Severity
+		if item.Rule != m.Alert.Rule {
+			c.Rule, c.Runbook = "", ""
+		}
 	}
+	c.Title = alert.Text{{Text: fmt.Sprintf("%d groups", d.Groups)}}
+	if d.Groups <= 1 {
+		c.Title = alert.Text{{Text: c.Rule}, {Text: alert.Visible(strings.Join(d.Group, "/")), Value: true}}
+		if c.Title[1].Text != "" && c.Rule != "" {
+			c.Title[0].Text += " "
+		}
+	}
+	c.Title = append(c.Title, alert.Part{Text: fmt.Sprintf(": %s alerts since %s", humanize.Comma(int64(d.Alerts)), d.First.UTC().Format("15:04:05 UTC"))})
 	c.Digest, c.Lines, c.More = true, nil, max(0, d.Alerts-len(d.Items))
 	for _, item := range d.Items {
-		if item.Rule != m.Alert.Rule {
-			c.Rule = ""
+		row := item.EventTime.UTC().Format("15:04:05") + " "
+		if mixed {
+			row += word(item.Severity) + " "
 		}
-		row := alert.Text{{Text: Mark(item.Severity) + " " + item.EventTime.UTC().Format("15:04:05") + " "}}
-		c.Lines = append(c.Lines, append(row, visible(item.Title)...))
+		c.Lines = append(c.Lines, append(alert.Text{{Text: row}}, visible(item.Title)...))
 	}
-	if c.Rule == "" {
-		c.Runbook = ""
+}
+
+// word is a severity in a row of several.
+func word(s alert.Severity) string {
+	if s == alert.Critical {
+		return "CRITICAL"
 	}
-	if !d.First.IsZero() {
-		c.Notes = append(c.Notes, fmt.Sprintf("%s to %s UTC", d.First.UTC().Format("15:04:05"), d.Last.UTC().Format("15:04:05")))
-	}
+	return alert.Visible(string(s))
 }
 
 // notes are the remarks on a message.

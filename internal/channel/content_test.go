@@ -1,7 +1,6 @@
 package channel_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,17 +37,17 @@ func TestEventCannotForgeLine(t *testing.T) {
 }
 
 func TestDigestContentCountsAlerts(t *testing.T) {
-	m := channeltest.Digest()
+	m := channeltest.GroupDigest()
 	c := m.Content()
-	if c.Title.String() != "12 alerts: HALTED" || len(c.Lines) != 3 || c.More != 9 || len(c.Fields) != 0 || c.Rule != "order-rejected" || c.Runbook == "" {
+	if c.Title.String() != "order-rejected HALTED: 12 alerts since 14:31:05 UTC" || len(c.Lines) != 3 || c.More != 9 || len(c.Fields) != 0 || c.Rule != "order-rejected" || c.Runbook == "" {
 		t.Errorf("%+v", c)
 	}
-	if !slices.Contains(c.Notes, "14:31:05 to 14:32:05 UTC") {
-		t.Errorf("the notes are %v", c.Notes)
+	if got := c.Lines[1].String(); got != "14:31:35 warning Rejected: `AMD`" {
+		t.Errorf("a row is %s", got)
 	}
 	m.Digest.Group, m.Digest.Groups, m.Digest.Items[1].Rule = nil, 4, "another"
 	c = m.Content()
-	if c.Title.String() != "12 alerts in 4 groups" || c.Rule != "" || c.Runbook != "" {
+	if c.Title.String() != "4 groups: 12 alerts since 14:31:05 UTC" || c.Rule != "" || c.Runbook != "" {
 		t.Errorf("%+v", c)
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/channeltest"
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
+	"github.com/algotrade/notifier/internal/channel/pagerduty/pagerdutytest"
 	"github.com/algotrade/notifier/internal/channel/slack/slacktest"
+	"github.com/algotrade/notifier/internal/channel/templated/templatedtest"
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
@@ -107,8 +110,8 @@ func TestConfiguredSecretsAreNotShown(t *testing.T) {
 // command prints.
 func TestEchoedSecretsAreNotShown(t *testing.T) {
 	const pathKey, header, password = "k3y-in-the-path", `t0ken-"of"<x>&+`, `hunter22-p@ss/w<o>rd&"+`
-	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "chat", Partitions: 1}, {Name: "mail", Partitions: 1}})
-	var requests [3]atomic.Int64
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "chat", Partitions: 1}, {Name: "mail", Partitions: 1}, {Name: "bot", Partitions: 1}, {Name: "oncall", Partitions: 1}})
+	var requests [5]atomic.Int64
 	spell := func(channel int, text string) string {
 		n := int(requests[channel].Add(1) - 1)
 		return channeltest.Encodings[n%len(channeltest.Encodings)].Encode(text)
@@ -130,24 +133,37 @@ func TestEchoedSecretsAreNotShown(t *testing.T) {
 		}
 		return smtptest.Default(line)
 	})
+	bot := templatedtest.Start(t, "telegram")
+	bot.SetAnswer(func(r templatedtest.Request) *templatedtest.Answer {
+		text, _ := json.Marshal(map[string]any{"ok": false, "error_code": 401, "description": spell(3, r.URI)})
+		return &templatedtest.Answer{Status: 401, Body: string(text)}
+	})
+	pager := pagerdutytest.Start(t)
+	pager.SetAnswer(func([]byte) *pagerdutytest.Answer {
+		text, _ := json.Marshal(map[string]any{"status": "invalid event", "errors": []string{"the routing key " + spell(4, pagerdutytest.Key)}})
+		return &pagerdutytest.Answer{Status: 400, Body: string(text)}
+	})
 	t.Setenv("HOOK_URL", hook.URL+"/"+pathKey)
 	t.Setenv("HOOK_TOKEN", "Bearer "+header)
+	t.Setenv("ROUTING_KEY", pagerdutytest.Key)
 	t.Setenv("SLACK_TOKEN", slacktest.Token)
 	t.Setenv("SMTP_PASSWORD", password)
 	dir := files(t, c, fmt.Sprintf(`
   hook: {webhook: {url: env:HOOK_URL, headers: {Authorization: env:HOOK_TOKEN}}, partitions: 2}
   chat: {slack: {token: env:SLACK_TOKEN, channel: %s, api: %q}, pace: {rate: 1000/s}}
-  mail: {email: {server: %q, tls: none, from: a@example.com, to: [b@example.com], username: desk, password: env:SMTP_PASSWORD}}`,
-		slacktest.Channel, chat.API(), mail), fmt.Sprintf(every, "hook, chat, mail"))
+  mail: {email: {server: %q, tls: none, from: a@example.com, to: [b@example.com], username: desk, password: env:SMTP_PASSWORD}}
+  bot: {http: {%s}, pace: {rate: 1000/s}}
+  oncall: {pagerduty: {routing_key: env:ROUTING_KEY, url: %q}}`,
+		slacktest.Channel, chat.API(), mail, bot.Config("telegram"), pager.URL), fmt.Sprintf(every, "hook, chat, mail, bot, oncall"))
 	d := start(t, dir, "--log-level", "debug")
 	const messages = 15 // fewer than would suspend the channel
 	c.Produce(alerting(topics.TradeExecutions, "a", 0, messages)...)
 	var entries []*dlq.Entry
 	testkafka.Eventually(t, 30*time.Second, "the refusals are dead letters, and all providers were asked", func() bool {
 		entries = clitest.DeadLetters(t, c, topics.TradeExecutions)
-		return len(entries) >= messages && requests[1].Load() >= 4 && requests[2].Load() >= 1
+		return len(entries) >= messages && requests[1].Load() >= 4 && requests[2].Load() >= 1 && requests[3].Load() >= 1 && requests[4].Load() >= 1
 	})
-	for _, name := range []string{"channel chat", "channel mail"} {
+	for _, name := range []string{"channel chat", "channel mail", "channel bot", "channel oncall"} {
 		testkafka.Eventually(t, 20*time.Second, name+" is down, and says why", func() bool { _, ok, cause := d.component(name); return !ok && cause != "" })
 	}
 	shown := make(map[string]string)
@@ -164,8 +180,9 @@ func TestEchoedSecretsAreNotShown(t *testing.T) {
 	}
 	d.stop()
 	shown["the log"] = d.err.String()
+	secrets := append(templatedtest.Secrets("telegram"), pagerdutytest.Key, slacktest.Token, pathKey, header, password)
 	for where, text := range shown {
-		if written, leaks := channeltest.FindSecret(text, slacktest.Token, pathKey, header, password); leaks {
+		if written, leaks := channeltest.FindSecret(text, secrets...); leaks {
 			t.Errorf("%s shows %s:\n%s", where, written, text)
 		}
 	}

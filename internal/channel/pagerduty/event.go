@@ -77,8 +77,9 @@ func severity(s alert.Severity) alert.Severity {
 }
 
 // dedupKey identifies the PagerDuty alert that a message belongs to: rule and alert key,
-// so that alerts of one key are one incident while it is open. Without an alert key each
-// alert is its own; so is a test, and a digest of several groups.
+// so that alerts of one key are one incident while it is open. A digest has its group for
+// a key, which by default is the alert key. Without a key each alert is its own incident;
+// so is a test, and a digest of several groups.
 func dedupKey(m channel.Message) string {
 	parts := append([]string{m.Alert.Rule}, m.Alert.Key...)
 	switch {
@@ -87,7 +88,7 @@ func dedupKey(m channel.Message) string {
 	case m.Digest != nil && (m.Digest.Groups > 1 || len(m.Digest.Group) == 0):
 		return m.Delivery
 	case m.Digest != nil:
-		parts = append([]string{"digest"}, m.Digest.Group...)
+		parts = append(parts[:1:1], m.Digest.Group...)
 	case len(m.Alert.Key) == 0:
 		return m.Alert.ID
 	}

@@ -111,17 +111,27 @@ func TestLargeAlertIsAccepted(t *testing.T) {
 		m.Digest.Items = append(m.Digest.Items, item)
 	}
 	e := accepted(t, m)[0]
-	if e.Payload.Details["notes"] != "the details are too large for PagerDuty" || e.Payload.Summary != "500 alerts: HALTED" {
+	if e.Payload.Details["notes"] != "the details are too large for PagerDuty" || !strings.HasPrefix(e.Payload.Summary, "order-rejected HALTED: 500 alerts since") {
 		t.Errorf("%s %v", e.Payload.Summary, e.Payload.Details)
 	}
 }
 
 func TestDigestHasRowPerItem(t *testing.T) {
 	s := pagerdutytest.Start(t)
-	if _, err := send(t, newChannel(t, s.URL), channeltest.Digest()); err != nil {
+	if _, err := send(t, newChannel(t, s.URL), channeltest.GroupDigest()); err != nil {
 		t.Fatal(err)
 	}
 	channeltest.GoldenJSON(t, *update, "digest.golden", s.Events()[0].Body)
+}
+
+func TestDigestJoinsIncidentOfItsGroup(t *testing.T) {
+	m, digest, several := channeltest.Message(), channeltest.GroupDigest(), channeltest.GroupDigest()
+	digest.Digest.Group = m.Alert.Key
+	several.Digest.Group, several.Digest.Groups = nil, 3
+	events := accepted(t, m, digest, several)
+	if events[0].DedupKey != events[1].DedupKey || events[2].DedupKey != several.Delivery {
+		t.Errorf("the dedup keys are %q %q %q", events[0].DedupKey, events[1].DedupKey, events[2].DedupKey)
+	}
 }
 
 func TestTestIncidentIsResolved(t *testing.T) {

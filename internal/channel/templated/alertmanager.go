@@ -78,13 +78,6 @@ func amLabels(a alert.Alert) map[string]string {
 
 func amAnnotations(c channel.Content) map[string]string {
 	annotations := map[string]string{"summary": c.Title.String()}
-	for _, f := range c.Fields {
-		name := labelName(f.Label)
-		for n := 2; annotations[name] != ""; n++ {
-			name = fmt.Sprintf("%s_%d", labelName(f.Label), n)
-		}
-		annotations[name] = f.Value.String()
-	}
 	var text []string
 	for _, line := range c.Lines {
 		text = append(text, line.String())
@@ -97,6 +90,13 @@ func amAnnotations(c channel.Content) map[string]string {
 	}
 	if c.Runbook != "" {
 		annotations["runbook_url"] = c.Runbook
+	}
+	for _, f := range c.Fields { // a name that is taken gets a number
+		name := labelName(f.Label)
+		for n := 2; annotations[name] != ""; n++ {
+			name = fmt.Sprintf("%s_%d", labelName(f.Label), n)
+		}
+		annotations[name] = f.Value.String()
 	}
 	return annotations
 }

@@ -146,3 +146,30 @@ func TestRetryAfterHeaderIsKept(t *testing.T) {
 		t.Errorf("Retry-After is %s", e.RetryAfter)
 	}
 }
+
+func TestRefusedContentIsSentAsTitle(t *testing.T) {
+	for _, name := range templated.Presets() {
+		t.Run(name, func(t *testing.T) {
+			s := templatedtest.Start(t, name)
+			s.SetAnswer(func(r templatedtest.Request) *templatedtest.Answer {
+				if strings.Contains(string(r.Body), "strategy") {
+					return &templatedtest.Answer{Status: 400, Body: `{"ok":false,"description":"no"}`}
+				}
+				return nil
+			})
+			m := channeltest.Message()
+			_, err := send(t, newChannel(t, s.Config(name)), m)
+			requests := s.Requests()
+			if name == "alertmanager" { // its body is data
+				channeltest.AssertCause(t, err, outcome.PayloadRefused)
+				return
+			}
+			if body := string(requests[len(requests)-1].Body); err != nil || len(requests) != 2 || !strings.Contains(body, "NVDA") || !strings.Contains(body, "shortened") {
+				t.Errorf("%v after %d requests, the last %s", err, len(requests), body)
+			}
+			if len(m.Alert.Fields) == 0 {
+				t.Error("the message itself is changed")
+			}
+		})
+	}
+}

@@ -43,9 +43,9 @@ func TestBodyIsMarshalledFromItsLeaves(t *testing.T) {
 }
 
 func TestBodyReadsDigests(t *testing.T) {
-	body := string(sent(t, `body: {n: "{{ alert.digest.alerts }}", title: "{{ alert.title }}", text: "{{ alert.text }}"}`, channeltest.Digest()).Body)
-	want := `{"n":12,"title":"12 alerts: HALTED","text":"🔴 CRITICAL 14:31:05 Rejected: @everyone [a](https://evil.example.com)\n🟠 14:31:35 Rejected: ` + "`AMD`" +
-		`\n🟠 14:31:05 Rejected: <NVDA> & *co* <!channel> (halted)\nand 9 more"}`
+	body := string(sent(t, `body: {n: "{{ alert.digest.alerts }}", title: "{{ alert.title }}", text: "{{ alert.text }}"}`, channeltest.GroupDigest()).Body)
+	want := `{"n":12,"title":"order-rejected HALTED: 12 alerts since 14:31:05 UTC","text":"14:31:05 CRITICAL Rejected: @everyone [a](https://evil.example.com)\n` +
+		"14:31:35 warning Rejected: `AMD`" + `\n14:31:05 warning Rejected: <NVDA> & *co* <!channel> (halted)\nand 9 more"}`
 	if body != want {
 		t.Errorf("got\n%s\nwant\n%s", body, want)
 	}

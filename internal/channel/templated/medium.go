@@ -1,12 +1,13 @@
 package templated
 
 import (
-	"fmt"
 	"html"
 	"sort"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
@@ -162,7 +163,7 @@ func more(c channel.Content, lines int) string {
 	case n == 0:
 		return ""
 	case c.Digest:
-		return fmt.Sprintf("and %d more", n)
+		return "and " + humanize.Comma(int64(n)) + " more"
 	}
 	return "…"
 }

@@ -2,7 +2,6 @@ package templated
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
@@ -80,7 +79,7 @@ func teamsCard(m channel.Message, c channel.Content, cut bool) object {
 	foot := footer(m, c)
 	switch {
 	case c.Digest && c.More > 0:
-		body = append(body, block(run(fmt.Sprintf("and %d more", c.More), nil)))
+		body = append(body, block(run(more(c, 0), nil)))
 	case cut:
 		foot += " · shortened"
 	}

@@ -130,8 +130,27 @@ func (c *Channel) Close() error {
 	return nil
 }
 
-// Send sends m once.
+// Send sends m once. When the provider of a preset refuses its content, Send sends the
+// title alone: a short alert is better than a dead letter.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
+	receipt, err := c.send(ctx, m)
+	if err == nil || !c.answers.owned || c.config.Body.node != nil || outcome.Classify(err).Cause.Class().Scope != outcome.Message {
+		return receipt, err
+	}
+	return c.send(ctx, titleOnly(m))
+}
+
+// titleOnly returns a message without text, fields, link and rows.
+func titleOnly(m channel.Message) channel.Message {
+	m.Alert.Text, m.Alert.Fields, m.Alert.Runbook, m.Alert.Shortened = nil, nil, "", true
+	if m.Digest != nil {
+		short := *m.Digest
+		short.Items, m.Digest = nil, &short
+	}
+	return m
+}
+
+func (c *Channel) send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	content, err := c.render(m)
 	switch {
 	case err != nil:

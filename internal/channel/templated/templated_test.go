@@ -67,7 +67,7 @@ func large() channel.Message {
 
 // stormy returns a digest with more rows than every provider takes.
 func stormy() channel.Message {
-	m := channeltest.Digest()
+	m := channeltest.GroupDigest()
 	item := large().Alert
 	m.Digest.Items = slices.Repeat([]alert.Alert{item, m.Alert}, 100)
 	m.Digest.Alerts = 5000
@@ -92,7 +92,7 @@ func TestProvidersAcceptEveryMessage(t *testing.T) {
 			test := channeltest.Message()
 			test.Test = true
 			for what, m := range map[string]channel.Message{
-				"an alert": channeltest.Message(), "a hostile one": channeltest.Hostile(), "a large one": large(), "a digest": channeltest.Digest(),
+				"an alert": channeltest.Message(), "a hostile one": channeltest.Hostile(), "a large one": large(), "a digest": channeltest.GroupDigest(),
 				"a large digest": stormy(), "a test": test, "one without texts": bare(),
 			} {
 				receipt, err := send(t, c, m)
@@ -115,7 +115,7 @@ func TestBodiesAreAsRecorded(t *testing.T) {
 			m := channeltest.Message()
 			m.Alert.Text = alert.Text{{Text: "Venue: "}, {Text: "[XNAS](https://evil.example.com) @everyone", Value: true}, {Text: "\nsee the runbook"}}
 			m.Suppressed, m.MayBeDuplicate = 14, true
-			for i, m := range []channel.Message{m, channeltest.Digest()} {
+			for i, m := range []channel.Message{m, channeltest.GroupDigest()} {
 				if _, err := send(t, c, m); err != nil {
 					t.Fatal(err)
 				}
@@ -132,7 +132,7 @@ func TestDigestsCountWhatHasNoRow(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := string(s.Requests()[0].Body)
-		if want := map[bool]string{true: `"truncatedAlerts":49`, false: "and 4"}[name == "alertmanager"]; !strings.Contains(body, want) {
+		if want := map[bool]string{true: `"truncatedAlerts":49`, false: "and 4,"}[name == "alertmanager"]; !strings.Contains(body, want) {
 			t.Errorf("%s does not say how many more there are: %s", name, body[len(body)-600:])
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 )
 
-// Digest returns the digest of 12 alerts of one group, 3 of which have a row.
-func Digest() channel.Message {
+// GroupDigest returns the digest of 12 alerts of one group, 3 of which have a row.
+func GroupDigest() channel.Message {
 	m := Message()
 	first := m.Alert.EventTime
 	items := []alert.Alert{m.Alert, m.Alert, m.Alert}
