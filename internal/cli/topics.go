@@ -89,6 +89,8 @@ func roleWord(r kafka.Role) string {
 		return "dead letters"
 	case kafka.RoleReplay:
 		return "replay requests"
+	case kafka.RoleDeliveries:
+		return "delivery log"
 	}
 	return "outbox"
 }

@@ -26,6 +26,7 @@ const (
 	Retention    Type = "retention"    // retention deletes waiting records soon
 	Unconfigured Type = "unconfigured" // alerts wait for a channel that is not configured
 	Config       Type = "config"       // the rules file is faulty, or notifier.yaml was changed since the start
+	DeliveryLog  Type = "delivery-log" // the delivery log cannot be written
 	OtherLag     Type = "other-lag"    // the lag of another group is unknown
 )
 
@@ -54,6 +55,7 @@ var texts = map[Type]struct {
 	Retention:    {slog.LevelWarn, "retention at risk", "retention no longer at risk"},
 	Unconfigured: {slog.LevelError, "alerts wait for a channel that is not configured", "no alerts wait for the channel"},
 	Config:       {slog.LevelWarn, "changed configuration not applied", "configuration applied"},
+	DeliveryLog:  {slog.LevelWarn, "delivery log cannot be written", "delivery log is written again"},
 	OtherLag:     {slog.LevelWarn, "consumer lag of another group unknown", "consumer lag of the group known again"},
 }
 
@@ -62,5 +64,5 @@ var texts = map[Type]struct {
 var (
 	Groups     = []Type{Denied, Group, Evicted, Assignment}
 	Partitions = []Type{Corrupt, TooLarge, Transaction, Progress, Recreated}
-	Warnings   = []Type{Retention, Unconfigured, Config, OtherLag}
+	Warnings   = []Type{Retention, Unconfigured, Config, DeliveryLog, OtherLag}
 )

@@ -216,6 +216,10 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 		if partitions != 1 {
 			fail("recreate it with 1 partition", "has %d partitions, want 1: one daemon must read all requests", partitions)
 		}
+	case RoleDeliveries:
+		if compacted {
+			fail(deletes, "is compacted: of the deliveries of an alert only the last would be kept")
+		}
 	case RoleOutbox:
 		if compacted {
 			fail(deletes, "is compacted: alerts with the same key would be lost")

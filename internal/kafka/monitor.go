@@ -25,10 +25,11 @@ const (
 	RoleDeadLetter Role = "dead letters"
 	RoleOutbox     Role = "outboxes"
 	RoleReplay     Role = "replays"
+	RoleDeliveries Role = "delivery log"
 )
 
 // written reports whether the daemon writes to topics of this role.
-func (r Role) written() bool { return r == RoleDeadLetter || r == RoleOutbox }
+func (r Role) written() bool { return r == RoleDeadLetter || r == RoleOutbox || r == RoleDeliveries }
 
 // Monitored is a topic that must exist, and be writable if the daemon writes to it.
 type Monitored struct {

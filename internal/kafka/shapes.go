@@ -42,6 +42,9 @@ type Channel struct {
 
 const (
 	sourcePartitions = 6
+	// The delivery log: see deliverylog.Record.
+	deliveriesPartitions = 6
+	deliveriesKept       = 7 * 24 * time.Hour
 	// headroom bounds what an envelope adds to its source record, in bytes.
 	headroom = 64 << 10
 	// DefaultMaxMessage is Kafka's default of max.message.bytes.
@@ -95,6 +98,10 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 			"cleanup.policy": "delete", "retention.ms": ms(30 * 24 * time.Hour),
 			"max.message.bytes": fits,
 		}),
+	})
+	shapes = append(shapes, Shape{
+		Topic: topics.Deliveries(l.Group), Role: RoleDeliveries, Partitions: deliveriesPartitions, Replication: replication,
+		Configs: durable(map[string]string{"cleanup.policy": "delete", "retention.ms": ms(deliveriesKept)}),
 	})
 	for _, c := range l.Channels {
 		shapes = append(shapes, Shape{

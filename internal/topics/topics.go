@@ -67,6 +67,9 @@ func Outbox(group, channel string) string { return group + ".outbox." + channel 
 // Replay returns the topic of replay requests.
 func Replay(group string) string { return group + ".replay" }
 
+// Deliveries returns the topic of the delivery log.
+func Deliveries(group string) string { return group + ".deliveries" }
+
 // OutboxGroup returns the consumer group that reads the outboxes of group.
 func OutboxGroup(group string) string { return group + ".outbox" }
 
@@ -83,7 +86,7 @@ func CheckGroup(group string, channels ...string) error {
 	for _, c := range channels {
 		derived = append(derived, Outbox(group, c))
 	}
-	derived = append(derived, Replay(group))
+	derived = append(derived, Replay(group), Deliveries(group))
 	for _, d := range derived {
 		if len(d) > MaxNameLength {
 			return fmt.Errorf("topic name %s… has %d characters, the limit is %d: choose a shorter group or channel name", d[:40], len(d), MaxNameLength)
