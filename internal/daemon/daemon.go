@@ -34,7 +34,7 @@ type Deps struct {
 	DeadLettered func(*dlq.Entry)
 	Closed       func(dlq.Closure)
 	// KafkaOptions returns additional options of each client, for tests: preflight, probe,
-	// outbox, dead-letters, replay, ingest, dispatch.
+	// outbox, dead-letters, deliveries, replay, ingest, dispatch.
 	KafkaOptions func(role string) []kgo.Opt
 	// Handler wraps the handler of each group, for tests.
 	Handler func(group string, h consume.Handler) consume.Handler

@@ -11,6 +11,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/control"
+	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
@@ -25,7 +26,7 @@ func graph(d *Daemon, found *cluster) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(d, found),
-		fx.Provide(newTracer, newProducers, newDeadLetters, newOutboxProducer, newRules, newReloader, newIngest, newReplays, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
+		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newRules, newReloader, newIngest, newReplays, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
 	)
 }
 
@@ -36,6 +37,7 @@ type parts struct {
 	Tracer   *tracing.Tracer
 	Clients  *producers
 	Outboxes *outbox.Producer
+	Log      *deliverylog.Writer
 	Channels *channels
 	Control  *control.Follower
 	Members  *members
@@ -58,6 +60,7 @@ func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) 
 	start(p.Reporter.Run)
 	lc.Append(fx.StopHook(p.Tracer.Close)) // after all spans
 	lc.Append(fx.StopHook(p.Clients.close))
+	start(p.Log.Run)
 	lc.Append(fx.StopHook(p.Channels.close))
 	lc.Append(fx.StartHook(func() error { return load(ctx, p.Outboxes) }))
 	for _, run := range []func(context.Context) error{p.Control.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run, p.Reloader.Run} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/control"
+	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/health"
@@ -30,10 +31,10 @@ func newTracer(d *Daemon) *tracing.Tracer {
 	return tracing.New(tracing.Params{Config: d.config.Tracing, Version: d.config.Version, Logger: d.log, Registry: d.deps.Registry})
 }
 
-// producers are separate clients for outboxes and dead letters, so that a blocked outbox does
-// not delay a dead letter. tail reads the dead letters.
+// producers are separate clients for outboxes, dead letters and the delivery log, so that a
+// blocked outbox does not delay a dead letter. tail reads the dead letters.
 type producers struct {
-	outbox, dead, tail *kgo.Client
+	outbox, dead, log, tail *kgo.Client
 }
 
 func newProducers(d *Daemon, found *cluster) (*producers, error) {
@@ -45,6 +46,7 @@ func newProducers(d *Daemon, found *cluster) (*producers, error) {
 	}{
 		{&p.outbox, "outbox", kafka.OutboxOptions(sizes)},
 		{&p.dead, "dead-letters", kafka.DeadLetterOptions(sizes)},
+		{&p.log, "deliveries", deliverylog.Options()},
 		{&p.tail, "replay", dlq.TailOptions()},
 	} {
 		opts, err := d.options(client.role, d.log, d.deps.Registry)
@@ -60,7 +62,7 @@ func newProducers(d *Daemon, found *cluster) (*producers, error) {
 }
 
 func (p *producers) close() {
-	for _, cl := range []*kgo.Client{p.outbox, p.dead, p.tail} {
+	for _, cl := range []*kgo.Client{p.outbox, p.dead, p.log, p.tail} {
 		if cl != nil {
 			cl.Close()
 		}
@@ -71,6 +73,13 @@ func newDeadLetters(d *Daemon, p *producers, tracer *tracing.Tracer) *dlq.Writer
 	return dlq.NewWriter(dlq.WriterParams{
 		Client: p.dead, Group: d.config.Kafka.Group, Redactor: d.deps.Redactor, Logger: d.log, Tracer: tracer, Registry: d.deps.Registry,
 		Written: d.deps.DeadLettered, Closed: d.deps.Closed,
+	})
+}
+
+func newDeliveryLog(d *Daemon, p *producers, conditions *health.Conditions) *deliverylog.Writer {
+	return deliverylog.NewWriter(deliverylog.Params{
+		Client: p.log, Group: d.config.Kafka.Group, ClientID: d.config.Kafka.ClientID, Redactor: d.deps.Redactor,
+		Conditions: conditions, Logger: d.log, Registry: d.deps.Registry,
 	})
 }
 
@@ -121,13 +130,13 @@ type channels struct {
 	ordered []*dispatch.Dispatcher
 }
 
-func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
+func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, log *deliverylog.Writer, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
 	group, metrics := d.config.Kafka.Group, dispatch.NewMetrics(d.deps.Registry)
 	all := &channels{byTopic: make(map[string]*dispatch.Dispatcher)}
 	add := func(c Channel) {
 		o := dispatch.New(dispatch.Params{
 			Name: c.Name, Channel: c.Channel, Config: c.Dispatch, Driver: c.Driver, Uncommitted: d.config.Kafka.Window.Uncommitted, Group: group,
-			Dead: dead, Outboxes: outboxes, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
+			Dead: dead, Outboxes: outboxes, Deliveries: log, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
 		})
 		all.byTopic[topics.Outbox(group, c.Name)] = o
 		all.ordered = append(all.ordered, o)
@@ -224,7 +233,7 @@ func newMonitor(d *Daemon, found *cluster, p *producers, view *brokers.View, con
 	}
 	return kafka.NewMonitor(kafka.MonitorParams{
 		View: view, Topics: list, Probe: d.probe,
-		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead}, TLS: &d.config.Kafka.TLS,
+		Producers: map[kafka.Role]*kgo.Client{kafka.RoleOutbox: p.outbox, kafka.RoleDeadLetter: p.dead, kafka.RoleDeliveries: p.log}, TLS: &d.config.Kafka.TLS,
 		Conditions: conditions, Registry: d.deps.Registry,
 	})
 }

@@ -105,9 +105,9 @@ func (s *status) ready() []admin.Component {
 	components := []admin.Component{
 		s.groups(), shown("partitions", true, health.Partitions...), shown("blocked", false, health.Blocked), shown("warnings", false, health.Warnings...),
 	}
-	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox, kafka.RoleReplay} {
+	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox, kafka.RoleReplay, kafka.RoleDeliveries} {
 		problem := s.monitor.Problems(role)
-		decides := role != kafka.RoleReplay // alerts are delivered without it
+		decides := role != kafka.RoleReplay && role != kafka.RoleDeliveries // alerts are delivered without them
 		components = append(components, admin.Component{Name: string(role), OK: problem == "", Decides: decides, Cause: problem})
 	}
 	for _, outbox := range s.channels.ordered {

@@ -62,6 +62,7 @@ func (t turn) attempt(m channel.Message, done func(error)) {
 	o.busy--
 	t.l.source.attempts--
 	o.metrics.attempted(err, took)
+	t.tried(m.Now, took, err)
 	t.settle(receipt, err)
 	t.l.source.note(t.d, t.d.written() || t.d.mayBeDuplicate || mayHaveArrived(err))
 	t.l.source.release() // last: who waits for it takes what is settled then for final

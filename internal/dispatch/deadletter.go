@@ -79,10 +79,10 @@ func (t turn) writeEnd() {
 		if d.dead != nil {
 			o.metrics.deadLettered()
 		}
-		d.end(d.decided())
+		t.end(d.decided())
 		t.commit()
 	case s.dropped:
-		d.end(abandoned)
+		t.end(abandoned)
 	case err != nil && o.ctx.Err() != nil:
 	case err != nil:
 		s.holdFor(fmt.Sprintf("a dead letter cannot be written (%v): is its topic missing? run 'notifier topics check'", errors.Unwrap(err)))
@@ -162,6 +162,6 @@ func (t turn) superseded() bool {
 		return false
 	}
 	t.o.metrics.duplicate()
-	t.done("superseded")
+	t.done(superseded)
 	return true
 }

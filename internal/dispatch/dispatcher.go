@@ -61,8 +61,9 @@ type Params struct {
 	Uncommitted int // settled and uncommitted deliveries of a partition beyond which dispatch waits
 	Group       string
 	Dead        DeadLetters
-	Outboxes    Outboxes // nil: nothing can be moved
-	MaxReplays  int      // after which a dead letter is quarantined
+	Outboxes    Outboxes   // nil: nothing can be moved
+	Deliveries  Deliveries // the delivery log; nil: none
+	MaxReplays  int        // after which a dead letter is quarantined
 	Logger      *slog.Logger
 	Tracer      *tracing.Tracer    // nil: no spans
 	Metrics     *Metrics           // nil: none

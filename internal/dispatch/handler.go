@@ -212,6 +212,7 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 	o.add(s, &delivery{
 		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(),
 		attempts: former.Attempts, firstTried: former.First, mayBeDuplicate: former.Maybe || sentBefore, inherited: former.Maybe, delivered: deliveredBefore(e),
+		former: former.Attempts,
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/obs/tracing"
@@ -39,9 +40,12 @@ type delivery struct {
 	deferral       *outcome.Error // what they said last
 	deferredUntil  time.Time      // when they are tried again
 	ended          bool           // settled, or given up with its partition
-	denials        int            // times the channel was refused for it: the first, and those after a success of others
-	deniedAt       uint64         // the channel's attempts begun when it was last
-	deniedSince    time.Time      // when that was last one of those times
+	made           deliverylog.Attempts
+	former         int       // attempts of former owners
+	receipt        string    // of the last success
+	denials        int       // times the channel was refused for it: the first, and those after a success of others
+	deniedAt       uint64    // the channel's attempts begun when it was last
+	deniedSince    time.Time // when that was last one of those times
 	mayBeDuplicate bool
 	inherited      bool         // a former owner may have sent it, or made a dead letter of it
 	dead           *dlq.Entry   // set once it is to be a dead letter
@@ -69,6 +73,7 @@ type source struct {
 	unclaimed bool // its next delivery waits for a commit that claims it
 	dropped   bool
 	drained   chan struct{}
+	unkept    bool // the delivery log did not take the record of a delivery
 	// asideRecords and asideBytes are what the lanes hold that wait for a probe of
 	// their rule.
 	asideRecords, asideBytes int

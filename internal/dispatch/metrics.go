@@ -19,6 +19,7 @@ const (
 	expired       = "expired"
 	throttledAway = "throttled"
 	rerouted      = "rerouted"
+	superseded    = "superseded"
 	abandoned     = "abandoned" // the next owner's; in spans only
 )
 

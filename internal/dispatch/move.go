@@ -240,13 +240,22 @@ func (t transfer) settle() {
 	}
 }
 
+// moved ends the delivery in this channel.
+func (m *moving) moved() {
+	m.d.end(rerouted)
+	if r := m.record(rerouted); r != nil {
+		r.To = m.to
+		m.o.p.Deliveries.Write(r)
+	}
+}
+
 func (m *moving) settleMoved() {
 	o, s := m.o, m.l.source
 	if m.d.entry != nil && !s.partition.Settle(m.d.entry) {
 		return // the partition has another owner by now
 	}
 	o.metrics.outcome(rerouted)
-	m.d.end(rerouted)
+	m.moved()
 	o.tell(slog.LevelDebug, "moved to another channel", m.d, "to", m.to)
 	if s.dropped {
 		return // its lanes are gone

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -73,9 +74,10 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 func (t turn) settleLate(r channel.Receipt, err error) {
 	d := t.d
 	if err != nil || len(r.Refused)+len(r.Deferred)+len(d.refused) > 0 {
-		d.end(abandoned)
+		t.end(abandoned)
 		return
 	}
+	d.receipt = cmp.Or(r.ID, d.receipt)
 	if d.closing = t.closing(); d.closing != nil { // it has to be written before the delivery is settled
 		t.l.source.inFlight++
 		t.o.p.Driver.Go(t.l.work(d, t.writeEnd))
@@ -83,7 +85,7 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 	}
 	t.o.metrics.delivered(time.Since(d.envelope.Alert.EventTime))
 	t.commit()
-	d.end(delivered)
+	t.end(delivered)
 }
 
 // succeed: the provider took it, for at least one recipient.
@@ -102,7 +104,7 @@ func (t turn) succeed(r channel.Receipt) {
 	if d.sent.IsZero() && d.envelope.Replay == nil {
 		o.throttles.sent(d.envelope.Alert, d.envelope.Delivery, now)
 	}
-	d.sent = now
+	d.sent, d.receipt = now, cmp.Or(r.ID, d.receipt)
 	d.refused = append(d.refused, r.Refused...)
 	d.delivered = append(d.delivered, r.Accepted...)
 	if len(r.Deferred) > 0 {
@@ -129,7 +131,7 @@ func (t turn) succeed(r channel.Receipt) {
 // done settles the delivery and continues with its lane.
 func (t turn) done(how string) {
 	o, d := t.o, t.d
-	d.end(how)
+	t.end(how)
 	if d.written() {
 		t.l.source.ending--
 	}

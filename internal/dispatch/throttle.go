@@ -4,10 +4,12 @@ import (
 	"container/list"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/envelope"
 )
 
@@ -173,13 +175,14 @@ func (t turn) suppress(now time.Time) bool {
 		return false // some recipients have it: it continues
 	}
 	tried := d.attempts > 0 || !d.firstTried.IsZero() // then it has its turn in the throttle
-	how := expired
+	how, why := expired, ""
 	switch {
 	case a.Expire > 0 && now.Sub(a.EventTime) > a.Expire:
+		why = fmt.Sprintf("%s old, it expires after %s", channel.Duration(now.Sub(a.EventTime)), channel.Duration(a.Expire))
 		o.metrics.suppressed(expired)
 		o.tell(slog.LevelInfo, "expired, not sent", d, "age", now.Sub(a.EventTime).Round(time.Second))
 	case !tried && o.throttles.suppress(a, d.envelope.Delivery, now):
-		how = throttledAway
+		how, why = throttledAway, fmt.Sprintf("an alert of its key was sent at %s, the throttle is %s", clock(o.throttles.of(a).sent), channel.Duration(a.Throttle))
 		o.metrics.suppressed(throttledAway)
 		o.tell(slog.LevelDebug, "throttled, not sent", d)
 	default:
@@ -191,6 +194,6 @@ func (t turn) suppress(now time.Time) bool {
 			o.throttles.link(a, d.envelope.Trace)
 		}
 	}
-	t.done(how)
+	t.endKept(how, why)
 	return true
 }
