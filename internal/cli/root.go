@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/algotrade/notifier/internal/cli/alerts"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/channels"
 	"github.com/algotrade/notifier/internal/cli/dlq"
@@ -58,7 +59,7 @@ func newRoot(g *base.Globals) *cobra.Command {
 	f.StringVar(&g.Group, "group", "", "consumer group")
 	f.StringVarP(&g.Output, "output", "o", "text", "text or json")
 	f.StringVar(&g.LogLevel, "log-level", "", "debug, info, warn or error")
-	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g))
+	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), alerts.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g))
 	addHelp(g, root)
 	root.InitDefaultCompletionCmd()
 	completion, _, _ := root.Find([]string{"completion"})

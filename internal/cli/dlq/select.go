@@ -12,7 +12,6 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/replay"
@@ -91,10 +90,10 @@ func (s *selection) filter(ids []string, now time.Time) (*filter, error) {
 		}
 	}
 	var err error
-	if f.since, err = parseWhen(s.since, now); err != nil {
+	if f.since, err = base.ParseWhen(s.since, now); err != nil {
 		return nil, base.Misused("--since: %w", err)
 	}
-	if f.until, err = parseWhen(s.until, now); err != nil {
+	if f.until, err = base.ParseWhen(s.until, now); err != nil {
 		return nil, base.Misused("--until: %w", err)
 	}
 	if s.limit < 0 {
@@ -120,20 +119,6 @@ func unknownWord(flag, word string, choice []string) error {
 		return base.Misused("--%s %q is not known: did you mean %s?", flag, word, near)
 	}
 	return base.Misused("--%s %q is not known: choose from %s", flag, word, strings.Join(choice, ", "))
-}
-
-func parseWhen(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if d, err := duration.Parse(s); err == nil {
-		return now.Add(-d.Abs()), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is neither a duration such as 2h or 7d nor a time such as 2026-11-23T14:31:05Z", s)
-	}
-	return t, nil
 }
 
 // isNarrow reports whether there are ids or filters.

@@ -1,0 +1,178 @@
+package alerts
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/deliverylog"
+	"github.com/algotrade/notifier/internal/plural"
+	"github.com/algotrade/notifier/internal/term"
+)
+
+func newList(g *base.Globals) *cobra.Command {
+	var sel selection
+	var when period
+	limit := 0
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries that have ended, the newest last",
+		Long: "List deliveries that have ended, one line for each alert and channel, the newest last. A delivery that\n" +
+			"is still pending is not listed: see 'notifier channels list'.",
+		Args: base.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmp.Or(sel.check(), when.parse(time.Now())); err != nil {
+				return err
+			}
+			if limit < 0 {
+				return base.Misused("--limit %d is not a positive number, or 0 for all", limit)
+			}
+			l, err := openLog(g, cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer l.client.Close()
+			out := bufio.NewWriterSize(g.IO.Out, 1<<16)
+			defer out.Flush()
+			p := &printer{g: g, out: out}
+			seen, err := l.list(cmd.Context(), &sel, &when, limit, p.put)
+			if err = cmp.Or(p.err, err); err != nil {
+				return l.explain(err)
+			}
+			if p.n == 0 {
+				fmt.Fprintln(g.IO.Err, when.noneText(seen))
+				return nil
+			}
+			return p.end()
+		},
+	}
+	sel.flags(g, cmd)
+	when.flags(cmd, "24h")
+	cmd.Flags().IntVar(&limit, "limit", 0, "at most this many, the newest (0: all)")
+	base.Complete(cmd, "limit", base.NoWords)
+	return cmd
+}
+
+// list calls put for the selected deliveries in the order of their end until it returns
+// false, and returns how many were read. With a limit it holds that many.
+func (l *log) list(ctx context.Context, sel *selection, when *period, limit int, put func(*deliverylog.Record) bool) (seen int, err error) {
+	spans, err := l.Spans(ctx, when.since, when.until)
+	if err != nil {
+		return 0, err
+	}
+	var newest []*deliverylog.Record
+	next := 0 // in newest, the oldest once it is full
+	err = l.Each(ctx, spans, nil, func(r *deliverylog.Record) bool {
+		seen++
+		switch {
+		case !sel.selects(r):
+			return true
+		case limit == 0:
+			return put(r)
+		case len(newest) < limit:
+			newest = append(newest, r)
+		default:
+			newest[next] = r
+			next = (next + 1) % limit
+		}
+		return true
+	})
+	for i := range newest {
+		if err != nil || !put(newest[(next+i)%len(newest)]) {
+			break
+		}
+	}
+	return seen, err
+}
+
+// printer prints deliveries as they come: as JSON, or as a table whose widths the first
+// page sets.
+type printer struct {
+	g     *base.Globals
+	out   *bufio.Writer
+	first []*deliverylog.Record // page, not printed yet
+	table *term.Table           // nil: nothing is printed yet
+	n     int
+	last  string // the alert that was printed last
+	err   error
+}
+
+// pageSize is how many deliveries determine the widths.
+const pageSize = 50
+
+func (p *printer) put(r *deliverylog.Record) bool {
+	p.n++
+	p.last = r.Alert
+	switch {
+	case p.g.JSON():
+		p.err = base.NewEncoder(p.out).Encode(r)
+	case p.table != nil:
+		p.table.Add(row(r)...)
+		p.table.Write(p.out, p.g.Width())
+	default:
+		if p.first = append(p.first, r); len(p.first) == pageSize {
+			p.page()
+			p.err = p.out.Flush()
+		}
+	}
+	return p.err == nil
+}
+
+// The columns of the list.
+const (
+	columnTime = iota
+	columnDecision
+	columnSeverity
+	columnRule
+	columnKey
+	columnChannel
+	columnTries
+	columnTitle
+)
+
+func (p *printer) page() {
+	p.table = &term.Table{
+		Head:     []string{"ENDED", "DECISION", "SEVERITY", "RULE", "KEY", "CHANNEL", "TRIES", "TITLE", "ALERT"},
+		Elastic:  []int{columnRule, columnKey, columnChannel, columnTitle},
+		Optional: []int{columnTries, columnTitle, columnSeverity},
+		Right:    []int{columnTries},
+	}
+	for _, r := range p.first {
+		p.table.Add(row(r)...)
+	}
+	p.table.Room(columnDecision, len(deliverylog.DeadLettered))
+	p.table.Room(columnSeverity, len("critical"))
+	p.first = nil
+	p.table.Write(p.out, p.g.Width())
+}
+
+func row(r *deliverylog.Record) []string {
+	tries := "–"
+	if n := r.Tried(); n > 0 {
+		tries = fmt.Sprint(n)
+	}
+	return []string{
+		r.Ended.Local().Format("02 Jan 15:04:05"), string(r.Decision), r.Severity, r.Rule, term.OrDash(term.Cut(r.KeyText(), 64)), r.Channel,
+		tries, term.Cut(r.Title, 200), brief(r.Alert),
+	}
+}
+
+// end prints the rest and suggests a command.
+func (p *printer) end() error {
+	if p.g.JSON() {
+		return p.out.Flush()
+	}
+	if p.table == nil {
+		p.page()
+	}
+	if err := p.out.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.g.IO.Err, "\n%s; show an alert: %s alerts show %s\n", plural.Verb(p.n, "delivery", "deliveries"), p.g.Self(), base.Quote(brief(p.last)))
+	return nil
+}
