@@ -55,6 +55,9 @@ type Message struct {
 	// Replay counts the replays of a dead letter, this one included; 0 for
 	// other messages.
 	Replay int
+	// Resent marks a message that a person had sent again after it was settled, which the
+	// text must say; Replay is 0.
+	Resent bool
 	// Digest is set where the message speaks for several alerts; Alert is the most
 	// severe of them, the newest of these.
 	Digest *Digest

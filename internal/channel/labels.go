@@ -23,8 +23,11 @@ func (m Message) Delay() string {
 }
 
 // ReplayLabel returns "replay", "replay 2" and so on for a replayed dead
-// letter, and is empty for other messages.
+// letter, "sent again by a person" for a resent alert, and is empty for other messages.
 func (m Message) ReplayLabel() string {
+	if m.Resent {
+		return "sent again by a person"
+	}
 	switch m.Replay {
 	case 0:
 		return ""

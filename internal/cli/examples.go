@@ -28,6 +28,7 @@ var examples = map[string][]string{
 	"channels move": {"notifier channels move desk-slack desk-mail --dry-run", "notifier channels move desk-slack desk-mail --yes"},
 	"alerts list":   {"notifier alerts list --key ACC-7 --rule margin-call", "notifier alerts list --since 1h --decision dead_lettered,expired -o json"},
 	"alerts show":   {"notifier alerts show al_6f2cxyz"},
+	"alerts resend": {"notifier alerts resend dl_o7uh42h", "notifier alerts resend al_6f2cxyz --to desk-mail --yes"},
 	"alerts tail":   {"notifier alerts tail --severity critical --channel desk-slack"},
 	"dlq stats":     {"notifier dlq stats", "notifier dlq stats --since 2h"},
 	"dlq list":      {"notifier dlq list --reason refused --channel desk-slack", "notifier dlq list --state all --limit 20 -o json"},

@@ -97,7 +97,7 @@ func (r *Record) appendJSON(b []byte) []byte {
 		o = append(a.Duration.append(o).text("result", a.Result).optional("cause", string(a.Cause)).optional("detail", a.Detail), '}')
 	}
 	o = append(o, ']').positive("attempts_omitted", r.Omitted).positive("earlier_attempts", r.Earlier).optional("receipt", r.Receipt).
-		isTrue("may_be_duplicate", r.MayBeDuplicate).positive("replay", r.Replay).optional("to", r.To).
+		isTrue("may_be_duplicate", r.MayBeDuplicate).positive("replay", r.Replay).optional("resent_by", r.ResentBy).optional("to", r.To).
 		optional("reason", string(r.Reason)).optional("cause", string(r.Cause)).optional("detail", r.Detail).text("client", r.Client).isTrue("cut", r.Cut)
 	return append(o, '}')
 }

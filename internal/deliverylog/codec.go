@@ -62,8 +62,8 @@ func shorten(r *Record, limit int) *Record {
 }
 
 // texts are the texts that a person or a provider chose.
-func (r *Record) texts() [11]*string {
-	return [...]*string{&r.Title, &r.Rule, &r.Channel, &r.Severity, &r.Receipt, &r.Detail, &r.Event.ID, &r.Event.Type, &r.Event.Topic, &r.To, &r.Client}
+func (r *Record) texts() [12]*string {
+	return [...]*string{&r.Title, &r.Rule, &r.Channel, &r.Severity, &r.Receipt, &r.Detail, &r.Event.ID, &r.Event.Type, &r.Event.Topic, &r.To, &r.ResentBy, &r.Client}
 }
 
 // decode reads what encode wrote, or somebody else.

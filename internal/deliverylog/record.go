@@ -61,8 +61,9 @@ type Record struct {
 	Earlier        int    `json:"earlier_attempts,omitempty"`
 	Receipt        string `json:"receipt,omitempty"` // the provider's id of the message
 	MayBeDuplicate bool   `json:"may_be_duplicate,omitempty"`
-	Replay         int    `json:"replay,omitempty"` // which replay of a dead letter it was, from 1
-	To             string `json:"to,omitempty"`     // the other channel, of a rerouted one
+	Replay         int    `json:"replay,omitempty"`    // which replay of a dead letter it was, from 1
+	ResentBy       string `json:"resent_by,omitempty"` // who had it sent again after it was settled
+	To             string `json:"to,omitempty"`        // the other channel, of a rerouted one
 	// Reason, Cause and Detail say why it was not delivered.
 	Reason outcome.Reason `json:"reason,omitempty"`
 	Cause  outcome.Cause  `json:"cause,omitempty"`
@@ -126,7 +127,10 @@ func New(e *envelope.Envelope) *Record {
 		Version: Version, Alert: a.ID, Delivery: e.Delivery, Channel: e.Channel, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Title: a.Title.String(),
 		Event: Event{Topic: s.Topic, TopicID: s.TopicID, Partition: s.Partition, Offset: s.Offset, ID: a.EventID, Type: a.EventType, Time: a.EventTime},
 	}
-	if e.Replay != nil {
+	switch {
+	case e.Resent():
+		r.ResentBy = e.Replay.By
+	case e.Replay != nil:
 		r.Replay = e.Replay.Number
 	}
 	return r

@@ -35,7 +35,9 @@ func (t turn) launch(now time.Time, done func(error)) {
 		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeDuplicate,
 	}
 	if r := d.envelope.Replay; r != nil {
-		m.Replay = r.Number
+		if m.Resent = d.envelope.Resent(); !m.Resent {
+			m.Replay = r.Number
+		}
 	} else {
 		if d.sent.IsZero() {
 			d.throttled, d.throttledAt = o.throttles.suppressed(d.envelope.Alert)

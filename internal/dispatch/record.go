@@ -27,9 +27,9 @@ func (t turn) record(how string) *deliverylog.Record {
 	}
 	r := deliverylog.New(d.envelope)
 	r.Decision, r.Received = deliverylog.Decision(how), d.received
-	r.Outbox = deliverylog.Place{TopicID: t.l.source.input.Topic, Offset: d.at.Offset}
+	r.Outbox.Offset = d.at.Offset
 	if p := t.l.source.partition; p != nil {
-		r.Outbox.Partition = p.ID
+		r.Outbox.TopicID, r.Outbox.Partition = p.TopicID(), p.ID
 	}
 	d.made.To(r)
 	r.Earlier, r.Receipt, r.MayBeDuplicate = d.former, d.receipt, d.mayBeDuplicate

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Replay describes the dead letter that a record replays, and the request.
+// Replay describes the dead letter that a record replays, or the alert that it sends
+// again, and the request.
 type Replay struct {
-	// Entry is the dead letter's id. It differs from the envelope's Delivery if the
+	// Entry is the dead letter's id, or that of the alert (see Resent). It differs from the envelope's Delivery if the
 	// rules had not run on the entry.
 	Entry       string
-	Version     int64 // offset of the entry in the dead-letter topic
+	Version     int64 // offset of the entry in the dead-letter topic, or of the request
 	Number      int   // of the entry's replays, from 1
 	By, Comment string
 	FirstFailed time.Time
@@ -21,6 +22,11 @@ type Replay struct {
 
 // Resolves reports whether the outcome of the delivery resolves the dead letter.
 func (e *Envelope) Resolves() bool { return e.Replay != nil && e.Replay.Entry == e.Delivery }
+
+// Resent reports whether a person had an alert sent again that was settled.
+func (e *Envelope) Resent() bool {
+	return e.Replay != nil && e.Alert != nil && e.Replay.Entry == e.Alert.ID
+}
 
 // Event returns the value that the rules were evaluated on.
 func (e *Envelope) Event() []byte {

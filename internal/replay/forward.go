@@ -57,6 +57,7 @@ type batch struct {
 	deliveries []*envelope.Envelope
 	dead       []*dlq.Entry
 	closes     []*dlq.Closure
+	resends    []*request    // settled once the deliveries are acknowledged
 	bytes      int           // of the entries
 	records    []*kgo.Record // of the deliveries, once they are written
 }
@@ -74,6 +75,13 @@ func (a *assignment) next(ctx context.Context, l *line) (b *batch, ok bool) {
 	checked := make(map[string]bool) // topics of which the index is not out of date
 	for len(l.queue) > 0 && l.forwarded < perChannel && b.bytes <= maxBatch {
 		q := l.queue[0]
+		if q.resend != nil {
+			l.queue = l.queue[1:]
+			if !b.resend(ctx, q) {
+				return nil, false
+			}
+			continue
+		}
 		status := a.status(q)
 		if status == Unread {
 			break
@@ -126,6 +134,9 @@ func (a *assignment) wrote(b *batch) {
 		if e := b.deliveries[i]; e.Replay.Entry != e.Delivery {
 			a.backlog.add(r)
 		}
+	}
+	for _, q := range b.resends {
+		a.settle(q, resent)
 	}
 }
 

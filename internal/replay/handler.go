@@ -78,10 +78,10 @@ func New(p Params) *Handler {
 	h := &Handler{
 		p: p, log: p.Logger.With("component", "replay"), reader: dlq.NewReader(p.Client, p.Group), admin: kadm.NewClient(p.Client),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "notifier_replays_total", Help: "Requests to send a dead letter again, by what became of them.",
+			Name: "notifier_replays_total", Help: "Requests to send a dead letter or an alert again, by what became of them.",
 		}, []string{"outcome"}),
 	}
-	for _, o := range []string{resolved, reopened, quarantined, dropped, foreign} {
+	for _, o := range []string{resolved, reopened, quarantined, resent, dropped, foreign} {
 		h.outcomes.WithLabelValues(o)
 	}
 	if p.Registry != nil {
@@ -95,6 +95,7 @@ const (
 	resolved    = "resolved"    // the entry is closed
 	reopened    = "reopened"    // it failed again
 	quarantined = "quarantined" // and once too often
+	resent      = "resent"      // an alert was put into an outbox again
 	dropped     = "dropped"     // there was nothing to do: another request, or a person, was first
 	foreign     = "foreign"     // it is none that a command of ours writes
 )
@@ -112,6 +113,7 @@ type request struct {
 	to      bool
 	force   bool
 	edited  bool
+	resend  *Resend // nil: it is for a dead letter
 }
 
 // version is one version of one entry.

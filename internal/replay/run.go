@@ -50,5 +50,5 @@ func (a *assignment) endRuns(now time.Time) {
 func (a *assignment) endRun(r *run) {
 	delete(a.runs, r.name+"\x00"+r.by)
 	a.log.Info("replay run", "run", r.name, "by", r.by, "comment", r.comment, "requests", r.total, "settled", r.settled,
-		resolved, r.outcomes[resolved], reopened, r.outcomes[reopened], quarantined, r.outcomes[quarantined], dropped, r.outcomes[dropped])
+		resolved, r.outcomes[resolved], reopened, r.outcomes[reopened], quarantined, r.outcomes[quarantined], resent, r.outcomes[resent], dropped, r.outcomes[dropped])
 }

@@ -23,6 +23,10 @@ func (a *assignment) take(ctx context.Context, r *kgo.Record, ends map[string]in
 		a.moves.take(q, move)
 		return
 	}
+	if again, none := ParseResend(r); none == nil {
+		a.takeResend(q, again)
+		return
+	}
 	parsed, err := ParseRequest(r)
 	if err == nil {
 		if q.line = a.lineOf(&parsed); q.line == nil {
@@ -70,7 +74,7 @@ func (a *assignment) lineOf(q *Request) *line {
 // neverWas reports whether the version of a request is not below the end of its topic, so
 // that no command can have read it. If that is unknown, dropStale decides later.
 func (a *assignment) neverWas(ctx context.Context, q *request, ends map[string]int64) bool {
-	return a.status(q) == Unread && q.version.offset >= a.end(ctx, q.topic, ends)
+	return q.resend == nil && a.status(q) == Unread && q.version.offset >= a.end(ctx, q.topic, ends)
 }
 
 // end returns the end of a dead-letter topic, which ends caches: 0 if it is missing, the

@@ -89,7 +89,9 @@ func notes(m channel.Message, zone *time.Location) []note {
 	if m.MayBeDuplicate {
 		notes = append(notes, note{"This may be a duplicate: an earlier attempt had no clear result.", true})
 	}
-	if label := m.ReplayLabel(); label != "" {
+	if m.Resent {
+		notes = append(notes, note{"A person had this message sent again.", true})
+	} else if label := m.ReplayLabel(); label != "" {
 		notes = append(notes, note{"This is a " + label + ": an earlier delivery failed, and an operator sent it again.", true})
 	}
 	if label := m.ThrottledLabel(zone); label != "" {

@@ -124,6 +124,7 @@ type payload struct {
 	Count       int       `json:"count"` // 1 + the alerts throttled since the last message
 	Duplicate   bool      `json:"may_be_duplicate,omitempty"`
 	Replay      int       `json:"replay,omitempty"` // see channel.Message
+	Resent      bool      `json:"resent,omitempty"` // see channel.Message
 	Test        bool      `json:"test,omitempty"`
 	LateSeconds float64   `json:"late_seconds,omitempty"`
 	Shortened   bool      `json:"shortened,omitempty"` // see alert.Bound
@@ -145,7 +146,7 @@ func render(m channel.Message, withEvent bool) ([]byte, error) {
 		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
 		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: alert.Link(a.Runbook), Shortened: a.Shortened,
-		EventOmitted: !withEvent, Count: 1 + m.Suppressed, Duplicate: m.MayBeDuplicate, Replay: m.Replay, Test: m.Test,
+		EventOmitted: !withEvent, Count: 1 + m.Suppressed, Duplicate: m.MayBeDuplicate, Replay: m.Replay, Resent: m.Resent, Test: m.Test,
 	}
 	if p.Key == nil {
 		p.Key = []string{}

@@ -1,5 +1,5 @@
 // Package alerts is the command alerts: it lists, shows and follows what became of
-// alerts, from the delivery log.
+// alerts, from the delivery log, and has alerts sent again.
 package alerts
 
 import (
@@ -18,11 +18,11 @@ import (
 
 func New(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "alerts", Short: "Show what became of alerts", Args: base.Subcommand, RunE: base.Help,
+		Use: "alerts", Short: "Show what became of alerts, and send them again", Args: base.Subcommand, RunE: base.Help,
 		Long: "Show what became of alerts in each channel: delivered, throttled, a dead letter. The commands read the\n" +
 			"delivery log, which has the last 7 days; the daemon need not run.",
 	}
-	cmd.AddCommand(newList(g), newShow(g), newTail(g))
+	cmd.AddCommand(newList(g), newShow(g), newTail(g), newResend(g))
 	return cmd
 }
 

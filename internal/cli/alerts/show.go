@@ -24,8 +24,8 @@ func newShow(g *base.Globals) *cobra.Command {
 			"The id is the alert's or that of one of its deliveries, and may be abbreviated to a unique prefix.",
 		Args: base.OneArg("the id of an alert or of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args[0]) < len("al_")+1 {
-				return base.Misused("%q is too short for an id, such as al_6f2c", args[0])
+			if err := checkID(args[0]); err != nil {
+				return err
 			}
 			l, err := openLog(g, cmd.Context())
 			if err != nil {
@@ -51,6 +51,14 @@ func newShow(g *base.Globals) *cobra.Command {
 	}
 	cmd.ValidArgsFunction = completeID(g)
 	return cmd
+}
+
+// checkID checks the beginning of an id.
+func checkID(id string) error {
+	if len(id) <= len("al_") {
+		return base.Misused("%q is too short for an id, such as al_6f2c", id)
+	}
+	return nil
 }
 
 // page is the output of 'alerts show'.
@@ -98,6 +106,9 @@ func marks(r *deliverylog.Record) string {
 	if r.Replay > 0 {
 		text += fmt.Sprintf(" · replay %d of a dead letter", r.Replay)
 	}
+	if r.ResentBy != "" {
+		text += " · sent again by " + r.ResentBy
+	}
 	if r.MayBeDuplicate {
 		text += " · may be a duplicate: an earlier attempt may have arrived"
 	}
@@ -129,6 +140,9 @@ func (p *page) next(l *log, self string, list []*deliverylog.Record) {
 	command := func(what, line string) { fmt.Fprintf(p, "  %-16s %s\n", what, line) }
 	command("see its event", fmt.Sprintf("kafka-console-consumer --bootstrap-server %s --topic %s --partition %d --offset %d --max-messages 1",
 		base.Quote(strings.Join(l.brokers, ",")), base.Quote(e.Topic), e.Partition, e.Offset))
+	if last := list[len(list)-1]; last.Decision != deliverylog.DeadLettered {
+		command("send it again", fmt.Sprintf("%s alerts resend %s", self, base.Quote(brief(last.Delivery))))
+	}
 	for _, r := range list {
 		if r.Decision == deliverylog.DeadLettered {
 			command("its dead letter", fmt.Sprintf("%s dlq show %s", self, base.Quote(brief(r.Delivery))))
