@@ -126,7 +126,9 @@ type Alert struct {
 	Severity Severity `json:"severity"`
 	// Key is the alert key, by which throttles group alerts. A missing part is
 	// empty.
-	Key       []string  `json:"key"`
+	Key []string `json:"key"`
+	// Group is what one digest tells together, within the rule; nil: Key.
+	Group     []string  `json:"group,omitempty"`
 	Title     Text      `json:"title"`
 	Text      Text      `json:"text,omitempty"`
 	Fields    []Field   `json:"fields,omitempty"`
@@ -143,6 +145,14 @@ type Alert struct {
 	Shortened bool          `json:"shortened,omitempty"` // see Bound
 	// Channels are the channels to send to. They are not part of the JSON form.
 	Channels []string `json:"-"`
+}
+
+// GroupParts returns the parts of the alert's group within its rule.
+func (a *Alert) GroupParts() []string {
+	if a.Group != nil {
+		return a.Group
+	}
+	return a.Key
 }
 
 // KeyText returns the parts of the alert key joined with "/".

@@ -72,6 +72,9 @@ func (a *Alert) Bound() {
 	for i, part := range a.Key {
 		a.Key[i] = a.clipKey(part)
 	}
+	for i, part := range a.Group {
+		a.Group[i] = a.clipKey(part)
+	}
 	for _, runes := range []int{MaxValue, MaxValue / 4, MaxValue / 20} {
 		a.shortenValues(runes)
 		if a.fits() {
@@ -118,8 +121,10 @@ func (a *Alert) size() int {
 	for _, s := range []string{a.ID, a.Rule, string(a.Severity), a.EventType, a.EventID, a.Topic, a.Runbook} {
 		add(s)
 	}
-	for _, part := range a.Key {
-		add(part)
+	for _, parts := range [][]string{a.Key, a.Group} {
+		for _, part := range parts {
+			add(part)
+		}
 	}
 	text(a.Title)
 	text(a.Text)

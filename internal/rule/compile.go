@@ -11,6 +11,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
@@ -34,6 +35,7 @@ type Sample struct {
 // them is an error.
 func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
 	b := &builder{env: env, set: &Set{byTopic: make(map[string][]*topicRule), steps: MaxSteps}, nextSlot: new(int)}
+	b.doc.Digest = digest.Defaults()
 	faults := yamldoc.Decode(file, "", data, &b.doc)
 	if len(faults.Errors()) == 0 || b.doc.at != (yamldoc.Cursor{}) {
 		faults = append(faults, b.build()...)
@@ -84,6 +86,9 @@ func (e *entry) CheckYAML(at yamldoc.Cursor) {
 	}
 	checkDuration(at, "throttle", e.Throttle)
 	checkDuration(at, "expire", e.Expire)
+	if at.Has("group_by") && len(e.GroupBy) == 0 {
+		at.Field("group_by").Fault("is empty: name what the alerts of one digest have in common, or leave the key out")
+	}
 	if e.Runbook != "" && alert.Link(e.Runbook) == "" {
 		at.Field("runbook").Fault("is not a web address: use https:// and no spaces, <, > or |")
 	}
@@ -134,6 +139,7 @@ func (b *builder) build() yamldoc.Faults {
 	b.unsampled()
 	b.strange()
 	b.set.reads, b.set.vars, b.set.zone = b.members(), b.doc.Vars.value, b.doc.Timezone.Location
+	b.set.digest = b.doc.Digest
 	return b.faults
 }
 
@@ -159,6 +165,9 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	b.severity(e, r)
 	for _, k := range e.Key {
 		r.key = append(r.key, b.expression(k, b.examples(r.topics, r.when.test, forKey)))
+	}
+	for _, g := range e.GroupBy {
+		r.group = append(r.group, b.expression(g, b.examples(r.topics, r.when.test, forKey)))
 	}
 	texts := b.examples(r.topics, r.when.test, forText)
 	r.title = b.template(e.Title, texts)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -19,9 +20,9 @@ type document struct {
 	Defaults map[string]defaults `yaml:"defaults"`
 	Rules    []entry             `yaml:"rules"`
 	Tests    elsewhere           `yaml:"tests"` // see package ruletest
+	Digest   digest.Config       `yaml:"digest"`
 
 	Calendars unsupported `yaml:"calendars"`
-	Digest    unsupported `yaml:"digest"`
 
 	at yamldoc.Cursor
 }
@@ -157,6 +158,7 @@ type entry struct {
 	Where    *yamldoc.Scalar  `yaml:"where"`
 	Severity *yamldoc.Scalar  `yaml:"severity"`
 	Key      []yamldoc.Scalar `yaml:"key"`
+	GroupBy  []yamldoc.Scalar `yaml:"group_by"`
 	Throttle time.Duration    `yaml:"throttle"`
 	Expire   time.Duration    `yaml:"expire"`
 	To       []reference      `yaml:"to"`
@@ -165,9 +167,8 @@ type entry struct {
 	Fields   []fieldEntry     `yaml:"fields"`
 	Runbook  string           `yaml:"runbook"`
 
-	GroupBy unsupported `yaml:"group_by"`
-	Clear   unsupported `yaml:"clear"`
-	Remind  unsupported `yaml:"remind"`
+	Clear  unsupported `yaml:"clear"`
+	Remind unsupported `yaml:"remind"`
 
 	at yamldoc.Cursor
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -21,8 +22,9 @@ type Set struct {
 	reads   map[string][]string
 	steps   int // limit of all rules for one event
 
-	vars event.Value
-	zone *time.Location
+	vars   event.Value
+	zone   *time.Location
+	digest digest.Config
 }
 
 // topicRule is a rule on one topic, with the where that applies there.
@@ -38,6 +40,7 @@ type rule struct {
 	severity   func(*scope) alert.Severity
 	severities []alert.Severity // that severity can return
 	key        []expression
+	group      []expression // nil: the key
 	title      template
 	text       template
 	fields     []field
@@ -88,14 +91,14 @@ func (s *Set) Match(ev *event.Event, now time.Time) (alerts []alert.Alert, err e
 func (r *rule) alert(sc *scope) alert.Alert {
 	ev := sc.ev
 	a := alert.Alert{
-		Rule: r.name, Severity: r.severity(sc), Key: make([]string, len(r.key)),
+		Rule: r.name, Severity: r.severity(sc), Key: parts(sc, r.key),
 		Title: r.title.text(sc), Text: r.text.text(sc),
 		EventTime: ev.Time, EventType: ev.Type, EventID: ev.ID, Topic: ev.Record.Topic,
 		Runbook: r.runbook, Throttle: r.throttle, Expire: r.expire,
 	}
-	for i, k := range r.key {
-		if v := k.eval(sc); !isAbsent(v) {
-			a.Key[i] = displayAll(&sc.meter, v)
+	if r.group != nil {
+		if a.Group = parts(sc, r.group); slices.Equal(a.Group, a.Key) {
+			a.Group = nil
 		}
 	}
 	for _, f := range r.fields {
@@ -106,6 +109,20 @@ func (r *rule) alert(sc *scope) alert.Alert {
 	a.EventType, a.EventID = strings.Clone(a.EventType), strings.Clone(a.EventID) // the other texts are copies
 	return a
 }
+
+// parts returns the parts of a key. A missing one is empty.
+func parts(sc *scope, expressions []expression) []string {
+	list := make([]string, len(expressions))
+	for i, e := range expressions {
+		if v := e.eval(sc); !isAbsent(v) {
+			list[i] = displayAll(&sc.meter, v)
+		}
+	}
+	return list
+}
+
+// Digest returns the digest of the file, which holds for channels without their own.
+func (s *Set) Digest() digest.Config { return s.digest }
 
 // Reads returns the top-level members that the rules read, by topic. A topic
 // without rules, or whose rules read the whole document, is absent.
