@@ -72,11 +72,13 @@ type Digest struct {
 	Group []string
 	// Groups is how many groups the alerts belong to, at least 1.
 	Groups int
-	// Alerts is how many alerts the message speaks for, at least 2.
-	Alerts int
+	// Alerts is how many alerts there were since First, at least 2: those of earlier
+	// messages about the group too. New is how many of them are told here first.
+	Alerts, New int
 	// First and Last are the earliest and the latest of their event times.
 	First, Last time.Time
-	// Items are some of the alerts, the most severe first, then the newest first.
+	// Items are some of the new alerts, the most severe first, then the newest first;
+	// none where an earlier attempt with them was refused.
 	Items []alert.Alert
 	// Edit is the receipt's ID of an earlier message that this one replaces, on a
 	// channel that can edit its messages; empty: a new message.
@@ -87,8 +89,11 @@ type Digest struct {
 const LateAfter = time.Minute
 
 // Late returns the delay between the event and this attempt, and whether it is
-// LateAfter or more.
+// LateAfter or more. A digest is not late: it says when its alerts were.
 func (m Message) Late() (time.Duration, bool) {
+	if m.Digest != nil {
+		return 0, false
+	}
 	d := m.Now.Sub(m.Alert.EventTime)
 	return d, d >= LateAfter
 }

@@ -7,9 +7,9 @@ import (
 
 // Delay returns the time from the event to this attempt: "3 ms after the
 // event", or "4 m 10 s late" from LateAfter on. It is empty without an event
-// time and for a test.
+// time, for a test and for a digest.
 func (m Message) Delay() string {
-	if m.Alert.EventTime.IsZero() || m.Test {
+	if m.Alert.EventTime.IsZero() || m.Test || m.Digest != nil {
 		return ""
 	}
 	d, late := m.Late()

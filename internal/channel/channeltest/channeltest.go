@@ -32,6 +32,26 @@ func Message() channel.Message {
 	}
 }
 
+// Digest returns a message about n alerts of one group, of which it lists at most
+// 20, with markup in their values. The newest is critical if there are several.
+func Digest(n int) channel.Message {
+	m := Message()
+	first := m.Alert.EventTime
+	m.Now = first.Add(90 * time.Second)
+	d := &channel.Digest{Group: []string{"<XNAS> & *co*"}, Groups: 1, Alerts: n, New: n - 1, First: first}
+	for i := range min(n-1, 20) {
+		a := m.Alert
+		a.EventTime = first.Add(time.Minute - time.Duration(i)*time.Second)
+		a.Title = alert.Text{{Text: "Rejected: "}, {Text: fmt.Sprintf("SYM%02d <buy> & 100", i), Value: true}}
+		if i == 0 {
+			a.Severity = alert.Critical
+		}
+		d.Items = append(d.Items, a)
+	}
+	m.Alert, m.Digest, d.Last = d.Items[0], d, d.Items[0].EventTime
+	return m
+}
+
 // Invisible contains a character of each kind that must be escaped: ESC, a C1
 // control, a bidirectional override, a joiner, a filler, a selector, a tag, a
 // line separator, and invalid UTF-8.

@@ -32,6 +32,7 @@ type layout struct {
 // block renders m: a line with time, severity, title and channel; below it
 // the rest of a long title, and fields, text and notes, if there are any.
 func (l layout) block(m channel.Message) []byte {
+	m = m.Flat(l.zone, maxLines, maxLines*max(l.width-indent, minTitle))
 	var b strings.Builder
 	b.WriteString(l.head(m))
 	for _, line := range l.details(m) {
@@ -94,6 +95,9 @@ func (l layout) details(m channel.Message) []string {
 	if len(lines) > maxLines {
 		lines = lines[:maxLines]
 		lines[maxLines-1] = cut(lines[maxLines-1], width-2) + " …"
+	}
+	if side == "" {
+		return lines
 	}
 	if !below {
 		lines[0] += padLeft(side, width-uniseg.StringWidth(lines[0]))

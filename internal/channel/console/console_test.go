@@ -104,6 +104,22 @@ func TestBlocksMatchGoldenFiles(t *testing.T) {
 	golden(t, "narrow.txt", render(l, screen()...))
 	l.width, l.colour = Width, true
 	golden(t, "colour.txt", render(l, rejected(), drawdown()))
+	l.colour = false
+	digests := []channel.Message{channeltest.Digest(3), channeltest.Digest(4800), severalGroups()}
+	l.width = 80
+	wide := render(l, digests...)
+	l.width = Width
+	golden(t, "digest.txt", append(wide, render(l, digests...)...))
+}
+
+// severalGroups is a digest of several groups.
+func severalGroups() channel.Message {
+	m := channeltest.Digest(311)
+	m.Digest.Group, m.Digest.Groups, m.Digest.New = nil, 14, 311
+	m.Digest.Items = m.Digest.Items[1:]
+	m.Alert = m.Digest.Items[0]
+	m.MayBeDuplicate = true
+	return m
 }
 
 func TestTitlesKeepTheirAmountsAtEightyColumns(t *testing.T) {

@@ -32,7 +32,7 @@ type composed struct {
 
 // compose renders m as a mail. The Message-ID derives from the delivery, so that
 // mailboxes can drop duplicates. References names a virtual root per rule and
-// alert key, so that mail clients show the alerts of one key as a thread.
+// group, so that mail clients show the alerts of one group as a thread.
 //
 // The header To has all recipients, those whose address is not ASCII only in an
 // international mail.
@@ -44,7 +44,8 @@ func (c *Channel) compose(m channel.Message, international bool) (*composed, err
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(boundary(m.Delivery)))
 	msg.FromMailAddress(c.from)
 	msg.ToMailAddress(slices.DeleteFunc(slices.Clone(c.to), func(a *netmail.Address) bool { return !international && !ascii(a.Address) })...)
-	msg.Subject(literal(subject(&m.Alert)))
+	flat := m.Flat(c.zone, 1, maxSubject)
+	msg.Subject(literal(subject(&flat.Alert)))
 	msg.SetDateWithValue(m.Now.UTC())
 	msg.SetMessageIDWithValue(id)
 	msg.SetGenHeader(gomail.HeaderReferences, root)
@@ -109,9 +110,9 @@ func literal(s string) string {
 	return strings.Join(words, " ")
 }
 
-// thread is the id of the thread of one rule and alert key.
+// thread is the id of the thread of one rule and group.
 func thread(a *alert.Alert) string {
-	sum := sha256.Sum256([]byte(a.Rule + "\x00" + strings.Join(a.Key, "\x00")))
+	sum := sha256.Sum256([]byte(a.Rule + "\x00" + strings.Join(a.GroupParts(), "\x00")))
 	return "thread." + hex.EncodeToString(sum[:16])
 }
 

@@ -87,6 +87,7 @@ func TestMailMatchesGoldenFiles(t *testing.T) {
 		zone    *time.Location
 	}{
 		"mail":     {special, time.UTC},
+		"digest":   {channeltest.Digest(4800), time.UTC},
 		"ordinary": {ordinary, time.FixedZone("EST", -5*60*60)},
 	} {
 		_, text, html := compose(t, test.message, test.zone)

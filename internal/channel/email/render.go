@@ -21,6 +21,7 @@ const (
 	maxValue  = 4 << 10
 	maxFields = 40 << 10 // all fields, with rowFrame for the markup of each
 	rowFrame  = 512
+	maxItems  = 100 // lines of a digest
 )
 
 //go:embed mail.html
@@ -49,6 +50,7 @@ type note struct {
 }
 
 func newView(m channel.Message, zone *time.Location) *view {
+	m = m.Flat(zone, maxItems, maxText/2)
 	a := &m.Alert
 	v := &view{
 		Severity: word(a.Severity),
@@ -68,7 +70,11 @@ func newView(m channel.Message, zone *time.Location) *view {
 	fact("Event", strings.TrimSpace(a.EventType+" "+a.EventID))
 	fact("Topic", a.Topic)
 	fact("Rule", a.Rule)
-	fact("Key", a.KeyText())
+	if m.Digest != nil {
+		fact("Group", a.KeyText())
+	} else {
+		fact("Key", a.KeyText())
+	}
 	fact("Alert", a.ID)
 	return v
 }
@@ -78,6 +84,9 @@ func notes(m channel.Message, zone *time.Location) []note {
 	var notes []note
 	if m.Test {
 		notes = append(notes, note{"This is a test of the channel, sent by hand. There is no event.", true})
+	} else if d := m.Digest; d != nil {
+		const layout = "2 Jan 2006 15:04:05 MST"
+		notes = append(notes, note{"Events from " + d.First.In(zone).Format(layout) + " to " + d.Last.In(zone).Format(layout), false})
 	} else if t := m.Alert.EventTime; !t.IsZero() {
 		when := "Event of " + t.In(zone).Format("2 Jan 2006 15:04:05.000 MST")
 		if name, _ := t.In(zone).Zone(); name != "UTC" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +88,18 @@ func (c *Channel) apiOutcome(a *call) (string, error) {
 		return "", outcome.Errorf(outcome.Unknown, "Slack returned ok: false without an error")
 	}
 	return "", c.refused(body.Error, body.Needed, body.Provided, a)
+}
+
+// editRefusals are the errors of chat.update that concern the message to be replaced
+// (docs.slack.dev, method chat.update).
+var editRefusals = []string{"message_not_found", "cant_update_message", "edit_window_closed", "update_failed", "block_mismatch", "streaming_state_conflict"}
+
+// editRefused reports whether a response says that a message cannot be replaced.
+func editRefused(a *call) bool {
+	var body struct {
+		Error string `json:"error"`
+	}
+	return a.reply != nil && json.Unmarshal(a.reply.Body, &body) == nil && slices.Contains(editRefusals, body.Error)
 }
 
 // refused classifies a response by the error it names; needed and provided are

@@ -22,6 +22,7 @@ const (
 	maxSection = 3000
 	maxField   = 2000
 	maxFields  = 10
+	maxItems   = 40     // lines of a digest
 	maxBlocks  = 10_000 // our own limit for all blocks as JSON
 )
 
@@ -33,6 +34,7 @@ type rendered struct {
 // render renders a message. Values are in plain_text objects, which Slack shows
 // literally; mrkdwn objects contain configuration only.
 func (c *Channel) render(m channel.Message) rendered {
+	m = m.Flat(time.UTC, maxItems, maxText/2)
 	title := mark(m.Alert.Severity) + " " + oneLine(m.Alert.Title)
 	lines := m.Alert.Text.Lines()
 	notes := notes(m)
@@ -102,10 +104,10 @@ func (c *Channel) blocks(m channel.Message, title string, lines []string, fields
 // footer is the context line: rule, event time, notes and runbook.
 func footer(m channel.Message, notes []string) []slack.MixedElement {
 	elements := []slack.MixedElement{plainText(alert.Visible(m.Alert.Rule), maxField)}
-	if at := m.Alert.EventTime; !at.IsZero() {
-		// Slack shows it in the reader's time zone.
-		date := fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", at.Unix(), at.UTC().Format("2006-01-02 15:04:05 UTC"))
-		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, date, false, true))
+	if d := m.Digest; d != nil {
+		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, date(d.First)+" – "+date(d.Last), false, true))
+	} else if at := m.Alert.EventTime; !at.IsZero() {
+		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, date(at), false, true))
 	}
 	for _, n := range notes {
 		elements = append(elements, plainText(n, maxField))
@@ -115,6 +117,11 @@ func footer(m channel.Message, notes []string) []slack.MixedElement {
 		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, link, false, true))
 	}
 	return elements
+}
+
+// date is a time that Slack shows in the reader's time zone.
+func date(at time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", at.Unix(), at.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 func notes(m channel.Message) []string {

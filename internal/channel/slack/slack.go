@@ -96,15 +96,33 @@ func (c *Channel) Close() error {
 	return nil
 }
 
-// Send posts m. When Slack refuses the message's content, Send posts it again
-// as plain text.
+// Send posts m, or replaces the message of an earlier digest. When Slack refuses
+// that, Send posts m as a new message; when it refuses the content, as plain text.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	r := c.render(m)
+	if m.Digest != nil && m.Digest.Edit != "" && c.api != nil {
+		receipt, refused, err := c.update(ctx, m.Digest.Edit, r.text, r.blocks)
+		if !refused {
+			return receipt, err
+		}
+	}
 	receipt, err := c.post(ctx, r.text, r.blocks)
 	if err == nil || outcome.Classify(err).Cause.Class().Scope != outcome.Message {
 		return receipt, err
 	}
 	return c.post(ctx, r.text, nil)
+}
+
+// update replaces a message. refused: the message cannot be replaced, or not by this
+// one, and a new one can be posted.
+func (c *Channel) update(ctx context.Context, ts, text string, blocks []slack.Block) (r channel.Receipt, refused bool, err error) {
+	a := &call{}
+	_, _, _, _ = c.api.UpdateMessageContext(context.WithValue(ctx, callKey{}, a), c.config.Channel, ts, options(text, blocks)...) // the error is in a
+	r, err = receipt(c.apiOutcome(a))
+	if err == nil {
+		return r, false, nil
+	}
+	return r, editRefused(a) || outcome.Classify(err).Cause.Class().Scope == outcome.Message, err
 }
 
 func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (channel.Receipt, error) {
@@ -119,14 +137,18 @@ func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (
 		_ = slack.PostWebhookCustomHTTPContext(ctx, c.webhookURL(), c.http, w) // the error is in a
 		return receipt("", c.webhookOutcome(a))
 	}
+	_, _, _ = c.api.PostMessageContext(ctx, c.config.Channel, options(text, blocks)...) // the error is in a
+	return receipt(c.apiOutcome(a))
+}
+
+func options(text string, blocks []slack.Block) []slack.MsgOption {
 	options := []slack.MsgOption{
 		slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(), slack.MsgOptionDisableMarkdown(),
 	}
 	if blocks != nil {
 		options = append(options, slack.MsgOptionBlocks(blocks...))
 	}
-	_, _, _ = c.api.PostMessageContext(ctx, c.config.Channel, options...) // the error is in a
-	return receipt(c.apiOutcome(a))
+	return options
 }
 
 func receipt(ts string, err error) (channel.Receipt, error) {

@@ -69,6 +69,12 @@ func TestMessageHasBlocksAndText(t *testing.T) {
 	if receipt.ID != got.TS {
 		t.Errorf("the receipt is %q, the message's ts %q", receipt.ID, got.TS)
 	}
+	golden(t, "testdata/message.golden", got)
+}
+
+// golden compares a message's text and blocks with a file; -update writes it.
+func golden(t *testing.T, name string, got slacktest.Message) {
+	t.Helper()
 	var blocks any
 	if err := json.Unmarshal([]byte(got.Blocks), &blocks); err != nil {
 		t.Fatal(err)
@@ -82,11 +88,11 @@ func TestMessageHasBlocksAndText(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("testdata/message.golden", []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile("testdata/message.golden")
+	want, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

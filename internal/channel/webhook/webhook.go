@@ -121,7 +121,7 @@ type payload struct {
 	EventID     string    `json:"event_id,omitempty"`
 	Topic       string    `json:"topic"`
 	Runbook     string    `json:"runbook,omitempty"`
-	Count       int       `json:"count"` // 1 + the alerts throttled since the last message
+	Count       int       `json:"count"` // the new alerts and those throttled since the last message
 	Duplicate   bool      `json:"may_be_duplicate,omitempty"`
 	Replay      int       `json:"replay,omitempty"` // see channel.Message
 	Resent      bool      `json:"resent,omitempty"` // see channel.Message
@@ -129,7 +129,8 @@ type payload struct {
 	LateSeconds float64   `json:"late_seconds,omitempty"`
 	Shortened   bool      `json:"shortened,omitempty"` // see alert.Bound
 	// EventOmitted: the receiver refused the request with the event as too large.
-	EventOmitted bool `json:"event_omitted,omitempty"`
+	EventOmitted bool    `json:"event_omitted,omitempty"`
+	Digest       *digest `json:"digest,omitempty"`
 }
 
 type field struct {
@@ -143,10 +144,13 @@ type field struct {
 func render(m channel.Message, withEvent bool) ([]byte, error) {
 	a := m.Alert
 	p := payload{
-		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: a.KeyText(),
+		ID: a.ID, Delivery: m.Delivery, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Group: strings.Join(a.GroupParts(), "/"),
 		Title: a.Title.String(), Text: a.Text.String(), Fields: make([]field, len(a.Fields)), State: "firing",
 		EventTime: a.EventTime.UTC(), EventType: a.EventType, EventID: a.EventID, Topic: a.Topic, Runbook: alert.Link(a.Runbook), Shortened: a.Shortened,
 		EventOmitted: !withEvent, Count: 1 + m.Suppressed, Duplicate: m.MayBeDuplicate, Replay: m.Replay, Resent: m.Resent, Test: m.Test,
+	}
+	if m.Digest != nil {
+		p.Digest, p.Count = newDigest(m.Digest), m.Digest.New+m.Suppressed
 	}
 	if p.Key == nil {
 		p.Key = []string{}

@@ -1,5 +1,5 @@
-// Package slacktest is a fake Slack for tests: chat.postMessage and one incoming
-// webhook, with Slack's payload checks and rate limit, and with errors on
+// Package slacktest is a fake Slack for tests: chat.postMessage, chat.update and one
+// incoming webhook, with Slack's payload checks and rate limit, and with errors on
 // request.
 package slacktest
 
@@ -49,6 +49,7 @@ type Message struct {
 	Text   string
 	Blocks string // as JSON; empty: none
 	TS     string
+	Edits  int // how often it was replaced
 }
 
 // Bot is the owner of the token.
@@ -86,6 +87,7 @@ func Start(t testing.TB, answer func(n int) Answer) *Server {
 	s := &Server{answer: answer, remotes: make(map[string]bool), changed: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/chat.postMessage", s.api)
+	mux.HandleFunc("POST /api/chat.update", s.api)
 	mux.HandleFunc("POST /services/T0/B0/key", s.hook)
 	mux.HandleFunc("POST /api/auth.test", s.authTest)
 	mux.HandleFunc("POST /api/conversations.info", s.info)
@@ -314,6 +316,10 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusTooManyRequests)
 		_, _ = io.WriteString(w, `{"ok":false,"error":"ratelimited"}`)
+	case r.PostForm.Has("ts") && !s.edit(r.PostForm.Get("ts"), text, blocks):
+		refuse(w, "message_not_found")
+	case r.PostForm.Has("ts"):
+		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "channel": Channel, "ts": r.PostForm.Get("ts"), "text": text})
 	default:
 		ts := s.keep(text, blocks)
 		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "channel": Channel, "ts": ts, "message": map[string]any{"text": text}})
@@ -381,6 +387,19 @@ func (s *Server) keep(text, blocks string) string {
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return ts
+}
+
+// edit replaces a message; it reports whether there is one.
+func (s *Server) edit(ts, text, blocks string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.messages {
+		if m := &s.messages[i]; m.TS == ts {
+			m.Text, m.Blocks, m.Edits = text, blocks, m.Edits+1
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) check(text, blocks string) string {
