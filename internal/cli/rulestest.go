@@ -113,7 +113,12 @@ func readSuites(g *base.Globals, files []string) ([]suite, error) {
 		s := suite{file: rules.name}
 		env := ruletest.Env{Rules: set, Decoder: event.NewDecoder(&l.Events, nil, nil), Samples: samples}
 		for _, t := range tests {
-			s.results = append(s.results, env.Run(t))
+			r := env.Run(t)
+			s.results = append(s.results, r)
+			if r.Repaired != "" {
+				place := yamldoc.NewFault(t.Pos, true, "the event is repaired: "+r.Repaired)
+				fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(place.String())))
+			}
 		}
 		s.untested = ruletest.Untested(set, s.results)
 		suites = append(suites, s)

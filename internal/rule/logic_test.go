@@ -129,6 +129,13 @@ func TestRuleThatItsWhereExcludesIsWarnedOf(t *testing.T) {
 	}
 }
 
+func TestTooLongConditionNamesRemedy(t *testing.T) {
+	got := compiled(t, "version: 1\nrules: [{name: r, topic: trade-executions, to: [desk], title: t, when: 'event.last_qty == 1"+strings.Repeat(" or event.last_qty == 2", 4000)+"'}]\n")
+	if want := []string{`r.yaml:2:73: rules[0].when: the expression is too long: write texts as a list (event.x in ["a", "b"]), or several rules`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestAverageIsWrittenWithSum(t *testing.T) {
 	got := compiled(t, "version: 1\nrules: [{name: r, when: 'avg(map(event.positions, .weight)) > 1', to: [desk], title: t}]\n")
 	if want := []string{`r.yaml:2:26: rules[0].when: unknown function avg(): write sum(x) / len(x)`}; !slices.Equal(got, want) {

@@ -42,6 +42,8 @@ func (c *compiler) syntax(source string, err error) {
 	switch m := token.FindStringSubmatch(message); {
 	case strings.TrimSpace(source) == "":
 		message = "the expression is empty"
+	case strings.HasSuffix(message, "exceeds maximum allowed nodes"):
+		at, message = 0, "the expression is too long: write texts as a list (event.x in [\"a\", \"b\"]), or several rules"
 	case strings.HasPrefix(message, "unexpected token EOF"), strings.HasPrefix(message, "unexpected end"):
 		message = "the expression is incomplete"
 	case strings.HasPrefix(message, "invalid integer literal"):

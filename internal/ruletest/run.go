@@ -26,6 +26,7 @@ type Result struct {
 	Test
 	Raised   []string // the rules of its alerts
 	Failures []string // what differs; none: it passed
+	Repaired string   // the first tolerated mistake of the event; empty: none
 }
 
 // Run runs a test.
@@ -36,6 +37,7 @@ func (e *Env) Run(t Test) Result {
 		r.Failures = []string{err.Error()}
 		return r
 	}
+	r.Repaired = ev.Repaired
 	alerts, err := e.Rules.Match(&ev, now)
 	if err != nil {
 		r.Failures = []string{err.Error()}
