@@ -139,7 +139,7 @@ func (a *amount) float() (f float64, ok bool) {
 }
 
 // asNumber returns a value as a number with its digits, so that a whole number stays
-// exact beyond 2^53; NaN if it is none.
+// exact beyond 2^53; NaN if it is none. Numbers that are exact cost no memory.
 func asNumber(v event.Value) event.Value {
 	f, ok := number(v)
 	if !ok {
@@ -149,6 +149,12 @@ func asNumber(v event.Value) event.Value {
 		return v
 	}
 	a, _ := parseAmount(v.Text())
+	switch {
+	case !a.negative && !a.grouped:
+		return event.LiteralValue(a.decimal, f)
+	case math.Abs(f) < exact:
+		return event.NumberValue(f)
+	}
 	digits := strings.ReplaceAll(a.decimal, ",", "")
 	if a.negative {
 		digits = "-" + digits
@@ -156,15 +162,16 @@ func asNumber(v event.Value) event.Value {
 	return event.LiteralValue(digits, f)
 }
 
-// negative returns minus a number, with its digits.
+// negative returns minus a number, with its digits if they are not exact.
 func negative(v event.Value) event.Value {
-	if isNoResult(v) {
-		return v
+	f := v.Float()
+	if !(math.Abs(f) >= exact) {
+		return event.NumberValue(-f)
 	}
 	if digits, ok := strings.CutPrefix(v.Text(), "-"); ok {
-		return event.LiteralValue(digits, -v.Float())
+		return event.LiteralValue(digits, -f)
 	}
-	return event.LiteralValue("-"+strings.TrimPrefix(v.Text(), "+"), -v.Float())
+	return event.LiteralValue("-"+strings.TrimPrefix(v.Text(), "+"), -f)
 }
 
 // magnitude returns a number without its sign, with its digits.

@@ -63,8 +63,8 @@ func (r *interpreter) eval(n ast.Node) event.Value {
 			return event.BoolValue(!v.Bool())
 		case "-":
 			v = digits(v)
-			if math.IsNaN(v.Float()) {
-				return v
+			if math.IsNaN(v.Float()) || math.Abs(v.Float()) < 1<<53 {
+				return event.NumberValue(-v.Float())
 			}
 			if text := strings.TrimPrefix(v.Text(), "-"); text != v.Text() {
 				return event.LiteralValue(text, -v.Float())
@@ -187,6 +187,9 @@ func digits(v event.Value) event.Value {
 		return event.NumberValue(f)
 	case v.Kind() == event.Number:
 		return v
+	}
+	if (f < 0 || strings.ContainsAny(v.Text(), ",(")) && math.Abs(f) < 1<<53 {
+		return event.NumberValue(f)
 	}
 	text := strings.NewReplacer(",", "", "(", "-", ")", "").Replace(strings.Fields(v.Text())[0])
 	return event.LiteralValue(strings.TrimPrefix(text, "+"), f)
