@@ -34,7 +34,10 @@ func appendJSON(out []byte, v event.Value) []byte {
 	case event.Bool:
 		return strconv.AppendBool(out, v.Bool())
 	case event.Number:
-		return append(out, v.Text()...)
+		if text := []byte(v.Text()); json.Valid(text) {
+			return append(out, text...)
+		}
+		return strconv.AppendFloat(out, v.Float(), 'f', -1, 64) // YAML's +5, 007 and .5
 	case event.String:
 		return append(out, quoted(v.Text())...)
 	case event.Array, event.Object:

@@ -47,6 +47,7 @@ tests:
   - {name: a key as one text, topic: trade-executions, sample: order.filled, event: {reject_code: R, tags: {desk: b}}, expect: [{rule: fills, key: AAPL/R, severity: warning}]}
   - {name: the whole event, topic: trade-executions, event: {last_qty: 6, symbol: "x\"\\\u0000", tags: {desk: a}}, expect: [{rule: fills, title: "x\"\\\u0000"}]}
   - {name: at a later time, at: 2026-11-23T14:33:05Z, topic: trade-executions, event: {last_qty: 6, tags: {desk: a}, occurred_at: 2026-11-23T14:31:05Z}, expect: [{rule: old}, {rule: fills, text: 2 m ago}]}
+  - {name: numbers of YAML, topic: trade-executions, event: {last_qty: +6, a: .5, b: 007, c: -7., tags: {desk: a}}, expect: [{rule: fills}]}
   - {name: null removes, topic: trade-executions, sample: order.filled, event: {last_qty: null, tags: {desk: a}}, expect: []}
   - {name: a default where, topic: trade-executions, sample: order.filled, event: {mode: paper, tags: {desk: a}}, expect: []}
   - {name: another topic, topic: portfolio-updates, sample: margin.call, expect: []}
