@@ -132,8 +132,8 @@ func TestEveryTypeIsDocumented(t *testing.T) {
 		if text.set == "" || text.cleared == "" {
 			t.Errorf("%s has no log messages", kind)
 		}
-		if !strings.Contains(string(page), "\n| `"+string(kind)+"` |") {
-			t.Errorf("docs/troubleshooting.md has no row for %s", kind)
+		if row := "\n| `" + string(kind) + "` | `" + text.set + "`: "; !strings.Contains(string(page), row) {
+			t.Errorf("docs/troubleshooting.md has no row %s", row)
 		}
 	}
 }
