@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/algotrade/notifier/internal/alert"
 )
 
@@ -65,7 +63,7 @@ func (m Message) digest(c *Content) {
 			c.Title[0].Text += " "
 		}
 	}
-	c.Title = append(c.Title, alert.Part{Text: fmt.Sprintf(": %s alerts since %s", humanize.Comma(int64(d.Alerts)), d.First.UTC().Format("15:04:05 UTC"))})
+	c.Title = append(c.Title, alert.Part{Text: ": " + m.since(time.UTC)})
 	c.Digest, c.Lines, c.More = true, nil, max(0, d.Alerts-len(d.Items))
 	for _, item := range d.Items {
 		row := item.EventTime.UTC().Format("15:04:05") + " "
@@ -74,14 +72,6 @@ func (m Message) digest(c *Content) {
 		}
 		c.Lines = append(c.Lines, append(alert.Text{{Text: row}}, visible(item.Title)...))
 	}
-}
-
-// word is a severity in a row of several.
-func word(s alert.Severity) string {
-	if s == alert.Critical {
-		return "CRITICAL"
-	}
-	return alert.Visible(string(s))
 }
 
 // notes are the remarks on a message.

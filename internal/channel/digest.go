@@ -49,7 +49,7 @@ func (d *Digest) subject(a *alert.Alert) string {
 func (m Message) since(zone *time.Location) string {
 	d := m.Digest
 	text := fmt.Sprintf("%s alerts since %s", humanize.Comma(int64(d.Alerts)), m.clock(d.First, zone))
-	if d.New < d.Alerts {
+	if d.New > 0 && d.New < d.Alerts {
 		text += fmt.Sprintf(", %s new", humanize.Comma(int64(d.New)))
 	}
 	return text

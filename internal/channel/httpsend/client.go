@@ -117,6 +117,9 @@ type Reply struct {
 	// Cut is the *outcome.Error that ended the body early; nil: it is complete, or as
 	// long as MaxReply.
 	Cut error
+	// Proxy is the host of the proxy that forwarded the request without TLS, and may have
+	// replied itself; empty: none.
+	Proxy string
 	// RetryAfter is the server's Retry-After, from one second to one hour; zero
 	// without one, or if it is not in the future.
 	RetryAfter time.Duration
@@ -135,6 +138,9 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 	}
 	tracing.Answered(req.Context(), resp.StatusCode)
 	reply := &Reply{Status: resp.StatusCode, Header: resp.Header, RetryAfter: RetryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	if p, _ := c.forwarding(req); p != nil {
+		reply.Proxy = p.Host
+	}
 	if resp.Body == http.NoBody {
 		return reply, nil
 	}

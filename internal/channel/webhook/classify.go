@@ -24,12 +24,18 @@ func (t *target) classify(client *httpsend.Client, r *httpsend.Reply, sent []byt
 	}
 	err := r.Refused(cause, t.describe(client, r, sent))
 	err.Do = remedies[cause]
+	if r.Proxy != "" && cause == outcome.Credentials {
+		err.Do += "; or have the proxy allow it (proxy: of the channel, else HTTP_PROXY), or connect directly with proxy: none or NO_PROXY"
+	}
 	return err
 }
 
 // describe returns status and beginning of a reply as text.
 func (t *target) describe(client *httpsend.Client, r *httpsend.Reply, sent []byte) string {
 	text := fmt.Sprintf("%s returned %d", t.url.Host, r.Status)
+	if r.Proxy != "" {
+		text += " through the proxy " + r.Proxy
+	}
 	if r.Status/100 == 3 {
 		text += " (redirects are not followed)"
 	}

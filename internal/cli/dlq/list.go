@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,9 +124,13 @@ func longestOf[T ~string](names []T) (n int) {
 	return n
 }
 
-// add adds an entry to the table, with a note if it is closed.
+// add adds an entry to the table, with a note of the recipients that it is about, or of
+// how it was closed.
 func (l *listing) add(e *dlq.Entry, id string) {
 	l.table.Add(l.row(e, id)...)
+	if len(e.Recipients) > 0 {
+		l.table.Note("for " + strings.Join(e.Recipients, ", "))
+	}
 	if c := e.Closed; c != nil {
 		l.table.Note(term.Age(l.now.Sub(c.At)) + " ago by " + term.OrDash(c.By) + prefixed(": ", c.Comment))
 	}

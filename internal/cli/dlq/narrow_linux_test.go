@@ -22,7 +22,7 @@ func TestListsFitEightyColumns(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	clitest.WriteEntries(t, c, clitest.Mixed()...)
 	for command, texts := range map[string][]string{
-		"dlq list":   {"CAUSE", "payload-refused", "forward-test-", "risk-hook", "quarantined"},
+		"dlq list":   {"CAUSE", "payload-refused", "for nobody@example.com", "forward-test-", "risk-hook", "quarantined"},
 		"dlq stats":  {"CAUSE", "payload-refused", "FINGERPRINT"},
 		"rules list": {"forward-test-completed", `event.event_type in ["order.rejected", "order.denied"]`},
 	} {
