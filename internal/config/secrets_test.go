@@ -61,6 +61,7 @@ func TestLiteralSecretIsWarning(t *testing.T) {
 		`{webhook: {url: "https://a.example.com", headers: {X-Desk: eq, Authorization: Bearer env:TOKEN}}}`: "",
 		`{pagerduty: {routing_key: R0utingKey0123456789abcdefABCDEF}}`:                                      "channels.x.pagerduty.routing_key",
 		`{http: {preset: telegram, token: "1:hunter", chat: "-1"}}`:                                         "channels.x.http.token",
+		`{http: {preset: discord, url: "https://discord.com/api/webhooks/1/hunter"}}`:                       "channels.x.http.url",
 		`{http: {preset: ntfy, topic: alerts}}`:                                                             "",
 		`{slack: {token: env:TOKEN, channel: C0123456}}`:                                                    "",
 	} {

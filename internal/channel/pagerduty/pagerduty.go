@@ -14,7 +14,6 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/httpsend"
 	"github.com/algotrade/notifier/internal/check"
-	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
 )
@@ -85,7 +84,6 @@ func (c *Channel) post(ctx context.Context, e event) (channel.Receipt, error) {
 		Method: http.MethodPost, URL: c.endpoint, Host: c.endpoint.Host, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(body)),
 		Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"notifier"}}, Body: io.NopCloser(bytes.NewReader(body)),
 	}).WithContext(ctx)
-	tracing.Inject(ctx, req.Header)
 	reply, err := c.client.Do(req)
 	if err != nil {
 		return channel.Receipt{}, harmless(err)

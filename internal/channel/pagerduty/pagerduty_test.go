@@ -220,8 +220,10 @@ func TestVerifySendsNoEvent(t *testing.T) {
 
 func TestInvalidConfigurationIsRefused(t *testing.T) {
 	for _, c := range []pagerduty.Config{
-		{}, {RoutingKey: secret.New("too-short")},
-		{RoutingKey: secret.New(pagerdutytest.Key), URL: "http://events.example.com/"}, {RoutingKey: secret.New(pagerdutytest.Key), URL: "events.example.com"},
+		{},
+		{RoutingKey: secret.New("too-short")},
+		{RoutingKey: secret.New(pagerdutytest.Key), URL: "http://events.example.com/"},
+		{RoutingKey: secret.New(pagerdutytest.Key), URL: "events.example.com"},
 	} {
 		if _, err := pagerduty.New(c, 1, nil); err == nil || strings.Contains(err.Error(), "too-short") {
 			t.Errorf("%+v: %v", c, err)

@@ -33,13 +33,13 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
   mail: {email: {server: "mail.example.com:587", from: a@example.com, to: [b@example.com]}}
   hook: {webhook: {url: "https://example.com/"}}
   pager: {pagerduty: {routing_key: R0utingKey0123456789abcdefABCDEF}}
-  disc: {http: {preset: discord, url: "https://discord.com/api/webhooks/1/x"}}
+  push: {http: {preset: ntfy, topic: alerts}}
   own: {http: {url: "https://example.com/", body: {text: "{{ alert.title }}"}}}
   slow: {webhook: {url: "https://example.com/"}, pace: {rate: 30/m}}`)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {1, 4}, "disc": {1, 4}, "own": {1, 4}, "slow": {1, 16}} {
+	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {1, 4}, "push": {1, 4}, "own": {1, 4}, "slow": {1, 16}} {
 		c := set.Get(name)
 		if c.Dispatch.Partitions != want.partitions || c.Dispatch.Concurrency != want.concurrency || c.Dispatch.Ambiguous != dispatch.Resend || c.Dispatch.Timeout <= 0 {
 			t.Errorf("%s: %+v", name, c.Dispatch)
@@ -55,7 +55,7 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
 			_ = closer.Close()
 		}
 	}
-	if set.Get("chat").Dispatch.Pace.Rate != 1 || set.Get("slow").Dispatch.Pace.Rate != 0.5 || set.Get("disc").Dispatch.Pace.Rate != 0.5 || set.Get("own").Dispatch.Pace.Rate != 0 {
+	if set.Get("chat").Dispatch.Pace.Rate != 1 || set.Get("slow").Dispatch.Pace.Rate != 0.5 || set.Get("push").Dispatch.Pace.Rate != 0.2 || set.Get("own").Dispatch.Pace.Rate != 0 {
 		t.Error("the paces are wrong")
 	}
 }

@@ -108,6 +108,9 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		} else {
 			c.checkClear(at.Field("url"), u)
 		}
+		if c.isCredential() && c.URL.IsLiteral() {
+			at.Field("url").Warn("is a secret in the file: write env:NAME or file:PATH instead")
+		}
 	}
 	if c.Method != "" && !slices.Contains(methods, c.Method) {
 		at.Field("method").Fault("%q is not one of %s", c.Method, strings.Join(methods, ", "))
@@ -209,8 +212,13 @@ func (c *Config) checkClear(at yamldoc.Cursor, u *url.URL) {
 
 var errClear = errors.New("begins with http://: credentials would travel in the clear; use https://, or set insecure: true if the network is trusted")
 
-// hasCredentials reports whether requests contain something secret. The URLs of presets
-// are credentials, except a server's own.
+// isCredential reports whether whoever knows the URL can send: that of a preset without
+// credentials besides it.
+func (c *Config) isCredential() bool {
+	return slices.Contains([]string{discord.name, googleChat.name, mattermost.name, teams.name}, c.Preset)
+}
+
+// hasCredentials reports whether requests contain something secret.
 func (c *Config) hasCredentials(u *url.URL) bool {
-	return len(c.Headers) > 0 || !c.Token.IsZero() || u.RawQuery != "" || c.Preset != "" && c.Preset != "ntfy" && c.Preset != "alertmanager"
+	return len(c.Headers) > 0 || !c.Token.IsZero() || u.RawQuery != "" || c.isCredential()
 }

@@ -163,7 +163,9 @@ func (c *Channel) send(ctx context.Context, m channel.Message) (channel.Receipt,
 		Method: cmp.Or(c.config.Method, http.MethodPost), URL: t.url, Host: t.url.Host, ProtoMajor: 1, ProtoMinor: 1,
 		Header: t.header.Clone(), Body: io.NopCloser(bytes.NewReader(content)), ContentLength: int64(len(content)),
 	}).WithContext(ctx)
-	tracing.Inject(ctx, req.Header)
+	if !c.answers.owned { // a public provider has no use for our trace
+		tracing.Inject(ctx, req.Header)
+	}
 	reply, err := c.client.Do(req)
 	if err != nil {
 		return channel.Receipt{}, err
