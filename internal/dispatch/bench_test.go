@@ -41,3 +41,26 @@ func BenchmarkSuspendedArrival(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkAttempt is starting one attempt and using a stack as deep as that of a
+// request.
+func BenchmarkAttempt(b *testing.B) {
+	g, done := &Goroutines{}, make(chan byte)
+	defer g.Wait()
+	work := Work{Do: func() { done <- deep(8) }}
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Go(work)
+		<-done
+	}
+}
+
+//go:noinline
+func deep(n int) byte {
+	var frame [1 << 10]byte
+	if n == 0 {
+		return frame[n]
+	}
+	frame[n] = deep(n - 1)
+	return frame[n] + frame[0]
+}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,18 +34,55 @@ type Work struct {
 	Do        func()
 }
 
-// Goroutines is the Driver of the daemon. WakeAt is called under the Dispatcher's
-// lock alone.
+// Goroutines is the Driver of the daemon. Its goroutines are used again, because an
+// attempt takes a deep stack, which would have to grow each time. Go and WakeAt are
+// called under the Dispatcher's lock alone. The zero value is ready to use.
 type Goroutines struct {
 	work  sync.WaitGroup
+	next  chan func()   // taken by an idle goroutine; nil: there was no work yet
+	ended chan struct{} // closed by Wait
+	idle  atomic.Int32
 	timer *time.Timer
 }
 
-// Go implements Driver.
-func (g *Goroutines) Go(w Work) { g.work.Go(w.Do) }
+// maxIdle is how many goroutines wait for work.
+const maxIdle = 64
 
-// Wait implements Driver.
-func (g *Goroutines) Wait() { g.work.Wait() }
+// Go implements Driver.
+func (g *Goroutines) Go(w Work) {
+	if g.next == nil {
+		g.next, g.ended = make(chan func()), make(chan struct{})
+	}
+	select {
+	case g.next <- w.Do:
+	default:
+		g.work.Go(func() { g.run(w.Do) })
+	}
+}
+
+func (g *Goroutines) run(do func()) {
+	for {
+		do()
+		if g.idle.Add(1) > maxIdle {
+			g.idle.Add(-1)
+			return
+		}
+		select {
+		case do = <-g.next:
+			g.idle.Add(-1)
+		case <-g.ended:
+			return
+		}
+	}
+}
+
+// Wait implements Driver. It is called once.
+func (g *Goroutines) Wait() {
+	if g.ended != nil {
+		close(g.ended)
+	}
+	g.work.Wait()
+}
 
 // Draw implements Driver.
 func (g *Goroutines) Draw(n time.Duration) time.Duration { return rand.N(n) }
