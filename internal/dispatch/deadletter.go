@@ -119,20 +119,20 @@ func (o *Dispatcher) deadLetterTopic(e *envelope.Envelope) string {
 func (t turn) closing() *dlq.Closure {
 	o, d := t.o, t.d
 	e := d.envelope
+	if !e.Resolves() && !d.inherited {
+		return nil
+	}
 	c := &dlq.Closure{
 		Topic: o.deadLetterTopic(e), Key: []byte(e.Delivery),
 		Closing: dlq.Closing{State: dlq.Resolved, At: time.Now()},
 	}
-	switch {
-	case e.Resolves():
-		c.By, c.Comment, c.EditedBy = e.Replay.By, "delivered to "+o.p.Name, e.Replay.EditedBy
-		if e.Replay.Comment != "" {
-			c.Comment = e.Replay.Comment + " (" + c.Comment + ")"
-		}
-	case d.inherited:
+	if !e.Resolves() {
 		c.Comment = "delivered to " + o.p.Name + " after all"
-	default:
-		return nil
+		return c
+	}
+	c.By, c.Comment, c.EditedBy = e.Replay.By, "delivered to "+o.p.Name, e.Replay.EditedBy
+	if e.Replay.Comment != "" {
+		c.Comment = e.Replay.Comment + " (" + c.Comment + ")"
 	}
 	return c
 }

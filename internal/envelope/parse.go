@@ -194,10 +194,10 @@ func (p *parser) time(name, v string) time.Time {
 
 // timestamp reads the output of the function timestamp.
 func (p *parser) timestamp(name, v string) time.Time {
-	if ms, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return time.UnixMilli(ms)
+	if strings.Contains(v, "T") {
+		return p.time(name, v)
 	}
-	return p.time(name, v)
+	return time.UnixMilli(p.int(name, v, 64))
 }
 
 // from reads topic-id/partition/epoch/offset; the id may be empty.

@@ -72,7 +72,10 @@ func NewInput(topicID string, partition int32, begin, at int64) Input {
 // Again is when a person had all alerts of the input raised again: those of records
 // from before may have been sent. Zero: never.
 func (i Input) Again() time.Time {
-	_, text, _ := strings.Cut(i.Topic, "~")
+	_, text, is := strings.Cut(i.Topic, "~")
+	if !is {
+		return time.Time{}
+	}
 	at, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return time.Time{}
