@@ -35,6 +35,16 @@ func TestDelayIsLateFromOneMinute(t *testing.T) {
 	}
 }
 
+func TestReplayLabelNamesReplaysAndResends(t *testing.T) {
+	for want, m := range map[string]channel.Message{
+		"": {}, "replay": {Replay: 1}, "replay 3": {Replay: 3}, "sent again by a person": {Resent: true},
+	} {
+		if got := m.ReplayLabel(); got != want {
+			t.Errorf("%+v: %q, want %q", m, got, want)
+		}
+	}
+}
+
 func TestThrottledLabelIncludesDayUnlessToday(t *testing.T) {
 	now := time.Date(2026, 3, 2, 14, 31, 5, 0, time.UTC)
 	for _, c := range []struct {

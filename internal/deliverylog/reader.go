@@ -78,16 +78,16 @@ func (r *Reader) Each(ctx context.Context, spans []dlq.Span, maybe func(*kgo.Rec
 			if err := c.fill(ctx, r.log, maybe); err != nil {
 				return err
 			}
-			if len(c.records) > 0 && (first == nil || c.records[0].Timestamp.Before(first.records[0].Timestamp)) {
+			if len(c.records) > 0 && (first == nil || c.records[0].before(first.records[0])) {
 				first = c
 			}
 		}
 		if first == nil {
 			return nil
 		}
-		rec := first.records[0]
+		next := first.records[0]
 		first.records = first.records[1:]
-		if record, err := Parse(rec); err == nil && !f(record) {
+		if !f(next.record) {
 			return nil
 		}
 	}
@@ -97,7 +97,20 @@ func (r *Reader) Each(ctx context.Context, spans []dlq.Span, maybe func(*kgo.Rec
 type cursor struct {
 	span    dlq.Span
 	at      int64 // the next offset to read
-	records []*kgo.Record
+	records []stamped
+}
+
+// stamped is a record with its timestamp in the topic, which has milliseconds.
+type stamped struct {
+	at     time.Time
+	record *Record
+}
+
+func (s stamped) before(other stamped) bool {
+	if !s.at.Equal(other.at) {
+		return s.at.Before(other.at)
+	}
+	return s.record.Ended.Before(other.record.Ended)
 }
 
 // fill reads on until there is a record, or no more of the span.
@@ -108,8 +121,11 @@ func (c *cursor) fill(ctx context.Context, log *dlq.Log, maybe func(*kgo.Record)
 			return err
 		}
 		for _, rec := range records {
-			if rec.Offset < c.span.End && (maybe == nil || maybe(rec)) {
-				c.records = append(c.records, rec)
+			if rec.Offset >= c.span.End || maybe != nil && !maybe(rec) {
+				continue
+			}
+			if record, err := Parse(rec); err == nil {
+				c.records = append(c.records, stamped{rec.Timestamp, record})
 			}
 		}
 		if next <= c.at {

@@ -1,6 +1,7 @@
 package deliverylog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,10 @@ type Writer struct {
 	// loose is how many records that may be dropped are queued or not acknowledged.
 	loose int
 	ended bool
+	// failure is the last error of a write that did not succeed since, shown is when the
+	// condition was renewed.
+	failure error
+	shown   time.Time
 }
 
 // Params is what a Writer needs.
@@ -70,6 +75,8 @@ const (
 	shownFor = time.Minute
 )
 
+var errFull = fmt.Errorf("%d records wait", maxLoose)
+
 // item is one record on its way.
 type item struct {
 	record *Record
@@ -107,7 +114,7 @@ func (w *Writer) add(i *item) {
 	w.mu.Lock()
 	if i.kept == nil && (w.loose >= maxLoose || w.ended) {
 		w.mu.Unlock()
-		w.drop(fmt.Errorf("%d records wait", maxLoose))
+		w.drop(errFull)
 		return
 	}
 	if i.kept == nil {
@@ -183,11 +190,8 @@ func (w *Writer) redact(text string) string {
 
 // end takes in what became of a produced record.
 func (w *Writer) end(i *item, err error) {
-	if i.kept != nil && err == nil {
-		i.kept(nil)
-		return
-	}
 	w.mu.Lock()
+	w.failure = err
 	if i.kept == nil {
 		w.loose--
 	}
@@ -196,8 +200,11 @@ func (w *Writer) end(i *item, err error) {
 		w.failed = append(w.failed, i)
 	}
 	w.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		w.signal()
+	case i.kept != nil:
+		i.kept(nil)
 	}
 }
 
@@ -227,8 +234,16 @@ func (w *Writer) drop(err error) {
 	w.show(err)
 }
 
+// show renews the condition, at most once a second.
 func (w *Writer) show(err error) {
-	if w.p.Conditions == nil {
+	w.mu.Lock()
+	now := time.Now()
+	due := now.Sub(w.shown) >= time.Second
+	if due {
+		w.shown, err = now, cmp.Or(w.failure, err)
+	}
+	w.mu.Unlock()
+	if !due || w.p.Conditions == nil {
 		return
 	}
 	w.p.Conditions.Set(health.Condition{
