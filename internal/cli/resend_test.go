@@ -133,25 +133,25 @@ func TestResendOfAGoneAlertIsRefused(t *testing.T) {
 			c.Make(s)
 		}
 	}
-	clitest.Main(Run).On(t, c, "alerts", "resend", only(t, c).Alert, "--yes").Want(t, base.ExitFailed, "no outbox has the alert any longer (the outbox no longer has it)")
+	clitest.Main(Run).On(t, c, "alerts", "resend", onlyRecord(t, c).Alert, "--yes").Want(t, base.ExitFailed, "no outbox has the alert any longer (the outbox no longer has it)")
 }
 
-// only waits for the one record of the log: that of a sent alert comes a moment later.
-func only(t testing.TB, c *testkafka.Cluster) (only *deliverylog.Record) {
+// onlyRecord waits for the one record of the log: that of a sent alert comes a moment later.
+func onlyRecord(t testing.TB, c *testkafka.Cluster) (found *deliverylog.Record) {
 	t.Helper()
 	testkafka.Eventually(t, 20*time.Second, "the log has a record", func() bool {
 		records, _ := logRecords(t, c)
 		for _, list := range records {
-			only = list[0]
+			found = list[0]
 		}
-		return only != nil
+		return found != nil
 	})
-	return only
+	return found
 }
 
 // resendOf is a request to send it again.
 func resendOf(t testing.TB, c *testkafka.Cluster) *replay.Resend {
 	t.Helper()
-	r := only(t, c)
+	r := onlyRecord(t, c)
 	return &replay.Resend{Alert: r.Alert, Channel: r.Channel, Outbox: r.Channel, TopicID: r.Outbox.TopicID, Partition: r.Outbox.Partition, Offset: r.Outbox.Offset, By: "ann"}
 }

@@ -38,8 +38,14 @@ const (
 func (s *Resend) Record(group string) *kgo.Record {
 	r := &kgo.Record{Topic: topics.Replay(group), Key: []byte("resend " + s.Alert)}
 	for _, h := range [][2]string{
-		{hResend, s.Alert}, {hRequestChannel, s.Channel}, {hResendOutbox, s.Outbox}, {hResendTopicID, s.TopicID}, {hResendPartition, strconv.Itoa(int(s.Partition))},
-		{hResendOffset, strconv.FormatInt(s.Offset, 10)}, {hRequestBy, s.By}, {hRequestComment, s.Comment},
+		{hResend, s.Alert},
+		{hRequestChannel, s.Channel},
+		{hResendOutbox, s.Outbox},
+		{hResendTopicID, s.TopicID},
+		{hResendPartition, strconv.Itoa(int(s.Partition))},
+		{hResendOffset, strconv.FormatInt(s.Offset, 10)},
+		{hRequestBy, s.By},
+		{hRequestComment, s.Comment},
 	} {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 	}
