@@ -128,7 +128,7 @@ func TestListSaysWhenThereIsNothing(t *testing.T) {
 	if a.Out != "" {
 		t.Errorf("the output is %q", a.Out)
 	}
-	command(t, c, "alerts", "list", "--until", "2h").Want(t, base.ExitDone, "no alert was decided since ", " until ")
+	command(t, c, "alerts", "list", "--until", "2h").Want(t, base.ExitDone, "no delivery has ended since ", " until ")
 	command(t, c, "alerts", "list", "--decision", "delivred").Want(t, base.ExitMisused, `--decision "delivred" is not known: did you mean delivered?`)
 	command(t, c, "alerts", "list", "--since", "1h", "--until", "2h").Want(t, base.ExitMisused, "--since 1h is not before --until 2h")
 	command(t, c, "alerts", "show", "al_zz").Want(t, base.ExitFailed, "no alert or delivery al_zz in the delivery log")

@@ -22,7 +22,8 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-const aboutResend = `Send an alert again that has ended: as it was raised, to the channel it went to, or with --to to another.
+const aboutResend = `Send an alert again whose delivery has ended: as it was raised, to the channel it went to, or with --to
+to another.
 The message says that a person sent it again; throttle and expiry do not apply. For a dead letter use
 'dlq replay'.
 

@@ -114,7 +114,7 @@ func (p *period) parse(now time.Time) (err error) {
 
 // noneText is the message when none of seen deliveries is selected.
 func (p *period) noneText(seen int) string {
-	text := "no alert was decided"
+	text := "no delivery has ended"
 	if seen > 0 {
 		text = "these filters match none of " + plural.Verb(seen, "delivery", "deliveries")
 	}
