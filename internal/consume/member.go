@@ -70,8 +70,11 @@ type Params struct {
 	// carry metadata: a commit without is someone's reset and holds the
 	// partition.
 	OwnTopics bool
-	Drain     time.Duration // how long a stop waits for work in flight
-	Handler   Handler
+	// Bundled are the topics of which one member owns all partitions; nil: none. All
+	// members of the group should agree: the plan is that of the leader.
+	Bundled func(topic string) bool
+	Drain   time.Duration // how long a stop waits for work in flight
+	Handler Handler
 	// Marked are the topics whose records are marked before they are handled, so
 	// that one which kills the process is found: see Partition.Crashes. Their handler
 	// takes records in order, by Next, Handled and Advance.
@@ -186,6 +189,9 @@ func (m *Member) join() error {
 		kgo.AdjustFetchOffsetsFn(m.adjustOffsets),
 		kgo.WithHooks(&groupHook{m}),
 	)
+	if m.p.Bundled != nil {
+		opts = append(opts, kgo.Balancers(newBundling(m.p.Bundled)))
+	}
 	if m.p.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(m.p.InstanceID))
 	}

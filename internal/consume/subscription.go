@@ -48,19 +48,19 @@ func (m *Member) checkSubscription(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchInterval)
 	defer cancel()
-	missing, foreign, err := m.compareAssignment(ctx)
+	missing, foreign, split, err := m.compareAssignment(ctx)
 	switch {
 	case err != nil:
 		s.unchecked.Store(true)
-	case len(missing)+len(foreign) == 0:
+	case len(missing)+len(foreign)+len(split) == 0:
 		s.missing = nil
 		m.conditions.Clear(health.Assignment, m.p.Group)
 	default:
 		s.unchecked.Store(true)
 		again := slices.Equal(missing, s.missing)
 		s.missing = missing
-		if len(foreign) > 0 || again {
-			m.rejoin(missing, foreign)
+		if len(foreign)+len(split) > 0 || again {
+			m.rejoin(missing, foreign, split)
 		}
 	}
 }
@@ -69,24 +69,24 @@ func (m *Member) checkSubscription(ctx context.Context) {
 var errRebalancing = errors.New("the group is not stable")
 
 // compareAssignment returns the subscribed topics with partitions that no member of
-// the group is assigned, and the topics that this member is assigned without a
-// subscription.
-func (m *Member) compareAssignment(ctx context.Context) (missing, foreign []string, err error) {
+// the group is assigned, the topics that this member is assigned without a
+// subscription, and the bundled topics that several members are assigned.
+func (m *Member) compareAssignment(ctx context.Context) (missing, foreign, split []string, err error) {
 	groups, err := m.admin.DescribeGroups(ctx, m.p.Group)
 	if err == nil {
 		err = groups[m.p.Group].Err
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if groups[m.p.Group].State != "Stable" {
-		return nil, nil, errRebalancing
+		return nil, nil, nil, errRebalancing
 	}
 	details, err := m.view.Topics(ctx, brokers.MetadataAge, m.p.Topics...)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	all := make(kadm.TopicsSet)
+	all, owners := make(kadm.TopicsSet), make(map[string]int)
 	for _, member := range groups[m.p.Group].Members {
 		assigned, ok := member.Assigned.AsConsumer()
 		if !ok {
@@ -94,6 +94,7 @@ func (m *Member) compareAssignment(ctx context.Context) (missing, foreign []stri
 		}
 		for _, t := range assigned.Topics {
 			all.Add(t.Topic, t.Partitions...)
+			owners[t.Topic] += min(1, len(t.Partitions))
 			own := member.InstanceID != nil && *member.InstanceID == m.p.InstanceID
 			if own && len(t.Partitions) > 0 && !slices.Contains(m.p.Topics, t.Topic) {
 				foreign = append(foreign, t.Topic)
@@ -105,17 +106,20 @@ func (m *Member) compareAssignment(ctx context.Context) (missing, foreign []stri
 			missing = append(missing, topic)
 		}
 	}
-	return missing, foreign, nil
+	return missing, foreign, m.split(owners), nil
 }
 
 // rejoin shows the difference and rejoins.
-func (m *Member) rejoin(missing, foreign []string) {
+func (m *Member) rejoin(missing, foreign, split []string) {
 	var what []string
 	if len(missing) > 0 {
 		what = append(what, fmt.Sprintf("no member is assigned [%s], which are not read", strings.Join(missing, ", ")))
 	}
 	if len(foreign) > 0 {
 		what = append(what, fmt.Sprintf("this member is assigned [%s], which it does not subscribe to", strings.Join(foreign, ", ")))
+	}
+	if len(split) > 0 {
+		what = append(what, fmt.Sprintf("several members are assigned partitions of [%s], which one member has to own", strings.Join(split, ", ")))
 	}
 	m.conditions.Set(health.Condition{
 		Type: health.Assignment, Subject: m.p.Group, Attrs: []any{"group", m.p.Group},

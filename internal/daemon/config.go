@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // Config configures a daemon. FromFile makes it from notifier.yaml.
@@ -80,6 +81,17 @@ func (c *Config) layout() kafka.Layout {
 		l.Channels = append(l.Channels, kafka.Channel{Name: ch.Name, Partitions: ch.Dispatch.Partitions})
 	}
 	return l
+}
+
+// bundled returns which outboxes belong to one member as a whole: all but those of
+// channels that are known to have several owners. A channel that only other members
+// know may have a rate limit.
+func (c *Config) bundled() func(topic string) bool {
+	several := make(map[string]bool)
+	for _, ch := range c.Channels {
+		several[topics.Outbox(c.Kafka.Group, ch.Name)] = !ch.Dispatch.SingleOwner()
+	}
+	return func(topic string) bool { return !several[topic] }
 }
 
 func (c *Config) channelNames() []string {

@@ -202,12 +202,12 @@ func newMembers(d *Daemon, found *cluster, p *producers, h *ingest.Handler, r *r
 		if d.deps.Handler != nil {
 			handler = d.deps.Handler(group, handler)
 		}
-		bytes := int(c.Window.Bytes)
+		bytes, bundled := int(c.Window.Bytes), (func(string) bool)(nil)
 		if own { // pending deliveries are counted decoded, and a few thousand deliveries are enough to choose from
-			bytes /= 4
+			bytes, bundled = bytes/4, d.config.bundled()
 		}
 		return consume.New(consume.Params{
-			Name: name, Group: group, Topics: names, OwnTopics: own, Cluster: found.id, Options: opts,
+			Name: name, Group: group, Topics: names, OwnTopics: own, Bundled: bundled, Cluster: found.id, Options: opts,
 			InstanceID: c.InstanceID, SessionTimeout: c.SessionTimeout,
 			Window: consume.Window{Records: c.Window.Unsettled, Bytes: bytes},
 			Drain:  d.config.Drain, Handler: handler, Logger: d.log, Registry: d.deps.Registry,

@@ -14,8 +14,8 @@ type Config struct {
 	// Concurrency is how many attempts may be under way at once, 1 to 1024.
 	Concurrency int `yaml:"concurrency"`
 	// Pace bounds how many attempts are begun in a time; without a rate there
-	// is no bound. It is exact across all instances, because a paced channel's
-	// outbox has one partition.
+	// is no bound. It is exact across all instances, because a paced channel has
+	// a single owner.
 	Pace    Pace    `yaml:"pace"`
 	Retry   Retry   `yaml:"retry"`
 	Breaker Breaker `yaml:"breaker"`
@@ -28,6 +28,10 @@ type Config struct {
 	// with, 1 to 64. It is 1 wherever there is a pace.
 	Partitions int `yaml:"partitions"`
 }
+
+// SingleOwner reports whether one instance owns the channel's whole outbox, so that
+// what is counted per channel is exact across all instances.
+func (c *Config) SingleOwner() bool { return c.Pace.Rate > 0 }
 
 // The policies for ambiguous outcomes.
 const (
