@@ -124,6 +124,9 @@ type Alert struct {
 	ID       string   `json:"id"`
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
+	// WorstSeverity is the worst that its rule can raise, the same for all its alerts;
+	// empty: not known.
+	WorstSeverity Severity `json:"worst_severity,omitempty"`
 	// Key is the alert key, by which throttles group alerts. A missing part is
 	// empty.
 	Key []string `json:"key"`
@@ -157,6 +160,15 @@ func (a *Alert) GroupParts() []string {
 
 // KeyText returns the parts of the alert key joined with "/".
 func (a *Alert) KeyText() string { return strings.Join(a.Key, "/") }
+
+// Class returns how urgent alerts of its rule can become: 0 where the worst is
+// critical or not known, 1 where it is warning, 2 where all are info.
+func (a *Alert) Class() int {
+	if a.WorstSeverity.Rank() == 0 {
+		return 0
+	}
+	return Critical.Rank() - max(a.WorstSeverity.Rank(), a.Severity.Rank())
+}
 
 // Source identifies one record, also after its topic is recreated if the broker
 // has topic ids.

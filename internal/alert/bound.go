@@ -118,7 +118,7 @@ func (a *Alert) size() int {
 			add(part.Text)
 		}
 	}
-	for _, s := range []string{a.ID, a.Rule, string(a.Severity), a.EventType, a.EventID, a.Topic, a.Runbook} {
+	for _, s := range []string{a.ID, a.Rule, string(a.Severity), string(a.WorstSeverity), a.EventType, a.EventID, a.Topic, a.Runbook} {
 		add(s)
 	}
 	for _, parts := range [][]string{a.Key, a.Group} {

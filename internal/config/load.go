@@ -200,7 +200,8 @@ func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faul
 func (l *Loaded) Layout() kafka.Layout {
 	lay := kafka.Layout{Group: l.Kafka.Group, Event: int(l.Events.MaxUnpacked)}
 	for _, name := range l.Channels.Names() {
-		lay.Channels = append(lay.Channels, kafka.Channel{Name: name, Partitions: l.Channels.Get(name).Dispatch.Partitions})
+		d := &l.Channels.Get(name).Dispatch
+		lay.Channels = append(lay.Channels, kafka.Channel{Name: name, Partitions: d.Partitions, SingleOwner: d.SingleOwner()})
 	}
 	return lay
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel"
@@ -78,9 +79,15 @@ func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, err
 func (c *Config) layout() kafka.Layout {
 	l := kafka.Layout{Group: c.Kafka.Group, Event: int(c.Events.MaxUnpacked)}
 	for _, ch := range c.Channels {
-		l.Channels = append(l.Channels, kafka.Channel{Name: ch.Name, Partitions: ch.Dispatch.Partitions})
+		l.Channels = append(l.Channels, kafka.Channel{Name: ch.Name, Partitions: ch.Dispatch.Partitions, SingleOwner: ch.Dispatch.SingleOwner()})
 	}
 	return l
+}
+
+// singleOwner reports whether one instance owns a channel's whole outbox.
+func (c *Config) singleOwner(channel string) bool {
+	i := slices.IndexFunc(c.Channels, func(ch Channel) bool { return ch.Name == channel })
+	return i >= 0 && c.Channels[i].Dispatch.SingleOwner()
 }
 
 // bundled returns which outboxes belong to one member as a whole: all but those of

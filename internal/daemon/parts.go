@@ -86,7 +86,8 @@ func newDeliveryLog(d *Daemon, p *producers, conditions *health.Conditions) *del
 // newOutboxProducer returns the producer of outbox records of both stages.
 func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.Producer {
 	return outbox.New(outbox.Params{
-		Broker: outbox.Kafka(p.outbox), Group: d.config.Kafka.Group, Channels: d.config.channelNames(), Tracer: tracer, Logger: d.log,
+		Broker: outbox.Kafka(p.outbox), Group: d.config.Kafka.Group, Channels: d.config.channelNames(), SingleOwner: d.config.singleOwner,
+		Tracer: tracer, Logger: d.log,
 	})
 }
 

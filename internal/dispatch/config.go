@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -25,7 +26,8 @@ type Config struct {
 	// resend (twice is better than never) or dead-letter.
 	Ambiguous string `yaml:"ambiguous"`
 	// Partitions is how many partitions the channel's outbox topic is made
-	// with, 1 to 64. It is 1 wherever there is a pace.
+	// with, 1 to 64. With a single owner it is at most one for each severity, and
+	// that if nothing else is said.
 	Partitions int `yaml:"partitions"`
 }
 
@@ -131,8 +133,8 @@ func (p *Pace) CheckYAML(at yamldoc.Cursor) {
 	}
 }
 
-// CheckYAML implements yamldoc.Checker. A paced channel's outbox gets one
-// partition.
+// CheckYAML implements yamldoc.Checker. It sets the number of partitions of a channel
+// with a single owner.
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	if c.Concurrency < 1 || c.Concurrency > 1024 {
 		at.Field("concurrency").Fault("%d is not between 1 and 1024", c.Concurrency)
@@ -141,11 +143,13 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	if c.Ambiguous != Resend && c.Ambiguous != DeadLetter {
 		at.Field("ambiguous").Fault("%q is neither %s nor %s", c.Ambiguous, Resend, DeadLetter)
 	}
-	if c.Pace.Rate > 0 {
-		if at.Has("partitions") && c.Partitions != 1 {
-			at.Field("partitions").Fault("a paced channel has one partition, so that one instance keeps the pace")
+	if c.SingleOwner() {
+		switch most := len(alert.Severities()); {
+		case !at.Has("partitions"):
+			c.Partitions = most
+		case c.Partitions > most:
+			at.Field("partitions").Fault("a channel with a rate limit has at most %d partitions, one for each severity: one instance owns them all", most)
 		}
-		c.Partitions = 1
 	}
 	if c.Partitions < 1 || c.Partitions > 64 {
 		at.Field("partitions").Fault("%d is not between 1 and 64", c.Partitions)

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/topics"
@@ -178,6 +179,9 @@ func (c *Checks) topic(ctx context.Context, s Shape, d kadm.TopicDetail) []check
 	return c.compare(s, len(d.Partitions), configs)
 }
 
+// severities is how many partitions of an outbox with a single owner are written.
+var severities = len(alert.Severities())
+
 // keepFor is the recommended retention of a source.
 const keepFor = 7 * 24 * time.Hour
 
@@ -226,8 +230,14 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 		}
 		switch {
 		case partitions == int(s.Partitions):
+		case s.SingleOwner && partitions < int(s.Partitions):
+			warn(fmt.Sprintf("kafka-topics --bootstrap-server %s --alter --topic %s --partitions %d, then restart the daemons", c.bootstrap(), s.Topic, s.Partitions),
+				"has %s, want %d, one for each severity: a critical alert waits behind the alerts written before it", plural.Count(partitions, "partition"), s.Partitions)
+		case s.SingleOwner && partitions <= severities:
+		case s.SingleOwner:
+			warn("", "has %d partitions, of which the first %d are written, one for each severity", partitions, severities)
 		case s.Partitions == 1:
-			fail("recreate it with 1 partition, or set the channel's partitions", "has %d partitions, want 1: rate limit and throttle would apply per partition", partitions)
+			fail("recreate it with 1 partition, or set the channel's partitions", "has %d partitions, want 1: several instances would send its alerts", partitions)
 		default:
 			warn("", "has %d partitions, want %d", partitions, s.Partitions)
 		}

@@ -18,6 +18,7 @@ type Shape struct {
 	Topic       string
 	Role        Role
 	Partitions  int32
+	SingleOwner bool // of an outbox: see Channel
 	Replication int16
 	Configs     map[string]string // Kafka's topic configs; missing ones have the cluster's default
 }
@@ -38,6 +39,9 @@ type Layout struct {
 type Channel struct {
 	Name       string
 	Partitions int
+	// SingleOwner is set where one instance owns all partitions, which are then one for
+	// each severity.
+	SingleOwner bool
 }
 
 const (
@@ -105,7 +109,7 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 	})
 	for _, c := range l.Channels {
 		shapes = append(shapes, Shape{
-			Topic: topics.Outbox(l.Group, c.Name), Role: RoleOutbox, Partitions: int32(c.Partitions), Replication: replication,
+			Topic: topics.Outbox(l.Group, c.Name), Role: RoleOutbox, Partitions: int32(c.Partitions), SingleOwner: c.SingleOwner, Replication: replication,
 			Configs: durable(map[string]string{
 				"cleanup.policy": "delete", "retention.ms": ms(30 * 24 * time.Hour),
 				"max.message.bytes": fits,

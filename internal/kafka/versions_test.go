@@ -48,6 +48,30 @@ func TestUnsupportedBrokersAreRefused(t *testing.T) {
 	}
 }
 
+func TestOutboxOfSingleOwnerHasPartitionPerSeverity(t *testing.T) {
+	checks := kafka.Checks{Config: &kafka.Config{Brokers: []string{"b:9092"}}, Command: "notifier"}
+	shape := kafka.Shape{Topic: "g.outbox.chat", Role: kafka.RoleOutbox, SingleOwner: true}
+	for _, c := range []struct {
+		want, has       int
+		message, remedy string
+	}{
+		{3, 3, "", ""},
+		{3, 1, "has 1 partition, want 3, one for each severity: a critical alert waits behind the alerts written before it",
+			"kafka-topics --bootstrap-server b:9092 --alter --topic g.outbox.chat --partitions 3, then restart the daemons"},
+		{1, 1, "", ""},
+		{1, 3, "", ""},
+		{3, 6, "has 6 partitions, of which the first 3 are written, one for each severity", ""},
+	} {
+		shape.Partitions = int32(c.want)
+		found := checks.Compare(shape, c.has, map[string]string{"cleanup.policy": "delete"})
+		switch {
+		case c.message == "" && len(found) == 0:
+		case len(found) != 1 || found[0].Status != check.Warning || found[0].Message != c.message || found[0].Remedy != c.remedy:
+			t.Errorf("%d partitions, want %d: %+v", c.has, c.want, found)
+		}
+	}
+}
+
 func TestOutboxesWithoutRecordHeadersAreRefused(t *testing.T) {
 	checks := kafka.Checks{Config: testkafka.Bare(t).Config(), Command: "notifier"}
 	for format, status := range map[string]check.Status{"0.10.2-IV0": check.Failed, "0.11.0-IV2": check.OK, "2.8-IV1": check.OK, "": check.OK} {

@@ -24,8 +24,11 @@ type Params struct {
 	Broker   Broker
 	Group    string
 	Channels []string
-	Tracer   *tracing.Tracer // nil: no spans
-	Logger   *slog.Logger
+	// SingleOwner reports whether one instance owns a channel's whole outbox, which is
+	// then written by severity (see bySeverity); nil: of no channel.
+	SingleOwner func(channel string) bool
+	Tracer      *tracing.Tracer // nil: no spans
+	Logger      *slog.Logger
 }
 
 // Producer writes outbox records. It knows the id of each outbox topic that it
@@ -36,6 +39,7 @@ type Params struct {
 type Producer struct {
 	p      Params
 	follow *dlq.Follower
+	single map[string]bool // topics of channels with a single owner
 	log    *slog.Logger
 
 	mu     sync.Mutex
@@ -50,8 +54,12 @@ type instance struct {
 
 // New returns a producer; Load must succeed before it is used.
 func New(p Params) *Producer {
+	single := make(map[string]bool)
+	for _, c := range p.Channels {
+		single[topics.Outbox(p.Group, c)] = p.SingleOwner != nil && p.SingleOwner(c)
+	}
 	return &Producer{
-		p: p, follow: dlq.NewFollower(p.Broker.Forget), log: p.Logger.With("component", "ingest"),
+		p: p, single: single, follow: dlq.NewFollower(p.Broker.Forget), log: p.Logger.With("component", "ingest"),
 		topics: make(map[string]instance),
 	}
 }
@@ -148,6 +156,9 @@ func (p *Producer) SendAgain(s *Sequence, w *Write) {
 	partitions := p.topics[topic].partitions
 	p.mu.Unlock()
 	w.Record = Record(w.Envelope, topic, partitions)
+	if p.single[topic] {
+		w.Record.Partition = bySeverity(w.Envelope.Alert, partitions)
+	}
 	answered := make(chan struct{})
 	w.answered, w.err, w.turn = answered, nil, p.follow.Turn(topic)
 	to := place{topic, w.Record.Partition}

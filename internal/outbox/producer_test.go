@@ -21,6 +21,7 @@ type fake struct {
 	lookUps   []error // answers to the next ones; then nil
 	id        string
 	written   string // the id of the topic that the client writes to
+	count     int32  // of partitions; 0: 1
 	forgotten int
 }
 
@@ -36,7 +37,7 @@ func (f *fake) Produce(r *kgo.Record, promise func(*kgo.Record, error)) {
 // LookUp implements Broker.
 func (f *fake) LookUp(context.Context, string) (string, int32, error) {
 	if len(f.lookUps) == 0 {
-		return f.id, 1, nil
+		return f.id, max(1, f.count), nil
 	}
 	err := f.lookUps[0]
 	f.lookUps = f.lookUps[1:]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/envelope"
 )
 
@@ -34,6 +35,14 @@ const maxLane = 1 << 10 // bytes
 
 // murmur2 is the default partitioner of the Java client and kgo.
 var murmur2 = kgo.StickyKeyPartitioner(nil).ForTopic("")
+
+// bySeverity returns the partition of an alert in the outbox of a channel with a single
+// owner: 0 for rules that can raise a critical alert, 1 for those that raise warnings
+// at worst, 2 for infos, or the last one that there is. All alerts of a rule share a
+// partition, so those of an alert key do.
+func bySeverity(a *alert.Alert, partitions int32) int32 {
+	return max(0, min(int32(a.Class()), partitions-1))
+}
 
 func partition(key []byte, e *envelope.Envelope, partitions int32) int32 {
 	if partitions <= 1 {

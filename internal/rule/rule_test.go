@@ -197,7 +197,7 @@ func TestRoutesResolveToEachChannelOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		alerts := match(t, set, &e, time.Now())
-		if len(alerts) != 1 || !slices.Equal(alerts[0].Channels, want) {
+		if len(alerts) != 1 || !slices.Equal(alerts[0].Channels, want) || alerts[0].WorstSeverity != alert.Critical {
 			t.Errorf("%s: %+v", doc, alerts)
 		}
 	}

@@ -39,7 +39,7 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {1, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {1, 4}, "push": {1, 4}, "own": {1, 4}, "slow": {1, 16}} {
+	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {3, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {3, 4}, "push": {3, 4}, "own": {1, 4}, "slow": {3, 16}} {
 		c := set.Get(name)
 		if c.Dispatch.Partitions != want.partitions || c.Dispatch.Concurrency != want.concurrency || c.Dispatch.Ambiguous != dispatch.Resend || c.Dispatch.Timeout <= 0 {
 			t.Errorf("%s: %+v", name, c.Dispatch)
@@ -65,7 +65,7 @@ func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 	for text, want := range map[string]string{
 		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m0s)",
 		`{m: ` + mail + `concurrency: 4}}`:                     "channels.m.concurrency: 4 is more than email.connections (2)",
-		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a paced channel has one partition, so that one instance keeps the pace",
+		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a channel with a rate limit has at most 3 partitions, one for each severity: one instance owns them all",
 		`{d: {console: {}, pace: {burst: 3}}}`:                 "channels.d.pace: a burst needs a rate, such as rate: 1/s",
 		`{d: {console: {}, ambiguous: drop}}`:                  `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
 		`{p: {pagerduty: {routing_key: too-short}}}`:           "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",
