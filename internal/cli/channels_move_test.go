@@ -214,7 +214,7 @@ func TestUnconfiguredChannelIsShownAndMovable(t *testing.T) {
 }
 
 func TestMoveRejectsInvalidArguments(t *testing.T) {
-	c := testkafka.Start(t, []kafka.Channel{{Name: "desk-slack", Partitions: 1}, {Name: "desk-mail", Partitions: 1}})
+	c := testkafka.Start(t, []kafka.Channel{{Name: "desk-slack", Partitions: 3}, {Name: "desk-mail", Partitions: 1}})
 	up := webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("desk-slack", up.URL)+hookChannel("desk-mail", up.URL)+hookChannel("never", up.URL), fmt.Sprintf(every, "desk-slack"))
 	for _, q := range []struct {

@@ -61,7 +61,7 @@ func got(t testing.TB, s *webhooktest.Server, n int, within time.Duration) []int
 }
 
 func TestAnEventReachesEveryChannel(t *testing.T) {
-	c := testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: 1}, {Name: "hook", Partitions: 6}, {Name: "slack", Partitions: 1}, {Name: "mail", Partitions: 1}})
+	c := testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: 1}, {Name: "hook", Partitions: 6}, {Name: "slack", Partitions: 3}, {Name: "mail", Partitions: 1}})
 	hook, chat := webhooktest.Start(t, "s3cret-of-the-hook", nil), slacktest.Start(t, nil)
 	mail := smtptest.Start(t, smtptest.Config{})
 	t.Setenv("TEST_SLACK_TOKEN", slacktest.Token)

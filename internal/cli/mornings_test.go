@@ -48,7 +48,7 @@ func TestRunbookScenarios(t *testing.T) {
 	if testkafka.Bare(t).Real() {
 		n = night{fills: 4000, mails: 1000, margins: 1000, truncated: 2000, pickled: 2000}
 	}
-	c := testkafka.Start(t, []kafka.Channel{{Name: "risk-hook", Partitions: 6}, {Name: "desk-mail", Partitions: 1}, {Name: "desk-slack", Partitions: 1}})
+	c := testkafka.Start(t, []kafka.Channel{{Name: "risk-hook", Partitions: 6}, {Name: "desk-mail", Partitions: 1}, {Name: "desk-slack", Partitions: 3}})
 	hook, chat := webhooktest.Start(t, "", refuses), slacktest.Start(t, nil)
 	chat.Refuse(func(text string) string {
 		if strings.Contains(text, "BAD") {

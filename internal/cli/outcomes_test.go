@@ -21,7 +21,7 @@ import (
 // compatible with Slack's gets an alert once, one that asks to wait is shown as
 // waiting, and one that forbids a single message gets the others.
 func TestDaemonJudgesReceiversByTheirAnswers(t *testing.T) {
-	c := testkafka.Start(t, []kafka.Channel{{Name: "chat", Partitions: 1}, {Name: "busy", Partitions: 1}, {Name: "picky", Partitions: 1}})
+	c := testkafka.Start(t, []kafka.Channel{{Name: "chat", Partitions: 3}, {Name: "busy", Partitions: 1}, {Name: "picky", Partitions: 1}})
 	chat := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Status: 200, Body: `{"success":true}`} })
 	busy := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer {
 		return webhooktest.Answer{Status: 429, Header: map[string]string{"Retry-After": "3600"}}

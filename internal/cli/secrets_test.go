@@ -110,7 +110,7 @@ func TestConfiguredSecretsAreNotShown(t *testing.T) {
 // command prints.
 func TestEchoedSecretsAreNotShown(t *testing.T) {
 	const pathKey, header, password = "k3y-in-the-path", `t0ken-"of"<x>&+`, `hunter22-p@ss/w<o>rd&"+`
-	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "chat", Partitions: 1}, {Name: "mail", Partitions: 1}, {Name: "bot", Partitions: 1}, {Name: "oncall", Partitions: 1}})
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "chat", Partitions: 3}, {Name: "mail", Partitions: 1}, {Name: "bot", Partitions: 3}, {Name: "oncall", Partitions: 3}})
 	var requests [5]atomic.Int64
 	spell := func(channel int, text string) string {
 		n := int(requests[channel].Add(1) - 1)

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 )
@@ -98,4 +99,19 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// Reached reports whether all that was in the log when this assignment began has been
+// begun. Of a partition that cannot be read now it says so too.
+func (p *Partition) Reached() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fenced || p.frozen || p.unread != "" || p.endedAt == math.MaxInt64 {
+		return true
+	}
+	next := p.tracker.Next().Offset
+	if len(p.queue) == 0 && p.taken == 0 { // the rest is no records, or deleted
+		next = max(next, p.queuedTo.Offset)
+	}
+	return next >= p.endedAt
 }

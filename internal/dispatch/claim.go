@@ -28,10 +28,20 @@ func (o *Dispatcher) committed(s *source) {
 	o.pump()
 }
 
+// mostAhead returns how many deliveries commits claim ahead. With a rate limit there
+// is time for a commit before each: what is sent in a tenth of a second is enough,
+// and of a slow channel a crash leaves only what was in flight in doubt.
+func (o *Dispatcher) mostAhead() int {
+	if rate := o.p.Config.Pace.Rate; rate > 0 {
+		return int(min(float64(rate)/10, float64(o.p.Uncommitted)))
+	}
+	return o.p.Uncommitted
+}
+
 // claimAhead has commits claim the deliveries that come next while the channel
 // works, so that none waits for that; while it does not, only its probe.
 func (o *Dispatcher) claimAhead() {
-	ahead := o.p.Uncommitted
+	ahead := o.mostAhead()
 	if o.gate.suspended() || o.breaker.seen != gobreaker.StateClosed {
 		ahead = 0
 	}

@@ -83,11 +83,11 @@ func New(p Params) *Dispatcher {
 		p: p, log: p.Logger.With("component", "dispatch", "channel", p.Name), metrics: p.Metrics.channel(p.Name),
 		pace: newPace(p.Config.Pace), breaker: newBreaker(p.Name, p.Config.Breaker),
 		lanes: lanes{
-			uncommitted: p.Uncommitted, byKey: make(map[laneKey]*lane),
+			uncommitted: p.Uncommitted, singleOwner: p.Config.SingleOwner(), byKey: make(map[laneKey]*lane),
 			rules: suspensions{channel: p.Name, conditions: p.Conditions, byName: make(map[string]*refusals)},
 		},
 	}
-	o.ahead = p.Uncommitted
+	o.ahead = o.mostAhead()
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
 	o.throttles.evicted = o.metrics.throttleEvicted
 	if p.Metrics != nil {

@@ -52,6 +52,7 @@ func NewHandler(p HandlerParams) *Handler {
 func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 	a := h.Assign(p)
 	h.awaitMoves(ctx)
+	a.awaitLower(ctx)
 	for {
 		records, err := p.Next(ctx)
 		if err != nil || !a.Take(ctx, records) {

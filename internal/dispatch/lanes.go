@@ -11,6 +11,7 @@ import (
 // which they may be sent. The dispatcher's mutex guards them.
 type lanes struct {
 	uncommitted int       // settled and uncommitted deliveries of a partition beyond which none is begun
+	singleOwner bool      // see layout.go
 	sources     []*source // assigned partitions
 	byKey       map[laneKey]*lane
 	made        uint64 // lanes, ever
@@ -247,5 +248,10 @@ func (q *lanes) resume(r *refusals) {
 // mayStart reports whether nothing but the channel keeps the lane's next
 // delivery from being tried.
 func (q *lanes) mayStart(l *lane) bool {
-	return !l.source.saturated(q.uncommitted) && l.source.holds(l) && q.moves.to(l.source, l.queue[0]) == ""
+	return !l.source.saturated(q.uncommitted) && q.mayFollow(l)
+}
+
+// mayFollow is mayStart but for what its partition's deliveries have in common.
+func (q *lanes) mayFollow(l *lane) bool {
+	return l.source.holds(l) && q.moves.to(l.source, l.queue[0]) == "" && !q.follows(l)
 }

@@ -56,16 +56,15 @@ func (l *lane) calm(d *delivery) {
 // be. Where a commit cannot list another gap it is the one with the oldest delivery,
 // which closes gaps.
 func (q *lanes) mostUrgent(s *source) *lane {
-	may := func(l *lane) bool { return s.holds(l) && q.moves.to(s, l.queue[0]) == "" }
 	if s.ready.Len() == 0 || s.saturated(q.uncommitted) {
 		return nil
 	}
-	if first := s.ready.laneList[0]; may(first) {
+	if first := s.ready.laneList[0]; q.mayFollow(first) {
 		return first
 	}
 	var oldest *lane
 	for _, l := range s.ready.laneList {
-		if (oldest == nil || l.queue[0].at.Offset < oldest.queue[0].at.Offset) && may(l) {
+		if (oldest == nil || l.queue[0].at.Offset < oldest.queue[0].at.Offset) && q.mayFollow(l) {
 			oldest = l
 		}
 	}
