@@ -167,7 +167,11 @@ func New(p Params) *Member {
 
 // join makes the client, which begins to join at once in the background.
 func (m *Member) join() error {
-	opts := append(slices.Clone(m.p.Options),
+	var opts []kgo.Opt
+	if m.p.Bundled != nil {
+		opts = append(opts, kgo.Balancers(newBundling(m.p.Bundled)))
+	}
+	opts = append(append(opts, m.p.Options...),
 		kgo.ConsumerGroup(m.p.Group),
 		kgo.ConsumeTopics(m.p.Topics...),
 		kgo.DisableAutoCommit(),
@@ -189,9 +193,6 @@ func (m *Member) join() error {
 		kgo.AdjustFetchOffsetsFn(m.adjustOffsets),
 		kgo.WithHooks(&groupHook{m}),
 	)
-	if m.p.Bundled != nil {
-		opts = append(opts, kgo.Balancers(newBundling(m.p.Bundled)))
-	}
 	if m.p.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(m.p.InstanceID))
 	}

@@ -70,7 +70,7 @@ const (
 func schedule(t *testing.T, seed uint64) (blamed []string) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		partitions := map[string]int32{"calm": draw(random, int32(1), 4), "rough": draw(random, int32(1), 6)}
+		partitions := map[string]int32{"calm": draw(random, int32(3), 4), "rough": draw(random, int32(1), 6)}
 		moods := map[string]mood{"calm": {slow: random.IntN(3)}, "rough": drawMood(random)}
 		tr := newTrial(t, partitions, moods, drawLoad(random, 200+random.IntN(200)), seed)
 		tr.eager = random.IntN(5) == 0

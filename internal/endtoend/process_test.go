@@ -159,7 +159,7 @@ func (n *process) config() daemon.Config {
 			Concurrency: concurrency, Partitions: int(t.partitions[name]), Timeout: 10 * time.Second,
 			Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
 		}
-		if config.Partitions == 1 {
+		if config.Partitions == 1 || config.Partitions == 3 { // a single owner
 			config.Pace = dispatch.Pace{Rate: 50, Burst: 10}
 		}
 		line := t.providers[name].of(n)
