@@ -8,23 +8,27 @@ import (
 
 // The outbox of a channel with a single owner has one partition for each class of
 // rules (alert.Alert.Class), so that a critical alert is read at once however many
-// others wait. Where partitions are added, alerts of all classes still lie in a lower
-// partition than later ones of their key. These must not overtake them:
+// others wait. Where partitions are added, or a rule's worst severity is lowered,
+// earlier alerts of a key lie in a lower partition than later ones, which must not
+// overtake them:
 //
 //   - A partition is taken in once the lower ones have been, as far as they reached
 //     when they were assigned.
 //   - A lane waits for the lane of its key in a lower partition while that has
-//     displaced deliveries.
+//     deliveries of its rule, or displaced ones.
+//
+// Where a rule's worst severity is raised, its later alerts lie lower. They wait for
+// nothing: one of them may be critical.
 
-// displaced reports whether later alerts of the delivery's rule are written to a higher
-// one of so many partitions. An alert without a class is older than classes. A replay
-// is displaced nowhere: live alerts do not wait for it.
+// displaced reports whether alerts of the delivery's rule are by now written to a higher
+// one of so many partitions. An alert without a class is older than classes.
 func (d *delivery) displaced(partition int32, partitions int) bool {
 	a := d.envelope.Alert
-	return d.envelope.Replay == nil && (a.WorstSeverity == "" || min(a.Class(), partitions-1) > int(partition))
+	return a.WorstSeverity == "" || min(a.Class(), partitions-1) > int(partition)
 }
 
-// follows reports whether a lane has to wait for displaced deliveries of its key.
+// follows reports whether a lane has to wait for what lies in lower partitions. It does
+// not wait for replays.
 func (q *lanes) follows(l *lane) bool {
 	if !q.singleOwner || l.key.own != nil {
 		return false
@@ -33,10 +37,10 @@ func (q *lanes) follows(l *lane) bool {
 		if s.input.Partition >= l.source.input.Partition {
 			continue
 		}
-		same := laneKey{source: s, key: l.key.key}
-		for _, key := range []laneKey{same, same.besides(l.queue[0].rule())} {
+		same, rule := laneKey{source: s, key: l.key.key}, l.queue[0].rule()
+		for _, key := range []laneKey{same, same.besides(rule)} {
 			if lower := q.byKey[key]; lower != nil && slices.ContainsFunc(lower.queue, func(d *delivery) bool {
-				return d.displaced(s.input.Partition, len(q.sources))
+				return d.envelope.Replay == nil && (d.rule() == rule || d.displaced(s.input.Partition, len(q.sources)))
 			}) {
 				return true
 			}

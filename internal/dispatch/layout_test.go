@@ -25,6 +25,8 @@ func worst(s alert.Severity, age time.Duration) func(*alert.Alert) {
 	}
 }
 
+func ruled(name string) func(*alert.Alert) { return func(a *alert.Alert) { a.Rule = name } }
+
 // Alerts that were written before their outbox had a partition for their severity go
 // before later ones of their key, and of no other.
 func TestLaneFollowsItsKeyInLowerPartition(t *testing.T) {
@@ -36,8 +38,8 @@ func TestLaneFollowsItsKeyInLowerPartition(t *testing.T) {
 			b.join(warnings)
 			b.join(infos)
 			b.put("first", "0")
-			b.put("former", "A", worst(class, 0))
-			b.put("proper", "B", worst(alert.Critical, 0))
+			b.put("former", "A", worst(class, 0), ruled("older"))
+			b.put("proper", "B", worst(alert.Critical, 0), ruled("halted"))
 			b.again("replay", "C", 1)
 			for i, key := range []string{"A", "B", "C", ""} {
 				b.add(warnings, b.delivery(fmt.Sprint("later ", key), key, worst(alert.Warning, time.Duration(i+1)*time.Hour)))
@@ -49,6 +51,25 @@ func TestLaneFollowsItsKeyInLowerPartition(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestLoweredRuleKeepsOrderOfItsKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, slow)
+		defer b.close()
+		warnings := &source{input: offsets.Input{Partition: 1}}
+		b.join(warnings)
+		b.put("first", "0")
+		b.put("other", "B", worst(alert.Critical, 0), ruled("halted"), severe(alert.Warning, 0))
+		b.put("former", "A", worst(alert.Critical, 0), severe(alert.Warning, 0))
+		for _, key := range []string{"A", "B"} {
+			b.add(warnings, b.delivery("later "+key, key, worst(alert.Warning, time.Hour)))
+		}
+		pass(10 * time.Second)
+		if got, want := b.ch.ids(), []string{"first", "later B", "other", "former", "later A"}; !slices.Equal(got, want) {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+	})
 }
 
 // A suspended rule's deliveries have stepped aside in the lower partition.
