@@ -231,7 +231,7 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 		switch {
 		case partitions == int(s.Partitions):
 		case s.SingleOwner && partitions < int(s.Partitions):
-			warn(fmt.Sprintf("kafka-topics --bootstrap-server %s --alter --topic %s --partitions %d, then restart the daemons", c.bootstrap(), s.Topic, s.Partitions),
+			warn(fmt.Sprintf("stop the daemons, add partitions, and start them: kafka-topics --bootstrap-server %s --alter --topic %s --partitions %d", c.bootstrap(), s.Topic, s.Partitions),
 				"has %s, want %d, one for each severity: a critical alert waits behind the alerts written before it", plural.Count(partitions, "partition"), s.Partitions)
 		case s.SingleOwner && partitions <= severities:
 		case s.SingleOwner:
