@@ -109,9 +109,11 @@ func (p *Partition) Reached() bool {
 	if p.fenced || p.frozen || p.unread != "" || p.endedAt == math.MaxInt64 {
 		return true
 	}
-	next := p.tracker.Next().Offset
-	if len(p.queue) == 0 && p.taken == 0 { // the rest is no records, or deleted
-		next = max(next, p.queuedTo.Offset)
+	if len(p.queue)+p.taken > 0 {
+		return p.tracker.Next().Offset >= p.endedAt
 	}
-	return next >= p.endedAt
+	if l := &p.look; !l.at.IsZero() && l.next >= l.stable {
+		return true // brokers have lost the rest, or retention has deleted it
+	}
+	return max(p.tracker.Next().Offset, p.queuedTo.Offset) >= p.endedAt
 }

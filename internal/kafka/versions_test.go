@@ -56,8 +56,10 @@ func TestOutboxOfSingleOwnerHasPartitionPerSeverity(t *testing.T) {
 		message, remedy string
 	}{
 		{3, 3, "", ""},
-		{3, 1, "has 1 partition, want 3, one for each severity: a critical alert waits behind the alerts written before it",
-			"stop the daemons, add partitions, and start them: kafka-topics --bootstrap-server b:9092 --alter --topic g.outbox.chat --partitions 3"},
+		{
+			3, 1, "has 1 partition, want 3, one for each severity: a critical alert waits behind the alerts written before it",
+			"stop the daemons, add partitions, and start them: kafka-topics --bootstrap-server b:9092 --alter --topic g.outbox.chat --partitions 3",
+		},
 		{1, 1, "", ""},
 		{1, 3, "", ""},
 		{3, 6, "has 6 partitions, of which the first 3 are written, one for each severity", ""},
