@@ -289,3 +289,27 @@ func outboxGrows(t *testing.T) {
 		}
 	}
 }
+
+// A rate limit holds for all members together, since one of them owns all partitions.
+func TestRateLimitHoldsForTwoMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const seconds, burst = 120, 3
+		s := newSeverities(t, 3, dispatch.Pace{Rate: 2, Burst: burst})
+		defer s.close()
+		for range 2 {
+			defer s.owner().stop()
+		}
+		time.Sleep(time.Minute) // the partitions are shared by now
+		raise, stopWriter := s.writer()
+		defer stopWriter()
+		for rule, worst := range map[string]alert.Severity{"halted": alert.Critical, "stale": alert.Warning, "noted": alert.Info} {
+			raise(300, rule, worst, time.Hour)
+		}
+		time.Sleep(seconds * time.Second)
+		if n := len(s.desk.all()); n < 2*seconds-burst || n > 2*seconds+burst {
+			t.Errorf("%d were sent in %d s at 2/s and a burst of %d", n, seconds, burst)
+		}
+		time.Sleep(time.Hour)
+		s.check(nil)
+	})
+}

@@ -43,8 +43,9 @@ type settings interface {
 	value() any
 }
 
-// kinds lists all kinds. Channels for people have one outbox partition, hence
-// one owner: rate limit and throttle hold exactly across all instances.
+// kinds lists all kinds. Channels for people have one owner, so that rate limit and
+// throttle hold exactly across all instances: their outboxes have one partition, or
+// with a rate limit one for each severity.
 var kinds = []kind{
 	newKind("console", dispatch.Config{Concurrency: 1, Timeout: 10 * time.Second, Partitions: 1},
 		func(c console.Config, name string, _ dispatch.Config, deps Deps) (channel.Channel, error) {
