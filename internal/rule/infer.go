@@ -80,6 +80,10 @@ func (c *compiler) narrow(at []instance, condition ast.Node, want bool) []instan
 func (c *compiler) infer(n ast.Node, at []instance) {
 	switch n := n.(type) {
 	case *ast.UnaryNode:
+		if _, isBool := n.Node.(*ast.BoolNode); isBool {
+			c.warn(n, "%s is always %v", source(n), c.fixed(n).Bool())
+			return
+		}
 		c.infer(n.Node, at)
 		if n.Operator == "not" || n.Operator == "!" {
 			c.wantCondition(n.Node, at)
@@ -90,6 +94,10 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 	case *ast.BinaryNode:
 		c.inferBinary(n, at)
 	case *ast.ConditionalNode:
+		if isFixed(n.Cond, false) {
+			c.warn(n, "%s is always %v: write one of its results", source(n.Cond), c.fixed(n.Cond).Bool())
+			return
+		}
 		c.infer(n.Cond, at)
 		c.wantCondition(n.Cond, at)
 		c.infer(n.Exp1, c.narrow(at, n.Cond, true))
@@ -114,11 +122,7 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 }
 
 func (c *compiler) inferBinary(n *ast.BinaryNode, at []instance) {
-	if not, ok := n.Left.(*ast.UnaryNode); ok && (not.Operator == "not" || not.Operator == "!") && inverse[n.Operator] != "" {
-		c.warn(n, "not is read before %s: write %s %s %s, or not (…)", n.Operator, source(not.Node), inverse[n.Operator], source(n.Right))
-		return
-	}
-	if c.alwaysSame(n) {
+	if c.negatedOperand(n) || c.alwaysSame(n) {
 		return
 	}
 	before := len(c.problems)

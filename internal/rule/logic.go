@@ -58,6 +58,29 @@ func (c *compiler) alwaysSame(n *ast.BinaryNode) bool {
 	return false
 }
 
+// negatedOperand warns of not a > b, which is (not a) > b.
+func (c *compiler) negatedOperand(n *ast.BinaryNode) bool {
+	not, ok := n.Left.(*ast.UnaryNode)
+	if !ok || not.Operator != "not" && not.Operator != "!" {
+		return false
+	}
+	opposite := inverse[n.Operator]
+	_, isBool := n.Right.(*ast.BoolNode)
+	switch {
+	case n.Operator == "in":
+		opposite = "not in"
+	case n.Operator == "==" && isConstant(n.Right) && !isBool:
+		opposite = "!="
+	case slices.Contains([]string{"contains", "startsWith", "endsWith", "matches"}, n.Operator):
+		c.warn(n, "not is read before %s: write not (%s %[1]s %[3]s)", n.Operator, source(not.Node), source(n.Right))
+		return true
+	}
+	if opposite != "" {
+		c.warn(n, "not is read before %s: write %s %s %s, or not (…)", n.Operator, source(not.Node), opposite, source(n.Right))
+	}
+	return opposite != ""
+}
+
 // isJoin reports whether a node is an and, or an or.
 func isJoin(n ast.Node, operator string) bool {
 	b, ok := n.(*ast.BinaryNode)

@@ -25,6 +25,12 @@ func TestConditionsDecidedByConstantsAreWarnedOf(t *testing.T) {
 		{trades, `event.last_qty > 5 and 60 * 60 in [60, 3600]`, `60 * 60 in [60, 3600] is always true: it reads nothing of the event`},
 		{trades, `event.last_qty != event.last_qty`, `event.last_qty != event.last_qty compares event.last_qty with itself`},
 		{portfolios, `any(event.positions, .weight > .weight)`, `.weight > .weight compares .weight with itself`},
+		{trades, `not true or event.last_qty > 5`, `not true is always false`},
+		{trades, `1 > 2 ? event.last_qty > 5 : event.last_qty > 6`, `1 > 2 is always false: write one of its results`},
+		// not before an operator
+		{trades, `not event.side in ["buy"]`, `not is read before in: write event.side not in ["buy"], or not (…)`},
+		{trades, `not event.side == "buy"`, `not is read before ==: write event.side != "buy", or not (…)`},
+		{trades, `not event.side contains "buy"`, `not is read before contains: write not (event.side contains "buy")`},
 		// contradictions
 		{trades, `event.side == "buy" and event.side == "sell"`, `event.side == "buy" and event.side == "sell" are never both true: write or`},
 		{trades, `event.last_qty > 5 and (event.symbol != "X" and event.last_qty < 3)`, `event.last_qty > 5 and event.last_qty < 3 are never both true: write or, or exchange the limits`},
@@ -71,7 +77,7 @@ func TestConditionsDecidedByConstantsAreWarnedOf(t *testing.T) {
 // rightRules are reasonable conditions, by topic.
 var rightRules = map[string][]string{
 	trades: {
-		`true`, `vars.large > 5 and event.notional > vars.large`, `event.side == "buy" or event.side == "sell"`, `event.side in ["buy", "sell"] and event.side != "buy"`,
+		`true`, `not event.reconciliation == true`, `not (event.side == "buy")`, `not has(event.reason) or event.reason == "x"`, `vars.large > 5 ? event.notional > vars.large : event.notional > 5`, `vars.large > 5 and event.notional > vars.large`, `event.side == "buy" or event.side == "sell"`, `event.side in ["buy", "sell"] and event.side != "buy"`,
 		`event.last_qty > 5 and event.last_qty < 300`, `event.last_qty >= 5 and event.last_qty <= 5`, `event.last_qty < 5 or event.last_qty > 300`, `event.last_qty == 5 and event.last_qty == "5"`,
 		`event.last_qty == "200" and event.last_qty > 100`, `event.mode != "paper" and event.mode != "backtest"`, `event.mode not in ["paper", "backtest"] or event.reconciliation != true`, `event.side != "buy" or event.last_qty != 5`,
 		`event.side != "buy" or event.side != "buy"`, `event.event_type startsWith "order." and event.event_type endsWith ".filled"`, `event.event_type startsWith "order." and event.event_type startsWith "order.f"`,
