@@ -13,6 +13,17 @@ import (
 // running long poll.
 const patience = 20 * time.Millisecond
 
+// fetchLimit is how many bytes a fetch brings at most, as compressed by the producer.
+// Unpacked, with what the client keeps of each record, it is some ten times as much,
+// and the client holds two. What it holds of an outbox's partition when that is paused
+// is fetched again.
+func (m *Member) fetchLimit() int32 {
+	if m.p.OwnTopics {
+		return 256 << 10
+	}
+	return 2 << 20
+}
+
 // full reports whether a partition's share of the window is used up.
 func (m *Member) full(p *Partition) bool {
 	share := m.share()

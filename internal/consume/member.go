@@ -252,17 +252,6 @@ func (m *Member) pollLimit() int {
 	return 20_000
 }
 
-// fetchLimit is how many bytes a fetch brings at most, as compressed by the producer.
-// Unpacked, with what the client keeps of each record, it is some ten times as much,
-// and the client holds two. What it holds of an outbox's partition when that is paused
-// is fetched again.
-func (m *Member) fetchLimit() int32 {
-	if m.p.OwnTopics {
-		return 256 << 10
-	}
-	return 2 << 20
-}
-
 // poll never blocks on work for longer than patience: records go to their
 // partition's queue, and a partition that has too much is paused.
 func (m *Member) poll(ctx context.Context) error {
