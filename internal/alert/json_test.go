@@ -62,7 +62,7 @@ func TestAlertIsEncodedAsByEncodingJSON(t *testing.T) {
 }
 
 func FuzzAlertIsDecodedAsByEncodingJSON(f *testing.F) {
-	f.Add([]byte(`{"id":"al_1","rule":"r","severity":"info","key":["a","b"],"title":["x ",{"v":"é"}],"text":["t"],"fields":[{"label":"l","value":[{"v":"1"}]}],` +
+	f.Add([]byte(`{"id":"al_1","rule":"r","severity":"info","worst_severity":"critical","key":["a","b"],"group":["g"],"title":["x ",{"v":"é"}],"text":["t"],"fields":[{"label":"l","value":[{"v":"1"}]}],` +
 		`"event_time":"2026-11-30T12:00:00.5Z","event_type":"y","event_id":"e1","topic":"t","runbook":"https://x","throttle_ns":1,"expire_ns":2,"shortened":true}`))
 	f.Add([]byte(`{"id":"","rule":"","severity":"","key":null,"title":[],"event_time":"0001-01-01T00:00:00Z","topic":"","throttle_ns":01}`))
 	f.Add([]byte(`{"id":"","rule":"","severity":"","key":["\u0041"],"title":["x"],"event_time":"2026-11-30T12:00:00Z","topic":""} `))
