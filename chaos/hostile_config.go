@@ -101,13 +101,13 @@ func (h *hostile) write() error {
 	hook(chHealthy, "")
 	hook(chPicky, ", partitions: 1")
 	hook(chWild, "")
-	fmt.Fprintf(&b, "  %s: {slack: {token: %q, channel: C0123456789, api: '%s/%s/api/'}}\n", chChat, botToken, h.peers.url, chChat)
-	fmt.Fprintf(&b, "  %s: {slack: {webhook: '%s/%s/services/%s'}, timeout: 5s}\n", chOddChat, h.peers.url, chOddChat, slackHookID)
+	fmt.Fprintf(&b, "  %s: {slack: {token: %q, channel: C0123456789, api: '%s/%s/api/'}, digest: off}\n", chChat, botToken, h.peers.url, chChat)
+	fmt.Fprintf(&b, "  %s: {slack: {webhook: '%s/%s/services/%s'}, timeout: 5s, digest: off}\n", chOddChat, h.peers.url, chOddChat, slackHookID)
 	for _, name := range []string{chHang, chTrickle, chFlood, chHeaders, chEcho} {
 		hook(name, ", timeout: 5s")
 	}
 	for name, m := range h.mails {
-		fmt.Fprintf(&b, "  %s: {email: {server: %q, from: alerts@example.com, to: [desk@example.com], tls: none, username: %q, password: %q, accept_timeout: 10s}, timeout: 20s}\n",
+		fmt.Fprintf(&b, "  %s: {email: {server: %q, from: alerts@example.com, to: [desk@example.com], tls: none, username: %q, password: %q, accept_timeout: 10s}, timeout: 20s, digest: off}\n",
 			name, m.addr, mailUser, mailSecret)
 	}
 	for _, name := range hostileChannels() {

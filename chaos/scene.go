@@ -119,6 +119,7 @@ channels:
     email: {server: "%s", from: alerts@example.com, to: [desk@example.com], ca: "%s", connections: %d}
     concurrency: %d
     partitions: %d
+    digest: off
 `, strings.Join(quoted, ", "), s.group, s.row.session, s.sink.url, concurrency[hook], outboxPartitions[hook], timeout,
 		s.sink.url, concurrency[desk], outboxPartitions[desk],
 		s.post.proxy.addr, filepath.Join(s.post.dir, "ca.pem"), concurrency[mail], concurrency[mail], outboxPartitions[mail])

@@ -67,8 +67,8 @@ func TestRunbookScenarios(t *testing.T) {
 	t.Setenv("TEST_SLACK_TOKEN", slacktest.Token)
 	dir := files(t, c, fmt.Sprintf(`
   risk-hook: {webhook: {url: %q}, concurrency: 16}
-  desk-mail: {email: {server: %q, from: alerts@example.com, to: [desk@example.com, risk@example.com], tls: none, connections: 4}, concurrency: 4}
-  desk-slack: {slack: {token: env:TEST_SLACK_TOKEN, channel: %s, api: %q}, pace: {rate: 5000/s, burst: 100}, concurrency: 8}`,
+  desk-mail: {email: {server: %q, from: alerts@example.com, to: [desk@example.com, risk@example.com], tls: none, connections: 4}, concurrency: 4, digest: off}
+  desk-slack: {slack: {token: env:TEST_SLACK_TOKEN, channel: %s, api: %q}, pace: {rate: 5000/s, burst: 100}, concurrency: 8, digest: off}`,
 		hook.URL, mail.Addr, slacktest.Channel, chat.API()), nightRules)
 	start(t, dir)
 

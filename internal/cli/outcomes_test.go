@@ -35,7 +35,7 @@ func TestDaemonJudgesReceiversByTheirAnswers(t *testing.T) {
 		}}
 	})
 	channels := fmt.Sprintf(`
-  chat: {slack: {webhook: %q}}
+  chat: {slack: {webhook: %q}, digest: off}
   busy: {webhook: {url: %q}, partitions: 1}
   picky: {webhook: {url: %q}, partitions: 1}`, chat.Webhook(), busy.URL, picky.URL)
 	rules := `version: 1

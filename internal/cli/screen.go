@@ -223,7 +223,7 @@ func totals(reg *prometheus.Registry) summary {
 			switch name := f.GetName(); {
 			case name == "notifier_records_total":
 				a.events += value
-			case name == "notifier_deliveries_total" && outcome == "delivered":
+			case name == "notifier_deliveries_total" && (outcome == "delivered" || outcome == "digested"):
 				a.alerts += value
 			case name == "notifier_deliveries_total" && outcome == "throttled":
 				a.throttled += value

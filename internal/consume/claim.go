@@ -23,7 +23,8 @@ type claims struct {
 	recorded offsets.CrashMark // what the last commit claims that succeeded
 	sure     offsets.CrashMark // what it claims and the one under way claims too
 	sent     offsets.CrashMark // what the one under way claims
-	asked    int64             // the record that is to be begun next; -1: none
+	asked    int64             // the first record that is to be begun next; -1: none
+	askedTo  int64             // the last one
 	newest   int64             // behind the newest record begun
 	ahead    int               // how many records behind newest are claimed; 0: none but asked
 	tries    int               // how often Try was called
@@ -37,7 +38,7 @@ type claims struct {
 const claimTries = 2
 
 func noClaims() claims {
-	return claims{recorded: offsets.Unmarked, sure: offsets.Unmarked, sent: offsets.Unmarked, former: offsets.Unmarked, asked: -1}
+	return claims{recorded: offsets.Unmarked, sure: offsets.Unmarked, sent: offsets.Unmarked, former: offsets.Unmarked, asked: -1, askedTo: -1}
 }
 
 // inherit takes over what the former owner's commit said; p.mu is held.
@@ -55,20 +56,19 @@ func (p *Partition) ClaimAhead(n int) {
 	p.member.pace.commit(true)
 }
 
-// Claim reports whether a record may be begun: a commit says so. Else one is made,
-// and what OnCommit has set is called after it.
-func (p *Partition) Claim(e *offsets.Entry) bool {
+// Claim reports whether records from the first to the last may be begun together: a
+// commit says so. Else one is made, and what OnCommit has set is called after it.
+func (p *Partition) Claim(first, last *offsets.Entry) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := e.Offset()
-	p.asked = at
-	if e.Tried().Maybe || p.sure.Holds(at) || p.failed >= claimTries {
+	p.asked, p.askedTo = first.Offset(), last.Offset()
+	if first == last && first.Tried().Maybe || p.sure.Holds(p.asked) && p.sure.Holds(p.askedTo) || p.failed >= claimTries {
 		return true
 	}
 	if p.ahead > 0 {
-		p.newest = max(p.newest, at+1)
+		p.newest = max(p.newest, p.askedTo+1)
 	}
-	if !p.sent.Holds(at) {
+	if !p.sent.Holds(p.asked) || !p.sent.Holds(p.askedTo) {
 		p.dirty = true
 		if p.failed == 0 { // else the next comes in its time
 			p.member.pace.commit(true)
@@ -118,8 +118,8 @@ func (p *Partition) attempts(watermark, newest int64, fence bool) (tried map[int
 		claim = offsets.CrashMark{Owned: true, First: first, Last: last}
 	}
 	if !fence {
-		if p.asked >= watermark {
-			add(p.asked, p.asked)
+		if p.askedTo >= watermark {
+			add(max(p.asked, watermark), p.askedTo)
 		}
 		if p.ahead > 0 {
 			add(watermark, max(p.newest, watermark)+int64(p.ahead)-1)

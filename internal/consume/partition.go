@@ -225,6 +225,16 @@ func (p *Partition) Crowds(records, bytes int) bool {
 	return 2*records > p.member.p.Window.Records || 2*bytes > share || 2*records > offsets.MaxGaps && 4*p.gaps() > 3*offsets.MaxGaps
 }
 
+// Crowded reports whether half of the window is used, or three quarters of a commit's
+// list: what waits by choice is not to wait any longer.
+func (p *Partition) Crowded() bool {
+	share := p.member.share()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.member.p.Window
+	return 2*p.records() > w.Records || 2*p.bytes > share && 2*int(p.member.bytes.Load()) > w.Bytes || 4*p.gaps() > 3*offsets.MaxGaps
+}
+
 // Finished reports whether a former owner has finished this record, although
 // one before it was not.
 func (p *Partition) Finished(r *kgo.Record) bool {

@@ -157,22 +157,22 @@ func TestCommitUnderWayNarrowsWhatIsClaimed(t *testing.T) {
 	p, open := o.next(20)
 	p.ClaimAhead(10)
 	o.commit(t, p)
-	if !p.Claim(open[7]) || p.Claim(open[17]) {
+	if !p.Claim(open[7], open[7]) || p.Claim(open[17], open[17]) {
 		t.Fatal("ten records are claimed ahead")
 	}
 	p.ClaimAhead(0)
-	p.Claim(open[3])
+	p.Claim(open[3], open[3])
 	s, ok := o.Snapshot(p, false)
-	if !ok || p.Claim(open[7]) || !p.Claim(open[3]) {
+	if !ok || p.Claim(open[7], open[7]) || !p.Claim(open[3], open[3]) {
 		t.Fatal("7 is not among what the commit under way claims")
 	}
 	o.Answered(s, nil, false)
-	if p.Claim(open[7]) || !p.Claim(open[3]) {
+	if p.Claim(open[7], open[7]) || !p.Claim(open[3], open[3]) {
 		t.Error("only the record that was asked for is claimed")
 	}
 	p.Try(open[3], offsets.Tried{Maybe: true})
 	o.commit(t, p)
-	if next, of := o.next(20); !of[3].Tried().Maybe || of[2].Tried().Maybe || next.Claim(of[4]) {
+	if next, of := o.next(20); !of[3].Tried().Maybe || of[2].Tried().Maybe || next.Claim(of[4], of[4]) {
 		t.Errorf("the next owner takes over %+v of 3 and %+v of 2", of[3].Tried(), of[2].Tried())
 	}
 }

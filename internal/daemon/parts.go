@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/deliverylog"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/health"
@@ -148,7 +149,15 @@ func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.P
 	for _, name := range found.gone {
 		add(goneChannel(name))
 	}
+	all.useDigest(d.config.Rules.Digest())
 	return all
+}
+
+// useDigest applies the digest of a rules file.
+func (c *channels) useDigest(config digest.Config) {
+	for _, o := range c.ordered {
+		o.UseDigest(config)
+	}
 }
 
 func (c *channels) close() error {

@@ -70,6 +70,7 @@ type reloader struct {
 	requests   <-chan struct{}
 	rules      *rules
 	ingest     *ingest.Handler
+	channels   *channels
 	conditions *health.Conditions
 	ok, at     prometheus.Gauge
 
@@ -77,9 +78,9 @@ type reloader struct {
 	tried config.Files // whose rules were compiled last, whether they could be used or not
 }
 
-func newReloader(d *Daemon, r *rules, h *ingest.Handler, conditions *health.Conditions) *reloader {
+func newReloader(d *Daemon, r *rules, h *ingest.Handler, c *channels, conditions *health.Conditions) *reloader {
 	l := &reloader{
-		log: d.log.With("component", "config"), loaded: d.config.Loaded, requests: d.reload, rules: r, ingest: h, conditions: conditions,
+		log: d.log.With("component", "config"), loaded: d.config.Loaded, requests: d.reload, rules: r, ingest: h, channels: c, conditions: conditions,
 		ok: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "notifier_config_last_reload_successful", Help: "1 if the rules file could be used when it was read last, at the start included.",
 		}),
@@ -160,6 +161,7 @@ func (l *reloader) reload() {
 	}
 	former := l.rules.set.Swap(set)
 	l.ingest.Use(l.rules.program())
+	l.channels.useDigest(set.Digest())
 	l.succeeded()
 	l.conditions.Clear(health.Config, "rules")
 	if unchanged {

@@ -96,7 +96,7 @@ func (r *Record) appendJSON(b []byte) []byte {
 		o = append(o, '{').time("started", a.Started).name("duration_seconds")
 		o = append(a.Duration.append(o).text("result", a.Result).optional("cause", string(a.Cause)).optional("detail", a.Detail), '}')
 	}
-	o = append(o, ']').positive("attempts_omitted", r.Omitted).positive("earlier_attempts", r.Earlier).optional("receipt", r.Receipt).
+	o = append(o, ']').positive("attempts_omitted", r.Omitted).positive("earlier_attempts", r.Earlier).optional("receipt", r.Receipt).optional("digest", r.Digest).
 		isTrue("may_be_duplicate", r.MayBeDuplicate).positive("replay", r.Replay).optional("resent_by", r.ResentBy).optional("to", r.To).
 		optional("reason", string(r.Reason)).optional("cause", string(r.Cause)).optional("detail", r.Detail).text("client", r.Client).isTrue("cut", r.Cut)
 	return append(o, '}')

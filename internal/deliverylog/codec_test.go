@@ -31,7 +31,7 @@ func sample() *Record {
 	var made Attempts
 	made.Add(Attempt{Started: at, Duration: Seconds(212345 * time.Microsecond), Result: "message", Cause: outcome.PayloadRefused, Detail: "400 <invalid_blocks>"})
 	made.To(r)
-	r.Earlier, r.Receipt, r.MayBeDuplicate, r.To, r.ResentBy, r.Client = 1, "1772550911.004", true, "desk-mail", "ann@desk", "notifier"
+	r.Digest, r.Earlier, r.Receipt, r.MayBeDuplicate, r.To, r.ResentBy, r.Client = "dl_aaaaaaaaaaaaaaaaaaaaaaaaaa", 1, "1772550911.004", true, "desk-mail", "ann@desk", "notifier"
 	r.Reason, r.Cause, r.Detail = outcome.Refused, outcome.PayloadRefused, "400 <invalid_blocks>"
 	return r
 }

@@ -25,6 +25,7 @@ type Decision string
 // The decisions.
 const (
 	Delivered    Decision = "delivered"
+	Digested     Decision = "digested" // delivered in a message for several alerts
 	DeadLettered Decision = "dead_lettered"
 	Throttled    Decision = "throttled"
 	Expired      Decision = "expired"
@@ -33,7 +34,7 @@ const (
 
 // Decisions returns the decisions that this version writes.
 func Decisions() []Decision {
-	return []Decision{Delivered, DeadLettered, Throttled, Expired, Rerouted}
+	return []Decision{Delivered, Digested, DeadLettered, Throttled, Expired, Rerouted}
 }
 
 // Record is one delivery that ended, and the JSON form of the log. A crash can
@@ -60,6 +61,7 @@ type Record struct {
 	// counted them.
 	Earlier        int    `json:"earlier_attempts,omitempty"`
 	Receipt        string `json:"receipt,omitempty"` // the provider's id of the message
+	Digest         string `json:"digest,omitempty"`  // the delivery whose message it was in, of a digested one
 	MayBeDuplicate bool   `json:"may_be_duplicate,omitempty"`
 	Replay         int    `json:"replay,omitempty"`    // which replay of a dead letter it was, from 1
 	ResentBy       string `json:"resent_by,omitempty"` // who had it sent again after it was settled

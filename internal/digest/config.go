@@ -98,8 +98,10 @@ func (s Setting) MarshalText() ([]byte, error) {
 		value any
 		given bool
 	}{
-		{"window", s.Own.Window, s.Own.Window > 0}, {"critical_window", s.Own.CriticalWindow, s.Own.CriticalWindow > 0},
-		{"max_window", s.Own.MaxWindow, s.Own.MaxWindow > 0}, {"max_items", s.Own.MaxItems, s.Own.MaxItems > 0},
+		{"window", s.Own.Window, s.Own.Window > 0},
+		{"critical_window", s.Own.CriticalWindow, s.Own.CriticalWindow > 0},
+		{"max_window", s.Own.MaxWindow, s.Own.MaxWindow > 0},
+		{"max_items", s.Own.MaxItems, s.Own.MaxItems > 0},
 		{"collapse_over", s.Own.CollapseOver, s.Own.CollapseOver > 0},
 	} {
 		if v.given {

@@ -92,8 +92,11 @@ func TestGroupsAreBoundedAndForgottenWhenIdle(t *testing.T) {
 func TestGroupsOfRulesAndTuplesDiffer(t *testing.T) {
 	keys := make(map[digest.Key]int)
 	for i, a := range []alert.Alert{
-		{Rule: "r", Key: []string{"a", "b"}}, {Rule: "r", Key: []string{"ab"}}, {Rule: "ra", Key: []string{"b"}},
-		{Rule: "r", Key: []string{"a", "b"}, Group: []string{"g"}}, {Rule: "r", Key: []string{"a", "b", ""}},
+		{Rule: "r", Key: []string{"a", "b"}},
+		{Rule: "r", Key: []string{"ab"}},
+		{Rule: "ra", Key: []string{"b"}},
+		{Rule: "r", Key: []string{"a", "b"}, Group: []string{"g"}},
+		{Rule: "r", Key: []string{"a", "b", ""}},
 	} {
 		if other, found := keys[digest.KeyOf(&a)]; found {
 			t.Errorf("%d and %d are one group", i, other)

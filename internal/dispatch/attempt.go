@@ -25,7 +25,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	d.tries++
 	o.begun++
 	l.attempt = o.begun
-	o.begin(l, d, o.throttles.traces(d.envelope))
+	o.begin(l, d, t.traces())
 	if d.firstTried.IsZero() {
 		d.firstTried = now
 	}
@@ -40,9 +40,12 @@ func (t turn) launch(now time.Time, done func(error)) {
 		}
 	} else {
 		if d.sent.IsZero() {
-			d.throttled, d.throttledAt = o.throttles.suppressed(d.envelope.Alert)
+			d.throttled, d.throttledAt = t.throttled()
 		}
 		m.Suppressed, m.SuppressedSince = d.throttled, d.throttledAt
+	}
+	if len(d.members) > 0 {
+		t.digest(&m)
 	}
 	w := l.work(d, func() { t.attempt(m, done) })
 	w.Attempt = true
@@ -67,6 +70,7 @@ func (t turn) attempt(m channel.Message, done func(error)) {
 	t.tried(m.Now, took, err)
 	t.settle(receipt, err)
 	t.l.source.note(t.d, t.d.written() || t.d.mayBeDuplicate || mayHaveArrived(err))
+	o.lanes.letCriticalPass(t.l)
 	t.l.source.release() // last: who waits for it takes what is settled then for final
 	o.pump()
 }

@@ -6,17 +6,34 @@ import (
 	"github.com/algotrade/notifier/internal/offsets"
 )
 
-// claim reports whether a delivery may be begun: a commit says that it may be.
-// Otherwise one is made.
+// claim reports whether a delivery and its members may be begun: a commit says that
+// they may be. Otherwise one is made.
 func (s *source) claim(d *delivery) bool {
-	return s.partition == nil || d.entry == nil || s.partition.Claim(d.entry)
+	if s.partition == nil || d.entry == nil {
+		return true
+	}
+	first, last := d.entry, d.entry
+	for _, m := range d.members {
+		if m.entry.Offset() < first.Offset() {
+			first = m.entry
+		}
+		if m.entry.Offset() > last.Offset() {
+			last = m.entry
+		}
+	}
+	return s.partition.Claim(first, last)
 }
 
-// note has commits say what was done for a delivery; maybe: it may have been sent,
+// note has commits say what was done for a delivery and its members; maybe: it may have been sent,
 // or have a dead letter.
 func (s *source) note(d *delivery, maybe bool) {
-	if s.partition != nil && d.entry != nil {
-		s.partition.Try(d.entry, offsets.Tried{Attempts: d.attempts, First: d.firstTried, Maybe: maybe})
+	if s.partition == nil {
+		return
+	}
+	for d := range d.all {
+		if d.entry != nil {
+			s.partition.Try(d.entry, offsets.Tried{Attempts: d.attempts, First: d.firstTried, Maybe: maybe})
+		}
 	}
 }
 
@@ -38,11 +55,17 @@ func (o *Dispatcher) mostAhead() int {
 	return o.p.Uncommitted
 }
 
+// onlyProbed reports whether deliveries are tried one at a time, to see whether the
+// channel works again.
+func (o *Dispatcher) onlyProbed() bool {
+	return o.gate.suspended() || o.breaker.seen != gobreaker.StateClosed
+}
+
 // claimAhead has commits claim the deliveries that come next while the channel
 // works, so that none waits for that; while it does not, only its probe.
 func (o *Dispatcher) claimAhead() {
 	ahead := o.mostAhead()
-	if o.gate.suspended() || o.breaker.seen != gobreaker.StateClosed {
+	if o.onlyProbed() {
 		ahead = 0
 	}
 	if ahead == o.ahead {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -25,6 +26,9 @@ type Config struct {
 	// Ambiguous is what happens to a delivery whose attempt may have succeeded:
 	// resend (twice is better than never) or dead-letter.
 	Ambiguous string `yaml:"ambiguous"`
+	// Digest says whether alerts of a group that come soon after each other are told
+	// together. It needs one owner of all the channel's alerts, as a pace does.
+	Digest digest.Setting `yaml:"digest"`
 	// Partitions is how many partitions the channel's outbox topic is made
 	// with, 1 to 64. With a single owner it is at most one for each severity, and
 	// that if nothing else is said.
@@ -33,7 +37,7 @@ type Config struct {
 
 // SingleOwner reports whether one instance owns the channel's whole outbox, so that
 // what is counted per channel is exact across all instances.
-func (c *Config) SingleOwner() bool { return c.Pace.Rate > 0 }
+func (c *Config) SingleOwner() bool { return c.Pace.Rate > 0 || c.Digest.On }
 
 // The policies for ambiguous outcomes.
 const (
@@ -148,7 +152,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		case !at.Has("partitions"):
 			c.Partitions = most
 		case c.Partitions > most:
-			at.Field("partitions").Fault("a channel with a rate limit has at most %d partitions, one for each severity: one instance owns them all", most)
+			at.Field("partitions").Fault("a channel with a rate limit or digests has at most %d partitions, one for each severity: one instance owns them all", most)
 		}
 	}
 	if c.Partitions < 1 || c.Partitions > 64 {

@@ -18,10 +18,13 @@ import (
 // deadLetter dead-letters the delivery; it is settled when that is acknowledged.
 func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 	d := t.d
-	d.dead = dlq.Failed(d.envelope.Delivery, d.envelope, dlq.Failure{
+	f := dlq.Failure{
 		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried,
 		Recipients: d.without(reason), Delivered: d.delivered,
-	}, t.o.p.MaxReplays)
+	}
+	for x := range d.all {
+		x.dead = dlq.Failed(x.envelope.Delivery, x.envelope, f, t.o.p.MaxReplays)
+	}
 	t.l.source.ending++
 	t.o.lanes.ready(t.l)
 }
@@ -67,9 +70,13 @@ func (t turn) writeEnd() {
 	o, d, s := t.o, t.d, t.l.source
 	var err error
 	if d.dead != nil {
-		err = o.p.Dead.Write(o.ctx, d.dead)
+		var dead []*dlq.Entry
+		for x := range d.all {
+			dead = append(dead, x.dead)
+		}
+		err = o.p.Dead.Write(o.ctx, dead...)
 	} else {
-		err = o.p.Dead.CloseEntries(o.ctx, d.closing)
+		err = o.p.Dead.CloseEntries(o.ctx, d.closures()...)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,7 +84,9 @@ func (t turn) writeEnd() {
 	switch {
 	case s.dropped && err == nil:
 		if d.dead != nil {
-			o.metrics.deadLettered()
+			for range d.all {
+				o.metrics.deadLettered()
+			}
 		}
 		t.end(d.decided())
 		t.commit()
@@ -100,9 +109,11 @@ func (t turn) writeEnd() {
 func (t turn) tellEnd() {
 	o, d := t.o, t.d
 	if d.dead != nil {
-		o.metrics.deadLettered()
-		o.tell(slog.LevelWarn, "dead letter", d, "reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail,
-			"attempts", d.dead.Attempts, "recipients", strings.Join(d.dead.Recipients, ","), "duration", time.Since(d.received))
+		for d := range d.all {
+			o.metrics.deadLettered()
+			o.tell(slog.LevelWarn, "dead letter", d, "reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail,
+				"attempts", d.dead.Attempts, "recipients", strings.Join(d.dead.Recipients, ","), "duration", time.Since(d.received))
+		}
 	} else if d.envelope.Resolves() {
 		o.tell(slog.LevelInfo, "dead letter resolved", d, "replay", d.envelope.Replay.Number, "by", d.envelope.Replay.By)
 	}
@@ -111,6 +122,24 @@ func (t turn) tellEnd() {
 // deadLetterTopic is the topic of the delivery's dead letter, if it has one.
 func (o *Dispatcher) deadLetterTopic(e *envelope.Envelope) string {
 	return topics.DeadLetter(o.p.Group, topics.Name(e.Source.Topic))
+}
+
+// close sets how the dead letters of the delivery and its members are closed.
+func (t turn) close() {
+	for d := range t.d.all {
+		d.closing = turn{t.o, t.l, d}.closing()
+	}
+}
+
+// closures returns what close has set.
+func (d *delivery) closures() []*dlq.Closure {
+	var all []*dlq.Closure
+	for x := range d.all {
+		if x.closing != nil {
+			all = append(all, x.closing)
+		}
+	}
+	return all
 }
 
 // closing returns how the delivery's dead letter is closed now that it was
@@ -137,19 +166,21 @@ func (t turn) closing() *dlq.Closure {
 	return c
 }
 
-// rewrote notes that the dead letter that a former owner may have written of
-// this delivery has a later record now.
+// rewrote notes that the dead letters that a former owner may have written of
+// this delivery and its members have later records now.
 func (s *source) rewrote(d *delivery) {
-	if !d.inherited || d.envelope.Replay != nil {
-		return
-	}
-	if s.rewritten == nil {
-		s.rewritten = make(map[string]int64)
-	}
-	if d.dead != nil {
-		s.rewritten[d.envelope.Delivery] = d.dead.Offset
-	} else {
-		s.rewritten[d.envelope.Delivery] = d.closing.Offset
+	for d := range d.all {
+		if !d.inherited || d.envelope.Replay != nil {
+			continue
+		}
+		if s.rewritten == nil {
+			s.rewritten = make(map[string]int64)
+		}
+		if d.dead != nil {
+			s.rewritten[d.envelope.Delivery] = d.dead.Offset
+		} else {
+			s.rewritten[d.envelope.Delivery] = d.closing.Offset
+		}
 	}
 }
 

@@ -84,7 +84,8 @@ func New(p Params) *Dispatcher {
 		pace: newPace(p.Config.Pace), breaker: newBreaker(p.Name, p.Config.Breaker),
 		lanes: lanes{
 			uncommitted: p.Uncommitted, singleOwner: p.Config.SingleOwner(), byKey: make(map[laneKey]*lane),
-			rules: suspensions{channel: p.Name, conditions: p.Conditions, byName: make(map[string]*refusals)},
+			rules:  suspensions{channel: p.Name, conditions: p.Conditions, byName: make(map[string]*refusals)},
+			gather: newGatherer(p.Config.Digest),
 		},
 	}
 	o.ahead = o.mostAhead()
@@ -101,7 +102,14 @@ func (o *Dispatcher) add(s *source, d *delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d.failedAt = o.begun // of former attempts, those of this owner alone count
-	if !s.dropped && o.lanes.add(s, d) {
+	if s.dropped {
+		return
+	}
+	l, ready := o.lanes.add(s, d)
+	if turn := (turn{o, l, d}); !ready && l.group != nil {
+		turn.arrive(time.Now())
+	}
+	if ready {
 		o.pump()
 	}
 }
@@ -153,6 +161,7 @@ func (o *Dispatcher) pump() {
 		}
 		o.lanes.ready(l)
 	}
+	o.lanes.makeRoom()
 	o.relieve(now)
 	o.startWrites()
 	next := earlier(o.startMoves(now), o.start(now))
@@ -193,7 +202,16 @@ func (o *Dispatcher) start(now time.Time) (again time.Time) {
 		if o.gate.until.After(now) {
 			return o.gate.until
 		}
-		if l.source.unclaimed = !l.source.claim(t.d); l.source.unclaimed {
+		if l.group != nil {
+			if wait := o.pace.missing(now, l.severity == alert.Critical.Rank()); wait > 0 {
+				return now.Add(wait)
+			}
+			if !t.d.claiming { // else what comes meanwhile would put it off again and again
+				t.gather(now)
+			}
+		}
+		t.d.claiming = !l.source.claim(t.d)
+		if l.source.unclaimed = t.d.claiming; l.source.unclaimed {
 			continue
 		}
 		if wait := o.pace.take(now, l.severity == alert.Critical.Rank()); wait > 0 {
@@ -254,6 +272,7 @@ func (o *Dispatcher) relieve(now time.Time) {
 		if d.firstTried.IsZero() {
 			d.firstTried = now
 		}
+		o.lanes.dissolve(l)
 		o.lanes.unlist(l)
 		turn{o, l, d}.deadLetter(outcome.Errorf(e.Cause, "not sent: its rule is suspended, and too many of its alerts wait; the last one was refused with %s", e.Detail),
 			e.Cause.Class().Reason)

@@ -134,19 +134,27 @@ func newPace(p Pace) *pace {
 // take takes a token for an attempt now, or returns how long there is none. Where
 // there is a burst, the last token is for critical alerts.
 func (p *pace) take(now time.Time, critical bool) (wait time.Duration) {
-	if p == nil {
-		return 0
-	}
-	if !critical && p.limiter.Burst() > 1 {
-		if missing := 2 - p.limiter.TokensAt(now); missing > 0 {
-			return time.Duration(math.Ceil(missing / float64(p.limiter.Limit()) * float64(time.Second)))
-		}
+	if wait = p.missing(now, critical); p == nil || wait > 0 {
+		return wait
 	}
 	r := p.limiter.ReserveN(now, 1)
 	if wait = r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
 	}
 	return wait
+}
+
+// missing returns how long there is no token for an attempt.
+func (p *pace) missing(now time.Time, critical bool) time.Duration {
+	if p == nil {
+		return 0
+	}
+	need := 1.0
+	if !critical && p.limiter.Burst() > 1 {
+		need = 2
+	}
+	missing := need - p.limiter.TokensAt(now)
+	return max(0, time.Duration(math.Ceil(missing/float64(p.limiter.Limit())*float64(time.Second))))
 }
 
 // slowDown halves the pace after a 429, down to a sixteenth; speedUp brings it

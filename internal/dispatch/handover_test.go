@@ -26,6 +26,16 @@ type owner struct {
 // takeOver begins with n alerts in the log, of which those before the commit are settled.
 func takeOver(t *testing.T, n int, last *consume.Committed, answer func(channel.Message, int) (channel.Receipt, error), change func(*Config)) *owner {
 	t.Helper()
+	return takeOverLog(t, n, func(i int) *kgo.Record {
+		r := outboxRecord(fmt.Sprint("dl_", i))
+		r.Key, r.Offset = fmt.Append(nil, i), int64(i)
+		return r
+	}, last, answer, change)
+}
+
+// takeOverLog is takeOver of a log of these records.
+func takeOverLog(t *testing.T, n int, record func(i int) *kgo.Record, last *consume.Committed, answer func(channel.Message, int) (channel.Receipt, error), change func(*Config)) *owner {
+	t.Helper()
 	o := &owner{bench: newBench(t, change), last: last}
 	o.ch.answer = answer
 	o.steps = consume.NewSteps(consume.Params{
@@ -37,9 +47,7 @@ func takeOver(t *testing.T, n int, last *consume.Committed, answer func(channel.
 	o.a = NewHandler(HandlerParams{Outboxes: map[string]*Dispatcher{"outbox": o.Dispatcher}, Logger: slog.New(slog.DiscardHandler)}).Assign(o.part)
 	var records []*kgo.Record
 	for i := max(int(from), 0); i < n; i++ {
-		r := outboxRecord(fmt.Sprint("dl_", i))
-		r.Key, r.Offset = fmt.Append(nil, i), int64(i)
-		records = append(records, r)
+		records = append(records, record(i))
 	}
 	o.commit(false)
 	if len(records) > 0 {

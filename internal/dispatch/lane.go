@@ -9,6 +9,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/deliverylog"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/obs/tracing"
@@ -50,13 +51,30 @@ type delivery struct {
 	inherited      bool         // a former owner may have sent it, or made a dead letter of it
 	dead           *dlq.Entry   // set once it is to be a dead letter
 	closing        *dlq.Closure // set once its dead letter is to be closed: it was delivered
+
+	claiming bool        // a commit is to claim it and its members
+	members  []*delivery // that its message speaks for as well; see gather.go
+	from     *lane       // of a member: the lane that it came from
+	tied     []*lane     // other groups' lanes, which wait for its outcome
+	groups   int         // of it and its members, when it was sent
+	brief    bool        // its message was refused once: it is tried without the alerts' texts
 }
 
 // rule returns the name of the rule that raised it.
 func (d *delivery) rule() string { return d.envelope.Alert.Rule }
 
 // written reports whether the delivery's end is decided and only to be written.
-func (d *delivery) written() bool { return d.dead != nil || d.closing != nil }
+func (d *delivery) written() bool {
+	if d.dead != nil || d.closing != nil {
+		return true
+	}
+	for _, m := range d.members {
+		if m.closing != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // source is one assigned partition of the outbox topic.
 type source struct {
@@ -127,6 +145,7 @@ const (
 	backoffEnd wait = iota // a probe takes it at any time
 	doubtEnd               // the channel's recovery cuts it short: its last attempt may have succeeded
 	toldEnd                // the provider asked for it: nothing does
+	windowEnd              // it gathers: only a more severe alert, or want of room, does
 )
 
 // lane is the deliveries of one key, in order: the first one's outcome comes
@@ -144,6 +163,10 @@ type lane struct {
 	backoff  *backoff.ExponentialBackOff
 	index    int // in the heap of waiting or of ready lanes; -1: in neither
 	severity int // the rank of the most severe of queue
+
+	group    *digest.Group // on a channel with digests; nil: it does not gather
+	groupKey digest.Key
+	host     *lane // the message of that lane speaks for this one's too: it waits for the outcome
 }
 
 func (l *lane) work(d *delivery, do func()) Work {

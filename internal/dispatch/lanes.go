@@ -5,6 +5,8 @@ import (
 	"container/heap"
 	"slices"
 	"time"
+
+	"github.com/algotrade/notifier/internal/digest"
 )
 
 // lanes are the deliveries of one channel that are not settled, in the order in
@@ -21,11 +23,17 @@ type lanes struct {
 	decided     []*lane // whose first delivery's end is to be written to the dead letters
 	rules       suspensions
 	moves       moves
+	gather      *gatherer // nil: no digests
 }
 
-// add takes in one delivery; it reports whether its lane has nothing else.
-func (q *lanes) add(s *source, d *delivery) bool {
+// add takes in one delivery; it returns its lane, and whether something may be sent
+// now that could not be before.
+func (q *lanes) add(s *source, d *delivery) (*lane, bool) {
 	q.pending++
+	if q.gather.gathers(d) {
+		key := digest.KeyOf(d.envelope.Alert)
+		d.laneKey = key[:]
+	}
 	key := laneKey{source: s, key: string(d.laneKey)}
 	if d.laneKey == nil { // null: a lane of its own
 		key.key, key.own = "", d
@@ -33,14 +41,15 @@ func (q *lanes) add(s *source, d *delivery) bool {
 	l := q.byKey[key]
 	if l == nil {
 		l = q.newLane(key)
+		q.gather.join(l, d)
 	}
 	l.queue = append(l.queue, d)
 	l.urge(d)
 	if l.state != idle {
-		return false
+		return l, q.joined(l)
 	}
 	q.enqueue(l)
-	return true
+	return l, true
 }
 
 // leave drops a partition that was revoked, with its deliveries that are not in
@@ -56,6 +65,9 @@ func (q *lanes) leave(s *source) {
 			q.backoffs.remove(l)
 		}
 		q.pending -= len(l.queue)
+		if len(l.queue) > 0 {
+			q.pending -= len(l.queue[0].members)
+		}
 		delete(q.byKey, key)
 		if key.aside {
 			q.asides--
@@ -69,6 +81,9 @@ func (q *lanes) leave(s *source) {
 	}
 	if len(q.sources) == 0 {
 		q.rules.forget()
+		if q.gather != nil {
+			q.gather.groups.Forget()
+		}
 	}
 	s.ready = readyLanes{}
 }
@@ -108,6 +123,10 @@ func (q *lanes) enqueue(l *lane) {
 		l.source.weigh(1, l.queue...)
 		return
 	}
+	if end := q.gatherEnd(l); !end.IsZero() {
+		q.backoffs.wait(l, end, windowEnd)
+		return
+	}
 	l.source.push(l)
 }
 
@@ -130,6 +149,7 @@ func (q *lanes) putAside(from *lane, d *delivery) {
 		return
 	}
 	l := q.newLane(key)
+	l.group, l.groupKey = from.group, from.groupKey
 	q.asides++
 	l.queue, l.tried = append(l.queue, d), from.tried
 	l.urge(d)
@@ -170,8 +190,8 @@ func (q *lanes) unlist(l *lane) {
 // advance continues with a lane's next delivery: its first one has its outcome.
 func (q *lanes) advance(l *lane) {
 	q.unlist(l)
-	q.proceed(l)
-	q.pending--
+	d := q.proceed(l)
+	q.pending -= 1 + len(d.members)
 }
 
 // proceed removes a lane's first delivery, continues with the next, and returns
@@ -187,6 +207,7 @@ func (q *lanes) proceed(l *lane) *delivery {
 	} else {
 		q.enqueue(l)
 	}
+	q.untie(d)
 	return d
 }
 
@@ -210,7 +231,7 @@ func (q *lanes) setApart(l *lane) *lane {
 // hurry cuts the lanes' backoffs short, but for what the provider asked for.
 func (q *lanes) hurry() {
 	for _, l := range q.backoffs.sorted() {
-		if l.wait != toldEnd && !l.queue[0].written() {
+		if l.wait != toldEnd && l.wait != windowEnd && !l.queue[0].written() {
 			q.backoffs.remove(l)
 			q.enqueue(l)
 		}

@@ -18,6 +18,7 @@ const (
 	deadLettered  = "dead_lettered"
 	expired       = "expired"
 	throttledAway = "throttled"
+	digested      = "digested" // delivered together with others
 	rerouted      = "rerouted"
 	superseded    = "superseded"
 	abandoned     = "abandoned" // the next owner's; in spans only
@@ -79,7 +80,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	if m == nil {
 		return nil
 	}
-	for _, o := range []string{delivered, deadLettered, expired, throttledAway, rerouted} {
+	for _, o := range []string{delivered, digested, deadLettered, expired, throttledAway, rerouted} {
 		m.deliveries.WithLabelValues(name, o)
 	}
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {
@@ -136,6 +137,13 @@ func (c *channelMetrics) outcome(name string) {
 func (c *channelMetrics) delivered(age time.Duration) {
 	if c != nil {
 		c.sent.Inc()
+		c.took(age)
+	}
+}
+
+// took observes the age of an alert that was delivered.
+func (c *channelMetrics) took(age time.Duration) {
+	if c != nil {
 		c.age.Observe(max(0, age.Seconds()))
 	}
 }

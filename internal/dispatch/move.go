@@ -147,6 +147,7 @@ func (o *Dispatcher) movable(s *source, most int) []*moving {
 		if l.source != s || l.state == flying || !s.holds(l) {
 			continue
 		}
+		o.lanes.dissolve(l)
 		for i, d := range l.queue {
 			to := o.lanes.moves.to(s, d)
 			if to == "" || i == most {

@@ -39,21 +39,35 @@ func (t turn) record(how string) *deliverylog.Record {
 	return r
 }
 
-// end says how the delivery ended: in its span, and in the delivery log.
+// end says how the delivery and its members ended: in their spans, and in the delivery
+// log.
 func (t turn) end(how string) {
 	t.d.end(how)
-	if r := t.record(how); r != nil {
+	for x := range t.d.all {
+		r := turn{t.o, t.l, x}.record(how)
+		if r == nil {
+			return
+		}
+		if x != t.d {
+			t.d.made.To(r)
+		}
+		if how == delivered && len(t.d.members) > 0 {
+			r.Decision, r.Digest = digested, t.d.envelope.Delivery
+			r.Receipt, r.MayBeDuplicate = t.d.receipt, t.d.mayBeDuplicate || x.mayBeDuplicate
+		}
 		t.o.p.Deliveries.Write(r)
 	}
 }
 
-// endKept ends a delivery that policy keeps from being sent, and continues with its
-// lane: it is decided. It is settled once its record is kept.
-func (t turn) endKept(how, why string) {
+// endKept ends a delivery that policy keeps from being sent; leave takes it out of its
+// lane, since it is decided. It is settled once its record is kept.
+func (t turn) endKept(how, why string, leave func()) {
 	o, d, s := t.o, t.d, t.l.source
 	r := t.record(how)
 	if r == nil {
-		t.done(how)
+		d.end(how)
+		t.commit()
+		leave()
 		return
 	}
 	r.Detail = why
@@ -65,7 +79,7 @@ func (t turn) endKept(how, why string) {
 			s.release()
 		}
 	}
-	o.lanes.advance(t.l)
+	leave()
 	o.p.Deliveries.Keep(r, func(err error) {
 		o.mu.Lock()
 		defer o.mu.Unlock()

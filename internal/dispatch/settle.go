@@ -59,6 +59,9 @@ func (t turn) settle(receipt channel.Receipt, err error) {
 	case class.Permanence == outcome.Rate: // one recipient's mailbox
 		t.postpone(e)
 	case class.Permanence == outcome.Permanent: // this message, or all its recipients
+		if class.Scope == outcome.Message && t.shorten() {
+			return
+		}
 		t.d.attempts++
 		t.d.refused = append(t.d.refused, receipt.Refused...)
 		t.deadLetter(e, class.Reason)
@@ -77,13 +80,15 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 		t.end(abandoned)
 		return
 	}
-	d.receipt = cmp.Or(r.ID, d.receipt)
-	if d.closing = t.closing(); d.closing != nil { // it has to be written before the delivery is settled
+	for x := range d.all {
+		x.receipt = cmp.Or(r.ID, x.receipt)
+	}
+	if t.close(); d.written() { // it has to be written before the delivery is settled
 		t.l.source.inFlight++
 		t.o.p.Driver.Go(t.l.work(d, t.writeEnd))
 		return
 	}
-	t.o.metrics.delivered(time.Since(d.envelope.Alert.EventTime))
+	t.tellDelivered(r, time.Now())
 	t.commit()
 	t.end(delivered)
 }
@@ -93,8 +98,10 @@ func (t turn) succeed(r channel.Receipt) {
 	o, d, now := t.o, t.d, time.Now()
 	o.proof = max(o.proof, t.l.attempt)
 	o.denials = 0
-	if resumed := o.lanes.rules.succeeded(d.rule()); resumed != nil {
-		o.lanes.resume(resumed)
+	for rule := range d.rules {
+		if resumed := o.lanes.rules.succeeded(rule); resumed != nil {
+			o.lanes.resume(resumed)
+		}
 	}
 	if o.gate.open(now) {
 		o.log.Info("channel recovered")
@@ -102,7 +109,8 @@ func (t turn) succeed(r channel.Receipt) {
 	}
 	o.pace.speedUp()
 	if d.sent.IsZero() && d.envelope.Replay == nil {
-		o.throttles.sent(d.envelope.Alert, d.envelope.Delivery, now)
+		t.openThrottles(now)
+		t.tellGroups(r, now)
 	}
 	d.sent, d.receipt = now, cmp.Or(r.ID, d.receipt)
 	d.refused = append(d.refused, r.Refused...)
@@ -117,15 +125,24 @@ func (t turn) succeed(r channel.Receipt) {
 		t.deadLetter(outcome.Classify(d.refused[0].Err), outcome.BadRecipient)
 		return
 	}
-	a := d.envelope.Alert
-	o.metrics.delivered(now.Sub(a.EventTime))
-	o.tell(slog.LevelDebug, "delivered", d, "attempts", d.tries, "receipt", r.ID, "duration", now.Sub(d.received), "age", now.Sub(a.EventTime).Round(time.Millisecond))
-	if d.closing = t.closing(); d.closing != nil {
+	t.tellDelivered(r, now)
+	if t.close(); d.written() {
 		t.l.source.ending++
 		o.lanes.ready(t.l)
 		return
 	}
 	t.done(delivered)
+}
+
+// tellDelivered counts and logs what was delivered.
+func (t turn) tellDelivered(r channel.Receipt, now time.Time) {
+	d, a := t.d, t.d.envelope.Alert
+	if len(d.members) > 0 {
+		t.tellDigested(r, now)
+		return
+	}
+	t.o.metrics.delivered(now.Sub(a.EventTime))
+	t.o.tell(slog.LevelDebug, "delivered", d, "attempts", d.tries, "receipt", r.ID, "duration", now.Sub(d.received), "age", now.Sub(a.EventTime).Round(time.Millisecond))
 }
 
 // done settles the delivery and continues with its lane.
@@ -139,10 +156,12 @@ func (t turn) done(how string) {
 	o.lanes.advance(t.l)
 }
 
-// commit makes the delivery's offset committable.
+// commit makes the offsets of the delivery and its members committable.
 func (t turn) commit() {
-	if t.d.entry != nil {
-		t.l.source.partition.Settle(t.d.entry)
+	for d := range t.d.all {
+		if d.entry != nil {
+			t.l.source.partition.Settle(d.entry)
+		}
 	}
 }
 
@@ -161,6 +180,7 @@ func (t turn) retry(e *outcome.Error, class outcome.Class) {
 		d.attempts++
 	}
 	if d.attempts >= o.p.Config.Retry.Attempts && o.proof > d.failedAt {
+		o.lanes.dissolve(t.l) // its members are tried by themselves
 		t.deadLetter(e, outcome.Exhausted)
 		return
 	}

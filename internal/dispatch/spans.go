@@ -29,9 +29,12 @@ func (o *Dispatcher) begin(l *lane, d *delivery, others []string) {
 	e.Trace = d.span.Traceparent()
 }
 
-// end ends the delivery, and its span with what became of it.
+// end ends the delivery and its members, and their spans with what became of them.
 func (d *delivery) end(how string) {
 	d.ended = true
+	for _, m := range d.members {
+		m.end(how)
+	}
 	if d.span == nil {
 		return
 	}

@@ -166,27 +166,39 @@ func (t *throttles) forget(e *list.Element) {
 // suppress settles a delivery that policy keeps from being sent, and reports
 // whether it did.
 func (t turn) suppress(now time.Time) bool {
+	if len(t.d.members) > 0 {
+		return t.suppressDigest(now)
+	}
+	how, why := t.policy(now)
+	if how == "" {
+		return false
+	}
+	t.endKept(how, why, func() { t.o.lanes.advance(t.l) })
+	return true
+}
+
+// policy decides whether a delivery is kept from being sent, and counts that: how it
+// ends, and why; empty: it is sent.
+func (t turn) policy(now time.Time) (how, why string) {
 	o, d := t.o, t.d
 	a := d.envelope.Alert
 	if d.envelope.Replay != nil {
-		return false // an operator asked for it
+		return "", "" // an operator asked for it
 	}
 	if d.recipients != nil || len(d.refused) > 0 {
-		return false // some recipients have it: it continues
+		return "", "" // some recipients have it: it continues
 	}
 	tried := d.attempts > 0 || !d.firstTried.IsZero() // then it has its turn in the throttle
-	how, why := expired, ""
+	how = expired
 	switch {
-	case a.Expire > 0 && now.Sub(a.EventTime) > a.Expire:
-		why = fmt.Sprintf("%s old, it expires after %s", channel.Duration(now.Sub(a.EventTime)), channel.Duration(a.Expire))
-		o.metrics.suppressed(expired)
-		o.tell(slog.LevelInfo, "expired, not sent", d, "age", now.Sub(a.EventTime).Round(time.Second))
+	case hasExpired(a, now):
+		why = t.expire(now)
 	case !tried && o.throttles.suppress(a, d.envelope.Delivery, now):
 		how, why = throttledAway, fmt.Sprintf("an alert of its key was sent at %s, the throttle is %s", clock(o.throttles.of(a).sent), channel.Duration(a.Throttle))
 		o.metrics.suppressed(throttledAway)
 		o.tell(slog.LevelDebug, "throttled, not sent", d)
 	default:
-		return false
+		return "", ""
 	}
 	if o.p.Tracer != nil {
 		o.begin(t.l, d, nil)
@@ -194,6 +206,5 @@ func (t turn) suppress(now time.Time) bool {
 			o.throttles.link(a, d.envelope.Trace)
 		}
 	}
-	t.endKept(how, why)
-	return true
+	return how, why
 }

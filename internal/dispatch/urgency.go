@@ -3,10 +3,13 @@ package dispatch
 import (
 	"cmp"
 	"container/heap"
+
+	"github.com/algotrade/notifier/internal/alert"
 )
 
 // readyLanes is the lanes of one partition that are ready, the most urgent first:
-// live alerts before replays, then by severity, then the oldest event first.
+// live alerts before replays, critical ones before all others, the first of a group
+// before digests, then by severity, then the oldest event first.
 type readyLanes struct{ laneList }
 
 // Less implements heap.Interface.
@@ -17,7 +20,7 @@ func (h *readyLanes) Less(i, j int) bool { return byUrgency(h.laneList[i], h.lan
 func byUrgency(a, b *lane) int {
 	first, second := a.queue[0].envelope, b.queue[0].envelope
 	return cmp.Or(
-		cmp.Compare(replays(a), replays(b)), cmp.Compare(b.severity, a.severity),
+		cmp.Compare(replays(a), replays(b)), cmp.Compare(urgent(b), urgent(a)), cmp.Compare(told(a), told(b)), cmp.Compare(b.severity, a.severity),
 		first.Alert.EventTime.Compare(second.Alert.EventTime), cmp.Compare(a.number, b.number))
 }
 
@@ -26,6 +29,35 @@ func replays(l *lane) int {
 		return 1
 	}
 	return 0
+}
+
+// urgent is 1 for a lane with a critical alert.
+func urgent(l *lane) int {
+	if l.severity >= alert.Critical.Rank() {
+		return 1
+	}
+	return 0
+}
+
+// told is 1 for a lane of whose group something was told.
+func told(l *lane) int {
+	if l.group != nil && !l.group.First() {
+		return 1
+	}
+	return 0
+}
+
+// weigh determines the severity again.
+func (l *lane) weigh() {
+	l.severity = 0
+	for i, d := range l.queue {
+		l.severity = max(l.severity, d.envelope.Alert.Severity.Rank())
+		if i == 0 {
+			for _, m := range d.members {
+				l.severity = max(l.severity, m.envelope.Alert.Severity.Rank())
+			}
+		}
+	}
 }
 
 // urge notes a delivery that has come behind the others of its lane.
@@ -40,7 +72,7 @@ func (l *lane) urge(d *delivery) {
 
 // calm notes that a delivery has left its lane.
 func (l *lane) calm(d *delivery) {
-	if d.envelope.Alert.Severity.Rank() < l.severity {
+	if len(d.members) == 0 && d.envelope.Alert.Severity.Rank() < l.severity {
 		return
 	}
 	most := 0

@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/daemon"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
@@ -109,6 +110,7 @@ type world struct {
 	sink    *sink
 	channel channel.Channel // nil: the sink
 	window  int             // records of a partition
+	digest  digest.Setting
 }
 
 func (w *world) client(more ...kgo.Opt) *kgo.Client {
@@ -128,7 +130,7 @@ func (w *world) node() *node {
 	c.Kafka.Window = kafka.Window{Unsettled: w.window, Bytes: 8 << 20, Uncommitted: 64}
 	c.Channels = []daemon.Channel{{Name: "hook", Channel: w.channel, Dispatch: dispatch.Config{
 		Concurrency: 16, Partitions: 4, Timeout: 10 * time.Second,
-		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
+		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend, Digest: w.digest,
 	}}}
 	if w.channel == nil {
 		c.Channels[0].Channel = w.sink

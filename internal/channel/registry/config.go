@@ -130,12 +130,13 @@ func (c *Config) decodeCommon(keys []yamldoc.Key) {
 	known := map[string]any{
 		"concurrency": &c.Dispatch.Concurrency, "pace": &c.Dispatch.Pace, "retry": &c.Dispatch.Retry, "breaker": &c.Dispatch.Breaker,
 		"timeout": &c.Dispatch.Timeout, "ambiguous": &c.Dispatch.Ambiguous, "partitions": &c.Dispatch.Partitions,
+		"digest": &c.Dispatch.Digest,
 	}
 	for _, k := range keys {
 		switch into, ok := known[k.Name]; {
 		case ok:
 			k.Value.Decode(into)
-		case k.Name == "fallback", k.Name == "digest":
+		case k.Name == "fallback":
 			k.At.Fault("is not supported by this version: remove it")
 		case !slices.Contains(Kinds(), k.Name):
 			k.At.Unknown(k.Name, append(Kinds(), slices.Sorted(maps.Keys(known))...))

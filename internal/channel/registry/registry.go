@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/slack"
 	"github.com/algotrade/notifier/internal/channel/templated"
 	"github.com/algotrade/notifier/internal/channel/webhook"
+	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -43,21 +44,21 @@ type settings interface {
 	value() any
 }
 
-// kinds lists all kinds. Channels for people have one owner, so that rate limit and
-// throttle hold exactly across all instances: their outboxes have one partition, or
-// with a rate limit one for each severity.
+// kinds lists all kinds. Channels for people have one owner, so that rate limit, throttle
+// and digests hold exactly across all instances: their outboxes have one partition, or
+// with a rate limit or digests one for each severity.
 var kinds = []kind{
 	newKind("console", dispatch.Config{Concurrency: 1, Timeout: 10 * time.Second, Partitions: 1},
 		func(c console.Config, name string, _ dispatch.Config, deps Deps) (channel.Channel, error) {
 			return console.New(c, name, deps.Console)
 		}),
 	// Slack accepts one message per second and channel, with bursts (docs.slack.dev, "Rate limits").
-	newKind("slack", dispatch.Config{Concurrency: 1, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 1, Burst: 3}},
+	newKind("slack", dispatch.Config{Concurrency: 1, Timeout: 15 * time.Second, Partitions: 1, Pace: dispatch.Pace{Rate: 1, Burst: 3}, Digest: digest.Setting{On: true}},
 		func(c slack.Config, _ string, _ dispatch.Config, deps Deps) (channel.Channel, error) {
 			return slack.New(c, deps.Redactor)
 		}),
 	// A mail server may take a minute to answer the end of data.
-	newKind("email", dispatch.Config{Concurrency: 2, Timeout: 2 * time.Minute, Partitions: 1},
+	newKind("email", dispatch.Config{Concurrency: 2, Timeout: 2 * time.Minute, Partitions: 1, Digest: digest.Setting{On: true}},
 		func(c email.Config, _ string, _ dispatch.Config, deps Deps) (channel.Channel, error) {
 			return email.New(c, deps.Redactor)
 		}),

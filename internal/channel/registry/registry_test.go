@@ -39,7 +39,7 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {3, 1}, "mail": {1, 2}, "hook": {6, 16}, "pager": {3, 4}, "push": {3, 4}, "own": {1, 4}, "slow": {3, 16}} {
+	for name, want := range map[string]struct{ partitions, concurrency int }{"desk": {1, 1}, "chat": {3, 1}, "mail": {3, 2}, "hook": {6, 16}, "pager": {3, 4}, "push": {3, 4}, "own": {1, 4}, "slow": {3, 16}} {
 		c := set.Get(name)
 		if c.Dispatch.Partitions != want.partitions || c.Dispatch.Concurrency != want.concurrency || c.Dispatch.Ambiguous != dispatch.Resend || c.Dispatch.Timeout <= 0 {
 			t.Errorf("%s: %+v", name, c.Dispatch)
@@ -55,6 +55,11 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
 			_ = closer.Close()
 		}
 	}
+	for name, on := range map[string]bool{"desk": false, "chat": true, "mail": true, "hook": false, "slow": false, "pager": false, "push": false, "own": false} {
+		if set.Get(name).Dispatch.Digest.On != on {
+			t.Errorf("%s: digests are %v", name, !on)
+		}
+	}
 	if set.Get("chat").Dispatch.Pace.Rate != 1 || set.Get("slow").Dispatch.Pace.Rate != 0.5 || set.Get("push").Dispatch.Pace.Rate != 0.2 || set.Get("own").Dispatch.Pace.Rate != 0 {
 		t.Error("the paces are wrong")
 	}
@@ -65,7 +70,9 @@ func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 	for text, want := range map[string]string{
 		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m0s)",
 		`{m: ` + mail + `concurrency: 4}}`:                     "channels.m.concurrency: 4 is more than email.connections (2)",
-		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a channel with a rate limit has at most 3 partitions, one for each severity: one instance owns them all",
+		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a channel with a rate limit or digests has at most 3 partitions, one for each severity: one instance owns them all",
+		`{m: ` + mail + `partitions: 6}}`:                      "channels.m.partitions: a channel with a rate limit or digests has at most 3 partitions",
+		`{d: {console: {}, digest: {window: 1h}}}`:             "channels.d.digest.window: 1h0m0s is not between 1s and 15m0s",
 		`{d: {console: {}, pace: {burst: 3}}}`:                 "channels.d.pace: a burst needs a rate, such as rate: 1/s",
 		`{d: {console: {}, ambiguous: drop}}`:                  `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
 		`{p: {pagerduty: {routing_key: too-short}}}`:           "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",

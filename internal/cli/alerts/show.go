@@ -94,6 +94,9 @@ func (p *page) delivery(group string, r *deliverylog.Record) {
 		p.row("why", "%s", why)
 	}
 	p.row("delivery", "%s%s", r.Delivery, marks(r))
+	if r.Digest != "" && r.Digest != r.Delivery {
+		p.row("in the message of", "%s", r.Digest)
+	}
 	if r.Receipt != "" {
 		p.row("receipt", "%s", r.Receipt)
 	}

@@ -1,0 +1,82 @@
+package dispatch
+
+import (
+	"container/heap"
+	"slices"
+
+	"github.com/algotrade/notifier/internal/alert"
+)
+
+// collapsible returns the lanes of a partition that wait for the channel and may be
+// told in one message, if they are more than so many.
+func (q *lanes) collapsible(s *source, most int) []*lane {
+	if s.ready.Len() <= most {
+		return nil
+	}
+	var all []*lane
+	for _, l := range s.ready.laneList {
+		d := l.queue[0]
+		if l.group != nil && !l.key.aside && l.severity < alert.Critical.Rank() && len(d.tied) == 0 && !q.follows(l) && d.open() && q.moves.to(s, d) == "" {
+			all = append(all, l)
+		}
+	}
+	slices.SortFunc(all, byUrgency)
+	return all
+}
+
+// dissolve returns the members of a message that is not under way to their lanes.
+func (q *lanes) dissolve(l *lane) {
+	d := l.queue[0]
+	if len(d.members) == 0 || d.written() {
+		return
+	}
+	own := []*delivery{d}
+	others := make(map[*lane][]*delivery)
+	for _, m := range d.members {
+		m.mayBeDuplicate = m.mayBeDuplicate || d.mayBeDuplicate
+		m.recipients, m.delivered, m.refused, m.sent = d.recipients, d.delivered, d.refused, d.sent
+		if m.from.host == l {
+			others[m.from] = append(others[m.from], m)
+		} else {
+			own = append(own, m)
+		}
+	}
+	l.queue = append(own, l.queue[1:]...)
+	d.members, d.claiming = nil, false
+	for _, tied := range d.tied {
+		tied.queue = append(others[tied], tied.queue...)
+		tied.weigh()
+	}
+	q.untie(d)
+	l.weigh()
+	if l.state == ready {
+		heap.Fix(&l.source.ready, l.index)
+	}
+}
+
+// letCriticalPass dissolves a message of several groups that failed, where a critical
+// alert of one of them waits for it.
+func (q *lanes) letCriticalPass(l *lane) {
+	if l.state == flying || l.source.dropped || len(l.queue) == 0 {
+		return
+	}
+	for _, tied := range l.queue[0].tied {
+		if tied.severity == alert.Critical.Rank() {
+			q.dissolve(l)
+			return
+		}
+	}
+}
+
+// untie continues with the lanes that waited for a message of several groups.
+func (q *lanes) untie(d *delivery) {
+	for _, l := range d.tied {
+		l.host, l.state, l.backoff = nil, idle, nil
+		if len(l.queue) == 0 {
+			q.drop(l)
+		} else {
+			q.enqueue(l)
+		}
+	}
+	d.tied = nil
+}
