@@ -41,6 +41,7 @@ type Goroutines struct {
 	work  sync.WaitGroup
 	next  chan func()   // taken by an idle goroutine; nil: there was no work yet
 	ended chan struct{} // closed by Wait
+	end   sync.Once
 	idle  atomic.Int32
 	timer *time.Timer
 }
@@ -76,11 +77,13 @@ func (g *Goroutines) run(do func()) {
 	}
 }
 
-// Wait implements Driver. It is called once.
+// Wait implements Driver.
 func (g *Goroutines) Wait() {
-	if g.ended != nil {
-		close(g.ended)
-	}
+	g.end.Do(func() {
+		if g.ended != nil {
+			close(g.ended)
+		}
+	})
 	g.work.Wait()
 }
 
