@@ -49,7 +49,7 @@ func TestDoctorFindsNoFaultWhenHealthy(t *testing.T) {
 	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook"))
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "127.0.0.1:1")
 	before := examineIn(t, c, dir).Want(t, base.ExitDone, "0 failed")
-	before.Contains(t, "ok rights: 9 topics, 2 groups", "ok 9 topics: configured as expected", c.Brokers[0]+" (broker ", "answers after",
+	before.Contains(t, "ok rights: 10 topics, 2 groups", "ok 10 topics: configured as expected", c.Brokers[0]+" (broker ", "answers after",
 		"none yet: a first start begins at earliest", "skipped http://127.0.0.1:1: no notifier is running there", "skipped hook, receiver: the receiver itself cannot be verified", "in no built-in sample of trade-executions, portfolio-updates: event.alert")
 
 	t.Setenv("NOTIFIER_HTTP_LISTEN", "")

@@ -39,7 +39,7 @@ func TestSystemdReceivesDaemonState(t *testing.T) {
 	}
 	partitions := int32(0)
 	for _, shape := range c.Shapes(one("hook", 2)) {
-		if shape.Role != kafka.RoleDeadLetter && shape.Role != kafka.RoleDeliveries {
+		if shape.Role != kafka.RoleDeadLetter && shape.Role != kafka.RoleDeliveries && shape.Role != kafka.RoleState {
 			partitions += shape.Partitions
 		}
 	}

@@ -91,6 +91,8 @@ func roleWord(r kafka.Role) string {
 		return "replay requests"
 	case kafka.RoleDeliveries:
 		return "delivery log"
+	case kafka.RoleState:
+		return "state"
 	}
 	return "outbox"
 }

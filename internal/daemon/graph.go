@@ -18,6 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/sdnotify"
+	"github.com/algotrade/notifier/internal/state"
 )
 
 // graph returns the parts for fx. No other file imports fx.
@@ -26,7 +27,7 @@ func graph(d *Daemon, found *cluster) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(d, found),
-		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newRules, newReloader, newIngest, newReplays, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
+		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newRules, newReloader, newIngest, newReplays, newState, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
 	)
 }
 
@@ -40,6 +41,7 @@ type parts struct {
 	Log      *deliverylog.Writer
 	Channels *channels
 	Control  *control.Follower
+	State    *state.Store
 	Members  *members
 	Monitor  *kafka.Monitor
 	Backlogs *lag.Monitor
@@ -63,7 +65,7 @@ func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) 
 	start(p.Log.Run)
 	lc.Append(fx.StopHook(p.Channels.close))
 	lc.Append(fx.StartHook(func() error { return load(ctx, p.Outboxes) }))
-	for _, run := range []func(context.Context) error{p.Control.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run, p.Reloader.Run} {
+	for _, run := range []func(context.Context) error{p.Control.Run, p.State.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run, p.Reloader.Run} {
 		start(run)
 	}
 	if p.Server != nil {

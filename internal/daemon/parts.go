@@ -23,6 +23,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/replay"
+	"github.com/algotrade/notifier/internal/state"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -132,14 +133,20 @@ type channels struct {
 	ordered []*dispatch.Dispatcher
 }
 
-func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, log *deliverylog.Writer, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
+// newState returns the store of the channels' throttles.
+func newState(d *Daemon, p *producers) *state.Store {
+	return state.New(state.Params{Client: p.dead, Log: dlq.NewLog(p.dead), Group: d.config.Kafka.Group, Logger: d.log})
+}
+
+func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, log *deliverylog.Writer, store *state.Store, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
 	group, metrics := d.config.Kafka.Group, dispatch.NewMetrics(d.deps.Registry)
 	all := &channels{byTopic: make(map[string]*dispatch.Dispatcher)}
 	add := func(c Channel) {
 		o := dispatch.New(dispatch.Params{
 			Name: c.Name, Channel: c.Channel, Config: c.Dispatch, Driver: c.Driver, Uncommitted: d.config.Kafka.Window.Uncommitted, Group: group,
-			Dead: dead, Outboxes: outboxes, Deliveries: log, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
+			Dead: dead, Outboxes: outboxes, Deliveries: log, State: store, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
 		})
+		store.Follow(c.Name, o.Learn)
 		all.byTopic[topics.Outbox(group, c.Name)] = o
 		all.ordered = append(all.ordered, o)
 	}

@@ -105,9 +105,9 @@ func (s *status) ready() []admin.Component {
 	components := []admin.Component{
 		s.groups(), shown("partitions", true, health.Partitions...), shown("blocked", false, health.Blocked), shown("warnings", false, health.Warnings...),
 	}
-	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox, kafka.RoleReplay, kafka.RoleDeliveries} {
+	for _, role := range []kafka.Role{kafka.RoleSource, kafka.RoleDeadLetter, kafka.RoleOutbox, kafka.RoleReplay, kafka.RoleDeliveries, kafka.RoleState} {
 		problem := s.monitor.Problems(role)
-		decides := role != kafka.RoleReplay && role != kafka.RoleDeliveries // alerts are delivered without them
+		decides := role != kafka.RoleReplay && role != kafka.RoleDeliveries && role != kafka.RoleState // alerts are delivered without them
 		components = append(components, admin.Component{Name: string(role), OK: problem == "", Decides: decides, Cause: problem})
 	}
 	for _, outbox := range s.channels.ordered {
@@ -138,8 +138,12 @@ func (s *status) groups() admin.Component {
 }
 
 // channelComponent returns a channel's state, cause, backlog and moves: "invalid_auth —
-// 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31".
+// 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31". Alerts that will be throttled,
+// as far as this process knows, do not wait.
 func channelComponent(s dispatch.Status, backlog *lag.Backlog, now time.Time) admin.Component {
+	left := *backlog
+	left.Waiting = max(0, left.Waiting-int64(s.Throttled))
+	backlog = &left
 	c := admin.Component{Name: "channel " + s.Name, OK: s.State == channel.Healthy && s.Reason == "", State: s.State, Waiting: backlog.Waiting}
 	if !s.Until.IsZero() {
 		c.Until = &s.Until
@@ -150,12 +154,25 @@ func channelComponent(s dispatch.Status, backlog *lag.Backlog, now time.Time) ad
 	if !backlog.KeptUntil.IsZero() {
 		c.KeptUntil = &backlog.KeptUntil
 	}
-	causes := []string{s.Reason, backlog.Describe(now, c.OK, channel.Duration), movingText(s.Moving)}
+	waiting := backlog.Describe(now, c.OK, channel.Duration)
+	if waiting != "" {
+		waiting += sendingTime(s, backlog.Waiting)
+	}
+	causes := []string{s.Reason, waiting, movingText(s.Moving)}
 	c.Cause = strings.Join(slices.DeleteFunc(causes, func(s string) bool { return s == "" }), " — ")
 	for _, m := range s.Moving {
 		c.Moving = append(c.Moving, admin.Moving{To: m.To, By: m.By})
 	}
 	return c
+}
+
+// sendingTime says how long a backlog takes at the channel's rate, where that is a minute or more:
+// ", 8 m 20 s to send at its rate".
+func sendingTime(s dispatch.Status, waiting int64) string {
+	if s.Rate <= 0 || s.State == channel.Suspended || float64(waiting) < 60*s.Rate {
+		return ""
+	}
+	return fmt.Sprintf(", %s to send at its rate", channel.Duration(time.Duration(float64(waiting)/s.Rate*float64(time.Second))))
 }
 
 // movingText describes moves: "waiting alerts move to mail, requested by ann@desk".

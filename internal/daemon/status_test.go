@@ -35,6 +35,24 @@ func TestComponentNamesMovesOfChannel(t *testing.T) {
 	}
 }
 
+func TestBacklogOmitsThrottledAlerts(t *testing.T) {
+	backlog := lag.Backlog{Waiting: 1200, Oldest: time.Now().Add(-time.Hour)}
+	for want, s := range map[string]dispatch.Status{
+		"500 wait, the oldest for 1 h 0 m, 8 m 20 s to send at its rate": {State: "healthy", Pending: 1000, Throttled: 700, Rate: 1},
+		"1,200 wait, the oldest for 1 h 0 m":                             {State: "healthy", Pending: 1000},
+		"503 — 1,200 wait, the oldest for 1 h 0 m":                       {State: "circuit_open", Reason: "503", Rate: 100},
+		"": {State: "healthy", Pending: 1200, Throttled: 1300, Rate: 1},
+	} {
+		s.Name = "desk"
+		if c := channelComponent(s, &backlog, time.Now()); c.Cause != want || c.Waiting != max(0, int64(1200-s.Throttled)) {
+			t.Errorf("%d wait, %q, want %q", c.Waiting, c.Cause, want)
+		}
+	}
+	if backlog.Waiting != 1200 {
+		t.Error("the backlog itself is changed")
+	}
+}
+
 func TestStatusLineSummarisesComponents(t *testing.T) {
 	ok := func(name string, decides bool) admin.Component {
 		return admin.Component{Name: name, OK: true, Decides: decides}

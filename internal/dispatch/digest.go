@@ -120,10 +120,13 @@ func (t turn) throttled() (n int, since time.Time) {
 	return n, since
 }
 
-// openThrottles opens the throttles of what was sent, the most severe last.
+// openThrottles opens the throttles of what somebody has for the first time, the most
+// severe last. The delivery is settled once the state topic says so.
 func (t turn) openThrottles(now time.Time) {
-	if len(t.d.members) == 0 {
-		t.o.throttles.sent(t.d.envelope.Alert, t.d.envelope.Delivery, now)
+	if !t.d.sent.IsZero() || t.d.envelope.Replay != nil {
+		return
+	}
+	if len(t.d.members) == 0 && t.d.envelope.Alert.Throttle <= 0 {
 		return
 	}
 	all := slices.Collect(t.d.all)
@@ -131,7 +134,10 @@ func (t turn) openThrottles(now time.Time) {
 		return cmp.Compare(a.envelope.Alert.Severity.Rank(), b.envelope.Alert.Severity.Rank())
 	})
 	for _, d := range all {
-		t.o.throttles.sent(d.envelope.Alert, d.envelope.Delivery, now)
+		if a := d.envelope.Alert; a.Throttle > 0 {
+			t.o.throttles.sent(a, d.envelope.Delivery, turn{t.o, t.l, d}.place(), now)
+			t.d.saves = max(t.d.saves, t.o.change(keyOf(a), true))
+		}
 	}
 }
 

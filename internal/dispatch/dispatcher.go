@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
@@ -39,6 +40,7 @@ type Dispatcher struct {
 	pace      *pace
 	breaker   breaker
 	throttles throttles
+	saving    saving
 	busy      int    // attempts in flight
 	ahead     int    // deliveries that commits claim ahead: see claimAhead
 	begun     uint64 // attempts begun, ever
@@ -63,6 +65,7 @@ type Params struct {
 	Dead        DeadLetters
 	Outboxes    Outboxes   // nil: nothing can be moved
 	Deliveries  Deliveries // the delivery log; nil: none
+	State       State      // nil: throttles end with the process
 	MaxReplays  int        // after which a dead letter is quarantined
 	Logger      *slog.Logger
 	Tracer      *tracing.Tracer    // nil: no spans
@@ -90,7 +93,8 @@ func New(p Params) *Dispatcher {
 	}
 	o.ahead = o.mostAhead()
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
-	o.throttles.evicted = o.metrics.throttleEvicted
+	o.throttles.evicted, o.throttles.oldest = o.metrics.throttleEvicted, o.lanes.oldest
+	o.throttles.by, o.throttles.dropped = rand.Text(), o.throttleDropped
 	if p.Metrics != nil {
 		p.Metrics.watch(o)
 	}
@@ -122,6 +126,7 @@ func (o *Dispatcher) join(s *source) {
 	if s.partition != nil {
 		s.partition.ClaimAhead(o.ahead)
 	}
+	o.recall(s)
 }
 
 // leave drops a partition that was revoked and returns a channel that is closed
@@ -137,6 +142,7 @@ func (o *Dispatcher) leave(s *source) <-chan struct{} {
 	if s.inFlight == 0 {
 		close(s.drained)
 	}
+	o.saveNow()
 	return s.drained
 }
 
@@ -168,7 +174,7 @@ func (o *Dispatcher) pump() {
 	if l := o.lanes.backoffs.first(); l != nil {
 		next = earlier(next, l.due)
 	}
-	next = earlier(next, o.watch(now))
+	next = earlier(earlier(next, o.watch(now)), o.save(now))
 	o.claimAhead()
 	o.p.Driver.WakeAt(next, o.wake)
 }
@@ -196,7 +202,7 @@ func (o *Dispatcher) start(now time.Time) (again time.Time) {
 			}
 		}
 		t := turn{o, l, l.queue[0]}
-		if t.superseded() || t.suppress(now) {
+		if t.superseded() || t.awaitState(now) || t.suppress(now) {
 			continue
 		}
 		if o.gate.until.After(now) {
@@ -295,6 +301,7 @@ func (o *Dispatcher) refuse(rule string, e *outcome.Error) {
 func (o *Dispatcher) Close() error {
 	o.mu.Lock()
 	o.cancel(errClosed) // pump starts nothing more
+	o.saving.abandon()
 	o.p.Driver.WakeAt(time.Time{}, nil)
 	o.mu.Unlock()
 	o.p.Driver.Wait()

@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
@@ -158,6 +159,7 @@ type bench struct {
 	ch   *scripted
 	dead *deadLetters
 	src  *source
+	end  int64 // of the outbox
 	t    *testing.T
 }
 
@@ -185,7 +187,10 @@ func (b *bench) delivery(id, key string, change ...func(*alert.Alert)) *delivery
 	for _, f := range change {
 		f(a)
 	}
-	d := &delivery{envelope: &envelope.Envelope{Delivery: id, Alert: a, Channel: "desk"}}
+	b.mu.Lock()
+	b.end++
+	d := &delivery{envelope: &envelope.Envelope{Delivery: id, Alert: a, Channel: "desk"}, at: offsets.Position{Offset: b.end}}
+	b.mu.Unlock()
 	if key != "" {
 		d.laneKey = []byte(key)
 	}

@@ -165,6 +165,14 @@ func (p *pace) slowDown() {
 	}
 }
 
+// rate returns how many attempts a second may begin now; 0: any number.
+func (p *pace) rate() float64 {
+	if p == nil {
+		return 0
+	}
+	return float64(p.limiter.Limit())
+}
+
 func (p *pace) speedUp() {
 	if p != nil && p.limiter.Limit() < p.most {
 		p.limiter.SetLimit(min(p.limiter.Limit()*1.1, p.most))

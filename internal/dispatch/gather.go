@@ -159,6 +159,9 @@ func (t turn) absorb(from *lane, index int, now time.Time) {
 			break
 		}
 		x := turn{o, from, m}
+		if x.unrecalled() {
+			break
+		}
 		if how, why := x.policy(now); how != "" {
 			x.drop(how, why)
 			continue
@@ -186,7 +189,7 @@ func (t turn) drop(how, why string) {
 func (t turn) arrive(now time.Time) {
 	l := t.l
 	last := len(l.queue) - 1
-	if !l.gathering() || l.queue[last] != t.d {
+	if !l.gathering() || l.queue[last] != t.d || t.unrecalled() {
 		return
 	}
 	how, why := t.policy(now)

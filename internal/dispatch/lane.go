@@ -32,6 +32,7 @@ type delivery struct {
 	sent           time.Time // to at least one recipient, last; zero: not yet
 	throttled      int       // alerts that its message speaks for as well, the first of them at throttledAt
 	throttledAt    time.Time
+	saves          uint64   // the write to the state topic that says what became of it; 0: none does
 	failedAt       uint64   // the channel's attempts begun when its first one ended, or when it came from a former owner
 	recipients     []string // who is left; nil: all
 	refused        []channel.Refusal
@@ -88,7 +89,8 @@ type source struct {
 	// and that ended here, by the version that this owner wrote: a replay of an
 	// older one is superseded. There are no more than a window has deliveries.
 	rewritten map[string]int64
-	unclaimed bool // its next delivery waits for a commit that claims it
+	unclaimed bool      // its next delivery waits for a commit that claims it
+	recalls   time.Time // until when alerts wait for the throttles of former owners; zero: these are known
 	dropped   bool
 	drained   chan struct{}
 	unkept    bool // the delivery log did not take the record of a delivery
@@ -146,6 +148,7 @@ const (
 	doubtEnd               // the channel's recovery cuts it short: its last attempt may have succeeded
 	toldEnd                // the provider asked for it: nothing does
 	windowEnd              // it gathers: only a more severe alert, or want of room, does
+	stateEnd               // its throttle may not be known yet
 )
 
 // lane is the deliveries of one key, in order: the first one's outcome comes

@@ -208,15 +208,18 @@ type Status struct {
 	Since   time.Time
 	Until   time.Time // when the waiting deliveries are tried again, as the provider asked; zero: it did not
 	Pending int
-	Moving  []Moving // where what waited goes instead
-	brief   bool     // waits for recipients alone, and not for long: no alert is due
+	// Throttled is how many of Pending will be counted by another message instead of sent.
+	Throttled int
+	Rate      float64  // messages a second that may be sent now; 0: no limit
+	Moving    []Moving // where what waited goes instead
+	brief     bool     // waits for recipients alone, and not for long: no alert is due
 }
 
 // Status returns the channel's present state.
 func (o *Dispatcher) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}
+	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Throttled: o.throttledAhead(), Rate: o.pace.rate(), Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}
 	now := time.Now()
 	switch state := o.breaker.State(); {
 	case o.gate.suspended():

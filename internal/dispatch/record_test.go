@@ -102,7 +102,7 @@ func TestSuppressedDeliverySettlesOnceRecordIsKept(t *testing.T) {
 				t.Errorf("%s: %+v, want one record: %s", id, list, want)
 			}
 		}
-		if d := log.of("dl_1")[0].Detail; !strings.HasPrefix(d, "an alert of its key was sent at ") || !strings.HasSuffix(d, "the throttle is 1 h 0 m") {
+		if d := log.of("dl_1")[0].Detail; !strings.HasPrefix(d, "an alert of its key, of ") || !strings.HasSuffix(d, "was sent; the throttle is 1 h 0 m") {
 			t.Errorf("the throttled one says %q", d)
 		}
 		if d := log.of("dl_2")[0].Detail; d != "1 m 0 s old, it expires after 0 ms" {

@@ -80,6 +80,7 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 		t.end(abandoned)
 		return
 	}
+	t.openThrottles(time.Now())
 	for x := range d.all {
 		x.receipt = cmp.Or(r.ID, x.receipt)
 	}
@@ -108,10 +109,8 @@ func (t turn) succeed(r channel.Receipt) {
 		o.lanes.hurry()
 	}
 	o.pace.speedUp()
-	if d.sent.IsZero() && d.envelope.Replay == nil {
-		t.openThrottles(now)
-		t.tellGroups(r, now)
-	}
+	t.openThrottles(now)
+	t.tellGroups(r, now)
 	d.sent, d.receipt = now, cmp.Or(r.ID, d.receipt)
 	d.refused = append(d.refused, r.Refused...)
 	d.delivered = append(d.delivered, r.Accepted...)
@@ -156,8 +155,16 @@ func (t turn) done(how string) {
 	o.lanes.advance(t.l)
 }
 
-// commit makes the offsets of the delivery and its members committable.
+// commit makes the offsets of the delivery and its members committable, once the state
+// topic has what they changed.
 func (t turn) commit() {
+	if !t.park() {
+		t.free()
+	}
+}
+
+// free makes the offsets of the delivery and its members committable.
+func (t turn) free() {
 	for d := range t.d.all {
 		if d.entry != nil {
 			t.l.source.partition.Settle(d.entry)

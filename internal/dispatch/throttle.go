@@ -13,27 +13,34 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 )
 
-// throttles remembers, per rule and alert key, what was sent last. It lives in
-// memory: after a restart the first alert of each key is sent again. Producers
-// choose the keys, so it has a bound: beyond it the oldest is evicted, and the
-// next alert of its key is sent although it might have been counted.
+// throttles remembers, per rule and alert key, which event was told last. Times
+// are those of events: an alert is as far from the last one as their events are,
+// however late the channel is. Producers choose the keys, so it has a bound:
+// beyond it the oldest is evicted, and the next alert of its key is sent although
+// it might have been counted.
 type throttles struct {
 	byKey   map[throttleKey]*list.Element
-	order   list.List // of *throttled, the one opened longest ago first
-	sweepIn int       // openings until those that have run out are forgotten
-	links   int       // traces of all
-	evicted func()    // is called for each one that was evicted; nil: nobody counts
+	order   list.List        // of *throttled, the one opened longest ago first
+	sweepIn int              // openings until those that have run out are forgotten
+	links   int              // traces of all
+	by      string           // tells the records that this process writes from others
+	dropped func(*throttled) // is called for each one that is forgotten for good; nil: nobody has to know
+	evicted func()           // is called for each one that was evicted; nil: nobody counts
+	oldest  func() time.Time // the time of the oldest event that may still come; nil: of the present
 }
 
 type throttled struct {
 	key      throttleKey
 	delivery string    // the last message
-	sent     time.Time // when that was
-	until    time.Time // when it may be forgotten
+	told     time.Time // the event of the last message
+	newest   time.Time // the newest event of any message
+	until    time.Time // not before this may it be forgotten
+	throttle time.Duration
 	severity alert.Severity
-	count    int // suppressed since the last message
-	since    time.Time
-	traces   []string // of the suppressed, the first maxLinks
+	count    int       // suppressed since the last message
+	since    time.Time // the first of their events
+	traces   []string  // of the suppressed, the first maxLinks
+	through  positions // of what was told or counted
 }
 
 const (
@@ -46,6 +53,8 @@ const (
 	// maxLinks is how many suppressed alerts the next message's span links,
 	// maxAllLinks how many are remembered for all keys of a channel.
 	maxLinks, maxAllLinks = 32, 10_000
+	// keepCount is for how long the next message of a key is waited for.
+	keepCount = 30 * 24 * time.Hour
 )
 
 // throttleKey identifies a rule and an alert key: the beginning of the SHA-256
@@ -76,17 +85,28 @@ func (t *throttles) of(a *alert.Alert) *throttled {
 	return nil
 }
 
-// suppress reports whether the alert is to be counted instead of sent: one of
-// its key was sent less than its throttle ago, and it is not more severe. What
-// an earlier alert said of its own throttle cannot make that longer. A delivery is
-// not suppressed by itself: some of its recipients may not have it.
-func (t *throttles) suppress(a *alert.Alert, delivery string, now time.Time) bool {
+// near reports whether two events are less than the throttle apart, whichever was first.
+func near(a, b time.Time, throttle time.Duration) bool { return a.Sub(b).Abs() < throttle }
+
+// suppress reports whether the alert is to be counted instead of sent: its event is
+// less than its throttle from the last one told of its key, or from the newest, and it
+// is not more severe. What an earlier alert said of its own throttle cannot make that
+// longer. A delivery is not suppressed by itself: some of its recipients may not have it.
+// One that a former owner has counted is not counted again.
+func (t *throttles) suppress(a *alert.Alert, delivery string, at place) bool {
 	s := t.of(a)
-	if s == nil || s.delivery == delivery || !now.Before(s.until) || now.Sub(s.sent) >= a.Throttle || a.Severity.Rank() > s.severity.Rank() {
+	if s == nil || s.delivery == delivery || a.Severity.Rank() > s.severity.Rank() {
 		return false
 	}
-	if s.count == 0 {
-		s.since = now
+	again := s.through.covers(at) && !a.EventTime.After(s.newest) // a former owner has told or counted it, and later ones
+	if d := min(a.Throttle, s.throttle); !again && !near(a.EventTime, s.told, d) && !near(a.EventTime, s.newest, d) {
+		return false
+	}
+	if !s.through.pass(at) {
+		return true
+	}
+	if s.count == 0 || a.EventTime.Before(s.since) {
+		s.since = a.EventTime
 	}
 	s.count++
 	return true
@@ -121,15 +141,29 @@ func (t *throttles) traces(e *envelope.Envelope) []string {
 }
 
 // sent opens the alert's throttle again, with the delivery of its message.
-func (t *throttles) sent(a *alert.Alert, delivery string, now time.Time) {
+func (t *throttles) sent(a *alert.Alert, delivery string, at place, now time.Time) {
 	if a.Throttle <= 0 {
 		return
 	}
+	s := &throttled{
+		key: keyOf(a), delivery: delivery, told: a.EventTime, newest: a.EventTime, until: now.Add(a.Throttle), throttle: a.Throttle, severity: a.Severity,
+	}
+	if former := t.of(a); former != nil {
+		s.through = former.through
+		if former.newest.After(s.newest) {
+			s.newest = former.newest
+		}
+	}
+	s.through.pass(at)
+	t.put(s, now)
+}
+
+// put remembers a throttle in place of the former one of its key.
+func (t *throttles) put(s *throttled, now time.Time) {
 	if t.byKey == nil {
 		t.byKey = make(map[throttleKey]*list.Element)
 	}
-	key := keyOf(a)
-	if e := t.byKey[key]; e != nil {
+	if e := t.byKey[s.key]; e != nil {
 		t.forget(e)
 	}
 	if t.sweepIn--; t.sweepIn < 0 {
@@ -140,27 +174,47 @@ func (t *throttles) sent(a *alert.Alert, delivery string, now time.Time) {
 		if t.evicted != nil && now.Before(oldest.Value.(*throttled).until) {
 			t.evicted()
 		}
-		t.forget(oldest)
+		t.drop(oldest)
 	}
-	t.byKey[key] = t.order.PushBack(&throttled{key: key, delivery: delivery, sent: now, until: now.Add(a.Throttle), severity: a.Severity})
+	t.byKey[s.key] = t.order.PushBack(s)
 }
 
-// sweep forgets what has run out, but for those whose next message has
-// something to tell.
+// sweep forgets what has run out: nothing that may still come is near to it. Where
+// the next message has something to tell, it is kept for as long as keepCount.
 func (t *throttles) sweep(now time.Time) {
+	oldest := now
+	if t.oldest != nil {
+		oldest = t.oldest()
+	}
 	for e, next := t.order.Front(), (*list.Element)(nil); e != nil; e = next {
 		next = e.Next()
-		if s := e.Value.(*throttled); !now.Before(s.until) && s.count == 0 {
-			t.forget(e)
+		s := e.Value.(*throttled)
+		if now.Before(s.until) || oldest.Before(s.newest.Add(s.throttle)) || s.count > 0 && now.Sub(s.until) < keepCount {
+			continue
 		}
+		t.drop(e)
 	}
 	t.sweepIn = max(sweepAfter, len(t.byKey))
+}
+
+// drop forgets a key for good.
+func (t *throttles) drop(e *list.Element) {
+	t.forget(e)
+	if t.dropped != nil {
+		t.dropped(e.Value.(*throttled))
+	}
 }
 
 func (t *throttles) forget(e *list.Element) {
 	s := t.order.Remove(e).(*throttled)
 	delete(t.byKey, s.key)
 	t.links -= len(s.traces)
+}
+
+// place is where the delivery stands.
+func (t turn) place() place {
+	s := t.l.source
+	return place{s.input.Topic, s.input.Partition, t.d.at.Offset}
 }
 
 // suppress settles a delivery that policy keeps from being sent, and reports
@@ -193,8 +247,9 @@ func (t turn) policy(now time.Time) (how, why string) {
 	switch {
 	case hasExpired(a, now):
 		why = t.expire(now)
-	case !tried && o.throttles.suppress(a, d.envelope.Delivery, now):
-		how, why = throttledAway, fmt.Sprintf("an alert of its key was sent at %s, the throttle is %s", clock(o.throttles.of(a).sent), channel.Duration(a.Throttle))
+	case !tried && o.throttles.suppress(a, d.envelope.Delivery, t.place()):
+		how, why = throttledAway, fmt.Sprintf("an alert of its key, of %s, was sent; the throttle is %s", clock(o.throttles.of(a).told), channel.Duration(a.Throttle))
+		d.saves = o.change(keyOf(a), false)
 		o.metrics.suppressed(throttledAway)
 		o.tell(slog.LevelDebug, "throttled, not sent", d)
 	default:

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"container/heap"
+	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
 )
@@ -22,6 +23,17 @@ func byUrgency(a, b *lane) int {
 	return cmp.Or(
 		cmp.Compare(replays(a), replays(b)), cmp.Compare(urgent(b), urgent(a)), cmp.Compare(told(a), told(b)), cmp.Compare(b.severity, a.severity),
 		first.Alert.EventTime.Compare(second.Alert.EventTime), cmp.Compare(a.number, b.number))
+}
+
+// oldest returns the time of the oldest event that waits, or the present.
+func (q *lanes) oldest() time.Time {
+	oldest := time.Now()
+	for _, l := range q.byKey {
+		for _, d := range l.queue {
+			oldest = earlier(oldest, d.envelope.Alert.EventTime)
+		}
+	}
+	return oldest
 }
 
 func replays(l *lane) int {

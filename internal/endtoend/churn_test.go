@@ -220,6 +220,7 @@ func churn(t *testing.T, seed uint64) {
 		if duplicates > keys*perKey/50 {
 			t.Errorf("%d of %d alerts were delivered more than once", duplicates, keys*perKey)
 		}
+		time.Sleep(time.Second) // requests that were given up end
 		w.fake.Close()
 	})
 }

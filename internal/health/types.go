@@ -27,6 +27,7 @@ const (
 	Unconfigured Type = "unconfigured" // alerts wait for a channel that is not configured
 	Config       Type = "config"       // the rules file is faulty, or notifier.yaml was changed since the start
 	DeliveryLog  Type = "delivery-log" // the delivery log cannot be written
+	State        Type = "state"        // the throttles of a channel cannot be saved
 	OtherLag     Type = "other-lag"    // the lag of another group is unknown
 )
 
@@ -56,6 +57,7 @@ var texts = map[Type]struct {
 	Unconfigured: {slog.LevelError, "alerts wait for a channel that is not configured", "no alerts wait for the channel"},
 	Config:       {slog.LevelWarn, "changed configuration not applied", "configuration applied"},
 	DeliveryLog:  {slog.LevelWarn, "delivery log cannot be written", "delivery log is written again"},
+	State:        {slog.LevelWarn, "throttles cannot be saved", "throttles are saved again"},
 	OtherLag:     {slog.LevelWarn, "consumer lag of another group unknown", "consumer lag of the group known again"},
 }
 
@@ -64,5 +66,5 @@ var texts = map[Type]struct {
 var (
 	Groups     = []Type{Denied, Group, Evicted, Assignment}
 	Partitions = []Type{Corrupt, TooLarge, Transaction, Progress, Recreated}
-	Warnings   = []Type{Retention, Unconfigured, Config, DeliveryLog, OtherLag}
+	Warnings   = []Type{Retention, Unconfigured, Config, DeliveryLog, State, OtherLag}
 )

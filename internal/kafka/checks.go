@@ -224,6 +224,13 @@ func (c *Checks) compare(s Shape, partitions int, configs map[string]string) []c
 		if compacted {
 			fail(deletes, "is compacted: of the deliveries of an alert only the last would be kept")
 		}
+	case RoleState:
+		if policy != "compact" {
+			fail(c.alter(s.Topic, "cleanup.policy", "compact"), "its cleanup.policy is %s: throttles would be forgotten", policy)
+		}
+		if partitions != 1 {
+			fail("recreate it with 1 partition", "has %d partitions, want 1: every daemon reads one log", partitions)
+		}
 	case RoleOutbox:
 		if compacted {
 			fail(deletes, "is compacted: alerts with the same key would be lost")

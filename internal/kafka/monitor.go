@@ -26,10 +26,13 @@ const (
 	RoleOutbox     Role = "outboxes"
 	RoleReplay     Role = "replays"
 	RoleDeliveries Role = "delivery log"
+	RoleState      Role = "state"
 )
 
 // written reports whether the daemon writes to topics of this role.
-func (r Role) written() bool { return r == RoleDeadLetter || r == RoleOutbox || r == RoleDeliveries }
+func (r Role) written() bool {
+	return r == RoleDeadLetter || r == RoleOutbox || r == RoleDeliveries || r == RoleState
+}
 
 // Monitored is a topic that must exist, and be writable if the daemon writes to it.
 type Monitored struct {

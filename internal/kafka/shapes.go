@@ -106,6 +106,12 @@ func (l Layout) Shapes(brokers int, sizes map[string]int) []Shape {
 	shapes = append(shapes, Shape{
 		Topic: topics.Deliveries(l.Group), Role: RoleDeliveries, Partitions: deliveriesPartitions, Replication: replication,
 		Configs: durable(map[string]string{"cleanup.policy": "delete", "retention.ms": ms(deliveriesKept)}),
+	}, Shape{
+		Topic: topics.State(l.Group), Role: RoleState, Partitions: 1, Replication: replication,
+		Configs: durable(map[string]string{
+			"cleanup.policy": "compact", "segment.ms": ms(time.Hour), "max.compaction.lag.ms": ms(24 * time.Hour),
+			"min.cleanable.dirty.ratio": "0.1",
+		}),
 	})
 	for _, c := range l.Channels {
 		shapes = append(shapes, Shape{

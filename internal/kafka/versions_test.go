@@ -77,9 +77,9 @@ func TestOutboxOfSingleOwnerHasPartitionPerSeverity(t *testing.T) {
 func TestOutboxesWithoutRecordHeadersAreRefused(t *testing.T) {
 	checks := kafka.Checks{Config: testkafka.Bare(t).Config(), Command: "notifier"}
 	for format, status := range map[string]check.Status{"0.10.2-IV0": check.Failed, "0.11.0-IV2": check.OK, "2.8-IV1": check.OK, "": check.OK} {
-		for _, role := range []kafka.Role{kafka.RoleOutbox, kafka.RoleDeadLetter, kafka.RoleReplay, kafka.RoleDeliveries, kafka.RoleSource} {
+		for _, role := range []kafka.Role{kafka.RoleOutbox, kafka.RoleDeadLetter, kafka.RoleReplay, kafka.RoleDeliveries, kafka.RoleState, kafka.RoleSource} {
 			configs := map[string]string{"cleanup.policy": "delete", "message.format.version": format}
-			if role == kafka.RoleDeadLetter {
+			if role == kafka.RoleDeadLetter || role == kafka.RoleState {
 				configs["cleanup.policy"] = "compact"
 			}
 			found := checks.Compare(kafka.Shape{Topic: "t", Role: role, Partitions: 1}, 1, configs)

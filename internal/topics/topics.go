@@ -70,6 +70,9 @@ func Replay(group string) string { return group + ".replay" }
 // Deliveries returns the topic of the delivery log.
 func Deliveries(group string) string { return group + ".deliveries" }
 
+// State returns the topic of what must survive a restart: compacted, one partition.
+func State(group string) string { return group + ".state" }
+
 // OutboxGroup returns the consumer group that reads the outboxes of group.
 func OutboxGroup(group string) string { return group + ".outbox" }
 
@@ -86,7 +89,7 @@ func CheckGroup(group string, channels ...string) error {
 	for _, c := range channels {
 		derived = append(derived, Outbox(group, c))
 	}
-	derived = append(derived, Replay(group), Deliveries(group))
+	derived = append(derived, Replay(group), Deliveries(group), State(group))
 	for _, d := range derived {
 		if len(d) > MaxNameLength {
 			return fmt.Errorf("topic name %s… has %d characters, the limit is %d: choose a shorter group or channel name", d[:40], len(d), MaxNameLength)

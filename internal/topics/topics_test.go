@@ -21,6 +21,7 @@ func TestTopicNames(t *testing.T) {
 		topics.Outbox(group, "desk"):                     "notification-service.outbox.desk",
 		topics.OutboxGroup(group):                        "notification-service.outbox",
 		topics.Deliveries(group):                         "notification-service.deliveries",
+		topics.State(group):                              "notification-service.state",
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -63,7 +64,7 @@ func TestCheckGroupBoundsDerivedNames(t *testing.T) {
 // TestDerivedTopicsAreNeverSources: no derived topic has the name of a source.
 func TestDerivedTopicsAreNeverSources(t *testing.T) {
 	for _, group := range []string{"notification-service", "trade-executions", ".", "a", "trade"} {
-		own := []string{topics.Replay(group), topics.Deliveries(group)}
+		own := []string{topics.Replay(group), topics.Deliveries(group), topics.State(group)}
 		for _, name := range topics.All() {
 			own = append(own, topics.DeadLetter(group, name), topics.Outbox(group, string(name)))
 		}

@@ -81,7 +81,7 @@ func refused(r *deliverylog.Record) {
 }
 
 func throttled(r *deliverylog.Record) {
-	r.Detail = "an alert of its key was sent at 14:30:00 UTC, the throttle is 5 m 0 s"
+	r.Detail = "an alert of its key, of 14:30:00 UTC, was sent; the throttle is 5 m 0 s"
 }
 
 // filled is a log with a few deliveries.

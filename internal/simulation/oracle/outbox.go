@@ -119,7 +119,7 @@ func (j *Judge) ended(it *item, now Happening) bool {
 }
 
 // suppressed reports whether policy allows that it was never sent: it was too
-// old by now, or another of its key was sent while it waited or shortly before.
+// old by now, or another of its key was sent whose event is near to its own.
 func (j *Judge) suppressed(it *item, now Happening) bool {
 	p := it.policy
 	if p.Expire > 0 && now.At-p.Event > p.Expire {
@@ -129,6 +129,6 @@ func (j *Judge) suppressed(it *item, now Happening) bool {
 		return false
 	}
 	return slices.ContainsFunc(j.sent[it.queued.Place.Topic+" "+p.Key], func(h Happening) bool {
-		return h.ID != it.id && h.At+p.Throttle > it.queued.At
+		return h.ID != it.id && (j.items[h.ID].policy.Event-p.Event).Abs() < p.Throttle
 	})
 }
