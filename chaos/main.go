@@ -33,10 +33,10 @@ func main() {
 }
 
 type options struct {
-	binary, rows, output, dir string
-	short, list, alerts       bool
-	seed                      uint64
-	soak, hostile, late       time.Duration
+	binary, rows, output, dir  string
+	short, list, alerts        bool
+	seed                       uint64
+	soak, hostile, late, story time.Duration
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	f.BoolVar(&o.alerts, "alerts", false, "instead of the rows: cause what every alerting rule is about, and see it fire and resolve; -rows names some of them")
 	f.DurationVar(&o.soak, "soak", 0, "instead of the rows: one daemon at a steady rate for so long")
 	f.DurationVar(&o.hostile, "hostile", 0, "instead of the rows: one daemon for so long among hostile producers, providers and clients; -rows names classes of records")
+	f.DurationVar(&o.story, "story", 0, "instead of the rows: a venue outage of so long, with the shipped rules and a Slack that takes a message a second; what people got to read")
 	f.DurationVar(&o.late, "late", lateAfter, "of -hostile: how long a planted alert may take; more on a machine that is shared")
 	if err := f.Parse(args); err != nil {
 		return 2
@@ -62,6 +63,16 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	if o.hostile > 0 {
 		ok, err := soakHostile(ctx, &o, out)
+		if err != nil {
+			fmt.Fprintln(errs, "chaos:", err)
+		}
+		if err != nil || !ok {
+			return 1
+		}
+		return 0
+	}
+	if o.story > 0 {
+		ok, err := tellStory(ctx, &o, out)
 		if err != nil {
 			fmt.Fprintln(errs, "chaos:", err)
 		}
