@@ -348,7 +348,7 @@ func TestCreateIsIdempotent(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing, err := kafka.Missing(ctx, c.Admin, want)
-	if err != nil || len(missing) != 9 {
+	if err != nil || len(missing) != 10 {
 		t.Fatalf("%d missing, %v", len(missing), err)
 	}
 	for range 2 {
