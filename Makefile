@@ -7,7 +7,7 @@ MODULES = bench/yardstick chaos tools/compose tools/dashboard tools/mutants tool
 CHAOS_RUN = $(GO) -C chaos build -o ../dist/chaos . && dist/chaos
 BENCH_RUN = $(GO) -C bench/yardstick build -o ../../dist/yardstick . && dist/yardstick
 
-.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real test-brokers chaos chaos-short soak hostile hostile-short alerts dashboard check bench bench-check release vuln test-install clean
+.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real test-brokers chaos chaos-short soak hostile hostile-short story alerts dashboard check bench bench-check release vuln test-install clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -66,6 +66,9 @@ hostile: build ## ten minutes among hostile producers, providers, mail servers a
 
 hostile-short: build ## one minute of it, for a machine that may be shared: planted alerts may take 15 s
 	$(CHAOS_RUN) -hostile 60s -late 15s $(HOSTILE)
+
+story: build ## ten minutes of a venue outage with the shipped rules and a Slack that takes a message a second: what people read, and when
+	$(CHAOS_RUN) -story 10m $(STORY)
 
 alerts: build ## cause what every alert is about, on a real Kafka, and see a real Prometheus fire and resolve it: ten minutes
 	$(CHAOS_RUN) -alerts $(ALERTS)

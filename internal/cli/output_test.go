@@ -2,18 +2,25 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/clitest"
+	"github.com/algotrade/notifier/internal/deliverylog"
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // printing are invocations of each command that print, without effects; nil: it prints
@@ -23,7 +30,7 @@ var printing = map[string][]string{
 	"topics list": {"", "-o json", "-o env", "-o python", "-o go", "-o ts"}, "topics check": {"", "-o json"}, "topics create": {"--dry-run", "--dry-run -o json"},
 	"rules list": {"", "-o json"}, "rules test": {"", "-o json", "-o junit"}, "config check": {"-o json"}, "config show": {"", "-o json"},
 	"channels list": {"", "-o json"}, "channels test": {"--all", "--all --no-send", "--all -o json"},
-	"alerts list": {"", "-o json"}, "alerts show": {"al_", "al_ -o json"},
+	"alerts list": {"", "-o json"}, "alerts show": {"al_2222", "al_2222 -o json"},
 	"dlq stats": {"", "-o json"}, "dlq list": {"", "-o json"}, "dlq show": {"re_", "re_ -o json", "re_ --payload"}, "dlq replay": {"--all --dry-run"}, "dlq export": {""},
 	"lag": {"", "-o json"}, "health": {"-o json"}, "doctor": {"", "-o json"}, "version": {"", "-o json"},
 	"completion bash": {""}, "completion zsh": {""}, "completion fish": {""}, "completion powershell": {""}, "help": {"", "dlq"},
@@ -38,6 +45,16 @@ func TestUnwrittenOutputIsFailure(t *testing.T) {
 	defer full.Close()
 	c := testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: 1}})
 	clitest.WriteEntries(t, c, clitest.Undecodable(1, "trade-executions"))
+	delivered := deliverylog.New(&envelope.Envelope{
+		Delivery: "dl_" + strings.Repeat("2", 26), Channel: "desk", Source: envelope.Source{Topic: "trade-executions"},
+		Alert: &alert.Alert{ID: "al_" + strings.Repeat("2", 26), Rule: "order-rejected", Severity: alert.Warning, EventTime: time.Now()},
+	})
+	delivered.Decision, delivered.Ended, delivered.Received = deliverylog.Delivered, time.Now(), time.Now()
+	value, err := json.Marshal(delivered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Produce(&kgo.Record{Topic: topics.Deliveries(c.Group), Key: []byte(delivered.Alert), Value: value})
 	offsets := make(kadm.Offsets)
 	offsets.AddOffset("trade-executions", 0, 0, -1)
 	if err := c.Admin.CommitAllOffsets(t.Context(), c.Group, offsets); err != nil {

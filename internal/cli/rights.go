@@ -51,9 +51,9 @@ var rights = map[string][]right{
 	"dlq replay":    append(reading, right{"Write", "Topic", "GROUP.replay", false}),
 	"dlq discard":   append(reading, right{"Write", "Topic", "GROUP.dlq.", true}),
 	"dlq import":    append(reading, right{"Write", "Topic", "GROUP.dlq.", true}),
-	"alerts list": {{"Read", "Topic", "GROUP.deliveries", false}},
-	"alerts show": {{"Read", "Topic", "GROUP.deliveries", false}},
-	"alerts tail": {{"Read", "Topic", "GROUP.deliveries", false}},
+	"alerts list":   {{"Read", "Topic", "GROUP.deliveries", false}},
+	"alerts show":   {{"Read", "Topic", "GROUP.deliveries", false}},
+	"alerts tail":   {{"Read", "Topic", "GROUP.deliveries", false}},
 	"alerts resend": {
 		{"Read", "Topic", "GROUP.deliveries", false},
 		{"Read", "Topic", "GROUP.outbox.", true},
