@@ -27,7 +27,7 @@ func (s *story) script(total time.Duration) []scripted {
 		at := total * time.Duration(i) / time.Duration(n)
 		if part := float64(i) / float64(n); part >= outageFrom && part < outageTo && r.Float64() < outageShare {
 			e := reject(fmt.Sprintf("ACC-%d", 100+r.IntN(outageAccounts)), "VENUE_DOWN", "XNAS does not answer")
-			e.at = at
+			e.at = at + time.Millisecond // after the first one, which is planted
 			list = append(list, e)
 			continue
 		}
@@ -35,8 +35,9 @@ func (s *story) script(total time.Duration) []scripted {
 		e.at = at
 		list = append(list, e)
 	}
+	// The numbers are those of ten minutes.
 	plants := func(n int, kind string, from, to float64, event func(mark string) scripted, name string) {
-		for i := range n {
+		for i := range max(1, int(float64(n)*total.Minutes()/10)) {
 			mark := fmt.Sprintf("%s-%03d", name, i)
 			e := event(mark)
 			e.at = time.Duration((from + (to-from)*r.Float64()) * float64(total))
@@ -48,7 +49,7 @@ func (s *story) script(total time.Duration) []scripted {
 	plants(20, "critical", 0.05, 0.95, dayLoss, "DL")
 	plants(40, "critical", 0.05, 0.95, drawdown, "DD")
 	plants(10, "first", 0.05, 0.95, diverging, "FT")
-	plants(1, "first", outageFrom, outageFrom, func(mark string) scripted { return reject(mark, "VENUE_DOWN", "XNAS does not answer") }, "XN")
+	plants(1, "first", outageFrom, outageFrom, func(mark string) scripted { return reject("ACC-99", "VENUE_DOWN", "XNAS does not answer: "+mark) }, "XN")
 	plants(5, "first", 0.05, 0.95, func(mark string) scripted { return reject("ACC-7", mark, "code "+mark) }, "RC")
 	slices.SortStableFunc(list, func(a, b scripted) int { return int(a.at - b.at) })
 	for i := range list {

@@ -100,7 +100,7 @@ func TestBacklogInMemoryIsBounded(t *testing.T) {
 
 func backlogOf(t *testing.T, n, hours int) (pending int) {
 	w := newWorld(t)
-	defer w.fake.Close()
+	defer w.close()
 	log := slog.New(slog.DiscardHandler)
 	admin := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer admin.Close()

@@ -22,7 +22,7 @@ import (
 func TestCrashDuplicatesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		w.sink.takes = 50 * time.Millisecond
 		n := w.node()
 		time.Sleep(5 * time.Second)

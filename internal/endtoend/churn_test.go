@@ -220,9 +220,14 @@ func churn(t *testing.T, seed uint64) {
 		if duplicates > keys*perKey/50 {
 			t.Errorf("%d of %d alerts were delivered more than once", duplicates, keys*perKey)
 		}
-		time.Sleep(time.Second) // requests that were given up end
-		w.fake.Close()
+		w.close()
 	})
+}
+
+// close ends the cluster, once the requests have ended that closed clients gave up.
+func (w *world) close() {
+	time.Sleep(time.Second)
+	w.fake.Close()
 }
 
 func newWorld(t *testing.T) *world {

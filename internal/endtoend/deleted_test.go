@@ -24,7 +24,7 @@ import (
 func TestDeletedTopicIsFetchedWithPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		n := w.node()
 		time.Sleep(5 * time.Second)
 		outbox := topics.Outbox(group, "hook")
@@ -68,7 +68,7 @@ func TestDeletedTopicIsFetchedWithPauses(t *testing.T) {
 func TestTopicRecreatedDuringJoinIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		first := w.node()
 		time.Sleep(5 * time.Second)
 		second := w.node()
@@ -112,7 +112,7 @@ func (refusing) Send(context.Context, channel.Message) (channel.Receipt, error) 
 func TestDispatchDeadLettersFollowRecreatedTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		w.channel = refusing{}
 		n := w.node()
 		cl := w.client(kgo.ProducerLinger(0))

@@ -28,7 +28,7 @@ func (idle) Handle(ctx context.Context, _ *consume.Partition) { <-ctx.Done() }
 func TestLostRightsEndMemberAfterOneMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		m := consume.New(consume.Params{
 			Name: "ingest", Group: group, Topics: []string{string(topics.TradeExecutions)}, Cluster: w.cluster, Options: w.opts,
 			SessionTimeout: 15 * time.Second, Window: consume.Window{Records: 256, Bytes: 8 << 20}, Drain: time.Second, Handler: idle{}, Logger: slog.New(slog.DiscardHandler),

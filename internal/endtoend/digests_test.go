@@ -66,7 +66,7 @@ func TestChurnLosesNoGatheredAlert(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 11))
 			w := newWorld(t)
-			defer w.fake.Close()
+			defer w.close()
 			sink := &told{rand: random, alerts: make(map[string]int)}
 			w.channel = sink
 			w.digest = digest.Setting{On: true, Own: digest.Config{Window: 2 * time.Second, MaxWindow: 5 * time.Second, MaxItems: 5000}}

@@ -31,7 +31,7 @@ func TestDeliveryInFlightIsNotDuplicated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				defer w.fake.Close()
+				defer w.close()
 				w.sink.takes = 700 * time.Millisecond
 				first := w.node()
 				time.Sleep(5 * time.Second)

@@ -22,7 +22,7 @@ import (
 func TestLateCommitIsOverwritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		n := w.node()
 		time.Sleep(5 * time.Second)
 		source := string(topics.TradeExecutions)
@@ -60,7 +60,7 @@ func TestLateCommitIsOverwritten(t *testing.T) {
 func TestCommitRefusedTwiceIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		n := w.node()
 		time.Sleep(5 * time.Second)
 		source := string(topics.TradeExecutions)

@@ -87,6 +87,7 @@ func newSeverities(t *testing.T, partitions int, pace dispatch.Pace) *severities
 
 func (s *severities) close() {
 	s.admin.Close()
+	time.Sleep(time.Second) // requests that were given up end
 	s.fake.Close()
 }
 

@@ -49,7 +49,7 @@ func (w *world) count(key kmsg.Key) *atomic.Int64 {
 func TestStopInterruptsLongBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		attempted := make(chan struct{}, 100)
 		w.channel = answering(func() error {
 			attempted <- struct{}{}
@@ -79,7 +79,7 @@ func TestStopInterruptsLongBackoff(t *testing.T) {
 func TestDrainingMemberKeepsItsPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		w.sink.takes = 4500 * time.Millisecond
 		n := w.node()
 		heartbeats, leaves := w.count(kmsg.Heartbeat), w.count(kmsg.LeaveGroup)

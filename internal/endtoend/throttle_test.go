@@ -110,6 +110,5 @@ func throttleThroughRestarts(t *testing.T, seed uint64) {
 		t.Errorf("%d are sent, want %d", len(provider.sends), keys*(each/10+1))
 	}
 	t.Logf("%d sent, %d of them again", len(provider.sends), provider.repeated)
-	time.Sleep(time.Second) // requests that were given up end
-	w.fake.Close()
+	w.close()
 }

@@ -54,7 +54,7 @@ func (g *greylisting) counts() (delivered, duplicates int) {
 func TestHundredsOfGapsCauseNoDuplicates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		defer w.fake.Close()
+		defer w.close()
 		g := &greylisting{tries: map[string]int{}, delivered: map[string]int{}}
 		w.channel, w.window = g, 4096
 		first := w.node()
