@@ -117,6 +117,11 @@ func (w *Writer) add(i *item) {
 		w.drop(errFull)
 		return
 	}
+	if w.ended {
+		w.mu.Unlock()
+		go i.kept(errFull) // not before Keep returns
+		return
+	}
 	if i.kept == nil {
 		w.loose++
 	}
@@ -199,8 +204,11 @@ func (w *Writer) end(i *item, err error) {
 		i.err = err
 		w.failed = append(w.failed, i)
 	}
+	ended := w.ended
 	w.mu.Unlock()
 	switch {
+	case err != nil && ended && i.kept != nil:
+		i.kept(err)
 	case err != nil:
 		w.signal()
 	case i.kept != nil:
@@ -257,21 +265,26 @@ func (w *Writer) show(err error) {
 func (w *Writer) stop(ctx context.Context) {
 	w.mu.Lock()
 	w.ended = true
-	queue := w.queue
+	queue, failed := w.queue, w.failed
 	w.queue = nil
 	w.mu.Unlock()
+	for _, i := range failed {
+		if i.kept != nil {
+			i.kept(i.err)
+		}
+	}
 	w.produceAll(queue)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
 	err := w.p.Client.Flush(ctx)
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	left := w.loose
 	for _, i := range w.failed {
 		if i.kept == nil {
 			left++
 		}
 	}
+	w.mu.Unlock()
 	if left > 0 {
 		w.dropped.Add(float64(left))
 		w.p.Logger.Warn("delivery log records dropped at the end", "component", "deliverylog", "records", left, "err", err)

@@ -71,11 +71,15 @@ func (o *Dispatcher) change(key throttleKey, sent bool) uint64 {
 }
 
 // park keeps a delivery until what it changed is acknowledged; false: that is not waited for.
-// One that was sent would be repeated by a crash until then.
+// One that was sent would be repeated by a crash until then. After Close it is the next
+// owner's.
 func (t turn) park() bool {
 	s := &t.o.saving
 	if t.d.saves <= s.acked || s.skipped {
 		return false
+	}
+	if t.o.ctx.Err() != nil {
+		return true
 	}
 	t.l.source.inFlight++
 	if !t.d.sent.IsZero() {

@@ -122,7 +122,10 @@ func (w *world) client(more ...kgo.Opt) *kgo.Client {
 }
 
 // node is one notifier that runs. stop ends it and waits for that.
-type node struct{ stop func() }
+type node struct {
+	stop  func()
+	crash func() // as kill -9 does: nothing more reaches the brokers
+}
 
 func (w *world) node() *node {
 	w.t.Helper()
@@ -152,12 +155,19 @@ func (w *world) node() *node {
 	case err := <-ended:
 		w.t.Fatal(err)
 	}
-	return &node{stop: func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.t.Error(err)
-		}
-	}}
+	return &node{
+		stop: func() {
+			cancel()
+			if err := <-ended; err != nil {
+				w.t.Error(err)
+			}
+		},
+		crash: func() {
+			wire.cut()
+			cancel()
+			<-ended
+		},
+	}
 }
 
 // TestChurnLosesNothing lets nodes join and leave about every second while
