@@ -113,7 +113,7 @@ func (o *Dispatcher) add(s *source, d *delivery) {
 	if turn := (turn{o, l, d}); !ready && l.group != nil {
 		turn.arrive(time.Now())
 	}
-	if ready {
+	if ready || o.saving.unseen {
 		o.pump()
 	}
 }

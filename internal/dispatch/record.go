@@ -96,6 +96,9 @@ func (t turn) endKept(how, why string, leave func()) {
 		d.end(how)
 		t.commit()
 		release() // last: who waits for it takes what is settled then for final
+		if o.saving.unseen {
+			o.pump()
+		}
 	})
 }
 

@@ -35,6 +35,7 @@ const (
 type saving struct {
 	changed map[throttleKey]bool
 	due     time.Time // when the next write may begin
+	unseen  bool      // no wake-up is set for that
 	number  uint64    // of the writes that have begun
 	acked   uint64    // of these, the last one that was acknowledged: with what those before it held
 	writing bool
@@ -64,7 +65,7 @@ func (o *Dispatcher) change(key throttleKey, sent bool) uint64 {
 		due = due.Add(saveEvery)
 	}
 	if len(s.changed) == 0 || due.Before(s.due) && s.failing.IsZero() {
-		s.due = due
+		s.due, s.unseen = due, true
 	}
 	s.changed[key] = true
 	return s.number + 1
@@ -86,7 +87,7 @@ func (t turn) park() bool {
 		t.l.source.ending++
 	}
 	if s.parked = append(s.parked, parked{t, t.d.saves}); len(s.parked) >= saveAt && s.failing.IsZero() {
-		s.due = time.Now()
+		s.due, s.unseen = time.Now(), true
 	}
 	return true
 }
@@ -121,6 +122,7 @@ func (s *saving) unpark(which func(parked) bool, then func(turn)) {
 // save begins a write if one is due, and returns when to look again.
 func (o *Dispatcher) save(now time.Time) (again time.Time) {
 	s := &o.saving
+	s.unseen = false
 	if s.writing || len(s.changed) == 0 {
 		return time.Time{}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -114,12 +115,16 @@ func (s *stateTopic) last() map[string]string {
 }
 
 // process returns a process that owns the outbox from now on. Its first alert is at an offset.
-func (s *stateTopic) process(t *testing.T, offset int64, conditions *health.Conditions) *bench {
+func (s *stateTopic) process(t *testing.T, offset int64, conditions *health.Conditions, change ...func(*Config)) *bench {
 	t.Helper()
+	config := testConfig()
+	for _, f := range change {
+		f(&config)
+	}
 	b := &bench{ch: &scripted{}, dead: &deadLetters{}, src: &source{}, end: offset - 1, t: t}
 	r := &reader{stateTopic: s}
 	b.Dispatcher = New(Params{
-		Name: "desk", Channel: b.ch, Config: testConfig(), Uncommitted: 64, Dead: b.dead, Group: "notification-service", MaxReplays: 3,
+		Name: "desk", Channel: b.ch, Config: config, Uncommitted: 64, Dead: b.dead, Group: "notification-service", MaxReplays: 3,
 		Logger: slog.New(slog.DiscardHandler), State: r, Conditions: conditions,
 	})
 	r.learn = b.Learn
@@ -158,6 +163,27 @@ func TestThrottleSurvivesRestart(t *testing.T) {
 		}
 		if m := b.ch.all()[0].m; m.Suppressed != 2 || !m.SuppressedSince.Equal(began) {
 			t.Errorf("it tells %d since %s", m.Suppressed, m.SuppressedSince)
+		}
+	})
+}
+
+// TestThrottledAlertSettlesWhileOthersGather: it does not wait for the window's end.
+func TestThrottledAlertSettlesWhileOthersGather(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		b := topic.process(t, 0, nil, withDigest)
+		b.put("told", "A", hour, group("XNAS"))
+		pass(2 * saveEvery)
+		b.put("gathered", "B", group("XNAS"))
+		b.put("counted", "A", hour, group("XNAS"))
+		pass(2 * saveEvery)
+		if n := b.unsettled(); n > 0 || len(b.ch.ids()) != 1 || b.left() != 1 {
+			t.Errorf("%d wait for the state topic, sent %v, %d left", n, b.ch.ids(), b.left())
+		}
+		for _, saved := range topic.last() {
+			if !strings.Contains(saved, `"count":1`) {
+				t.Errorf("saved %s", saved)
+			}
 		}
 	})
 }
