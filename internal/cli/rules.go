@@ -9,6 +9,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/safefile"
@@ -116,13 +117,7 @@ func throttleText(d time.Duration) string {
 	if d == 0 {
 		return "–"
 	}
-	text := d.String()
-	for _, unit := range []string{"m0s", "h0m"} { // 10m, not 10m0s; but 10s stays
-		if rest, ok := strings.CutSuffix(text, unit); ok {
-			text = rest + unit[:1]
-		}
-	}
-	return text
+	return duration.Text(d)
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
@@ -131,6 +132,6 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		at.Field("dlq").Field("max_replays").Fault("%d is not between 1 and 1000", c.DLQ.MaxReplays)
 	}
 	if limit := StopTimeout - 5*time.Second; c.Shutdown.Drain < 0 || c.Shutdown.Drain > limit {
-		at.Field("shutdown").Field("drain").Fault("%s is not between 0s and %s: shutdown is limited to %s", c.Shutdown.Drain, limit, StopTimeout)
+		at.Field("shutdown").Field("drain").Fault("%s is not between 0s and %s: shutdown is limited to %s", duration.Text(c.Shutdown.Drain), duration.Text(limit), duration.Text(StopTimeout))
 	}
 }

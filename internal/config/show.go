@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel/registry"
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -38,7 +39,7 @@ func (w *walker) walk(path string, v reflect.Value) {
 		w.channels(path, value)
 		return
 	case time.Duration:
-		w.leaf(path, value.String())
+		w.leaf(path, duration.Text(value))
 		return
 	case encoding.TextMarshaler:
 		text, err := value.MarshalText()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -35,7 +36,7 @@ const shortest, longest = time.Second, 15 * time.Minute
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	c.check(at, func(string) bool { return true })
 	if c.MaxWindow < c.Window || c.MaxWindow < c.CriticalWindow {
-		at.Field("max_window").Fault("%s is shorter than window (%s) or critical_window (%s)", c.MaxWindow, c.Window, c.CriticalWindow)
+		at.Field("max_window").Fault("%s is shorter than window (%s) or critical_window (%s)", duration.Text(c.MaxWindow), duration.Text(c.Window), duration.Text(c.CriticalWindow))
 	}
 }
 
@@ -46,7 +47,7 @@ func (c *Config) check(at yamldoc.Cursor, has func(key string) bool) {
 		value time.Duration
 	}{{"window", c.Window}, {"critical_window", c.CriticalWindow}, {"max_window", c.MaxWindow}} {
 		if has(w.key) && (w.value < shortest || w.value > longest) {
-			at.Field(w.key).Fault("%s is not between %s and %s", w.value, shortest, longest)
+			at.Field(w.key).Fault("%s is not between %s and %s", duration.Text(w.value), duration.Text(shortest), duration.Text(longest))
 		}
 	}
 	if has("max_items") && (c.MaxItems < 1 || c.MaxItems > 100) {
@@ -98,9 +99,9 @@ func (s Setting) MarshalText() ([]byte, error) {
 		value any
 		given bool
 	}{
-		{"window", s.Own.Window, s.Own.Window > 0},
-		{"critical_window", s.Own.CriticalWindow, s.Own.CriticalWindow > 0},
-		{"max_window", s.Own.MaxWindow, s.Own.MaxWindow > 0},
+		{"window", duration.Text(s.Own.Window), s.Own.Window > 0},
+		{"critical_window", duration.Text(s.Own.CriticalWindow), s.Own.CriticalWindow > 0},
+		{"max_window", duration.Text(s.Own.MaxWindow), s.Own.MaxWindow > 0},
 		{"max_items", s.Own.MaxItems, s.Own.MaxItems > 0},
 		{"collapse_over", s.Own.CollapseOver, s.Own.CollapseOver > 0},
 	} {

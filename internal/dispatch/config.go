@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/digest"
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -166,6 +167,6 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 
 func within(at yamldoc.Cursor, name string, d, low, high time.Duration) {
 	if d < low || d > high {
-		at.Field(name).Fault("%s is not between %s and %s", d, low, high)
+		at.Field(name).Fault("%s is not between %s and %s", duration.Text(d), duration.Text(low), duration.Text(high))
 	}
 }

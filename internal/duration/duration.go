@@ -1,7 +1,8 @@
-// Package duration reads durations as files and flags have them.
+// Package duration reads and writes durations as files and flags have them.
 package duration
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -19,4 +20,15 @@ func Parse(text string) (time.Duration, error) {
 		return 0, err
 	}
 	return time.Duration(long), nil
+}
+
+// Text returns a duration as one writes it in a file: 10m, not 10m0s.
+func Text(d time.Duration) string {
+	text := d.String()
+	for _, unit := range []string{"m0s", "h0m"} {
+		if rest, ok := strings.CutSuffix(text, unit); ok {
+			text = rest + unit[:1]
+		}
+	}
+	return text
 }

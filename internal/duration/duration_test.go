@@ -23,3 +23,15 @@ func TestDaysAndWeeksAreDurations(t *testing.T) {
 		}
 	}
 }
+
+func TestDurationsAreWrittenAsTheyAreRead(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 500 * time.Millisecond: "500ms", 10 * time.Second: "10s", time.Minute: "1m", 90 * time.Minute: "1h30m", time.Hour: "1h",
+		24 * time.Hour: "24h", 10*time.Hour + 10*time.Second: "10h0m10s", 2*time.Minute + 30*time.Second: "2m30s", -10 * time.Minute: "-10m",
+	} {
+		got := duration.Text(d)
+		if back, err := duration.Parse(got); got != want || err != nil || back != d {
+			t.Errorf("%s is written %q and read as %s (%v), want %q", d, got, back, err, want)
+		}
+	}
+}

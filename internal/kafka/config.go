@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/unpack"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -112,7 +113,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		}
 	}
 	if c.SessionTimeout < 6*time.Second || c.SessionTimeout > 30*time.Minute {
-		at.Field("session_timeout").Fault("%s is not between 6s and 30m, the brokers' default limits", c.SessionTimeout)
+		at.Field("session_timeout").Fault("%s is not between 6s and 30m, the brokers' default limits", duration.Text(c.SessionTimeout))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/dispatch"
+	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/egress"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/suggest"
@@ -118,7 +119,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 // CheckCommon reports common settings that conflict with the email settings.
 func (c *Config) CheckCommon(at yamldoc.Cursor, common dispatch.Config) {
 	if c.AcceptTimeout >= common.Timeout {
-		at.Field("timeout").Fault("%s must be longer than email.accept_timeout (%s)", common.Timeout, c.AcceptTimeout)
+		at.Field("timeout").Fault("%s must be longer than email.accept_timeout (%s)", duration.Text(common.Timeout), duration.Text(c.AcceptTimeout))
 	}
 	if common.Concurrency > c.Connections {
 		at.Field("concurrency").Fault("%d is more than email.connections (%d)", common.Concurrency, c.Connections)

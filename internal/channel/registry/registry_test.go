@@ -68,11 +68,11 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
 func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 	const mail = `{email: {server: "m.example.com:25", from: a@example.com, to: [b@example.com]}, `
 	for text, want := range map[string]string{
-		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m0s)",
+		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m)",
 		`{m: ` + mail + `concurrency: 4}}`:                     "channels.m.concurrency: 4 is more than email.connections (2)",
 		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a channel with a rate limit or digests has at most 3 partitions, one for each severity: one instance owns them all",
 		`{m: ` + mail + `partitions: 6}}`:                      "channels.m.partitions: a channel with a rate limit or digests has at most 3 partitions",
-		`{d: {console: {}, digest: {window: 1h}}}`:             "channels.d.digest.window: 1h0m0s is not between 1s and 15m0s",
+		`{d: {console: {}, digest: {window: 1h}}}`:             "channels.d.digest.window: 1h is not between 1s and 15m",
 		`{d: {console: {}, pace: {burst: 3}}}`:                 "channels.d.pace: a burst needs a rate, such as rate: 1/s",
 		`{d: {console: {}, ambiguous: drop}}`:                  `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
 		`{p: {pagerduty: {routing_key: too-short}}}`:           "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",
