@@ -26,8 +26,9 @@ const testSuffix = ".test.yaml"
 func newRulesTest(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "test [FILE…]", Short: "Run the tests of rules; needs no broker",
-		Long: "Run the tests of rules; needs no broker. Tests are written under tests: in a rules file, or in NAME" + testSuffix + "\n" +
-			"beside NAME.yaml. FILE is one of these; without it, the configured rules are tested. It fails if a test does.",
+		Long: "Run the tests of rules; needs no broker. Tests are written under tests: in a rules file, or in\n" +
+			"NAME" + testSuffix + " beside NAME.yaml. FILE is one of these; without it, the configured rules are tested.\n" +
+			"It fails if a test does.",
 		Annotations: map[string]string{base.Formats: "junit"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			suites, err := readSuites(g, args)

@@ -136,7 +136,7 @@ func (s *screen) try(rules string) {
 	s.command("", `echo '{"event_type":"order.rejected","account_id":"A7","symbol":"AMD"}' |`,
 		"kcat -P -b "+s.kafka+" -t "+string(topics.TradeExecutions)+" -k me -X partitioner=murmur2_random")
 	if rules != "" {
-		s.line("       edit %s and start again", rules)
+		s.line("       edit %s: a change applies within seconds", rules)
 	}
 }
 

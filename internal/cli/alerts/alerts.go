@@ -19,8 +19,8 @@ import (
 func New(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "alerts", Short: "Show what became of alerts, and send them again", Args: base.Subcommand, RunE: base.Help,
-		Long: "Show what became of alerts in each channel: delivered, throttled, a dead letter. The commands read the\n" +
-			"delivery log, which has the last 7 days; the daemon need not run.",
+		Long: "Show what became of alerts in each channel: delivered, throttled, a dead letter. The commands read\n" +
+			"the delivery log, which has the last 7 days; the daemon need not run.",
 	}
 	cmd.AddCommand(newList(g), newShow(g), newTail(g), newResend(g))
 	return cmd

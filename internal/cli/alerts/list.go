@@ -22,8 +22,8 @@ func newList(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries that have ended, the newest last",
-		Long: "List deliveries that have ended, one line for each alert and channel, the newest last. A delivery that\n" +
-			"is still pending is not listed: see 'notifier channels list'.",
+		Long: "List deliveries that have ended, one line for each alert and channel, the newest last. A delivery\n" +
+			"that is still pending is not listed: see 'notifier channels list'.",
 		Args: base.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := cmp.Or(sel.check(), when.parse(time.Now())); err != nil {

@@ -22,13 +22,13 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-const aboutResend = `Send an alert again whose delivery has ended: as it was raised, to the channel it went to, or with --to
-to another.
-The message says that a person sent it again; throttle and expiry do not apply. For a dead letter use
-'dlq replay'.
+const aboutResend = `Send an alert again whose delivery has ended: as it was raised, to the channel it went to, or with
+--to to another. The message says that a person sent it again; throttle and expiry do not apply.
+For a dead letter use 'dlq replay'.
 
-The command copies nothing itself: it writes one request to the group's replay topic, and a notifier puts
-the alert into the channel's outbox. An alert is available while its outbox has its record (30 days).`
+The command copies nothing itself: it writes one request to the group's replay topic, and a
+notifier puts the alert into the channel's outbox. An alert is available while its outbox has its
+record (30 days).`
 
 // resend is one run of 'alerts resend'.
 type resend struct {
@@ -105,7 +105,7 @@ func (s *resend) checkChannel() error {
 	if near := suggest.Closest(s.to, l.Channels.Names()); near != "" {
 		return base.Misused("there is no channel %s, did you mean %s?", s.to, near)
 	}
-	return base.Misused("there is no channel %s, there are %s", s.to, strings.Join(l.Channels.Names(), ", "))
+	return base.Misused("there is no channel %s: choose from %s", s.to, strings.Join(l.Channels.Names(), ", "))
 }
 
 // destination returns the channel to send to and what became of the alert there last;

@@ -20,8 +20,8 @@ func newShow(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show what became of one alert in every channel",
-		Long: "Show what became of one alert in every channel: each attempt, why it was not sent, where its event is.\n" +
-			"The id is the alert's or that of one of its deliveries, and may be abbreviated to a unique prefix.",
+		Long: "Show what became of one alert in every channel: each attempt, why it was not sent, where its event\n" +
+			"is. The id is the alert's or that of one of its deliveries, and may be abbreviated to a unique prefix.",
 		Args: base.OneArg("the id of an alert or of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkID(args[0]); err != nil {
@@ -95,7 +95,7 @@ func (p *page) delivery(group string, r *deliverylog.Record) {
 	}
 	p.row("delivery", "%s%s", r.Delivery, marks(r))
 	if r.Digest != "" && r.Digest != r.Delivery {
-		p.row("in the message of", "%s", r.Digest)
+		p.row("digest", "sent in the message of %s", r.Digest)
 	}
 	if r.Receipt != "" {
 		p.row("receipt", "%s", r.Receipt)

@@ -22,8 +22,9 @@ func newTail(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Show deliveries as they end, until interrupted",
-		Long:  "Show deliveries as they end, one line each, until interrupted (Ctrl-C), or until --limit of them are shown.",
-		Args:  base.NoArgs,
+		Long: "Show deliveries as they end, one line each, until interrupted (Ctrl-C), or until --limit of them\n" +
+			"are shown.",
+		Args: base.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := sel.check(); err != nil {
 				return err

@@ -132,7 +132,7 @@ func unknownChannel(name string, known []string) error {
 	if near := suggest.Closest(name, known); near != "" {
 		return base.Misused("there is no channel %s, did you mean %s?", name, near)
 	}
-	return base.Misused("there is no channel %s, there are %s", name, strings.Join(known, ", "))
+	return base.Misused("there is no channel %s: choose from %s", name, strings.Join(known, ", "))
 }
 
 // check reads the lag of OLD and checks both outboxes and open requests.

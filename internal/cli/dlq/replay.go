@@ -158,7 +158,7 @@ func checkChannel(g *base.Globals, name string) error {
 	if near := suggest.Closest(name, names); near != "" {
 		return base.Misused("--to %s: there is no such channel, did you mean %s?", name, near)
 	}
-	return base.Misused("--to %s: there is no such channel, there are %s", name, strings.Join(names, ", "))
+	return base.Misused("--to %s: there is no such channel: choose from %s", name, strings.Join(names, ", "))
 }
 
 // nothingToSend returns the error for an empty plan; none is the text if nothing was selected.
