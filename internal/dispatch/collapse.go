@@ -27,14 +27,14 @@ func (q *lanes) collapsible(s *source, most int) []*lane {
 // dissolve returns the members of a message that is not under way to their lanes.
 func (q *lanes) dissolve(l *lane) {
 	d := l.queue[0]
-	if len(d.members) == 0 || d.written() {
+	if len(d.members)+len(d.tied) == 0 || d.written() {
 		return
 	}
 	own := []*delivery{d}
 	others := make(map[*lane][]*delivery)
 	for _, m := range d.members {
 		m.mayBeDuplicate = m.mayBeDuplicate || d.mayBeDuplicate
-		m.recipients, m.delivered, m.refused, m.sent = d.recipients, d.delivered, d.refused, d.sent
+		m.recipients, m.delivered, m.refused, m.sent = d.recipients, slices.Clone(d.delivered), slices.Clone(d.refused), d.sent
 		if m.from.host == l {
 			others[m.from] = append(others[m.from], m)
 		} else {
@@ -42,14 +42,14 @@ func (q *lanes) dissolve(l *lane) {
 		}
 	}
 	l.queue = append(own, l.queue[1:]...)
-	d.members, d.claiming = nil, false
+	d.members, d.claiming, d.brief = nil, false, false
 	for _, tied := range d.tied {
 		tied.queue = append(others[tied], tied.queue...)
 		tied.weigh()
 	}
 	q.untie(d)
 	l.weigh()
-	if l.state == ready {
+	if l.state == ready && l.index >= 0 {
 		heap.Fix(&l.source.ready, l.index)
 	}
 }

@@ -220,7 +220,7 @@ func (t turn) shorten() bool {
 // suppressDigest settles a digest of which all alerts have expired, and reports
 // whether it did.
 func (t turn) suppressDigest(now time.Time) bool {
-	if t.d.tries == 0 {
+	if t.d.tries == 0 || t.d.recipients != nil || len(t.d.refused) > 0 { // as in policy
 		return false
 	}
 	for d := range t.d.all {

@@ -89,7 +89,7 @@ func (q *lanes) joined(l *lane) bool {
 		q.backoffs.wait(l, end, windowEnd)
 	default: // it is more severe than what was told, or there is no room
 		q.backoffs.remove(l)
-		l.source.push(l)
+		q.enqueue(l)
 	}
 	return true
 }
@@ -108,18 +108,18 @@ func (q *lanes) makeRoom() {
 		for _, l := range q.backoffs.sorted() {
 			if inWay(l) {
 				q.backoffs.remove(l)
-				s.push(l)
+				q.enqueue(l)
 			}
 		}
 	}
 }
 
 // gather makes the lane's next message speak for what waits: of its group, and of the
-// other groups where those are many. A channel that is only being probed is probed
-// with one alert.
+// other groups where those are many. A channel, or a suspended rule, is probed with one
+// alert.
 func (t turn) gather(now time.Time) {
 	o, l, d := t.o, t.l, t.d
-	if l.group == nil || o.onlyProbed() || !d.open() {
+	if l.group == nil || l.state == aside || o.onlyProbed() || !d.open() {
 		return
 	}
 	if most := o.lanes.gather.config.CollapseOver; l.severity == alert.Critical.Rank() {

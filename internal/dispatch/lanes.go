@@ -64,9 +64,8 @@ func (q *lanes) leave(s *source) {
 		if l.state == waiting {
 			q.backoffs.remove(l)
 		}
-		q.pending -= len(l.queue)
-		if len(l.queue) > 0 {
-			q.pending -= len(l.queue[0].members)
+		for _, d := range l.queue {
+			q.pending -= 1 + len(d.members)
 		}
 		delete(q.byKey, key)
 		if key.aside {
@@ -110,6 +109,7 @@ func (q *lanes) drop(l *lane) {
 // do not wait.
 func (q *lanes) enqueue(l *lane) {
 	for !l.key.aside && q.stepsAside(l) {
+		q.dissolve(l)
 		q.putAside(l, l.pop())
 		l.backoff, l.tried = nil, time.Time{}
 		if len(l.queue) == 0 {
@@ -118,6 +118,7 @@ func (q *lanes) enqueue(l *lane) {
 		}
 	}
 	if r := q.rules.byName[l.key.rule]; l.key.aside && r.suspended() {
+		q.dissolve(l)
 		l.state = aside
 		r.waiting++
 		l.source.weigh(1, l.queue...)

@@ -39,9 +39,10 @@ func (q *lanes) follows(l *lane) bool {
 		}
 		same, rule := laneKey{source: s, key: l.key.key}, l.queue[0].rule()
 		for _, key := range []laneKey{same, same.besides(rule)} {
-			if lower := q.byKey[key]; lower != nil && slices.ContainsFunc(lower.queue, func(d *delivery) bool {
+			// A lane that is tied may have all its deliveries in the message of another one.
+			if lower := q.byKey[key]; lower != nil && (lower.host != nil || slices.ContainsFunc(lower.queue, func(d *delivery) bool {
 				return d.envelope.Replay == nil && (d.rule() == rule || d.displaced(s.input.Partition, len(q.sources)))
-			}) {
+			})) {
 				return true
 			}
 		}

@@ -45,6 +45,16 @@ func (m moves) to(s *source, d *delivery) string {
 	return ""
 }
 
+// concern reports whether a delivery or one of its members goes to another channel.
+func (m moves) concern(s *source, d *delivery) bool {
+	for x := range d.all {
+		if m.to(s, x) != "" {
+			return true
+		}
+	}
+	return false
+}
+
 func (m moves) has(q control.Request) bool {
 	return slices.ContainsFunc(m, func(old control.Request) bool { return reflect.DeepEqual(old, q) })
 }
@@ -147,10 +157,12 @@ func (o *Dispatcher) movable(s *source, most int) []*moving {
 		if l.source != s || l.state == flying || !s.holds(l) {
 			continue
 		}
-		o.lanes.dissolve(l)
+		if o.lanes.moves.concern(s, l.queue[0]) {
+			o.lanes.dissolve(l)
+		}
 		for i, d := range l.queue {
 			to := o.lanes.moves.to(s, d)
-			if to == "" || i == most {
+			if to == "" || i == most || len(d.members) > 0 { // a digest is dissolved when it is the first
 				break
 			}
 			all = append(all, &moving{turn: turn{o, l, d}, to: to})

@@ -30,7 +30,9 @@ func (q *lanes) oldest() time.Time {
 	oldest := time.Now()
 	for _, l := range q.byKey {
 		for _, d := range l.queue {
-			oldest = earlier(oldest, d.envelope.Alert.EventTime)
+			for x := range d.all {
+				oldest = earlier(oldest, x.envelope.Alert.EventTime)
+			}
 		}
 	}
 	return oldest
