@@ -95,6 +95,7 @@ func New(p Params) *Dispatcher {
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
 	o.throttles.evicted, o.throttles.oldest = o.metrics.throttleEvicted, o.lanes.oldest
 	o.throttles.by, o.throttles.dropped = rand.Text(), o.throttleDropped
+	o.throttles.grouped = o.lanes.gather != nil
 	if p.Metrics != nil {
 		p.Metrics.watch(o)
 	}

@@ -9,7 +9,7 @@ import (
 // throttledAhead returns how many of the deliveries that this process holds will not be sent,
 // but counted by a message of their rule and key, if all others are sent in their order.
 func (o *Dispatcher) throttledAhead() (n int) {
-	ahead := throttles{sweepIn: math.MaxInt}
+	ahead := throttles{sweepIn: math.MaxInt, grouped: o.throttles.grouped}
 	for _, l := range o.lanes.byKey {
 		for _, d := range l.queue {
 			if d.throttles() && ahead.follows(d.envelope, &o.throttles, place{l.source.input.Topic, l.source.input.Partition, d.at.Offset}) {

@@ -77,8 +77,27 @@ func (t *throttles) learn(r state.Record, owns func(*positions) bool, now time.T
 		s.through.pass(place{saved.Topic, int32(last[0]), last[1]})
 	}
 	if here != nil && here.through.beyond(&s.through) {
-		return key, owns(&here.through)
+		if !s.through.beyond(&here.through) {
+			return key, owns(&here.through)
+		}
+		s.join(here)
+		stale = owns(&here.through)
 	}
 	t.put(s, now)
-	return key, false
+	return key, stale
+}
+
+// join adds what another process knows, which reads another partition: an alert key has
+// alerts in two of them for a while where partitions are added.
+func (s *throttled) join(other *throttled) {
+	if other.told.After(s.told) {
+		s.delivery, s.told, s.throttle, s.severity = other.delivery, other.told, other.throttle, other.severity
+	}
+	if other.newest.After(s.newest) {
+		s.newest = other.newest
+	}
+	s.count, s.since = max(s.count, other.count), earlier(s.since, other.since)
+	for _, last := range other.through.last {
+		s.through.pass(place{s.through.topic, last.partition, last.offset})
+	}
 }

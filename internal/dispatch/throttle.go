@@ -23,6 +23,7 @@ type throttles struct {
 	order   list.List        // of *throttled, the one opened longest ago first
 	sweepIn int              // openings until those that have run out are forgotten
 	links   int              // traces of all
+	grouped bool             // the channel gathers: see suppress
 	by      string           // tells the records that this process writes from others
 	dropped func(*throttled) // is called for each one that is forgotten for good; nil: nobody has to know
 	evicted func()           // is called for each one that was evicted; nil: nobody counts
@@ -92,17 +93,20 @@ func near(a, b time.Time, throttle time.Duration) bool { return a.Sub(b).Abs() <
 // less than its throttle from the last one told of its key, or from the newest, and it
 // is not more severe. What an earlier alert said of its own throttle cannot make that
 // longer. A delivery is not suppressed by itself: some of its recipients may not have it.
-// One that a former owner has counted is not counted again.
+// One that a former owner has counted is not counted again. Where a rule's groups are not
+// its keys, a channel that gathers tells the alerts of a key in any order: of an offset
+// nothing follows then.
 func (t *throttles) suppress(a *alert.Alert, delivery string, at place) bool {
 	s := t.of(a)
 	if s == nil || s.delivery == delivery || a.Severity.Rank() > s.severity.Rank() {
 		return false
 	}
-	again := s.through.covers(at) && !a.EventTime.After(s.newest) // a former owner has told or counted it, and later ones
+	ordered := !t.grouped || a.Group == nil
+	again := ordered && s.through.covers(at) && !a.EventTime.After(s.newest) // a former owner has told or counted it, and later ones
 	if d := min(a.Throttle, s.throttle); !again && !near(a.EventTime, s.told, d) && !near(a.EventTime, s.newest, d) {
 		return false
 	}
-	if !s.through.pass(at) {
+	if !s.through.pass(at) && ordered {
 		return true
 	}
 	if s.count == 0 || a.EventTime.Before(s.since) {
