@@ -198,22 +198,6 @@ func TestLeftPartitionForgetsDeferredDigests(t *testing.T) {
 	})
 }
 
-func TestMoveTakesDeferredDigests(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, s := newBench(t, withDigest), &shelf{}
-		defer b.close()
-		b.p.Outboxes = s
-		b.src.input = offsets.Input{Topic: "id", Partition: 2}
-		b.twoDeferred(t, 10*time.Minute)
-		n := b.left()
-		b.Move(moveBelow(b.end+1, "mail"))
-		pass(time.Minute)
-		if len(s.taken) != n || b.left() != 0 {
-			t.Errorf("%d of %d moved, %d left", len(s.taken), n, b.left())
-		}
-	})
-}
-
 // TestDeferredDigestDoesNotExpire: others have it.
 func TestDeferredDigestDoesNotExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -293,30 +277,6 @@ func TestSuspendedRuleGathersNoLonger(t *testing.T) {
 		pass(time.Second)
 		if got := b.ch.ids(); !slices.Equal(got, []string{"first"}) {
 			t.Errorf("sent %v, with the rule suspended", got)
-		}
-	})
-}
-
-// TestMoveOfOthersKeepsDigests: it is in force for hours.
-func TestMoveOfOthersKeepsDigests(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, withDigest)
-		defer b.close()
-		b.p.Outboxes = &shelf{}
-		b.ch.set(func(m channel.Message, _ int) (channel.Receipt, error) {
-			if m.Digest != nil {
-				return channel.Receipt{}, outcome.Errorf(outcome.MaybeProcessed, "502")
-			}
-			return channel.Receipt{}, nil
-		})
-		for i := range 5 {
-			b.put(fmt.Sprint(i), "A")
-		}
-		pass(31 * time.Second)
-		b.Move(moveBelow(100, "mail")) // of another partition
-		pass(time.Hour)
-		if got := slices.Compact(slices.Sorted(slices.Values(b.ch.ids()))); !slices.Equal(got, []string{"0", "1"}) {
-			t.Errorf("sent %v", got)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/outcome"
 )
 
 // TestMoveTakesGatheredAlerts: those of a window that is open, of a digest that failed,
@@ -73,6 +75,46 @@ func TestChangedDigestAppliesToNewWindows(t *testing.T) {
 		pass(time.Second)
 		if sends := b.ch.all(); len(sends) != 2 || len(sends[1].m.Digest.Items) != 2 {
 			t.Errorf("sent %v", b.ch.ids())
+		}
+	})
+}
+
+func TestMoveTakesDeferredDigests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := newBench(t, withDigest), &shelf{}
+		defer b.close()
+		b.p.Outboxes = s
+		b.src.input = offsets.Input{Topic: "id", Partition: 2}
+		b.twoDeferred(t, 10*time.Minute)
+		n := b.left()
+		b.Move(moveBelow(b.end+1, "mail"))
+		pass(time.Minute)
+		if len(s.taken) != n || b.left() != 0 {
+			t.Errorf("%d of %d moved, %d left", len(s.taken), n, b.left())
+		}
+	})
+}
+
+// TestMoveOfOthersKeepsDigests: it is in force for hours.
+func TestMoveOfOthersKeepsDigests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, withDigest)
+		defer b.close()
+		b.p.Outboxes = &shelf{}
+		b.ch.set(func(m channel.Message, _ int) (channel.Receipt, error) {
+			if m.Digest != nil {
+				return channel.Receipt{}, outcome.Errorf(outcome.MaybeProcessed, "502")
+			}
+			return channel.Receipt{}, nil
+		})
+		for i := range 5 {
+			b.put(fmt.Sprint(i), "A")
+		}
+		pass(31 * time.Second)
+		b.Move(moveBelow(100, "mail")) // of another partition
+		pass(time.Hour)
+		if got := slices.Compact(slices.Sorted(slices.Values(b.ch.ids()))); !slices.Equal(got, []string{"0", "1"}) {
+			t.Errorf("sent %v", got)
 		}
 	})
 }
