@@ -13,10 +13,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/daemon"
 	"github.com/algotrade/notifier/internal/devbroker"
+	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/sample"
 )
@@ -50,7 +53,7 @@ func newDev(g *base.Globals) *cobra.Command {
 	f.Float64Var(&d.rate, "rate", sample.DefaultRate, "sample events a second")
 	f.Uint64Var(&d.seed, "seed", 1, "seed of the sample events")
 	f.BoolVar(&d.noSamples, "no-samples", false, "no sample events: send your own")
-	f.BoolVar(&d.storm, "storm", false, "start with a halted venue: thousands of rejects within seconds")
+	f.BoolVar(&d.storm, "storm", false, "start with a halted venue: thousands of rejects within seconds, told as on Slack, a message a second")
 	f.StringVar(&d.kafka, "kafka", devbroker.DefaultAddr, "address of the broker")
 	f.StringVar(&d.http, "http", "", "address for health and metrics (default 127.0.0.1:9464)")
 	return cmd
@@ -78,6 +81,9 @@ func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
 		return err
 	}
 	defer b.Close()
+	if d.storm {
+		likeSlack(l)
+	}
 	l.Kafka.Brokers = []string{b.Addr()}
 	l.Kafka.InstanceID = ""
 	l.Kafka.TLS, l.Kafka.SASL = kafka.TLS{}, kafka.SASL{}
@@ -91,6 +97,17 @@ func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
 		return err
 	}
 	return screen.show(ctx, c, daemon.Deps{Logger: log.Logger, Level: log.Level, Redactor: g.Redactor, DeadLettered: screen.deadLetter, Closed: screen.resolved}, d, l.RulesFile())
+}
+
+// likeSlack gives the terminal the rate limit and the digests of a Slack channel, so that a
+// storm shows what people would get.
+func likeSlack(l *config.Loaded) {
+	for _, name := range l.Channels.Names() {
+		if c := l.Channels.Get(name); c.Kind == "console" && c.Dispatch.Pace.Rate == 0 {
+			c.Dispatch.Pace, c.Dispatch.Digest.On = dispatch.Pace{Rate: 1, Burst: 3}, true
+			c.Dispatch.Partitions = len(alert.Severities())
+		}
+	}
 }
 
 func createTopics(b *devbroker.Broker, shapes []kafka.Shape) error {

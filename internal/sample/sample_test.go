@@ -244,14 +244,17 @@ func TestOrderQuantitiesAddUp(t *testing.T) {
 }
 
 func TestStormRejectsThousandsWithinSeconds(t *testing.T) {
-	rejects, accounts := 0, map[any]bool{}
+	rejects, accounts, margins := 0, map[any]bool{}, 0
 	for _, r := range until(NewStorm(1, morning, 40), 10*time.Second) {
+		if ratio, _ := fields(r)["margin_ratio"].(float64); ratio == 0.94 {
+			margins++
+		}
 		if bytes.Contains(r.Value, []byte(`"reject_code":"VENUE_HALTED"`)) {
 			rejects++
 			accounts[fields(r)["account_id"]] = true
 		}
 	}
-	if rejects != 4800 || len(accounts) != 212 {
-		t.Errorf("%d rejects on %d accounts, want 4800 on 212", rejects, len(accounts))
+	if rejects != 4800 || len(accounts) != 212 || margins != 1 {
+		t.Errorf("%d rejects on %d accounts, want 4800 on 212; %d accounts close to a margin call", rejects, len(accounts), margins)
 	}
 }

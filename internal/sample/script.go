@@ -110,7 +110,7 @@ func (s *Story) laterMinute(begin time.Duration) {
 }
 
 // storm: after three seconds a venue halts and rejects 4,800 orders of 212 accounts
-// within six seconds.
+// within six seconds. Meanwhile two accounts come close to a margin call.
 func (s *Story) storm() {
 	const orders, accounts = 4800, 212
 	traders := make([]trader, accounts)
@@ -125,4 +125,6 @@ func (s *Story) storm() {
 		o := s.newOrder(0, traders[i%accounts], "buy", int64(intBetween(s.script, 1, 9))*100)
 		s.addExecution(at(3+6*share*share), o.rejected("VENUE_HALTED", "XNAS has halted trading"))
 	}
+	s.squeeze(at(7), "ACC-1007", 0.94)
+	s.squeeze(at(21), "ACC-1012", 0.97)
 }
