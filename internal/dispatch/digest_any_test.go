@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ var schedules = flag.Int("schedules", 30, "drawn schedules of TestNoAlertOfADige
 
 // fate is what became of the alerts of one log of an outbox, whoever owned it.
 type fate struct {
+	mu    sync.Mutex
 	rnd   *rand.Rand
 	fail  bool           // the channel fails from time to time
 	told  map[string]int // by delivery
@@ -29,7 +31,12 @@ type fate struct {
 
 // answer tells a message, or fails in one of all ways.
 func (f *fate) answer(m channel.Message, _ int) (channel.Receipt, error) {
-	time.Sleep(time.Duration(f.rnd.IntN(300)) * time.Millisecond)
+	f.mu.Lock()
+	took := time.Duration(f.rnd.IntN(300)) * time.Millisecond
+	f.mu.Unlock()
+	time.Sleep(took)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	lost, receipt := false, channel.Receipt{ID: m.Delivery}
 	if f.fail {
 		switch f.rnd.IntN(14) {
@@ -94,7 +101,7 @@ func TestNoAlertOfADigestIsLost(t *testing.T) {
 	for seed := range uint64(*schedules) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
-			f := &fate{rnd: rnd, told: make(map[string]int)}
+			f := &fate{rnd: rand.New(rand.NewPCG(seed, 8)), told: make(map[string]int)}
 			change := func(c *Config) {
 				chat(c)
 				c.Concurrency = 1 // so that answers are drawn one after the other
@@ -111,7 +118,9 @@ func TestNoAlertOfADigestIsLost(t *testing.T) {
 			var last *consume.Committed
 			dead, next := make(map[string]bool), 0
 			for round := 0; ; round++ {
+				f.mu.Lock()
 				f.fail, f.order = round < 4, make(map[string]int)
+				f.mu.Unlock()
 				o := takeOverLog(t, next, record, last, f.answer, change)
 				for next < n && (round >= 4 || rnd.IntN(40) > 0) {
 					o.take(record(next))

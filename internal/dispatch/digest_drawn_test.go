@@ -18,7 +18,7 @@ func TestDrawnDigestsLeaveNothing(t *testing.T) {
 	for seed := range uint64(*schedules) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 3))
-			f := &fate{rnd: rnd, fail: true, told: make(map[string]int), order: make(map[string]int)}
+			f := &fate{rnd: rand.New(rand.NewPCG(seed, 8)), fail: true, told: make(map[string]int), order: make(map[string]int)}
 			b, s := newBench(t, func(c *Config) { collapsing(c); c.Digest.Own.MaxItems = 100 }), &shelf{}
 			defer b.close()
 			log := &logged{}
@@ -47,7 +47,9 @@ func TestDrawnDigestsLeaveNothing(t *testing.T) {
 				<-left
 				b.src.asideRecords = 0 // nobody asks a partition that was left
 			} else {
+				f.mu.Lock()
 				f.fail = false
+				f.mu.Unlock()
 				pass(6 * time.Hour)
 			}
 			log.answer(nil)
