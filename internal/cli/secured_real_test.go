@@ -153,7 +153,7 @@ func everyWayIn(t *testing.T, n *testkafka.Node) {
 			})
 			s := newSite(t, n, "way-"+name, way.address, way.settings, hook.URL)
 			s.do("config", "check").Want(t, base.ExitDone)
-			s.do("topics", "create").Want(t, base.ExitDone, "5 topics created")
+			s.do("topics", "create").Want(t, base.ExitDone, "7 topics created")
 			s.do("topics", "check").Want(t, base.ExitDone)
 			d := start(t, s.dir)
 			s.doWith(`{"alert":true,"n":1}`+"\n"+`{"alert":true,"n":2}`+"\n", "produce", "trade-executions").Want(t, base.ExitDone, "2 records sent")

@@ -135,7 +135,7 @@ func TestListSaysWhenThereIsNothing(t *testing.T) {
 	command(t, c, "alerts", "show", "al_").Want(t, base.ExitMisused, `"al_" is too short`)
 	c.Delete(c.Group + ".deliveries")
 	for _, args := range []string{"list", "show al_1", "tail"} {
-		command(t, c, append([]string{"alerts"}, strings.Fields(args)...)...).Want(t, base.ExitFailed, "topic notification-service.deliveries is missing: run 'notifier topics create'")
+		command(t, c, append([]string{"alerts"}, strings.Fields(args)...)...).Want(t, base.ExitFailed, "topic "+c.Group+".deliveries is missing: run 'notifier topics create'")
 	}
 }
 
@@ -154,7 +154,7 @@ func TestShowTellsEveryChannelAndAttempt(t *testing.T) {
 		"channel desk-slack: delivered at ", "receipt 1772550911.004", "attempt 1 14:31:06.000 UTC, 212 ms: ok",
 		"channel risk-hook: dead_lettered at ", "refused (payload-refused): risk.example.com returned 422: ⟨U+001B⟩[31mno⟨U+000A⟩such account",
 		"may be a duplicate", "attempt 3 14:31:07.000 UTC, 1.0 s: transient, unavailable: 503 … 4 attempts left out attempt 8 14:31:12.000",
-		"attempt 10 14:31:14.000 UTC, 1.0 s: message, payload-refused: 422", "outbox notification-service.outbox.risk-hook/0@1, read at 2026-11-23 14:31:06 UTC by notifier",
+		"attempt 10 14:31:14.000 UTC, 1.0 s: message, payload-refused: 422", "outbox "+c.Group+".outbox.risk-hook/0@1, read at 2026-11-23 14:31:06 UTC by notifier",
 		"see its event kafka-console-consumer --bootstrap-server "+c.Brokers[0]+" --topic portfolio-updates --partition 3 --offset 918274 --max-messages 1",
 		"dlq show dl_",
 	)
