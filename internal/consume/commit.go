@@ -90,9 +90,10 @@ func (p *Partition) open(watermark int64) offsets.Gaps {
 }
 
 // stands reports whether everything is as the last commit left it: the watermark,
-// what is finished above it, and what was tried. p.mu is held.
+// what is finished above it, what was tried, and, since a later commit whose answer is
+// an error may have been recorded all the same, what is claimed for sure. p.mu is held.
 func (p *Partition) stands(at offsets.Position) bool {
-	return p.known && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished && p.tries == p.said
+	return p.known && p.sure == p.recorded && at.Offset == p.committed.Offset && p.tracker.Finished() == p.sentFinished && p.tries == p.said
 }
 
 // commitLoop is the only place, besides a revoke, that commits.
