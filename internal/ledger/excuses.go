@@ -11,7 +11,7 @@ func excusedLoss(d *Delivery) bool { return goneWithOutbox(d) || movedAway(d) }
 
 // excusedOrder reports whether a later one of its lane may be attempted first.
 func excusedOrder(d *Delivery) bool {
-	return deadLettered(d) || goneWithOutbox(d) || movedAway(d) || overtaken(d)
+	return deadLettered(d) || goneWithOutbox(d) || movedAway(d) || movedBack(d) || overtaken(d)
 }
 
 // goneWithOutbox: it was in an outbox that an operator deleted.
@@ -25,6 +25,10 @@ func overtaken(d *Delivery) bool { return d.Overtaken }
 func movedAway(d *Delivery) bool {
 	return d.MovedTo != nil && (d.MovedTo.settled() || goneWithOutbox(d.MovedTo))
 }
+
+// movedBack: it was moved to another channel and from there back to its own, where it
+// stands behind what was raised meanwhile.
+func movedBack(d *Delivery) bool { return d.MovedTo != nil && d.MovedTo.MovedTo == d }
 
 // deadLettered: its outcome is a dead letter, which does not block the next in its
 // lane; a replay delivers it later.

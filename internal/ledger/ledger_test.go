@@ -198,6 +198,19 @@ func TestExcusesCoverOnlyTheirCase(t *testing.T) {
 			b.take(l[1])
 			return nil
 		}, nil},
+		"moved there and back, and taken behind the next": {func(b *book) []DeadLetter {
+			l := b.expect("k", 2)
+			there := b.Expect(Lane{"desk", "k"}, false, b.later())
+			l[0].MovedTo, there.MovedTo = there, l[0]
+			b.take(l[1], l[0])
+			return nil
+		}, nil},
+		"moved there and back, and not taken": {func(b *book) []DeadLetter {
+			d := b.expect("k", 1)[0]
+			there := b.Expect(Lane{"desk", "k"}, false, b.later())
+			d.MovedTo, there.MovedTo = there, d
+			return nil
+		}, []Kind{Lost}},
 		"moved, and not taken there": {func(b *book) []DeadLetter {
 			d := b.expect("k", 1)[0]
 			d.MovedTo = b.Expect(Lane{"desk", "k"}, false, b.later())
