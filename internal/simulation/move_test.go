@@ -53,10 +53,18 @@ func (w *world) moved(q *control.Request) bool {
 		if l.id != q.TopicID {
 			return true // it was deleted
 		}
-		for offset := range q.Below[l.partition] {
-			if c := w.commits[l]; c == nil || !c.Finished(offset) {
-				return false
-			}
+		if !w.movedOf(q, l) {
+			return false
+		}
+	}
+	return true
+}
+
+// movedOf reports whether a commit says that one partition has nothing left to be moved.
+func (w *world) movedOf(q *control.Request, l *topicLog) bool {
+	for offset := range q.Below[l.partition] {
+		if c := w.commits[l]; c == nil || !c.Finished(offset) {
+			return false
 		}
 	}
 	return true

@@ -117,7 +117,7 @@ func (j *Judge) answered(h Happening) {
 		it.delivered++
 		it.partly = it.partly || h.Result != Delivered
 		if h.Result == Deferred {
-			it.deferredBy = h.By
+			it.deferredBy = append(it.deferredBy, h.By)
 		}
 		it.whole = it.whole || h.Result == Delivered
 		it.by, it.when = h.By, j.n

@@ -85,7 +85,7 @@ func (j *Judge) inTurn(r *record, h Happening, what string) {
 		return
 	}
 	for _, before := range j.records[r.Place.partition()][:r.Place.Offset] {
-		if before == nil || before.Lane != r.Lane || before.item == r.item || before.duplicate || before.moved || before.item.deferredBy == h.By || j.ended(before.item, h) {
+		if before == nil || before.Lane != r.Lane || before.item == r.item || before.duplicate || before.moved || slices.Contains(before.item.deferredBy, h.By) || j.ended(before.item, h) {
 			continue
 		}
 		j.fault("order", "%s at %s is %s before %s at %s of the same lane has its outcome", r.item.id, r.Place, what, before.item.id, before.Place)

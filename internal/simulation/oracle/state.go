@@ -117,9 +117,9 @@ type sends struct {
 	by        int              // who delivered it last, and whether it was the owner then
 	byOwner   bool
 	when      int
-	// deferredBy is whose attempt some recipients deferred, last: the next of the lane
+	// deferredBy is whose attempt some recipients deferred: the next of the lane
 	// does not wait for them.
-	deferredBy int
+	deferredBy []int
 }
 
 // base is the delivery that a replay is of.
