@@ -37,6 +37,15 @@ func (s Severity) Rank() int {
 	return 0
 }
 
+// State is whether what an alert is about is still so.
+type State string
+
+// The states.
+const (
+	Firing   State = ""         // its rule's condition was true
+	Resolved State = "resolved" // its rule's condition for clearing was true
+)
+
 // Part is a piece of a text: a literal of the rules file, or a value of the event.
 // Channels copy literals and escape values.
 type Part struct {
@@ -124,6 +133,7 @@ type Alert struct {
 	ID       string   `json:"id"`
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
+	State    State    `json:"state,omitempty"`
 	// WorstSeverity is the worst that its rule can raise, the same for all its alerts;
 	// empty: not known.
 	WorstSeverity Severity `json:"worst_severity,omitempty"`

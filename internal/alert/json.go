@@ -16,6 +16,7 @@ func (a *Alert) AppendJSON(b []byte) ([]byte, error) {
 	w.text("id", a.ID)
 	w.text("rule", a.Rule)
 	w.text("severity", string(a.Severity))
+	w.optional("state", string(a.State))
 	w.optional("worst_severity", string(a.WorstSeverity))
 	w.name("key")
 	w.list(len(a.Key), a.Key == nil, func(i int) { w.value(a.Key[i]) })
@@ -156,16 +157,16 @@ type reader struct {
 
 // alert reads an alert and reports whether that was all.
 func (r *reader) alert(a *Alert) bool {
-	var severity, worst string
+	var severity, state, worst string
 	ok := r.is(`{"id":`) && r.string(&a.ID) && r.is(`,"rule":`) && r.string(&a.Rule) && r.is(`,"severity":`) && r.string(&severity) &&
-		(!r.is(`,"worst_severity":`) || r.string(&worst)) &&
+		(!r.is(`,"state":`) || r.string(&state)) && (!r.is(`,"worst_severity":`) || r.string(&worst)) &&
 		r.is(`,"key":`) && r.strings(&a.Key) && (!r.is(`,"group":`) || r.strings(&a.Group)) && r.is(`,"title":`) && r.parts(&a.Title) &&
 		(!r.is(`,"text":`) || r.parts(&a.Text)) && (!r.is(`,"fields":`) || r.fields(&a.Fields)) &&
 		r.is(`,"event_time":`) && r.time(&a.EventTime) &&
 		(!r.is(`,"event_type":`) || r.string(&a.EventType)) && (!r.is(`,"event_id":`) || r.string(&a.EventID)) &&
 		r.is(`,"topic":`) && r.string(&a.Topic) && (!r.is(`,"runbook":`) || r.string(&a.Runbook)) &&
 		(!r.is(`,"throttle_ns":`) || r.duration(&a.Throttle)) && (!r.is(`,"expire_ns":`) || r.duration(&a.Expire))
-	a.Severity, a.WorstSeverity = Severity(severity), Severity(worst)
+	a.Severity, a.State, a.WorstSeverity = Severity(severity), State(state), Severity(worst)
 	a.Shortened = ok && r.is(`,"shortened":true`)
 	return ok && r.is(`}`) && r.at == len(r.text)
 }

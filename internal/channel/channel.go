@@ -58,6 +58,16 @@ type Message struct {
 	// Resent marks a message that a person had sent again after it was settled, which the
 	// text must say; Replay is 0.
 	Resent bool
+	// Since is when what the alert is about began, for a reminder and for a resolved
+	// alert; zero: not known.
+	Since time.Time
+	// Reminder marks a message that repeats an alert which was told and is not resolved.
+	Reminder bool
+	// Opened is the receipt's ID of the first message about what the alert is about, on
+	// this channel; empty: this is the first one, or it is not known.
+	Opened string
+	// Instead is set where the message was meant for another channel, which cannot send.
+	Instead *Instead
 	// Digest is set where the message speaks for several alerts; Alert is the most
 	// severe of them, the newest of these.
 	Digest *Digest
@@ -83,6 +93,12 @@ type Digest struct {
 	// Edit is the receipt's ID of an earlier message that this one replaces, on a
 	// channel that can edit its messages; empty: a new message.
 	Edit string
+}
+
+// Instead is the channel that a message was meant for.
+type Instead struct {
+	Channel string
+	Cause   string // why it cannot send, such as "suspended: invalid_auth"
 }
 
 // LateAfter is the delay from which a message is marked as late.
