@@ -228,6 +228,26 @@ func TestBinaryCloudEvents(t *testing.T) {
 	}
 }
 
+func TestCloudEventBooleansAreAlikeInBothModes(t *testing.T) {
+	const attributes = `"specversion":"1.0","id":"true","source":"/oms","type":"t","replayed":true,"final":false`
+	structured, err := decoder().Decode(record(`{`+attributes+`,"data":{}}`, ce("content-type", "application/cloudevents+json")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, yes := range []string{"true", "True"} {
+		binary, err := decoder().Decode(record(`{}`, ce("ce_specversion", "1.0", "ce_id", "true", "ce_source", "/oms", "ce_type", "t", "ce_replayed", yes, "ce_final", "false")...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"id", "replayed", "final"} {
+			a, b := structured.CE.Get(name), binary.CE.Get(name)
+			if a.Kind() != b.Kind() || a.Bool() != b.Bool() {
+				t.Errorf("%s is %v when structured, and %v in a header", name, a, b)
+			}
+		}
+	}
+}
+
 func TestStructuredCloudEvents(t *testing.T) {
 	media := ce("content-type", "application/cloudevents+json; charset=utf-8")
 	const head = `{"specversion":"1.0","id":"c1","source":"/oms","type":"t",`

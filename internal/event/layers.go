@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/outcome"
@@ -71,13 +73,30 @@ func binaryCloudEvent(headers []Header) Value {
 	var members []Value
 	for _, h := range headers {
 		if name, ok := strings.CutPrefix(strings.ToLower(h.Name), "ce_"); ok && name != "" {
-			members = append(members, Member(name, StringValue(strings.ToValidUTF8(string(h.Value), "\uFFFD"))))
+			members = append(members, Member(name, attribute(name, string(h.Value))))
 		}
 	}
 	if t, ok := header(headers, "content-type"); ok {
 		members = append(members, Member("datacontenttype", StringValue(strings.ToValidUTF8(t, "\uFFFD"))))
 	}
 	return ObjectValue(members)
+}
+
+// texts are the attributes whose type is not the producer's choice: they are never booleans.
+var texts = []string{"id", "source", "type", "specversion", "subject", "dataschema", "datacontenttype", "time", "partitionkey"}
+
+// attribute returns the value of a ce_ header. A header has no type: a boolean extension
+// is one again, as in structured mode. Its canonical form is in small letters
+// (CloudEvents 1.0.2, Type System), but the SDK for Python writes True.
+func attribute(name, text string) Value {
+	if !slices.Contains(texts, name) {
+		for _, b := range []bool{true, false} {
+			if strings.EqualFold(text, strconv.FormatBool(b)) {
+				return BoolValue(b)
+			}
+		}
+	}
+	return StringValue(strings.ToValidUTF8(text, "\uFFFD"))
 }
 
 // openCloudEvent splits a structured CloudEvent, e.Doc, into its data and attributes.
