@@ -48,15 +48,22 @@ func TestAssignmentIsToldBeforeItsFirstCommit(t *testing.T) {
 	assignment := step{at: 1, kind: assigned, by: 1, what: oracle.Happening{Group: "g", Place: oracle.Place{Topic: "t"}}, commits: []commit{{topic: "t"}}}
 	other := place
 	other.Partition = 1
+	sync := func(by int, group string) step {
+		return step{at: 1, kind: synced, by: by, what: oracle.Happening{Group: group}}
+	}
 	for name, c := range map[string]struct {
 		before []step
 		want   int // where the assignment is told
 	}{
-		"its own commit":           {[]step{claim(1, 2, place), claim(1, 1, place), claim(1, 1, place)}, 1},
-		"one of an instant before": {[]step{claim(0, 1, place)}, 1},
-		"one of another process":   {[]step{claim(1, 2, place)}, 1},
-		"one of another partition": {[]step{claim(1, 1, other)}, 1},
-		"none":                     {nil, 0},
+		"its own commit":            {[]step{claim(1, 2, place), claim(1, 1, place), claim(1, 1, place)}, 1},
+		"one of an instant before":  {[]step{claim(0, 1, place)}, 1},
+		"one of another process":    {[]step{claim(1, 2, place)}, 1},
+		"one of another partition":  {[]step{claim(1, 1, other)}, 1},
+		"the last one before":       {[]step{claim(1, 1, place), sync(1, "g"), claim(1, 1, place)}, 2},
+		"only the last one before":  {[]step{claim(1, 1, place), sync(1, "g")}, 2},
+		"a sync of another process": {[]step{claim(1, 1, place), sync(2, "g")}, 0},
+		"a sync of another group":   {[]step{claim(1, 1, place), sync(1, "h")}, 0},
+		"none":                      {nil, 0},
 	} {
 		list := assignedFirst(append(c.before, assignment))
 		if list[c.want].kind != assigned {

@@ -116,6 +116,8 @@ func newTelling(t *trial) *telling {
 // assignedFirst returns the steps with each assignment before the first commit
 // that its process asks for at the same instant. The assignment is seen when the
 // handler begins, in a goroutine of its own; a commit may be asked for before that.
+// What was asked for before the process last asked for an assignment is the last
+// commit of the one before.
 func assignedFirst(steps []step) []step {
 	var list []step
 	for _, s := range steps {
@@ -125,7 +127,14 @@ func assignedFirst(steps []step) []step {
 		}
 		i := len(list)
 		for j := len(list) - 1; j >= 0 && list[j].at == s.at; j-- {
-			if c := list[j]; c.kind == committed && c.by == s.by && c.what.Group == s.what.Group && samePartition(c.what.Place, s.what.Place) {
+			c := list[j]
+			if c.by != s.by || c.what.Group != s.what.Group {
+				continue
+			}
+			if c.kind == synced {
+				break
+			}
+			if c.kind == committed && samePartition(c.what.Place, s.what.Place) {
 				i = j
 			}
 		}

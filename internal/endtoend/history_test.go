@@ -55,6 +55,7 @@ const (
 	failed    kind = "failed"    // it has not
 	died      kind = "died"      // the attempt's process died under it
 	committed kind = "commit"    // a commit is asked for
+	synced    kind = "sync"      // an assignment is asked for
 	assigned  kind = "assigned"  // a handler begins
 	ended     kind = "end"       // a life of a process is over
 	crashed   kind = "crash"     // a process ends: nothing that it does has an effect

@@ -67,7 +67,7 @@ func (t *trial) look(s *step) {
 }
 
 // request gets every request of a process: who writes under which producer id,
-// and which commits are asked for.
+// which commits are asked for, and when an assignment is.
 func (t *trial) request(n *process, by int, request []byte) {
 	switch req := decode(request).(type) {
 	case *kmsg.ProduceRequest:
@@ -80,6 +80,8 @@ func (t *trial) request(n *process, by int, request []byte) {
 				}
 			}
 		}
+	case *kmsg.SyncGroupRequest:
+		t.history.add(step{kind: synced, node: n.name, by: by, event: -1, text: req.Group, what: oracle.Happening{Group: req.Group}})
 	case *kmsg.OffsetCommitRequest:
 		if req.MemberID == "" {
 			return // as an operator would, before it joins
@@ -105,7 +107,7 @@ func (t *trial) request(n *process, by int, request []byte) {
 // interest.
 func decode(b []byte) kmsg.Request {
 	key := keyOf(b)
-	if key != int16(kmsg.Produce) && key != int16(kmsg.OffsetCommit) || len(b) < 14 {
+	if key != int16(kmsg.Produce) && key != int16(kmsg.OffsetCommit) && key != int16(kmsg.SyncGroup) || len(b) < 14 {
 		return nil
 	}
 	req := kmsg.RequestForKey(key)
