@@ -109,7 +109,7 @@ type world struct {
 	set     *rule.Set
 	sink    *sink
 	channel channel.Channel // nil: the sink
-	window  int             // records of a partition
+	window  kafka.Window
 	digest  digest.Setting
 }
 
@@ -130,7 +130,7 @@ type node struct {
 func (w *world) node() *node {
 	w.t.Helper()
 	c := daemon.Config{Kafka: w.config, Events: event.Defaults(), Rules: w.set, MaxReplays: maxReplays, Drain: 5 * time.Second}
-	c.Kafka.Window = kafka.Window{Unsettled: w.window, Bytes: 8 << 20, Uncommitted: 64}
+	c.Kafka.Window = w.window
 	c.Channels = []daemon.Channel{{Name: "hook", Channel: w.channel, Dispatch: dispatch.Config{
 		Concurrency: 16, Partitions: 4, Timeout: 10 * time.Second,
 		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend, Digest: w.digest,
@@ -242,7 +242,7 @@ func (w *world) close() {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{}, window: 256,
+		t: t, ctx: context.Background(), net: &kfake.VirtualNetwork{}, window: kafka.Window{Unsettled: 256, Bytes: 8 << 20, Uncommitted: 64},
 		sink: &sink{t: t, rand: rand.New(rand.NewPCG(3, 9)), next: map[string]int{}, delivered: map[string]int{}},
 	}
 	w.fake = newCluster(t, w.net, map[string]int32{string(topics.TradeExecutions): 6}, map[string]int32{"hook": 4}, kfake.NumBrokers(1))

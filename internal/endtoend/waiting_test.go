@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -56,7 +57,7 @@ func TestHundredsOfGapsCauseNoDuplicates(t *testing.T) {
 		w := newWorld(t)
 		defer w.close()
 		g := &greylisting{tries: map[string]int{}, delivered: map[string]int{}}
-		w.channel, w.window = g, 4096
+		w.channel, w.window = g, kafka.Defaults().Window
 		first := w.node()
 		time.Sleep(5 * time.Second)
 		const alerts = 12_000 // 3,000 for each partition of the outbox
@@ -74,7 +75,7 @@ func TestHundredsOfGapsCauseNoDuplicates(t *testing.T) {
 		}
 		first.stop()
 		second := w.node()
-		for range 9 * 60 { // eight rounds of an hour: each takes as many as small fetches leave room for
+		for range 3*60 + 5 { // three rounds of an hour: each takes as many as a commit can list
 			if n, _ := g.counts(); n == alerts {
 				break
 			}
