@@ -2,7 +2,6 @@ package rule
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -219,74 +218,4 @@ func either(a, b fact) string {
 		return "write or, or exchange the limits"
 	}
 	return "remove one"
-}
-
-// conflict reports whether two facts about the same are never both true.
-func conflict(a, b fact) bool {
-	switch {
-	case a.subject != b.subject:
-		return false
-	case a.operator == "in" && !a.not:
-		return !a.anyFits(b)
-	case b.operator == "in" && !b.not:
-		return !b.anyFits(a)
-	case a.not || b.not:
-		return false
-	case a.operator == "startsWith" && b.operator == "startsWith":
-		return !strings.HasPrefix(a.value.Text(), b.value.Text()) && !strings.HasPrefix(b.value.Text(), a.value.Text())
-	}
-	x, xok := number(a.value)
-	y, yok := number(b.value)
-	if !xok || !yok || !sameUnit(a.value, b.value) || a.value.Kind() == event.String && b.value.Kind() == event.String { // "3:00" is between "22" and "6"
-		return false
-	}
-	above := func(f fact) bool { return f.operator == ">" || f.operator == ">=" }
-	below := func(f fact) bool { return f.operator == "<" || f.operator == "<=" }
-	strict := len(a.operator) == 1 || len(b.operator) == 1
-	return above(a) && below(b) && (x > y || x == y && strict) || below(a) && above(b) && (x < y || x == y && strict)
-}
-
-// anyFits reports whether one of the values of an in may be true for another fact.
-func (f fact) anyFits(other fact) bool {
-	for i := range f.value.Len() {
-		if other.mayHold(f.value.At(i)) {
-			return true
-		}
-	}
-	return false
-}
-
-// mayHold reports whether a fact may be true for something that equals v: a number may
-// also be a text of the event, and the reverse.
-func (f fact) mayHold(v event.Value) bool {
-	m := &meter{}
-	x, isNumber := number(v)
-	switch f.operator {
-	case "in":
-		for i := range f.value.Len() {
-			e := f.value.At(i)
-			y, ok := number(e)
-			same := m.equal(v, e)
-			if f.not && same && v.Kind() == e.Kind() && (v.Kind() != event.Number || x == y) {
-				return false
-			}
-			if !f.not && (same || isNumber && ok && x == y) {
-				return true
-			}
-		}
-		return f.not
-	case "<", "<=", ">", ">=":
-		if _, ok := number(f.value); isNumber && !ok {
-			return true
-		}
-		sign, ok := m.order(v, f.value)
-		return ok && (sign == 0 && len(f.operator) == 2 || sign < 0 && f.operator[0] == '<' || sign > 0 && f.operator[0] == '>')
-	case "contains", "startsWith", "endsWith":
-		if v.Kind() == event.Number || f.value.Kind() != event.String || isNumber && f.not {
-			return true
-		}
-		holds := map[string]func(s, part string) bool{"contains": strings.Contains, "startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix}[f.operator]
-		return (v.Kind() == event.String && holds(v.Text(), f.value.Text())) != f.not
-	}
-	return true
 }
