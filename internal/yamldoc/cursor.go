@@ -113,22 +113,22 @@ func (c Cursor) Field(name string) Cursor {
 // Has reports whether a mapping has the key.
 func (c Cursor) Has(name string) bool { return c.value(name) != nil }
 
-// value returns the node of a mapping's last key called name; nil: none.
+// value returns the node of a mapping's first key called name, as Keys does; nil: none.
 func (c Cursor) value(name string) *yaml.Node {
 	n := c.resolved()
 	if n.Kind != yaml.MappingNode {
 		return nil
 	}
-	var value *yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
-			value = n.Content[i+1]
+			return n.Content[i+1]
 		}
 	}
-	return value
+	return nil
 }
 
-// Keys returns the keys of a mapping in order; a duplicate key is a fault.
+// Keys returns the keys of a mapping in order; a duplicate key is one fault, however
+// often the keys are read, and left out.
 func (c Cursor) Keys() []Key {
 	n := c.resolved()
 	if n.Kind != yaml.MappingNode {
@@ -151,7 +151,10 @@ func (c Cursor) Keys() []Key {
 			continue
 		}
 		if line, duplicate := seen[name]; duplicate {
-			k.At.Fault("duplicate key, first in line %d", line)
+			if !c.doc.duplicates[n.Content[i]] { // keys may be read again
+				k.At.Fault("duplicate key, first in line %d", line)
+				c.doc.duplicates[n.Content[i]] = true
+			}
 			continue
 		}
 		seen[name] = n.Content[i].Line

@@ -37,6 +37,29 @@ func TestSyntaxErrorHasTheLineThatBreaksIt(t *testing.T) {
 	}
 }
 
+// checked reads its keys itself, and again after decoding.
+type checked struct{ wait string }
+
+func (c *checked) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	for _, k := range at.Keys() {
+		c.wait, _ = k.Value.Scalar()
+	}
+	_ = at.Keys()
+	if text, _ := at.Field("wait").Scalar(); text != c.wait {
+		at.Field("wait").Fault("decoded %s, checked %s", c.wait, text)
+	}
+}
+
+func TestDuplicateKeyIsOneFault(t *testing.T) {
+	var target struct {
+		Thing checked `yaml:"thing"`
+	}
+	faults := yamldoc.Decode("f.yaml", "", []byte("thing:\n  wait: 1s\n  wait: 2s\n"), &target)
+	if got, want := faults.Error(), "f.yaml:3:3: thing.wait: duplicate key, first in line 2"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestRecursiveAliasHasNoPlaces(t *testing.T) {
 	if places := yamldoc.Places("f.yaml", []byte("things: &a {to: *a}\n")); len(places) > 0 {
 		t.Error(places)

@@ -9,7 +9,9 @@ import (
 )
 
 // Output is standard output. It keeps the first error of a write, so that a command
-// whose data did not arrive fails, wherever it wrote.
+// whose data did not arrive fails, wherever it wrote. A closed descriptor cannot be
+// told from a discarded output: Go's runtime opens /dev/null in its place, in the mode
+// in which Python's subprocess.DEVNULL passes it on.
 type Output struct {
 	w io.Writer
 
