@@ -90,6 +90,8 @@ func (b *builder) misses() {
 		}
 		if s := suggest.Closest(u.first.name, names); s != "" {
 			text += fmt.Sprintf(": did you mean %s?", s)
+		} else if len(names) > 0 {
+			text += fmt.Sprintf(": %s %s", plural.VerbOf(len(names), "there is only", "there are"), listed(names))
 		}
 		b.fault(u.first.at.Pos(), "%s", text)
 	}
