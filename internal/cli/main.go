@@ -59,7 +59,7 @@ func Run(ctx context.Context, args []string, io base.Streams) int {
 	if code > base.ExitMisused && !daemon {
 		code = base.ExitFailed
 	}
-	if text := term.VisibleLines(g.Redactor.Redact(strings.TrimSpace(err.Error()))); text != "" {
+	if text := term.VisibleLines(g.Suggest(g.Redactor.Redact(strings.TrimSpace(err.Error())))); text != "" {
 		fmt.Fprintln(io.Err, "notifier: "+text)
 		if daemon {
 			sdnotify.Status("failed: " + text)

@@ -135,7 +135,7 @@ func TestListSaysWhenThereIsNothing(t *testing.T) {
 	command(t, c, "alerts", "show", "al_").Want(t, base.ExitMisused, `"al_" is too short`)
 	c.Delete(c.Group + ".deliveries")
 	for _, args := range []string{"list", "show al_1", "tail"} {
-		command(t, c, append([]string{"alerts"}, strings.Fields(args)...)...).Want(t, base.ExitFailed, "topic "+c.Group+".deliveries is missing: run 'notifier topics create'")
+		command(t, c, append([]string{"alerts"}, strings.Fields(args)...)...).Want(t, base.ExitFailed, "topic "+c.Group+".deliveries is missing: run 'notifier --brokers "+strings.Join(c.Brokers, ",")+" --group "+c.Group+" topics create'")
 	}
 }
 

@@ -41,9 +41,9 @@ func (g *Globals) writeResult(r check.Result) {
 		status = colours[r.Status].Paint(status)
 	}
 	width := max(g.Width()-messageColumn, 40)
-	lines := term.Wrap(term.Visible(r.Subject+": "+r.Message), width)
+	lines := term.Wrap(term.Visible(g.Suggest(r.Subject+": "+r.Message)), width)
 	if r.Remedy != "" {
-		lines = append(lines, term.Wrap("→ "+term.Visible(r.Remedy), width)...)
+		lines = append(lines, term.Wrap("→ "+term.Visible(g.Suggest(r.Remedy)), width)...)
 	}
 	fmt.Fprintf(g.IO.Out, "  %s  %s\n", status, lines[0])
 	for _, line := range lines[1:] {

@@ -1,6 +1,7 @@
 package base
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/secret"
@@ -35,6 +36,15 @@ func (g *Globals) Self() string {
 		text += " --group " + Quote(g.Group)
 	}
 	return text
+}
+
+// suggested is the beginning of a command in a message, such as 'notifier lag'.
+var suggested = regexp.MustCompile(`'notifier ([a-z])`)
+
+// Suggest returns a message whose commands have the flags for cluster and group: most
+// packages that suggest one know neither.
+func (g *Globals) Suggest(message string) string {
+	return suggested.ReplaceAllString(message, "'"+strings.ReplaceAll(g.Self(), "$", "$$")+" $1")
 }
 
 func (g *Globals) JSON() bool { return g.Output == "json" }

@@ -361,7 +361,7 @@ func TestDeadLetterControlCharactersAreEscaped(t *testing.T) {
 func TestReplayWithoutTopicHasRemedy(t *testing.T) {
 	c := lettered(t, letterRange(1)...)
 	c.Delete(topics.Replay(c.Group))
-	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, topics.Replay(c.Group), "run 'notifier topics create'")
+	runReplay(t, c, "--all", "--yes").has(t, base.ExitFailed, topics.Replay(c.Group), "run 'notifier --brokers ", " topics create'")
 }
 
 func TestReplayReportsSuspendedChannelAtOnce(t *testing.T) {
