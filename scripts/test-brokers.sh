@@ -34,6 +34,6 @@ stop
 [ $# -gt 0 ] || set -- 2.8.2 3.9.1 4.4.0
 for version in "$@"; do
 	start "$version"
-	go test -count=1 -p 1 -tags real -run 'TestBrokerVersionIsSupported|TestRestartedStaticMembers' ./internal/cli ./internal/consume
+	go test -count=1 -p 1 -tags real -run 'TestBrokerVersionIsSupported|TestRestartedStatic' ./internal/cli ./internal/consume
 	stop
 done
