@@ -48,7 +48,7 @@ func newList(g *base.Globals) *cobra.Command {
 }
 
 // channelJSON is the JSON of a channel; the names are a contract. The state is null if no notifier is
-// running.
+// running, the rules are null if they have faults.
 type channelJSON struct {
 	Channel     string         `json:"channel"`
 	Kind        string         `json:"kind"`
@@ -84,7 +84,7 @@ func listChannels(ctx context.Context, g *base.Globals, l *config.Loaded) error 
 		t.Head = append(t.Head, "WAITING", "STATE")
 	}
 	for _, c := range list {
-		cells := []string{c.Channel, c.Kind, term.OrDash(c.Destination), term.OrDash(c.Pace), fmt.Sprint(c.Concurrency), fmt.Sprint(c.Partitions), cmp.Or(strings.Join(c.Rules, " "), "none")}
+		cells := []string{c.Channel, c.Kind, term.OrDash(c.Destination), term.OrDash(c.Pace), fmt.Sprint(c.Concurrency), fmt.Sprint(c.Partitions), rulesCell(c.Rules)}
 		if now != nil {
 			waiting, state := "–", "–"
 			if c.State != nil {
@@ -100,21 +100,36 @@ func listChannels(ctx context.Context, g *base.Globals, l *config.Loaded) error 
 			fmt.Fprintln(g.IO.Out, "\n"+strings.Join(term.Wrap(term.Visible(c.Channel+": "+c.Cause), g.Width()-2), "\n  "))
 		}
 	}
+	if l.Rules == nil {
+		fmt.Fprintln(g.IO.Err, "the rules of the channels are unknown: the rules file has faults")
+	}
 	if now == nil {
 		fmt.Fprintf(g.IO.Err, "no notifier is running on %s (%s): the state is unknown\n", daemon.Addr, term.Visible(unreachable.Error()))
 	}
 	return nil
 }
 
+// rulesCell returns the names of rules; nil: they are unknown.
+func rulesCell(names []string) string {
+	switch {
+	case names == nil:
+		return "?"
+	case len(names) == 0:
+		return "none"
+	}
+	return strings.Join(names, " ")
+}
+
 func describeChannel(l *config.Loaded, name string, c *registry.Config, now *base.Readiness) channelJSON {
 	d := channelJSON{
-		Channel: name, Kind: c.Kind, Destination: c.Destination(), Rules: []string{},
+		Channel: name, Kind: c.Kind, Destination: c.Destination(),
 		Burst: c.Dispatch.Pace.Burst, Concurrency: c.Dispatch.Concurrency,
 		Outbox: topics.Outbox(l.Kafka.Group, name), Partitions: c.Dispatch.Partitions,
 	}
 	pace, _ := c.Dispatch.Pace.Rate.MarshalText()
 	d.Pace = string(pace)
 	if l.Rules != nil {
+		d.Rules = []string{}
 		for _, r := range l.Rules.Rules() {
 			if slices.Contains(r.Channels, name) {
 				d.Rules = append(d.Rules, r.Name)
