@@ -83,7 +83,7 @@ func TestSuspendedChannelDoesNotDecideReadiness(t *testing.T) {
 		status, ok, cause := d.component("channel hook")
 		return status == http.StatusOK && !ok && strings.Contains(cause, "returned 410")
 	})
-	cause410 := regexp.MustCompile(`returned 410.* — 3 wait, the oldest for \d+.* s, kept until \d+ [A-Z][a-z]+ \d\d:\d\d$`)
+	cause410 := regexp.MustCompile(`returned 410.* — 3 wait, the oldest for \d+.* s, kept until \d+ [A-Z][a-z]+ \d\d:\d\d [A-Z]+$`)
 	testkafka.Eventually(t, 40*time.Second, "it says how many wait, for how long, and until when they are kept", func() bool {
 		_, _, cause := d.component("channel hook")
 		return cause410.MatchString(cause)

@@ -63,7 +63,9 @@ func TestRestartedStaticDaemonsFollowTheirChannels(t *testing.T) {
 	}
 	before, after := config("kept", "removed"), config("kept", "added")
 	for _, file := range []string{before, after} {
-		clitest.Main(Run).Local(t, "topics", "create", "--partitions", "2", "-c", file).Want(t, 0)
+		testkafka.Eventually(t, time.Minute, "the topics are created", func() bool { // a busy broker takes its time
+			return clitest.Main(Run).Local(t, "topics", "create", "--partitions", "2", "-c", file).Code == 0
+		})
 	}
 	members := []*process{member(0, before), member(1, before)}
 	assigned("kept", "removed")

@@ -138,7 +138,7 @@ func (s *status) groups() admin.Component {
 }
 
 // channelComponent returns a channel's state, cause, backlog and moves: "invalid_auth —
-// 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31". Alerts that will be throttled,
+// 500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31 CET". Alerts that will be throttled,
 // as far as this process knows, do not wait.
 func channelComponent(s dispatch.Status, backlog *lag.Backlog, now time.Time) admin.Component {
 	left := *backlog

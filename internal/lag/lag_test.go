@@ -333,7 +333,7 @@ func TestDescribeBacklog(t *testing.T) {
 	now := time.Date(2026, 12, 1, 9, 31, 0, 0, time.Local)
 	b := Backlog{Waiting: 500_000, Oldest: now.Add(-51 * time.Hour), KeptUntil: time.Date(2026, 12, 26, 9, 31, 0, 0, time.Local)}
 	words := func(d time.Duration) string { return "2 d 3 h" }
-	if got, want := b.Describe(now, false, words), "500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31"; got != want {
+	if got, want := b.Describe(now, false, words), "500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec 09:31 "+now.Format("MST"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	b.Oldest = now.Add(-time.Second)

@@ -172,6 +172,6 @@ func (r *Row) markAge(now time.Time, note func(Mark, string, ...any)) {
 	case left <= 0:
 		note(Bad, "the oldest may be deleted at any time")
 	case level >= slog.LevelWarn:
-		note(Bad, "the oldest is kept until %s", r.KeptUntil.Local().Format("2 Jan 15:04"))
+		note(Bad, "the oldest is kept until %s", r.KeptUntil.Local().Format("2 Jan 15:04 MST"))
 	}
 }

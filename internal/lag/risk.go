@@ -51,7 +51,7 @@ func (m *Monitor) atRisk(b *Backlog, now time.Time) {
 const showAfter = time.Minute
 
 // Describe describes the backlog: "500,000 wait, the oldest for 2 d 3 h, kept until 26 Dec
-// 09:31". It is empty without one, and for a recent one of a healthy channel.
+// 09:31 CET". It is empty without one, and for a recent one of a healthy channel.
 func (b *Backlog) Describe(now time.Time, healthy bool, duration func(time.Duration) string) string {
 	age := now.Sub(b.Oldest)
 	if b.Waiting == 0 || healthy && age < showAfter {
@@ -63,7 +63,7 @@ func (b *Backlog) Describe(now time.Time, healthy bool, duration func(time.Durat
 	case left <= 0:
 		text += ", may be deleted at any time"
 	default:
-		text += ", kept until " + b.KeptUntil.Local().Format("2 Jan 15:04")
+		text += ", kept until " + b.KeptUntil.Local().Format("2 Jan 15:04 MST")
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,12 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
 )
+
+// TestMain sets the local zone, in which the commands print times.
+func TestMain(m *testing.M) {
+	time.Local = time.FixedZone("CET", 3600)
+	os.Exit(m.Run())
+}
 
 func command(t testing.TB, c *testkafka.Cluster, args ...string) clitest.Answer {
 	t.Helper()
@@ -122,6 +129,31 @@ func TestListAnswersWhatBecameOfAnAlert(t *testing.T) {
 	}
 }
 
+// TestListIsLimitedAndNamesItsLimit, but for programs, which get all.
+func TestListIsLimitedAndNamesItsLimit(t *testing.T) {
+	c, write := logging(t)
+	for i := range 103 {
+		write(margin(100+i, "ACC-7", "desk-slack", deliverylog.Delivered))
+	}
+	for args, want := range map[string]struct {
+		rows int
+		end  string
+	}{
+		"":            {100, "the newest 100 of 103 deliveries, --limit 0 lists all; show an alert: "},
+		"--limit 2":   {2, "the newest 2 of 103 deliveries, --limit 0 lists all; show an alert: "},
+		"--limit 0":   {103, "\n103 deliveries; show an alert: "},
+		"--limit 200": {103, "\n103 deliveries; show an alert: "},
+	} {
+		a := command(t, c, append([]string{"alerts", "list"}, strings.Fields(args)...)...).Want(t, base.ExitDone)
+		if n := strings.Count(a.Out, "desk-slack"); n != want.rows || !strings.Contains(a.Err, want.end) || !strings.HasPrefix(a.Out, "ENDED CET ") {
+			t.Errorf("%q: %d rows, %s", args, n, a.Err)
+		}
+	}
+	if n := len(command(t, c, "alerts", "list", "-o", "json").Want(t, base.ExitDone).Objects(t)); n != 103 {
+		t.Errorf("%d objects", n)
+	}
+}
+
 func TestListSaysWhenThereIsNothing(t *testing.T) {
 	c := filled(t)
 	a := command(t, c, "alerts", "list", "--rule", "margn-call").Want(t, base.ExitDone, "these filters match none of 5 deliveries since ")
@@ -150,11 +182,11 @@ func TestShowTellsEveryChannelAndAttempt(t *testing.T) {
 	}
 	a.Contains(t,
 		"title critical: Margin 94 % of equity 1,204,311 on ACC-7", "rule margin-call · key ACC-7",
-		"event portfolio-updates/3@918274 of 2026-11-23 14:31:05 UTC · margin.call · id evt-1",
-		"channel desk-slack: delivered at ", "receipt 1772550911.004", "attempt 1 14:31:06.000 UTC, 212 ms: ok",
+		"event portfolio-updates/3@918274 of 2026-11-23 15:31:05 CET · margin.call · id evt-1",
+		"channel desk-slack: delivered at ", "receipt 1772550911.004", "attempt 1 15:31:06.000 CET, 212 ms: ok",
 		"channel risk-hook: dead_lettered at ", "refused (payload-refused): risk.example.com returned 422: ⟨U+001B⟩[31mno⟨U+000A⟩such account",
-		"may be a duplicate", "attempt 3 14:31:07.000 UTC, 1.0 s: transient, unavailable: 503 … 4 attempts left out attempt 8 14:31:12.000",
-		"attempt 10 14:31:14.000 UTC, 1.0 s: message, payload-refused: 422", "outbox "+c.Group+".outbox.risk-hook/0@1, read at 2026-11-23 14:31:06 UTC by notifier",
+		"may be a duplicate", "attempt 3 15:31:07.000 CET, 1.0 s: transient, unavailable: 503 … 4 attempts left out attempt 8 15:31:12.000",
+		"attempt 10 15:31:14.000 CET, 1.0 s: message, payload-refused: 422", "outbox "+c.Group+".outbox.risk-hook/0@1, read at 2026-11-23 15:31:06 CET by notifier",
 		"see its event kafka-console-consumer --bootstrap-server "+c.Brokers[0]+" --topic portfolio-updates --partition 3 --offset 918274 --max-messages 1",
 		"dlq show dl_",
 	)

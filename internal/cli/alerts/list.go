@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -18,7 +19,7 @@ import (
 func newList(g *base.Globals) *cobra.Command {
 	var sel selection
 	var when period
-	limit := 0
+	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries that have ended, the newest last",
@@ -37,41 +38,49 @@ func newList(g *base.Globals) *cobra.Command {
 				return err
 			}
 			defer l.client.Close()
+			if g.JSON() && !cmd.Flags().Changed("limit") { // a program gets all of the data
+				limit = 0
+			}
 			out := bufio.NewWriterSize(g.IO.Out, 1<<16)
 			defer out.Flush()
 			p := &printer{g: g, out: out}
-			seen, err := l.list(cmd.Context(), &sel, &when, limit, p.put)
+			found, err := l.list(cmd.Context(), &sel, &when, limit, p.put)
 			if err = cmp.Or(p.err, err); err != nil {
 				return l.explain(err)
 			}
 			if p.n == 0 {
-				fmt.Fprintln(g.IO.Err, when.noneText(seen))
+				fmt.Fprintln(g.IO.Err, when.noneText(found.read))
 				return nil
 			}
-			return p.end()
+			return p.end(found.selected)
 		},
 	}
 	sel.flags(g, cmd)
 	when.flags(cmd, "24h")
-	cmd.Flags().IntVar(&limit, "limit", 0, "at most this many, the newest (0: all)")
+	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many, the newest; 0: all, as with -o json")
 	base.Complete(cmd, "limit", base.NoWords)
 	return cmd
 }
 
+// counts are how many deliveries of a period were read and selected.
+type counts struct{ read, selected int }
+
 // list calls put for the selected deliveries in the order of their end until it returns
-// false, and returns how many were read. With a limit it holds that many.
-func (l *log) list(ctx context.Context, sel *selection, when *period, limit int, put func(*deliverylog.Record) bool) (seen int, err error) {
+// false. With a limit it holds that many.
+func (l *log) list(ctx context.Context, sel *selection, when *period, limit int, put func(*deliverylog.Record) bool) (n counts, err error) {
 	spans, err := l.Spans(ctx, when.since, when.until)
 	if err != nil {
-		return 0, err
+		return n, err
 	}
 	var newest []*deliverylog.Record
 	next := 0 // in newest, the oldest once it is full
 	err = l.Each(ctx, spans, nil, func(r *deliverylog.Record) bool {
-		seen++
-		switch {
-		case !sel.selects(r):
+		n.read++
+		if !sel.selects(r) {
 			return true
+		}
+		n.selected++
+		switch {
 		case limit == 0:
 			return put(r)
 		case len(newest) < limit:
@@ -87,7 +96,7 @@ func (l *log) list(ctx context.Context, sel *selection, when *period, limit int,
 			break
 		}
 	}
-	return seen, err
+	return n, err
 }
 
 // printer prints deliveries as they come: as JSON, or as a table whose widths the first
@@ -137,7 +146,7 @@ const (
 
 func (p *printer) page() {
 	p.table = &term.Table{
-		Head:     []string{"ENDED", "DECISION", "SEVERITY", "RULE", "KEY", "CHANNEL", "TRIES", "TITLE", "ALERT"},
+		Head:     []string{"ENDED " + term.Zone(p.first[0].Ended), "DECISION", "SEVERITY", "RULE", "KEY", "CHANNEL", "TRIES", "TITLE", "ALERT"},
 		Elastic:  []int{columnRule, columnKey, columnChannel, columnTitle},
 		Optional: []int{columnTries, columnTitle, columnSeverity},
 		Right:    []int{columnTries},
@@ -157,13 +166,14 @@ func row(r *deliverylog.Record) []string {
 		tries = fmt.Sprint(n)
 	}
 	return []string{
-		r.Ended.Local().Format("02 Jan 15:04:05"), string(r.Decision), r.Severity, r.Rule, term.OrDash(term.Cut(r.KeyText(), 64)), r.Channel,
+		term.Short(r.Ended), string(r.Decision), r.Severity, r.Rule, term.OrDash(term.Cut(r.KeyText(), 64)), r.Channel,
 		tries, term.Cut(r.Title, 200), brief(r.Alert),
 	}
 }
 
-// end prints the rest and suggests a command.
-func (p *printer) end() error {
+// end prints the rest, says whether it is all of the selected deliveries, and suggests a
+// command.
+func (p *printer) end(selected int) error {
 	if p.g.JSON() {
 		return p.out.Flush()
 	}
@@ -173,6 +183,10 @@ func (p *printer) end() error {
 	if err := p.out.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.g.IO.Err, "\n%s; show an alert: %s alerts show %s\n", plural.Verb(p.n, "delivery", "deliveries"), p.g.Self(), base.Quote(brief(p.last)))
+	shown := plural.Verb(p.n, "delivery", "deliveries")
+	if p.n < selected {
+		shown = fmt.Sprintf("the newest %s of %s, --limit 0 lists all", humanize.Comma(int64(p.n)), plural.Verb(selected, "delivery", "deliveries"))
+	}
+	fmt.Fprintf(p.g.IO.Err, "\n%s; show an alert: %s alerts show %s\n", shown, p.g.Self(), base.Quote(brief(p.last)))
 	return nil
 }

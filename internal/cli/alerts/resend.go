@@ -162,7 +162,7 @@ func (s *resend) request(ctx context.Context, admin *kadm.Client, l *log, list [
 func (s *resend) plan(r *deliverylog.Record, to string, last *deliverylog.Record) {
 	before := "where it was not sent before"
 	if last != nil {
-		before = fmt.Sprintf("where it was %s at %s", last.Decision, stamp(last.Ended))
+		before = fmt.Sprintf("where it was %s at %s", last.Decision, term.Stamp(last.Ended))
 	}
 	fmt.Fprintf(s.g.IO.Err, "alert %s, %s: %s\nto %s, %s\n", brief(r.Alert), r.Severity, term.Visible(term.Cut(r.Title, 200)), term.Visible(to), term.Visible(before))
 }

@@ -2,7 +2,6 @@ package alerts
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/suggest"
+	"github.com/algotrade/notifier/internal/term"
 )
 
 // selection has the flags that select deliveries.
@@ -119,10 +119,10 @@ func (p *period) noneText(seen int) string {
 		text = "these filters match none of " + plural.Verb(seen, "delivery", "deliveries")
 	}
 	if p.sinceText != "" {
-		text += fmt.Sprintf(" since %s", p.since.UTC().Format("2006-01-02 15:04:05 UTC"))
+		text += " since " + term.Stamp(p.since)
 	}
 	if p.untilText != "" {
-		text += fmt.Sprintf(" until %s", p.until.UTC().Format("2006-01-02 15:04:05 UTC"))
+		text += " until " + term.Stamp(p.until)
 	}
 	return text
 }

@@ -83,13 +83,13 @@ func (p *page) alert(r *deliverylog.Record) {
 	p.row("alert", "%s", r.Alert)
 	p.row("title", "%s: %s", r.Severity, r.Title)
 	p.row("rule", "%s%s", r.Rule, prefixed(" · key ", r.KeyText()))
-	p.row("event", "%s of %s%s%s", e, stamp(e.Time), prefixed(" · ", e.Type), prefixed(" · id ", e.ID))
+	p.row("event", "%s of %s%s%s", e, term.Stamp(e.Time), prefixed(" · ", e.Type), prefixed(" · id ", e.ID))
 }
 
 // delivery prints what became of one delivery.
 func (p *page) delivery(group string, r *deliverylog.Record) {
 	p.WriteByte('\n')
-	p.row("channel", "%s: %s at %s, %s after the event", r.Channel, r.Decision, stamp(r.Ended), channel.Duration(max(r.Ended.Sub(r.Event.Time), 0)))
+	p.row("channel", "%s: %s at %s, %s after the event", r.Channel, r.Decision, term.Stamp(r.Ended), channel.Duration(max(r.Ended.Sub(r.Event.Time), 0)))
 	if why := whyText(r); why != "" {
 		p.row("why", "%s", why)
 	}
@@ -101,7 +101,7 @@ func (p *page) delivery(group string, r *deliverylog.Record) {
 		p.row("receipt", "%s", r.Receipt)
 	}
 	p.attempts(r)
-	p.row("outbox", "%s/%d@%d, read at %s by %s", topics.Outbox(group, r.Channel), r.Outbox.Partition, r.Outbox.Offset, stamp(r.Received), r.Client)
+	p.row("outbox", "%s/%d@%d, read at %s by %s", topics.Outbox(group, r.Channel), r.Outbox.Partition, r.Outbox.Offset, term.Stamp(r.Received), r.Client)
 }
 
 func marks(r *deliverylog.Record) string {
@@ -132,7 +132,7 @@ func (p *page) attempts(r *deliverylog.Record) {
 			p.row("", "… %s left out", plural.Count(r.Omitted, "attempt"))
 		}
 		why := strings.Trim(string(a.Cause)+prefixed(": ", a.Detail), ": ")
-		p.row(fmt.Sprintf("attempt %d", n), "%s, %s: %s%s", a.Started.UTC().Format("15:04:05.000 UTC"), channel.Duration(time.Duration(a.Duration)), a.Result, prefixed(", ", why))
+		p.row(fmt.Sprintf("attempt %d", n), "%s, %s: %s%s", term.Clock(a.Started), channel.Duration(time.Duration(a.Duration)), a.Result, prefixed(", ", why))
 	}
 }
 
@@ -151,11 +151,4 @@ func (p *page) next(l *log, self string, list []*deliverylog.Record) {
 			command("its dead letter", fmt.Sprintf("%s dlq show %s", self, base.Quote(brief(r.Delivery))))
 		}
 	}
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -45,7 +44,7 @@ func (p *page) entry(e *dlq.Entry) {
 	p.row("id", "%s", e.ID)
 	p.row("state", "%s", stateText(e))
 	if c := e.Closed; c != nil {
-		p.row("closed", "%s by %s%s", stamp(c.At), term.OrDash(c.By), prefixed(": ", c.Comment))
+		p.row("closed", "%s by %s%s", term.Stamp(c.At), term.OrDash(c.By), prefixed(": ", c.Comment))
 	}
 	if !hasRecord(e) {
 		p.row("", "its record is gone")
@@ -96,7 +95,7 @@ func prefixed(prefix, text string) string {
 func (p *page) malformed(e *dlq.Entry) {
 	p.row("why", "the record is not in the format of dead letters, or damaged")
 	p.row("detail", "%s", e.Detail)
-	p.row("record", "%s of %s, key %s, fingerprint %s", e.Where(), stamp(e.LastFailed), keyText(e.Key), e.Fingerprint())
+	p.row("record", "%s of %s, key %s, fingerprint %s", e.Where(), term.Stamp(e.LastFailed), keyText(e.Key), e.Fingerprint())
 }
 
 func (p *page) failure(e *dlq.Entry) {
@@ -106,9 +105,9 @@ func (p *page) failure(e *dlq.Entry) {
 	}
 	p.row("reason", "%s · cause %s · scope %s · fingerprint %s", e.Reason, e.Cause, e.Scope, e.Fingerprint())
 	if e.Attempts <= 1 {
-		p.row("attempts", "1, at %s", stamp(e.LastFailed))
+		p.row("attempts", "1, at %s", term.Stamp(e.LastFailed))
 	} else {
-		p.row("attempts", "%d, from %s to %s", e.Attempts, stamp(e.FirstFailed), stamp(e.LastFailed))
+		p.row("attempts", "%d, from %s to %s", e.Attempts, term.Stamp(e.FirstFailed), term.Stamp(e.LastFailed))
 	}
 	if len(e.Recipients) > 0 {
 		p.row("recipients", "%s", strings.Join(e.Recipients, ", "))
@@ -138,7 +137,7 @@ func (p *page) alert(e *dlq.Entry) {
 
 func (p *page) source(e *dlq.Entry) {
 	s := e.Envelope.Source
-	p.row("source", "%s of %s, key %s", s.String(), stamp(s.Time), keyText(s.Key))
+	p.row("source", "%s of %s, key %s", s.String(), term.Stamp(s.Time), keyText(s.Key))
 	if id := tracing.TraceID(e.Envelope.Trace); id != "" {
 		p.row("trace", "%s", id)
 	}
@@ -243,13 +242,6 @@ func explain(e *dlq.Entry) string {
 		return "its rule, channel or recipients are no longer configured"
 	}
 	return string(e.Reason)
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 func headerText(b []byte) string {

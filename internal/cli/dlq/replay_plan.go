@@ -33,9 +33,9 @@ func showPlan(g *base.Globals, p *replay.Plan, r *replaying) error {
 		name = ""
 	}
 	if p.Oldest.Equal(p.Newest) {
-		row("failed", "%s", stamp(p.Oldest))
+		row("failed", "%s", term.Stamp(p.Oldest))
 	} else {
-		row("failed", "%s to %s", stamp(p.Oldest), stamp(p.Newest))
+		row("failed", "%s to %s", term.Stamp(p.Oldest), term.Stamp(p.Newest))
 	}
 	if p.Options.Edited != nil {
 		row("payload", "%s by %s; the original is kept", plural.Count(len(p.Options.Edited), "byte"), p.Options.By)

@@ -77,7 +77,7 @@ func TestFailedSampleIsShownAboveTable(t *testing.T) {
 	w := &screen{v: v, trends: make(map[string][]waited), err: errors.New("no broker answers")}
 	w.take(s)
 	frame := w.frame(100)
-	if len(frame) < 4 || frame[0].Text != "09:30:00  every 5s  Ctrl-C ends" || frame[1].Text != "failed, retrying: no broker answers" ||
+	if len(frame) < 4 || frame[0].Text != "10:30:00 CET  every 5s  Ctrl-C ends" || frame[1].Text != "failed, retrying: no broker answers" ||
 		frame[1].Colour != term.Red || frame[2].Colour != term.Faint {
 		t.Errorf("it shows %q", frame)
 	}

@@ -200,7 +200,7 @@ var colours = map[lag.Mark]term.Colour{lag.Late: term.Yellow, lag.Bad: term.Red}
 
 // frame lays out the last sample below a line with its time.
 func (w *screen) frame(width int) []term.Line {
-	frame := []term.Line{{Text: fmt.Sprintf("%s  every %s  Ctrl-C ends", w.last.At.Local().Format(time.TimeOnly), w.v.f.interval), Colour: term.Faint}}
+	frame := []term.Line{{Text: fmt.Sprintf("%s  every %s  Ctrl-C ends", w.last.At.Local().Format("15:04:05 MST"), w.v.f.interval), Colour: term.Faint}}
 	if w.err != nil {
 		frame = append(frame, term.Line{Text: "failed, retrying: " + term.Visible(w.err.Error()), Colour: term.Red})
 	}
