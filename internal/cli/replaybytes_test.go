@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
@@ -118,6 +119,37 @@ func TestLargeCompressedEventIsReplayedUnchanged(t *testing.T) {
 	hook.SetAnswer(nil)
 	ask(t, c, requests([]*dlq.Entry{e}, nil)...)
 	become(t, c, map[dlq.State]int{dlq.Resolved: 1})
+}
+
+// TestTooLargeEventIsReplayedAfterLimitsAreRaised: 1 MB of a compressed batch holds
+// more than an event may have; its dead letter keeps it nevertheless.
+func TestTooLargeEventIsReplayedAfterLimitsAreRaised(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
+	value := fmt.Appendf(nil, `{"alert":true,"symbol":"X","n":1,"k":"k","note":%q}`, bytes.Repeat([]byte("fill "), 3<<20/5))
+	cl := c.Client(kgo.ProducerBatchMaxBytes(8<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: string(topics.TradeExecutions), Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	become(t, c, map[dlq.State]int{dlq.Open: 1})
+	e := clitest.DeadLetters(t, c)[0]
+	if e.Pointer || e.Cause != outcome.EventTooLarge || !bytes.Equal(e.Envelope.Source.Value, value) {
+		t.Fatalf("%s with %d bytes of %d, %s", e.Cause, len(e.Envelope.Source.Value), len(value), e.Detail)
+	}
+	d.stop()
+	size := fmt.Sprint(4<<20 + 64<<10)
+	for _, topic := range []string{topics.DeadLetter(c.Group, topics.TradeExecutions), topics.DeadLetter(c.Group, topics.PortfolioUpdates), topics.DeadLetter(c.Group, topics.ForwardTestEvents), topics.Outbox(c.Group, "hook")} {
+		if _, err := c.Admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.message.bytes", Value: &size}}, topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(t, files(t, c, hookChannel("hook", hook.URL)+"events: {max_unpacked: 4MiB}", fmt.Sprintf(every, "hook")))
+	ask(t, c, requests([]*dlq.Entry{e}, nil)...)
+	become(t, c, map[dlq.State]int{dlq.Resolved: 1})
+	if r := hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) > 0 }); len(r) != 1 || !bytes.Contains(r[0].Body, []byte("fill fill")) {
+		t.Errorf("%d posts", len(r))
+	}
 }
 
 // same keeps null and empty apart.

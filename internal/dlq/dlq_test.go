@@ -178,6 +178,20 @@ func TestTwoGroupsDoNotTouchEachOthersEntries(t *testing.T) {
 	}
 }
 
+// TestLargeEntryIsKeptWholeIfCompressible: its producer compressed it, too; otherwise
+// its source topic would not have it.
+func TestLargeEntryIsKeptWholeIfCompressible(t *testing.T) {
+	c := testkafka.Start(t, nil)
+	w := writer(t, c, nil)
+	value := bytes.Repeat([]byte("fill "), 3<<20/5)
+	write(t, w, entry("re_1", value), entry("re_2", []byte(noise(3<<20))), entry("re_3", nil))
+	for _, e := range list(t, c) {
+		if e.Pointer != (e.ID == "re_2") || e.ID == "re_1" && !bytes.Equal(e.Envelope.Source.Value, value) {
+			t.Errorf("%s has %d bytes, pointer: %v", e.ID, len(e.Envelope.Source.Value), e.Pointer)
+		}
+	}
+}
+
 func TestOversizedEntryBecomesPointer(t *testing.T) {
 	c := testkafka.Bare(t)
 	shapes := c.Shapes(nil)
@@ -188,7 +202,7 @@ func TestOversizedEntryBecomesPointer(t *testing.T) {
 	}
 	c.Make(shapes...)
 	w := dlq.NewWriter(dlq.WriterParams{Client: c.Client(kafka.DeadLetterOptions(kafka.MaxMessageBytes(shapes))...), Group: c.Group, Logger: slog.New(slog.DiscardHandler)})
-	e := entry("re_1", bytes.Repeat([]byte("x"), 50_000))
+	e := entry("re_1", []byte(noise(50_000)))
 	e.Envelope.Alert = &alert.Alert{Rule: "order-rejected", Severity: alert.Warning, Title: alert.Text{{Text: "t"}}}
 	e.Envelope.Channel, e.Envelope.Delivery = "desk", "re_1"
 	write(t, w, e)

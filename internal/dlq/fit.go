@@ -34,18 +34,14 @@ var forms = []func(e *Entry, topic string) *kgo.Record{(*Entry).Encode, (*Entry)
 // asPointer is the first of the forms without the source's value.
 const asPointer = 2
 
-// firstForm returns the first form that may fit into a batch of so many bytes, by the
-// size of the source record.
-func (e *Entry) firstForm(limit int) int {
+// sourceSize returns the size of the source record, in bytes.
+func (e *Entry) sourceSize() int {
 	s := &e.Envelope.Source
 	n := len(s.Key) + len(s.Value)
 	for _, h := range s.Headers {
 		n += len(h.Key) + len(h.Value)
 	}
-	if n > limit {
-		return asPointer
-	}
-	return 0
+	return n
 }
 
 func (e *Entry) plain(topic string) *kgo.Record {
@@ -85,6 +81,7 @@ func (e *Entry) pointTo(env *envelope.Envelope, topic string) *kgo.Record {
 type write struct {
 	forms  []func() *kgo.Record // ever smaller
 	form   int                  // that was produced last
+	size   int                  // of the source record; 0: none
 	record *kgo.Record
 	err    error
 }
@@ -109,8 +106,14 @@ func (w *Writer) produce(ctx context.Context, writes []write) (first error) {
 		records[i], turns[i] = x.record, w.follow.Turn(x.record.Topic)
 	}
 	errs := make(map[*kgo.Record]error, len(records))
-	for _, result := range w.p.Client.ProduceSync(ctx, records...) {
-		errs[result.Record] = result.Err
+	for first := 0; first < len(writes); {
+		end, size := first+1, writes[first].size
+		for end < len(writes) && size+writes[end].size <= together {
+			size += writes[end].size
+			end++
+		}
+		w.produceTogether(ctx, records[first:end], size, errs)
+		first = end
 	}
 	for i := range writes {
 		x := &writes[i]
@@ -128,7 +131,32 @@ func (w *Writer) produce(ctx context.Context, writes []write) (first error) {
 	return first
 }
 
-// limit is how large a batch of a topic may be, in bytes.
+// together is how many bytes of source records are produced together: the client may
+// send them in one batch, of which brokers refuse all if it is larger than their topic
+// takes.
+const together = 1 << 20
+
+// produceTogether produces records whose source records have so many bytes, and notes
+// their errors. A large record is produced after the other: it is in memory encoded
+// and compressed, too.
+func (w *Writer) produceTogether(ctx context.Context, records []*kgo.Record, size int, errs map[*kgo.Record]error) {
+	if size > together {
+		select {
+		case w.large <- struct{}{}:
+			defer func() { <-w.large }()
+		case <-ctx.Done():
+			for _, r := range records {
+				errs[r] = ctx.Err()
+			}
+			return
+		}
+	}
+	for _, result := range w.p.Client.ProduceSync(ctx, records...) {
+		errs[result.Record] = result.Err
+	}
+}
+
+// limit is how large a batch of a topic may be before it is compressed, in bytes.
 func (w *Writer) limit(topic string) int {
 	if f, ok := w.p.Client.OptValue(kgo.ProducerBatchMaxBytesFn).(func(string) int32); ok && f != nil {
 		return int(f(topic))

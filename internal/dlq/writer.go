@@ -24,6 +24,7 @@ type Writer struct {
 	written *prometheus.CounterVec
 	failed  *prometheus.CounterVec
 	refused *prometheus.CounterVec
+	large   chan struct{} // size 1: the turn to produce a large record
 }
 
 // WriterParams is what a Writer needs.
@@ -55,6 +56,7 @@ const WriteTimeout = 10 * time.Second
 func NewWriter(p WriterParams) *Writer {
 	w := &Writer{
 		p: p, follow: NewFollower(func(topic string) { p.Client.PurgeTopicsFromProducing(topic) }), log: p.Logger.With("component", "dlq"),
+		large: make(chan struct{}, 1),
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_dead_letters_total", Help: "Dead letters written and acknowledged.",
 		}, []string{"topic", "reason"}),
@@ -93,7 +95,9 @@ func (w *Writer) Write(ctx context.Context, entries ...*Entry) error {
 		for _, form := range forms {
 			writes[i].forms = append(writes[i].forms, func() *kgo.Record { return form(traced, topic) })
 		}
-		writes[i].form = traced.firstForm(w.limit(topic))
+		if writes[i].size = traced.sourceSize(); writes[i].size > w.limit(topic) {
+			writes[i].form, writes[i].size = asPointer, 0
+		}
 	}
 	err := w.produce(ctx, writes)
 	for i, e := range entries {

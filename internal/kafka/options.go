@@ -75,6 +75,11 @@ func OutboxOptions(maxBytes func(topic string) int32) []kgo.Opt {
 	}
 }
 
+// wholeEntry is how large an entry may be before it is compressed, in bytes. Its topic
+// may take less: the client compares the size before compression, brokers compare
+// that after it.
+const wholeEntry = 8 << 20
+
 // DeadLetterOptions are the options of the producer of dead letters. It gives up
 // after 8 s, since entries that are written twice have the same id.
 func DeadLetterOptions(maxBytes func(topic string) int32) []kgo.Opt {
@@ -84,7 +89,7 @@ func DeadLetterOptions(maxBytes func(topic string) int32) []kgo.Opt {
 		kgo.ProducerLinger(0),
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordDeliveryTimeout(8 * time.Second),
-		kgo.ProducerBatchMaxBytesFn(maxBytes),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return max(maxBytes(topic), wholeEntry) }),
 	}
 }
 
