@@ -18,7 +18,7 @@ import (
 //     all the same is among the tried records; if those are too many to be listed,
 //     the commit claims their span.
 //   - While commits fail, records are begun without: an alert is worth more than the
-//     mark on its duplicate.
+//     mark on its duplicate. Recorded says when a commit has made up for that.
 type claims struct {
 	recorded offsets.CrashMark // what the last commit claims that succeeded
 	sure     offsets.CrashMark // what it claims and the one under way claims too
@@ -29,6 +29,7 @@ type claims struct {
 	ahead    int               // how many records behind newest are claimed; 0: none but asked
 	tries    int               // how often Try was called
 	said     int               // of these, what the last commit says
+	loose    int               // of these, the last that was made while commits failed
 	failed   int               // commits in a row that failed
 	former   offsets.CrashMark // what the former owner had claimed
 	tried    map[int64]offsets.Tried
@@ -77,6 +78,15 @@ func (p *Partition) Claim(first, last *offsets.Entry) bool {
 	return false
 }
 
+// Recorded reports whether commits say of records from the first to the last, for which
+// Try has noted it, that they may have been begun: also if they were begun while commits
+// failed. Else a commit will, and what OnCommit has set is called after it.
+func (p *Partition) Recorded(first, last *offsets.Entry) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.said >= p.loose || p.sure.Holds(first.Offset()) && p.sure.Holds(last.Offset())
+}
+
 // Try notes what was done for a record that is not settled.
 func (p *Partition) Try(e *offsets.Entry, t offsets.Tried) {
 	p.mu.Lock()
@@ -87,6 +97,9 @@ func (p *Partition) Try(e *offsets.Entry, t offsets.Tried) {
 	p.tracker.Try(e, t)
 	p.tries++
 	p.dirty = true
+	if t.Maybe && p.failed > 0 {
+		p.loose = p.tries
+	}
 	if t.Maybe && p.ahead > 0 {
 		p.newest = max(p.newest, e.Offset()+1)
 	}

@@ -12,7 +12,20 @@ func (s *source) claim(d *delivery) bool {
 	if s.partition == nil || d.entry == nil {
 		return true
 	}
-	first, last := d.entry, d.entry
+	return s.partition.Claim(d.entries())
+}
+
+// recorded reports whether commits say that a delivery and its members were begun.
+func (s *source) recorded(d *delivery) bool {
+	if s.partition == nil || d.entry == nil {
+		return true
+	}
+	return s.partition.Recorded(d.entries())
+}
+
+// entries returns those of the first and the last of a delivery and its members.
+func (d *delivery) entries() (first, last *offsets.Entry) {
+	first, last = d.entry, d.entry
 	for _, m := range d.members {
 		if m.entry.Offset() < first.Offset() {
 			first = m.entry
@@ -21,7 +34,7 @@ func (s *source) claim(d *delivery) bool {
 			last = m.entry
 		}
 	}
-	return s.partition.Claim(first, last)
+	return first, last
 }
 
 // note has commits say what was done for a delivery and its members; maybe: it may have been sent,

@@ -45,7 +45,8 @@ func (d *delivery) without(reason outcome.Reason) []string {
 
 // startWrites starts writing the dead letters that are due, and the tombstones
 // of those that were delivered. They bypass gate, rate limit and breaker: they do
-// not concern the channel.
+// not concern the channel. While commits fail a dead letter waits: unlike an alert it
+// is worth less than the mark by which the next owner closes it.
 func (o *Dispatcher) startWrites() {
 	unclaimed := o.lanes.decided[:0]
 	for _, l := range o.lanes.decided {
@@ -53,11 +54,15 @@ func (o *Dispatcher) startWrites() {
 			continue
 		}
 		t := turn{o, l, l.queue[0]}
-		if !l.source.claim(t.d) {
+		claimed := l.source.claim(t.d)
+		if claimed {
+			l.source.note(t.d, true)
+			claimed = t.d.dead == nil || l.source.recorded(t.d)
+		}
+		if !claimed {
 			unclaimed = append(unclaimed, l)
 			continue
 		}
-		l.source.note(t.d, true)
 		l.source.inFlight++
 		o.p.Driver.Go(l.work(t.d, t.writeEnd))
 	}

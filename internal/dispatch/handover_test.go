@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/consume"
+	"github.com/algotrade/notifier/internal/dlq"
 )
 
 // owner is one owner of an outbox partition, which reads what commits said before.
@@ -294,6 +295,53 @@ func TestDeadLetterWithLostCommitIsClosed(t *testing.T) {
 		}
 		if !slices.Contains(closed, refused) || len(closed) > 2*64+1 {
 			t.Errorf("%d entries are closed, %s among them: %v", len(closed), refused, slices.Contains(closed, refused))
+		}
+	})
+}
+
+// TestDeadLetterWaitsWhileCommitsFail: its delivery was begun although no commit says
+// so, and whoever delivers it after a crash has to close what was written.
+func TestDeadLetterWaitsWhileCommitsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		former := takeOver(t, 0, nil, func(channel.Message, int) (channel.Receipt, error) { return channel.Receipt{}, errRefused }, nil)
+		defer former.close()
+		former.commit(false)
+		record := func() *kgo.Record { // far behind all that is claimed
+			r := outboxRecord("dl_200")
+			r.Offset = 200
+			return r
+		}
+		former.a.Take(t.Context(), former.steps.Deliver(former.part, []*kgo.Record{record()}))
+		synctest.Wait()
+		for range 3 {
+			s, ok := former.steps.Snapshot(former.part, false)
+			if !ok {
+				t.Fatal("no commit is made for it")
+			}
+			former.steps.Answered(s, errDown, false)
+			synctest.Wait()
+		}
+		if n := len(former.ch.ids()); n != 1 || len(former.dead.all()) > 0 {
+			t.Fatalf("%d sent, dead letters %v, before a commit says so", n, former.dead.all())
+		}
+		former.commit(false)
+		if len(former.dead.all()) != 1 {
+			t.Fatal("no dead letter after the commit")
+		}
+		o := takeOverLog(t, 201, func(i int) *kgo.Record {
+			if i == 200 {
+				return record()
+			}
+			r := outboxRecord(fmt.Sprint("dl_", i))
+			r.Offset = int64(i)
+			return r
+		}, former.last, nil, nil)
+		defer o.close()
+		for range 10 {
+			o.commit(false)
+		}
+		if !slices.ContainsFunc(o.dead.closings(), func(c dlq.Closure) bool { return string(c.Key) == "dl_200" }) {
+			t.Errorf("the dead letter stays open, %d are closed", len(o.dead.closings()))
 		}
 	})
 }
