@@ -80,6 +80,9 @@ func TestImportDirections(t *testing.T) {
 		{"ingest knows nothing of dispatch", from("internal/ingest"), to("internal/dispatch")},
 		{"dispatch knows nothing of ingest", from("internal/dispatch"), to("internal/ingest")},
 		{"dead letters know nothing of consuming", from("internal/dlq"), to("internal/consume")},
+		{"a notice is sent by what notices something, which it does not know", from("internal/notice"), func(p string) bool {
+			return below(p, "internal") && p != "internal/alert" && p != "internal/envelope" && p != "internal/offsets"
+		}},
 		{"only devbroker and testkafka know kfake", except("internal/devbroker", "internal/testkafka"), to(kfake)},
 		{"only tracing knows OpenTelemetry", except("internal/obs/tracing"), to("go.opentelemetry.io")},
 		{"tracing knows nothing of ours but YAML and how to reach out", from("internal/obs/tracing"), func(p string) bool {

@@ -168,6 +168,14 @@ func (a *Alert) GroupParts() []string {
 	return a.Key
 }
 
+// Notifier is the rule and the topic of notices. No other rule and no source topic has this
+// name.
+const Notifier = "notifier"
+
+// Notice reports whether it is a notice: an alert of the notifier itself, which no event
+// has raised.
+func (a *Alert) Notice() bool { return a.Topic == Notifier }
+
 // KeyText returns the parts of the alert key joined with "/".
 func (a *Alert) KeyText() string { return strings.Join(a.Key, "/") }
 

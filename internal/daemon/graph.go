@@ -27,7 +27,7 @@ func graph(d *Daemon, found *cluster) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(d, found),
-		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newRules, newReloader, newIngest, newReplays, newState, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
+		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newNotices, newRules, newReloader, newIngest, newReplays, newState, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
 	)
 }
 

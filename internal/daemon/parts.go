@@ -20,6 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
+	"github.com/algotrade/notifier/internal/notice"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/replay"
@@ -92,6 +93,8 @@ func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.
 		Tracer: tracer, Logger: d.log,
 	})
 }
+
+func newNotices(outboxes *outbox.Producer) *notice.Sender { return notice.New(outboxes) }
 
 func newIngest(d *Daemon, found *cluster, rules *rules, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
 	c := &d.config

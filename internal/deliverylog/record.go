@@ -30,11 +30,12 @@ const (
 	Throttled    Decision = "throttled"
 	Expired      Decision = "expired"
 	Rerouted     Decision = "rerouted" // to another channel, which has a record of its own
+	Dropped      Decision = "dropped"  // a notice of the notifier itself that the channel will never take
 )
 
 // Decisions returns the decisions that this version writes.
 func Decisions() []Decision {
-	return []Decision{Delivered, Digested, DeadLettered, Throttled, Expired, Rerouted}
+	return []Decision{Delivered, Digested, DeadLettered, Throttled, Expired, Rerouted, Dropped}
 }
 
 // Record is one delivery that ended, and the JSON form of the log. A crash can

@@ -18,6 +18,10 @@ import (
 // deadLetter dead-letters the delivery; it is settled when that is acknowledged.
 func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 	d := t.d
+	if d.envelope.Notice() {
+		t.dropNotice(e)
+		return
+	}
 	f := dlq.Failure{
 		Cause: e.Cause, Reason: reason, Detail: e.Detail, Attempts: d.attempts, First: d.firstTried,
 		Recipients: d.without(reason), Delivered: d.delivered,
@@ -153,6 +157,9 @@ func (d *delivery) closures() []*dlq.Closure {
 func (t turn) closing() *dlq.Closure {
 	o, d := t.o, t.d
 	e := d.envelope
+	if e.Notice() {
+		return nil
+	}
 	if !e.Resolves() && !d.inherited {
 		return nil
 	}

@@ -44,7 +44,9 @@ func (o *Dispatcher) UseDigest(c digest.Config) {
 }
 
 // gathers reports whether a delivery may be told together with others of its group.
-func (g *gatherer) gathers(d *delivery) bool { return g != nil && d.envelope.Replay == nil }
+func (g *gatherer) gathers(d *delivery) bool {
+	return g != nil && d.envelope.Replay == nil && !d.envelope.Notice()
+}
 
 // join sets the group of a new lane.
 func (g *gatherer) join(l *lane, d *delivery) {

@@ -20,6 +20,7 @@ const (
 	throttledAway = "throttled"
 	digested      = "digested" // delivered together with others
 	rerouted      = "rerouted"
+	dropped       = "dropped" // a notice that the channel will never take
 	superseded    = "superseded"
 	abandoned     = "abandoned" // the next owner's; in spans only
 )
@@ -80,7 +81,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	if m == nil {
 		return nil
 	}
-	for _, o := range []string{delivered, digested, deadLettered, expired, throttledAway, rerouted} {
+	for _, o := range []string{delivered, digested, deadLettered, expired, throttledAway, rerouted, dropped} {
 		m.deliveries.WithLabelValues(name, o)
 	}
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {

@@ -24,7 +24,8 @@ import (
 // Version is the version of the format that Wrap writes.
 const Version = 1
 
-// Source is the source record.
+// Source is the source record. That of a notice has the topic alert.Notifier, no value,
+// and as key what the notice is about.
 type Source struct {
 	Topic     string
 	TopicID   string // as text; empty if the broker has no topic ids
@@ -54,6 +55,10 @@ type Envelope struct {
 
 	alert []byte // not yet decoded: see Open
 }
+
+// Notice reports whether it carries a notice of the notifier itself: there is no source
+// record, and so no dead letter either.
+func (e *Envelope) Notice() bool { return e.Source.Topic == alert.Notifier }
 
 // Names of the notifier's headers.
 const (

@@ -17,7 +17,7 @@ import (
 func (e *Envelope) validate() error {
 	s := &e.Source
 	switch {
-	case !slices.Contains(topics.All(), topics.Name(s.Topic)):
+	case !e.Notice() && !slices.Contains(topics.All(), topics.Name(s.Topic)):
 		return fmt.Errorf("unknown source topic %.64q", s.Topic)
 	case s.Partition < 0 || s.Offset < 0:
 		return fmt.Errorf("invalid source partition or offset %d@%d", s.Partition, s.Offset)
@@ -44,6 +44,8 @@ func (e *Envelope) validateAlert() error {
 		return fmt.Errorf("unknown severity %.64q", a.Severity)
 	case !IsID(a.Rule):
 		return fmt.Errorf("invalid rule name %.64q", a.Rule)
+	case e.Notice() != a.Notice() || a.Notice() && a.Rule != alert.Notifier:
+		return fmt.Errorf("rule %.64q of topic %.64q, source %.64q: not a notice, and not an alert", a.Rule, a.Topic, e.Source.Topic)
 	case a.Topic != "" && a.Topic != e.Source.Topic:
 		return fmt.Errorf("the alert has topic %.64q, its source %s", a.Topic, e.Source.Topic)
 	}

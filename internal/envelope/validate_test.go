@@ -43,6 +43,8 @@ func TestForgedRecordsAreRejected(t *testing.T) {
 		"a rule without a name":         func(e *Envelope) { e.Alert.Rule = "" },
 		"a rule's name without end":     func(e *Envelope) { e.Alert.Rule = strings.Repeat("r", 65) },
 		"a rule's name of two lines":    func(e *Envelope) { e.Alert.Rule = "a\nb" },
+		"a notice of a rule":            func(e *Envelope) { e.Alert.Topic, e.Source.Topic = alert.Notifier, alert.Notifier },
+		"an alert without source":       func(e *Envelope) { e.Source.Topic, e.Alert.Topic = alert.Notifier, "" },
 		"an alert of another topic":     func(e *Envelope) { e.Alert.Topic = "portfolio-updates" },
 		"an entry that is none":         func(e *Envelope) { replay(e).Entry = "dl abc" },
 		"a negative version":            func(e *Envelope) { replay(e).Version = -1 },

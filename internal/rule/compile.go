@@ -76,6 +76,8 @@ func (e *entry) CheckYAML(at yamldoc.Cursor) {
 	switch {
 	case e.Name == "":
 		at.Field("name").Fault("is missing")
+	case e.Name == alert.Notifier:
+		at.Field("name").Fault("%s is the name of the notifier's own alerts: choose another one", alert.Notifier)
 	case !ruleName.MatchString(e.Name) || len(e.Name) > 64:
 		at.Field("name").Fault("%q is not a valid rule name: use lower-case letters, digits and single hyphens, at most 64 characters", e.Name)
 	}

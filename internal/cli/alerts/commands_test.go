@@ -196,6 +196,20 @@ func TestShowTellsEveryChannelAndAttempt(t *testing.T) {
 	command(t, c, "alerts", "show", "dl_").Want(t, base.ExitMisused)
 }
 
+// TestShowTellsThatNoEventRaisedANotice: there is none that could be looked at.
+func TestShowTellsThatNoEventRaisedANotice(t *testing.T) {
+	c, write := logging(t)
+	write(margin(7, "desk-slack", "desk-mail", deliverylog.Dropped, func(r *deliverylog.Record) {
+		r.Rule, r.Event = alert.Notifier, deliverylog.Event{Topic: alert.Notifier, Time: at}
+		r.Detail = "payload-refused: 552 too big"
+	}))
+	a := command(t, c, "alerts", "show", "al_7").Want(t, base.ExitDone)
+	a.Contains(t, "event none: a notice of the notifier itself, of 2026-11-23 14:31:05 UTC", "channel desk-mail: dropped at ", "552 too big", "alerts resend dl_")
+	if strings.Contains(a.Out, "kafka-console-consumer") {
+		t.Errorf("it names the place of an event:\n%s", a.Out)
+	}
+}
+
 func TestShowNamesAmbiguousIDs(t *testing.T) {
 	c, write := logging(t)
 	for i := range 7 {

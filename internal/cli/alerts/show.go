@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/deliverylog"
@@ -83,6 +84,10 @@ func (p *page) alert(r *deliverylog.Record) {
 	p.row("alert", "%s", r.Alert)
 	p.row("title", "%s: %s", r.Severity, r.Title)
 	p.row("rule", "%s%s", r.Rule, prefixed(" · key ", r.KeyText()))
+	if e.Topic == alert.Notifier {
+		p.row("event", "none: a notice of the notifier itself, of %s", term.Stamp(e.Time))
+		return
+	}
 	p.row("event", "%s of %s%s%s", e, term.Stamp(e.Time), prefixed(" · ", e.Type), prefixed(" · id ", e.ID))
 }
 
@@ -141,8 +146,10 @@ func (p *page) next(l *log, self string, list []*deliverylog.Record) {
 	e := &list[0].Event
 	p.WriteByte('\n')
 	command := func(what, line string) { fmt.Fprintf(p, "  %-16s %s\n", what, line) }
-	command("see its event", fmt.Sprintf("kafka-console-consumer --bootstrap-server %s --topic %s --partition %d --offset %d --max-messages 1",
-		base.Quote(strings.Join(l.brokers, ",")), base.Quote(e.Topic), e.Partition, e.Offset))
+	if e.Topic != alert.Notifier {
+		command("see its event", fmt.Sprintf("kafka-console-consumer --bootstrap-server %s --topic %s --partition %d --offset %d --max-messages 1",
+			base.Quote(strings.Join(l.brokers, ",")), base.Quote(e.Topic), e.Partition, e.Offset))
+	}
 	if last := list[len(list)-1]; last.Decision != deliverylog.DeadLettered {
 		command("send it again", fmt.Sprintf("%s alerts resend %s", self, base.Quote(brief(last.Delivery))))
 	}
