@@ -140,6 +140,9 @@ type Alert struct {
 	// Key is the alert key, by which throttles group alerts. A missing part is
 	// empty.
 	Key []string `json:"key"`
+	// KeyNames are the paths of the key's parts in the rules file, without "event.";
+	// empty for a part that is no path. Silences match by them.
+	KeyNames []string `json:"key_names,omitempty"`
 	// Group is what one digest tells together, within the rule; nil: Key.
 	Group     []string  `json:"group,omitempty"`
 	Title     Text      `json:"title"`
@@ -156,8 +159,33 @@ type Alert struct {
 	// Expire is the age from which the alert is no longer sent; 0: never.
 	Expire    time.Duration `json:"expire_ns,omitempty"`
 	Shortened bool          `json:"shortened,omitempty"` // see Bound
+	// Quiet is the calendar whose quiet hours keep the alert from being sent in the channel
+	// that it is for, until QuietUntil; empty: none does.
+	Quiet      string    `json:"quiet,omitempty"`
+	QuietUntil time.Time `json:"quiet_until,omitzero"`
 	// Channels are the channels to send to. They are not part of the JSON form.
 	Channels []string `json:"-"`
+	// QuietIn are those of Channels in which quiet hours keep it from being sent. They are
+	// not part of the JSON form: see In.
+	QuietIn []Quiet `json:"-"`
+}
+
+// Quiet is a channel of an alert in which quiet hours keep it from being sent.
+type Quiet struct {
+	Channel, Calendar string
+	Until             time.Time
+}
+
+// In returns the alert as it is for one of its channels.
+func (a *Alert) In(channel string) *Alert {
+	for _, q := range a.QuietIn {
+		if q.Channel == channel {
+			quiet := *a
+			quiet.Quiet, quiet.QuietUntil = q.Calendar, q.Until
+			return &quiet
+		}
+	}
+	return a
 }
 
 // GroupParts returns the parts of the alert's group within its rule.

@@ -121,7 +121,7 @@ func (a *Alert) size() int {
 	for _, s := range []string{a.ID, a.Rule, string(a.Severity), string(a.WorstSeverity), a.EventType, a.EventID, a.Topic, a.Runbook} {
 		add(s)
 	}
-	for _, parts := range [][]string{a.Key, a.Group} {
+	for _, parts := range [][]string{a.Key, a.KeyNames, a.Group} {
 		for _, part := range parts {
 			add(part)
 		}

@@ -20,6 +20,10 @@ func (a *Alert) AppendJSON(b []byte) ([]byte, error) {
 	w.optional("worst_severity", string(a.WorstSeverity))
 	w.name("key")
 	w.list(len(a.Key), a.Key == nil, func(i int) { w.value(a.Key[i]) })
+	if len(a.KeyNames) > 0 {
+		w.name("key_names")
+		w.list(len(a.KeyNames), false, func(i int) { w.value(a.KeyNames[i]) })
+	}
 	if len(a.Group) > 0 {
 		w.name("group")
 		w.list(len(a.Group), false, func(i int) { w.value(a.Group[i]) })
@@ -50,6 +54,10 @@ func (a *Alert) AppendJSON(b []byte) ([]byte, error) {
 	if a.Shortened {
 		w.name("shortened")
 		w.b = append(w.b, "true"...)
+	}
+	w.optional("quiet", a.Quiet)
+	if !a.QuietUntil.IsZero() {
+		w.time("quiet_until", a.QuietUntil)
 	}
 	return append(w.b, '}'), w.err
 }
@@ -160,7 +168,8 @@ func (r *reader) alert(a *Alert) bool {
 	var severity, state, worst string
 	ok := r.is(`{"id":`) && r.string(&a.ID) && r.is(`,"rule":`) && r.string(&a.Rule) && r.is(`,"severity":`) && r.string(&severity) &&
 		(!r.is(`,"state":`) || r.string(&state)) && (!r.is(`,"worst_severity":`) || r.string(&worst)) &&
-		r.is(`,"key":`) && r.strings(&a.Key) && (!r.is(`,"group":`) || r.strings(&a.Group)) && r.is(`,"title":`) && r.parts(&a.Title) &&
+		r.is(`,"key":`) && r.strings(&a.Key) && (!r.is(`,"key_names":`) || r.strings(&a.KeyNames)) &&
+		(!r.is(`,"group":`) || r.strings(&a.Group)) && r.is(`,"title":`) && r.parts(&a.Title) &&
 		(!r.is(`,"text":`) || r.parts(&a.Text)) && (!r.is(`,"fields":`) || r.fields(&a.Fields)) &&
 		r.is(`,"event_time":`) && r.time(&a.EventTime) &&
 		(!r.is(`,"event_type":`) || r.string(&a.EventType)) && (!r.is(`,"event_id":`) || r.string(&a.EventID)) &&
@@ -168,6 +177,7 @@ func (r *reader) alert(a *Alert) bool {
 		(!r.is(`,"throttle_ns":`) || r.duration(&a.Throttle)) && (!r.is(`,"expire_ns":`) || r.duration(&a.Expire))
 	a.Severity, a.State, a.WorstSeverity = Severity(severity), State(state), Severity(worst)
 	a.Shortened = ok && r.is(`,"shortened":true`)
+	ok = ok && (!r.is(`,"quiet":`) || r.string(&a.Quiet)) && (!r.is(`,"quiet_until":`) || r.time(&a.QuietUntil))
 	return ok && r.is(`}`) && r.at == len(r.text)
 }
 

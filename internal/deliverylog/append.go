@@ -45,6 +45,17 @@ func (o object) isTrue(name string, is bool) object {
 	return append(o.name(name), "true"...)
 }
 
+func (o object) list(name string, texts []string) object {
+	o = append(o.name(name), '[')
+	for i, text := range texts {
+		if i > 0 {
+			o = append(o, ',')
+		}
+		o = quote(o, text)
+	}
+	return append(o, ']')
+}
+
 func (o object) time(name string, t time.Time) object {
 	if y := t.UTC().Year(); y < 0 || y > 9999 { // RFC 3339 has no such year
 		t = time.Time{}
@@ -75,14 +86,24 @@ func marshal(text string) []byte {
 func (r *Record) appendJSON(b []byte) []byte {
 	o := append(object(b), '{').number("version", int64(r.Version)).text("decision", string(r.Decision)).time("ended", r.Ended).
 		text("alert", r.Alert).text("delivery", r.Delivery).text("channel", r.Channel).text("rule", r.Rule).text("severity", r.Severity)
-	o = append(o.name("key"), '[')
-	for i, part := range r.Key {
-		if i > 0 {
-			o = append(o, ',')
-		}
-		o = quote(o, part)
+	o = o.list("key", r.Key)
+	if len(r.KeyNames) > 0 {
+		o = o.list("key_names", r.KeyNames)
 	}
-	o = append(o, ']').text("title", r.Title)
+	if len(r.Group) > 0 {
+		o = o.list("group", r.Group)
+	}
+	o = o.text("title", r.Title)
+	if len(r.Fields) > 0 {
+		o = append(o.name("fields"), '[')
+		for i, f := range r.Fields {
+			if i > 0 {
+				o = append(o, ',')
+			}
+			o = append(append(o, '{').text("label", f.Label).text("value", f.Value), '}')
+		}
+		o = append(o, ']')
+	}
 	e := &r.Event
 	o = append(o.name("event"), '{').text("topic", e.Topic).optional("topic_id", e.TopicID).number("partition", int64(e.Partition)).number("offset", e.Offset).
 		optional("id", e.ID).optional("type", e.Type).time("time", e.Time)
@@ -98,6 +119,7 @@ func (r *Record) appendJSON(b []byte) []byte {
 	}
 	o = append(o, ']').positive("attempts_omitted", r.Omitted).positive("earlier_attempts", r.Earlier).optional("receipt", r.Receipt).optional("digest", r.Digest).
 		isTrue("may_be_duplicate", r.MayBeDuplicate).positive("replay", r.Replay).optional("resent_by", r.ResentBy).optional("to", r.To).
+		optional("silence", r.Silence).
 		optional("reason", string(r.Reason)).optional("cause", string(r.Cause)).optional("detail", r.Detail).text("client", r.Client).isTrue("cut", r.Cut)
 	return append(o, '}')
 }

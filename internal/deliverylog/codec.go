@@ -3,6 +3,7 @@ package deliverylog
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/envelope"
@@ -25,19 +26,22 @@ func encode(r *Record) ([]byte, error) {
 	return nil, fmt.Errorf("the record of delivery %s has %d bytes", r.Delivery, len(b))
 }
 
-// mostParts is how many parts of an alert key a record has.
+// mostParts is how many parts of an alert key, and how many fields, a record has.
 const mostParts = 16
 
 // shorten returns a record whose texts have at most limit bytes each. A record without
 // longer ones is returned itself.
 func shorten(r *Record, limit int) *Record {
 	long := func(s string) bool { return len(s) > limit }
-	fits := len(r.Key) <= mostParts
+	fits := len(r.Key) <= mostParts && len(r.Group) <= mostParts && len(r.Fields) <= mostParts
 	for _, s := range r.texts() {
 		fits = fits && !long(*s)
 	}
-	for _, part := range r.Key {
+	for _, part := range slices.Concat(r.Key, r.KeyNames, r.Group) {
 		fits = fits && !long(part)
+	}
+	for _, f := range r.Fields {
+		fits = fits && !long(f.Label) && !long(f.Value)
 	}
 	for _, a := range r.Attempts {
 		fits = fits && !long(a.Detail)
@@ -50,9 +54,16 @@ func shorten(r *Record, limit int) *Record {
 	for _, s := range short.texts() {
 		*s = alert.ShortenBytes(*s, limit)
 	}
-	short.Key = append([]string(nil), r.Key[:min(len(r.Key), mostParts)]...)
-	for i := range short.Key {
-		short.Key[i] = alert.ShortenBytes(short.Key[i], limit)
+	for _, list := range []*[]string{&short.Key, &short.KeyNames, &short.Group} {
+		*list = slices.Clone((*list)[:min(len(*list), mostParts)])
+		for i := range *list {
+			(*list)[i] = alert.ShortenBytes((*list)[i], limit)
+		}
+	}
+	short.Fields = slices.Clone(r.Fields[:min(len(r.Fields), mostParts)])
+	for i := range short.Fields {
+		f := &short.Fields[i]
+		f.Label, f.Value = alert.ShortenBytes(f.Label, limit), alert.ShortenBytes(f.Value, limit)
 	}
 	short.Attempts = append([]Attempt(nil), r.Attempts...)
 	for i := range short.Attempts {
@@ -62,8 +73,8 @@ func shorten(r *Record, limit int) *Record {
 }
 
 // texts are the texts that a person or a provider chose.
-func (r *Record) texts() [12]*string {
-	return [...]*string{&r.Title, &r.Rule, &r.Channel, &r.Severity, &r.Receipt, &r.Detail, &r.Event.ID, &r.Event.Type, &r.Event.Topic, &r.To, &r.ResentBy, &r.Client}
+func (r *Record) texts() [13]*string {
+	return [...]*string{&r.Title, &r.Rule, &r.Channel, &r.Severity, &r.Receipt, &r.Detail, &r.Event.ID, &r.Event.Type, &r.Event.Topic, &r.To, &r.ResentBy, &r.Silence, &r.Client}
 }
 
 // decode reads what encode wrote, or somebody else.

@@ -23,8 +23,9 @@ func sample() *Record {
 		Source:   envelope.Source{Topic: "trade-executions", TopicID: "dG9waWMtaWQtb2YtMTZi", Partition: 3, Offset: 918273},
 		Delivery: "dl_o7uh42hk3m5n", Channel: "desk-slack", Replay: &envelope.Replay{Number: 2},
 		Alert: &alert.Alert{
-			ID: "al_6f2cxyzkq3m5n", Rule: "margin-call", Severity: alert.Critical, Key: []string{"ACC-7", ""}, EventTime: at, EventID: "e-1", EventType: "margin.call",
-			Title: alert.Text{{Text: "Margin call on "}, {Text: "ACC-7", Value: true}},
+			ID: "al_6f2cxyzkq3m5n", Rule: "margin-call", Severity: alert.Critical, Key: []string{"ACC-7", ""}, KeyNames: []string{"account_id", ""}, Group: []string{"XNAS"}, Topic: "trade-executions", EventTime: at, EventID: "e-1", EventType: "margin.call",
+			Title:  alert.Text{{Text: "Margin call on "}, {Text: "ACC-7", Value: true}},
+			Fields: []alert.Field{{Label: "venue", Value: alert.Text{{Text: "XN"}, {Text: "AS", Value: true}}}},
 		},
 	})
 	r.Decision, r.Ended, r.Received, r.Outbox = DeadLettered, at.Add(2*time.Second), at.Add(time.Second), Place{TopicID: "x", Partition: 1, Offset: 12}
@@ -32,6 +33,7 @@ func sample() *Record {
 	made.Add(Attempt{Started: at, Duration: Seconds(212345 * time.Microsecond), Result: "message", Cause: outcome.PayloadRefused, Detail: "400 <invalid_blocks>"})
 	made.To(r)
 	r.Digest, r.Earlier, r.Receipt, r.MayBeDuplicate, r.To, r.ResentBy, r.Client = "dl_aaaaaaaaaaaaaaaaaaaaaaaaaa", 1, "1772550911.004", true, "desk-mail", "ann@desk", "notifier"
+	r.Silence = "sil_abcdefgh"
 	r.Reason, r.Cause, r.Detail = outcome.Refused, outcome.PayloadRefused, "400 <invalid_blocks>"
 	return r
 }
@@ -53,7 +55,7 @@ func TestRecordSurvivesItsEncoding(t *testing.T) {
 		t.Errorf("%v\ngot  %+v\nwant %+v\n%s", err, got, want, text)
 	}
 	for _, part := range []string{
-		`{"version":1,"decision":"dead_lettered","ended":"2026-11-23T14:31:07.123456Z","alert":"al_6f2cxyzkq3m5n",`, `"key":["ACC-7",""],"title":"Margin call on ACC-7"`,
+		`{"version":1,"decision":"dead_lettered","ended":"2026-11-23T14:31:07.123456Z","alert":"al_6f2cxyzkq3m5n",`, `"key":["ACC-7",""],"key_names":["account_id",""],"group":["XNAS"],"title":"Margin call on ACC-7","fields":[{"label":"venue","value":"XNAS"}]`,
 		`"duration_seconds":0.212345`, `"detail":"400 <invalid_blocks>"`, `"offset":918273`,
 	} {
 		if !strings.Contains(string(text), part) {

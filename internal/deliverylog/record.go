@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/outcome"
 )
@@ -29,13 +30,14 @@ const (
 	DeadLettered Decision = "dead_lettered"
 	Throttled    Decision = "throttled"
 	Expired      Decision = "expired"
+	Silenced     Decision = "silenced" // by a silence, or by quiet hours
 	Rerouted     Decision = "rerouted" // to another channel, which has a record of its own
 	Dropped      Decision = "dropped"  // a notice of the notifier itself that the channel will never take
 )
 
 // Decisions returns the decisions that this version writes.
 func Decisions() []Decision {
-	return []Decision{Delivered, Digested, DeadLettered, Throttled, Expired, Rerouted, Dropped}
+	return []Decision{Delivered, Digested, DeadLettered, Throttled, Expired, Silenced, Rerouted, Dropped}
 }
 
 // Record is one delivery that ended, and the JSON form of the log. A crash can
@@ -49,8 +51,11 @@ type Record struct {
 	Channel  string    `json:"channel"`
 	Rule     string    `json:"rule"`
 	Severity string    `json:"severity"`
-	Key      []string  `json:"key"`   // the alert key
-	Title    string    `json:"title"` // without markup
+	Key      []string  `json:"key"` // the alert key
+	KeyNames []string  `json:"key_names,omitempty"`
+	Group    []string  `json:"group,omitempty"` // absent: as the key
+	Title    string    `json:"title"`           // without markup
+	Fields   []Field   `json:"fields,omitempty"`
 	Event    Event     `json:"event"`
 	Outbox   Place     `json:"outbox"` // the delivery's record in the outbox of the channel
 	Received time.Time `json:"received"`
@@ -67,12 +72,19 @@ type Record struct {
 	Replay         int    `json:"replay,omitempty"`    // which replay of a dead letter it was, from 1
 	ResentBy       string `json:"resent_by,omitempty"` // who had it sent again after it was settled
 	To             string `json:"to,omitempty"`        // the other channel, of a rerouted one
+	Silence        string `json:"silence,omitempty"`   // the id of the silence, or the calendar of the quiet hours, of a silenced one
 	// Reason, Cause and Detail say why it was not delivered.
 	Reason outcome.Reason `json:"reason,omitempty"`
 	Cause  outcome.Cause  `json:"cause,omitempty"`
 	Detail string         `json:"detail,omitempty"`
 	Client string         `json:"client"`        // the daemon's client id
 	Cut    bool           `json:"cut,omitempty"` // texts were shortened to fit into MaxSize
+}
+
+// Field is a field of the alert, without markup.
+type Field struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
 }
 
 // Event is where the event stands and what it says of itself.
@@ -127,8 +139,11 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 func New(e *envelope.Envelope) *Record {
 	a, s := e.Alert, &e.Source
 	r := &Record{
-		Version: Version, Alert: a.ID, Delivery: e.Delivery, Channel: e.Channel, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Title: a.Title.String(),
+		Version: Version, Alert: a.ID, Delivery: e.Delivery, Channel: e.Channel, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, KeyNames: a.KeyNames, Group: a.Group, Title: a.Title.String(),
 		Event: Event{Topic: s.Topic, TopicID: s.TopicID, Partition: s.Partition, Offset: s.Offset, ID: a.EventID, Type: a.EventType, Time: a.EventTime},
+	}
+	for _, f := range a.Fields {
+		r.Fields = append(r.Fields, Field{f.Label, f.Value.String()})
 	}
 	switch {
 	case e.Resent():
@@ -141,6 +156,18 @@ func New(e *envelope.Envelope) *Record {
 
 // KeyText returns the parts of the alert key joined with "/".
 func (r *Record) KeyText() string { return strings.Join(r.Key, "/") }
+
+// Raised returns the alert of the record, as far as the record has it.
+func (r *Record) Raised() *alert.Alert {
+	a := &alert.Alert{
+		ID: r.Alert, Rule: r.Rule, Severity: alert.Severity(r.Severity), Key: r.Key, KeyNames: r.KeyNames, Group: r.Group, Topic: r.Event.Topic,
+		EventType: r.Event.Type, EventID: r.Event.ID, EventTime: r.Event.Time, Title: alert.Text{{Text: r.Title, Value: true}},
+	}
+	for _, f := range r.Fields {
+		a.Fields = append(a.Fields, alert.Field{Label: f.Label, Value: alert.Text{{Text: f.Value, Value: true}}})
+	}
+	return a
+}
 
 // Tried returns how many attempts were made, those of former owners included.
 func (r *Record) Tried() int { return r.Earlier + len(r.Attempts) + r.Omitted }

@@ -136,7 +136,7 @@ func (t turn) openThrottles(now time.Time) {
 	for _, d := range all {
 		if a := d.envelope.Alert; a.Throttle > 0 {
 			t.o.throttles.sent(a, d.envelope.Delivery, turn{t.o, t.l, d}.place(), now)
-			t.d.saves = max(t.d.saves, t.o.change(keyOf(a), true))
+			t.d.saves = max(t.d.saves, t.o.change(throttleState(keyOf(a)), true))
 		}
 	}
 }

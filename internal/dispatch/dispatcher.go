@@ -41,6 +41,7 @@ type Dispatcher struct {
 	breaker   breaker
 	throttles throttles
 	saving    saving
+	silencing silencing
 	busy      int    // attempts in flight
 	ahead     int    // deliveries that commits claim ahead: see claimAhead
 	begun     uint64 // attempts begun, ever
@@ -65,7 +66,8 @@ type Params struct {
 	Dead        DeadLetters
 	Outboxes    Outboxes   // nil: nothing can be moved
 	Deliveries  Deliveries // the delivery log; nil: none
-	State       State      // nil: throttles end with the process
+	State       State      // nil: throttles end with the process, and nothing is silenced
+	Notices     Notices    // nil: nobody is told of what was silenced
 	MaxReplays  int        // after which a dead letter is quarantined
 	Logger      *slog.Logger
 	Tracer      *tracing.Tracer    // nil: no spans
@@ -95,6 +97,7 @@ func New(p Params) *Dispatcher {
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
 	o.throttles.evicted, o.throttles.oldest = o.metrics.throttleEvicted, o.lanes.oldest
 	o.throttles.by, o.throttles.dropped = rand.Text(), o.throttleDropped
+	o.silencing.by = o.throttles.by
 	o.throttles.grouped = o.lanes.gather != nil
 	if p.Metrics != nil {
 		p.Metrics.watch(o)
@@ -136,6 +139,7 @@ func (o *Dispatcher) leave(s *source) <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lanes.leave(s)
+	o.silencing.leave(s.input)
 	if len(o.lanes.sources) == 0 {
 		o.forgetWaits()
 	}
@@ -175,6 +179,7 @@ func (o *Dispatcher) pump() {
 	if l := o.lanes.backoffs.first(); l != nil {
 		next = earlier(next, l.due)
 	}
+	next = earlier(next, o.report(now)) // before save: it writes what was told
 	next = earlier(earlier(next, o.watch(now)), o.save(now))
 	o.claimAhead()
 	o.p.Driver.WakeAt(next, o.wake)

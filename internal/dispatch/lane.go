@@ -32,6 +32,7 @@ type delivery struct {
 	sent           time.Time // to at least one recipient, last; zero: not yet
 	throttled      int       // alerts that its message speaks for as well, the first of them at throttledAt
 	throttledAt    time.Time
+	silence        string   // what has silenced it: the id of a silence, or a calendar
 	saves          uint64   // the write to the state topic that says what became of it; 0: none does
 	failedAt       uint64   // the channel's attempts begun when its first one ended, or when it came from a former owner
 	recipients     []string // who is left; nil: all

@@ -19,6 +19,7 @@ const (
 	expired       = "expired"
 	throttledAway = "throttled"
 	digested      = "digested" // delivered together with others
+	silenced      = "silenced" // by a silence, or by quiet hours
 	rerouted      = "rerouted"
 	dropped       = "dropped" // a notice that the channel will never take
 	superseded    = "superseded"
@@ -81,7 +82,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	if m == nil {
 		return nil
 	}
-	for _, o := range []string{delivered, digested, deadLettered, expired, throttledAway, rerouted, dropped} {
+	for _, o := range []string{delivered, digested, deadLettered, expired, throttledAway, silenced, rerouted, dropped} {
 		m.deliveries.WithLabelValues(name, o)
 	}
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {

@@ -33,6 +33,9 @@ func (t turn) record(how string) *deliverylog.Record {
 	}
 	d.made.To(r)
 	r.Earlier, r.Receipt, r.MayBeDuplicate = d.former, d.receipt, d.mayBeDuplicate
+	if how == silenced {
+		r.Silence = d.silence
+	}
 	if how == deadLettered {
 		r.Reason, r.Cause, r.Detail = d.dead.Reason, d.dead.Cause, d.dead.Detail
 	}

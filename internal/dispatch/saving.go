@@ -29,11 +29,27 @@ const (
 	savePatience = 5 * time.Second
 )
 
-// saving writes what changes of the throttles. A delivery that was sent, or counted, is
+// stateKey is what a record of the channel's state is about.
+type stateKey struct {
+	kind state.Kind
+	key  string // of a throttle: its throttleKey
+}
+
+func throttleState(key throttleKey) stateKey { return stateKey{state.Throttle, string(key[:])} }
+
+// recordOf returns what the state topic is to say of a key by now.
+func (o *Dispatcher) recordOf(k stateKey) state.Record {
+	if k.kind == state.Throttle {
+		return o.throttles.record(throttleKey([]byte(k.key)), o.p.Name)
+	}
+	return o.silencing.record(k.key, o.p.Name)
+}
+
+// saving writes what changes of the throttles and the silenced alerts. A delivery that was sent, or counted, is
 // settled when the record that says so is acknowledged, so that a crash forgets neither:
 // one write is under way at a time, and takes all that has changed before it begins.
 type saving struct {
-	changed map[throttleKey]bool
+	changed map[stateKey]bool
 	due     time.Time // when the next write may begin
 	unseen  bool      // no wake-up is set for that
 	number  uint64    // of the writes that have begun
@@ -52,13 +68,13 @@ type parked struct {
 
 // change has the next write hold a key, and returns its number; 0: nothing is written. It
 // begins soon where something was sent.
-func (o *Dispatcher) change(key throttleKey, sent bool) uint64 {
+func (o *Dispatcher) change(key stateKey, sent bool) uint64 {
 	s := &o.saving
 	if o.p.State == nil {
 		return 0
 	}
 	if s.changed == nil {
-		s.changed = make(map[throttleKey]bool)
+		s.changed = make(map[stateKey]bool)
 	}
 	due := time.Now()
 	if !sent {
@@ -132,7 +148,7 @@ func (o *Dispatcher) save(now time.Time) (again time.Time) {
 	keys := s.changed
 	records := make([]state.Record, 0, len(keys))
 	for key := range keys {
-		records = append(records, o.throttles.record(key, o.p.Name))
+		records = append(records, o.recordOf(key))
 	}
 	s.changed, s.writing = nil, true
 	s.number++
@@ -164,7 +180,7 @@ func (o *Dispatcher) saveNow() {
 // throttleDropped has a throttle deleted from the state topic, unless another process knows better.
 func (o *Dispatcher) throttleDropped(s *throttled) {
 	if o.owns(&s.through) {
-		o.change(s.key, false)
+		o.change(throttleState(s.key), false)
 	}
 }
 
@@ -179,7 +195,7 @@ func (o *Dispatcher) saved(number uint64) {
 }
 
 // notSaved has the keys of a write that failed written again, with the next.
-func (o *Dispatcher) notSaved(began time.Time, keys map[throttleKey]bool, err error) {
+func (o *Dispatcher) notSaved(began time.Time, keys map[stateKey]bool, err error) {
 	s := &o.saving
 	if o.ctx.Err() != nil {
 		return
@@ -217,7 +233,7 @@ func (o *Dispatcher) recall(s *source) {
 	o.p.State.Known(func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		s.recalls = time.Time{}
+		s.recalls, o.silencing.known = time.Time{}, true
 		for _, l := range o.lanes.backoffs.sorted() {
 			if l.source == s && l.wait == stateEnd {
 				o.lanes.backoffs.remove(l)
@@ -228,10 +244,11 @@ func (o *Dispatcher) recall(s *source) {
 	})
 }
 
-// unrecalled reports whether a former owner may have opened the delivery's throttle, which
-// is not known yet.
+// unrecalled reports whether a former owner may have opened the delivery's throttle, or a
+// silence may keep it from being sent, and that is not known yet. What a process has read of
+// silences once it knows from then on.
 func (t turn) unrecalled() bool {
-	return !t.l.source.recalls.IsZero() && t.d.envelope.Alert.Throttle > 0 && t.d.envelope.Replay == nil
+	return !t.l.source.recalls.IsZero() && (t.d.envelope.Alert.Throttle > 0 || !t.o.silencing.known) && t.d.envelope.Replay == nil
 }
 
 // awaitState has the lane wait while its throttle may not be known, and reports whether it does.
@@ -242,7 +259,7 @@ func (t turn) awaitState(now time.Time) bool {
 	}
 	if !s.recalls.After(now) {
 		t.o.log.Warn("throttles of the former owner are not known, alerts are sent without them", "waited", stateWithin)
-		s.recalls = time.Time{}
+		s.recalls, t.o.silencing.known = time.Time{}, true
 		return false
 	}
 	t.o.lanes.unlist(t.l)
@@ -255,9 +272,14 @@ func (t turn) awaitState(now time.Time) bool {
 func (o *Dispatcher) Learn(r state.Record) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if key, stale := o.throttles.learn(r, o.owns, time.Now()); stale {
-		o.change(key, true)
-		o.pump()
+	switch r.Kind {
+	case state.Throttle:
+		if key, stale := o.throttles.learn(r, o.owns, time.Now()); stale {
+			o.change(throttleState(key), true)
+			o.pump()
+		}
+	case state.Silence, state.Suppressed:
+		o.learnSilenced(r)
 	}
 }
 

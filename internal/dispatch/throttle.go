@@ -224,6 +224,7 @@ func (t turn) place() place {
 // suppress settles a delivery that policy keeps from being sent, and reports
 // whether it did.
 func (t turn) suppress(now time.Time) bool {
+	t.giveBackSilenced(now)
 	if len(t.d.members) > 0 {
 		return t.suppressDigest(now)
 	}
@@ -251,9 +252,11 @@ func (t turn) policy(now time.Time) (how, why string) {
 	switch {
 	case hasExpired(a, now):
 		why = t.expire(now)
+	case t.silenced(now) != nil:
+		how, why = silenced, t.silence(now)
 	case !tried && o.throttles.suppress(a, d.envelope.Delivery, t.place()):
 		how, why = throttledAway, fmt.Sprintf("an alert of its key, of %s, was sent; the throttle is %s", clock(o.throttles.of(a).told), channel.Duration(a.Throttle))
-		d.saves = o.change(keyOf(a), false)
+		d.saves = o.change(throttleState(keyOf(a)), false)
 		o.metrics.suppressed(throttledAway)
 		o.tell(slog.LevelDebug, "throttled, not sent", d)
 	default:

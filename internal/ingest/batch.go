@@ -171,7 +171,7 @@ func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
 		b.h.Raise(a, id)
 		b.raised += len(a.Channels)
 		for _, channel := range a.Channels {
-			e := &envelope.Envelope{Source: src, Alert: a, Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
+			e := &envelope.Envelope{Source: src, Alert: a.In(channel), Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
 			e.From = offsets.Origin{
 				Input:    b.input,
 				From:     offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},

@@ -167,6 +167,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	b.severity(e, r)
 	for _, k := range e.Key {
 		r.key = append(r.key, b.expression(k, b.examples(r.topics, r.when.test, forKey)))
+		r.keyNames = append(r.keyNames, keyName(k.Value))
 	}
 	for _, g := range e.GroupBy {
 		r.group = append(r.group, b.expression(g, b.examples(r.topics, r.when.test, forKey)))
@@ -245,6 +246,18 @@ func (b *builder) field(f fieldEntry, ex *examples) field {
 		f.label = label(f.value.Value)
 	}
 	return field{label: f.label, value: template{{hole: &e}}}
+}
+
+// keyPath is a key part that is a path of the event.
+var keyPath = regexp.MustCompile(`^event\.([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)$`)
+
+// keyName returns how a silence names a part of the key: its path without "event."; empty:
+// it is no path.
+func keyName(source string) string {
+	if m := keyPath.FindStringSubmatch(strings.TrimSpace(source)); m != nil && len(m[1]) <= alert.MaxID {
+		return m[1]
+	}
+	return ""
 }
 
 // label derives a label from the last name of a path: "strategy" for event.strategy_id.

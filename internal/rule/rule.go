@@ -40,6 +40,7 @@ type rule struct {
 	severity   func(*scope) alert.Severity
 	severities []alert.Severity // that severity can return, the worst last
 	key        []expression
+	keyNames   []string     // of the key's parts: see keyName
 	group      []expression // nil: the key
 	title      template
 	text       template
@@ -91,7 +92,7 @@ func (s *Set) Match(ev *event.Event, now time.Time) (alerts []alert.Alert, err e
 func (r *rule) alert(sc *scope) alert.Alert {
 	ev := sc.ev
 	a := alert.Alert{
-		Rule: r.name, Severity: r.severity(sc), WorstSeverity: r.severities[len(r.severities)-1], Key: parts(sc, r.key),
+		Rule: r.name, Severity: r.severity(sc), WorstSeverity: r.severities[len(r.severities)-1], Key: parts(sc, r.key), KeyNames: r.keyNames,
 		Title: r.title.text(sc), Text: r.text.text(sc),
 		EventTime: ev.Time, EventType: ev.Type, EventID: ev.ID, Topic: ev.Record.Topic,
 		Runbook: r.runbook, Throttle: r.throttle, Expire: r.expire,

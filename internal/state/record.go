@@ -14,8 +14,15 @@ import (
 // Kind is what a record describes. It is part of the key.
 type Kind string
 
-// Throttle is what was told last of a rule and alert key.
-const Throttle Kind = "throttle"
+// The kinds.
+const (
+	Throttle   Kind = "throttle"   // what was told last of a rule and alert key
+	Silence    Kind = "silence"    // which alerts operators have silenced, for all channels
+	Suppressed Kind = "suppressed" // how many alerts a silence or quiet hours have kept from a channel
+)
+
+// AllChannels is the channel of records that concern all channels.
+const AllChannels = "*"
 
 // Record is the last value of a key.
 type Record struct {

@@ -47,9 +47,9 @@ func New(p Params) *Store {
 	}
 }
 
-// Follow has learn called with the records of a channel, in the order of the log: with
-// all that are there when Run begins, then with those that any process writes, this one
-// included. It must be called before Run.
+// Follow has learn called with the records of a channel and those of AllChannels, in the
+// order of the log: with all that are there when Run begins, then with those that any
+// process writes, this one included. It must be called before Run.
 func (s *Store) Follow(channel string, learn func(Record)) { s.channels[channel] = learn }
 
 // Known calls f from Run once all records that are in the topic by now were passed on, or
@@ -161,14 +161,23 @@ func (s *Store) read(ctx context.Context, at int64) (int64, error) {
 		}
 		for _, r := range records {
 			if record, ok := decode(r); ok && r.Offset >= at {
-				if learn := s.channels[record.Channel]; learn != nil {
-					learn(record)
-				}
+				s.pass(record)
 			}
 		}
 		if next <= at {
 			return at, nil
 		}
 		at = next
+	}
+}
+
+// pass passes a record on to those whom it concerns.
+func (s *Store) pass(r Record) {
+	if r.Channel == AllChannels {
+		for _, learn := range s.channels {
+			learn(r)
+		}
+	} else if learn := s.channels[r.Channel]; learn != nil {
+		learn(r)
 	}
 }

@@ -82,21 +82,21 @@ func record(key, value string) state.Record {
 func TestStorePassesOnLastValues(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	a := start(t, c)
-	other := record("x", "of another channel")
-	other.Channel = "hook"
+	other, all := record("x", "of another channel"), record("s", "of all channels")
+	other.Channel, all.Channel = "hook", state.AllChannels
 	for i := range 3 {
-		if err := a.Write(t.Context(), record("x/y", fmt.Sprint(i)), record("z", fmt.Sprint(i)), other); err != nil {
+		if err := a.Write(t.Context(), record("x/y", fmt.Sprint(i)), record("z", fmt.Sprint(i)), other, all); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b := start(t, c)
 	b.known(t)
-	b.want(t, map[string]string{"throttle x/y": "2", "throttle z": "2"})
+	b.want(t, map[string]string{"throttle x/y": "2", "throttle z": "2", "throttle s": "of all channels"})
 	if err := b.Write(t.Context(), record("z", "")); err != nil {
 		t.Fatal(err)
 	}
 	a.known(t)
-	a.want(t, map[string]string{"throttle x/y": "2"})
+	a.want(t, map[string]string{"throttle x/y": "2", "throttle s": "of all channels"})
 }
 
 func TestRecordsOfOtherVersionsAreNotRead(t *testing.T) {
