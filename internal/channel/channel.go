@@ -61,6 +61,9 @@ type Message struct {
 	// Since is when what the alert is about began, for a reminder and for a resolved
 	// alert; zero: not known.
 	Since time.Time
+	// Raised marks a message about an alert that is more severe than all that was told
+	// since Opened.
+	Raised bool
 	// Reminder marks a message that repeats an alert which was told and is not resolved.
 	Reminder bool
 	// Opened is the receipt's ID of the first message about what the alert is about, on
@@ -73,6 +76,8 @@ type Message struct {
 	Digest *Digest
 	// Test marks a test message, sent by a person, which the text must say.
 	Test bool
+	// Zone is the zone of the times in texts, where a reader's own is not known; nil: UTC.
+	Zone *time.Location
 }
 
 // Digest is what one message says of the alerts that a channel gathered.
@@ -105,9 +110,10 @@ type Instead struct {
 const LateAfter = time.Minute
 
 // Late returns the delay between the event and this attempt, and whether it is
-// LateAfter or more. A digest is not late: it says when its alerts were.
+// LateAfter or more. A digest is not late: it says when its alerts were. Nor is a
+// reminder, whose event was told before.
 func (m Message) Late() (time.Duration, bool) {
-	if m.Digest != nil {
+	if m.Digest != nil || m.Reminder {
 		return 0, false
 	}
 	d := m.Now.Sub(m.Alert.EventTime)

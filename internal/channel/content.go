@@ -15,12 +15,16 @@ type Content struct {
 	// common.
 	Title    alert.Text
 	Severity alert.Severity
+	// Mark is what the title begins with, behind a symbol: "🔴 CRITICAL", "✅ Resolved".
+	Mark string
 	// Lines are the lines of the alert's text, or a row for each item of a digest.
 	Lines  []alert.Text
 	Fields []alert.Field // none in a digest
 	Digest bool
 	// More is how many alerts of a digest have no row.
 	More int
+	// Time is the event's: "23 Nov 14:31:05 UTC". It is empty without one, and in a digest.
+	Time string
 	// Notes are short remarks, such as "a test" or "4 m 10 s late".
 	Notes []string
 	// Rule names the rule; empty for a digest of several rules.
@@ -33,12 +37,15 @@ type Content struct {
 func (m Message) Content() Content {
 	a := m.Alert
 	c := Content{
-		Title: visible(a.Title), Severity: a.Severity, Lines: lines(a.Text), Notes: m.notes(),
+		Title: visible(a.Title), Severity: a.Severity, Mark: m.mark(), Lines: lines(a.Text), Notes: m.notes(),
 		Rule: alert.Visible(a.Rule), Runbook: alert.Link(a.Runbook),
 	}
 	if m.Digest != nil {
 		m.digest(&c)
 		return c
+	}
+	if !a.EventTime.IsZero() {
+		c.Time = a.EventTime.In(m.Location()).Format("2 Jan 15:04:05 MST")
 	}
 	for _, f := range a.Fields {
 		c.Fields = append(c.Fields, alert.Field{Label: alert.Visible(f.Label), Value: visible(f.Value)})
@@ -46,12 +53,21 @@ func (m Message) Content() Content {
 	return c
 }
 
+// Footer returns the rule, the time and the notes, separated by dots.
+func (c Content) Footer() string {
+	var parts []string
+	for _, part := range append([]string{c.Rule, c.Time}, c.Notes...) {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
 // digest replaces the content of the alert by that of a digest.
 func (m Message) digest(c *Content) {
 	d := m.Digest
-	mixed := false // severities
 	for _, item := range d.Items {
-		mixed = mixed || item.Severity != d.Items[0].Severity
 		if item.Rule != m.Alert.Rule {
 			c.Rule, c.Runbook = "", ""
 		}
@@ -63,13 +79,10 @@ func (m Message) digest(c *Content) {
 			c.Title[0].Text += " "
 		}
 	}
-	c.Title = append(c.Title, alert.Part{Text: ": " + m.since(time.UTC)})
+	c.Title = append(c.Title, alert.Part{Text: ": " + m.since(m.Location())})
 	c.Digest, c.Lines, c.More = true, nil, max(0, d.Alerts-len(d.Items))
 	for _, item := range d.Items {
-		row := item.EventTime.UTC().Format("15:04:05") + " "
-		if mixed {
-			row += word(item.Severity) + " "
-		}
+		row := item.EventTime.In(m.Location()).Format(time.TimeOnly) + " " + d.word(item)
 		c.Lines = append(c.Lines, append(alert.Text{{Text: row}}, visible(item.Title)...))
 	}
 }
@@ -83,33 +96,24 @@ func (m Message) notes() []string {
 		}
 	}
 	add(m.TestLabel())
+	add(m.SpanLabel())
 	if _, late := m.Late(); late && !m.Alert.EventTime.IsZero() {
 		add(m.Delay())
 	}
-	if label := m.ThrottledLabel(time.UTC); m.SuppressedSince.IsZero() {
-		add(label)
-	} else {
-		add(label + " UTC")
+	label := m.ThrottledLabel(m.Location())
+	if label != "" && !m.SuppressedSince.IsZero() {
+		label += m.SuppressedSince.In(m.Location()).Format(" MST")
 	}
+	add(label)
 	if m.MayBeDuplicate {
 		add("may be a duplicate")
 	}
 	add(m.ReplayLabel())
+	add(m.InsteadLabel())
 	if m.Alert.Shortened {
 		add("shortened")
 	}
 	return notes
-}
-
-// Mark is how a line begins that is about an alert of this severity.
-func Mark(s alert.Severity) string {
-	switch s {
-	case alert.Critical:
-		return "🔴 CRITICAL"
-	case alert.Warning:
-		return "🟠"
-	}
-	return "🔵"
 }
 
 // visible returns a text on one line: parts of rules lose their line breaks.

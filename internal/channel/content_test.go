@@ -61,3 +61,27 @@ func TestContentNotesDelayAndThrottle(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestContentHasTimesInZone(t *testing.T) {
+	m := channeltest.GroupDigest()
+	m.Zone = time.FixedZone("EST", -5*3600)
+	c := m.Content()
+	if c.Title.String() != "order-rejected HALTED: 12 alerts since 09:31:05 EST" || c.Lines[1].String() != "09:31:35 warning Rejected: `AMD`" {
+		t.Errorf("%s, %s", c.Title, c.Lines[1])
+	}
+	m.Digest, m.Suppressed, m.SuppressedSince = nil, 14, m.Alert.EventTime
+	if got := m.Content().Footer(); got != "order-rejected · 23 Nov 09:31:05 EST · +14 since 09:31 EST" {
+		t.Error(got)
+	}
+}
+
+func TestDigestRowsMarkResolvedAlerts(t *testing.T) {
+	m := channeltest.GroupDigest()
+	m.Digest.Items[1].State = alert.Resolved
+	if got := m.Content().Lines[1].String(); got != "14:31:35 resolved Rejected: `AMD`" {
+		t.Error(got)
+	}
+	if got := m.Flat(time.UTC, 10, 1000).Alert.Text.String(); !strings.Contains(got, "14:31:35 resolved Rejected: `AMD`") {
+		t.Error(got)
+	}
+}

@@ -67,16 +67,9 @@ func (m Message) clock(at time.Time, zone *time.Location) string {
 // rows lists the digest's items.
 func (m Message) rows(zone *time.Location, lines, runes int) alert.Text {
 	d, text := m.Digest, alert.Text(nil)
-	mixed := false
-	for _, a := range d.Items {
-		mixed = mixed || a.Severity != d.Items[0].Severity
-	}
 	shown := 0
 	for _, a := range d.Items {
-		row := a.EventTime.In(zone).Format(time.TimeOnly) + " "
-		if mixed {
-			row += word(a.Severity) + " "
-		}
+		row := a.EventTime.In(zone).Format(time.TimeOnly) + " " + d.word(a)
 		row += alert.Shorten(alert.Visible(a.Title.String()), maxRow)
 		const rest = len("and 1,000,000 more")
 		if runes -= 1 + utf8.RuneCountInString(row); runes < rest || shown+1 == lines && d.Alerts > lines {
@@ -91,10 +84,24 @@ func (m Message) rows(zone *time.Location, lines, runes int) alert.Text {
 	return text
 }
 
-// word is a severity in a row of several.
-func word(s alert.Severity) string {
-	if s == alert.Critical {
-		return "CRITICAL"
+// word is what a row begins with besides the time: "resolved ", or the severity where
+// the rows have several.
+func (d *Digest) word(a alert.Alert) string {
+	mixed := func() bool {
+		for _, item := range d.Items {
+			if item.Severity != d.Items[0].Severity {
+				return true
+			}
+		}
+		return false
 	}
-	return alert.Visible(string(s))
+	switch {
+	case a.State == alert.Resolved:
+		return "resolved "
+	case !mixed():
+		return ""
+	case a.Severity == alert.Critical:
+		return "CRITICAL "
+	}
+	return alert.Visible(string(a.Severity)) + " "
 }

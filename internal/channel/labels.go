@@ -3,13 +3,105 @@ package channel
 import (
 	"fmt"
 	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
 )
+
+// maxCause bounds why another channel cannot send, in runes.
+const maxCause = 200
+
+// Location is the zone of the times in texts.
+func (m Message) Location() *time.Location {
+	if m.Zone == nil {
+		return time.UTC
+	}
+	return m.Zone
+}
+
+// Resolved reports whether what the alert is about is over.
+func (m Message) Resolved() bool { return m.Alert.State == alert.Resolved }
+
+// Heading is what the title of a message begins with: "CRITICAL", "Warning",
+// "Warning reminder", "Resolved".
+func (m Message) Heading() string {
+	text := "Alert"
+	switch m.Alert.Severity {
+	case alert.Critical:
+		text = "CRITICAL"
+	case alert.Warning:
+		text = "Warning"
+	case alert.Info:
+		text = "Info"
+	}
+	switch {
+	case m.Resolved():
+		return "Resolved"
+	case m.Reminder:
+		return text + " reminder"
+	}
+	return text
+}
+
+// mark is the heading behind a symbol of its colour.
+func (m Message) mark() string {
+	symbol := "🔵"
+	switch {
+	case m.Resolved():
+		symbol = "✅"
+	case m.Alert.Severity == alert.Critical:
+		symbol = "🔴"
+	case m.Alert.Severity == alert.Warning:
+		symbol = "🟠"
+	}
+	return symbol + " " + m.Heading()
+}
+
+// Colour is that of a message, as 0xRRGGBB, where a medium has a bar or an edge for it.
+func (m Message) Colour() int {
+	switch {
+	case m.Resolved():
+		return 0x2EB67D
+	case m.Alert.Severity == alert.Critical:
+		return 0xE01E5A
+	case m.Alert.Severity == alert.Warning:
+		return 0xECB22E
+	}
+	return 0x36C5F0
+}
+
+// SpanLabel returns for how long it was, or still is, what the alert is about:
+// "resolved after 12 m 3 s", "firing for 1 h 5 m". It is empty for other messages, and
+// where the beginning is not known.
+func (m Message) SpanLabel() string {
+	switch {
+	case m.Since.IsZero() || m.Digest != nil:
+	case m.Resolved() && !m.Alert.EventTime.Before(m.Since):
+		return "resolved after " + Duration(m.Alert.EventTime.Sub(m.Since))
+	case m.Reminder && !m.Resolved() && !m.Now.Before(m.Since):
+		return "firing for " + Duration(m.Now.Sub(m.Since))
+	}
+	return ""
+}
+
+// InsteadLabel returns which channel the message was meant for, and why that cannot
+// send: "instead of desk-slack (suspended: invalid_auth)". It is empty for other
+// messages.
+func (m Message) InsteadLabel() string {
+	if m.Instead == nil {
+		return ""
+	}
+	label := "instead of " + alert.Visible(m.Instead.Channel)
+	if cause := alert.Shorten(alert.Visible(m.Instead.Cause), maxCause); cause != "" {
+		label += " (" + cause + ")"
+	}
+	return label
+}
 
 // Delay returns the time from the event to this attempt: "3 ms after the
 // event", or "4 m 10 s late" from LateAfter on. It is empty without an event
-// time, for a test and for a digest.
+// time, for a test, a digest and a reminder.
 func (m Message) Delay() string {
-	if m.Alert.EventTime.IsZero() || m.Test || m.Digest != nil {
+	if m.Alert.EventTime.IsZero() || m.Test || m.Digest != nil || m.Reminder {
 		return ""
 	}
 	d, late := m.Late()

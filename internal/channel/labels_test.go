@@ -1,6 +1,7 @@
 package channel_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -62,5 +63,61 @@ func TestThrottledLabelIncludesDayUnlessToday(t *testing.T) {
 	}
 	if got := (channel.Message{Now: now}).ThrottledLabel(time.UTC); got != "" {
 		t.Errorf("nothing suppressed: %q, want nothing", got)
+	}
+}
+
+func TestHeadingSaysSeverityAndState(t *testing.T) {
+	for want, m := range map[string]channel.Message{
+		"CRITICAL":          {Alert: alert.Alert{Severity: alert.Critical}},
+		"Warning":           {Alert: alert.Alert{Severity: alert.Warning}},
+		"Info reminder":     {Alert: alert.Alert{Severity: alert.Info}, Reminder: true},
+		"CRITICAL reminder": {Alert: alert.Alert{Severity: alert.Critical}, Reminder: true},
+		"Resolved":          {Alert: alert.Alert{Severity: alert.Critical, State: alert.Resolved}},
+		"Alert":             {},
+	} {
+		if got := m.Heading(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestSpanLabelSaysHowLong(t *testing.T) {
+	at := time.Date(2026, 3, 2, 14, 31, 5, 0, time.UTC)
+	for name, c := range map[string]struct {
+		m    channel.Message
+		want string
+	}{
+		"resolved":          {channel.Message{Alert: alert.Alert{State: alert.Resolved, EventTime: at.Add(12 * time.Minute)}, Since: at}, "resolved after 12 m 0 s"},
+		"resolved, unknown": {channel.Message{Alert: alert.Alert{State: alert.Resolved, EventTime: at}}, ""},
+		"resolved before":   {channel.Message{Alert: alert.Alert{State: alert.Resolved, EventTime: at}, Since: at.Add(time.Second)}, ""},
+		"reminder":          {channel.Message{Alert: alert.Alert{EventTime: at}, Reminder: true, Since: at, Now: at.Add(65 * time.Minute)}, "firing for 1 h 5 m"},
+		"firing":            {channel.Message{Alert: alert.Alert{EventTime: at}, Since: at, Now: at.Add(time.Hour)}, ""},
+		"digest":            {channel.Message{Alert: alert.Alert{State: alert.Resolved, EventTime: at.Add(time.Hour)}, Since: at, Digest: &channel.Digest{}}, ""},
+	} {
+		if got := c.m.SpanLabel(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestReminderIsNotLate(t *testing.T) {
+	at := time.Date(2026, 3, 2, 14, 31, 5, 0, time.UTC)
+	m := channel.Message{Alert: alert.Alert{EventTime: at}, Reminder: true, Now: at.Add(time.Hour)}
+	if _, late := m.Late(); late || m.Delay() != "" {
+		t.Errorf("late: %q", m.Delay())
+	}
+}
+
+func TestInsteadLabelNamesChannelAndCause(t *testing.T) {
+	m := channel.Message{Instead: &channel.Instead{Channel: "desk-slack", Cause: "suspended: invalid_auth"}}
+	if got := m.InsteadLabel(); got != "instead of desk-slack (suspended: invalid_auth)" {
+		t.Error(got)
+	}
+	m.Instead = &channel.Instead{Channel: "a\u202eb", Cause: strings.Repeat("x\n", 500)}
+	if got := m.InsteadLabel(); len([]rune(got)) > 250 || strings.ContainsAny(got, "\n\u202e") {
+		t.Errorf("%d runes: %q", len([]rune(got)), got)
+	}
+	if got := (channel.Message{}).InsteadLabel(); got != "" {
+		t.Error(got)
 	}
 }

@@ -62,7 +62,7 @@ channels:
 	varies := regexp.MustCompile(`(after |ts |127\.0\.0\.1:|Message-ID |dedup key )[^ ,;/\n]+( m?s\b)?`)
 	clitest.Golden(t, "channels-test.golden", varies.ReplaceAllString(all.Out, "${1}…"))
 	for _, m := range slack.Messages() {
-		if !strings.Contains(m.Text, "This is a test of desk-") || !strings.Contains(m.Blocks, `"a test"`) || !strings.Contains(m.Text, "from host: ") || strings.Contains(m.Text, "here") && strings.Contains(m.Text, "<!here>") {
+		if !strings.Contains(m.Text, "This is a test of desk-") || !strings.Contains(m.Attachments, `"a test"`) || !strings.Contains(m.Text, "from host: ") || strings.Contains(m.Text, "here") && strings.Contains(m.Text, "<!here>") {
 			t.Errorf("Slack shows %+v", m)
 		}
 	}

@@ -41,7 +41,7 @@ rules:
 		return len(m) > 1 && strings.Contains(m[len(m)-1].Text, "300 alerts since")
 	})
 	m := chat.Messages()
-	if last := m[len(m)-1].Text; len(m) != 2 || m[0].Text != "🟠 order 0" || !strings.HasPrefix(last, "🟠 rejected XNAS: 300 alerts since ") || !strings.Contains(last, "and 298 more") {
+	if last := m[len(m)-1].Text; len(m) != 2 || !strings.HasPrefix(m[0].Text, "🟠 Warning: order 0\n") || !strings.HasPrefix(last, "🟠 Warning: rejected XNAS: 300 alerts since ") || !strings.Contains(last, "and 298 more") {
 		t.Errorf("%d messages: %+v", len(m), m)
 	}
 	testkafka.Eventually(t, 20*time.Second, "all are counted", func() bool {

@@ -26,6 +26,29 @@ func GroupDigest() channel.Message {
 	return m
 }
 
+// Resolved returns the message that what Message is about is over after 2 h 5 m.
+func Resolved() channel.Message {
+	m := Message()
+	m.Alert.State, m.Since = alert.Resolved, m.Alert.EventTime.Add(-125*time.Minute)
+	return m
+}
+
+// Reminder returns a critical reminder of what Message is about, which began 2 h 5 m ago.
+func Reminder() channel.Message {
+	m := Message()
+	m.Alert.Severity, m.Reminder, m.Since = alert.Critical, true, m.Alert.EventTime
+	m.Now = m.Since.Add(125 * time.Minute)
+	return m
+}
+
+// Instead returns a message that was meant for another channel, and is late for it.
+func Instead() channel.Message {
+	m := Message()
+	m.Instead = &channel.Instead{Channel: "desk-slack", Cause: "suspended: invalid_auth"}
+	m.Now = m.Alert.EventTime.Add(250 * time.Second)
+	return m
+}
+
 // GoldenJSON compares JSON, indented, with the file testdata/name, or writes
 // the file if update is true.
 func GoldenJSON(t testing.TB, update bool, name string, body []byte) {

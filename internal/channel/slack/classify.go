@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -27,10 +28,10 @@ var apiErrors = table{
 	outcome.Destination: `channel_not_found is_archived not_in_channel restricted_action restricted_action_read_only_channel
 		restricted_action_thread_only_channel ekm_access_denied messages_tab_disabled`,
 	outcome.PayloadTooLarge: "msg_too_long msg_blocks_too_long attachment_payload_limit_exceeded metadata_too_large",
-	outcome.PayloadRefused: `no_text invalid_blocks invalid_blocks_format too_many_attachments too_many_contact_cards markdown_text_conflict
+	outcome.PayloadRefused: `no_text invalid_blocks invalid_blocks_format invalid_attachments too_many_attachments too_many_contact_cards markdown_text_conflict
 		missing_file_data slack_connect_canvas_sharing_blocked slack_connect_file_link_sharing_blocked slack_connect_lists_sharing_blocked
 		invalid_metadata_format invalid_metadata_schema metadata_must_be_sent_from_app restricted_action_non_threadable_channel
-		restricted_action_thread_locked cannot_reply_to_message invalid_arg_name invalid_array_arg invalid_charset invalid_form_data
+		restricted_action_thread_locked cannot_reply_to_message thread_not_found invalid_thread_ts invalid_arg_name invalid_array_arg invalid_charset invalid_form_data
 		invalid_post_type missing_post_type invalid_arguments invalid_json json_not_object`,
 }.byError()
 
@@ -42,7 +43,7 @@ var hookErrors = table{
 	outcome.Credentials:     "invalid_token no_service no_service_id no_active_hooks no_team team_disabled",
 	outcome.Destination:     "user_not_found action_prohibited posting_to_general_channel_denied channel_not_found channel_is_archived is_archived",
 	outcome.PayloadTooLarge: "msg_too_long msg_blocks_too_long",
-	outcome.PayloadRefused: `invalid_payload no_text too_many_attachments invalid_blocks invalid_blocks_format
+	outcome.PayloadRefused: `invalid_payload no_text invalid_attachments too_many_attachments invalid_blocks invalid_blocks_format
 		missing_text_or_fallback_or_attachments`,
 }.byError()
 
@@ -90,17 +91,36 @@ func (c *Channel) apiOutcome(a *call) (string, error) {
 	return "", c.refused(body.Error, body.Needed, body.Provided, a)
 }
 
-// editRefusals are the errors of chat.update that concern the message to be replaced
-// (docs.slack.dev, method chat.update).
-var editRefusals = []string{"message_not_found", "cant_update_message", "edit_window_closed", "update_failed", "block_mismatch", "streaming_state_conflict"}
-
-// editRefused reports whether a response says that a message cannot be replaced.
-func editRefused(a *call) bool {
-	var body struct {
-		Error string `json:"error"`
+// editRefusals are the errors of chat.update, and replyRefusals those of a reply with
+// chat.postMessage, that concern the message to be replaced or replied to
+// (docs.slack.dev, methods chat.update and chat.postMessage).
+var (
+	editRefusals = []apiError{
+		"message_not_found", "cant_update_message", "edit_window_closed", "update_failed", "block_mismatch", "streaming_state_conflict", "is_inactive",
 	}
-	return a.reply != nil && json.Unmarshal(a.reply.Body, &body) == nil && slices.Contains(editRefusals, body.Error)
+	replyRefusals = []apiError{
+		"thread_not_found", "invalid_thread_ts", "message_not_found", "cannot_reply_to_message", "restricted_action_non_threadable_channel", "restricted_action_thread_locked",
+	}
+)
+
+// apiError is the name of an error of Slack's, inside of an outcome.Error.
+type apiError string
+
+func (e apiError) Error() string { return string(e) }
+
+// named reports whether Slack returned one of these errors.
+func named(err error, names []apiError) bool {
+	var name apiError
+	return errors.As(err, &name) && slices.Contains(names, name)
 }
+
+// contentRefused reports whether Slack refused a message for its content.
+func contentRefused(err error) bool {
+	return err != nil && outcome.Classify(err).Cause.Class().Scope == outcome.Message
+}
+
+// editRefused reports whether a message cannot be replaced, or not by this one.
+func editRefused(err error) bool { return named(err, editRefusals) || contentRefused(err) }
 
 // refused classifies a response by the error it names; needed and provided are
 // scopes, empty unless the error is about them.
@@ -205,9 +225,9 @@ func (c *Channel) classifyName(name string, known map[string]outcome.Cause, a *c
 		if !errorName.MatchString(name) || c.redactor.Redact(name) != name {
 			name = "an unknown error"
 		}
-		return &outcome.Error{Cause: outcome.Unknown, Detail: "Slack returned " + name, RetryAfter: a.reply.RetryAfter}
+		return &outcome.Error{Cause: outcome.Unknown, Detail: "Slack returned " + name, RetryAfter: a.reply.RetryAfter, Err: apiError(name)}
 	}
-	err := &outcome.Error{Cause: cause, Detail: "Slack returned " + name, RetryAfter: a.reply.RetryAfter, Answered: true, Do: remedies[name]}
+	err := &outcome.Error{Cause: cause, Detail: "Slack returned " + name, RetryAfter: a.reply.RetryAfter, Answered: true, Do: remedies[name], Err: apiError(name)}
 	if name == "message_limit_exceeded" && err.RetryAfter == 0 {
 		err.RetryAfter = overLimit
 	}

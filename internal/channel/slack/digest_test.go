@@ -26,8 +26,8 @@ func TestDigestListsAlertsWithinLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.Messages()[1]
-	if n := utf8.RuneCountInString(got.Text); n > 3900 || !strings.Contains(got.Blocks, "4,78") || !strings.Contains(got.Blocks, "more") {
-		t.Errorf("%d characters: %s", n, got.Blocks)
+	if n := utf8.RuneCountInString(got.Text); n > 3900 || !strings.Contains(got.Attachments, "4,78") || !strings.Contains(got.Attachments, "more") {
+		t.Errorf("%d characters: %s", n, got.Attachments)
 	}
 }
 

@@ -24,11 +24,11 @@ func TestForgedRunbookCannotMention(t *testing.T) {
 	}
 	all := s.Messages()
 	for _, got := range all[:len(all)-1] {
-		if strings.Contains(got.Blocks, "runbook") || strings.Contains(got.Blocks, "here") || strings.Contains(got.Blocks, "0123456") || strings.Contains(got.Text, "<") {
-			t.Errorf("rendered: %s", got.Blocks)
+		if strings.Contains(got.Attachments, "runbook") || strings.Contains(got.Attachments, "here") || strings.Contains(got.Attachments, "0123456") || strings.Contains(got.Text, "<") {
+			t.Errorf("rendered: %s", got.Attachments)
 		}
 	}
-	if last := all[len(all)-1].Blocks; !strings.Contains(last, `https://wiki.example.com/a?b=1\u0026amp;c=2|runbook`) {
+	if last := all[len(all)-1].Attachments; !strings.Contains(last, `https://wiki.example.com/a?b=1\u0026amp;c=2|runbook`) {
 		t.Errorf("a valid link is not rendered: %s", last)
 	}
 }

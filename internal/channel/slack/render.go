@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,100 +22,161 @@ const (
 	maxHeader  = 150
 	maxSection = 3000
 	maxField   = 2000
-	maxFields  = 10
+	maxRows    = 5      // fields of a section, which has two columns of at most 10 cells
+	maxFields  = 20     // our own limit
 	maxItems   = 40     // lines of a digest
 	maxBlocks  = 10_000 // our own limit for all blocks as JSON
 )
 
+// rendered is a message: a head, and below it a body with a bar in the severity's
+// colour, which only attachments have.
 type rendered struct {
-	text   string // for notifications and screen readers
-	blocks []slack.Block
+	text string // for notifications and screen readers
+	head []slack.Block
+	body []slack.Block
+	bar  string // colour; of a message without blocks empty
+}
+
+// attachments returns the body.
+func (r rendered) attachments() []slack.Attachment {
+	return []slack.Attachment{{Color: r.bar, Blocks: slack.Blocks{BlockSet: r.body}}}
 }
 
 // render renders a message. Values are in plain_text objects, which Slack shows
 // literally; mrkdwn objects contain configuration only.
 func (c *Channel) render(m channel.Message) rendered {
-	m = m.Flat(time.UTC, maxItems, maxText/2)
-	title := mark(m.Alert.Severity) + " " + oneLine(m.Alert.Title)
+	content := m.Content() // of a digest it is about the alerts, and m becomes one of them
+	m = m.Flat(m.Location(), maxItems, maxText/2)
+	title := content.Mark + ": " + oneLine(m.Alert.Title)
 	lines := m.Alert.Text.Lines()
-	notes := notes(m)
-	r := rendered{text: escape(cut(strings.Join(append([]string{title}, append(fieldLines(m.Alert), lines...)...), "\n"), maxText/2))}
+	fields, shortened := fieldsOf(m.Alert), m.Alert.Shortened
+	all := []string{title}
+	for _, f := range fields {
+		all = append(all, f.label+": "+f.value)
+	}
+	all = append(append(all, lines...), content.Footer())
+	r := rendered{
+		text: escape(cut(strings.Join(all, "\n"), maxText/2)),
+		bar:  fmt.Sprintf("#%06X", m.Colour()),
+	}
 	if utf8.RuneCountInString(r.text) > maxText { // after escaping
 		r.text = escape(cut(title, maxText/8))
 	}
-	if who := c.mentions(m.Alert.Severity); who != "" {
+	who := c.mentions(m)
+	if who != "" {
 		r.text = who + " " + r.text
 	}
-	fields := m.Alert.Fields
+	r.head = head(title, who)
 	for {
-		r.blocks = c.blocks(m, title, lines, fields, notes)
-		if size(r.blocks) <= maxBlocks {
+		r.body = body(m, lines, fields, shortened)
+		if size(r) <= maxBlocks {
 			return r
 		}
 		switch { // shorten the text first, then drop the last fields
 		case len(lines) > 0:
 			lines = lines[:len(lines)/2]
-			notes = appendOnce(notes, "shortened")
 		case len(fields) > 0:
 			fields = fields[:len(fields)-1]
-			notes = appendOnce(notes, "shortened")
 		default:
 			return r
 		}
+		shortened = true
 	}
 }
 
-// size returns the characters of blocks as JSON, as Slack counts them: encoding/json's
-// escapes of <, > and & are one each.
-func size(blocks []slack.Block) int {
+// size returns the characters of a message's blocks as JSON, as Slack counts them:
+// encoding/json's escapes of <, > and & are one each.
+func size(r rendered) int {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(blocks) // an error is slack-go's to return
-	return utf8.RuneCount(b.Bytes())
+	_ = enc.Encode(append(slices.Clone(r.head), r.body...)) // an error is slack-go's to return
+	const attachment = len(`[{"color":"#000000","blocks":[]}]`)
+	return utf8.RuneCount(b.Bytes()) + attachment
 }
 
-func (c *Channel) blocks(m channel.Message, title string, lines []string, fields []alert.Field, notes []string) []slack.Block {
+// head is the title, and whom the message mentions.
+func head(title, who string) []slack.Block {
 	var blocks []slack.Block
 	if utf8.RuneCountInString(title) <= maxHeader {
 		blocks = append(blocks, slack.NewHeaderBlock(plainText(title, maxHeader)))
 	} else {
 		blocks = append(blocks, slack.NewSectionBlock(plainText(title, maxSection), nil, nil))
 	}
-	if who := c.mentions(m.Alert.Severity); who != "" {
-		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, who, false, true), nil, nil))
+	if who != "" {
+		blocks = append(blocks, slack.NewSectionBlock(markup(who), nil, nil))
 	}
-	var objects []*slack.TextBlockObject
-	for i, f := range fields {
-		if i == maxFields-1 && len(fields) > maxFields {
-			objects = append(objects, plainText(fmt.Sprintf("… %d more fields", len(fields)-i), maxField))
-			break
-		}
-		objects = append(objects, plainText(alert.Visible(f.Label)+"\n"+oneLine(f.Value), maxField))
-	}
-	if len(objects) > 0 {
-		blocks = append(blocks, slack.NewSectionBlock(nil, objects, nil))
-	}
+	return blocks
+}
+
+// body is the fields, the text and the footer.
+func body(m channel.Message, lines []string, fields []field, shortened bool) []slack.Block {
+	blocks := rows(fields)
 	if len(lines) > 0 {
 		blocks = append(blocks, slack.NewSectionBlock(plainText(strings.Join(lines, "\n"), maxSection), nil, nil))
 	}
-	return append(blocks, slack.NewContextBlock("", footer(m, notes)...))
+	return append(blocks, slack.NewContextBlock("", footer(m, shortened)...))
 }
 
-// footer is the context line: rule, event time, notes and runbook.
-func footer(m channel.Message, notes []string) []slack.MixedElement {
+// field is a field of an alert, at most maxField long.
+type field struct{ label, value string }
+
+func fieldsOf(a alert.Alert) []field {
+	fields := make([]field, len(a.Fields))
+	for i, f := range a.Fields {
+		label := strings.TrimSpace(cut(alert.Visible(f.Label), maxField/8))
+		if label == "" {
+			label = "–"
+		}
+		fields[i] = field{label, cut(oneLine(f.Value), maxField)}
+	}
+	return fields
+}
+
+// rows returns fields as a table: the label in bold, which only markup can be, and
+// beside it the value, which is none. Where Slack has one column, it is below.
+func rows(fields []field) []slack.Block {
+	var blocks []slack.Block
+	var cells []*slack.TextBlockObject
+	end := func() {
+		if len(cells) > 0 {
+			blocks = append(blocks, slack.NewSectionBlock(nil, cells, nil))
+		}
+		cells = nil
+	}
+	for i, f := range fields {
+		if i == maxFields-1 && len(fields) > maxFields {
+			cells = append(cells, plainText(fmt.Sprintf("… %d more fields", len(fields)-i), maxField))
+			break
+		}
+		bold := "*" + escape(strings.ReplaceAll(f.label, "*", "∗")) + "*"
+		cells = append(cells, markup(bold), plainText(f.value, maxField))
+		if len(cells) == 2*maxRows {
+			end()
+		}
+	}
+	end()
+	return blocks
+}
+
+// maxNotes is how many elements of a footer are notes. Slack takes 10 elements.
+const maxNotes = 6
+
+// footer is the context line: rule, times, notes and runbook.
+func footer(m channel.Message, shortened bool) []slack.MixedElement {
 	elements := []slack.MixedElement{plainText(alert.Visible(m.Alert.Rule), maxField)}
-	if d := m.Digest; d != nil {
-		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, date(d.First)+" – "+date(d.Last), false, true))
-	} else if at := m.Alert.EventTime; !at.IsZero() {
-		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, date(at), false, true))
+	at := m.Alert.EventTime
+	switch d := m.Digest; {
+	case d != nil:
+		elements = append(elements, markup(date(d.First)+" – "+date(d.Last)))
+	case !at.IsZero() && !m.Since.IsZero() && m.Resolved():
+		elements = append(elements, markup(date(m.Since)+" – "+date(at)))
+	case !at.IsZero():
+		elements = append(elements, markup(date(at)))
 	}
-	for _, n := range notes {
-		elements = append(elements, plainText(n, maxField))
-	}
+	elements = append(elements, notes(m, shortened)...)
 	if link := alert.Link(m.Alert.Runbook); link != "" {
-		link = "<" + escape(link) + "|runbook>"
-		elements = append(elements, slack.NewTextBlockObject(slack.MarkdownType, link, false, true))
+		elements = append(elements, markup("<"+escape(link)+"|runbook>"))
 	}
 	return elements
 }
@@ -124,29 +186,37 @@ func date(at time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", at.Unix(), at.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
-func notes(m channel.Message) []string {
-	var notes []string
-	if label := m.TestLabel(); label != "" {
-		notes = append(notes, label)
+// notes are the remarks on a message, one an element, what exceeds maxNotes in the last.
+func notes(m channel.Message, shortened bool) []slack.MixedElement {
+	m.Alert.Shortened = shortened
+	var elements []slack.MixedElement
+	add := func(o *slack.TextBlockObject) { elements = append(elements, o) }
+	if m.Suppressed > 0 && !m.SuppressedSince.IsZero() {
+		add(markup(fmt.Sprintf("+%d since %s", m.Suppressed, date(m.SuppressedSince))))
+		m.Suppressed = 0
 	}
-	if _, late := m.Late(); late && !m.Alert.EventTime.IsZero() {
-		notes = append(notes, m.Delay())
+	if m.Reminder && !m.Since.IsZero() && !m.Resolved() {
+		add(markup(m.SpanLabel() + ", since " + date(m.Since)))
+		m.Since = time.Time{}
 	}
-	if label := m.ThrottledLabel(time.UTC); label != "" {
-		notes = append(notes, label+" UTC")
+	texts := m.Content().Notes
+	if room := maxNotes - len(elements); len(texts) > room {
+		texts = append(texts[:room-1:room-1], strings.Join(texts[room-1:], " · "))
 	}
-	if m.MayBeDuplicate {
-		notes = append(notes, "may be a duplicate")
+	for _, text := range texts {
+		add(plainText(text, maxField))
 	}
-	if label := m.ReplayLabel(); label != "" {
-		notes = append(notes, label)
-	}
-	return notes
+	return elements
 }
 
-func (c *Channel) mentions(severity alert.Severity) string {
+// mentions are the ids that the configuration has for a message's severity. That
+// something is over calls nobody.
+func (c *Channel) mentions(m channel.Message) string {
+	if m.Resolved() {
+		return ""
+	}
 	var who []string
-	for _, id := range c.config.Mentions[string(severity)] {
+	for _, id := range c.config.Mentions[string(m.Alert.Severity)] {
 		switch {
 		case id == "here", id == "channel":
 			who = append(who, "<!"+id+">")
@@ -159,25 +229,12 @@ func (c *Channel) mentions(severity alert.Severity) string {
 	return strings.Join(who, " ")
 }
 
-func mark(s alert.Severity) string {
-	switch s {
-	case alert.Critical:
-		return "🔴 CRITICAL"
-	case alert.Warning:
-		return "🟠"
-	}
-	return "🔵"
-}
-
-func fieldLines(a alert.Alert) []string {
-	lines := make([]string, len(a.Fields))
-	for i, f := range a.Fields {
-		lines[i] = alert.Visible(f.Label) + ": " + oneLine(f.Value)
-	}
-	return lines
-}
-
 func oneLine(t alert.Text) string { return alert.Visible(t.String()) }
+
+// markup is a text in Slack's markup, which contains configuration only.
+func markup(s string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.MarkdownType, s, false, true)
+}
 
 // plainText is a text that Slack shows literally, emoji names included.
 func plainText(s string, most int) *slack.TextBlockObject {
@@ -203,11 +260,4 @@ func cut(s string, most int) string {
 		}
 	}
 	return s
-}
-
-func appendOnce(list []string, s string) []string {
-	if len(list) > 0 && list[len(list)-1] == s {
-		return list
-	}
-	return append(list, s)
 }

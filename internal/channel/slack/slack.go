@@ -1,12 +1,11 @@
 // Package slack posts alerts to one Slack channel, as a bot (chat.postMessage)
 // or through an incoming webhook. slack-go builds blocks and makes the calls.
 // classify.go evaluates the raw response, since slack-go takes {"ok":false} for
-// a success and drops bodies and Retry-After. Start at Channel.Send.
+// a success and drops bodies and Retry-After. Start at Channel.Send in post.go.
 package slack
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,10 +17,8 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/httpsend"
 	"github.com/algotrade/notifier/internal/egress"
-	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/secret"
 )
 
@@ -94,68 +91,6 @@ func (c *Channel) webhookURL() string {
 func (c *Channel) Close() error {
 	c.client.Close()
 	return nil
-}
-
-// Send posts m, or replaces the message of an earlier digest. When Slack refuses
-// that, Send posts m as a new message; when it refuses the content, as plain text.
-func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
-	r := c.render(m)
-	if m.Digest != nil && m.Digest.Edit != "" && c.api != nil {
-		receipt, refused, err := c.update(ctx, m.Digest.Edit, r.text, r.blocks)
-		if !refused {
-			return receipt, err
-		}
-	}
-	receipt, err := c.post(ctx, r.text, r.blocks)
-	if err == nil || outcome.Classify(err).Cause.Class().Scope != outcome.Message {
-		return receipt, err
-	}
-	return c.post(ctx, r.text, nil)
-}
-
-// update replaces a message. refused: the message cannot be replaced, or not by this
-// one, and a new one can be posted.
-func (c *Channel) update(ctx context.Context, ts, text string, blocks []slack.Block) (r channel.Receipt, refused bool, err error) {
-	a := &call{}
-	_, _, _, _ = c.api.UpdateMessageContext(context.WithValue(ctx, callKey{}, a), c.config.Channel, ts, options(text, blocks)...) // the error is in a
-	r, err = receipt(c.apiOutcome(a))
-	if err == nil {
-		return r, false, nil
-	}
-	return r, editRefused(a) || outcome.Classify(err).Cause.Class().Scope == outcome.Message, err
-}
-
-func (c *Channel) post(ctx context.Context, text string, blocks []slack.Block) (channel.Receipt, error) {
-	a := &call{}
-	ctx = context.WithValue(ctx, callKey{}, a)
-	if c.api == nil {
-		no := false
-		w := &slack.WebhookMessage{Text: text, Parse: "none", UnfurlLinks: &no, UnfurlMedia: &no}
-		if blocks != nil {
-			w.Blocks = &slack.Blocks{BlockSet: blocks}
-		}
-		_ = slack.PostWebhookCustomHTTPContext(ctx, c.webhookURL(), c.http, w) // the error is in a
-		return receipt("", c.webhookOutcome(a))
-	}
-	_, _, _ = c.api.PostMessageContext(ctx, c.config.Channel, options(text, blocks)...) // the error is in a
-	return receipt(c.apiOutcome(a))
-}
-
-func options(text string, blocks []slack.Block) []slack.MsgOption {
-	options := []slack.MsgOption{
-		slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(), slack.MsgOptionDisableMarkdown(),
-	}
-	if blocks != nil {
-		options = append(options, slack.MsgOptionBlocks(blocks...))
-	}
-	return options
-}
-
-func receipt(ts string, err error) (channel.Receipt, error) {
-	if err != nil {
-		return channel.Receipt{}, err
-	}
-	return channel.Receipt{ID: ts, Answer: "Slack returned ok"}, nil
 }
 
 // call is the raw result of one call of slack-go.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -72,20 +73,23 @@ func TestMessageHasBlocksAndText(t *testing.T) {
 	golden(t, "testdata/message.golden", got)
 }
 
-// golden compares a message's text and blocks with a file; -update writes it.
+// golden compares a message's text, blocks and attachments with a file; -update writes it.
 func golden(t *testing.T, name string, got slacktest.Message) {
 	t.Helper()
-	var blocks any
-	if err := json.Unmarshal([]byte(got.Blocks), &blocks); err != nil {
-		t.Fatal(err)
-	}
 	var b strings.Builder
-	b.WriteString(got.Text + "\n\n")
+	b.WriteString(got.Text + "\n")
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(blocks); err != nil {
-		t.Fatal(err)
+	for _, part := range []string{got.Blocks, got.Attachments} {
+		var v any
+		if err := json.Unmarshal([]byte(part), &v); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteByte('\n')
+		if err := enc.Encode(v); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if *update {
 		if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
@@ -111,24 +115,52 @@ func TestValuesCannotMention(t *testing.T) {
 		}
 	}
 	for _, got := range s.Messages() {
-		if strings.ContainsAny(got.Text, "<>") {
+		if rest := dates.ReplaceAllString(got.Text, ""); strings.ContainsAny(rest, "<>") {
 			t.Errorf("the text is %s", got.Text)
 		}
-		var blocks []struct {
-			Text     struct{ Type, Text string }
-			Elements []struct{ Type, Text string }
+		objects := 0
+		for _, o := range objectsOf(t, got) {
+			if objects++; o["type"] == "mrkdwn" && strings.ContainsAny(dates.ReplaceAllString(o["text"].(string), ""), "<>@`") && o["text"] != "<https://wiki.example.com/rejects|runbook>" {
+				t.Errorf("markup: %s", o["text"])
+			}
 		}
-		if err := json.Unmarshal([]byte(got.Blocks), &blocks); err != nil {
-			t.Fatal(err)
+		if objects < 6 {
+			t.Errorf("%d texts", objects)
 		}
-		for _, b := range blocks {
-			for _, o := range append(b.Elements, b.Text) {
-				if o.Type == "mrkdwn" && (strings.Contains(o.Text, "evil") || strings.Contains(o.Text, "channel") || strings.Contains(o.Text, "@")) {
-					t.Errorf("markup: %s", o.Text)
-				}
+	}
+}
+
+// dates matches dates in Slack's markup.
+var dates = regexp.MustCompile(`<!date\^[0-9]+\^\{date_short_pretty\} \{time_secs\}\|[0-9: -]+ UTC>`)
+
+// objectsOf returns the texts of a message's blocks.
+func objectsOf(t *testing.T, m slacktest.Message) []map[string]any {
+	t.Helper()
+	var objects []map[string]any
+	var find func(v any)
+	find = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				find(item)
+			}
+		case map[string]any:
+			if _, ok := v["text"].(string); ok {
+				objects = append(objects, v)
+			}
+			for _, item := range v {
+				find(item)
 			}
 		}
 	}
+	for _, part := range []string{m.Blocks, m.Attachments} {
+		var v any
+		if err := json.Unmarshal([]byte(part), &v); err != nil {
+			t.Fatal(err)
+		}
+		find(v)
+	}
+	return objects
 }
 
 func TestAnyAlertFitsSlackLimits(t *testing.T) {
@@ -156,7 +188,7 @@ func TestAnyAlertFitsSlackLimits(t *testing.T) {
 			if n, _ := s.Requests(); n != 1 {
 				t.Errorf("%d posts: the first was refused", n)
 			}
-			unescaped := strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(got.Blocks)
+			unescaped := strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(got.Blocks + got.Attachments)
 			if n := len([]rune(unescaped)); n > 10_000 || len([]rune(got.Text)) > 4000 {
 				t.Errorf("text of %d characters, blocks of %d", len([]rune(got.Text)), n)
 			}
@@ -173,11 +205,7 @@ func TestEscapedCharactersCountOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		posted := s.Messages()
-		var blocks []any
-		if err := json.Unmarshal([]byte(posted[len(posted)-1].Blocks), &blocks); err != nil {
-			t.Fatal(err)
-		}
-		if text := fmt.Sprint(blocks); strings.Contains(text, "shortened") || strings.Count(text, char) < 2500 {
+		if text := fmt.Sprint(objectsOf(t, posted[len(posted)-1])); strings.Contains(text, "shortened") || strings.Count(text, char) < 2500 {
 			t.Errorf("2,500 %s are shortened to %d", char, strings.Count(text, char))
 		}
 	}

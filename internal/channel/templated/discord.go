@@ -43,11 +43,12 @@ const (
 
 func renderDiscord(_ *Config, m channel.Message) any {
 	c := m.Content()
+	c.Time = "" // Discord shows the embed's time, in the reader's zone
 	text := strings.Join(markdown.lines(c, discordText-3*discordName), "\n")
 	if c.Runbook != "" && len(c.Runbook) <= 2*discordName {
 		text = strings.TrimPrefix(text+"\n[runbook](<"+c.Runbook+">)", "\n")
 	}
-	foot := footer(m, c)
+	foot := c.Footer()
 	left := discordEmbed - units(text) - discordName
 	fields := []object{}
 	for i, f := range c.Fields {
@@ -60,7 +61,7 @@ func renderDiscord(_ *Config, m channel.Message) any {
 		left -= size
 		fields = append(fields, object{"name": orDash(name), "value": orDash(value), "inline": true})
 	}
-	embed := object{"description": text, "color": color(c.Severity), "fields": fields, "footer": object{"text": orDash(plain.fit(literal(foot), discordName))}}
+	embed := object{"description": text, "color": m.Colour(), "fields": fields, "footer": object{"text": orDash(plain.fit(literal(foot), discordName))}}
 	if !m.Alert.EventTime.IsZero() {
 		embed["timestamp"] = m.Alert.EventTime.UTC().Format("2006-01-02T15:04:05.000Z")
 	}

@@ -35,7 +35,7 @@ const chatCard = 12_000
 func renderGoogleChat(_ *Config, m channel.Message) any {
 	c := m.Content()
 	left := chatCard
-	foot := footer(m, c)
+	foot := c.Footer()
 	var widgets []object
 	for i, f := range c.Fields {
 		value := cards.fit(f.Value, chatCard/4)

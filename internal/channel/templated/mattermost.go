@@ -45,7 +45,7 @@ func renderMattermost(_ *Config, m channel.Message) any {
 	}
 	fields := []object{}
 	left := mattermostText
-	foot := footer(m, c)
+	foot := c.Footer()
 	for i, f := range c.Fields {
 		value := markdown.fit(f.Value, mattermostValue)
 		if left -= units(value) + units(f.Label); left < 0 {
@@ -57,7 +57,7 @@ func renderMattermost(_ *Config, m channel.Message) any {
 	return object{
 		"text": markdown.fit(heading(c), mattermostTitle),
 		"attachments": []object{{
-			"color": fmt.Sprintf("#%06X", color(c.Severity)), "text": text, "fields": fields, "footer": plain.fit(literal(foot), 300),
+			"color": fmt.Sprintf("#%06X", m.Colour()), "text": text, "fields": fields, "footer": plain.fit(literal(foot), 300),
 		}},
 	}
 }

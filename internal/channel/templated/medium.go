@@ -170,15 +170,3 @@ func more(c channel.Content, lines int) string {
 
 // literal returns a text that has no value of an event.
 func literal(s string) alert.Text { return alert.Text{{Text: s}} }
-
-// footer returns the rule, the event's time and the notes, separated by dots.
-func footer(m channel.Message, c channel.Content) string {
-	var parts []string
-	if c.Rule != "" {
-		parts = append(parts, c.Rule)
-	}
-	if at := m.Alert.EventTime; !at.IsZero() && !c.Digest {
-		parts = append(parts, at.UTC().Format("2 Jan 15:04:05 UTC"))
-	}
-	return strings.Join(append(parts, c.Notes...), " · ")
-}

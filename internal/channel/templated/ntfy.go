@@ -39,7 +39,7 @@ const ntfyMessage = 3900
 
 func renderNtfy(c *Config, m channel.Message) any {
 	content := m.Content()
-	foot := plain.fit(literal(footer(m, content)), 500)
+	foot := plain.fit(literal(content.Footer()), 500)
 	left := ntfyMessage - len(foot) - 1
 	var lines []string
 	for _, f := range content.Fields {

@@ -38,7 +38,7 @@ func alertValue(m channel.Message) event.Value {
 	}
 	text("title", c.Title.String())
 	text("text", strings.Join(plain.lines(c, 1<<20), "\n"))
-	text("summary", summary(m, c))
+	text("summary", summary(c))
 	text("severity", alert.Visible(string(a.Severity)))
 	text("rule", alert.Visible(a.Rule))
 	add("key", stringsValue(visibleAll(a.Key)))
@@ -74,13 +74,13 @@ func alertValue(m channel.Message) event.Value {
 }
 
 // summary is the whole message as plain text.
-func summary(m channel.Message, c channel.Content) string {
+func summary(c channel.Content) string {
 	lines := []string{heading(c).String()}
 	for _, f := range c.Fields {
 		lines = append(lines, f.Label+": "+f.Value.String())
 	}
 	lines = append(lines, plain.lines(c, 1<<20)...)
-	if foot := footer(m, c); foot != "" {
+	if foot := c.Footer(); foot != "" {
 		lines = append(lines, foot)
 	}
 	if c.Runbook != "" {

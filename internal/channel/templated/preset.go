@@ -48,20 +48,9 @@ func presetOf(name string) *preset {
 
 type object = map[string]any
 
-// color is a severity's, as 0xRRGGBB.
-func color(s alert.Severity) int {
-	switch s {
-	case alert.Critical:
-		return 0xE01E5A
-	case alert.Warning:
-		return 0xECB22E
-	}
-	return 0x36C5F0
-}
-
-// heading returns the title behind the severity's mark.
+// heading returns the title behind its mark.
 func heading(c channel.Content) alert.Text {
-	mark := channel.Mark(c.Severity) + " "
+	mark := c.Mark + ": "
 	if len(c.Title) > 0 && !c.Title[0].Value {
 		return append(literal(mark+c.Title[0].Text), c.Title[1:]...)
 	}

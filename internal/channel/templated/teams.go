@@ -76,7 +76,7 @@ func teamsCard(m channel.Message, c channel.Content, cut bool) object {
 	for _, line := range c.Lines {
 		body = append(body, block(run(plain.fit(line, longest), nil)))
 	}
-	foot := footer(m, c)
+	foot := c.Footer()
 	switch {
 	case c.Digest && c.More > 0:
 		body = append(body, block(run(more(c, 0), nil)))

@@ -49,7 +49,7 @@ func renderTelegram(c *Config, m channel.Message) any {
 	bold := chat
 	bold.literal = func(s string) string { return "<b>" + html.EscapeString(s) + "</b>" }
 	head := bold.fit(heading(content), telegramText/3)
-	tail := "\n<i>" + html.EscapeString(plain.fit(literal(footer(m, content)), 500)) + "</i>"
+	tail := "\n<i>" + html.EscapeString(plain.fit(literal(content.Footer()), 500)) + "</i>"
 	if content.Runbook != "" && len(content.Runbook) < 500 {
 		tail += ` <a href="` + html.EscapeString(content.Runbook) + `">runbook</a>`
 	}

@@ -6,7 +6,6 @@ package slacktest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 // Token and Channel are what the server accepts.
@@ -46,10 +44,13 @@ type Request struct {
 
 // Message is one posted message.
 type Message struct {
-	Text   string
-	Blocks string // as JSON; empty: none
-	TS     string
-	Edits  int // how often it was replaced
+	Text string
+	// Blocks and Attachments are JSON; empty: none.
+	Blocks, Attachments string
+	TS                  string
+	Edits               int    // how often it was replaced
+	Thread              string // ts of the message that it replies to; empty: none
+	Broadcast           bool   // a reply that the channel shows too
 }
 
 // Bot is the owner of the token.
@@ -71,6 +72,7 @@ type Server struct {
 	answer   func(n int) Answer
 	refuse   func(text string) string
 	requests int
+	posted   int // messages so far
 	received []Request
 	messages []Message
 	remotes  map[string]bool
@@ -290,42 +292,6 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-func (s *Server) api(w http.ResponseWriter, r *http.Request) {
-	a := s.begin(r)
-	if s.override(w, r, a) {
-		return
-	}
-	if err := r.ParseForm(); err != nil {
-		refuse(w, "invalid_form_data")
-		return
-	}
-	token := tokenOf(r)
-	text, blocks := r.PostForm.Get("text"), r.PostForm.Get("blocks")
-	switch problem := s.check(text, blocks); {
-	case a.Error != "":
-		refuse(w, a.Error)
-	case token == "":
-		refuse(w, "not_authed")
-	case token != Token:
-		refuse(w, "invalid_auth")
-	case r.PostForm.Get("channel") != Channel:
-		refuse(w, "channel_not_found")
-	case problem != "":
-		refuse(w, problem)
-	case s.tooFast():
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusTooManyRequests)
-		_, _ = io.WriteString(w, `{"ok":false,"error":"ratelimited"}`)
-	case r.PostForm.Has("ts") && !s.edit(r.PostForm.Get("ts"), text, blocks):
-		refuse(w, "message_not_found")
-	case r.PostForm.Has("ts"):
-		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "channel": Channel, "ts": r.PostForm.Get("ts"), "text": text})
-	default:
-		ts := s.keep(text, blocks)
-		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "channel": Channel, "ts": ts, "message": map[string]any{"text": text}})
-	}
-}
-
 // tokenOf returns a request's token, from the form or the header.
 func tokenOf(r *http.Request) string {
 	if token := r.FormValue("token"); token != "" {
@@ -336,123 +302,4 @@ func tokenOf(r *http.Request) string {
 
 func refuse(w http.ResponseWriter, name string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"ok": false, "error": name})
-}
-
-func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
-	a := s.begin(r)
-	if s.override(w, r, a) {
-		return
-	}
-	var body struct {
-		Text   string          `json:"text"`
-		Blocks json.RawMessage `json:"blocks"`
-	}
-	plain := func(status int, text string) {
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, text)
-	}
-	err := json.NewDecoder(r.Body).Decode(&body)
-	switch problem := s.check(body.Text, string(body.Blocks)); {
-	case a.Error != "":
-		plain(http.StatusBadRequest, a.Error)
-	case err != nil:
-		plain(http.StatusBadRequest, "invalid_payload")
-	case problem != "":
-		plain(http.StatusBadRequest, problem)
-	case s.tooFast():
-		w.Header().Set("Retry-After", "1")
-		plain(http.StatusTooManyRequests, `{"retry_after":1,"ok":false,"error":"rate_limited"}`)
-	default:
-		s.keep(body.Text, string(body.Blocks))
-		plain(http.StatusOK, "ok")
-	}
-}
-
-func (s *Server) tooFast() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	if s.perSec && now.Sub(s.last) < time.Second {
-		return true
-	}
-	s.last = now
-	return false
-}
-
-func (s *Server) keep(text, blocks string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ts := fmt.Sprintf("%d.%06d", time.Now().Unix(), len(s.messages))
-	s.messages = append(s.messages, Message{Text: text, Blocks: blocks, TS: ts})
-	close(s.changed)
-	s.changed = make(chan struct{})
-	return ts
-}
-
-// edit replaces a message; it reports whether there is one.
-func (s *Server) edit(ts, text, blocks string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.messages {
-		if m := &s.messages[i]; m.TS == ts {
-			m.Text, m.Blocks, m.Edits = text, blocks, m.Edits+1
-			return true
-		}
-	}
-	return false
-}
-
-func (s *Server) check(text, blocks string) string {
-	s.mu.Lock()
-	f := s.refuse
-	s.mu.Unlock()
-	if f != nil {
-		if problem := f(text); problem != "" {
-			return problem
-		}
-	}
-	return checkPayload(text, blocks)
-}
-
-// checkPayload checks Slack's limits of texts and blocks.
-func checkPayload(text, blocks string) string {
-	switch {
-	case text == "" && blocks == "":
-		return "no_text"
-	case utf8.RuneCountInString(text) > 40_000:
-		return "msg_too_long"
-	case blocks == "":
-		return ""
-	}
-	var list []struct {
-		Type     string
-		Text     *object
-		Fields   []object
-		Elements []object
-	}
-	if json.Unmarshal([]byte(blocks), &list) != nil || len(list) == 0 || len(list) > 50 {
-		return "invalid_blocks_format"
-	}
-	for _, b := range list {
-		most := map[string]int{"header": 150, "section": 3000, "context": 2000}[b.Type]
-		if most == 0 || len(b.Fields) > 10 || len(b.Elements) > 10 || b.Type == "header" && (b.Text == nil || b.Text.Type != "plain_text") {
-			return "invalid_blocks"
-		}
-		if b.Type == "section" && b.Text == nil && len(b.Fields) == 0 || b.Text != nil && !b.Text.fits(most) {
-			return "invalid_blocks"
-		}
-		for _, o := range append(b.Fields, b.Elements...) {
-			if !o.fits(2000) {
-				return "invalid_blocks"
-			}
-		}
-	}
-	return ""
-}
-
-type object struct{ Type, Text string }
-
-func (o object) fits(most int) bool {
-	n := utf8.RuneCountInString(o.Text)
-	return n > 0 && n <= most && (o.Type == "plain_text" || o.Type == "mrkdwn")
 }
