@@ -73,7 +73,7 @@ func listTopics(g *base.Globals, shapes []kafka.Shape) error {
 		}
 		return base.EncodeAll(g.IO.Out, list)
 	}
-	t := term.Table{Head: []string{"TOPIC", "WHAT", "PARTITIONS"}}
+	t := term.Table{Head: []string{"TOPIC", "WHAT", "PARTS"}}
 	for _, s := range shapes {
 		t.Add(s.Topic, roleWord(s.Role), fmt.Sprint(s.Partitions))
 	}
@@ -88,11 +88,11 @@ func roleWord(r kafka.Role) string {
 	case kafka.RoleDeadLetter:
 		return "dead letters"
 	case kafka.RoleReplay:
-		return "replay requests"
+		return "replays"
 	case kafka.RoleDeliveries:
 		return "delivery log"
 	case kafka.RoleState:
-		return "state"
+		return "alert state"
 	}
 	return "outbox"
 }
@@ -255,7 +255,7 @@ func printPlan(g *base.Globals, want, missing, existing []kafka.Shape, partition
 		}
 		return base.EncodeAll(g.IO.Out, list)
 	}
-	t := term.Table{Head: []string{"", "TOPIC", "WHAT", "PARTITIONS", "REPLICATION"}}
+	t := term.Table{Head: []string{"", "TOPIC", "WHAT", "PARTS", "REPL"}}
 	configs := make(map[string]bool)
 	var lines []string
 	for _, s := range want {
@@ -276,7 +276,7 @@ func printPlan(g *base.Globals, want, missing, existing []kafka.Shape, partition
 	}
 	t.Write(g.IO.Out, g.Width())
 	for _, line := range lines {
-		fmt.Fprintln(g.IO.Out, line)
+		fmt.Fprintln(g.IO.Out, strings.Join(term.Wrap(line, g.Width()-2), "\n  "))
 	}
 	return nil
 }
