@@ -26,7 +26,7 @@ kept as a dead letter.
 
 Start here, without setup:
 
-  %s dev      everything in one process: a broker, sample events, alerts on this terminal
+  %s dev    broker, sample events and alerts in one process
 `
 
 func init() { cobra.EnableCommandSorting = false } // dev first
@@ -55,12 +55,13 @@ func newRoot(g *base.Globals) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVarP(&g.ConfigFile, "config", "c", "", "configuration `FILE` (default $NOTIFIER_CONFIG, /etc/notifier/notifier.yaml, ./configs/notifier.yaml)")
-	f.StringSliceVar(&g.Brokers, "brokers", nil, "Kafka brokers, `HOST:PORT,…`")
+	f.StringSliceVar(&g.Brokers, "brokers", nil, "Kafka brokers, `HOST:PORT`, separated by commas")
 	f.StringVar(&g.Group, "group", "", "consumer group")
 	f.StringVarP(&g.Output, "output", "o", "text", "text or json")
 	f.StringVar(&g.LogLevel, "log-level", "", "debug, info, warn or error")
 	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), alerts.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g))
 	addHelp(g, root)
+	wrapHelp(g, root)
 	root.InitDefaultCompletionCmd()
 	completion, _, _ := root.Find([]string{"completion"})
 	completion.Args, completion.RunE = base.Subcommand, base.Help

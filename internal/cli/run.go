@@ -64,8 +64,8 @@ func newRun(g *base.Globals) *cobra.Command {
 	f := cmd.Flags()
 	f.DurationVar(&start.Wait, "wait", 0, "how long to wait for brokers that are starting")
 	f.BoolVar(&start.CreateTopics, "create-topics", false, "create missing topics of the notifier, never the sources")
-	f.StringVar(&start.From, "start", "", "reset the group's offsets to `WHERE`: earliest, latest or a time; or committed, which accepts offsets\nthat were set by hand; no notifier may be running in the group")
-	f.BoolVar(&start.Again, "again", false, "with --start earliest or a time: send all alerts from there on again, with the rules as they are now;\nwithout it, events that were handled before raise no alert, not even of a new rule")
+	f.StringVar(&start.From, "start", "", "reset the group's offsets to `WHERE`: earliest, latest or a time; or committed, which accepts offsets that were set by hand; no notifier may be running in the group")
+	f.BoolVar(&start.Again, "again", false, "with --start earliest or a time: send all alerts from there on again, with the rules as they are now; without it, events that were handled before raise no alert, not even of a new rule")
 	return cmd
 }
 

@@ -54,7 +54,7 @@ func newShow(g *base.Globals) *cobra.Command {
 		},
 	}
 	cmd.ValidArgsFunction = completeID(g)
-	cmd.Flags().BoolVar(&payload, "payload", false, "print only the source record's value, byte for byte; on a terminal with\ncontrol characters escaped")
+	cmd.Flags().BoolVar(&payload, "payload", false, "print only the source record's value, byte for byte; on a terminal with control characters escaped")
 	return cmd
 }
 
