@@ -148,3 +148,21 @@ func TestKeptPartitionsContinueDuringRevoke(t *testing.T) {
 		tr.fair()
 	})
 }
+
+func TestRunningInstanceIsNotStartedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t, map[string]int32{"calm": 1, "rough": 1}, nil, nil, 1)
+		defer tr.close()
+		first := tr.start("host-1")
+		if second := tr.start("host-1"); second.instance != "" {
+			t.Errorf("a second process is %s too", second.instance)
+		}
+		first.leave()
+		if third := tr.start("host-1"); third.instance != "host-1" {
+			t.Errorf("its successor is %q", third.instance)
+		}
+		time.Sleep(5 * time.Second)
+		tr.stop()
+		tr.fair()
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +37,15 @@ type process struct {
 	ended    chan struct{}
 }
 
-// start starts a process; it does not wait for it to work.
+// start starts a process; it does not wait for it to work. Where one with this
+// instance id runs, since two faults end a process and each starts the next, it has
+// none.
 func (t *trial) start(instance string) *process {
 	t.mu.Lock()
 	t.started++
+	if slices.ContainsFunc(t.living, func(n *process) bool { return n.instance == instance }) {
+		instance = ""
+	}
 	n := &process{trial: t, name: fmt.Sprint("n", t.started), instance: instance, ended: make(chan struct{})}
 	n.wire = newWire(t.net.DialContext, func(by int, request []byte) { t.request(n, by, request) })
 	n.ctx, n.stop = context.WithCancel(context.Background())
