@@ -26,9 +26,7 @@ import (
 // rules, in which a minute is a second. Each alert has to fire while its cause
 // lasts and to resolve when it is fixed.
 type drill struct {
-	dir, binary string
-	say         func(format string, args ...any)
-
+	*site
 	kafka  *node
 	client *kgo.Client // leaves the partition to the record
 	admin  *kadm.Client
@@ -60,23 +58,10 @@ rules:
 func drillAlerts(ctx context.Context, o *options, out io.Writer) (ok bool, err error) {
 	began := time.Now()
 	d := &drill{}
-	d.say = func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-	if d.binary, err = filepath.Abs(o.binary); err != nil {
+	if d.site, err = newSite(o, "alerts-", out); err != nil {
 		return false, err
 	}
-	if d.dir = o.dir; d.dir == "" {
-		if d.dir, err = os.MkdirTemp("", "alerts-"); err != nil {
-			return false, err
-		}
-		defer func() {
-			if ok {
-				_ = os.RemoveAll(d.dir)
-			}
-		}()
-	}
-	if d.dir, err = filepath.Abs(d.dir); err != nil {
-		return false, err
-	}
+	defer func() { d.leave(ok) }()
 	acts, err := chooseActs(o.rows)
 	if err != nil {
 		return false, err
@@ -131,11 +116,10 @@ func (d *drill) complete(all []*result) bool {
 }
 
 func (d *drill) set(ctx context.Context) (err error) {
-	if d.kafka, err = startNode(ctx, filepath.Join(d.dir, "kafka")); err != nil {
+	if d.kafka, err = d.broker(ctx); err != nil {
 		return err
 	}
-	if d.client, err = kgo.NewClient(kgo.SeedBrokers(d.kafka.addr), kgo.MetadataMinAge(250*time.Millisecond), kgo.DisableClientMetrics(),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0)); err != nil {
+	if d.client, err = d.kafka.client(kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
 		return err
 	}
 	d.admin = kadm.NewClient(d.client)
@@ -251,15 +235,12 @@ func (d *drill) stop(slots ...*slot) error {
 
 // topics makes those that are missing.
 func (d *drill) topics(ctx context.Context) error {
-	s := scene{stage: &stage{binary: d.binary}, files: d.slots[0].dir}
-	_, err := s.command(ctx, "topics", "create", "--partitions", "3", "--replication", "1")
-	return err
+	return d.command(ctx, "topics", "create", "--partitions", "3", "--replication", "1")
 }
 
 // command runs one of notifier's commands on the configuration of a daemon.
 func (d *drill) command(ctx context.Context, args ...string) error {
-	s := scene{stage: &stage{binary: d.binary}, files: d.slots[0].dir}
-	_, err := s.command(ctx, args...)
+	_, err := d.commandIn(ctx, d.slots[0].dir, args...)
 	return err
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,10 +19,8 @@ import (
 // the HTTP clients of its own port. Critical alerts to peers that behave must
 // arrive in time meanwhile, and every record must have its outcome in the end.
 type hostile struct {
-	dir, binary string
-	seed        uint64
-	late        time.Duration // how long a planted alert may take
-	say         func(format string, args ...any)
+	*site
+	late time.Duration // how long a planted alert may take
 
 	kafka     *node
 	client    *kgo.Client // leaves the partition to the record
@@ -66,29 +62,13 @@ const (
 func soakHostile(ctx context.Context, o *options, out io.Writer) (ok bool, err error) {
 	began := time.Now()
 	h := &hostile{
-		seed: o.seed, late: o.late, account: newAccount(), memory: &memory{limit: memoryLimit}, probes: newProbes(), producers: make(map[codec]*kgo.Client),
+		late: o.late, account: newAccount(), memory: &memory{limit: memoryLimit}, probes: newProbes(), producers: make(map[codec]*kgo.Client),
 		mails: make(map[string]*mailer), errors: make(map[string]int),
 	}
-	h.say = func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-	if h.binary, err = filepath.Abs(o.binary); err != nil {
+	if h.site, err = newSite(o, "hostile-", out); err != nil {
 		return false, err
 	}
-	if h.dir = o.dir; h.dir == "" {
-		if h.dir, err = os.MkdirTemp("", "hostile-"); err != nil {
-			return false, err
-		}
-		defer func() {
-			if ok {
-				_ = os.RemoveAll(h.dir)
-			}
-		}()
-	}
-	if h.dir, err = filepath.Abs(h.dir); err != nil {
-		return false, err
-	}
-	if err := os.MkdirAll(h.dir, 0o755); err != nil {
-		return false, err
-	}
+	defer func() { h.leave(ok) }()
 	defer h.strike()
 	if err := h.set(ctx); err != nil {
 		return false, err
@@ -139,7 +119,7 @@ func (h *hostile) choose(ctx context.Context, names string) error {
 
 // set starts Kafka, the peers and the daemon.
 func (h *hostile) set(ctx context.Context) (err error) {
-	if h.kafka, err = startNode(ctx, filepath.Join(h.dir, "kafka")); err != nil {
+	if h.kafka, err = h.broker(ctx); err != nil {
 		return err
 	}
 	for _, c := range codecs() {
@@ -176,20 +156,13 @@ func (h *hostile) set(ctx context.Context) (err error) {
 // tens of megabytes, as any producer's may.
 func (h *hostile) producer(c codec) (*kgo.Client, error) {
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(h.kafka.addr), kgo.MetadataMinAge(250 * time.Millisecond), kgo.DisableClientMetrics(),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(c.option()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(c.option()),
 		kgo.ProducerBatchMaxBytes(32 << 20), kgo.MaxBufferedBytes(256 << 20),
 	}
 	if c != none { // the batches of one shot become readable together
 		opts = append(opts, kgo.TransactionalID("hostile-"+string(c)))
 	}
-	return kgo.NewClient(opts...)
-}
-
-// command runs one of notifier's commands on the daemon's configuration.
-func (h *hostile) command(ctx context.Context, args ...string) (string, error) {
-	s := scene{stage: &stage{binary: h.binary}, files: h.dir}
-	return s.command(ctx, args...)
+	return h.kafka.client(opts...)
 }
 
 // hear counts what the daemon logs at error level.

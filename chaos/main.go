@@ -61,48 +61,18 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if o.seed == 0 {
 		o.seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
-	if o.hostile > 0 {
-		ok, err := soakHostile(ctx, &o, out)
-		if err != nil {
-			fmt.Fprintln(errs, "chaos:", err)
-		}
-		if err != nil || !ok {
-			return 1
-		}
-		return 0
+	play := perform
+	switch {
+	case o.hostile > 0:
+		play = soakHostile
+	case o.story > 0:
+		play = tellStory
+	case o.alerts:
+		play = drillAlerts
+	case o.list:
+		play = list
 	}
-	if o.story > 0 {
-		ok, err := tellStory(ctx, &o, out)
-		if err != nil {
-			fmt.Fprintln(errs, "chaos:", err)
-		}
-		if err != nil || !ok {
-			return 1
-		}
-		return 0
-	}
-	if o.alerts {
-		ok, err := drillAlerts(ctx, &o, out)
-		if err != nil {
-			fmt.Fprintln(errs, "chaos:", err)
-		}
-		if err != nil || !ok {
-			return 1
-		}
-		return 0
-	}
-	rows, err := choose(&o)
-	if err == nil && o.list {
-		for _, r := range rows {
-			fmt.Fprintf(out, "%-16s %s\n", r.name, r.what)
-		}
-		return 0
-	}
-	if err != nil {
-		fmt.Fprintln(errs, "chaos:", err)
-		return 2
-	}
-	ok, err := perform(ctx, &o, rows, out)
+	ok, err := play(ctx, &o, out)
 	if err != nil {
 		fmt.Fprintln(errs, "chaos:", err)
 	}
@@ -129,33 +99,27 @@ func choose(o *options) ([]*row, error) {
 	return chosen, nil
 }
 
+// list says which rows are meant.
+func list(_ context.Context, o *options, out io.Writer) (bool, error) {
+	rows, err := choose(o)
+	for _, r := range rows {
+		fmt.Fprintf(out, "%-16s %s\n", r.name, r.what)
+	}
+	return err == nil, err
+}
+
 // perform sets the stage and plays the rows on it.
-func perform(ctx context.Context, o *options, rows []*row, out io.Writer) (ok bool, err error) {
+func perform(ctx context.Context, o *options, out io.Writer) (ok bool, err error) {
 	began := time.Now()
-	st := &stage{seed: o.seed, short: o.short, dir: o.dir}
-	st.say = func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-	if st.binary, err = filepath.Abs(o.binary); err != nil {
+	rows, err := choose(o)
+	if err != nil {
 		return false, err
 	}
-	if _, err := os.Stat(st.binary); err != nil {
-		return false, fmt.Errorf("%w: make build makes it", err)
-	}
-	if st.dir == "" {
-		if st.dir, err = os.MkdirTemp("", "chaos-"); err != nil {
-			return false, err
-		}
-		defer func() {
-			if ok {
-				_ = os.RemoveAll(st.dir)
-			}
-		}()
-	}
-	if st.dir, err = filepath.Abs(st.dir); err != nil {
+	st := &stage{short: o.short}
+	if st.site, err = newSite(o, "chaos-", out); err != nil {
 		return false, err
 	}
-	if err := os.MkdirAll(st.dir, 0o755); err != nil {
-		return false, err
-	}
+	defer func() { st.leave(ok) }()
 	_ = os.Chmod(st.dir, 0o755) // the mail server's users have to get in
 	if err := st.set(ctx); err != nil {
 		return false, err

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -23,13 +21,11 @@ import (
 
 // stage is what all rows share: the cluster, the providers, the program.
 type stage struct {
-	dir, binary string
-	cluster     *cluster
-	sink        *sink
-	post        *postfix
-	seed        uint64
-	short       bool
-	say         func(format string, args ...any)
+	*site
+	cluster *cluster
+	sink    *sink
+	post    *postfix
+	short   bool
 }
 
 // row is one kind of fault, and what it allows.
@@ -131,15 +127,7 @@ channels:
 
 // command runs one of notifier's commands on the scene's configuration.
 func (s *scene) command(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, s.binary, append(args, "--config", filepath.Join(s.files, "notifier.yaml"))...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("notifier %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
-	}
-	return out.String(), nil
+	return s.commandIn(ctx, s.files, args...)
 }
 
 // start starts a daemon in a slot; one that is static has its slot's name.

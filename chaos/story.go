@@ -22,10 +22,7 @@ import (
 // anything was told twice or not at all. The daemon is restarted in the middle
 // of the outage.
 type story struct {
-	dir, binary string
-	seed        uint64
-	say         func(format string, args ...any)
-
+	*site
 	kafka  *node
 	client *kgo.Client
 	slack  *slackDesk
@@ -36,6 +33,7 @@ type story struct {
 	events  int // produced
 	matches int // of these, how many raise an alert
 	failed  error
+	down    struct{ from, to time.Time } // when the daemon was stopped and ready again
 }
 
 // plant is an event whose alert is looked for among the messages.
@@ -49,37 +47,22 @@ const (
 	storyRate      = 200 // events a second
 	storyGroup     = "story"
 	storyDrain     = 8 * time.Minute // after the last event
+	storyShortest  = 30 * time.Second
 	storyThrottled = 5 * time.Minute // the shortest throttle of a rule that repeats
 )
 
 // tellStory plays the story for a time and prints its table. It reports whether
 // every bound holds.
 func tellStory(ctx context.Context, o *options, out io.Writer) (ok bool, err error) {
-	if o.story < time.Minute {
-		return false, fmt.Errorf("a story of %s is too short: give it a minute at least", o.story)
+	if o.story < storyShortest {
+		return false, fmt.Errorf("a story of %s is too short: give it %s at least", o.story, storyShortest)
 	}
 	began := time.Now()
-	s := &story{seed: o.seed}
-	s.say = func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-	if s.binary, err = filepath.Abs(o.binary); err != nil {
+	s := &story{}
+	if s.site, err = newSite(o, "story-", out); err != nil {
 		return false, err
 	}
-	if s.dir = o.dir; s.dir == "" {
-		if s.dir, err = os.MkdirTemp("", "story-"); err != nil {
-			return false, err
-		}
-		defer func() {
-			if ok {
-				_ = os.RemoveAll(s.dir)
-			}
-		}()
-	}
-	if s.dir, err = filepath.Abs(s.dir); err != nil {
-		return false, err
-	}
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return false, err
-	}
+	defer func() { s.leave(ok) }()
 	defer s.strike()
 	if err := s.set(ctx); err != nil {
 		return false, err
@@ -96,10 +79,10 @@ func tellStory(ctx context.Context, o *options, out io.Writer) (ok bool, err err
 
 // set starts Kafka, the stand-in and the daemon.
 func (s *story) set(ctx context.Context) (err error) {
-	if s.kafka, err = startNode(ctx, filepath.Join(s.dir, "kafka")); err != nil {
+	if s.kafka, err = s.broker(ctx); err != nil {
 		return err
 	}
-	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.kafka.addr), kgo.MetadataMinAge(250*time.Millisecond), kgo.DisableClientMetrics(), kgo.ProducerLinger(0)); err != nil {
+	if s.client, err = s.kafka.client(); err != nil {
 		return err
 	}
 	if s.slack, err = newSlackDesk(); err != nil {
@@ -132,11 +115,6 @@ func (s *story) start(ctx context.Context) (err error) {
 		return err
 	}
 	return s.daemon.ready(ctx)
-}
-
-func (s *story) command(ctx context.Context, args ...string) (string, error) {
-	sc := scene{stage: &stage{binary: s.binary}, files: s.dir}
-	return sc.command(ctx, args...)
 }
 
 func (s *story) strike() {
@@ -197,10 +175,13 @@ func (s *story) play(ctx context.Context, total time.Duration) error {
 
 // restart stops the daemon as systemd does, and starts it again.
 func (s *story) restart(ctx context.Context) error {
+	s.down.from = time.Now()
 	if err := s.daemon.stop(); err != nil {
 		return err
 	}
-	return s.start(ctx)
+	err := s.start(ctx)
+	s.down.to = time.Now()
+	return err
 }
 
 func (s *story) produce(ctx context.Context, e scripted) {
