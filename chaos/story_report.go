@@ -12,6 +12,10 @@ import (
 	"time"
 )
 
+// storyDigests is how many messages there may be besides one for each planted event:
+// the digests of the outage, and those of groups that have no planted one.
+const storyDigests = 14
+
 // storyReport is what people got, against what is promised.
 type storyReport struct {
 	rows []storyRow
@@ -46,9 +50,11 @@ func (s *story) judge(ctx context.Context) *storyReport {
 	messages, edited, limited := s.slack.messages, s.slack.edited, s.slack.limited
 	s.slack.mu.Unlock()
 	r := &storyReport{}
-	r.late("critical", s.planted, messages, 10*time.Second)
-	r.late("first", s.planted, messages, 15*time.Second)
-	r.add("messages to people", strconv.Itoa(len(messages)), "≤ 100", len(messages) <= 100)
+	r.late(s, "critical", messages, 10*time.Second)
+	r.late(s, "first", messages, 15*time.Second)
+	r.add("restart: stop until ready", elapsed(s.down.to.Sub(s.down.from)), "", true)
+	most := len(s.planted) + storyDigests
+	r.add("messages to people", strconv.Itoa(len(messages)), fmt.Sprint("≤ ", most), len(messages) <= most)
 	r.add("edits of messages", strconv.Itoa(edited), "", true)
 	r.add("answers 429", strconv.Itoa(limited), "", true)
 	twice := repeated(messages)
@@ -62,30 +68,34 @@ func (s *story) judge(ctx context.Context) *storyReport {
 	return r
 }
 
-// late adds how long planted events took to be told, and how many never were.
-func (r *storyReport) late(kind string, planted []*plant, messages []slackMessage, bound time.Duration) {
+// late adds how long planted events took to be told, and which never were. Those of
+// a time in which the daemon was stopped count from its end.
+func (r *storyReport) late(s *story, kind string, messages []slackMessage, bound time.Duration) {
 	var took []time.Duration
-	lost := 0
-	for _, p := range planted {
+	var lost []string
+	for _, p := range s.planted {
 		if p.kind != kind {
 			continue
 		}
 		if at := told(messages, p.mark); at.IsZero() {
-			lost++
+			lost = append(lost, p.mark)
+		} else if since := p.produced; since.After(s.down.from) && since.Before(s.down.to) {
+			took = append(took, at.Sub(s.down.to))
 		} else {
-			took = append(took, at.Sub(p.produced))
+			took = append(took, at.Sub(since))
 		}
 	}
 	what := map[string]string{"critical": "critical alert: event until message", "first": "first alert of a group: event until message"}[kind]
 	if len(took) > 0 {
 		slices.Sort(took)
 		at := func(q float64) time.Duration { return took[min(len(took)-1, int(q*float64(len(took))))] }
-		text := func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-		r.add(what+", p50", text(at(0.5)), "", true)
-		r.add(what+", p99", text(at(0.99)), "≤ "+text(bound), at(0.99) <= bound)
+		r.add(what+", p50", elapsed(at(0.5)), "", true)
+		r.add(what+", p99", elapsed(at(0.99)), "≤ "+elapsed(bound), at(0.99) <= bound)
 	}
-	r.add(what+", never told", strconv.Itoa(lost), "0", lost == 0)
+	r.add(what+", never told", strings.TrimSpace(fmt.Sprint(len(lost), " ", strings.Join(lost, " "))), "0", len(lost) == 0)
 }
+
+func elapsed(d time.Duration) string { return fmt.Sprintf("%.1f s", max(0, d.Seconds())) }
 
 // told returns when a text was in a message first; zero: never.
 func told(messages []slackMessage, mark string) (first time.Time) {

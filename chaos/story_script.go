@@ -16,6 +16,9 @@ const (
 	outageFrom, outageTo = 0.3, 0.6
 	outageShare          = 0.8
 	outageAccounts       = 40
+	// outageLead is how long the first reject, which is planted, is the only one: it is
+	// in another partition than most, and has to be the first of its group all the same.
+	outageLead = time.Second
 )
 
 // script returns the events of the story in their order.
@@ -23,11 +26,12 @@ func (s *story) script(total time.Duration) []scripted {
 	r := rand.New(rand.NewPCG(s.seed, 2))
 	var list []scripted
 	n := int(total.Seconds() * storyRate)
+	outage := time.Duration(outageFrom * float64(total))
 	for i := range n {
 		at := total * time.Duration(i) / time.Duration(n)
-		if part := float64(i) / float64(n); part >= outageFrom && part < outageTo && r.Float64() < outageShare {
+		if part := float64(i) / float64(n); at >= outage+outageLead && part < outageTo && r.Float64() < outageShare {
 			e := reject(fmt.Sprintf("ACC-%d", 100+r.IntN(outageAccounts)), "VENUE_DOWN", "XNAS does not answer")
-			e.at = at + time.Millisecond // after the first one, which is planted
+			e.at = at
 			list = append(list, e)
 			continue
 		}
@@ -35,9 +39,9 @@ func (s *story) script(total time.Duration) []scripted {
 		e.at = at
 		list = append(list, e)
 	}
-	// The numbers are those of ten minutes.
+	// The numbers are those of ten minutes; of a shorter story there are three at least.
 	plants := func(n int, kind string, from, to float64, event func(mark string) scripted, name string) {
-		for i := range max(1, int(float64(n)*total.Minutes()/10)) {
+		for i := range max(min(n, 3), int(float64(n)*total.Minutes()/10)) {
 			mark := fmt.Sprintf("%s-%03d", name, i)
 			e := event(mark)
 			e.at = time.Duration((from + (to-from)*r.Float64()) * float64(total))
