@@ -26,7 +26,7 @@ func newRun(g *base.Globals) *cobra.Command {
 			"a changed notifier.yaml when the daemon is restarted.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if start.Again && (start.From == "" || start.From == daemon.Committed || start.From == "latest") {
-				return base.Misused("--again needs --start earliest or --start TIME: it sends the alerts of the events from there on, also those that were sent before")
+				return base.Misused("--again needs --start earliest or --start TIME: it evaluates the events from there on again, also those that were handled before")
 			}
 			hangup := make(chan os.Signal, 1)
 			signal.Notify(hangup, syscall.SIGHUP)
@@ -65,7 +65,7 @@ func newRun(g *base.Globals) *cobra.Command {
 	f.DurationVar(&start.Wait, "wait", 0, "how long to wait for brokers that are starting")
 	f.BoolVar(&start.CreateTopics, "create-topics", false, "create missing topics of the notifier, never the sources")
 	f.StringVar(&start.From, "start", "", "reset the group's offsets to `WHERE`: earliest, latest or a time; or committed, which accepts offsets that were set by hand; no notifier may be running in the group")
-	f.BoolVar(&start.Again, "again", false, "with --start earliest or a time: send all alerts from there on again, with the rules as they are now; without it, events that were handled before raise no alert, not even of a new rule")
+	f.BoolVar(&start.Again, "again", false, "with --start earliest or a time: evaluate the events from there on again, with the rules as they are now; alerts that are in their outboxes are not sent again. Without it, events that were handled before raise no alert, not even of a new rule")
 	return cmd
 }
 

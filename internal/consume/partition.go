@@ -67,7 +67,7 @@ type progress struct {
 	dirty            bool         // something to commit since the last snapshot
 	fromStart        bool         // the committed offset belongs to a topic that is gone
 	span             int64        // where reading began of which nothing was passed over since
-	again            int64        // when a person had all alerts raised again: see offsets.NewInput
+	again            int64        // when a person had all events evaluated again: see offsets.NewInput
 	beganAt, endedAt int64        // the committed offset, and the end of the log, when this assignment began
 	above            offsets.Gaps // what a former owner left above beganAt
 	onCommit         func()

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -31,8 +34,8 @@ type StartParams struct {
 	Own     []string // topics that only we write; records in them prove that the group has worked
 	Start   Start
 	Force   bool // set the offsets even where there are some
-	// Again has all alerts from there on sent, those too that were sent before. It
-	// needs Force.
+	// Again has the events from there on evaluated again, also those that were handled
+	// before. It needs Force.
 	Again  bool
 	Logger *slog.Logger
 }
@@ -142,21 +145,37 @@ func (p StartParams) commit(ctx context.Context, adm *kadm.Client, committed kad
 		return unknown
 	}
 	for _, topic := range p.Topics {
-		var again, skipped int64
-		for id, old := range committed[topic] {
-			if to, ok := first.Lookup(topic, id); ok {
-				again, skipped = again+max(old.At-to.At, 0), skipped+max(to.At-old.At, 0)
-			}
-		}
-		if again+skipped > 0 {
-			p.Logger.Info("start set", "topic", topic, "read_again", again, "skipped", skipped, "alerts", p.effect(again))
-		}
+		p.say(topic, committed[topic], first[topic])
 	}
 	return p.store(ctx, adm, first)
 }
 
-// metadata is what is committed with a start. It keeps when all alerts were raised
-// again, unless that is now.
+// say says before a topic's offsets are set what that passes over, what is read again,
+// and from where to where each partition moves.
+func (p StartParams) say(topic string, from, to map[int32]kadm.Offset) {
+	var again, skipped int64
+	var moves []string
+	for _, id := range slices.Sorted(maps.Keys(from)) {
+		old, at := from[id].At, to[id].At
+		if _, ok := to[id]; !ok || old == at {
+			continue
+		}
+		again, skipped = again+max(old-at, 0), skipped+max(at-old, 0)
+		if moves = append(moves, fmt.Sprintf("%d:%d→%d", id, old, at)); len(moves) > mostMoves {
+			moves[mostMoves] = "…"
+			moves = moves[:mostMoves+1]
+		}
+	}
+	if len(moves) > 0 {
+		p.Logger.Info("setting the start", "topic", topic, "read_again", again, "skipped", skipped, "alerts", p.effect(again), "offsets", strings.Join(moves, " "))
+	}
+}
+
+// mostMoves is of how many partitions say names the offsets.
+const mostMoves = 32
+
+// metadata is what is committed with a start. It keeps when events were evaluated again
+// last, unless that is now.
 func (p StartParams) metadata(committed kadm.Offsets, at kadm.ListedOffset, id string) string {
 	m := offsets.Metadata{Cluster: p.Cluster, TopicID: id, Gaps: offsets.NoGaps, Crash: offsets.Unmarked, Begin: at.Offset}
 	if p.Again {
@@ -175,9 +194,9 @@ func (p StartParams) effect(again int64) string {
 	case again == 0:
 		return "new ones only"
 	case p.Again:
-		return "all are sent again"
+		return "the events are evaluated again; alerts that are in their outboxes are not sent again"
 	}
-	return "those of events that were handled before are not sent again, nor those of new rules; --again sends all"
+	return "events that were handled before raise none, not even of new rules; --again evaluates them again"
 }
 
 // AcceptOffsets is the person's word about the group that reads our own topics:

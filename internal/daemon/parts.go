@@ -96,12 +96,13 @@ func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.
 
 func newNotices(outboxes *outbox.Producer) *notice.Sender { return notice.New(outboxes) }
 
-func newIngest(d *Daemon, found *cluster, rules *rules, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
+func newIngest(d *Daemon, found *cluster, rules *rules, p *producers, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
 	c := &d.config
 	return ingest.New(ingest.Params{
 		Uncommitted: ingest.MostUncommitted,
 		Group:       c.Kafka.Group, Cluster: found.id, Program: rules.program(),
-		Outboxes: outboxes, Dead: dead, Topics: found.topics(kafka.RoleSource),
+		Outboxes: outboxes, History: outbox.NewHistory(dlq.NewReader(p.dead, c.Kafka.Group), d.log),
+		Dead: dead, Topics: found.topics(kafka.RoleSource),
 		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
 	})
 }

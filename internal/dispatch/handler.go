@@ -209,10 +209,9 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 	}
 	own(e)
 	former := entry.Tried()
-	sentBefore := e.Source.Time.Before(e.From.Input.Again())
 	o.add(s, &delivery{
 		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(),
-		attempts: former.Attempts, firstTried: former.First, mayBeDuplicate: former.Maybe || sentBefore, inherited: former.Maybe, delivered: deliveredBefore(e),
+		attempts: former.Attempts, firstTried: former.First, mayBeDuplicate: former.Maybe || e.MayBeDuplicate, inherited: former.Maybe, delivered: deliveredBefore(e),
 		former: former.Attempts,
 	})
 }

@@ -51,7 +51,10 @@ type Envelope struct {
 	Channel  string
 	From     offsets.Origin // for dedup; dead letters have none
 	Replay   *Replay        // set if the record replays a dead letter
-	Trace    string         // parent span as a traceparent (W3C Trace Context); empty: none
+	// MayBeDuplicate is set if it may have been sent before its outbox record was
+	// written.
+	MayBeDuplicate bool
+	Trace          string // parent span as a traceparent (W3C Trace Context); empty: none
 
 	alert []byte // not yet decoded: see Open
 }
@@ -78,6 +81,7 @@ const (
 	hFrom            = "notifier.from"
 	hDone            = "notifier.done"
 	hBegin           = "notifier.begin"
+	hDuplicate       = "notifier.may-be-duplicate"
 	hEntry           = "notifier.entry"
 	hEntryVersion    = "notifier.entry-version"
 	hReplay          = "notifier.replay"
@@ -94,7 +98,7 @@ const (
 func HeaderNames() []string {
 	return []string{
 		hVersion, hOriginalHeaders, hSourceTopic, hSourceTopicID, hSourcePartition, hSourceOffset, hSourceTimestamp, hKey, hValue, hChecksum,
-		hAlert, hDelivery, hChannel, hFrom, hDone, hBegin, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayNotTo, hEdited, hEditedBy, hTrace,
+		hAlert, hDelivery, hChannel, hFrom, hDone, hBegin, hDuplicate, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayNotTo, hEdited, hEditedBy, hTrace,
 	}
 }
 
@@ -141,6 +145,9 @@ func Wrap(e *Envelope) *kgo.Record {
 		if o.Input.Begin != 0 {
 			w.add(hBegin, strconv.AppendInt(w.text, o.Input.Begin, 10))
 		}
+	}
+	if e.MayBeDuplicate {
+		w.add(hDuplicate, append(w.text, "true"...))
 	}
 	if p := e.Replay; p != nil {
 		w.add(hEntry, append(w.text, p.Entry...))

@@ -103,6 +103,8 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			p.fail(err)
 		case hBegin:
 			e.From.Input.Begin = p.int(h.Key, string(text), 64)
+		case hDuplicate:
+			e.MayBeDuplicate = true
 		case hEntry:
 			replay.Entry = string(text)
 		case hEntryVersion:

@@ -33,6 +33,7 @@ type Batch struct {
 	p     *consume.Partition
 	count *topicMetrics
 	input offsets.Input // the partition, as outbox records name it
+	again time.Time     // records from before may have been handled once: see unsent; zero: none
 	out   Output
 
 	records []*kgo.Record // not matched yet; nil once Handled has been called
@@ -52,6 +53,9 @@ func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record) *Batch {
 		h: h, p: p, count: h.metrics.topic(p.Topic), input: p.Input(), out: Output{h: h, p: p, blocked: p.Hold},
 		records: records, last: records[0].Offset - 1, done: p.Committed(),
 	}
+	if at := b.input.Again(); !at.IsZero() {
+		b.again = at.Add(clockAhead)
+	}
 	if r := records[0]; p.Crashes(r) { // it was handed out alone
 		b.count.deadLettered.Inc()
 		b.deadLetter(r, outcome.Errorf(outcome.Crashes, "processes died while they handled this record: it is not handled again"))
@@ -62,7 +66,8 @@ func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record) *Batch {
 
 // Step does what can be done without waiting for an answer, and reports whether
 // the batch is settled. When ctx, which is the assignment's, has ended, no more
-// records are matched, and nothing is written again.
+// records are matched, and nothing is written again. Only to know what was sent of
+// events that are evaluated again it waits.
 func (b *Batch) Step(ctx context.Context) bool {
 	for {
 		if b.until == nil && b.crowded() && ctx.Err() == nil {
@@ -88,7 +93,9 @@ func (b *Batch) Step(ctx context.Context) bool {
 func (b *Batch) match(ctx context.Context) {
 	for len(b.records) > 0 && !b.full() && ctx.Err() == nil {
 		r := b.records[0]
-		b.record(r)
+		if !b.record(ctx, r) {
+			break
+		}
 		b.records, b.until, b.last = b.records[1:], r, r.Offset
 	}
 	if ctx.Err() != nil {
@@ -132,12 +139,13 @@ func (b *Batch) abandon() {
 	b.out.abandon()
 }
 
-// record handles one record; a quiet one costs decoding and matching only.
-func (b *Batch) record(r *kgo.Record) {
+// record handles one record; a quiet one costs decoding and matching only. False
+// means that ctx ended first.
+func (b *Batch) record(ctx context.Context, r *kgo.Record) bool {
 	if o, ok := consume.OversizedOf(r); ok {
 		b.count.deadLettered.Inc()
 		b.oversized(r, o)
-		return
+		return true
 	}
 	b.latest = time.Now()
 	if b.first.IsZero() {
@@ -153,15 +161,27 @@ func (b *Batch) record(r *kgo.Record) {
 	case len(alerts) == 0:
 		b.count.ignored.Inc()
 	default:
-		b.count.alerted.Inc()
-		b.raise(r, alerts)
+		return b.raise(ctx, r, alerts)
 	}
+	return true
 }
 
-// raise produces one outbox record per alert and channel.
-func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
+// raise produces one outbox record per alert and channel; false means that ctx ended
+// first.
+func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) bool {
 	src := b.source(r)
 	id := b.h.Identity(src)
+	var doubtful map[string]bool
+	if r.Timestamp.Before(b.again) {
+		var ok bool
+		if alerts, doubtful, ok = b.unsent(ctx, r, id, alerts); !ok {
+			return false
+		}
+	}
+	b.count.alerted.Inc()
+	if len(alerts) == 0 {
+		return true
+	}
 	span := b.span(r)
 	defer span.End()
 	// The alert's own texts: those of the event share all its memory.
@@ -172,6 +192,7 @@ func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
 		b.raised += len(a.Channels)
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a.In(channel), Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
+			e.MayBeDuplicate = doubtful[e.Delivery]
 			e.From = offsets.Origin{
 				Input:    b.input,
 				From:     offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},
@@ -181,6 +202,7 @@ func (b *Batch) raise(r *kgo.Record, alerts []alert.Alert) {
 			b.out.Send(e)
 		}
 	}
+	return true
 }
 
 // deadLetter makes a dead letter of a record that could not be matched.

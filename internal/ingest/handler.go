@@ -61,6 +61,7 @@ type Params struct {
 	Cluster  string
 	Program  Program
 	Outboxes *outbox.Producer
+	History  History // nil: of events that are evaluated again all alerts are sent
 	Dead     DeadLetters
 	Topics   []string // for metrics created at zero
 	// Uncommitted is how many deliveries of a partition may be written and not

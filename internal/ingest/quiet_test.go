@@ -53,7 +53,7 @@ func TestQuietRecordsAreNotDecoded(t *testing.T) {
 		d := &decodes{}
 		h := New(Params{Program: Program{Decoder: d, Rules: d, Prefilter: d}, Topics: []string{"t"}, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 		b := &Batch{h: h, count: h.metrics.topic("t")}
-		b.record(&kgo.Record{Topic: "t", Value: []byte("{}"), Headers: tc.headers})
+		b.record(t.Context(), &kgo.Record{Topic: "t", Value: []byte("{}"), Headers: tc.headers})
 		if ignored := testutil.ToFloat64(b.count.ignored); d.n != tc.decoded || ignored != 1 {
 			t.Errorf("%s: %d records decoded, %v ignored", name, d.n, ignored)
 		}
@@ -82,7 +82,7 @@ func TestARecordThatRaisesNothingCostsNoTracing(t *testing.T) {
 		h := New(Params{Program: Program{Decoder: still{}, Rules: still{}}, Topics: []string{"t"}, Tracer: tc.tracer, Logger: log, Registry: prometheus.NewRegistry()})
 		b := &Batch{h: h, count: h.metrics.topic("t")}
 		r := &kgo.Record{Topic: "t", Value: []byte("{}"), Headers: tc.headers}
-		if got := testing.AllocsPerRun(1000, func() { b.record(r) }); got != tc.want {
+		if got := testing.AllocsPerRun(1000, func() { b.record(t.Context(), r) }); got != tc.want {
 			t.Errorf("%s: %v allocations a record, want %v", name, got, tc.want)
 		}
 	}

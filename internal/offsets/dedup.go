@@ -59,8 +59,8 @@ type Input struct {
 	Begin     int64
 }
 
-// NewInput returns a partition of a topic. at is when a person had all its alerts
-// raised again, as Unix time; 0: never. It makes the partition another input, of
+// NewInput returns a partition of a topic. at is when a person had its events
+// evaluated again, as Unix time; 0: never. It makes the partition another input, of
 // which nothing is known yet.
 func NewInput(topicID string, partition int32, begin, at int64) Input {
 	if topicID != "" {
@@ -69,7 +69,7 @@ func NewInput(topicID string, partition int32, begin, at int64) Input {
 	return Input{Topic: topicID, Partition: partition, Begin: begin}
 }
 
-// Again is when a person had all alerts of the input raised again: those of records
+// Again is when a person had the events of the input evaluated again: alerts of records
 // from before may have been sent. Zero: never.
 func (i Input) Again() time.Time {
 	_, text, is := strings.Cut(i.Topic, "~")

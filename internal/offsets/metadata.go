@@ -23,7 +23,7 @@ type Metadata struct {
 	Gaps             Gaps      // above it
 	Crash            CrashMark // of the owner's present records
 	Begin            int64     // from here up to the committed offset nothing was passed over: see Input
-	Again            int64     // when a person had all alerts raised again, as Unix time; 0: never
+	Again            int64     // when a person had all events evaluated again, as Unix time; 0: never
 	// Tried is what was done for unsettled records, by their offsets.
 	Tried map[int64]Tried
 }
@@ -80,7 +80,7 @@ func BindingFrom(cluster, topicID string, begin int64) string {
 	return Metadata{Cluster: cluster, TopicID: topicID, Gaps: NoGaps, Begin: begin}.Encode(0)
 }
 
-// again appends when all alerts were raised again to a text; 0: never.
+// again appends when all events were evaluated again to a text; 0: never.
 func again(text string, at int64) string {
 	if at == 0 {
 		return text
