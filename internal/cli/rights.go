@@ -59,6 +59,13 @@ var rights = map[string][]right{
 		{"Read", "Topic", "GROUP.outbox.", true},
 		{"Write", "Topic", "GROUP.replay", false},
 	},
+	"silence add": {
+		{"Read", "Topic", "GROUP.state", false},
+		{"Write", "Topic", "GROUP.state", false},
+		{"Read", "Topic", "GROUP.deliveries", false},
+	},
+	"silence list":   {{"Read", "Topic", "GROUP.state", false}},
+	"silence expire": {{"Read", "Topic", "GROUP.state", false}, {"Write", "Topic", "GROUP.state", false}},
 	"channels move": {
 		{"Describe", "Topic", "GROUP.outbox.", true},
 		{"Read", "Topic", "GROUP.replay", false},

@@ -83,31 +83,27 @@ func (o *Dispatcher) tellReport(cause string, count int, a alert.Alert) {
 func (s *silencing) causes() []string {
 	seen := make(map[string]bool)
 	for key := range s.tallies {
-		seen[key.cause] = true
+		seen[key.Cause] = true
 	}
 	return slices.Sorted(maps.Keys(seen))
 }
 
 // total returns what a cause has kept from being sent in all partitions. It ends when the
 // silence does by now.
-func (s *silencing) total(cause string) suppressed {
-	var all tally
+func (s *silencing) total(cause string) (all silence.Tally) {
 	for key, t := range s.tallies {
-		if key.cause == cause {
-			all.own = t.sum()
-			last := latest(all.former.Last, all.own.Last)
-			all.former = all.sum()
-			all.former.Last = last
+		if key.Cause == cause {
+			all = all.Plus(t.sum())
 		}
 	}
 	if one := s.silences[cause]; one != nil {
-		all.former.Ends = one.Ends
+		all.Ends = one.Ends
 	}
-	return all.former
+	return all
 }
 
 // reportOf returns the alert that tells of what was silenced and not told yet.
-func (s *silencing) reportOf(cause string, sum suppressed, now time.Time) alert.Alert {
+func (s *silencing) reportOf(cause string, sum silence.Tally, now time.Time) alert.Alert {
 	n := sum.Count - s.told[cause]
 	a := alert.Alert{
 		ID: alert.NewID("", alert.Source{Topic: cause, Offset: int64(sum.Count)}, ownRule), Rule: ownRule, Severity: alert.Info, WorstSeverity: alert.Info,
@@ -153,9 +149,9 @@ func (s *silencing) reportOf(cause string, sum suppressed, now time.Time) alert.
 func (o *Dispatcher) forget(cause string) {
 	s := &o.silencing
 	for key := range s.tallies {
-		if key.cause == cause {
+		if key.Cause == cause {
 			delete(s.tallies, key)
-			o.change(key.state(), false)
+			o.change(tallyState(key), false)
 		}
 	}
 	delete(s.told, cause)

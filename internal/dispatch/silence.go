@@ -23,7 +23,7 @@ type silencing struct {
 	by       string // tells the records that this process writes from others
 	silences map[string]*silence.Silence
 	active   []*silence.Silence // in the order of their ids, at the last look
-	tallies  map[tallyKey]*tally
+	tallies  map[silence.TallyKey]*tally
 	told     map[string]int // how many of a cause the reports have told
 	known    bool           // the silences of before the start are known, or not waited for
 	telling  bool           // a report is under way
@@ -70,10 +70,10 @@ func (t turn) silenced(now time.Time) *cause {
 func (t turn) silence(now time.Time) string {
 	o, d := t.o, t.d
 	c := t.silenced(now)
-	key := tallyKey{c.id, t.l.source.input.Partition}
+	key := silence.TallyKey{Cause: c.id, Partition: t.l.source.input.Partition}
 	o.silencing.count(key, c, d.envelope.Alert, t.place(), now)
 	d.silence = c.name
-	d.saves = o.change(key.state(), false)
+	d.saves = o.change(tallyState(key), false)
 	o.metrics.suppressed(silenced)
 	o.tell(slog.LevelDebug, "silenced, not sent", d, "silence", c.name)
 	return c.why
@@ -103,7 +103,7 @@ func (o *Dispatcher) learnSilenced(r state.Record) {
 		return
 	}
 	if key, stale := s.learnTally(r, o.ownsPartition); stale {
-		o.change(key.state(), false)
+		o.change(tallyState(key), false)
 	}
 	o.pump()
 }
@@ -133,8 +133,8 @@ func (o *Dispatcher) ownsPartition(p int32) bool {
 // leave notes that a partition is read by another process from now on.
 func (s *silencing) leave(from offsets.Input) {
 	for key, t := range s.tallies {
-		if key.partition == from.Partition {
-			t.former, t.own = t.sum(), suppressed{}
+		if key.Partition == from.Partition {
+			t.former, t.own = t.sum(), silence.Tally{}
 		}
 	}
 }

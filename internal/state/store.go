@@ -139,20 +139,30 @@ func (s *Store) takeWaiters() []func() {
 	return all
 }
 
+func (s *Store) read(ctx context.Context, at int64) (int64, error) {
+	return read(ctx, s.p.Log, s.topic, at, s.pass)
+}
+
+// Each calls f with the records of a group's state topic as of now, in the order of the log.
+func Each(ctx context.Context, log *dlq.Log, group string, f func(Record)) error {
+	_, err := read(ctx, log, topics.State(group), -1, f)
+	return err
+}
+
 // read passes on the records from an offset to the end of the log, and returns the next
 // offset; a negative one means the beginning.
-func (s *Store) read(ctx context.Context, at int64) (int64, error) {
+func read(ctx context.Context, log *dlq.Log, topic string, at int64, pass func(Record)) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	for {
 		if at < 0 {
-			spans, err := s.p.Log.Spans(ctx, s.topic)
+			spans, err := log.Spans(ctx, topic)
 			if err != nil {
 				return -1, err
 			}
 			at = spans[0].Start
 		}
-		records, next, err := s.p.Log.Read(ctx, s.topic, 0, at, readBytes)
+		records, next, err := log.Read(ctx, topic, 0, at, readBytes)
 		if errors.Is(err, kerr.OffsetOutOfRange) { // the topic was recreated
 			return -1, err
 		}
@@ -161,7 +171,7 @@ func (s *Store) read(ctx context.Context, at int64) (int64, error) {
 		}
 		for _, r := range records {
 			if record, ok := decode(r); ok && r.Offset >= at {
-				s.pass(record)
+				pass(record)
 			}
 		}
 		if next <= at {
