@@ -74,3 +74,51 @@ rules:
 		t.Fatalf("stopped with %d", code)
 	}
 }
+
+// TestQuietHoursDropWithTraceAndReroute: by the times of the events.
+func TestQuietHoursDropWithTraceAndReroute(t *testing.T) {
+	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}, {Name: "mail", Partitions: 1}})
+	hook, mail := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
+	rules := `version: 1
+calendars: {overnight: {times: ["17:00-06:30"]}}
+routes:
+  dropped: {warning: [hook], quiet: {during: overnight, severity: [warning], do: drop}}
+  rerouted: {warning: [hook], quiet: {during: overnight, severity: [warning], do: reroute, to: [mail]}}
+rules:
+  - {name: dropped, topic: trade-executions, when: event.n == 1, to: [dropped], title: "dropped {{ event.occurred_at }}"}
+  - {name: rerouted, topic: trade-executions, when: event.n == 2, to: [rerouted], title: "rerouted {{ event.occurred_at }}"}
+`
+	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n  mail: {webhook: {url: %q}, partitions: 1}\n", hook.URL, mail.URL), rules)
+	yesterday := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
+	for n := range 2 {
+		for _, clock := range []string{"03:00", "12:00"} {
+			c.Produce(&kgo.Record{Topic: string(topics.TradeExecutions), Value: fmt.Appendf(nil, `{"n":%d,"occurred_at":"%sT%s:00Z"}`, n+1, yesterday, clock)})
+		}
+	}
+	d := start(t, dir)
+	testkafka.Eventually(t, 30*time.Second, "the others have arrived", func() bool {
+		return distinctTitles(hook.Requests()) == 2 && distinctTitles(mail.Requests()) == 1
+	})
+	settled(t, c)
+	if got := d.metric(`notifier_deliveries_total{channel="hook",outcome="silenced"}`); got != "1" {
+		t.Errorf("%s are counted as silenced", got)
+	}
+	if code := d.stop(); code != base.ExitDone {
+		t.Fatalf("stopped with %d", code)
+	}
+	for title, requests := range map[string][]webhooktest.Request{"rerouted " + yesterday + "T03": mail.Requests(), "rerouted " + yesterday + "T12": hook.Requests(), "dropped " + yesterday + "T12": hook.Requests()} {
+		if titledWith(requests, title) != 1 {
+			t.Errorf("%s did not arrive", title)
+		}
+	}
+	records, _ := logRecords(t, c)
+	for _, list := range records {
+		r := list[0]
+		if night := r.Title == "dropped "+yesterday+"T03:00:00Z"; (r.Decision == "silenced") != night || (r.Silence == "overnight") != night {
+			t.Errorf("%s is %s (%s)", r.Title, r.Decision, r.Silence)
+		}
+	}
+	if len(records) != 4 {
+		t.Errorf("the log has %d deliveries", len(records))
+	}
+}

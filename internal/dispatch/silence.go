@@ -52,7 +52,7 @@ func silenceCause(s *silence.Silence) *cause {
 // silenced returns what keeps the delivery from being sent; nil: nothing does.
 func (t turn) silenced(now time.Time) *cause {
 	o, a := t.o, t.d.envelope.Alert
-	if a.Rule == ownRule || a.State == alert.Resolved || t.d.envelope.Replay != nil {
+	if a.Rule == ownRule || a.State == alert.Resolved {
 		return nil
 	}
 	if a.Quiet != "" && a.Severity != alert.Critical {

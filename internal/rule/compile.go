@@ -42,6 +42,7 @@ func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
 		if len(faults.Errors()) == 0 {
 			b.faults = nil
 			b.unused()
+			b.unusedCalendars()
 			faults = append(faults, b.faults...)
 		}
 		faults.Sort()
@@ -109,13 +110,16 @@ type builder struct {
 	unresolved []*unresolved
 	strangers  []*strangers
 	usedVars   map[string]bool // by name; "": all
+
+	usedCalendars map[string]bool
 }
 
 func (b *builder) build() yamldoc.Faults {
 	if b.doc.Timezone.Location == nil {
 		b.doc.Timezone.Location = time.UTC
 	}
-	b.paths, b.usedVars = make(map[topics.Name][][]string), make(map[string]bool)
+	b.paths, b.usedVars, b.usedCalendars = make(map[topics.Name][][]string), make(map[string]bool), make(map[string]bool)
+	b.calendars()
 	b.routes()
 	defaultWhere := make(map[string]*expression)
 	for name, d := range b.doc.Defaults {

@@ -13,16 +13,15 @@ import (
 
 // document is the content of rules.yaml.
 type document struct {
-	Version  version             `yaml:"version"`
-	Timezone zone                `yaml:"timezone"`
-	Vars     vars                `yaml:"vars"`
-	Routes   map[string]route    `yaml:"routes"`
-	Defaults map[string]defaults `yaml:"defaults"`
-	Rules    []entry             `yaml:"rules"`
-	Tests    elsewhere           `yaml:"tests"` // see package ruletest
-	Digest   digest.Config       `yaml:"digest"`
-
-	Calendars unsupported `yaml:"calendars"`
+	Version   version                  `yaml:"version"`
+	Timezone  zone                     `yaml:"timezone"`
+	Vars      vars                     `yaml:"vars"`
+	Routes    map[string]route         `yaml:"routes"`
+	Calendars map[string]calendarEntry `yaml:"calendars"`
+	Defaults  map[string]defaults      `yaml:"defaults"`
+	Rules     []entry                  `yaml:"rules"`
+	Tests     elsewhere                `yaml:"tests"` // see package ruletest
+	Digest    digest.Config            `yaml:"digest"`
 
 	at yamldoc.Cursor
 }
@@ -108,6 +107,7 @@ func YAMLValue(at yamldoc.Cursor) event.Value {
 // route maps severities to channels.
 type route struct {
 	severities map[alert.Severity][]reference
+	quiet      *quiet // nil: none
 	at         yamldoc.Cursor
 }
 
@@ -127,9 +127,14 @@ func (r *reference) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 func (r *route) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	r.at, r.severities = at, make(map[alert.Severity][]reference)
 	for _, k := range at.Keys() {
+		if k.Name == "quiet" {
+			r.quiet = new(quiet)
+			k.Value.Decode(r.quiet)
+			continue
+		}
 		severity := alert.Severity(k.Name)
 		if severity.Rank() == 0 {
-			k.At.Unknown(k.Name, severityNames())
+			k.At.Unknown(k.Name, append(severityNames(), "quiet"))
 			continue
 		}
 		var names []reference

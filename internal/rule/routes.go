@@ -21,17 +21,23 @@ func (b *builder) routes() {
 		}
 		for _, references := range r.severities {
 			for _, ref := range references {
-				_, isRoute := b.doc.Routes[ref.name]
-				switch {
-				case b.known(ref.name, b.env.Channels):
-				case isRoute:
-					b.fault(ref.at.Pos(), "%s is a route: name channels here", ref.name)
-				default:
-					u := b.miss(ref)
-					u.routes = appendNew(u.routes, name)
-				}
+				b.channelOf(name, ref)
 			}
 		}
+		b.quiet(name, &r)
+	}
+}
+
+// channelOf checks that a route's reference is the name of a channel.
+func (b *builder) channelOf(route string, ref reference) {
+	_, isRoute := b.doc.Routes[ref.name]
+	switch {
+	case b.known(ref.name, b.env.Channels):
+	case isRoute:
+		b.fault(ref.at.Pos(), "%s is a route: name channels here", ref.name)
+	default:
+		u := b.miss(ref)
+		u.routes = appendNew(u.routes, route)
 	}
 }
 
@@ -142,6 +148,7 @@ func (b *builder) channels(e *entry, r *rule) {
 			}
 		}
 	}
+	b.quietly(e, r)
 	if len(e.To) == 0 && e.at.Has("to") {
 		b.fault(e.at.Field("to").Pos(), "has no channel")
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/calendar"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/topics"
@@ -25,6 +26,8 @@ type Set struct {
 	vars   event.Value
 	zone   *time.Location
 	digest digest.Config
+
+	calendars map[string]calendar.Calendar
 }
 
 // topicRule is a rule on one topic, with the where that applies there.
@@ -48,8 +51,9 @@ type rule struct {
 	throttle   time.Duration
 	expire     time.Duration
 	runbook    string
-	channels   map[alert.Severity][]string
-	where      *expression // the rule's own; nil: its topic's default
+	channels   map[alert.Severity][]string      // outside quiet hours
+	quietly    map[alert.Severity][]destination // of severities that have quiet hours
+	where      *expression                      // the rule's own; nil: its topic's default
 }
 
 type field struct {
@@ -105,7 +109,7 @@ func (r *rule) alert(sc *scope) alert.Alert {
 	for _, f := range r.fields {
 		a.Fields = append(a.Fields, alert.Field{Label: f.label, Value: f.value.text(sc)})
 	}
-	a.Channels = r.channels[a.Severity]
+	r.route(&a)
 	a.Bound()
 	a.EventType, a.EventID = strings.Clone(a.EventType), strings.Clone(a.EventID) // the other texts are copies
 	return a
@@ -146,8 +150,13 @@ func (s *Set) Rules() []Rule {
 		list[i] = Rule{Name: r.name, Topics: r.topics, Severities: r.severities, Throttle: r.throttle, When: r.when.source}
 		for _, severity := range r.severities {
 			for _, channel := range r.channels[severity] {
-				if !slices.Contains(list[i].Channels, channel) {
-					list[i].Channels = append(list[i].Channels, channel)
+				list[i].Channels = appendNew(list[i].Channels, channel)
+			}
+			for _, d := range r.quietly[severity] {
+				if d.quiet != nil {
+					for _, channel := range d.quiet.channels() {
+						list[i].Channels = appendNew(list[i].Channels, channel)
+					}
 				}
 			}
 		}

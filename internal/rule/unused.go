@@ -1,6 +1,11 @@
 package rule
 
-import "github.com/algotrade/notifier/internal/yamldoc"
+import (
+	"maps"
+	"slices"
+
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
 
 // unused warns once of the variables that no expression reads. One with an anchor may be
 // used where its alias stands.
@@ -20,5 +25,14 @@ func (b *builder) unused() {
 	}
 	if len(names) > 0 {
 		b.warn(first, "no rule uses %s", listed(names))
+	}
+}
+
+// unusedCalendars warns of the calendars that nothing uses.
+func (b *builder) unusedCalendars() {
+	for _, name := range slices.Sorted(maps.Keys(b.doc.Calendars)) {
+		if !b.usedCalendars[name] {
+			b.warn(b.doc.at.Field("calendars").Field(name).Pos(), "no route uses this calendar")
+		}
 	}
 }

@@ -29,7 +29,8 @@ type Expected struct {
 	Rule     string            `yaml:"rule"`
 	Severity string            `yaml:"severity"`
 	Key      key               `yaml:"key"`
-	To       []string          `yaml:"to"`
+	To       []string          `yaml:"to"`       // with the channels in which quiet hours drop it
+	Channels []string          `yaml:"channels"` // without those
 	Title    *string           `yaml:"title"`
 	Text     *string           `yaml:"text"`
 	Fields   map[string]string `yaml:"fields"`

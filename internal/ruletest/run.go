@@ -105,6 +105,9 @@ func (x *Expected) differences(a *alert.Alert) (differences []string) {
 	if x.To != nil {
 		differ("to", list(slices.Sorted(slices.Values(a.Channels))), list(slices.Sorted(slices.Values(x.To))))
 	}
+	if x.Channels != nil {
+		differ("channels", list(told(a)), list(slices.Sorted(slices.Values(x.Channels))))
+	}
 	if x.Title != nil {
 		differ("title", strconv.Quote(a.Title.String()), strconv.Quote(*x.Title))
 	}
@@ -127,14 +130,29 @@ func (x *Expected) differences(a *alert.Alert) (differences []string) {
 
 func list(parts []string) string { return "[" + strings.Join(parts, ", ") + "]" }
 
+// told returns the channels in which an alert is sent: it is dropped in those that are quiet.
+func told(a *alert.Alert) []string {
+	var channels []string
+	for _, c := range slices.Sorted(slices.Values(a.Channels)) {
+		if a.In(c).Quiet == "" {
+			channels = append(channels, c)
+		}
+	}
+	return channels
+}
+
 // written returns an alert as a test expects it.
 func written(a *alert.Alert) string {
 	quotedParts := make([]string, len(a.Key))
 	for i, part := range a.Key {
 		quotedParts[i] = strconv.Quote(part)
 	}
-	return fmt.Sprintf("{rule: %s, severity: %s, key: %s, to: %s, title: %s}",
-		a.Rule, a.Severity, list(quotedParts), list(a.Channels), strconv.Quote(a.Title.String()))
+	to := "to: " + list(a.Channels)
+	if len(a.QuietIn) > 0 {
+		to += ", channels: " + list(told(a))
+	}
+	return fmt.Sprintf("{rule: %s, severity: %s, key: %s, %s, title: %s}",
+		a.Rule, a.Severity, list(quotedParts), to, strconv.Quote(a.Title.String()))
 }
 
 // Untested returns the rules for which no test expects an alert that it raises.

@@ -134,3 +134,42 @@ func TestShippedRulesPassTheirTests(t *testing.T) {
 		t.Errorf("one test leaves %v untested", names)
 	}
 }
+
+// TestQuietHoursDecideByTimeOfEvent: to names the channels that get a record, channels those
+// that are told.
+func TestQuietHoursDecideByTimeOfEvent(t *testing.T) {
+	const quiet = `
+version: 1
+calendars: {overnight: {times: ["17:00-06:30"]}}
+routes:
+  desk: {warning: [slack], info: [slack], quiet: {during: overnight, severity: [warning], do: reroute, to: [mail]}}
+  risk: {warning: [hook], quiet: {during: overnight, severity: [warning], do: drop}}
+rules:
+  - {name: fills, topic: trade-executions, when: event.qty > 5, to: [desk, risk], title: t}
+`
+	set, faults := rule.Compile("rules.yaml", []byte(quiet), rule.Environment{})
+	if len(faults.Errors()) > 0 {
+		t.Fatal(faults)
+	}
+	tests, faults := ruletest.Parse("rules.test.yaml", []byte(`
+tests:
+  - {name: by day, topic: trade-executions, event: {qty: 6, occurred_at: 2026-11-23T12:00:00Z}, expect: [{rule: fills, to: [slack, hook], channels: [slack, hook]}]}
+  - {name: by night, topic: trade-executions, event: {qty: 6, occurred_at: 2026-11-23T23:00:00Z}, expect: [{rule: fills, to: [mail, hook], channels: [mail]}]}
+  - {name: the clock of a test is not the event's, at: 2026-11-23T23:00:00Z, topic: trade-executions, event: {qty: 6, occurred_at: 2026-11-23T12:00:00Z}, expect: [{rule: fills, channels: [hook, slack]}]}
+  - {name: an event without a time, at: 2026-11-23T23:00:00Z, topic: trade-executions, event: {qty: 6}, expect: [{rule: fills, channels: [mail]}]}
+  - {name: wrong, topic: trade-executions, event: {qty: 6, occurred_at: 2026-11-23T23:00:00Z}, expect: [{rule: fills, channels: [mail, hook]}]}
+`), false)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	env := ruletest.Env{Rules: set, Decoder: event.NewDecoder(nil, nil, nil)}
+	for i, test := range tests {
+		want := ""
+		if i == len(tests)-1 {
+			want = "fills: channels is [mail], expected [hook, mail]"
+		}
+		if got := strings.Join(env.Run(test).Failures, "\n"); got != want {
+			t.Errorf("%s: %s, want %q", test.Name, got, want)
+		}
+	}
+}
