@@ -7,8 +7,11 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 )
 
-// maxCause bounds why another channel cannot send, in runes.
-const maxCause = 200
+// Bounds of another channel's name, and of why it cannot send, in runes.
+const (
+	maxName  = 64
+	maxCause = 200
+)
 
 // Location is the zone of the times in texts.
 func (m Message) Location() *time.Location {
@@ -90,7 +93,7 @@ func (m Message) InsteadLabel() string {
 	if m.Instead == nil {
 		return ""
 	}
-	label := "instead of " + alert.Visible(m.Instead.Channel)
+	label := "instead of " + alert.Shorten(alert.Visible(m.Instead.Channel), maxName)
 	if cause := alert.Shorten(alert.Visible(m.Instead.Cause), maxCause); cause != "" {
 		label += " (" + cause + ")"
 	}

@@ -113,8 +113,8 @@ func TestInsteadLabelNamesChannelAndCause(t *testing.T) {
 	if got := m.InsteadLabel(); got != "instead of desk-slack (suspended: invalid_auth)" {
 		t.Error(got)
 	}
-	m.Instead = &channel.Instead{Channel: "a\u202eb", Cause: strings.Repeat("x\n", 500)}
-	if got := m.InsteadLabel(); len([]rune(got)) > 250 || strings.ContainsAny(got, "\n\u202e") {
+	m.Instead = &channel.Instead{Channel: strings.Repeat("a\u202eb", 100), Cause: strings.Repeat("x\n", 500)}
+	if got := m.InsteadLabel(); len([]rune(got)) > 300 || strings.ContainsAny(got, "\n\u202e") {
 		t.Errorf("%d runes: %q", len([]rune(got)), got)
 	}
 	if got := (channel.Message{}).InsteadLabel(); got != "" {

@@ -12,7 +12,6 @@ import (
 	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/control"
 	"github.com/algotrade/notifier/internal/deliverylog"
-	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/health"
@@ -24,6 +23,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/replay"
+	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/state"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -160,14 +160,15 @@ func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.P
 	for _, name := range found.gone {
 		add(goneChannel(name))
 	}
-	all.useDigest(d.config.Rules.Digest())
+	all.use(d.config.Rules)
 	return all
 }
 
-// useDigest applies the digest of a rules file.
-func (c *channels) useDigest(config digest.Config) {
+// use applies what a rules file says of messages.
+func (c *channels) use(rules *rule.Set) {
 	for _, o := range c.ordered {
-		o.UseDigest(config)
+		o.UseDigest(rules.Digest())
+		o.UseZone(rules.Zone())
 	}
 }
 

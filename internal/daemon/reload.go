@@ -161,7 +161,7 @@ func (l *reloader) reload() {
 	}
 	former := l.rules.set.Swap(set)
 	l.ingest.Use(l.rules.program())
-	l.channels.useDigest(set.Digest())
+	l.channels.use(set)
 	l.succeeded()
 	l.conditions.Clear(health.Config, "rules")
 	if unchanged {

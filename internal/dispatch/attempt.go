@@ -32,7 +32,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	l.source.note(d, true)
 	m := channel.Message{
 		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
-		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeDuplicate,
+		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeDuplicate, Zone: o.zone,
 	}
 	if r := d.envelope.Replay; r != nil {
 		if m.Resent = d.envelope.Resent(); !m.Resent {
@@ -50,6 +50,13 @@ func (t turn) launch(now time.Time, done func(error)) {
 	w := l.work(d, func() { t.attempt(m, done) })
 	w.Attempt = true
 	o.p.Driver.Go(w)
+}
+
+// UseZone applies the zone of a rules file to the times in messages from now on.
+func (o *Dispatcher) UseZone(zone *time.Location) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.zone = zone
 }
 
 // attempt makes one attempt under its own deadline and settles it. It takes the

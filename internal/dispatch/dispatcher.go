@@ -48,6 +48,7 @@ type Dispatcher struct {
 	proof     uint64 // of those that succeeded, the one begun last: a witness for what failed before it
 	denials   int    // messages for which the channel was refused with none accepted since
 	waits     waits
+	zone      *time.Location // of the times in messages; nil: UTC
 }
 
 // DeadLetters takes what a channel will never take.

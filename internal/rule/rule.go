@@ -129,6 +129,9 @@ func parts(sc *scope, expressions []expression) []string {
 // Digest returns the digest of the file, which holds for channels without their own.
 func (s *Set) Digest() digest.Config { return s.digest }
 
+// Zone returns the zone of the file's times.
+func (s *Set) Zone() *time.Location { return s.zone }
+
 // Reads returns the top-level members that the rules read, by topic. A topic
 // without rules, or whose rules read the whole document, is absent.
 func (s *Set) Reads() map[string][]string { return s.reads }

@@ -31,29 +31,25 @@ type composed struct {
 }
 
 // compose renders m as a mail. The Message-ID derives from the delivery, so that
-// mailboxes can drop duplicates. References names a virtual root per rule and
-// group, so that mail clients show the alerts of one group as a thread.
+// mailboxes can drop duplicates. Mail clients show the alerts of one group or alert key
+// as a thread: see thread.go.
 //
 // The header To has all recipients, those whose address is not ASCII only in an
 // international mail.
 func (c *Channel) compose(m channel.Message, international bool) (*composed, error) {
 	_, domain, _ := strings.Cut(c.from.Address, "@")
 	id := fmt.Sprintf("%s@%s", m.Delivery, domain)
-	root := fmt.Sprintf("<%s@%s>", thread(&m.Alert), domain)
-
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(boundary(m.Delivery)))
 	msg.FromMailAddress(c.from)
 	msg.ToMailAddress(slices.DeleteFunc(slices.Clone(c.to), func(a *netmail.Address) bool { return !international && !ascii(a.Address) })...)
-	flat := m.Flat(c.zone, 1, maxSubject)
-	msg.Subject(literal(subject(&flat.Alert)))
+	msg.Subject(literal(subject(m)))
 	msg.SetDateWithValue(m.Now.UTC())
 	msg.SetMessageIDWithValue(id)
-	msg.SetGenHeader(gomail.HeaderReferences, root)
-	msg.SetGenHeader(gomail.HeaderInReplyTo, root)
+	setThread(msg, m, domain)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834
 	msg.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
 
-	v := newView(m, c.zone)
+	v := newView(m)
 	html, err := v.html()
 	if err != nil {
 		return nil, err
@@ -85,9 +81,10 @@ func noUTF8() *outcome.Error {
 	return outcome.Errorf(outcome.RecipientRefused, "the server does not support SMTPUTF8, which an address that is not ASCII needs")
 }
 
-// subject is severity and title, on one line.
-func subject(a *alert.Alert) string {
-	return clipRunes(word(a.Severity)+": "+alert.Visible(a.Title.String()), maxSubject)
+// subject is severity or state and title, on one line.
+func subject(m channel.Message) string {
+	flat := m.Flat(m.Location(), 1, maxSubject)
+	return clipRunes(m.Heading()+": "+alert.Visible(flat.Alert.Title.String()), maxSubject)
 }
 
 // literal encodes a header text that contains "=?", so that mail clients do not
@@ -108,12 +105,6 @@ func literal(s string) string {
 		s = s[n:]
 	}
 	return strings.Join(words, " ")
-}
-
-// thread is the id of the thread of one rule and group.
-func thread(a *alert.Alert) string {
-	sum := sha256.Sum256([]byte(a.Rule + "\x00" + strings.Join(a.GroupParts(), "\x00")))
-	return "thread." + hex.EncodeToString(sum[:16])
 }
 
 // boundary is the MIME boundary between the parts.

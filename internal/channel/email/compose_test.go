@@ -62,7 +62,7 @@ func parts(t testing.TB, raw []byte) (header netmail.Header, text, html string) 
 func compose(t *testing.T, m channel.Message, zone *time.Location) (netmail.Header, string, string) {
 	t.Helper()
 	c := open(t, "127.0.0.1:25", func(c *Config) { c.From = "Alerts <alerts@example.com>" })
-	c.zone = zone
+	m.Zone = zone
 	mail, err := c.compose(m, false)
 	if err != nil {
 		t.Fatal(err)
@@ -82,13 +82,17 @@ func TestMailMatchesGoldenFiles(t *testing.T) {
 	ordinary.Alert.Runbook = "runbook 7, page 3" // no web address: it is not drawn
 	ordinary.Alert.Fields = []alert.Field{{Label: "order"}, {Label: "quantity", Value: alert.Text{{Text: "400", Value: true}}}}
 
+	newYork := time.FixedZone("EST", -5*60*60)
 	for name, test := range map[string]struct {
 		message channel.Message
 		zone    *time.Location
 	}{
 		"mail":     {special, time.UTC},
 		"digest":   {channeltest.Digest(4800), time.UTC},
-		"ordinary": {ordinary, time.FixedZone("EST", -5*60*60)},
+		"resolved": {channeltest.Resolved(), time.UTC},
+		"reminder": {channeltest.Reminder(), newYork},
+		"instead":  {channeltest.Instead(), time.UTC},
+		"ordinary": {ordinary, newYork},
 	} {
 		_, text, html := compose(t, test.message, test.zone)
 		golden(t, name+".txt.golden", text)
@@ -157,7 +161,7 @@ func TestSubjectIsNotDecoded(t *testing.T) {
 		header, _, _ := compose(t, m, time.UTC)
 		raw := header.Get("Subject")
 		got, err := new(mime.WordDecoder).DecodeHeader(raw)
-		if want := subject(&m.Alert); err != nil || got != strings.TrimSpace(want) {
+		if want := subject(m); err != nil || got != strings.TrimSpace(want) {
 			t.Errorf("%q, %v\n got %q\nwant %q", raw, err, got, want)
 		}
 		for word := range strings.FieldsSeq(raw) {

@@ -37,7 +37,6 @@ type Channel struct {
 	host   string
 	from   *netmail.Address
 	to     []*netmail.Address
-	zone   *time.Location
 	step   time.Duration
 	roots  *egress.Roots
 	pool   *pool
@@ -60,7 +59,6 @@ func New(config Config, redactor *secret.Redactor) (*Channel, error) {
 	}
 	c := &Channel{
 		config: config,
-		zone:   time.Local,
 		step:   stepTimeout,
 		roots:  roots,
 		pool:   &pool{slots: make(chan struct{}, config.Connections)},

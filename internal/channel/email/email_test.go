@@ -42,7 +42,7 @@ func open(t *testing.T, addr string, change func(*Config)) *Channel {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	c.zone, c.step, c.config.AcceptTimeout = time.UTC, 5*time.Second, 5*time.Second
+	c.step, c.config.AcceptTimeout = 5*time.Second, 5*time.Second
 	return c
 }
 

@@ -37,8 +37,8 @@ func FuzzMail(f *testing.F) {
 		if to := header["To"]; len(to) != 1 || to[0] != "<desk@example.com>" {
 			t.Errorf("goes to %q", to)
 		}
-		if shown, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject")); err != nil || strings.Join(strings.Fields(shown), " ") != strings.Join(strings.Fields(subject(&m.Alert)), " ") {
-			t.Errorf("the subject is read as %q, %v, want %q", shown, err, subject(&m.Alert))
+		if shown, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject")); err != nil || strings.Join(strings.Fields(shown), " ") != strings.Join(strings.Fields(subject(m)), " ") {
+			t.Errorf("the subject is read as %q, %v, want %q", shown, err, subject(m))
 		}
 		if len(html) > 102_000 || strings.Contains(html, "<script") || strings.Contains(html, "ZgotmplZ") {
 			t.Errorf("HTML of %d bytes: %.500q", len(html), html)
@@ -65,6 +65,7 @@ func odd(text string) channel.Message {
 	m.Alert.ID, m.Alert.Rule, m.Alert.Topic = text, text, text
 	m.Alert.EventType, m.Alert.EventID, m.Alert.Runbook = text, text, text
 	m.Alert.Key = []string{text, text}
+	m.Opened, m.Instead = text, &channel.Instead{Channel: text, Cause: text}
 	m.Alert.Title, m.Alert.Text = value, alert.Text{{Text: text}, {Text: text, Value: true}}
 	m.Alert.Fields = slices.Repeat([]alert.Field{{Label: text, Value: value}}, 30)
 	return m
@@ -80,7 +81,7 @@ func checkHead(t *testing.T, mail []byte) {
 	}
 	known := []string{ // each once
 		"Date", "From", "To", "Subject", "Message-ID", "References", "In-Reply-To", "MIME-Version",
-		"Auto-Submitted", "X-Auto-Response-Suppress", "Content-Type",
+		"Thread-Topic", "Thread-Index", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Type",
 	}
 	for line := range strings.SplitSeq(string(head), "\r\n") {
 		if len(line) > 998 || strings.TrimSpace(line) == "" ||

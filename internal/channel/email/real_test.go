@@ -66,7 +66,7 @@ func TestMailThroughRealServer(t *testing.T) {
 	if header.Get("References") == "" || !strings.Contains(header.Get("Received"), "with ESMTPS ") {
 		t.Errorf("no thread, or not encrypted: %v", header)
 	}
-	v := newView(m, time.UTC)
+	v := newView(m)
 	page, err := v.html()
 	if err != nil || text != v.text() || html != page {
 		t.Errorf("text:\n%s\nHTML:\n%s", text, html)

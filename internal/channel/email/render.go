@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/algotrade/notifier/internal/alert"
@@ -49,14 +48,14 @@ type note struct {
 	Strong bool
 }
 
-func newView(m channel.Message, zone *time.Location) *view {
-	m = m.Flat(zone, maxItems, maxText/2)
+func newView(m channel.Message) *view {
+	m = m.Flat(m.Location(), maxItems, maxText/2)
 	a := &m.Alert
 	v := &view{
-		Severity: word(a.Severity),
-		Colour:   colour(a.Severity),
+		Severity: m.Heading(),
+		Colour:   colour(m),
 		Title:    clipHTML(alert.Visible(a.Title.String()), maxTitle),
-		Notes:    notes(m, zone),
+		Notes:    notes(m),
 		Lines:    bounded(a.Text.Lines()),
 		Fields:   entries(a.Fields),
 		Runbook:  alert.Link(a.Runbook),
@@ -80,55 +79,57 @@ func newView(m channel.Message, zone *time.Location) *view {
 }
 
 // notes returns the event's time and what is special about this message.
-func notes(m channel.Message, zone *time.Location) []note {
+func notes(m channel.Message) []note {
 	var notes []note
+	add := func(text string, strong bool) { notes = append(notes, note{text, strong}) }
+	const second, milli = "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05.000 MST"
+	zone := m.Location()
 	if m.Test {
-		notes = append(notes, note{"This is a test of the channel, sent by hand. There is no event.", true})
+		add("This is a test of the channel, sent by hand. There is no event.", true)
 	} else if d := m.Digest; d != nil {
-		const layout = "2 Jan 2006 15:04:05 MST"
-		notes = append(notes, note{"Events from " + d.First.In(zone).Format(layout) + " to " + d.Last.In(zone).Format(layout), false})
+		add("Events from "+d.First.In(zone).Format(second)+" to "+d.Last.In(zone).Format(second), false)
 	} else if t := m.Alert.EventTime; !t.IsZero() {
-		when := "Event of " + t.In(zone).Format("2 Jan 2006 15:04:05.000 MST")
+		when := "Event of " + t.In(zone).Format(milli)
 		if name, _ := t.In(zone).Zone(); name != "UTC" {
 			when += t.UTC().Format(" (15:04:05 UTC)")
 		}
+		if delay := m.Delay(); delay != "" {
+			when += ", " + delay
+		}
 		_, late := m.Late()
-		notes = append(notes, note{when + ", " + m.Delay(), late})
+		add(when, late)
+	}
+	if label := m.SpanLabel(); label != "" {
+		add(strings.ToUpper(label[:1])+label[1:]+", it began "+m.Since.In(zone).Format(second), true)
+	}
+	if label := m.InsteadLabel(); label != "" {
+		add("Sent here "+label, true)
 	}
 	if m.MayBeDuplicate {
-		notes = append(notes, note{"This may be a duplicate: an earlier attempt had no clear result.", true})
+		add("This may be a duplicate: an earlier attempt had no clear result.", true)
 	}
 	if m.Resent {
-		notes = append(notes, note{"A person had this message sent again.", true})
+		add("A person had this message sent again.", true)
 	} else if label := m.ReplayLabel(); label != "" {
-		notes = append(notes, note{"This is a " + label + ": an earlier delivery failed, and an operator sent it again.", true})
+		add("This is a "+label+": an earlier delivery failed, and an operator sent it again.", true)
 	}
 	if label := m.ThrottledLabel(zone); label != "" {
 		if !m.SuppressedSince.IsZero() {
 			label += m.SuppressedSince.In(zone).Format(" MST")
 		}
-		notes = append(notes, note{label + ", throttled", true})
+		add(label+", throttled", true)
 	}
 	return notes
 }
 
-func word(s alert.Severity) string {
-	switch s {
-	case alert.Critical:
-		return "CRITICAL"
-	case alert.Warning:
-		return "Warning"
-	case alert.Info:
-		return "Info"
-	}
-	return "Alert"
-}
-
-func colour(s alert.Severity) string {
-	switch s {
-	case alert.Critical:
+// colour is that of the bar with the severity, behind white text.
+func colour(m channel.Message) string {
+	switch {
+	case m.Resolved():
+		return "#067647"
+	case m.Alert.Severity == alert.Critical:
 		return "#b42318"
-	case alert.Warning:
+	case m.Alert.Severity == alert.Warning:
 		return "#b54708"
 	}
 	return "#175cd3"
