@@ -51,7 +51,7 @@ func (j *Judge) committed(h Happening) {
 	}
 	if late {
 		j.reordered(m, old, c)
-	} else if cut, told := j.cuts[m]; told && c.offset <= cut { // until then what was read before is still committed
+	} else if cut, told := j.cuts[m]; told && c.offset <= cut && c.offset < old.offset { // until it goes back, what was read before is still committed
 		delete(j.cuts, m)
 		j.forgetClaims(m)
 	}

@@ -38,7 +38,7 @@ type Judge struct {
 	owners    map[member]int
 	claims    map[member][]claim
 	commits   map[member]commit
-	cuts      map[member]int64 // where a log was said to end, since the last commit
+	cuts      map[member]int64 // where a log was said to end, until its owner commits back to there
 	high      map[member]int64 // the highest offset ever committed
 	touched   map[owned]map[int64]bool
 	since     map[owned]int     // when an owner first had a partition
@@ -109,6 +109,7 @@ func (j *Judge) Add(h Happening) {
 		m := member{h.Group, h.Place.partition()}
 		j.owners[m] = h.By
 		delete(j.claims, m)
+		delete(j.cuts, m) // it begins at the last commit
 		j.assigned(owned{h.By, m.partition})
 	case Left:
 		j.left(h)

@@ -76,6 +76,16 @@ func committedAt(h Happening, offset int64) Happening {
 	return h
 }
 
+// cutAtCommit has the log be said to end at its commit while its first record is
+// sent: that is committed, then read and sent again.
+func cutAtCommit(l []Happening) []Happening {
+	one := l[find(l, Committed, 1)]
+	zero := committedAt(one, 0)
+	return slices.Concat(l[:12:12], []Happening{{Kind: Cut, By: 2, Group: "g.outbox", Place: zero.Place}, zero},
+		l[12:16], []Happening{asked(one, 1), one, asked(one, 0), zero}, l[14:16], []Happening{asked(one, 1), one}, l[17:19],
+		[]Happening{asked(one, 2), l[19]})
+}
+
 // moveOf is that the record at an offset of desk's outbox is moved to hook's.
 func moveOf(offset int64, id string) Happening {
 	return Happening{Kind: Queued, By: 2, Place: Place{Topic: "g.outbox.hook"}, ID: id, Lane: "k", From: Place{Topic: "g.outbox.desk", Offset: offset}}
@@ -213,6 +223,22 @@ func TestBrokenHistories(t *testing.T) {
 			c := l[find(l, Committed, 2)]
 			return append(l[:20:20], Happening{Kind: Cut, By: 2, Group: "g.outbox", Place: Place{Topic: "g.outbox.desk", Offset: 1}}, committedAt(c, 0))
 		}, "commits", "2 commits g.outbox.desk/0@0 after 2"},
+		"a log that was cut off once is committed back twice": {func(l []Happening) []Happening {
+			return append(cutAtCommit(l), asked(l[find(l, Committed, 1)], 0))
+		}, "commits", "2 asks to commit g.outbox.desk/0@0 after 1"},
+		"a log that was cut off for a former owner is committed back": {func(l []Happening) []Happening {
+			two, next := l[find(l, Committed, 2)], l[find(l, Assigned, 1)]
+			two.By, next.By = 3, 3
+			cut := Happening{Kind: Cut, By: 2, Group: "g.outbox", Place: Place{Topic: "g.outbox.desk"}}
+			return append(l[:20:20], cut, l[20], next, asked(two, 2), two, asked(two, 1))
+		}, "commits", "3 asks to commit g.outbox.desk/0@1 after 2"},
+		"a frozen owner moves more than allowed": {func(l []Happening) []Happening {
+			next := l[find(l, Assigned, 1)]
+			next.By = 3
+			again := moveOf(0, "a at hook")
+			again.Place.Offset = 1
+			return append(l[:17:17], l[20], next, moveOf(1, "b at hook"), again)
+		}, "bounded duplicates", "2, which no longer owns g.outbox.desk/0, has settled 2"},
 		"what was moved is sent by both channels": {func(l []Happening) []Happening {
 			i := find(l, Started, 2)
 			return slices.Insert(l, i, moveOf(1, "b at hook"))
@@ -289,6 +315,16 @@ func TestAllowedHistoriesHaveNoViolations(t *testing.T) {
 			one, two := l[find(l, Committed, 1)], l[find(l, Committed, 2)]
 			again := []Happening{l[17], l[18], asked(two, 2), two}
 			return slices.Concat(l[:20:20], []Happening{{Kind: Cut, By: 2, Group: "g.outbox", Place: one.Place}, asked(one, 1), one}, again)
+		},
+		"a log is said to be cut off at its commit, and is read again later": func(l []Happening) []Happening {
+			return cutAtCommit(l)
+		},
+		"a former owner that does not know it moves what the present one has delivered": func(l []Happening) []Happening {
+			hook, taken := started, delivered
+			hook.ID, hook.Place.Topic = "b at hook", "g.outbox.hook"
+			hook.Place.Offset = 0
+			taken.ID, taken.Place = hook.ID, hook.Place
+			return append(l[:17:17], crash, next, started, delivered, moveOf(1, "b at hook"), committed, hook, taken)
 		},
 		"dead letters are deleted, and nothing comes of requests for them": func(l []Happening) []Happening {
 			return append(l, Happening{Kind: Requested, Place: Place{Topic: "g.replay"}, Entry: "re"},

@@ -58,6 +58,10 @@ func (j *Judge) moved(it *item, h Happening) {
 	if src.item.movedTo == it && src.item.permits > 0 {
 		it.permits++
 	}
+	if o := (owned{h.By, h.From.partition()}); !j.owns(o) { // it does not know what the present owner has delivered
+		src.item.permits++
+		j.late(o, Happening{Place: h.From}, false)
+	}
 	if other := src.item.movedTo; other != nil && other != it {
 		j.fault("moves", "%s at %s is moved to %s, and was to %s before", src.item.id, h.From, h.Place, other.id)
 	}

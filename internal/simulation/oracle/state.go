@@ -150,6 +150,16 @@ type version struct {
 	when   int
 }
 
+// owns reports whether an owner has a partition, in any group.
+func (j *Judge) owns(o owned) bool {
+	for m, by := range j.owners {
+		if m.partition == o.partition && by == o.by {
+			return true
+		}
+	}
+	return false
+}
+
 func (j *Judge) at(p partition, offset int64) *record {
 	if rs := j.records[p]; offset >= 0 && offset < int64(len(rs)) {
 		return rs[offset]
