@@ -41,7 +41,7 @@ type closing struct {
 // the channel or as it was moved to it.
 type queued struct {
 	*ledger.Delivery
-	moved bool
+	moves int // by how many moves it came
 }
 
 // ownership is which life of a process has a partition, and the disturbance
@@ -142,12 +142,15 @@ func (c *closing) at(at oracle.Place) (queued, *original) {
 	what := due{c.trial.channels()[i], event.n}
 	w := e.From
 	source, _ := c.at(c.trial.placeOf(w.Input.Topic, w.Input.Partition, w.From.Offset))
-	d := queued{c.expected[what], source.Delivery != nil}
-	if d.Delivery == nil && d.moved { // it has no lane there: it is behind later ones
+	d := queued{c.expected[what], 0}
+	if source.Delivery != nil {
+		d.moves = source.moves + 1
+	}
+	if d.Delivery == nil && d.moves > 0 { // it has no lane there: it is behind later ones
 		d.Delivery = c.book.Expect(ledger.Lane{Channel: what.channel}, c.trial.providers[what.channel].mood.refuses(event.n), c.trial.history.begun)
 		c.expected[what] = d.Delivery
 	}
-	if d.moved && d.Delivery != source.Delivery {
+	if d.moves > 0 && d.Delivery != source.Delivery {
 		source.MovedTo = d.Delivery
 	}
 	c.queued[at] = d
@@ -172,11 +175,7 @@ func (c *closing) step(s step) {
 			return
 		}
 		began := c.trial.history.begun.Add(c.began[try{what, s.tries}])
-		took := c.book.Took
-		if d.moved {
-			took = c.book.TookMoved
-		}
-		took(d.Delivery, began, c.unsure[what])
+		c.book.TookMoved(d.Delivery, d.moves, began, c.unsure[what])
 		c.unsure[what] = c.unsure[what] || s.kind == unsure
 	case assigned:
 		at := s.what.Place

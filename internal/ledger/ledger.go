@@ -63,17 +63,16 @@ type Delivery struct {
 	MovedTo *Delivery
 
 	takes     int
-	firstTook time.Time // when the attempt began that was taken first
-	raised    instance  // as it was raised for its channel
-	moved     instance  // as it was moved to it from another
+	firstTook time.Time  // when the attempt began that was taken first
+	came      []instance // as it was raised for its channel, and by how often it was moved until then
 	id        string
 	tried     bool
 	passed    bool // a later one of its lane was attempted before this one was taken
 	dead      bool // it has, or had, a dead letter
 }
 
-// instance is one of the two ways in which a delivery comes to a channel. The one is
-// no duplicate of the other.
+// instance is one of the ways in which a delivery comes to a channel. The one is no
+// duplicate of the other.
 type instance struct{ last time.Time } // when the last attempt began that was taken; zero: none was
 
 func (d *Delivery) String() string {
@@ -192,14 +191,15 @@ func (l *Ledger) Attempt(d *Delivery, id string) {
 
 // Took enters that the channel has taken a delivery, as it was raised for it, in an
 // attempt that began at a certain time. Attempts may be entered in any order.
-func (l *Ledger) Took(d *Delivery, began time.Time, marked bool) { l.took(d, &d.raised, began, marked) }
+func (l *Ledger) Took(d *Delivery, began time.Time, marked bool) { l.TookMoved(d, 0, began, marked) }
 
-// TookMoved is Took for a delivery that was moved to the channel.
-func (l *Ledger) TookMoved(d *Delivery, began time.Time, marked bool) {
-	l.took(d, &d.moved, began, marked)
-}
-
-func (l *Ledger) took(d *Delivery, as *instance, began time.Time, marked bool) {
+// TookMoved is Took for a delivery that came to the channel by so many moves: of an
+// alert for two channels, one may be moved there, and the other there and back.
+func (l *Ledger) TookMoved(d *Delivery, moves int, began time.Time, marked bool) {
+	for len(d.came) <= moves {
+		d.came = append(d.came, instance{})
+	}
+	as := &d.came[moves]
 	if !as.last.IsZero() {
 		first, again := as.last, began
 		if again.Before(first) {

@@ -262,7 +262,7 @@ func TestExcusesCoverOnlyTheirCase(t *testing.T) {
 		"moved here as well": {func(b *book) []DeadLetter {
 			d := b.expect("k", 1)[0]
 			b.take(d)
-			b.TookMoved(d, b.later(), false)
+			b.TookMoved(d, 1, b.later(), false)
 			return nil
 		}, nil},
 		"moved here between, and again after a disturbance": {func(b *book) []DeadLetter {
@@ -270,7 +270,7 @@ func TestExcusesCoverOnlyTheirCase(t *testing.T) {
 			b.take(d)
 			b.kill()
 			again := b.later()
-			b.TookMoved(d, b.later(), false)
+			b.TookMoved(d, 1, b.later(), false)
 			b.Took(d, again, false)
 			return nil
 		}, nil},
@@ -278,14 +278,27 @@ func TestExcusesCoverOnlyTheirCase(t *testing.T) {
 			d := b.expect("k", 1)[0]
 			b.kill()
 			b.take(d)
-			b.TookMoved(d, b.later(), false)
+			b.TookMoved(d, 1, b.later(), false)
 			b.take(d)
+			return nil
+		}, []Kind{Duplicated}},
+		"moved here as well, and there and back": {func(b *book) []DeadLetter {
+			d := b.expect("k", 1)[0]
+			b.take(d)
+			b.TookMoved(d, 1, b.later(), false)
+			b.TookMoved(d, 2, b.later(), false)
+			return nil
+		}, nil},
+		"moved there and back, and taken so twice": {func(b *book) []DeadLetter {
+			d := b.expect("k", 1)[0]
+			b.TookMoved(d, 2, b.later(), false)
+			b.TookMoved(d, 2, b.later(), false)
 			return nil
 		}, []Kind{Duplicated}},
 		"moved here, and taken so twice": {func(b *book) []DeadLetter {
 			d := b.expect("k", 1)[0]
-			b.TookMoved(d, b.later(), false)
-			b.TookMoved(d, b.later(), false)
+			b.TookMoved(d, 1, b.later(), false)
+			b.TookMoved(d, 1, b.later(), false)
 			return nil
 		}, []Kind{Duplicated}},
 		"a disturbance before the first": {func(b *book) []DeadLetter {
