@@ -75,6 +75,60 @@ func TestVenueOutageIsToldInAFewMessages(t *testing.T) {
 	})
 }
 
+// TestVenueOutageSurvivesCrash: whenever its owner is killed, each reject is told, and
+// of the one group one digest at most is told again.
+func TestVenueOutageSurvivesCrash(t *testing.T) {
+	const rejects = 10_000
+	for _, after := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond, 20 * time.Second, 30*time.Second + 50*time.Millisecond, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			slow := func(channel.Message, int) (channel.Receipt, error) {
+				time.Sleep(100 * time.Millisecond)
+				return channel.Receipt{}, nil
+			}
+			record := func(i int) *kgo.Record { return reject(i, "XNAS", alert.Warning) }
+			former := takeOver(t, 0, nil, slow, chat)
+			defer former.close()
+			start, next := time.Now(), 0
+			for ; next < rejects && time.Since(start) < after; next += 500 {
+				var records []*kgo.Record
+				for i := next; i < next+500; i++ {
+					records = append(records, record(i))
+				}
+				former.take(records...)
+				former.live(50 * time.Millisecond)
+			}
+			former.live(after - time.Since(start))
+			told, largest := 0, 0
+			for _, s := range former.ch.all() {
+				told += speaksFor(s.m)
+				largest = max(largest, speaksFor(s.m))
+			}
+			o := takeOverLog(t, rejects, record, former.last, slow, chat)
+			defer o.close()
+			o.live(10 * time.Minute)
+			again, marked, digests := 0, 0, 0
+			for _, s := range o.ch.all() {
+				again += speaksFor(s.m)
+				if s.m.MayBeDuplicate {
+					marked++
+					if s.m.Digest != nil {
+						digests++
+					}
+				}
+			}
+			if told+again < rejects || o.left() != 0 || o.last.At.Offset != rejects {
+				t.Errorf("after %s: %d and %d are told, %d left, committed %d", after, told, again, o.left(), o.last.At.Offset)
+			}
+			if repeats := told + again - rejects; repeats > largest || repeats > 0 && marked == 0 || digests > 1 {
+				t.Errorf("after %s: %d alerts are told again, by %d marked messages, %d of them digests", after, repeats, marked, digests)
+			}
+			if n := len(former.ch.all()) + len(o.ch.all()); n > 8 {
+				t.Errorf("after %s: %d messages", after, n)
+			}
+		})
+	}
+}
+
 // members are the deliveries that a message speaks for, as its items show them.
 func members(m channel.Message) []string {
 	if m.Digest == nil {
