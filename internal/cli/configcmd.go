@@ -29,7 +29,7 @@ func newConfig(g *base.Globals) *cobra.Command {
 				if g.JSON() {
 					return base.EncodeAll(g.IO.Out, l.Values())
 				}
-				t := term.Table{Head: []string{"KEY", "VALUE", "ORIGIN"}, Elastic: []int{1}}
+				t := term.Table{Head: []string{"KEY", "VALUE", "ORIGIN"}, Elastic: []int{1, 2}, Middle: []int{2}}
 				for _, v := range l.Values() {
 					t.Add(v.Key, v.Value, v.Origin)
 				}

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -41,7 +42,19 @@ func source(n ast.Node) string {
 			return source(in.Left) + " not in " + source(in.Right)
 		}
 	}
-	return shorten(strings.ReplaceAll(n.String(), "#.", "."))
+	return shorten(strings.ReplaceAll(plainNumbers(n, n.String()), "#.", "."))
+}
+
+// plainNumbers returns the text of a node with its amounts written out: 1250000.5, not
+// 1.2500005e+06.
+func plainNumbers(n ast.Node, text string) string {
+	if f, ok := n.(*ast.FloatNode); ok && math.Abs(f.Value) < 1e21 && strings.Contains(f.String(), "e") {
+		text = strings.ReplaceAll(text, f.String(), strconv.FormatFloat(f.Value, 'f', -1, 64))
+	}
+	for _, child := range children(n) {
+		text = plainNumbers(child, text)
+	}
+	return text
 }
 
 func shorten(text string) string {

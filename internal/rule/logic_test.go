@@ -37,6 +37,7 @@ func TestConditionsDecidedByConstantsAreWarnedOf(t *testing.T) {
 		{trades, `event.last_qty >= "5" and 5 > event.last_qty`, `event.last_qty >= "5" and 5 > event.last_qty are never both true: write or, or exchange the limits`},
 		{trades, `event.last_qty > "5" and event.last_qty < "3"`, `event.last_qty > "5" and event.last_qty < "3" are never both true: write or, or exchange the limits`},
 		{trades, `event.occurred_at >= "2027-01-01" and event.occurred_at < "2026-01-01"`, `event.occurred_at >= "2027-01-01" and event.occurred_at < "2026-01-01" are never both true: write or, or exchange the limits`},
+		{trades, `event.notional > 1250000.5 and event.notional < 0.5`, `event.notional > 1250000.5 and event.notional < 0.5 are never both true: write or, or exchange the limits`},
 		{trades, `event.notional < -vars.large and event.notional > 0`, `event.notional < -vars.large and event.notional > 0 are never both true: write or, or exchange the limits`},
 		{trades, `event.side in ["buy", "sell"] and event.symbol == "X" and event.side == "sell_short"`, `event.side in ["buy", "sell"] and event.side == "sell_short" are never both true: write or`},
 		{trades, `event.side not in ["buy", "sell"] and event.side == "buy"`, `event.side not in ["buy", "sell"] and event.side == "buy" are never both true: remove one`},

@@ -3,7 +3,9 @@
 package term
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -36,4 +38,14 @@ func Size(w io.Writer) (width, height int) {
 		}
 	}
 	return width, height
+}
+
+// WriteMessage writes a message as a line; on a terminal it is wrapped, and its later
+// lines are indented. Programs that read it get one line.
+func WriteMessage(w io.Writer, text string) {
+	if IsTerminal(w) {
+		width, _ := Size(w)
+		text = strings.Join(Wrap(text, width-2), "\n  ")
+	}
+	fmt.Fprintln(w, text)
 }

@@ -67,7 +67,7 @@ func (g *Globals) LoadQuietly(src config.Source) (*config.Loaded, yamldoc.Faults
 // warnings.
 func (g *Globals) ReportFaults(what string, faults yamldoc.Faults) error {
 	for _, f := range faults {
-		fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(f.String())))
+		term.WriteMessage(g.IO.Err, term.Visible(g.Redactor.Redact(f.String())))
 	}
 	if n := len(faults.Errors()); n > 0 {
 		return Fail(ExitConfig, "%s has %s", what, plural.Count(n, "fault"))

@@ -101,10 +101,10 @@ func listChannels(ctx context.Context, g *base.Globals, l *config.Loaded) error 
 		}
 	}
 	if l.Rules == nil {
-		fmt.Fprintln(g.IO.Err, "the rules of the channels are unknown: the rules file has faults")
+		term.WriteMessage(g.IO.Err, "the rules of the channels are unknown: the rules file has faults")
 	}
 	if now == nil {
-		fmt.Fprintf(g.IO.Err, "no notifier is running on %s (%s): the state is unknown\n", daemon.Addr, term.Visible(unreachable.Error()))
+		term.WriteMessage(g.IO.Err, fmt.Sprintf("no notifier is running on %s (%s): the state is unknown", daemon.Addr, term.Visible(unreachable.Error())))
 	}
 	return nil
 }
