@@ -96,7 +96,7 @@ func runDev(g *base.Globals, ctx context.Context, d devFlags) error {
 	if err != nil {
 		return err
 	}
-	return screen.show(ctx, c, daemon.Deps{Logger: log.Logger, Level: log.Level, Redactor: g.Redactor, DeadLettered: screen.deadLetter, Closed: screen.resolved}, d, l.RulesFile())
+	return screen.show(ctx, c, daemon.Deps{Logger: log.Logger, Level: log.Level, Redactor: g.Redactor, DeadLettered: screen.deadLetter, Closed: screen.resolved, Reloaded: screen.reloaded}, d, l.RulesFile())
 }
 
 // likeSlack gives the terminal the rate limit and the digests of a Slack channel, so that a

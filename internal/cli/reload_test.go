@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -89,4 +92,28 @@ func TestHangupReloadsAtOnceAndNamesRestart(t *testing.T) {
 	d.err.Wait(t, 10*time.Second, "cannot read "+filepath.Join(dir, "rules.yaml"))
 	c.Produce(alerting(topics.TradeExecutions, "", 0, 1)...)
 	got(t, hook, 1, 20*time.Second)
+}
+
+func TestDevSaysWhenRulesAreApplied(t *testing.T) {
+	dir := t.TempDir()
+	rules, config := filepath.Join(dir, "rules.yaml"), filepath.Join(dir, "notifier.yaml")
+	replaceFile(t, rules, fmt.Sprintf(every, "desk"))
+	replaceFile(t, config, "rules: rules.yaml\nchannels: {desk: {console: {}}}\n")
+	out, errs := clitest.NewLines(), clitest.NewLines()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		args := []string{"dev", "--no-samples", "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0", "-c", config}
+		ended <- Run(ctx, args, base.Streams{In: strings.NewReader(""), Out: out, Err: errs})
+	}()
+	out.Wait(t, 30*time.Second, "notifier dev", "1 rule")
+	replaceFile(t, rules, strings.Replace(fmt.Sprintf(every, "desk"), "event.alert", "evnt.alert", 1))
+	out.Wait(t, 20*time.Second, "  rules     refused, the former ones stay in force:")
+	replaceFile(t, rules, fmt.Sprintf(every, "desk"))
+	out.Wait(t, 20*time.Second, "  rules     applied: 1 rule")
+	cancel()
+	<-ended
+	if strings.Contains(errs.String(), "level=ERROR") || strings.Contains(errs.String(), `"level":"ERROR"`) {
+		t.Errorf("the log repeats it: %s", errs)
+	}
 }

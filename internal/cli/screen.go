@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -12,14 +11,12 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rivo/uniseg"
-	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/algotrade/notifier/internal/channel/console"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/daemon"
 	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/term"
@@ -95,6 +92,19 @@ func (s *screen) resolved(c dlq.Closure) {
 		by += ": " + c.Comment
 	}
 	s.line(" %s  %s  %s  %s", s.now().Format(time.TimeOnly), c.State, term.Visible(shortID(string(c.Key))), term.Visible(by))
+}
+
+// reloaded says that changed rules are in force, or why they were refused.
+func (s *screen) reloaded(rules int, problem string) {
+	text := "applied: " + plural.Count(rules, "rule")
+	if problem != "" {
+		text = "refused, the former ones stay in force: " + problem
+	}
+	start := " " + s.now().Format(time.TimeOnly) + "  rules     "
+	for _, line := range term.Wrap(term.Visible(text), s.out.Width()-len(start)) {
+		s.line("%s%s", start, line)
+		start = strings.Repeat(" ", len(start))
+	}
 }
 
 // shortID abbreviates an id.
@@ -184,7 +194,7 @@ func (s *screen) line(format string, args ...any) {
 }
 
 // watch shows the summary until ctx ends.
-func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, c *kafka.Config, rulesFile string) {
+func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, group, rulesFile string) {
 	tick := time.NewTicker(summaryEvery)
 	defer tick.Stop()
 	tried := false
@@ -194,9 +204,7 @@ func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, c *kafka.C
 			return
 		case <-tick.C:
 		}
-		a := totals(reg)
-		a.lag = lagOf(ctx, c)
-		s.summary(a)
+		s.summary(totals(reg, group))
 		if !tried {
 			s.try(rulesFile)
 			tried = true
@@ -204,22 +212,22 @@ func (s *screen) watch(ctx context.Context, reg *prometheus.Registry, c *kafka.C
 	}
 }
 
-// totals reads the summary from the metrics.
-func totals(reg *prometheus.Registry) summary {
-	var a summary
+// totals reads the summary from the metrics. The lag is that of the group and of its
+// outboxes as 'notifier lag' shows it; -1 before the first sample.
+func totals(reg *prometheus.Registry, group string) summary {
+	a := summary{lag: -1}
 	families, err := reg.Gather()
 	if err != nil {
 		return a
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			value := int64(m.GetCounter().GetValue())
-			outcome := ""
+			value := int64(m.GetCounter().GetValue() + m.GetGauge().GetValue())
+			labels := make(map[string]string)
 			for _, l := range m.GetLabel() {
-				if l.GetName() == "outcome" {
-					outcome = l.GetValue()
-				}
+				labels[l.GetName()] = l.GetValue()
 			}
+			outcome := labels["outcome"]
 			switch name := f.GetName(); {
 			case name == "notifier_records_total":
 				a.events += value
@@ -229,36 +237,12 @@ func totals(reg *prometheus.Registry) summary {
 				a.throttled += value
 			case name == "notifier_dead_letters_total":
 				a.deadLetters += value
+			case name == "notifier_consumer_lag_records" && (labels["group"] == group || labels["group"] == topics.OutboxGroup(group)):
+				a.lag = max(a.lag, 0) + value
 			}
 		}
 	}
 	return a
-}
-
-// lagOf returns the lag of both groups in records; -1: unknown.
-func lagOf(ctx context.Context, c *kafka.Config) int64 {
-	opts, err := c.Options("lag", slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		return -1
-	}
-	cl, err := kadm.NewOptClient(opts...)
-	if err != nil {
-		return -1
-	}
-	defer cl.Close()
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	lags, err := cl.Lag(ctx, c.Group, topics.OutboxGroup(c.Group))
-	if err != nil {
-		return -1
-	}
-	var total int64
-	for _, g := range lags {
-		if g.Error() == nil {
-			total += g.Lag.Total()
-		}
-	}
-	return total
 }
 
 // show runs the daemon, the sample events and the summary until ctx ends or one of
@@ -272,7 +256,7 @@ func (s *screen) show(ctx context.Context, c daemon.Config, deps daemon.Deps, d 
 	deps.Started = func(http string) {
 		started = true
 		s.head(http, len(topics.All()), len(c.Rules.Rules()), d)
-		wg.Go(func() { s.watch(ctx, deps.Registry, &c.Kafka, rulesFile) })
+		wg.Go(func() { s.watch(ctx, deps.Registry, c.Kafka.Group, rulesFile) })
 		if !d.noSamples {
 			wg.Go(func() {
 				if err := play(ctx, &c.Kafka, deps.Logger, d); err != nil {
@@ -289,7 +273,7 @@ func (s *screen) show(ctx context.Context, c daemon.Config, deps daemon.Deps, d 
 	stop(nil)
 	wg.Wait()
 	if started {
-		s.end(totals(deps.Registry), d)
+		s.end(totals(deps.Registry, c.Kafka.Group), d)
 	}
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, base.ErrSignal) {
 		err = cause

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/console"
@@ -69,7 +71,11 @@ func TestDevScreen(t *testing.T) {
 	s.try("configs/rules.yaml")
 	now = now.Add(10 * time.Second)
 	s.resolved(dlq.Closure{Key: []byte("re_4k7qabcdefghijklmnopqrstuv"), Closing: dlq.Closing{State: dlq.Resolved, By: "ann@desk", Comment: "edited"}})
-	now = now.Add(50 * time.Second)
+	now = now.Add(20 * time.Second)
+	s.reloaded(0, `configs/rules.yaml:38:15: rules[0].throttle: "5x" is not a duration: write it as 500ms, 30s, 5m, 1h, 7d or 1w`)
+	now = now.Add(20 * time.Second)
+	s.reloaded(13, "")
+	now = now.Add(10 * time.Second)
 	s.end(summary{events: 3404, alerts: 1, throttled: 12, deadLetters: 1}, d)
 
 	const golden = "testdata/screen.golden"
@@ -84,5 +90,20 @@ func TestDevScreen(t *testing.T) {
 	}
 	if b.String() != string(want) {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestSummaryHasLagOfOurGroups(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	if n := totals(reg, "ours").lag; n != -1 {
+		t.Errorf("lag %d without a sample, want -1", n)
+	}
+	lag := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "notifier_consumer_lag_records"}, []string{"group", "topic", "partition"})
+	reg.MustRegister(lag)
+	for group, n := range map[string]float64{"ours": 2, "ours.outbox": 3, "others": 40} {
+		lag.WithLabelValues(group, "t", "0").Set(n)
+	}
+	if n := totals(reg, "ours").lag; n != 5 {
+		t.Errorf("lag %d, want 5", n)
 	}
 }

@@ -33,6 +33,9 @@ type Deps struct {
 	// DeadLettered and Closed are called when a dead letter was written or closed.
 	DeadLettered func(*dlq.Entry)
 	Closed       func(dlq.Closure)
+	// Reloaded is called when changed rules are in force, with their number, or were
+	// refused, with the problem. A refusal is then a warning in the log, no error.
+	Reloaded func(rules int, problem string)
 	// KafkaOptions returns additional options of each client, for tests: preflight, probe,
 	// outbox, dead-letters, deliveries, replay, ingest, dispatch.
 	KafkaOptions func(role string) []kgo.Opt

@@ -73,6 +73,7 @@ type reloader struct {
 	channels   *channels
 	conditions *health.Conditions
 	ok, at     prometheus.Gauge
+	reloaded   func(rules int, problem string) // see Deps; or nil
 
 	seen  config.Files // at the last look
 	tried config.Files // whose rules were compiled last, whether they could be used or not
@@ -80,7 +81,7 @@ type reloader struct {
 
 func newReloader(d *Daemon, r *rules, h *ingest.Handler, c *channels, conditions *health.Conditions) *reloader {
 	l := &reloader{
-		log: d.log.With("component", "config"), loaded: d.config.Loaded, requests: d.reload, rules: r, ingest: h, channels: c, conditions: conditions,
+		log: d.log.With("component", "config"), loaded: d.config.Loaded, requests: d.reload, rules: r, ingest: h, channels: c, conditions: conditions, reloaded: d.deps.Reloaded,
 		ok: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "notifier_config_last_reload_successful", Help: "1 if the rules file could be used when it was read last, at the start included.",
 		}),
@@ -168,6 +169,9 @@ func (l *reloader) reload() {
 		l.log.Info("rules reloaded: the file is unchanged", "rules", len(set.Rules()))
 		return
 	}
+	if l.reloaded != nil {
+		l.reloaded(len(set.Rules()), "")
+	}
 	l.log.Info("rules reloaded", "rules", len(set.Rules()), "added", without(set, former), "removed", without(former, set))
 }
 
@@ -179,8 +183,13 @@ func (l *reloader) succeeded() {
 // refuse keeps the rules in force.
 func (l *reloader) refuse(problem string) {
 	l.ok.Set(0)
+	level := slog.LevelError
+	if l.reloaded != nil {
+		level = slog.LevelWarn
+		l.reloaded(0, problem)
+	}
 	l.conditions.Set(health.Condition{
-		Type: health.Config, Subject: "rules", Level: slog.LevelError,
+		Type: health.Config, Subject: "rules", Level: level,
 		Message: problem + "; the rules that were read before stay in force. Run notifier rules check",
 	})
 }
