@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel/webhook/webhooktest"
 	"github.com/algotrade/notifier/internal/cli/clitest"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
@@ -149,6 +151,42 @@ func TestTooLargeEventIsReplayedAfterLimitsAreRaised(t *testing.T) {
 	become(t, c, map[dlq.State]int{dlq.Resolved: 1})
 	if r := hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) > 0 }); len(r) != 1 || !bytes.Contains(r[0].Body, []byte("fill fill")) {
 		t.Errorf("%d posts", len(r))
+	}
+}
+
+// TestReplayReadsLostValueAtItsSource: a value that fits nowhere stays in its topic.
+// Entries whose records are gone fail again, and say so.
+func TestReplayReadsLostValueAtItsSource(t *testing.T) {
+	c := testkafka.Start(t, one("hook", 2))
+	hook := webhooktest.Start(t, "", nil)
+	r := alerting(topics.TradeExecutions, "a", 7, 1)[0]
+	r.Headers = []kgo.RecordHeader{{Key: "h", Value: []byte("v")}}
+	c.Produce(r)
+	found, err := c.Admin.ListTopics(t.Context(), r.Topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pointer := func(n int, offset int64) *dlq.Entry {
+		e := clitest.Undecodable(n, topics.TradeExecutions)
+		e.Envelope.Source = envelope.Source{
+			Topic: r.Topic, TopicID: envelope.TopicID(found[r.Topic].ID), Partition: r.Partition, Offset: offset, Time: r.Timestamp, Value: []byte{},
+		}
+		e.Pointer, e.Cause = true, outcome.EventTooLarge
+		return e
+	}
+	former := pointer(3, r.Offset)
+	former.Envelope.Source.TopicID = "AAAAAAAAAAAAAAAAAAAAAA"
+	clitest.WriteEntries(t, c, pointer(1, r.Offset), pointer(2, r.Offset+1), former)
+	start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")), "--start", "latest")
+	ask(t, c, requests(clitest.DeadLetters(t, c), nil)...)
+	become(t, c, map[dlq.State]int{dlq.Resolved: 1, dlq.Open: 2})
+	if list := numbers(t, hook.Wait(20*time.Second, func(r []webhooktest.Request) bool { return len(r) > 0 })); len(list) != 1 || list[0] != 7 {
+		t.Errorf("%v was sent", list)
+	}
+	for _, e := range clitest.DeadLetters(t, c) {
+		if e.Replays != 1 || !strings.Contains(e.Detail, "trade-executions no longer has it") || !e.Pointer || e.Cause != outcome.EventTooLarge {
+			t.Errorf("%s after %d replays: %s", e.Cause, e.Replays, e.Detail)
+		}
 	}
 }
 

@@ -79,6 +79,10 @@ type Entry struct {
 	fingerprint string // as written
 }
 
+// AtSource reports whether the entry is a pointer to one record, which can be read while
+// its source topic has it. Others stand for a batch.
+func (e *Entry) AtSource() bool { return e.Pointer && e.Cause != outcome.BatchTooLarge }
+
 // MaxDetail is the longest detail that is kept, in bytes.
 const MaxDetail = 1024
 

@@ -221,12 +221,16 @@ func (a *assignment) entry(ctx context.Context, q *request) (e *dlq.Entry, edite
 		return e, nil, 0, errMalformed
 	case e.State == dlq.Quarantined && !q.force:
 		return e, nil, 0, errQuarantined
-	case e.Pointer && !q.edited:
+	case e.Pointer && !e.AtSource() && !q.edited:
 		return e, nil, 0, errNoValue
 	case a.index.Key(q.topic, e.ID) != q.version.entry:
 		return e, nil, 0, errNoEntry
 	}
 	if !q.edited {
+		if e.Pointer {
+			whole, more := a.original(ctx, q, e)
+			return whole, nil, bytes + more, nil
+		}
 		return e, nil, bytes, nil
 	}
 	asked := a.fetch(ctx, q.line, a.part.Topic, a.part.ID, q.offset)

@@ -35,7 +35,7 @@ const (
 	LeftMalformed   Left = "malformed"   // not in the format, or with a checksum that does not match
 	LeftWaiting     Left = "waiting"     // it has an unsettled request
 	LeftQuarantined Left = "quarantined" // needs Force
-	LeftPointer     Left = "pointer"     // its value was too large to be kept; needs Edited
+	LeftPointer     Left = "pointer"     // it stands for a batch that was too large to be read; needs Edited
 	LeftAmbiguous   Left = "ambiguous"   // needs Ambiguous
 )
 
@@ -55,7 +55,7 @@ func (o *Options) left(e *dlq.Entry) Left {
 		return LeftWaiting
 	case e.State == dlq.Quarantined && !o.Force:
 		return LeftQuarantined
-	case e.Pointer && o.Edited == nil:
+	case e.Pointer && !e.AtSource() && o.Edited == nil:
 		return LeftPointer
 	case e.Reason == outcome.Unconfirmed && !o.Ambiguous:
 		return LeftAmbiguous
@@ -100,7 +100,7 @@ var sentences = map[Left][2]string{
 	LeftMalformed:   {"is malformed: it cannot be sent, only discarded", "are malformed: they cannot be sent, only discarded"},
 	LeftWaiting:     {"waits already: a request for it is not settled", "wait already: requests for them are not settled"},
 	LeftQuarantined: {"is quarantined: it failed too often, --force sends it anyway", "are quarantined: they failed too often, --force sends them anyway"},
-	LeftPointer:     {"has lost its value, which was too large to be kept: give it with --payload", "have lost their values, which were too large to be kept: give each with --payload"},
+	LeftPointer:     {"stands for a batch that is too large to be read: give a value with --payload", "stand for batches that are too large to be read: give each a value with --payload"},
 	LeftAmbiguous:   {"may have been delivered: --include-ambiguous sends it anyway", "may have been delivered: --include-ambiguous sends them anyway"},
 }
 

@@ -109,7 +109,8 @@ func TestPlanLeavesOutIneligibleEntries(t *testing.T) {
 		"another delivery's id":   {mark(func(e *dlq.Entry) { e.Envelope.Delivery = "dl_2" }), replay.LeftMalformed, nil},
 		"waiting":                 {state(dlq.Waiting), replay.LeftWaiting, nil},
 		"quarantined":             {state(dlq.Quarantined), replay.LeftQuarantined, &replay.Options{Force: true}},
-		"without its value":       {mark(func(e *dlq.Entry) { e.Pointer = true }), replay.LeftPointer, &replay.Options{Edited: []byte("{}")}},
+		"a batch":                 {mark(func(e *dlq.Entry) { e.Pointer, e.Cause = true, outcome.BatchTooLarge }), replay.LeftPointer, &replay.Options{Edited: []byte("{}")}},
+		"without its value":       {mark(func(e *dlq.Entry) { e.Pointer = true }), "", &replay.Options{}},
 		"perhaps delivered":       {mark(func(e *dlq.Entry) { e.Reason = outcome.Unconfirmed }), replay.LeftAmbiguous, &replay.Options{Ambiguous: true}},
 		"open, nothing is needed": {mark(func(*dlq.Entry) {}), "", &replay.Options{}},
 	}

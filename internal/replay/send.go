@@ -42,6 +42,8 @@ func (b *batch) replay(q *request, e *dlq.Entry, edited []byte) {
 	}
 	s := sending{batch: b, q: q, e: e, again: r, span: span}
 	switch {
+	case e.Pointer && edited == nil:
+		s.reopen(outcome.Errorf(e.Cause, "its value was too large to be kept, and %s no longer has it: give it with --payload", e.SourceTopic()), e.Reason)
 	case !isDelivery(e):
 		s.record()
 	case q.rematch || edited != nil || e.Envelope.Alert == nil:

@@ -146,6 +146,8 @@ func (p *page) source(e *dlq.Entry) {
 func (p *page) value(e *dlq.Entry) {
 	p.WriteByte('\n')
 	switch v := e.Envelope.Source.Value; {
+	case e.AtSource():
+		p.WriteString("value: too large to store; a replay reads it from its source\n")
 	case e.Pointer:
 		p.WriteString("value: too large to store; read it from its source\n")
 	case v == nil:
@@ -168,6 +170,9 @@ func (p *page) next(e *dlq.Entry) {
 	}
 	switch {
 	case e.State == dlq.Malformed || e.State == dlq.Waiting:
+	case e.AtSource():
+		command("replay it", "dlq replay %s%s", flagsNeeded(e), id)
+		command("replay it edited", "dlq replay %s--payload FILE %s", flagsNeeded(e), id)
 	case e.Pointer:
 		command("replay it", "dlq replay --payload FILE %s", id)
 	default:
@@ -201,7 +206,7 @@ func replayText(e *dlq.Entry) string {
 		return "not possible: it is closed"
 	case e.State == dlq.Malformed:
 		return "not possible: a malformed entry can only be discarded"
-	case e.Pointer:
+	case e.Pointer && !e.AtSource():
 		return "only with --payload, its value from the source"
 	case e.State == dlq.Waiting:
 		return "requested: the daemon will send it"
@@ -209,6 +214,9 @@ func replayText(e *dlq.Entry) string {
 		parts = append(parts, fmt.Sprintf("sends the original alert to %s; --rematch matches the event against the rules again", e.Envelope.Channel))
 	default:
 		parts = append(parts, "matches the event against the rules again")
+	}
+	if e.AtSource() {
+		parts = append(parts, fmt.Sprintf("its value is read from %s, while that has it", e.SourceTopic()))
 	}
 	if e.State == dlq.Quarantined {
 		parts = append(parts, fmt.Sprintf("it was replayed %s without success: needs --force", times(e.Replays)))
