@@ -127,6 +127,9 @@ func (p *Partition) AdvanceTo(next offsets.Position, n int) {
 	}
 }
 
+// Hurry has what is settled committed at once.
+func (p *Partition) Hurry() { p.member.pace.commit(true) }
+
 // Present reports whether this record was in the log when this assignment
 // began: its writer knows nothing of what has happened since.
 func (p *Partition) Present(r *kgo.Record) bool {
@@ -189,10 +192,14 @@ func (p *Partition) Committed() offsets.Position {
 }
 
 // Uncommitted returns how many deliveries were settled since the last commit was
-// taken: what a crash now would do again.
+// taken: what a crash now would do again. After a revoke it is 0: the next owner does
+// that.
 func (p *Partition) Uncommitted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.fenced {
+		return 0
+	}
 	return p.uncommitted()
 }
 

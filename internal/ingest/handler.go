@@ -64,9 +64,9 @@ type Params struct {
 	History  History // nil: of events that are evaluated again all alerts are sent
 	Dead     DeadLetters
 	Topics   []string // for metrics created at zero
-	// Uncommitted is how many deliveries of a partition may be written and not
-	// committed: what a crash writes again, and dispatch has to recognise. 0: any
-	// number.
+	// Uncommitted is how many deliveries of all partitions may be written and not
+	// committed, and one record's of each: what a crash writes again, and dispatch has
+	// to recognise. 0: any number.
 	Uncommitted int
 	// MaxReplays is after how many replays a dead letter is quarantined.
 	MaxReplays int
@@ -76,8 +76,9 @@ type Params struct {
 }
 
 // MostUncommitted is Params.Uncommitted in the daemon: the dedup state of an outbox
-// partition, as a commit carries it, has room for some 280 ids.
-const MostUncommitted = 256
+// partition, as a commit carries it, has room for some 280 ids, and for some 220 of 36
+// source partitions.
+const MostUncommitted = 176
 
 // RuleName names a rule and a severity it can yield, for metrics.
 type RuleName struct {
@@ -91,6 +92,7 @@ type Handler struct {
 	log     *slog.Logger
 	metrics *metrics
 	program atomic.Pointer[Program]
+	room    room
 	large   chan struct{} // a turn for each large event: see largeAtOnce
 }
 
