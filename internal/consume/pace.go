@@ -10,7 +10,7 @@ import (
 // does again after a crash is recognised by the outboxes' readers, and does not
 // reach anybody: its commits have more time.
 const (
-	commitPace = 10 * time.Millisecond
+	commitPace = 25 * time.Millisecond
 	sourcePace = 100 * time.Millisecond
 	commitAt   = 32
 )

@@ -16,16 +16,16 @@ func TestCommitsArePaced(t *testing.T) {
 	}{
 		"sources":              {func(p pace) { p.commit(false); time.Sleep(ms); p.commit(false); time.Sleep(50 * ms) }, []time.Duration{0, 103 * ms}},
 		"one":                  {func(p pace) { p.commit(false) }, []time.Duration{0}},
-		"one during another":   {func(p pace) { p.commit(false); time.Sleep(ms); p.commit(false) }, []time.Duration{0, 13 * ms}},
+		"one during another":   {func(p pace) { p.commit(false); time.Sleep(ms); p.commit(false) }, []time.Duration{0, 28 * ms}},
 		"urgent behind one":    {func(p pace) { p.commit(false); time.Sleep(5 * ms); p.commit(true) }, []time.Duration{0, 5 * ms}},
 		"urgent while resting": {func(p pace) { p.commit(false); time.Sleep(4 * ms); p.commit(false); time.Sleep(2 * ms); p.commit(true) }, []time.Duration{0, 6 * ms}},
 		"after a pause":        {func(p pace) { p.commit(false); time.Sleep(50 * ms); p.commit(false) }, []time.Duration{0, 50 * ms}},
 		"many": {func(p pace) {
-			for range 38 { // the last 2 ms before the fourth commit
+			for range 83 { // the last 2 ms before the fourth commit
 				p.commit(false)
 				time.Sleep(ms)
 			}
-		}, []time.Duration{0, 13 * ms, 26 * ms, 39 * ms}},
+		}, []time.Duration{0, 28 * ms, 56 * ms, 84 * ms}},
 		"none": {func(pace) { time.Sleep(510 * ms) }, []time.Duration{500 * ms}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestCommitsArePaced(t *testing.T) {
 			}()
 			synctest.Wait()
 			tc.ask(p)
-			time.Sleep(100 * ms)
+			time.Sleep(200 * ms)
 			cancel()
 			<-ended
 			if !slices.Equal(got, tc.want) {

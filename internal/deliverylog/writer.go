@@ -56,7 +56,7 @@ type Params struct {
 func Options() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(20 * time.Millisecond),
+		kgo.ProducerLinger(100 * time.Millisecond),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression()),
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordDeliveryTimeout(8 * time.Second),
