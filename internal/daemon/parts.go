@@ -149,6 +149,7 @@ func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.P
 		o := dispatch.New(dispatch.Params{
 			Name: c.Name, Channel: c.Channel, Config: c.Dispatch, Driver: c.Driver, Uncommitted: d.config.Kafka.Window.Uncommitted, Group: group,
 			Dead: dead, Outboxes: outboxes, Deliveries: log, State: store, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
+			Redact: d.deps.Redactor.Redact,
 		})
 		store.Follow(c.Name, o.Learn)
 		all.byTopic[topics.Outbox(group, c.Name)] = o

@@ -32,7 +32,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 	l.source.note(d, true)
 	m := channel.Message{
 		Delivery: d.envelope.Delivery, Alert: *d.envelope.Alert, Event: d.envelope.Event(),
-		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeDuplicate, Zone: o.zone,
+		Recipients: d.recipients, Delivered: d.delivered, Now: now, MayBeDuplicate: d.mayBeDuplicate, Zone: o.zone, Instead: d.instead(),
 	}
 	if r := d.envelope.Replay; r != nil {
 		if m.Resent = d.envelope.Resent(); !m.Resent {

@@ -30,6 +30,8 @@ type Config struct {
 	// Digest says whether alerts of a group that come soon after each other are told
 	// together. It needs one owner of all the channel's alerts, as a pace does.
 	Digest digest.Setting `yaml:"digest"`
+	// Fallback is the channel that gets what waits while this one cannot send.
+	Fallback Fallback `yaml:"fallback"`
 	// Partitions is how many partitions the channel's outbox topic is made
 	// with, 1 to 64. With a single owner it is at most one for each severity, and
 	// that if nothing else is said.

@@ -49,6 +49,7 @@ type Dispatcher struct {
 	denials   int    // messages for which the channel was refused with none accepted since
 	waits     waits
 	zone      *time.Location // of the times in messages; nil: UTC
+	falling   falling
 }
 
 // DeadLetters takes what a channel will never take.
@@ -71,10 +72,11 @@ type Params struct {
 	Notices     Notices    // nil: nobody is told of what was silenced
 	MaxReplays  int        // after which a dead letter is quarantined
 	Logger      *slog.Logger
-	Tracer      *tracing.Tracer    // nil: no spans
-	Metrics     *Metrics           // nil: none
-	Conditions  *health.Conditions // nil: one of its own
-	Driver      Driver             // nil: Goroutines
+	Tracer      *tracing.Tracer     // nil: no spans
+	Metrics     *Metrics            // nil: none
+	Conditions  *health.Conditions  // nil: one of its own
+	Driver      Driver              // nil: Goroutines
+	Redact      func(string) string // takes secrets out of a text; nil: there are none
 }
 
 // New returns the dispatcher of one channel.
@@ -176,7 +178,7 @@ func (o *Dispatcher) pump() {
 	o.lanes.makeRoom()
 	o.relieve(now)
 	o.startWrites()
-	next := earlier(o.startMoves(now), o.start(now))
+	next := earlier(earlier(o.startMoves(now), o.startFallback(now)), o.start(now))
 	if l := o.lanes.backoffs.first(); l != nil {
 		next = earlier(next, l.due)
 	}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -54,6 +55,7 @@ type delivery struct {
 	dead           *dlq.Entry   // set once it is to be a dead letter
 	closing        *dlq.Closure // set once its dead letter is to be closed: it was delivered
 
+	stays    bool        // it does not fit into the outbox of the fallback channel
 	claiming bool        // a commit is to claim it and its members
 	members  []*delivery // that its message speaks for as well; see gather.go
 	from     *lane       // of a member: the lane that it came from
@@ -179,6 +181,18 @@ func (l *lane) work(d *delivery, do func()) Work {
 		w.Partition = l.source.partition.ID
 	}
 	return w
+}
+
+// remove takes out a delivery that will not be tried here.
+func (l *lane) remove(d *delivery) {
+	if l.queue[0] == d {
+		l.pop()
+		l.backoff, l.tried = nil, time.Time{}
+		return
+	}
+	i := slices.Index(l.queue, d)
+	l.queue = slices.Delete(l.queue, i, i+1)
+	l.calm(d)
 }
 
 // pop removes the first delivery and returns it.

@@ -131,11 +131,14 @@ func (q *lanes) enqueue(l *lane) {
 	l.source.push(l)
 }
 
-func (q *lanes) stepsAside(l *lane) bool {
+func (q *lanes) stepsAside(l *lane) bool { return q.setsAside(l, l.queue[0]) }
+
+// setsAside reports whether a delivery of a lane steps aside once it is the first.
+func (q *lanes) setsAside(l *lane, d *delivery) bool {
 	if len(q.rules.byName) == 0 && q.asides == 0 {
 		return false
 	}
-	rule := l.queue[0].rule()
+	rule := d.rule()
 	return q.rules.byName[rule].suspended() || q.asides > 0 && q.byKey[l.key.besides(rule)] != nil
 }
 

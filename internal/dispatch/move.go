@@ -117,6 +117,8 @@ type transfer struct {
 type moving struct {
 	turn
 	to  string
+	why *envelope.Instead // of a fallback; nil: a person asked for it
+	was waited            // of its lane
 	err error
 }
 
@@ -139,12 +141,7 @@ func (o *Dispatcher) startMoves(now time.Time) (again time.Time) {
 			continue
 		}
 		if batch := o.movable(s, room); len(batch) > 0 {
-			s.moving = len(batch)
-			s.inFlight++
-			first := batch[0]
-			w := first.l.work(first.d, transfer{o, s, batch}.run)
-			w.Topic, w.Partition = s.input.Topic, s.input.Partition
-			o.p.Driver.Go(w)
+			transfer{o, s, batch}.begin()
 		}
 	}
 	return again
@@ -191,7 +188,7 @@ func (t transfer) run() {
 		list[i] = m.envelope()
 	}
 	errs := o.p.Outboxes.Put(o.ctx, list, func(topic string) {
-		s.holdFor(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", topic))
+		t.holdFor(fmt.Sprintf("outbox topic %s does not acknowledge: is it missing? run 'notifier topics check'", topic))
 	})
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -206,13 +203,14 @@ func (t transfer) run() {
 	switch {
 	case failed == nil:
 		s.moveFails = 0
-		s.holdFor("")
+		t.holdFor("")
 	case o.ctx.Err() == nil:
 		s.moveFails++
 		s.moveAgain = time.Now().Add(min(250*time.Millisecond<<min(s.moveFails, 5), 5*time.Second))
-		s.holdFor(failed.Error())
+		t.holdFor(failed.Error())
 	}
 	t.settle()
+	o.falling.next = time.Time{}
 	s.release()
 	o.pump()
 }
@@ -244,6 +242,9 @@ func (t transfer) settle() {
 			t.o.lanes.drop(l)
 			continue
 		}
+		if t.resumed(l, failed[l]) {
+			continue
+		}
 		if m := failed[l]; m != nil && dlq.TooLarge(m.err) {
 			m.d.firstTried = time.Now()
 			m.deadLetter(outcome.Errorf(outcome.AlertTooLarge, "the alert does not fit into the outbox of %s: raise its max.message.bytes", m.to), "")
@@ -258,6 +259,9 @@ func (m *moving) moved() {
 	m.d.end(rerouted)
 	if r := m.record(rerouted); r != nil {
 		r.To = m.to
+		if m.why != nil {
+			r.Detail = "the channel is " + m.why.Cause
+		}
 		m.o.p.Deliveries.Write(r)
 	}
 }
@@ -273,8 +277,7 @@ func (m *moving) settleMoved() {
 	if s.dropped {
 		return // its lanes are gone
 	}
-	m.l.pop()
-	m.l.backoff, m.l.tried = nil, time.Time{}
+	m.l.remove(m.d)
 	o.lanes.pending--
 }
 
@@ -284,6 +287,9 @@ func (m *moving) settleMoved() {
 func (m *moving) envelope() *envelope.Envelope {
 	s, e := m.l.source, *m.d.envelope
 	e.Channel = m.to
+	if m.why != nil {
+		e.Instead = m.why
+	}
 	if !e.Resolves() {
 		e.Delivery = alert.NewDelivery(e.Alert.ID, m.to)
 	}

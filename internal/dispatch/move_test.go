@@ -74,7 +74,7 @@ func newMoveBench(t *testing.T) (*bench, *shelf) {
 // wait puts an alert in that stands at an offset.
 func (b *bench) wait(name, key string, offset int64, change ...func(*envelope.Envelope)) {
 	a := &alert.Alert{ID: "al_" + name, Rule: name, Severity: alert.Warning, EventTime: time.Now()}
-	d := &delivery{at: offsets.Position{Epoch: 1, Offset: offset}, envelope: &envelope.Envelope{Delivery: name, Alert: a, Channel: "desk"}}
+	d := &delivery{received: time.Now(), at: offsets.Position{Epoch: 1, Offset: offset}, envelope: &envelope.Envelope{Delivery: name, Alert: a, Channel: "desk"}}
 	if key != "" {
 		d.laneKey = []byte(key)
 	}

@@ -50,6 +50,8 @@ type Envelope struct {
 	Delivery string
 	Channel  string
 	From     offsets.Origin // for dedup; dead letters have none
+	Channels []string       // all for which the alert was raised, which have it too; nil: this one alone, or not known
+	Instead  *Instead       // set if it was meant for another channel, which cannot send
 	Replay   *Replay        // set if the record replays a dead letter
 	// MayBeDuplicate is set if it may have been sent before its outbox record was
 	// written.
@@ -58,6 +60,15 @@ type Envelope struct {
 
 	alert []byte // not yet decoded: see Open
 }
+
+// Instead is the channel that a delivery was meant for, and why that one cannot send.
+type Instead struct {
+	Channel string
+	Cause   string // at most MaxCause bytes
+}
+
+// MaxCause is how much of a cause a record has, in bytes.
+const MaxCause = 200
 
 // Notice reports whether it carries a notice of the notifier itself: there is no source
 // record, and so no dead letter either.
@@ -78,6 +89,9 @@ const (
 	hAlert           = "notifier.alert"
 	hDelivery        = "notifier.delivery"
 	hChannel         = "notifier.channel"
+	hChannels        = "notifier.channels"
+	hInstead         = "notifier.instead-of"
+	hInsteadCause    = "notifier.instead-cause"
 	hFrom            = "notifier.from"
 	hDone            = "notifier.done"
 	hBegin           = "notifier.begin"
@@ -98,7 +112,7 @@ const (
 func HeaderNames() []string {
 	return []string{
 		hVersion, hOriginalHeaders, hSourceTopic, hSourceTopicID, hSourcePartition, hSourceOffset, hSourceTimestamp, hKey, hValue, hChecksum,
-		hAlert, hDelivery, hChannel, hFrom, hDone, hBegin, hDuplicate, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayNotTo, hEdited, hEditedBy, hTrace,
+		hAlert, hDelivery, hChannel, hChannels, hInstead, hInsteadCause, hFrom, hDone, hBegin, hDuplicate, hEntry, hEntryVersion, hReplay, hReplayBy, hReplayComment, hReplayFirst, hReplayNotTo, hEdited, hEditedBy, hTrace,
 	}
 }
 
@@ -136,6 +150,13 @@ func Wrap(e *Envelope) *kgo.Record {
 	if e.Delivery != "" {
 		w.add(hDelivery, append(w.text, e.Delivery...))
 		w.add(hChannel, append(w.text, e.Channel...))
+		if len(e.Channels) > 0 {
+			w.add(hChannels, append(w.text, strings.Join(e.Channels, ",")...))
+		}
+		if e.Instead != nil {
+			w.add(hInstead, append(w.text, e.Instead.Channel...))
+			w.add(hInsteadCause, append(w.text, e.Instead.Cause...))
+		}
 	}
 	if o := &e.From; o.Delivery != "" {
 		b := append(append(w.text, o.Input.Topic...), '/')

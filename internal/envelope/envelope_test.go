@@ -44,6 +44,12 @@ func arbitrary(t *rapid.T) *Envelope {
 		}
 		e.Delivery, e.Channel = "dl_x", "desk"
 		e.From = offsets.Origin{Input: offsets.Input{Topic: e.Source.TopicID, Partition: 3}, From: offsets.Position{Epoch: -1, Offset: 7}, Done: offsets.Position{Epoch: 2, Offset: 5}, Delivery: "dl_x"}
+		if rapid.Bool().Draw(t, "several") {
+			e.Channels = []string{"desk", "mail"}
+		}
+		if rapid.Bool().Draw(t, "rerouted") {
+			e.Instead = &Instead{Channel: "desk-slack", Cause: rapid.SampledFrom([]string{"", "suspended: invalid_auth"}).Draw(t, "cause")}
+		}
 		if rapid.Bool().Draw(t, "replay") {
 			e.Replay = &Replay{Entry: rapid.SampledFrom([]string{"dl_x", "re_y"}).Draw(t, "entry"), Version: rapid.Int64Min(0).Draw(t, "version"), Number: 2, By: "ann@desk", FirstFailed: time.UnixMilli(5).UTC()}
 			e.Replay.Comment = rapid.SampledFrom([]string{"", "venue is back"}).Draw(t, "comment")

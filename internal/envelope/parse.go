@@ -57,6 +57,7 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 	}
 	p := parser{}
 	var replay Replay
+	var instead Instead
 	e = &Envelope{Source: Source{Value: r.Value, Headers: r.Headers[:n:n]}}
 	if r.Value == nil {
 		e.Source.Value = []byte{}
@@ -96,6 +97,12 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			e.Delivery = string(text)
 		case hChannel:
 			e.Channel = string(text)
+		case hChannels:
+			e.Channels = strings.Split(string(text), ",")
+		case hInstead:
+			instead.Channel = string(text)
+		case hInsteadCause:
+			instead.Cause = printable(string(text), MaxCause)
 		case hFrom:
 			p.from(string(text), &e.From)
 		case hDone:
@@ -131,6 +138,9 @@ func Open(r *kgo.Record) (e *Envelope, extra []kgo.RecordHeader, err error) {
 			}
 			extra = append(extra, h)
 		}
+	}
+	if instead.Channel != "" {
+		e.Instead = &instead
 	}
 	switch {
 	case replay.Entry != "":

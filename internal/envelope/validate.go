@@ -25,6 +25,8 @@ func (e *Envelope) validate() error {
 		return fmt.Errorf("invalid delivery id %.64q", e.Delivery)
 	case e.Channel != "" && !IsID(e.Channel):
 		return fmt.Errorf("invalid channel name %.64q", e.Channel)
+	case e.Instead != nil && !IsID(e.Instead.Channel):
+		return fmt.Errorf("invalid channel name %.64q", e.Instead.Channel)
 	case e.Replay != nil && (!IsID(e.Replay.Entry) || e.Replay.Version < 0 || e.Replay.Number < 1):
 		return fmt.Errorf("invalid replay %d of version %d of entry %.64q", e.Replay.Number, e.Replay.Version, e.Replay.Entry)
 	}
@@ -69,11 +71,15 @@ const maxUserName = 64
 
 // UserName returns a user name as printable text: one line of at most maxUserName
 // bytes, with spaces instead of control and format characters.
-func UserName(name string) string {
+func UserName(name string) string { return printable(name, maxUserName) }
+
+// printable returns a text as one line of at most limit bytes, with spaces instead of
+// control and format characters.
+func printable(text string, limit int) string {
 	return alert.ShortenBytes(strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(name[:min(len(name), 4*maxUserName)], ""))), maxUserName)
+	}, strings.ToValidUTF8(text[:min(len(text), 4*limit)], ""))), limit)
 }

@@ -46,6 +46,7 @@ func TestForgedRecordsAreRejected(t *testing.T) {
 		"a notice of a rule":            func(e *Envelope) { e.Alert.Topic, e.Source.Topic = alert.Notifier, alert.Notifier },
 		"an alert without source":       func(e *Envelope) { e.Source.Topic, e.Alert.Topic = alert.Notifier, "" },
 		"an alert of another topic":     func(e *Envelope) { e.Alert.Topic = "portfolio-updates" },
+		"instead of what is no channel": func(e *Envelope) { e.Instead = &Instead{Channel: "a\nb"} },
 		"an entry that is none":         func(e *Envelope) { replay(e).Entry = "dl abc" },
 		"a negative version":            func(e *Envelope) { replay(e).Version = -1 },
 		"a replay before the first":     func(e *Envelope) { replay(e).Number = 0 },

@@ -216,6 +216,9 @@ func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) 
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a.In(channel), Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
 			e.MayBeDuplicate = doubtful[e.Delivery]
+			if len(a.Channels) > 1 {
+				e.Channels = a.Channels
+			}
 			e.From = offsets.Origin{
 				Input:    b.input,
 				From:     offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset},

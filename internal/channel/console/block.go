@@ -116,6 +116,9 @@ func (l layout) notes(m channel.Message, beside bool) []string {
 	if label := m.TestLabel(); label != "" {
 		notes = append(notes, label)
 	}
+	if label := m.InsteadLabel(); label != "" {
+		notes = append(notes, label)
+	}
 	if label := m.ThrottledLabel(l.zone); label != "" {
 		notes = append(notes, label)
 	}

@@ -74,6 +74,7 @@ func screen() []channel.Message {
 	late := drawdown()
 	late.Now = eventTime.Add(4*time.Minute + 10*time.Second)
 	late.MayBeDuplicate, late.Suppressed, late.SuppressedSince = true, 14, eventTime.Add(-5*time.Hour)
+	late.Instead = &channel.Instead{Channel: "desk-slack", Cause: "suspended: invalid_auth"}
 	both := rejected()
 	both.MayBeDuplicate, both.Suppressed, both.SuppressedSince = true, 2, eventTime.Add(-time.Minute)
 	long := rejected()

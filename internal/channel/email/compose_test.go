@@ -75,7 +75,7 @@ func TestMailMatchesGoldenFiles(t *testing.T) {
 	special.Alert.Severity = alert.Critical
 	special.Alert.Text = alert.Text{{Text: "First line.\nSecond: "}, {Text: "<script>alert(1)</script>", Value: true}}
 	special.Now = special.Alert.EventTime.Add(4*time.Minute + 10*time.Second)
-	special.MayBeDuplicate = true
+	special.MayBeDuplicate, special.Instead = true, &channel.Instead{Channel: "desk-slack", Cause: "suspended: invalid_auth"}
 	special.Suppressed, special.SuppressedSince = 14, special.Alert.EventTime
 
 	ordinary := message()

@@ -89,7 +89,11 @@ func notes(m channel.Message) []note {
 	} else if d := m.Digest; d != nil {
 		add("Events from "+d.First.In(zone).Format(second)+" to "+d.Last.In(zone).Format(second), false)
 	} else if t := m.Alert.EventTime; !t.IsZero() {
-		when := "Event of " + t.In(zone).Format(milli)
+		what := "Event of "
+		if m.Alert.Notice() {
+			what = "Noticed at "
+		}
+		when := what + t.In(zone).Format(milli)
 		if name, _ := t.In(zone).Zone(); name != "UTC" {
 			when += t.UTC().Format(" (15:04:05 UTC)")
 		}

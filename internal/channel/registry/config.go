@@ -11,6 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -88,6 +89,46 @@ func (s *Set) Resolve(retry dispatch.Retry, breaker dispatch.Breaker) {
 	if len(s.at.Keys()) == 0 {
 		s.at.Fault("must define at least one channel")
 	}
+	s.checkFallbacks()
+}
+
+// checkFallbacks checks what a channel falls back to. The kind of a channel that has a
+// fault does not matter.
+func (s *Set) checkFallbacks() {
+	for _, name := range s.Names() {
+		at := s.at.Field(name).Field("fallback").Field("to")
+		switch to := s.byName[name].Dispatch.Fallback.To; {
+		case to == "":
+		case to == name:
+			at.Fault("is the channel itself: name another one")
+		case s.byName[to] == nil:
+			at.Fault("%s", s.unknown(to))
+		case s.fallsBackTo(to, name):
+			at.Warn("%s falls back to %s in turn: an alert is rerouted once, so while both cannot send it waits in the outbox of the second", to, name)
+		}
+	}
+}
+
+// fallsBackTo reports whether a channel falls back to another, over others too.
+func (s *Set) fallsBackTo(from, to string) bool {
+	for range s.byName {
+		c := s.byName[from]
+		if c == nil || c.Dispatch.Fallback.To == "" {
+			return false
+		}
+		if from = c.Dispatch.Fallback.To; from == to {
+			return true
+		}
+	}
+	return false
+}
+
+// unknown says that there is no channel called name, and which there are.
+func (s *Set) unknown(name string) string {
+	if near := suggest.Closest(name, s.Names()); near != "" {
+		return fmt.Sprintf("there is no channel %q: did you mean %q?", name, near)
+	}
+	return fmt.Sprintf("there is no channel %q: choose from %s", name, strings.Join(s.Names(), ", "))
 }
 
 func decode(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) *Config {
@@ -130,14 +171,12 @@ func (c *Config) decodeCommon(keys []yamldoc.Key) {
 	known := map[string]any{
 		"concurrency": &c.Dispatch.Concurrency, "pace": &c.Dispatch.Pace, "retry": &c.Dispatch.Retry, "breaker": &c.Dispatch.Breaker,
 		"timeout": &c.Dispatch.Timeout, "ambiguous": &c.Dispatch.Ambiguous, "partitions": &c.Dispatch.Partitions,
-		"digest": &c.Dispatch.Digest,
+		"digest": &c.Dispatch.Digest, "fallback": &c.Dispatch.Fallback,
 	}
 	for _, k := range keys {
 		switch into, ok := known[k.Name]; {
 		case ok:
 			k.Value.Decode(into)
-		case k.Name == "fallback":
-			k.At.Fault("is not supported by this version: remove it")
 		case !slices.Contains(Kinds(), k.Name):
 			k.At.Unknown(k.Name, append(Kinds(), slices.Sorted(maps.Keys(known))...))
 		}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/registry"
@@ -65,23 +66,37 @@ func TestKindsAreBuiltWithDefaults(t *testing.T) {
 	}
 }
 
+func TestFallbackOfAllSeveritiesAfterTwentySeconds(t *testing.T) {
+	set, faults := decode(`{d: {console: {}, fallback: {to: e}}, e: {console: {}, fallback: {to: f}}, f: {console: {}}}`)
+	f := set.Get("d").Dispatch.Fallback
+	if len(faults) > 0 || f.To != "e" || f.After != 20*time.Second || len(f.Severity) != 0 || set.Get("f").Dispatch.Fallback.To != "" {
+		t.Errorf("%+v, %v", f, faults)
+	}
+}
+
 func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 	const mail = `{email: {server: "m.example.com:25", from: a@example.com, to: [b@example.com]}, `
 	for text, want := range map[string]string{
-		`{m: ` + mail + `timeout: 30s}}`:                       "channels.m.timeout: 30s must be longer than email.accept_timeout (1m)",
-		`{m: ` + mail + `concurrency: 4}}`:                     "channels.m.concurrency: 4 is more than email.connections (2)",
-		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`: "channels.d.partitions: a channel with a rate limit or digests has at most 3 partitions, one for each severity: one instance owns them all",
-		`{m: ` + mail + `partitions: 6}}`:                      "channels.m.partitions: a channel with a rate limit or digests has at most 3 partitions",
-		`{d: {console: {}, digest: {window: 1h}}}`:             "channels.d.digest.window: 1h is not between 1s and 15m",
-		`{d: {console: {}, pace: {burst: 3}}}`:                 "channels.d.pace: a burst needs a rate, such as rate: 1/s",
-		`{d: {console: {}, ambiguous: drop}}`:                  `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
-		`{p: {pagerduty: {routing_key: too-short}}}`:           "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",
-		`{p: {pagerduty: {rooting_key: too-short}}}`:           `channels.p.pagerduty.rooting_key: unknown key: did you mean "routing_key"?`,
-		`{p: {pagerduty: {url: "http://a.example.com"}}}`:      "channels.p.pagerduty.url: begins with http://: the routing key would travel in the clear",
-		`{d: {http: {preset: discrod}}}`:                       `channels.d.http.preset: "discrod" is not a preset: did you mean discord?`,
-		`{d: {consol: {}}}`:                                    `channels.d.consol: unknown key: did you mean "console"?`,
-		`{d: {console: {}, concurrency: 0}}`:                   "channels.d.concurrency: 0 is not between 1 and 1024",
-		`{d: {console: {}, retry: {attempts: 5}}}`:             "breaker.failures (5) must be smaller than retry.attempts (5)",
+		`{m: ` + mail + `timeout: 30s}}`:                                             "channels.m.timeout: 30s must be longer than email.accept_timeout (1m)",
+		`{m: ` + mail + `concurrency: 4}}`:                                           "channels.m.concurrency: 4 is more than email.connections (2)",
+		`{d: {console: {}, pace: {rate: 1/s}, partitions: 6}}`:                       "channels.d.partitions: a channel with a rate limit or digests has at most 3 partitions, one for each severity: one instance owns them all",
+		`{m: ` + mail + `partitions: 6}}`:                                            "channels.m.partitions: a channel with a rate limit or digests has at most 3 partitions",
+		`{d: {console: {}, digest: {window: 1h}}}`:                                   "channels.d.digest.window: 1h is not between 1s and 15m",
+		`{d: {console: {}, pace: {burst: 3}}}`:                                       "channels.d.pace: a burst needs a rate, such as rate: 1/s",
+		`{d: {console: {}, ambiguous: drop}}`:                                        `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
+		`{p: {pagerduty: {routing_key: too-short}}}`:                                 "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",
+		`{p: {pagerduty: {rooting_key: too-short}}}`:                                 `channels.p.pagerduty.rooting_key: unknown key: did you mean "routing_key"?`,
+		`{p: {pagerduty: {url: "http://a.example.com"}}}`:                            "channels.p.pagerduty.url: begins with http://: the routing key would travel in the clear",
+		`{d: {http: {preset: discrod}}}`:                                             `channels.d.http.preset: "discrod" is not a preset: did you mean discord?`,
+		`{d: {consol: {}}}`:                                                          `channels.d.consol: unknown key: did you mean "console"?`,
+		`{d: {console: {}, concurrency: 0}}`:                                         "channels.d.concurrency: 0 is not between 1 and 1024",
+		`{d: {console: {}, retry: {attempts: 5}}}`:                                   "breaker.failures (5) must be smaller than retry.attempts (5)",
+		`{d: {console: {}, fallback: {to: d}}}`:                                      "channels.d.fallback.to: is the channel itself: name another one",
+		`{d: {console: {}, fallback: {to: mial}}, mail: {console: {}}}`:              `channels.d.fallback.to: there is no channel "mial": did you mean "mail"?`,
+		`{d: {console: {}, fallback: {after: 1m}}}`:                                  "channels.d.fallback.to: is missing",
+		`{d: {console: {}, fallback: {to: e, after: 0s}}, e: {console: {}}}`:         "channels.d.fallback.after: 0s is not between 1s and 24h",
+		`{d: {console: {}, fallback: {to: e, severity: [fatal]}}, e: {console: {}}}`: `channels.d.fallback.severity[0]: "fatal" is not one of info, warning and critical`,
+		`{d: {console: {}, fallback: {to: e}}, e: {console: {}, fallback: {to: d}}}`: "channels.d.fallback.to: e falls back to d in turn",
 		`{}`: "channels: must define at least one channel",
 	} {
 		_, faults := decode(text)

@@ -60,7 +60,7 @@ func TestMessageHasBlocksAndText(t *testing.T) {
 	m := channeltest.Message()
 	m.Alert.Severity = alert.Critical
 	m.Alert.Text = alert.Text{{Text: "first line\nsecond "}, {Text: "*bold* `code`", Value: true}}
-	m.MayBeDuplicate = true
+	m.MayBeDuplicate, m.Instead = true, &channel.Instead{Channel: "desk-mail", Cause: "failing: 421 try later"}
 	m.Suppressed, m.SuppressedSince = 14, m.Now.Add(-5*time.Minute)
 	receipt, err := send(t, bot(t, s), m)
 	if err != nil {

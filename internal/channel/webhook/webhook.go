@@ -131,6 +131,13 @@ type payload struct {
 	// EventOmitted: the receiver refused the request with the event as too large.
 	EventOmitted bool    `json:"event_omitted,omitempty"`
 	Digest       *digest `json:"digest,omitempty"`
+	// Instead is the channel that the message was meant for, which cannot send.
+	Instead *instead `json:"instead,omitempty"`
+}
+
+type instead struct {
+	Channel string `json:"channel"`
+	Cause   string `json:"cause"`
 }
 
 type field struct {
@@ -151,6 +158,9 @@ func render(m channel.Message, withEvent bool) ([]byte, error) {
 	}
 	if m.Digest != nil {
 		p.Digest, p.Count = newDigest(m.Digest), m.Digest.New+m.Suppressed
+	}
+	if m.Instead != nil {
+		p.Instead = (*instead)(m.Instead)
 	}
 	if p.Key == nil {
 		p.Key = []string{}

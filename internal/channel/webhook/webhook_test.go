@@ -64,7 +64,7 @@ func TestRequestIsSignedWithAlertAndEvent(t *testing.T) {
 		Headers: map[string]secret.String{"Authorization": secret.New("Bearer t0ken")},
 	})
 	m := message()
-	m.Suppressed = 14
+	m.Suppressed, m.Instead = 14, &channel.Instead{Channel: "desk-slack", Cause: "suspended: invalid_auth"}
 	if err := send(t, c, m); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,9 @@ func TestRequestIsSignedWithAlertAndEvent(t *testing.T) {
 	}
 	if !bytes.Equal(doc.Event, m.Event) {
 		t.Errorf("the event is %s", doc.Event)
+	}
+	if got := fmt.Sprint(doc.Alert["instead"]); got != "map[cause:suspended: invalid_auth channel:desk-slack]" {
+		t.Errorf("it was meant for %s", got)
 	}
 	for key, want := range map[string]any{
 		"id": m.Alert.ID, "rule": "order-rejected", "severity": "warning", "group": "ACC-1042/HALTED", "state": "firing", "count": 15.0,

@@ -121,7 +121,7 @@ func whyText(r *deliverylog.Record) string {
 	case deliverylog.Delivered:
 		return ""
 	case deliverylog.Rerouted:
-		return "to " + r.To
+		return "to " + r.To + prefixed(": ", r.Detail)
 	case deliverylog.DeadLettered:
 		return fmt.Sprintf("%s (%s)%s", r.Reason, r.Cause, prefixed(": ", r.Detail))
 	}
