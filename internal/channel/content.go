@@ -15,8 +15,9 @@ type Content struct {
 	// common.
 	Title    alert.Text
 	Severity alert.Severity
-	// Mark is what the title begins with, behind a symbol: "🔴 CRITICAL", "✅ Resolved".
-	Mark string
+	// Heading is what the title begins with, and Mark the same behind a symbol:
+	// "🔴 CRITICAL", "✅ Resolved".
+	Heading, Mark string
 	// Lines are the lines of the alert's text, or a row for each item of a digest.
 	Lines  []alert.Text
 	Fields []alert.Field // none in a digest
@@ -37,7 +38,7 @@ type Content struct {
 func (m Message) Content() Content {
 	a := m.Alert
 	c := Content{
-		Title: visible(a.Title), Severity: a.Severity, Mark: m.mark(), Lines: lines(a.Text), Notes: m.notes(),
+		Title: visible(a.Title), Severity: a.Severity, Heading: m.Heading(), Mark: m.mark(), Lines: lines(a.Text), Notes: m.Notes(),
 		Rule: alert.Visible(a.Rule), Runbook: alert.Link(a.Runbook),
 	}
 	if m.Digest != nil {
@@ -87,8 +88,8 @@ func (m Message) digest(c *Content) {
 	}
 }
 
-// notes are the remarks on a message.
-func (m Message) notes() []string {
+// Notes are the remarks on a message: see Content.
+func (m Message) Notes() []string {
 	var notes []string
 	add := func(note string) {
 		if note != "" {

@@ -58,7 +58,7 @@ func TestContentNotesDelayAndThrottle(t *testing.T) {
 	m.Suppressed, m.Replay, m.MayBeDuplicate, m.Test, m.Alert.Shortened = 14, 2, true, false, true
 	m.SuppressedSince = m.Alert.EventTime
 	m.Instead = &channel.Instead{Channel: "desk-slack", Cause: "suspended: invalid_auth"}
-	if got := strings.Join(m.Content().Notes, ", "); got != "instead of desk-slack (suspended: invalid_auth), 4 m 10 s late, +14 since 14:31 UTC, may be a duplicate, replay 2, shortened" {
+	if got := strings.Join(m.Content().Notes, ", "); got != "4 m 10 s late, +14 since 14:31 UTC, may be a duplicate, replay 2, instead of desk-slack (suspended: invalid_auth), shortened" {
 		t.Error(got)
 	}
 }

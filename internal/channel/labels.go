@@ -2,7 +2,9 @@ package channel
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/algotrade/notifier/internal/alert"
 )
@@ -93,8 +95,8 @@ func (m Message) InsteadLabel() string {
 	if m.Instead == nil {
 		return ""
 	}
-	label := "instead of " + alert.Shorten(alert.Visible(m.Instead.Channel), maxName)
-	if cause := alert.Shorten(alert.Visible(m.Instead.Cause), maxCause); cause != "" {
+	label := "instead of " + alert.Shorten(withoutMarkup(m.Instead.Channel), maxName)
+	if cause := alert.Shorten(withoutMarkup(m.Instead.Cause), maxCause); cause != "" {
 		label += " (" + cause + ")"
 	}
 	return label
@@ -168,6 +170,17 @@ func (m Message) ThrottledLabel(zone *time.Location) string {
 		layout = "2 Jan 15:04"
 	}
 	return fmt.Sprintf("+%d since %s", m.Suppressed, since.Format(layout))
+}
+
+// withoutMarkup returns a text of another provider's without what is markup, a mention or
+// a link in some medium.
+func withoutMarkup(s string) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.,:;()%'+=⟨⟩ ", r) {
+			return r
+		}
+		return ' '
+	}, alert.Visible(s))), " ")
 }
 
 // Duration formats d with its two largest units: 3 ms, 1.5 s, 4 m 10 s,

@@ -117,6 +117,10 @@ func TestInsteadLabelNamesChannelAndCause(t *testing.T) {
 	if got := m.InsteadLabel(); len([]rune(got)) > 300 || strings.ContainsAny(got, "\n\u202e") {
 		t.Errorf("%d runes: %q", len([]rune(got)), got)
 	}
+	m.Instead = &channel.Instead{Channel: "<!here>", Cause: "550 <@U0> @all `a` [b](https://evil.example.com/) &lt; *c*"}
+	if got := m.InsteadLabel(); got != "instead of here (550 U0 all a b (https: evil.example.com ) lt; c)" {
+		t.Error(got)
+	}
 	if got := (channel.Message{}).InsteadLabel(); got != "" {
 		t.Error(got)
 	}

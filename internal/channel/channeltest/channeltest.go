@@ -65,6 +65,7 @@ func Hostile() channel.Message {
 	m.Alert.EventType, m.Alert.EventID, m.Alert.Runbook, m.Alert.Key = Invisible, Invisible, "https://example.com/"+Invisible, []string{Invisible}
 	m.Alert.Title, m.Alert.Text = value, alert.Text{{Text: Invisible}, {Text: Invisible, Value: true}}
 	m.Alert.Fields = []alert.Field{{Label: Invisible, Value: value}}
+	m.Opened, m.Instead = Invisible, &channel.Instead{Channel: Invisible, Cause: Invisible}
 	return m
 }
 

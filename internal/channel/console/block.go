@@ -44,10 +44,12 @@ func (l layout) block(m channel.Message) []byte {
 
 func (l layout) head(m channel.Message) string {
 	severity, style := alert.Visible(string(m.Alert.Severity)), ""
-	switch m.Alert.Severity {
-	case alert.Critical:
+	switch {
+	case m.Resolved():
+		severity, style = "resolved", resolved
+	case m.Alert.Severity == alert.Critical:
 		severity, style = "CRITICAL", critical
-	case alert.Warning:
+	case m.Alert.Severity == alert.Warning:
 		style = warning
 	}
 	target := "→ " + alert.Visible(l.channel)
@@ -116,7 +118,10 @@ func (l layout) notes(m channel.Message, beside bool) []string {
 	if label := m.TestLabel(); label != "" {
 		notes = append(notes, label)
 	}
-	if label := m.InsteadLabel(); label != "" {
+	if m.Reminder && !m.Resolved() {
+		notes = append(notes, "reminder")
+	}
+	if label := m.SpanLabel(); label != "" {
 		notes = append(notes, label)
 	}
 	if label := m.ThrottledLabel(l.zone); label != "" {
@@ -129,6 +134,9 @@ func (l layout) notes(m channel.Message, beside bool) []string {
 		if at := m.EventTime(l.zone); at != "" {
 			label += ", event of " + at
 		}
+		notes = append(notes, label)
+	}
+	if label := m.InsteadLabel(); label != "" {
 		notes = append(notes, label)
 	}
 	_, late := m.Late()
@@ -157,6 +165,7 @@ func atoms(a alert.Alert) (fields []string, text [][]string) {
 const (
 	critical = "\x1b[1;31m"
 	warning  = "\x1b[33m"
+	resolved = "\x1b[32m"
 	dim      = "\x1b[2m"
 	plain    = "\x1b[0m"
 )

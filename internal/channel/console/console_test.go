@@ -101,10 +101,12 @@ func render(l layout, messages ...channel.Message) []byte {
 func TestBlocksMatchGoldenFiles(t *testing.T) {
 	l := layout{width: Width, channel: "desk", zone: time.UTC}
 	golden(t, "plain.txt", render(l, screen()...))
+	states := []channel.Message{channeltest.Resolved(), channeltest.Reminder(), channeltest.Instead()}
+	golden(t, "states.txt", render(l, states...))
 	l.width = 72
 	golden(t, "narrow.txt", render(l, screen()...))
 	l.width, l.colour = Width, true
-	golden(t, "colour.txt", render(l, rejected(), drawdown()))
+	golden(t, "colour.txt", render(l, rejected(), drawdown(), channeltest.Resolved()))
 	l.colour = false
 	digests := []channel.Message{channeltest.Digest(3), channeltest.Digest(4800), severalGroups()}
 	l.width = 80

@@ -104,6 +104,15 @@ func dedupKey(m channel.Message) string {
 	return key
 }
 
+// resolvedKey is the dedup key of the alert that a resolved message ends: that of its
+// alert key, and without a key that of the first message.
+func resolvedKey(m channel.Message) string {
+	if len(m.Alert.Key) == 0 && m.Opened != "" && len(m.Opened) <= maxDedup && alert.Visible(m.Opened) == m.Opened {
+		return m.Opened
+	}
+	return dedupKey(m)
+}
+
 // details returns the custom details: the fields under their labels, the text, the rows
 // of a digest, and what else a responder needs.
 func details(m channel.Message, c channel.Content) map[string]any {

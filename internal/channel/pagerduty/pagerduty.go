@@ -59,8 +59,12 @@ func (c *Channel) Close() error {
 	return nil
 }
 
-// Send triggers m. The alert of a test is resolved at once.
+// Send triggers m, or resolves what m says is over. The alert of a test is resolved at
+// once.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
+	if m.Resolved() && m.Digest == nil && !m.Test {
+		return c.post(ctx, event{Action: "resolve", DedupKey: resolvedKey(m)})
+	}
 	e := trigger(m)
 	receipt, err := c.post(ctx, e)
 	if err != nil || !m.Test {

@@ -230,3 +230,47 @@ func TestInvalidConfigurationIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestResolvedAlertEndsIncidentOfItsKey(t *testing.T) {
+	s := pagerdutytest.Start(t)
+	c := newChannel(t, s.URL)
+	for _, m := range []channel.Message{channeltest.Message(), channeltest.Reminder(), channeltest.Resolved()} {
+		if m.Resolved() && len(s.Open()) != 1 {
+			t.Fatalf("open before: %v", s.Open())
+		}
+		if _, err := send(t, c, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events := s.Events()
+	if last := events[len(events)-1]; len(events) != 3 || len(s.Open()) != 0 || last.Action != "resolve" || last.Payload.Summary != "" {
+		t.Errorf("open: %v, last: %+v", s.Open(), last)
+	}
+	if details := events[1].Payload.Details; events[1].Action != "trigger" || details["notes"] != "firing for 2 h 5 m" {
+		t.Errorf("the reminder is %+v", events[1])
+	}
+}
+
+// Without a key every alert is its own incident: the receipt of the first message tells
+// which one is over.
+func TestResolvedAlertWithoutKeyEndsItsIncident(t *testing.T) {
+	s := pagerdutytest.Start(t)
+	c := newChannel(t, s.URL)
+	m := channeltest.Message()
+	m.Alert.Key = nil
+	receipt, err := send(t, c, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := channeltest.Resolved()
+	over.Alert.Key, over.Alert.ID, over.Opened = nil, "al_another", receipt.ID
+	if _, err := send(t, c, over); err != nil || len(s.Open()) != 0 {
+		t.Errorf("%v, open: %v", err, s.Open())
+	}
+}
+
+func TestFallbackNamesFailingChannel(t *testing.T) {
+	if got := accepted(t, channeltest.Instead())[0].Payload.Details["notes"]; got != "4 m 10 s late, instead of desk-slack (suspended: invalid_auth)" {
+		t.Errorf("the notes are %v", got)
+	}
+}

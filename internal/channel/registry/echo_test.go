@@ -248,3 +248,24 @@ func TestEchoedSecretsAreRedacted(t *testing.T) {
 		}
 	}
 }
+
+// A message tells why another channel cannot send, in the words of its provider, which
+// may have echoed a secret.
+func TestCauseOfFallbackIsRedacted(t *testing.T) {
+	for _, encoding := range channeltest.Encodings {
+		set, _ := decode(fmt.Sprintf("{desk: {console: {}}, chat: {slack: {token: %q, channel: C0DESK01}}}", slacktest.Token))
+		var out strings.Builder
+		ch, err := set.Get("desk").Build("desk", registry.Deps{Console: &out, Redactor: secret.NewRedactor(set.Get("chat").Settings())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := channeltest.Instead()
+		m.Instead.Cause = "suspended: " + encoding.Encode(slacktest.Token)
+		if _, err := ch.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if found, leaks := channeltest.FindSecret(out.String(), slacktest.Token); leaks || !strings.Contains(out.String(), "instead of desk-slack") {
+			t.Errorf("%s: %s in %s", encoding.Name, found, out.String())
+		}
+	}
+}

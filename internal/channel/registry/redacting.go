@@ -12,7 +12,7 @@ import (
 )
 
 // redactingChannel removes secrets from a channel's errors, receipts and check
-// results. A kind that truncates a text must redact it first: a part of a
+// results, and from what a message says of another channel. A kind that truncates a text must redact it first: a part of a
 // secret is not recognised here.
 type redactingChannel struct {
 	channel  channel.Channel
@@ -21,6 +21,9 @@ type redactingChannel struct {
 
 // Send implements channel.Channel.
 func (r redactingChannel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
+	if m.Instead != nil { // the cause is from another channel's provider
+		m.Instead = &channel.Instead{Channel: m.Instead.Channel, Cause: r.redactor.Redact(m.Instead.Cause)}
+	}
 	receipt, err := r.channel.Send(ctx, m)
 	receipt.ID, receipt.Answer = r.redactor.Redact(receipt.ID), r.redactor.Redact(receipt.Answer)
 	receipt.Refused, receipt.Deferred = r.refusals(receipt.Refused), r.refusals(receipt.Deferred)

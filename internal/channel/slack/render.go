@@ -199,7 +199,7 @@ func notes(m channel.Message, shortened bool) []slack.MixedElement {
 		add(markup(m.SpanLabel() + ", since " + date(m.Since)))
 		m.Since = time.Time{}
 	}
-	texts := m.Content().Notes
+	texts := m.Notes()
 	if room := maxNotes - len(elements); len(texts) > room {
 		texts = append(texts[:room-1:room-1], strings.Join(texts[room-1:], " · "))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
@@ -41,7 +42,7 @@ func renderAlertmanager(_ *Config, m channel.Message) any {
 
 // amNotification returns the notification of some alerts of a message.
 func amNotification(m channel.Message, items []alert.Alert) object {
-	truncated := 0
+	truncated, status := 0, "resolved" // if all alerts are
 	group := map[string]string{"alertname": orDash(alert.Visible(m.Alert.Rule))}
 	if m.Digest != nil {
 		truncated = max(0, m.Digest.Alerts-len(items))
@@ -55,11 +56,19 @@ func amNotification(m channel.Message, items []alert.Alert) object {
 		labels[i], annotations[i] = amLabels(item), amAnnotations(single.Content())
 		alerts[i] = object{
 			"status": "firing", "labels": labels[i], "annotations": annotations[i], "startsAt": item.EventTime.UTC(),
-			"endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": fingerprint(labels[i]),
+			"endsAt": time.Time{}, "generatorURL": "", "fingerprint": fingerprint(labels[i]),
+		}
+		if !m.Since.IsZero() && m.Digest == nil {
+			alerts[i]["startsAt"] = m.Since.UTC()
+		}
+		if item.State == alert.Resolved {
+			alerts[i]["status"], alerts[i]["endsAt"] = "resolved", item.EventTime.UTC()
+		} else {
+			status = "firing"
 		}
 	}
 	return object{
-		"version": "4", "groupKey": fmt.Sprintf("{}:{%s}", labelText(group)), "truncatedAlerts": truncated, "status": "firing", "receiver": "notifier",
+		"version": "4", "groupKey": fmt.Sprintf("{}:{%s}", labelText(group)), "truncatedAlerts": truncated, "status": status, "receiver": "notifier",
 		"groupLabels": group, "commonLabels": common(labels), "commonAnnotations": common(annotations), "externalURL": m.Content().Runbook, "alerts": alerts,
 	}
 }

@@ -52,13 +52,15 @@ func renderNtfy(c *Config, m channel.Message) any {
 	}
 	lines = append(lines, plain.lines(content, max(left, 200)-50)...)
 	body := object{
-		"topic": c.Topic.Current(), "title": orDash(plain.fit(content.Title, 250)), "message": orDash(strings.Join(append(lines, foot), "\n")),
+		"topic": c.Topic.Current(), "title": plain.fit(append(literal(content.Heading+": "), content.Title...), 250), "message": orDash(strings.Join(append(lines, foot), "\n")),
 		"priority": 3, "tags": []string{"information_source"},
 	}
-	switch content.Severity {
-	case alert.Critical:
+	switch {
+	case m.Resolved():
+		body["tags"] = []string{"white_check_mark"}
+	case content.Severity == alert.Critical:
 		body["priority"], body["tags"] = 5, []string{"rotating_light"}
-	case alert.Warning:
+	case content.Severity == alert.Warning:
 		body["priority"], body["tags"] = 4, []string{"warning"}
 	}
 	if content.Runbook != "" {

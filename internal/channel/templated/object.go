@@ -16,7 +16,7 @@ const root = "alert"
 
 var members = []string{
 	"title", "text", "summary", "severity", "rule", "key", "key_text", "fields", "field", "event_time", "event_type", "event_id", "topic",
-	"runbook", "id", "delivery", "notes", "count", "digest", "test", "replay", "may_be_duplicate",
+	"runbook", "id", "delivery", "notes", "count", "digest", "test", "replay", "may_be_duplicate", "state", "heading", "since", "reminder", "instead",
 }
 
 // escapes are the ways to write values into the texts of a body.
@@ -66,6 +66,19 @@ func alertValue(m channel.Message) event.Value {
 		add("digest", event.ObjectValue([]event.Value{
 			event.Member("alerts", event.NumberValue(float64(d.Alerts))), event.Member("groups", event.NumberValue(float64(d.Groups))),
 		}))
+	}
+	state := "firing"
+	if m.Resolved() {
+		state = string(alert.Resolved)
+	}
+	text("state", state)
+	text("heading", c.Heading)
+	if !m.Since.IsZero() {
+		text("since", m.Since.UTC().Format(time.RFC3339Nano))
+	}
+	add("reminder", event.BoolValue(m.Reminder))
+	if m.Instead != nil {
+		text("instead", alert.Visible(m.Instead.Channel))
 	}
 	add("test", event.BoolValue(m.Test))
 	add("replay", event.NumberValue(float64(m.Replay)))

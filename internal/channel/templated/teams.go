@@ -66,7 +66,10 @@ func teamsCard(m channel.Message, c channel.Content, cut bool) object {
 	}
 	block := func(runs ...object) object { return object{"type": "RichTextBlock", "inlines": runs} }
 	style := map[alert.Severity]string{alert.Critical: "Attention", alert.Warning: "Warning"}[c.Severity]
-	if style == "" {
+	switch {
+	case m.Resolved():
+		style = "Good"
+	case style == "":
 		style = "Accent"
 	}
 	body := []object{block(run(plain.fit(heading(c), longest), object{"size": "Large", "weight": "Bolder", "color": style}))}

@@ -71,6 +71,6 @@ func renderTelegram(c *Config, m channel.Message) any {
 	}
 	return object{
 		"chat_id": c.Chat, "text": b.String() + tail, "parse_mode": "HTML", "link_preview_options": object{"is_disabled": true},
-		"disable_notification": content.Severity == alert.Info,
+		"disable_notification": content.Severity == alert.Info || m.Resolved(),
 	}
 }

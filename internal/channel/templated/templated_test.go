@@ -115,11 +115,14 @@ func TestBodiesAreAsRecorded(t *testing.T) {
 			m := channeltest.Message()
 			m.Alert.Text = alert.Text{{Text: "Venue: "}, {Text: "[XNAS](https://evil.example.com) @everyone", Value: true}, {Text: "\nsee the runbook"}}
 			m.Suppressed, m.MayBeDuplicate = 14, true
-			for i, m := range []channel.Message{m, channeltest.GroupDigest()} {
-				if _, err := send(t, c, m); err != nil {
+			over := channeltest.Resolved()
+			over.Zone = time.FixedZone("EST", -5*60*60)
+			all := []channel.Message{m, channeltest.GroupDigest(), over, channeltest.Reminder(), channeltest.Instead()}
+			for i, what := range []string{"", "-digest", "-resolved", "-reminder", "-instead"} {
+				if _, err := send(t, c, all[i]); err != nil {
 					t.Fatal(err)
 				}
-				channeltest.GoldenJSON(t, *update, name+map[int]string{0: ".golden", 1: "-digest.golden"}[i], s.Requests()[i].Body)
+				channeltest.GoldenJSON(t, *update, name+what+".golden", s.Requests()[i].Body)
 			}
 		})
 	}

@@ -22,6 +22,7 @@ type item struct {
 	ID        string    `json:"id"`
 	Rule      string    `json:"rule"`
 	Severity  string    `json:"severity"`
+	State     string    `json:"state"`
 	Key       []string  `json:"key"`
 	Title     string    `json:"title"`
 	EventTime time.Time `json:"event_time"`
@@ -32,7 +33,7 @@ func newDigest(d *channel.Digest) *digest {
 		Group: d.Group, Groups: d.Groups, Alerts: d.Alerts, New: d.New, First: d.First.UTC(), Last: d.Last.UTC(), Items: make([]item, len(d.Items)),
 	}
 	for i, a := range d.Items {
-		p.Items[i] = item{ID: a.ID, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, Title: a.Title.String(), EventTime: a.EventTime.UTC()}
+		p.Items[i] = item{ID: a.ID, Rule: a.Rule, Severity: string(a.Severity), State: state(a.State), Key: a.Key, Title: a.Title.String(), EventTime: a.EventTime.UTC()}
 	}
 	return p
 }

@@ -266,9 +266,10 @@ func alertmanager(r Request) Answer {
 		GroupLabels, CommonLabels, CommonAnnotations map[string]string
 	}
 	err := json.Unmarshal(r.Body, &m)
-	problem := check(err == nil && m.Version == "4" && m.Status == "firing" && len(m.Alerts) > 0 && m.GroupKey != "" && m.CommonLabels != nil, "no notification of version 4")
+	problem := check(err == nil && m.Version == "4" && (m.Status == "firing" || m.Status == "resolved") && len(m.Alerts) > 0 && m.GroupKey != "" && m.CommonLabels != nil, "no notification of version 4")
 	for _, a := range m.Alerts {
 		problem = first(problem, check(a.Labels["alertname"] != "" && len(a.Fingerprint) == 16 && a.StartsAt != "", "an invalid alert"))
+		problem = first(problem, check((a.Status == "resolved") == (a.EndsAt != "0001-01-01T00:00:00Z") && (a.Status == "firing" || a.Status == "resolved"), "ends at %s, but is %s", a.EndsAt, a.Status))
 		for label := range a.Annotations {
 			problem = first(problem, check(name.MatchString(label), "the name %q", label))
 		}
