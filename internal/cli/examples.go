@@ -12,36 +12,37 @@ import (
 
 // examples are the examples of each command, by its path.
 var examples = map[string][]string{
-	"dev":           {"notifier dev", "notifier dev --data-dir ./dev-data --rate 200"},
-	"run":           {"notifier run", "notifier run --wait 1m --create-topics -c /etc/notifier/notifier.yaml"},
-	"topics list":   {"notifier topics list", "notifier topics list -o python > topics.py"},
-	"topics check":  {"notifier topics check", "notifier topics check --brokers kafka-1.example.com:9092"},
-	"topics create": {"notifier topics create --dry-run", "notifier topics create --partitions 12 --replication 3"},
-	"produce":       {"notifier produce trade-executions --sample order.rejected", "notifier produce portfolio-updates -f events.jsonl --rate 100"},
-	"rules check":   {"notifier rules check", "notifier rules check rules.yaml -o json"},
-	"rules test":    {"notifier rules test", "notifier rules test rules.yaml -o junit > rules.xml"},
-	"rules list":    {"notifier rules list"},
-	"config check":  {"notifier config check", "notifier config check -c notifier.yaml -o json"},
-	"config show":   {"notifier config show", "notifier config show -o json"},
-	"channels list": {"notifier channels list"},
-	"channels test": {"notifier channels test desk", "notifier channels test --all --no-send"},
-	"channels move": {"notifier channels move desk-slack desk-mail --dry-run", "notifier channels move desk-slack desk-mail --yes"},
-	"alerts list":   {"notifier alerts list --key ACC-7 --rule margin-call", "notifier alerts list --since 1h --decision dead_lettered,expired -o json"},
-	"alerts show":   {"notifier alerts show al_6f2cxyz"},
-	"alerts resend": {"notifier alerts resend dl_o7uh42h", "notifier alerts resend al_6f2cxyz --to desk-mail --yes"},
-	"alerts tail":   {"notifier alerts tail --severity critical --channel desk-slack"},
-	"dlq stats":     {"notifier dlq stats", "notifier dlq stats --since 2h"},
-	"dlq list":      {"notifier dlq list --reason refused --channel desk-slack", "notifier dlq list --state all --limit 20 -o json"},
-	"dlq show":      {"notifier dlq show dl_o7uh42h", "notifier dlq show dl_o7uh42h --payload > event.json"},
-	"dlq replay":    {"notifier dlq replay dl_o7uh42h", "notifier dlq replay --reason refused --canary 5 --wait -m \"the receiver is fixed\"", "notifier dlq replay re_4k7q --payload event.json"},
-	"dlq discard":   {"notifier dlq discard --cause truncated -m \"sent again by the producer\""},
-	"dlq export":    {"notifier dlq export --cause pickle > pickled.jsonl"},
-	"dlq import":    {"notifier dlq import pickled.jsonl --dry-run"},
-	"dlq watch":     {"notifier dlq watch --topic trade-executions"},
-	"lag":           {"notifier lag", "notifier lag --all --watch"},
-	"health":        {"notifier health", "notifier health --ready"},
-	"doctor":        {"notifier doctor", "notifier doctor --bundle diagnostics.tar.gz"},
-	"version":       {"notifier version -o json"},
+	"dev":              {"notifier dev", "notifier dev --data-dir ./dev-data --rate 200"},
+	"run":              {"notifier run", "notifier run --wait 1m --create-topics -c /etc/notifier/notifier.yaml"},
+	"topics list":      {"notifier topics list", "notifier topics list -o python > topics.py"},
+	"topics check":     {"notifier topics check", "notifier topics check --brokers kafka-1.example.com:9092"},
+	"topics create":    {"notifier topics create --dry-run", "notifier topics create --partitions 12 --replication 3"},
+	"produce":          {"notifier produce trade-executions --sample order.rejected", "notifier produce portfolio-updates -f events.jsonl --rate 100"},
+	"rules check":      {"notifier rules check", "notifier rules check rules.yaml -o json"},
+	"rules test":       {"notifier rules test", "notifier rules test rules.yaml -o junit > rules.xml"},
+	"rules list":       {"notifier rules list"},
+	"config check":     {"notifier config check", "notifier config check -c notifier.yaml -o json"},
+	"config show":      {"notifier config show", "notifier config show -o json"},
+	"channels list":    {"notifier channels list"},
+	"channels preview": {"notifier channels preview desk --rule margin-call", "notifier channels preview desk-mail --rule drawdown --state resolved -o json"},
+	"channels test":    {"notifier channels test desk", "notifier channels test --all --no-send"},
+	"channels move":    {"notifier channels move desk-slack desk-mail --dry-run", "notifier channels move desk-slack desk-mail --yes"},
+	"alerts list":      {"notifier alerts list --key ACC-7 --rule margin-call", "notifier alerts list --since 1h --decision dead_lettered,expired -o json"},
+	"alerts show":      {"notifier alerts show al_6f2cxyz"},
+	"alerts resend":    {"notifier alerts resend dl_o7uh42h", "notifier alerts resend al_6f2cxyz --to desk-mail --yes"},
+	"alerts tail":      {"notifier alerts tail --severity critical --channel desk-slack"},
+	"dlq stats":        {"notifier dlq stats", "notifier dlq stats --since 2h"},
+	"dlq list":         {"notifier dlq list --reason refused --channel desk-slack", "notifier dlq list --state all --limit 20 -o json"},
+	"dlq show":         {"notifier dlq show dl_o7uh42h", "notifier dlq show dl_o7uh42h --payload > event.json"},
+	"dlq replay":       {"notifier dlq replay dl_o7uh42h", "notifier dlq replay --reason refused --canary 5 --wait -m \"the receiver is fixed\"", "notifier dlq replay re_4k7q --payload event.json"},
+	"dlq discard":      {"notifier dlq discard --cause truncated -m \"sent again by the producer\""},
+	"dlq export":       {"notifier dlq export --cause pickle > pickled.jsonl"},
+	"dlq import":       {"notifier dlq import pickled.jsonl --dry-run"},
+	"dlq watch":        {"notifier dlq watch --topic trade-executions"},
+	"lag":              {"notifier lag", "notifier lag --all --watch"},
+	"health":           {"notifier health", "notifier health --ready"},
+	"doctor":           {"notifier doctor", "notifier doctor --bundle diagnostics.tar.gz"},
+	"version":          {"notifier version -o json"},
 }
 
 // addHelp adds the examples to the commands, and how their arguments are completed.
@@ -60,7 +61,7 @@ func addHelp(g *base.Globals, root *cobra.Command) {
 		case "produce":
 			cmd.ValidArgsFunction = base.Words(topicNames()...)
 			base.Complete(cmd, "sample", sampleNames(g))
-		case "channels test", "channels move":
+		case "channels preview", "channels test", "channels move":
 			cmd.ValidArgsFunction = g.ChannelNames
 		case "rules check", "rules test", "dlq import": // files
 		default:

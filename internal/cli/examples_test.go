@@ -51,6 +51,8 @@ func TestCompletionOffersWhatIsThere(t *testing.T) {
 		"produce ":                           "portfolio-updates",
 		"produce trade-executions --sample ": "order.rejected",
 		"channels test ":                     "desk",
+		"channels preview ":                  "desk",
+		"channels preview desk --rule ":      "margin-call",
 		"dlq list --reason ":                 "undecodable",
 		"dlq list --cause ":                  "payload-refused",
 		"dlq list --rule ":                   "order-rejected",

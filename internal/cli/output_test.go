@@ -33,6 +33,9 @@ var printing = map[string][]string{
 	"alerts list": {"", "-o json"}, "silence add": {"rule=x --for 1h -m x", "rule=x --for 1h -m x -o json"}, "silence list": {"", "-o json"}, "silence expire": nil,
 	"alerts show": {"al_2222", "al_2222 -o json"},
 	"dlq stats":   {"", "-o json"}, "dlq list": {"", "-o json"}, "dlq show": {"re_", "re_ -o json", "re_ --payload"}, "dlq replay": {"--all --dry-run"}, "dlq export": {""},
+	"channels list": {"", "-o json"}, "channels preview": {"desk --rule margin-call", "desk --rule margin-call -o json"}, "channels test": {"--all", "--all --no-send", "--all -o json"},
+	"alerts list": {"", "-o json"}, "alerts show": {"al_2222", "al_2222 -o json"},
+	"dlq stats": {"", "-o json"}, "dlq list": {"", "-o json"}, "dlq show": {"re_", "re_ -o json", "re_ --payload"}, "dlq replay": {"--all --dry-run"}, "dlq export": {""},
 	"lag": {"", "-o json"}, "health": {"-o json"}, "doctor": {"", "-o json"}, "version": {"", "-o json"},
 	"completion bash": {""}, "completion zsh": {""}, "completion fish": {""}, "completion powershell": {""}, "help": {"", "dlq"},
 }

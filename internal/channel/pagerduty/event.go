@@ -44,6 +44,15 @@ type link struct {
 	Text string `json:"text"`
 }
 
+// eventOf returns the event of a message: one that resolves if m says that something is
+// over, else one that triggers, without the routing key.
+func eventOf(m channel.Message) event {
+	if m.Resolved() && m.Digest == nil && !m.Test {
+		return event{Action: "resolve", DedupKey: resolvedKey(m)}
+	}
+	return trigger(m)
+}
+
 // trigger returns the event of a message, without the routing key.
 func trigger(m channel.Message) event {
 	a, c := m.Alert, m.Content()

@@ -62,10 +62,7 @@ func (c *Channel) Close() error {
 // Send triggers m, or resolves what m says is over. The alert of a test is resolved at
 // once.
 func (c *Channel) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
-	if m.Resolved() && m.Digest == nil && !m.Test {
-		return c.post(ctx, event{Action: "resolve", DedupKey: resolvedKey(m)})
-	}
-	e := trigger(m)
+	e := eventOf(m)
 	receipt, err := c.post(ctx, e)
 	if err != nil || !m.Test {
 		return receipt, err

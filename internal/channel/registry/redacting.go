@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 
@@ -71,6 +72,19 @@ func (r redactingChannel) Verify(ctx context.Context) []check.Result {
 		found[i].Subject, found[i].Message, found[i].Remedy = r.redactor.Redact(f.Subject), r.redactor.Redact(f.Message), r.redactor.Redact(f.Remedy)
 	}
 	return found
+}
+
+// Preview implements channel.Previewer.
+func (r redactingChannel) Preview(m channel.Message) (channel.Preview, error) {
+	p, ok := r.channel.(channel.Previewer)
+	if !ok {
+		return channel.Preview{}, errors.New("channels of this kind cannot be previewed")
+	}
+	preview, err := p.Preview(m)
+	for i, part := range preview.Parts {
+		preview.Parts[i].Content = r.redactor.Redact(part.Content)
+	}
+	return preview, r.error(err)
 }
 
 // Close implements io.Closer.

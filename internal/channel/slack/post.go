@@ -76,6 +76,15 @@ func (c *Channel) replace(ctx context.Context, ts string, m channel.Message) (ch
 // replyResolved says in the thread of a message that was replaced that it is over. A
 // refusal of that reply does not matter: the message says it.
 func (c *Channel) replyResolved(ctx context.Context, first string, m channel.Message) error {
+	_, err := c.postRendered(ctx, rendered{text: escape(resolvedReply(m))}, slack.MsgOptionTS(first))
+	if named(err, replyRefusals) || contentRefused(err) {
+		return nil
+	}
+	return err
+}
+
+// resolvedReply is the text of that reply.
+func resolvedReply(m channel.Message) string {
 	text := "✅ Resolved"
 	if after, ok := strings.CutPrefix(m.SpanLabel(), "resolved"); ok {
 		text += after
@@ -83,11 +92,7 @@ func (c *Channel) replyResolved(ctx context.Context, first string, m channel.Mes
 	if m.MayBeDuplicate {
 		text += " (may be a duplicate)"
 	}
-	_, err := c.postRendered(ctx, rendered{text: escape(text)}, slack.MsgOptionTS(first))
-	if named(err, replyRefusals) || contentRefused(err) {
-		return nil
-	}
-	return err
+	return text
 }
 
 // post posts m as a new message, once more as plain text if Slack refuses its content.

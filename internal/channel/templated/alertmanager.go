@@ -19,6 +19,7 @@ import (
 // that its receivers work unchanged. The values are data, which the receiver escapes.
 var alertmanager = preset{
 	name: "alertmanager", needs: []string{"url"}, medium: plain, render: renderAlertmanager,
+	body:    amBody,
 	answers: answers{success: []match{{status: success}}},
 	remedy:  map[outcome.Cause]string{outcome.Destination: "correct url: the receiver does not accept POST requests there"},
 }

@@ -14,6 +14,7 @@ import (
 // "a message that is not saved does not return an error".
 var discord = preset{
 	name: "discord", needs: []string{"url"}, medium: markdown, render: renderDiscord,
+	budgets: []budget{{"/content", discordContent}, {"/embeds/0/description", discordText}},
 	address: func(_ *Config, u *url.URL) {
 		q := u.Query()
 		q.Set("wait", "true")

@@ -14,7 +14,8 @@ import (
 // cannot.
 var googleChat = preset{
 	name: "googlechat", needs: []string{"url"}, medium: cards, render: renderGoogleChat,
-	rate: 1, burst: 2, // 1 a second for a space
+	budgets: []budget{{"/cardsV2/0/card/header/title", 1000}},
+	rate:    1, burst: 2, // 1 a second for a space
 	answers: answers{
 		success: []match{{status: success, pointer: "/name"}},
 		rules: []rule{

@@ -12,7 +12,8 @@ import (
 // webhooks"), which answers ok as text.
 var mattermost = preset{
 	name: "mattermost", needs: []string{"url"}, medium: markdown, render: renderMattermost,
-	rate: 5, burst: 5,
+	budgets: []budget{{"/text", mattermostTitle}, {"/attachments/0/text", mattermostText}},
+	rate:    5, burst: 5,
 	answers: answers{
 		success: []match{{status: success, text: "ok"}},
 		rules: []rule{

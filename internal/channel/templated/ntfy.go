@@ -13,6 +13,7 @@ import (
 // title (docs.ntfy.sh/publish/#publish-as-json).
 var ntfy = preset{
 	name: "ntfy", url: "https://ntfy.sh", needs: []string{"topic"}, medium: plain, render: renderNtfy,
+	budgets: []budget{{"/title", 250}, {"/message", ntfyMessage}},
 	address: func(_ *Config, u *url.URL) {
 		if u.Path == "" {
 			u.Path = "/"

@@ -23,6 +23,10 @@ type preset struct {
 	rate   float64
 	burst  int
 	remedy map[outcome.Cause]string
+	// budgets are the limits of texts in the body, and body that of the whole, in bytes; 0:
+	// maxBody. They are shown in a preview.
+	budgets []budget
+	body    int
 }
 
 // presets lists all presets; their documentation is docs/channels.md.

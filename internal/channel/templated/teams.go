@@ -13,6 +13,7 @@ import (
 // answered 200 with a text, also when they failed.
 var teams = preset{
 	name: "teams", needs: []string{"url"}, medium: plain, render: renderTeams,
+	body: teamsBody,
 	rate: 2, burst: 4,
 	answers: answers{
 		rules: []rule{

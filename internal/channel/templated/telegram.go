@@ -14,6 +14,7 @@ import (
 // the bot's token.
 var telegram = preset{
 	name: "telegram", url: "https://api.telegram.org", needs: []string{"token", "chat"}, medium: chat, render: renderTelegram,
+	budgets: []budget{{"/text", telegramText}},
 	address: func(c *Config, u *url.URL) {
 		u.Path = strings.TrimSuffix(u.Path, "/") + "/bot" + c.Token.Current() + "/sendMessage"
 		u.RawPath = ""

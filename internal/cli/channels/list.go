@@ -22,11 +22,11 @@ import (
 
 func New(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "channels", Short: "List and test channels, and move waiting alerts", Args: base.Subcommand, RunE: base.Help,
-		Long: "List and test channels, and move waiting alerts. Waiting alerts are in the channel's outbox topic; /readyz\n" +
+		Use: "channels", Short: "List, preview and test channels, and move waiting alerts", Args: base.Subcommand, RunE: base.Help,
+		Long: "List, preview and test channels, and move waiting alerts. Waiting alerts are in the channel's outbox topic; /readyz\n" +
 			"shows their number, age and retention.",
 	}
-	cmd.AddCommand(newList(g), newTest(g), newMove(g))
+	cmd.AddCommand(newList(g), newPreview(g), newTest(g), newMove(g))
 	return cmd
 }
 

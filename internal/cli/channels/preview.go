@@ -1,0 +1,258 @@
+package channels
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/registry"
+	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/config"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/safefile"
+	"github.com/algotrade/notifier/internal/suggest"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+const aboutPreview = `Show what a channel would send for a rule: the request's body or the mail, and on standard error its
+lengths against the limits and what was cut. Nothing is sent, and secrets are not shown.
+
+The event is a sample that raises the rule, unless --sample or --event names one. Of a mail the HTML is
+only in -o json.`
+
+// preview is one run of 'channels preview'.
+type preview struct {
+	g                         *base.Globals
+	rule, sample, file, state string
+	digest                    int
+}
+
+// The states that --state takes.
+var previewStates = []string{"firing", "reminder", "resolved"}
+
+func newPreview(g *base.Globals) *cobra.Command {
+	p := preview{g: g}
+	cmd := &cobra.Command{
+		Use: "preview NAME --rule RULE", Short: "Show what a channel would send for a rule", Long: aboutPreview,
+		Args: base.OneArg("a channel"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case !slices.Contains(previewStates, p.state):
+				return base.Misused("--state %q is not one of %s", p.state, strings.Join(previewStates, ", "))
+			case p.digest != 0 && (p.digest < 2 || p.digest > 100_000):
+				return base.Misused("--digest takes a number of alerts from 2 to 100,000")
+			case p.file != "" && p.sample != "":
+				return base.Misused("use either --event or --sample")
+			}
+			return p.run(args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&p.rule, "rule", "", "the `RULE` that raises the alert")
+	f.StringVar(&p.sample, "sample", "", "the sample `NAME`, such as order.rejected")
+	f.StringVar(&p.file, "event", "", "an event from `FILE` (- is standard input): one JSON document")
+	f.StringVar(&p.state, "state", "firing", "`STATE` of the alert: firing, reminder (after 2 h) or resolved (after 12 m)")
+	f.IntVar(&p.digest, "digest", 0, "a digest of `N` alerts")
+	base.Complete(cmd, "rule", g.RuleNames)
+	base.Complete(cmd, "state", base.Words(previewStates...))
+	return cmd
+}
+
+func (p *preview) run(name string) error {
+	l, err := p.g.Load(p.g.Source())
+	if err != nil {
+		return err
+	}
+	c := l.Channels.Get(name)
+	if c == nil {
+		return unknownChannel(name, l.Channels.Names())
+	}
+	r, err := findRule(l.Rules, p.rule, name)
+	if err != nil {
+		return err
+	}
+	m, err := p.message(l, r)
+	if err != nil {
+		return err
+	}
+	ch, err := c.Build(name, registry.Deps{Console: p.g.IO.Out, Redactor: p.g.Redactor})
+	if err != nil {
+		return err
+	}
+	defer ch.(io.Closer).Close()
+	shown, err := ch.(channel.Previewer).Preview(m)
+	if err != nil {
+		return err
+	}
+	if p.g.JSON() {
+		return base.NewEncoder(p.g.IO.Out).Encode(previewJSON{name, c.Kind, c.Destination(), shown, omitted(m, shown)})
+	}
+	return p.print(m, shown)
+}
+
+// previewJSON is the JSON of a preview; the names are a contract.
+type previewJSON struct {
+	Channel     string `json:"channel"`
+	Kind        string `json:"kind"`
+	Destination string `json:"destination"`
+	channel.Preview
+	Cut []string `json:"cut"` // parts of the alert that are not whole in what is sent
+}
+
+// print prints the parts, and what is to be known of them on standard error.
+func (p *preview) print(m channel.Message, shown channel.Preview) error {
+	for i, part := range shown.Parts {
+		if part.Name == "html" {
+			continue
+		}
+		if len(shown.Parts) > 1 {
+			if i > 0 {
+				fmt.Fprintln(p.g.IO.Out)
+			}
+			fmt.Fprintln(p.g.IO.Out, part.Name+":")
+		}
+		fmt.Fprintln(p.g.IO.Out, strings.TrimRight(alert.VisibleLines(part.Content), "\n"))
+	}
+	width := 0
+	for _, n := range shown.Lengths {
+		width = max(width, len(n.Of))
+	}
+	note := func(of, text string) { fmt.Fprintf(p.g.IO.Err, "  %-*s  %s\n", width, of, text) }
+	for _, n := range shown.Lengths {
+		limit := ""
+		if n.Limit > 0 {
+			limit = " of " + humanize.Comma(int64(n.Limit))
+		}
+		note(n.Of, humanize.Comma(int64(n.Is))+limit+" "+n.Unit)
+	}
+	note("cut", cmp.Or(strings.Join(omitted(m, shown), ", "), "nothing"))
+	fmt.Fprintln(p.g.IO.Err, "nothing was sent")
+	return nil
+}
+
+// findRule returns the rule called name.
+func findRule(set *rule.Set, name, to string) (rule.Rule, error) {
+	var names, own []string
+	for _, r := range set.Rules() {
+		if r.Name == name {
+			return r, nil
+		}
+		names = append(names, r.Name)
+		if slices.Contains(r.Channels, to) {
+			own = append(own, r.Name)
+		}
+	}
+	if name == "" {
+		return rule.Rule{}, base.Misused("--rule is needed: rules that send to %s are %s", to, strings.Join(own, ", "))
+	}
+	if near := suggest.Closest(name, names); near != "" {
+		return rule.Rule{}, base.Misused("there is no rule %s, did you mean %s?", name, near)
+	}
+	return rule.Rule{}, base.Misused("there is no rule %s: choose from %s", name, strings.Join(names, ", "))
+}
+
+// message returns the message for an alert of r.
+func (p *preview) message(l *config.Loaded, r rule.Rule) (channel.Message, error) {
+	a, value, err := p.raise(l, r)
+	if err != nil {
+		return channel.Message{}, err
+	}
+	if a.EventTime.IsZero() {
+		a.EventTime = time.Now()
+	}
+	a.ID = alert.NewID("preview", alert.Source{Topic: a.Topic}, a.Rule)
+	m := channel.Message{
+		Delivery: alert.NewDelivery(a.ID, "preview"), Alert: a, Event: value, Now: a.EventTime.Add(time.Second), Zone: l.Rules.Zone(),
+	}
+	switch p.state {
+	case "resolved":
+		m.Alert.State, m.Since = alert.Resolved, a.EventTime.Add(-12*time.Minute)
+	case "reminder":
+		m.Reminder, m.Since, m.Now = true, a.EventTime, a.EventTime.Add(2*time.Hour)
+	}
+	if p.digest > 0 {
+		d := &channel.Digest{Group: a.GroupParts(), Groups: 1, Alerts: p.digest, New: p.digest - 1, First: a.EventTime}
+		for i := range min(p.digest-1, l.Rules.Digest().MaxItems) {
+			item := m.Alert
+			item.EventTime = a.EventTime.Add(30*time.Second - time.Duration(i)*time.Second)
+			d.Items = append(d.Items, item)
+		}
+		d.Last = d.Items[0].EventTime
+		m.Digest, m.Now = d, d.Last.Add(time.Second)
+	}
+	return m, nil
+}
+
+// raise returns an alert of r and its event: that of the flags, or a sample's.
+func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []byte, err error) {
+	decoder := event.NewDecoder(&l.Events, nil, nil)
+	match := func(topic topics.Name, data []byte) (ok bool, why string, err error) {
+		ev, err := decoder.Decode(event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
+		if err != nil {
+			return false, "", err
+		}
+		alerts, err := l.Rules.Match(&ev, ev.Time)
+		if i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == r.Name }); err == nil && i >= 0 {
+			a, value = alerts[i], data
+			return true, "", nil
+		}
+		return false, l.Rules.Why(r.Name, &ev, ev.Time), err
+	}
+	if p.file != "" {
+		data, err := p.read()
+		if err != nil {
+			return a, nil, err
+		}
+		why := ""
+		for _, topic := range r.Topics {
+			var ok bool
+			if ok, why, err = match(topic, data); ok || err != nil {
+				return a, value, err
+			}
+		}
+		return a, nil, base.Fail(base.ExitFailed, "the event does not raise %s: %s", r.Name, why)
+	}
+	samples, _ := l.ReadSamples() // 'config check' reports their faults
+	for _, s := range samples {
+		if !slices.Contains(r.Topics, s.Topic) || p.sample != "" && s.Name != p.sample {
+			continue
+		}
+		ok, why, err := match(s.Topic, s.Data)
+		if ok || err != nil {
+			return a, value, err
+		}
+		if p.sample != "" {
+			return a, nil, base.Fail(base.ExitFailed, "the sample %s does not raise %s: %s", s.Name, r.Name, why)
+		}
+	}
+	if p.sample != "" {
+		_, err := configs.FindSample(samples, r.Topics[0], p.sample)
+		return a, nil, base.Misused("%w", err)
+	}
+	return a, nil, base.Fail(base.ExitFailed, "no sample raises %s: give an event with --event FILE", r.Name)
+}
+
+// read returns the event of --event.
+func (p *preview) read() (data []byte, err error) {
+	const most = 16 << 20
+	if p.file == "-" {
+		data, err = io.ReadAll(io.LimitReader(p.g.IO.In, most))
+	} else {
+		data, err = safefile.Read(p.file, most)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", p.file, safefile.Reason(err))
+	}
+	return bytes.TrimSpace(data), nil
+}
