@@ -6,26 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/algotrade/notifier/internal/channel/channeltest"
 	"github.com/algotrade/notifier/internal/channel/email/smtptest"
 	"github.com/algotrade/notifier/internal/outcome"
 )
-
-// expiring is a context whose deadline comes when the test says so.
-type expiring struct {
-	context.Context
-	done chan struct{}
-}
-
-func (e expiring) Done() <-chan struct{} { return e.done }
-
-func (e expiring) Err() error {
-	select {
-	case <-e.done:
-		return context.DeadlineExceeded
-	default:
-		return nil
-	}
-}
 
 func TestOnlyFailureAfterEndOfDataIsAmbiguous(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -95,10 +79,10 @@ func TestCancelledSendIsAbandoned(t *testing.T) {
 
 func TestDeadlineAfterEndOfDataIsAmbiguous(t *testing.T) {
 	for st, want := range map[string]outcome.Cause{"RCPT": outcome.Unreachable, ".": outcome.Timeout} {
-		ctx := expiring{t.Context(), make(chan struct{})}
+		ctx, pass := channeltest.Deadline(t.Context())
 		addr := smtptest.Raw(t, func(line string) string {
 			if strings.HasPrefix(line, st) {
-				close(ctx.done)
+				pass()
 				return smtptest.HangNow
 			}
 			return smtptest.Default(line)

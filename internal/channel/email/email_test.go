@@ -53,7 +53,7 @@ func (c *Channel) hurry(at string) {
 		c.config.AcceptTimeout = 20 * time.Millisecond
 		return
 	}
-	c.step = 250 * time.Millisecond
+	c.step = time.Second // the stages before it have as long
 }
 
 // three configures three recipients.

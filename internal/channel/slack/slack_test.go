@@ -396,9 +396,13 @@ func TestNoSecretIsShown(t *testing.T) {
 }
 
 func TestTimeoutIsAmbiguousAndCancelIsAbandoned(t *testing.T) {
-	s := slacktest.Start(t, func(int) slacktest.Answer { return slacktest.Answer{Hang: true} })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, pass := channeltest.Deadline(t.Context())
+	s := slacktest.Start(t, func(int) slacktest.Answer {
+		return slacktest.Answer{ByRequest: func(*http.Request, string) slacktest.Answer {
+			pass()
+			return slacktest.Answer{Hang: true}
+		}}
+	})
 	_, err := bot(t, s).Send(ctx, channeltest.Message())
 	channeltest.AssertCause(t, err, outcome.Timeout)
 

@@ -213,13 +213,17 @@ func TestConnectionsThatFail(t *testing.T) {
 	encrypted.Config.ErrorLog = nil
 	channeltest.AssertCause(t, send(t, newChannel(t, webhook.Config{URL: secret.New(encrypted.URL)}), message()), outcome.TLSFailed)
 
-	hanging := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Hang: true} })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, pass := channeltest.Deadline(t.Context())
+	hanging := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer {
+		return webhooktest.Answer{ByBody: func([]byte) webhooktest.Answer {
+			pass()
+			return webhooktest.Answer{Hang: true}
+		}}
+	})
 	_, err := newChannel(t, webhook.Config{URL: secret.New(hanging.URL)}).Send(ctx, message())
 	channeltest.AssertCause(t, err, outcome.Timeout)
 
-	ctx, cancel = context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		hanging.Wait(5*time.Second, func(r []webhooktest.Request) bool { return len(r) == 2 })
 		cancel()
