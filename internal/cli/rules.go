@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -56,10 +57,7 @@ func readRules(g *base.Globals, args []string) (*rule.Set, string, yamldoc.Fault
 			return nil, "", nil, base.Fail(base.ExitConfig, "%w", err)
 		}
 		g.Redactor = base.NewRedactor(l)
-		name := l.Config.Rules
-		if l.File == "" {
-			name = "the shipped rules"
-		}
+		name := cmp.Or(l.RulesFile(), "the shipped rules")
 		return l.Rules, name, faults, nil
 	}
 	l, _, err := config.LoadBase(src) // for its channels; 'config check' reports its faults
