@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/offsets"
 )
 
 // reject returns the outbox record of a reject of one venue.
@@ -331,6 +332,41 @@ func TestGapsOfDigestsDoNotBlockOthers(t *testing.T) {
 		o.live(time.Minute)
 		if o.left() != 0 || o.last.At.Offset != 1901 {
 			t.Errorf("%d left, committed %d", o.left(), o.last.At.Offset)
+		}
+	})
+}
+
+// TestFailedDigestCountsAttemptsOfItsFirst alone: after a crash the alerts that it told
+// besides have all of their own.
+func TestFailedDigestCountsAttemptsOfItsFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := takeOver(t, 0, nil, func(m channel.Message, _ int) (channel.Receipt, error) {
+			if m.Digest != nil {
+				return channel.Receipt{}, errDown
+			}
+			return channel.Receipt{}, nil
+		}, withDigest)
+		defer o.close()
+		const n = 10
+		for i := range n {
+			o.take(reject(i, "XNAS", alert.Warning))
+		}
+		for len(o.ch.all()) < 5 { // the first alert, and four attempts of the digest
+			o.live(100 * time.Millisecond)
+		}
+		o.live(200 * time.Millisecond)
+		last, err := offsets.DecodeMetadata(o.last.Metadata, o.last.At.Offset)
+		if err != nil || o.last.At.Offset != 1 {
+			t.Fatalf("committed %d, %v", o.last.At.Offset, err)
+		}
+		attempts := len(o.ch.all()) - 1
+		if got := last.Tried[1].Attempts; got == 0 || got > attempts {
+			t.Errorf("%d attempts of the first alert of the digest, want up to %d", got, attempts)
+		}
+		for offset := int64(2); offset < n; offset++ {
+			if got := last.Tried[offset]; got.Attempts != 0 || !got.First.IsZero() {
+				t.Errorf("offset %d: %+v, want no attempt", offset, got)
+			}
 		}
 	})
 }
