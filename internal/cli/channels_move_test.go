@@ -118,6 +118,7 @@ func TestMoveWhileDaemonRuns(t *testing.T) {
 // TestMoveDuringCrashMovesEachAlertOnce: what was put into the other
 // outbox and not committed is put there again by the next owner, and known.
 func TestMoveDuringCrashMovesEachAlertOnce(t *testing.T) {
+	alongside(t)
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return

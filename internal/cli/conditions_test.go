@@ -66,6 +66,7 @@ func oversized(t *testing.T, c *testkafka.Cluster, topic string) {
 // TestUnreadPartitionMakesDaemonNotReady uses the condition that is set at once;
 // all take the same way to log, metric and readiness.
 func TestUnreadPartitionMakesDaemonNotReady(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))

@@ -61,6 +61,15 @@ func files(t testing.TB, c *testkafka.Cluster, channels, rules string) string {
 	return dir
 }
 
+// alongside has a test that mostly waits run together with others of its kind, after
+// those that do not. On a real cluster, whose topics they share, it does not.
+func alongside(t *testing.T) {
+	t.Helper()
+	if os.Getenv(testkafka.Env) == "" {
+		t.Parallel()
+	}
+}
+
 // start runs the daemon on a configuration and waits until it is ready.
 func start(t testing.TB, dir string, args ...string) *testDaemon {
 	t.Helper()

@@ -143,6 +143,7 @@ func titledWith(requests []webhooktest.Request, word string) (n int) {
 // TestMissingDeliveryLogHoldsSuppressedAlertsOnly: those that are sent go out, and the
 // daemon stays ready; what was suppressed is committed once the topic is back.
 func TestMissingDeliveryLogHoldsSuppressedAlertsOnly(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, one("hook", 1))
 	hook := webhooktest.Start(t, "", nil)
 	rules := `version: 1

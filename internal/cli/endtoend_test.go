@@ -221,6 +221,7 @@ func TestNullEmptyAndHugeKeysAreDelivered(t *testing.T) {
 }
 
 func TestMissingDeadLetterTopicBlocksItsPartitionOnly(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))
@@ -269,6 +270,7 @@ func TestMissingDeadLetterTopicBlocksItsPartitionOnly(t *testing.T) {
 }
 
 func TestMissingOutboxBlocksPartitionsWithItsAlerts(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}, {Name: "other", Partitions: 2}})
 	hook, other := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
 	rules := `
@@ -365,6 +367,7 @@ func TestGoingBackSendsWhatAStartPassedOver(t *testing.T) {
 // TestStartAgainEvaluatesNewRule on events that were handled before it. What was sent
 // is not sent again, and the next start that goes back sends nothing.
 func TestStartAgainEvaluatesNewRule(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	round := func(rule string, event, posts int, alerts string, args ...string) {
@@ -450,6 +453,7 @@ func TestPoisonDoesNotAffectOtherRecords(t *testing.T) {
 // TestDispatchWaitsForCommits holds the bound on what a crash can repeat: what
 // is settled and not committed.
 func TestDispatchWaitsForCommits(t *testing.T) {
+	alongside(t)
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return

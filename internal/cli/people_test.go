@@ -116,6 +116,7 @@ func TestRecreatedOutboxIsReported(t *testing.T) {
 
 // TestPartitionsAreAddedWhileRunning to a source and to an outbox.
 func TestPartitionsAreAddedWhileRunning(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))

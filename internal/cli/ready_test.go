@@ -22,6 +22,7 @@ import (
 // TestReadinessFollowsEachComponent takes each deciding component down, finds
 // its name and cause in the answer, and brings it back.
 func TestReadinessFollowsEachComponent(t *testing.T) {
+	alongside(t)
 	if testkafka.Bare(t).Real() {
 		t.Log("on a real cluster the tests of deleted topics hold this")
 		return
@@ -75,6 +76,7 @@ func TestReadinessFollowsEachComponent(t *testing.T) {
 }
 
 func TestSuspendedChannelDoesNotDecideReadiness(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 2}})
 	hook := webhooktest.Start(t, "", func(int, webhooktest.Request) webhooktest.Answer { return webhooktest.Answer{Status: 410} })
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))

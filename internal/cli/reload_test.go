@@ -31,6 +31,7 @@ func replaceFile(t *testing.T, name, text string) {
 
 // TestChangedRulesApplyWithoutRestart: what is delivered tells which rules are in force.
 func TestChangedRulesApplyWithoutRestart(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))

@@ -26,6 +26,7 @@ func noCommits(c *testkafka.Cluster, group string) (allow func()) {
 // TestLateDeliveryResolvesDeadLetter: the
 // next owner sends it again, and now it is taken.
 func TestLateDeliveryResolvesDeadLetter(t *testing.T) {
+	alongside(t)
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return
@@ -54,6 +55,7 @@ func TestLateDeliveryResolvesDeadLetter(t *testing.T) {
 // TestKnownResendAfterCrashIsDelivered: the receiver remembers webhook-id and answers
 // known ones with 409. Alerts that it has are no dead letters.
 func TestKnownResendAfterCrashIsDelivered(t *testing.T) {
+	alongside(t)
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return
@@ -92,6 +94,7 @@ func TestKnownResendAfterCrashIsDelivered(t *testing.T) {
 // TestLostCommitDoesNotRepeatReplay: its tombstone says that it was
 // delivered, although the outbox's offset does not.
 func TestLostCommitDoesNotRepeatReplay(t *testing.T) {
+	alongside(t)
 	if testkafka.Bare(t).Real() {
 		t.Log("a real broker cannot be told to refuse commits")
 		return

@@ -200,6 +200,7 @@ func TestAReplayThatSucceedsResolvesItsEntry(t *testing.T) {
 
 // TestMissingOutboxHoldsUpNoOtherReplays: only the replays of its own channel wait.
 func TestMissingOutboxHoldsUpNoOtherReplays(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "desk", Partitions: 1}, {Name: "hook", Partitions: 1}})
 	desk, hook := webhooktest.Start(t, "", refuses), webhooktest.Start(t, "", refuses)
 	d := start(t, files(t, c, hookChannel("desk", desk.URL)+hookChannel("hook", hook.URL), fmt.Sprintf(every, "desk, hook")))
@@ -320,6 +321,7 @@ func TestRepeatedRequestsSendEntryOnce(t *testing.T) {
 // TestReplaySurvivesCrashes ends the daemon again and again while it
 // replays: no entry is lost, none is forgotten.
 func TestReplaySurvivesCrashes(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", refuses)
 	dir := files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook"))
@@ -468,6 +470,7 @@ func TestReplayToOtherChannelAndRematch(t *testing.T) {
 // TestReplaysLetLiveAlertsPass has hundreds of dead letters wait for a channel
 // of one post at a time: a live alert comes before most of them.
 func TestReplaysLetLiveAlertsPass(t *testing.T) {
+	alongside(t)
 	const n = 600 // more than twice what may stand before a live alert
 	var poison []*kgo.Record
 	for i := range n {
@@ -482,6 +485,7 @@ func TestReplaysLetLiveAlertsPass(t *testing.T) {
 		"records": {poison, func(q *replay.Request) { q.Edited = []byte(`{"alert":true,"n":1,"k":"k"}`) }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			alongside(t)
 			c := testkafka.Start(t, one("hook", 1))
 			hook := webhooktest.Start(t, "", refuses)
 			start(t, files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, concurrency: 1, partitions: 1}\n", hook.URL), fmt.Sprintf(every, "hook")))
