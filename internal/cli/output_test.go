@@ -29,13 +29,10 @@ var printing = map[string][]string{
 	"dev": nil, "run": nil, "dlq watch": nil, "produce": nil, "rules check": nil, "dlq import": nil, "channels move": nil, "dlq discard": nil, "alerts tail": nil, "alerts resend": nil,
 	"topics list": {"", "-o json", "-o env", "-o python", "-o go", "-o ts"}, "topics check": {"", "-o json"}, "topics create": {"--dry-run", "--dry-run -o json"},
 	"rules list": {"", "-o json"}, "rules test": {"", "-o json", "-o junit"}, "config check": {"-o json"}, "config show": {"", "-o json"},
-	"channels list": {"", "-o json"}, "channels test": {"--all", "--all --no-send", "--all -o json"},
 	"alerts list": {"", "-o json"}, "silence add": {"rule=x --for 1h -m x", "rule=x --for 1h -m x -o json"}, "silence list": {"", "-o json"}, "silence expire": nil,
 	"alerts show": {"al_2222", "al_2222 -o json"},
 	"dlq stats":   {"", "-o json"}, "dlq list": {"", "-o json"}, "dlq show": {"re_", "re_ -o json", "re_ --payload"}, "dlq replay": {"--all --dry-run"}, "dlq export": {""},
 	"channels list": {"", "-o json"}, "channels preview": {"desk --rule margin-call", "desk --rule margin-call -o json"}, "channels test": {"--all", "--all --no-send", "--all -o json"},
-	"alerts list": {"", "-o json"}, "alerts show": {"al_2222", "al_2222 -o json"},
-	"dlq stats": {"", "-o json"}, "dlq list": {"", "-o json"}, "dlq show": {"re_", "re_ -o json", "re_ --payload"}, "dlq replay": {"--all --dry-run"}, "dlq export": {""},
 	"lag": {"", "-o json"}, "health": {"-o json"}, "doctor": {"", "-o json"}, "version": {"", "-o json"},
 	"completion bash": {""}, "completion zsh": {""}, "completion fish": {""}, "completion powershell": {""}, "help": {"", "dlq"},
 }
