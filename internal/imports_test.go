@@ -83,6 +83,7 @@ func TestImportDirections(t *testing.T) {
 		{"a notice is sent by what notices something, which it does not know", from("internal/notice"), func(p string) bool {
 			return below(p, "internal") && p != "internal/alert" && p != "internal/envelope" && p != "internal/offsets"
 		}},
+		{"trouble knows nothing of dispatch", from("internal/trouble"), to("internal/dispatch")},
 		{"only devbroker and testkafka know kfake", except("internal/devbroker", "internal/testkafka"), to(kfake)},
 		{"only tracing knows OpenTelemetry", except("internal/obs/tracing"), to("go.opentelemetry.io")},
 		{"tracing knows nothing of ours but YAML and how to reach out", from("internal/obs/tracing"), func(p string) bool {

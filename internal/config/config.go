@@ -24,19 +24,33 @@ import (
 
 // Config is notifier.yaml.
 type Config struct {
-	Kafka    kafka.Config     `yaml:"kafka"`
-	Events   event.Config     `yaml:"events"`
-	Samples  Samples          `yaml:"samples"`
-	Rules    string           `yaml:"rules"` // path of the rules file, relative to this file
-	Channels registry.Set     `yaml:"channels"`
-	Retry    dispatch.Retry   `yaml:"retry"`
-	Breaker  dispatch.Breaker `yaml:"breaker"`
-	DLQ      DLQ              `yaml:"dlq"`
-	Lag      lag.Config       `yaml:"lag"`
-	Tracing  tracing.Config   `yaml:"tracing"`
-	HTTP     HTTP             `yaml:"http"`
-	Log      Log              `yaml:"log"`
-	Shutdown Shutdown         `yaml:"shutdown"`
+	Kafka    kafka.Config `yaml:"kafka"`
+	Events   event.Config `yaml:"events"`
+	Samples  Samples      `yaml:"samples"`
+	Rules    string       `yaml:"rules"` // path of the rules file, relative to this file
+	Channels registry.Set `yaml:"channels"`
+	// NotifyTrouble is the channel that is told when another one is suspended, behind or
+	// near retention; Off: none on purpose.
+	NotifyTrouble string           `yaml:"notify_trouble"`
+	Retry         dispatch.Retry   `yaml:"retry"`
+	Breaker       dispatch.Breaker `yaml:"breaker"`
+	DLQ           DLQ              `yaml:"dlq"`
+	Lag           lag.Config       `yaml:"lag"`
+	Tracing       tracing.Config   `yaml:"tracing"`
+	HTTP          HTTP             `yaml:"http"`
+	Log           Log              `yaml:"log"`
+	Shutdown      Shutdown         `yaml:"shutdown"`
+}
+
+// Off is the NotifyTrouble that tells nobody.
+const Off = "off"
+
+// Notified returns the channel that is told of trouble; empty: none.
+func (c *Config) Notified() string {
+	if c.NotifyTrouble == Off {
+		return ""
+	}
+	return c.NotifyTrouble
 }
 
 // DLQ configures dead letters.
@@ -121,6 +135,12 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	c.Channels.Resolve(c.Retry, c.Breaker)
 	if !at.Has("channels") {
 		at.Field("channels").Fault("is missing: write for example channels: {desk: {console: {}}}")
+	}
+	switch names := c.Channels.Names(); {
+	case c.NotifyTrouble == "" && len(names) > 1:
+		at.Field("channels").Warn("notify_trouble is not set: name the channel that is told when another one is down, behind or about to lose alerts, or write off")
+	case c.Notified() != "" && c.Channels.Get(c.NotifyTrouble) == nil:
+		at.Field("notify_trouble").Fault("%s", c.Channels.Unknown(c.NotifyTrouble))
 	}
 	if c.Rules == "" {
 		at.Field("rules").Fault("is empty: name the file with the rules")

@@ -41,7 +41,7 @@ func TestEmbeddedConfigurationHasNoFaults(t *testing.T) {
 // TestUncommentedConfigurationHasNoFaults: settings that are commented out are
 // valid and show the defaults.
 func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
-	off := regexp.MustCompile(`(?m)^(\s*)#([a-z][a-z-]*:)`)
+	off := regexp.MustCompile(`(?m)^(\s*)#([a-z][a-z_-]*:)`)
 	if n := len(off.FindAll(configs.Notifier, -1)); n < 20 {
 		t.Fatalf("only %d settings are commented out", n)
 	}
@@ -101,6 +101,24 @@ func TestGroupMustFitTopicNames(t *testing.T) {
 		_, faults, err := config.Load(config.Source{File: file, Getenv: nothing})
 		if err != nil || len(faults.Errors()) != 1 || !strings.Contains(faults.Error(), want) {
 			t.Errorf("%v %v, want %s", err, faults, want)
+		}
+	}
+}
+
+func TestTroubleIsToldOnAKnownChannel(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "rules.yaml", configs.Rules)
+	for _, c := range []struct{ channels, to, fault, notified string }{
+		{"{desk: {console: {}}}", `""`, "", ""},
+		{"{desk: {console: {}}, mail: {console: {}}}", `""`, "warning: channels: notify_trouble is not set", ""},
+		{"{desk: {console: {}}, mail: {console: {}}}", "off", "", ""},
+		{"{desk: {console: {}}, mail: {console: {}}}", "mail", "", "mail"},
+		{"{desk: {console: {}}, mail: {console: {}}}", "mial", `notify_trouble: there is no channel "mial": did you mean "mail"?`, "mial"},
+	} {
+		file := write(t, dir, "notifier.yaml", []byte("notify_trouble: "+c.to+"\nchannels: "+c.channels+"\n"))
+		l, faults, err := config.Load(config.Source{File: file, Getenv: nothing})
+		if err != nil || (c.fault == "") != (len(faults) == 0) || !strings.Contains(faults.Error(), c.fault) || l.Notified() != c.notified {
+			t.Errorf("%s: %v %v, told on %q", c.to, err, faults, l.Notified())
 		}
 	}
 }

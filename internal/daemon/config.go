@@ -18,19 +18,21 @@ import (
 
 // Config configures a daemon. FromFile makes it from notifier.yaml.
 type Config struct {
-	Version    string // for log, metrics and HTTP server
-	File       string // its file, for the log
-	Kafka      kafka.Config
-	Start      Start
-	Events     event.Config
-	Rules      *rule.Set
-	Loaded     *config.Loaded // whose rules file is watched and reloaded; nil: the rules stay
-	Channels   []Channel
-	MaxReplays int // after which a dead letter is quarantined
-	Lag        lag.Config
-	Tracing    tracing.Config
-	HTTP       config.HTTP   // an empty Listen: no server
-	Drain      time.Duration // how long shutdown waits for deliveries in flight
+	Version  string // for log, metrics and HTTP server
+	File     string // its file, for the log
+	Kafka    kafka.Config
+	Start    Start
+	Events   event.Config
+	Rules    *rule.Set
+	Loaded   *config.Loaded // whose rules file is watched and reloaded; nil: the rules stay
+	Channels []Channel
+	// NotifyTrouble is the channel that is told when another one is in trouble; empty: none.
+	NotifyTrouble string
+	MaxReplays    int // after which a dead letter is quarantined
+	Lag           lag.Config
+	Tracing       tracing.Config
+	HTTP          config.HTTP   // an empty Listen: no server
+	Drain         time.Duration // how long shutdown waits for deliveries in flight
 }
 
 // Channel is one channel and its settings. The daemon closes a Channel that implements
@@ -60,7 +62,7 @@ const Committed = "committed"
 func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, error) {
 	c := Config{
 		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,
-		Lag: l.Lag, Tracing: l.Tracing, HTTP: l.HTTP, Drain: l.Shutdown.Drain,
+		NotifyTrouble: l.Notified(), Lag: l.Lag, Tracing: l.Tracing, HTTP: l.HTTP, Drain: l.Shutdown.Drain,
 	}
 	if l.File != "" {
 		c.Loaded = l

@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/state"
+	"github.com/algotrade/notifier/internal/trouble"
 )
 
 // graph returns the parts for fx. No other file imports fx.
@@ -27,7 +28,7 @@ func graph(d *Daemon, found *cluster) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(d, found),
-		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newNotices, newRules, newReloader, newIngest, newReplays, newState, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newStatus, newReporter, newServer),
+		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newNotices, newRules, newReloader, newIngest, newReplays, newState, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newTrouble, newStatus, newReporter, newServer),
 	)
 }
 
@@ -45,6 +46,7 @@ type parts struct {
 	Members  *members
 	Monitor  *kafka.Monitor
 	Backlogs *lag.Monitor
+	Trouble  *trouble.Watcher
 	Reloader *reloader
 	Status   *status
 	Reporter *sdnotify.Reporter
@@ -65,7 +67,7 @@ func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) 
 	start(p.Log.Run)
 	lc.Append(fx.StopHook(p.Channels.close))
 	lc.Append(fx.StartHook(func() error { return load(ctx, p.Outboxes) }))
-	for _, run := range []func(context.Context) error{p.Control.Run, p.State.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run, p.Reloader.Run} {
+	for _, run := range []func(context.Context) error{p.Control.Run, p.State.Run, p.Members.dispatch.Run, p.Members.ingest.Run, p.Monitor.Run, p.Backlogs.Run, p.Trouble.Run, p.Reloader.Run} {
 		start(run)
 	}
 	if p.Server != nil {

@@ -151,7 +151,6 @@ func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.P
 			Dead: dead, Outboxes: outboxes, Deliveries: log, State: store, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
 			Redact: d.deps.Redactor.Redact,
 		})
-		store.Follow(c.Name, o.Learn)
 		all.byTopic[topics.Outbox(group, c.Name)] = o
 		all.ordered = append(all.ordered, o)
 	}
@@ -163,6 +162,16 @@ func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.P
 	}
 	all.use(d.config.Rules)
 	return all
+}
+
+// follow has each channel, and learn, learn from the state topic.
+func (c *channels) follow(store *state.Store, learn func(state.Record)) {
+	for _, o := range c.ordered {
+		store.Follow(o.Status().Name, func(r state.Record) {
+			o.Learn(r)
+			learn(r)
+		})
+	}
 }
 
 // use applies what a rules file says of messages.

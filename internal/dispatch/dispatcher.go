@@ -45,6 +45,7 @@ type Dispatcher struct {
 	busy      int    // attempts in flight
 	ahead     int    // deliveries that commits claim ahead: see claimAhead
 	begun     uint64 // attempts begun, ever
+	succeeded time.Time // when an attempt succeeded last; zero: not yet
 	proof     uint64 // of those that succeeded, the one begun last: a witness for what failed before it
 	denials   int    // messages for which the channel was refused with none accepted since
 	waits     waits

@@ -210,7 +210,7 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 	own(e)
 	former := entry.Tried()
 	o.add(s, &delivery{
-		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(),
+		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(), stored: instant.First(time.Now(), r.Timestamp),
 		attempts: former.Attempts, firstTried: former.First, mayBeDuplicate: former.Maybe || e.MayBeDuplicate, inherited: former.Maybe, delivered: deliveredBefore(e),
 		former: former.Attempts,
 	})

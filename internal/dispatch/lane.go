@@ -25,6 +25,7 @@ type delivery struct {
 	laneKey  []byte           // nil: a lane of its own
 	at       offsets.Position // where it stands in the outbox
 	received time.Time
+	stored   time.Time // when it was written to the outbox
 
 	span           *tracing.Span // from its first attempt on
 	tries          int           // attempts begun, whether they count or not

@@ -214,6 +214,18 @@ type Status struct {
 	Throttled int
 	Rate      float64  // messages a second that may be sent now; 0: no limit
 	Moving    []Moving // where what waited goes instead
+	// Fallback is the channel that alerts go to instead, since this one cannot send;
+	// empty: they do not.
+	Fallback string
+	// Owned reports whether this process reads the first partition of the outbox, and so
+	// speaks for the channel.
+	Owned bool
+	// Oldest is when the oldest message could have been sent, but for the channel: not
+	// what is gathered or what a recipient deferred. Zero: there is none.
+	Oldest    time.Time
+	Gathers   bool      // it has digests
+	Succeeded time.Time // when an attempt succeeded last; zero: not yet
+	Remedy    string    // what an operator can do where it is suspended or its circuit open
 	brief     bool     // waits for recipients alone, and not for long: no alert is due
 }
 
@@ -223,6 +235,7 @@ func (o *Dispatcher) Status() Status {
 	defer o.mu.Unlock()
 	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Throttled: o.throttledAhead(), Rate: o.pace.rate(), Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}
 	now := time.Now()
+	o.describeLate(&s)
 	switch state := o.breaker.State(); {
 	case o.gate.suspended():
 		s.State = channel.Suspended

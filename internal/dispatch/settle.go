@@ -97,7 +97,7 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 // succeed: the provider took it, for at least one recipient.
 func (t turn) succeed(r channel.Receipt) {
 	o, d, now := t.o, t.d, time.Now()
-	o.proof = max(o.proof, t.l.attempt)
+	o.proof, o.succeeded = max(o.proof, t.l.attempt), now
 	o.denials = 0
 	for rule := range d.rules {
 		if resumed := o.lanes.rules.succeeded(rule); resumed != nil {

@@ -22,6 +22,7 @@ const (
 	Transaction  Type = "transaction"  // a transaction is hanging
 	Rule         Type = "rule"         // a provider refuses all messages of a rule
 	Waiting      Type = "waiting"      // a provider or the server of a recipient keeps asking for later attempts
+	Behind       Type = "behind"       // the alerts of a channel have waited for minutes
 	Progress     Type = "progress"     // records wait and none is processed, for an unknown reason
 	Retention    Type = "retention"    // retention deletes waiting records soon
 	Unconfigured Type = "unconfigured" // alerts wait for a channel that is not configured
@@ -52,6 +53,7 @@ var texts = map[Type]struct {
 	Transaction:  {slog.LevelError, "hanging transaction", "hanging transaction ended"},
 	Rule:         {slog.LevelError, "rule suspended", "rule resumed"},
 	Waiting:      {slog.LevelWarn, "provider keeps asking to wait", "provider no longer asks to wait"},
+	Behind:       {slog.LevelWarn, "channel behind", "channel no longer behind"},
 	Progress:     {slog.LevelError, "partition makes no progress", "partition makes progress again"},
 	Retention:    {slog.LevelWarn, "retention at risk", "retention no longer at risk"},
 	Unconfigured: {slog.LevelError, "alerts wait for a channel that is not configured", "no alerts wait for the channel"},

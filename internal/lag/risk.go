@@ -27,6 +27,12 @@ func urgency(left, retention time.Duration) slog.Level {
 	return slog.LevelInfo
 }
 
+// AtRisk reports whether retention may soon delete the oldest waiting record.
+func (b *Backlog) AtRisk(now time.Time) bool {
+	left, deletes := b.Left(now)
+	return deletes && urgency(left, b.Retention) >= slog.LevelWarn
+}
+
 // atRisk sets or clears the condition Retention of a topic.
 func (m *Monitor) atRisk(b *Backlog, now time.Time) {
 	level := slog.LevelInfo

@@ -19,6 +19,7 @@ const (
 	Throttle   Kind = "throttle"   // what was told last of a rule and alert key
 	Silence    Kind = "silence"    // which alerts operators have silenced, for all channels
 	Suppressed Kind = "suppressed" // how many alerts a silence or quiet hours have kept from a channel
+	Trouble    Kind = "trouble"    // what is wrong with a channel, and whether that was told
 )
 
 // AllChannels is the channel of records that concern all channels.

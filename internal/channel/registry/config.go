@@ -102,7 +102,7 @@ func (s *Set) checkFallbacks() {
 		case to == name:
 			at.Fault("is the channel itself: name another one")
 		case s.byName[to] == nil:
-			at.Fault("%s", s.unknown(to))
+			at.Fault("%s", s.Unknown(to))
 		case s.fallsBackTo(to, name):
 			at.Warn("%s falls back to %s in turn: an alert is rerouted once, so while both cannot send it waits in the outbox of the second", to, name)
 		}
@@ -123,8 +123,8 @@ func (s *Set) fallsBackTo(from, to string) bool {
 	return false
 }
 
-// unknown says that there is no channel called name, and which there are.
-func (s *Set) unknown(name string) string {
+// Unknown says that there is no channel called name, and which there are.
+func (s *Set) Unknown(name string) string {
 	if near := suggest.Closest(name, s.Names()); near != "" {
 		return fmt.Sprintf("there is no channel %q: did you mean %q?", name, near)
 	}
