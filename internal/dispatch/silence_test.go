@@ -1,12 +1,8 @@
 package dispatch
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,37 +11,6 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/silence"
 )
-
-// notices collects the alerts of the notifier itself.
-type notices struct {
-	mu   sync.Mutex
-	sent []alert.Alert
-	err  error
-}
-
-func (n *notices) Send(_ context.Context, _ string, a alert.Alert) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.err == nil {
-		n.sent = append(n.sent, a)
-	}
-	return n.err
-}
-
-func (n *notices) fail(err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.err = err
-}
-
-func (n *notices) titles() (titles []string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, a := range n.sent {
-		titles = append(titles, a.Title.String())
-	}
-	return titles
-}
 
 // silence has all processes know of a silence from now on.
 func (s *stateTopic) silence(t *testing.T, match string, ends time.Duration, critical bool) *silence.Silence {
@@ -118,44 +83,6 @@ func TestSilencedDeliverySettlesOnceItIsCounted(t *testing.T) {
 		pass(time.Second)
 		if b.unsettled() != 0 {
 			t.Error("it is not settled")
-		}
-	})
-}
-
-func TestSilenceEndsWithOneReport(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var topic stateTopic
-		told := &notices{}
-		b := topic.process(t, 0, nil)
-		b.p.Notices = told
-		topic.silence(t, "rule=r*", time.Hour, true)
-		for i, severity := range []alert.Severity{alert.Info, alert.Critical, alert.Warning} {
-			b.put(fmt.Sprint("silenced", i), "A", func(a *alert.Alert) {
-				a.Rule, a.Severity, a.Title = fmt.Sprint("r", i%2), severity, alert.Text{{Text: "of " + string(severity)}}
-			})
-		}
-		pass(time.Hour)
-		if got := told.titles(); got != nil {
-			t.Fatalf("told %q before it ended", got)
-		}
-		b.put("sent", "A")
-		told.fail(errors.New("no outbox"))
-		pass(2 * reportAfter)
-		told.fail(nil)
-		pass(2 * retryReport)
-		if got := b.ch.ids(); !slices.Equal(got, []string{"sent"}) {
-			t.Errorf("sent %v", got)
-		}
-		b.close()
-		next := topic.process(t, 4, nil)
-		next.p.Notices = told
-		pass(time.Hour)
-		want := []string{"Silence sil_1 ended (venue migration): 3 alerts suppressed, worst critical"}
-		if got := told.titles(); !slices.Equal(got, want) {
-			t.Fatalf("told %q, want %q", got, want)
-		}
-		if f := told.sent[0].Fields; f[0].Value.String() != "r0 2, r1 1" || f[1].Value.String() != "of critical" || f[2].Value.String() != "rule=r*" {
-			t.Errorf("fields %v", f)
 		}
 	})
 }
@@ -263,45 +190,6 @@ func TestSilencedAlertsLeaveFailedDigest(t *testing.T) {
 		}
 		if want := []string{"B silenced", "C delivered", "D delivered"}; b.left() != 0 || !slices.Equal(got, want) {
 			t.Errorf("%d left, %v, want %v", b.left(), got, want)
-		}
-	})
-}
-
-// TestQuietAlertsAreToldInSummary: an alert of an earlier quiet time is told apart.
-func TestQuietAlertsAreToldInSummary(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var topic stateTopic
-		told := &notices{}
-		b := topic.process(t, 0, nil)
-		b.p.Notices = told
-		log := &logged{}
-		b.p.Deliveries = log
-		until := time.Now().Add(8 * time.Hour)
-		quiet := func(a *alert.Alert) { a.Quiet, a.QuietUntil = "overnight", until }
-		b.put("a", "A", quiet)
-		b.put("b", "B", quiet)
-		b.put("resolved", "A", quiet, func(a *alert.Alert) { a.State = alert.Resolved })
-		b.put("critical", "A", quiet, func(a *alert.Alert) { a.Severity = alert.Critical })
-		pass(8 * time.Hour)
-		log.answer(nil)
-		b.put("late", "A", quiet)
-		pass(time.Minute)
-		log.answer(nil)
-		want := []string{"Quiet hours overnight ended: 3 alerts suppressed, worst warning"}
-		if got := told.titles(); !slices.Equal(got, want) {
-			t.Errorf("told %q, want %q", got, want)
-		}
-		b.put("later", "A", quiet)
-		pass(time.Minute)
-		want = append(want, "Quiet hours overnight ended: 1 more alert suppressed, worst warning")
-		if got := told.titles(); !slices.Equal(got, want) {
-			t.Errorf("told %q, want %q", got, want)
-		}
-		if got := slices.Sorted(slices.Values(b.ch.ids())); !slices.Equal(got, []string{"critical", "resolved"}) {
-			t.Errorf("sent %v", got)
-		}
-		if list := log.of("a"); len(list) != 1 || list[0].Silence != "overnight" || !strings.HasPrefix(list[0].Detail, "quiet hours overnight, until ") {
-			t.Errorf("the delivery log has %+v", list)
 		}
 	})
 }

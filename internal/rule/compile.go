@@ -252,18 +252,6 @@ func (b *builder) field(f fieldEntry, ex *examples) field {
 	return field{label: f.label, value: template{{hole: &e}}}
 }
 
-// keyPath is a key part that is a path of the event.
-var keyPath = regexp.MustCompile(`^event\.([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)$`)
-
-// keyName returns how a silence names a part of the key: its path without "event."; empty:
-// it is no path.
-func keyName(source string) string {
-	if m := keyPath.FindStringSubmatch(strings.TrimSpace(source)); m != nil && len(m[1]) <= alert.MaxID {
-		return m[1]
-	}
-	return ""
-}
-
 // label derives a label from the last name of a path: "strategy" for event.strategy_id.
 func label(source string) string {
 	name := source[strings.LastIndexByte(source, '.')+1:]

@@ -115,17 +115,6 @@ func (r *rule) alert(sc *scope) alert.Alert {
 	return a
 }
 
-// parts returns the parts of a key. A missing one is empty.
-func parts(sc *scope, expressions []expression) []string {
-	list := make([]string, len(expressions))
-	for i, e := range expressions {
-		if v := e.eval(sc); !isAbsent(v) {
-			list[i] = displayAll(&sc.meter, v)
-		}
-	}
-	return list
-}
-
 // Digest returns the digest of the file, which holds for channels without their own.
 func (s *Set) Digest() digest.Config { return s.digest }
 

@@ -123,7 +123,7 @@ func channels() []*timeseries.PanelBuilder {
 			query{`sum by (channel, result) (rate(notifier_delivery_attempts_total{job="$job"}[$__rate_interval]))`, "{{channel}} {{result}}"}),
 		lines("Duration of an attempt, p95", "The provider's time.", "s",
 			query{`histogram_quantile(0.95, sum by (channel, le) (rate(notifier_delivery_duration_seconds_bucket{job="$job"}[$__rate_interval])))`, "{{channel}}"}),
-		lines("Deliveries by outcome", "throttled and expired were not sent, as their rules say.", "ops",
+		lines("Deliveries by outcome", "throttled, silenced and expired were not sent, as rules and operators say.", "ops",
 			query{`sum by (channel, outcome) (rate(notifier_deliveries_total{job="$job"}[$__rate_interval]))`, "{{channel}} {{outcome}}"}),
 		lines("Pending in the daemon, by channel", "Read from the outbox and not settled.", "short",
 			query{`sum by (channel) (notifier_outbox_pending{job="$job"})`, "{{channel}}"}),

@@ -1,0 +1,31 @@
+package rule
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/alert"
+)
+
+// parts returns the parts of a key. A missing one is empty.
+func parts(sc *scope, expressions []expression) []string {
+	list := make([]string, len(expressions))
+	for i, e := range expressions {
+		if v := e.eval(sc); !isAbsent(v) {
+			list[i] = displayAll(&sc.meter, v)
+		}
+	}
+	return list
+}
+
+// keyPath is a key part that is a path of the event.
+var keyPath = regexp.MustCompile(`^event\.([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)$`)
+
+// keyName returns how a silence names a part of the key: its path without "event."; empty:
+// it is no path.
+func keyName(source string) string {
+	if m := keyPath.FindStringSubmatch(strings.TrimSpace(source)); m != nil && len(m[1]) <= alert.MaxID {
+		return m[1]
+	}
+	return ""
+}
