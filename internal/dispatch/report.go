@@ -25,6 +25,9 @@ const (
 	reportAfter = 5 * time.Second
 	// retryReport is the pause after a report that could not be sent.
 	retryReport = 10 * time.Second
+	// lookForReports is after how long at most it is looked whether there is one to send, or
+	// something to forget.
+	lookForReports = time.Hour
 )
 
 // report tells the channel what was silenced, once that has ended, and returns when to look
@@ -35,9 +38,10 @@ func (o *Dispatcher) report(now time.Time) (again time.Time) {
 	if o.p.Notices == nil || s.telling || !s.known || len(s.tallies) == 0 || !o.ownsPartition(0) {
 		return time.Time{}
 	}
-	if s.again.After(now) {
-		return s.again
+	if s.look.After(now) {
+		return s.look
 	}
+	again = now.Add(lookForReports)
 	for _, cause := range s.causes() {
 		sum := s.total(cause)
 		if sum.Count <= s.told[cause] {
@@ -55,6 +59,7 @@ func (o *Dispatcher) report(now time.Time) (again time.Time) {
 		o.p.Driver.Go(Work{Do: func() { o.tellReport(cause, sum.Count, a) }})
 		return time.Time{}
 	}
+	s.look = again
 	return again
 }
 
@@ -67,13 +72,13 @@ func (o *Dispatcher) tellReport(cause string, count int, a alert.Alert) {
 	case o.ctx.Err() != nil:
 		return
 	case err != nil:
-		s.again = time.Now().Add(retryReport)
+		s.look = time.Now().Add(retryReport)
 		o.log.Warn("report of silenced alerts cannot be sent, it will be tried again", "report", cause, "err", err)
 	default:
 		if s.told == nil {
 			s.told = make(map[string]int)
 		}
-		s.told[cause] = count
+		s.told[cause], s.look = count, time.Time{}
 		o.change(toldState(cause), true)
 	}
 	o.pump()

@@ -233,7 +233,7 @@ func (o *Dispatcher) recall(s *source) {
 	o.p.State.Known(func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		s.recalls, o.silencing.known = time.Time{}, true
+		s.recalls, o.silencing.known, o.silencing.look = time.Time{}, true, time.Time{}
 		for _, l := range o.lanes.backoffs.sorted() {
 			if l.source == s && l.wait == stateEnd {
 				o.lanes.backoffs.remove(l)

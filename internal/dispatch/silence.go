@@ -27,7 +27,7 @@ type silencing struct {
 	told     map[string]int // how many of a cause the reports have told
 	known    bool           // the silences of before the start are known, or not waited for
 	telling  bool           // a report is under way
-	again    time.Time      // not before this is the next one begun
+	look     time.Time      // not before this is there one to send; zero: that is not known
 }
 
 // cause is what keeps an alert from being sent: a silence, or the quiet hours of a
@@ -97,6 +97,7 @@ func (t turn) giveBackSilenced(now time.Time) {
 // learnSilenced takes in a silence, or what any process has counted.
 func (o *Dispatcher) learnSilenced(r state.Record) {
 	s := &o.silencing
+	s.look = time.Time{}
 	if r.Kind == state.Silence {
 		s.learnSilence(r, o.log)
 		o.pump() // it may have ended

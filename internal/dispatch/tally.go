@@ -36,6 +36,7 @@ func (s *silencing) count(key silence.TallyKey, c *cause, a *alert.Alert, at pla
 	if t.former.Count > 0 && t.former.Topic == at.topic && at.offset <= t.former.Through {
 		return
 	}
+	s.look = time.Time{}
 	own := &t.own
 	own.Add(a)
 	own.Last, own.Ends = now.UTC(), c.ends.UTC()
