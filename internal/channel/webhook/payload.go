@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -91,26 +90,18 @@ func render(m channel.Message, withEvent bool) ([]byte, error) {
 	if late, is := m.Late(); is {
 		p.LateSeconds = late.Seconds()
 	}
-	var b bytes.Buffer
-	b.Grow(1024 + len(m.Event))
-	b.WriteString(`{"alert":`)
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(p); err != nil {
+	b, err := p.appendJSON(append(make([]byte, 0, 1024+len(m.Event)), `{"alert":`...))
+	if err != nil {
 		return nil, err
 	}
-	b.Truncate(b.Len() - 1) // Encode's line break
 	switch {
 	case m.Event == nil, !withEvent:
-		b.WriteString(`,"event":null}`)
+		b = append(b, `,"event":null}`...)
 	case json.Valid(m.Event):
-		b.WriteString(`,"event":`)
-		b.Write(m.Event)
-		b.WriteByte('}')
+		b = append(append(append(b, `,"event":`...), m.Event...), '}')
 	default:
-		b.WriteString(`,"event":null,"event_base64":"`)
-		b.WriteString(base64.StdEncoding.EncodeToString(m.Event))
-		b.WriteString(`"}`)
+		b = base64.StdEncoding.AppendEncode(append(b, `,"event":null,"event_base64":"`...), m.Event)
+		b = append(b, `"}`...)
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
