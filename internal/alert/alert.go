@@ -157,8 +157,19 @@ type Alert struct {
 	// and channel is sent; 0: no throttle.
 	Throttle time.Duration `json:"throttle_ns,omitempty"`
 	// Expire is the age from which the alert is no longer sent; 0: never.
-	Expire    time.Duration `json:"expire_ns,omitempty"`
-	Shortened bool          `json:"shortened,omitempty"` // see Bound
+	Expire time.Duration `json:"expire_ns,omitempty"`
+	// Clears is set for alerts of a rule with clear: they belong to an episode of the rule
+	// and alert key, which begins with a firing and ends with a resolved alert.
+	Clears bool `json:"clears,omitempty"`
+	// Remind is after how long without a message about an open episode it is told again;
+	// 0: never.
+	Remind time.Duration `json:"remind_ns,omitempty"`
+	// Reminder numbers the reminders of an episode from 1; 0: the alert is none.
+	Reminder int `json:"reminder,omitempty"`
+	// Since is when the episode began, of a reminder, and of a resolved alert whose firing
+	// another channel was told; else zero.
+	Since     time.Time `json:"since,omitzero"`
+	Shortened bool      `json:"shortened,omitempty"` // see Bound
 	// Quiet is the calendar whose quiet hours keep the alert from being sent in the channel
 	// that it is for, until QuietUntil; empty: none does.
 	Quiet      string    `json:"quiet,omitempty"`
@@ -228,6 +239,16 @@ type Source struct {
 // NewID returns the id of a rule's alert on one record: al_ and 26 characters.
 func NewID(group string, src Source, rule string) string {
 	return "al_" + digest(group, src.text(), rule)
+}
+
+// NewResolvedID returns the id of the alert that ends an episode of a rule.
+func NewResolvedID(group string, src Source, rule string) string {
+	return "al_" + digest(group, src.text(), rule, "resolved")
+}
+
+// NewReminderID returns the id of the n-th reminder of an episode that an alert began.
+func NewReminderID(alertID string, n int) string {
+	return "al_" + digest(alertID, "reminder", strconv.Itoa(n))
 }
 
 // NewDelivery returns the id of a delivery: dl_ and 26 characters.

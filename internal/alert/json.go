@@ -49,12 +49,15 @@ func (a *Alert) AppendJSON(b []byte) ([]byte, error) {
 	w.optional("event_id", a.EventID)
 	w.text("topic", a.Topic)
 	w.optional("runbook", a.Runbook)
-	w.number("throttle_ns", a.Throttle)
-	w.number("expire_ns", a.Expire)
-	if a.Shortened {
-		w.name("shortened")
-		w.b = append(w.b, "true"...)
+	w.number("throttle_ns", int64(a.Throttle))
+	w.number("expire_ns", int64(a.Expire))
+	w.flag("clears", a.Clears)
+	w.number("remind_ns", int64(a.Remind))
+	w.number("reminder", int64(a.Reminder))
+	if !a.Since.IsZero() {
+		w.time("since", a.Since)
 	}
+	w.flag("shortened", a.Shortened)
 	w.optional("quiet", a.Quiet)
 	if !a.QuietUntil.IsZero() {
 		w.time("quiet_until", a.QuietUntil)
@@ -95,10 +98,17 @@ func (w *writer) optional(name, text string) {
 	}
 }
 
-func (w *writer) number(name string, d time.Duration) {
-	if d != 0 {
+func (w *writer) number(name string, n int64) {
+	if n != 0 {
 		w.name(name)
-		w.b = strconv.AppendInt(w.b, int64(d), 10)
+		w.b = strconv.AppendInt(w.b, n, 10)
+	}
+}
+
+func (w *writer) flag(name string, set bool) {
+	if set {
+		w.name(name)
+		w.b = append(w.b, "true"...)
 	}
 }
 
@@ -166,6 +176,7 @@ type reader struct {
 // alert reads an alert and reports whether that was all.
 func (r *reader) alert(a *Alert) bool {
 	var severity, state, worst string
+	var reminder int64
 	ok := r.is(`{"id":`) && r.string(&a.ID) && r.is(`,"rule":`) && r.string(&a.Rule) && r.is(`,"severity":`) && r.string(&severity) &&
 		(!r.is(`,"state":`) || r.string(&state)) && (!r.is(`,"worst_severity":`) || r.string(&worst)) &&
 		r.is(`,"key":`) && r.strings(&a.Key) && (!r.is(`,"key_names":`) || r.strings(&a.KeyNames)) &&
@@ -174,9 +185,11 @@ func (r *reader) alert(a *Alert) bool {
 		r.is(`,"event_time":`) && r.time(&a.EventTime) &&
 		(!r.is(`,"event_type":`) || r.string(&a.EventType)) && (!r.is(`,"event_id":`) || r.string(&a.EventID)) &&
 		r.is(`,"topic":`) && r.string(&a.Topic) && (!r.is(`,"runbook":`) || r.string(&a.Runbook)) &&
-		(!r.is(`,"throttle_ns":`) || r.duration(&a.Throttle)) && (!r.is(`,"expire_ns":`) || r.duration(&a.Expire))
+		(!r.is(`,"throttle_ns":`) || r.duration(&a.Throttle)) && (!r.is(`,"expire_ns":`) || r.duration(&a.Expire)) &&
+		r.flag(`,"clears":true`, &a.Clears) && (!r.is(`,"remind_ns":`) || r.duration(&a.Remind)) && (!r.is(`,"reminder":`) || r.number(&reminder)) &&
+		(!r.is(`,"since":`) || r.time(&a.Since)) && r.flag(`,"shortened":true`, &a.Shortened)
+	a.Reminder = int(reminder)
 	a.Severity, a.State, a.WorstSeverity = Severity(severity), State(state), Severity(worst)
-	a.Shortened = ok && r.is(`,"shortened":true`)
 	ok = ok && (!r.is(`,"quiet":`) || r.string(&a.Quiet)) && (!r.is(`,"quiet_until":`) || r.time(&a.QuietUntil))
 	return ok && r.is(`}`) && r.at == len(r.text)
 }
@@ -187,6 +200,12 @@ func (r *reader) is(literal string) bool {
 		return false
 	}
 	r.at += len(literal)
+	return true
+}
+
+// flag sets what a literal stands for if it is the next.
+func (r *reader) flag(literal string, set *bool) bool {
+	*set = r.is(literal)
 	return true
 }
 
@@ -253,13 +272,15 @@ func (r *reader) time(t *time.Time) bool {
 	return r.string(&s) && t.UnmarshalJSON(r.bytes[start:r.at]) == nil
 }
 
-func (r *reader) duration(d *time.Duration) bool {
+func (r *reader) duration(d *time.Duration) bool { return r.number((*int64)(d)) }
+
+func (r *reader) number(v *int64) bool {
 	n := 0
 	for r.at+n < len(r.text) && '0' <= r.text[r.at+n] && r.text[r.at+n] <= '9' {
 		n++
 	}
-	v, err := strconv.ParseInt(r.text[r.at:r.at+n], 10, 64)
-	*d = time.Duration(v)
+	i, err := strconv.ParseInt(r.text[r.at:r.at+n], 10, 64)
+	*v = i
 	ok := err == nil && r.text[r.at] != '0'
 	r.at += n
 	return ok

@@ -25,7 +25,7 @@ func draw(t *rapid.T, v reflect.Value) {
 		v.SetString(text.Draw(t, "text"))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
-	case reflect.Int64:
+	case reflect.Int64, reflect.Int:
 		v.SetInt(rapid.OneOf(rapid.Just(int64(0)), rapid.Int64()).Draw(t, "int"))
 	case reflect.Slice:
 		n := rapid.IntRange(-1, 3).Draw(t, "length")
@@ -63,7 +63,7 @@ func TestAlertIsEncodedAsByEncodingJSON(t *testing.T) {
 
 func FuzzAlertIsDecodedAsByEncodingJSON(f *testing.F) {
 	f.Add([]byte(`{"id":"al_1","rule":"r","severity":"info","worst_severity":"critical","key":["a","b"],"group":["g"],"title":["x ",{"v":"é"}],"text":["t"],"fields":[{"label":"l","value":[{"v":"1"}]}],` +
-		`"event_time":"2026-11-30T12:00:00.5Z","event_type":"y","event_id":"e1","topic":"t","runbook":"https://x","throttle_ns":1,"expire_ns":2,"shortened":true}`))
+		`"event_time":"2026-11-30T12:00:00.5Z","event_type":"y","event_id":"e1","topic":"t","runbook":"https://x","throttle_ns":1,"expire_ns":2,"clears":true,"remind_ns":3,"reminder":4,"since":"2026-11-30T11:00:00Z","shortened":true}`))
 	f.Add([]byte(`{"id":"","rule":"","severity":"","key":null,"title":[],"event_time":"0001-01-01T00:00:00Z","topic":"","throttle_ns":01}`))
 	f.Add([]byte(`{"id":"","rule":"","severity":"","key":["\u0041"],"title":["x"],"event_time":"2026-11-30T12:00:00Z","topic":""} `))
 	f.Fuzz(func(t *testing.T, b []byte) { sameDecoded(t, b) })

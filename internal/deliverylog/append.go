@@ -85,7 +85,8 @@ func marshal(text string) []byte {
 // appendJSON appends the record as encoding/json would write it.
 func (r *Record) appendJSON(b []byte) []byte {
 	o := append(object(b), '{').number("version", int64(r.Version)).text("decision", string(r.Decision)).time("ended", r.Ended).
-		text("alert", r.Alert).text("delivery", r.Delivery).text("channel", r.Channel).text("rule", r.Rule).text("severity", r.Severity)
+		text("alert", r.Alert).text("delivery", r.Delivery).text("channel", r.Channel).text("rule", r.Rule).text("severity", r.Severity).
+		optional("state", r.State).positive("reminder", r.Reminder)
 	o = o.list("key", r.Key)
 	if len(r.KeyNames) > 0 {
 		o = o.list("key_names", r.KeyNames)

@@ -73,8 +73,8 @@ func shorten(r *Record, limit int) *Record {
 }
 
 // texts are the texts that a person or a provider chose.
-func (r *Record) texts() [13]*string {
-	return [...]*string{&r.Title, &r.Rule, &r.Channel, &r.Severity, &r.Receipt, &r.Detail, &r.Event.ID, &r.Event.Type, &r.Event.Topic, &r.To, &r.ResentBy, &r.Silence, &r.Client}
+func (r *Record) texts() [14]*string {
+	return [...]*string{&r.Title, &r.Rule, &r.Channel, &r.Severity, &r.State, &r.Receipt, &r.Detail, &r.Event.ID, &r.Event.Type, &r.Event.Topic, &r.To, &r.ResentBy, &r.Silence, &r.Client}
 }
 
 // decode reads what encode wrote, or somebody else.

@@ -51,7 +51,9 @@ type Record struct {
 	Channel  string    `json:"channel"`
 	Rule     string    `json:"rule"`
 	Severity string    `json:"severity"`
-	Key      []string  `json:"key"` // the alert key
+	State    string    `json:"state,omitempty"`    // "resolved" of an alert that ends an episode
+	Reminder int       `json:"reminder,omitempty"` // which reminder of its episode it was, from 1
+	Key      []string  `json:"key"`                // the alert key
 	KeyNames []string  `json:"key_names,omitempty"`
 	Group    []string  `json:"group,omitempty"` // absent: as the key
 	Title    string    `json:"title"`           // without markup
@@ -139,7 +141,7 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 func New(e *envelope.Envelope) *Record {
 	a, s := e.Alert, &e.Source
 	r := &Record{
-		Version: Version, Alert: a.ID, Delivery: e.Delivery, Channel: e.Channel, Rule: a.Rule, Severity: string(a.Severity), Key: a.Key, KeyNames: a.KeyNames, Group: a.Group, Title: a.Title.String(),
+		Version: Version, Alert: a.ID, Delivery: e.Delivery, Channel: e.Channel, Rule: a.Rule, Severity: string(a.Severity), State: string(a.State), Reminder: a.Reminder, Key: a.Key, KeyNames: a.KeyNames, Group: a.Group, Title: a.Title.String(),
 		Event: Event{Topic: s.Topic, TopicID: s.TopicID, Partition: s.Partition, Offset: s.Offset, ID: a.EventID, Type: a.EventType, Time: a.EventTime},
 	}
 	for _, f := range a.Fields {
@@ -152,6 +154,17 @@ func New(e *envelope.Envelope) *Record {
 		r.Replay = e.Replay.Number
 	}
 	return r
+}
+
+// Text returns the title, and that the alert is a resolved one or a reminder.
+func (r *Record) Text() string {
+	switch {
+	case r.State == string(alert.Resolved):
+		return "Resolved: " + r.Title
+	case r.Reminder > 0:
+		return fmt.Sprintf("Reminder %d: %s", r.Reminder, r.Title)
+	}
+	return r.Title
 }
 
 // KeyText returns the parts of the alert key joined with "/".

@@ -44,6 +44,7 @@ func (t turn) launch(now time.Time, done func(error)) {
 		}
 		m.Suppressed, m.SuppressedSince = d.throttled, d.throttledAt
 	}
+	t.tellEpisode(&m)
 	if len(d.members) > 0 {
 		t.digest(&m)
 	}

@@ -29,6 +29,7 @@ func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 	for x := range d.all {
 		x.dead = dlq.Failed(x.envelope.Delivery, x.envelope, f, t.o.p.MaxReplays)
 	}
+	t.noteGivenUp(time.Now())
 	t.l.source.ending++
 	t.o.lanes.ready(t.l)
 }

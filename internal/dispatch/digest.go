@@ -103,7 +103,7 @@ func (t turn) throttled() (n int, since time.Time) {
 	seen := make(map[throttleKey]bool)
 	for d := range t.d.all {
 		a := d.envelope.Alert
-		if a.Throttle <= 0 {
+		if a.Throttle <= 0 && !a.Clears {
 			continue
 		}
 		key := keyOf(a)
@@ -120,13 +120,14 @@ func (t turn) throttled() (n int, since time.Time) {
 	return n, since
 }
 
-// openThrottles opens the throttles of what somebody has for the first time, the most
-// severe last. The delivery is settled once the state topic says so.
-func (t turn) openThrottles(now time.Time) {
-	if !t.d.sent.IsZero() || t.d.envelope.Replay != nil {
+// openThrottles opens the throttles and episodes of what somebody has for the first time,
+// the most severe last, and ends the episodes that were resolved. The delivery is settled
+// once the state topic says so.
+func (t turn) openThrottles(receipt string, now time.Time) {
+	if !t.d.sent.IsZero() || t.d.envelope.Replay != nil && !t.resolvesAgain() {
 		return
 	}
-	if len(t.d.members) == 0 && t.d.envelope.Alert.Throttle <= 0 {
+	if a := t.d.envelope.Alert; len(t.d.members) == 0 && a.Throttle <= 0 && !a.Clears {
 		return
 	}
 	all := slices.Collect(t.d.all)
@@ -134,10 +135,9 @@ func (t turn) openThrottles(now time.Time) {
 		return cmp.Compare(a.envelope.Alert.Severity.Rank(), b.envelope.Alert.Severity.Rank())
 	})
 	for _, d := range all {
-		if a := d.envelope.Alert; a.Throttle > 0 {
-			t.o.throttles.sent(a, d.envelope.Delivery, turn{t.o, t.l, d}.place(), now)
-			t.d.saves = max(t.d.saves, t.o.change(throttleState(keyOf(a)), true))
-		}
+		x := turn{t.o, t.l, d}
+		x.noteTold(receipt, now)
+		t.d.saves = max(t.d.saves, d.saves)
 	}
 }
 

@@ -42,12 +42,12 @@ type Dispatcher struct {
 	throttles throttles
 	saving    saving
 	silencing silencing
-	busy      int    // attempts in flight
-	ahead     int    // deliveries that commits claim ahead: see claimAhead
-	begun     uint64 // attempts begun, ever
+	busy      int       // attempts in flight
+	ahead     int       // deliveries that commits claim ahead: see claimAhead
+	begun     uint64    // attempts begun, ever
 	succeeded time.Time // when an attempt succeeded last; zero: not yet
-	proof     uint64 // of those that succeeded, the one begun last: a witness for what failed before it
-	denials   int    // messages for which the channel was refused with none accepted since
+	proof     uint64    // of those that succeeded, the one begun last: a witness for what failed before it
+	denials   int       // messages for which the channel was refused with none accepted since
 	waits     waits
 	zone      *time.Location // of the times in messages; nil: UTC
 	falling   falling

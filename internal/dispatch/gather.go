@@ -161,10 +161,15 @@ func (t turn) absorb(from *lane, index int, now time.Time) {
 			break
 		}
 		x := turn{o, from, m}
-		if x.unrecalled() {
+		if x.unrecalled() || m.opposesOne(t.d.all) {
 			break
 		}
-		if how, why := x.policy(now); how != "" {
+		how, why := x.policy(now)
+		if how == "" && m.resolvesSame(t.d.all) {
+			how = unneeded
+			o.metrics.suppressed(unneeded)
+		}
+		if how != "" {
 			x.drop(how, why)
 			continue
 		}
@@ -191,7 +196,7 @@ func (t turn) drop(how, why string) {
 func (t turn) arrive(now time.Time) {
 	l := t.l
 	last := len(l.queue) - 1
-	if !l.gathering() || l.queue[last] != t.d || t.unrecalled() {
+	if !l.gathering() || l.queue[last] != t.d || t.unrecalled() || t.d.opposesOne(slices.Values(l.queue[:last])) {
 		return
 	}
 	how, why := t.policy(now)

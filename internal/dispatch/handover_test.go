@@ -37,7 +37,12 @@ func takeOver(t *testing.T, n int, last *consume.Committed, answer func(channel.
 // takeOverLog is takeOver of a log of these records.
 func takeOverLog(t *testing.T, n int, record func(i int) *kgo.Record, last *consume.Committed, answer func(channel.Message, int) (channel.Receipt, error), change func(*Config)) *owner {
 	t.Helper()
-	o := &owner{bench: newBench(t, change), last: last}
+	return takeOverBench(newBench(t, change), n, record, last, answer)
+}
+
+func takeOverBench(b *bench, n int, record func(i int) *kgo.Record, last *consume.Committed, answer func(channel.Message, int) (channel.Receipt, error)) *owner {
+	b.t.Helper()
+	o := &owner{bench: b, last: last}
 	o.ch.answer = answer
 	o.steps = consume.NewSteps(consume.Params{
 		Name: "dispatch", OwnTopics: true, Topics: []string{"outbox"}, Cluster: "c",
@@ -52,7 +57,7 @@ func takeOverLog(t *testing.T, n int, record func(i int) *kgo.Record, last *cons
 	}
 	o.commit(false)
 	if len(records) > 0 {
-		o.a.Take(t.Context(), o.steps.Deliver(o.part, records))
+		o.a.Take(b.t.Context(), o.steps.Deliver(o.part, records))
 	}
 	synctest.Wait()
 	return o

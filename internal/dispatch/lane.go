@@ -35,6 +35,7 @@ type delivery struct {
 	throttled      int       // alerts that its message speaks for as well, the first of them at throttledAt
 	throttledAt    time.Time
 	silence        string   // what has silenced it: the id of a silence, or a calendar
+	story          story    // of its episode, as its message tells it
 	saves          uint64   // the write to the state topic that says what became of it; 0: none does
 	failedAt       uint64   // the channel's attempts begun when its first one ended, or when it came from a former owner
 	recipients     []string // who is left; nil: all
@@ -94,7 +95,8 @@ type source struct {
 	// older one is superseded. There are no more than a window has deliveries.
 	rewritten map[string]int64
 	unclaimed bool      // its next delivery waits for a commit that claims it
-	recalls   time.Time // until when alerts wait for the throttles of former owners; zero: these are known
+	recalls   time.Time // until when alerts wait for the throttles of former owners; zero: they do not
+	unknown   bool      // these throttles are not known yet
 	dropped   bool
 	drained   chan struct{}
 	unkept    bool // the delivery log did not take the record of a delivery

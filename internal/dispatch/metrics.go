@@ -21,7 +21,8 @@ const (
 	digested      = "digested" // delivered together with others
 	silenced      = "silenced" // by a silence, or by quiet hours
 	rerouted      = "rerouted"
-	dropped       = "dropped" // a notice that the channel will never take
+	dropped       = "dropped"  // a notice that the channel will never take
+	unneeded      = "unneeded" // resolved, or a reminder, where no alert is open: settled without a trace
 	superseded    = "superseded"
 	abandoned     = "abandoned" // the next owner's; in spans only
 )
@@ -82,7 +83,7 @@ func (m *Metrics) channel(name string) *channelMetrics {
 	if m == nil {
 		return nil
 	}
-	for _, o := range []string{delivered, digested, deadLettered, expired, throttledAway, silenced, rerouted, dropped} {
+	for _, o := range []string{delivered, digested, deadLettered, expired, throttledAway, silenced, rerouted, unneeded, dropped} {
 		m.deliveries.WithLabelValues(name, o)
 	}
 	for _, r := range []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"} {
@@ -226,7 +227,7 @@ type Status struct {
 	Gathers   bool      // it has digests
 	Succeeded time.Time // when an attempt succeeded last; zero: not yet
 	Remedy    string    // what an operator can do where it is suspended or its circuit open
-	brief     bool     // waits for recipients alone, and not for long: no alert is due
+	brief     bool      // waits for recipients alone, and not for long: no alert is due
 }
 
 // Status returns the channel's present state.

@@ -22,7 +22,7 @@ type Deliveries interface {
 // ended, or there is no log.
 func (t turn) record(how string) *deliverylog.Record {
 	d := t.d
-	if t.o.p.Deliveries == nil || how == abandoned || how == superseded {
+	if t.o.p.Deliveries == nil || how == abandoned || how == superseded || how == unneeded {
 		return nil
 	}
 	r := deliverylog.New(d.envelope)

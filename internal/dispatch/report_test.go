@@ -98,7 +98,7 @@ func TestQuietAlertsAreToldInSummary(t *testing.T) {
 		quiet := func(a *alert.Alert) { a.Quiet, a.QuietUntil = "overnight", until }
 		b.put("a", "A", quiet)
 		b.put("b", "B", quiet)
-		b.put("resolved", "A", quiet, func(a *alert.Alert) { a.State = alert.Resolved })
+		b.put("resolved", "A", quiet, func(a *alert.Alert) { a.State, a.Clears, a.Since = alert.Resolved, true, time.Now().Add(-time.Minute) })
 		b.put("critical", "A", quiet, func(a *alert.Alert) { a.Severity = alert.Critical })
 		pass(8 * time.Hour)
 		log.answer(nil)

@@ -20,7 +20,9 @@ type savedThrottle struct {
 	Since    time.Time      `json:"since,omitzero"`
 	Topic    string         `json:"outbox_id"`
 	Through  [][2]int64     `json:"through"` // partition and offset
-	By       string         `json:"by"`      // which dispatcher
+	Opened   string         `json:"opened,omitempty"`
+	Episode  *episode       `json:"episode,omitempty"`
+	By       string         `json:"by"` // which dispatcher
 }
 
 // record returns what the state topic is to say of a key: a tombstone where it is forgotten.
@@ -33,6 +35,7 @@ func (t *throttles) record(key throttleKey, channel string) state.Record {
 	s := e.Value.(*throttled)
 	saved := savedThrottle{
 		Delivery: s.delivery, Told: s.told.UTC(), Newest: s.newest.UTC(), Throttle: s.throttle, Severity: s.severity, Count: s.count, Topic: s.through.topic, By: t.by,
+		Opened: s.opened, Episode: s.episode,
 	}
 	if s.count > 0 {
 		saved.Since = s.since.UTC()
@@ -66,12 +69,13 @@ func (t *throttles) learn(r state.Record, owns func(*positions) bool, now time.T
 		return key, true
 	}
 	var saved savedThrottle
-	if json.Unmarshal(r.Value, &saved) != nil || saved.By == t.by || saved.Throttle <= 0 || saved.Count < 0 || saved.Severity.Rank() == 0 {
+	if json.Unmarshal(r.Value, &saved) != nil || saved.By == t.by || saved.Throttle < 0 || saved.Count < 0 || saved.Severity.Rank() == 0 {
 		return key, false
 	}
 	s := &throttled{
 		key: key, delivery: saved.Delivery, told: saved.Told, newest: saved.Newest, until: now.Add(saved.Throttle), throttle: saved.Throttle,
 		severity: saved.Severity, count: saved.Count, since: saved.Since, through: positions{topic: saved.Topic},
+		opened: saved.Opened, episode: saved.Episode,
 	}
 	for _, last := range saved.Through {
 		s.through.pass(place{saved.Topic, int32(last[0]), last[1]})
@@ -92,6 +96,7 @@ func (t *throttles) learn(r state.Record, owns func(*positions) bool, now time.T
 func (s *throttled) join(other *throttled) {
 	if other.told.After(s.told) {
 		s.delivery, s.told, s.throttle, s.severity = other.delivery, other.told, other.throttle, other.severity
+		s.opened, s.episode = other.opened, other.episode
 	}
 	if other.newest.After(s.newest) {
 		s.newest = other.newest

@@ -229,11 +229,11 @@ func (o *Dispatcher) recall(s *source) {
 	if o.p.State == nil {
 		return
 	}
-	s.recalls = time.Now().Add(stateWithin)
+	s.recalls, s.unknown = time.Now().Add(stateWithin), true
 	o.p.State.Known(func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		s.recalls, o.silencing.known, o.silencing.look = time.Time{}, true, time.Time{}
+		s.recalls, s.unknown, o.silencing.known, o.silencing.look = time.Time{}, false, true, time.Time{}
 		for _, l := range o.lanes.backoffs.sorted() {
 			if l.source == s && l.wait == stateEnd {
 				o.lanes.backoffs.remove(l)
@@ -248,7 +248,8 @@ func (o *Dispatcher) recall(s *source) {
 // silence may keep it from being sent, and that is not known yet. What a process has read of
 // silences once it knows from then on.
 func (t turn) unrecalled() bool {
-	return !t.l.source.recalls.IsZero() && (t.d.envelope.Alert.Throttle > 0 || !t.o.silencing.known) && t.d.envelope.Replay == nil
+	a := t.d.envelope.Alert
+	return !t.l.source.recalls.IsZero() && (a.Throttle > 0 || a.Clears || !t.o.silencing.known) && t.d.envelope.Replay == nil
 }
 
 // awaitState has the lane wait while its throttle may not be known, and reports whether it does.

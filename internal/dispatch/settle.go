@@ -80,7 +80,7 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 		t.end(abandoned)
 		return
 	}
-	t.openThrottles(time.Now())
+	t.openThrottles(r.ID, time.Now())
 	for x := range d.all {
 		x.receipt = cmp.Or(r.ID, x.receipt)
 	}
@@ -109,7 +109,7 @@ func (t turn) succeed(r channel.Receipt) {
 		o.lanes.hurry()
 	}
 	o.pace.speedUp()
-	t.openThrottles(now)
+	t.openThrottles(r.ID, now)
 	t.tellGroups(r, now)
 	d.sent, d.receipt = now, cmp.Or(r.ID, d.receipt)
 	d.refused = append(d.refused, r.Refused...)

@@ -48,7 +48,7 @@ func TestSilenceKeepsAlertsFromBeingSent(t *testing.T) {
 			b.put("other", "A", func(a *alert.Alert) { a.Rule = "s" })
 			b.put("own", "A", func(a *alert.Alert) { a.Rule = ownRule })
 			b.put("critical", "A", func(a *alert.Alert) { a.Severity = alert.Critical })
-			b.put("resolved", "A", func(a *alert.Alert) { a.State = alert.Resolved })
+			b.put("resolved", "A", func(a *alert.Alert) { a.State, a.Clears, a.Since = alert.Resolved, true, time.Now().Add(-time.Minute) })
 			again := b.delivery("replayed", "A")
 			again.envelope.Replay = &envelope.Replay{}
 			b.add(b.src, again)

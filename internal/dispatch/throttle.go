@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
@@ -20,7 +19,8 @@ import (
 // it might have been counted.
 type throttles struct {
 	byKey   map[throttleKey]*list.Element
-	order   list.List        // of *throttled, the one opened longest ago first
+	order   list.List        // of *throttled without an open episode, the one opened longest ago first
+	firing  list.List        // of those with one, the one told longest ago first
 	sweepIn int              // openings until those that have run out are forgotten
 	links   int              // traces of all
 	grouped bool             // the channel gathers: see suppress
@@ -41,6 +41,8 @@ type throttled struct {
 	count    int       // suppressed since the last message
 	since    time.Time // the first of their events
 	traces   []string  // of the suppressed, the first maxLinks
+	opened   string    // the receipt's id of the first message of the thread; empty: there was none
+	episode  *episode  // that is open; nil: none. It is not changed, but replaced: see firing.go
 	through  positions // of what was told or counted
 }
 
@@ -48,6 +50,8 @@ const (
 	// maxThrottles is how many keys of a channel are remembered, at some 300 bytes
 	// each.
 	maxThrottles = 100_000
+	// maxFiring is how many of them have an open episode, at some kilobytes each at most.
+	maxFiring = 20_000
 	// sweepAfter is after how many openings at least those that have run out are
 	// forgotten; more where more are left, so that it costs little per alert.
 	sweepAfter = 10_000
@@ -77,7 +81,7 @@ func appendPart(b []byte, part string) []byte {
 
 // of returns the alert's throttle; nil: it has none, or none is open.
 func (t *throttles) of(a *alert.Alert) *throttled {
-	if a.Throttle <= 0 || len(t.byKey) == 0 {
+	if a.Throttle <= 0 && !a.Clears || len(t.byKey) == 0 {
 		return nil
 	}
 	if e := t.byKey[keyOf(a)]; e != nil {
@@ -95,25 +99,37 @@ func near(a, b time.Time, throttle time.Duration) bool { return a.Sub(b).Abs() <
 // longer. A delivery is not suppressed by itself: some of its recipients may not have it.
 // One that a former owner has counted is not counted again. Where a rule's groups are not
 // its keys, a channel that gathers tells the alerts of a key in any order: of an offset
-// nothing follows then.
+// nothing follows then. While an episode is open that was told, all of its alerts are
+// counted that are not more severe.
 func (t *throttles) suppress(a *alert.Alert, delivery string, at place) bool {
 	s := t.of(a)
-	if s == nil || s.delivery == delivery || a.Severity.Rank() > s.severity.Rank() {
+	if s == nil || s.delivery == delivery {
 		return false
 	}
-	ordered := !t.grouped || a.Group == nil
+	ordered := !t.grouped || a.Group == nil || a.Clears // whose group is made of parts of its key
+	if a.Clears && s.through.covers(at) {
+		return true // a former owner has told or counted it, and what became of its episode
+	}
+	if a.Severity.Rank() > s.severity.Rank() {
+		return false
+	}
 	again := ordered && s.through.covers(at) && !a.EventTime.After(s.newest) // a former owner has told or counted it, and later ones
-	if d := min(a.Throttle, s.throttle); !again && !near(a.EventTime, s.told, d) && !near(a.EventTime, s.newest, d) {
+	if d := min(a.Throttle, s.throttle); !s.fires() && !again && !near(a.EventTime, s.told, d) && !near(a.EventTime, s.newest, d) {
 		return false
 	}
 	if !s.through.pass(at) && ordered {
 		return true
 	}
+	s.counts(a)
+	return true
+}
+
+// counts notes an alert that the next message speaks for.
+func (s *throttled) counts(a *alert.Alert) {
 	if s.count == 0 || a.EventTime.Before(s.since) {
 		s.since = a.EventTime
 	}
 	s.count++
-	return true
 }
 
 // suppressed returns what the next message of this alert's key has to tell.
@@ -144,19 +160,30 @@ func (t *throttles) traces(e *envelope.Envelope) []string {
 	return nil
 }
 
-// sent opens the alert's throttle again, with the delivery of its message.
-func (t *throttles) sent(a *alert.Alert, delivery string, at place, now time.Time) {
-	if a.Throttle <= 0 {
+// threadFor is for how long the messages of a key without episodes are one thread.
+const threadFor = 24 * time.Hour
+
+// sent opens the alert's throttle again, and its episode, with the delivery of its message
+// and the id of its receipt.
+func (t *throttles) sent(a *alert.Alert, delivery, receipt string, at place, now time.Time) {
+	if a.Throttle <= 0 && !a.Clears {
 		return
 	}
 	s := &throttled{
-		key: keyOf(a), delivery: delivery, told: a.EventTime, newest: a.EventTime, until: now.Add(a.Throttle), throttle: a.Throttle, severity: a.Severity,
+		key: keyOf(a), delivery: delivery, told: a.EventTime, newest: a.EventTime, until: now.Add(a.Throttle), throttle: a.Throttle, severity: a.Severity, opened: receipt,
 	}
 	if former := t.of(a); former != nil {
 		s.through = former.through
 		if former.newest.After(s.newest) {
 			s.newest = former.newest
 		}
+		if former.opened != "" && (a.Clears || near(a.EventTime, former.told, threadFor)) {
+			s.opened = former.opened
+		}
+		s.episode = former.episode
+	}
+	if a.Clears {
+		s.episode = s.episode.tell(a, now)
 	}
 	s.through.pass(at)
 	t.put(s, now)
@@ -173,14 +200,26 @@ func (t *throttles) put(s *throttled, now time.Time) {
 	if t.sweepIn--; t.sweepIn < 0 {
 		t.sweep(now)
 	}
-	if len(t.byKey) >= maxThrottles {
-		oldest := t.order.Front()
-		if t.evicted != nil && now.Before(oldest.Value.(*throttled).until) {
-			t.evicted()
-		}
-		t.drop(oldest)
+	list := &t.order
+	if s.episode != nil {
+		list = &t.firing
 	}
-	t.byKey[s.key] = t.order.PushBack(s)
+	switch {
+	case s.episode != nil && list.Len() >= maxFiring:
+		t.evict(list, now)
+	case len(t.byKey) >= maxThrottles:
+		t.evict(&t.order, now)
+	}
+	t.byKey[s.key] = list.PushBack(s)
+}
+
+// evict forgets the oldest of a list.
+func (t *throttles) evict(from *list.List, now time.Time) {
+	oldest := from.Front()
+	if s := oldest.Value.(*throttled); t.evicted != nil && (s.episode != nil || now.Before(s.until)) {
+		t.evicted()
+	}
+	t.drop(oldest)
 }
 
 // sweep forgets what has run out: nothing that may still come is near to it. Where
@@ -189,6 +228,9 @@ func (t *throttles) sweep(now time.Time) {
 	oldest := now
 	if t.oldest != nil {
 		oldest = t.oldest()
+	}
+	for e := t.firing.Front(); e != nil && now.Sub(e.Value.(*throttled).episode.Last) > keepCount; e = t.firing.Front() {
+		t.drop(e) // its rule may be gone
 	}
 	for e, next := t.order.Front(), (*list.Element)(nil); e != nil; e = next {
 		next = e.Next()
@@ -210,7 +252,9 @@ func (t *throttles) drop(e *list.Element) {
 }
 
 func (t *throttles) forget(e *list.Element) {
-	s := t.order.Remove(e).(*throttled)
+	s := e.Value.(*throttled)
+	t.order.Remove(e)
+	t.firing.Remove(e)
 	delete(t.byKey, s.key)
 	t.links -= len(s.traces)
 }
@@ -221,52 +265,10 @@ func (t turn) place() place {
 	return place{s.input.Topic, s.input.Partition, t.d.at.Offset}
 }
 
-// suppress settles a delivery that policy keeps from being sent, and reports
-// whether it did.
-func (t turn) suppress(now time.Time) bool {
-	t.giveBackSilenced(now)
-	if len(t.d.members) > 0 {
-		return t.suppressDigest(now)
+// why says why an alert is counted.
+func (s *throttled) why(a *alert.Alert) string {
+	if s.fires() {
+		return fmt.Sprintf("its key fires since %s, which was sent", clock(s.episode.Since))
 	}
-	how, why := t.policy(now)
-	if how == "" {
-		return false
-	}
-	t.endKept(how, why, func() { t.o.lanes.advance(t.l) })
-	return true
-}
-
-// policy decides whether a delivery is kept from being sent, and counts that: how it
-// ends, and why; empty: it is sent.
-func (t turn) policy(now time.Time) (how, why string) {
-	o, d := t.o, t.d
-	a := d.envelope.Alert
-	if d.envelope.Replay != nil {
-		return "", "" // an operator asked for it
-	}
-	if d.recipients != nil || len(d.refused) > 0 {
-		return "", "" // some recipients have it: it continues
-	}
-	tried := d.attempts > 0 || !d.firstTried.IsZero() // then it has its turn in the throttle
-	how = expired
-	switch {
-	case hasExpired(a, now):
-		why = t.expire(now)
-	case t.silenced(now) != nil:
-		how, why = silenced, t.silence(now)
-	case !tried && o.throttles.suppress(a, d.envelope.Delivery, t.place()):
-		how, why = throttledAway, fmt.Sprintf("an alert of its key, of %s, was sent; the throttle is %s", clock(o.throttles.of(a).told), channel.Duration(a.Throttle))
-		d.saves = o.change(throttleState(keyOf(a)), false)
-		o.metrics.suppressed(throttledAway)
-		o.tell(slog.LevelDebug, "throttled, not sent", d)
-	default:
-		return "", ""
-	}
-	if o.p.Tracer != nil {
-		o.begin(t.l, d, nil)
-		if how == throttledAway {
-			o.throttles.link(a, d.envelope.Trace)
-		}
-	}
-	return how, why
+	return fmt.Sprintf("an alert of its key, of %s, was sent; the throttle is %s", clock(s.told), channel.Duration(a.Throttle))
 }

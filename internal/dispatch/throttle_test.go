@@ -32,15 +32,15 @@ func TestThrottlesAreBoundedAndTheOldestIsEvicted(t *testing.T) {
 	ts := throttles{evicted: func() { evicted++ }}
 	now := time.Now()
 	for i := range maxThrottles {
-		ts.sent(throttledBy(time.Hour, number(i)), "told", at(0), now)
+		ts.sent(throttledBy(time.Hour, number(i)), "told", "", at(0), now)
 		now = now.Add(time.Millisecond)
 	}
-	ts.sent(throttledBy(time.Hour, number(0)), "told", at(0), now) // opened again: the youngest
+	ts.sent(throttledBy(time.Hour, number(0)), "told", "", at(0), now) // opened again: the youngest
 	if evicted != 0 || len(ts.byKey) != maxThrottles {
 		t.Fatalf("%d evicted, %d kept", evicted, len(ts.byKey))
 	}
 	for i := range 10 {
-		ts.sent(throttledBy(time.Hour, "more", number(i)), "told", at(0), now)
+		ts.sent(throttledBy(time.Hour, "more", number(i)), "told", "", at(0), now)
 	}
 	if evicted != 10 || len(ts.byKey) != maxThrottles || ts.order.Len() != maxThrottles {
 		t.Fatalf("%d evicted, %d kept, %d in order", evicted, len(ts.byKey), ts.order.Len())
@@ -62,7 +62,7 @@ func TestThrottleTakesFewBytesPerKey(t *testing.T) {
 	now := time.Now()
 	for i := range maxThrottles {
 		a := throttledBy(time.Hour, number(i))
-		ts.sent(a, "told", at(0), now)
+		ts.sent(a, "told", "", at(0), now)
 		for range 2 * maxLinks {
 			ts.suppress(a, "next", at(1))
 			ts.link(a, strings.Clone("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
@@ -86,7 +86,7 @@ func TestThrottleLinksAreBounded(t *testing.T) {
 	now := time.Now()
 	for i := range 1000 {
 		a := throttledBy(time.Hour, fmt.Sprint(i))
-		ts.sent(a, "told", at(0), now)
+		ts.sent(a, "told", "", at(0), now)
 		for range 2 * maxLinks {
 			ts.link(a, "trace")
 		}
@@ -95,7 +95,7 @@ func TestThrottleLinksAreBounded(t *testing.T) {
 	if n := len(ts.traces(&envelope.Envelope{Alert: first})); n != maxLinks || ts.links != maxAllLinks {
 		t.Errorf("%d links of a key, %d of all", n, ts.links)
 	}
-	ts.sent(first, "told", at(0), now) // which speaks for them
+	ts.sent(first, "told", "", at(0), now) // which speaks for them
 	if ts.link(last, "trace"); len(ts.traces(&envelope.Envelope{Alert: last})) != 1 {
 		t.Error("a link that was told makes no room for another")
 	}
@@ -106,10 +106,10 @@ func TestThrottleThatRanOutIsForgotten(t *testing.T) {
 	ts := throttles{evicted: func() { evicted++ }}
 	now := time.Now()
 	tells := throttledBy(time.Second, "tells")
-	ts.sent(tells, "told", at(0), now)
+	ts.sent(tells, "told", "", at(0), now)
 	ts.suppress(tells, "next", at(1))
 	for i := range 3 * maxThrottles {
-		ts.sent(throttledBy(time.Second, fmt.Sprint(i)), "told", at(0), now)
+		ts.sent(throttledBy(time.Second, fmt.Sprint(i)), "told", "", at(0), now)
 		now = now.Add(time.Millisecond) // so that a thousand are open
 		if len(ts.byKey) > 2*sweepAfter {
 			t.Fatalf("%d are kept", len(ts.byKey))
@@ -155,7 +155,7 @@ func TestEvictedThrottleOnlyAddsMessages(t *testing.T) {
 		synctest.Wait()
 		b.mu.Lock()
 		for i := range maxThrottles {
-			b.throttles.sent(throttledBy(time.Hour, fmt.Sprint(i)), "told", at(0), time.Now())
+			b.throttles.sent(throttledBy(time.Hour, fmt.Sprint(i)), "told", "", at(0), time.Now())
 		}
 		b.mu.Unlock()
 		b.put("sent", "A", hour)
@@ -176,7 +176,7 @@ func BenchmarkThrottle(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		a := throttledBy(time.Hour, "ACC-1007", fmt.Sprint(i))
 		if !ts.suppress(a, "next", at(1)) {
-			ts.sent(a, "told", at(0), now)
+			ts.sent(a, "told", "", at(0), now)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func TestThrottleComparesEventTimes(t *testing.T) {
 		for i, event := range tc.told {
 			a := throttledBy(throttle, "A")
 			a.EventTime = now.Add(event)
-			ts.sent(a, fmt.Sprint(i), at(int64(i)), now)
+			ts.sent(a, fmt.Sprint(i), "", at(int64(i)), now)
 		}
 		a := throttledBy(throttle, "A")
 		a.EventTime = now.Add(tc.event)
@@ -74,7 +74,7 @@ func TestThrottleCountsEachAlertOnce(t *testing.T) {
 	var ts throttles
 	a := throttledBy(time.Hour, "A")
 	other := place{topic: "outbox-id", partition: 1, offset: 2}
-	ts.sent(a, "told", at(5), time.Now())
+	ts.sent(a, "told", "", at(5), time.Now())
 	for _, p := range []place{at(6), at(7), at(6), at(7), other, other, at(8), {topic: "recreated", offset: 1}} {
 		if !ts.suppress(a, "next", p) {
 			t.Fatalf("%v is sent", p)
@@ -92,13 +92,13 @@ func TestThrottleIsKeptWhileAlertsNearItWait(t *testing.T) {
 	a.EventTime = now
 	waits := now.Add(30 * time.Second)
 	ts := throttles{oldest: func() time.Time { return waits }}
-	ts.sent(a, "told", at(0), now)
+	ts.sent(a, "told", "", at(0), now)
 	ts.sweep(now.Add(time.Hour))
 	if !ts.suppress(a, "next", at(1)) {
 		t.Fatal("it is forgotten")
 	}
 	waits = now.Add(2 * time.Minute)
-	ts.sent(a, "told", at(2), now)
+	ts.sent(a, "told", "", at(2), now)
 	if ts.sweep(now.Add(time.Hour)); len(ts.byKey) != 0 {
 		t.Error("it has run out, and is kept")
 	}
@@ -139,9 +139,9 @@ func TestThrottledAlertIsNotSentWhenReadAgain(t *testing.T) {
 		a.EventTime = now.Add(after)
 		return a
 	}
-	ts.sent(event(0), "first", at(1), now)
+	ts.sent(event(0), "first", "", at(1), now)
 	ts.suppress(event(time.Second), "counted", at(2))
-	ts.sent(event(time.Hour), "second", at(3), now)
+	ts.sent(event(time.Hour), "second", "", at(3), now)
 	if !ts.suppress(event(time.Second), "counted", at(2)) {
 		t.Error("it is sent")
 	}

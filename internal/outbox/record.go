@@ -14,13 +14,13 @@ import (
 // Record returns the outbox record of a delivery, with its key and partition.
 //
 // The key is the lane, whose deliveries are sent in order: the alert key for rules
-// that throttle, else the source's record key. Records without a key have no
+// that throttle or clear, else the source's record key. Records without a key have no
 // common lane. A key of more than maxLane bytes is replaced by its hash.
 func Record(e *envelope.Envelope, topic string, partitions int32) *kgo.Record {
 	r := envelope.Wrap(e)
 	r.Topic = topic
 	r.Key = e.Source.Key
-	if e.Alert.Throttle > 0 {
+	if e.Alert.Throttle > 0 || e.Alert.Clears {
 		r.Key, _ = json.Marshal(append([]string{e.Alert.Rule}, e.Alert.Key...))
 	}
 	if len(r.Key) > maxLane {

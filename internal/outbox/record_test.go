@@ -23,7 +23,11 @@ func TestRecordKeyIsTheLane(t *testing.T) {
 	if again := Record(e, "o", 6); again.Partition != r.Partition {
 		t.Fatal("one alert key, two partitions")
 	}
-	a.Throttle, e.Source.Key = 0, nil
+	a.Throttle, a.Clears = 0, true
+	if resolved := Record(e, "o", 6); string(resolved.Key) != string(r.Key) || resolved.Partition != r.Partition {
+		t.Fatalf("an alert with an episode has the key %q", resolved.Key)
+	}
+	a.Clears, e.Source.Key = false, nil
 	if r := Record(e, "o", 6); r.Key != nil {
 		t.Fatalf("null became %q", r.Key)
 	}

@@ -167,7 +167,7 @@ func row(r *deliverylog.Record) []string {
 	}
 	return []string{
 		term.Short(r.Ended), string(r.Decision), r.Severity, r.Rule, term.OrDash(term.Cut(r.KeyText(), 64)), r.Channel,
-		tries, term.Cut(r.Title, 200), brief(r.Alert),
+		tries, term.Cut(r.Text(), 200), brief(r.Alert),
 	}
 }
 

@@ -82,7 +82,7 @@ func (p *page) row(name, format string, args ...any) {
 func (p *page) alert(r *deliverylog.Record) {
 	e := &r.Event
 	p.row("alert", "%s", r.Alert)
-	p.row("title", "%s: %s", r.Severity, r.Title)
+	p.row("title", "%s: %s", r.Severity, r.Text())
 	p.row("rule", "%s%s", r.Rule, prefixed(" · key ", r.KeyText()))
 	if e.Topic == alert.Notifier {
 		p.row("event", "none: a notice of the notifier itself, of %s", term.Stamp(e.Time))

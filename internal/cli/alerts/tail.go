@@ -91,7 +91,7 @@ func (t *tail) idle() bool {
 // line is a delivery in one line, which is not cut to the terminal.
 func (t *tail) line(r *deliverylog.Record) string {
 	fields := []string{
-		r.Ended.Local().Format(time.TimeOnly), fmt.Sprintf("%-13s", r.Decision), fmt.Sprintf("%-8s", r.Severity), r.Rule, term.OrDash(r.KeyText()), "→ " + r.Channel, term.Cut(r.Title, 200), brief(r.Alert),
+		r.Ended.Local().Format(time.TimeOnly), fmt.Sprintf("%-13s", r.Decision), fmt.Sprintf("%-8s", r.Severity), r.Rule, term.OrDash(r.KeyText()), "→ " + r.Channel, term.Cut(r.Text(), 200), brief(r.Alert),
 	}
 	if why := whyText(r); why != "" {
 		fields = append(fields, why)

@@ -1,0 +1,203 @@
+package dispatch
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+)
+
+// The alerts of a rule with clear are told by episode of the rule and alert key. An
+// episode opens with the first alert that is sent. While it is open the next ones are
+// counted, as throttled ones are, unless they are more severe. A resolved alert is sent if
+// an episode is open, and ends it. What is known of an episode stands in the throttle of
+// its key, and so survives this process; an alert that comes to its resolved one before it
+// could be sent opens an episode that was not told, so that one message tells both.
+
+// episode is what is known of an open episode, and its JSON form in the state topic.
+type episode struct {
+	ID    string    `json:"id"`    // of the alert that began it
+	Since time.Time `json:"since"` // the time of that alert's event
+	Told  bool      `json:"told"`  // this channel has a message of it
+	Last  time.Time `json:"last"`  // when one was sent last, by the clock of the sender
+}
+
+// fires reports whether an episode is open that the channel was told of.
+func (s *throttled) fires() bool { return s.episode != nil && s.episode.Told }
+
+// begin returns the episode, or a new one that begins with an alert.
+func (e *episode) begin(a *alert.Alert, now time.Time) *episode {
+	if e == nil {
+		return &episode{ID: a.ID, Since: a.EventTime.UTC(), Last: now.UTC()}
+	}
+	next := *e
+	return &next
+}
+
+// tell returns the episode after an alert of it was sent.
+func (e *episode) tell(a *alert.Alert, now time.Time) *episode {
+	next := e.begin(a, now)
+	next.Told, next.Last = true, now.UTC()
+	return next
+}
+
+// pass notes an alert that is not sent since it was resolved meanwhile. The resolved
+// alert will be.
+func (t *throttles) pass(a *alert.Alert, at place, now time.Time) {
+	s := &throttled{key: keyOf(a), severity: a.Severity, throttle: a.Throttle}
+	if former := t.of(a); former != nil {
+		*s = *former
+	}
+	s.episode = s.episode.begin(a, now)
+	s.counts(a)
+	s.through.pass(at)
+	t.put(s, now)
+}
+
+// keepEnded is for how long at least it is remembered that an episode has ended.
+const keepEnded = 10 * time.Minute
+
+// ended ends the episode of a resolved alert whose delivery has its outcome.
+func (t *throttles) ended(a *alert.Alert, delivery string, at place, now time.Time) {
+	former := t.of(a)
+	if former == nil || former.episode == nil {
+		return
+	}
+	s := *former
+	s.delivery, s.episode, s.opened, s.count, s.since, s.traces = delivery, nil, "", 0, time.Time{}, nil
+	if until := now.Add(keepEnded); until.After(s.until) {
+		s.until = until
+	}
+	s.through.pass(at)
+	t.put(&s, now)
+}
+
+// ends reports whether a resolved alert ends something that the channel has to be told
+// the end of.
+func (t *throttles) ends(a *alert.Alert, at place) bool {
+	s := t.of(a)
+	return !a.Since.IsZero() || s != nil && s.episode != nil && !s.through.covers(at)
+}
+
+// unneeded reports whether the delivery is a resolved alert of which no firing was told.
+// While it is not known what former owners told, it is sent.
+func (t turn) unneeded() bool {
+	a := t.d.envelope.Alert
+	switch {
+	case a.State != alert.Resolved:
+		return false
+	case t.resolvesAgain():
+		s := t.o.throttles.of(a)
+		return s == nil || s.episode == nil || a.EventTime.Before(s.episode.Since)
+	}
+	return !t.l.source.unknown && !t.o.throttles.ends(a, t.place())
+}
+
+// resolvesAgain reports whether the delivery is a resolved alert of a record that had
+// failed before its rules ran. It may end an episode, if none has begun since.
+func (t turn) resolvesAgain() bool {
+	e := t.d.envelope
+	return e.Replay != nil && e.Alert.State == alert.Resolved && !e.Resolves() && !e.Resent()
+}
+
+// sameKey reports whether two deliveries are of one rule with clear, and one alert key.
+func (d *delivery) sameKey(other *delivery) bool {
+	a, b := d.envelope.Alert, other.envelope.Alert
+	return a.Clears && b.Clears && a.Rule == b.Rule && slices.Equal(a.Key, b.Key)
+}
+
+// resolvedBehind reports whether the delivery's lane holds a resolved alert for it.
+func (t turn) resolvedBehind() bool {
+	for _, d := range t.l.queue[slices.Index(t.l.queue, t.d)+1:] {
+		if d.envelope.Alert.State == alert.Resolved && d.sameKey(t.d) {
+			return true
+		}
+	}
+	return false
+}
+
+// opposesOne reports whether one of the deliveries begins what this one ends, or ends what
+// it begins: that has to have its outcome first.
+func (d *delivery) opposesOne(before iter.Seq[*delivery]) bool {
+	if !d.envelope.Alert.Clears {
+		return false
+	}
+	for other := range before {
+		if other.envelope.Alert.State != d.envelope.Alert.State && d.sameKey(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// resolvesSame reports whether one of the deliveries ends the episode that this one ends.
+func (d *delivery) resolvesSame(before iter.Seq[*delivery]) bool {
+	if d.envelope.Alert.State != alert.Resolved {
+		return false
+	}
+	for other := range before {
+		if other.envelope.Alert.State == alert.Resolved && d.sameKey(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// noteTold notes that somebody has the delivery.
+func (t turn) noteTold(receipt string, now time.Time) {
+	a, ts := t.d.envelope.Alert, &t.o.throttles
+	switch {
+	case a.Throttle <= 0 && !a.Clears:
+		return
+	case a.State == alert.Resolved:
+		ts.ended(a, t.d.envelope.Delivery, t.place(), now)
+	default:
+		ts.sent(a, t.d.envelope.Delivery, receipt, t.place(), now)
+	}
+	t.d.saves = t.o.change(throttleState(keyOf(a)), true)
+}
+
+// noteGivenUp notes that the delivery and its members become dead letters. A resolved
+// alert ends its episode nevertheless: the next one is another.
+func (t turn) noteGivenUp(now time.Time) {
+	for d := range t.d.all {
+		a := d.envelope.Alert
+		if !a.Clears || d.envelope.Replay != nil || !d.sent.IsZero() {
+			continue
+		}
+		if a.State == alert.Resolved || d.mayBeDuplicate { // somebody may have it
+			turn{t.o, t.l, d}.noteTold("", now)
+			t.d.saves = max(t.d.saves, d.saves)
+		}
+	}
+}
+
+// story is what a message tells of its episode.
+type story struct {
+	since    time.Time
+	opened   string
+	severity alert.Severity
+}
+
+// tellEpisode has the message of a single alert tell of its thread and episode.
+func (t turn) tellEpisode(m *channel.Message) {
+	d := t.d
+	if m.Digest != nil || d.envelope.Replay != nil && !t.resolvesAgain() {
+		return
+	}
+	if s := t.o.throttles.of(&m.Alert); d.sent.IsZero() { // else it is told to its other recipients
+		d.story = story{since: m.Alert.Since}
+		if s != nil && s.delivery != d.envelope.Delivery && (m.Alert.Clears || near(m.Alert.EventTime, s.told, threadFor)) {
+			d.story.opened = s.opened
+		}
+		if m.Alert.State == alert.Resolved && s != nil && s.episode != nil {
+			d.story.since, d.story.severity = s.episode.Since, s.severity
+		}
+	}
+	m.Since, m.Opened = d.story.since, d.story.opened
+	if d.story.severity != "" {
+		m.Alert.Severity = d.story.severity
+	}
+}
