@@ -170,7 +170,7 @@ func TestClosedLabelSetsStartAtZero(t *testing.T) {
 		name   string
 		values []string
 	}{
-		{"notifier_records_total{outcome=%q,topic=\"" + topic + "\"}", []string{"ignored", "alerted", "dead_lettered", "skipped"}},
+		{"notifier_records_total{outcome=%q,topic=\"" + topic + "\"}", []string{"ignored", "alerted", "cleared", "dead_lettered", "skipped"}},
 		{"notifier_alerts_total{rule=\"every\",severity=%q}", []string{"warning"}},
 		{"notifier_deliveries_total{channel=\"desk\",outcome=%q}", []string{"delivered", "digested", "dead_lettered", "expired", "throttled", "silenced", "rerouted", "dropped"}},
 		{"notifier_delivery_attempts_total{channel=\"desk\",result=%q}", []string{"ok", "message", "recipient", "transient", "rate", "permanent", "ambiguous", "abandoned"}},

@@ -88,7 +88,7 @@ func newRulesList(g *base.Globals) *cobra.Command {
 				for _, r := range set.Rules() {
 					list = append(list, map[string]any{
 						"name": r.Name, "topics": r.Topics, "severities": r.Severities, "channels": r.Channels,
-						"throttle": throttleText(r.Throttle), "when": oneLine(r.When),
+						"throttle": throttleText(r.Throttle), "when": oneLine(r.When), "clear": oneLine(r.Clear), "remind": throttleText(r.Remind),
 					})
 				}
 				return base.EncodeAll(g.IO.Out, list)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -35,6 +36,7 @@ type Batch struct {
 	input offsets.Input // the partition, as outbox records name it
 	again time.Time     // records from before may have been handled once: see unsent; zero: none
 	out   Output
+	known *Memory
 
 	records []*kgo.Record // not matched yet; nil once Handled has been called
 	last    int64         // the offset that was matched last
@@ -48,10 +50,10 @@ type Batch struct {
 }
 
 // Begin begins a batch of records that Next has handed out. A record that
-// processes died of becomes a dead letter.
-func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record) *Batch {
+// processes died of becomes a dead letter. memory is that of the assignment.
+func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record, memory *Memory) *Batch {
 	b := &Batch{
-		h: h, p: p, count: h.metrics.topic(p.Topic), input: p.Input(), out: Output{h: h, p: p, blocked: p.Hold},
+		h: h, p: p, count: h.metrics.topic(p.Topic), input: p.Input(), out: Output{h: h, p: p, blocked: p.Hold}, known: memory,
 		records: records, last: records[0].Offset - 1, done: p.Committed(),
 	}
 	if at := b.input.Again(); !at.IsZero() {
@@ -174,7 +176,7 @@ func (b *Batch) record(ctx context.Context, r *kgo.Record) bool {
 	if b.first.IsZero() {
 		b.first = b.latest
 	}
-	alerts, err := b.h.Match(r, b.latest, b.latest)
+	alerts, err := b.h.match(r, b.latest, b.latest, b.known)
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		b.count.skipped.Inc()
@@ -201,7 +203,11 @@ func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) 
 			return false
 		}
 	}
-	b.count.alerted.Inc()
+	if slices.ContainsFunc(alerts, func(a alert.Alert) bool { return a.State == alert.Firing }) {
+		b.count.alerted.Inc()
+	} else {
+		b.count.cleared.Inc()
+	}
 	if len(alerts) == 0 {
 		return true
 	}

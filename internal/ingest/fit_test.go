@@ -21,6 +21,7 @@ import (
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/testkafka"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -34,7 +35,7 @@ func (plain) Decode(r event.Record) (event.Event, error) {
 }
 
 // Match implements ingest.Rules.
-func (plain) Match(*event.Event, time.Time) ([]alert.Alert, error) {
+func (plain) MatchKnown(*event.Event, time.Time, *rule.Resolved) ([]alert.Alert, error) {
 	return []alert.Alert{{Rule: "every", Severity: alert.Critical, Channels: []string{"hook"}, Title: alert.Text{{Text: "t"}}}}, nil
 }
 

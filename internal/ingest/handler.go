@@ -24,6 +24,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
 )
 
 // Decoder turns a record into an event.
@@ -33,12 +34,12 @@ type Decoder interface {
 
 // Rules says which alerts an event raises. An error is an *outcome.Error.
 type Rules interface {
-	Match(ev *event.Event, now time.Time) ([]alert.Alert, error)
+	MatchKnown(ev *event.Event, now time.Time, known *rule.Resolved) ([]alert.Alert, error)
 }
 
 // Prefilter recognises records that certainly raise no alert: see rule.Prefilter.
 type Prefilter interface {
-	Quiet(rec event.Record, now time.Time) bool
+	Quiet(rec event.Record, now time.Time, known *rule.Resolved) bool
 }
 
 // Program is what turns a record into alerts. Handler.Use replaces it.
@@ -119,12 +120,13 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 		default:
 		}
 	})
+	memory := &Memory{}
 	for {
 		records, err := p.Next(ctx)
 		if err != nil {
 			return
 		}
-		b := h.Begin(p, records)
+		b := h.Begin(p, records, memory)
 		for !b.Step(ctx) {
 			if !b.await(ctx, committed) {
 				b.abandon()
@@ -134,10 +136,15 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 	}
 }
 
-// Match decodes and matches one record that arrived at arrived. The event ends
-// here: what an alert needs of it is copied. A panic in either concerns this
-// record alone.
-func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) (alerts []alert.Alert, err error) {
+// Match decodes and matches one record that arrived at arrived. An event with clear
+// raises a resolved alert, whatever is known of its key.
+func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) ([]alert.Alert, error) {
+	return h.match(r, arrived, now, nil)
+}
+
+// match decodes and matches one record. The event ends here: what an alert needs of it
+// is copied. A panic in either concerns this record alone.
+func (h *Handler) match(r *kgo.Record, arrived, now time.Time, memory *Memory) (alerts []alert.Alert, err error) {
 	if large(r.Value) {
 		h.large <- struct{}{}
 		defer func() { <-h.large }()
@@ -150,7 +157,8 @@ func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) (alerts []alert.A
 	}()
 	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
 	program := h.program.Load()
-	if program.Prefilter != nil && plain(r.Headers) && program.Prefilter.Quiet(rec, now) {
+	known := memory.of(program)
+	if program.Prefilter != nil && plain(r.Headers) && program.Prefilter.Quiet(rec, now, known) {
 		return nil, nil
 	}
 	if len(r.Headers) > 0 {
@@ -163,7 +171,7 @@ func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) (alerts []alert.A
 	if err != nil {
 		return nil, err
 	}
-	return program.Rules.Match(&ev, now)
+	return program.Rules.MatchKnown(&ev, now, known)
 }
 
 // largeAtOnce is how many large events are in memory at once, over all
@@ -186,8 +194,12 @@ func (h *Handler) Identity(s envelope.Source) alert.Source {
 	return alert.Source{Cluster: h.p.Cluster, Topic: topic, Partition: s.Partition, Offset: s.Offset}
 }
 
-// Raise gives an alert its id and counts it.
+// Raise gives an alert its id and counts it; a resolved one is no alert of its own.
 func (h *Handler) Raise(a *alert.Alert, source alert.Source) {
+	if a.State == alert.Resolved {
+		a.ID = alert.NewResolvedID(h.p.Group, source, a.Rule)
+		return
+	}
 	a.ID = alert.NewID(h.p.Group, source, a.Rule)
 	h.metrics.alert(a)
 }

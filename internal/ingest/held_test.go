@@ -86,12 +86,12 @@ func TestUnmatchedRecordStaysSuspected(t *testing.T) {
 	p, _ := steps.Assign("t", 0, "id", 20, nil)
 	h := New(Params{Program: Program{Decoder: still{}, Rules: still{}}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
 	records := []*kgo.Record{{Topic: "t", Offset: 7, Value: []byte("{}")}, {Topic: "t", Offset: 9, Value: []byte("{}")}}
-	if b := h.Begin(p, records); !b.Step(t.Context()) || b.last != 9 || b.until.Offset != 9 {
+	if b := h.Begin(p, records, nil); !b.Step(t.Context()) || b.last != 9 || b.until.Offset != 9 {
 		t.Errorf("matched up to %d", b.last)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if b := h.Begin(p, records); !b.Step(ended) || b.last != 6 || b.until != nil {
+	if b := h.Begin(p, records, nil); !b.Step(ended) || b.last != 6 || b.until != nil {
 		t.Errorf("after the assignment's end matched up to %d", b.last)
 	}
 }

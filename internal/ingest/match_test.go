@@ -38,7 +38,7 @@ func (fragile) Decode(r event.Record) (event.Event, error) {
 }
 
 // Match implements ingest.Rules.
-func (fragile) Match(ev *event.Event, _ time.Time) ([]alert.Alert, error) {
+func (fragile) MatchKnown(ev *event.Event, _ time.Time, _ *rule.Resolved) ([]alert.Alert, error) {
 	if ev.Type == "rule" {
 		panic(ev)
 	}
@@ -73,7 +73,7 @@ func TestAPanicTouchesOneRecord(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if text := said.String(); !strings.Contains(text, "ingest_test.fragile.Match(") || !strings.Contains(text, "match_test.go:") {
+		if text := said.String(); !strings.Contains(text, "ingest_test.fragile.MatchKnown(") || !strings.Contains(text, "match_test.go:") {
 			t.Errorf("the log does not say where: %s", text)
 		}
 	}()
@@ -147,7 +147,7 @@ type wide struct {
 }
 
 // Match implements ingest.Rules.
-func (w wide) Match(ev *event.Event, _ time.Time) ([]alert.Alert, error) {
+func (w wide) MatchKnown(ev *event.Event, _ time.Time, _ *rule.Resolved) ([]alert.Alert, error) {
 	switch ev.Record.Offset {
 	case 0:
 		close(w.begun)

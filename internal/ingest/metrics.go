@@ -14,7 +14,7 @@ type metrics struct {
 // topicMetrics are the counters of one topic, looked up once: a quiet record
 // costs one atomic addition.
 type topicMetrics struct {
-	ignored, alerted, deadLettered, skipped prometheus.Counter
+	ignored, alerted, cleared, deadLettered, skipped prometheus.Counter
 }
 
 func newMetrics(p Params) *metrics {
@@ -31,6 +31,7 @@ func newMetrics(p Params) *metrics {
 		m.topics[t] = &topicMetrics{
 			ignored:      records.WithLabelValues(t, "ignored"),
 			alerted:      records.WithLabelValues(t, "alerted"),
+			cleared:      records.WithLabelValues(t, "cleared"),
 			deadLettered: records.WithLabelValues(t, "dead_lettered"),
 			skipped:      records.WithLabelValues(t, "skipped"),
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/obs/tracing/tracingtest"
+	"github.com/algotrade/notifier/internal/rule"
 )
 
 // still decodes everything and matches nothing, without allocating.
@@ -22,7 +23,9 @@ type still struct{}
 func (still) Decode(event.Record) (event.Event, error) { return event.Event{}, nil }
 
 // Match implements Rules.
-func (still) Match(*event.Event, time.Time) ([]alert.Alert, error) { return nil, nil }
+func (still) MatchKnown(*event.Event, time.Time, *rule.Resolved) ([]alert.Alert, error) {
+	return nil, nil
+}
 
 // decodes counts the records that are decoded, and calls every record quiet.
 type decodes struct {
@@ -37,7 +40,7 @@ func (d *decodes) Decode(event.Record) (event.Event, error) {
 }
 
 // Quiet implements Prefilter.
-func (*decodes) Quiet(event.Record, time.Time) bool { return true }
+func (*decodes) Quiet(event.Record, time.Time, *rule.Resolved) bool { return true }
 
 func TestQuietRecordsAreNotDecoded(t *testing.T) {
 	for name, tc := range map[string]struct {

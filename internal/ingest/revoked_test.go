@@ -44,7 +44,7 @@ func TestRevokedPartitionIsNotBlocked(t *testing.T) {
 	p, _ := steps.Assign("t", 0, "id", 1, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	h := New(Params{Program: Program{Decoder: poisoned{}, Rules: everyOne{}}, Dead: revoking{cancel}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
-	b := h.Begin(p, steps.Deliver(p, []*kgo.Record{{Topic: "t", Value: []byte("poison")}}))
+	b := h.Begin(p, steps.Deliver(p, []*kgo.Record{{Topic: "t", Value: []byte("poison")}}), nil)
 	if b.Step(ctx) {
 		t.Error("the batch is settled though its dead letter was not written")
 	}

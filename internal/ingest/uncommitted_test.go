@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/rule"
 )
 
 // everyOne raises an alert for each event.
@@ -25,7 +26,7 @@ type everyOne struct{}
 func (everyOne) Decode(r event.Record) (event.Event, error) { return event.Event{Record: r}, nil }
 
 // Match implements Rules.
-func (everyOne) Match(*event.Event, time.Time) ([]alert.Alert, error) {
+func (everyOne) MatchKnown(*event.Event, time.Time, *rule.Resolved) ([]alert.Alert, error) {
 	return []alert.Alert{{Rule: "every", Channels: []string{"hook"}}}, nil
 }
 
@@ -61,7 +62,7 @@ func TestIngestAwaitsCommitsBeyondItsBound(t *testing.T) {
 	for i := range int64(records) {
 		list = append(list, &kgo.Record{Topic: "t", Offset: i, Value: []byte("{}")})
 	}
-	b := h.Begin(p, steps.Deliver(p, list))
+	b := h.Begin(p, steps.Deliver(p, list), nil)
 	committed, commits := 0, 0
 	for !b.Step(t.Context()) {
 		if n := broker.written - committed; n != bound || p.Uncommitted() != bound {
@@ -100,7 +101,7 @@ func TestPartitionsShareTheBoundOfUncommitted(t *testing.T) {
 		for i := range int64(records) {
 			list = append(list, &kgo.Record{Topic: "t", Partition: id, Offset: i, Value: []byte("{}")})
 		}
-		parts, batches = append(parts, p), append(batches, h.Begin(p, steps.Deliver(p, list)))
+		parts, batches = append(parts, p), append(batches, h.Begin(p, steps.Deliver(p, list), nil))
 	}
 	for round := 0; len(batches) > 0; round++ {
 		if round > partitions*records {

@@ -83,8 +83,12 @@ func (s *sending) rematch() {
 	if !ok {
 		return
 	}
+	state := alert.Firing
+	if a := s.e.Envelope.Alert; a != nil {
+		state = a.State
+	}
 	i := slices.IndexFunc(alerts, func(a alert.Alert) bool {
-		return a.Rule == rule && (s.q.to || slices.Contains(a.Channels, channel))
+		return a.Rule == rule && a.State == state && (s.q.to || slices.Contains(a.Channels, channel))
 	})
 	if i < 0 {
 		s.close("rule " + rule + " no longer matches it")

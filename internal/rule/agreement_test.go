@@ -147,7 +147,7 @@ func TestPrefilterAgreesWithMatch(t *testing.T) {
 		prefilter := set.Prefilter(d)
 		for range 10 {
 			rec := event.Record{Topic: "trade-executions", Value: []byte(jsonText(drawDocument(t))), Arrived: fixedNow}
-			if !prefilter.Quiet(rec, fixedNow) {
+			if !prefilter.Quiet(rec, fixedNow, nil) {
 				continue
 			}
 			e, err := d.Decode(rec)

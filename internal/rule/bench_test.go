@@ -33,7 +33,7 @@ func BenchmarkQuiet(b *testing.B) {
 			b.SetBytes(int64(len(execution)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if !f.prefilter.Quiet(rec, arrived) {
+				if !f.prefilter.Quiet(rec, arrived, nil) {
 					b.Fatal("not quiet")
 				}
 			}

@@ -89,6 +89,7 @@ func (e *entry) CheckYAML(at yamldoc.Cursor) {
 	}
 	checkDuration(at, "throttle", e.Throttle)
 	checkDuration(at, "expire", e.Expire)
+	e.checkClear(at)
 	if at.Has("group_by") && len(e.GroupBy) == 0 {
 		at.Field("group_by").Fault("is empty: name what the alerts of one digest have in common, or leave the key out")
 	}
@@ -183,6 +184,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 		r.fields = append(r.fields, b.field(f, texts))
 	}
 	b.channels(e, r)
+	b.clear(e, r)
 	b.set.rules = append(b.set.rules, r)
 	for _, topic := range r.topics {
 		t := &topicRule{rule: r, where: cmp.Or(r.where, defaultWhere[string(topic)])}

@@ -25,6 +25,7 @@ type scope struct {
 	found     []event.Found // see event.Scanner
 	size      int           // of the event, in bytes
 	undecided bool          // a value was read that is not in found
+	known     *Resolved     // nil: nothing is known
 }
 
 // value and truth are compiled expressions. They are total: they return a value

@@ -166,14 +166,13 @@ type entry struct {
 	GroupBy  []yamldoc.Scalar `yaml:"group_by"`
 	Throttle time.Duration    `yaml:"throttle"`
 	Expire   time.Duration    `yaml:"expire"`
+	Clear    *yamldoc.Scalar  `yaml:"clear"`
+	Remind   time.Duration    `yaml:"remind"`
 	To       []reference      `yaml:"to"`
 	Title    yamldoc.Scalar   `yaml:"title"`
 	Text     yamldoc.Scalar   `yaml:"text"`
 	Fields   []fieldEntry     `yaml:"fields"`
 	Runbook  string           `yaml:"runbook"`
-
-	Clear  unsupported `yaml:"clear"`
-	Remind unsupported `yaml:"remind"`
 
 	at yamldoc.Cursor
 }

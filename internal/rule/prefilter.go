@@ -32,14 +32,16 @@ func (s *Set) Prefilter(d *event.Decoder) *Prefilter {
 }
 
 // Quiet reports whether d.Decode certainly reads a record without an error or a
-// repair, and Match certainly returns neither an alert nor an error. The headers of
-// the record are not read; event.Scanner.Scan says what they must not be.
-func (p *Prefilter) Quiet(rec event.Record, now time.Time) bool {
+// repair, and Match certainly returns neither an alert nor an error, given what is known
+// to be resolved. The headers of the record are not read; event.Scanner.Scan says what
+// they must not be.
+func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) bool {
 	f := p.topics[rec.Topic]
 	if f == nil {
 		return false
 	}
 	sc := f.scope(now, len(rec.Value))
+	sc.known = known
 	quiet := f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, sc.found) && f.quiet(sc)
 	clear(sc.found)
 	*sc = scope{found: sc.found} // the pool must not hold a record
@@ -56,8 +58,12 @@ type filter struct {
 	scopes  sync.Pool
 }
 
-// condition is when and where of a rule; where is nil if there is none.
-type condition struct{ when, where truth }
+// condition is when, where and clear of a rule; where and clear are nil if there is none.
+type condition struct {
+	when, where, clear truth
+	rule               string
+	key                []value // of a rule with clear
+}
 
 // pin is a path of which rules require one of some texts.
 type pin struct {
@@ -72,11 +78,23 @@ func (s *Set) filter(topic string, d *event.Decoder) *filter {
 	f := &filter{scanner: d.Scanner(topic), steps: s.steps}
 	c := &compiler{vars: s.vars, zone: s.zone, scanner: f.scanner}
 	for _, r := range s.byTopic[topic] {
-		rule := condition{when: c.condition(r.when.node)}
+		rule := condition{when: c.condition(r.when.node), rule: r.name}
 		if r.where != nil {
 			rule.where = c.condition(r.where.node)
 		}
-		if path, texts := c.pins(r.when.node); path != nil {
+		path, texts := c.pins(r.when.node)
+		if r.clear != nil {
+			rule.clear = c.condition(r.clear.when.node)
+			for _, k := range r.key {
+				rule.key = append(rule.key, c.value(k.node))
+			}
+			clears, more := c.pins(r.clear.when.node)
+			if !slices.Equal(path, clears) {
+				path = nil
+			}
+			texts = append(texts, more...)
+		}
+		if path != nil {
 			f.pin(path).add(texts, rule)
 		} else {
 			f.others = append(f.others, rule)
@@ -138,12 +156,41 @@ func (f *filter) quiet(s *scope) bool {
 
 // anyMatches reports whether a rule matches or cannot be decided.
 func anyMatches(rules []condition, s *scope) bool {
-	for _, r := range rules {
+	for i := range rules {
+		r := &rules[i]
 		if r.when(s) && (r.where == nil || r.where(s)) || s.undecided {
+			return true
+		}
+		if r.clear != nil && (r.clears(s) || s.undecided) {
 			return true
 		}
 	}
 	return false
+}
+
+// clears reports whether a rule raises a resolved alert, or that cannot be decided.
+func (r *condition) clears(s *scope) bool {
+	if !r.clear(s) || r.where != nil && !r.where(s) {
+		return false
+	}
+	if s.known == nil {
+		return true
+	}
+	var h keyHash
+	s.known.begin(&h, r.rule)
+	for _, k := range r.key {
+		v := k(s)
+		switch {
+		case isAbsent(v):
+			h.part("")
+		case v.Kind() == event.String || v.Kind() == event.Number: // as displayAll prints them
+			s.spend(1 + len(v.Text())>>2)
+			h.part(v.Text())
+		default:
+			h.part(displayAll(&s.meter, v))
+		}
+	}
+	return !s.known.has(h.Sum64())
 }
 
 // scanned compiles a path below a root other than vars for a prefilter.

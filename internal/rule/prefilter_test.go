@@ -50,7 +50,7 @@ func conditions(t testing.TB, when ...string) *rule.Set {
 // whether it calls it quiet.
 func (f filtered) check(t testing.TB, rec event.Record) bool {
 	t.Helper()
-	if !f.prefilter.Quiet(rec, arrived) {
+	if !f.prefilter.Quiet(rec, arrived, nil) {
 		return false
 	}
 	e, err := f.decoder.Decode(rec)
@@ -203,7 +203,7 @@ func TestPrefilterDoesNotAllocate(t *testing.T) {
 	} {
 		rec := record(value)
 		quiet := false
-		if got := testing.AllocsPerRun(1000, func() { quiet = f.prefilter.Quiet(rec, arrived) }); got != 0 || quiet != (value != `{"notional":"999,999,012,000.50000000 USDT"}`) {
+		if got := testing.AllocsPerRun(1000, func() { quiet = f.prefilter.Quiet(rec, arrived, nil) }); got != 0 || quiet != (value != `{"notional":"999,999,012,000.50000000 USDT"}`) {
 			t.Errorf("%s: %v allocations, quiet %v", value, got, quiet)
 		}
 	}

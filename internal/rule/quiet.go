@@ -160,8 +160,7 @@ func (b *builder) quietly(e *entry, r *rule) {
 }
 
 // route sets the channels of an alert: at the time of its event, which decides about quiet
-// hours. A channel that is quiet by one route and not by another is told. The end of a
-// firing goes to everybody who may have been told of it.
+// hours. A channel that is quiet by one route and not by another is told.
 func (r *rule) route(a *alert.Alert) {
 	destinations := r.quietly[a.Severity]
 	if destinations == nil {
@@ -177,14 +176,12 @@ func (r *rule) route(a *alert.Alert) {
 	}
 	for _, d := range destinations {
 		q := d.quiet
-		if q == nil || a.State == alert.Resolved || !q.calendar.On(a.EventTime) {
-			tell(d.channels)
-		}
 		switch {
-		case q == nil:
-		case q.Do.name == reroute && (a.State == alert.Resolved || q.calendar.On(a.EventTime)):
+		case q == nil || !q.calendar.On(a.EventTime):
+			tell(d.channels)
+		case q.Do.name == reroute:
 			tell(q.channels())
-		case q.Do.name == drop && a.State != alert.Resolved && q.calendar.On(a.EventTime):
+		case q.Do.name == drop:
 			until := q.calendar.Next(a.EventTime)
 			for _, c := range d.channels {
 				quiet = append(quiet, alert.Quiet{Channel: c, Calendar: q.During.name, Until: until})
@@ -198,6 +195,26 @@ func (r *rule) route(a *alert.Alert) {
 			a.QuietIn = append(a.QuietIn, q)
 		}
 	}
+}
+
+// everyChannel returns all channels that can get an alert of the rule: those that may have
+// to be told its end.
+func (r *rule) everyChannel() []string {
+	var all []string
+	for _, severity := range r.severities {
+		for _, channel := range r.channels[severity] {
+			all = appendNew(all, channel)
+		}
+		for _, d := range r.quietly[severity] {
+			if d.quiet == nil {
+				continue
+			}
+			for _, channel := range d.quiet.channels() {
+				all = appendNew(all, channel)
+			}
+		}
+	}
+	return all
 }
 
 // channels returns the channels that get alerts instead.

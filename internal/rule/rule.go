@@ -54,6 +54,7 @@ type rule struct {
 	channels   map[alert.Severity][]string      // outside quiet hours
 	quietly    map[alert.Severity][]destination // of severities that have quiet hours
 	where      *expression                      // the rule's own; nil: its topic's default
+	clear      *clearing                        // nil: its alerts do not end
 }
 
 type field struct {
@@ -64,14 +65,22 @@ type field struct {
 // Match returns the alerts of an event in the order of the rules, bounded by
 // alert.Bound and without ids. They share no memory with the event. age and ago
 // count from now. If the rules take more than MaxSteps, Match returns no alerts
-// and an *outcome.Error that names the most expensive rule.
-func (s *Set) Match(ev *event.Event, now time.Time) (alerts []alert.Alert, err error) {
+// and an *outcome.Error that names the most expensive rule. An event with clear raises a
+// resolved alert, whatever was raised before.
+func (s *Set) Match(ev *event.Event, now time.Time) ([]alert.Alert, error) {
+	return s.MatchKnown(ev, now, nil)
+}
+
+// MatchKnown is Match without the resolved alerts of keys that are known to be resolved.
+// It notes what it returns. known may be nil: nothing is known.
+func (s *Set) MatchKnown(ev *event.Event, now time.Time, known *Resolved) (alerts []alert.Alert, err error) {
 	rules := s.byTopic[ev.Record.Topic]
 	if len(rules) == 0 {
 		return nil, nil
 	}
 	sc := scope{ev: ev, now: now, meter: meter{limit: s.steps}}
 	var usage usage
+	var notes []noted
 	before, current := 0, 0 // steps before the current rule, and its index
 	defer func() {
 		if sc.spent <= sc.limit {
@@ -85,18 +94,46 @@ func (s *Set) Match(ev *event.Event, now time.Time) (alerts []alert.Alert, err e
 	}()
 	for i, r := range rules {
 		before, current = sc.spent, i
-		if r.when.test(&sc) && (r.where == nil || r.where.test(&sc)) {
-			alerts = append(alerts, r.alert(&sc))
+		if state, key, raises := r.state(&sc, known); raises {
+			alerts = append(alerts, r.alert(&sc, state, key))
+			if r.clear != nil && known != nil {
+				notes = append(notes, noted{known.hash(r.name, key), state})
+			}
 		}
 		usage.add(r.name, sc.spent-before)
+	}
+	for _, n := range notes {
+		known.note(n.key, n.state)
 	}
 	return alerts, nil
 }
 
-func (r *rule) alert(sc *scope) alert.Alert {
+// noted is what Resolved is to remember of an alert.
+type noted struct {
+	key   uint64
+	state alert.State
+}
+
+// state returns whether the event raises an alert, which one, and its key. An event for
+// which when and clear are true fires.
+func (r *topicRule) state(sc *scope, known *Resolved) (alert.State, []string, bool) {
+	passes := func(e *expression) bool { return e.test(sc) && (r.where == nil || r.where.test(sc)) }
+	switch {
+	case passes(&r.when):
+		return alert.Firing, parts(sc, r.key), true
+	case r.clear == nil || !passes(&r.clear.when):
+		return "", nil, false
+	}
+	key := parts(sc, r.key)
+	return alert.Resolved, key, known == nil || !known.has(known.hash(r.name, key))
+}
+
+// alert returns an alert of the event. A resolved one never expires, and is as severe as
+// the least of the rule's.
+func (r *rule) alert(sc *scope, state alert.State, key []string) alert.Alert {
 	ev := sc.ev
 	a := alert.Alert{
-		Rule: r.name, Severity: r.severity(sc), WorstSeverity: r.severities[len(r.severities)-1], Key: parts(sc, r.key), KeyNames: r.keyNames,
+		Rule: r.name, State: state, Severity: r.severities[0], WorstSeverity: r.severities[len(r.severities)-1], Key: slices.Clone(key), KeyNames: r.keyNames,
 		Title: r.title.text(sc), Text: r.text.text(sc),
 		EventTime: ev.Time, EventType: ev.Type, EventID: ev.ID, Topic: ev.Record.Topic,
 		Runbook: r.runbook, Throttle: r.throttle, Expire: r.expire,
@@ -109,7 +146,15 @@ func (r *rule) alert(sc *scope) alert.Alert {
 	for _, f := range r.fields {
 		a.Fields = append(a.Fields, alert.Field{Label: f.label, Value: f.value.text(sc)})
 	}
-	r.route(&a)
+	if state == alert.Firing {
+		a.Severity = r.severity(sc)
+		r.route(&a)
+	} else {
+		a.Expire, a.Channels = 0, r.clear.channels
+	}
+	if r.clear != nil {
+		a.Clears, a.Remind = true, r.clear.remind
+	}
 	a.Bound()
 	a.EventType, a.EventID = strings.Clone(a.EventType), strings.Clone(a.EventID) // the other texts are copies
 	return a
@@ -132,26 +177,21 @@ type Rule struct {
 	Severities []alert.Severity
 	Channels   []string
 	Throttle   time.Duration
+	Expire     time.Duration
 	When       string
+	Clear      string        // empty: its alerts do not end
+	Remind     time.Duration // 0: open ones are not told again
 }
 
 // Rules lists the rules, in the order of the file.
 func (s *Set) Rules() []Rule {
 	list := make([]Rule, len(s.rules))
 	for i, r := range s.rules {
-		list[i] = Rule{Name: r.name, Topics: r.topics, Severities: r.severities, Throttle: r.throttle, When: r.when.source}
-		for _, severity := range r.severities {
-			for _, channel := range r.channels[severity] {
-				list[i].Channels = appendNew(list[i].Channels, channel)
-			}
-			for _, d := range r.quietly[severity] {
-				if d.quiet != nil {
-					for _, channel := range d.quiet.channels() {
-						list[i].Channels = appendNew(list[i].Channels, channel)
-					}
-				}
-			}
+		list[i] = Rule{Name: r.name, Topics: r.topics, Severities: r.severities, Throttle: r.throttle, Expire: r.expire, When: r.when.source}
+		if r.clear != nil {
+			list[i].Clear, list[i].Remind = r.clear.when.source, r.clear.remind
 		}
+		list[i].Channels = r.everyChannel()
 	}
 	return list
 }

@@ -76,6 +76,10 @@ func TestDefaultRulesMatchOnlyTheirSamples(t *testing.T) {
 	for _, s := range samples(t) {
 		now := s.Event.Time.Add(3 * time.Second)
 		for _, a := range match(t, set, &s.Event, now) {
+			if a.State == alert.Resolved {
+				out.WriteString(s.Name + ": " + a.Rule + " resolved [" + a.KeyText() + "]\n")
+				continue
+			}
 			fired[a.Rule] = true
 			out.WriteString(s.Name + ": " + a.Rule + " " + string(a.Severity) + " [" + a.KeyText() + "] " + a.Title.String() + "\n")
 			for _, f := range a.Fields {

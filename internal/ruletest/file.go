@@ -28,12 +28,23 @@ type Test struct {
 type Expected struct {
 	Rule     string            `yaml:"rule"`
 	Severity string            `yaml:"severity"`
+	State    string            `yaml:"state"` // firing, which is the default, or resolved
 	Key      key               `yaml:"key"`
 	To       []string          `yaml:"to"`       // with the channels in which quiet hours drop it
 	Channels []string          `yaml:"channels"` // without those
 	Title    *string           `yaml:"title"`
 	Text     *string           `yaml:"text"`
 	Fields   map[string]string `yaml:"fields"`
+}
+
+const firing = "firing"
+
+// state returns the state of the alert.
+func (e *Expected) state() alert.State {
+	if e.State == firing {
+		return alert.Firing
+	}
+	return alert.State(e.State)
 }
 
 // Parse returns the tests of a file, and its faults. A rules file may have other keys.
@@ -88,6 +99,9 @@ func (e *Expected) CheckYAML(at yamldoc.Cursor) {
 	}
 	if at.Has("severity") && alert.Severity(e.Severity).Rank() == 0 {
 		at.Field("severity").Fault("%q is not one of info, warning and critical", e.Severity)
+	}
+	if e.State != "" && e.State != firing && e.State != string(alert.Resolved) {
+		at.Field("state").Fault("%q is neither firing nor resolved", e.State)
 	}
 }
 

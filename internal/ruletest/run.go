@@ -44,13 +44,19 @@ func (e *Env) Run(t Test) Result {
 		return r
 	}
 	for _, a := range alerts {
-		r.Raised = append(r.Raised, a.Rule)
+		if a.State == alert.Firing {
+			r.Raised = append(r.Raised, a.Rule)
+		}
 	}
 	for _, x := range t.Expect {
-		i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == x.Rule })
+		i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == x.Rule && a.State == x.state() })
 		if i >= 0 {
 			r.Failures = append(r.Failures, x.differences(&alerts[i])...)
 			alerts = slices.Delete(alerts, i, i+1)
+			continue
+		}
+		if x.State == string(alert.Resolved) {
+			r.Failures = append(r.Failures, fmt.Sprintf("%s is not resolved: clear is not true, or when is", x.Rule))
 			continue
 		}
 		why := e.Rules.Why(x.Rule, &ev, now)
@@ -60,6 +66,9 @@ func (e *Env) Run(t Test) Result {
 		r.Failures = append(r.Failures, fmt.Sprintf("%s is not raised: %s", x.Rule, why))
 	}
 	for i := range alerts {
+		if alerts[i].State == alert.Resolved { // it is told only where its rule fires
+			continue
+		}
 		r.Failures = append(r.Failures, alerts[i].Rule+" is raised, but not expected: "+written(&alerts[i]))
 	}
 	return r

@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/simulation/oracle"
 )
 
@@ -33,7 +34,7 @@ func (m rules) Decode(r event.Record) (event.Event, error) {
 }
 
 // Match implements ingest.Rules.
-func (m rules) Match(ev *event.Event, _ time.Time) ([]alert.Alert, error) {
+func (m rules) MatchKnown(ev *event.Event, _ time.Time, _ *rule.Resolved) ([]alert.Alert, error) {
 	alerts := m.alerts(ev.Record)
 	var ids []string
 	for _, a := range alerts {
@@ -86,7 +87,7 @@ func (w *world) poll(p *part) bool {
 		return false
 	}
 	n := min(p.log.end()-p.next, 1+int64(w.rng.IntN(4)))
-	p.batch = p.proc.ingest.Begin(p.p, p.proc.steps.Deliver(p.p, p.log.records[p.next:p.next+n]))
+	p.batch = p.proc.ingest.Begin(p.p, p.proc.steps.Deliver(p.p, p.log.records[p.next:p.next+n]), nil)
 	p.next += n
 	return true
 }

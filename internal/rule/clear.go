@@ -1,0 +1,94 @@
+package rule
+
+import (
+	"slices"
+	"time"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// shortestRemind is the shortest remind: more often is a nuisance.
+const shortestRemind = time.Minute
+
+// checkClear checks what belongs to clear.
+func (e *entry) checkClear(at yamldoc.Cursor) {
+	checkDuration(at, "remind", e.Remind)
+	switch {
+	case !at.Has("remind"):
+	case !at.Has("clear"):
+		at.Field("remind").Fault("needs clear, which says when reminders end: write throttle for at most one message in this time")
+	case e.Remind > 0 && e.Remind < shortestRemind:
+		at.Field("remind").Fault("is shorter than 1m")
+	}
+	if !at.Has("clear") {
+		return
+	}
+	if len(e.Key) == 0 {
+		at.Field("clear").Warn("without key all alerts of the rule are one: name what clears, such as key: [event.account_id]")
+	}
+	for i, g := range e.GroupBy {
+		if !slices.ContainsFunc(e.Key, func(k yamldoc.Scalar) bool { return oneLine(k.Value) == oneLine(g.Value) }) {
+			at.Field("group_by").Fault("part %d is not a part of key: a rule with clear tells an alert and its end in one group", i+1)
+		}
+	}
+}
+
+// clear compiles the clear of a rule.
+func (b *builder) clear(e *entry, r *rule) {
+	if e.Clear == nil {
+		return
+	}
+	c := &clearing{when: b.expression(*e.Clear, b.examples(r.topics, nil, forCondition)), remind: e.Remind, channels: r.everyChannel()}
+	r.clear = c
+	if r.when.node == nil || c.when.node == nil {
+		return // reported
+	}
+	if r.when.node.String() == c.when.node.String() {
+		b.fault(e.Clear.Pos, "is the same as when: write what is true when the alert is over")
+		return
+	}
+	fires, clears := b.examples(r.topics, nil, forCondition).list, 0
+	var both []string
+	for _, in := range fires {
+		switch {
+		case !in.eval(c.when.eval).Bool():
+		case in.eval(r.when.eval).Bool():
+			both = append(both, in.name)
+		default:
+			clears++
+		}
+	}
+	switch {
+	case len(both) == 0:
+	case clears == 0:
+		b.fault(e.Clear.Pos, "is true only for events for which when is true, such as the sample %s: nothing ends", both[0])
+	default:
+		b.warn(e.Clear.Pos, "is true for the sample %s, as when is: it raises the alert", both[0])
+	}
+	b.clearedKey(e, r)
+}
+
+// clearedKey warns of a part of the key that the events with clear do not have: they would
+// end nothing.
+func (b *builder) clearedKey(e *entry, r *rule) {
+	var firing, clearing []instance
+	for _, in := range b.examples(r.topics, nil, forKey).list {
+		switch {
+		case in.eval(r.when.eval).Bool():
+			firing = append(firing, in)
+		case in.eval(r.clear.when.eval).Bool():
+			clearing = append(clearing, in)
+		}
+	}
+	for i, k := range r.key {
+		has := func(in instance) bool { return !isAbsentOrEmpty(in.eval(k.eval)) }
+		if len(clearing) > 0 && slices.ContainsFunc(firing, has) && !slices.ContainsFunc(clearing, has) {
+			b.warn(e.Key[i].Pos, "%s is missing in the events with clear, such as the sample %s: they end nothing, since their key is another", k.source, clearing[0].name)
+		}
+	}
+}
+
+func isAbsentOrEmpty(v event.Value) bool {
+	return isAbsent(v) || v.Kind() == event.String && v.Text() == ""
+}
