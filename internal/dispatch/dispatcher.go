@@ -42,6 +42,7 @@ type Dispatcher struct {
 	throttles throttles
 	saving    saving
 	silencing silencing
+	reminders reminders
 	busy      int       // attempts in flight
 	ahead     int       // deliveries that commits claim ahead: see claimAhead
 	begun     uint64    // attempts begun, ever
@@ -184,7 +185,7 @@ func (o *Dispatcher) pump() {
 		next = earlier(next, l.due)
 	}
 	next = earlier(next, o.report(now)) // before save: it writes what was told
-	next = earlier(earlier(next, o.watch(now)), o.save(now))
+	next = earlier(earlier(earlier(next, o.watch(now)), o.save(now)), o.remind(now))
 	o.claimAhead()
 	o.p.Driver.WakeAt(next, o.wake)
 }

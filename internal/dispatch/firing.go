@@ -22,6 +22,13 @@ type episode struct {
 	Since time.Time `json:"since"` // the time of that alert's event
 	Told  bool      `json:"told"`  // this channel has a message of it
 	Last  time.Time `json:"last"`  // when one was sent last, by the clock of the sender
+
+	Reminders int          `json:"reminders,omitempty"` // that were sent
+	Alert     *alert.Alert `json:"alert,omitempty"`     // the last one, which a reminder repeats
+	Topic     string       `json:"topic_id,omitempty"`  // its event's
+	Partition int32        `json:"partition,omitempty"`
+	Offset    int64        `json:"offset,omitempty"`
+	put       time.Time    // when a record of it was put into the outbox last
 }
 
 // fires reports whether an episode is open that the channel was told of.
@@ -81,13 +88,15 @@ func (t *throttles) ends(a *alert.Alert, at place) bool {
 	return !a.Since.IsZero() || s != nil && s.episode != nil && !s.through.covers(at)
 }
 
-// unneeded reports whether the delivery is a resolved alert of which no firing was told.
-// While it is not known what former owners told, it is sent.
+// unneeded reports whether the delivery is a resolved alert of which no firing was told,
+// or a reminder of what has ended. While it is not known what former owners told, it is sent.
 func (t turn) unneeded() bool {
 	a := t.d.envelope.Alert
 	switch {
-	case a.State != alert.Resolved:
+	case a.State != alert.Resolved && a.Reminder == 0:
 		return false
+	case a.Reminder > 0:
+		return !t.o.throttles.reminds(a) || t.resolvedBehind()
 	case t.resolvesAgain():
 		s := t.o.throttles.of(a)
 		return s == nil || s.episode == nil || a.EventTime.Before(s.episode.Since)
@@ -153,8 +162,11 @@ func (t turn) noteTold(receipt string, now time.Time) {
 		return
 	case a.State == alert.Resolved:
 		ts.ended(a, t.d.envelope.Delivery, t.place(), now)
+	case a.Reminder > 0:
+		ts.reminded(a, t.d.envelope.Delivery, t.place(), now)
 	default:
 		ts.sent(a, t.d.envelope.Delivery, receipt, t.place(), now)
+		t.keepAlert()
 	}
 	t.d.saves = t.o.change(throttleState(keyOf(a)), true)
 }
@@ -167,7 +179,7 @@ func (t turn) noteGivenUp(now time.Time) {
 		if !a.Clears || d.envelope.Replay != nil || !d.sent.IsZero() {
 			continue
 		}
-		if a.State == alert.Resolved || d.mayBeDuplicate { // somebody may have it
+		if a.State == alert.Resolved || a.Reminder > 0 || d.mayBeDuplicate { // somebody may have it
 			turn{t.o, t.l, d}.noteTold("", now)
 			t.d.saves = max(t.d.saves, d.saves)
 		}
@@ -196,6 +208,7 @@ func (t turn) tellEpisode(m *channel.Message) {
 			d.story.since, d.story.severity = s.episode.Since, s.severity
 		}
 	}
+	m.Reminder = m.Alert.Reminder > 0
 	m.Since, m.Opened = d.story.since, d.story.opened
 	if d.story.severity != "" {
 		m.Alert.Severity = d.story.severity

@@ -42,6 +42,9 @@ func (t *throttles) follows(e *envelope.Envelope, before *throttles, at place) b
 		t.ended(e.Alert, e.Delivery, at, e.Alert.EventTime)
 		return false
 	}
+	if e.Alert.Reminder > 0 {
+		return false
+	}
 	if t.suppress(e.Alert, e.Delivery, at) {
 		return true
 	}

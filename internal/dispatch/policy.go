@@ -40,7 +40,7 @@ func (t turn) policy(now time.Time) (how, why string) {
 		o.metrics.suppressed(unneeded)
 		o.tell(slog.LevelDebug, "resolved or reminded of, and no such alert is open: not sent", d)
 		return unneeded, ""
-	case a.State == alert.Resolved:
+	case a.State == alert.Resolved || a.Reminder > 0:
 		return "", "" // it is owed
 	case hasExpired(a, now):
 		why = t.expire(now)
@@ -48,6 +48,7 @@ func (t turn) policy(now time.Time) (how, why string) {
 		how, why = silenced, t.silence(now)
 	case !tried && o.throttles.suppress(a, d.envelope.Delivery, t.place()):
 		how, why = throttledAway, o.throttles.of(a).why(a)
+		t.keepAlert()
 		t.throttle()
 	case a.Clears && d.open() && !d.inherited && t.resolvedBehind():
 		how, why = throttledAway, "it was resolved before it could be sent: the resolved alert tells of it"

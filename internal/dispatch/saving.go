@@ -234,6 +234,7 @@ func (o *Dispatcher) recall(s *source) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		s.recalls, s.unknown, o.silencing.known, o.silencing.look = time.Time{}, false, true, time.Time{}
+		o.reminders.next = time.Now()
 		for _, l := range o.lanes.backoffs.sorted() {
 			if l.source == s && l.wait == stateEnd {
 				o.lanes.backoffs.remove(l)
@@ -285,16 +286,4 @@ func (o *Dispatcher) Learn(r state.Record) {
 }
 
 // owns reports whether this process reads one of the partitions.
-func (o *Dispatcher) owns(p *positions) bool {
-	for _, s := range o.lanes.sources {
-		if s.input.Topic != p.topic {
-			continue
-		}
-		for _, last := range p.last {
-			if last.partition == s.input.Partition {
-				return true
-			}
-		}
-	}
-	return false
-}
+func (o *Dispatcher) owns(p *positions) bool { return o.sourceOf(p) != nil }

@@ -44,6 +44,8 @@ func (e *Envelope) validateAlert() error {
 		return fmt.Errorf("invalid alert id %.64q", a.ID)
 	case a.Severity.Rank() == 0:
 		return fmt.Errorf("unknown severity %.64q", a.Severity)
+	case a.State != alert.Firing && a.State != alert.Resolved:
+		return fmt.Errorf("unknown state %.64q", a.State)
 	case !IsID(a.Rule):
 		return fmt.Errorf("invalid rule name %.64q", a.Rule)
 	case e.Notice() != a.Notice() || a.Notice() && a.Rule != alert.Notifier:
