@@ -84,6 +84,31 @@ func TestEpisodeSurvivesRestart(t *testing.T) {
 	})
 }
 
+// TestFormerEpisodeIsNotToldAgain by an owner that reads it once more: it was more severe
+// than the present one. The last message is sent again, since a recipient may lack it.
+func TestFormerEpisodeIsNotToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		raise := func(b *bench) {
+			for _, one := range []struct {
+				id     string
+				change []func(*alert.Alert)
+			}{{"critical", []func(*alert.Alert){fires, critical}}, {"clear", []func(*alert.Alert){clears}}, {"warning", []func(*alert.Alert){fires}}} {
+				b.put(one.id, "A", one.change...)
+				pass(2 * saveEvery)
+			}
+		}
+		former := topic.process(t, 0, nil)
+		raise(former)
+		former.close()
+		b := topic.process(t, 0, nil)
+		raise(b)
+		if got := fmt.Sprint(former.ch.ids(), b.ch.ids()); got != "[critical clear warning] [warning]" || b.left() != 0 {
+			t.Errorf("sent %s, %d left", got, b.left())
+		}
+	})
+}
+
 // TestResolveWaitsForEpisodes: without them it would be taken for unneeded.
 func TestResolveWaitsForEpisodes(t *testing.T) {
 	for known := range 2 {
