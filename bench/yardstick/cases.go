@@ -29,7 +29,8 @@ func (v values) String() string {
 // benchCase is work that each program does.
 type benchCase struct {
 	name    string
-	waiting bool // the events are there before the program starts
+	waiting bool   // the events are there before the program starts
+	channel string // more settings of the notifier's channel; its own: the peer has no such case
 	prepare func(context.Context, *lab) error
 	raw     func(context.Context, *lab) (values, error)
 	run     func(context.Context, *trial) (values, error)
@@ -51,17 +52,20 @@ var cases = []benchCase{
 	{name: "outage", run: outage},
 	// The receiver refuses every 31st event once and is slow for every 97th.
 	{name: "scattered", run: scatter},
+	// 100,000 alerts for a channel that takes one a second.
+	{name: "waiting", waiting: true, channel: "pace: {rate: 1/s}", prepare: fillAlerts, run: wait},
 }
 
 // trial is one program on one case.
 type trial struct {
 	*lab
 	name, group, begin string
+	channel            string
 	program            *program
 }
 
 func (t *trial) start(ctx context.Context) error {
-	p, err := t.lab.start(ctx, t.name, t.group, t.begin)
+	p, err := t.lab.start(ctx, t.name, t.group, t.begin, t.channel)
 	if err == nil {
 		t.program = p
 	}
@@ -104,22 +108,37 @@ func fill(ctx context.Context, l *lab) error {
 	return l.node.produce(ctx, load{from: 0, n: backlog, match: 0.001}, l.sink)
 }
 
+const waiting = 100_000 // alerts of the case waiting
+
+func fillAlerts(ctx context.Context, l *lab) error {
+	l.sink.expect(accept, 0, 0)
+	return l.node.produce(ctx, load{from: 0, n: waiting, match: 1}, l.sink)
+}
+
 func rawFilter(ctx context.Context, l *lab) (values, error) {
 	perSecond, err := l.node.raw(ctx, backlog)
 	return values{{"events/s", perSecond}}, err
 }
 
-func filter(ctx context.Context, t *trial) (values, error) {
+// drain returns once the program has committed all events.
+func (t *trial) drain(ctx context.Context) error {
 	drained, err := t.node.drained(ctx, t.group)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !until(ctx, 2*time.Minute, drained) {
-		return nil, errors.New("not drained after 2 min")
+		return errors.New("not drained after 2 min")
+	}
+	return nil
+}
+
+func filter(ctx context.Context, t *trial) (values, error) {
+	if err := t.drain(ctx); err != nil {
+		return nil, err
 	}
 	took := time.Since(t.program.started)
 	u, err := t.program.usage()
-	return t.allocs(values{{"events/s", backlog / took.Seconds()}, {"CPU µs/event", perUnit(u.cpu, backlog)}, {"peak RSS MiB", u.rss}}, "allocs/event", u.allocs/backlog), err
+	return t.allocs(values{{"events/s", backlog / took.Seconds()}, {"CPU µs/event", perUnit(u.cpu, backlog)}, {"peak RSS MiB", u.peak}}, "allocs/event", u.allocs/backlog), err
 }
 
 func deliver(ctx context.Context, t *trial) (values, error) {
@@ -133,7 +152,7 @@ func deliver(ctx context.Context, t *trial) (values, error) {
 	}
 	until(ctx, 2*time.Minute, t.sink.has(n))
 	after, err := t.program.usage()
-	v := values{{"posts/s", t.sink.perSecond()}, {"CPU µs/post", perUnit(after.cpu-before.cpu, n)}, {"peak RSS MiB", after.rss}}
+	v := values{{"posts/s", t.sink.perSecond()}, {"CPU µs/post", perUnit(after.cpu-before.cpu, n)}, {"peak RSS MiB", after.peak}}
 	return append(t.allocs(v, "allocs/post", (after.allocs-before.allocs)/n), t.faults(n)...), err
 }
 
@@ -189,6 +208,24 @@ func scatter(ctx context.Context, t *trial) (values, error) {
 	}
 	until(ctx, 2*time.Minute, t.sink.has(n))
 	return append(values{{"s in all", time.Since(began).Seconds()}}, t.faults(n)...), nil
+}
+
+// wait has alerts wait for their channel: they do once all events are committed.
+func wait(ctx context.Context, t *trial) (values, error) {
+	if err := t.drain(ctx); err != nil {
+		return nil, err
+	}
+	const rest = 10 * time.Second
+	never := func() bool { return false }
+	until(ctx, rest, never) // what is not used any longer is given back
+	before, err := t.program.usage()
+	if err != nil {
+		return nil, err
+	}
+	until(ctx, rest, never)
+	after, err := t.program.usage()
+	idle := (after.cpu - before.cpu).Milliseconds()
+	return values{{"peak RSS MiB", after.peak}, {"RSS MiB", after.rss}, {"idle CPU ms/min", float64(idle) / rest.Minutes()}}, err
 }
 
 // faults are the names of the figures that count what should not be.

@@ -100,6 +100,9 @@ func (l *lab) measure(ctx context.Context, c benchCase, r *result, progress io.W
 			r.add(c.name, "raw", v)
 		}
 		for _, name := range []string{peer, notifier} {
+			if name == peer && c.channel != "" {
+				continue
+			}
 			values, err := l.once(ctx, c, name, i)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
@@ -113,7 +116,7 @@ func (l *lab) measure(ctx context.Context, c benchCase, r *result, progress io.W
 
 // once runs a case of one program.
 func (l *lab) once(ctx context.Context, c benchCase, name string, i int) (values, error) {
-	t := &trial{lab: l, name: name, group: fmt.Sprintf("%s-%s-%d", name, c.name, i), begin: "latest"}
+	t := &trial{lab: l, name: name, group: fmt.Sprintf("%s-%s-%d", name, c.name, i), begin: "latest", channel: c.channel}
 	if c.waiting {
 		t.begin = "earliest"
 		l.sink.expect(accept, 0, 0)

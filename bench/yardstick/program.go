@@ -42,8 +42,9 @@ rules:
 `
 
 // start starts a program as a static member of a group, which reads from start
-// ("earliest" or "latest") when it is new.
-func (l *lab) start(ctx context.Context, name, group, start string) (*program, error) {
+// ("earliest" or "latest") when it is new. channel has more settings of the
+// notifier's channel.
+func (l *lab) start(ctx context.Context, name, group, start, channel string) (*program, error) {
 	p := &program{}
 	var cmd *exec.Cmd
 	if name == peer {
@@ -56,9 +57,9 @@ func (l *lab) start(ctx context.Context, name, group, start string) (*program, e
 		text := fmt.Sprintf(`kafka: { brokers: [%q], group: %s, instance_id: %s, start: %s }
 rules: rules.yaml
 channels:
-  hook: { webhook: { url: %q }, concurrency: 64 }
+  hook: { webhook: { url: %q }, concurrency: 64, %s }
 http: { listen: "unix:%s" }
-`, l.node.addr, group, group, start, l.sink.url, p.metrics)
+`, l.node.addr, group, group, start, l.sink.url, channel, p.metrics)
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
@@ -92,9 +93,9 @@ func (p *program) end(s os.Signal) {
 
 // usage is what a process has used since its start.
 type usage struct {
-	cpu    time.Duration
-	rss    float64 // peak, MiB
-	allocs float64 // objects; the notifier's only
+	cpu       time.Duration
+	rss, peak float64 // MiB
+	allocs    float64 // objects; the notifier's only
 }
 
 func (p *program) usage() (u usage, err error) {
@@ -116,10 +117,13 @@ func (p *program) usage() (u usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	if u.rss, err = number(status, "VmHWM:"); err != nil { // kB
-		return u, err
+	for name, of := range map[string]*float64{"VmRSS:": &u.rss, "VmHWM:": &u.peak} {
+		kilobytes, err := number(status, name)
+		if err != nil {
+			return u, err
+		}
+		*of = kilobytes / 1024
 	}
-	u.rss /= 1024
 	if p.metrics != "" {
 		u.allocs, err = p.allocs()
 	}
