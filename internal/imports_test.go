@@ -90,6 +90,9 @@ func TestImportDirections(t *testing.T) {
 			return below(p, "internal") && p != "internal/yamldoc" && p != "internal/egress"
 		}},
 		{"the log knows of ours only what it takes out of texts", from("internal/obs/logging"), func(p string) bool { return below(p, "internal") && p != "internal/alert" && p != "internal/secret" }},
+		{"a calendar knows of ours only YAML and suggestions", from("internal/calendar"), func(p string) bool {
+			return below(p, "internal") && p != "internal/yamldoc" && p != "internal/suggest"
+		}},
 		{"topics know nothing of ours", from("internal/topics"), to("internal")},
 		{"outcomes know nothing of ours", from("internal/outcome"), to("internal")},
 		{"checks know nothing of ours", from("internal/check"), to("internal")},
