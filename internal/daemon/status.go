@@ -116,7 +116,7 @@ func (s *status) ready() []admin.Component {
 		components = append(components, channelComponent(status, &backlog, time.Now()))
 	}
 	for i, c := range components {
-		components[i].Cause = s.redactor.Redact(c.Cause)
+		components[i].Cause, components[i].Remedy = s.redactor.Redact(c.Cause), s.redactor.Redact(c.Remedy)
 	}
 	return components
 }
@@ -154,16 +154,46 @@ func channelComponent(s dispatch.Status, backlog *lag.Backlog, now time.Time) ad
 	if !backlog.KeptUntil.IsZero() {
 		c.KeptUntil = &backlog.KeptUntil
 	}
+	in := troubleOf(s, backlog, now)
+	c.Remedy = in.Remedy(now)
+	since := ""
+	if at := in.TroubleSince(now); !at.IsZero() {
+		c.OK, c.Since, since = false, &at, " since "+at.UTC().Format("2 Jan 15:04 UTC")
+		if c.State == channel.Healthy {
+			c.State, since = channelBehind, "behind"+since
+		}
+	}
 	waiting := backlog.Describe(now, c.OK, channel.Duration)
 	if waiting != "" {
 		waiting += sendingTime(s, backlog.Waiting)
 	}
-	causes := []string{s.Reason, waiting, movingText(s.Moving)}
+	if in.AtRisk {
+		if c.OK = false; c.State == channel.Healthy {
+			c.State = channelBehind
+		}
+	}
+	reason := strings.TrimSpace(s.Reason + since)
+	if c.State == channelBehind && s.Reason != "" {
+		reason = since + ": " + s.Reason
+	}
+	causes := []string{reason, waiting, movingText(s.Moving), fallbackText(s.Fallback)}
 	c.Cause = strings.Join(slices.DeleteFunc(causes, func(s string) bool { return s == "" }), " — ")
 	for _, m := range s.Moving {
 		c.Moving = append(c.Moving, admin.Moving{To: m.To, By: m.By})
 	}
 	return c
+}
+
+// channelBehind is the state of a channel that works, and whose oldest message has waited for
+// minutes.
+const channelBehind = "behind"
+
+// fallbackText says where alerts go meanwhile.
+func fallbackText(to string) string {
+	if to == "" {
+		return ""
+	}
+	return "alerts go to " + to + " meanwhile"
 }
 
 // sendingTime says how long a backlog takes at the channel's rate, where that is a minute or more:

@@ -53,6 +53,33 @@ func TestBacklogOmitsThrottledAlerts(t *testing.T) {
 	}
 }
 
+// TestLateChannelIsShownInRed: a storm that takes a channel 18 minutes to send was ready, in
+// green.
+func TestLateChannelIsShownInRed(t *testing.T) {
+	now := time.Date(2026, 11, 30, 14, 49, 2, 0, time.UTC)
+	late := dispatch.Status{Name: "desk", State: "healthy", Owned: true, Gathers: true, Rate: 1, Oldest: now.Add(-18 * time.Minute)}
+	c := channelComponent(late, &lag.Backlog{Waiting: 1080, Oldest: late.Oldest}, now)
+	if want := "behind since 30 Nov 14:36 UTC — 1,080 wait, the oldest for 18 m 0 s, 18 m 0 s to send at its rate"; c.OK || c.State != "behind" || c.Cause != want {
+		t.Errorf("%+v\nwant %q", c, want)
+	}
+	if want := "it sends slower than alerts come: wait, have fewer alerts sent to it, or move what waits: notifier channels move desk CHANNEL"; c.Remedy != want || c.Since == nil {
+		t.Errorf("%q, want %q", c.Remedy, want)
+	}
+	late.Oldest = now.Add(-4 * time.Minute)
+	if c := channelComponent(late, &lag.Backlog{Waiting: 240, Oldest: now.Add(-6 * time.Minute)}, now); !c.OK || c.State != "healthy" || c.Remedy != "" {
+		t.Errorf("what gathers is late: %+v", c)
+	}
+	suspended := dispatch.Status{Name: "desk", State: "suspended", Reason: "invalid_auth", Since: now.Add(-time.Hour), Remedy: "create a new token", Fallback: "mail"}
+	c = channelComponent(suspended, &lag.Backlog{}, now)
+	if c.Cause != "invalid_auth since 30 Nov 13:49 UTC — alerts go to mail meanwhile" || c.Remedy != "create a new token; or move what waits: notifier channels move desk CHANNEL" {
+		t.Errorf("%+v", c)
+	}
+	atRisk := lag.Backlog{Waiting: 1, Oldest: now.Add(-23 * time.Hour), KeptUntil: now.Add(time.Hour), Retention: 24 * time.Hour}
+	if c := channelComponent(dispatch.Status{Name: "desk", State: "healthy"}, &atRisk, now); c.OK || c.Remedy == "" {
+		t.Errorf("near retention: %+v", c)
+	}
+}
+
 func TestStatusLineSummarisesComponents(t *testing.T) {
 	ok := func(name string, decides bool) admin.Component {
 		return admin.Component{Name: name, OK: true, Decides: decides}

@@ -181,3 +181,25 @@ func text(lines []string) (t alert.Text) {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2 Jan 15:04 UTC") }
+
+// TroubleSince is when the channel was suspended, or when it was behind first; zero: it is
+// neither.
+func (c *Channel) TroubleSince(now time.Time) time.Time {
+	switch {
+	case c.Suspended != "":
+		return c.Since
+	case c.behind(now):
+		return c.Oldest.Add(After)
+	}
+	return time.Time{}
+}
+
+// Remedy says what an operator can do about a channel in trouble; empty: nothing is wrong.
+func (c *Channel) Remedy(now time.Time) string {
+	for _, k := range kinds {
+		if k == Suspended && c.Suspended != "" || k == Behind && c.behind(now) || k == Retention && c.AtRisk {
+			return c.remedy(k)
+		}
+	}
+	return ""
+}

@@ -35,7 +35,8 @@ func newList(g *base.Globals) *cobra.Command {
 		Use: "list", Short: "List the channels with destination, rules and state", Args: base.NoArgs,
 		Long: "List the configured channels with destination, rate limit, concurrency, outbox partitions and rules. If a\n" +
 			"notifier is running on http.listen, the state of each channel is shown: healthy; waiting, as its\n" +
-			"provider asked; circuit_open, its provider fails; recovering; suspended, which needs an operator.",
+			"provider asked; behind, its oldest alert has waited for minutes; circuit_open, its provider fails;\n" +
+			"recovering; suspended, which needs an operator.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, faults, err := config.Load(g.Source())
 			if err != nil {
@@ -61,6 +62,8 @@ type channelJSON struct {
 	Partitions  int            `json:"partitions"`
 	State       *string        `json:"state"`
 	Cause       string         `json:"cause,omitempty"`
+	Since       *time.Time     `json:"since,omitempty"` // when it was suspended, or was behind first
+	Remedy      string         `json:"remedy,omitempty"`
 	Until       *time.Time     `json:"until,omitempty"` // when a waiting channel is tried again
 	Waiting     *int64         `json:"waiting"`
 	Oldest      *time.Time     `json:"oldest,omitempty"`
@@ -98,6 +101,9 @@ func listChannels(ctx context.Context, g *base.Globals, l *config.Loaded) error 
 	for _, c := range list {
 		if c.Cause != "" {
 			fmt.Fprintln(g.IO.Out, "\n"+strings.Join(term.Wrap(term.Visible(c.Channel+": "+c.Cause), g.Width()-2), "\n  "))
+		}
+		if c.Remedy != "" {
+			fmt.Fprintln(g.IO.Out, "  "+strings.Join(term.Wrap(term.Visible("what to do: "+c.Remedy), g.Width()-2), "\n  "))
 		}
 	}
 	if l.Rules == nil {
@@ -137,6 +143,7 @@ func describeChannel(l *config.Loaded, name string, c *registry.Config, now *bas
 		}
 	}
 	if s := now.Channel(name); s != nil {
+		d.Since, d.Remedy = s.Since, s.Remedy
 		d.State, d.Waiting, d.Cause, d.Until, d.Oldest, d.KeptUntil, d.Moving = &s.State, &s.Waiting, s.Cause, s.Until, s.Oldest, s.KeptUntil, s.Moving
 	}
 	return d

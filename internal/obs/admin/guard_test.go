@@ -142,16 +142,29 @@ func TestTokenIsReadAgain(t *testing.T) {
 	}
 }
 
+// TestPageSaysThatAReadyDaemonIsInTrouble, although its channels decide nothing.
+func TestPageSaysThatAReadyDaemonIsInTrouble(t *testing.T) {
+	for trouble, ok := range map[string]bool{`<b class="bad">1 part in trouble</b>`: false, "": true} {
+		s := serve(t, Params{Listen: "127.0.0.1:0", Ready: func() []Component {
+			return []Component{{Name: "groups", OK: true, Decides: true}, {Name: "channel desk", OK: ok, State: "behind", Remedy: "move it"}}
+		}})
+		body := request(s, http.MethodGet, "/", "127.0.0.1:1", overTCP, "localhost").Body.String()
+		if !strings.Contains(body, `<b class="ok">ready</b>`) || !strings.Contains(body, trouble) || strings.Contains(body, "in trouble") == ok || !strings.Contains(body, "<b>What to do:</b> move it") {
+			t.Error(body)
+		}
+	}
+}
+
 // TestPageEscapesContent: its policy allows its own style alone, and what a
 // component says is shown.
 func TestPageEscapesContent(t *testing.T) {
 	const hostile = "<script>x</script><style>y</style>\x1b[31m\u009b\u202e\u200b\U000e0041"
 	s := serve(t, Params{Listen: "127.0.0.1:0", Ready: func() []Component {
-		return []Component{{Name: hostile, State: hostile, Cause: hostile}}
+		return []Component{{Name: hostile, State: hostile, Cause: hostile, Remedy: hostile}}
 	}})
 	w := request(s, http.MethodGet, "/", "127.0.0.1:1", overTCP, "localhost")
 	body := w.Body.String()
-	if strings.Contains(body, "<script") || strings.Count(body, "<style>") != 1 || strings.Count(html.UnescapeString(body), "⟨U+202E⟩⟨U+200B⟩⟨U+E0041⟩") != 3 {
+	if strings.Contains(body, "<script") || strings.Count(body, "<style>") != 1 || strings.Count(html.UnescapeString(body), "⟨U+202E⟩⟨U+200B⟩⟨U+E0041⟩") != 4 {
 		t.Errorf("%s", body)
 	}
 	if visible := alert.VisibleLines(body); visible != body {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/obs/logging"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/secret"
 )
 
@@ -33,6 +34,10 @@ type Component struct {
 	Decides bool   `json:"decides"`
 	Cause   string `json:"cause,omitempty"`
 	State   string `json:"state,omitempty"`
+	// Since is when a channel was suspended, or was behind first.
+	Since *time.Time `json:"since,omitempty"`
+	// Remedy is what an operator can do about a channel in trouble.
+	Remedy string `json:"remedy,omitempty"`
 	// Until is when a channel that its provider asked to wait is tried again.
 	Until *time.Time `json:"until,omitempty"`
 	// Waiting is the number of alerts that wait for a channel, the oldest since Oldest;
@@ -138,7 +143,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // style is the page's style sheet. The policy allows only its hash.
 const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-top:1px solid #8884;vertical-align:top}
+table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-top:1px solid #8884;vertical-align:top;overflow-wrap:anywhere}
+td p{margin:.2rem 0 0}td:nth-child(-n+2){white-space:nowrap;overflow-wrap:normal}
+@media(max-width:40rem){tr{display:block;border-top:1px solid #8884;padding:.3rem 0}td{display:inline-block;border:0;padding:0 .8rem 0 0}td:last-child{display:block}}
 .ok{color:#188038}.bad{color:#d93025}code{font-size:.95em}`
 
 var policy = func() string {
@@ -161,10 +168,10 @@ func secured(next http.Handler) http.Handler {
 }
 
 var page = template.Must(template.New("").Funcs(template.FuncMap{"visible": alert.Visible}).Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="color-scheme" content="light dark"><title>notifier</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>notifier</title>
 <style>` + style + `</style>
-<h1>notifier</h1><p>{{if .Ready}}<b class="ok">ready</b>{{else}}<b class="bad">not ready</b>{{end}} · version {{.Version}}</p>
-<table>{{range .Components}}<tr><td>{{visible .Name}}</td><td class="{{if .OK}}ok{{else}}bad{{end}}">{{if .State}}{{visible .State}}{{else if .OK}}ok{{else}}down{{end}}</td><td>{{visible .Cause}}</td></tr>{{end}}</table>
+<h1>notifier</h1><p>{{if .Ready}}<b class="ok">ready</b>{{else}}<b class="bad">not ready</b>{{end}}{{with .Trouble}} · <b class="bad">{{.}}</b>{{end}} · version {{.Version}}</p>
+<table>{{range .Components}}<tr><td>{{visible .Name}}</td><td class="{{if .OK}}ok{{else}}bad{{end}}">{{if .State}}{{visible .State}}{{else if .OK}}ok{{else}}down{{end}}</td><td>{{visible .Cause}}{{if .Remedy}}<p><b>What to do:</b> {{visible .Remedy}}</p>{{end}}</td></tr>{{end}}</table>
 <p><a href="/readyz">/readyz</a> components as JSON, 503 when not ready<br><a href="/livez">/livez</a> 503 when the process is stuck<br>
 <a href="/metrics">/metrics</a> for Prometheus<br><a href="/log-level">/log-level</a> the log level; <code>PUT</code> debug, info, warn or error on this host, for an hour or <code>?for=10m</code></p></html>
 `))
@@ -172,7 +179,22 @@ var page = template.Must(template.New("").Funcs(template.FuncMap{"visible": aler
 func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 	components := s.p.Ready()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = page.Execute(w, map[string]any{"Ready": ready(components), "Version": s.p.Version, "Components": components})
+	_ = page.Execute(w, map[string]any{"Ready": ready(components), "Trouble": trouble(components), "Version": s.p.Version, "Components": components})
+}
+
+// trouble says how many components are not well although the daemon is ready: channels,
+// mostly. Empty: all are.
+func trouble(components []Component) string {
+	n := 0
+	for _, c := range components {
+		if !c.OK && !c.Decides {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return plural.Verb(n, "part in trouble", "parts in trouble")
 }
 
 func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
