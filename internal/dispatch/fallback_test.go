@@ -175,11 +175,15 @@ func TestThrottledAlertDoesNotFallBack(t *testing.T) {
 		b.wait("told", "A", 0, rare)
 		synctest.Wait()
 		b.ch.set(invalidAuth)
-		b.wait("breaks", "B", 1)
-		b.wait("again", "A", 2, rare)
-		b.wait("other", "A", 3)
-		pass(time.Minute)
-		if got := s.rules(); !slices.Equal(got, []string{"breaks", "other"}) || b.left() != 0 {
+		b.wait("breaks", "C", 1)
+		synctest.Wait()
+		for i := range 3 { // the channel is tried with these
+			b.wait(fmt.Sprint("critical", i), fmt.Sprint("B", i), int64(2+i), aCritical)
+		}
+		b.wait("again", "A", 5, rare)
+		b.wait("other", "A", 6)
+		pass(21 * time.Second)
+		if got := s.rules(); !slices.Equal(got, []string{"breaks", "critical0", "critical1", "critical2", "other"}) || b.left() != 0 {
 			t.Errorf("%v went to the other channel, %d left", got, b.left())
 		}
 	})
