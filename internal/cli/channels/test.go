@@ -35,6 +35,7 @@ type trial struct {
 	all, noSend bool
 	severity    string
 	by          string
+	zone        *time.Location
 }
 
 func newTest(g *base.Globals) *cobra.Command {
@@ -58,6 +59,7 @@ func newTest(g *base.Globals) *cobra.Command {
 			if t.all {
 				args = l.Channels.Names()
 			}
+			t.zone = l.Rules.Zone()
 			for _, name := range args {
 				if l.Channels.Get(name) == nil {
 					return unknownChannel(name, l.Channels.Names())
@@ -160,7 +162,7 @@ func (t *trial) message(name string) channel.Message {
 		return alert.Field{Label: label, Value: alert.Text{{Text: value, Value: true}}}
 	}
 	return channel.Message{
-		Delivery: "dl_" + strings.ToLower(rand.Text()), Test: true, Now: now, Event: []byte(trialEvent),
+		Delivery: "dl_" + strings.ToLower(rand.Text()), Test: true, Now: now, Event: []byte(trialEvent), Zone: t.zone,
 		Alert: alert.Alert{
 			ID: "al_" + strings.ToLower(rand.Text()), Rule: "channels test", Severity: alert.Severity(t.severity),
 			Title:     alert.Text{{Text: "This is a test of " + name}},
