@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -138,4 +139,16 @@ func (s *Server) check(m Message) string {
 		}
 	}
 	return checkPayload(m)
+}
+
+// tokenOf returns a request's token, from the form or the header.
+func tokenOf(r *http.Request) string {
+	if token := r.FormValue("token"); token != "" {
+		return token
+	}
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+func refuse(w http.ResponseWriter, name string) {
+	_ = json.NewEncoder(w).Encode(map[string]any{"ok": false, "error": name})
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -290,16 +289,4 @@ func reset(w http.ResponseWriter) {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()
-}
-
-// tokenOf returns a request's token, from the form or the header.
-func tokenOf(r *http.Request) string {
-	if token := r.FormValue("token"); token != "" {
-		return token
-	}
-	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-}
-
-func refuse(w http.ResponseWriter, name string) {
-	_ = json.NewEncoder(w).Encode(map[string]any{"ok": false, "error": name})
 }
