@@ -137,18 +137,18 @@ type channels struct {
 	ordered []*dispatch.Dispatcher
 }
 
-// newState returns the store of the channels' throttles.
+// newState returns the store of the channels' state.
 func newState(d *Daemon, p *producers) *state.Store {
 	return state.New(state.Params{Client: p.dead, Log: dlq.NewLog(p.dead), Group: d.config.Kafka.Group, Logger: d.log})
 }
 
-func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, log *deliverylog.Writer, store *state.Store, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
+func newChannels(d *Daemon, found *cluster, dead *dlq.Writer, outboxes *outbox.Producer, log *deliverylog.Writer, store *state.Store, notices *notice.Sender, tracer *tracing.Tracer, conditions *health.Conditions) *channels {
 	group, metrics := d.config.Kafka.Group, dispatch.NewMetrics(d.deps.Registry)
 	all := &channels{byTopic: make(map[string]*dispatch.Dispatcher)}
 	add := func(c Channel) {
 		o := dispatch.New(dispatch.Params{
 			Name: c.Name, Channel: c.Channel, Config: c.Dispatch, Driver: c.Driver, Uncommitted: d.config.Kafka.Window.Uncommitted, Group: group,
-			Dead: dead, Outboxes: outboxes, Deliveries: log, State: store, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
+			Dead: dead, Outboxes: outboxes, Deliveries: log, State: store, Notices: notices, MaxReplays: d.config.MaxReplays, Logger: d.log, Tracer: tracer, Metrics: metrics, Conditions: conditions,
 			Redact: d.deps.Redactor.Redact,
 		})
 		all.byTopic[topics.Outbox(group, c.Name)] = o

@@ -191,6 +191,7 @@ type story struct {
 	since    time.Time
 	opened   string
 	severity alert.Severity
+	raised   bool
 }
 
 // tellEpisode has the message of a single alert tell of its thread and episode.
@@ -202,14 +203,14 @@ func (t turn) tellEpisode(m *channel.Message) {
 	if s := t.o.throttles.of(&m.Alert); d.sent.IsZero() { // else it is told to its other recipients
 		d.story = story{since: m.Alert.Since}
 		if s != nil && s.delivery != d.envelope.Delivery && (m.Alert.Clears || near(m.Alert.EventTime, s.told, threadFor)) {
-			d.story.opened = s.opened
+			d.story.opened, d.story.raised = s.opened, s.opened != "" && m.Alert.Severity.Rank() > s.severity.Rank()
 		}
 		if m.Alert.State == alert.Resolved && s != nil && s.episode != nil {
 			d.story.since, d.story.severity = s.episode.Since, s.severity
 		}
 	}
 	m.Reminder = m.Alert.Reminder > 0
-	m.Since, m.Opened = d.story.since, d.story.opened
+	m.Since, m.Opened, m.Raised = d.story.since, d.story.opened, d.story.raised
 	if d.story.severity != "" {
 		m.Alert.Severity = d.story.severity
 	}

@@ -90,11 +90,11 @@ func (r *reminders) due(s *throttled) (at time.Time, state alert.State) {
 	case !e.Told || e.Alert == nil:
 		return time.Time{}, ""
 	case r.clears != nil && !r.clears(e.Alert.Rule):
-		return newer(r.since.Add(goneAfter), e.put.Add(goneAfter)), alert.Resolved
+		return latest(r.since.Add(goneAfter), e.put.Add(goneAfter)), alert.Resolved
 	case e.Alert.Remind <= 0:
 		return time.Time{}, ""
 	}
-	return newer(e.Last, e.put).Add(e.Alert.Remind), alert.Firing
+	return latest(e.Last, e.put).Add(e.Alert.Remind), alert.Firing
 }
 
 // remind puts the records that are due into the outbox, and returns when to look again.
@@ -187,11 +187,4 @@ func (o *Dispatcher) sourceOf(p *positions) *source {
 		}
 	}
 	return nil
-}
-
-func newer(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/notice"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/silence"
 )
@@ -55,7 +56,7 @@ func (o *Dispatcher) report(now time.Time) (again time.Time) {
 			continue
 		}
 		s.telling = true
-		a := s.reportOf(cause, sum, now)
+		a := s.reportOf(o.p.Group, cause, sum, now)
 		o.p.Driver.Go(Work{Do: func() { o.tellReport(cause, sum.Count, a) }})
 		return time.Time{}
 	}
@@ -108,10 +109,10 @@ func (s *silencing) total(cause string) (all silence.Tally) {
 }
 
 // reportOf returns the alert that tells of what was silenced and not told yet.
-func (s *silencing) reportOf(cause string, sum silence.Tally, now time.Time) alert.Alert {
+func (s *silencing) reportOf(group, cause string, sum silence.Tally, now time.Time) alert.Alert {
 	n := sum.Count - s.told[cause]
 	a := alert.Alert{
-		ID: alert.NewID("", alert.Source{Topic: cause, Offset: int64(sum.Count)}, ownRule), Rule: ownRule, Severity: alert.Info, WorstSeverity: alert.Info,
+		ID: notice.ID(group, fmt.Sprintf("silenced %s %d", cause, sum.Count), sum.Ends), Severity: alert.Info, WorstSeverity: alert.Info,
 		Key: []string{cause}, EventTime: now,
 	}
 	counts := plural.Count(n, "alert") + " suppressed"

@@ -14,9 +14,6 @@ import (
 	"github.com/algotrade/notifier/internal/state"
 )
 
-// ownRule is the rule of the notifier's own alerts, which nothing silences.
-const ownRule = "notifier"
-
 // silencing knows which alerts are not to be sent, and counts those that were not: by
 // silence, or by the end of quiet hours, and by partition, since each has one owner.
 type silencing struct {
@@ -52,7 +49,7 @@ func silenceCause(s *silence.Silence) *cause {
 // silenced returns what keeps the delivery from being sent; nil: nothing does.
 func (t turn) silenced(now time.Time) *cause {
 	o, a := t.o, t.d.envelope.Alert
-	if a.Rule == ownRule || a.State == alert.Resolved {
+	if a.Notice() || a.State == alert.Resolved {
 		return nil
 	}
 	if a.Quiet != "" && a.Severity != alert.Critical {

@@ -46,7 +46,7 @@ func TestSilenceKeepsAlertsFromBeingSent(t *testing.T) {
 			topic.silence(t, "rule=r", time.Hour, critical)
 			b.put("warning", "A")
 			b.put("other", "A", func(a *alert.Alert) { a.Rule = "s" })
-			b.put("own", "A", func(a *alert.Alert) { a.Rule = ownRule })
+			b.put("own", "A", func(a *alert.Alert) { a.Rule, a.Topic = alert.Notifier, alert.Notifier })
 			b.put("critical", "A", func(a *alert.Alert) { a.Severity = alert.Critical })
 			b.put("resolved", "A", func(a *alert.Alert) { a.State, a.Clears, a.Since = alert.Resolved, true, time.Now().Add(-time.Minute) })
 			again := b.delivery("replayed", "A")
