@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/console"
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -58,7 +59,7 @@ func TestDevScreen(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, a := range alerts {
-			if id := a.Rule + a.KeyText(); !silent[id] {
+			if id := a.Rule + a.KeyText(); a.State == alert.Firing && !silent[id] {
 				silent[id] = true
 				if _, err := desk.Send(t.Context(), channel.Message{Alert: a, Now: now}); err != nil {
 					t.Fatal(err)
