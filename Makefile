@@ -7,7 +7,7 @@ MODULES = bench/yardstick chaos tools/compose tools/dashboard tools/mutants tool
 CHAOS_RUN = $(GO) -C chaos build -o ../dist/chaos . && dist/chaos
 BENCH_RUN = $(GO) -C bench/yardstick build -o ../../dist/yardstick . && dist/yardstick
 
-.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real test-brokers chaos chaos-short soak hostile hostile-short story alerts dashboard check bench bench-check release vuln test-install clean
+.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real test-brokers chaos chaos-short soak hostile hostile-short story story-short alerts dashboard check bench bench-check release vuln test-install clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -70,6 +70,9 @@ hostile-short: build ## one minute of it, for a machine that may be shared: plan
 story: build ## ten minutes of a venue outage with the shipped rules and a Slack that takes a message a second: what people read, and when
 	$(CHAOS_RUN) -story 10m $(STORY)
 
+story-short: build ## 45 seconds of it, judged alike
+	$(CHAOS_RUN) -story 45s $(STORY)
+
 alerts: build ## cause what every alert is about, on a real Kafka, and see a real Prometheus fire and resolve it: ten minutes
 	$(CHAOS_RUN) -alerts $(ALERTS)
 
@@ -84,7 +87,7 @@ check: ## format, vet and staticcheck
 	$(TOOL) staticcheck -tags "real synctests" ./...
 	for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit 1; done
 
-bench: ## beside a peer on a real Kafka, into bench/results, a quarter of an hour: see bench/README.md
+bench: ## beside a peer on a real Kafka, into bench/results, some twenty minutes: see bench/README.md
 	$(BENCH_RUN) -out bench/results $(BENCH)
 
 bench-check: ## its short form: ratios and allocations against the newest of bench/results

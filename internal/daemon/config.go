@@ -103,6 +103,17 @@ func (c *Config) bundled() func(topic string) bool {
 	return func(topic string) bool { return !several[topic] }
 }
 
+// fallbacks returns the fallback channels, by the channels that have one.
+func (c *Config) fallbacks() map[string]string {
+	to := make(map[string]string)
+	for _, ch := range c.Channels {
+		if ch.Dispatch.Fallback.To != "" {
+			to[ch.Name] = ch.Dispatch.Fallback.To
+		}
+	}
+	return to
+}
+
 func (c *Config) channelNames() []string {
 	var names []string
 	for _, ch := range c.Channels {

@@ -102,7 +102,7 @@ func newIngest(d *Daemon, found *cluster, rules *rules, p *producers, outboxes *
 		Uncommitted: ingest.MostUncommitted,
 		Group:       c.Kafka.Group, Cluster: found.id, Program: rules.program(),
 		Outboxes: outboxes, History: outbox.NewHistory(dlq.NewReader(p.dead, c.Kafka.Group), d.log),
-		Dead: dead, Topics: found.topics(kafka.RoleSource),
+		Dead: dead, Topics: found.topics(kafka.RoleSource), Fallbacks: c.fallbacks(),
 		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
 	})
 }

@@ -104,6 +104,16 @@ func (t turn) unneeded() bool {
 	return !t.l.source.unknown && !t.o.throttles.ends(a, t.place())
 }
 
+// ending returns when the episode began that the delivery ends: what another channel has
+// to know that sends it instead. Zero: it ends none.
+func (t turn) ending() time.Time {
+	a := t.d.envelope.Alert
+	if s := t.o.throttles.of(a); a.State == alert.Resolved && t.d.envelope.Replay == nil && s != nil && s.episode != nil && !s.through.covers(t.place()) {
+		return s.episode.Since
+	}
+	return time.Time{}
+}
+
 // resolvesAgain reports whether the delivery is a resolved alert of a record that had
 // failed before its rules ran. It may end an episode, if none has begun since.
 func (t turn) resolvesAgain() bool {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/control"
+	"github.com/algotrade/notifier/internal/envelope"
 )
 
 // fires makes an alert one of a rule with clear.
@@ -42,8 +44,8 @@ func TestEpisodeIsToldOnceAndResolved(t *testing.T) {
 			t.Fatalf("sent %s, %d left", got, b.left())
 		}
 		worse, clear, next := b.ch.all()[2].m, b.ch.all()[3].m, b.ch.all()[4].m
-		if worse.Suppressed != 1 || worse.Opened != "receipt first" {
-			t.Errorf("the rise in severity tells %d more and opened %q", worse.Suppressed, worse.Opened)
+		if worse.Suppressed != 1 || worse.Opened != "receipt first" || !worse.Raised || clear.Raised {
+			t.Errorf("the rise in severity tells %d more and opened %q, raised: %v", worse.Suppressed, worse.Opened, worse.Raised)
 		}
 		if clear.Suppressed != 1 || clear.Opened != "receipt first" || !clear.Since.Equal(began) || clear.Alert.Severity != alert.Critical || clear.Alert.State != alert.Resolved {
 			t.Errorf("the resolved alert tells %+v", clear)
@@ -255,4 +257,34 @@ func TestEndedEpisodesAreBounded(t *testing.T) {
 	if ts.ends(&clear, at(1)) || ts.firing.Len() != maxFiring || len(ts.byKey) != maxThrottles {
 		t.Errorf("%d are open of %d", ts.firing.Len(), len(ts.byKey))
 	}
+}
+
+// TestMovedResolvedAlertTellsOfTheEpisode: the channel that gets it was told of no firing.
+func TestMovedResolvedAlertTellsOfTheEpisode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		b, s := topic.process(t, 0, nil), &shelf{}
+		b.p.Outboxes = s
+		began := time.Now()
+		b.put("first", "A", fires)
+		pass(time.Hour)
+		b.ch.set(down401)
+		b.put("suspends", "S")
+		b.put("clear", "A", clears)
+		pass(time.Second)
+		request := control.Request{From: "desk", To: "mail", TopicID: b.src.input.Topic, Below: map[int32]int64{b.src.input.Partition: 1000}}
+		b.Move(request)
+		pass(time.Second)
+		b.MoveEnded(request)
+		i := slices.IndexFunc(s.taken, func(e *envelope.Envelope) bool { return e.Alert.State == alert.Resolved })
+		if i < 0 || !s.taken[i].Alert.Since.Equal(began) {
+			t.Errorf("moved %v, not with the beginning of the episode", s.rules())
+		}
+		b.ch.set(nil)
+		b.put("next", "A", fires)
+		pass(time.Hour)
+		if got := b.ch.ids(); got[len(got)-1] != "next" {
+			t.Errorf("sent %v: the next episode is not told", got)
+		}
+	})
 }

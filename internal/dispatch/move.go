@@ -116,10 +116,11 @@ type transfer struct {
 // moving is one delivery of a transfer.
 type moving struct {
 	turn
-	to  string
-	why *envelope.Instead // of a fallback; nil: a person asked for it
-	was waited            // of its lane
-	err error
+	to    string
+	why   *envelope.Instead // of a fallback; nil: a person asked for it
+	since time.Time         // of a resolved alert: when the episode began that this channel was told of; zero: of none
+	was   waited            // of its lane
+	err   error
 }
 
 // startMoves starts moving what is to be moved and is not in flight: of each
@@ -162,7 +163,8 @@ func (o *Dispatcher) movable(s *source, most int) []*moving {
 			if to == "" || i == most || len(d.members) > 0 { // a digest is dissolved when it is the first
 				break
 			}
-			all = append(all, &moving{turn: turn{o, l, d}, to: to})
+			x := turn{o, l, d}
+			all = append(all, &moving{turn: x, to: to, since: x.ending()})
 		}
 	}
 	slices.SortFunc(all, func(a, b *moving) int { return int(a.d.at.Offset - b.d.at.Offset) })
@@ -274,6 +276,9 @@ func (m *moving) settleMoved() {
 	o.metrics.outcome(rerouted)
 	m.moved()
 	o.tell(slog.LevelDebug, "moved to another channel", m.d, "to", m.to)
+	if !m.since.IsZero() {
+		m.noteTold("", time.Now())
+	}
 	if s.dropped {
 		return // its lanes are gone
 	}
@@ -289,6 +294,10 @@ func (m *moving) envelope() *envelope.Envelope {
 	e.Channel = m.to
 	if m.why != nil {
 		e.Instead = m.why
+	}
+	if !m.since.IsZero() {
+		a := *e.Alert
+		a.Since, e.Alert = m.since, &a
 	}
 	if !e.Resolves() {
 		e.Delivery = alert.NewDelivery(e.Alert.ID, m.to)

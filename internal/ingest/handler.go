@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -69,6 +70,9 @@ type Params struct {
 	// committed, and one record's of each: what a crash writes again, and dispatch has
 	// to recognise. 0: any number.
 	Uncommitted int
+	// Fallbacks are, by channel, those that get its alerts while it cannot send. They are
+	// told what is resolved, too.
+	Fallbacks map[string]string
 	// MaxReplays is after how many replays a dead letter is quarantined.
 	MaxReplays int
 	Tracer     *tracing.Tracer // nil: no spans
@@ -194,10 +198,16 @@ func (h *Handler) Identity(s envelope.Source) alert.Source {
 	return alert.Source{Cluster: h.p.Cluster, Topic: topic, Partition: s.Partition, Offset: s.Offset}
 }
 
-// Raise gives an alert its id and counts it; a resolved one is no alert of its own.
+// Raise gives an alert its id and counts it. A resolved one is no alert of its own, and
+// goes to the fallback channels too: they may have been told that its key fires.
 func (h *Handler) Raise(a *alert.Alert, source alert.Source) {
 	if a.State == alert.Resolved {
 		a.ID = alert.NewResolvedID(h.p.Group, source, a.Rule)
+		for _, channel := range a.Channels {
+			if to := h.p.Fallbacks[channel]; to != "" && !slices.Contains(a.Channels, to) {
+				a.Channels = append(slices.Clip(a.Channels), to)
+			}
+		}
 		return
 	}
 	a.ID = alert.NewID(h.p.Group, source, a.Rule)

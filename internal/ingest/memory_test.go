@@ -77,3 +77,18 @@ func TestResolvedHasAnIDOfItsOwn(t *testing.T) {
 		t.Errorf("ids %q and %q", fires.ID, clears.ID)
 	}
 }
+
+// TestResolvedGoesToFallbackChannelsToo: they may have been told that its key fires.
+func TestResolvedGoesToFallbackChannelsToo(t *testing.T) {
+	h := New(Params{
+		Group: "g", Program: marginRules(t), Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+		Fallbacks: map[string]string{"slack": "mail", "pager": "slack"},
+	})
+	channels := []string{"slack", "pager", "hook"}
+	fires, clears := &alert.Alert{Rule: "margin", Channels: channels}, &alert.Alert{Rule: "margin", State: alert.Resolved, Channels: channels}
+	h.Raise(fires, alert.Source{})
+	h.Raise(clears, alert.Source{})
+	if got := fmt.Sprint(fires.Channels, clears.Channels); got != "[slack pager hook] [slack pager hook mail]" {
+		t.Errorf("they go to %s", got)
+	}
+}
