@@ -32,14 +32,6 @@ type elsewhere struct{}
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
 func (*elsewhere) UnmarshalYAMLDoc(yamldoc.Cursor) {}
 
-// unsupported is a key of the format that is not implemented. Using it is an error.
-type unsupported struct{}
-
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (*unsupported) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	at.Fault("is not supported by this version: remove it")
-}
-
 type version int
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
