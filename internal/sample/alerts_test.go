@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -19,13 +20,14 @@ type alert struct {
 
 func (a alert) text(name string) string { return a.doc.Get(name).Text() }
 
+// match returns the alerts that fire.
 func match(t *testing.T, set *rule.Set, e *decoding.Event, now time.Time) []raised.Alert {
 	t.Helper()
 	alerts, err := set.Match(e, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return alerts
+	return slices.DeleteFunc(alerts, func(a raised.Alert) bool { return a.State != raised.Firing })
 }
 
 func defaultRules(t *testing.T) *rule.Set {

@@ -197,13 +197,17 @@ func (p *preview) message(l *config.Loaded, r rule.Rule) (channel.Message, error
 // raise returns an alert of r and its event: that of the flags, or a sample's.
 func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []byte, err error) {
 	decoder := event.NewDecoder(&l.Events, nil, nil)
+	own := p.file != "" || p.sample != "" // an event that was named may be one that clears
+	shown := func(a alert.Alert) bool {
+		return a.Rule == r.Name && (a.State == alert.Firing || own && p.state == string(alert.Resolved))
+	}
 	match := func(topic topics.Name, data []byte) (ok bool, why string, err error) {
 		ev, err := decoder.Decode(event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
 		if err != nil {
 			return false, "", err
 		}
 		alerts, err := l.Rules.Match(&ev, ev.Time)
-		if i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == r.Name }); err == nil && i >= 0 {
+		if i := slices.IndexFunc(alerts, shown); err == nil && i >= 0 {
 			a, value = alerts[i], data
 			return true, "", nil
 		}
