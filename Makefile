@@ -18,8 +18,8 @@ test-packages:
 	$(GO) test $$($(GO) list ./... | grep -v /internal/cli)
 	for m in $(MODULES); do $(GO) -C $$m test ./... || exit 1; done
 
-test-commands:
-	$(GO) test ./internal/cli/...
+test-commands: # some wait most of the time: those run together
+	$(GO) test -parallel 6 ./internal/cli/...
 
 test-clock: # what needs a fake clock in the Kafka client, too
 	$(GO) test -tags synctests ./internal/consume ./internal/kafka

@@ -32,6 +32,7 @@ func heard(s *webhooktest.Server, rule string) (titles []string) {
 // critical reaches the desk by mail, which is told that the webhook is down and when it is
 // back, also by a daemon that was restarted meanwhile; nothing is lost or sent twice.
 func TestSuspendedChannelFallsBackAndIsTold(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}, {Name: "mail", Partitions: 1}})
 	hook, mail := webhooktest.Start(t, "", revoked), webhooktest.Start(t, "", nil)
 	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1, fallback: {to: mail, after: 2s, severity: [critical]}}\n  mail: {webhook: {url: %q}, partitions: 1}\n", hook.URL, mail.URL),

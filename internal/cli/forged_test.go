@@ -74,7 +74,7 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 		t.Errorf("the page:\n%s", page)
 	}
 	d.seen(t)
-	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "old: ", "waiting alerts move to new")
+	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "old: ", "waiting alerts move to\n  new, requested by eve")
 	o := command(t, c, "channels", "list", "-o", "json", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone).Objects(t)
 	for _, channel := range o {
 		moving, _ := json.Marshal(channel["moving"])

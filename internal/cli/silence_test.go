@@ -18,6 +18,7 @@ import (
 
 // TestSilenceHoldsAcrossRestartUntilExpired: of one account, while the others' alerts arrive.
 func TestSilenceHoldsAcrossRestartUntilExpired(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
 	hook := webhooktest.Start(t, "", nil)
 	rules := `version: 1
@@ -78,6 +79,7 @@ rules:
 
 // TestQuietHoursDropWithTraceAndReroute: by the times of the events.
 func TestQuietHoursDropWithTraceAndReroute(t *testing.T) {
+	alongside(t)
 	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}, {Name: "mail", Partitions: 1}})
 	hook, mail := webhooktest.Start(t, "", nil), webhooktest.Start(t, "", nil)
 	rules := `version: 1

@@ -93,7 +93,7 @@ func (t *throttles) ends(a *alert.Alert, at place) bool {
 func (t turn) unneeded() bool {
 	a := t.d.envelope.Alert
 	switch {
-	case a.State != alert.Resolved && a.Reminder == 0:
+	case a.Notice(), a.State != alert.Resolved && a.Reminder == 0:
 		return false
 	case a.Reminder > 0:
 		return !t.o.throttles.reminds(a) || t.resolvedBehind()

@@ -59,3 +59,16 @@ func TestNoticesAreNotGathered(t *testing.T) {
 		}
 	})
 }
+
+// TestNoticeOfAnEndIsSent: it ends no episode, so none has to be open.
+func TestNoticeOfAnEndIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newMoveBench(t)
+		defer b.close()
+		b.wait("ended", "A", 0, aNotice, func(e *envelope.Envelope) { e.Alert.State = alert.Resolved })
+		time.Sleep(time.Minute)
+		if got := b.ch.ids(); !slices.Equal(got, []string{"ended"}) || b.left() != 0 {
+			t.Errorf("sent %v", got)
+		}
+	})
+}

@@ -204,7 +204,7 @@ func TestShowTellsThatNoEventRaisedANotice(t *testing.T) {
 		r.Detail = "payload-refused: 552 too big"
 	}))
 	a := command(t, c, "alerts", "show", "al_7").Want(t, base.ExitDone)
-	a.Contains(t, "event none: a notice of the notifier itself, of 2026-11-23 14:31:05 UTC", "channel desk-mail: dropped at ", "552 too big", "alerts resend dl_")
+	a.Contains(t, "event none: a notice of the notifier itself, of 2026-11-23 15:31:05 CET", "channel desk-mail: dropped at ", "552 too big", "alerts resend dl_")
 	if strings.Contains(a.Out, "kafka-console-consumer") {
 		t.Errorf("it names the place of an event:\n%s", a.Out)
 	}

@@ -43,7 +43,6 @@ func newAdd(g *base.Globals) *cobra.Command {
 	a := add{g: g}
 	cmd := &cobra.Command{
 		Use: "add MATCH… --for D -m TEXT", Short: "Silence alerts until a time", Long: aboutAdd,
-		Example: "  notifier silence add rule=order-rejected account=A7 --for 2h -m \"venue migration CHG-112\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.check(args, time.Now()); err != nil {
 				return base.Misused("%w", err)

@@ -143,5 +143,5 @@ func TestMissingTopicsAreNamed(t *testing.T) {
 	c.Delete(topics.Deliveries(c.Group))
 	command(t, c, "silence add rule=x --for 1h -m x").Want(t, base.ExitDone, "there is no delivery log: what it would have kept from being sent is not known")
 	c.Delete(topics.State(c.Group))
-	command(t, c, "silence list").Want(t, base.ExitFailed, "topic "+topics.State(c.Group)+" is missing: run 'notifier topics create'")
+	command(t, c, "silence list").Want(t, base.ExitFailed, "topic "+topics.State(c.Group)+" is missing: run 'notifier ", "topics create'")
 }
