@@ -40,6 +40,8 @@ func (t turn) policy(now time.Time) (how, why string) {
 		o.metrics.suppressed(unneeded)
 		o.tell(slog.LevelDebug, "resolved or reminded of, and no such alert is open: not sent", d)
 		return unneeded, ""
+	case a.Reminder > 0 && t.silenced(now) != nil:
+		how, why = silenced, t.silenceReminder(now)
 	case a.State == alert.Resolved || a.Reminder > 0:
 		return "", "" // it is owed
 	case hasExpired(a, now):

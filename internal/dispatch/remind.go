@@ -82,6 +82,15 @@ func (t *throttles) reminded(a *alert.Alert, delivery string, at place, now time
 	t.put(&s, now)
 }
 
+// skip notes that a reminder is not sent. What it had to tell the next message does.
+func (t *throttles) skip(a *alert.Alert, at place, now time.Time) {
+	s, e := *t.of(a), *t.of(a).episode
+	e.Reminders, e.Last = a.Reminder, now.UTC()
+	s.episode = &e
+	s.through.pass(at)
+	t.put(&s, now)
+}
+
 // due returns when the next record of an episode is to be put into the outbox, and what
 // it says; zero: never.
 func (r *reminders) due(s *throttled) (at time.Time, state alert.State) {

@@ -155,3 +155,29 @@ func TestEpisodeOfRemovedRuleEnds(t *testing.T) {
 		}
 	})
 }
+
+// TestSilencedEpisodeIsNotReminded until the silence ends.
+func TestSilencedEpisodeIsNotReminded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		told := &notices{}
+		b, _ := looped(t, &topic, 0)
+		b.p.Notices = told
+		began := time.Now()
+		b.put("first", "A", hourly)
+		pass(30 * time.Minute)
+		b.put("counted", "A", hourly)
+		topic.silence(t, "key=A", 2*time.Hour, false)
+		pass(5 * time.Hour)
+		var got []string
+		for _, s := range b.ch.all() {
+			got = append(got, fmt.Sprint(s.at.Sub(began).Round(time.Minute), s.m.Reminder, s.m.Suppressed))
+		}
+		if want := "[0s false 0 3h0m0s true 1 4h0m0s true 0 5h0m0s true 0]"; fmt.Sprint(got) != want || b.left() != 0 {
+			t.Errorf("sent %v, want %s, %d left", got, want, b.left())
+		}
+		if got := told.titles(); len(got) != 0 {
+			t.Errorf("told %q", got)
+		}
+	})
+}

@@ -76,6 +76,20 @@ func (t turn) silence(now time.Time) string {
 	return c.why
 }
 
+// silenceReminder notes that a reminder is silenced, and says by what. It is no alert of its
+// own, so no report counts it; the next one comes as if it had been sent.
+func (t turn) silenceReminder(now time.Time) string {
+	o, d := t.o, t.d
+	c := t.silenced(now)
+	a := d.envelope.Alert
+	d.silence = c.name
+	o.throttles.skip(a, t.place(), now)
+	d.saves = o.change(throttleState(keyOf(a)), false)
+	o.metrics.suppressed(silenced)
+	o.tell(slog.LevelDebug, "reminder silenced, not sent", d, "silence", c.name)
+	return c.why
+}
+
 // giveBackSilenced returns the members of a message to their lanes where one of its alerts
 // is silenced by now: it waits, after a failed attempt that has reached nobody.
 func (t turn) giveBackSilenced(now time.Time) {
