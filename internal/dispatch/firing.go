@@ -100,6 +100,10 @@ func (t turn) unneeded() bool {
 	case t.resolvesAgain():
 		s := t.o.throttles.of(a)
 		return s == nil || s.episode == nil || a.EventTime.Before(s.episode.Since)
+	case t.d.envelope.MayBeDuplicate: // its topic is evaluated again
+		if s := t.o.throttles.of(a); s != nil && s.episode != nil && a.EventTime.Before(s.episode.Since) {
+			return true
+		}
 	}
 	return !t.l.source.unknown && !t.o.throttles.ends(a, t.place())
 }

@@ -22,22 +22,22 @@ const clockAhead = 24 * time.Hour
 // unsent leaves out what the outboxes hold already of the alerts of a record that was
 // handled before a person had its topic evaluated again, and returns which of the
 // other deliveries may have been sent. It asks until it is known; false means that ctx
-// ended first.
-func (b *Batch) unsent(ctx context.Context, r *kgo.Record, id alert.Source, alerts []alert.Alert) (_ []alert.Alert, doubtful map[string]bool, ok bool) {
+// ended first. A resolved alert that the outboxes do not hold is doubtful: its key may
+// have been known to be resolved then, and may fire again since.
+func (b *Batch) unsent(ctx context.Context, r *kgo.Record, alerts []alert.Alert) (_ []alert.Alert, doubtful map[string]bool, ok bool) {
 	doubtful = make(map[string]bool)
 	kept := alerts[:0]
 	for _, a := range alerts {
-		raised := alert.NewID(b.h.p.Group, id, a.Rule)
 		var channels []string
 		for _, channel := range a.Channels {
-			delivery := alert.NewDelivery(raised, channel)
+			delivery := alert.NewDelivery(a.ID, channel)
 			holds, held, known := b.look(ctx, channel, delivery, r.Timestamp)
 			if !known {
 				return nil, nil, false
 			}
 			if !holds {
 				channels = append(channels, channel)
-				doubtful[delivery] = held
+				doubtful[delivery] = held || a.State == alert.Resolved
 			}
 		}
 		if a.Channels = channels; len(channels) > 0 {

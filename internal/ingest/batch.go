@@ -196,10 +196,13 @@ func (b *Batch) record(ctx context.Context, r *kgo.Record) bool {
 func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) bool {
 	src := b.source(r)
 	id := b.h.Identity(src)
+	for i := range alerts {
+		b.h.identify(&alerts[i], id)
+	}
 	var doubtful map[string]bool
 	if r.Timestamp.Before(b.again) {
 		var ok bool
-		if alerts, doubtful, ok = b.unsent(ctx, r, id, alerts); !ok {
+		if alerts, doubtful, ok = b.unsent(ctx, r, alerts); !ok {
 			return false
 		}
 	}
@@ -217,7 +220,7 @@ func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) 
 	span.Set(slog.String("event", alerts[0].EventID), slog.String("event_type", alerts[0].EventType), slog.String("outcome", "alerted"), slog.Int("alerts", len(alerts)))
 	for i := range alerts {
 		a := &alerts[i]
-		b.h.Raise(a, id)
+		b.h.count(a)
 		b.took(b.raised + len(a.Channels))
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a.In(channel), Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}

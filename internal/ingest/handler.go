@@ -201,17 +201,27 @@ func (h *Handler) Identity(s envelope.Source) alert.Source {
 // Raise gives an alert its id and counts it. A resolved one is no alert of its own, and
 // goes to the fallback channels too: they may have been told that its key fires.
 func (h *Handler) Raise(a *alert.Alert, source alert.Source) {
-	if a.State == alert.Resolved {
-		a.ID = alert.NewResolvedID(h.p.Group, source, a.Rule)
-		for _, channel := range a.Channels {
-			if to := h.p.Fallbacks[channel]; to != "" && !slices.Contains(a.Channels, to) {
-				a.Channels = append(slices.Clip(a.Channels), to)
-			}
-		}
+	h.identify(a, source)
+	h.count(a)
+}
+
+func (h *Handler) identify(a *alert.Alert, source alert.Source) {
+	if a.State != alert.Resolved {
+		a.ID = alert.NewID(h.p.Group, source, a.Rule)
 		return
 	}
-	a.ID = alert.NewID(h.p.Group, source, a.Rule)
-	h.metrics.alert(a)
+	a.ID = alert.NewResolvedID(h.p.Group, source, a.Rule)
+	for _, channel := range a.Channels {
+		if to := h.p.Fallbacks[channel]; to != "" && !slices.Contains(a.Channels, to) {
+			a.Channels = append(slices.Clip(a.Channels), to)
+		}
+	}
+}
+
+func (h *Handler) count(a *alert.Alert) {
+	if a.State != alert.Resolved {
+		h.metrics.alert(a)
+	}
 }
 
 // plain reports whether a record has few headers and is no CloudEvent.
