@@ -232,8 +232,11 @@ func (t turn) suppressDigest(now time.Time) bool {
 	t.d.members = nil
 	for _, m := range members {
 		x := turn{t.o, t.l, m}
+		m.mayBeDuplicate = m.mayBeDuplicate || t.d.mayBeDuplicate
+		x.noteInDoubt(now)
 		x.drop(expired, x.expire(now))
 	}
+	t.noteInDoubt(now)
 	t.endKept(expired, t.expire(now), func() { t.o.lanes.advance(t.l) })
 	return true
 }

@@ -157,7 +157,7 @@ func (o *Dispatcher) fallible(s *source, since, now time.Time) (batch []*moving,
 				x.drop(how, what)
 				continue
 			}
-			batch = append(batch, &moving{turn: x, to: o.p.Config.Fallback.To, why: why})
+			batch = append(batch, &moving{turn: x, to: o.p.Config.Fallback.To, why: why, since: x.ending()})
 		}
 		o.lanes.shrunk(l, head)
 	}

@@ -63,6 +63,15 @@ func (t *throttles) pass(a *alert.Alert, at place, now time.Time) {
 	t.put(s, now)
 }
 
+// noteInDoubt notes that somebody may have a firing that is not sent any longer: its end is
+// owed then. What fires until then is sent.
+func (t turn) noteInDoubt(now time.Time) {
+	if a := t.d.envelope.Alert; a.Clears && a.State == alert.Firing && a.Reminder == 0 && t.d.mayBeDuplicate && t.d.envelope.Replay == nil {
+		t.o.throttles.pass(a, t.place(), now)
+		t.d.saves = t.o.change(throttleState(keyOf(a)), false)
+	}
+}
+
 // keepEnded is for how long at least it is remembered that an episode has ended.
 const keepEnded = 10 * time.Minute
 

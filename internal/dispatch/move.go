@@ -276,8 +276,10 @@ func (m *moving) settleMoved() {
 	o.metrics.outcome(rerouted)
 	m.moved()
 	o.tell(slog.LevelDebug, "moved to another channel", m.d, "to", m.to)
-	if !m.since.IsZero() {
-		m.noteTold("", time.Now())
+	if now := time.Now(); !m.since.IsZero() {
+		m.noteTold("", now)
+	} else {
+		m.noteInDoubt(now)
 	}
 	if s.dropped {
 		return // its lanes are gone

@@ -46,8 +46,10 @@ func (t turn) policy(now time.Time) (how, why string) {
 		return "", "" // it is owed
 	case hasExpired(a, now):
 		why = t.expire(now)
+		t.noteInDoubt(now)
 	case t.silenced(now) != nil:
 		how, why = silenced, t.silence(now)
+		t.noteInDoubt(now)
 	case !tried && o.throttles.suppress(a, d.envelope.Delivery, t.place()):
 		how, why = throttledAway, o.throttles.of(a).why(a)
 		t.keepAlert()

@@ -2,9 +2,16 @@ package dispatch
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/control"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/outcome"
 )
 
 // TestEvaluatedAgainDoesNotEndALaterEpisode: the outbox holds no resolved alert of an event
@@ -33,6 +40,81 @@ func TestEvaluatedAgainDoesNotEndALaterEpisode(t *testing.T) {
 		again("after", time.Now())
 		if got := fmt.Sprint(b.ch.ids()); got != "[fires after]" || b.left() != 0 {
 			t.Errorf("sent %s, %d left", got, b.left())
+		}
+	})
+}
+
+// TestEndIsToldWhereFiringMayBe: an attempt may have succeeded, and then policy, or another
+// channel, took the firing over. What fires after that is sent.
+func TestEndIsToldWhereFiringMayBe(t *testing.T) {
+	for name, then := range map[string]func(*testing.T, *stateTopic, *bench){
+		"silenced": func(t *testing.T, topic *stateTopic, _ *bench) { topic.silence(t, "key=A", 30*time.Minute, true) },
+		"expired":  func(*testing.T, *stateTopic, *bench) { pass(15 * time.Minute) },
+		"moved": func(_ *testing.T, _ *stateTopic, b *bench) {
+			b.Move(control.Request{From: "desk", To: "mail", TopicID: b.src.input.Topic, Below: map[int32]int64{b.src.input.Partition: 1}})
+		},
+	} {
+		for told, want := range map[bool]string{false: "[clear next]", true: "[next clear]"} {
+			t.Run(fmt.Sprint(name, told), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var topic stateTopic
+					b := topic.process(t, 0, nil)
+					b.p.Outboxes = &shelf{}
+					b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
+						return channel.Receipt{}, outcome.Errorf(outcome.Timeout, "no answer")
+					}
+					b.put("in doubt", "A", fires, func(a *alert.Alert) { a.Expire = 10 * time.Minute })
+					synctest.Wait()
+					then(t, &topic, b)
+					b.ch.set(nil)
+					pass(time.Hour)
+					tried := len(b.ch.ids())
+					if told {
+						b.put("next", "A", fires)
+						pass(time.Second)
+					}
+					b.put("clear", "A", clears)
+					b.put("clear again", "A", clears)
+					if !told {
+						b.put("next", "A", fires)
+					}
+					pass(2 * saveEvery)
+					if got := fmt.Sprint(b.ch.ids()[tried:]); got != want || b.left() != 0 {
+						t.Errorf("sent %s, want %s, %d left", got, want, b.left())
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestEndInFallbackChannelTellsOfItsEpisode, and ends it: ingest did not write it there.
+func TestEndInFallbackChannelTellsOfItsEpisode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		b, s := topic.process(t, 0, nil, func(c *Config) { c.Fallback = Fallback{To: "mail", After: 20 * time.Second} }), &shelf{}
+		b.p.Outboxes = s
+		began := time.Now()
+		b.put("first", "A", fires)
+		pass(time.Hour)
+		b.ch.set(invalidAuth)
+		b.put("suspends", "S")
+		b.put("clear", "A", clears)
+		pass(time.Minute)
+		i := slices.IndexFunc(s.taken, func(e *envelope.Envelope) bool { return e.Alert.State == alert.Resolved })
+		if i < 0 || !s.taken[i].Alert.Since.Equal(began) {
+			t.Fatalf("%v went to the other channel, not with the beginning of the episode", s.rules())
+		}
+		b.ch.set(nil)
+		pass(lastProbe)
+		recovers := b.delivery("recovers", "S")
+		recovers.envelope.Replay = &envelope.Replay{} // it is for this channel
+		b.add(b.src, recovers)
+		pass(time.Second)
+		b.put("next", "A", fires)
+		pass(time.Second)
+		if got := b.ch.ids(); got[len(got)-1] != "next" {
+			t.Errorf("sent %v: the next episode is not told", got)
 		}
 	})
 }
