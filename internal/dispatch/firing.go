@@ -90,6 +90,17 @@ func (t *throttles) ended(a *alert.Alert, delivery string, at place, now time.Ti
 	t.put(&s, now)
 }
 
+// over notes that whatever episode a former owner has opened is over.
+func (t *throttles) over(a *alert.Alert, delivery string, at place, now time.Time) {
+	s := &throttled{key: keyOf(a), severity: a.Severity, throttle: a.Throttle, delivery: delivery}
+	if former := t.of(a); former != nil {
+		*s = *former
+	}
+	s.until = latest(s.until, now.Add(keepEnded))
+	s.through.pass(at)
+	t.put(s, now)
+}
+
 // ends reports whether a resolved alert ends something that the channel has to be told
 // the end of.
 func (t *throttles) ends(a *alert.Alert, at place) bool {
@@ -98,8 +109,8 @@ func (t *throttles) ends(a *alert.Alert, at place) bool {
 }
 
 // unneeded reports whether the delivery is a resolved alert of which no firing was told,
-// or a reminder of what has ended. While it is not known what former owners told, it is sent.
-func (t turn) unneeded() bool {
+// or a reminder of what has ended.
+func (t turn) unneeded(now time.Time) bool {
 	a := t.d.envelope.Alert
 	switch {
 	case a.Notice(), a.State != alert.Resolved && a.Reminder == 0:
@@ -114,7 +125,10 @@ func (t turn) unneeded() bool {
 			return true
 		}
 	}
-	return !t.l.source.unknown && !t.o.throttles.ends(a, t.place())
+	if t.unsure() {
+		return t.dropUnsure(now)
+	}
+	return !t.o.throttles.ends(a, t.place())
 }
 
 // ending returns when the episode began that the delivery ends: what another channel has
@@ -183,6 +197,8 @@ func (t turn) noteTold(receipt string, now time.Time) {
 	switch {
 	case a.Throttle <= 0 && !a.Clears:
 		return
+	case t.d.unsure:
+		ts.over(a, t.d.envelope.Delivery, t.place(), now)
 	case a.State == alert.Resolved:
 		ts.ended(a, t.d.envelope.Delivery, t.place(), now)
 	case a.Reminder > 0:

@@ -127,7 +127,7 @@ func TestResolveWaitsForEpisodes(t *testing.T) {
 				topic.set(func(s *stateTopic) { s.hidden = false })
 				want = "[]"
 			}
-			pass(stateWithin)
+			pass(endWithin)
 			if got := fmt.Sprint(b.ch.ids()); got != want || b.left() != 0 {
 				t.Errorf("known %d: sent %s, %d left", known, got, b.left())
 			}

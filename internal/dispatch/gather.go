@@ -80,6 +80,11 @@ func (q *lanes) joined(l *lane) bool {
 		q.dissolve(l.host)
 		return true
 	}
+	if l.state == waiting && l.wait == stateEnd && l.queue[len(l.queue)-1].envelope.Alert.State == alert.Firing {
+		q.backoffs.remove(l) // what waits may have to let it pass
+		q.enqueue(l)
+		return true
+	}
 	if !l.gathering() {
 		return false
 	}

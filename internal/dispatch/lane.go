@@ -57,6 +57,7 @@ type delivery struct {
 	dead           *dlq.Entry   // set once it is to be a dead letter
 	closing        *dlq.Closure // set once its dead letter is to be closed: it was delivered
 
+	unsure   bool        // it counts in its source's sentUnsure
 	stays    bool        // it does not fit into the outbox of the fallback channel
 	claiming bool        // a commit is to claim it and its members
 	members  []*delivery // that its message speaks for as well; see gather.go
@@ -97,9 +98,14 @@ type source struct {
 	unclaimed bool      // its next delivery waits for a commit that claims it
 	recalls   time.Time // until when alerts wait for the throttles of former owners; zero: they do not
 	unknown   bool      // these throttles are not known yet
-	dropped   bool
-	drained   chan struct{}
-	unkept    bool // the delivery log did not take the record of a delivery
+	unsure    time.Time // until when resolved alerts wait for them
+	// sentUnsure is how many resolved alerts were sent without them, and dropsUnsure is set
+	// once others were dropped.
+	sentUnsure  int
+	dropsUnsure bool
+	dropped     bool
+	drained     chan struct{}
+	unkept      bool // the delivery log did not take the record of a delivery
 	// asideRecords and asideBytes are what the lanes hold that wait for a probe of
 	// their rule.
 	asideRecords, asideBytes int

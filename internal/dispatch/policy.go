@@ -36,7 +36,7 @@ func (t turn) policy(now time.Time) (how, why string) {
 	tried := d.attempts > 0 || !d.firstTried.IsZero() // then it has its turn in the throttle
 	how = expired
 	switch {
-	case t.unneeded():
+	case t.unneeded(now):
 		o.metrics.suppressed(unneeded)
 		o.tell(slog.LevelDebug, "resolved or reminded of, and no such alert is open: not sent", d)
 		return unneeded, ""

@@ -118,3 +118,47 @@ func TestEndInFallbackChannelTellsOfItsEpisode(t *testing.T) {
 		}
 	})
 }
+
+// TestUnknownEpisodesAreNoFloodOfResolved: ingest raises one for each key after a start.
+func TestUnknownEpisodesAreNoFloodOfResolved(t *testing.T) {
+	for _, keys := range []int{5, 100} { // the last one's resolved alert is sent, or dropped
+		synctest.Test(t, func(t *testing.T) { testUnknownEpisodes(t, keys) })
+	}
+}
+
+func testUnknownEpisodes(t *testing.T, keys int) {
+	topic := stateTopic{}
+	former := topic.process(t, 0, nil)
+	former.put("fires", "A", fires)
+	pass(2 * saveEvery)
+	former.close()
+	topic.hidden = true
+	b := topic.process(t, 1, nil)
+	for i := range keys {
+		b.put(fmt.Sprint("clear", i), fmt.Sprint("K", i), clears)
+	}
+	b.put("clear", "A", clears)
+	b.put("clears", "B", clears)
+	pass(stateWithin + time.Second)
+	if got := b.ch.ids(); len(got) > 0 {
+		t.Fatalf("sent %v before it is known what fires", got)
+	}
+	b.put("fires now", "B", fires)
+	b.put("other", "C", fires)
+	synctest.Wait()
+	if got := b.ch.ids(); fmt.Sprint(slices.Sorted(slices.Values(got))) != "[fires now other]" {
+		t.Fatalf("sent %v, alerts wait for what is resolved", got)
+	}
+	b.put("clears again", "B", clears)
+	pass(endWithin)
+	if n := len(b.ch.ids()); n != 3+min(keys+1, maxUnsure) || b.left() != 0 {
+		t.Fatalf("sent %d, %d left", n, b.left())
+	}
+	topic.set(func(s *stateTopic) { s.hidden = false })
+	pass(time.Second)
+	b.put("next", "A", fires)
+	pass(time.Second)
+	if got := b.ch.ids(); got[len(got)-1] != "next" || b.left() != 0 {
+		t.Errorf("sent %v: what fires next is counted", got)
+	}
+}

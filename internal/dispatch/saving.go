@@ -220,55 +220,6 @@ func (o *Dispatcher) notSaved(began time.Time, keys map[stateKey]bool, err error
 	s.release(s.number)
 }
 
-// stateWithin is how long alerts with a throttle wait, after an assignment, until the
-// throttles of the former owner are known.
-const stateWithin = 5 * time.Second
-
-// recall asks for what former owners of a partition have written.
-func (o *Dispatcher) recall(s *source) {
-	if o.p.State == nil {
-		return
-	}
-	s.recalls, s.unknown = time.Now().Add(stateWithin), true
-	o.p.State.Known(func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		s.recalls, s.unknown, o.silencing.known, o.silencing.look = time.Time{}, false, true, time.Time{}
-		o.reminders.next = time.Now()
-		for _, l := range o.lanes.backoffs.sorted() {
-			if l.source == s && l.wait == stateEnd {
-				o.lanes.backoffs.remove(l)
-				o.lanes.enqueue(l)
-			}
-		}
-		o.pump()
-	})
-}
-
-// unrecalled reports whether a former owner may have opened the delivery's throttle, or a
-// silence may keep it from being sent, and that is not known yet. What a process has read of
-// silences once it knows from then on.
-func (t turn) unrecalled() bool {
-	a := t.d.envelope.Alert
-	return !t.l.source.recalls.IsZero() && (a.Throttle > 0 || a.Clears || !t.o.silencing.known) && t.d.envelope.Replay == nil
-}
-
-// awaitState has the lane wait while its throttle may not be known, and reports whether it does.
-func (t turn) awaitState(now time.Time) bool {
-	s := t.l.source
-	if !t.unrecalled() {
-		return false
-	}
-	if !s.recalls.After(now) {
-		t.o.log.Warn("throttles of the former owner are not known, alerts are sent without them", "waited", stateWithin)
-		s.recalls, t.o.silencing.known = time.Time{}, true
-		return false
-	}
-	t.o.lanes.unlist(t.l)
-	t.o.lanes.backoffs.wait(t.l, s.recalls, stateEnd)
-	return true
-}
-
 // Learn takes in a record of the channel's state, as any process has written it. What this
 // process knows better about its own partitions is written again.
 func (o *Dispatcher) Learn(r state.Record) {
