@@ -161,7 +161,7 @@ func (h *Handler) match(r *kgo.Record, arrived, now time.Time, memory *Memory) (
 	}()
 	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
 	program := h.program.Load()
-	known := memory.of(program)
+	known := memory.known()
 	if program.Prefilter != nil && plain(r.Headers) && program.Prefilter.Quiet(rec, now, known) {
 		return nil, nil
 	}

@@ -5,19 +5,15 @@ import "github.com/algotrade/notifier/internal/rule"
 // Memory is what one assignment of a source partition knows of the episodes of rules
 // with clear: which alert keys are resolved. It begins empty, so that after a restart the
 // first event with clear of each key raises a resolved alert again, which dispatch drops
-// where nothing is open. A nil Memory knows nothing.
-type Memory struct {
-	program  *Program // that raised the alerts
-	resolved *rule.Resolved
-}
+// where nothing is open. Rules that are replaced keep it. A nil Memory knows nothing.
+type Memory struct{ resolved *rule.Resolved }
 
-// of returns what is known of the alerts of a program; other rules have other keys.
-func (m *Memory) of(p *Program) *rule.Resolved {
+func (m *Memory) known() *rule.Resolved {
 	if m == nil {
 		return nil
 	}
-	if m.program != p {
-		m.program, m.resolved = p, rule.NewResolved()
+	if m.resolved == nil {
+		m.resolved = rule.NewResolved()
 	}
 	return m.resolved
 }

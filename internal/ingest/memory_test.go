@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,11 +16,11 @@ import (
 )
 
 // marginRules is a program with one rule that clears.
-func marginRules(t *testing.T) Program {
+func marginRules(t *testing.T, channels ...string) Program {
 	t.Helper()
 	set, faults := rule.Compile("rules.yaml", []byte(`version: 1
 rules:
-  - {name: margin, when: event.ratio > 1, clear: event.ratio < 0.9, key: [event.account], to: [desk], title: t}
+  - {name: margin, when: event.ratio > 1, clear: event.ratio < 0.9, key: [event.account], to: [`+strings.Join(append(channels, "desk"), ", ")+`], title: t}
 `), rule.Environment{})
 	if len(faults) > 0 {
 		t.Fatal(faults)
@@ -28,9 +29,9 @@ rules:
 	return Program{Decoder: d, Rules: set, Prefilter: set.Prefilter(d)}
 }
 
-// TestResolvedIsRaisedOncePerAssignmentAndRules: what was raised by a former owner, or by
-// other rules, is not known.
-func TestResolvedIsRaisedOncePerAssignmentAndRules(t *testing.T) {
+// TestResolvedIsRaisedOncePerAssignmentAndChannels: what was raised by a former owner, or
+// for other channels, is not known. The same rule of another file is the same.
+func TestResolvedIsRaisedOncePerAssignmentAndChannels(t *testing.T) {
 	h := New(Params{Group: "g", Program: marginRules(t), Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	states := func(m *Memory, ratios ...float64) (list []string) {
 		for i, ratio := range ratios {
@@ -54,7 +55,8 @@ func TestResolvedIsRaisedOncePerAssignmentAndRules(t *testing.T) {
 		{memory: first, want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
 		{memory: first, want: `[1.5 "" 1.6 "" 0.6 "resolved"]`},
 		{memory: &Memory{}, want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
-		{memory: first, before: func() { h.Use(marginRules(t)) }, want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
+		{memory: first, before: func() { h.Use(marginRules(t)) }, want: `[1.5 "" 1.6 "" 0.6 "resolved"]`},
+		{memory: first, before: func() { h.Use(marginRules(t, "mail")) }, want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
 		{want: `[0.5 "resolved" 0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
 	} {
 		if step.before != nil {

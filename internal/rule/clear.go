@@ -2,6 +2,7 @@ package rule
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
@@ -41,6 +42,7 @@ func (b *builder) clear(e *entry, r *rule) {
 	}
 	c := &clearing{when: b.expression(*e.Clear, b.examples(r.topics, nil, forCondition)), remind: e.Remind, channels: r.everyChannel()}
 	r.clear = c
+	c.id = r.name + " to " + strings.Join(c.channels, " ")
 	if r.when.node == nil || c.when.node == nil {
 		return // reported
 	}

@@ -61,7 +61,7 @@ type filter struct {
 // condition is when, where and clear of a rule; where and clear are nil if there is none.
 type condition struct {
 	when, where, clear truth
-	rule               string
+	id                 string  // of clear: see clearing
 	key                []value // of a rule with clear
 }
 
@@ -78,13 +78,13 @@ func (s *Set) filter(topic string, d *event.Decoder) *filter {
 	f := &filter{scanner: d.Scanner(topic), steps: s.steps}
 	c := &compiler{vars: s.vars, zone: s.zone, scanner: f.scanner}
 	for _, r := range s.byTopic[topic] {
-		rule := condition{when: c.condition(r.when.node), rule: r.name}
+		rule := condition{when: c.condition(r.when.node)}
 		if r.where != nil {
 			rule.where = c.condition(r.where.node)
 		}
 		path, texts := c.pins(r.when.node)
 		if r.clear != nil {
-			rule.clear = c.condition(r.clear.when.node)
+			rule.clear, rule.id = c.condition(r.clear.when.node), r.clear.id
 			for _, k := range r.key {
 				rule.key = append(rule.key, c.value(k.node))
 			}
@@ -177,7 +177,7 @@ func (r *condition) clears(s *scope) bool {
 		return true
 	}
 	var h keyHash
-	s.known.begin(&h, r.rule)
+	s.known.begin(&h, r.id)
 	for _, k := range r.key {
 		v := k(s)
 		switch {

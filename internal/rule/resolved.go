@@ -57,9 +57,9 @@ func (r *Resolved) remove(key uint64) {
 // keyHash is the hash of a rule and an alert key.
 type keyHash struct{ maphash.Hash }
 
-func (r *Resolved) begin(h *keyHash, rule string) {
+func (r *Resolved) begin(h *keyHash, id string) {
 	h.SetSeed(r.seed)
-	h.part(rule)
+	h.part(id)
 }
 
 func (h *keyHash) part(s string) {
@@ -69,10 +69,10 @@ func (h *keyHash) part(s string) {
 	_, _ = h.WriteString(s)
 }
 
-// hash returns the hash of a rule and the parts of an alert key.
-func (r *Resolved) hash(rule string, key []string) uint64 {
+// hash returns the hash of a rule with clear and the parts of an alert key.
+func (r *Resolved) hash(id string, key []string) uint64 {
 	var h keyHash
-	r.begin(&h, rule)
+	r.begin(&h, id)
 	for _, part := range key {
 		h.part(part)
 	}
@@ -93,4 +93,6 @@ type clearing struct {
 	when     expression
 	remind   time.Duration
 	channels []string // that an alert of any severity goes to
+	// id is of the rule and the channels: with others, what is resolved has to be told again.
+	id string
 }

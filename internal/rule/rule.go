@@ -97,7 +97,7 @@ func (s *Set) MatchKnown(ev *event.Event, now time.Time, known *Resolved) (alert
 		if state, key, raises := r.state(&sc, known); raises {
 			alerts = append(alerts, r.alert(&sc, state, key))
 			if r.clear != nil && known != nil {
-				notes = append(notes, noted{known.hash(r.name, key), state})
+				notes = append(notes, noted{known.hash(r.clear.id, key), state})
 			}
 		}
 		usage.add(r.name, sc.spent-before)
@@ -125,7 +125,7 @@ func (r *topicRule) state(sc *scope, known *Resolved) (alert.State, []string, bo
 		return "", nil, false
 	}
 	key := parts(sc, r.key)
-	return alert.Resolved, key, known == nil || !known.has(known.hash(r.name, key))
+	return alert.Resolved, key, known == nil || !known.has(known.hash(r.clear.id, key))
 }
 
 // alert returns an alert of the event. A resolved one never expires, and is as severe as
