@@ -210,13 +210,13 @@ func (o *Dispatcher) fallDue(l *lane, d *delivery, since time.Time) time.Time {
 }
 
 // falls reports whether a delivery may go to the fallback channel. It does so once, and
-// not where its rule sends it to that channel too. An operator's replay, and a message
-// that some recipients have, are for this channel.
+// not where its rule sends it to that channel too. An operator's replay, a reminder of what
+// this channel was told, and a message that some recipients have, are for this channel.
 func (t turn) falls() bool {
 	d, f := t.d, &t.o.p.Config.Fallback
 	e := d.envelope
 	switch {
-	case e.Instead != nil, e.Replay != nil, e.Notice(), slices.Contains(e.Channels, f.To), !f.takes(e.Alert.Severity):
+	case e.Instead != nil, e.Replay != nil, e.Alert.Reminder > 0, e.Notice(), slices.Contains(e.Channels, f.To), !f.takes(e.Alert.Severity):
 		return false
 	case d.stays, d.written(), !d.sent.IsZero(), d.recipients != nil, len(d.refused) > 0, t.unrecalled():
 		return false

@@ -181,3 +181,25 @@ func TestSilencedEpisodeIsNotReminded(t *testing.T) {
 		}
 	})
 }
+
+// TestReminderDoesNotFallBack: the other channel was not told of the episode, and drops it.
+func TestReminderDoesNotFallBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		b, s := looped(t, &topic, 0, func(c *Config) { c.Fallback = Fallback{To: "mail", After: 20 * time.Second} })
+		b.put("first", "A", hourly)
+		pass(time.Minute)
+		b.ch.set(down)
+		pass(150 * time.Minute)
+		for _, e := range s.taken {
+			if e.Channel == "mail" {
+				t.Fatalf("%s went to the other channel", e.Delivery)
+			}
+		}
+		b.ch.set(nil)
+		pass(10 * time.Minute)
+		if all := b.ch.all(); !all[len(all)-1].m.Reminder || b.left() != 0 {
+			t.Errorf("sent %v, %d left", b.ch.ids(), b.left())
+		}
+	})
+}
