@@ -174,16 +174,12 @@ func (c *channels) follow(store *state.Store, learn func(state.Record)) {
 	}
 }
 
-// use applies what a rules file says of messages, and which of its rules clear.
+// use applies what a rules file says of messages, and of what they tell of.
 func (c *channels) use(rules *rule.Set) {
-	clears := make(map[string]bool)
-	for _, r := range rules.Rules() {
-		clears[r.Name] = r.Clear != ""
-	}
 	for _, o := range c.ordered {
 		o.UseDigest(rules.Digest())
 		o.UseZone(rules.Zone())
-		o.UseRules(func(rule string) bool { return clears[rule] })
+		o.UseRules(rules)
 	}
 }
 

@@ -29,16 +29,26 @@ const (
 type reminders struct {
 	next    time.Time // when to look at the episodes; zero: a message will tell
 	putting bool
-	clears  func(rule string) bool // nil: all rules clear
-	since   time.Time              // when clears was set
+	rules   Rules     // nil: all rules clear
+	since   time.Time // when rules was set
 }
 
-// UseRules says which rules clear. The episodes of others are ended after goneAfter.
-func (o *Dispatcher) UseRules(clears func(rule string) bool) {
+// Rules say what becomes of open episodes.
+type Rules interface {
+	// Clears reports whether there is such a rule, with clear.
+	Clears(rule string) bool
+	// Quiet returns the calendar whose quiet hours keep a channel at a moment from being
+	// told of a rule's alerts of a severity, and when they end; empty: none do.
+	Quiet(rule, channel string, severity alert.Severity, at time.Time) (calendar string, until time.Time)
+}
+
+// UseRules says which rules are in force. The episodes of those that do not clear are ended
+// after goneAfter.
+func (o *Dispatcher) UseRules(rules Rules) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r := &o.reminders
-	r.clears, r.since, r.next = clears, time.Now(), time.Now()
+	r.rules, r.since, r.next = rules, time.Now(), time.Now()
 	o.pump()
 }
 
@@ -98,7 +108,7 @@ func (r *reminders) due(s *throttled) (at time.Time, state alert.State) {
 	switch {
 	case !e.Told || e.Alert == nil:
 		return time.Time{}, ""
-	case r.clears != nil && !r.clears(e.Alert.Rule):
+	case r.rules != nil && !r.rules.Clears(e.Alert.Rule):
 		return latest(r.since.Add(goneAfter), e.put.Add(goneAfter)), alert.Resolved
 	case e.Alert.Remind <= 0:
 		return time.Time{}, ""
@@ -172,6 +182,9 @@ func (o *Dispatcher) reminder(s *throttled, from *source, state alert.State, now
 	} else {
 		a.Reminder, a.Since = e.Reminders+1, e.Since
 		a.ID = alert.NewReminderID(e.ID, a.Reminder)
+		if rules := o.reminders.rules; rules != nil {
+			a.Quiet, a.QuietUntil = rules.Quiet(a.Rule, o.p.Name, a.Severity, now)
+		}
 	}
 	env := &envelope.Envelope{
 		Source: envelope.Source{Topic: a.Topic, TopicID: e.Topic, Partition: e.Partition, Offset: e.Offset, Time: now},

@@ -127,23 +127,59 @@ func TestReminderIsPutAgainUntilItIs(t *testing.T) {
 	})
 }
 
+// inForce is the rules: one that clears, with quiet hours until a time.
+type inForce struct {
+	rule  string
+	until time.Time
+}
+
+func (r inForce) Clears(rule string) bool { return rule == r.rule }
+
+func (r inForce) Quiet(_, channel string, s alert.Severity, at time.Time) (string, time.Time) {
+	if channel == "desk" && s == alert.Warning && at.Before(r.until) {
+		return "overnight", r.until
+	}
+	return "", time.Time{}
+}
+
+// TestReminderIsSilentInQuietHours, but not that of a critical alert.
+func TestReminderIsSilentInQuietHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		told := &notices{}
+		b, _ := looped(t, &topic, 0)
+		b.p.Notices = told
+		b.UseRules(inForce{rule: "r", until: time.Now().Add(150 * time.Minute)})
+		b.put("warning", "A", hourly)
+		b.put("critical", "B", hourly, critical)
+		pass(190 * time.Minute)
+		sent := make(map[string]int)
+		for _, s := range b.ch.all() {
+			sent[s.m.Alert.Key[0]]++
+		}
+		if sent["A"] != 2 || sent["B"] != 4 || len(told.titles()) > 0 || b.left() != 0 {
+			t.Errorf("sent %v, told %q, %d left", sent, told.titles(), b.left())
+		}
+	})
+}
+
 // TestEpisodeOfRemovedRuleEnds after other instances had time to read the rules.
 func TestEpisodeOfRemovedRuleEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var topic stateTopic
 		b, _ := looped(t, &topic, 0)
-		b.UseRules(func(rule string) bool { return rule == "r" })
+		b.UseRules(inForce{rule: "r"})
 		b.put("first", "A", hourly)
 		b.put("stays", "B", fires)
 		pass(20 * time.Minute)
-		b.UseRules(func(rule string) bool { return false })
+		b.UseRules(inForce{})
 		pass(10 * time.Minute)
-		b.UseRules(func(rule string) bool { return rule == "r" }) // a mistake that was corrected
+		b.UseRules(inForce{rule: "r"}) // a mistake that was corrected
 		pass(20 * time.Minute)
 		if n := len(b.ch.ids()); n != 2 {
 			t.Fatalf("%d sent while the rule was back", n)
 		}
-		b.UseRules(func(rule string) bool { return false })
+		b.UseRules(inForce{})
 		pass(20 * time.Minute)
 		all := b.ch.all()
 		if len(all) != 4 || all[2].m.Alert.State != alert.Resolved || all[3].m.Alert.State != alert.Resolved || all[2].m.Since.IsZero() || all[2].m.Alert.Text.String() == "" {

@@ -71,6 +71,9 @@ func (b *builder) clear(e *entry, r *rule) {
 	b.clearedKey(e, r)
 }
 
+// Clears reports whether there is a rule with this name, with clear.
+func (s *Set) Clears(name string) bool { return s.byName[name] != nil && s.byName[name].clear != nil }
+
 // clearedKey warns of a part of the key that the events with clear do not have: they would
 // end nothing.
 func (b *builder) clearedKey(e *entry, r *rule) {

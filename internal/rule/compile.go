@@ -34,7 +34,7 @@ type Sample struct {
 // Compile reads a rules file and returns all faults. The set is nil if one of
 // them is an error.
 func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
-	b := &builder{env: env, set: &Set{byTopic: make(map[string][]*topicRule), steps: MaxSteps}, nextSlot: new(int)}
+	b := &builder{env: env, set: &Set{byName: make(map[string]*rule), byTopic: make(map[string][]*topicRule), steps: MaxSteps}, nextSlot: new(int)}
 	b.doc.Digest = digest.Defaults()
 	faults := yamldoc.Decode(file, "", data, &b.doc)
 	if len(faults.Errors()) == 0 || b.doc.at != (yamldoc.Cursor{}) {
@@ -185,7 +185,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	}
 	b.channels(e, r)
 	b.clear(e, r)
-	b.set.rules = append(b.set.rules, r)
+	b.set.rules, b.set.byName[r.name] = append(b.set.rules, r), r
 	for _, topic := range r.topics {
 		t := &topicRule{rule: r, where: cmp.Or(r.where, defaultWhere[string(topic)])}
 		b.set.byTopic[string(topic)] = append(b.set.byTopic[string(topic)], t)

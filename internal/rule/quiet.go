@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/calendar"
@@ -195,6 +196,38 @@ func (r *rule) route(a *alert.Alert) {
 			a.QuietIn = append(a.QuietIn, q)
 		}
 	}
+}
+
+// quietIn returns the quiet hours in which a channel gets no alerts of a severity at a
+// moment, though it gets them at others; nil: there are none.
+func (r *rule) quietIn(channel string, severity alert.Severity, at time.Time) *quiet {
+	var hours *quiet
+	for _, d := range r.quietly[severity] {
+		switch on := d.quiet != nil && d.quiet.calendar.On(at); {
+		case on && d.quiet.Do.name == reroute && slices.Contains(d.quiet.channels(), channel):
+			return nil
+		case !slices.Contains(d.channels, channel):
+		case !on:
+			return nil
+		default:
+			hours = d.quiet
+		}
+	}
+	return hours
+}
+
+// Quiet returns the calendar whose quiet hours keep a channel at a moment from being told
+// of a rule's alerts of a severity, also where these go elsewhere, and when the quiet hours
+// end; empty: none do.
+func (s *Set) Quiet(name, channel string, severity alert.Severity, at time.Time) (calendar string, until time.Time) {
+	r := s.byName[name]
+	if r == nil {
+		return "", time.Time{}
+	}
+	if q := r.quietIn(channel, severity, at); q != nil {
+		return q.During.name, q.calendar.Next(at)
+	}
+	return "", time.Time{}
 }
 
 // everyChannel returns all channels that can get an alert of the rule: those that may have

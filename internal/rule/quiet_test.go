@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/rule"
 )
@@ -130,5 +132,34 @@ func TestFaultsOfQuietHoursAreFound(t *testing.T) {
 	_, faults = rule.Compile("r.yaml", []byte(strings.Replace(quietHours, "  weekend:", "  lunch: {times: [\"12:00-13:00\"]}\n  weekend:", 1)), channels)
 	if len(faults.Errors()) > 0 || !strings.Contains(faults.Error(), "r.yaml:5:10: warning: calendars.lunch: no route uses this calendar") {
 		t.Error(faults)
+	}
+}
+
+// TestQuietHoursOfAChannel that was told before: what goes elsewhere meanwhile is quiet too.
+func TestQuietHoursOfAChannel(t *testing.T) {
+	set, faults := rule.Compile("r.yaml", []byte(quietHours), channels)
+	if len(faults.Errors()) > 0 {
+		t.Fatal(faults)
+	}
+	night := time.Date(2026, 11, 18, 8, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		rule, channel string
+		severity      alert.Severity
+		at            time.Time
+		want          string
+	}{
+		{"desk", "slack", alert.Warning, night, "overnight 11:30"},
+		{"desk", "slack", alert.Warning, night.Add(8 * time.Hour), " 00:00"},
+		{"desk", "slack", alert.Critical, night, " 00:00"},
+		{"desk", "mail", alert.Warning, night, " 00:00"},
+		{"risk", "hook", alert.Warning, night, "overnight 11:30"},
+		{"direct", "hook", alert.Warning, night, " 00:00"}, // told by the other way
+		{"direct", "slack", alert.Warning, night, "overnight 11:30"},
+		{"gone", "slack", alert.Warning, night, " 00:00"},
+	} {
+		calendar, until := set.Quiet(c.rule, c.channel, c.severity, c.at)
+		if got := calendar + " " + until.UTC().Format("15:04"); got != c.want {
+			t.Errorf("%s of %s in %s: %q, want %q", c.severity, c.rule, c.channel, got, c.want)
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 // Set is a compiled rules file. It is safe for concurrent use.
 type Set struct {
 	rules   []*rule
+	byName  map[string]*rule
 	byTopic map[string][]*topicRule
 	reads   map[string][]string
 	steps   int // limit of all rules for one event
