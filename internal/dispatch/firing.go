@@ -93,7 +93,12 @@ func (t *throttles) ended(a *alert.Alert, delivery string, at place, now time.Ti
 // over notes that whatever episode a former owner has opened is over.
 func (t *throttles) over(a *alert.Alert, delivery string, at place, now time.Time) {
 	s := &throttled{key: keyOf(a), severity: a.Severity, throttle: a.Throttle, delivery: delivery}
-	if former := t.of(a); former != nil {
+	switch former := t.of(a); {
+	case former == nil:
+	case former.episode != nil: // it has become known
+		t.ended(a, delivery, at, now)
+		return
+	default:
 		*s = *former
 	}
 	s.until = latest(s.until, now.Add(keepEnded))

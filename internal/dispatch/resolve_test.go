@@ -162,3 +162,29 @@ func testUnknownEpisodes(t *testing.T, keys int) {
 		t.Errorf("sent %v: what fires next is counted", got)
 	}
 }
+
+// TestEpisodeKnownDuringItsEndIsOver: the state topic can be read again while the resolved
+// alert is on its way.
+func TestEpisodeKnownDuringItsEndIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		former := topic.process(t, 0, nil)
+		former.put("fires", "A", fires)
+		pass(2 * saveEvery)
+		former.close()
+		topic.hidden = true
+		b := topic.process(t, 1, nil)
+		b.ch.answer = func(channel.Message, int) (channel.Receipt, error) {
+			topic.set(func(s *stateTopic) { s.hidden = false })
+			time.Sleep(time.Second)
+			return channel.Receipt{}, nil
+		}
+		b.put("clear", "A", clears)
+		pass(2 * endWithin)
+		b.put("next", "A", fires)
+		pass(2 * time.Second)
+		if got := fmt.Sprint(b.ch.ids()); got != "[clear next]" || b.left() != 0 {
+			t.Errorf("sent %s, %d left", got, b.left())
+		}
+	})
+}
