@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/consume"
 )
 
 // holding is a history of these deliveries.
@@ -43,5 +45,23 @@ func TestResolvedIsNotRaisedAgain(t *testing.T) {
 	}
 	if !doubtful[alert.NewDelivery(left[0].ID, "mail")] {
 		t.Error("it is not doubtful that it is new")
+	}
+}
+
+// TestRecordEvaluatedAgainIsAlerted, whatever the outboxes hold of it.
+func TestRecordEvaluatedAgainIsAlerted(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	steps := consume.NewSteps(consume.Params{Name: "ingest", Topics: []string{"t"}, Window: consume.Window{Records: 100, Bytes: 1 << 20}, Logger: log})
+	p, _ := steps.Assign("t", 0, "id", 1, nil)
+	h := New(Params{Program: Program{Decoder: everyOne{}, Rules: everyOne{}}, Topics: []string{"t"}, Logger: log, Registry: prometheus.NewRegistry()})
+	r := &kgo.Record{Topic: "t", Value: []byte("{}")}
+	b := h.Begin(p, steps.Deliver(p, []*kgo.Record{r}), nil)
+	b.again = time.Now().Add(time.Hour)
+	h.p.History = holding{alert.NewDelivery(alert.NewID("", h.Identity(b.source(r)), "every"), "hook"): true}
+	if !b.Step(t.Context()) {
+		t.Fatal("it is not settled")
+	}
+	if alerted, cleared := testutil.ToFloat64(b.count.alerted), testutil.ToFloat64(b.count.cleared); alerted != 1 || cleared != 0 {
+		t.Errorf("%v alerted, %v cleared", alerted, cleared)
 	}
 }

@@ -199,6 +199,7 @@ func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) 
 	for i := range alerts {
 		b.h.identify(&alerts[i], id)
 	}
+	fires := slices.ContainsFunc(alerts, func(a alert.Alert) bool { return a.State == alert.Firing })
 	var doubtful map[string]bool
 	if r.Timestamp.Before(b.again) {
 		var ok bool
@@ -206,7 +207,7 @@ func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) 
 			return false
 		}
 	}
-	if slices.ContainsFunc(alerts, func(a alert.Alert) bool { return a.State == alert.Firing }) {
+	if fires {
 		b.count.alerted.Inc()
 	} else {
 		b.count.cleared.Inc()
