@@ -280,3 +280,31 @@ func TestSuspendedRuleGathersNoLonger(t *testing.T) {
 		}
 	})
 }
+
+// TestStatusWhileOneMessageSpeaksForGroups: the lanes of the others hold nothing meanwhile.
+func TestStatusWhileOneMessageSpeaksForGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, chat)
+		defer b.close()
+		b.ch.answer = down
+		began := time.Now()
+		for i := range 40 {
+			d := b.delivery(fmt.Sprint(i), fmt.Sprint(i))
+			group(fmt.Sprint(i))(d.envelope.Alert)
+			d.stored = began.Add(-time.Duration(i) * time.Minute)
+			b.add(b.src, d)
+		}
+		pass(5 * time.Second)
+		tied := 0
+		b.mu.Lock()
+		for _, l := range b.lanes.byKey {
+			if len(l.queue) == 0 {
+				tied++
+			}
+		}
+		b.mu.Unlock()
+		if s := b.Status(); tied == 0 || s.Pending != 40 || !s.Oldest.Equal(began.Add(-39*time.Minute)) {
+			t.Errorf("%d lanes are empty, %d alerts are pending, the oldest since %s", tied, s.Pending, s.Oldest)
+		}
+	})
+}

@@ -139,7 +139,10 @@ func (o *Dispatcher) fallible(s *source, since, now time.Time) (batch []*moving,
 	why := &envelope.Instead{Channel: o.p.Name, Cause: o.downCause()}
 	for _, l := range o.lanes.matching(func(l *lane) bool { return l.source == s && o.mayFall(l) }) {
 		due := o.fallDue(l, l.queue[0], since)
-		if len(l.queue[0].members)+len(l.queue[0].tied) > 0 && !due.After(now) {
+		if head := l.queue[0]; len(head.members)+len(head.tied) > 0 && !due.After(now) {
+			if len(head.tied) > 0 {
+				next = now // the other groups are not among these lanes yet
+			}
 			o.lanes.dissolve(l)
 		}
 		head := l.queue[0]
@@ -181,16 +184,11 @@ func (q *lanes) shrunk(l *lane, head *delivery) {
 
 // mayFall reports whether nothing but the channel keeps a lane's message from being sent.
 func (o *Dispatcher) mayFall(l *lane) bool {
-	d := l.queue[0]
-	switch {
-	case d.written(), !d.deferred.IsZero(), l.key.deferred, l.key.aside:
-		return false
-	case l.state == ready:
-		return true
-	case l.state == waiting:
-		return l.wait != windowEnd && l.wait != stateEnd
+	if l.state != ready && (l.state != waiting || l.wait == windowEnd || l.wait == stateEnd) {
+		return false // in flight, or tied: then it may be empty
 	}
-	return false
+	d := l.queue[0]
+	return !d.written() && d.deferred.IsZero() && !l.key.deferred && !l.key.aside
 }
 
 // fallDue is when a delivery has waited for long enough. What one message tells has

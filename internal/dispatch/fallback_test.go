@@ -251,3 +251,34 @@ func TestFallbackKeepsWaitOfItsLane(t *testing.T) {
 		}
 	})
 }
+
+// TestCollapsedGroupsFallBackTogether, though the delivery that speaks for them stays.
+func TestCollapsedGroupsFallBackTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := newFallbackBench(t, chat)
+		b.p.Config.Fallback = Fallback{To: "mail", After: 20 * time.Second}
+		defer b.close()
+		b.ch.answer = down
+		tell := func(m channel.Message) bool { return m.Digest != nil && m.Digest.Groups > 1 }
+		began := time.Now()
+		for i := range 40 {
+			name := fmt.Sprint("group", i)
+			b.wait(name, name, int64(i), func(e *envelope.Envelope) {
+				e.Alert.Group = []string{name}
+				if i < 3 {
+					e.Channels = []string{"desk", "mail"}
+				}
+			})
+		}
+		pass(5 * time.Second)
+		if !slices.ContainsFunc(b.ch.all(), func(s sent) bool { return tell(s.m) }) {
+			t.Fatal("no message speaks for several groups")
+		}
+		for len(s.rules()) < 37 && time.Since(began) < time.Minute {
+			pass(time.Second)
+		}
+		if took := time.Since(began); took > 28*time.Second || b.left() != 3 {
+			t.Errorf("%d went there in %s, %d left", len(s.rules()), took, b.left())
+		}
+	})
+}

@@ -21,11 +21,17 @@ func (o *Dispatcher) describeLate(s *Status) {
 // outbox, or its window ended; zero: there is none.
 func (q *lanes) oldestReady() (oldest time.Time) {
 	for _, l := range q.byKey {
+		if len(l.queue) == 0 { // another lane's message speaks for it
+			continue
+		}
 		d := l.queue[0]
 		if d.written() || l.key.aside || !d.deferred.IsZero() || l.state == waiting && (l.wait == windowEnd || l.wait == stateEnd) {
 			continue
 		}
-		ready := d.stored
+		var ready time.Time
+		for x := range d.all {
+			ready = earlier(ready, x.stored)
+		}
 		if l.group != nil {
 			if end := l.group.Due(l.severity); end.After(ready) {
 				ready = end
