@@ -126,6 +126,9 @@ func (o *Dispatcher) remind(now time.Time) (again time.Time) {
 		return r.next
 	}
 	r.next = time.Time{}
+	if o.gone() {
+		return time.Time{}
+	}
 	var episodes []*episode
 	var list []*envelope.Envelope
 	for l := o.throttles.firing.Front(); l != nil; l = l.Next() {
@@ -170,6 +173,10 @@ func (o *Dispatcher) remind(now time.Time) (again time.Time) {
 	}})
 	return time.Time{}
 }
+
+// gone reports whether the channel is no longer configured, and only what waits for it is
+// known: nothing more is written to its outbox.
+func (o *Dispatcher) gone() bool { return o.p.Outboxes != nil && !o.p.Outboxes.Has(o.p.Name) }
 
 // reminder returns the next record of an episode.
 func (o *Dispatcher) reminder(s *throttled, from *source, state alert.State, now time.Time) *envelope.Envelope {

@@ -239,3 +239,23 @@ func TestReminderDoesNotFallBack(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovedChannelIsToldNothingMore: what waits in its outbox is to be moved.
+func TestRemovedChannelIsToldNothingMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		former, _ := looped(t, &topic, 0)
+		former.put("first", "A", hourly)
+		topic.silence(t, "key=B", time.Hour, false)
+		former.put("silenced", "B", fires)
+		pass(2 * saveEvery)
+		former.close()
+		b, s := looped(t, &topic, 2)
+		told := &notices{}
+		b.p.Name, b.p.Notices = "unknown", told
+		pass(3 * time.Hour)
+		if len(s.taken)+len(told.titles()) > 0 {
+			t.Errorf("put %d, told %q", len(s.taken), told.titles())
+		}
+	})
+}

@@ -42,6 +42,9 @@ func (o *Dispatcher) report(now time.Time) (again time.Time) {
 	if s.look.After(now) {
 		return s.look
 	}
+	if o.gone() {
+		return time.Time{}
+	}
 	again = now.Add(lookForReports)
 	for _, cause := range s.causes() {
 		sum := s.total(cause)
