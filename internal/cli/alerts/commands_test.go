@@ -196,6 +196,16 @@ func TestShowTellsEveryChannelAndAttempt(t *testing.T) {
 	command(t, c, "alerts", "show", "dl_").Want(t, base.ExitMisused)
 }
 
+// TestResolvedAlertsAreToldFromFirings by who reads the list, one alert or the tail.
+func TestResolvedAlertsAreToldFromFirings(t *testing.T) {
+	c, write := logging(t)
+	write(margin(7, "ACC-7", "desk", deliverylog.Delivered, func(r *deliverylog.Record) { r.State = string(alert.Resolved) }))
+	a := command(t, c, "alerts", "list").Want(t, base.ExitDone)
+	a.Contains(t, " delivered resolved margin-call ")
+	a = command(t, c, "alerts", "show", "al_7").Want(t, base.ExitDone)
+	a.Contains(t, "title Resolved: Margin 94 %")
+}
+
 // TestShowTellsThatNoEventRaisedANotice: there is none that could be looked at.
 func TestShowTellsThatNoEventRaisedANotice(t *testing.T) {
 	c, write := logging(t)
@@ -205,8 +215,8 @@ func TestShowTellsThatNoEventRaisedANotice(t *testing.T) {
 	}))
 	a := command(t, c, "alerts", "show", "al_7").Want(t, base.ExitDone)
 	a.Contains(t, "event none: a notice of the notifier itself, of 2026-11-23 15:31:05 CET", "channel desk-mail: dropped at ", "552 too big", "alerts resend dl_")
-	if strings.Contains(a.Out, "kafka-console-consumer") {
-		t.Errorf("it names the place of an event:\n%s", a.Out)
+	if strings.Contains(a.Out, "kafka-console-consumer") || strings.Contains(a.Out, "after the event") {
+		t.Errorf("it names an event:\n%s", a.Out)
 	}
 }
 

@@ -166,9 +166,17 @@ func row(r *deliverylog.Record) []string {
 		tries = fmt.Sprint(n)
 	}
 	return []string{
-		term.Short(r.Ended), string(r.Decision), r.Severity, r.Rule, term.OrDash(term.Cut(r.KeyText(), 64)), r.Channel,
+		term.Short(r.Ended), string(r.Decision), level(r), r.Rule, term.OrDash(term.Cut(r.KeyText(), 64)), r.Channel,
 		tries, term.Cut(r.Text(), 200), brief(r.Alert),
 	}
+}
+
+// level is the severity, or that the alert is a resolved one, as a channel shows it.
+func level(r *deliverylog.Record) string {
+	if r.State != "" {
+		return r.State
+	}
+	return r.Severity
 }
 
 // end prints the rest, says whether it is all of the selected deliveries, and suggests a

@@ -82,7 +82,11 @@ func (p *page) row(name, format string, args ...any) {
 func (p *page) alert(r *deliverylog.Record) {
 	e := &r.Event
 	p.row("alert", "%s", r.Alert)
-	p.row("title", "%s: %s", r.Severity, r.Text())
+	if r.State != "" {
+		p.row("title", "%s", r.Text())
+	} else {
+		p.row("title", "%s: %s", r.Severity, r.Text())
+	}
 	p.row("rule", "%s%s", r.Rule, prefixed(" · key ", r.KeyText()))
 	if e.Topic == alert.Notifier {
 		p.row("event", "none: a notice of the notifier itself, of %s", term.Stamp(e.Time))
@@ -94,7 +98,11 @@ func (p *page) alert(r *deliverylog.Record) {
 // delivery prints what became of one delivery.
 func (p *page) delivery(group string, r *deliverylog.Record) {
 	p.WriteByte('\n')
-	p.row("channel", "%s: %s at %s, %s after the event", r.Channel, r.Decision, term.Stamp(r.Ended), channel.Duration(max(r.Ended.Sub(r.Event.Time), 0)))
+	delay := fmt.Sprintf(", %s after the event", channel.Duration(max(r.Ended.Sub(r.Event.Time), 0)))
+	if r.Event.Topic == alert.Notifier {
+		delay = ""
+	}
+	p.row("channel", "%s: %s at %s%s", r.Channel, r.Decision, term.Stamp(r.Ended), delay)
 	if why := whyText(r); why != "" {
 		p.row("why", "%s", why)
 	}

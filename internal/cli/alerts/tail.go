@@ -91,7 +91,7 @@ func (t *tail) idle() bool {
 // line is a delivery in one line, which is not cut to the terminal.
 func (t *tail) line(r *deliverylog.Record) string {
 	fields := []string{
-		r.Ended.Local().Format(time.TimeOnly), fmt.Sprintf("%-13s", r.Decision), fmt.Sprintf("%-8s", r.Severity), r.Rule, term.OrDash(r.KeyText()), "→ " + r.Channel, term.Cut(r.Text(), 200), brief(r.Alert),
+		r.Ended.Local().Format(time.TimeOnly), fmt.Sprintf("%-13s", r.Decision), fmt.Sprintf("%-8s", level(r)), r.Rule, term.OrDash(r.KeyText()), "→ " + r.Channel, term.Cut(r.Text(), 200), brief(r.Alert),
 	}
 	if why := whyText(r); why != "" {
 		fields = append(fields, why)
@@ -105,9 +105,9 @@ func (t *tail) line(r *deliverylog.Record) string {
 
 func colour(r *deliverylog.Record) term.Colour {
 	switch {
-	case r.Decision == deliverylog.DeadLettered || r.Severity == string(alert.Critical):
+	case r.Decision == deliverylog.DeadLettered || level(r) == string(alert.Critical):
 		return term.Red
-	case r.Decision == deliverylog.Delivered && r.Severity == string(alert.Warning):
+	case r.Decision == deliverylog.Delivered && level(r) == string(alert.Warning):
 		return term.Yellow
 	case r.Decision != deliverylog.Delivered:
 		return term.Faint
