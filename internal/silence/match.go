@@ -50,10 +50,10 @@ func (m Matcher) String() string {
 // selective reports whether the matcher leaves out alerts by what they must have.
 func (m Matcher) selective() bool { return !m.Not && strings.Trim(m.Pattern, "*") != "" }
 
-// matches reports whether an alert in a channel fulfils the condition. What it does not
+// Matches reports whether an alert in a channel fulfils the condition. What it does not
 // have is never equal.
-func (m Matcher) matches(channel string, a *alert.Alert) bool {
-	for value := range m.values(channel, a) {
+func (m Matcher) Matches(channel string, a *alert.Alert) bool {
+	for value := range m.Values(channel, a) {
 		if glob(m.Pattern, value) {
 			return !m.Not
 		}
@@ -61,16 +61,8 @@ func (m Matcher) matches(channel string, a *alert.Alert) bool {
 	return m.Not
 }
 
-// Has reports whether an alert has what the matcher names.
-func (m Matcher) Has(channel string, a *alert.Alert) bool {
-	for range m.values(channel, a) {
-		return true
-	}
-	return false
-}
-
-// values iterates over the values that the matcher's name has in an alert.
-func (m Matcher) values(channel string, a *alert.Alert) iter.Seq[string] {
+// Values iterates over the values that the matcher's name has in an alert.
+func (m Matcher) Values(channel string, a *alert.Alert) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		switch m.Name {
 		case "rule":

@@ -57,7 +57,7 @@ func (s *Silence) check() error {
 	case len(s.Match) == 0:
 		return errors.New("no condition: name what is to be silenced, such as rule=order-rejected")
 	case !selective:
-		return errors.New("it would silence everything: name what is to be silenced, such as rule=order-rejected")
+		return errors.New("the conditions would silence everything: name what is to be silenced, such as rule=order-rejected")
 	case len(s.Match) > maxMatchers:
 		return fmt.Errorf("more than %d conditions", maxMatchers)
 	case s.Comment == "":
@@ -65,9 +65,9 @@ func (s *Silence) check() error {
 	case len(s.Comment) > maxText:
 		return fmt.Errorf("the comment has more than %d bytes", maxText)
 	case !s.Ends.After(s.Created):
-		return errors.New("its end has passed")
+		return errors.New("the end has passed")
 	case s.Ends.Sub(s.Created) > Longest:
-		return errors.New("it is longer than 7 days")
+		return errors.New("a silence lasts at most 7 days: for times that come again, give a route quiet hours")
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (s *Silence) Silences(channel string, a *alert.Alert) bool {
 // Matches reports whether an alert in a channel fulfils its conditions, whatever its severity.
 func (s *Silence) Matches(channel string, a *alert.Alert) bool {
 	for _, m := range s.Match {
-		if !m.matches(channel, a) {
+		if !m.Matches(channel, a) {
 			return false
 		}
 	}

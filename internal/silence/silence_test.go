@@ -74,13 +74,13 @@ func TestIncompleteSilenceIsRefused(t *testing.T) {
 	for want, f := range map[string]func() ([]Matcher, time.Duration, string){
 		"":             func() ([]Matcher, time.Duration, string) { return ok, Longest, "CHG-112" },
 		"no condition": func() ([]Matcher, time.Duration, string) { return nil, time.Hour, "CHG-112" },
-		"it would silence everything": func() ([]Matcher, time.Duration, string) {
+		"the conditions would silence everything": func() ([]Matcher, time.Duration, string) {
 			return parse(t, "rule=* account!=A7"), time.Hour, "CHG-112"
 		},
-		"a comment is required":    func() ([]Matcher, time.Duration, string) { return ok, time.Hour, " " },
-		"the comment has more":     func() ([]Matcher, time.Duration, string) { return ok, time.Hour, strings.Repeat("x", maxText+1) },
-		"its end has passed":       func() ([]Matcher, time.Duration, string) { return ok, -time.Second, "CHG-112" },
-		"it is longer than 7 days": func() ([]Matcher, time.Duration, string) { return ok, Longest + time.Second, "CHG-112" },
+		"a comment is required":          func() ([]Matcher, time.Duration, string) { return ok, time.Hour, " " },
+		"the comment has more":           func() ([]Matcher, time.Duration, string) { return ok, time.Hour, strings.Repeat("x", maxText+1) },
+		"the end has passed":             func() ([]Matcher, time.Duration, string) { return ok, -time.Second, "CHG-112" },
+		"a silence lasts at most 7 days": func() ([]Matcher, time.Duration, string) { return ok, Longest + time.Second, "CHG-112" },
 		"more than 16 conditions": func() ([]Matcher, time.Duration, string) {
 			return append(make([]Matcher, 16), ok...), time.Hour, "CHG-112"
 		},

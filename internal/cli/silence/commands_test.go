@@ -78,6 +78,7 @@ func TestAddShowsWhatItWouldHaveSilenced(t *testing.T) {
 		"account=A8 channel=desk-mail":              "matches 16 of 20 alerts of the last 24 h, 0 of them critical\n       10  large-fill\n        6  order-rejected\n",
 		"rule=order-rejected account=A7 --critical": "matches 4 of 20 alerts of the last 24 h, 1 of them critical\n        4  order-rejected\n",
 		"rule=order-rejected acount=A7":             "matches 0 of 20 alerts of the last 24 h, 0 of them critical\nwarning: no alert of the last 24 h has acount: did you mean account?\n",
+		"rule=order-rejectd account=A9 rule!=x":     "matches 0 of 20 alerts of the last 24 h, 0 of them critical\nwarning: no alert of the last 24 h has rule=order-rejectd: did you mean order-rejected?\nwarning: no alert of the last 24 h has account=A9\n",
 	} {
 		a := command(t, c, "silence add "+args+" --for 2h --dry-run", "-m", "CHG-112").Want(t, base.ExitDone)
 		if a.Err != want+"dry run: nothing was done\n" || a.Out != "" {
@@ -94,11 +95,11 @@ func TestIncompleteSilenceIsMisuse(t *testing.T) {
 	for args, want := range map[string]string{
 		"rule=x --for 2h":                          `a comment is required, such as -m "venue migration"`,
 		"rule=x -m x":                              "write when it ends: --for 2h or --until 18:30",
-		"rule=x -m x --for 8d":                     "it is longer than 7 days",
+		"rule=x -m x --for 8d":                     "a silence lasts at most 7 days: for times that come again, give a route quiet hours",
 		"rule=x -m x --for 2h --until 18:30":       "write when it ends: --for 2h or --until 18:30",
 		"rule=x -m x --until noon":                 `--until "noon": write a time such as 18:30`,
-		"rule=x -m x --until 2026-11-23T18:30:00Z": "its end has passed",
-		"rule=* -m x --for 2h":                     "it would silence everything",
+		"rule=x -m x --until 2026-11-23T18:30:00Z": "the end has passed",
+		"rule=* -m x --for 2h":                     "the conditions would silence everything",
 		"order-rejected -m x --for 2h":             `"order-rejected" is no condition: write NAME=VALUE`,
 		"-m x --for 2h":                            "no condition: name what is to be silenced",
 	} {
@@ -143,5 +144,5 @@ func TestMissingTopicsAreNamed(t *testing.T) {
 	c.Delete(topics.Deliveries(c.Group))
 	command(t, c, "silence add rule=x --for 1h -m x").Want(t, base.ExitDone, "there is no delivery log: what it would have kept from being sent is not known")
 	c.Delete(topics.State(c.Group))
-	command(t, c, "silence list").Want(t, base.ExitFailed, "topic "+topics.State(c.Group)+" is missing: run 'notifier ", "topics create'")
+	command(t, c, "silence list").Want(t, base.ExitFailed, "topic "+topics.State(c.Group)+" is missing: run 'notifier --brokers "+strings.Join(c.Brokers, ",")+" --group "+c.Group+" topics create'")
 }

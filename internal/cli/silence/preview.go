@@ -32,15 +32,21 @@ type preview struct {
 	Rules    map[string]int `json:"rules"`    // matching by rule
 	missing  bool           // there is no delivery log
 	names    map[string]bool
-	has      []bool // by condition: an alert has what it names
+	of       []condition // those of the silence
 }
 
-// mostNames bounds the names that a suggestion is chosen from.
+// condition is what the alerts say of a condition.
+type condition struct {
+	values    map[string]bool // that alerts have of its name
+	fulfilled bool            // by an alert
+}
+
+// mostNames bounds the names and the values that a suggestion is chosen from.
 const mostNames = 1000
 
 // look reads the delivery log.
 func look(ctx context.Context, st *store, s *silence.Silence, now time.Time) (*preview, error) {
-	p := &preview{Rules: make(map[string]int), names: make(map[string]bool), has: make([]bool, len(s.Match))}
+	p := &preview{Rules: make(map[string]int), names: make(map[string]bool), of: make([]condition, len(s.Match))}
 	r := deliverylog.NewReader(st.client, st.group)
 	spans, err := r.Spans(ctx, now.Add(-previewed), time.Time{})
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
@@ -68,7 +74,16 @@ func (p *preview) add(s *silence.Silence, r *deliverylog.Record, seen map[string
 		}
 	}
 	for i, m := range s.Match {
-		p.has[i] = p.has[i] || m.Has(r.Channel, a)
+		c := &p.of[i]
+		for value := range m.Values(r.Channel, a) {
+			if c.values == nil {
+				c.values = make(map[string]bool)
+			}
+			if len(c.values) < mostNames {
+				c.values[value] = true
+			}
+		}
+		c.fulfilled = c.fulfilled || m.Matches(r.Channel, a)
 	}
 	matched, known := seen[r.Alert]
 	if !known {
@@ -105,11 +120,20 @@ func (p *preview) write(g *base.Globals, match []silence.Matcher) {
 		fmt.Fprintf(g.IO.Err, "  %7s  %s\n", humanize.Comma(int64(p.Rules[rule])), term.Visible(rule))
 	}
 	for i, m := range match {
-		if p.has[i] {
+		missing, near := "", ""
+		switch values := slices.Sorted(maps.Keys(p.of[i].values)); {
+		case len(values) == 0:
+			missing, near = m.Name, suggest.Closest(m.Name, append(slices.Sorted(maps.Keys(p.names)), silence.Reserved()...))
+		case m.Not || p.of[i].fulfilled:
 			continue
+		default:
+			missing = m.String()
+			if slices.Contains([]string{"rule", "channel", "topic", "type"}, m.Name) { // of an id, another is a good guess by chance only
+				near = suggest.Closest(m.Pattern, values)
+			}
 		}
-		text := fmt.Sprintf("no alert of the last 24 h has %s", m.Name)
-		if near := suggest.Closest(m.Name, append(slices.Sorted(maps.Keys(p.names)), silence.Reserved()...)); near != "" {
+		text := "no alert of the last 24 h has " + missing
+		if near != "" {
 			text += fmt.Sprintf(": did you mean %s?", near)
 		}
 		fmt.Fprintln(g.IO.Err, "warning: "+term.Visible(text))
