@@ -2,6 +2,7 @@ package sample
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,6 +142,26 @@ func TestStoryDoesNotThrottleSamples(t *testing.T) {
 		for _, key := range keys(string(r.Topic), r.Value) {
 			if name := sample[key]; name != "" {
 				t.Errorf("at %v the story has alert key %s of sample %s", r.At, key, name)
+			}
+		}
+	}
+}
+
+// TestTitlesOfTheStoryLackNoValue: what fires and what is resolved.
+func TestTitlesOfTheStoryLackNoValue(t *testing.T) {
+	set, decoder := defaultRules(t), decoding.NewDecoder(nil, nil, nil)
+	for _, r := range until(NewStory(1, morning, 2), 3*time.Minute) {
+		e, err := decoder.Decode(decoding.Record{Topic: string(r.Topic), Value: r.Value, Time: morning.Add(r.At)})
+		if err != nil {
+			continue
+		}
+		alerts, err := set.Match(&e, morning.Add(r.At))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range alerts {
+			if title := a.Title.String(); strings.Contains(title, "–") {
+				t.Errorf("%s at %v: %s", a.Rule, r.At, title)
 			}
 		}
 	}

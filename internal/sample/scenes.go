@@ -115,6 +115,7 @@ func (s *Story) badDay(at time.Duration, account string, gap time.Duration) {
 	paid.Amount = money(equity * 9 / 100)
 	s.add(at+4*gap, topics.PortfolioUpdates, paid, nil)
 	cleared := newPortfolio("margin.cleared", account, "live")
+	cleared.Equity, cleared.MaintenanceMargin = money(equity*109/100), money(equity*109/100*62/100)
 	cleared.MarginRatio = new(0.62)
 	s.add(at+4*gap+time.Second, topics.PortfolioUpdates, cleared, nil)
 }
