@@ -104,7 +104,7 @@ func (m Message) InsteadLabel() string {
 
 // Delay returns the time from the event to this attempt: "3 ms after the
 // event", or "4 m 10 s late" from LateAfter on. It is empty without an event
-// time, for a test, a digest and a reminder.
+// time, for a test, a digest and a reminder, and for a notice that is not late.
 func (m Message) Delay() string {
 	if m.Alert.EventTime.IsZero() || m.Test || m.Digest != nil || m.Reminder {
 		return ""
@@ -113,6 +113,8 @@ func (m Message) Delay() string {
 	switch {
 	case late:
 		return Duration(d) + " late"
+	case m.Alert.Notice():
+		return ""
 	case d < 0:
 		return Duration(-d) + " before the event"
 	}

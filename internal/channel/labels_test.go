@@ -31,6 +31,10 @@ func TestDelayIsLateFromOneMinute(t *testing.T) {
 			t.Errorf("%v after the event: %q, want %q", c.after, got, c.want)
 		}
 	}
+	notice := channel.Message{Alert: alert.Alert{Topic: alert.Notifier, EventTime: event}, Now: event.Add(time.Second)}
+	if got := notice.Delay(); got != "" {
+		t.Errorf("a notice, which has no event: %q, want nothing", got)
+	}
 	if got := (channel.Message{Now: event}).Delay(); got != "" {
 		t.Errorf("without an event time: %q, want nothing", got)
 	}

@@ -133,11 +133,11 @@ func (s *silencing) reportOf(group, cause string, sum silence.Tally, now time.Ti
 	var rules []string
 	for _, rule := range slices.Sorted(maps.Keys(sum.Rules)) {
 		if rule != "" {
-			rules = append(rules, fmt.Sprintf("%s %d", rule, sum.Rules[rule]))
+			rules = append(rules, fmt.Sprintf("%s (%d)", rule, sum.Rules[rule]))
 		}
 	}
 	if more := sum.Rules[""]; more > 0 {
-		rules = append(rules, fmt.Sprintf("others %d", more))
+		rules = append(rules, fmt.Sprintf("others (%d)", more))
 	}
 	field := func(label, value string) {
 		a.Fields = append(a.Fields, alert.Field{Label: label, Value: alert.Text{{Text: value, Value: true}}})

@@ -79,7 +79,7 @@ func TestSilenceEndsWithOneReport(t *testing.T) {
 		if got := told.titles(); !slices.Equal(got, want) {
 			t.Fatalf("told %q, want %q", got, want)
 		}
-		if f := told.sent[0].Fields; f[0].Value.String() != "r0 2, r1 1" || f[1].Value.String() != "of critical" || f[2].Value.String() != "rule=r*" {
+		if f := told.sent[0].Fields; f[0].Value.String() != "r0 (2), r1 (1)" || f[1].Value.String() != "of critical" || f[2].Value.String() != "rule=r*" {
 			t.Errorf("fields %v", f)
 		}
 	})

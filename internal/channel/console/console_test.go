@@ -140,6 +140,19 @@ func TestTitlesKeepTheirAmountsAtEightyColumns(t *testing.T) {
 	}
 }
 
+// TestLongFieldsAreSplitBetweenWords, and at the width only where one word is too long.
+func TestLongFieldsAreSplitBetweenWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"worst AMD buy 700 (trading halted)": "worst AMD buy|700 (trading|halted)",
+		"worst buy 700 of":                   "worst buy 700|of",
+		"al_0123456789abcdef gone":           "al_0123456789|abcdef gone",
+	} {
+		if got := strings.Join(wrap(nil, []string{text}, between, 13, 13), "|"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestBlocksFitTerminalWithoutControlCharacters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		anything := rapid.OneOf(rapid.String(), rapid.StringMatching("(\x1b\\[[0-9]+m|[\u202e\u200b\r\n]|[a-z ]{1,40}|[日本語]{1,30}){0,10}"))

@@ -8,7 +8,7 @@ import (
 
 // wrap appends atoms to lines, separated by sep, as many to a line as fit. The
 // first line has the width first, all others rest. An atom wider than a line
-// is split.
+// is split between words, and a word wider than that anywhere.
 func wrap(lines, atoms []string, sep string, first, rest int) []string {
 	line := ""
 	room := func() int {
@@ -28,7 +28,10 @@ func wrap(lines, atoms []string, sep string, first, rest int) []string {
 		line = atom
 		for uniseg.StringWidth(line) > room() {
 			head, tail := split(line, room())
-			lines, line = append(lines, head), tail
+			if i := strings.LastIndexByte(head, ' '); i > 0 && tail[0] != ' ' {
+				head, tail = line[:i], line[i:]
+			}
+			lines, line = append(lines, head), strings.TrimPrefix(tail, " ")
 		}
 	}
 	if line != "" {
