@@ -118,7 +118,8 @@ func TestQuietAlertsAreToldInSummary(t *testing.T) {
 		if got := slices.Sorted(slices.Values(b.ch.ids())); !slices.Equal(got, []string{"critical", "resolved"}) {
 			t.Errorf("sent %v", got)
 		}
-		if list := log.of("a"); len(list) != 1 || list[0].Silence != "overnight" || !strings.HasPrefix(list[0].Detail, "quiet hours overnight, until ") {
+		why := "quiet hours overnight, until " + until.UTC().Format("2006-01-02 15:04") + " UTC"
+		if list := log.of("a"); len(list) != 1 || list[0].Silence != "overnight" || list[0].Detail != why {
 			t.Errorf("the delivery log has %+v", list)
 		}
 	})

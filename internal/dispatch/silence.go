@@ -38,8 +38,11 @@ type cause struct {
 
 // quietCause is the cause of an alert that was raised in quiet hours.
 func quietCause(a *alert.Alert) *cause {
-	until := a.QuietUntil.UTC().Format(time.RFC3339)
-	return &cause{id: "quiet:" + a.Quiet + "@" + until, name: a.Quiet, why: fmt.Sprintf("quiet hours %s, until %s", a.Quiet, until), ends: a.QuietUntil}
+	until := a.QuietUntil.UTC()
+	return &cause{
+		id: "quiet:" + a.Quiet + "@" + until.Format(time.RFC3339), name: a.Quiet,
+		why: fmt.Sprintf("quiet hours %s, until %s", a.Quiet, until.Format("2006-01-02 15:04 MST")), ends: a.QuietUntil,
+	}
 }
 
 func silenceCause(s *silence.Silence) *cause {

@@ -268,7 +268,7 @@ func (t turn) place() place {
 // why says why an alert is counted.
 func (s *throttled) why(a *alert.Alert) string {
 	if s.fires() {
-		return fmt.Sprintf("its key fires since %s, which was sent", clock(s.episode.Since))
+		return fmt.Sprintf("its key has been firing since %s, which was sent", clock(s.episode.Since))
 	}
 	return fmt.Sprintf("an alert of its key, of %s, was sent; the throttle is %s", clock(s.told), channel.Duration(a.Throttle))
 }
