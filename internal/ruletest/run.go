@@ -115,7 +115,11 @@ func (x *Expected) differences(a *alert.Alert) (differences []string) {
 		differ("to", list(slices.Sorted(slices.Values(a.Channels))), list(slices.Sorted(slices.Values(x.To))))
 	}
 	if x.Channels != nil {
-		differ("channels", list(told(a)), list(slices.Sorted(slices.Values(x.Channels))))
+		got, want := list(told(a)), list(slices.Sorted(slices.Values(x.Channels)))
+		if got != want {
+			got += quiet(a)
+		}
+		differ("channels", got, want)
 	}
 	if x.Title != nil {
 		differ("title", strconv.Quote(a.Title.String()), strconv.Quote(*x.Title))
@@ -138,6 +142,16 @@ func (x *Expected) differences(a *alert.Alert) (differences []string) {
 }
 
 func list(parts []string) string { return "[" + strings.Join(parts, ", ") + "]" }
+
+// quiet names the quiet hours that drop an alert: " in the quiet hours overnight"; empty: none.
+func quiet(a *alert.Alert) string {
+	for _, c := range slices.Sorted(slices.Values(a.Channels)) {
+		if name := a.In(c).Quiet; name != "" {
+			return " in the quiet hours " + name
+		}
+	}
+	return ""
+}
 
 // told returns the channels in which an alert is sent: it is dropped in those that are quiet.
 func told(a *alert.Alert) []string {

@@ -166,7 +166,7 @@ tests:
 	for i, test := range tests {
 		want := ""
 		if i == len(tests)-1 {
-			want = "fills: channels is [mail], expected [hook, mail]"
+			want = "fills: channels is [mail] in the quiet hours overnight, expected [hook, mail]"
 		}
 		if got := strings.Join(env.Run(test).Failures, "\n"); got != want {
 			t.Errorf("%s: %s, want %q", test.Name, got, want)
