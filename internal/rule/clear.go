@@ -62,6 +62,9 @@ func (b *builder) clear(e *entry, r *rule) {
 		}
 	}
 	switch {
+	case len(both) == 0 && b.implied(r):
+		b.fault(e.Clear.Pos, "is true only for events for which when is true: nothing ends")
+		return
 	case len(both) == 0:
 	case clears == 0:
 		b.fault(e.Clear.Pos, "is true only for events for which when is true, such as the sample %s: nothing ends", both[0])
@@ -73,6 +76,18 @@ func (b *builder) clear(e *entry, r *rule) {
 
 // Clears reports whether there is a rule with this name, with clear.
 func (s *Set) Clears(name string) bool { return s.byName[name] != nil && s.byName[name].clear != nil }
+
+// implied reports whether clear is true only where when is: when is one ordering, and what
+// clear says of the same is never true outside of it.
+func (b *builder) implied(r *rule) bool {
+	c := b.compiler(nil)
+	outside, ok := c.fact(r.when.node)
+	if !ok || inverse[outside.operator] == "" {
+		return false
+	}
+	outside.operator = inverse[outside.operator]
+	return slices.ContainsFunc(c.facts(joined(r.clear.when.node, "and")), func(f fact) bool { return conflict(f, outside) })
+}
 
 // clearedKey warns of a part of the key that the events with clear do not have: they would
 // end nothing.

@@ -142,6 +142,8 @@ func TestFaultsOfClearAreReported(t *testing.T) {
 		{"clear: event.drawdown < 0.04", ""},
 		{"clear: event.drawdown  >= 0.05", "is the same as when: write what is true when the alert is over"},
 		{"clear: event.drawdown > 0.06", "is true only for events for which when is true, such as the sample portfolio.snapshot-drawdown: nothing ends"},
+		{"clear: event.drawdown > 0.9", "is true only for events for which when is true: nothing ends"},
+		{`clear: event.mode == "live" and event.drawdown == 0.9`, "is true only for events for which when is true: nothing ends"},
 		{"clear: event.drawdown > 0", "is true for the sample portfolio.snapshot-drawdown, as when is: it raises the alert"},
 		{"clear: event.drawdwn < 0.04", "did you mean drawdown?"},
 		{"clear: event.drawdown < 0.04, remind: 30s", "is shorter than 1m"},
