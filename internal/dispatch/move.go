@@ -270,7 +270,7 @@ func (m *moving) moved() {
 
 func (m *moving) settleMoved() {
 	o, s := m.o, m.l.source
-	if m.d.entry != nil && !s.partition.Settle(m.d.entry) {
+	if s.dropped && m.d.entry != nil && !s.partition.Settle(m.d.entry) {
 		return // the partition has another owner by now
 	}
 	o.metrics.outcome(rerouted)
@@ -284,6 +284,7 @@ func (m *moving) settleMoved() {
 	if s.dropped {
 		return // its lanes are gone
 	}
+	m.commit()
 	m.l.remove(m.d)
 	o.lanes.pending--
 }

@@ -188,3 +188,31 @@ func TestEpisodeKnownDuringItsEndIsOver(t *testing.T) {
 		}
 	})
 }
+
+// TestMovedEndSettlesOnceItsEpisodeIsOver: until then a crash has to find it again, or the
+// episode stays open.
+func TestMovedEndSettlesOnceItsEpisodeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topic stateTopic
+		b := topic.process(t, 0, nil)
+		b.p.Outboxes = &shelf{}
+		b.put("first", "A", fires)
+		pass(2 * saveEvery)
+		b.ch.set(down401)
+		b.put("suspends", "S")
+		b.put("clear", "A", clears)
+		pass(time.Second)
+		hold := make(chan struct{})
+		topic.set(func(s *stateTopic) { s.hold = hold })
+		b.Move(control.Request{From: "desk", To: "mail", TopicID: b.src.input.Topic, Below: map[int32]int64{b.src.input.Partition: 1000}})
+		pass(time.Second)
+		if n := b.unsettled(); n != 1 || b.left() != 0 {
+			t.Fatalf("%d wait for the state topic, %d are left", n, b.left())
+		}
+		close(hold)
+		pass(time.Second)
+		if n := b.unsettled(); n != 0 {
+			t.Errorf("%d are not settled", n)
+		}
+	})
+}
