@@ -28,8 +28,8 @@ import (
 const aboutPreview = `Show what a channel would send for a rule: the request's body or the mail, and on standard error its
 lengths against the limits and what was cut. Nothing is sent, and secrets are not shown.
 
-The event is a sample that raises the rule, unless --sample or --event names one. Of a mail the HTML is
-only in -o json.`
+The event is a sample that raises the rule, or for --state resolved one that ends it, unless --sample or
+--event names one. Of a mail the HTML is only in -o json.`
 
 // preview is one run of 'channels preview'.
 type preview struct {
@@ -197,21 +197,21 @@ func (p *preview) message(l *config.Loaded, r rule.Rule) (channel.Message, error
 // raise returns an alert of r and its event: that of the flags, or a sample's.
 func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []byte, err error) {
 	decoder := event.NewDecoder(&l.Events, nil, nil)
-	own := p.file != "" || p.sample != "" // an event that was named may be one that clears
-	shown := func(a alert.Alert) bool {
-		return a.Rule == r.Name && (a.State == alert.Firing || own && p.state == string(alert.Resolved))
-	}
 	match := func(topic topics.Name, data []byte) (ok bool, why string, err error) {
 		ev, err := decoder.Decode(event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
 		if err != nil {
 			return false, "", err
 		}
 		alerts, err := l.Rules.Match(&ev, ev.Time)
-		if i := slices.IndexFunc(alerts, shown); err == nil && i >= 0 {
-			a, value = alerts[i], data
-			return true, "", nil
+		i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == r.Name })
+		switch {
+		case err != nil || i < 0:
+			return false, l.Rules.Why(r.Name, &ev, ev.Time), err
+		case alerts[i].State == alert.Resolved && p.state != "resolved":
+			return false, "it is one for which clear is true: use --state resolved", nil
 		}
-		return false, l.Rules.Why(r.Name, &ev, ev.Time), err
+		a, value = alerts[i], data
+		return true, "", nil
 	}
 	if p.file != "" {
 		data, err := p.read()
@@ -233,12 +233,19 @@ func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []b
 			continue
 		}
 		ok, why, err := match(s.Topic, s.Data)
-		if ok || err != nil {
-			return a, value, err
-		}
-		if p.sample != "" {
+		switch {
+		case err != nil:
+			return a, nil, err
+		case ok && p.state == "resolved" && a.State != alert.Resolved && p.sample == "":
+			// Another sample may be one that ends it.
+		case ok:
+			return a, value, nil
+		case p.sample != "":
 			return a, nil, base.Fail(base.ExitFailed, "the sample %s does not raise %s: %s", s.Name, r.Name, why)
 		}
+	}
+	if value != nil {
+		return a, value, nil
 	}
 	if p.sample != "" {
 		_, err := configs.FindSample(samples, r.Topics[0], p.sample)
