@@ -132,6 +132,7 @@ func (s *stateTopic) process(t *testing.T, offset int64, conditions *health.Cond
 	s.readers = append(s.readers, r)
 	s.mu.Unlock()
 	b.join(b.src)
+	synctest.Wait() // it reads beside what a test sets next
 	t.Cleanup(b.close)
 	return b
 }

@@ -107,6 +107,7 @@ func TestNewOwnerCountsEachAlertOnce(t *testing.T) {
 		b.close()
 		last := topic.process(t, 3, nil)
 		last.p.Notices = told
+		last.wake()
 		pass(2 * time.Hour)
 		want := "Silence sil_1 ended (venue migration): 3 alerts suppressed, worst warning"
 		if got := told.titles(); !slices.Equal(got, []string{want}) || len(b.ch.ids())+len(former.ch.ids()) > 0 {
