@@ -127,9 +127,6 @@ func (p *Partition) AdvanceTo(next offsets.Position, n int) {
 	}
 }
 
-// Hurry has what is settled committed at once.
-func (p *Partition) Hurry() { p.member.pace.commit(true) }
-
 // Present reports whether this record was in the log when this assignment
 // began: its writer knows nothing of what has happened since.
 func (p *Partition) Present(r *kgo.Record) bool {
@@ -192,14 +189,10 @@ func (p *Partition) Committed() offsets.Position {
 }
 
 // Uncommitted returns how many deliveries were settled since the last commit was
-// taken: what a crash now would do again. After a revoke it is 0: the next owner does
-// that.
+// taken: what a crash now would do again.
 func (p *Partition) Uncommitted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fenced {
-		return 0
-	}
 	return p.uncommitted()
 }
 

@@ -27,8 +27,8 @@ const maxBatch = 500 * time.Millisecond
 // Batch is the records that Next has handed out, on their way: all are matched,
 // what they raise is produced as it is found, and its acknowledgements are awaited
 // at the end. A batch without alerts waits for nothing. One that raises more than
-// maxHeld or half of Params.Uncommitted, or with those of other partitions all of it, or
-// takes longer than maxBatch, is settled in parts. It is for one goroutine.
+// maxHeld or half of Params.Uncommitted, or takes longer than maxBatch, is settled
+// in parts. It is for one goroutine.
 type Batch struct {
 	h     *Handler
 	p     *consume.Partition
@@ -45,7 +45,6 @@ type Batch struct {
 	done          offsets.Position // below this the partition was committed when it began
 	until         *kgo.Record      // matched last
 	raised        int              // deliveries and dead letters
-	tight         bool             // all partitions together have raised enough
 	first, latest time.Time        // when the first and the latest record was matched
 }
 
@@ -74,7 +73,6 @@ func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record, memory *Mem
 func (b *Batch) Step(ctx context.Context) bool {
 	for {
 		if b.until == nil && b.crowded() && ctx.Err() == nil {
-			b.p.Hurry()
 			return false
 		}
 		b.match(ctx)
@@ -82,17 +80,14 @@ func (b *Batch) Step(ctx context.Context) bool {
 			return false
 		}
 		if b.until == nil { // ctx ended first
-			b.took(0)
 			return true
 		}
 		if b.records == nil {
 			b.p.Advance(b.until, b.raised)
-			b.took(0)
 			return true
 		}
 		b.p.AdvanceTo(offsets.Position{Epoch: b.until.LeaderEpoch, Offset: b.until.Offset + 1}, b.raised)
-		b.took(0)
-		b.done, b.until, b.first, b.latest = b.p.Committed(), nil, time.Time{}, time.Time{}
+		b.done, b.until, b.raised, b.first, b.latest = b.p.Committed(), nil, 0, time.Time{}, time.Time{}
 	}
 }
 
@@ -117,31 +112,14 @@ func (b *Batch) match(ctx context.Context) {
 // full reports whether the batch is to be settled before it continues.
 func (b *Batch) full() bool {
 	most := b.h.p.Uncommitted
-	return b.out.Full() || b.tight || most > 0 && 2*b.raised >= most || b.latest.Sub(b.first) > maxBatch
+	return b.out.Full() || most > 0 && 2*b.raised >= most || b.latest.Sub(b.first) > maxBatch
 }
 
 // crowded reports whether a commit has to come before more is matched: a part is
-// half of what may be uncommitted. Where that is used up by all partitions together,
-// each waits for its own commits only, and raises one record's alerts at a time.
+// half of what may be uncommitted.
 func (b *Batch) crowded() bool {
 	most := b.h.p.Uncommitted
-	if most == 0 {
-		return false
-	}
-	own := b.p.Uncommitted()
-	return 2*own > most || own > 0 && b.h.room.taken() >= most
-}
-
-// took notes how much of the batch is raised and not settled.
-func (b *Batch) took(n int) {
-	if b.raised == n && n == 0 {
-		return
-	}
-	b.raised, b.tight = n, false
-	if most := b.h.p.Uncommitted; most > 0 {
-		b.h.room.set(b.p, n)
-		b.tight = n > 0 && b.h.room.taken() >= most
-	}
+	return most > 0 && 2*b.p.Uncommitted() > most
 }
 
 // await waits until Step has something to do; false means that the assignment has
@@ -161,7 +139,6 @@ func (b *Batch) await(ctx context.Context, committed <-chan struct{}) bool {
 func (b *Batch) abandon() {
 	b.p.Handled(b.last)
 	b.out.abandon()
-	b.took(0)
 }
 
 // record handles one record; a quiet one costs decoding and matching only. False
@@ -222,7 +199,7 @@ func (b *Batch) raise(ctx context.Context, r *kgo.Record, alerts []alert.Alert) 
 	for i := range alerts {
 		a := &alerts[i]
 		b.h.count(a)
-		b.took(b.raised + len(a.Channels))
+		b.raised += len(a.Channels)
 		for _, channel := range a.Channels {
 			e := &envelope.Envelope{Source: src, Alert: a.In(channel), Channel: channel, Delivery: alert.NewDelivery(a.ID, channel), Trace: span.Traceparent()}
 			e.MayBeDuplicate = doubtful[e.Delivery]
@@ -256,7 +233,7 @@ func (b *Batch) oversized(r *kgo.Record, o consume.Oversized) {
 }
 
 func (b *Batch) fail(r *kgo.Record, src envelope.Source, f dlq.Failure) *dlq.Entry {
-	b.took(b.raised + 1)
+	b.raised++
 	span := b.span(r)
 	defer span.End()
 	span.Set(slog.String("outcome", "dead_lettered"))

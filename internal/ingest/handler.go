@@ -66,9 +66,9 @@ type Params struct {
 	History  History // nil: of events that are evaluated again all alerts are sent
 	Dead     DeadLetters
 	Topics   []string // for metrics created at zero
-	// Uncommitted is how many deliveries of all partitions may be written and not
-	// committed, and one record's of each: what a crash writes again, and dispatch has
-	// to recognise. 0: any number.
+	// Uncommitted is how many deliveries of a partition may be written and not
+	// committed: what a crash writes again, and dispatch has to recognise. 0: any
+	// number.
 	Uncommitted int
 	// Fallbacks are, by channel, those that get its alerts while it cannot send. They are
 	// told what is resolved, too.
@@ -81,9 +81,8 @@ type Params struct {
 }
 
 // MostUncommitted is Params.Uncommitted in the daemon: the dedup state of an outbox
-// partition, as a commit carries it, has room for some 280 ids, and for some 220 of 36
-// source partitions.
-const MostUncommitted = 176
+// partition, as a commit carries it, has room for some 280 ids.
+const MostUncommitted = 256
 
 // RuleName names a rule and a severity it can yield, for metrics.
 type RuleName struct {
@@ -97,7 +96,6 @@ type Handler struct {
 	log     *slog.Logger
 	metrics *metrics
 	program atomic.Pointer[Program]
-	room    room
 	large   chan struct{} // a turn for each large event: see largeAtOnce
 }
 
