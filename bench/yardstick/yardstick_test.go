@@ -88,8 +88,8 @@ func TestCheckComparesBeyondMargin(t *testing.T) {
 		ok     bool
 	}{
 		"the same":             {0, 4500, true},
-		"a little slower":      {0, 3300, true},
-		"much slower":          {0, 3100, false},
+		"a little slower":      {0, 2600, true},
+		"much slower":          {0, 2400, false},
 		"better":               {1, 1, true},
 		"much more CPU":        {1, 15, false},
 		"allocations":          {2, 2.2, true},
