@@ -51,7 +51,7 @@ type Dispatcher struct {
 	denials   int       // messages for which the channel was refused with none accepted since
 	waits     waits
 	zone      *time.Location // of the times in messages; nil: UTC
-	falling   falling
+	fallback  fallbackState
 }
 
 // DeadLetters takes what a channel will never take.

@@ -50,8 +50,8 @@ func (f *Fallback) takes(s alert.Severity) bool {
 	return len(f.Severity) == 0 || slices.Contains(f.Severity, s)
 }
 
-// falling is what is known of messages on their way to the fallback channel.
-type falling struct {
+// fallbackState is what is known of messages on their way to the fallback channel.
+type fallbackState struct {
 	next time.Time // when the lanes are looked through again; zero: with the next event
 	told bool      // a line says that messages go there
 }
@@ -64,7 +64,7 @@ const lookAgainAfter = 250 * time.Millisecond
 func (o *Dispatcher) startFallback(now time.Time) (again time.Time) {
 	f, since := &o.p.Config.Fallback, o.downSince()
 	if f.To == "" || o.p.Outboxes == nil || since.IsZero() {
-		o.falling = falling{}
+		o.fallback = fallbackState{}
 		return time.Time{}
 	}
 	if o.lanes.pending == 0 {
@@ -73,8 +73,8 @@ func (o *Dispatcher) startFallback(now time.Time) (again time.Time) {
 	if first := since.Add(f.After); first.After(now) {
 		return first
 	}
-	if o.falling.next.After(now) {
-		return o.falling.next
+	if o.fallback.next.After(now) {
+		return o.fallback.next
 	}
 	next := now.Add(f.After) // what comes meanwhile is not due before
 	for _, s := range o.lanes.sources {
@@ -83,7 +83,7 @@ func (o *Dispatcher) startFallback(now time.Time) (again time.Time) {
 			next = now
 			continue
 		}
-		batch, due := o.fallible(s, since, now)
+		batch, due := o.fallbackBatch(s, since, now)
 		if next = earlier(next, due); len(batch) == 0 {
 			continue
 		}
@@ -94,7 +94,7 @@ func (o *Dispatcher) startFallback(now time.Time) (again time.Time) {
 			batch, next = batch[:room], now
 		}
 		slices.SortFunc(batch, func(a, b *moving) int { return cmp.Compare(a.d.at.Offset, b.d.at.Offset) })
-		o.tellFalling(batch[0].why)
+		o.logFallback(batch[0].why)
 		for _, m := range batch {
 			m.hold()
 		}
@@ -103,7 +103,7 @@ func (o *Dispatcher) startFallback(now time.Time) (again time.Time) {
 	if next.Before(now.Add(lookAgainAfter)) {
 		next = now.Add(lookAgainAfter)
 	}
-	o.falling.next = next
+	o.fallback.next = next
 	return next
 }
 
@@ -133,12 +133,12 @@ func (o *Dispatcher) downCause() string {
 	return alert.ShortenBytes(strings.TrimSuffix(state+": "+why, ": "), envelope.MaxCause)
 }
 
-// fallible returns the deliveries of a partition that go to the fallback channel now, and
+// fallbackBatch returns the deliveries of a partition that go to the fallback channel now, and
 // when the next one does. What policy keeps from being sent is settled.
-func (o *Dispatcher) fallible(s *source, since, now time.Time) (batch []*moving, next time.Time) {
+func (o *Dispatcher) fallbackBatch(s *source, since, now time.Time) (batch []*moving, next time.Time) {
 	why := &envelope.Instead{Channel: o.p.Name, Cause: o.downCause()}
-	for _, l := range o.lanes.matching(func(l *lane) bool { return l.source == s && o.mayFall(l) }) {
-		due := o.fallDue(l, l.queue[0], since)
+	for _, l := range o.lanes.matching(func(l *lane) bool { return l.source == s && o.canFallBack(l) }) {
+		due := o.fallbackDue(l, l.queue[0], since)
 		if head := l.queue[0]; len(head.members)+len(head.tied) > 0 && !due.After(now) {
 			if len(head.tied) > 0 {
 				next = now // the other groups are not among these lanes yet
@@ -148,11 +148,11 @@ func (o *Dispatcher) fallible(s *source, since, now time.Time) (batch []*moving,
 		head := l.queue[0]
 		for _, d := range slices.Clone(l.queue) {
 			x := turn{o, l, d}
-			if due := o.fallDue(l, d, since); due.After(now) {
+			if due := o.fallbackDue(l, d, since); due.After(now) {
 				next = earlier(next, due)
 				continue
 			}
-			if !x.falls() {
+			if !x.fallsBack() {
 				continue
 			}
 			if how, what := x.policy(now); how != "" {
@@ -182,8 +182,8 @@ func (q *lanes) shrunk(l *lane, head *delivery) {
 	}
 }
 
-// mayFall reports whether nothing but the channel keeps a lane's message from being sent.
-func (o *Dispatcher) mayFall(l *lane) bool {
+// canFallBack reports whether nothing but the channel keeps a lane's message from being sent.
+func (o *Dispatcher) canFallBack(l *lane) bool {
 	if l.state != ready && (l.state != waiting || l.wait == windowEnd || l.wait == stateEnd) {
 		return false // in flight, or tied: then it may be empty
 	}
@@ -191,9 +191,9 @@ func (o *Dispatcher) mayFall(l *lane) bool {
 	return !d.written() && d.deferred.IsZero() && !l.key.deferred && !l.key.aside
 }
 
-// fallDue is when a delivery has waited for long enough. What one message tells has
+// fallbackDue is when a delivery has waited for long enough. What one message tells has
 // waited as long as its first delivery, from the end of the window on.
-func (o *Dispatcher) fallDue(l *lane, d *delivery, since time.Time) time.Time {
+func (o *Dispatcher) fallbackDue(l *lane, d *delivery, since time.Time) time.Time {
 	ready := d.received
 	if l.group != nil {
 		ready = l.queue[0].received
@@ -207,10 +207,10 @@ func (o *Dispatcher) fallDue(l *lane, d *delivery, since time.Time) time.Time {
 	return ready.Add(o.p.Config.Fallback.After)
 }
 
-// falls reports whether a delivery may go to the fallback channel. It does so once, and
+// fallsBack reports whether a delivery may go to the fallback channel. It does so once, and
 // not where its rule sends it to that channel too. An operator's replay, a reminder of what
 // this channel was told, and a message that some recipients have, are for this channel.
-func (t turn) falls() bool {
+func (t turn) fallsBack() bool {
 	d, f := t.d, &t.o.p.Config.Fallback
 	e := d.envelope
 	switch {
@@ -224,12 +224,12 @@ func (t turn) falls() bool {
 	return t.l.source.partition == nil || d.entry == nil || t.l.source.partition.Holds(d.entry)
 }
 
-// tellFalling says once that messages go to the fallback channel.
-func (o *Dispatcher) tellFalling(why *envelope.Instead) {
-	if o.falling.told {
+// logFallback says once that messages go to the fallback channel.
+func (o *Dispatcher) logFallback(why *envelope.Instead) {
+	if o.fallback.told {
 		return
 	}
-	o.falling.told = true
+	o.fallback.told = true
 	o.log.Warn("alerts go to the fallback channel", "to", o.p.Config.Fallback.To, "after", o.p.Config.Fallback.After, "cause", why.Cause)
 }
 

@@ -9,7 +9,7 @@ import (
 func (o *Dispatcher) describeLate(s *Status) {
 	s.Owned = slices.ContainsFunc(o.lanes.sources, func(s *source) bool { return s.input.Partition == 0 })
 	s.Oldest, s.Gathers, s.Succeeded = o.lanes.oldestReady(), o.lanes.gather != nil, o.succeeded
-	if o.falling.told {
+	if o.fallback.told {
 		s.Fallback = o.p.Config.Fallback.To
 	}
 	if e := o.breaker.failure; e != nil && !o.downSince().IsZero() {

@@ -212,7 +212,7 @@ func (t transfer) run() {
 		t.holdFor(failed.Error())
 	}
 	t.settle()
-	o.falling.next = time.Time{}
+	o.fallback.next = time.Time{}
 	s.release()
 	o.pump()
 }

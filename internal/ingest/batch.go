@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
 )
 
 // maxBatch is how long a batch is matched before what is done of it is committed:
@@ -36,7 +37,7 @@ type Batch struct {
 	input offsets.Input // the partition, as outbox records name it
 	again time.Time     // records from before may have been handled once: see unsent; zero: none
 	out   Output
-	known *Memory
+	known *rule.Resolved
 
 	records []*kgo.Record // not matched yet; nil once Handled has been called
 	last    int64         // the offset that was matched last
@@ -49,10 +50,11 @@ type Batch struct {
 }
 
 // Begin begins a batch of records that Next has handed out. A record that
-// processes died of becomes a dead letter. memory is that of the assignment.
-func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record, memory *Memory) *Batch {
+// processes died of becomes a dead letter. known is what the assignment knows to be
+// resolved; nil: nothing.
+func (h *Handler) Begin(p *consume.Partition, records []*kgo.Record, known *rule.Resolved) *Batch {
 	b := &Batch{
-		h: h, p: p, count: h.metrics.topic(p.Topic), input: p.Input(), out: Output{h: h, p: p, blocked: p.Hold}, known: memory,
+		h: h, p: p, count: h.metrics.topic(p.Topic), input: p.Input(), out: Output{h: h, p: p, blocked: p.Hold}, known: known,
 		records: records, last: records[0].Offset - 1, done: p.Committed(),
 	}
 	if at := b.input.Again(); !at.IsZero() {

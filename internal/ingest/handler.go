@@ -122,13 +122,16 @@ func (h *Handler) Handle(ctx context.Context, p *consume.Partition) {
 		default:
 		}
 	})
-	memory := &Memory{}
+	// Each assignment begins with nothing known, so that the first event with clear of each key
+	// raises a resolved alert again, which dispatch drops where nothing is open. Rules that
+	// are replaced keep it.
+	known := rule.NewResolved()
 	for {
 		records, err := p.Next(ctx)
 		if err != nil {
 			return
 		}
-		b := h.Begin(p, records, memory)
+		b := h.Begin(p, records, known)
 		for !b.Step(ctx) {
 			if !b.await(ctx, committed) {
 				b.abandon()
@@ -146,7 +149,7 @@ func (h *Handler) Match(r *kgo.Record, arrived, now time.Time) ([]alert.Alert, e
 
 // match decodes and matches one record. The event ends here: what an alert needs of it
 // is copied. A panic in either concerns this record alone.
-func (h *Handler) match(r *kgo.Record, arrived, now time.Time, memory *Memory) (alerts []alert.Alert, err error) {
+func (h *Handler) match(r *kgo.Record, arrived, now time.Time, known *rule.Resolved) (alerts []alert.Alert, err error) {
 	if large(r.Value) {
 		h.large <- struct{}{}
 		defer func() { <-h.large }()
@@ -159,7 +162,6 @@ func (h *Handler) match(r *kgo.Record, arrived, now time.Time, memory *Memory) (
 	}()
 	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
 	program := h.program.Load()
-	known := memory.known()
 	if program.Prefilter != nil && plain(r.Headers) && program.Prefilter.Quiet(rec, now, known) {
 		return nil, nil
 	}

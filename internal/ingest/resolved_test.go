@@ -33,7 +33,7 @@ rules:
 // for other channels, is not known. The same rule of another file is the same.
 func TestResolvedIsRaisedOncePerAssignmentAndChannels(t *testing.T) {
 	h := New(Params{Group: "g", Program: marginRules(t), Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
-	states := func(m *Memory, ratios ...float64) (list []string) {
+	states := func(m *rule.Resolved, ratios ...float64) (list []string) {
 		for i, ratio := range ratios {
 			value := fmt.Appendf(nil, `{"account":"A","ratio":%v}`, ratio)
 			alerts, err := h.match(&kgo.Record{Topic: "portfolio-updates", Offset: int64(i), Value: value}, time.Now(), time.Now(), m)
@@ -46,15 +46,15 @@ func TestResolvedIsRaisedOncePerAssignmentAndChannels(t *testing.T) {
 		}
 		return list
 	}
-	first := &Memory{}
+	first := rule.NewResolved()
 	for _, step := range []struct {
-		memory *Memory
+		memory *rule.Resolved
 		before func()
 		want   string
 	}{
 		{memory: first, want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
 		{memory: first, want: `[1.5 "" 1.6 "" 0.6 "resolved"]`},
-		{memory: &Memory{}, want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
+		{memory: rule.NewResolved(), want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
 		{memory: first, before: func() { h.Use(marginRules(t)) }, want: `[1.5 "" 1.6 "" 0.6 "resolved"]`},
 		{memory: first, before: func() { h.Use(marginRules(t, "mail")) }, want: `[0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
 		{want: `[0.5 "resolved" 0.5 "resolved" 1.5 "" 1.6 "" 0.6 "resolved"]`},
