@@ -253,6 +253,7 @@ func TestRemovedChannelIsToldNothingMore(t *testing.T) {
 		b, s := looped(t, &topic, 2)
 		told := &notices{}
 		b.p.Name, b.p.Notices = "unknown", told
+		b.wake()
 		pass(3 * time.Hour)
 		if len(s.taken)+len(told.titles()) > 0 {
 			t.Errorf("put %d, told %q", len(s.taken), told.titles())
