@@ -288,3 +288,24 @@ func TestMovedResolvedAlertTellsOfTheEpisode(t *testing.T) {
 		}
 	})
 }
+
+// TestSettleWaitsForEpisode: a crash before the acknowledgement tells again what the episode
+// does not know of.
+func TestSettleWaitsForEpisode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topic := &stateTopic{hold: make(chan struct{})}
+		b := topic.process(t, 0, nil)
+		b.put("first", "A", fires)
+		pass(saveEvery)
+		b.put("end", "A", clears)
+		pass(saveEvery)
+		if got := fmt.Sprint(b.ch.ids()); got != "[first end]" || b.unsettled() != 2 || b.src.uncommitted() != 2 {
+			t.Fatalf("sent %s, %d wait for the state topic, %d would be repeated", got, b.unsettled(), b.src.uncommitted())
+		}
+		close(topic.hold)
+		pass(2 * saveEvery)
+		if b.unsettled() != 0 || b.src.uncommitted() != 0 || b.src.inFlight != 0 {
+			t.Errorf("%d wait for the state topic, %d would be repeated, %d in flight", b.unsettled(), b.src.uncommitted(), b.src.inFlight)
+		}
+	})
+}

@@ -74,6 +74,7 @@ func TestSilenceEndsWithOneReport(t *testing.T) {
 		b.close()
 		next := topic.process(t, 4, nil)
 		next.p.Notices = told
+		next.wake()
 		pass(time.Hour)
 		want := []string{"Silence sil_1 ended (venue migration): 3 alerts suppressed, worst critical"}
 		if got := told.titles(); !slices.Equal(got, want) {
