@@ -42,9 +42,9 @@ simulate: ## STEPS schedules of the decisions alone, SCHEDULES of both stages on
 	$(GO) test ./internal/simulation -run TestSchedules -schedules $(STEPS)
 	$(GO) test -tags synctests ./internal/endtoend -run "TestNothingIsLostWhateverBreaks|TestRebalancesLeaveNothingBehind" -schedules $(SCHEDULES) -seed $(SEED)
 
-QUARTER ?= -1
-mutants: ## break the product in each way that tools/mutants lists: a test has to fail; QUARTER=0 to 3: a fourth of them
-	cd tools/mutants && $(GO) run . -quarter $(QUARTER)
+PART ?=
+mutants: ## break the product in each way that tools/mutants lists: a test has to fail; PART=0/12: a twelfth of them
+	cd tools/mutants && $(GO) run . -part "$(PART)"
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh

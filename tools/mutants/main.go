@@ -12,25 +12,30 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
 
 func main() {
 	root := flag.String("root", "../..", "the repository")
-	quarter := flag.Int("quarter", -1, "run every fourth mutant only, from this one (0 to 3) on")
+	part := flag.String("part", "", "run a part of the mutants only: 0/12 is every twelfth, from the first on")
 	only := flag.String("only", "", "run the mutants only whose name contains this")
 	limit := flag.Duration("limit", 4*time.Minute, "how long one mutant's command may take")
 	verbose := flag.Bool("v", false, "show what each command printed")
 	flag.Parse()
-	if err := run(*root, *quarter, *only, *limit, *verbose); err != nil {
+	if err := run(*root, *part, *only, *limit, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root string, quarter int, only string, limit time.Duration, verbose bool) error {
+func run(root, part, only string, limit time.Duration, verbose bool) error {
 	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	first, parts, err := parsePart(part)
 	if err != nil {
 		return err
 	}
@@ -49,7 +54,7 @@ func run(root string, quarter int, only string, limit time.Duration, verbose boo
 	defer func() { _ = os.RemoveAll(dir) }()
 	began, ran, bad := time.Now(), 0, 0
 	for i, m := range list {
-		if quarter >= 0 && (m.long || i%4 != quarter%4) || !strings.Contains(m.name, only) {
+		if parts > 1 && m.long || i%parts != first || !strings.Contains(m.name, only) {
 			continue
 		}
 		ran++
@@ -68,6 +73,22 @@ func run(root string, quarter int, only string, limit time.Duration, verbose boo
 		return fmt.Errorf("%d mutants were not killed", bad)
 	}
 	return nil
+}
+
+// parsePart reads a part such as 3/12; "" is all.
+func parsePart(part string) (first, parts int, err error) {
+	if part == "" {
+		return 0, 1, nil
+	}
+	of, all, _ := strings.Cut(part, "/")
+	first, err = strconv.Atoi(of)
+	if err == nil {
+		parts, err = strconv.Atoi(all)
+	}
+	if err != nil || first < 0 || parts <= first {
+		return 0, 0, fmt.Errorf("%q is not a part: write 0/12 to 11/12", part)
+	}
+	return first, parts, nil
 }
 
 // indent returns the last lines of a command's output, set off from the list.

@@ -21,7 +21,7 @@ type mutant struct {
 	file    string // relative to the repository
 	changes []change
 	command []string // arguments of go test
-	long    bool     // runs only with all others, not in a quarter
+	long    bool     // runs only with all others, not in a part
 }
 
 // change replaces whole lines of a file.
@@ -49,7 +49,7 @@ const (
 //
 // Lines that begin with # are comments. The old lines of a change must be in
 // the file exactly once, one below the other; "-" after "+" begins another
-// change. A line "long" keeps the mutant out of the quarters.
+// change. A line "long" keeps the mutant out of the parts.
 func parse(text string) ([]mutant, error) {
 	var list []mutant
 	names := make(map[string]bool)

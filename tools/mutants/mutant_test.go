@@ -173,3 +173,16 @@ func (m mutant) missingTest(t *testing.T) string {
 	}
 	return ""
 }
+
+func TestPartIsRead(t *testing.T) {
+	for part, want := range map[string][2]int{"": {0, 1}, "0/12": {0, 12}, "11/12": {11, 12}} {
+		if first, parts, err := parsePart(part); err != nil || first != want[0] || parts != want[1] {
+			t.Errorf("%q: %d of %d, %v", part, first, parts, err)
+		}
+	}
+	for _, part := range []string{"12/12", "-1/12", "3", "x/12", "3/", "0/0"} {
+		if _, _, err := parsePart(part); err == nil {
+			t.Errorf("%q is taken", part)
+		}
+	}
+}
