@@ -7,7 +7,7 @@ MODULES = bench/yardstick chaos tools/compose tools/dashboard tools/mutants tool
 CHAOS_RUN = $(GO) -C chaos build -o ../dist/chaos . && dist/chaos
 BENCH_RUN = $(GO) -C bench/yardstick build -o ../../dist/yardstick . && dist/yardstick
 
-.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real test-brokers chaos chaos-short soak hostile hostile-short story story-short alerts dashboard check bench bench-check release vuln test-install clean
+.PHONY: build test test-packages test-commands test-clock race race-short simulate mutants test-real test-real-commands test-brokers chaos chaos-short soak hostile hostile-short story story-short alerts dashboard check bench bench-check release vuln test-install clean
 
 build: ## the program, into dist/
 	CGO_ENABLED=0 $(GO) build -trimpath -o dist/notifier ./cmd/notifier
@@ -48,6 +48,10 @@ mutants: ## break the product in each way that tools/mutants lists: a test has t
 
 test-real: ## the tests of the broker and the mail server against real ones, which it fetches, starts and stops
 	scripts/test-real.sh
+
+REAL_COMMANDS = Secured|Promtool|BrokerVersion|Prometheus|StaticDaemons|Producers|OtherClients|AnotherLanguage|PythonEnum|TypeScript|EventReaches|KilledDaemonLoses|ComeAndGo|PartitionsAreAdded|MissingDeadLetterTopic|MissingOutbox|RecreatedOutbox|StartAgain|SettledAboveGap|DoctorFinds|Backtest|Explain
+test-real-commands: ## of the commands against a real broker, what a broker in memory cannot show; make test-real has all of them
+	scripts/test-real.sh -run "$(REAL_COMMANDS)" ./internal/cli/...
 
 test-brokers: ## the story of a new user on the oldest broker that is supported, an older one and the newest: three minutes
 	scripts/test-brokers.sh
