@@ -66,7 +66,7 @@ func (t turn) attempt(m channel.Message, done func(error)) {
 	o := t.o
 	ctx, span := t.d.span.Attempt(o.ctx, o.p.Name, t.d.tries)
 	receipt, err := attempt(ctx, o.send, o.p.Config.Timeout, m)
-	took := time.Since(m.Now)
+	took := o.now().Sub(m.Now)
 	tellAttempt(span, err)
 
 	o.mu.Lock()

@@ -41,17 +41,17 @@ func (b *breaker) probed() bool {
 
 // changed returns the breaker's state, and the one before where it is another
 // since the last call.
-func (b *breaker) changed() (state, before gobreaker.State, changed bool) {
+func (b *breaker) changed(now time.Time) (state, before gobreaker.State, changed bool) {
 	state, before = b.State(), b.seen
 	if state == before {
 		return state, before, false
 	}
 	b.seen = state
 	if state == gobreaker.StateOpen {
-		b.openedAt = time.Now()
+		b.openedAt = now
 	}
 	if before == gobreaker.StateClosed {
-		b.since = time.Now()
+		b.since = now
 	}
 	return state, before, true
 }
@@ -103,7 +103,7 @@ func (o *Dispatcher) noteFailure(err error) {
 // noteBreaker takes over what the breaker made of the last result. When it
 // closes, the waiting lanes' backoffs are cut short.
 func (o *Dispatcher) noteBreaker() gobreaker.State {
-	state, before, changed := o.breaker.changed()
+	state, before, changed := o.breaker.changed(o.now())
 	switch {
 	case !changed:
 	case state == gobreaker.StateOpen && before == gobreaker.StateClosed:
@@ -111,7 +111,7 @@ func (o *Dispatcher) noteBreaker() gobreaker.State {
 		o.log.Warn("circuit open: deliveries wait, one at a time is tried",
 			"every", o.p.Config.Breaker.Open, "cause", e.Cause, "detail", e.Detail, "remedy", e.Remedy())
 	case state == gobreaker.StateClosed:
-		o.log.Info("circuit closed: channel recovered", "lasted", time.Since(o.breaker.since).Round(time.Millisecond))
+		o.log.Info("circuit closed: channel recovered", "lasted", o.now().Sub(o.breaker.since).Round(time.Millisecond))
 		o.lanes.hurry()
 	}
 	return state

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
@@ -29,7 +28,7 @@ func (t turn) deadLetter(e *outcome.Error, reason outcome.Reason) {
 	for x := range d.all {
 		x.dead = dlq.Failed(x.envelope.Delivery, x.envelope, f, t.o.p.MaxReplays)
 	}
-	t.noteGivenUp(time.Now())
+	t.noteGivenUp(t.o.now())
 	t.l.source.ending++
 	t.o.lanes.ready(t.l)
 }
@@ -122,7 +121,7 @@ func (t turn) tellEnd() {
 		for d := range d.all {
 			o.metrics.deadLettered()
 			o.tell(slog.LevelWarn, "dead letter", d, "reason", d.dead.Reason, "cause", d.dead.Cause, "detail", d.dead.Detail,
-				"attempts", d.dead.Attempts, "recipients", strings.Join(d.dead.Recipients, ","), "duration", time.Since(d.received))
+				"attempts", d.dead.Attempts, "recipients", strings.Join(d.dead.Recipients, ","), "duration", o.now().Sub(d.received))
 		}
 	} else if d.envelope.Resolves() {
 		o.tell(slog.LevelInfo, "dead letter resolved", d, "replay", d.envelope.Replay.Number, "by", d.envelope.Replay.By)
@@ -166,7 +165,7 @@ func (t turn) closing() *dlq.Closure {
 	}
 	c := &dlq.Closure{
 		Topic: o.deadLetterTopic(e), Key: []byte(e.Delivery),
-		Closing: dlq.Closing{State: dlq.Resolved, At: time.Now()},
+		Closing: dlq.Closing{State: dlq.Resolved, At: o.now()},
 	}
 	if !e.Resolves() {
 		c.Comment = "delivered to " + o.p.Name + " after all"

@@ -32,7 +32,7 @@ func (t turn) denied(e *outcome.Error) {
 		witness := !first && o.proof > d.deniedAt
 		if first || witness {
 			d.denials++
-			d.deniedSince = time.Now()
+			d.deniedSince = o.now()
 		}
 		if first {
 			o.denials++
@@ -45,7 +45,7 @@ func (t turn) denied(e *outcome.Error) {
 			t.deadLetter(e, outcome.Refused)
 			o.refuse(d.rule(), e)
 			return
-		case !o.gate.suspended() && (d.acquitsChannel() || first && o.denials == 1):
+		case !o.gate.suspended() && (d.acquitsChannel(o.now()) || first && o.denials == 1):
 			o.tell(slog.LevelInfo, "attempt failed, will be tried again", d, "attempt", d.tries, "cause", e.Cause, "detail", e.Detail)
 			t.backOff(e.RetryAfter, backoffEnd)
 			return
@@ -53,7 +53,7 @@ func (t turn) denied(e *outcome.Error) {
 	}
 	o.suspend(e)
 	o.gate.single = e.MaybeMessage && o.denials <= 1
-	t.l.tried = time.Now() // after the suspension began: it is not probed with first
+	t.l.tried = o.now() // after the suspension began: it is not probed with first
 	if !e.MaybeDelivered {
 		o.lanes.enqueue(t.l)
 		return
@@ -65,8 +65,8 @@ func (t turn) denied(e *outcome.Error) {
 
 // acquitsChannel reports whether another delivery was accepted between refusals of
 // the channel for this one, not long ago.
-func (d *delivery) acquitsChannel() bool {
-	return d.denials > 1 && time.Since(d.deniedSince) < oneWitness
+func (d *delivery) acquitsChannel(now time.Time) bool {
+	return d.denials > 1 && now.Sub(d.deniedSince) < oneWitness
 }
 
 // awaitsWitness reports whether a lane whose backoff has ended is to wait on, since
@@ -95,7 +95,7 @@ func (o *Dispatcher) crossCheck(now time.Time) *lane {
 
 // suspend closes the gate until an operator has fixed the channel.
 func (o *Dispatcher) suspend(e *outcome.Error) {
-	if o.gate.suspend(time.Now(), e.Error()) {
+	if o.gate.suspend(o.now(), e.Error()) {
 		o.log.Error("channel suspended: an operator must act; deliveries wait, one is tried after 5 s, then less often, at last once a minute",
 			"cause", e.Cause, "detail", e.Detail, "remedy", e.Remedy())
 	}

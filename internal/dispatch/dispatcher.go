@@ -93,7 +93,7 @@ func New(p Params) *Dispatcher {
 		p: p, log: p.Logger.With("component", "dispatch", "channel", p.Name), metrics: p.Metrics.channel(p.Name),
 		pace: newPace(p.Config.Pace), breaker: newBreaker(p.Name, p.Config.Breaker),
 		lanes: lanes{
-			uncommitted: p.Uncommitted, singleOwner: p.Config.SingleOwner(), byKey: make(map[laneKey]*lane),
+			now: p.Driver.Now, uncommitted: p.Uncommitted, singleOwner: p.Config.SingleOwner(), byKey: make(map[laneKey]*lane),
 			rules:  suspensions{channel: p.Name, conditions: p.Conditions, byName: make(map[string]*refusals)},
 			gather: newGatherer(p.Config.Digest),
 		},
@@ -110,6 +110,9 @@ func New(p Params) *Dispatcher {
 	return o
 }
 
+// now is the present by the driver's clock.
+func (o *Dispatcher) now() time.Time { return o.p.Driver.Now() }
+
 // add takes over one delivery of an assigned partition.
 func (o *Dispatcher) add(s *source, d *delivery) {
 	o.mu.Lock()
@@ -120,7 +123,7 @@ func (o *Dispatcher) add(s *source, d *delivery) {
 	}
 	l, ready := o.lanes.add(s, d)
 	if turn := (turn{o, l, d}); !ready && l.group != nil {
-		turn.arrive(time.Now())
+		turn.arrive(o.now())
 	}
 	if ready || o.saving.unseen {
 		o.pump()
@@ -169,7 +172,7 @@ func (o *Dispatcher) pump() {
 	if o.ctx.Err() != nil {
 		return
 	}
-	now := time.Now()
+	now := o.now()
 	for l := o.lanes.backoffs.due(now); l != nil; l = o.lanes.backoffs.due(now) {
 		if o.awaitsWitness(l, now) {
 			o.lanes.backoffs.wait(l, now.Add(minBackoff), l.wait)
@@ -299,7 +302,7 @@ func (o *Dispatcher) relieve(now time.Time) {
 // refuse counts a message that the provider will never take: it may suspend the
 // rule, or the channel.
 func (o *Dispatcher) refuse(rule string, e *outcome.Error) {
-	if r, suspended := o.lanes.rules.refuse(rule, e); suspended {
+	if r, suspended := o.lanes.rules.refuse(rule, e, o.now()); suspended {
 		o.lanes.suspend(r)
 	}
 	if n, rules := o.lanes.rules.recent(); n >= defectAfter {

@@ -7,11 +7,14 @@ import (
 	"time"
 )
 
-// Driver is what a Dispatcher leaves to others: starting work, being woken, and
-// chance. The Dispatcher itself starts no goroutine, arms no timer and draws
-// nothing, so that a simulation can step through its decisions and repeat them.
-// Time is time.Now's, which testing/synctest steers.
+// Driver is what a Dispatcher leaves to others: starting work, being woken, the
+// clock, and chance. The Dispatcher itself starts no goroutine, arms no timer, reads
+// no clock and draws nothing, so that a simulation can step through its decisions and
+// repeat them. Only the circuit breaker has a clock of its own, which matters while
+// attempts fail.
 type Driver interface {
+	// Now is the present.
+	Now() time.Time
 	// Go starts work. It must not do it before it returns: the caller holds a
 	// lock that the work takes.
 	Go(w Work)
@@ -86,6 +89,9 @@ func (g *Goroutines) Wait() {
 	})
 	g.work.Wait()
 }
+
+// Now implements Driver.
+func (g *Goroutines) Now() time.Time { return time.Now() }
 
 // Draw implements Driver.
 func (g *Goroutines) Draw(n time.Duration) time.Duration { return rand.N(n) }

@@ -49,10 +49,10 @@ func (g *gatherer) gathers(d *delivery) bool {
 }
 
 // join sets the group of a new lane.
-func (g *gatherer) join(l *lane, d *delivery) {
+func (g *gatherer) join(l *lane, d *delivery, now time.Time) {
 	if g.gathers(d) {
 		l.groupKey = digest.Key(d.laneKey)
-		l.group = g.groups.Open(l.groupKey, time.Now())
+		l.group = g.groups.Open(l.groupKey, now)
 	}
 }
 
@@ -63,7 +63,7 @@ func (q *lanes) gatherEnd(l *lane) time.Time {
 		return time.Time{}
 	}
 	d, end := l.queue[0], l.group.Due(l.severity)
-	if d.tries > 0 || len(d.members) > 0 || d.written() || !end.After(time.Now()) || l.source.crowded() {
+	if d.tries > 0 || len(d.members) > 0 || d.written() || !end.After(q.now()) || l.source.crowded() {
 		return time.Time{}
 	}
 	return end

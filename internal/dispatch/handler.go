@@ -102,7 +102,7 @@ func (a *Assignment) Take(ctx context.Context, records []*kgo.Record) bool {
 	p := a.source.partition
 	batch := make([]arrival, len(records))
 	for i, r := range records {
-		batch[i] = parse(r, a.outbox.p.Name, p.Present(r))
+		batch[i] = parse(r, a.outbox.p.Name, p.Present(r), a.outbox.now())
 	}
 	if !a.handler.lookUp(ctx, p, batch) {
 		return false
@@ -132,7 +132,7 @@ func (a *arrival) replays() bool { return a.err == nil && a.envelope.Resolves() 
 // parse reads a record of a channel's outbox. Anybody who may write to the
 // topic may have made it: an alert whose time is implausible is one of the
 // moment at which its record was written.
-func parse(r *kgo.Record, channel string, present bool) arrival {
+func parse(r *kgo.Record, channel string, present bool, now time.Time) arrival {
 	a := arrival{record: r, present: present}
 	switch a.envelope, _, a.err = envelope.Parse(r); {
 	case a.err != nil:
@@ -141,7 +141,7 @@ func parse(r *kgo.Record, channel string, present bool) arrival {
 	case a.envelope.Channel != channel:
 		a.err = fmt.Errorf("it is for the channel %.64q", a.envelope.Channel)
 	default:
-		now, alert := time.Now(), a.envelope.Alert
+		alert := a.envelope.Alert
 		alert.EventTime = instant.First(now, alert.EventTime, r.Timestamp)
 	}
 	return a
@@ -208,9 +208,9 @@ func (h *Handler) take(o *Dispatcher, s *source, dedup *offsets.Dedup, a *arriva
 		return
 	}
 	own(e)
-	former := entry.Tried()
+	former, now := entry.Tried(), o.now()
 	o.add(s, &delivery{
-		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: time.Now(), stored: instant.First(time.Now(), r.Timestamp),
+		envelope: e, entry: entry, laneKey: bytes.Clone(r.Key), at: offsets.Position{Epoch: r.LeaderEpoch, Offset: r.Offset}, received: now, stored: instant.First(now, r.Timestamp),
 		attempts: former.Attempts, firstTried: former.First, mayBeDuplicate: former.Maybe || e.MayBeDuplicate, inherited: former.Maybe, delivered: deliveredBefore(e),
 		former: former.Attempts,
 	})

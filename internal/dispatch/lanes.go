@@ -12,6 +12,7 @@ import (
 // lanes are the deliveries of one channel that are not settled, in the order in
 // which they may be sent. The dispatcher's mutex guards them.
 type lanes struct {
+	now         func() time.Time
 	uncommitted int       // settled and uncommitted deliveries of a partition beyond which none is begun
 	singleOwner bool      // see layout.go
 	sources     []*source // assigned partitions
@@ -41,7 +42,7 @@ func (q *lanes) add(s *source, d *delivery) (*lane, bool) {
 	l := q.byKey[key]
 	if l == nil {
 		l = q.newLane(key)
-		q.gather.join(l, d)
+		q.gather.join(l, d, q.now())
 	}
 	l.queue = append(l.queue, d)
 	l.urge(d)

@@ -235,7 +235,7 @@ func (o *Dispatcher) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := Status{Name: o.p.Name, Pending: o.lanes.pending, Throttled: o.throttledAhead(), Rate: o.pace.rate(), Reason: o.gate.reason, Since: o.gate.since, Moving: o.lanes.moves.inForce()}
-	now := time.Now()
+	now := o.now()
 	o.describeLate(&s)
 	switch state := o.breaker.State(); {
 	case o.gate.suspended():

@@ -208,7 +208,7 @@ func (t transfer) run() {
 		t.holdFor("")
 	case o.ctx.Err() == nil:
 		s.moveFails++
-		s.moveAgain = time.Now().Add(min(250*time.Millisecond<<min(s.moveFails, 5), 5*time.Second))
+		s.moveAgain = o.now().Add(min(250*time.Millisecond<<min(s.moveFails, 5), 5*time.Second))
 		t.holdFor(failed.Error())
 	}
 	t.settle()
@@ -248,7 +248,7 @@ func (t transfer) settle() {
 			continue
 		}
 		if m := failed[l]; m != nil && dlq.TooLarge(m.err) {
-			m.d.firstTried = time.Now()
+			m.d.firstTried = t.o.now()
 			m.deadLetter(outcome.Errorf(outcome.AlertTooLarge, "the alert does not fit into the outbox of %s: raise its max.message.bytes", m.to), "")
 			continue
 		}
@@ -276,7 +276,7 @@ func (m *moving) settleMoved() {
 	o.metrics.outcome(rerouted)
 	m.moved()
 	o.tell(slog.LevelDebug, "moved to another channel", m.d, "to", m.to)
-	if now := time.Now(); !m.since.IsZero() {
+	if now := o.now(); !m.since.IsZero() {
 		m.noteTold("", now)
 	} else {
 		m.noteInDoubt(now)

@@ -16,13 +16,13 @@ func (o *Dispatcher) recall(s *source) {
 	if o.p.State == nil {
 		return
 	}
-	now := time.Now()
+	now := o.now()
 	s.recalls, s.unsure, s.unknown = now.Add(stateWithin), now.Add(endWithin), true
 	o.p.State.Known(func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		s.recalls, s.unknown, o.silencing.known, o.silencing.look = time.Time{}, false, true, time.Time{}
-		o.reminders.next = time.Now()
+		o.reminders.next = o.now()
 		for _, l := range o.lanes.backoffs.sorted() {
 			if l.source == s && l.wait == stateEnd {
 				o.lanes.backoffs.remove(l)
@@ -45,7 +45,7 @@ func (t turn) recalledAt() time.Time {
 	switch {
 	case t.d.envelope.Replay != nil:
 		return time.Time{}
-	case t.unsure() && s.unsure.After(time.Now()) && !t.firesBehind(false):
+	case t.unsure() && s.unsure.After(t.o.now()) && !t.firesBehind(false):
 		return s.unsure
 	case !s.recalls.IsZero() && (a.Throttle > 0 || a.Clears || !t.o.silencing.known):
 		return s.recalls

@@ -48,7 +48,8 @@ func (o *Dispatcher) UseRules(rules Rules) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r := &o.reminders
-	r.rules, r.since, r.next = rules, time.Now(), time.Now()
+	now := o.now()
+	r.rules, r.since, r.next = rules, now, now
 	o.pump()
 }
 
@@ -69,7 +70,7 @@ func (t turn) keepAlert() {
 	e.Alert, e.Topic, e.Partition, e.Offset = &kept, source.TopicID, source.Partition, source.Offset
 	s.episode = &e
 	if r := &t.o.reminders; a.Remind > 0 {
-		r.next = earlier(r.next, time.Now().Add(a.Remind))
+		r.next = earlier(r.next, t.o.now().Add(a.Remind))
 	}
 }
 
@@ -167,7 +168,7 @@ func (o *Dispatcher) remind(now time.Time) (again time.Time) {
 				e.put = time.Time{}
 				s.episode = &e
 			}
-			r.next = earlier(r.next, time.Now().Add(remindAgain))
+			r.next = earlier(r.next, o.now().Add(remindAgain))
 		}
 		o.pump()
 	}})

@@ -76,7 +76,7 @@ func (o *Dispatcher) tellReport(cause string, count int, a alert.Alert) {
 	case o.ctx.Err() != nil:
 		return
 	case err != nil:
-		s.look = time.Now().Add(retryReport)
+		s.look = o.now().Add(retryReport)
 		o.log.Warn("report of silenced alerts cannot be sent, it will be tried again", "report", cause, "err", err)
 	default:
 		if s.told == nil {

@@ -76,7 +76,7 @@ func (o *Dispatcher) change(key stateKey, sent bool) uint64 {
 	if s.changed == nil {
 		s.changed = make(map[stateKey]bool)
 	}
-	due := time.Now()
+	due := o.now()
 	if !sent {
 		due = due.Add(saveEvery)
 	}
@@ -103,7 +103,7 @@ func (t turn) park() bool {
 		t.l.source.ending++
 	}
 	if s.parked = append(s.parked, parked{t, t.d.saves}); len(s.parked) >= saveAt && s.failing.IsZero() {
-		s.due, s.unseen = time.Now(), true
+		s.due, s.unseen = t.o.now(), true
 	}
 	return true
 }
@@ -203,7 +203,7 @@ func (o *Dispatcher) notSaved(began time.Time, keys map[stateKey]bool, err error
 	for key := range s.changed {
 		keys[key] = true
 	}
-	now := time.Now()
+	now := o.now()
 	s.changed, s.due = keys, now.Add(retrySave)
 	if s.failing.IsZero() {
 		s.failing = began
@@ -227,7 +227,7 @@ func (o *Dispatcher) Learn(r state.Record) {
 	defer o.mu.Unlock()
 	switch r.Kind {
 	case state.Throttle:
-		if key, stale := o.throttles.learn(r, o.owns, time.Now()); stale {
+		if key, stale := o.throttles.learn(r, o.owns, o.now()); stale {
 			o.change(throttleState(key), true)
 			o.pump()
 		}

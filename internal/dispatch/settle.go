@@ -80,7 +80,7 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 		t.end(abandoned)
 		return
 	}
-	t.openThrottles(r.ID, time.Now())
+	t.openThrottles(r.ID, t.o.now())
 	for x := range d.all {
 		x.receipt = cmp.Or(r.ID, x.receipt)
 	}
@@ -89,14 +89,14 @@ func (t turn) settleLate(r channel.Receipt, err error) {
 		t.o.p.Driver.Go(t.l.work(d, t.writeEnd))
 		return
 	}
-	t.tellDelivered(r, time.Now())
+	t.tellDelivered(r, t.o.now())
 	t.commit()
 	t.end(delivered)
 }
 
 // succeed: the provider took it, for at least one recipient.
 func (t turn) succeed(r channel.Receipt) {
-	o, d, now := t.o, t.d, time.Now()
+	o, d, now := t.o, t.d, t.o.now()
 	o.proof, o.succeeded = max(o.proof, t.l.attempt), now
 	o.denials = 0
 	for rule := range d.rules {
@@ -211,7 +211,7 @@ func (t turn) doubt(e *outcome.Error) bool {
 // attempt is counted. If others have it, it waits in a lane of its own.
 func (t turn) postpone(e *outcome.Error) {
 	d := t.d
-	if time.Since(d.firstTried) > rateLimitedFor && (t.o.proof > d.failedAt || !d.sent.IsZero()) {
+	if t.o.now().Sub(d.firstTried) > rateLimitedFor && (t.o.proof > d.failedAt || !d.sent.IsZero()) {
 		t.deadLetter(e, outcome.Exhausted)
 		return
 	}
@@ -219,7 +219,7 @@ func (t turn) postpone(e *outcome.Error) {
 	if wait <= 0 {
 		wait = 5 * time.Minute
 	}
-	until := time.Now().Add(wait)
+	until := t.o.now().Add(wait)
 	t.o.noteDeferred(t.l.source, d, e, until)
 	l := t.l
 	if !d.sent.IsZero() {
@@ -251,7 +251,7 @@ func (t turn) backOff(asked time.Duration, w wait) {
 	if asked > d {
 		d, w = asked, toldEnd
 	}
-	o.lanes.backoffs.wait(l, time.Now().Add(d), w)
+	o.lanes.backoffs.wait(l, o.now().Add(d), w)
 }
 
 func recipientsOf(rs []channel.Refusal) []string {

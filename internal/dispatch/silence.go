@@ -113,7 +113,7 @@ func (o *Dispatcher) learnSilenced(r state.Record) {
 	s := &o.silencing
 	s.look = time.Time{}
 	if r.Kind == state.Silence {
-		s.learnSilence(r, o.log)
+		s.learnSilence(r, o.now(), o.log)
 		o.pump() // it may have ended
 		return
 	}
@@ -123,7 +123,7 @@ func (o *Dispatcher) learnSilenced(r state.Record) {
 	o.pump()
 }
 
-func (s *silencing) learnSilence(r state.Record, log *slog.Logger) {
+func (s *silencing) learnSilence(r state.Record, now time.Time, log *slog.Logger) {
 	if s.silences == nil {
 		s.silences = make(map[string]*silence.Silence)
 	}
@@ -135,7 +135,6 @@ func (s *silencing) learnSilence(r state.Record, log *slog.Logger) {
 			log.Warn("skipped a silence that cannot be read", "err", err)
 		}
 	}
-	now := time.Now()
 	s.active = slices.SortedFunc(maps.Values(s.silences), func(a, b *silence.Silence) int { return cmp.Compare(a.ID, b.ID) })
 	s.active = slices.DeleteFunc(s.active, func(one *silence.Silence) bool { return !one.Active(now) })
 }

@@ -56,7 +56,7 @@ type suspensions struct {
 // refuse counts a message that the provider will never take, and reports whether
 // its rule is suspended from now on. The message itself is a dead letter; those
 // of a suspended rule have not been tried.
-func (s *suspensions) refuse(rule string, e *outcome.Error) (r *refusals, suspended bool) {
+func (s *suspensions) refuse(rule string, e *outcome.Error, now time.Time) (r *refusals, suspended bool) {
 	r = s.byName[rule]
 	if r == nil {
 		r = &refusals{rule: rule}
@@ -66,7 +66,7 @@ func (s *suspensions) refuse(rule string, e *outcome.Error) (r *refusals, suspen
 	r.recent++
 	r.last = e
 	if r.inRow >= defectAfter && !r.suspended() {
-		r.since = time.Now()
+		r.since = now
 		r.probes.begin(r.since)
 		suspended = true
 	}

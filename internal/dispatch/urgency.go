@@ -27,7 +27,7 @@ func byUrgency(a, b *lane) int {
 
 // oldest returns the time of the oldest event that waits, or the present.
 func (q *lanes) oldest() time.Time {
-	oldest := time.Now()
+	oldest := q.now()
 	for _, l := range q.byKey {
 		for _, d := range l.queue {
 			for x := range d.all {

@@ -36,7 +36,7 @@ type waits struct {
 // rateLimited has the channel wait: the provider asked for it in answer to an
 // attempt that began at a time.
 func (o *Dispatcher) rateLimited(began time.Time, e *outcome.Error) {
-	now := time.Now()
+	now := o.now()
 	first := o.gate.limited.since.IsZero()
 	if o.gate.rateLimited(now, began, e) {
 		o.pace.slowDown()
@@ -53,7 +53,7 @@ func (o *Dispatcher) noteDeferred(s *source, d *delivery, e *outcome.Error, unti
 	if !d.deferred.IsZero() {
 		return
 	}
-	d.deferred = time.Now()
+	d.deferred = o.now()
 	if o.waits.deferred == nil {
 		o.waits.deferred = make(map[*delivery]*source)
 	}

@@ -81,6 +81,9 @@ func (d *driver) Go(k dispatch.Work) {
 	}
 }
 
+// Now implements dispatch.Driver: the bubble's clock.
+func (d *driver) Now() time.Time { return time.Now() }
+
 // WakeAt implements dispatch.Driver.
 func (d *driver) WakeAt(at time.Time, wake func()) { d.wakeAt, d.wake = at, wake }
 
