@@ -45,9 +45,9 @@ func (q *lanes) add(s *source, d *delivery) (*lane, bool) {
 		q.gather.join(l, d, q.now())
 	}
 	l.queue = append(l.queue, d)
-	l.urge(d)
+	rose := l.urge(d)
 	if l.state != idle {
-		return l, q.joined(l)
+		return l, q.joined(l) || rose && l.state == ready
 	}
 	q.enqueue(l)
 	return l, true

@@ -74,14 +74,18 @@ func (l *lane) weigh() {
 	}
 }
 
-// urge notes a delivery that has come behind the others of its lane.
-func (l *lane) urge(d *delivery) {
-	if s := d.envelope.Alert.Severity.Rank(); s > l.severity {
-		l.severity = s
-		if l.state == ready {
-			heap.Fix(&l.source.ready, l.index)
-		}
+// urge notes a delivery that has come behind the others of its lane, and reports whether
+// the lane is more urgent by that.
+func (l *lane) urge(d *delivery) bool {
+	s := d.envelope.Alert.Severity.Rank()
+	if s <= l.severity {
+		return false
 	}
+	l.severity = s
+	if l.state == ready {
+		heap.Fix(&l.source.ready, l.index)
+	}
+	return true
 }
 
 // calm notes that a delivery has left its lane.

@@ -89,3 +89,21 @@ func TestRevokeKeepsOtherPartitionsLanes(t *testing.T) {
 		}
 	})
 }
+
+// The last token of a burst is for critical alerts, and one that comes to a lane which
+// waits for the others does not wait with it.
+func TestCriticalBehindAWaitingAlertTakesReservedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Pace = Pace{Rate: 0.1, Burst: 3} })
+		defer b.close()
+		for i, id := range []string{"first", "second", "waits"} {
+			b.put(id, fmt.Sprint(i))
+		}
+		pass(time.Second)
+		b.put("critical", "2", critical)
+		pass(0)
+		if got := b.ch.ids(); len(got) != 3 || got[2] != "waits" {
+			t.Errorf("%q are sent at once", got)
+		}
+	})
+}
