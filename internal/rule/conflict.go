@@ -28,7 +28,7 @@ func conflict(a, b fact) bool {
 		return false
 	}
 	if xok && yok {
-		return sameUnit(a.value, b.value) && disjoint(a, b, cmp.Compare(x, y))
+		return sameUnit(&a.value, &b.value) && disjoint(a, b, cmp.Compare(x, y))
 	}
 	return texts && xok == yok
 }
@@ -62,7 +62,7 @@ func (f fact) mayHold(v event.Value) bool {
 		for i := range f.value.Len() {
 			e := f.value.At(i)
 			y, ok := number(e)
-			same := m.equal(v, e)
+			same := m.equal(&v, &e)
 			if f.not && same && v.Kind() == e.Kind() && (v.Kind() != event.Number || x == y) {
 				return false
 			}
@@ -75,7 +75,7 @@ func (f fact) mayHold(v event.Value) bool {
 		if _, ok := number(f.value); isNumber && !ok {
 			return true
 		}
-		sign, ok := m.order(v, f.value)
+		sign, ok := m.order(&v, &f.value)
 		return ok && (sign == 0 && len(f.operator) == 2 || sign < 0 && f.operator[0] == '<' || sign > 0 && f.operator[0] == '>')
 	case "contains", "startsWith", "endsWith":
 		if v.Kind() == event.Number || f.value.Kind() != event.String || isNumber && f.not {

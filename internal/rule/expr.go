@@ -2,7 +2,6 @@ package rule
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,8 +81,14 @@ func (c *compiler) compile(source string) expression {
 		return expression{source: source, eval: constant(event.Value{}), test: func(*scope) bool { return false }}
 	}
 	before := len(c.problems)
-	eval := c.value(tree.Node)
-	e := expression{source: source, node: tree.Node, eval: eval, test: truthOf(eval)}
+	e := expression{source: source, node: tree.Node}
+	if isTest(tree.Node) {
+		e.test = c.condition(tree.Node)
+		e.eval = e.test.value
+	} else {
+		e.eval = c.value(tree.Node)
+		e.test = e.eval.truth
+	}
 	isError := func(p problem) bool { return !p.warning }
 	if c.examples != nil && !slices.ContainsFunc(c.problems[before:], isError) {
 		c.check(e)
@@ -105,7 +110,7 @@ func constant(v event.Value) value { return func(*scope) event.Value { return v 
 // value compiles a node. A node in a predicate that does not depend on the
 // element is evaluated once per event.
 func (c *compiler) value(n ast.Node) value {
-	if c.depth == 0 || c.memoized || isConstant(n) || !isInvariant(n) {
+	if !c.isOnce(n) {
 		return c.node(n)
 	}
 	c.memoized = true
@@ -162,14 +167,6 @@ func (c *compiler) node(n ast.Node) value {
 	return c.fault(n, "this syntax is not supported")
 }
 
-// condition compiles a node as a condition.
-func (c *compiler) condition(n ast.Node) truth { return truthOf(c.value(n)) }
-
-// truthOf returns a value as a condition: anything but true is false.
-func truthOf(eval value) truth {
-	return func(s *scope) bool { return eval(s).Bool() }
-}
-
 func (c *compiler) list(n *ast.ArrayNode) value {
 	elements := make([]value, len(n.Nodes))
 	for i, e := range n.Nodes {
@@ -195,8 +192,7 @@ func (c *compiler) list(n *ast.ArrayNode) value {
 func (c *compiler) unary(n *ast.UnaryNode) value {
 	switch n.Operator {
 	case "not", "!":
-		eval := c.condition(n.Node)
-		return func(s *scope) event.Value { return event.BoolValue(!eval(s)) }
+		return c.test(n).value
 	case "-":
 		eval := c.value(n.Node)
 		return func(s *scope) event.Value { v := eval(s); s.spendRead(v); return negative(asNumber(v)) }
@@ -214,66 +210,14 @@ var operators = []string{
 }
 
 func (c *compiler) binary(n *ast.BinaryNode) value {
-	switch n.Operator {
-	case "and", "&&":
-		a, b := c.condition(n.Left), c.condition(n.Right)
-		return func(s *scope) event.Value { return event.BoolValue(a(s) && b(s)) }
-	case "or", "||":
-		a, b := c.condition(n.Left), c.condition(n.Right)
-		return func(s *scope) event.Value { return event.BoolValue(a(s) || b(s)) }
-	case "matches":
-		return c.matches(n)
-	case "..", "**", "^":
+	if isTest(n) {
+		return c.test(n).value
+	}
+	if slices.Contains([]string{"..", "**", "^"}, n.Operator) {
 		return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
 	}
 	a, b := c.value(n.Left), c.value(n.Right)
-	predicate := func(f func(m *meter, a, b event.Value) bool) value {
-		return func(s *scope) event.Value {
-			x, y := a(s), b(s)
-			return event.BoolValue(f(&s.meter, x, y))
-		}
-	}
-	texts := func(f func(s, part string) bool, all bool) value {
-		return predicate(func(m *meter, a, b event.Value) bool {
-			if a.Kind() != event.String || b.Kind() != event.String {
-				return false
-			}
-			if all {
-				m.spendRead(a)
-			}
-			m.spendRead(b)
-			return f(a.Text(), b.Text())
-		})
-	}
-	ordered := func(f func(sign int) bool) value {
-		return predicate(func(m *meter, a, b event.Value) bool {
-			sign, ok := m.order(a, b)
-			return ok && f(sign)
-		})
-	}
 	switch n.Operator {
-	case "==", "!=":
-		c.floatLiteral(n)
-		if n.Operator == "==" {
-			return predicate((*meter).equal)
-		}
-		return predicate((*meter).unequal)
-	case "<":
-		return ordered(func(sign int) bool { return sign < 0 })
-	case "<=":
-		return ordered(func(sign int) bool { return sign <= 0 })
-	case ">":
-		return ordered(func(sign int) bool { return sign > 0 })
-	case ">=":
-		return ordered(func(sign int) bool { return sign >= 0 })
-	case "in":
-		return c.in(n, a, b)
-	case "contains":
-		return texts(strings.Contains, true)
-	case "startsWith":
-		return texts(strings.HasPrefix, false)
-	case "endsWith":
-		return texts(strings.HasSuffix, false)
 	case "??":
 		return func(s *scope) event.Value {
 			if v := a(s); !isAbsent(v) {
@@ -289,13 +233,4 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 		return func(s *scope) event.Value { return arithmetic(operator, s.number(a(s)), s.number(b(s))) }
 	}
 	return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
-}
-
-// floatLiteral warns of an equality comparison with a fraction.
-func (c *compiler) floatLiteral(n *ast.BinaryNode) {
-	for _, side := range []ast.Node{n.Left, n.Right} {
-		if f, ok := side.(*ast.FloatNode); ok && f.Value != math.Trunc(f.Value) {
-			c.warn(n, "%s with %v: a computed number is rarely equal to a fraction; use < or >", n.Operator, f.Value)
-		}
-	}
 }

@@ -177,7 +177,7 @@ func extreme(s *scope, args []event.Value, sign int) event.Value {
 		switch {
 		case isNoResult(v):
 			return v
-		case i == 0 || s.sign(v, best, v.Float(), best.Float()) == sign:
+		case i == 0 || s.sign(&v, &best, v.Float(), best.Float()) == sign:
 			best = v
 		}
 	}

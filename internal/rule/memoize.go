@@ -9,6 +9,12 @@ import (
 // A predicate's subexpression that does not depend on the element is evaluated
 // once per event, so that a large list or text is read once.
 
+// isOnce reports whether a node is evaluated once per event: it stands in a predicate
+// and does not depend on the element.
+func (c *compiler) isOnce(n ast.Node) bool {
+	return c.depth > 0 && !c.memoized && !isConstant(n) && isInvariant(n)
+}
+
 // memoize caches the value of an expression in the scope.
 func (c *compiler) memoize(eval value) value {
 	slot := c.slot()

@@ -204,7 +204,7 @@ const exact = 1 << 53
 
 // sign compares two values whose numbers are x and y: whole numbers exactly, also
 // where float64 cannot distinguish them.
-func (m *meter) sign(a, b event.Value, x, y float64) int {
+func (m *meter) sign(a, b *event.Value, x, y float64) int {
 	switch {
 	case x < y:
 		return -1
@@ -214,7 +214,7 @@ func (m *meter) sign(a, b event.Value, x, y float64) int {
 		return 0
 	}
 	m.spend(4)
-	p, q := wholeDigits(a), wholeDigits(b)
+	p, q := wholeDigits(*a), wholeDigits(*b)
 	if p == "" || q == "" {
 		return 0
 	}

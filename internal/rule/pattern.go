@@ -11,24 +11,24 @@ import (
 )
 
 // matches compiles a regular expression (RE2, linear time). The pattern must be a literal.
-func (c *compiler) matches(n *ast.BinaryNode) value {
+func (c *compiler) matches(n *ast.BinaryNode) truth {
 	eval := c.value(n.Left)
 	pattern, ok := n.Right.(*ast.StringNode)
 	if !ok {
-		return c.fault(n.Right, "the pattern of matches must be a string literal")
+		return c.fault(n.Right, "the pattern of matches must be a string literal").truth
 	}
 	re, err := regexp.Compile(pattern.Value)
 	if err != nil {
-		return c.fault(n.Right, "invalid regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return c.fault(n.Right, "invalid regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: ")).truth
 	}
 	cost := patternCost(pattern.Value)
-	return func(s *scope) event.Value {
+	return func(s *scope) bool {
 		v := eval(s)
 		if v.Kind() != event.String {
-			return event.BoolValue(false)
+			return false
 		}
 		s.spend(len(v.Text()) * cost)
-		return event.BoolValue(re.MatchString(v.Text()))
+		return re.MatchString(v.Text())
 	}
 }
 

@@ -12,18 +12,19 @@ import (
 const smallList = 16
 
 // in compiles v in list. A long list that is constant or invariant becomes a set.
-func (c *compiler) in(n *ast.BinaryNode, v, list value) value {
+func (c *compiler) in(n *ast.BinaryNode) truth {
+	v, list := c.value(n.Left), c.value(n.Right)
 	switch {
 	case isConstant(n.Right):
 		l := list(nil)
 		if l.Kind() != event.Array || l.Len() <= smallList {
-			break
+			return inSmall(v, l)
 		}
 		all := newSet(l)
-		return func(s *scope) event.Value { return event.BoolValue(all.contains(&s.meter, v(s))) }
+		return func(s *scope) bool { return all.contains(&s.meter, v(s)) }
 	case c.depth > 0 && !c.memoized && isInvariant(n.Right):
 		slot := c.slot()
-		return func(s *scope) event.Value {
+		return func(s *scope) bool {
 			x := v(s)
 			cached := s.cached(slot)
 			if !cached.valid {
@@ -36,16 +37,42 @@ func (c *compiler) in(n *ast.BinaryNode, v, list value) value {
 				}
 			}
 			if cached.set != nil {
-				return event.BoolValue(cached.set.contains(&s.meter, x))
+				return cached.set.contains(&s.meter, x)
 			}
-			return event.BoolValue(s.within(x, cached.value))
+			return s.within(&x, &cached.value)
 		}
 	default:
 		c.warnDynamicList(n.Right)
 	}
-	return func(s *scope) event.Value {
+	return func(s *scope) bool {
 		x, l := v(s), list(s)
-		return event.BoolValue(s.within(x, l))
+		return s.within(&x, &l)
+	}
+}
+
+// inSmall compiles v in a constant list that is searched linearly. Lists of texts are
+// the usual ones.
+func inSmall(v value, list event.Value) truth {
+	texts := make([]string, list.Len())
+	for i := range texts {
+		if e := list.At(i); list.Kind() == event.Array && e.Kind() == event.String {
+			texts[i] = e.Text()
+		} else {
+			return func(s *scope) bool { x := v(s); return s.within(&x, &list) }
+		}
+	}
+	return func(s *scope) bool {
+		x := v(s)
+		if x.Kind() != event.String {
+			return s.within(&x, &list)
+		}
+		for _, text := range texts {
+			s.spend(1)
+			if s.equalTexts(x.Text(), text) {
+				return true
+			}
+		}
+		return false
 	}
 }
 
@@ -120,7 +147,7 @@ func (s *set) contains(m *meter, v event.Value) bool {
 func (m *meter) search(v event.Value, elements []event.Value) bool {
 	for i := range elements {
 		m.spend(1)
-		if m.equal(v, elements[i]) {
+		if m.equal(&v, &elements[i]) {
 			return true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // The operators. They are total on all kinds and count the steps that grow with
-// the values.
+// the values. Those of most conditions take pointers: a copy of a value is slow.
 
 // number returns v as a number, else NaN, and counts the reading.
 func (m *meter) number(v event.Value) float64 {
@@ -18,41 +18,46 @@ func (m *meter) number(v event.Value) float64 {
 
 // equal is ==: missing and a calculation without a result equal null; a number and a text compare as numbers, two
 // texts as texts, so that the ids "007" and "7" differ.
-func (m *meter) equal(a, b event.Value) bool {
+func (m *meter) equal(a, b *event.Value) bool {
+	x, y := a.Kind(), b.Kind()
 	switch {
-	case a.IsNil() || b.IsNil():
-		return isAbsent(a) && isAbsent(b)
-	case a.Kind() == event.Number && b.Kind() == event.Number:
+	case x == event.String && y == event.String:
+		return m.equalTexts(a.Text(), b.Text())
+	case x <= event.Null || y <= event.Null:
+		return isAbsent(*a) && isAbsent(*b)
+	case x == event.Number && y == event.Number:
 		return m.equalNumbers(a, b)
-	case a.Kind() == event.Number && b.Kind() == event.String, a.Kind() == event.String && b.Kind() == event.Number:
-		m.spendRead(a)
-		m.spendRead(b)
+	case x == event.Number && y == event.String, x == event.String && y == event.Number:
+		m.spendRead(*a)
+		m.spendRead(*b)
 		return m.equalNumbers(a, b)
-	case a.Kind() != b.Kind():
+	case x != y:
+		return false
+	case x == event.Bool:
+		return a.Bool() == b.Bool()
+	case x == event.Array:
+		return m.equalLists(*a, *b)
+	}
+	return m.equalObjects(*a, *b)
+}
+
+func (m *meter) equalTexts(a, b string) bool {
+	if len(a) != len(b) {
 		return false
 	}
-	switch a.Kind() {
-	case event.String:
-		if len(a.Text()) != len(b.Text()) {
-			return false
-		}
-		m.spendRead(a)
-		return a.Text() == b.Text()
-	case event.Bool:
-		return a.Bool() == b.Bool()
-	case event.Array:
-		return m.equalLists(a, b)
+	if len(a) > shortText {
+		m.spend(len(a) >> 4)
 	}
-	return m.equalObjects(a, b)
+	return a == b
 }
 
 // unequal is !=, which is false without a result.
-func (m *meter) unequal(a, b event.Value) bool {
-	return !isNoResult(a) && !isNoResult(b) && !m.equal(a, b)
+func (m *meter) unequal(a, b *event.Value) bool {
+	return !isNoResult(*a) && !isNoResult(*b) && !m.equal(a, b)
 }
 
-func (m *meter) equalNumbers(a, b event.Value) bool {
-	x, y := numberOrNaN(a), numberOrNaN(b)
+func (m *meter) equalNumbers(a, b *event.Value) bool {
+	x, y := numberOrNaN(*a), numberOrNaN(*b)
 	return x == y && m.sign(a, b, x, y) == 0
 }
 
@@ -62,7 +67,7 @@ func (m *meter) equalLists(a, b event.Value) bool {
 	}
 	for i := range a.Len() {
 		m.spend(1)
-		if !m.equal(a.At(i), b.At(i)) {
+		if x, y := a.At(i), b.At(i); !m.equal(&x, &y) {
 			return false
 		}
 	}
@@ -78,7 +83,7 @@ func (m *meter) hasMembers(a, b event.Value) bool {
 	for i := range a.Len() {
 		m.spend(1)
 		name := a.At(i).Name()
-		if !m.equal(m.member(a, name), m.member(b, name)) {
+		if x, y := m.member(a, name), m.member(b, name); !m.equal(&x, &y) {
 			return false
 		}
 	}
@@ -88,11 +93,15 @@ func (m *meter) hasMembers(a, b event.Value) bool {
 // order compares for < <= > >=; ok is false if the values have no order. Two
 // texts compare as numbers if both are numbers, else by bytes. Amounts in two
 // currencies have no order.
-func (m *meter) order(a, b event.Value) (sign int, ok bool) {
-	m.spendRead(a)
-	m.spendRead(b)
-	x, xok := number(a)
-	y, yok := number(b)
+func (m *meter) order(a, b *event.Value) (sign int, ok bool) {
+	if a.Kind() <= event.Null { // of many events the member is missing
+		m.spendRead(*b)
+		return 0, false
+	}
+	m.spendRead(*a)
+	m.spendRead(*b)
+	x, xok := number(*a)
+	y, yok := number(*b)
 	switch {
 	case xok && yok:
 		return m.sign(a, b, x, y), sameUnit(a, b)
@@ -103,23 +112,23 @@ func (m *meter) order(a, b event.Value) (sign int, ok bool) {
 }
 
 // within is in: v is an element of a list or the name of a member.
-func (m *meter) within(v, list event.Value) bool {
+func (m *meter) within(v, list *event.Value) bool {
 	switch list.Kind() {
 	case event.Array:
 		for i := range list.Len() {
 			m.spend(1)
-			if m.equal(v, list.At(i)) {
+			if e := list.At(i); m.equal(v, &e) {
 				return true
 			}
 		}
 	case event.Object:
-		return v.Kind() == event.String && m.member(list, v.Text()).Kind() != event.Missing
+		return v.Kind() == event.String && m.member(*list, v.Text()).Kind() != event.Missing
 	}
 	return false
 }
 
 // sameUnit reports whether two values that are numbers have no different units.
-func sameUnit(a, b event.Value) bool {
+func sameUnit(a, b *event.Value) bool {
 	if a.Kind() != event.String || b.Kind() != event.String {
 		return true
 	}

@@ -1,0 +1,135 @@
+package rule
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/algotrade/notifier/internal/event"
+)
+
+// Conditions are compiled to closures that return a bool: most of what a rule does for an
+// event is to find that it does not match.
+
+// truth returns a value as a condition: anything but true is false.
+func (eval value) truth(s *scope) bool { return eval(s).Bool() }
+
+// value returns a condition as a value.
+func (test truth) value(s *scope) event.Value { return event.BoolValue(test(s)) }
+
+// tests are the operators whose result is a boolean for any operands.
+var tests = []string{"and", "&&", "or", "||", "==", "!=", "<", "<=", ">", ">=", "in", "contains", "startsWith", "endsWith", "matches"}
+
+// isTest reports whether a node is a negation or has one of these operators.
+func isTest(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		return n.Operator == "not" || n.Operator == "!"
+	case *ast.BinaryNode:
+		return slices.Contains(tests, n.Operator)
+	}
+	return false
+}
+
+// condition compiles a node as a condition.
+func (c *compiler) condition(n ast.Node) truth {
+	if isTest(n) && !c.isOnce(n) {
+		return c.test(n)
+	}
+	return c.value(n).truth
+}
+
+// test compiles a node that isTest.
+func (c *compiler) test(n ast.Node) truth {
+	b, ok := n.(*ast.BinaryNode)
+	if !ok {
+		operand := c.condition(n.(*ast.UnaryNode).Node)
+		return func(s *scope) bool { return !operand(s) }
+	}
+	switch b.Operator {
+	case "and", "&&":
+		left, right := c.condition(b.Left), c.condition(b.Right)
+		return func(s *scope) bool { return left(s) && right(s) }
+	case "or", "||":
+		left, right := c.condition(b.Left), c.condition(b.Right)
+		return func(s *scope) bool { return left(s) || right(s) }
+	case "in":
+		return c.in(b)
+	case "matches":
+		return c.matches(b)
+	case "==", "!=":
+		c.floatLiteral(b)
+		return c.equality(b)
+	case "contains":
+		return compareTexts(c.value(b.Left), c.value(b.Right), strings.Contains, true)
+	case "startsWith":
+		return compareTexts(c.value(b.Left), c.value(b.Right), strings.HasPrefix, false)
+	case "endsWith":
+		return compareTexts(c.value(b.Left), c.value(b.Right), strings.HasSuffix, false)
+	}
+	return c.ordering(b)
+}
+
+// equality compiles == and !=.
+func (c *compiler) equality(n *ast.BinaryNode) truth {
+	left, right := c.value(n.Left), c.value(n.Right)
+	switch {
+	case n.Operator == "!=":
+		return func(s *scope) bool {
+			x, y := left(s), right(s)
+			return s.unequal(&x, &y)
+		}
+	case isConstant(n.Right):
+		y := right(nil)
+		return func(s *scope) bool { x := left(s); return s.equal(&x, &y) }
+	}
+	return func(s *scope) bool {
+		x, y := left(s), right(s)
+		return s.equal(&x, &y)
+	}
+}
+
+// ordering compiles <, <=, > and >=.
+func (c *compiler) ordering(n *ast.BinaryNode) truth {
+	left, right := c.value(n.Left), c.value(n.Right)
+	accepts := map[string][3]bool{"<": {true}, "<=": {true, true}, ">": {2: true}, ">=": {1: true, 2: true}}[n.Operator] // by sign
+	if isConstant(n.Right) {
+		y := right(nil)
+		return func(s *scope) bool {
+			x := left(s)
+			sign, ok := s.order(&x, &y)
+			return ok && accepts[sign+1]
+		}
+	}
+	return func(s *scope) bool {
+		x, y := left(s), right(s)
+		sign, ok := s.order(&x, &y)
+		return ok && accepts[sign+1]
+	}
+}
+
+// compareTexts compiles a comparison of two texts; all: it reads all of the left one.
+func compareTexts(left, right value, f func(s, part string) bool, all bool) truth {
+	return func(s *scope) bool {
+		x, y := left(s), right(s)
+		if x.Kind() != event.String || y.Kind() != event.String {
+			return false
+		}
+		if all {
+			s.spendRead(x)
+		}
+		s.spendRead(y)
+		return f(x.Text(), y.Text())
+	}
+}
+
+// floatLiteral warns of an equality comparison with a fraction.
+func (c *compiler) floatLiteral(n *ast.BinaryNode) {
+	for _, side := range []ast.Node{n.Left, n.Right} {
+		if f, ok := side.(*ast.FloatNode); ok && f.Value != math.Trunc(f.Value) {
+			c.warn(n, "%s with %v: a computed number is rarely equal to a fraction; use < or >", n.Operator, f.Value)
+		}
+	}
+}
