@@ -226,7 +226,7 @@ func (b *builder) severity(e *entry, r *rule) {
 	slices.SortFunc(branches, func(a, b alert.Severity) int { return a.Rank() - b.Rank() })
 	branches = slices.Compact(branches)
 	severity := b.expression(*e.Severity, b.examples(r.topics, r.when.test, forValue))
-	r.severities = branches
+	r.severities, r.choice = branches, severity
 	r.severity = func(sc *scope) alert.Severity { return alert.Severity(severity.eval(sc).Text()) }
 }
 

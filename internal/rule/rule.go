@@ -42,6 +42,7 @@ type rule struct {
 	topics     []topics.Name
 	when       expression
 	severity   func(*scope) alert.Severity
+	choice     expression       // severity, if it is a conditional; else it has no node
 	severities []alert.Severity // that severity can return, the worst last
 	key        []expression
 	keyNames   []string     // of the key's parts: see keyName

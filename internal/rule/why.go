@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/expr-lang/expr/ast"
-
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
@@ -34,57 +32,35 @@ func (s *Set) why(r *rule, ev *event.Event, now time.Time) string {
 	}
 	i := slices.IndexFunc(s.byTopic[ev.Record.Topic], func(t *topicRule) bool { return t.rule == r })
 	t := s.byTopic[ev.Record.Topic][i]
+	e := (&tracer{set: s, ev: ev, now: now}).rule(t)
 	for _, condition := range []struct {
 		name string
-		expression
-	}{{"when", r.when}, {"where", deref(t.where)}} {
-		if condition.test == nil {
+		*Condition
+	}{{"when", &e.When}, {"where", e.Where}} {
+		if condition.Condition == nil || condition.True {
 			continue
 		}
-		for _, part := range joined(condition.node, "and") {
-			if !s.eval(part, ev, now).Bool() {
-				return fmt.Sprintf("its %s is false: %s%s", condition.name, source(part), s.operands(part, ev, now))
-			}
+		var parts []string
+		for _, p := range condition.Decisive() {
+			parts = append(parts, p.Text+p.read())
 		}
+		return fmt.Sprintf("its %s is false: %s", condition.name, strings.Join(parts, "; "))
 	}
 	return ""
 }
 
-// eval evaluates a part of a condition.
-func (s *Set) eval(n ast.Node, ev *event.Event, now time.Time) event.Value {
-	return (&compiler{vars: s.vars, zone: s.zone}).value(n)(&scope{ev: ev, now: now})
-}
-
-// operands returns the values of what a comparison compares, except literals.
-func (s *Set) operands(n ast.Node, ev *event.Event, now time.Time) string {
-	if not, ok := n.(*ast.UnaryNode); ok {
-		n = not.Node
+// read returns the values of a part, in words.
+func (p *Part) read() string {
+	var values []string
+	for _, v := range p.Values {
+		text := v.Text
+		if text == "" {
+			text = v.Type
+		}
+		values = append(values, v.Name+" is "+text)
 	}
-	b, ok := n.(*ast.BinaryNode)
-	if !ok || isJoin(b, "or") {
+	if len(values) == 0 {
 		return ""
 	}
-	var values []string
-	for _, side := range []ast.Node{b.Left, b.Right} {
-		if isFixed(side, false) {
-			continue
-		}
-		v := s.eval(side, ev, now)
-		text := quote(v)
-		switch {
-		case isAbsent(v):
-			text = "missing"
-		case v.Kind() >= event.Array:
-			text = shorten(display(v))
-		}
-		values = append(values, source(side)+" is "+text)
-	}
 	return ", where " + strings.Join(values, " and ")
-}
-
-func deref(e *expression) expression {
-	if e == nil {
-		return expression{}
-	}
-	return *e
 }

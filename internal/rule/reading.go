@@ -1,0 +1,200 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/suggest"
+)
+
+// Value is what a part of a condition read.
+type Value struct {
+	Name string `json:"name"` // a path of the event, a variable, or a calculation
+	// Type is text, number, boolean, list, object, null, missing or, of a calculation, no result.
+	Type string `json:"type"`
+	Text string `json:"value"`          // as an expression writes it; empty: there is none
+	Hint string `json:"hint,omitempty"` // of a missing one: what was probably meant, or who has it
+}
+
+// String returns the value in words, such as: event.notional is "12000" (text).
+func (v Value) String() string {
+	switch {
+	case v.Hint != "":
+		return v.Name + " is " + v.typed() + ": " + v.Hint
+	case v.Type == noResult:
+		return v.Name + " has no result"
+	case strings.HasPrefix(v.Name, "vars.") && v.Text != "":
+		return v.Name + " is " + v.Text
+	}
+	return v.Name + " is " + v.typed()
+}
+
+func (v Value) typed() string {
+	if v.Text == "" {
+		return v.Type
+	}
+	return v.Text + " (" + v.Type + ")"
+}
+
+const noResult = "no result" // of a calculation
+
+// kindNames are the types of values in the words of docs/rules.md.
+var kindNames = map[event.Kind]string{
+	event.Missing: "missing", event.Null: "null", event.Bool: "boolean", event.Number: "number", event.String: "text", event.Array: "list", event.Object: "object",
+}
+
+func newValue(name string, v event.Value) Value {
+	value := Value{Name: name, Type: kindNames[v.Kind()]}
+	switch {
+	case isNoResult(v):
+		value.Type = noResult
+	case v.Kind() >= event.Array:
+		value.Text = strconv.Itoa(v.Len()) + " elements"
+		if v.Len() == 0 {
+			value.Text = "empty"
+		} else if v.Kind() == event.Array {
+			value.Text = "[" + shorten(display(v)) + "]"
+		}
+	case v.Kind() > event.Null:
+		value.Text = quote(v)
+	}
+	return value
+}
+
+// mostValues limits the values of a part.
+const mostValues = 8
+
+// values returns what a part read: the calculations that it compares, the paths of the
+// event and the variables.
+func (t *tracer) values(n ast.Node) (list []Value) {
+	add := func(n ast.Node) {
+		v, ok := t.eval(n)
+		value := newValue(source(n), v)
+		if !ok || len(list) >= mostValues || slices.ContainsFunc(list, func(x Value) bool { return x.Name == value.Name }) {
+			return
+		}
+		if names, isPath := t.path(n); isPath && v.Kind() == event.Missing {
+			value.Hint = t.hint(names)
+		}
+		list = append(list, value)
+	}
+	if not, ok := n.(*ast.UnaryNode); ok {
+		n = not.Node
+	}
+	if b, ok := n.(*ast.BinaryNode); ok && !isJoin(b, "and") && !isJoin(b, "or") {
+		for _, side := range []ast.Node{b.Left, b.Right} {
+			if isCalculation(side) {
+				add(side)
+			}
+		}
+	}
+	var walk func(ast.Node)
+	walk = func(n ast.Node) {
+		if (isReference(n) || isVariable(n)) && isInvariant(n) {
+			add(n)
+			return
+		}
+		for _, child := range children(n) {
+			walk(child)
+		}
+	}
+	walk(n)
+	return list
+}
+
+// isReference reports whether a node is a path below a root, such as event.positions[0].
+func isReference(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MemberNode, *ast.ChainNode, *ast.IdentifierNode:
+	default:
+		return false
+	}
+	_, base, _ := (&compiler{}).unfold(n)
+	id, ok := base.(*ast.IdentifierNode)
+	return ok && slices.Contains(roots, id.Value)
+}
+
+// isCalculation reports whether a node has a value that is none of the event, of a variable
+// or of the text.
+func isCalculation(n ast.Node) bool {
+	return !isFixed(n, false) && !isReference(n) && !isVariable(n) && isInvariant(n)
+}
+
+// path returns the names of a path of the event.
+func (t *tracer) path(n ast.Node) ([]string, bool) {
+	names, base, rest := (&compiler{}).unfold(n)
+	id, ok := base.(*ast.IdentifierNode)
+	return names, ok && id.Value == "event" && len(names) > 0 && len(rest) == 0
+}
+
+// hint says of a path that the event does not have what was probably meant: the samples of
+// the topic tell.
+func (t *tracer) hint(names []string) string {
+	var known []string
+	var of *Sample // that has it, of the event's type if there is one
+	for i := range t.samples {
+		s := &t.samples[i]
+		if s.Event.Record.Topic != t.ev.Record.Topic {
+			continue
+		}
+		if s.Event.Doc.Lookup(names...).Kind() != event.Missing && (of == nil || of.Event.Type != t.ev.Type && s.Event.Type == t.ev.Type) {
+			of = s
+		}
+		known = memberNames(known, s.Event.Doc, names)
+	}
+	if of != nil {
+		return "in the sample " + of.Name + " it is " + newValue("", of.Event.Doc.Lookup(names...)).typed()
+	}
+	known = memberNames(known, t.ev.Doc, names)
+	last := len(names) - 1
+	if near := suggest.Closest(names[last], known); near != "" {
+		return "did you mean event." + strings.Join(append(slices.Clone(names[:last]), near), ".") + "?"
+	}
+	if len(t.samples) > 0 {
+		return "no sample has it"
+	}
+	return ""
+}
+
+// memberNames adds the names that a document has where a path has its last one.
+func memberNames(known []string, doc event.Value, path []string) []string {
+	parent := doc.Lookup(path[:len(path)-1]...)
+	for i := range parent.Len() {
+		if parent.Kind() == event.Object {
+			known = appendNew(known, parent.At(i).Name())
+		}
+	}
+	return known
+}
+
+// note says why a part could not be true, whatever the values are.
+func (t *tracer) note(n ast.Node, result event.Value) string {
+	if !isAbsent(result) && result.Kind() != event.Bool {
+		return "its value is no boolean, so it is never true"
+	}
+	b, ok := n.(*ast.BinaryNode)
+	if !ok {
+		return ""
+	}
+	left, lok := t.eval(b.Left)
+	right, rok := t.eval(b.Right)
+	if !lok || !rok || isAbsent(left) || isAbsent(right) || inverse[b.Operator] == "" && b.Operator != "in" && b.Operator != "==" {
+		return ""
+	}
+	switch {
+	case areComparable(b.Operator, left, right):
+		return ""
+	case b.Operator == "in":
+		return fmt.Sprintf("no element is a %s", kindNames[left.Kind()])
+	case b.Operator == "==":
+		return fmt.Sprintf("a %s and a %s are never equal", kindNames[left.Kind()], kindNames[right.Kind()])
+	case left.Kind() == right.Kind():
+		return "they have no order"
+	}
+	return fmt.Sprintf("a %s and a %s have no order", kindNames[left.Kind()], kindNames[right.Kind()])
+}
