@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/explain"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/plural"
@@ -19,8 +20,8 @@ import (
 )
 
 func newRules(g *base.Globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Check, test and list the rules", Args: base.Subcommand, RunE: base.Help}
-	cmd.AddCommand(newRulesCheck(g), newRulesTest(g), newRulesList(g))
+	cmd := &cobra.Command{Use: "rules", Short: "Check, test, explain and list the rules", Args: base.Subcommand, RunE: base.Help}
+	cmd.AddCommand(newRulesCheck(g), newRulesTest(g), explain.New(g), newRulesList(g))
 	return cmd
 }
 

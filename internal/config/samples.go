@@ -131,8 +131,8 @@ func (l *Loaded) reader() func(name string) ([]byte, error) {
 	return func(name string) ([]byte, error) { return safefile.Read(name, yamldoc.MaxBytes) }
 }
 
-// ruleSamples decodes the samples.
-func (l *Loaded) ruleSamples() ([]rule.Sample, yamldoc.Faults) {
+// RuleSamples returns the decoded samples. Their faults are those of ReadSamples.
+func (l *Loaded) RuleSamples() ([]rule.Sample, yamldoc.Faults) {
 	samples, faults := l.ReadSamples()
 	d := event.NewDecoder(&l.Events, nil, nil)
 	list := make([]rule.Sample, 0, len(samples))

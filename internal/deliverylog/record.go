@@ -170,6 +170,23 @@ func (r *Record) Text() string {
 // KeyText returns the parts of the alert key joined with "/".
 func (r *Record) KeyText() string { return strings.Join(r.Key, "/") }
 
+// Why says why the delivery was not sent, or where it went; empty: it was delivered.
+func (r *Record) Why() string {
+	detail := ""
+	if r.Detail != "" {
+		detail = ": " + r.Detail
+	}
+	switch r.Decision {
+	case Delivered:
+		return ""
+	case Rerouted:
+		return "to " + r.To + detail
+	case DeadLettered:
+		return fmt.Sprintf("%s (%s)%s", r.Reason, r.Cause, detail)
+	}
+	return r.Detail
+}
+
 // Raised returns the alert of the record, as far as the record has it.
 func (r *Record) Raised() *alert.Alert {
 	a := &alert.Alert{

@@ -25,7 +25,7 @@ type Value struct {
 func (v Value) String() string {
 	switch {
 	case v.Hint != "":
-		return v.Name + " is " + v.typed() + ": " + v.Hint
+		return v.Name + " is " + v.typed() + " (" + v.Hint + ")"
 	case v.Type == noResult:
 		return v.Name + " has no result"
 	case strings.HasPrefix(v.Name, "vars.") && v.Text != "":
@@ -119,10 +119,10 @@ func isReference(n ast.Node) bool {
 	return ok && slices.Contains(roots, id.Value)
 }
 
-// isCalculation reports whether a node has a value that is none of the event, of a variable
-// or of the text.
+// isCalculation reports whether a node has a value that depends on the event and is none of
+// it.
 func isCalculation(n ast.Node) bool {
-	return !isFixed(n, false) && !isReference(n) && !isVariable(n) && isInvariant(n)
+	return !isFixed(n, true) && !isReference(n) && !isVariable(n) && isInvariant(n)
 }
 
 // path returns the names of a path of the event.
@@ -148,7 +148,11 @@ func (t *tracer) hint(names []string) string {
 		known = memberNames(known, s.Event.Doc, names)
 	}
 	if of != nil {
-		return "in the sample " + of.Name + " it is " + newValue("", of.Event.Doc.Lookup(names...)).typed()
+		v := newValue("", of.Event.Doc.Lookup(names...))
+		if v.Text == "" {
+			v.Text = "it"
+		}
+		return "the sample " + of.Name + " has " + v.Text + ", " + v.Type
 	}
 	known = memberNames(known, t.ev.Doc, names)
 	last := len(names) - 1

@@ -103,7 +103,7 @@ func (p *page) delivery(group string, r *deliverylog.Record) {
 		delay = ""
 	}
 	p.row("channel", "%s: %s at %s%s", r.Channel, r.Decision, term.Stamp(r.Ended), delay)
-	if why := whyText(r); why != "" {
+	if why := r.Why(); why != "" {
 		p.row("why", "%s", why)
 	}
 	p.row("delivery", "%s%s", r.Delivery, marks(r))

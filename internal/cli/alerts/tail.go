@@ -93,7 +93,7 @@ func (t *tail) line(r *deliverylog.Record) string {
 	fields := []string{
 		r.Ended.Local().Format(time.TimeOnly), fmt.Sprintf("%-13s", r.Decision), fmt.Sprintf("%-8s", level(r)), r.Rule, term.OrDash(r.KeyText()), "→ " + r.Channel, term.Cut(r.Text(), 200), brief(r.Alert),
 	}
-	if why := whyText(r); why != "" {
+	if why := r.Why(); why != "" {
 		fields = append(fields, why)
 	}
 	line := term.Visible(strings.Join(fields, "  "))
@@ -113,17 +113,4 @@ func colour(r *deliverylog.Record) term.Colour {
 		return term.Faint
 	}
 	return ""
-}
-
-// whyText says why a delivery was not sent, or where it went; empty: it was delivered.
-func whyText(r *deliverylog.Record) string {
-	switch r.Decision {
-	case deliverylog.Delivered:
-		return ""
-	case deliverylog.Rerouted:
-		return "to " + r.To + prefixed(": ", r.Detail)
-	case deliverylog.DeadLettered:
-		return fmt.Sprintf("%s (%s)%s", r.Reason, r.Cause, prefixed(": ", r.Detail))
-	}
-	return r.Detail
 }
