@@ -12,7 +12,6 @@ import (
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
-	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/ruletest"
 	"github.com/algotrade/notifier/internal/safefile"
@@ -111,7 +110,7 @@ func readSuites(g *base.Globals, files []string) ([]suite, error) {
 			return nil, fmt.Errorf("%s has no tests: write them under tests: there, or in %s", rules.name, testsBeside(rules.name))
 		}
 		s := suite{file: rules.name}
-		env := ruletest.Env{Rules: set, Decoder: event.NewDecoder(&l.Events, nil, nil), Samples: samples}
+		env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Samples: samples})
 		for _, t := range tests {
 			r := env.Run(t)
 			s.results = append(s.results, r)

@@ -1,51 +1,48 @@
-// Package ruletest runs the tests of rules: an event, and the alerts that it raises.
-// Start reading at Parse and Env.Run.
+// Package ruletest runs the tests of rules: events on a clock of their own, and the alerts
+// that they raise. Start reading at Parse and Env.Run.
 package ruletest
 
 import (
 	"time"
 
-	"github.com/algotrade/notifier/internal/alert"
-	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/rule"
-	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Test is an event with the alerts that it raises.
+// Test is one event, or several in Events, with what they lead to. What is written at the
+// test holds for each of its events that does not say otherwise.
 type Test struct {
 	Name   string     `yaml:"name"`
 	Topic  topic      `yaml:"topic"`
 	Sample string     `yaml:"sample"` // its name; empty: the event is in Event alone
 	Event  document   `yaml:"event"`  // members that replace those of the sample
-	At     moment     `yaml:"at"`     // when it is evaluated; zero: at the event's time
-	Expect []Expected `yaml:"expect"`
+	At     moment     `yaml:"at"`     // when the clock starts; zero: at the first event's time
+	Repeat Repeat     `yaml:"repeat"`
+	Expect []Expected `yaml:"expect"` // of each event; nil: not checked
+	Events []Step     `yaml:"events"`
 
 	Pos yamldoc.Pos
 }
 
-// Expected is an alert. What is not given may be anything.
-type Expected struct {
-	Rule     string            `yaml:"rule"`
-	Severity string            `yaml:"severity"`
-	State    string            `yaml:"state"` // firing, which is the default, or resolved
-	Key      key               `yaml:"key"`
-	To       []string          `yaml:"to"`       // with the channels in which quiet hours drop it
-	Channels []string          `yaml:"channels"` // without those
-	Title    *string           `yaml:"title"`
-	Text     *string           `yaml:"text"`
-	Fields   map[string]string `yaml:"fields"`
+// Step is an event of a test, or the same event several times.
+type Step struct {
+	Topic  topic         `yaml:"topic"`
+	Sample string        `yaml:"sample"`
+	Event  document      `yaml:"event"`
+	At     moment        `yaml:"at"`    // when it happens,
+	After  time.Duration `yaml:"after"` // or how long after the clock started
+	Repeat Repeat        `yaml:"repeat"`
+	Expect []Expected    `yaml:"expect"`
 }
 
-const firing = "firing"
-
-// state returns the state of the alert.
-func (e *Expected) state() alert.State {
-	if e.State == firing {
-		return alert.Firing
-	}
-	return alert.State(e.State)
+// Repeat says how often an event happens, at equal distances.
+type Repeat struct {
+	Times int                 `yaml:"times"` // 0: once
+	Over  time.Duration       `yaml:"over"`  // from the first until after the last
+	Vary  map[string][]member `yaml:"vary"`  // values that a member has in turn
 }
+
+// maxEvents limits the events of a test.
+const maxEvents = 10_000
 
 // Parse returns the tests of a file, and its faults. A rules file may have other keys.
 func Parse(file string, data []byte, ofRules bool) ([]Test, yamldoc.Faults) {
@@ -79,86 +76,60 @@ func (t *Test) CheckYAML(at yamldoc.Cursor) {
 	if !at.IsMapping() {
 		return // reported by the decoder
 	}
-	for _, name := range []string{"name", "topic", "expect"} {
-		if !at.Has(name) {
-			at.Field(name).Fault("is missing")
+	if !at.Has("name") {
+		at.Field("name").Fault("is missing")
+	}
+	if at.Has("events") && at.Has("repeat") {
+		at.Field("repeat").Fault("belongs to one of the events")
+	}
+	steps := []yamldoc.Cursor{at}
+	if at.Has("events") {
+		if steps = at.Field("events").Items(); len(steps) == 0 {
+			at.Field("events").Fault("is empty")
 		}
 	}
-	if !at.Has("sample") && !at.Has("event") {
-		at.Field("event").Fault("is missing: write event or the name of a sample")
+	checked, events := at.Has("expect"), 0
+	for i, step := range steps {
+		if !step.Has("topic") && !at.Has("topic") {
+			step.Field("topic").Fault("is missing")
+		}
+		checked = checked || step.Has("expect")
+		if i < len(t.Events) {
+			events += t.Events[i].Repeat.times()
+		}
+		if !step.Has("sample") && !step.Has("event") && !at.Has("sample") && !at.Has("event") {
+			step.Field("event").Fault("is missing: write event or the name of a sample")
+		}
+	}
+	if !checked {
+		at.Field("expect").Fault("is missing")
+	}
+	if events > maxEvents {
+		at.Field("events").Fault("are %d with repetitions: a test has at most %d", events, maxEvents)
 	}
 }
 
 // CheckYAML implements yamldoc.Checker.
-func (e *Expected) CheckYAML(at yamldoc.Cursor) {
-	if !at.IsMapping() {
-		return
+func (s *Step) CheckYAML(at yamldoc.Cursor) {
+	if at.Has("at") && at.Has("after") {
+		at.Field("after").Fault("at says when the event happens: leave one out")
 	}
-	if e.Rule == "" {
-		at.Field("rule").Fault("is missing")
-	}
-	if at.Has("severity") && alert.Severity(e.Severity).Rank() == 0 {
-		at.Field("severity").Fault("%q is not one of info, warning and critical", e.Severity)
-	}
-	if e.State != "" && e.State != firing && e.State != string(alert.Resolved) {
-		at.Field("state").Fault("%q is neither firing nor resolved", e.State)
+	if s.After < 0 {
+		at.Field("after").Fault("is negative")
 	}
 }
 
-type topic struct{ topics.Name }
-
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (t *topic) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	text, ok := at.Scalar()
-	if !ok {
-		return
+// CheckYAML implements yamldoc.Checker.
+func (r *Repeat) CheckYAML(at yamldoc.Cursor) {
+	if at.IsMapping() && (r.Times < 1 || r.Times > maxEvents) {
+		at.Field("times").Fault("is not between 1 and %d", maxEvents)
 	}
-	name, err := topics.Parse(text)
-	if err != nil {
-		at.Fault("%v", err)
+	if r.Over < 0 {
+		at.Field("over").Fault("is negative")
 	}
-	t.Name = name
-}
-
-type document struct{ event.Value }
-
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (d *document) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	if !at.IsMapping() {
-		at.Fault("write the members of the event: event: {symbol: AAPL}")
-		return
+	for name, values := range r.Vary {
+		if len(values) == 0 {
+			at.Field("vary").Field(name).Fault("has no value")
+		}
 	}
-	d.Value = rule.YAMLValue(at)
-}
-
-type moment struct{ time.Time }
-
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (m *moment) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	text, ok := at.Scalar()
-	if !ok {
-		return
-	}
-	t, ok := event.ParseTime(event.StringValue(text))
-	if !ok {
-		at.Fault("%q is not a time: write it as 2026-11-23T14:31:05Z", text)
-	}
-	m.Time = t
-}
-
-// key is the parts of an alert key, or one text in which they are joined with slashes.
-type key struct {
-	parts []string
-	text  string
-	given bool
-}
-
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (k *key) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	k.given = true
-	if at.IsSequence() {
-		at.Decode(&k.parts)
-		return
-	}
-	k.text, _ = at.Scalar()
 }

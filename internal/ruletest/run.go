@@ -2,190 +2,170 @@ package ruletest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/rule"
 )
 
-// Env is what tests run against.
-type Env struct {
+// Params is what tests run against.
+type Params struct {
 	Rules   *rule.Set
-	Decoder *event.Decoder // keeps all members
+	Events  *event.Config // nil: the defaults
 	Samples []configs.Sample
+}
+
+// Env runs tests.
+type Env struct {
+	Params
+	decoder *event.Decoder // keeps all members
+}
+
+// New returns an Env.
+func New(p Params) *Env {
+	if p.Events == nil {
+		defaults := event.Defaults()
+		p.Events = &defaults
+	}
+	return &Env{Params: p, decoder: event.NewDecoder(p.Events, nil, nil)}
 }
 
 // Result is the outcome of a test.
 type Result struct {
 	Test
 	Raised   []string // the rules of its alerts
+	Expected []string // those of them that the test expects
 	Failures []string // what differs; none: it passed
-	Repaired string   // the first tolerated mistake of the event; empty: none
+	Repaired string   // the first tolerated mistake of an event; empty: none
 }
 
 // Run runs a test.
 func (e *Env) Run(t Test) Result {
 	r := Result{Test: t}
-	ev, now, err := e.event(t)
+	steps := t.steps()
+	events, _, err := e.timeline(&t, steps)
 	if err != nil {
 		r.Failures = []string{err.Error()}
 		return r
 	}
-	r.Repaired = ev.Repaired
-	alerts, err := e.Rules.Match(&ev, now)
-	if err != nil {
-		r.Failures = []string{err.Error()}
-		return r
-	}
-	for _, a := range alerts {
-		if a.State == alert.Firing {
-			r.Raised = append(r.Raised, a.Rule)
+	failed := make([]failure, len(steps))
+	for i := range events {
+		h := &events[i]
+		if r.Repaired == "" {
+			r.Repaired = h.Repaired
 		}
-	}
-	for _, x := range t.Expect {
-		i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == x.Rule && a.State == x.state() })
-		if i >= 0 {
-			r.Failures = append(r.Failures, x.differences(&alerts[i])...)
-			alerts = slices.Delete(alerts, i, i+1)
+		alerts, err := e.Rules.Match(&h.Event, h.now)
+		if err != nil {
+			failed[h.step].add(h, []string{err.Error()})
 			continue
 		}
-		if x.State == string(alert.Resolved) {
-			r.Failures = append(r.Failures, fmt.Sprintf("%s is not resolved: clear is not true, or when is", x.Rule))
-			continue
+		r.note(&steps[h.step], alerts)
+		if steps[h.step].Expect != nil {
+			failed[h.step].add(h, e.compare(steps[h.step].Expect, h, alerts))
 		}
-		why := e.Rules.Why(x.Rule, &ev, now)
-		if why == "" {
-			why = "it is expected more than once"
-		}
-		r.Failures = append(r.Failures, fmt.Sprintf("%s is not raised: %s", x.Rule, why))
 	}
-	for i := range alerts {
-		if alerts[i].State == alert.Resolved { // it is told only where its rule fires
-			continue
-		}
-		r.Failures = append(r.Failures, alerts[i].Rule+" is raised, but not expected: "+written(&alerts[i]))
+	for i, f := range failed {
+		r.Failures = append(r.Failures, f.texts(i, steps)...)
 	}
 	return r
 }
 
-// event returns a test's event, decoded as one that was read, and when it is evaluated.
-func (e *Env) event(t Test) (ev event.Event, now time.Time, err error) {
-	doc := t.Event.Value
-	if t.Sample != "" {
-		s, err := configs.FindSample(e.Samples, t.Topic.Name, t.Sample)
-		if err != nil {
-			return ev, now, err
+// note notes which rules raised an alert, and which of these are expected to.
+func (r *Result) note(s *Step, alerts []alert.Alert) {
+	for i := range alerts {
+		if alerts[i].State != alert.Firing {
+			continue
 		}
-		base, err := e.Decoder.Decode(event.Record{Topic: string(t.Topic.Name), Value: s.Data})
-		if err != nil {
-			return ev, now, fmt.Errorf("sample %s: %w", t.Sample, err)
+		name := alerts[i].Rule
+		r.Raised = appendNew(r.Raised, name)
+		if slices.ContainsFunc(s.Expect, func(x Expected) bool { return x.Rule == name }) {
+			r.Expected = appendNew(r.Expected, name)
 		}
-		doc = merge(base.Doc, doc)
 	}
-	ev, err = e.Decoder.Decode(event.Record{Topic: string(t.Topic.Name), Value: appendJSON(nil, doc), Time: t.At.Time, Arrived: t.At.Time})
-	if now = t.At.Time; now.IsZero() {
-		now = ev.Time
-	}
-	return ev, now, err
 }
 
-// differences returns how an alert differs from the expected one.
-func (x *Expected) differences(a *alert.Alert) (differences []string) {
-	differ := func(what, got, want string) {
-		if got != want {
-			differences = append(differences, fmt.Sprintf("%s: %s is %s, expected %s", x.Rule, what, got, want))
+func appendNew(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
+}
+
+// failure is what differs in the repetitions of an event.
+type failure struct {
+	first      []string // of the first one that failed
+	repetition int      // which one that is
+	count      int      // of those that failed
+}
+
+func (f *failure) add(h *happening, differences []string) {
+	if len(differences) == 0 {
+		return
+	}
+	if f.count == 0 {
+		f.first, f.repetition = differences, h.repetition
+	}
+	f.count++
+}
+
+// texts returns the differences with the event that they are of, if there are several.
+func (f *failure) texts(step int, steps []Step) []string {
+	times := steps[step].Repeat.times()
+	var prefix string
+	if len(steps) > 1 {
+		prefix = fmt.Sprintf("event %d: ", step+1)
+	}
+	if times > 1 {
+		prefix += fmt.Sprintf("repetition %d of %d: ", f.repetition+1, times)
+	}
+	texts := make([]string, len(f.first))
+	for i, text := range f.first {
+		texts[i] = prefix + text
+	}
+	if f.count > 1 {
+		texts = append(texts, prefix+"differs in "+plural.Count(f.count-1, "further repetition"))
+	}
+	return texts
+}
+
+// compare returns how the alerts of an event differ from the expected ones. A resolved one
+// need not be expected, since it is told only where its rule fires.
+func (e *Env) compare(expected []Expected, h *happening, alerts []alert.Alert) (differences []string) {
+	alerts = slices.Clone(alerts)
+	for _, x := range expected {
+		i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == x.Rule && a.State == x.state() })
+		if i >= 0 {
+			differences = append(differences, x.differences(&alerts[i])...)
+			alerts = slices.Delete(alerts, i, i+1)
+			continue
 		}
-	}
-	if x.Severity != "" {
-		differ("severity", string(a.Severity), x.Severity)
-	}
-	switch {
-	case x.Key.parts != nil:
-		differ("key", list(a.Key), list(x.Key.parts))
-	case x.Key.given:
-		differ("key", a.KeyText(), x.Key.text)
-	}
-	if x.To != nil {
-		differ("to", list(slices.Sorted(slices.Values(a.Channels))), list(slices.Sorted(slices.Values(x.To))))
-	}
-	if x.Channels != nil {
-		got, want := list(told(a)), list(slices.Sorted(slices.Values(x.Channels)))
-		if got != want {
-			got += quiet(a)
+		if x.State == string(alert.Resolved) {
+			differences = append(differences, fmt.Sprintf("%s is not resolved: clear is not true, or when is", x.Rule))
+			continue
 		}
-		differ("channels", got, want)
-	}
-	if x.Title != nil {
-		differ("title", strconv.Quote(a.Title.String()), strconv.Quote(*x.Title))
-	}
-	if x.Text != nil {
-		differ("text", strconv.Quote(a.Text.String()), strconv.Quote(*x.Text))
-	}
-	fields := make(map[string]string)
-	for _, f := range a.Fields {
-		fields[f.Label] = f.Value.String()
-	}
-	for _, label := range slices.Sorted(maps.Keys(x.Fields)) {
-		got := "missing"
-		if text, ok := fields[label]; ok {
-			got = strconv.Quote(text)
+		why := e.Rules.Why(x.Rule, &h.Event, h.now)
+		if why == "" {
+			why = "it is expected more than once"
 		}
-		differ("field "+label, got, strconv.Quote(x.Fields[label]))
+		differences = append(differences, fmt.Sprintf("%s is not raised: %s", x.Rule, why))
+	}
+	for i := range alerts {
+		if alerts[i].State == alert.Resolved {
+			continue
+		}
+		differences = append(differences, alerts[i].Rule+" is raised, but not expected: "+written(&alerts[i]))
 	}
 	return differences
-}
-
-func list(parts []string) string { return "[" + strings.Join(parts, ", ") + "]" }
-
-// quiet names the quiet hours that drop an alert: " in the quiet hours overnight"; empty: none.
-func quiet(a *alert.Alert) string {
-	for _, c := range slices.Sorted(slices.Values(a.Channels)) {
-		if name := a.In(c).Quiet; name != "" {
-			return " in the quiet hours " + name
-		}
-	}
-	return ""
-}
-
-// told returns the channels in which an alert is sent: it is dropped in those that are quiet.
-func told(a *alert.Alert) []string {
-	var channels []string
-	for _, c := range slices.Sorted(slices.Values(a.Channels)) {
-		if a.In(c).Quiet == "" {
-			channels = append(channels, c)
-		}
-	}
-	return channels
-}
-
-// written returns an alert as a test expects it.
-func written(a *alert.Alert) string {
-	quotedParts := make([]string, len(a.Key))
-	for i, part := range a.Key {
-		quotedParts[i] = strconv.Quote(part)
-	}
-	to := "to: " + list(a.Channels)
-	if len(a.QuietIn) > 0 {
-		to += ", channels: " + list(told(a))
-	}
-	return fmt.Sprintf("{rule: %s, severity: %s, key: %s, %s, title: %s}",
-		a.Rule, a.Severity, list(quotedParts), to, strconv.Quote(a.Title.String()))
 }
 
 // Untested returns the rules for which no test expects an alert that it raises.
 func Untested(rules *rule.Set, results []Result) []string {
 	var names []string
 	for _, r := range rules.Rules() {
-		tests := func(x Result) bool {
-			return slices.Contains(x.Raised, r.Name) && slices.ContainsFunc(x.Expect, func(e Expected) bool { return e.Rule == r.Name })
-		}
-		if !slices.ContainsFunc(results, tests) {
+		if !slices.ContainsFunc(results, func(x Result) bool { return slices.Contains(x.Expected, r.Name) }) {
 			names = append(names, r.Name)
 		}
 	}

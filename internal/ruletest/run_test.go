@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/algotrade/notifier/configs"
-	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/ruletest"
 )
@@ -32,7 +31,7 @@ func run(t *testing.T, file string) [][]string {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	env := ruletest.Env{Rules: set, Decoder: event.NewDecoder(nil, nil, nil), Samples: configs.Samples()}
+	env := ruletest.New(ruletest.Params{Rules: set, Samples: configs.Samples()})
 	failures := make([][]string, len(tests))
 	for i, test := range tests {
 		failures[i] = env.Run(test).Failures
@@ -84,29 +83,43 @@ tests:
 	}
 }
 
-// TestDocumentedTestPasses runs the example of docs/rules.md on the rules of the page.
-func TestDocumentedTestPasses(t *testing.T) {
-	page, err := os.ReadFile("../../docs/rules.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(first string) []byte {
-		_, rest, found := strings.Cut(string(page), "```yaml\n"+first)
-		if !found {
-			t.Fatalf("no example begins with %s", first)
+// TestDocumentedTestsPass runs the examples of docs/rules.md on the rules of the page, and
+// those of docs/rules-test.md on the shipped rules.
+func TestDocumentedTestsPass(t *testing.T) {
+	blocks := func(page, first string) (found [][]byte) {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
 		}
-		text, _, _ := strings.Cut(rest, "```")
-		return []byte(first + text)
+		for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+			if block, _, _ = strings.Cut(block, "```"); strings.HasPrefix(block, first) {
+				found = append(found, []byte(block))
+			}
+		}
+		return found
 	}
-	set, faults := rule.Compile("rules.md", block("version: 1"), rule.Environment{Channels: []string{"desk", "desk-slack"}})
-	tests, more := ruletest.Parse("rules.md", block("tests:"), false)
-	if len(faults)+len(more) > 0 || len(tests) == 0 {
-		t.Fatal(faults, more)
-	}
-	env := ruletest.Env{Rules: set, Decoder: event.NewDecoder(nil, nil, nil), Samples: configs.Samples()}
-	for _, test := range tests {
-		if r := env.Run(test); len(r.Failures) > 0 {
-			t.Errorf("%s: %s", r.Name, strings.Join(r.Failures, "\n"))
+	pages := []struct {
+		name  string
+		rules []byte
+	}{{"rules.md", blocks("rules.md", "version: 1")[0]}, {"rules-test.md", configs.Rules}}
+	for _, page := range pages {
+		set, faults := rule.Compile("rules", page.rules, rule.Environment{Channels: []string{"desk", "desk-slack"}})
+		env := ruletest.New(ruletest.Params{Rules: set, Samples: configs.Samples()})
+		count := 0
+		for _, block := range blocks(page.name, "tests:") {
+			tests, more := ruletest.Parse(page.name, block, false)
+			if faults = append(faults, more...); len(faults) > 0 {
+				t.Fatal(faults)
+			}
+			for _, test := range tests {
+				count++
+				if r := env.Run(test); len(r.Failures) > 0 {
+					t.Errorf("%s: %s: %s", page.name, r.Name, strings.Join(r.Failures, "\n"))
+				}
+			}
+		}
+		if count == 0 {
+			t.Errorf("%s has no tests", page.name)
 		}
 	}
 }
@@ -118,7 +131,7 @@ func TestShippedRulesPassTheirTests(t *testing.T) {
 	if len(faults)+len(more) > 0 {
 		t.Fatal(faults, more)
 	}
-	env := ruletest.Env{Rules: set, Decoder: event.NewDecoder(nil, nil, nil), Samples: configs.Samples()}
+	env := ruletest.New(ruletest.Params{Rules: set, Samples: configs.Samples()})
 	var results []ruletest.Result
 	for _, test := range tests {
 		r := env.Run(test)
@@ -162,7 +175,7 @@ tests:
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	env := ruletest.Env{Rules: set, Decoder: event.NewDecoder(nil, nil, nil)}
+	env := ruletest.New(ruletest.Params{Rules: set})
 	for i, test := range tests {
 		want := ""
 		if i == len(tests)-1 {
