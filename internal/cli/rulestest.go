@@ -3,34 +3,35 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
-	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/plural"
+	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/ruletest"
-	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// testSuffix is the end of the name of a file with tests, beside NAME.yaml.
-const testSuffix = ".test.yaml"
+// testFlags are the flags of rules test.
+type testFlags struct {
+	run      string
+	coverage bool
+}
 
 func newRulesTest(g *base.Globals) *cobra.Command {
-	return &cobra.Command{
+	var f testFlags
+	cmd := &cobra.Command{
 		Use: "test [FILE…]", Short: "Run the tests of rules; needs no broker",
 		Long: "Run the tests of rules; needs no broker. Tests are written under tests: in a rules file, or in\n" +
 			"NAME" + testSuffix + " beside NAME.yaml. FILE is one of these; without it, the configured rules are tested.\n" +
 			"It fails if a test does.",
 		Annotations: map[string]string{base.Formats: "junit"},
 		RunE: func(_ *cobra.Command, args []string) error {
-			suites, err := readSuites(g, args)
+			suites, err := f.suites(g, args)
 			if err != nil {
 				return err
 			}
@@ -41,7 +42,7 @@ func newRulesTest(g *base.Globals) *cobra.Command {
 				err = writeJUnit(g.IO.Out, suites)
 			default:
 				for _, s := range suites {
-					s.write(g)
+					s.write(g, f.coverage)
 				}
 			}
 			if err != nil {
@@ -57,13 +58,19 @@ func newRulesTest(g *base.Globals) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&f.run, "run", "", "run only the tests whose name matches this regular expression")
+	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "list the branches of the rules, with how many events of the tests take each")
+	return cmd
 }
 
 // suite is the tests of one rules file.
 type suite struct {
 	file     string // of the rules
 	results  []ruletest.Result
+	partly   bool // not all tests of the file ran
+	rules    int  // of the file
 	untested []string
+	branches []rule.Branch
 }
 
 func (s suite) failed() (n int) {
@@ -75,8 +82,12 @@ func (s suite) failed() (n int) {
 	return n
 }
 
-// readSuites reads and runs the tests of the files, or of the configured rules.
-func readSuites(g *base.Globals, files []string) ([]suite, error) {
+// suites reads and runs the tests of the files, or of the configured rules.
+func (f *testFlags) suites(g *base.Globals, files []string) ([]suite, error) {
+	wanted, err := regexp.Compile(f.run)
+	if err != nil {
+		return nil, base.Misused("--run: %w", err)
+	}
 	src := g.Source()
 	src.Shipped = true
 	l, faults, err := config.LoadBase(src) // with files, 'config check' reports its faults
@@ -92,6 +103,7 @@ func readSuites(g *base.Globals, files []string) ([]suite, error) {
 	g.Redactor = base.NewRedactor(l)
 	samples, _ := l.ReadSamples() // 'rules check' reports their faults
 	var suites []suite
+	found := false
 	for _, file := range files {
 		rules, sources, err := testSources(l, file)
 		if err != nil {
@@ -109,68 +121,30 @@ func readSuites(g *base.Globals, files []string) ([]suite, error) {
 		if len(tests) == 0 {
 			return nil, fmt.Errorf("%s has no tests: write them under tests: there, or in %s", rules.name, testsBeside(rules.name))
 		}
-		s := suite{file: rules.name}
+		s := suite{file: rules.name, rules: len(set.Rules())}
 		env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Samples: samples})
 		for _, t := range tests {
-			r := env.Run(t)
-			s.results = append(s.results, r)
-			if r.Repaired != "" {
-				place := yamldoc.NewFault(t.Pos, true, "the event is repaired: "+r.Repaired)
-				fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(place.String())))
+			if !wanted.MatchString(t.Name) {
+				s.partly = true
+				continue
 			}
+			found = true
+			s.add(g, env.Run(t))
 		}
-		s.untested = ruletest.Untested(set, s.results)
+		s.untested, s.branches = ruletest.Untested(set, s.results), env.Branches()
 		suites = append(suites, s)
+	}
+	if !found {
+		return nil, fmt.Errorf("no test has a name that matches %s", f.run)
 	}
 	return suites, nil
 }
 
-// source is a file.
-type source struct {
-	name string
-	data []byte
-}
-
-// testSources returns the rules of a file and where their tests are: in a rules file and
-// the one beside it, or in a file that ends with testSuffix. The file "" is the shipped
-// rules.
-func testSources(l *config.Loaded, file string) (rules source, tests []source, err error) {
-	read := func(name string) source {
-		data, readErr := safefile.Read(name, yamldoc.MaxBytes)
-		if readErr != nil && err == nil {
-			err = fmt.Errorf("cannot read %s: %w", name, safefile.Reason(readErr))
-		}
-		return source{name, data}
+// add adds the result of a test, and warns of an event that is repaired.
+func (s *suite) add(g *base.Globals, r ruletest.Result) {
+	s.results = append(s.results, r)
+	if r.Repaired != "" {
+		place := yamldoc.NewFault(r.Pos, true, "the event is repaired: "+r.Repaired)
+		fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(place.String())))
 	}
-	name, isTests := strings.CutSuffix(file, testSuffix)
-	name += ".yaml"
-	switch {
-	case file == "" || isTests && !exists(name) && l.RulesFile() == "":
-		rules = source{"rules.yaml (shipped)", configs.Rules}
-		tests = []source{{"rules.test.yaml (shipped)", configs.RuleTests}}
-		if isTests {
-			tests = []source{read(file)}
-		}
-	case isTests && exists(name):
-		rules, tests = read(name), []source{read(file)}
-	case isTests:
-		rules, tests = read(l.RulesFile()), []source{read(file)}
-	default:
-		rules = read(file)
-		tests = []source{rules}
-		if beside := testsBeside(file); exists(beside) {
-			tests = append(tests, read(beside))
-		}
-	}
-	return rules, tests, err
-}
-
-// testsBeside returns the name of the file with the tests of a rules file.
-func testsBeside(rules string) string {
-	return strings.TrimSuffix(rules, filepath.Ext(rules)) + testSuffix
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
 }

@@ -1,9 +1,8 @@
 package cli
 
 import (
-	"encoding/xml"
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/cli/base"
@@ -12,7 +11,7 @@ import (
 )
 
 // write prints the tests that failed, and the numbers.
-func (s suite) write(g *base.Globals) {
+func (s suite) write(g *base.Globals, coverage bool) {
 	out := g.IO.Out
 	line := func(indent int, text string) {
 		for _, l := range term.Wrap(term.Visible(g.Redactor.Redact(text)), max(g.Width()-indent, 40)) {
@@ -28,17 +27,59 @@ func (s suite) write(g *base.Globals) {
 			line(2, failure)
 		}
 	}
+	if coverage {
+		s.writeBranches(g)
+	}
 	line(0, fmt.Sprintf("%s: %s, %d failed", s.file, plural.Count(len(s.results), "test"), s.failed()))
+	if s.partly {
+		return // what the other tests cover is not known
+	}
 	if len(s.untested) > 0 {
 		line(0, "rules that no test expects: "+strings.Join(s.untested, ", "))
 	}
+	taken := s.taken()
+	text := fmt.Sprintf("coverage: %d of %s, %d of %s", s.rules-len(s.untested), plural.Count(s.rules, "rule"), taken, plural.Verb(len(s.branches), "branch", "branches"))
+	if taken < len(s.branches) && !coverage {
+		text += "; --coverage lists them"
+	}
+	line(0, text)
+}
+
+// taken returns how many branches the tests take.
+func (s suite) taken() (n int) {
+	for _, b := range s.branches {
+		if b.Events > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// writeBranches prints the branches of the rules.
+func (s suite) writeBranches(g *base.Globals) {
+	t := term.Table{Head: []string{"EVENTS", "RULE", "BRANCH"}, Right: []int{0}, Elastic: []int{2}}
+	for _, b := range s.branches {
+		t.Add(strconv.Itoa(b.Events), b.Rule, b.Text)
+	}
+	if s.failed() > 0 {
+		fmt.Fprintln(g.IO.Out)
+	}
+	t.Write(g.IO.Out, g.Width())
+	fmt.Fprintln(g.IO.Out)
 }
 
 // suiteJSON is the JSON of a suite; the names are a contract.
 type suiteJSON struct {
-	File     string     `json:"file"`
-	Tests    []testJSON `json:"tests"`
-	Untested []string   `json:"untested"`
+	File     string       `json:"file"`
+	Tests    []testJSON   `json:"tests"`
+	Untested []string     `json:"untested"` // rules that no test expects
+	Branches []branchJSON `json:"branches"`
+}
+
+type branchJSON struct {
+	Rule   string `json:"rule"`
+	Branch string `json:"branch"`
+	Events int    `json:"events"` // of the tests, that take it
 }
 
 type testJSON struct {
@@ -53,7 +94,10 @@ type testJSON struct {
 func suitesJSON(suites []suite) []suiteJSON {
 	list := make([]suiteJSON, len(suites))
 	for i, s := range suites {
-		list[i] = suiteJSON{File: s.file, Tests: []testJSON{}, Untested: append([]string{}, s.untested...)}
+		list[i] = suiteJSON{File: s.file, Tests: []testJSON{}, Untested: append([]string{}, s.untested...), Branches: []branchJSON{}}
+		for _, b := range s.branches {
+			list[i].Branches = append(list[i].Branches, branchJSON{b.Rule, b.Text, b.Events})
+		}
 		for _, r := range s.results {
 			status := "ok"
 			if len(r.Failures) > 0 {
@@ -63,50 +107,4 @@ func suitesJSON(suites []suite) []suiteJSON {
 		}
 	}
 	return list
-}
-
-type (
-	junitSuites struct {
-		XMLName xml.Name     `xml:"testsuites"`
-		Suites  []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Class   string        `xml:"classname,attr"`
-		Name    string        `xml:"name,attr"`
-		File    string        `xml:"file,attr"`
-		Line    int           `xml:"line,attr"`
-		Failure *junitFailure `xml:"failure"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
-// writeJUnit writes the results as JUnit's XML, which CI systems read.
-func writeJUnit(w io.Writer, suites []suite) error {
-	var doc junitSuites
-	for _, s := range suites {
-		j := junitSuite{Name: s.file, Tests: len(s.results), Failures: s.failed()}
-		for _, r := range s.results {
-			c := junitCase{Class: s.file, Name: r.Name, File: r.Pos.File, Line: r.Pos.Line}
-			if len(r.Failures) > 0 {
-				c.Failure = &junitFailure{r.Failures[0], strings.Join(r.Failures, "\n")}
-			}
-			j.Cases = append(j.Cases, c)
-		}
-		doc.Suites = append(doc.Suites, j)
-	}
-	text, err := xml.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, text)
-	return err
 }

@@ -47,7 +47,7 @@ func NewOutlook(now time.Time, alerts ...alert.Alert) *Outlook {
 func (o *Outlook) Learn(r state.Record) {
 	switch {
 	case r.Kind == state.Silence:
-		o.silencing.learnSilence(r, slog.New(slog.DiscardHandler))
+		o.silencing.learnSilence(r, o.now, slog.New(slog.DiscardHandler))
 	case r.Kind == state.Throttle && o.keys[r.Key]: // there may be 100,000 others
 		t := o.throttles[r.Channel]
 		if t == nil {

@@ -21,7 +21,8 @@ type Params struct {
 // Env runs tests.
 type Env struct {
 	Params
-	decoder *event.Decoder // keeps all members
+	decoder  *event.Decoder // keeps all members
+	coverage *rule.Coverage
 }
 
 // New returns an Env.
@@ -30,8 +31,11 @@ func New(p Params) *Env {
 		defaults := event.Defaults()
 		p.Events = &defaults
 	}
-	return &Env{Params: p, decoder: event.NewDecoder(p.Events, nil, nil)}
+	return &Env{Params: p, decoder: event.NewDecoder(p.Events, nil, nil), coverage: rule.NewCoverage(p.Rules)}
 }
+
+// Branches returns the branches of the rules, with how many events of the tests took each.
+func (e *Env) Branches() []rule.Branch { return e.coverage.Branches() }
 
 // Result is the outcome of a test.
 type Result struct {
@@ -57,6 +61,7 @@ func (e *Env) Run(t Test) Result {
 		if r.Repaired == "" {
 			r.Repaired = h.Repaired
 		}
+		e.coverage.Note(&h.Event, h.now)
 		alerts, err := e.Rules.Match(&h.Event, h.now)
 		if err != nil {
 			failed[h.step].add(h, []string{err.Error()})
