@@ -79,6 +79,7 @@ func TestImportDirections(t *testing.T) {
 		{"a channel knows nothing of Kafka", channel, to(kgo)},
 		{"ingest knows nothing of dispatch", from("internal/ingest"), to("internal/dispatch")},
 		{"dispatch knows nothing of ingest", from("internal/dispatch"), to("internal/ingest")},
+		{"reading what was written is no consuming, and knows no rule", from("internal/history"), func(p string) bool { return below(p, "internal/consume") || below(p, "internal/rule") }},
 		{"dead letters know nothing of consuming", from("internal/dlq"), to("internal/consume")},
 		{"a notice is sent by what notices something, which it does not know", from("internal/notice"), func(p string) bool {
 			return below(p, "internal") && p != "internal/alert" && p != "internal/envelope" && p != "internal/offsets"

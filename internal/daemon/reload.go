@@ -36,15 +36,7 @@ func newRules(d *Daemon) *rules {
 
 // program returns what ingest makes of the rules.
 func (r *rules) program() ingest.Program {
-	set := r.set.Load()
-	decoder := r.decoder.Keeping(set.Reads())
-	p := ingest.Program{Decoder: decoder, Rules: set, Prefilter: set.Prefilter(decoder)}
-	for _, one := range set.Rules() {
-		for _, severity := range one.Severities {
-			p.Names = append(p.Names, ingest.RuleName{Rule: one.Name, Severity: severity})
-		}
-	}
-	return p
+	return ingest.NewProgram(r.set.Load(), r.decoder)
 }
 
 // channels returns the channels that a rule can lead to, and whether there is the rule.

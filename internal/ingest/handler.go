@@ -28,29 +28,6 @@ import (
 	"github.com/algotrade/notifier/internal/rule"
 )
 
-// Decoder turns a record into an event.
-type Decoder interface {
-	Decode(rec event.Record) (event.Event, error)
-}
-
-// Rules says which alerts an event raises. An error is an *outcome.Error.
-type Rules interface {
-	MatchKnown(ev *event.Event, now time.Time, known *rule.Resolved) ([]alert.Alert, error)
-}
-
-// Prefilter recognises records that certainly raise no alert: see rule.Prefilter.
-type Prefilter interface {
-	Quiet(rec event.Record, now time.Time, known *rule.Resolved) bool
-}
-
-// Program is what turns a record into alerts. Handler.Use replaces it.
-type Program struct {
-	Decoder   Decoder
-	Rules     Rules
-	Prefilter Prefilter  // nil: every record is decoded
-	Names     []RuleName // for metrics created at zero
-}
-
 // DeadLetters writes dead letters and returns once they are acknowledged.
 type DeadLetters interface {
 	Write(ctx context.Context, entries ...*dlq.Entry) error
@@ -83,12 +60,6 @@ type Params struct {
 // MostUncommitted is Params.Uncommitted in the daemon: the dedup state of an outbox
 // partition, as a commit carries it, has room for some 280 ids.
 const MostUncommitted = 256
-
-// RuleName names a rule and a severity it can yield, for metrics.
-type RuleName struct {
-	Rule     string
-	Severity alert.Severity
-}
 
 // Handler is a consume.Handler for source partitions.
 type Handler struct {
@@ -160,22 +131,7 @@ func (h *Handler) match(r *kgo.Record, arrived, now time.Time, known *rule.Resol
 			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
 		}
 	}()
-	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
-	program := h.program.Load()
-	if program.Prefilter != nil && plain(r.Headers) && program.Prefilter.Quiet(rec, now, known) {
-		return nil, nil
-	}
-	if len(r.Headers) > 0 {
-		rec.Headers = make([]event.Header, len(r.Headers))
-		for i, h := range r.Headers {
-			rec.Headers[i] = event.Header{Name: h.Key, Value: h.Value}
-		}
-	}
-	ev, err := program.Decoder.Decode(rec)
-	if err != nil {
-		return nil, err
-	}
-	return program.Rules.MatchKnown(&ev, now, known)
+	return h.program.Load().Match(r, arrived, now, known)
 }
 
 // largeAtOnce is how many large events are in memory at once, over all
@@ -222,14 +178,4 @@ func (h *Handler) count(a *alert.Alert) {
 	if a.State != alert.Resolved {
 		h.metrics.alert(a)
 	}
-}
-
-// plain reports whether a record has few headers and is no CloudEvent.
-func plain(headers []kgo.RecordHeader) bool {
-	for _, h := range headers {
-		if event.CloudEventHeader(h.Key, h.Value) {
-			return false
-		}
-	}
-	return len(headers) < 1000
 }
