@@ -105,11 +105,26 @@ func newRulesList(g *base.Globals) *cobra.Command {
 				if g.Width() < wide {
 					t.Note(oneLine(r.When))
 				}
+				if text := episodeText(r); text != "" {
+					t.Note(text)
+				}
 			}
 			t.Write(g.IO.Out, g.Width())
 			return nil
 		},
 	}
+}
+
+// episodeText has the rule's remind and clear; empty: its alerts have no end.
+func episodeText(r rule.Rule) string {
+	if r.Clear == "" {
+		return ""
+	}
+	text := "clear " + oneLine(r.Clear)
+	if r.Remind > 0 {
+		text = "remind " + duration.Text(r.Remind) + " · " + text
+	}
+	return text
 }
 
 func throttleText(d time.Duration) string {

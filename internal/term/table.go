@@ -21,9 +21,9 @@ type Table struct {
 	Middle   []int // elastic columns that are shortened in the middle
 	Source   int   // if not 0, an elastic column of topic/partition@offset, shortened before its slash
 
-	notes  map[int]string // by the number of the row above
-	least  map[int]int    // minimum widths, for later rows
-	widths []int          // set once the first row is printed; -1: the column is left out
+	notes  map[int][]string // by the number of the row above
+	least  map[int]int      // minimum widths, for later rows
+	widths []int            // set once the first row is printed; -1: the column is left out
 }
 
 func (t *Table) Add(cells ...string) {
@@ -33,12 +33,13 @@ func (t *Table) Add(cells ...string) {
 	t.Rows = append(t.Rows, cells)
 }
 
-// Note adds a text below the last row.
+// Note adds a line below the last row.
 func (t *Table) Note(text string) {
 	if t.notes == nil {
-		t.notes = make(map[int]string)
+		t.notes = make(map[int][]string)
 	}
-	t.notes[len(t.Rows)-1] = Visible(text)
+	last := len(t.Rows) - 1
+	t.notes[last] = append(t.notes[last], Visible(text))
 }
 
 const (
@@ -58,7 +59,7 @@ func (t *Table) Write(w io.Writer, width int) {
 	}
 	for i, row := range t.Rows {
 		t.Print(w, row)
-		if note := t.notes[i]; note != "" {
+		for _, note := range t.notes[i] {
 			indent := t.widths[0] + 2
 			fmt.Fprintln(w, strings.Repeat(" ", indent)+Cut(note, max(width-indent, MinColumn)))
 		}

@@ -102,13 +102,14 @@ func (l *log) list(ctx context.Context, sel *selection, when *period, limit int,
 // printer prints deliveries as they come: as JSON, or as a table whose widths the first
 // page sets.
 type printer struct {
-	g     *base.Globals
-	out   *bufio.Writer
-	first []*deliverylog.Record // page, not printed yet
-	table *term.Table           // nil: nothing is printed yet
-	n     int
-	last  string // the alert that was printed last
-	err   error
+	g      *base.Globals
+	out    *bufio.Writer
+	first  []*deliverylog.Record // page, not printed yet
+	table  *term.Table           // nil: nothing is printed yet
+	narrow bool                  // key and title are below each row
+	n      int
+	last   string // the alert that was printed last
+	err    error
 }
 
 // pageSize is how many deliveries determine the widths.
@@ -121,7 +122,7 @@ func (p *printer) put(r *deliverylog.Record) bool {
 	case p.g.JSON():
 		p.err = base.NewEncoder(p.out).Encode(r)
 	case p.table != nil:
-		p.table.Add(row(r)...)
+		p.add(r)
 		p.table.Write(p.out, p.g.Width())
 	default:
 		if p.first = append(p.first, r); len(p.first) == pageSize {
@@ -142,22 +143,46 @@ const (
 	columnChannel
 	columnTries
 	columnTitle
+	columnAlert
 )
+
+// wide is the columns from which on each delivery takes one line. On narrower terminals
+// its key and title have a line of their own.
+const wide = 100
 
 func (p *printer) page() {
 	p.table = &term.Table{
 		Head:     []string{"ENDED " + term.Zone(p.first[0].Ended), "DECISION", "SEVERITY", "RULE", "KEY", "CHANNEL", "TRIES", "TITLE", "ALERT"},
 		Elastic:  []int{columnRule, columnKey, columnChannel, columnTitle},
-		Optional: []int{columnTries, columnTitle, columnSeverity},
+		Optional: []int{columnTries, columnTitle},
 		Right:    []int{columnTries},
 	}
+	p.narrow = p.g.Width() < wide
+	if p.narrow {
+		p.table = &term.Table{Head: short(p.table.Head), Elastic: []int{columnRule, columnRule + 1}}
+	}
 	for _, r := range p.first {
-		p.table.Add(row(r)...)
+		p.add(r)
 	}
 	p.table.Room(columnDecision, len(deliverylog.DeadLettered))
 	p.table.Room(columnSeverity, len("critical"))
 	p.first = nil
 	p.table.Write(p.out, p.g.Width())
+}
+
+func (p *printer) add(r *deliverylog.Record) {
+	if !p.narrow {
+		p.table.Add(row(r)...)
+		return
+	}
+	cells := row(r)
+	p.table.Add(short(cells)...)
+	p.table.Note(cells[columnKey] + "  " + cells[columnTitle])
+}
+
+// short returns the cells of a row without key, tries and title.
+func short(row []string) []string {
+	return []string{row[columnTime], row[columnDecision], row[columnSeverity], row[columnRule], row[columnChannel], row[columnAlert]}
 }
 
 func row(r *deliverylog.Record) []string {

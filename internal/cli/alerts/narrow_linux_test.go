@@ -31,6 +31,9 @@ func TestOutputFitsTerminals(t *testing.T) {
 					t.Errorf("%s: %d columns of %d: %s", args, n, columns, line)
 				}
 			}
+			if args == "alerts list" && !strings.Contains(screen, "SEVERITY") {
+				t.Errorf("%d columns: no severity\n%s", columns, screen)
+			}
 			t.Logf("%s in %d columns\n%s", args, columns, screen)
 		}
 	}

@@ -24,7 +24,7 @@ func TestListsFitEightyColumns(t *testing.T) {
 	for command, texts := range map[string][]string{
 		"dlq list":   {"CAUSE", "payload-refused", "for nobody@example.com", "forward-test-", "risk-hook", "quarantined"},
 		"dlq stats":  {"CAUSE", "payload-refused", "FINGERPRINT"},
-		"rules list": {"forward-test-completed", `event.event_type in ["order.rejected", "order.denied"]`},
+		"rules list": {"forward-test-completed", `event.event_type in ["order.rejected", "order.denied"]`, "remind 1h · clear event.drawdown < vars.recovered"},
 	} {
 		t.Logf("%s\n%s", command, fitting(t, c, command, texts...))
 	}
