@@ -12,7 +12,6 @@ import (
 
 	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/dispatch"
-	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/lag"
@@ -57,7 +56,7 @@ func (c *Config) Notified() string {
 type DLQ struct {
 	// MaxReplays is the number of replays after which an entry is quarantined and
 	// replayed only with --force.
-	MaxReplays int `yaml:"max_replays"`
+	MaxReplays int `yaml:"max_replays" range:"1..1000"`
 }
 
 // HTTP configures the server for health and metrics.
@@ -91,8 +90,8 @@ var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.
 
 // Log configures what is logged to standard error.
 type Log struct {
-	Level  Level  `yaml:"level"`  // debug, info, warn or error
-	Format string `yaml:"format"` // auto: text on a terminal, else JSON; text; json
+	Level  Level  `yaml:"level"`                         // debug, info, warn or error
+	Format string `yaml:"format" oneof:"auto,text,json"` // auto: text on a terminal, else JSON; text; json
 }
 
 // Level is a log level whose error lists the valid ones.
@@ -113,7 +112,7 @@ func (l Level) MarshalText() ([]byte, error) { return []byte(strings.ToLower(l.S
 type Shutdown struct {
 	// Drain is how long shutdown waits for deliveries in flight. It is at most 5 s
 	// less than StopTimeout.
-	Drain time.Duration `yaml:"drain"`
+	Drain time.Duration `yaml:"drain" range:"0s..25s: shutdown is limited to 30s"`
 }
 
 // StopTimeout limits the whole shutdown. The supervisor's time-out (TimeoutStopSec
@@ -144,14 +143,5 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	}
 	if c.Rules == "" {
 		at.Field("rules").Fault("is empty: name the file with the rules")
-	}
-	if c.Log.Format != "auto" && c.Log.Format != "text" && c.Log.Format != "json" {
-		at.Field("log").Field("format").Fault("%q is not one of auto, text and json", c.Log.Format)
-	}
-	if c.DLQ.MaxReplays < 1 || c.DLQ.MaxReplays > 1000 {
-		at.Field("dlq").Field("max_replays").Fault("%d is not between 1 and 1000", c.DLQ.MaxReplays)
-	}
-	if limit := StopTimeout - 5*time.Second; c.Shutdown.Drain < 0 || c.Shutdown.Drain > limit {
-		at.Field("shutdown").Field("drain").Fault("%s is not between 0s and %s: shutdown is limited to %s", duration.Text(c.Shutdown.Drain), duration.Text(limit), duration.Text(StopTimeout))
 	}
 }

@@ -9,19 +9,20 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Config is the digest of rules.yaml, which all channels with digests share.
+// Config is the digest of rules.yaml, which all channels with digests share. A gathered
+// alert delays what its outbox can commit, so windows are bounded.
 type Config struct {
 	// Window is how long the alerts of a group are gathered after its first message.
 	// It doubles with each digest, up to MaxWindow.
-	Window time.Duration `yaml:"window"`
+	Window time.Duration `yaml:"window" range:"1s..15m"`
 	// CriticalWindow is Window for groups with a critical alert.
-	CriticalWindow time.Duration `yaml:"critical_window"`
-	MaxWindow      time.Duration `yaml:"max_window"`
+	CriticalWindow time.Duration `yaml:"critical_window" range:"1s..15m"`
+	MaxWindow      time.Duration `yaml:"max_window" range:"1s..15m"`
 	// MaxItems is how many alerts a digest lists, 1 to 100; it counts all of them.
-	MaxItems int `yaml:"max_items"`
+	MaxItems int `yaml:"max_items" range:"1..100"`
 	// CollapseOver is how many groups may wait for a channel before those that are
 	// not critical become one message, 1 to 1000.
-	CollapseOver int `yaml:"collapse_over"`
+	CollapseOver int `yaml:"collapse_over" range:"1..1000"`
 }
 
 // Defaults returns the digest of a rules file that says nothing else.
@@ -29,32 +30,10 @@ func Defaults() Config {
 	return Config{Window: 30 * time.Second, CriticalWindow: 10 * time.Second, MaxWindow: 5 * time.Minute, MaxItems: 20, CollapseOver: 10}
 }
 
-// Bounds of windows: a gathered alert delays what its outbox can commit.
-const shortest, longest = time.Second, 15 * time.Minute
-
 // CheckYAML implements yamldoc.Checker.
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
-	c.check(at, func(string) bool { return true })
 	if c.MaxWindow < c.Window || c.MaxWindow < c.CriticalWindow {
 		at.Field("max_window").Fault("%s is shorter than window (%s) or critical_window (%s)", duration.Text(c.MaxWindow), duration.Text(c.Window), duration.Text(c.CriticalWindow))
-	}
-}
-
-// check reports the values of these keys that are out of bounds.
-func (c *Config) check(at yamldoc.Cursor, has func(key string) bool) {
-	for _, w := range []struct {
-		key   string
-		value time.Duration
-	}{{"window", c.Window}, {"critical_window", c.CriticalWindow}, {"max_window", c.MaxWindow}} {
-		if has(w.key) && (w.value < shortest || w.value > longest) {
-			at.Field(w.key).Fault("%s is not between %s and %s", duration.Text(w.value), duration.Text(shortest), duration.Text(longest))
-		}
-	}
-	if has("max_items") && (c.MaxItems < 1 || c.MaxItems > 100) {
-		at.Field("max_items").Fault("%d is not between 1 and 100", c.MaxItems)
-	}
-	if has("collapse_over") && (c.CollapseOver < 1 || c.CollapseOver > 1000) {
-		at.Field("collapse_over").Fault("%d is not between 1 and 1000", c.CollapseOver)
 	}
 }
 
@@ -69,16 +48,10 @@ type Setting struct {
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
 func (s *Setting) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	if at.IsMapping() {
-		var own struct { // without Config's check
-			Window         time.Duration `yaml:"window"`
-			CriticalWindow time.Duration `yaml:"critical_window"`
-			MaxWindow      time.Duration `yaml:"max_window"`
-			MaxItems       int           `yaml:"max_items"`
-			CollapseOver   int           `yaml:"collapse_over"`
-		}
+		type values Config // without Config's check: what is not given is that of rules.yaml
+		var own values
 		at.Decode(&own)
 		s.On, s.Own = true, Config(own)
-		s.Own.check(at, at.Has)
 		return
 	}
 	switch text, _ := at.Scalar(); text {

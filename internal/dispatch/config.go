@@ -15,7 +15,7 @@ import (
 // Config is what every channel has, whatever its kind.
 type Config struct {
 	// Concurrency is how many attempts may be under way at once, 1 to 1024.
-	Concurrency int `yaml:"concurrency"`
+	Concurrency int `yaml:"concurrency" range:"1..1024"`
 	// Pace bounds how many attempts are begun in a time; without a rate there
 	// is no bound. It is exact across all instances, because a paced channel has
 	// a single owner.
@@ -23,10 +23,10 @@ type Config struct {
 	Retry   Retry   `yaml:"retry"`
 	Breaker Breaker `yaml:"breaker"`
 	// Timeout bounds one attempt.
-	Timeout time.Duration `yaml:"timeout"`
+	Timeout time.Duration `yaml:"timeout" range:"100ms..10m"`
 	// Ambiguous is what happens to a delivery whose attempt may have succeeded:
 	// resend (twice is better than never) or dead-letter.
-	Ambiguous string `yaml:"ambiguous"`
+	Ambiguous string `yaml:"ambiguous" oneof:"resend,dead-letter"`
 	// Digest says whether alerts of a group that come soon after each other are told
 	// together. It needs one owner of all the channel's alerts, as a pace does.
 	Digest digest.Setting `yaml:"digest"`
@@ -35,7 +35,7 @@ type Config struct {
 	// Partitions is how many partitions the channel's outbox topic is made
 	// with, 1 to 64. With a single owner it is at most one for each severity, and
 	// that if nothing else is said.
-	Partitions int `yaml:"partitions"`
+	Partitions int `yaml:"partitions" range:"1..64"`
 }
 
 // SingleOwner reports whether one instance owns the channel's whole outbox, so that
@@ -51,7 +51,7 @@ const (
 // Pace is a rate of attempts.
 type Pace struct {
 	Rate  Rate `yaml:"rate"`
-	Burst int  `yaml:"burst"` // attempts that may be begun at once, at least 1
+	Burst int  `yaml:"burst" range:"1..1000"` // attempts that may be begun at once, at least 1
 }
 
 // Rate is a number of attempts a second; in files it is written 1/s, 30/m or
@@ -87,19 +87,19 @@ func (r Rate) MarshalText() ([]byte, error) {
 // Retry is the backoff between attempts: uniform in [250 ms, d], where d is
 // Initial × Factorⁿ, at most Max.
 type Retry struct {
-	Initial time.Duration `yaml:"initial"`
-	Factor  float64       `yaml:"factor"`
-	Max     time.Duration `yaml:"max"`
+	Initial time.Duration `yaml:"initial" range:"1ms..1h"`
+	Factor  float64       `yaml:"factor" range:"1..10"`
+	Max     time.Duration `yaml:"max" range:"1ms..24h"`
 	// Attempts is after how many a delivery is given up, if others succeeded
 	// meanwhile; while nothing succeeds it waits for as long as it takes.
-	Attempts int `yaml:"attempts"`
+	Attempts int `yaml:"attempts" range:"1..1000"`
 }
 
 // Breaker opens after Failures failures in a row and lets one delivery through
 // after Open.
 type Breaker struct {
-	Failures int           `yaml:"failures"`
-	Open     time.Duration `yaml:"open"`
+	Failures int           `yaml:"failures" range:"1..1000"`
+	Open     time.Duration `yaml:"open" range:"10ms..1h"`
 }
 
 // DefaultRetry and DefaultBreaker hold for channels that say nothing else.
@@ -112,29 +112,13 @@ func DefaultBreaker() Breaker { return Breaker{Failures: 5, Open: time.Second} }
 
 // CheckYAML implements yamldoc.Checker.
 func (r *Retry) CheckYAML(at yamldoc.Cursor) {
-	within(at, "initial", r.Initial, time.Millisecond, time.Hour)
-	within(at, "max", r.Max, r.Initial, 24*time.Hour)
-	if !(r.Factor >= 1 && r.Factor <= 10) {
-		at.Field("factor").Fault("%v is not between 1 and 10", r.Factor)
-	}
-	if r.Attempts < 1 || r.Attempts > 1000 {
-		at.Field("attempts").Fault("%d is not between 1 and 1000", r.Attempts)
-	}
-}
-
-// CheckYAML implements yamldoc.Checker.
-func (b *Breaker) CheckYAML(at yamldoc.Cursor) {
-	within(at, "open", b.Open, 10*time.Millisecond, time.Hour)
-	if b.Failures < 1 || b.Failures > 1000 {
-		at.Field("failures").Fault("%d is not between 1 and 1000", b.Failures)
+	if r.Max < r.Initial {
+		at.Field("max").Fault("%s is shorter than initial (%s)", duration.Text(r.Max), duration.Text(r.Initial))
 	}
 }
 
 // CheckYAML implements yamldoc.Checker.
 func (p *Pace) CheckYAML(at yamldoc.Cursor) {
-	if p.Burst < 0 || p.Burst > 1000 {
-		at.Field("burst").Fault("%d is not between 1 and 1000", p.Burst)
-	}
 	if p.Burst > 0 && p.Rate == 0 {
 		at.Fault("a burst needs a rate, such as rate: 1/s")
 	}
@@ -143,13 +127,6 @@ func (p *Pace) CheckYAML(at yamldoc.Cursor) {
 // CheckYAML implements yamldoc.Checker. It sets the number of partitions of a channel
 // with a single owner.
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
-	if c.Concurrency < 1 || c.Concurrency > 1024 {
-		at.Field("concurrency").Fault("%d is not between 1 and 1024", c.Concurrency)
-	}
-	within(at, "timeout", c.Timeout, 100*time.Millisecond, 10*time.Minute)
-	if c.Ambiguous != Resend && c.Ambiguous != DeadLetter {
-		at.Field("ambiguous").Fault("%q is neither %s nor %s", c.Ambiguous, Resend, DeadLetter)
-	}
 	if c.SingleOwner() {
 		switch most := len(alert.Severities()); {
 		case !at.Has("partitions"):
@@ -158,17 +135,8 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 			at.Field("partitions").Fault("a channel with a rate limit or digests has at most %d partitions, one for each severity: one instance owns them all", most)
 		}
 	}
-	if c.Partitions < 1 || c.Partitions > 64 {
-		at.Field("partitions").Fault("%d is not between 1 and 64", c.Partitions)
-	}
 	if c.Breaker.Failures >= c.Retry.Attempts {
 		at.Fault("breaker.failures (%d) must be smaller than retry.attempts (%d): else one bad delivery is given up before the breaker can tell an outage",
 			c.Breaker.Failures, c.Retry.Attempts)
-	}
-}
-
-func within(at yamldoc.Cursor, name string, d, low, high time.Duration) {
-	if d < low || d > high {
-		at.Field(name).Fault("%s is not between %s and %s", duration.Text(d), duration.Text(low), duration.Text(high))
 	}
 }

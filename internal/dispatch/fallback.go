@@ -20,7 +20,7 @@ import (
 // its window.
 type Fallback struct {
 	To    string        `yaml:"to"` // empty: none
-	After time.Duration `yaml:"after"`
+	After time.Duration `yaml:"after" range:"1s..24h"`
 	// Severity are the severities that go there; none: all.
 	Severity []alert.Severity `yaml:"severity"`
 }
@@ -35,7 +35,6 @@ func (f *Fallback) CheckYAML(at yamldoc.Cursor) {
 	if !at.Has("after") {
 		f.After = defaultAfter
 	}
-	within(at, "after", f.After, time.Second, 24*time.Hour)
 	if at.Has("severity") {
 		for i, item := range at.Field("severity").Items() {
 			if i < len(f.Severity) && f.Severity[i].Rank() == 0 {

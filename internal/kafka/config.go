@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/unpack"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -28,7 +27,7 @@ type Config struct {
 	// Start is where a new group begins.
 	Start Start `yaml:"start"`
 	// SessionTimeout is session.timeout.ms, 6 s to 30 min.
-	SessionTimeout time.Duration `yaml:"session_timeout"`
+	SessionTimeout time.Duration `yaml:"session_timeout" range:"6s..30m, the brokers' default limits"`
 	TLS            TLS           `yaml:"tls"`
 	SASL           SASL          `yaml:"sasl"`
 	Window         Window        `yaml:"window"`
@@ -36,9 +35,9 @@ type Config struct {
 
 // Window bounds the records in memory.
 type Window struct {
-	Unsettled   int          `yaml:"unsettled"`   // records per partition, 16 to 100,000
-	Bytes       yamldoc.Size `yaml:"bytes"`       // in all, at least 1 MiB
-	Uncommitted int          `yaml:"uncommitted"` // settled and uncommitted per partition: the bound on duplicates after a crash
+	Unsettled   int          `yaml:"unsettled" range:"16..100000"` // records per partition, 16 to 100,000
+	Bytes       yamldoc.Size `yaml:"bytes" range:"1MiB.."`         // in all, at least 1 MiB
+	Uncommitted int          `yaml:"uncommitted" range:"1..10000"` // settled and uncommitted per partition: the bound on duplicates after a crash
 }
 
 // unpacked bounds decompressed batches: one batch to the window, at least
@@ -112,9 +111,6 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 			at.Field("brokers").Fault("%v", err)
 		}
 	}
-	if c.SessionTimeout < 6*time.Second || c.SessionTimeout > 30*time.Minute {
-		at.Field("session_timeout").Fault("%s is not between 6s and 30m, the brokers' default limits", duration.Text(c.SessionTimeout))
-	}
 }
 
 // CheckAddress validates a broker's address.
@@ -130,17 +126,4 @@ func CheckAddress(b string) error {
 		return fmt.Errorf("%q is not host:port, such as kafka-1.example.com:9092", b)
 	}
 	return nil
-}
-
-// CheckYAML implements yamldoc.Checker.
-func (w *Window) CheckYAML(at yamldoc.Cursor) {
-	if w.Unsettled < 16 || w.Unsettled > 100_000 {
-		at.Field("unsettled").Fault("%d is not between 16 and 100000", w.Unsettled)
-	}
-	if w.Bytes < 1<<20 {
-		at.Field("bytes").Fault("is less than 1MiB")
-	}
-	if w.Uncommitted < 1 || w.Uncommitted > 10_000 {
-		at.Field("uncommitted").Fault("%d is not between 1 and 10000", w.Uncommitted)
-	}
 }

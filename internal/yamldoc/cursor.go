@@ -32,6 +32,14 @@ func (c Cursor) Pos() Pos {
 // Fault records an error at this place. Credentials in the message are redacted.
 func (c Cursor) Fault(format string, args ...any) { c.report(false, format, args) }
 
+// faultOnce is Fault for what is read again. Its node has no other such fault.
+func (c Cursor) faultOnce(format string, args ...any) {
+	if !c.doc.reported[c.node] {
+		c.doc.reported[c.node] = true
+		c.Fault(format, args...)
+	}
+}
+
 // Warn records a warning at this place.
 func (c Cursor) Warn(format string, args ...any) { c.report(true, format, args) }
 
@@ -127,13 +135,13 @@ func (c Cursor) value(name string) *yaml.Node {
 	return nil
 }
 
-// Keys returns the keys of a mapping in order; a duplicate key is one fault, however
-// often the keys are read, and left out.
+// Keys returns the keys of a mapping in order. A node that is none, a duplicate key and a
+// merge key are one fault each, however often the keys are read, and left out.
 func (c Cursor) Keys() []Key {
 	n := c.resolved()
 	if n.Kind != yaml.MappingNode {
 		if n.Tag != "!!null" {
-			c.Fault("expected keys and values, found %s", shape(n))
+			c.faultOnce("expected keys and values, found %s", shape(n))
 		}
 		return nil
 	}
@@ -147,14 +155,11 @@ func (c Cursor) Keys() []Key {
 			Value: Cursor{doc: c.doc, node: n.Content[i+1], path: join(c.path, name)},
 		}
 		if n.Content[i].Tag == "!!merge" {
-			k.At.Fault("merge keys (<<) are not supported: write the keys here, or use an alias (*name) as a whole value")
+			k.At.faultOnce("merge keys (<<) are not supported: write the keys here, or use an alias (*name) as a whole value")
 			continue
 		}
 		if line, duplicate := seen[name]; duplicate {
-			if !c.doc.duplicates[n.Content[i]] { // keys may be read again
-				k.At.Fault("duplicate key, first in line %d", line)
-				c.doc.duplicates[n.Content[i]] = true
-			}
+			k.At.faultOnce("duplicate key, first in line %d", line)
 			continue
 		}
 		seen[name] = n.Content[i].Line

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,15 @@ import (
 
 var durationType = reflect.TypeFor[time.Duration]()
 
-// Decode decodes the node into *into. Struct fields are matched by their yaml tag.
+// Decode decodes the node into *into. Struct fields are matched by their yaml tag, and
+// their values are within the Limits of their other tags.
 func (c Cursor) Decode(into any) { c.decode(reflect.ValueOf(into).Elem()) }
+
+// DecodeBeside decodes a mapping into the struct *into but for the given keys, which are
+// decoded elsewhere.
+func (c Cursor) DecodeBeside(into any, others []string) {
+	c.decodeStruct(reflect.ValueOf(into).Elem(), others)
+}
 
 func (c Cursor) decode(v reflect.Value) {
 	if u, ok := v.Addr().Interface().(Unmarshaler); ok {
@@ -35,7 +43,7 @@ func (c Cursor) decode(v reflect.Value) {
 		}
 		c.decode(v.Elem())
 	case reflect.Struct:
-		c.decodeStruct(v)
+		c.decodeStruct(v, nil)
 	case reflect.Map:
 		m := reflect.MakeMap(v.Type())
 		for _, k := range c.Keys() {
@@ -75,10 +83,10 @@ func (c Cursor) decodeText(u encoding.TextUnmarshaler) {
 	}
 }
 
-func (c Cursor) decodeStruct(v reflect.Value) {
+func (c Cursor) decodeStruct(v reflect.Value, others []string) {
 	t := v.Type()
 	index := make(map[string]int, t.NumField())
-	var known []string
+	known := slices.Clone(others)
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
 		if name == "-" || name == "" || !t.Field(i).IsExported() {
@@ -89,14 +97,24 @@ func (c Cursor) decodeStruct(v reflect.Value) {
 	}
 	for _, k := range c.Keys() {
 		i, ok := index[k.Name]
-		if !ok {
+		switch {
+		case ok:
+			k.Value.decodeField(v.Field(i), t.Field(i))
+		case !slices.Contains(others, k.Name):
 			k.At.Unknown(k.Name, known)
-			continue
 		}
-		k.Value.decode(v.Field(i))
 	}
 	if checker, ok := v.Addr().Interface().(Checker); ok {
 		checker.CheckYAML(c)
+	}
+}
+
+// decodeField decodes a field and checks its limits, unless it has a fault already.
+func (c Cursor) decodeField(v reflect.Value, f reflect.StructField) {
+	before := len(c.doc.faults)
+	c.decode(v)
+	if len(c.doc.faults) == before {
+		LimitsOf(f).check(c, v)
 	}
 }
 

@@ -84,7 +84,7 @@ func (fs Faults) Sort() {
 // defaults, and returns all faults. file is the name in the faults; relative paths
 // of secrets are relative to dir.
 func Decode(file, dir string, data []byte, into any) Faults {
-	d := &document{file: file, dir: dir, duplicates: make(map[*yaml.Node]bool)}
+	d := &document{file: file, dir: dir, reported: make(map[*yaml.Node]bool)}
 	root, second, err := parse(data)
 	switch {
 	case errors.Is(err, errTooLarge), errors.Is(err, errTooMany):
@@ -105,9 +105,9 @@ func Decode(file, dir string, data []byte, into any) Faults {
 }
 
 type document struct {
-	file, dir  string
-	faults     Faults
-	duplicates map[*yaml.Node]bool // keys that were reported
+	file, dir string
+	faults    Faults
+	reported  map[*yaml.Node]bool // by faultOnce
 }
 
 // parse returns the first document of data, and the second if there is one.

@@ -190,3 +190,36 @@ func TestTextCutOffByCommentIsAWarning(t *testing.T) {
 		t.Errorf("a comment: %v", faults)
 	}
 }
+
+// TestLimitsOfTagsAreChecked: a value outside of them is a fault at its place, one that
+// has a fault already or no value in the file is none.
+func TestLimitsOfTagsAreChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		"count: 0\n":             "f:1:8: count: 0 is not between 1 and 1024",
+		"count: 1024\n":          "",
+		"count: x\n":             `f:1:8: count: "x" is not a whole number`,
+		"wait: 5s\n":             "f:1:7: wait: 5s is not between 6s and 30m, the brokers' limits",
+		"wait: 7d\n":             "f:1:7: wait: 168h is not between 6s and 30m, the brokers' limits",
+		"size: 512KiB\n":         "f:1:7: size: 512KiB is less than 1MiB",
+		"size: 1MiB\n":           "",
+		"ratio: NaN\n":           "f:1:8: ratio: NaN is not between 0 and 1",
+		"ratio: 1.5\n":           "f:1:8: ratio: 1.5 is not between 0 and 1",
+		"most: 8\n":              "f:1:7: most: 8 is more than 7",
+		"format: jsn\n":          `f:1:9: format: "jsn" is not one of auto, text and json: did you mean json?`,
+		"format: ''\n":           "",
+		"format: yes, please\n":  `f:1:9: format: "yes, please" is not one of auto, text and json`,
+		"count: 7\nformat: text": "",
+	} {
+		var target struct {
+			Count  int           `yaml:"count" range:"1..1024"`
+			Wait   time.Duration `yaml:"wait" range:"6s..30m, the brokers' limits"`
+			Size   yamldoc.Size  `yaml:"size" range:"1MiB.."`
+			Ratio  float64       `yaml:"ratio" range:"0..1"`
+			Most   int           `yaml:"most" range:"..7"`
+			Format string        `yaml:"format" oneof:",auto,text,json"`
+		}
+		if got := yamldoc.Decode("f", "", []byte(text), &target).Error(); got != want {
+			t.Errorf("%q:\n got %s\nwant %s", text, got, want)
+		}
+	}
+}

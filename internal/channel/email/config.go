@@ -47,10 +47,10 @@ type Config struct {
 	HELO string `yaml:"helo"`
 
 	// Connections is the number of concurrent connections, 1 to 4; default 2.
-	Connections int `yaml:"connections"`
+	Connections int `yaml:"connections" range:"1..4"`
 	// AcceptTimeout bounds the reply to the end of data; default 60 s. RFC 5321,
 	// 4.5.3.2.6 recommends 10 min, since a time-out may cause a duplicate.
-	AcceptTimeout time.Duration `yaml:"accept_timeout"`
+	AcceptTimeout time.Duration `yaml:"accept_timeout" range:"10s..10m"`
 }
 
 // Values of Auth and TLS.
@@ -136,8 +136,6 @@ func (c *Config) faults() []fault {
 	c.checkLogin(&list)
 	list.unless(c.TLS == tlsMandatory || c.TLS == tlsImplicit || c.TLS == tlsNone, "tls", "%s", unknownValue(c.TLS, tlsMandatory, tlsImplicit, tlsNone))
 	list.unless(isName(c.HELO), "helo", "%q is not a host name", c.HELO)
-	list.unless(c.Connections >= 1 && c.Connections <= 4, "connections", "must be 1 to 4")
-	list.unless(c.AcceptTimeout >= 10*time.Second && c.AcceptTimeout <= 10*time.Minute, "accept_timeout", "must be 10s to 10m")
 	return list
 }
 

@@ -146,7 +146,8 @@ func decode(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) *
 		}
 	}
 	if c.settings == nil {
-		c.decodeCommon(keys)
+		c.Dispatch = kinds[0].defaults // for the check of what all kinds have
+		c.decodeCommon(at, retry, breaker)
 		at.Fault("has no kind: add one of %s", strings.Join(Kinds(), ", "))
 		return c
 	}
@@ -156,31 +157,18 @@ func decode(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) *
 		rate, burst := r.DefaultPace()
 		c.Dispatch.Pace = dispatch.Pace{Rate: dispatch.Rate(rate), Burst: burst}
 	}
-	c.Dispatch.Retry, c.Dispatch.Breaker = retry, breaker
-	if c.Dispatch.Ambiguous == "" {
-		c.Dispatch.Ambiguous = dispatch.Resend
-	}
-	c.decodeCommon(keys)
-	c.Dispatch.CheckYAML(at)
+	c.decodeCommon(at, retry, breaker)
 	c.settings.check(at, c.Dispatch)
 	return c
 }
 
 // decodeCommon decodes the keys common to all kinds and reports unknown ones.
-func (c *Config) decodeCommon(keys []yamldoc.Key) {
-	known := map[string]any{
-		"concurrency": &c.Dispatch.Concurrency, "pace": &c.Dispatch.Pace, "retry": &c.Dispatch.Retry, "breaker": &c.Dispatch.Breaker,
-		"timeout": &c.Dispatch.Timeout, "ambiguous": &c.Dispatch.Ambiguous, "partitions": &c.Dispatch.Partitions,
-		"digest": &c.Dispatch.Digest, "fallback": &c.Dispatch.Fallback,
+func (c *Config) decodeCommon(at yamldoc.Cursor, retry dispatch.Retry, breaker dispatch.Breaker) {
+	c.Dispatch.Retry, c.Dispatch.Breaker = retry, breaker
+	if c.Dispatch.Ambiguous == "" {
+		c.Dispatch.Ambiguous = dispatch.Resend
 	}
-	for _, k := range keys {
-		switch into, ok := known[k.Name]; {
-		case ok:
-			k.Value.Decode(into)
-		case !slices.Contains(Kinds(), k.Name):
-			k.At.Unknown(k.Name, append(Kinds(), slices.Sorted(maps.Keys(known))...))
-		}
-	}
+	at.DecodeBeside(&c.Dispatch, Kinds())
 }
 
 // Kinds returns the names of all channel kinds.

@@ -83,7 +83,7 @@ func TestCommonSettingsAreValidatedPerKind(t *testing.T) {
 		`{m: ` + mail + `partitions: 6}}`:                                            "channels.m.partitions: a channel with a rate limit or digests has at most 3 partitions",
 		`{d: {console: {}, digest: {window: 1h}}}`:                                   "channels.d.digest.window: 1h is not between 1s and 15m",
 		`{d: {console: {}, pace: {burst: 3}}}`:                                       "channels.d.pace: a burst needs a rate, such as rate: 1/s",
-		`{d: {console: {}, ambiguous: drop}}`:                                        `channels.d.ambiguous: "drop" is neither resend nor dead-letter`,
+		`{d: {console: {}, ambiguous: drop}}`:                                        `channels.d.ambiguous: "drop" is not one of resend and dead-letter`,
 		`{p: {pagerduty: {routing_key: too-short}}}`:                                 "channels.p.pagerduty.routing_key: has 9 characters and is not an integration key",
 		`{p: {pagerduty: {rooting_key: too-short}}}`:                                 `channels.p.pagerduty.rooting_key: unknown key: did you mean "routing_key"?`,
 		`{p: {pagerduty: {url: "http://a.example.com"}}}`:                            "channels.p.pagerduty.url: begins with http://: the routing key would travel in the clear",

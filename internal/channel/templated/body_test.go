@@ -142,7 +142,7 @@ func TestFaultsHavePlacesAndSuggestions(t *testing.T) {
 		url + `, body: {a: 1}, encoding: text`:                          "http.body: is not a single text",
 		url + `, body: {a: 1}, encoding: xml`:                           `http.encoding: "xml" is not one of json, form and text`,
 		url + `, body: {a: 1}, escape: latex`:                           `http.escape: "latex" is not one of`,
-		url + `, body: {a: 1}, method: GET`:                             `http.method: "GET" is not one of POST, PUT, PATCH`,
+		url + `, body: {a: 1}, method: GET`:                             `http.method: "GET" is not one of POST, PUT and PATCH`,
 		url + `, body: {a: 1}, max_text: 5`:                             "http.max_text: 5 is less than 10",
 		url + `, body: {a: 1}, success: {status: [2xx]}`:                `http.success.status[0]: "2xx" is not a status, such as 200 or 200..299`,
 		url + `, body: {a: 1}, success: {body: {pointer: ok}}`:          `http.success.body.pointer: "ok" is not a JSON pointer`,

@@ -20,7 +20,7 @@ type Config struct {
 	Preset string `yaml:"preset"`
 	// URL is where requests go. It is secret, since it may contain a key.
 	URL    secret.String `yaml:"url"`
-	Method string        `yaml:"method"` // POST (the default), PUT or PATCH
+	Method string        `yaml:"method" oneof:"POST,PUT,PATCH"` // POST (the default), PUT or PATCH
 	// Token is a Telegram bot's token; other presets send it as Authorization: Bearer.
 	Token secret.String `yaml:"token"`
 	// Chat is the id of Telegram's chat, or @name of a public channel.
@@ -32,12 +32,12 @@ type Config struct {
 	// Body is the request's body; empty: the preset's.
 	Body Tree `yaml:"body"`
 	// Encoding of the body: json (the default), form or text.
-	Encoding string `yaml:"encoding"`
+	Encoding string `yaml:"encoding" oneof:",json,form,text"`
 	// Escape is how values are written into the body's texts: none, html, slack or
 	// markdown; empty: as the preset's provider needs it, or none.
-	Escape string `yaml:"escape"`
-	// MaxText limits each text of the body, in characters; 0: no limit.
-	MaxText int `yaml:"max_text"`
+	Escape string `yaml:"escape" oneof:",html,markdown,none,slack"`
+	// MaxText limits each text of the body, in characters; default: no limit.
+	MaxText int `yaml:"max_text" range:"10.."`
 	// Success, Refused and Rate are the responses that mean that the message was
 	// delivered, is refused for its content, or has to wait.
 	Success Match `yaml:"success"`
@@ -55,8 +55,6 @@ type Config struct {
 	// verification.
 	Insecure bool `yaml:"insecure"`
 }
-
-var methods = []string{http.MethodPost, http.MethodPut, http.MethodPatch}
 
 // Authorities returns the path of the CA file; empty: none.
 func (c Config) Authorities() string { return c.CA }
@@ -112,9 +110,6 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 			at.Field("url").Warn("is a secret in the file: write env:NAME or file:PATH instead")
 		}
 	}
-	if c.Method != "" && !slices.Contains(methods, c.Method) {
-		at.Field("method").Fault("%q is not one of %s", c.Method, strings.Join(methods, ", "))
-	}
 	for name := range c.Headers {
 		switch key := http.CanonicalHeaderKey(name); {
 		case !httpsend.IsHeaderName(name):
@@ -124,12 +119,6 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 		case strings.ContainsAny(c.Headers[name].Reveal(), "\r\n\x00"):
 			at.Field("headers").Field(name).Fault("contains a line break")
 		}
-	}
-	if _, ok := escapes[c.Escape]; c.Escape != "" && !ok {
-		at.Field("escape").Fault("%q is not one of html, markdown, none and slack", c.Escape)
-	}
-	if c.MaxText < 0 || c.MaxText > 0 && c.MaxText < 10 {
-		at.Field("max_text").Fault("%d is less than 10", c.MaxText)
 	}
 	if token := c.Token.Reveal(); token != "" && checkToken(c.Preset, token) != nil {
 		at.Field("token").Fault("%v", checkToken(c.Preset, token))
@@ -191,8 +180,6 @@ func (c *Config) checkBody(at yamldoc.Cursor) {
 		if body != nil && !body.isScalar() {
 			at.Field("body").Fault("is not a single text, as the encoding text needs")
 		}
-	default:
-		at.Field("encoding").Fault("%q is not one of json, form and text", c.Encoding)
 	}
 	if c.Encoding != "" && c.Body.node == nil && c.Preset != "" {
 		at.Field("encoding").Fault("has no effect without body: the preset %s has its own", c.Preset)

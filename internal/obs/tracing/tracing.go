@@ -32,7 +32,7 @@ type Config struct {
 	// the default path is /v1/traces. Empty: no spans.
 	Endpoint string `yaml:"endpoint"`
 	// Ratio of recorded traces, 0 to 1. It does not apply to traces that a producer started.
-	Ratio float64 `yaml:"ratio"`
+	Ratio float64 `yaml:"ratio" range:"0..1"`
 }
 
 // Defaults returns the default configuration.
@@ -45,9 +45,6 @@ const standardPath = "/v1/traces"
 func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	if err := c.SetEndpoint(c.Endpoint); err != nil {
 		at.Field("endpoint").Fault("%v", err)
-	}
-	if !(c.Ratio >= 0 && c.Ratio <= 1) {
-		at.Field("ratio").Fault("%v is not between 0 and 1", c.Ratio)
 	}
 }
 
