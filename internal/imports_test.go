@@ -77,6 +77,7 @@ func TestImportDirections(t *testing.T) {
 		{"only cli, daemon and config import the registry of channels", except("internal/cli", "internal/daemon", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
 		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
 		{"a channel knows nothing of Kafka", channel, to(kgo)},
+		{"a backtest knows nothing of Kafka", from("internal/backtest"), to(kgo)},
 		{"ingest knows nothing of dispatch", from("internal/ingest"), to("internal/dispatch")},
 		{"dispatch knows nothing of ingest", from("internal/dispatch"), to("internal/ingest")},
 		{"reading what was written is no consuming, and knows no rule", from("internal/history"), func(p string) bool { return below(p, "internal/consume") || below(p, "internal/rule") }},

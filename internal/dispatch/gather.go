@@ -71,7 +71,13 @@ func (q *lanes) gatherEnd(l *lane) time.Time {
 
 func (l *lane) gathering() bool { return l.state == waiting && l.wait == windowEnd }
 
-func (s *source) crowded() bool { return s.partition != nil && s.partition.Crowded() }
+// crowded reports whether what waits by choice is not to wait any longer.
+func (s *source) crowded() bool {
+	if s.feed != nil {
+		return s.feed.crowded()
+	}
+	return s.partition != nil && s.partition.Crowded()
+}
 
 // joined looks at a lane that a delivery came to. It reports whether something may be
 // sent now that could not be before.

@@ -86,6 +86,7 @@ func (d *delivery) written() bool {
 // source is one assigned partition of the outbox topic.
 type source struct {
 	partition *consume.Partition
+	feed      *Feed         // in place of a partition; nil: there is one
 	input     offsets.Input // what it is to the dedup state of another outbox
 	ready     readyLanes
 	inFlight  int // attempts, dead-letter writes and moves under way
@@ -139,7 +140,19 @@ func (s *source) uncommitted() int {
 // is finished. There is always one for which it could: the oldest of all.
 func (s *source) holds(l *lane) bool {
 	d := l.queue[0]
+	if s.feed != nil {
+		return s.feed.holds(d.entry)
+	}
 	return s.partition == nil || d.entry == nil || s.partition.Holds(d.entry)
+}
+
+// settle makes an offset committable.
+func (s *source) settle(e *offsets.Entry) {
+	if s.feed != nil {
+		s.feed.open.Settle(e)
+		return
+	}
+	s.partition.Settle(e)
 }
 
 type laneState uint8

@@ -167,7 +167,7 @@ func (t turn) commit() {
 func (t turn) free() {
 	for d := range t.d.all {
 		if d.entry != nil {
-			t.l.source.partition.Settle(d.entry)
+			t.l.source.settle(d.entry)
 		}
 	}
 }

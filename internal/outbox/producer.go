@@ -157,7 +157,7 @@ func (p *Producer) SendAgain(s *Sequence, w *Write) {
 	p.mu.Unlock()
 	w.Record = Record(w.Envelope, topic, partitions)
 	if p.single[topic] {
-		w.Record.Partition = bySeverity(w.Envelope.Alert, partitions)
+		w.Record.Partition = Partition(w.Envelope, w.Record.Key, partitions, true)
 	}
 	answered := make(chan struct{})
 	w.answered, w.err, w.turn = answered, nil, p.follow.Turn(topic)

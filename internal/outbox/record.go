@@ -12,23 +12,28 @@ import (
 )
 
 // Record returns the outbox record of a delivery, with its key and partition.
-//
-// The key is the lane, whose deliveries are sent in order: the alert key for rules
-// that throttle or clear, else the source's record key. Records without a key have no
-// common lane. A key of more than maxLane bytes is replaced by its hash.
 func Record(e *envelope.Envelope, topic string, partitions int32) *kgo.Record {
 	r := envelope.Wrap(e)
 	r.Topic = topic
-	r.Key = e.Source.Key
-	if e.Alert.Throttle > 0 || e.Alert.Clears {
-		r.Key, _ = json.Marshal(append([]string{e.Alert.Rule}, e.Alert.Key...))
-	}
-	if len(r.Key) > maxLane {
-		sum := sha256.Sum256(r.Key)
-		r.Key = sum[:]
-	}
-	r.Partition = partition(r.Key, e, partitions)
+	r.Key = Lane(e)
+	r.Partition = Partition(e, r.Key, partitions, false)
 	return r
+}
+
+// Lane returns the key of a delivery's record: the lane, whose deliveries are sent in
+// order. It is the alert key for rules that throttle or clear, else the source's record
+// key. Records without a key, nil, have no common lane. A key of more than maxLane bytes
+// is replaced by its hash.
+func Lane(e *envelope.Envelope) []byte {
+	key := e.Source.Key
+	if e.Alert.Throttle > 0 || e.Alert.Clears {
+		key, _ = json.Marshal(append([]string{e.Alert.Rule}, e.Alert.Key...))
+	}
+	if len(key) > maxLane {
+		sum := sha256.Sum256(key)
+		key = sum[:]
+	}
+	return key
 }
 
 const maxLane = 1 << 10 // bytes
@@ -44,10 +49,16 @@ func bySeverity(a *alert.Alert, partitions int32) int32 {
 	return max(0, min(int32(a.Class()), partitions-1))
 }
 
-func partition(key []byte, e *envelope.Envelope, partitions int32) int32 {
-	if partitions <= 1 {
+// Partition returns the partition of a delivery's record in an outbox of so many, by its
+// lane. single: the channel has a single owner.
+func Partition(e *envelope.Envelope, lane []byte, partitions int32, single bool) int32 {
+	switch {
+	case single:
+		return bySeverity(e.Alert, partitions)
+	case partitions <= 1:
 		return 0
 	}
+	key := lane
 	if key == nil { // spread by source offset, the same on every run
 		s := e.Source
 		key = []byte(s.TopicID + "/" + strconv.Itoa(int(s.Partition)) + "/" + strconv.FormatInt(s.Offset, 10))
