@@ -79,6 +79,7 @@ func (c Cursor) decodeText(u encoding.TextUnmarshaler) {
 	if r, ok := u.(interface{ Resolve(dir string) error }); ok {
 		if err := r.Resolve(c.doc.dir); err != nil {
 			c.Fault("%v", err)
+			c.doc.faults[len(c.doc.faults)-1].Unresolved = true
 		}
 	}
 }

@@ -29,6 +29,8 @@ type Fault struct {
 	Pos
 	Message string
 	Warning bool // the file can be used
+	// Unresolved is set where the file is right, but what a reference names is missing here.
+	Unresolved bool
 }
 
 // NewFault returns a fault with its credentials redacted.

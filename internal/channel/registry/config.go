@@ -38,6 +38,15 @@ func (c *Config) Destination() string {
 	return ""
 }
 
+// Edits reports whether the channel replaces its last digest of a group by the next.
+func (c *Config) Edits() bool {
+	if c.settings == nil {
+		return false
+	}
+	e, ok := c.settings.value().(interface{ Edits() bool })
+	return ok && e.Edits()
+}
+
 // Build constructs the channel. It implements channel.Verifier and io.Closer.
 func (c *Config) Build(name string, deps Deps) (channel.Channel, error) {
 	if deps.Redactor == nil {

@@ -16,6 +16,9 @@ import (
 	"github.com/algotrade/notifier/internal/outcome"
 )
 
+// Edits reports whether digests replace earlier ones: an incoming webhook cannot.
+func (c Config) Edits() bool { return !c.Token.IsZero() }
+
 // Destination is where the channel posts to. It leaves out a webhook's path,
 // which is secret.
 func (c Config) Destination() string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/algotrade/notifier/internal/lag"
@@ -168,8 +167,6 @@ func (w *screen) trend(r *lag.Row) string {
 	return sparkline(w.trends[trendKey(r)], w.last.At)
 }
 
-var bars = []rune(" ▁▂▃▄▅▆▇█")
-
 // sparkline draws the lag of the last minutes, the latest at the right: each column is the
 // maximum of its 20 s, relative to the overall maximum, at least 10.
 func sparkline(samples []waited, now time.Time) string {
@@ -185,15 +182,7 @@ func sparkline(samples []waited, now time.Time) string {
 		}
 		most = max(most, s.waiting)
 	}
-	var b strings.Builder
-	for _, n := range columns {
-		bar := 0
-		if n >= 0 {
-			bar = 1 + int(float64(n)/float64(most)*float64(len(bars)-2))
-		}
-		b.WriteRune(bars[bar])
-	}
-	return b.String()
+	return term.Bars(columns, most)
 }
 
 var colours = map[lag.Mark]term.Colour{lag.Late: term.Yellow, lag.Bad: term.Red}
