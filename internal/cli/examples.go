@@ -21,6 +21,7 @@ var examples = map[string][]string{
 	"rules check":      {"notifier rules check", "notifier rules check rules.yaml -o json"},
 	"rules test":       {"notifier rules test", "notifier rules test rules.yaml -o junit > rules.xml"},
 	"rules list":       {"notifier rules list"},
+	"rules backtest":   {"notifier rules backtest --since 7d", "notifier rules backtest --diff new-rules.yaml --events", "notifier rules backtest --diff old.yaml new.yaml -o json"},
 	"config check":     {"notifier config check", "notifier config check -c notifier.yaml -o json"},
 	"config show":      {"notifier config show", "notifier config show -o json"},
 	"channels list":    {"notifier channels list"},
@@ -66,7 +67,7 @@ func addHelp(g *base.Globals, root *cobra.Command) {
 			base.Complete(cmd, "sample", sampleNames(g))
 		case "channels preview", "channels test", "channels move":
 			cmd.ValidArgsFunction = g.ChannelNames
-		case "rules check", "rules test", "dlq import": // files
+		case "rules check", "rules test", "rules backtest", "dlq import": // files
 		default:
 			if cmd.ValidArgsFunction == nil {
 				cmd.ValidArgsFunction = base.NoWords

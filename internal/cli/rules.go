@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/internal/cli/backtest"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/explain"
 	"github.com/algotrade/notifier/internal/config"
@@ -20,8 +21,8 @@ import (
 )
 
 func newRules(g *base.Globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Check, test, explain and list the rules", Args: base.Subcommand, RunE: base.Help}
-	cmd.AddCommand(newRulesCheck(g), newRulesTest(g), explain.New(g), newRulesList(g))
+	cmd := &cobra.Command{Use: "rules", Short: "Check, test, explain, backtest and list the rules", Args: base.Subcommand, RunE: base.Help}
+	cmd.AddCommand(newRulesCheck(g), newRulesTest(g), explain.New(g), backtest.New(g), newRulesList(g))
 	return cmd
 }
 

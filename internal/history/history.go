@@ -5,6 +5,7 @@ package history
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type Params[T any] struct {
 
 const (
 	// chunkBytes is how many stored bytes of a partition are read at once.
-	chunkBytes = 1 << 20
+	chunkBytes = 256 << 10
 	// mostFound is how much one turn finds in a partition before the rest of its chunk has
 	// to wait for the others.
 	mostFound = 256
@@ -211,7 +212,7 @@ func (r *reader[T]) turn(ctx context.Context, p *partition[T]) (more []found[T],
 	if len(p.left) == 0 {
 		records, next, err := r.p.Log.Read(ctx, p.Topic, p.Partition, p.Start, chunkBytes)
 		if err != nil {
-			return nil, false, err
+			return nil, false, fmt.Errorf("read %s/%d: %w", p.Topic, p.Partition, err)
 		}
 		for len(records) > 0 && records[len(records)-1].Offset >= p.End {
 			records = records[:len(records)-1]

@@ -211,7 +211,7 @@ func TestUnreadablePartitionIsAnError(t *testing.T) {
 	p := params(t, c, every)
 	p.Spans = append(p.Spans, dlq.Span{Topic: "events", Partition: 5, End: 10})
 	_, err := history.Read(t.Context(), p, func(time.Time, string) {})
-	if err == nil || err.Error() != "events has no partition 5" {
+	if err == nil || err.Error() != "read events/5: events has no partition 5" {
 		t.Errorf("read: %v", err)
 	}
 }

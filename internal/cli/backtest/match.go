@@ -1,0 +1,79 @@
+package backtest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/ingest"
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/rule"
+)
+
+// matched is what the versions of the rules raise of one record.
+type matched struct {
+	source envelope.Source // without the value
+	of     [2]result
+}
+
+// result is what one version raises: alerts, or why the record is a dead letter.
+type result struct {
+	alerts []alert.Alert
+	err    *outcome.Error
+}
+
+// matcher matches the records of one partition, with what the daemon would know there.
+type matcher struct {
+	programs []ingest.Program // of the versions
+	known    []*rule.Resolved
+	events   int64
+}
+
+func newMatcher(programs []ingest.Program) *matcher {
+	m := &matcher{programs: programs}
+	for range programs {
+		m.known = append(m.known, rule.NewResolved())
+	}
+	return m
+}
+
+// match implements history.Matcher.
+func (m *matcher) match(r *kgo.Record, at time.Time) (found matched, some bool) {
+	for i := range m.programs {
+		alerts, err := m.one(i, r, at)
+		if errors.Is(err, event.ErrTombstone) {
+			return matched{}, false
+		}
+		if err != nil {
+			found.of[i].err = outcome.Classify(err)
+		}
+		found.of[i].alerts = alerts
+		some = some || err != nil || len(alerts) > 0
+	}
+	m.events++
+	if some {
+		found.source = envelope.Source{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp}
+	}
+	return found, some
+}
+
+// one matches a record with one version. A panic concerns this record alone, as in the
+// daemon.
+func (m *matcher) one(i int, r *kgo.Record, at time.Time) (alerts []alert.Alert, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			alerts, err = nil, outcome.Errorf(outcome.RulePanicked, "a rule or the decoder panicked (%T)", v)
+		}
+	}()
+	return m.programs[i].Match(r, at, at, m.known[i])
+}
+
+// place returns topic/partition@offset.
+func place(s *envelope.Source) string {
+	return fmt.Sprintf("%s/%d@%d", s.Topic, s.Partition, s.Offset)
+}
