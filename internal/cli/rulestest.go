@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/plural"
@@ -20,6 +20,7 @@ import (
 type testFlags struct {
 	run      string
 	coverage bool
+	update   bool
 }
 
 func newRulesTest(g *base.Globals) *cobra.Command {
@@ -59,6 +60,7 @@ func newRulesTest(g *base.Globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&f.run, "run", "", "run only the tests whose name matches this regular expression")
+	cmd.Flags().BoolVar(&f.update, "update", false, "write what came of the tests that fail into their files, as what they expect")
 	cmd.Flags().BoolVar(&f.coverage, "coverage", false, "list the branches of the rules, with how many events of the tests take each")
 	return cmd
 }
@@ -66,14 +68,16 @@ func newRulesTest(g *base.Globals) *cobra.Command {
 // suite is the tests of one rules file.
 type suite struct {
 	file     string // of the rules
+	sources  []source
 	results  []ruletest.Result
 	partly   bool // not all tests of the file ran
 	rules    int  // of the file
 	untested []string
 	branches []rule.Branch
+	changed  []changedFile // by --update
 }
 
-func (s suite) failed() (n int) {
+func (s *suite) failed() (n int) {
 	for _, r := range s.results {
 		if len(r.Failures) > 0 {
 			n++
@@ -84,10 +88,6 @@ func (s suite) failed() (n int) {
 
 // suites reads and runs the tests of the files, or of the configured rules.
 func (f *testFlags) suites(g *base.Globals, files []string) ([]suite, error) {
-	wanted, err := regexp.Compile(f.run)
-	if err != nil {
-		return nil, base.Misused("--run: %w", err)
-	}
 	src := g.Source()
 	src.Shipped = true
 	l, faults, err := config.LoadBase(src) // with files, 'config check' reports its faults
@@ -109,30 +109,16 @@ func (f *testFlags) suites(g *base.Globals, files []string) ([]suite, error) {
 		if err != nil {
 			return nil, err
 		}
-		set, faults := l.CompileRules(rules.name, rules.data)
-		var tests []ruletest.Test
-		for _, s := range sources {
-			more, found := ruletest.Parse(s.name, s.data, s.name == rules.name)
-			tests, faults = append(tests, more...), append(faults, found...)
+		s, err := f.suite(g, l, samples, rules, sources)
+		if err == nil && f.update && s.failed() > 0 {
+			err = f.updateFiles(g, l, samples, rules, s)
 		}
-		if err := g.ReportFaults(cmp.Or(file, rules.name), faults.Errors()); err != nil {
+		if err != nil {
 			return nil, err
 		}
-		if len(tests) == 0 {
-			return nil, fmt.Errorf("%s has no tests: write them under tests: there, or in %s", rules.name, testsBeside(rules.name))
-		}
-		s := suite{file: rules.name, rules: len(set.Rules())}
-		env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Samples: samples})
-		for _, t := range tests {
-			if !wanted.MatchString(t.Name) {
-				s.partly = true
-				continue
-			}
-			found = true
-			s.add(g, env.Run(t))
-		}
-		s.untested, s.branches = ruletest.Untested(set, s.results), env.Branches()
-		suites = append(suites, s)
+		s.warn(g)
+		found = found || len(s.results) > 0
+		suites = append(suites, *s)
 	}
 	if !found {
 		return nil, fmt.Errorf("no test has a name that matches %s", f.run)
@@ -140,11 +126,43 @@ func (f *testFlags) suites(g *base.Globals, files []string) ([]suite, error) {
 	return suites, nil
 }
 
-// add adds the result of a test, and warns of an event that is repaired.
-func (s *suite) add(g *base.Globals, r ruletest.Result) {
-	s.results = append(s.results, r)
-	if r.Repaired != "" {
-		place := yamldoc.NewFault(r.Pos, true, "the event is repaired: "+r.Repaired)
-		fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(place.String())))
+// suite runs the tests of a rules file, which are in sources.
+func (f *testFlags) suite(g *base.Globals, l *config.Loaded, samples []configs.Sample, rules source, sources []source) (*suite, error) {
+	wanted, err := regexp.Compile(f.run)
+	if err != nil {
+		return nil, base.Misused("--run: %w", err)
+	}
+	set, faults := l.CompileRules(rules.name, rules.data)
+	var tests []ruletest.Test
+	for _, s := range sources {
+		more, found := ruletest.Parse(s.name, s.data, s.name == rules.name)
+		tests, faults = append(tests, more...), append(faults, found...)
+	}
+	if err := g.ReportFaults(rules.name, faults.Errors()); err != nil {
+		return nil, err
+	}
+	if len(tests) == 0 {
+		return nil, fmt.Errorf("%s has no tests: write them under tests: there, or in %s", rules.name, testsBeside(rules.name))
+	}
+	s := &suite{file: rules.name, sources: sources, rules: len(set.Rules())}
+	env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Samples: samples})
+	for _, t := range tests {
+		if !wanted.MatchString(t.Name) {
+			s.partly = true
+			continue
+		}
+		s.results = append(s.results, env.Run(t))
+	}
+	s.untested, s.branches = ruletest.Untested(set, s.results), env.Branches()
+	return s, nil
+}
+
+// warn warns of the events that are repaired.
+func (s *suite) warn(g *base.Globals) {
+	for _, r := range s.results {
+		if r.Repaired != "" {
+			place := yamldoc.NewFault(r.Pos, true, "the event is repaired: "+r.Repaired)
+			fmt.Fprintln(g.IO.Err, term.Visible(g.Redactor.Redact(place.String())))
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // write prints the tests that failed, and the numbers.
-func (s suite) write(g *base.Globals, coverage bool) {
+func (s *suite) write(g *base.Globals, coverage bool) {
 	out := g.IO.Out
 	line := func(indent int, text string) {
 		for _, l := range term.Wrap(term.Visible(g.Redactor.Redact(text)), max(g.Width()-indent, 40)) {
@@ -27,6 +27,7 @@ func (s suite) write(g *base.Globals, coverage bool) {
 			line(2, failure)
 		}
 	}
+	s.writeChanges(g)
 	if coverage {
 		s.writeBranches(g)
 	}
@@ -46,7 +47,7 @@ func (s suite) write(g *base.Globals, coverage bool) {
 }
 
 // taken returns how many branches the tests take.
-func (s suite) taken() (n int) {
+func (s *suite) taken() (n int) {
 	for _, b := range s.branches {
 		if b.Events > 0 {
 			n++
@@ -56,7 +57,7 @@ func (s suite) taken() (n int) {
 }
 
 // writeBranches prints the branches of the rules.
-func (s suite) writeBranches(g *base.Globals) {
+func (s *suite) writeBranches(g *base.Globals) {
 	t := term.Table{Head: []string{"EVENTS", "RULE", "BRANCH"}, Right: []int{0}, Elastic: []int{2}}
 	for _, b := range s.branches {
 		t.Add(strconv.Itoa(b.Events), b.Rule, b.Text)

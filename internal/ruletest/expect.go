@@ -22,6 +22,8 @@ type Expected struct {
 	Title    *string           `yaml:"title"`
 	Text     *string           `yaml:"text"`
 	Fields   map[string]string `yaml:"fields"`
+
+	at yamldoc.Cursor
 }
 
 const firing = "firing"
@@ -36,6 +38,7 @@ func (e *Expected) state() alert.State {
 
 // CheckYAML implements yamldoc.Checker.
 func (e *Expected) CheckYAML(at yamldoc.Cursor) {
+	e.at = at
 	if !at.IsMapping() {
 		return
 	}
@@ -52,48 +55,58 @@ func (e *Expected) CheckYAML(at yamldoc.Cursor) {
 
 // differences returns how an alert differs from the expected one.
 func (x *Expected) differences(a *alert.Alert) (differences []string) {
+	for _, name := range []string{"severity", "key", "to", "channels", "title", "text", "fields"} {
+		differences = append(differences, x.differencesOf(name, a)...)
+	}
+	return differences
+}
+
+// differencesOf returns how one key of an alert differs.
+func (x *Expected) differencesOf(name string, a *alert.Alert) (differences []string) {
 	differ := func(what, got, want string) {
 		if got != want {
 			differences = append(differences, fmt.Sprintf("%s: %s is %s, expected %s", x.Rule, what, got, want))
 		}
 	}
-	if x.Severity != "" {
-		differ("severity", string(a.Severity), x.Severity)
-	}
 	switch {
-	case x.Key.parts != nil:
-		differ("key", list(a.Key), list(x.Key.parts))
-	case x.Key.given:
-		differ("key", a.KeyText(), x.Key.text)
-	}
-	if x.To != nil {
-		differ("to", list(slices.Sorted(slices.Values(a.Channels))), list(slices.Sorted(slices.Values(x.To))))
-	}
-	if x.Channels != nil {
+	case name == "severity" && x.Severity != "":
+		differ(name, string(a.Severity), x.Severity)
+	case name == "key" && x.Key.parts != nil:
+		differ(name, list(a.Key), list(x.Key.parts))
+	case name == "key" && x.Key.given:
+		differ(name, a.KeyText(), x.Key.text)
+	case name == "to" && x.To != nil:
+		differ(name, list(slices.Sorted(slices.Values(a.Channels))), list(slices.Sorted(slices.Values(x.To))))
+	case name == "channels" && x.Channels != nil:
 		got, want := list(told(a)), list(slices.Sorted(slices.Values(x.Channels)))
 		if got != want {
 			got += quiet(a)
 		}
-		differ("channels", got, want)
+		differ(name, got, want)
+	case name == "title" && x.Title != nil:
+		differ(name, strconv.Quote(a.Title.String()), strconv.Quote(*x.Title))
+	case name == "text" && x.Text != nil:
+		differ(name, strconv.Quote(a.Text.String()), strconv.Quote(*x.Text))
+	case name == "fields":
+		fields := fieldsOf(a)
+		for _, label := range slices.Sorted(maps.Keys(x.Fields)) {
+			got := "missing"
+			if text, ok := fields[label]; ok {
+				got = strconv.Quote(text)
+			}
+			differ("field "+label, got, strconv.Quote(x.Fields[label]))
+		}
 	}
-	if x.Title != nil {
-		differ("title", strconv.Quote(a.Title.String()), strconv.Quote(*x.Title))
-	}
-	if x.Text != nil {
-		differ("text", strconv.Quote(a.Text.String()), strconv.Quote(*x.Text))
-	}
+	return differences
+}
+
+// fieldsOf returns the fields of an alert by label.
+func fieldsOf(a *alert.Alert) map[string]string {
 	fields := make(map[string]string)
 	for _, f := range a.Fields {
 		fields[f.Label] = f.Value.String()
 	}
-	for _, label := range slices.Sorted(maps.Keys(x.Fields)) {
-		got := "missing"
-		if text, ok := fields[label]; ok {
-			got = strconv.Quote(text)
-		}
-		differ("field "+label, got, strconv.Quote(x.Fields[label]))
-	}
-	return differences
+	return fields
 }
 
 func list(parts []string) string { return "[" + strings.Join(parts, ", ") + "]" }

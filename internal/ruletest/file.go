@@ -21,6 +21,7 @@ type Test struct {
 	Events []Step     `yaml:"events"`
 
 	Pos yamldoc.Pos
+	at  yamldoc.Cursor
 }
 
 // Step is an event of a test, or the same event several times.
@@ -32,6 +33,9 @@ type Step struct {
 	After  time.Duration `yaml:"after"` // or how long after the clock started
 	Repeat Repeat        `yaml:"repeat"`
 	Expect []Expected    `yaml:"expect"`
+
+	at  yamldoc.Cursor
+	own bool // Expect is written here, and not at the test
 }
 
 // Repeat says how often an event happens, at equal distances.
@@ -72,7 +76,7 @@ func (t *tests) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 
 // CheckYAML implements yamldoc.Checker.
 func (t *Test) CheckYAML(at yamldoc.Cursor) {
-	t.Pos = at.Pos()
+	t.Pos, t.at = at.Pos(), at
 	if !at.IsMapping() {
 		return // reported by the decoder
 	}
@@ -111,6 +115,7 @@ func (t *Test) CheckYAML(at yamldoc.Cursor) {
 
 // CheckYAML implements yamldoc.Checker.
 func (s *Step) CheckYAML(at yamldoc.Cursor) {
+	s.at, s.own = at, at.Has("expect")
 	if at.Has("at") && at.Has("after") {
 		at.Field("after").Fault("at says when the event happens: leave one out")
 	}

@@ -37,43 +37,58 @@ func New(p Params) *Env {
 // Branches returns the branches of the rules, with how many events of the tests took each.
 func (e *Env) Branches() []rule.Branch { return e.coverage.Branches() }
 
-// Result is the outcome of a test.
+// Result is what came of a test.
 type Result struct {
 	Test
 	Raised   []string // the rules of its alerts
 	Expected []string // those of them that the test expects
 	Failures []string // what differs; none: it passed
 	Repaired string   // the first tolerated mistake of an event; empty: none
+
+	outcomes []outcome // of the events
+	broken   bool      // an event cannot be read or evaluated
+}
+
+// outcome is what came of an event of a test.
+type outcome struct {
+	step   *Step
+	alerts [][]alert.Alert // by repetition
+	failed failure
 }
 
 // Run runs a test.
 func (e *Env) Run(t Test) Result {
 	r := Result{Test: t}
 	steps := t.steps()
+	for i := range steps {
+		r.outcomes = append(r.outcomes, outcome{step: &steps[i], alerts: make([][]alert.Alert, steps[i].Repeat.times())})
+	}
 	events, _, err := e.timeline(&t, steps)
 	if err != nil {
-		r.Failures = []string{err.Error()}
+		r.Failures, r.broken = []string{err.Error()}, true
 		return r
 	}
-	failed := make([]failure, len(steps))
 	for i := range events {
 		h := &events[i]
+		o := &r.outcomes[h.step]
 		if r.Repaired == "" {
 			r.Repaired = h.Repaired
 		}
 		e.coverage.Note(&h.Event, h.now)
 		alerts, err := e.Rules.Match(&h.Event, h.now)
 		if err != nil {
-			failed[h.step].add(h, []string{err.Error()})
+			o.failed.add(h, []string{err.Error()})
+			r.broken = true
 			continue
 		}
-		r.note(&steps[h.step], alerts)
-		if steps[h.step].Expect != nil {
-			failed[h.step].add(h, e.compare(steps[h.step].Expect, h, alerts))
+		o.alerts[h.repetition] = alerts
+		r.note(o.step, alerts)
+		if o.step.Expect != nil {
+			o.failed.add(h, e.compare(o.step.Expect, h, alerts))
 		}
 	}
-	for i, f := range failed {
-		r.Failures = append(r.Failures, f.texts(i, steps)...)
+	for i := range r.outcomes {
+		r.Failures = append(r.Failures, r.outcomes[i].failed.texts(i, steps)...)
 	}
 	return r
 }

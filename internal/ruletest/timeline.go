@@ -25,7 +25,7 @@ func (r *Repeat) vary(doc event.Value, n int) event.Value {
 // steps returns the test's events, each with what it has from the test.
 func (t *Test) steps() []Step {
 	if len(t.Events) == 0 {
-		return []Step{{Topic: t.Topic, Sample: t.Sample, Event: t.Event, At: t.At, Repeat: t.Repeat, Expect: t.Expect}}
+		return []Step{{Topic: t.Topic, Sample: t.Sample, Event: t.Event, At: t.At, Repeat: t.Repeat, Expect: t.Expect, at: t.at, own: true}}
 	}
 	steps := slices.Clone(t.Events)
 	for i := range steps {

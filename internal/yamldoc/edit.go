@@ -28,29 +28,61 @@ type replacement struct {
 	text       string
 }
 
-// Apply returns a file with some edits; data is what In was decoded from. No two edits may
-// be of one key.
-func Apply(data []byte, edits []Edit) ([]byte, error) {
+// Change is lines of a file that edits have replaced.
+type Change struct {
+	Line     int // of the first one, from 1
+	Old, New []string
+}
+
+// Apply returns a file with some edits, and the lines that have changed; data is what In was
+// decoded from. No two edits may be of one key.
+func Apply(data []byte, edits []Edit) ([]byte, []Change, error) {
 	f := newText(data)
 	replacements := make([]replacement, len(edits))
 	for i, e := range edits {
 		r, err := f.replace(e)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		replacements[i] = r
 	}
 	slices.SortStableFunc(replacements, func(a, b replacement) int { return a.start - b.start })
 	var out []byte
+	var changes []Change
 	at := 0
-	for _, r := range replacements {
-		if r.start < at {
-			return nil, errors.New("two edits of one place")
+	for i := 0; i < len(replacements); {
+		first := f.line(replacements[i].start)
+		start := f.lines[first]
+		out = append(out, data[at:start]...)
+		at = start
+		var end int
+		begin := len(out)
+		for ok := true; ok; ok = i < len(replacements) && replacements[i].start <= end {
+			r := replacements[i]
+			if r.start < at {
+				return nil, nil, errors.New("two edits of one place")
+			}
+			out = append(append(out, data[at:r.start]...), r.text...)
+			at, end = r.end, r.end+len(f.rest(r.end))
+			i++
 		}
-		out = append(append(out, data[at:r.start]...), r.text...)
-		at = r.end
+		out = append(out, data[at:end]...)
+		at = end
+		changes = append(changes, newChange(first+1, string(data[start:end]), string(out[begin:])))
 	}
-	return append(out, data[at:]...), nil
+	return append(out, data[at:]...), changes, nil
+}
+
+// newChange returns a change without the lines at its ends that are the same.
+func newChange(line int, before, after string) Change {
+	c := Change{line, strings.Split(before, "\n"), strings.Split(after, "\n")}
+	for len(c.Old) > 0 && len(c.New) > 0 && c.Old[0] == c.New[0] {
+		c.Line, c.Old, c.New = c.Line+1, c.Old[1:], c.New[1:]
+	}
+	for len(c.Old) > 0 && len(c.New) > 0 && c.Old[len(c.Old)-1] == c.New[len(c.New)-1] {
+		c.Old, c.New = c.Old[:len(c.Old)-1], c.New[:len(c.New)-1]
+	}
+	return c
 }
 
 // text is a file with the offsets of its lines.
@@ -67,6 +99,15 @@ func newText(data []byte) text {
 		}
 	}
 	return t
+}
+
+// line returns the index of the line that an offset is in.
+func (t text) line(offset int) int {
+	i, found := slices.BinarySearch(t.lines, offset)
+	if !found {
+		i--
+	}
+	return i
 }
 
 // offset returns where a node begins. Columns count characters.

@@ -1,6 +1,7 @@
 package yamldoc
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,9 +54,16 @@ func TestEditsKeepTheRestOfTheFile(t *testing.T) {
 		{[]Edit{{In: tests[2], Key: "expect", List: []string{"y", "z"}}}, "- x", "- y\n      - z"},
 	} {
 		want := strings.Replace(edited, test.from, test.to, 1)
-		got, err := Apply([]byte(edited), test.edits)
+		got, changes, err := Apply([]byte(edited), test.edits)
 		if err != nil || string(got) != want || want == edited {
 			t.Errorf("%v: %v\n%s\nwant\n%s", test.edits[0].Key, err, got, want)
+		}
+		lines := strings.Split(edited, "\n")
+		for _, c := range slices.Backward(changes) {
+			lines = slices.Replace(lines, c.Line-1, c.Line-1+len(c.Old), c.New...)
+		}
+		if got := strings.Join(lines, "\n"); got != want {
+			t.Errorf("the changes of %s lead to\n%s\nwant\n%s", test.edits[0].Key, got, want)
 		}
 	}
 }
@@ -68,11 +76,11 @@ func TestEditsRefuseWhatIsUsedElsewhere(t *testing.T) {
 	}
 	c := Cursor{doc: &document{}, node: root.Content[0]}
 	for _, e := range []Edit{{In: c, Key: "a", Value: "1"}, {In: c.Field("b"), Key: "k", Value: "1"}, {In: c.Field("c"), Key: "v", Value: "1"}} {
-		if got, err := Apply([]byte(file), []Edit{e}); err == nil {
+		if got, _, err := Apply([]byte(file), []Edit{e}); err == nil {
 			t.Errorf("%s: %s", e.Key, got)
 		}
 	}
-	got, err := Apply([]byte(file), []Edit{{In: c, Key: "b", Value: "2"}, {In: c.Field("c"), Key: "w", Value: "3"}})
+	got, _, err := Apply([]byte(file), []Edit{{In: c, Key: "b", Value: "2"}, {In: c.Field("c"), Key: "w", Value: "3"}})
 	if want := "a: &x {k: 1}\nb: 2\nc: {v: &y 1, w: 3}\n"; err != nil || string(got) != want {
 		t.Errorf("%v %s", err, got)
 	}
@@ -86,7 +94,7 @@ func TestEditsFillInEmptyValues(t *testing.T) {
 	}
 	in := Cursor{doc: &document{}, node: root.Content[0]}
 	edits := []Edit{{In: in, Key: "a", Value: "1"}, {In: in, Key: "b", Value: "2"}}
-	if got, err := Apply([]byte(empty), edits); err != nil || string(got) != "a: 1\nb: 2 # none\nc: 1\n" {
+	if got, _, err := Apply([]byte(empty), edits); err != nil || string(got) != "a: 1\nb: 2 # none\nc: 1\n" {
 		t.Errorf("%v %s", err, got)
 	}
 }
