@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/backtest"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/plural"
@@ -145,7 +146,7 @@ func (f *testFlags) suite(g *base.Globals, l *config.Loaded, samples []configs.S
 		return nil, fmt.Errorf("%s has no tests: write them under tests: there, or in %s", rules.name, testsBeside(rules.name))
 	}
 	s := &suite{file: rules.name, sources: sources, rules: len(set.Rules())}
-	env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Samples: samples})
+	env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Samples: samples, Channels: testChannels(l)})
 	for _, t := range tests {
 		if !wanted.MatchString(t.Name) {
 			s.partly = true
@@ -155,6 +156,16 @@ func (f *testFlags) suite(g *base.Globals, l *config.Loaded, samples []configs.S
 	}
 	s.untested, s.branches = ruletest.Untested(set, s.results), env.Branches()
 	return s, nil
+}
+
+// testChannels returns how the configured channels send.
+func testChannels(l *config.Loaded) map[string]backtest.Channel {
+	channels := make(map[string]backtest.Channel)
+	for _, name := range l.Channels.Names() {
+		c := l.Channels.Get(name)
+		channels[name] = backtest.Channel{Config: c.Dispatch, Edits: c.Edits()}
+	}
+	return channels
 }
 
 // warn warns of the events that are repaired.

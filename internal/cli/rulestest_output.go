@@ -24,7 +24,9 @@ func (s *suite) write(g *base.Globals, coverage bool) {
 		}
 		line(0, fmt.Sprintf("failed: %s (%s:%d)", r.Name, r.Pos.File, r.Pos.Line))
 		for _, failure := range r.Failures {
-			line(2, failure)
+			for i, text := range strings.Split(failure, "\n") {
+				line(2+2*min(i, 1), text)
+			}
 		}
 	}
 	s.writeChanges(g)

@@ -20,6 +20,11 @@ type Test struct {
 	Expect []Expected `yaml:"expect"` // of each event; nil: not checked
 	Events []Step     `yaml:"events"`
 
+	Channels   map[string]stand    `yaml:"channels"`   // what differs of them in this test
+	Within     time.Duration       `yaml:"within"`     // how long the clock runs; 0: until windows have ended
+	Messages   map[string]Messages `yaml:"messages"`   // by channel; others are not checked
+	Suppressed []Suppressed        `yaml:"suppressed"` // others are not checked
+
 	Pos yamldoc.Pos
 	at  yamldoc.Cursor
 }
@@ -92,7 +97,7 @@ func (t *Test) CheckYAML(at yamldoc.Cursor) {
 			at.Field("events").Fault("is empty")
 		}
 	}
-	checked, events := at.Has("expect"), 0
+	checked, events := at.Has("expect") || at.Has("messages") || at.Has("suppressed"), 0
 	for i, step := range steps {
 		if !step.Has("topic") && !at.Has("topic") {
 			step.Field("topic").Fault("is missing")
@@ -106,7 +111,10 @@ func (t *Test) CheckYAML(at yamldoc.Cursor) {
 		}
 	}
 	if !checked {
-		at.Field("expect").Fault("is missing")
+		at.Field("expect").Fault("is missing: write the alerts that the event raises, or messages")
+	}
+	if t.Within < 0 {
+		at.Field("within").Fault("is negative")
 	}
 	if events > maxEvents {
 		at.Field("events").Fault("are %d with repetitions: a test has at most %d", events, maxEvents)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/backtest"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/rule"
@@ -16,6 +17,8 @@ type Params struct {
 	Rules   *rule.Set
 	Events  *event.Config // nil: the defaults
 	Samples []configs.Sample
+	// Channels are those that messages can be expected of, by name.
+	Channels map[string]backtest.Channel
 }
 
 // Env runs tests.
@@ -46,6 +49,7 @@ type Result struct {
 	Repaired string   // the first tolerated mistake of an event; empty: none
 
 	outcomes []outcome // of the events
+	sent     *sent     // nil: no messages are expected
 	broken   bool      // an event cannot be read or evaluated
 }
 
@@ -63,7 +67,7 @@ func (e *Env) Run(t Test) Result {
 	for i := range steps {
 		r.outcomes = append(r.outcomes, outcome{step: &steps[i], alerts: make([][]alert.Alert, steps[i].Repeat.times())})
 	}
-	events, _, err := e.timeline(&t, steps)
+	events, start, err := e.timeline(&t, steps)
 	if err != nil {
 		r.Failures, r.broken = []string{err.Error()}, true
 		return r
@@ -90,6 +94,11 @@ func (e *Env) Run(t Test) Result {
 	for i := range r.outcomes {
 		r.Failures = append(r.Failures, r.outcomes[i].failed.texts(i, steps)...)
 	}
+	if (t.Messages != nil || t.Suppressed != nil) && !r.broken {
+		r.sent = e.send(&t, start, events, r.outcomes)
+		r.Failures = append(r.Failures, r.sent.compareMessages(t.Messages)...)
+		r.Failures = append(r.Failures, r.sent.compareSuppressed(t.Suppressed)...)
+	}
 	return r
 }
 
@@ -101,7 +110,7 @@ func (r *Result) note(s *Step, alerts []alert.Alert) {
 		}
 		name := alerts[i].Rule
 		r.Raised = appendNew(r.Raised, name)
-		if slices.ContainsFunc(s.Expect, func(x Expected) bool { return x.Rule == name }) {
+		if r.Messages != nil || slices.ContainsFunc(s.Expect, func(x Expected) bool { return x.Rule == name }) {
 			r.Expected = appendNew(r.Expected, name)
 		}
 	}

@@ -7,9 +7,16 @@ import (
 	"testing"
 
 	"github.com/algotrade/notifier/configs"
+	"github.com/algotrade/notifier/internal/backtest"
+	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/ruletest"
 )
+
+// channels are those of the shipped configuration.
+var channels = map[string]backtest.Channel{
+	"desk": {Config: dispatch.Config{Concurrency: 1, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Partitions: 1}},
+}
 
 const rules = `
 version: 1
@@ -104,7 +111,7 @@ func TestDocumentedTestsPass(t *testing.T) {
 	}{{"rules.md", blocks("rules.md", "version: 1")[0]}, {"rules-test.md", configs.Rules}}
 	for _, page := range pages {
 		set, faults := rule.Compile("rules", page.rules, rule.Environment{Channels: []string{"desk", "desk-slack"}})
-		env := ruletest.New(ruletest.Params{Rules: set, Samples: configs.Samples()})
+		env := ruletest.New(ruletest.Params{Rules: set, Samples: configs.Samples(), Channels: channels})
 		count := 0
 		for _, block := range blocks(page.name, "tests:") {
 			tests, more := ruletest.Parse(page.name, block, false)

@@ -79,7 +79,7 @@ tests:
   - {name: c, topic: trade-executions, sample: order.filled, expect: [], repeat: {times: 10001, over: -1s, vary: {x: []}}}
   - {name: d, topic: trade-executions, sample: order.filled, expect: [], events: [{repeat: {times: 9999}}, {}, {}]}
 `), false)
-	const want = `t.yaml:3:5: tests[0].expect: is missing
+	const want = `t.yaml:3:5: tests[0].expect: is missing: write the alerts that the event raises, or messages
 t.yaml:3:24: tests[0].events[0].topic: is missing
 t.yaml:3:24: tests[0].events[0].event: is missing: write event or the name of a sample
 t.yaml:3:32: tests[0].events[0].after: at says when the event happens: leave one out

@@ -1,14 +1,10 @@
 package ruletest
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -29,6 +25,13 @@ func (r *Result) Edits() ([]yamldoc.Edit, error) {
 		more, err := o.edits()
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", i+1, err)
+		}
+		edits = append(edits, more...)
+	}
+	if r.sent != nil {
+		more, err := r.sent.edits(&r.Test)
+		if err != nil {
+			return nil, err
 		}
 		edits = append(edits, more...)
 	}
@@ -158,37 +161,4 @@ func valueOf(name string, a *alert.Alert, x *Expected) string {
 		}
 	}
 	return flowMapping(values)
-}
-
-func flowMapping(values []value) string {
-	parts := make([]string, len(values))
-	for i, v := range values {
-		parts[i] = v.name + ": " + v.flow
-	}
-	return "{ " + strings.Join(parts, ", ") + " }"
-}
-
-func flowList(texts []string) string {
-	parts := make([]string, len(texts))
-	for i, text := range texts {
-		parts[i] = flow(text)
-	}
-	return list(parts)
-}
-
-// plainText matches texts that YAML reads as themselves.
-var plainText = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_ ./%-]*[A-Za-z0-9_./%-])?$`)
-
-// flow returns a text as it is written in YAML.
-func flow(text string) string {
-	if plainText.MatchString(text) && !slices.Contains([]string{"null", "true", "false", "yes", "no", "on", "off"}, strings.ToLower(text)) {
-		return text
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(text); err != nil {
-		panic(err) // a string has JSON
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }
