@@ -3,6 +3,7 @@
 package ruletest
 
 import (
+	"maps"
 	"time"
 
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -20,7 +21,7 @@ type Test struct {
 	Expect []Expected `yaml:"expect"` // of each event; nil: not checked
 	Events []Step     `yaml:"events"`
 
-	Channels   map[string]stand    `yaml:"channels"`   // what differs of them in this test
+	Channels   map[string]Channel  `yaml:"channels"`   // that do not send as the configuration says
 	Within     time.Duration       `yaml:"within"`     // how long the clock runs; 0: until windows have ended
 	Messages   map[string]Messages `yaml:"messages"`   // by channel; others are not checked
 	Suppressed []Suppressed        `yaml:"suppressed"` // others are not checked
@@ -67,15 +68,24 @@ type tests struct {
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
 func (t *tests) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	channels := make(map[string]Channel) // of all tests
 	if !t.ofRules {
 		for _, k := range at.Keys() {
-			if k.Name != "tests" {
-				k.At.Unknown(k.Name, []string{"tests"})
+			if k.Name != "tests" && k.Name != "channels" {
+				k.At.Unknown(k.Name, []string{"tests", "channels"})
 			}
+		}
+		if at.Has("channels") {
+			at.Field("channels").Decode(&channels)
 		}
 	}
 	if at.Has("tests") {
 		at.Field("tests").Decode(&t.tests)
+	}
+	for i := range t.tests {
+		own := t.tests[i].Channels
+		t.tests[i].Channels = maps.Clone(channels)
+		maps.Copy(t.tests[i].Channels, own)
 	}
 }
 

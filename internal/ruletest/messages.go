@@ -17,31 +17,23 @@ import (
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
-// stand is what a test changes of a channel, or a channel that only the test has.
-type stand struct {
-	Pace   *dispatch.Pace  `yaml:"pace"`
-	Digest *digest.Setting `yaml:"digest"`
+// Channel is how a channel sends in a test, whatever the configuration says of it.
+type Channel struct {
+	Pace   dispatch.Pace  `yaml:"pace"`
+	Digest digest.Setting `yaml:"digest"`
+	Edits  bool           `yaml:"edits"` // it replaces its last digest of a group by the next
 }
 
-// apply returns a channel with the test's settings.
-func (s stand) apply(c backtest.Channel) backtest.Channel {
-	if s.Pace != nil {
-		c.Config.Pace = *s.Pace
-	}
-	if s.Digest != nil {
-		c.Config.Digest = *s.Digest
-	}
-	if c.Config.Partitions = max(c.Config.Partitions, 1); c.Config.SingleOwner() {
-		c.Config.Partitions = len(alert.Severities())
-	}
-	return c
-}
-
-// standIn is a channel that only a test has.
-func standIn() backtest.Channel {
-	return backtest.Channel{Config: dispatch.Config{
+// settings returns the channel as the configuration has it.
+func (c *Channel) settings() backtest.Channel {
+	s := backtest.Channel{Edits: c.Edits, Config: dispatch.Config{
 		Concurrency: 1, Timeout: 10 * time.Second, Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
+		Pace: c.Pace, Digest: c.Digest, Partitions: 1,
 	}}
+	if s.Config.SingleOwner() {
+		s.Config.Partitions = len(alert.Severities())
+	}
+	return s
 }
 
 // settling is how long the clock runs behind the last event of a test without within: as
@@ -62,12 +54,8 @@ func (e *Env) send(t *Test, start time.Time, events []happening, outcomes []outc
 	if s.channels == nil {
 		s.channels = make(map[string]backtest.Channel)
 	}
-	for name, settings := range t.Channels {
-		c, known := s.channels[name]
-		if !known {
-			c = standIn()
-		}
-		s.channels[name] = settings.apply(c)
+	for name, c := range t.Channels {
+		s.channels[name] = c.settings()
 	}
 	simulation := backtest.New(backtest.Params{
 		Channels: s.channels, Rules: e.Rules,

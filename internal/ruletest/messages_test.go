@@ -15,7 +15,7 @@ version: 1
 calendars: {overnight: {times: ["17:00-06:30"]}}
 routes: {team: {info: [desk], warning: [desk], quiet: {during: overnight, severity: [info], do: drop}}}
 rules:
-  - {name: fills, topic: trade-executions, when: event.qty > 5, severity: info, key: [event.symbol], throttle: 1m, expire: 5m, to: [team], title: "{{ event.qty }} {{ event.symbol }}", text: x}
+  - {name: fills, topic: trade-executions, when: event.qty > 5, severity: info, key: [event.symbol], group_by: [event.desk], throttle: 1m, expire: 5m, to: [team], title: "{{ event.qty }} {{ event.symbol }}", text: x}
   - {name: limits, topic: portfolio-updates, when: event.leverage > 3, clear: event.leverage < 2, remind: 1h, key: [event.account], group_by: [event.account], to: [team, mail], title: "Leverage {{ event.leverage }}"}
 `
 
@@ -69,6 +69,30 @@ tests:
     events: [{event: {qty: 6, occurred_at: 2026-11-23T16:51:00Z}}, {after: 3m, event: {qty: 6}}]
     messages: {desk: 0}
     suppressed: [{rule: fills, decision: expired, count: 1}, {rule: fills, decision: silenced, count: 1}]
+`) {
+		if failures != "" {
+			t.Errorf("test %d: %s", i, failures)
+		}
+	}
+}
+
+func TestChannelsOfAFileHoldForItsTests(t *testing.T) {
+	for i, failures := range sent(t, `
+channels: {desk: {digest: {window: 10s}, edits: true}, other: {}}
+tests:
+  - name: the channel of the file
+    topic: trade-executions
+    at: 2026-11-23T10:00:00Z
+    event: {qty: 6}
+    events: [{repeat: {times: 3, over: 3s, vary: {symbol: [A, B, C]}}}, {after: 12s, repeat: {times: 3, over: 3s, vary: {symbol: [D, E, F]}}}]
+    messages: {desk: [{after: 0s, edit: false}, {after: 10s, edit: false, members: 2}, {after: 30s, edit: true, members: 3}]}
+  - name: one of the test
+    topic: trade-executions
+    at: 2026-11-23T10:00:00Z
+    channels: {desk: {pace: {rate: 1/m}}}
+    event: {qty: 6}
+    repeat: {times: 2, vary: {symbol: [A, B]}}
+    messages: {desk: [{}, {after: 1m, members: 1}], other: 0}
 `) {
 		if failures != "" {
 			t.Errorf("test %d: %s", i, failures)

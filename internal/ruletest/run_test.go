@@ -131,7 +131,7 @@ func TestDocumentedTestsPass(t *testing.T) {
 	}
 }
 
-// TestShippedRulesPassTheirTests, and each of them is expected by one.
+// TestShippedRulesPassTheirTests, which take every branch of the rules.
 func TestShippedRulesPassTheirTests(t *testing.T) {
 	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{})
 	tests, more := ruletest.Parse("rules.test.yaml", configs.RuleTests, false)
@@ -146,6 +146,11 @@ func TestShippedRulesPassTheirTests(t *testing.T) {
 			t.Errorf("%s: %s", r.Name, strings.Join(r.Failures, "\n"))
 		}
 		results = append(results, r)
+	}
+	for _, b := range env.Branches() {
+		if b.Events == 0 {
+			t.Errorf("no event of the tests takes this branch of %s: %s", b.Rule, b.Text)
+		}
 	}
 	if names := ruletest.Untested(set, results); len(names) > 0 {
 		t.Errorf("no test expects %v", names)

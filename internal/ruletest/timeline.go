@@ -66,12 +66,8 @@ func (e *Env) timeline(t *Test, steps []Step) (list []happening, start time.Time
 			return nil, start, err
 		}
 		if start.IsZero() {
-			if start = s.At.Time; start.IsZero() {
-				ev, err := e.decode(&s, doc, start)
-				if err != nil {
-					return nil, start, err
-				}
-				start = ev.Time
+			if start, err = e.start(&s, doc); err != nil {
+				return nil, start, err
 			}
 		}
 		first := start.Add(s.After)
@@ -98,6 +94,24 @@ func (e *Env) timeline(t *Test, steps []Step) (list []happening, start time.Time
 		list[i].Record.Offset = int64(i)
 	}
 	return list, start, nil
+}
+
+// noTime is when the clock starts if neither a test nor its first event has a time.
+var noTime = time.Date(2026, time.January, 5, 12, 0, 0, 0, time.UTC)
+
+// start returns when the clock of a test starts that does not say it: when its first event
+// happens.
+func (e *Env) start(s *Step, doc event.Value) (time.Time, error) {
+	if !s.At.IsZero() {
+		return s.At.Time, nil
+	}
+	for _, path := range e.Events.Topics[string(s.Topic.Name)].Time {
+		if at(doc, strings.Split(path, ".")).Kind() > event.Null {
+			ev, err := e.decode(s, doc, time.Time{})
+			return ev.Time, err
+		}
+	}
+	return noTime, nil
 }
 
 // document returns an event as the test has it.
