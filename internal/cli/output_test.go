@@ -28,7 +28,7 @@ import (
 var printing = map[string][]string{
 	"dev": nil, "run": nil, "dlq watch": nil, "produce": nil, "rules check": nil, "dlq import": nil, "channels move": nil, "dlq discard": nil, "alerts tail": nil, "alerts resend": nil,
 	"topics list": {"", "-o json", "-o env", "-o python", "-o go", "-o ts"}, "topics check": {"", "-o json"}, "topics create": {"--dry-run", "--dry-run -o json"},
-	"rules list": {"", "-o json"}, "rules test": {"", "-o json", "-o junit"}, "rules backtest": {"", "-o json"}, "config check": {"-o json"}, "config show": {"", "-o json"},
+	"rules list": {"", "-o json"}, "rules explain": {"--event ../../configs/samples/trade-executions/order.rejected.json", "--event ../../configs/samples/trade-executions/order.rejected.json -o json"}, "rules test": {"", "-o json", "-o junit"}, "rules backtest": {"", "-o json"}, "config check": {"-o json"}, "config show": {"", "-o json"},
 	"alerts list": {"", "-o json"}, "silence add": {"rule=x --for 1h -m x", "rule=x --for 1h -m x -o json"}, "silence list": {"", "-o json"}, "silence expire": nil,
 	"alerts show": {"al_2222", "al_2222 -o json"},
 	"dlq stats":   {"", "-o json"}, "dlq list": {"", "-o json"}, "dlq show": {"re_", "re_ -o json", "re_ --payload"}, "dlq replay": {"--all --dry-run"}, "dlq export": {""},

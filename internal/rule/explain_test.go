@@ -164,7 +164,8 @@ func TestFalsePartsNameTheirValues(t *testing.T) {
 		{`event.flag`, `{"flag": "yes"}`, `event.flag: event.flag is "yes" (text), its value is no boolean, so it is never true`},
 		{`not (event.a == 1 or event.b)`, `{"a": 1, "b": null}`, `not (event.a == 1 or event.b): event.a is 1 (number), event.b is null`},
 		{`event.side not in ["BUY", "(SELL"] and true`, `{"side": "BUY"}`, `event.side not in ["BUY", "(SELL"]: event.side is "BUY" (text)`},
-		{`any(event.p, .w > vars.large)`, `{"p": [{"w": 1}, {"w": 2}]}`, `any(event.p, .w > vars.large): event.p is [w 1, w 2] (list), vars.large is 50000`},
+		{`any(event.p, .w > vars.large)`, `{"p": [{"w": 1}, {"w": 2}]}`, `any(event.p, .w > vars.large): map(event.p, .w) is [1, 2] (list), vars.large is 50000`},
+		{`any(event.p, .w > 5)`, `{"p": []}`, `any(event.p, .w > 5): event.p is empty (list)`},
 		{`event.a / event.b > 1`, `{"a": 1, "b": 0}`, `event.a / event.b > 1: event.a / event.b has no result, event.a is 1 (number), event.b is 0 (number)`},
 	} {
 		e := explainOne(t, c.when, c.doc)

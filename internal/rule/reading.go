@@ -99,11 +99,47 @@ func (t *tracer) values(n ast.Node) (list []Value) {
 			add(n)
 			return
 		}
+		if elements := t.elements(n); len(elements) > 0 {
+			for _, e := range elements {
+				add(e)
+			}
+			n = n.(*ast.BuiltinNode).Arguments[1]
+		}
 		for _, child := range children(n) {
 			walk(child)
 		}
 	}
 	walk(n)
+	return list
+}
+
+// elements returns what the predicate of a list function compares of each element, as calls
+// of map(); none where the list is empty.
+func (t *tracer) elements(n ast.Node) (list []ast.Node) {
+	call, ok := n.(*ast.BuiltinNode)
+	if !ok || len(call.Arguments) != 2 || !isInvariant(call.Arguments[0]) {
+		return nil
+	}
+	predicate, ok := call.Arguments[1].(*ast.PredicateNode)
+	if !ok {
+		return nil
+	}
+	if v, ok := t.eval(call.Arguments[0]); !ok || v.Kind() != event.Array || v.Len() == 0 {
+		return nil
+	}
+	for _, and := range joined(predicate.Node, "and") {
+		for _, one := range joined(and, "or") {
+			b, ok := one.(*ast.BinaryNode)
+			if !ok {
+				continue
+			}
+			for _, side := range []ast.Node{b.Left, b.Right} {
+				if !isInvariant(side) {
+					list = append(list, &ast.BuiltinNode{Name: "map", Arguments: []ast.Node{call.Arguments[0], &ast.PredicateNode{Node: side}}})
+				}
+			}
+		}
+	}
 	return list
 }
 

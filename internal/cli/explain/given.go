@@ -15,6 +15,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/record"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/term"
@@ -24,7 +25,7 @@ import (
 // given returns the report of the event that the command names, and its record; nil: there
 // is none that a rule sees, and the report says why.
 func given(ctx context.Context, g *base.Globals, l *config.Loaded, o *options, c *cluster) (*report, *event.Record, error) {
-	r := &report{asked: time.Now()}
+	r := &report{asked: time.Now(), told: told{group: l.Kafka.Group, committed: -1}}
 	switch {
 	case o.file != "":
 		data, err := readFile(g, o.file)
@@ -134,7 +135,7 @@ func guess(g *base.Globals, l *config.Loaded, data []byte) (string, error) {
 	for _, topic := range topics.All() {
 		ev, err := decoder.Decode(event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
 		if err != nil {
-			return "", base.Misused("--topic is needed, since the type of the event cannot be read: %w", err)
+			return "", base.Misused("--topic is needed, since the type of the event cannot be read: %s", outcome.Classify(err).Detail)
 		}
 		for _, s := range samples {
 			if s.Event.Record.Topic != string(topic) || s.Event.Type == "" {

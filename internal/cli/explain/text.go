@@ -25,7 +25,7 @@ type page struct {
 	width int
 }
 
-const nameWidth = 10 // columns
+const nameWidth = 11 // columns
 
 // row prints a text with its name, wrapped.
 func (p *page) row(name, format string, args ...any) {
@@ -158,9 +158,10 @@ func (r *report) head(p *page, o *options) {
 func (r *report) deadLetter(p *page) {
 	switch {
 	case r.dead != nil:
-		p.row("dead", "%s is its dead letter, which is %s: %s dlq show %s", r.dead.ID, r.dead.State, p.g.Self(), r.dead.ID)
+		id := r.dead.ID[:min(len(r.dead.ID), 12)]
+		p.row("dead letter", "%s, which is %s: %s dlq show %s", id, r.dead.State, p.g.Self(), base.Quote(id))
 	case r.cause != "" && r.place != nil && r.deadID != "":
-		p.row("dead", "there is no dead letter %s: the record is not read yet, or the entry was resolved or discarded", r.deadID)
+		p.row("dead letter", "there is no %s: the record is not read yet, or the entry was resolved or discarded", r.deadID)
 	}
 }
 
@@ -258,7 +259,7 @@ func (r *report) unknown(p *page, a *alert.Alert, e *rule.Explanation) {
 		return
 	}
 	const kept = 7 * 24 * time.Hour
-	why := "it is pending ('" + p.g.Self() + " channels list'), or the rule was another when the record was read"
+	why := "it is pending (see 'notifier channels list'), or the rule was another when the record was read"
 	switch {
 	case r.asked.Sub(r.record.Time) > kept:
 		why = "the log keeps 7 days"

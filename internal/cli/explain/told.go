@@ -91,7 +91,6 @@ func (t *told) note(format string, args ...any) {
 // ask asks the brokers what became of the event's alerts, and what would become of them now.
 // What cannot be found out is noted.
 func (r *report) ask(ctx context.Context, c *cluster, o *options) error {
-	r.committed, r.group = -1, c.config.Group
 	if c.client == nil {
 		within, cancel := context.WithTimeout(ctx, reachWithin)
 		defer cancel()

@@ -15,6 +15,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/topics"
@@ -166,8 +167,8 @@ func Identity(ctx context.Context, cl *kgo.Client, p Place) (s alert.Source, err
 	if err != nil {
 		return s, fmt.Errorf("request the id of %s: %w", p.Topic, err)
 	}
-	if id := found[string(p.Topic)].ID; id != (kadm.TopicID{}) {
-		s.Topic = id.String()
+	if id := envelope.TopicID(found[string(p.Topic)].ID); id != "" {
+		s.Topic = id
 	}
 	return s, nil
 }
