@@ -20,6 +20,7 @@ COPY --from=build /out/notifier /usr/bin/notifier
 COPY --from=build /out/THIRD_PARTY_NOTICES /usr/share/doc/notifier/
 COPY LICENSE /usr/share/doc/notifier/
 COPY configs/notifier.yaml configs/rules.yaml /etc/notifier/
+COPY configs/schemas /etc/notifier/schemas
 # 127.0.0.1 is not reachable from outside the container.
 ENV NOTIFIER_HTTP_LISTEN=0.0.0.0:9464
 USER 65532:65532

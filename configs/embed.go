@@ -31,6 +31,13 @@ var RuleTests []byte
 //go:embed samples
 var samples embed.FS
 
+//go:embed schemas
+var schemas embed.FS
+
+// Schema returns a file of the JSON Schemas of the topics' events, by its path relative
+// to the configuration, such as schemas/trade-executions.json.
+func Schema(name string) ([]byte, error) { return schemas.ReadFile(path.Clean(name)) }
+
 // Sample is a sample event.
 type Sample struct {
 	Topic topics.Name

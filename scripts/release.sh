@@ -38,7 +38,7 @@ common=$work/common
 mkdir -p "$common"/{configs,completions,man}
 cp LICENSE README.md CHANGELOG.md "$common"
 "$work/tools/notices" -root . >"$common/THIRD_PARTY_NOTICES"
-cp configs/notifier.yaml configs/rules.yaml "$common/configs"
+cp -r configs/notifier.yaml configs/rules.yaml configs/schemas "$common/configs"
 cp configs/systemd/notifier.service packaging/copyright "$common"
 cp -r packaging "$common"
 build "$(go env GOHOSTARCH)" "$work/notifier"

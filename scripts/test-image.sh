@@ -33,7 +33,7 @@ storage build --isolation chroot --format docker --quiet --build-arg VERSION=1.2
 box=$(storage from notifier)
 root=$(storage mount "$box")
 found=$(cd "$root" && find . -type f | sort | xargs)
-[ "$found" = "./etc/notifier/notifier.yaml ./etc/notifier/rules.yaml ./usr/bin/notifier ./usr/share/doc/notifier/LICENSE ./usr/share/doc/notifier/THIRD_PARTY_NOTICES" ] || fail "the image holds $found"
+[ "$found" = "./etc/notifier/notifier.yaml ./etc/notifier/rules.yaml ./etc/notifier/schemas/forward-test-events.json ./etc/notifier/schemas/portfolio-updates.json ./etc/notifier/schemas/trade-executions.json ./usr/bin/notifier ./usr/share/doc/notifier/LICENSE ./usr/share/doc/notifier/THIRD_PARTY_NOTICES" ] || fail "the image holds $found"
 size=$(du -sm "$root" | cut -f1)
 [ "$size" -lt 40 ] || fail "the image has $size MB"
 

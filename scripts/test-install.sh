@@ -67,7 +67,7 @@ inside() {
 	files >/tmp/before
 	dpkg -i "$1" >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log && fail "it cannot be installed"; }
 	grep -q 'systemctl enable --now notifier' /tmp/dpkg.log || fail "the installation does not print the next step"
-	[ "$(dpkg-query --show --showformat '${Conffiles}' notifier | awk '{print $1}' | xargs)" = "/etc/notifier/notifier.yaml /etc/notifier/rules.yaml" ] || fail "unexpected conffiles"
+	[ "$(dpkg-query --show --showformat '${Conffiles}' notifier | awk '{print $1}' | sort | xargs)" = "/etc/notifier/notifier.yaml /etc/notifier/rules.yaml /etc/notifier/schemas/forward-test-events.json /etc/notifier/schemas/portfolio-updates.json /etc/notifier/schemas/trade-executions.json" ] || fail "unexpected conffiles"
 	for f in /usr/share/bash-completion/completions/notifier /usr/share/zsh/vendor-completions/_notifier /usr/share/fish/vendor_completions.d/notifier.fish \
 		/usr/share/man/man1/notifier.1.gz /usr/share/man/man1/notifier-dlq-replay.1.gz /usr/share/doc/notifier/copyright /usr/share/doc/notifier/changelog.gz /usr/share/doc/notifier/THIRD_PARTY_NOTICES.gz; do
 		[ -s "$f" ] || dpkg-query --listfiles notifier | grep -qx "$f" || fail "$f is missing"

@@ -56,6 +56,9 @@ func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 	t.Setenv("RISK_HOOK_URL", "https://risk.example.com/hook")
 	dir := t.TempDir()
 	write(t, dir, "rules.yaml", configs.Rules)
+	if err := os.CopyFS(filepath.Join(dir, "schemas"), os.DirFS("../../configs/schemas")); err != nil {
+		t.Fatal(err)
+	}
 	file := write(t, dir, "notifier.yaml", off.ReplaceAll(configs.Notifier, []byte("$1$2")))
 	l, faults, err := config.Load(config.Source{File: file, Getenv: nothing})
 	if err != nil || len(faults) > 0 {

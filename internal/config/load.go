@@ -33,6 +33,7 @@ type Source struct {
 type Loaded struct {
 	Config
 	Rules   *rule.Set
+	Schemas Schemas
 	File    string // empty: the embedded one
 	local   bool   // ./configs/notifier.yaml, not named explicitly
 	origins map[string]yamldoc.Pos
@@ -81,9 +82,11 @@ func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
 		faults = append(faults, l.fault("kafka.sasl", problem))
 	}
 	faults = append(faults, l.checkTexts()...)
+	schemas, schemaFaults := l.loadSchemas()
+	l.Schemas, l.files.Schemas = schemas, schemas.sum
 	faults = append(faults, l.checkPermissions()...)
 	slices.SortStableFunc(faults, func(a, b yamldoc.Fault) int { return cmp.Compare(order(a), order(b)) })
-	return l, faults, nil
+	return l, append(faults, schemaFaults...), nil
 }
 
 // order returns the sort key of a fault: its line; faults without a line are last.

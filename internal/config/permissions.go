@@ -55,6 +55,9 @@ func (l *Loaded) checkPermissions() yamldoc.Faults {
 	}
 	check(yamldoc.Pos{File: l.File}, l.File, literal)
 	check(l.place("rules"), l.RulesFile(), "")
+	for _, name := range l.Schemas.files {
+		check(l.place("events"), name, "")
+	}
 	return faults
 }
 

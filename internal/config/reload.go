@@ -2,13 +2,15 @@ package config
 
 import (
 	"crypto/sha256"
+	"slices"
 
+	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Files are digests of the contents of notifier.yaml and rules.yaml.
-type Files struct{ Config, Rules [sha256.Size]byte }
+// Files are digests of the contents of notifier.yaml, rules.yaml and the schemas.
+type Files struct{ Config, Rules, Schemas [sha256.Size]byte }
 
 // LoadedFiles returns the files as they were when they were loaded.
 func (l *Loaded) LoadedFiles() Files { return l.files }
@@ -21,17 +23,31 @@ func (l *Loaded) ReadFiles() (Files, error) {
 		return Files{}, cannotRead(l.File, err)
 	}
 	rules, _, err := l.readRules()
-	return Files{Config: sha256.Sum256(config), Rules: sha256.Sum256(rules)}, err
+	return Files{Config: sha256.Sum256(config), Rules: sha256.Sum256(rules), Schemas: l.schemasNow()}, err
 }
 
-// ReloadRules compiles the rules file as it is now, for the channels and samples of the
-// loaded configuration, and returns its digest. The set can be used if no fault is an
+// Reloaded are rules and schemas that were read again.
+type Reloaded struct {
+	Rules  *rule.Set
+	Checks map[string]event.Check // of the topics
+	Files  Files                  // without Config
+}
+
+// Reload reads the schemas and compiles the rules file as they are now, for the channels
+// and samples of the loaded configuration. The result can be used if no fault is an
 // error.
-func (l *Loaded) ReloadRules() (*rule.Set, [sha256.Size]byte, yamldoc.Faults, error) {
+func (l *Loaded) Reload() (Reloaded, yamldoc.Faults, error) {
 	data, name, err := l.readRules()
 	if err != nil {
-		return nil, [sha256.Size]byte{}, nil, err
+		return Reloaded{}, nil, err
 	}
-	set, faults := l.CompileRules(name, data)
-	return set, sha256.Sum256(data), faults, nil
+	schemas, faults := l.loadSchemas()
+	before := l.Schemas.files
+	l.Schemas = schemas
+	if len(faults.Errors()) > 0 { // some of the files may not have been read
+		l.Schemas.files = append(slices.Clip(before), schemas.files...)
+		schemas.sum = l.schemasNow()
+	}
+	set, found := l.CompileRules(name, data)
+	return Reloaded{Rules: set, Checks: l.Checks(), Files: Files{Rules: sha256.Sum256(data), Schemas: schemas.sum}}, append(faults, found...), nil
 }

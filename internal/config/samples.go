@@ -74,6 +74,7 @@ func (l *Loaded) ReadSamples() ([]configs.Sample, yamldoc.Faults) {
 					if e.Repaired != "" {
 						warn("sample %s: %s", s.Name, e.Repaired)
 					}
+					l.checkSample(topic, s.Name, e.Doc, warn)
 					all = append(all, s)
 				}
 			}

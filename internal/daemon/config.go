@@ -23,8 +23,9 @@ type Config struct {
 	Kafka    kafka.Config
 	Start    Start
 	Events   event.Config
+	Checks   map[string]event.Check // of events, by topic
 	Rules    *rule.Set
-	Loaded   *config.Loaded // whose rules file is watched and reloaded; nil: the rules stay
+	Loaded   *config.Loaded // whose rules and schemas are watched and reloaded; nil: they stay
 	Channels []Channel
 	// NotifyTrouble is the channel that is told when another one is in trouble; empty: none.
 	NotifyTrouble string
@@ -61,7 +62,7 @@ const Committed = "committed"
 // FromFile returns the Config of a loaded configuration and builds its channels.
 func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, error) {
 	c := Config{
-		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,
+		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Checks: l.Checks(), Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,
 		NotifyTrouble: l.Notified(), Lag: l.Lag, Tracing: l.Tracing, HTTP: l.HTTP, Drain: l.Shutdown.Drain,
 	}
 	if l.File != "" {

@@ -100,7 +100,7 @@ func newIngest(d *Daemon, found *cluster, rules *rules, p *producers, outboxes *
 	c := &d.config
 	return ingest.New(ingest.Params{
 		Uncommitted: ingest.MostUncommitted,
-		Group:       c.Kafka.Group, Cluster: found.id, Program: rules.program(),
+		Group:       c.Kafka.Group, Cluster: found.id, Program: rules.program(c.Checks),
 		Outboxes: outboxes, History: outbox.NewHistory(dlq.NewReader(p.dead, c.Kafka.Group), d.log),
 		Dead: dead, Topics: found.topics(kafka.RoleSource), Fallbacks: c.fallbacks(),
 		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,

@@ -21,22 +21,22 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// rules are the rules in force.
+// rules are the rules and schemas in force.
 type rules struct {
 	set     atomic.Pointer[rule.Set]
-	decoder *event.Decoder // of any rules
+	decoder *event.Decoder // of any rules and schemas
 }
 
 func newRules(d *Daemon) *rules {
 	r := &rules{decoder: event.NewDecoder(&d.config.Events, nil, d.deps.Registry)}
-	r.decoder.LogRepairs(d.log.With("component", "ingest"))
+	r.decoder.Log(d.log.With("component", "ingest"))
 	r.set.Store(d.config.Rules)
 	return r
 }
 
-// program returns what ingest makes of the rules.
-func (r *rules) program() ingest.Program {
-	return ingest.NewProgram(r.set.Load(), r.decoder)
+// program returns what ingest makes of the rules and of the checks of events.
+func (r *rules) program(checks map[string]event.Check) ingest.Program {
+	return ingest.NewProgram(r.set.Load(), r.decoder.Checking(checks))
 }
 
 // channels returns the channels that a rule can lead to, and whether there is the rule.
@@ -54,7 +54,7 @@ func (r *rules) channels(name string) ([]string, bool) {
 // replace files and links in ways of their own.
 const lookEvery = 2 * time.Second
 
-// reloader replaces the rules when their file changes. Pending deliveries keep the texts
+// reloader replaces the rules and the schemas when one of their files changes. Pending deliveries keep the texts
 // that they were raised with; throttles, rate limits and outboxes are not touched.
 type reloader struct {
 	log        *slog.Logger
@@ -131,20 +131,21 @@ func (l *reloader) look(asked bool) {
 	} else if now.Config == l.loaded.LoadedFiles().Config {
 		l.conditions.Clear(health.Config, "notifier.yaml")
 	}
-	if asked || now.Rules != l.tried.Rules && now.Rules == before.Rules {
+	changed := now.Rules != l.tried.Rules || now.Schemas != l.tried.Schemas
+	if asked || changed && now.Rules == before.Rules && now.Schemas == before.Schemas {
 		l.reload()
 	}
 }
 
-// reload compiles the rules file and uses it if it has no errors.
+// reload reads the rules and the schemas and uses them if they have no errors.
 func (l *reloader) reload() {
-	set, sum, faults, err := l.loaded.ReloadRules()
+	read, faults, err := l.loaded.Reload()
 	if err != nil {
 		l.refuse(err.Error())
 		return
 	}
-	unchanged := sum == l.tried.Rules
-	l.tried.Rules = sum
+	set, unchanged := read.Rules, read.Files == config.Files{Rules: l.tried.Rules, Schemas: l.tried.Schemas}
+	l.tried = read.Files
 	if errs := faults.Errors(); len(errs) > 0 {
 		l.refuse(problem(errs))
 		return
@@ -153,7 +154,7 @@ func (l *reloader) reload() {
 		l.log.Warn("configuration", "warning", f.String())
 	}
 	former := l.rules.set.Swap(set)
-	l.ingest.Use(l.rules.program())
+	l.ingest.Use(l.rules.program(read.Checks))
 	l.channels.use(set)
 	l.succeeded()
 	l.conditions.Clear(health.Config, "rules")

@@ -32,14 +32,33 @@ const (
 // is used. The last names of a path may be one member: a.b.c is also the member "b.c"
 // of a, and the member "a.b.c".
 type Fields struct {
-	ID   []string `yaml:"id"`
-	Type []string `yaml:"type"`
-	Time []string `yaml:"time"`
+	ID     []string  `yaml:"id"`
+	Type   []string  `yaml:"type"`
+	Time   []string  `yaml:"time"`
+	Schema SchemaRef `yaml:"schema"`
+	// Types is Strict if rules that use fields that neither the samples nor the schema
+	// have, or as another type, are errors.
+	Types string `yaml:"types"`
 }
+
+// SchemaRef names the JSON Schema of a topic's events.
+type SchemaRef struct {
+	File string `yaml:"file"` // relative to the configuration; empty: none
+	Mode string `yaml:"mode"` // what becomes of events that violate it: Warn or Reject
+}
+
+// The modes of a schema, and the strictness of types.
+const (
+	Warn   = "warn"   // violations are counted and logged
+	Reject = "reject" // events that violate the schema become dead letters
+	Strict = "strict"
+)
 
 // DefaultFields returns the paths that the samples use.
 func DefaultFields() Fields {
-	return Fields{ID: []string{"event_id"}, Type: []string{"event_type"}, Time: []string{"occurred_at", "timestamp"}}
+	return Fields{
+		ID: []string{"event_id"}, Type: []string{"event_type"}, Time: []string{"occurred_at", "timestamp"}, Schema: SchemaRef{Mode: Warn}, Types: Warn,
+	}
 }
 
 // Defaults returns the default configuration.
@@ -79,7 +98,20 @@ var path = regexp.MustCompile(`^[^.[:cntrl:]]+(\.[^.[:cntrl:]]+)*$`)
 const maxNames = 8
 
 // CheckYAML implements yamldoc.Checker.
+func (s *SchemaRef) CheckYAML(at yamldoc.Cursor) {
+	if s.File == "" && at.IsMapping() {
+		at.Field("file").Fault("is missing: name a file with a JSON Schema")
+	}
+	if s.Mode != Warn && s.Mode != Reject {
+		at.Field("mode").Fault("%q is not %s or %s", s.Mode, Warn, Reject)
+	}
+}
+
+// CheckYAML implements yamldoc.Checker.
 func (f *Fields) CheckYAML(at yamldoc.Cursor) {
+	if f.Types != Warn && f.Types != Strict {
+		at.Field("types").Fault("%q is not %s or %s", f.Types, Warn, Strict)
+	}
 	for name, paths := range map[string][]string{"id": f.ID, "type": f.Type, "time": f.Time} {
 		for _, p := range paths {
 			if !path.MatchString(p) || strings.TrimSpace(p) != p {

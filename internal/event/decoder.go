@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,12 +18,14 @@ type Decoder struct {
 	fields  paths // of topics that are not in the map
 	unpack  *unpacker
 	repairs repairs
+	schemas violations
 }
 
 // layout holds the paths of one topic.
 type layout struct {
 	paths
 	members map[string]bool // top-level members to keep; nil: all
+	check   Check
 }
 
 // NewDecoder returns a decoder; a nil config is Defaults. reads names the
@@ -35,7 +38,7 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 	}
 	d := &Decoder{
 		topics: make(map[string]*layout), fields: DefaultFields().compile(), unpack: newUnpacker(config.MaxUnpacked),
-		repairs: newRepairs(reg),
+		repairs: newRepairs(reg), schemas: newViolations(reg),
 	}
 	for _, name := range topics.All() {
 		fields, ok := config.Topics[string(name)]
@@ -47,14 +50,30 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 	return d.Keeping(reads)
 }
 
-// Keeping returns a decoder with the same settings, metrics and log that keeps other
-// top-level members: see NewDecoder.
+// Checking returns a decoder with the same settings, metrics and log that checks the
+// events of topics, and keeps all members.
+func (d *Decoder) Checking(checks map[string]Check) *Decoder {
+	other := *d
+	other.topics = make(map[string]*layout, len(d.topics))
+	for topic, l := range d.topics {
+		other.topics[topic] = &layout{paths: l.paths, check: checks[topic]}
+	}
+	return &other
+}
+
+// Keeping returns a decoder with the same settings, checks, metrics and log that keeps
+// other top-level members: see NewDecoder. It keeps what the checks read, too.
 func (d *Decoder) Keeping(reads map[string][]string) *Decoder {
 	other := *d
 	other.topics = make(map[string]*layout, len(d.topics))
 	for topic, l := range d.topics {
-		l := &layout{paths: l.paths}
-		if names, ok := reads[topic]; ok {
+		l := &layout{paths: l.paths, check: l.check}
+		names, ok := reads[topic]
+		if ok && l.check.Schema != nil {
+			checked, all := l.check.Schema.Reads()
+			names, ok = append(slices.Clip(names), checked...), !all
+		}
+		if ok {
 			l.members = make(map[string]bool)
 			for _, n := range names {
 				l.members[n] = true
@@ -123,7 +142,7 @@ func (d *Decoder) decode(e *Event) error {
 	e.ID = d.text(e, l.id, "id")
 	e.Type = d.text(e, l.kind, "type")
 	d.setTime(e, l.time)
-	return nil
+	return d.check(e, &l.check)
 }
 
 // document reads a JSON object, or a JSON string that holds one.

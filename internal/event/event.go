@@ -34,5 +34,8 @@ type Event struct {
 	Doc      Value  // always an object
 	CE       Value  // CloudEvent attributes (id, source, type, …) as an object; else Missing
 	Repaired string // the first tolerated mistake, such as "NaN at byte 41"; empty: none
-	SchemaID int    // of the Confluent wire format; 0: none
+	// Violation is the first violation of the topic's schema; nil: none, or the topic has
+	// no schema.
+	Violation *Violation
+	SchemaID  int // of the Confluent wire format; 0: none
 }

@@ -49,8 +49,9 @@ func newRepairs(reg prometheus.Registerer) repairs {
 	return r
 }
 
-// LogRepairs logs the first repair of each kind in each topic. Call it before Decode.
-func (d *Decoder) LogRepairs(log *slog.Logger) { d.repairs.log = log }
+// Log logs the first repair of each kind in each topic, and violations of schemas. Call
+// it before Decode.
+func (d *Decoder) Log(log *slog.Logger) { d.repairs.log, d.schemas.log = log, log }
 
 // add counts a repair; the event keeps the text of its first.
 func (r *repairs) add(e *Event, kind, what string) {

@@ -108,7 +108,7 @@ func TestPathsFindFlatMembers(t *testing.T) {
 func TestRepairsAreLoggedOncePerTopic(t *testing.T) {
 	var log bytes.Buffer
 	d := event.NewDecoder(nil, nil, nil)
-	d.LogRepairs(slog.New(slog.NewTextHandler(&log, nil)))
+	d.Log(slog.New(slog.NewTextHandler(&log, nil)))
 	for range 3 {
 		for _, topic := range []topics.Name{topics.TradeExecutions, topics.PortfolioUpdates} {
 			for _, value := range []string{`{"occurred_at":"soon"}`, `{"occurred_at":"later","event_id":{}}`} {

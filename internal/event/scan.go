@@ -20,6 +20,15 @@ type Scanner struct {
 	limit int      // bytes
 	texts [2][]int // of the event's id and type
 	times []int    // of the event's time
+
+	checks  []scanCheck // of the topic's schema
+	decides bool        // the checks are all that the schema requires, or there is none
+}
+
+// scanCheck is what a schema requires of the found value at an index.
+type scanCheck struct {
+	at      int
+	accepts func(Value) bool
 }
 
 // wanted is a member that a Scanner looks for, or that contains one.
@@ -41,6 +50,14 @@ func (d *Decoder) Scanner(topic string) *Scanner {
 	}
 	l := d.layout(topic)
 	s.texts, s.times = [2][]int{find(l.id), find(l.kind)}, find(l.time)
+	s.decides = l.check.Schema == nil
+	if !s.decides {
+		var checks []MemberCheck
+		checks, s.decides = l.check.Schema.Members()
+		for _, c := range checks {
+			s.checks = append(s.checks, scanCheck{s.Find([]string{c.Name}), c.Accepts})
+		}
+	}
 	return s
 }
 
@@ -97,12 +114,13 @@ func (f Found) Value() (v Value, ok bool) {
 	return Value{kind: f.kind, text: f.text}, f.kind < Array
 }
 
-// Scan reports whether Decode would read a record with this value without an error
-// or a repair, and sets found, which has Size zero elements, to the values at the
+// Scan reports whether Decode would read a record with this value without an error,
+// a repair or a violation, and sets found, which has Size zero elements, to the values at the
 // paths. The record must have no header of a CloudEvent (see CloudEventHeader) and
-// fewer than MaxValues/2 headers. False: it is unusual, or has an error, or a found value would be ambiguous.
+// fewer than MaxValues/2 headers. False: it is unusual, or has an error, or a found value
+// would be ambiguous, or the topic's schema requires what only Decode can check.
 func (s *Scanner) Scan(value []byte, recorded, arrived time.Time, found []Found) bool {
-	if len(value) > s.limit || !utf8.Valid(value) {
+	if !s.decides || len(value) > s.limit || !utf8.Valid(value) {
 		return false
 	}
 	i := skipSpace(value, 0)
@@ -131,7 +149,16 @@ func (s *Scanner) Scan(value []byte, recorded, arrived time.Time, found []Found)
 		if f := found[at]; f.kind > Null {
 			v, read := f.Value()
 			t, ok := readTime(v)
-			return read && ok && instant.PlausibleEvent(t, recorded, arrived) && !isDate(v)
+			if !read || !ok || !instant.PlausibleEvent(t, recorded, arrived) || isDate(v) {
+				return false
+			}
+			break
+		}
+	}
+	for i := range s.checks {
+		c := &s.checks[i]
+		if v, _ := found[c.at].Value(); !c.accepts(v) {
+			return false
 		}
 	}
 	return true

@@ -1,5 +1,15 @@
 package event
 
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
 // Violation says where and how a document violates the schema of its topic. It has no
 // values of the document, and of its names only those that the schema has.
 type Violation struct {
@@ -37,4 +47,60 @@ type Schema interface {
 type MemberCheck struct {
 	Name    string
 	Accepts func(Value) bool
+}
+
+// Check is how the events of a topic are checked. The zero Check accepts all.
+type Check struct {
+	Schema Schema // nil: none
+	Reject bool   // Decode refuses events that violate the schema
+}
+
+// violations counts and logs the violations of schemas.
+type violations struct {
+	count *prometheus.CounterVec
+	log   *slog.Logger // nil: none
+}
+
+func newViolations(reg prometheus.Registerer) violations {
+	v := violations{count: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "notifier_schema_violations_total", Help: "Events that violate the schema of their topic.",
+	}, []string{"topic"})}
+	for _, name := range topics.All() {
+		v.count.WithLabelValues(string(name))
+	}
+	if reg != nil {
+		reg.MustRegister(v.count)
+	}
+	return v
+}
+
+// check checks a decoded event.
+func (d *Decoder) check(e *Event, c *Check) error {
+	if c.Schema == nil {
+		return nil
+	}
+	found := c.Schema.Check(e.Doc)
+	if found == nil {
+		return nil
+	}
+	rec := &e.Record
+	d.schemas.count.WithLabelValues(rec.Topic).Inc()
+	if c.Reject {
+		return outcome.Errorf(outcome.Schema, "%s", cut(found.String()))
+	}
+	e.Violation = found
+	if d.schemas.log != nil {
+		d.schemas.log.Warn("event violates the schema of its topic", "topic", rec.Topic, "path", cut(found.Path), "keyword", found.Keyword,
+			"detail", found.Detail, "source", fmt.Sprintf("%s/%d@%d", rec.Topic, rec.Partition, rec.Offset))
+	}
+	return nil
+}
+
+// cut bounds a text that has names of a schema.
+func cut(s string) string {
+	const longest = 200
+	if runes := []rune(s); len(runes) > longest {
+		return string(runes[:longest]) + "…"
+	}
+	return s
 }

@@ -21,6 +21,7 @@ const (
 	FIX              Cause = "fix-message"
 	Decompress       Cause = "decompress"
 	CloudEvent       Cause = "cloudevent"
+	Schema           Cause = "schema" // the event violates the JSON Schema of its topic
 	RulePanicked     Cause = "rule-panicked"
 	RuleBudget       Cause = "rule-budget" // its rules take more steps than one event may
 	AlertTooLarge    Cause = "alert-too-large"
@@ -81,6 +82,7 @@ var table = []struct {
 	{FIX, Class{Message, Permanent, Undecodable}},
 	{Decompress, Class{Message, Permanent, Undecodable}},
 	{CloudEvent, Class{Message, Permanent, Undecodable}},
+	{Schema, Class{Message, Permanent, Undecodable}},
 	{RulePanicked, Class{Message, Permanent, RulePanic}},
 	{RuleBudget, Class{Message, Permanent, OverBudget}},
 	{AlertTooLarge, Class{Message, Permanent, TooLarge}},

@@ -16,7 +16,6 @@ import (
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/dlq"
-	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/history"
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/term"
@@ -145,7 +144,7 @@ func (r *run) do(ctx context.Context, files []string) error {
 
 // read reads the spans and has everything counted.
 func (r *run) read(ctx context.Context, l *config.Loaded, log *dlq.Log, spans []dlq.Span, sets []set) error {
-	decoder := event.NewDecoder(&l.Events, nil, nil)
+	decoder := l.Decoder(nil)
 	var programs []ingest.Program
 	for _, s := range sets {
 		r.versions = append(r.versions, newVersion(s, l, r.show))

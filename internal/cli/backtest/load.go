@@ -37,14 +37,14 @@ func load(g *base.Globals, files []string, diff bool) (*config.Loaded, []set, er
 	}
 	var sets []set
 	if len(files) == 0 || diff && len(files) == 1 {
-		rules, _, faults, err := l.ReloadRules()
+		now, faults, err := l.Reload()
 		if err == nil {
 			err = g.ReportFaults("the configuration", faults.Errors())
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		sets = append(sets, set{cmp.Or(l.RulesFile(), "rules.yaml (shipped)"), rules})
+		sets = append(sets, set{cmp.Or(l.RulesFile(), "rules.yaml (shipped)"), now.Rules})
 	}
 	for _, file := range files {
 		data, err := safefile.Read(file, yamldoc.MaxBytes)

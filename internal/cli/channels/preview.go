@@ -196,7 +196,7 @@ func (p *preview) message(l *config.Loaded, r rule.Rule) (channel.Message, error
 
 // raise returns an alert of r and its event: that of the flags, or a sample's.
 func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []byte, err error) {
-	decoder := event.NewDecoder(&l.Events, nil, nil)
+	decoder := l.Decoder(nil)
 	match := func(topic topics.Name, data []byte) (ok bool, why string, err error) {
 		ev, err := decoder.Decode(event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
 		if err != nil {

@@ -167,7 +167,7 @@ func checkRule(set *rule.Set, name string) error {
 
 // explain decodes the record, and has the rules explained.
 func (r *report) explain(l *config.Loaded, set *rule.Set, o *options, rec event.Record) error {
-	decoder := event.NewDecoder(&l.Events, nil, nil)
+	decoder := l.Decoder(nil)
 	ev, err := decoder.Decode(rec)
 	r.record = &rec
 	switch {
