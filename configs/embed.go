@@ -34,9 +34,14 @@ var samples embed.FS
 //go:embed schemas
 var schemas embed.FS
 
-// Schema returns a file of the JSON Schemas of the topics' events, by its path relative
-// to the configuration, such as schemas/trade-executions.json.
-func Schema(name string) ([]byte, error) { return schemas.ReadFile(path.Clean(name)) }
+// Schema returns the JSON Schema of a topic's events.
+func Schema(topic topics.Name) []byte {
+	data, err := schemas.ReadFile(path.Join("schemas", string(topic)+".json"))
+	if err != nil {
+		panic(err) // the schemas are embedded
+	}
+	return data
+}
 
 // Sample is a sample event.
 type Sample struct {

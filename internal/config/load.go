@@ -195,7 +195,7 @@ func (l *Loaded) override(src Source) yamldoc.Faults {
 // CompileRules compiles a rules file against this configuration.
 func (l *Loaded) CompileRules(name string, data []byte) (*rule.Set, yamldoc.Faults) {
 	samples, faults := l.RuleSamples()
-	set, found := rule.Compile(name, data, rule.Environment{Channels: l.Channels.Names(), Samples: samples})
+	set, found := rule.Compile(name, data, rule.Environment{Channels: l.Channels.Names(), Samples: samples, Shapes: l.shapes()})
 	return set, append(faults, found...)
 }
 

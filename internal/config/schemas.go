@@ -7,7 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/schema"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -19,6 +21,9 @@ type Schemas struct {
 	files   []string // that were read, in this order
 	sum     [sha256.Size]byte
 }
+
+// builtIn is the schema.file that stands for the embedded schema of the topic.
+const builtIn = "built-in"
 
 // loadSchemas reads the schemas of the configuration as they are now. A schema with a
 // fault that is an error is missing.
@@ -33,6 +38,10 @@ func (l *Loaded) loadSchemas() (Schemas, yamldoc.Faults) {
 			continue
 		}
 		name := ref.File
+		if name == builtIn {
+			s.ByTopic[topic], _ = schema.Load(string(topic)+".json", func(string) ([]byte, error) { return configs.Schema(topic), nil })
+			continue
+		}
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(l.File), name)
 		}
@@ -81,6 +90,19 @@ func (s *Schemas) checks(events *event.Config) map[string]event.Check {
 		checks[string(topic)] = event.Check{Schema: compiled, Reject: events.Topics[string(topic)].Schema.Mode == event.Reject}
 	}
 	return checks
+}
+
+// shapes returns what the rules are checked with besides samples.
+func (l *Loaded) shapes() map[topics.Name]rule.Shape {
+	shapes := make(map[topics.Name]rule.Shape)
+	for _, topic := range topics.All() {
+		shape := rule.Shape{Strict: l.Events.Topics[string(topic)].Types == event.Strict}
+		if s := l.Schemas.ByTopic[topic]; s != nil {
+			shape.Schema = s
+		}
+		shapes[topic] = shape
+	}
+	return shapes
 }
 
 // checkSample warns of a configured sample that violates its topic's schema.

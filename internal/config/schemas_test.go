@@ -105,8 +105,8 @@ func TestReloadReadsChangedSchemas(t *testing.T) {
 	}
 }
 
-// shippedSchemas loads the shipped configuration with the shipped schemas.
-func shippedSchemas(t *testing.T, more string) *config.Loaded {
+// shippedSchemas loads the shipped rules with the shipped schemas, of files or built in.
+func shippedSchemas(t *testing.T, builtIn bool) *config.Loaded {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, "rules.yaml", configs.Rules)
@@ -115,7 +115,11 @@ func shippedSchemas(t *testing.T, more string) *config.Loaded {
 	}
 	text := "channels: {desk: {console: {}}}\nevents:\n"
 	for _, topic := range topics.All() {
-		text += fmt.Sprintf("  %s: { schema: { file: schemas/%[1]s.json, mode: reject }%s }\n", topic, more)
+		if builtIn {
+			text += fmt.Sprintf("  %s: { schema: { file: built-in, mode: reject } }\n", topic)
+			continue
+		}
+		text += fmt.Sprintf("  %s: { schema: { file: schemas/%[1]s.json, mode: reject }, types: strict }\n", topic)
 	}
 	l, faults, err := config.Load(config.Source{File: write(t, dir, "notifier.yaml", []byte(text)), Getenv: nothing})
 	if err != nil || len(faults) > 0 {
@@ -127,7 +131,15 @@ func shippedSchemas(t *testing.T, more string) *config.Loaded {
 // TestShippedSchemasAcceptSamplesAndNaiveEvents: the schemas know every sample's members
 // and event type, and accept what a naive producer sends.
 func TestShippedSchemasAcceptSamplesAndNaiveEvents(t *testing.T) {
-	l := shippedSchemas(t, "")
+	for _, builtIn := range []bool{true, false} {
+		l := shippedSchemas(t, builtIn)
+		acceptsSamples(t, l)
+		acceptsNaive(t, l.Decoder(nil))
+	}
+}
+
+func acceptsSamples(t *testing.T, l *config.Loaded) {
+	t.Helper()
 	d := l.Decoder(nil)
 	types := make(map[string]bool)
 	for _, s := range configs.Samples() {
@@ -146,6 +158,10 @@ func TestShippedSchemasAcceptSamplesAndNaiveEvents(t *testing.T) {
 			}
 		}
 	}
+}
+
+func acceptsNaive(t *testing.T, d *event.Decoder) {
+	t.Helper()
 	naive := `{"event_id": 4711, "event_type": "order.rejected", "occurred_at": 1795444265.123, "session_id": 41, "account_id": "ACC-1041", "symbol": "AAPL", "side": "buy",
 		"order_qty": 400, "limit_price": 189.5, "slippage_bps": NaN, "reason": null, "desk": {"own": ["fields"]}, "latency_ms": "12"}`
 	if _, err := d.Decode(event.Record{Topic: "trade-executions", Value: []byte(naive)}); err != nil {

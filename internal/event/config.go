@@ -43,7 +43,7 @@ type Fields struct {
 
 // SchemaRef names the JSON Schema of a topic's events.
 type SchemaRef struct {
-	File string `yaml:"file"` // relative to the configuration; empty: none
+	File string `yaml:"file"` // relative to the configuration, or built-in; empty: none
 	Mode string `yaml:"mode"` // what becomes of events that violate it: Warn or Reject
 }
 

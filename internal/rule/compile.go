@@ -22,6 +22,7 @@ import (
 type Environment struct {
 	Channels []string // configured channels; nil: unknown, any name is accepted
 	Samples  []Sample // decoded events; a path that no sample has is a warning
+	Shapes   map[topics.Name]Shape
 }
 
 // Sample is an event with its name.
@@ -113,6 +114,7 @@ type builder struct {
 	usedVars   map[string]bool // by name; "": all
 
 	usedCalendars map[string]bool
+	documents     map[topics.Name][]event.Value // of the schemas
 }
 
 func (b *builder) build() yamldoc.Faults {
@@ -296,11 +298,13 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 			continue
 		}
 		b.reported[p.message] = true
-		if p.subject != "" && c.examples.builtIn {
+		if p.ofTypes && c.examples.strict {
+			p.warning = false
+		} else if p.subject != "" && c.examples.builtIn && !c.examples.described {
 			b.stranger(c.examples.topics, p, place(p.at))
 			continue
 		}
-		if p.warning && c.examples.builtIn {
+		if c.examples.builtIn && (p.warning || p.ofTypes) {
 			p.message = builtIn.Replace(p.message)
 		}
 		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))

@@ -11,13 +11,15 @@ import (
 )
 
 // describe says of which type a node is, with an example.
-func describe(n ast.Node, v event.Value) string {
+func (c *compiler) describe(n ast.Node, v event.Value, at []instance) string {
 	kind := map[event.Kind]string{event.Bool: "a boolean", event.Number: "a number", event.String: "a text", event.Array: "a list", event.Object: "an object"}[v.Kind()]
 	text := source(n) + " is " + kind
+	where := ""
 	if !isConstant(n) {
-		text += " in the samples"
+		where = c.place(n, at)
+		text += " " + where
 	}
-	if v.Kind() < event.Array && source(n) != quote(v) {
+	if v.Kind() < event.Array && source(n) != quote(v) && where != inSchema {
 		text += ", such as " + quote(v)
 	}
 	return text

@@ -11,10 +11,14 @@ import (
 // examples are the sample events that an expression is checked with.
 type examples struct {
 	topics   []topics.Name // of the rule
-	complete bool          // each topic has a sample
+	complete bool          // each topic has a sample or a schema
 	builtIn  bool          // one of the topics has built-in samples
 	list     []instance    // at least one, for the constants
 	use      use
+
+	schemas   []Schema // of the topics; nil: none
+	described bool     // there is a schema
+	strict    bool     // faults of types and paths are errors
 }
 
 // use is what an expression is for.
@@ -32,6 +36,8 @@ type instance struct {
 	name  string // of the sample
 	scope *scope
 	live  bool // the rule matches it and evaluates the inspected node
+
+	ofSchema bool // it is no sample, but an example of a schema
 }
 
 func (in instance) eval(f value) event.Value {
@@ -54,7 +60,7 @@ func (b *builder) examples(sources []topics.Name, matches truth, use use) *examp
 		in.live = matches == nil || matches(&scope{ev: &s.Event, now: s.Event.Time})
 		ex.list = append(ex.list, in)
 	}
-	ex.complete = len(found) == len(sources)
+	b.addShapes(ex, found)
 	if len(ex.list) == 0 {
 		now := time.Now()
 		ex.list = []instance{{scope: &scope{ev: &event.Event{Doc: event.ObjectValue(nil), Time: now}, now: now}}}
@@ -65,6 +71,9 @@ func (b *builder) examples(sources []topics.Name, matches truth, use use) *examp
 // unsampled warns once of each topic with rules and without samples.
 func (b *builder) unsampled() {
 	for _, topic := range topics.All() {
+		if b.env.Shapes[topic].Schema != nil {
+			continue
+		}
 		hasRule := func(e entry) bool { return len(e.Topic) == 0 || slices.Contains(e.Topic, topic) }
 		isOf := func(s Sample) bool { return s.Event.Record.Topic == string(topic) }
 		i := slices.IndexFunc(b.doc.Rules, hasRule)

@@ -48,6 +48,7 @@ type problem struct {
 	message string
 	warning bool
 	once    bool // report the same message once in a rule
+	ofTypes bool // follows from the samples and the schema: an error if types are strict
 
 	subject string // the field, or the event type, that no sample has
 	near    string // what it is probably; empty: unknown

@@ -158,12 +158,12 @@ func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
 	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
 	joined, sums, pairs := c.isText(n), 0, 0
 	for i := range a {
-		if isAbsent(a[i]) || isAbsent(b[i]) {
+		if isAbsent(a[i]) || isAbsent(b[i]) || at[i].ofSchema {
 			continue
 		}
 		sum := (&meter{}).add(a[i], b[i], joined)
 		if isAbsent(sum) {
-			c.warn(n, `%s has no result: %s, and %s; to join them, put a text between them: + "/" +`, source(n), describe(n.Left, a[i]), describe(n.Right, b[i]))
+			c.warnType(n, `%s has no result: %s, and %s; to join them, put a text between them: + "/" +`, source(n), c.describe(n.Left, a[i], at), c.describe(n.Right, b[i], at))
 			return
 		}
 		pairs++
@@ -263,7 +263,7 @@ func (c *compiler) inferPredicate(n ast.Node, name string, arguments []ast.Node,
 		for j := range list.Len() {
 			s := *at[i].scope
 			s.elements = append(slices.Clone(s.elements), list.At(j))
-			elements = append(elements, instance{at[i].name, &s, at[i].live})
+			elements = append(elements, instance{at[i].name, &s, at[i].live, at[i].ofSchema})
 		}
 	}
 	if len(arguments) < 2 {

@@ -34,7 +34,7 @@ func (c *compiler) letters(n *ast.BinaryNode, seen []string) bool {
 		} else if ok && name == "upper" {
 			written = strconv.Quote(strings.ToUpper(text))
 		}
-		c.warn(n, "%s is true for no sample: %s is %s, and case matters; write %s", source(n), source(n.Left), quote(event.StringValue(s)), written)
+		c.warnType(n, "%s is true for no sample: %s is %s, and case matters; write %s", source(n), source(n.Left), quote(event.StringValue(s)), written)
 		return true
 	}
 	return false

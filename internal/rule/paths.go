@@ -42,18 +42,21 @@ func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 			objects++
 		}
 	}
-	var message, subject string
+	var message, subject, nor string
+	if c.examples.described {
+		nor = " and not in the schema"
+	}
 	near := suggest.Closest(name, names)
 	switch {
 	case objects > 0 && near != "":
-		message, subject = fmt.Sprintf("%s is in no sample: did you mean %s?", source(n), near), source(n)
+		message, subject = fmt.Sprintf("%s is in no sample%s: did you mean %s?", source(n), nor, near), source(n)
 	case objects > 0:
 		subject = source(n)
-		message = fmt.Sprintf("%s is in no sample of %s", source(n), joinTopics(c.examples.topics))
+		message = fmt.Sprintf("%s is in no sample%s of %s", source(n), nor, joinTopics(c.examples.topics))
 	case other.Kind() == event.Array:
 		message = fmt.Sprintf("%s is a list in the samples: write any(%[1]s, .%s …) or %[1]s[0].%[2]s", source(n.Node), name)
 	case other.Kind() != event.Missing:
-		message = describe(n.Node, other) + ": it has no member " + name
+		message = c.describe(n.Node, other, at) + ": it has no member " + name
 	default:
 		return // a part of the path is reported
 	}
@@ -61,7 +64,7 @@ func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 	if _, ok := root.(*ast.IdentifierNode); ok {
 		place = root
 	}
-	c.problems = append(c.problems, problem{at: place.Location().From, message: message, warning: true, once: true, subject: subject, near: near})
+	c.problems = append(c.problems, problem{at: place.Location().From, message: message, warning: true, once: true, ofTypes: true, subject: subject, near: near})
 }
 
 func joinTopics(names []topics.Name) string {

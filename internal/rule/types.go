@@ -32,7 +32,7 @@ var (
 // want warns of a node that has values, and none that fits.
 func (c *compiler) want(n ast.Node, at []instance, taker string, what class) {
 	if v, ok := c.misfit(n, at, what.fits); ok {
-		c.warn(n, "%s takes %s: %s", taker, what.name, describe(n, v))
+		c.warnType(n, "%s takes %s: %s", taker, what.name, c.describe(n, v, at))
 	}
 }
 
@@ -55,7 +55,7 @@ func (c *compiler) wantCondition(n ast.Node, at []instance) {
 	default:
 		remedy = "write has(" + name + ")"
 	}
-	c.warn(n, "%s is never true: %s; %s", name, describe(n, v), remedy)
+	c.warnType(n, "%s is never true: %s; %s", name, c.describe(n, v, at), remedy)
 }
 
 // misfit returns a value of a node if it has values, and none that fits.
@@ -101,11 +101,11 @@ func (c *compiler) comparison(n *ast.BinaryNode, at []instance, warned bool) {
 	}
 	if first < 0 {
 		if without != nil && !warned {
-			c.warn(n, "%s is always false: %s has no result in any sample, such as a division by zero", source(n), source(without))
+			c.warnType(n, "%s is always false: %s has no result in any sample, such as a division by zero", source(n), source(without))
 		}
 		return
 	}
-	c.warn(n, "%s is always %v: %s, and %s; %s", source(n), n.Operator == "!=", describe(n.Left, a[first]), describe(n.Right, b[first]), remedy(n, a[first], b[first]))
+	c.warnType(n, "%s is always %v: %s, and %s; %s", source(n), n.Operator == "!=", c.describe(n.Left, a[first], at), c.describe(n.Right, b[first], at), remedy(n, a[first], b[first]))
 }
 
 // divides reports whether a node is a division, which may have no result although it
@@ -191,10 +191,14 @@ func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []
 	if isConstant(field) || !isConstant(constants) {
 		return
 	}
+	if listed := c.listed(field); listed != nil && slices.Contains([]string{"==", "!=", "in"}, n.Operator) {
+		c.unlisted(constants, field, listed)
+		return
+	}
 	var seen []string
 	isType := true
 	for i, v := range values {
-		if v.Kind() == event.String {
+		if v.Kind() == event.String && !at[i].ofSchema {
 			seen = append(seen, v.Text())
 			isType = isType && v.Text() != "" && v.Text() == at[i].scope.ev.Type
 		}
@@ -209,7 +213,7 @@ func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []
 		}
 	case "contains", "startsWith", "endsWith", "matches":
 		if !slices.ContainsFunc(c.observe(n, at), event.Value.Bool) && !c.letters(n, seen) && isType {
-			c.warn(n, "%s is true for no event type in the samples of %s", source(n), joinTopics(c.examples.topics))
+			c.warnType(n, "%s is true for no event type in the samples of %s", source(n), joinTopics(c.examples.topics))
 		}
 	}
 }
@@ -220,13 +224,13 @@ func (c *compiler) text(n ast.Node, text string, field ast.Node, seen []string, 
 		return
 	}
 	if i := slices.IndexFunc(seen, func(s string) bool { return strings.EqualFold(s, text) }); i >= 0 {
-		c.warn(n, "%s is in no sample: %s is %q, and case matters", strconv.Quote(text), source(field), seen[i])
+		c.warnType(n, "%s is in no sample: %s is %q, and case matters", strconv.Quote(text), source(field), seen[i])
 		return
 	}
 	if !isType {
 		return
 	}
-	p := problem{at: n.Location().From, warning: true, subject: strconv.Quote(text)}
+	p := problem{at: n.Location().From, warning: true, ofTypes: true, subject: strconv.Quote(text)}
 	p.message = fmt.Sprintf("%q is the event type of no sample of %s", text, joinTopics(c.examples.topics))
 	if s := suggest.Closest(text, seen); s != "" {
 		p.near = strconv.Quote(s)
