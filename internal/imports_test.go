@@ -95,10 +95,10 @@ func TestImportDirections(t *testing.T) {
 		{"a calendar knows of ours only YAML and suggestions", from("internal/calendar"), func(p string) bool {
 			return below(p, "internal") && p != "internal/yamldoc" && p != "internal/suggest"
 		}},
-		{"a schema knows of ours only events, YAML's faults and files", from("internal/schema"), func(p string) bool {
+		{"a schema knows of ours only events, YAML's faults and files", from("internal/eventschema"), func(p string) bool {
 			return below(p, "internal") && p != "internal/event" && p != "internal/yamldoc" && p != "internal/safefile"
 		}},
-		{"only schema knows the library of JSON Schemas", except("internal/schema"), to("github.com/santhosh-tekuri/jsonschema")},
+		{"only eventschema knows the library of JSON Schemas", except("internal/eventschema"), to("github.com/santhosh-tekuri/jsonschema")},
 		{"topics know nothing of ours", from("internal/topics"), to("internal")},
 		{"outcomes know nothing of ours", from("internal/outcome"), to("internal")},
 		{"checks know nothing of ours", from("internal/check"), to("internal")},

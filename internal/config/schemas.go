@@ -9,15 +9,15 @@ import (
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/eventschema"
 	"github.com/algotrade/notifier/internal/rule"
-	"github.com/algotrade/notifier/internal/schema"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // Schemas are the JSON Schemas of the topics that have one.
 type Schemas struct {
-	ByTopic map[topics.Name]*schema.Schema
+	ByTopic map[topics.Name]*eventschema.Schema
 	files   []string // that were read, in this order
 	sum     [sha256.Size]byte
 }
@@ -28,7 +28,7 @@ const builtIn = "built-in"
 // loadSchemas reads the schemas of the configuration as they are now. A schema with a
 // fault that is an error is missing.
 func (l *Loaded) loadSchemas() (Schemas, yamldoc.Faults) {
-	s := Schemas{ByTopic: make(map[topics.Name]*schema.Schema)}
+	s := Schemas{ByTopic: make(map[topics.Name]*eventschema.Schema)}
 	var faults yamldoc.Faults
 	read := l.reader()
 	digest := sha256.New()
@@ -39,13 +39,13 @@ func (l *Loaded) loadSchemas() (Schemas, yamldoc.Faults) {
 		}
 		name := ref.File
 		if name == builtIn {
-			s.ByTopic[topic], _ = schema.Load(string(topic)+".json", func(string) ([]byte, error) { return configs.Schema(topic), nil })
+			s.ByTopic[topic], _ = eventschema.Load(string(topic)+".json", func(string) ([]byte, error) { return configs.Schema(topic), nil })
 			continue
 		}
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(l.File), name)
 		}
-		compiled, found := schema.Load(name, func(name string) ([]byte, error) {
+		compiled, found := eventschema.Load(name, func(name string) ([]byte, error) {
 			data, err := read(name)
 			s.files = append(s.files, name)
 			digest.Write(data)

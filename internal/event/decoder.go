@@ -14,11 +14,11 @@ import (
 
 // Decoder turns records into events. It is safe for concurrent use.
 type Decoder struct {
-	topics  map[string]*layout
-	fields  paths // of topics that are not in the map
-	unpack  *unpacker
-	repairs repairs
-	schemas violations
+	topics     map[string]*layout
+	fields     paths // of topics that are not in the map
+	unpack     *unpacker
+	repairs    repairs
+	violations violations
 }
 
 // layout holds the paths of one topic.
@@ -38,7 +38,7 @@ func NewDecoder(config *Config, reads map[string][]string, reg prometheus.Regist
 	}
 	d := &Decoder{
 		topics: make(map[string]*layout), fields: DefaultFields().compile(), unpack: newUnpacker(config.MaxUnpacked),
-		repairs: newRepairs(reg), schemas: newViolations(reg),
+		repairs: newRepairs(reg), violations: newViolations(reg),
 	}
 	for _, name := range topics.All() {
 		fields, ok := config.Topics[string(name)]

@@ -51,7 +51,7 @@ func newRepairs(reg prometheus.Registerer) repairs {
 
 // Log logs the first repair of each kind in each topic, and violations of schemas. Call
 // it before Decode.
-func (d *Decoder) Log(log *slog.Logger) { d.repairs.log, d.schemas.log = log, log }
+func (d *Decoder) Log(log *slog.Logger) { d.repairs.log, d.violations.log = log, log }
 
 // add counts a repair; the event keeps the text of its first.
 func (r *repairs) add(e *Event, kind, what string) {

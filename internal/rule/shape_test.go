@@ -8,15 +8,15 @@ import (
 
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/eventschema"
 	"github.com/algotrade/notifier/internal/rule"
-	"github.com/algotrade/notifier/internal/schema"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
 // shape returns what a schema says of trade executions.
 func shape(t testing.TB, text string, strict bool) map[topics.Name]rule.Shape {
 	t.Helper()
-	s, faults := schema.Load("s.json", func(string) ([]byte, error) { return []byte(text), nil })
+	s, faults := eventschema.Load("s.json", func(string) ([]byte, error) { return []byte(text), nil })
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -108,7 +108,7 @@ func TestStrictTypesMakeFaultsErrors(t *testing.T) {
 func TestShippedRulesFitShippedSchemas(t *testing.T) {
 	shapes := make(map[topics.Name]rule.Shape)
 	for _, topic := range topics.All() {
-		s, faults := schema.Load("../../configs/schemas/"+string(topic)+".json", os.ReadFile)
+		s, faults := eventschema.Load("../../configs/schemas/"+string(topic)+".json", os.ReadFile)
 		if len(faults) > 0 {
 			t.Fatal(faults)
 		}
@@ -125,7 +125,7 @@ func TestShippedRulesFitShippedSchemas(t *testing.T) {
 // TestSchemaKeepsPrefilterSound: what is quiet violates no schema, and quiet events of
 // the shipped schema stay quiet.
 func TestSchemaKeepsPrefilterSound(t *testing.T) {
-	s, faults := schema.Load("../../configs/schemas/trade-executions.json", os.ReadFile)
+	s, faults := eventschema.Load("../../configs/schemas/trade-executions.json", os.ReadFile)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -31,8 +31,8 @@ func (v *Violation) String() string {
 	return text
 }
 
-// Schema checks documents. It is safe for concurrent use.
-type Schema interface {
+// JSONSchema checks documents. It is safe for concurrent use.
+type JSONSchema interface {
 	// Check returns the first violation, or nil.
 	Check(doc Value) *Violation
 	// Reads returns the top-level members that Check reads; all: any member.
@@ -51,8 +51,8 @@ type MemberCheck struct {
 
 // Check is how the events of a topic are checked. The zero Check accepts all.
 type Check struct {
-	Schema Schema // nil: none
-	Reject bool   // Decode refuses events that violate the schema
+	Schema JSONSchema // nil: none
+	Reject bool       // Decode refuses events that violate the schema
 }
 
 // violations counts and logs the violations of schemas.
@@ -84,13 +84,13 @@ func (d *Decoder) check(e *Event, c *Check) error {
 		return nil
 	}
 	rec := &e.Record
-	d.schemas.count.WithLabelValues(rec.Topic).Inc()
+	d.violations.count.WithLabelValues(rec.Topic).Inc()
 	if c.Reject {
 		return outcome.Errorf(outcome.Schema, "%s", cut(found.String()))
 	}
 	e.Violation = found
-	if d.schemas.log != nil {
-		d.schemas.log.Warn("event violates the schema of its topic", "topic", rec.Topic, "path", cut(found.Path), "keyword", found.Keyword,
+	if d.violations.log != nil {
+		d.violations.log.Warn("event violates the schema of its topic", "topic", rec.Topic, "path", cut(found.Path), "keyword", found.Keyword,
 			"detail", found.Detail, "source", fmt.Sprintf("%s/%d@%d", rec.Topic, rec.Partition, rec.Offset))
 	}
 	return nil

@@ -10,15 +10,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/eventschema"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/schema"
 )
 
 const orderSchema = `{"required": ["event_id"], "properties": {"event_id": {"type": "string"}, "qty": {"type": ["string", "null"]}, "legs": {"items": {"type": "object"}}, "tags": {"type": "array"}}}`
 
 func checked(t testing.TB, text string, reject bool) map[string]event.Check {
 	t.Helper()
-	s, faults := schema.Load("s.json", func(name string) ([]byte, error) {
+	s, faults := eventschema.Load("s.json", func(name string) ([]byte, error) {
 		if name != "s.json" {
 			return nil, fs.ErrNotExist
 		}

@@ -1,4 +1,4 @@
-package schema
+package eventschema
 
 import (
 	"encoding/json"

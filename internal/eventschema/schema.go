@@ -1,7 +1,7 @@
-// Package schema checks events against JSON Schemas (draft 2020-12). A library reads
+// Package eventschema checks events against JSON Schemas (draft 2020-12). A library reads
 // and resolves the schemas; they are evaluated by this package, on decoded events, with
 // a limit of steps. Start reading at Load and Schema.Check.
-package schema
+package eventschema
 
 import (
 	"slices"

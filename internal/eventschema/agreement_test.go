@@ -1,4 +1,4 @@
-package schema_test
+package eventschema_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/schema"
+	"github.com/algotrade/notifier/internal/eventschema"
 )
 
 // draw helps to draw schemas and documents that often concern each other.
@@ -143,7 +143,7 @@ func TestChecksAgreeWithLibrary(t *testing.T) {
 			rt.Fatal(err)
 		}
 		theirs, err := library.Compile("s.json")
-		ours, faults := schema.Load("s.json", files(map[string]string{"s.json": string(text)}))
+		ours, faults := eventschema.Load("s.json", files(map[string]string{"s.json": string(text)}))
 		if ours == nil {
 			if err == nil {
 				rt.Logf("%s: %v", text, faults)
@@ -161,7 +161,7 @@ func TestChecksAgreeWithLibrary(t *testing.T) {
 	})
 }
 
-func agree(t *rapid.T, s *schema.Schema, doc event.Value, valid bool) {
+func agree(t *rapid.T, s *eventschema.Schema, doc event.Value, valid bool) {
 	if names, all := s.Reads(); !all {
 		var kept []event.Value
 		for _, name := range names {

@@ -1,4 +1,4 @@
-package schema_test
+package eventschema_test
 
 import (
 	"io/fs"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/schema"
+	"github.com/algotrade/notifier/internal/eventschema"
 )
 
 // files reads from a map.
@@ -20,9 +20,9 @@ func files(m map[string]string) func(string) ([]byte, error) {
 	}
 }
 
-func load(t testing.TB, text string) *schema.Schema {
+func load(t testing.TB, text string) *eventschema.Schema {
 	t.Helper()
-	s, faults := schema.Load("s.json", files(map[string]string{"s.json": text}))
+	s, faults := eventschema.Load("s.json", files(map[string]string{"s.json": text}))
 	if len(faults) > 0 {
 		t.Fatalf("%s: %v", text, faults)
 	}
@@ -110,7 +110,7 @@ func TestFaultsNameFileLineAndPlace(t *testing.T) {
 		{"{\"$schema\": \"https://example.com/own\"}", "dir/s.json:1:1: $schema https://example.com/own is not followed"},
 		{"{\"allOf\": [\n{\"$ref\": \"#\"}]}", "refers to itself for the same value: checking a value would not end"},
 	} {
-		s, faults := schema.Load("dir/s.json", files(map[string]string{
+		s, faults := eventschema.Load("dir/s.json", files(map[string]string{
 			"dir/s.json": c.text, "dir/broken.json": "{\n oh", "dir/wrong.json": `{"type": "text"}`, "other.json": "{}",
 		}))
 		if s != nil || len(faults) == 0 || !strings.Contains(faults.Error(), c.want) {
@@ -121,7 +121,7 @@ func TestFaultsNameFileLineAndPlace(t *testing.T) {
 
 func TestReferencesLeadToFilesBeside(t *testing.T) {
 	for _, head := range []string{"", `"$id": "https://example.com/schemas/s.json",`} {
-		s, faults := schema.Load("dir/s.json", files(map[string]string{
+		s, faults := eventschema.Load("dir/s.json", files(map[string]string{
 			"dir/s.json":            `{` + head + `"properties": {"a": {"$ref": "common/money.json#/$defs/amount"}}}`,
 			"dir/common/money.json": `{"$defs": {"amount": {"type": "string"}}}`,
 		}))
@@ -203,7 +203,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(`{"additionalProperties": {"uniqueItems": true, "items": {"format": "regex"}}}`, `{"a":["(","[",-0,0]}`)
 	f.Add(`{"propertyNames": {"format": "hostname"}, "minimum": 1e-400, "enum": [{"a": 1e999}]}`, `{"a":1e999}`)
 	f.Fuzz(func(t *testing.T, text, doc string) {
-		s, faults := schema.Load("s.json", files(map[string]string{"s.json": text}))
+		s, faults := eventschema.Load("s.json", files(map[string]string{"s.json": text}))
 		if (s == nil) != (len(faults) > 0) {
 			t.Fatalf("schema %v, faults %v", s != nil, faults)
 		}
