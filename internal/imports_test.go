@@ -87,6 +87,9 @@ func TestImportDirections(t *testing.T) {
 		}},
 		{"trouble knows nothing of dispatch", from("internal/trouble"), to("internal/dispatch")},
 		{"only devbroker and testkafka know kfake", except("internal/devbroker", "internal/testkafka"), to(kfake)},
+		{"only schema knows a library for Avro", except("internal/schema"), to("github.com/twmb/avro")},
+		{"only schema knows a compiler for Protobuf", except("internal/schema"), to("github.com/bufbuild/protocompile")},
+		{"events know nothing of schema registries", from("internal/event", "internal/schema"), to(kgo)},
 		{"only tracing knows OpenTelemetry", except("internal/obs/tracing"), to("go.opentelemetry.io")},
 		{"tracing knows nothing of ours but YAML and how to reach out", from("internal/obs/tracing"), func(p string) bool {
 			return below(p, "internal") && p != "internal/yamldoc" && p != "internal/egress"

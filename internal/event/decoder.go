@@ -19,6 +19,7 @@ type Decoder struct {
 	unpack     *unpacker
 	repairs    repairs
 	violations violations
+	schemas    Schemas // of a registry; nil: none
 }
 
 // layout holds the paths of one topic.
@@ -96,8 +97,8 @@ func (d *Decoder) layout(topic string) *layout {
 
 // Decode reads one record. It returns ErrTombstone for a record without a value,
 // and an *outcome.Error for one that it cannot read; the event then holds only
-// the record. Config.MaxUnpacked and MaxValues bound an event to about 10 MB, plus
-// 5 MB while it is decoded.
+// the record. With UseSchemas it may return a *SchemaMissing. Config.MaxUnpacked and
+// MaxValues bound an event to about 10 MB, plus 5 MB while it is decoded.
 func (d *Decoder) Decode(rec Record) (Event, error) {
 	e := Event{Record: rec}
 	if err := d.decode(&e); err != nil {
@@ -113,22 +114,26 @@ func (d *Decoder) decode(e *Event) error {
 	}
 	l := d.layout(rec.Topic)
 	q := d.unpack.quota()
-	if err := q.takeValues(len(rec.Headers)); err != nil {
+	if err := q.TakeValues(len(rec.Headers)); err != nil {
 		return err
 	}
 	value, err := d.unpack.value(rec.Value, &q)
 	if err != nil {
 		return err
 	}
-	if value, e.SchemaID, err = unframe(value); err != nil {
-		return err
-	}
+	f := unframe(value, rec.Headers)
+	e.SchemaID = f.id.Number
 	structured := structuredCloudEvent(rec.Headers)
 	members := l.members
 	if structured {
 		members = nil
 	}
-	if e.Doc, err = d.document(e, value, members, &q); err != nil {
+	if f.found {
+		e.Doc, err = d.schemaDocument(e, &f, members, &q)
+	} else {
+		e.Doc, err = d.document(e, value, members, &q)
+	}
+	if err != nil {
 		return err
 	}
 	if structured {
@@ -146,7 +151,7 @@ func (d *Decoder) decode(e *Event) error {
 }
 
 // document reads a JSON object, or a JSON string that holds one.
-func (d *Decoder) document(e *Event, data []byte, members map[string]bool, q *quota) (Value, error) {
+func (d *Decoder) document(e *Event, data []byte, members map[string]bool, q *Quota) (Value, error) {
 	v, err := d.parse(e, data, members, q)
 	if err != nil {
 		return Value{}, err
@@ -155,7 +160,7 @@ func (d *Decoder) document(e *Event, data []byte, members map[string]bool, q *qu
 		inner := v.Text()
 		if strings.HasPrefix(strings.TrimLeft(inner, "\ufeff \t\r\n"), "{") {
 			d.repairs.add(e, repairedDouble, "the document is encoded twice: it is a JSON string")
-			if err := q.takeBytes("a JSON string in the document", len(inner)); err != nil {
+			if err := q.TakeBytes("a JSON string in the document", len(inner)); err != nil {
 				return Value{}, err
 			}
 			v, err = d.parse(e, bytesOf(inner), members, q)
@@ -173,7 +178,7 @@ func (d *Decoder) document(e *Event, data []byte, members map[string]bool, q *qu
 	return v, nil
 }
 
-func (d *Decoder) parse(e *Event, data []byte, members map[string]bool, q *quota) (Value, error) {
+func (d *Decoder) parse(e *Event, data []byte, members map[string]bool, q *Quota) (Value, error) {
 	v, found, err := Value{}, []repair(nil), error(nil)
 	if utf8.Valid(data) {
 		v, found, err = parseJSON(data, members, q)

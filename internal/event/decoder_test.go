@@ -123,7 +123,7 @@ func TestPoisonErrorNamesCause(t *testing.T) {
 		"serialized Java":         {"\xac\xed\x00\x05sr", outcome.NotJSON, "a serialized Java object, not JSON: use a serializer that writes JSON"},
 		"UTF-16":                  {"\xff\xfe{\x00}\x00", outcome.NotUTF8, "UTF-16, not UTF-8: write UTF-8 without a byte order mark"},
 		"a byte order mark alone": {"\xef\xbb\xbf", outcome.Truncated, "not JSON at byte 3 (truncated)"},
-		"avro":                    {"\x00\x00\x00\x00\x2a\x02\x06abc", outcome.NeedsRegistry, "Avro or Protobuf with schema id 42: only JSON can be read without a schema registry"},
+		"avro":                    {"\x00\x00\x00\x00\x2a\x02\x06abc", outcome.NeedsRegistry, "Avro or Protobuf with schema id 42: only JSON can be read without schema_registry in notifier.yaml"},
 		"framed array":            {"\x00\x00\x00\x00\x2a[1]", outcome.NotAnObject, "an event is a JSON object, found an array"},
 		"gzip cut off":            {whole[:len(whole)-6], outcome.Decompress, "truncated gzip"},
 		"gzip damaged":            {whole[:12] + "\xff\xff\xff" + whole[15:], outcome.Decompress, ""},

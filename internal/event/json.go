@@ -21,7 +21,7 @@ const pooledStack = 1024
 // become null, and a byte order mark is skipped; repairs has the first of each kind.
 // Top-level members that are not in members
 // (nil: all) are checked but not kept; each kept value is taken from q.
-func parseJSON(data []byte, members map[string]bool, q *quota) (v Value, repairs []repair, err error) {
+func parseJSON(data []byte, members map[string]bool, q *Quota) (v Value, repairs []repair, err error) {
 	p := parsers.Get().(*parser)
 	p.data, p.pos, p.repairs, p.members, p.values, p.err = data, 0, nil, members, q.values, nil
 	v = p.text()
@@ -122,7 +122,7 @@ func (p *parser) value(depth int, keep bool) Value {
 		s := p.string(keep)
 		return StringValue(s)
 	case c == '-' && p.literal("-Infinity"), c == 'N' && p.literal("NaN"), c == 'I' && p.literal("Infinity"):
-		p.repair(repairedNumber, fmt.Sprintf("%s at byte %d", p.data[start:p.pos], start))
+		p.repair(NotANumber, fmt.Sprintf("%s at byte %d", p.data[start:p.pos], start))
 		return NullValue()
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number(keep)

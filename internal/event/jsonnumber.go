@@ -12,6 +12,9 @@ import (
 // brokers send it, or what remains of it after rounding, for a number that is unset.
 const largest = 1.7976e308
 
+// IsUnset reports whether a number means that there is none.
+func IsUnset(f float64) bool { return math.Abs(f) >= largest && !math.IsInf(f, 0) }
+
 // number reads a number and keeps its literal. Beyond float64 its value is ±Inf.
 func (p *parser) number(keep bool) Value {
 	start := p.pos
@@ -44,8 +47,8 @@ func (p *parser) number(keep bool) Value {
 	}
 	literal := share(p.data[start:p.pos])
 	f, _ := strconv.ParseFloat(literal, 64)
-	if unset := math.Abs(f); unset >= largest && !math.IsInf(f, 0) {
-		p.repair(repairedUnset, fmt.Sprintf("the largest float, which means unset, at byte %d: send null", start))
+	if IsUnset(f) {
+		p.repair(UnsetNumber, fmt.Sprintf("the largest float, which means unset, at byte %d: send null", start))
 		return NullValue()
 	}
 	return LiteralValue(literal, f)

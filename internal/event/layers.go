@@ -1,31 +1,13 @@
 package event
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/algotrade/notifier/internal/outcome"
 )
-
-// frameSize is the size of the Confluent wire format's prefix: a zero byte and the
-// schema id, four bytes, big-endian.
-const frameSize = 5
-
-// unframe removes the Confluent prefix of a value, if it has one.
-func unframe(data []byte) ([]byte, int, error) {
-	if len(data) <= frameSize || data[0] != 0 {
-		return data, 0, nil
-	}
-	id, body := int(binary.BigEndian.Uint32(data[1:frameSize])), data[frameSize:]
-	if c := bytes.TrimLeft(body, "\ufeff \t\r\n"); len(c) > 0 && (c[0] == '{' || c[0] == '[' || c[0] == '"') {
-		return body, id, nil
-	}
-	return nil, id, outcome.Errorf(outcome.NeedsRegistry, "Avro or Protobuf with schema id %d: only JSON can be read without a schema registry", id)
-}
 
 // header returns the last header called name, as Kafka's lastHeader does.
 func header(headers []Header, name string) (string, bool) {
@@ -100,7 +82,7 @@ func attribute(name, text string) Value {
 }
 
 // openCloudEvent splits a structured CloudEvent, e.Doc, into its data and attributes.
-func (d *Decoder) openCloudEvent(e *Event, q *quota) (err error) {
+func (d *Decoder) openCloudEvent(e *Event, q *Quota) (err error) {
 	whole := e.Doc
 	for _, name := range required {
 		if whole.Get(name).Kind() != String {
@@ -113,13 +95,13 @@ func (d *Decoder) openCloudEvent(e *Event, q *quota) (err error) {
 			members = append(members, m)
 		}
 	}
-	if err := q.takeValues(len(members)); err != nil {
+	if err := q.TakeValues(len(members)); err != nil {
 		return err
 	}
 	e.CE = ObjectValue(members)
 	data := whole.Get("data")
 	if encoded := whole.Get("data_base64"); encoded.Kind() == String {
-		if err := q.takeBytes("data_base64 of the CloudEvent", base64.StdEncoding.DecodedLen(len(encoded.Text()))); err != nil {
+		if err := q.TakeBytes("data_base64 of the CloudEvent", base64.StdEncoding.DecodedLen(len(encoded.Text()))); err != nil {
 			return err
 		}
 		raw, err := base64.StdEncoding.DecodeString(encoded.Text())
@@ -134,7 +116,7 @@ func (d *Decoder) openCloudEvent(e *Event, q *quota) (err error) {
 		e.Doc = data
 		return nil
 	case String:
-		if err := q.takeBytes("data of the CloudEvent", len(data.Text())); err != nil {
+		if err := q.TakeBytes("data of the CloudEvent", len(data.Text())); err != nil {
 			return err
 		}
 		e.Doc, err = d.document(e, bytesOf(data.Text()), nil, q)

@@ -9,22 +9,27 @@ import (
 // at any depth. A value takes 72 bytes of memory, even for one byte of JSON.
 const MaxValues = 100_000
 
-// quota is what one record may still use.
-type quota struct {
+// Quota is what one record may still use of bytes and values.
+type Quota struct {
 	bytes, values int
 	limit         yamldoc.Size // initial bytes
 }
 
-// takeBytes uses the bytes of one unpacked layer.
-func (q *quota) takeBytes(layer string, size int) error {
+// NewQuota returns the quota of a record that may be limit bytes once unpacked.
+func NewQuota(limit yamldoc.Size) Quota {
+	return Quota{bytes: int(limit), values: MaxValues, limit: limit}
+}
+
+// TakeBytes uses the bytes of one unpacked layer.
+func (q *Quota) TakeBytes(layer string, size int) error {
 	if q.bytes -= size; q.bytes < 0 {
 		return outcome.Errorf(outcome.EventTooLarge, "larger than %s once unpacked (%s); events.max_unpacked sets the limit", q.limit, layer)
 	}
 	return nil
 }
 
-// takeValues uses n values.
-func (q *quota) takeValues(n int) error {
+// TakeValues uses n values.
+func (q *Quota) TakeValues(n int) error {
 	if q.values -= n; q.values < 0 {
 		return tooManyValues("")
 	}

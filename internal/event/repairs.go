@@ -11,8 +11,6 @@ import (
 
 // The repairs: tolerated mistakes of producers, counted by kind.
 const (
-	repairedNumber = "not-a-number"     // NaN or Infinity
-	repairedUnset  = "unset-number"     // the largest float
 	repairedDouble = "double-encoded"   // a JSON string that holds the document
 	repairedMark   = "byte-order-mark"  // before the document
 	repairedID     = "event-id"         // not usable as an id, such as an object
@@ -21,7 +19,13 @@ const (
 	repairedRecord = "record-timestamp" // an implausible record timestamp
 )
 
-var allRepairs = []string{repairedNumber, repairedUnset, repairedDouble, repairedMark, repairedID, repairedType, repairedTime, repairedRecord}
+var allRepairs = []string{NotANumber, UnsetNumber, repairedDouble, repairedMark, repairedID, repairedType, repairedTime, repairedRecord}
+
+// The repairs that a Schema reports.
+const (
+	NotANumber  = "not-a-number" // NaN or Infinity
+	UnsetNumber = "unset-number" // the largest float: see IsUnset
+)
 
 // repair is a tolerated mistake in a document.
 type repair struct{ kind, what string }

@@ -50,14 +50,12 @@ func newUnpacker(limit yamldoc.Size) *unpacker {
 	})}
 }
 
-func (u *unpacker) quota() quota {
-	return quota{bytes: int(u.max), values: MaxValues, limit: u.max}
-}
+func (u *unpacker) quota() Quota { return NewQuota(u.max) }
 
 // value returns a record's value, decompressed.
-func (u *unpacker) value(data []byte, q *quota) ([]byte, error) {
+func (u *unpacker) value(data []byte, q *Quota) ([]byte, error) {
 	if len(data) > int(u.max) {
-		return nil, q.takeBytes("the value itself", len(data))
+		return nil, q.TakeBytes("the value itself", len(data))
 	}
 	var name string
 	var out []byte
@@ -70,13 +68,13 @@ func (u *unpacker) value(data []byte, q *quota) ([]byte, error) {
 		name = "zstd"
 		out, err = u.unzstd(data)
 	default:
-		return data, q.takeBytes("the value itself", len(data))
+		return data, q.TakeBytes("the value itself", len(data))
 	}
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return nil, outcome.Errorf(outcome.EventTooLarge, "zstd window larger than %s", yamldoc.Size(zstdWindow))
 	case errors.Is(err, errTooLarge):
-		return nil, q.takeBytes(name, int(u.max)+1)
+		return nil, q.TakeBytes(name, int(u.max)+1)
 	case errors.Is(err, errHeader):
 		return nil, outcome.Errorf(outcome.Decompress, "damaged %s header", name)
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -84,7 +82,7 @@ func (u *unpacker) value(data []byte, q *quota) ([]byte, error) {
 	case err != nil:
 		return nil, outcome.Errorf(outcome.Decompress, "damaged %s after %d unpacked bytes", name, len(out))
 	}
-	return out, q.takeBytes(name, len(out))
+	return out, q.TakeBytes(name, len(out))
 }
 
 var (

@@ -16,6 +16,9 @@ const (
 	EventTooLarge    Cause = "event-too-large"
 	BatchTooLarge    Cause = "batch-too-large" // the batch cannot be unpacked; one entry for all its records
 	NeedsRegistry    Cause = "needs-registry"
+	UnknownSchema    Cause = "unknown-schema"  // the schema registry does not have it
+	SchemaInvalid    Cause = "schema-invalid"  // the schema cannot be compiled
+	SchemaMismatch   Cause = "schema-mismatch" // the bytes do not fit their schema
 	Pickle           Cause = "pickle"
 	PythonText       Cause = "python-text" // str(…) or repr(…) of a dict or an object
 	FIX              Cause = "fix-message"
@@ -77,6 +80,9 @@ var table = []struct {
 	{EventTooLarge, Class{Message, Permanent, Undecodable}},
 	{BatchTooLarge, Class{Message, Permanent, Undecodable}},
 	{NeedsRegistry, Class{Message, Permanent, Undecodable}},
+	{UnknownSchema, Class{Message, Permanent, Undecodable}},
+	{SchemaInvalid, Class{Message, Permanent, Undecodable}},
+	{SchemaMismatch, Class{Message, Permanent, Undecodable}},
 	{Pickle, Class{Message, Permanent, Undecodable}},
 	{PythonText, Class{Message, Permanent, Undecodable}},
 	{FIX, Class{Message, Permanent, Undecodable}},
