@@ -17,17 +17,19 @@ import (
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/obs/tracing"
+	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // Config is notifier.yaml.
 type Config struct {
-	Kafka    kafka.Config `yaml:"kafka"`
-	Events   event.Config `yaml:"events"`
-	Samples  Samples      `yaml:"samples"`
-	Rules    string       `yaml:"rules"` // path of the rules file, relative to this file
-	Channels registry.Set `yaml:"channels"`
+	Kafka          kafka.Config          `yaml:"kafka"`
+	Events         event.Config          `yaml:"events"`
+	SchemaRegistry schemaregistry.Config `yaml:"schema_registry"`
+	Samples        Samples               `yaml:"samples"`
+	Rules          string                `yaml:"rules"` // path of the rules file, relative to this file
+	Channels       registry.Set          `yaml:"channels"`
 	// NotifyTrouble is the channel that is told when another one is suspended, behind or
 	// near retention; Off: none on purpose.
 	NotifyTrouble string           `yaml:"notify_trouble"`
@@ -122,7 +124,7 @@ const StopTimeout = 30 * time.Second
 // Defaults returns the default configuration.
 func Defaults() Config {
 	return Config{
-		Kafka: kafka.Defaults(), Events: event.Defaults(), Rules: "rules.yaml",
+		Kafka: kafka.Defaults(), Events: event.Defaults(), SchemaRegistry: schemaregistry.Defaults(), Rules: "rules.yaml",
 		Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(),
 		DLQ: DLQ{MaxReplays: 3}, Tracing: tracing.Defaults(),
 		HTTP: HTTP{Listen: "127.0.0.1:9464"}, Log: Log{Format: "auto"}, Shutdown: Shutdown{Drain: 20 * time.Second},

@@ -45,7 +45,7 @@ func TestUncommentedConfigurationHasNoFaults(t *testing.T) {
 	if n := len(off.FindAll(configs.Notifier, -1)); n < 20 {
 		t.Fatalf("only %d settings are commented out", n)
 	}
-	for _, name := range []string{"KAFKA_USER", "KAFKA_PASSWORD", "SLACK_BOT_TOKEN", "SMTP_USER", "SMTP_PASSWORD"} {
+	for _, name := range []string{"KAFKA_USER", "KAFKA_PASSWORD", "SLACK_BOT_TOKEN", "SMTP_USER", "SMTP_PASSWORD", "SCHEMA_REGISTRY_USER", "SCHEMA_REGISTRY_PASSWORD"} {
 		t.Setenv(name, "value-of-"+name)
 	}
 	t.Setenv("RISK_HOOK_SECRET", "raw:value-of-RISK_HOOK_SECRET")

@@ -12,7 +12,7 @@ import (
 
 // Redactor returns a Redactor of the configuration's secrets.
 func (l *Loaded) Redactor() *secret.Redactor {
-	values := []any{l.Kafka, l.HTTP, l.Tracing}
+	values := []any{l.Kafka, l.SchemaRegistry, l.HTTP, l.Tracing}
 	for _, name := range l.Channels.Names() {
 		if c := l.Channels.Get(name); c.Kind != "" {
 			values = append(values, c.Settings())
@@ -33,6 +33,7 @@ func (l *Loaded) eachSecret(do func(path string, s secret.String)) {
 // eachText calls do for each secret.String and each other string, with the path of its key.
 func (l *Loaded) eachText(do func(path string, value any)) {
 	walkTexts("kafka", reflect.ValueOf(l.Kafka), do)
+	walkTexts("schema_registry", reflect.ValueOf(l.SchemaRegistry), do)
 	walkTexts("http", reflect.ValueOf(l.HTTP), do)
 	walkTexts("rules", reflect.ValueOf(l.Config.Rules), do)
 	walkTexts("lag", reflect.ValueOf(l.Lag), do)

@@ -42,7 +42,7 @@ func newMetrics(reg prometheus.Registerer, stage string, topics []string) *metri
 			Name: "notifier_commit_failures_total", Help: "Offset commits that were refused or not answered.", ConstLabels: labels,
 		}),
 		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "notifier_partition_blocked", Help: "1 while a partition makes no progress: something of ours cannot be written (write), it or something of ours cannot be read (read), a transaction on it does not end (transaction), records wait for no known reason (progress), or its offset was set by hand (offset).", ConstLabels: labels,
+			Name: "notifier_partition_blocked", Help: "1 while a partition makes no progress: something of ours cannot be written (write), it or something of ours cannot be read (read), its next record needs a schema (schema), a transaction on it does not end (transaction), records wait for no known reason (progress), or its offset was set by hand (offset).", ConstLabels: labels,
 		}, []string{"topic", "partition", "reason"}),
 		lostRecords: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notifier_events_lost_total", Help: "Records that were deleted before they were handled: by retention, or with their topic.", ConstLabels: labels,
@@ -111,7 +111,7 @@ func (m *metrics) change(parts map[string][]int32, sign float64, event string) {
 }
 
 // blockedReasons are the closed set of why a partition does not move.
-var blockedReasons = []string{"offset", "progress", "read", "transaction", "write"}
+var blockedReasons = []string{"offset", "progress", "read", "schema", "transaction", "write"}
 
 // setBlocked shows why a partition does not move: what its handler waits for, and
 // what keeps it from being read.
@@ -132,10 +132,15 @@ func (m *metrics) setBlocked(topic string, id int32, blocked string, unread heal
 	}
 }
 
+// SchemaNeeded is how the text of Partition.Hold begins if the next record needs a schema.
+const SchemaNeeded = "the next record needs a schema"
+
 func blockedReason(text string) string {
 	switch {
 	case text == offsetReset || text == offsetGone:
 		return "offset"
+	case strings.HasPrefix(text, SchemaNeeded):
+		return "schema"
 	case strings.Contains(text, "cannot be read"):
 		return "read"
 	}

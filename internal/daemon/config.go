@@ -13,20 +13,22 @@ import (
 	"github.com/algotrade/notifier/internal/lag"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
 // Config configures a daemon. FromFile makes it from notifier.yaml.
 type Config struct {
-	Version  string // for log, metrics and HTTP server
-	File     string // its file, for the log
-	Kafka    kafka.Config
-	Start    Start
-	Events   event.Config
-	Checks   map[string]event.Check // of events, by topic
-	Rules    *rule.Set
-	Loaded   *config.Loaded // whose rules and schemas are watched and reloaded; nil: they stay
-	Channels []Channel
+	Version        string // for log, metrics and HTTP server
+	File           string // its file, for the log
+	Kafka          kafka.Config
+	Start          Start
+	Events         event.Config
+	SchemaRegistry schemaregistry.Config
+	Checks         map[string]event.Check // of events, by topic
+	Rules          *rule.Set
+	Loaded         *config.Loaded // whose rules and schemas are watched and reloaded; nil: they stay
+	Channels       []Channel
 	// NotifyTrouble is the channel that is told when another one is in trouble; empty: none.
 	NotifyTrouble string
 	MaxReplays    int // after which a dead letter is quarantined
@@ -62,7 +64,7 @@ const Committed = "committed"
 // FromFile returns the Config of a loaded configuration and builds its channels.
 func FromFile(l *config.Loaded, version string, with registry.Deps) (Config, error) {
 	c := Config{
-		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Checks: l.Checks(), Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,
+		Version: version, File: l.File, Kafka: l.Kafka, Events: l.Events, Checks: l.Checks(), SchemaRegistry: l.SchemaRegistry, Rules: l.Rules, MaxReplays: l.DLQ.MaxReplays,
 		NotifyTrouble: l.Notified(), Lag: l.Lag, Tracing: l.Tracing, HTTP: l.HTTP, Drain: l.Shutdown.Drain,
 	}
 	if l.File != "" {

@@ -10,6 +10,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,8 @@ type Deps struct {
 	// KafkaOptions returns additional options of each client, for tests: preflight, probe,
 	// outbox, dead-letters, deliveries, replay, ingest, dispatch.
 	KafkaOptions func(role string) []kgo.Opt
+	// SchemaRegistry is the way to the schema registry, for tests; nil: that of the Config.
+	SchemaRegistry http.RoundTripper
 	// Handler wraps the handler of each group, for tests.
 	Handler func(group string, h consume.Handler) consume.Handler
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/sdnotify"
 	"github.com/algotrade/notifier/internal/state"
 	"github.com/algotrade/notifier/internal/trouble"
@@ -28,7 +29,7 @@ func graph(d *Daemon, found *cluster) fx.Option {
 		fx.NopLogger,
 		fx.StopTimeout(config.StopTimeout),
 		fx.Supply(d, found),
-		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newNotices, newRules, newReloader, newIngest, newReplays, newState, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newTrouble, newStatus, newReporter, newServer),
+		fx.Provide(newTracer, newProducers, newDeadLetters, newDeliveryLog, newOutboxProducer, newNotices, newSchemas, newRules, newReloader, newIngest, newReplays, newState, newChannels, newControl, newView, newConditions, newMembers, newMonitor, newBacklogs, newTrouble, newStatus, newReporter, newServer),
 	)
 }
 
@@ -41,6 +42,7 @@ type parts struct {
 	Outboxes *outbox.Producer
 	Log      *deliverylog.Writer
 	Channels *channels
+	Schemas  *schemaregistry.Client // nil: none
 	Control  *control.Follower
 	State    *state.Store
 	Members  *members
@@ -64,6 +66,9 @@ func lifecycle(ctx context.Context, lc fx.Lifecycle, p parts, fail func(error)) 
 	start(p.Reporter.Run)
 	lc.Append(fx.StopHook(p.Tracer.Close)) // after all spans
 	lc.Append(fx.StopHook(p.Clients.close))
+	if p.Schemas != nil {
+		lc.Append(fx.StopHook(p.Schemas.Close))
+	}
 	start(p.Log.Run)
 	lc.Append(fx.StopHook(p.Channels.close))
 	lc.Append(fx.StartHook(func() error { return load(ctx, p.Outboxes) }))

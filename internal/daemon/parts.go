@@ -24,6 +24,7 @@ import (
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/replay"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/state"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -96,15 +97,30 @@ func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.
 
 func newNotices(outboxes *outbox.Producer) *notice.Sender { return notice.New(outboxes) }
 
-func newIngest(d *Daemon, found *cluster, rules *rules, p *producers, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
+// newSchemas returns the client of the schema registry; nil: none is configured.
+func newSchemas(d *Daemon, conditions *health.Conditions) (*schemaregistry.Client, error) {
+	metrics := schemaregistry.NewMetrics(d.deps.Registry)
+	if !d.config.SchemaRegistry.Enabled() {
+		return nil, nil
+	}
+	return schemaregistry.New(schemaregistry.Params{
+		Config: d.config.SchemaRegistry, Redactor: d.deps.Redactor, Conditions: conditions, Metrics: metrics, Transport: d.deps.SchemaRegistry,
+	})
+}
+
+func newIngest(d *Daemon, found *cluster, rules *rules, schemas *schemaregistry.Client, clients *producers, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
 	c := &d.config
-	return ingest.New(ingest.Params{
+	p := ingest.Params{
 		Uncommitted: ingest.MostUncommitted,
 		Group:       c.Kafka.Group, Cluster: found.id, Program: rules.program(c.Checks),
-		Outboxes: outboxes, History: outbox.NewHistory(dlq.NewReader(p.dead, c.Kafka.Group), d.log),
+		Outboxes: outboxes, History: outbox.NewHistory(dlq.NewReader(clients.dead, c.Kafka.Group), d.log),
 		Dead: dead, Topics: found.topics(kafka.RoleSource), Fallbacks: c.fallbacks(),
 		MaxReplays: c.MaxReplays, Tracer: tracer, Logger: d.log, Registry: d.deps.Registry,
-	})
+	}
+	if schemas != nil {
+		p.Schemas = schemas
+	}
+	return ingest.New(p)
 }
 
 func newReplays(d *Daemon, found *cluster, rules *rules, p *producers, h *ingest.Handler, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *replay.Handler {

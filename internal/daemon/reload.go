@@ -18,6 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/ingest"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -27,9 +28,12 @@ type rules struct {
 	decoder *event.Decoder // of any rules and schemas
 }
 
-func newRules(d *Daemon) *rules {
+func newRules(d *Daemon, schemas *schemaregistry.Client) *rules {
 	r := &rules{decoder: event.NewDecoder(&d.config.Events, nil, d.deps.Registry)}
 	r.decoder.Log(d.log.With("component", "ingest"))
+	if schemas != nil {
+		r.decoder.UseSchemas(schemas)
+	}
 	r.set.Store(d.config.Rules)
 	return r
 }

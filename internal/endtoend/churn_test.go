@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"sync"
 	"testing"
@@ -25,8 +26,10 @@ import (
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/obs/admin"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -111,6 +114,7 @@ type world struct {
 	channel channel.Channel // nil: the sink
 	window  kafka.Window
 	digest  digest.Setting
+	schemas http.RoundTripper // to the schema registry; nil: there is none
 }
 
 func (w *world) client(more ...kgo.Opt) *kgo.Client {
@@ -123,6 +127,7 @@ func (w *world) client(more ...kgo.Opt) *kgo.Client {
 
 // node is one notifier that runs. stop ends it and waits for that.
 type node struct {
+	ready func() []admin.Component
 	stop  func()
 	crash func() // as kill -9 does: nothing more reaches the brokers
 }
@@ -138,9 +143,13 @@ func (w *world) node() *node {
 	if w.channel == nil {
 		c.Channels[0].Channel = w.sink
 	}
+	if w.schemas != nil {
+		c.SchemaRegistry = schemaregistry.Defaults()
+		c.SchemaRegistry.URLs = []string{"http://registry:8081"}
+	}
 	started, wire := make(chan struct{}), newWire(w.net.DialContext, func(int, []byte) {})
 	d, err := daemon.New(c, daemon.Deps{
-		Logger: slog.New(slog.DiscardHandler), Started: func(string) { close(started) },
+		Logger: slog.New(slog.DiscardHandler), Started: func(string) { close(started) }, SchemaRegistry: w.schemas,
 		// Its clients fetch from a topic that is gone without a pause, which wire makes.
 		KafkaOptions: func(role string) []kgo.Opt { return []kgo.Opt{wire.dialer(role, 0)} },
 	})
@@ -156,6 +165,7 @@ func (w *world) node() *node {
 		w.t.Fatal(err)
 	}
 	return &node{
+		ready: d.Ready,
 		stop: func() {
 			cancel()
 			if err := <-ended; err != nil {
@@ -253,9 +263,9 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.opts = append(w.opts, kgo.Dialer(w.net.DialContext))
-	admin := w.client()
-	defer admin.Close()
-	adm := kadm.NewClient(admin)
+	cl := w.client()
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
 	md, err := adm.BrokerMetadata(w.ctx)
 	if err != nil {
 		t.Fatal(err)

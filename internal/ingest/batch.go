@@ -39,6 +39,8 @@ type Batch struct {
 	out   Output
 	known *rule.Resolved
 
+	missing *event.SchemaMissing // the schema that the next record needs; nil: none
+
 	records []*kgo.Record // not matched yet; nil once Handled has been called
 	last    int64         // the offset that was matched last
 
@@ -81,8 +83,8 @@ func (b *Batch) Step(ctx context.Context) bool {
 		if !b.out.Step(ctx) {
 			return false
 		}
-		if b.until == nil { // ctx ended first
-			return true
+		if b.until == nil { // ctx ended first, or a schema is missing
+			return b.missing == nil || ctx.Err() != nil
 		}
 		if b.records == nil {
 			b.p.Advance(b.until, b.raised)
@@ -95,6 +97,7 @@ func (b *Batch) Step(ctx context.Context) bool {
 
 // match matches records until what they have raised is to be settled.
 func (b *Batch) match(ctx context.Context) {
+	b.missing = nil
 	for len(b.records) > 0 && !b.full() && ctx.Err() == nil {
 		r := b.records[0]
 		if !b.record(ctx, r) {
@@ -134,6 +137,10 @@ func (b *Batch) await(ctx context.Context, committed <-chan struct{}) bool {
 		}
 		return true
 	}
+	if b.until == nil && b.missing != nil && ctx.Err() == nil {
+		b.h.fetch(ctx, b.missing.ID, b.p.Hold)
+		return true
+	}
 	return b.out.await(ctx)
 }
 
@@ -144,7 +151,7 @@ func (b *Batch) abandon() {
 }
 
 // record handles one record; a quiet one costs decoding and matching only. False
-// means that ctx ended first.
+// means that ctx ended first, or that a schema is missing.
 func (b *Batch) record(ctx context.Context, r *kgo.Record) bool {
 	if o, ok := consume.OversizedOf(r); ok {
 		b.count.deadLettered.Inc()
@@ -159,6 +166,8 @@ func (b *Batch) record(ctx context.Context, r *kgo.Record) bool {
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		b.count.skipped.Inc()
+	case errors.As(err, &b.missing):
+		return false
 	case err != nil:
 		b.count.deadLettered.Inc()
 		b.deadLetter(r, err)

@@ -34,6 +34,11 @@ type DeadLetters interface {
 	CloseEntries(ctx context.Context, closures ...*dlq.Closure) error
 }
 
+// Schemas fetches schemas: see schemaregistry.Client.
+type Schemas interface {
+	Fetch(ctx context.Context, id event.SchemaID) error
+}
+
 // Params is what a Handler needs.
 type Params struct {
 	Group    string
@@ -42,6 +47,7 @@ type Params struct {
 	Outboxes *outbox.Producer
 	History  History // nil: of events that are evaluated again all alerts are sent
 	Dead     DeadLetters
+	Schemas  Schemas  // nil: the decoder never needs one
 	Topics   []string // for metrics created at zero
 	// Uncommitted is how many deliveries of a partition may be written and not
 	// committed: what a crash writes again, and dispatch has to recognise. 0: any

@@ -115,7 +115,10 @@ func (a *assignment) next(ctx context.Context, l *line) (b *batch, ok bool) {
 		a.forwarded = append(a.forwarded, q)
 		b.bytes += bytes
 		a.part.Charge(bytes)
-		b.replay(q, e, edited)
+		b.replay(ctx, q, e, edited)
+		if ctx.Err() != nil {
+			return nil, false
+		}
 	}
 	return b, true
 }

@@ -55,9 +55,10 @@ type Params struct {
 
 // Ingest is the ingest stage, as far as replays go through it.
 type Ingest interface {
-	// Match returns the alerts that a record raises; arrived is when it was first
-	// read. An error is event.ErrTombstone or an *outcome.Error.
-	Match(r *kgo.Record, arrived, now time.Time) ([]alert.Alert, error)
+	// MatchWaiting returns the alerts that a record raises; arrived is when it was first
+	// read. It waits for a schema; hold is told why. An error is event.ErrTombstone or an
+	// *outcome.Error; false: ctx ended first.
+	MatchWaiting(ctx context.Context, r *kgo.Record, arrived, now time.Time, hold func(reason string)) (alerts []alert.Alert, err error, ok bool)
 	// Identity returns what the ids of a record's alerts are made of.
 	Identity(s envelope.Source) alert.Source
 	// Raise gives an alert its id and counts it.

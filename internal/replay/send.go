@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,8 +28,8 @@ type sending struct {
 	span  *tracing.Span
 }
 
-// replay adds the results of one entry to the batch.
-func (b *batch) replay(q *request, e *dlq.Entry, edited []byte) {
+// replay adds the results of one entry to the batch; none if ctx ends first.
+func (b *batch) replay(ctx context.Context, q *request, e *dlq.Entry, edited []byte) {
 	r := &envelope.Replay{Entry: e.ID, Version: e.Offset, Number: e.Replays + 1, By: q.run.by, Comment: q.run.comment, FirstFailed: e.FirstFailed}
 	if edited != nil {
 		r.Edited, r.EditedBy = edited, q.run.by
@@ -45,9 +46,9 @@ func (b *batch) replay(q *request, e *dlq.Entry, edited []byte) {
 	case e.Pointer && edited == nil:
 		s.reopen(outcome.Errorf(e.Cause, "its value was too large to be kept, and %s no longer has it: give it with --payload", e.SourceTopic()), e.Reason)
 	case !isDelivery(e):
-		s.record()
+		s.record(ctx)
 	case q.rematch || edited != nil || e.Envelope.Alert == nil:
-		s.rematch()
+		s.rematch(ctx)
 	default:
 		s.asRaised()
 	}
@@ -66,7 +67,7 @@ func (s *sending) asRaised() {
 }
 
 // rematch sends a delivery's event through its rule, to its channel.
-func (s *sending) rematch() {
+func (s *sending) rematch(ctx context.Context) {
 	rule, channel := s.e.Rule(), s.e.Envelope.Channel
 	to, there := s.p.Rules(rule)
 	switch {
@@ -79,7 +80,7 @@ func (s *sending) rematch() {
 		s.unrouted("rule %s no longer sends to %s", rule, channel)
 		return
 	}
-	alerts, ok := s.match()
+	alerts, ok := s.match(ctx)
 	if !ok {
 		return
 	}
@@ -103,8 +104,8 @@ func (s *sending) rematch() {
 
 // record sends a record that failed before its rules ran through all rules. Its alerts
 // become new deliveries; the entry is closed once they are acknowledged.
-func (s *sending) record() {
-	alerts, ok := s.match()
+func (s *sending) record(ctx context.Context) {
+	alerts, ok := s.match(ctx)
 	if !ok {
 		return
 	}
@@ -133,8 +134,8 @@ func (s *sending) record() {
 	s.close("")
 }
 
-// match runs the rules; false: the entry is closed or has a new version.
-func (s *sending) match() ([]alert.Alert, bool) {
+// match runs the rules; false: the entry is closed or has a new version, or ctx ended.
+func (s *sending) match(ctx context.Context) ([]alert.Alert, bool) {
 	src := s.e.Envelope.Source
 	rec := &kgo.Record{
 		Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Timestamp: src.Time,
@@ -143,8 +144,10 @@ func (s *sending) match() ([]alert.Alert, bool) {
 	if s.again.Edited != nil {
 		rec.Value = s.again.Edited
 	}
-	alerts, err := s.p.Ingest.Match(rec, s.e.FirstFailed, time.Now())
+	alerts, err, ok := s.p.Ingest.MatchWaiting(ctx, rec, s.e.FirstFailed, time.Now(), s.blocked(s.line))
 	switch {
+	case !ok:
+		return nil, false
 	case errors.Is(err, event.ErrTombstone):
 		s.close("its value is null: a tombstone is no event")
 		return nil, false

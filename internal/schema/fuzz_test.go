@@ -56,7 +56,7 @@ func FuzzProtobuf(f *testing.F) {
 		wire{}.varint(2, 3).bytes(7, []byte{1, 2, 3}).varint(7, 4), wire{}.bytes(9, leg).bytes(9, wire{}.bytes(10, leg)),
 		wire{}.bytes(12, leg).varint(11, 1).bytes(12, leg), wire{}.varint(14, 9).bytes(15, []byte{0, 255}), wire{}.bytes(15, nil),
 		wire{}.bytes(9, []byte{2, 5, 48}).bytes(9, []byte{48, 48, 48, 48}), // together they are a field
-		
+
 		append(protowire.AppendTag(wire{}, 99, protowire.StartGroupType), protowire.AppendTag(leg, 99, protowire.EndGroupType)...),
 	} {
 		f.Add([]byte(data))

@@ -153,6 +153,16 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 	return reply, nil
 }
 
+// RoundTrip implements http.RoundTripper, for an http.Client whose caller reads and bounds
+// the response itself. Its error is an *outcome.Error.
+func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.http.RoundTrip(req)
+	if err = c.ofProxy(req, resp, err); err != nil {
+		return nil, c.classify(req.Context(), req.URL.Host, err, false)
+	}
+	return resp, nil
+}
+
 // attempt notes whether a request was written.
 type attempt struct {
 	trace   httptrace.ClientTrace

@@ -17,13 +17,14 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/plural"
+	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 const aboutDoctor = `Check everything that can be checked from here, and show remedies: configuration and rules;
-each broker; rights, topics, groups and offsets; the clock; each channel, without sending; this
-host's limits; and the notifier on http.listen, if it is running. Nothing is changed and nothing is
+each broker; rights, topics, groups and offsets; the clock; each channel, without sending; the schema
+registry; this host's limits; and the notifier on http.listen, if it is running. Nothing is changed and nothing is
 sent. It takes ten seconds at most, and exits with 1 if a check failed. Run it as the user and on the
 host of the notifier.
 
@@ -44,12 +45,13 @@ const (
 	areaGroups   = "groups"
 	areaClock    = "clock"
 	areaChannels = "channels"
+	areaSchemas  = "schema registry"
 	areaHost     = "host"
 	areaDaemon   = "daemon"
 )
 
 // areas is the display order.
-var areas = []string{areaConfig, areaRules, areaBrokers, areaRights, areaTopics, areaGroups, areaClock, areaChannels, areaHost, areaDaemon}
+var areas = []string{areaConfig, areaRules, areaBrokers, areaRights, areaTopics, areaGroups, areaClock, areaChannels, areaSchemas, areaHost, areaDaemon}
 
 // doctor is one run of the command.
 type doctor struct {
@@ -134,6 +136,9 @@ func (d *doctor) check(ctx context.Context) []check.Result {
 		for _, name := range d.config.Channels.Names() {
 			checks = append(checks, d.channel(name))
 		}
+		if d.config.SchemaRegistry.Enabled() {
+			checks = append(checks, check.Check{Area: areaSchemas, Name: "schema registry", Run: d.checkSchemas})
+		}
 	}
 	found := check.Gather(ctx, doctorWithin, checks)
 	slices.SortStableFunc(found, func(a, b check.Result) int { return slices.Index(areas, a.Area) - slices.Index(areas, b.Area) })
@@ -159,6 +164,15 @@ func (d *doctor) channel(name string) check.Check {
 		return found
 	}
 	return checked
+}
+
+func (d *doctor) checkSchemas(ctx context.Context) []check.Result {
+	c, err := schemaregistry.New(schemaregistry.Params{Config: d.config.SchemaRegistry, Redactor: d.redactor})
+	if err != nil {
+		return []check.Result{check.Failedf("settings", "correct them", "%v", err)}
+	}
+	defer c.Close()
+	return c.Check(ctx)
 }
 
 func (d *doctor) checkConfig(context.Context) []check.Result {
