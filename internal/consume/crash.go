@@ -207,6 +207,16 @@ func (p *Partition) Handled(last int64) {
 	}
 }
 
+// Resume marks the records that are left of a step, after the handler has called Handled
+// for those before them and has waited for something: a process that ends while it waits
+// does not die of them. False: ctx ended first.
+func (p *Partition) Resume(ctx context.Context, left []*kgo.Record) bool {
+	p.mu.Lock()
+	marked := p.marking != nil && p.marking.careful(left[0].Offset)
+	p.mu.Unlock()
+	return !marked || p.markBatch(ctx, left)
+}
+
 // endStep ends the step that was handed out, if there is one; p.mu is held.
 func (p *Partition) endStep() {
 	k := p.marking

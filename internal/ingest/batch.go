@@ -138,7 +138,9 @@ func (b *Batch) await(ctx context.Context, committed <-chan struct{}) bool {
 		return true
 	}
 	if b.until == nil && b.missing != nil && ctx.Err() == nil {
+		b.p.Handled(b.last)
 		b.h.fetch(ctx, b.missing.ID, b.p.Hold)
+		b.p.Resume(ctx, b.records)
 		return true
 	}
 	return b.out.await(ctx)

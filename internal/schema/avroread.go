@@ -14,7 +14,7 @@ type avroSchema struct{ root *avroType }
 
 // Read implements event.Schema.
 func (s *avroSchema) Read(_, data []byte, members map[string]bool, q *event.Quota, repair func(kind, what string)) (event.Value, error) {
-	r := &avroReader{reader: reader{quota: q, repair: repair, members: members}, data: data, steps: len(data) + event.MaxValues}
+	r := &avroReader{reader: reader{quota: q, repair: repair, members: members}, data: data, steps: 4*len(data) + maxEmpty}
 	v, err := r.value(s.root, 1, true)
 	if err == nil && r.pos < len(data) {
 		err = outcome.Errorf(outcome.TrailingBytes, "%d bytes after the document", len(data)-r.pos)
@@ -24,6 +24,10 @@ func (s *avroSchema) Read(_, data []byte, members map[string]bool, q *event.Quot
 	}
 	return v, nil
 }
+
+// maxEmpty is how many values may take no bytes: nulls and empty records. Others take one or
+// more, with up to three more steps for the record or union that they are in.
+const maxEmpty = 10_000
 
 // avroReader reads the binary encoding (Avro 1.12). The first error ends it.
 type avroReader struct {
@@ -39,7 +43,7 @@ type avroReader struct {
 // checks it.
 func (r *avroReader) value(t *avroType, depth int, keep bool) (event.Value, error) {
 	if r.steps--; r.steps < 0 {
-		return event.Value{}, outcome.Errorf(outcome.EventTooLarge, "more than 100,000 values without bytes")
+		return event.Value{}, outcome.Errorf(outcome.EventTooLarge, "more than %d values that take no bytes", maxEmpty)
 	}
 	switch t.kind {
 	case avroNull:
