@@ -97,17 +97,6 @@ func newOutboxProducer(d *Daemon, p *producers, tracer *tracing.Tracer) *outbox.
 
 func newNotices(outboxes *outbox.Producer) *notice.Sender { return notice.New(outboxes) }
 
-// newSchemas returns the client of the schema registry; nil: none is configured.
-func newSchemas(d *Daemon, conditions *health.Conditions) (*schemaregistry.Client, error) {
-	metrics := schemaregistry.NewMetrics(d.deps.Registry)
-	if !d.config.SchemaRegistry.Enabled() {
-		return nil, nil
-	}
-	return schemaregistry.New(schemaregistry.Params{
-		Config: d.config.SchemaRegistry, Redactor: d.deps.Redactor, Conditions: conditions, Metrics: metrics, Transport: d.deps.SchemaRegistry,
-	})
-}
-
 func newIngest(d *Daemon, found *cluster, rules *rules, schemas *schemaregistry.Client, clients *producers, outboxes *outbox.Producer, dead *dlq.Writer, tracer *tracing.Tracer) *ingest.Handler {
 	c := &d.config
 	p := ingest.Params{

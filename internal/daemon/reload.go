@@ -28,6 +28,17 @@ type rules struct {
 	decoder *event.Decoder // of any rules and schemas
 }
 
+// newSchemas returns the client of the schema registry; nil: none is configured.
+func newSchemas(d *Daemon, conditions *health.Conditions) (*schemaregistry.Client, error) {
+	metrics := schemaregistry.NewMetrics(d.deps.Registry)
+	if !d.config.SchemaRegistry.Enabled() {
+		return nil, nil
+	}
+	return schemaregistry.New(schemaregistry.Params{
+		Config: d.config.SchemaRegistry, Redactor: d.deps.Redactor, Conditions: conditions, Metrics: metrics, Transport: d.deps.SchemaRegistry,
+	})
+}
+
 func newRules(d *Daemon, schemas *schemaregistry.Client) *rules {
 	r := &rules{decoder: event.NewDecoder(&d.config.Events, nil, d.deps.Registry)}
 	r.decoder.Log(d.log.With("component", "ingest"))

@@ -1,18 +1,14 @@
 package schema_test
 
 import (
-	"context"
 	"encoding/base64"
 	"math"
 	"strings"
 	"testing"
 
-	"github.com/bufbuild/protocompile"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/algotrade/notifier/internal/event"
@@ -60,40 +56,6 @@ message Order {
   google.protobuf.BytesValue blob = 31;
 }
 message Other { string id = 1; }`
-
-func compileProto(t testing.TB, source string, imports map[string]string) event.Schema {
-	t.Helper()
-	s, err := schema.Protobuf(t.Context(), source, imports)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// descriptor compiles a schema for the library that writes the test's messages.
-func descriptor(t testing.TB, source string) protoreflect.FileDescriptor {
-	t.Helper()
-	c := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{Accessor: protocompile.SourceAccessorFromMap(map[string]string{"order.proto": source})})}
-	files, err := c.Compile(context.Background(), "order.proto")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files[0]
-}
-
-// encode returns the bytes of the first message with these fields.
-func encode(t testing.TB, file protoreflect.FileDescriptor, jsonText string) []byte {
-	t.Helper()
-	m := dynamicpb.NewMessage(file.Messages().Get(0))
-	if err := protojson.Unmarshal([]byte(jsonText), m); err != nil {
-		t.Fatal(err)
-	}
-	data, err := proto.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
 
 // implicit are the fields of an empty Order.
 const implicit = `"seq":0,"big":0,"delta":0,"ratio":0,"small":0,"paper":false,"side":"SIDE_UNSPECIFIED","mac":0,"cold":0`

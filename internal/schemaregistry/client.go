@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/algotrade/notifier/internal/channel/httpsend"
@@ -83,24 +82,6 @@ const (
 	// maxWait is the longest wait for a registry that fails.
 	maxWait = 5 * time.Second
 )
-
-// Metrics are those of a Client.
-type Metrics struct{ tries *prometheus.CounterVec }
-
-// NewMetrics returns metrics at zero. A nil reg registers none.
-func NewMetrics(reg prometheus.Registerer) *Metrics {
-	m := &Metrics{tries: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "notifier_schema_fetches_total",
-		Help: "Attempts to fetch a schema from the schema registry, by result: ok, absent (the registry does not have it), refused (401 or 403) or failed.",
-	}, []string{"result"})}
-	for _, result := range results {
-		m.tries.WithLabelValues(result)
-	}
-	if reg != nil {
-		reg.MustRegister(m.tries)
-	}
-	return m
-}
 
 // New returns a client. It makes no connection.
 func New(p Params) (*Client, error) {
