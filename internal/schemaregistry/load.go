@@ -179,10 +179,10 @@ func (c *Client) judge(id event.SchemaID, err error) (result, text string) {
 		default:
 			return resultFailed, fmt.Sprintf("%s answered %d", c.name, code)
 		}
-	case errors.As(err, &connection):
-		return resultFailed, fmt.Sprintf("schema registry %s", connection.Detail)
 	case errors.As(err, &slow) && slow.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return resultFailed, fmt.Sprintf("%s did not answer within %s", c.name, c.config.Timeout)
+	case errors.As(err, &connection):
+		return resultFailed, fmt.Sprintf("schema registry %s", connection.Detail)
 	case errors.As(err, &syntax), errors.As(err, &kind), errors.Is(err, io.ErrUnexpectedEOF):
 		return resultFailed, fmt.Sprintf("%s answered with something that is not a schema: check schema_registry.urls", c.name)
 	}

@@ -156,9 +156,11 @@ func (c *Client) Do(req *http.Request) (*Reply, error) {
 // RoundTrip implements http.RoundTripper, for an http.Client whose caller reads and bounds
 // the response itself. Its error is an *outcome.Error.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := c.http.RoundTrip(req)
+	var a attempt
+	a.trace.WroteRequest = a.wrote
+	resp, err := c.http.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), &a.trace)))
 	if err = c.ofProxy(req, resp, err); err != nil {
-		return nil, c.classify(req.Context(), req.URL.Host, err, false)
+		return nil, c.classify(req.Context(), req.URL.Host, err, a.written.Load())
 	}
 	return resp, nil
 }
