@@ -15,6 +15,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/dispatch"
@@ -23,6 +24,7 @@ import (
 	"github.com/algotrade/notifier/internal/outbox"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/silence"
+	"github.com/algotrade/notifier/internal/state"
 )
 
 var seeds = flag.Uint64("seeds", 200, "how many histories are drawn")
@@ -39,15 +41,16 @@ type lived struct {
 	mu      sync.Mutex
 	sent    []channel.Message
 	records []*deliverylog.Record
+	kept    []func(error)
 }
 
-func live(name string, c Channel, rules *rule.Set, silences []*silence.Silence) *lived {
+func live(name string, c Channel, rules *rule.Set, silences []*silence.Silence, w *dispatch.Window) *lived {
 	l := &lived{name: name, channel: c, line: &line{name: name, channel: c}}
 	l.dispatcher = dispatch.New(dispatch.Params{
-		Name: name, Channel: l, Config: c.Config, Uncommitted: 64, Outboxes: l, Deliveries: l, Notices: notice.New(l), Logger: slog.New(slog.DiscardHandler),
+		Name: name, Channel: l, Config: c.Config, Uncommitted: 64, Outboxes: l, Deliveries: l, State: known{}, Notices: notice.New(l), Logger: slog.New(slog.DiscardHandler),
 	})
 	for partition := range c.Config.Partitions {
-		l.feeds = append(l.feeds, l.dispatcher.Feed(int32(partition), defaultWindow))
+		l.feeds = append(l.feeds, l.dispatcher.Feed(int32(partition), w))
 	}
 	l.dispatcher.UseDigest(rules.Digest())
 	l.dispatcher.UseZone(rules.Zone())
@@ -59,8 +62,8 @@ func live(name string, c Channel, rules *rule.Set, silences []*silence.Silence) 
 }
 
 func (l *lived) take(e *envelope.Envelope) {
-	lane := outbox.Lane(e)
-	l.feeds[outbox.Partition(e, lane, int32(len(l.feeds)), l.channel.Config.SingleOwner())].Add(e, lane)
+	r := outbox.Record(e, "outbox", int32(len(l.feeds)))
+	l.feeds[outbox.Partition(e, r.Key, int32(len(l.feeds)), l.channel.Config.SingleOwner())].Add(e, r.Key, consume.OutboxSize(r))
 }
 
 // Send implements channel.Channel.
@@ -83,7 +86,19 @@ func (l *lived) Write(r *deliverylog.Record) {
 // Keep implements dispatch.Deliveries.
 func (l *lived) Keep(r *deliverylog.Record, done func(error)) {
 	l.Write(r)
-	go done(nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kept = append(l.kept, done); len(l.kept) == 1 {
+		time.AfterFunc(deliverylog.Linger, func() {
+			l.mu.Lock()
+			kept := l.kept
+			l.kept = nil
+			l.mu.Unlock()
+			for _, done := range kept {
+				done(nil)
+			}
+		})
+	}
 }
 
 // Has implements dispatch.Outboxes.
@@ -96,6 +111,13 @@ func (l *lived) Put(_ context.Context, list []*envelope.Envelope, _ func(string)
 	}
 	return make([]error, len(list))
 }
+
+// known is a state topic that is empty, and acknowledges at once.
+type known struct{}
+
+func (known) Known(f func()) { go f() }
+
+func (known) Write(context.Context, ...state.Record) error { return nil }
 
 // told returns what was sent.
 func (l *lived) told() (all []Message) {
@@ -125,7 +147,7 @@ rules:
 // draw returns a history: alerts with the times at which they arrive, in order.
 func draw(rnd *rand.Rand, begin time.Time) (history []arrival) {
 	at := begin
-	for i := range 150 + rnd.IntN(250) {
+	for i := range 80 + rnd.IntN(160) {
 		switch rnd.IntN(20) {
 		case 0:
 			at = at.Add(time.Duration(rnd.IntN(1200)) * time.Second)
@@ -230,9 +252,9 @@ func TestDrawnHistoriesEndAsTheyDoLive(t *testing.T) {
 			}
 			s.Finish(until)
 
-			lines := make(map[string]*lived)
+			lines, window := make(map[string]*lived), &dispatch.Window{Deliveries: 4096, Bytes: 16 << 20}
 			for name, c := range channels {
-				lines[name] = live(name, c, rules, silences)
+				lines[name] = live(name, c, rules, silences, window)
 			}
 			for _, a := range history {
 				time.Sleep(time.Until(a.at))
@@ -259,7 +281,7 @@ func TestDrawnHistoriesEndAsTheyDoLive(t *testing.T) {
 			total += len(got)
 		})
 	}
-	if t.Logf("%d messages", total); total < 20*int(*seeds) {
+	if t.Logf("%d messages", total); total < 100*int(*seeds) {
 		t.Errorf("only %d messages were compared", total)
 	}
 }

@@ -1,17 +1,21 @@
 package backtest
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/consume"
 	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/notice"
 	"github.com/algotrade/notifier/internal/outbox"
+	"github.com/algotrade/notifier/internal/state"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // line is one channel: its dispatcher, and all that a dispatcher needs. It is the driver,
@@ -30,16 +34,17 @@ type line struct {
 	receipts int
 	sent     *channel.Message      // by the attempt that is under way
 	settled  []*deliverylog.Record // of the deliveries that it told
+	kept     []func(error)         // of the records on their way to the log
 }
 
 func newLine(s *Simulation, name string, c Channel) *line {
 	l := &line{simulation: s, name: name, channel: c}
 	l.dispatcher = dispatch.New(dispatch.Params{
-		Name: name, Channel: l, Config: c.Config, Uncommitted: uncommitted, Group: s.p.Group, Outboxes: l, Deliveries: l, Notices: notice.New(l),
+		Name: name, Channel: l, Config: c.Config, Uncommitted: s.p.Window.Uncommitted, Group: s.p.Group, Outboxes: l, Deliveries: l, State: store{l}, Notices: notice.New(l),
 		Logger: s.p.Logger, Driver: l,
 	})
 	for partition := range max(1, c.Config.Partitions) {
-		l.feeds = append(l.feeds, l.dispatcher.Feed(int32(partition), s.p.Window))
+		l.feeds = append(l.feeds, l.dispatcher.Feed(int32(partition), s.window))
 	}
 	if r := s.p.Rules; r != nil {
 		l.dispatcher.UseDigest(r.Digest())
@@ -52,15 +57,13 @@ func newLine(s *Simulation, name string, c Channel) *line {
 	return l
 }
 
-// uncommitted is the default of kafka.window.uncommitted. Commits take no time here, so only
-// a channel with a higher concurrency comes near to it.
-const uncommitted = 64
-
 // take puts a delivery into the outbox, from which it arrives at once.
 func (l *line) take(e *envelope.Envelope) {
-	lane := outbox.Lane(e)
-	partition := outbox.Partition(e, lane, int32(len(l.feeds)), l.channel.Config.SingleOwner())
-	l.feeds[partition].Add(e, lane)
+	partitions := int32(len(l.feeds))
+	r := outbox.Record(e, topics.Outbox(l.simulation.p.Group, l.name), partitions)
+	e.Source.Value, e.Source.Headers = nil, nil
+	partition := outbox.Partition(e, r.Key, partitions, l.channel.Config.SingleOwner())
+	l.feeds[partition].Add(e, bytes.Clone(r.Key), consume.OutboxSize(r))
 }
 
 // look wakes the dispatcher.
@@ -110,12 +113,19 @@ func (l *line) Send(_ context.Context, m channel.Message) (channel.Receipt, erro
 // Write implements dispatch.Deliveries.
 func (l *line) Write(r *deliverylog.Record) { l.settled = append(l.settled, r) }
 
-// Keep implements dispatch.Deliveries.
+// Keep implements dispatch.Deliveries: the record is acknowledged after the linger of the
+// log's producer, with those that came meanwhile.
 func (l *line) Keep(r *deliverylog.Record, done func(error)) {
-	l.simulation.soon(func() {
-		l.decided(r)
-		done(nil)
-	})
+	l.simulation.soon(func() { l.decided(r) })
+	if l.kept = append(l.kept, done); len(l.kept) == 1 {
+		l.simulation.after(deliverylog.Linger, func() {
+			kept := l.kept
+			l.kept = nil
+			for _, done := range kept {
+				done(nil)
+			}
+		})
+	}
 }
 
 // Has implements dispatch.Outboxes.
@@ -129,6 +139,15 @@ func (l *line) Put(_ context.Context, list []*envelope.Envelope, _ func(topic st
 	}
 	return make([]error, len(list))
 }
+
+// store is the state topic: nobody has written to it before, and it acknowledges at once.
+type store struct{ *line }
+
+// Known implements dispatch.State.
+func (s store) Known(f func()) { s.simulation.soon(f) }
+
+// Write implements dispatch.State.
+func (store) Write(context.Context, ...state.Record) error { return nil }
 
 // decided tells that a delivery has ended.
 func (l *line) decided(r *deliverylog.Record) {
@@ -156,7 +175,7 @@ func (l *line) message(m *channel.Message, of []*deliverylog.Record) Message {
 	c := m.Content()
 	told := Message{
 		Channel: l.name, At: m.Now, EventTime: m.Alert.EventTime, Severity: m.Alert.Severity, AlertKey: m.Alert.KeyText(), Members: 1,
-		Resolved: m.Resolved(), Reminder: m.Reminder, Title: c.Title.String(), Text: textOf(&c),
+		Resolved: m.Resolved(), Reminder: m.Reminder, Title: c.Title.String(), Text: Text(&c),
 	}
 	if d := m.Digest; d != nil {
 		told.AlertKey, told.Members, told.Edit = (&alert.Alert{Key: d.Group}).KeyText(), d.New, d.Edit != ""

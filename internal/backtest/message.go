@@ -27,8 +27,8 @@ type Message struct {
 	Text      string // the lines below, without markup
 }
 
-// textOf returns what stands below a message's title.
-func textOf(c *channel.Content) string {
+// Text is what stands below a message's title, without markup.
+func Text(c *channel.Content) string {
 	var lines []string
 	for _, line := range c.Lines {
 		lines = append(lines, line.String())

@@ -19,6 +19,8 @@ import (
 	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/envelope"
+	"github.com/algotrade/notifier/internal/kafka"
+	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/silence"
 )
@@ -34,8 +36,8 @@ type Params struct {
 	// Group and Cluster are the consumer group and the cluster's id, which the ids of alerts
 	// and deliveries are made of. Empty: the ids are not the daemon's.
 	Group, Cluster string
-	// Window is kafka.window.unsettled; 0: the default.
-	Window int
+	// Window is kafka.window, the zero one its default: what gathers takes up to half of it.
+	Window kafka.Window
 
 	OnMessage func(Message) // nil: nobody wants to know
 	// OnDecision is told of each delivery that has ended, as the delivery log would be. A
@@ -53,9 +55,6 @@ type Channel struct {
 	Latency time.Duration
 }
 
-// defaultWindow is the default of kafka.window.unsettled.
-const defaultWindow = 4096
-
 // Simulation is the dispatchers of some channels on a clock that Add and Finish move. What
 // it holds is what the daemon would: what is open, not what was. It is for one goroutine.
 type Simulation struct {
@@ -63,6 +62,7 @@ type Simulation struct {
 	now    time.Time
 	lines  []*line // in the order of their names
 	byName map[string]*line
+	window *dispatch.Window
 	due    []func() // to be done now, in order
 	later  later
 	events uint64 // of later, ever
@@ -73,10 +73,13 @@ func New(p Params) *Simulation {
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
-	if p.Window <= 0 {
-		p.Window = defaultWindow
+	if p.Window == (kafka.Window{}) {
+		p.Window = kafka.Defaults().Window
 	}
-	s := &Simulation{p: p, now: time.Unix(0, 0), byName: make(map[string]*line)}
+	s := &Simulation{
+		p: p, now: time.Unix(0, 0), byName: make(map[string]*line),
+		window: &dispatch.Window{Deliveries: p.Window.Unsettled, Bytes: p.Window.Outbox()},
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.Channels)) {
 		l := newLine(s, name, p.Channels[name])
 		s.lines, s.byName[name] = append(s.lines, l), l
@@ -88,13 +91,12 @@ func New(p Params) *Simulation {
 // Add has an alert arrive at a time, which must not be before that of the last call: as the
 // daemon would, it is decided, sent or gathered, after all that was due until then. The alert
 // is as rule.Set.MatchKnown returns it, firing or resolved, and must not change any longer;
-// src is the record of its event, whose value and headers are not kept. Resolved alerts of
+// src is the record of its event, of whose value and headers only the size counts. Resolved alerts of
 // which no firing was told are dropped here as they are in the daemon, so it does not matter
 // how many there are.
 func (s *Simulation) Add(at time.Time, a *alert.Alert, src envelope.Source) {
 	s.advance(at)
 	a = s.identify(a, &src)
-	src.Value, src.Headers = nil, nil
 	for _, name := range a.Channels {
 		l := s.byName[name]
 		if l == nil {
@@ -104,6 +106,8 @@ func (s *Simulation) Add(at time.Time, a *alert.Alert, src envelope.Source) {
 		if len(a.Channels) > 1 {
 			e.Channels = a.Channels
 		}
+		at := offsets.Position{Offset: src.Offset}
+		e.From = offsets.Origin{Input: offsets.Input{Topic: src.TopicID, Partition: src.Partition}, From: at, Done: at, Delivery: e.Delivery}
 		l.take(e)
 	}
 	s.do()

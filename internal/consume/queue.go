@@ -137,10 +137,13 @@ func (p *Partition) Charge(n int) {
 // the alert's texts and the lane are beside it.
 const decoded = 3
 
+// OutboxSize is what an outbox record takes of the window, in bytes.
+func OutboxSize(r *kgo.Record) int { return decoded * size(r) }
+
 // size is what a record takes of the window.
 func (p *Partition) size(r *kgo.Record) int {
 	if p.member.p.OwnTopics {
-		return decoded * size(r)
+		return OutboxSize(r)
 	}
 	return size(r)
 }

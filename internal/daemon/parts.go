@@ -241,8 +241,8 @@ func newMembers(d *Daemon, found *cluster, p *producers, h *ingest.Handler, r *r
 			handler = d.deps.Handler(group, handler)
 		}
 		bytes, bundled := int(c.Window.Bytes), (func(string) bool)(nil)
-		if own { // pending deliveries are counted decoded, and a few thousand deliveries are enough to choose from
-			bytes, bundled = bytes/4, d.config.bundled()
+		if own {
+			bytes, bundled = c.Window.Outbox(), d.config.bundled()
 		}
 		return consume.New(consume.Params{
 			Name: name, Group: group, Topics: names, OwnTopics: own, Bundled: bundled, Cluster: found.id, Options: opts,

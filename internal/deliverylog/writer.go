@@ -56,13 +56,16 @@ type Params struct {
 func Options() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(100 * time.Millisecond),
+		kgo.ProducerLinger(Linger),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression()),
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordDeliveryTimeout(8 * time.Second),
 		kgo.MaxBufferedRecords(1 << 20), // above what the writer and the outboxes' windows hold
 	}
 }
+
+// Linger is how long a record waits for others that are written with it.
+const Linger = 100 * time.Millisecond
 
 const (
 	// maxLoose is how many records that may be dropped wait at most, of some 1 KiB each.

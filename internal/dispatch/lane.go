@@ -149,7 +149,7 @@ func (s *source) holds(l *lane) bool {
 // settle makes an offset committable.
 func (s *source) settle(e *offsets.Entry) {
 	if s.feed != nil {
-		s.feed.open.Settle(e)
+		s.feed.settle(e)
 		return
 	}
 	s.partition.Settle(e)

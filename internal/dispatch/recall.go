@@ -14,7 +14,6 @@ const stateWithin = 5 * time.Second
 // recall asks for what former owners of a partition have written.
 func (o *Dispatcher) recall(s *source) {
 	if o.p.State == nil {
-		o.silencing.known = true // there are those that Learn is told of
 		return
 	}
 	now := o.now()

@@ -40,6 +40,10 @@ type Window struct {
 	Uncommitted int          `yaml:"uncommitted" range:"1..10000"` // settled and uncommitted per partition: the bound on duplicates after a crash
 }
 
+// Outbox is what of Bytes is for the records of outboxes: pending deliveries are counted
+// decoded, and a few thousand deliveries are enough to choose from.
+func (w Window) Outbox() int { return int(w.Bytes) / 4 }
+
 // unpacked bounds decompressed batches: one batch to the window, at least
 // leastUnpacked, and all batches of the process to twice that, so that a full
 // window leaves room for other readers.

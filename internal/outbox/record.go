@@ -15,16 +15,16 @@ import (
 func Record(e *envelope.Envelope, topic string, partitions int32) *kgo.Record {
 	r := envelope.Wrap(e)
 	r.Topic = topic
-	r.Key = Lane(e)
+	r.Key = lane(e)
 	r.Partition = Partition(e, r.Key, partitions, false)
 	return r
 }
 
-// Lane returns the key of a delivery's record: the lane, whose deliveries are sent in
+// lane returns the key of a delivery's record: the lane, whose deliveries are sent in
 // order. It is the alert key for rules that throttle or clear, else the source's record
 // key. Records without a key, nil, have no common lane. A key of more than maxLane bytes
 // is replaced by its hash.
-func Lane(e *envelope.Envelope) []byte {
+func lane(e *envelope.Envelope) []byte {
 	key := e.Source.Key
 	if e.Alert.Throttle > 0 || e.Alert.Clears {
 		key, _ = json.Marshal(append([]string{e.Alert.Rule}, e.Alert.Key...))
@@ -49,16 +49,15 @@ func bySeverity(a *alert.Alert, partitions int32) int32 {
 	return max(0, min(int32(a.Class()), partitions-1))
 }
 
-// Partition returns the partition of a delivery's record in an outbox of so many, by its
-// lane. single: the channel has a single owner.
-func Partition(e *envelope.Envelope, lane []byte, partitions int32, single bool) int32 {
+// Partition returns the partition of a delivery's record with this key in an outbox of so
+// many. single: the channel has a single owner.
+func Partition(e *envelope.Envelope, key []byte, partitions int32, single bool) int32 {
 	switch {
 	case single:
 		return bySeverity(e.Alert, partitions)
 	case partitions <= 1:
 		return 0
 	}
-	key := lane
 	if key == nil { // spread by source offset, the same on every run
 		s := e.Source
 		key = []byte(s.TopicID + "/" + strconv.Itoa(int(s.Partition)) + "/" + strconv.FormatInt(s.Offset, 10))
