@@ -3,6 +3,7 @@ package dispatch
 import (
 	"container/heap"
 	"slices"
+	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
 )
@@ -22,6 +23,33 @@ func (q *lanes) collapsible(s *source, most int) []*lane {
 	}
 	slices.SortFunc(all, byUrgency)
 	return all
+}
+
+// dropUnneeded settles the resolved alerts that end nothing, where more than so many lanes
+// of a partition are ready: they would count as groups that wait.
+func (o *Dispatcher) dropUnneeded(s *source, most int, now time.Time) {
+	if s.ready.Len() <= most {
+		return
+	}
+	for _, l := range slices.Clone(s.ready.laneList) {
+		for l.state == ready && l.group != nil && o.lanes.mayFollow(l) {
+			t := turn{o, l, l.queue[0]}
+			if t.d.envelope.Alert.State != alert.Resolved || len(t.d.members) > 0 || t.unrecalled() || !t.suppress(now) {
+				break
+			}
+		}
+	}
+}
+
+// told returns of how many groups the delivery and its members are.
+func (d *delivery) told() int {
+	n := 1
+	for _, l := range d.tied {
+		if slices.ContainsFunc(d.members, func(m *delivery) bool { return m.from == l }) {
+			n++
+		}
+	}
+	return n
 }
 
 // dissolve returns the members of a message that is not under way to their lanes.

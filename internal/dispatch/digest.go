@@ -34,7 +34,7 @@ func (t turn) digest(m *channel.Message) {
 	worst := all[0].envelope
 	m.Alert, m.Event = *worst.Alert, worst.Event()
 	if t.d.sent.IsZero() { // else its recipients that are left get the same
-		t.d.groups = 1 + len(t.d.tied)
+		t.d.groups = t.d.told()
 	}
 	d := &channel.Digest{Groups: t.d.groups, Alerts: len(all), New: len(all), First: worst.Alert.EventTime, Last: worst.Alert.EventTime}
 	for _, x := range all {
@@ -180,7 +180,7 @@ func (t turn) tellGroups(receipt channel.Receipt, now time.Time) {
 			one.First = a.EventTime
 		}
 	}
-	if len(d.members) > 0 && len(d.tied) == 0 {
+	if len(d.members) > 0 && d.groups == 1 {
 		told[t.l].Message = receipt.ID
 	}
 	for l, one := range told {
@@ -203,7 +203,7 @@ func (t turn) tellDigested(r channel.Receipt, now time.Time) {
 		}
 	}
 	o.metrics.took(now.Sub(newest)) // the others were gathered by choice
-	o.tell(slog.LevelInfo, "digest delivered", d, "alerts", 1+len(d.members), "groups", 1+len(d.tied), "attempts", d.tries, "receipt", r.ID)
+	o.tell(slog.LevelInfo, "digest delivered", d, "alerts", 1+len(d.members), "groups", d.groups, "attempts", d.tries, "receipt", r.ID)
 }
 
 // shorten has a digest that was refused for its content tried once more, at once,

@@ -168,3 +168,54 @@ func BenchmarkGather(b *testing.B) {
 		bench.add(bench.src, d)
 	}
 }
+
+// After a start ingest raises a resolved alert for each key, most of which end nothing:
+// they are no groups that wait.
+func TestResolvedAlertsThatEndNothingCollapseNoGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, chat)
+		defer b.close()
+		ends := func(a *alert.Alert) { a.Clears, a.State = true, alert.Resolved }
+		for i := range 5 { // two are told at once
+			b.put(fmt.Sprint("fires ", i), fmt.Sprint("k", i))
+		}
+		for i := range 30 {
+			b.put(fmt.Sprint("ends ", i), fmt.Sprint("r", i), ends)
+		}
+		pass(10 * time.Second)
+		for _, s := range b.ch.all() {
+			if s.m.Digest != nil {
+				t.Errorf("one message speaks for %d groups with %d alerts", s.m.Digest.Groups, s.m.Digest.New)
+			}
+		}
+		if n := len(b.ch.all()); n != 5 || b.left() != 0 {
+			t.Errorf("%d messages, %d left", n, b.left())
+		}
+	})
+}
+
+// Where all alerts of a group are counted by a throttle, the message does not speak for it.
+func TestCollapsedMessageCountsTheGroupsThatItTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, chat)
+		defer b.close()
+		once := func(a *alert.Alert) { a.Throttle = time.Hour }
+		for i := range 2 {
+			b.put(fmt.Sprint("first ", i), fmt.Sprint("f", i), once)
+		}
+		pass(0)
+		for i := range 12 {
+			b.put(fmt.Sprint(i), fmt.Sprint("k", i), group(fmt.Sprint("g", i)), func(a *alert.Alert) {
+				if i >= 8 {
+					a.Key = []string{"f0"}
+					once(a)
+				}
+			})
+		}
+		pass(10 * time.Second)
+		last := b.ch.all()[len(b.ch.all())-1].m.Digest
+		if last == nil || last.New != 8 || last.Groups != 8 {
+			t.Errorf("%+v", last)
+		}
+	})
+}

@@ -140,6 +140,7 @@ func (t turn) gather(now time.Time) {
 			o.lanes.dissolve(l)
 		}
 	} else {
+		o.dropUnneeded(l.source, most, now)
 		if others := o.lanes.collapsible(l.source, most); len(others) > most {
 			for _, other := range others {
 				if other != l {
