@@ -82,7 +82,8 @@ const (
 
 // Read returns records from an offset on, in order: about maxBytes as they are stored
 // and readUnpacked as they are unpacked, but at least one batch if there is one. next
-// is the offset to continue from; it is offset if there are no more.
+// is the offset to continue from; it is offset if there are no more. With a *BatchError the
+// records are those before that batch.
 func (l *Log) Read(ctx context.Context, topic string, partition int32, offset int64, maxBytes int32) (records []*kgo.Record, next int64, err error) {
 	for try := 0; ; try++ {
 		records, next, err = l.fetch(ctx, topic, partition, offset, maxBytes)
@@ -143,10 +144,21 @@ func decode(topic string, p *kmsg.FetchResponseTopicPartition, from int64, unpac
 	}
 	var large *kgo.ErrDecompressTooLarge
 	if errors.As(fetched.Err, &large) {
-		fetched.Err = fmt.Errorf("the batch with the offsets %d to %d of %s/%d is larger than kafka.window.bytes once it is unpacked",
-			large.Offset, large.NextOffset-1, topic, p.Partition)
+		fetched.Err = &BatchError{Topic: topic, Partition: p.Partition, First: large.Offset, Last: large.NextOffset - 1}
 	}
 	return fetched.Records, next, fetched.Err
+}
+
+// BatchError is why a batch cannot be read: it takes more memory unpacked than
+// kafka.window.bytes.
+type BatchError struct {
+	Topic       string
+	Partition   int32
+	First, Last int64 // its offsets
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("the batch with the offsets %d to %d of %s/%d is larger than kafka.window.bytes once it is unpacked", e.First, e.Last, e.Topic, e.Partition)
 }
 
 var errUnpackedEnough = errors.New("enough is unpacked")

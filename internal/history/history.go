@@ -5,6 +5,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -30,6 +31,9 @@ type Params[T any] struct {
 	// Matcher returns the matcher of a partition. The matchers of several partitions are
 	// called concurrently.
 	Matcher func(s dlq.Span) Matcher[T]
+	// TooLarge returns what is found in place of a batch that cannot be unpacked; nil: such a
+	// batch is an error.
+	TooLarge func(b *dlq.BatchError) T
 	// Passed is called with how many offsets were read, concurrently; nil: nothing is.
 	Passed func(offsets int)
 }
@@ -93,8 +97,9 @@ type partition[T any] struct {
 	match    Matcher[T]
 
 	// Used by the reader whose turn it is.
-	at   time.Time     // of the last record
-	left []*kgo.Record // of the last chunk
+	at   time.Time       // of the last record
+	left []*kgo.Record   // of the last chunk
+	skip *dlq.BatchError // behind it; nil: none
 
 	// Guarded by reader.mu.
 	busy    bool // a reader has its turn
@@ -211,6 +216,10 @@ func (r *reader[T]) take() *partition[T] {
 func (r *reader[T]) turn(ctx context.Context, p *partition[T]) (more []found[T], done bool, err error) {
 	if len(p.left) == 0 {
 		records, next, err := r.p.Log.Read(ctx, p.Topic, p.Partition, p.Start, chunkBytes)
+		p.skip = nil
+		if r.p.TooLarge != nil && errors.As(err, &p.skip) {
+			next, err = p.skip.Last+1, nil
+		}
 		if err != nil {
 			return nil, false, fmt.Errorf("read %s/%d: %w", p.Topic, p.Partition, err)
 		}
@@ -237,6 +246,10 @@ func (r *reader[T]) turn(ctx context.Context, p *partition[T]) (more []found[T],
 	}
 	if len(p.left) == 0 {
 		p.left = nil
+		if p.skip != nil && p.skip.First < p.End {
+			more = append(more, found[T]{p.at, r.p.TooLarge(p.skip)})
+		}
+		p.skip = nil
 	}
 	return more, p.left == nil && p.Start >= p.End, context.Cause(ctx)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/history"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/unpack"
 )
 
 var monday = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
@@ -123,6 +124,28 @@ func TestAbortedTransactionsArePassed(t *testing.T) {
 	}
 	if got, want := read(t, params(t, c, every)), []string{"1yes"}; !slices.Equal(got, want) {
 		t.Errorf("read %v, want %v", got, want)
+	}
+}
+
+// TestBatchTooLargeIsPassed: what stands before and behind it is read.
+func TestBatchTooLargeIsPassed(t *testing.T) {
+	c := topic(t, 1)
+	big := strings.Repeat("x", 300_000)
+	packed := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(time.Second), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	produce(t, c, at(0, 1, "a"))
+	if err := packed.ProduceSync(t.Context(), at(0, 2, big), at(0, 2, big)).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, at(0, 3, "b"))
+	p := params(t, c, every)
+	p.Log = dlq.NewLog(c.Client(kgo.WithDecompressor(unpack.New(unpack.Limits{Batch: 100_000, Total: 1 << 20}))))
+	p.TooLarge = func(b *dlq.BatchError) string { return fmt.Sprintf("%d to %d", b.First, b.Last) }
+	if got, want := read(t, p), []string{"1a", "11 to 2", "3b"}; !slices.Equal(got, want) {
+		t.Errorf("read %v, want %v", got, want)
+	}
+	p.TooLarge = nil
+	if _, err := history.Read(t.Context(), p, func(time.Time, string) {}); err == nil || !strings.Contains(err.Error(), "the batch with the offsets 1 to 2 of events/0 is larger") {
+		t.Errorf("read: %v", err)
 	}
 }
 

@@ -162,7 +162,7 @@ func (r *run) read(ctx context.Context, l *config.Loaded, log *dlq.Log, spans []
 	defer bar.Finish()
 	began := time.Now()
 	until, err := history.Read(ctx, history.Params[matched]{
-		Log: log, Spans: spans, Since: r.since, Now: r.now, Passed: bar.Add,
+		Log: log, Spans: spans, Since: r.since, Now: r.now, Passed: bar.Add, TooLarge: tooLarge,
 		Matcher: func(dlq.Span) history.Matcher[matched] {
 			m := newMatcher(programs)
 			r.parts = append(r.parts, m)

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/dlq"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/ingest"
@@ -71,6 +72,15 @@ func (m *matcher) one(i int, r *kgo.Record, at time.Time) (alerts []alert.Alert,
 		}
 	}()
 	return m.programs[i].Match(r, at, at, m.known[i])
+}
+
+// tooLarge is what comes of a batch that cannot be unpacked: one dead letter.
+func tooLarge(b *dlq.BatchError) (found matched) {
+	found.source = envelope.Source{Topic: b.Topic, Partition: b.Partition, Offset: b.First}
+	for i := range found.of {
+		found.of[i].err = &outcome.Error{Cause: outcome.BatchTooLarge, Detail: b.Error()}
+	}
+	return found
 }
 
 // place returns topic/partition@offset.
