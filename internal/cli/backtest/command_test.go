@@ -86,8 +86,8 @@ func TestAlertsAndDeadLettersAreCounted(t *testing.T) {
 	c := testkafka.Start(t, nil)
 	story(t, c)
 	s := parsed(t, backtest(t, c, configured(t), append(period, "-o", "json")...).Want(t, base.ExitDone))
-	if s.Events != 50 || !s.Complete {
-		t.Errorf("%d events, complete: %t; want 50, without the tombstone", s.Events, s.Complete)
+	if s.Events != 51 || !s.Complete {
+		t.Errorf("%d events, complete: %t; want 51, without the tombstone", s.Events, s.Complete)
 	}
 	if got, want := fmt.Sprint(s.DeadLetters), "[{trade-executions truncated 2}]"; got != want {
 		t.Errorf("dead letters %s, want %s", got, want)
@@ -105,7 +105,7 @@ func TestOnlyThePeriodAndTopicsAreRead(t *testing.T) {
 	for args, want := range map[string]int{
 		"--since 2026-11-23T14:00:10Z --until 2026-11-23T14:00:15Z": 10,
 		"--since 2026-11-23T15:00:00Z":                              3,
-		"--topic portfolio-updates --since 2026-11-23T13:00:00Z":    5,
+		"--topic portfolio-updates --since 2026-11-23T13:00:00Z":    6,
 	} {
 		if s := parsed(t, backtest(t, c, dir, append(strings.Fields(args), "-o", "json")...).Want(t, base.ExitDone)); s.Events != want {
 			t.Errorf("%s: %d events, want %d", args, s.Events, want)
@@ -123,7 +123,7 @@ func TestDiffCountsWhatIsGainedAndLost(t *testing.T) {
 	if got, want := fmt.Sprint(s.Differences), "[{rejected 0 12 0} {drawdown 0 0 0} {restricted 1 0 0} {never 0 0 0}]"; got != want {
 		t.Errorf("differences %s, want %s", got, want)
 	}
-	if len(s.Versions) != 2 || s.Versions[0].File != filepath.Join(dir, "rules.yaml") || s.Versions[1].File != later || s.Events != 50 {
+	if len(s.Versions) != 2 || s.Versions[0].File != filepath.Join(dir, "rules.yaml") || s.Versions[1].File != later || s.Events != 51 {
 		t.Errorf("compared %+v", s)
 	}
 	backwards := parsed(t, backtest(t, c, dir, append(period, "--diff", later, filepath.Join(dir, "rules.yaml"), "-o", "json")...).Want(t, base.ExitDone))

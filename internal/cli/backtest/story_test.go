@@ -113,7 +113,7 @@ func story(t testing.TB, c *testkafka.Cluster) {
 		rec("trade-executions", 1, 2*time.Minute, `{"kind":"rejec`),
 		rec("trade-executions", 2, 3*time.Minute, `{"kind":"rejec`),
 		&kgo.Record{Topic: "trade-executions", Timestamp: monday.Add(3 * time.Minute), Key: []byte("k")}, // a tombstone
-		drawdown(time.Minute, "ACC-1", 0.06), drawdown(2*time.Minute, "ACC-1", 0.07), drawdown(3*time.Minute, "ACC-2", 0.01), drawdown(90*time.Minute, "ACC-1", 0.02),
+		drawdown(time.Minute, "ACC-1", 0.06), drawdown(2*time.Minute, "ACC-1", 0.07), drawdown(3*time.Minute, "ACC-2", 0.01), drawdown(4*time.Minute, "ACC-2", 0.01), drawdown(90*time.Minute, "ACC-1", 0.02),
 		rec("portfolio-updates", 1, time.Hour, `{"kind":"restricted","account":"ACC-3"}`),
 		zipped(rejected(50, 2*time.Hour, 900, "limit")),
 	)
