@@ -98,6 +98,9 @@ type run struct {
 	dead     deadLetters
 
 	topics   []string
+	topicIDs map[string]string
+	cluster  string    // its id
+	blank    []byte    // what stands for the values of events, whose sizes count
 	complete time.Time // below this all is counted
 	stopped  bool      // before the end
 	took     time.Duration
@@ -147,7 +150,7 @@ func (r *run) read(ctx context.Context, l *config.Loaded, log *dlq.Log, spans []
 	decoder := l.Decoder(nil)
 	var programs []ingest.Program
 	for _, s := range sets {
-		r.versions = append(r.versions, newVersion(s, l, r.show))
+		r.versions = append(r.versions, newVersion(s, l, r.cluster, r.show))
 		programs = append(programs, ingest.NewProgram(s.rules, decoder))
 	}
 	if r.diff {
@@ -163,8 +166,8 @@ func (r *run) read(ctx context.Context, l *config.Loaded, log *dlq.Log, spans []
 	began := time.Now()
 	until, err := history.Read(ctx, history.Params[matched]{
 		Log: log, Spans: spans, Since: r.since, Now: r.now, Passed: bar.Add, TooLarge: tooLarge,
-		Matcher: func(dlq.Span) history.Matcher[matched] {
-			m := newMatcher(programs)
+		Matcher: func(s dlq.Span) history.Matcher[matched] {
+			m := newMatcher(programs, r.topicIDs[s.Topic])
 			r.parts = append(r.parts, m)
 			return m.match
 		},
@@ -182,6 +185,10 @@ func (r *run) read(ctx context.Context, l *config.Loaded, log *dlq.Log, spans []
 
 // count counts what a record has raised.
 func (r *run) count(bar *term.Bar, at time.Time, m matched) {
+	if len(r.blank) < m.size {
+		r.blank = make([]byte, m.size)
+	}
+	m.source.Value = r.blank[:m.size]
 	for i, v := range r.versions {
 		for j := range m.of[i].alerts {
 			v.add(at, &m.of[i].alerts[j], m.source)

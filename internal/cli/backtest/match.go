@@ -1,8 +1,10 @@
 package backtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,6 +21,7 @@ import (
 // matched is what the versions of the rules raise of one record.
 type matched struct {
 	source envelope.Source // without the value
+	size   int             // of the value
 	of     [2]result
 }
 
@@ -32,11 +35,12 @@ type result struct {
 type matcher struct {
 	programs []ingest.Program // of the versions
 	known    []*rule.Resolved
+	topicID  string
 	events   int64
 }
 
-func newMatcher(programs []ingest.Program) *matcher {
-	m := &matcher{programs: programs}
+func newMatcher(programs []ingest.Program, topicID string) *matcher {
+	m := &matcher{programs: programs, topicID: topicID}
 	for range programs {
 		m.known = append(m.known, rule.NewResolved())
 	}
@@ -58,9 +62,18 @@ func (m *matcher) match(r *kgo.Record, at time.Time) (found matched, some bool) 
 	}
 	m.events++
 	if some {
-		found.source = envelope.Source{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp}
+		found.source, found.size = m.sourceOf(r), len(r.Value)
 	}
 	return found, some
+}
+
+// sourceOf returns the source of alerts. It shares no memory with the record.
+func (m *matcher) sourceOf(r *kgo.Record) envelope.Source {
+	s := envelope.Source{Topic: r.Topic, TopicID: m.topicID, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: bytes.Clone(r.Key)}
+	for _, h := range r.Headers {
+		s.Headers = append(s.Headers, kgo.RecordHeader{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)})
+	}
+	return s
 }
 
 // one matches a record with one version. A panic concerns this record alone, as in the

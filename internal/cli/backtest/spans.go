@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,12 +13,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/internal/dlq"
+	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/term"
 )
 
 // spans returns the parts of the topics with the events of the period, as of now.
 func (r *run) spans(ctx context.Context, cl *kgo.Client, log *dlq.Log) ([]dlq.Span, error) {
 	admin := kadm.NewClient(cl)
+	if err := r.identify(ctx, admin); err != nil {
+		return nil, err
+	}
 	var all, whole []dlq.Span
 	some := false
 	r.earliest = make(map[string]time.Time)
@@ -61,6 +66,23 @@ func (r *run) spans(ctx context.Context, cl *kgo.Client, log *dlq.Log) ([]dlq.Sp
 		}
 	}
 	return all, nil
+}
+
+// identify learns the ids of cluster and topics, of which those of alerts are made.
+func (r *run) identify(ctx context.Context, admin *kadm.Client) error {
+	brokers, err := admin.BrokerMetadata(ctx)
+	if err != nil {
+		return err
+	}
+	r.cluster, r.topicIDs = brokers.Cluster, make(map[string]string)
+	for _, topic := range r.topics {
+		found, err := admin.ListTopics(ctx, topic)
+		if err = cmp.Or(err, found.Error()); err != nil {
+			return explain(err, topic)
+		}
+		r.topicIDs[topic] = envelope.TopicID(found[topic].ID)
+	}
+	return nil
 }
 
 // offsetsAt returns the first offsets whose timestamp is not before a time.

@@ -23,7 +23,7 @@ type version struct {
 	pending  int      // deliveries that wait at the end, for a digest or a rate limit
 }
 
-func newVersion(s set, l *config.Loaded, show int) *version {
+func newVersion(s set, l *config.Loaded, cluster string, show int) *version {
 	v := &version{set: s, rules: make(map[string]*ruleCount), channels: make(map[string]*channelCount), names: l.Channels.Names()}
 	for _, one := range s.rules.Rules() {
 		v.rules[one.Name] = &ruleCount{}
@@ -35,7 +35,7 @@ func newVersion(s set, l *config.Loaded, show int) *version {
 		v.channels[name] = &channelCount{show: show, decisions: make(map[deliverylog.Decision]int), hours: make(map[int64]int64)}
 	}
 	v.engine = backtest.New(backtest.Params{
-		Channels: channels, Rules: s.rules, Group: l.Kafka.Group, Window: l.Kafka.Window.Unsettled,
+		Channels: channels, Rules: s.rules, Group: l.Kafka.Group, Cluster: cluster, Window: l.Kafka.Window,
 		OnMessage:  func(m backtest.Message) { v.channels[m.Channel].message(m) },
 		OnDecision: func(r *deliverylog.Record) { v.channels[r.Channel].decisions[r.Decision]++ },
 	})
