@@ -27,6 +27,7 @@ func (r *run) print() error {
 		fmt.Fprintln(r.out)
 	}
 	r.line(0, r.summary())
+	r.line(0, fmt.Sprintf("from %s to %s", term.Stamp(r.since), term.Stamp(r.complete)))
 	if len(r.dead.causes) > 0 {
 		r.line(0, "dead letters: "+r.dead.text())
 	}
@@ -66,7 +67,7 @@ func (r *run) table(t *term.Table) {
 // summary says what was read.
 func (r *run) summary() string {
 	n := r.total()
-	return fmt.Sprintf("%s of %s, %s to %s", plural.Count(n, "event"), strings.Join(r.topics, ", "), term.Stamp(r.since), term.Stamp(r.complete))
+	return fmt.Sprintf("%s of %s", plural.Count(n, "event"), strings.Join(r.topics, ", "))
 }
 
 // speed says how fast it was read.
