@@ -146,9 +146,9 @@ func (r *run) printDiff() {
 	t = &term.Table{Head: []string{"CHANNEL", "OLD MESSAGES", "NEW", "WORST MINUTE", "LATE P50", "FIRST IN 10 s"}, Elastic: []int{0}, Right: []int{1, 2}}
 	for _, name := range now.names {
 		a, b := former.channels[name], now.channels[name]
-		before, _ := a.lateness()
-		after, _ := b.lateness()
-		t.Add(name, number(a.messages), number(b.messages), fmt.Sprintf("%d → %d", a.worst, b.worst), seconds(before)+" → "+seconds(after), a.soonText()+" → "+b.soonText())
+		before, _ := a.lateText()
+		after, _ := b.lateText()
+		t.Add(name, number(a.messages), number(b.messages), fmt.Sprintf("%d → %d", a.worst, b.worst), before+" → "+after, a.soonText()+" → "+b.soonText())
 	}
 	r.table(t)
 }

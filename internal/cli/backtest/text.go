@@ -108,8 +108,8 @@ func (r *run) printChannels(v *version) {
 	t := &term.Table{Head: []string{"CHANNEL", "MESSAGES", "EDITS", "WORST MINUTE", "LATE P50", "MAX", "FIRST IN 10 s"}, Elastic: []int{0}, Right: []int{1, 2, 4, 5, 6}}
 	for _, name := range v.names {
 		c := v.channels[name]
-		p50, most := c.lateness()
-		t.Add(name, number(c.messages), number(c.edits), c.worstText(), seconds(p50), seconds(most), c.soonText())
+		p50, most := c.lateText()
+		t.Add(name, number(c.messages), number(c.edits), c.worstText(), p50, most, c.soonText())
 	}
 	r.table(t)
 	r.printDecisions(v)
@@ -242,6 +242,15 @@ func (c *channelCount) worstText() string {
 		return "–"
 	}
 	return fmt.Sprintf("%s, %s", humanize.Comma(c.worst), c.worstAt.Local().Format("02 Jan 15:04"))
+}
+
+// lateText is the median and the maximum of how late messages are.
+func (c *channelCount) lateText() (p50, most string) {
+	if len(c.late) == 0 {
+		return "–", "–"
+	}
+	a, b := c.lateness()
+	return seconds(a), seconds(b)
 }
 
 func (c *channelCount) soonText() string {
