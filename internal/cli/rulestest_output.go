@@ -5,8 +5,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/plural"
+	"github.com/algotrade/notifier/internal/ruletest"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -92,6 +94,42 @@ type testJSON struct {
 	Status   string   `json:"status"` // ok, failed
 	Rules    []string `json:"rules"`  // that raise an alert
 	Failures []string `json:"failures"`
+
+	Messages   []messageJSON    `json:"messages,omitempty"`   // of the channels of which the test expects some
+	Suppressed []suppressedJSON `json:"suppressed,omitempty"` // if the test expects messages or suppressed alerts
+}
+
+type messageJSON struct {
+	Channel  string         `json:"channel"`
+	After    float64        `json:"after"` // seconds since the clock of the test started
+	Severity alert.Severity `json:"severity"`
+	State    string         `json:"state"` // firing, resolved, reminder
+	Rules    []string       `json:"rules"`
+	Members  int            `json:"members"`
+	Edit     bool           `json:"edit"`
+	Title    string         `json:"title"`
+	Text     string         `json:"text"`
+}
+
+type suppressedJSON struct {
+	Rule     string `json:"rule"`
+	Channel  string `json:"channel"`
+	Decision string `json:"decision"`
+	Count    int    `json:"count"`
+}
+
+func newTestJSON(r *ruletest.Result) testJSON {
+	t := testJSON{Name: r.Name, File: r.Pos.File, Line: r.Pos.Line, Status: "ok", Rules: append([]string{}, r.Raised...), Failures: append([]string{}, r.Failures...)}
+	if len(r.Failures) > 0 {
+		t.Status = "failed"
+	}
+	for _, m := range r.Sent() {
+		t.Messages = append(t.Messages, messageJSON{m.Channel, m.After.Seconds(), m.Severity, m.State, m.Rules, m.Members, m.Edit, m.Title, m.Text})
+	}
+	for _, s := range r.Suppressions() {
+		t.Suppressed = append(t.Suppressed, suppressedJSON(s))
+	}
+	return t
 }
 
 func suitesJSON(suites []suite) []suiteJSON {
@@ -101,12 +139,8 @@ func suitesJSON(suites []suite) []suiteJSON {
 		for _, b := range s.branches {
 			list[i].Branches = append(list[i].Branches, branchJSON{b.Rule, b.Text, b.Events})
 		}
-		for _, r := range s.results {
-			status := "ok"
-			if len(r.Failures) > 0 {
-				status = "failed"
-			}
-			list[i].Tests = append(list[i].Tests, testJSON{r.Name, r.Pos.File, r.Pos.Line, status, append([]string{}, r.Raised...), append([]string{}, r.Failures...)})
+		for j := range s.results {
+			list[i].Tests = append(list[i].Tests, newTestJSON(&s.results[j]))
 		}
 	}
 	return list

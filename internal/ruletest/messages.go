@@ -77,6 +77,55 @@ func (e *Env) send(t *Test, start time.Time, events []happening, outcomes []outc
 	return s
 }
 
+// Sent is a message that a channel sends for a test.
+type Sent struct {
+	backtest.Message
+	After time.Duration // since the clock started
+	State string        // firing, resolved or reminder
+}
+
+// Sent returns the messages of the channels of which the test expects some, by channel.
+func (r *Result) Sent() (list []Sent) {
+	for _, name := range slices.Sorted(maps.Keys(r.Messages)) {
+		if r.sent == nil {
+			break
+		}
+		for _, m := range r.sent.messages[name] {
+			list = append(list, Sent{m, m.At.Sub(r.sent.start), stateOf(&m)})
+		}
+	}
+	return list
+}
+
+// Suppression is how often the alerts of a rule have met one decision in a channel.
+type Suppression struct {
+	Rule, Channel, Decision string
+	Count                   int
+}
+
+// Suppressions returns the decisions about the alerts of a test that expects messages or
+// suppressed alerts, except those that were delivered as messages of their own.
+func (r *Result) Suppressions() (list []Suppression) {
+	if r.sent == nil {
+		return nil
+	}
+	for _, d := range r.sent.decisions {
+		s := Suppression{Rule: d.Rule, Channel: d.Channel, Decision: string(d.Decision)}
+		i := slices.IndexFunc(list, func(x Suppression) bool {
+			return x.Rule == s.Rule && x.Channel == s.Channel && x.Decision == s.Decision
+		})
+		switch {
+		case d.Decision == deliverylog.Delivered:
+		case i < 0:
+			s.Count = 1
+			list = append(list, s)
+		default:
+			list[i].Count++
+		}
+	}
+	return list
+}
+
 // compareMessages returns how the messages of channels differ from the expected ones.
 func (s *sent) compareMessages(expected map[string]Messages) (differences []string) {
 	for _, name := range slices.Sorted(maps.Keys(expected)) {

@@ -104,11 +104,11 @@ func (e *Env) Run(t Test) Result {
 
 // note notes which rules raised an alert, and which of these are expected to.
 func (r *Result) note(s *Step, alerts []alert.Alert) {
-	for i := range alerts {
-		if alerts[i].State != alert.Firing {
+	for _, a := range alerts {
+		if a.State != alert.Firing {
 			continue
 		}
-		name := alerts[i].Rule
+		name := a.Rule
 		r.Raised = appendNew(r.Raised, name)
 		if r.Messages != nil || slices.ContainsFunc(s.Expect, func(x Expected) bool { return x.Rule == name }) {
 			r.Expected = appendNew(r.Expected, name)

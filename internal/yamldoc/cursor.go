@@ -18,6 +18,13 @@ type Cursor struct {
 	node *yaml.Node
 	at   *yaml.Node // place of faults if it is not node, for a missing key
 	path string
+
+	shared bool // it is below an anchor or an alias
+}
+
+// isShared reports whether what is written here may be used elsewhere, too.
+func (c Cursor) isShared() bool {
+	return c.shared || c.node.Kind == yaml.AliasNode || c.node.Anchor != ""
 }
 
 // Pos returns the place in the file.
@@ -111,7 +118,7 @@ func (c Cursor) Tag() string { return c.resolved().ShortTag() }
 // Field returns the cursor at a key of a mapping. If the key is absent, its faults
 // have the place of the mapping and the path of the key.
 func (c Cursor) Field(name string) Cursor {
-	child := Cursor{doc: c.doc, node: c.node, at: c.at, path: join(c.path, name)}
+	child := Cursor{doc: c.doc, node: c.node, at: c.at, path: join(c.path, name), shared: c.isShared()}
 	if n := c.value(name); n != nil {
 		child.node, child.at = n, nil
 	}
@@ -151,8 +158,8 @@ func (c Cursor) Keys() []Key {
 		name := n.Content[i].Value
 		k := Key{
 			Name:  name,
-			At:    Cursor{doc: c.doc, node: n.Content[i], path: join(c.path, name)},
-			Value: Cursor{doc: c.doc, node: n.Content[i+1], path: join(c.path, name)},
+			At:    Cursor{doc: c.doc, node: n.Content[i], path: join(c.path, name), shared: c.isShared()},
+			Value: Cursor{doc: c.doc, node: n.Content[i+1], path: join(c.path, name), shared: c.isShared()},
 		}
 		if n.Content[i].Tag == "!!merge" {
 			k.At.faultOnce("merge keys (<<) are not supported: write the keys here, or use an alias (*name) as a whole value")
@@ -181,7 +188,7 @@ func (c Cursor) Items() []Cursor {
 	case n.Kind == yaml.SequenceNode:
 		items := make([]Cursor, len(n.Content))
 		for i, e := range n.Content {
-			items[i] = Cursor{doc: c.doc, node: e, path: fmt.Sprintf("%s[%d]", c.path, i)}
+			items[i] = Cursor{doc: c.doc, node: e, path: fmt.Sprintf("%s[%d]", c.path, i), shared: c.isShared()}
 		}
 		return items
 	case n.Tag == "!!null":

@@ -123,6 +123,9 @@ func (t text) offset(n *yaml.Node) int {
 // replace returns an edit as a replacement.
 func (t text) replace(e Edit) (replacement, error) {
 	n := e.In.node
+	if e.In.isShared() {
+		return replacement{}, fmt.Errorf("%s is below an anchor (&) or an alias (*), so it may be used elsewhere", join(e.In.path, e.Key))
+	}
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		return replacement{}, fmt.Errorf("%s is not written as keys and values of its own", e.In.path)
 	}

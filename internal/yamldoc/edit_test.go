@@ -69,19 +69,19 @@ func TestEditsKeepTheRestOfTheFile(t *testing.T) {
 }
 
 func TestEditsRefuseWhatIsUsedElsewhere(t *testing.T) {
-	const file = "a: &x {k: 1}\nb: *x\nc: {v: &y 1, w: *y}\n"
+	const file = "a: &x {k: 1}\nb: *x\nc: {v: &y 1, w: *y}\nd: &z [{e: {f: 1}}]\ng: *z\n"
 	root, _, err := parse([]byte(file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := Cursor{doc: &document{}, node: root.Content[0]}
-	for _, e := range []Edit{{In: c, Key: "a", Value: "1"}, {In: c.Field("b"), Key: "k", Value: "1"}, {In: c.Field("c"), Key: "v", Value: "1"}} {
+	for _, e := range []Edit{{In: c, Key: "a", Value: "1"}, {In: c.Field("b"), Key: "k", Value: "1"}, {In: c.Field("a"), Key: "k", Value: "1"}, {In: c.Field("d").Items()[0].Field("e"), Key: "f", Value: "1"}, {In: c.Field("g").Items()[0].Field("e"), Key: "f", Value: "1"}, {In: c.Field("c"), Key: "v", Value: "1"}} {
 		if got, _, err := Apply([]byte(file), []Edit{e}); err == nil {
 			t.Errorf("%s: %s", e.Key, got)
 		}
 	}
 	got, _, err := Apply([]byte(file), []Edit{{In: c, Key: "b", Value: "2"}, {In: c.Field("c"), Key: "w", Value: "3"}})
-	if want := "a: &x {k: 1}\nb: 2\nc: {v: &y 1, w: 3}\n"; err != nil || string(got) != want {
+	if want := "a: &x {k: 1}\nb: 2\nc: {v: &y 1, w: 3}\nd: &z [{e: {f: 1}}]\ng: *z\n"; err != nil || string(got) != want {
 		t.Errorf("%v %s", err, got)
 	}
 }
