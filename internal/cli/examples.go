@@ -19,7 +19,7 @@ var examples = map[string][]string{
 	"topics create":    {"notifier topics create --dry-run", "notifier topics create --partitions 12 --replication 3"},
 	"produce":          {"notifier produce trade-executions --sample order.rejected", "notifier produce portfolio-updates -f events.jsonl --rate 100"},
 	"rules check":      {"notifier rules check", "notifier rules check rules.yaml -o json"},
-	"rules test":       {"notifier rules test", "notifier rules test rules.yaml -o junit > rules.xml"},
+	"rules test":       {"notifier rules test", "notifier rules test --coverage", "notifier rules test --run drawdown --update", "notifier rules test rules.yaml -o junit > rules.xml"},
 	"rules explain":    {"notifier rules explain trade-executions/3@918273", "notifier rules explain --event event.json --rule large-fill", "notifier rules explain --alert al_6f2cxyz"},
 	"rules list":       {"notifier rules list"},
 	"rules backtest":   {"notifier rules backtest --since 7d", "notifier rules backtest --diff new-rules.yaml --events", "notifier rules backtest --diff old.yaml new.yaml -o json"},
