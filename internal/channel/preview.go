@@ -3,6 +3,8 @@ package channel
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +19,8 @@ type Preview struct {
 	// Parts are the requests or the parts of a mail, in order.
 	Parts   []Part   `json:"parts"`
 	Lengths []Length `json:"lengths"`
+	// Requests are what a channel over HTTP would send, byte for byte but for the secrets.
+	Requests []Request `json:"requests,omitempty"`
 	// Textless: what is sent has none of the alert's texts, since it only ends an incident.
 	Textless bool `json:"-"`
 }
@@ -25,6 +29,23 @@ type Preview struct {
 type Part struct {
 	Name    string `json:"name"` // such as chat.postMessage, subject, text or html
 	Content string `json:"content"`
+}
+
+// Request is an HTTP request.
+type Request struct {
+	Method  string            `json:"method"`
+	Host    string            `json:"host"` // the rest of the URL may be a secret
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body"`
+}
+
+// HeaderText returns the headers as they are sent, one a line, sorted by name.
+func (r *Request) HeaderText() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		b.WriteString(name + ": " + r.Headers[name] + "\n")
+	}
+	return b.String()
 }
 
 // Length is how long a text is, and how long it may be.

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/algotrade/notifier/internal/cli/base"
-	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -26,7 +25,7 @@ var examples = map[string][]string{
 	"config check":     {"notifier config check", "notifier config check -c notifier.yaml -o json"},
 	"config show":      {"notifier config show", "notifier config show -o json"},
 	"channels list":    {"notifier channels list"},
-	"channels preview": {"notifier channels preview desk --rule margin-call", "notifier channels preview desk-mail --rule drawdown --state resolved -o json"},
+	"channels preview": {"notifier channels preview desk --rule margin-call", "notifier channels preview desk-mail --rule drawdown --state resolved --html mail.html", "notifier channels preview risk-hook --rule drawdown --event portfolio-updates/2@4711 -o json"},
 	"channels test":    {"notifier channels test desk", "notifier channels test --all --no-send"},
 	"channels move":    {"notifier channels move desk-slack desk-mail --dry-run", "notifier channels move desk-slack desk-mail --yes"},
 	"alerts list":      {"notifier alerts list --key ACC-7 --rule margin-call", "notifier alerts list --since 1h --decision dead_lettered,expired -o json"},
@@ -65,7 +64,7 @@ func addHelp(g *base.Globals, root *cobra.Command) {
 		switch path {
 		case "produce":
 			cmd.ValidArgsFunction = base.Words(topicNames()...)
-			base.Complete(cmd, "sample", sampleNames(g))
+			base.Complete(cmd, "sample", g.SampleNames)
 		case "channels preview", "channels test", "channels move":
 			cmd.ValidArgsFunction = g.ChannelNames
 		case "rules check", "rules test", "rules backtest", "dlq import": // files
@@ -83,24 +82,4 @@ func topicNames() []string {
 		names = append(names, string(t))
 	}
 	return names
-}
-
-// sampleNames completes with the samples that 'produce' can send to the given topic.
-func sampleNames(g *base.Globals) cobra.CompletionFunc {
-	return func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-		src := g.Source()
-		src.Shipped, src.Found = true, nil
-		l, _, err := config.LoadBase(src)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		samples, _ := l.ReadSamples()
-		var names []string
-		for _, s := range samples {
-			if len(given) == 0 || given[0] == string(s.Topic) {
-				names = append(names, s.Name)
-			}
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
 }

@@ -16,9 +16,8 @@ import (
 // TestExplainFitsTerminals of 80 and 100 columns, with what became of the alerts.
 func TestExplainFitsTerminals(t *testing.T) {
 	alongside(t)
-	c, explain := explained(t, fmt.Sprintf(`{"type":"fill","account":"A1","notional":"60000","occurred_at":%q}`, time.Now().UTC().Format(time.RFC3339)), `{"type":"fill","notional":"5"}`, `{"type":"fi`)
+	c, dir, explain := explained(t, fmt.Sprintf(`{"type":"fill","account":"A1","notional":"60000","occurred_at":%q}`, time.Now().UTC().Format(time.RFC3339)), `{"type":"fill","notional":"5"}`, `{"type":"fi`)
 	explain("trade-executions/0@0")
-	dir := files(t, c, "  hook: {webhook: {url: 'https://hook.example.com'}, partitions: 1}\n", explainedRules)
 	for _, columns := range []int{80, 100} {
 		for offset := range 3 {
 			terminal, out := clitest.OpenTerminal(t)

@@ -27,11 +27,11 @@ rules:
 
 // explained puts records into the first partition and has a daemon work through them. The
 // function runs 'rules explain' with arguments and returns its JSON.
-func explained(t *testing.T, values ...string) (*testkafka.Cluster, func(args string) map[string]any) {
+func explained(t *testing.T, values ...string) (c *testkafka.Cluster, dir string, explain func(args string) map[string]any) {
 	t.Helper()
-	c := testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
+	c = testkafka.Start(t, []kafka.Channel{{Name: "hook", Partitions: 1}})
 	hook := webhooktest.Start(t, "", nil)
-	dir := files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), explainedRules)
+	dir = files(t, c, fmt.Sprintf("  hook: {webhook: {url: %q}, partitions: 1}\n", hook.URL), explainedRules)
 	producer := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	for _, v := range values {
 		r := &kgo.Record{Topic: string(topics.TradeExecutions), Value: []byte(v)}
@@ -45,7 +45,7 @@ func explained(t *testing.T, values ...string) (*testkafka.Cluster, func(args st
 	d := start(t, dir)
 	settled(t, c)
 	t.Cleanup(func() { d.stop() })
-	return c, func(args string) map[string]any {
+	return c, dir, func(args string) map[string]any {
 		t.Helper()
 		line := "-c " + dir + "/notifier.yaml rules explain -o json " + args
 		return clitest.Main(Run).On(t, c, strings.Fields(line)...).Want(t, base.ExitDone).Objects(t)[0]
@@ -85,7 +85,7 @@ func TestExplainTellsWhatBecameOfAlerts(t *testing.T) {
 	state := func(kind string) string {
 		return fmt.Sprintf(`{"type":%q,"account":"A1","occurred_at":%q}`, kind, stamp)
 	}
-	c, explain := explained(t,
+	c, dir, explain := explained(t,
 		fill("A1", 60000, ""), fill("A1", 70000, ""), fill("A2", 12000, ""), `{"type":"fill","acc`, "", state("up"), state("up"), fill("A3", 90000, `,"mode":"paper"`))
 	for _, x := range []struct {
 		offset                    int
@@ -119,6 +119,12 @@ func TestExplainTellsWhatBecameOfAlerts(t *testing.T) {
 		}
 		if a := o["rules"].([]any)[0].(map[string]any)["alert"].(map[string]any); a["id"] != list[0]["alert"] {
 			t.Errorf("%v, want %s", a, list[0]["alert"])
+		}
+	}
+	for offset, want := range map[int]string{0: `"title": "60000"`, 2: "the event does not raise large: its when is false: event.notional > vars.large", 4: "tombstone"} {
+		line := fmt.Sprintf("-c %s/notifier.yaml channels preview hook --rule large --event trade-executions/0@%d", dir, offset)
+		if a := clitest.Main(Run).On(t, c, strings.Fields(line)...); !strings.Contains(a.Out+a.Err, want) || (a.Code == base.ExitDone) != (offset == 0) {
+			t.Errorf("%d: exit %d, %s%s", offset, a.Code, a.Out, a.Err)
 		}
 	}
 	clitest.Main(Run).On(t, c, "silence", "add", "rule=large", "account=A2", "--for", "1h", "-m", "CHG-112").Want(t, base.ExitDone)

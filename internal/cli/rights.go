@@ -72,8 +72,9 @@ var rights = map[string][]right{
 		{"Write", "Topic", "GROUP.state", false},
 		{"Read", "Topic", "GROUP.deliveries", false},
 	},
-	"silence list":   {{"Read", "Topic", "GROUP.state", false}},
-	"silence expire": {{"Read", "Topic", "GROUP.state", false}, {"Write", "Topic", "GROUP.state", false}},
+	"silence list":     {{"Read", "Topic", "GROUP.state", false}},
+	"silence expire":   {{"Read", "Topic", "GROUP.state", false}, {"Write", "Topic", "GROUP.state", false}},
+	"channels preview": {{"Read", "Topic", "SOURCES", false}}, // for --event TOPIC/PARTITION@OFFSET
 	"channels move": {
 		{"Describe", "Topic", "GROUP.outbox.", true},
 		{"Read", "Topic", "GROUP.replay", false},

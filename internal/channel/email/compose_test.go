@@ -196,3 +196,28 @@ func TestNoSecretIsShown(t *testing.T) {
 		t.Errorf("shown: %v", err)
 	}
 }
+
+// TestPreviewIsMailThatIsSent: subject, text and HTML.
+func TestPreviewIsMailThatIsSent(t *testing.T) {
+	server := smtptest.Start(t, smtptest.Config{})
+	c := open(t, server.Addr, nil)
+	for i, m := range []channel.Message{channeltest.Message(), channeltest.Resolved(), channeltest.Digest(30)} {
+		p, err := c.Preview(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		header, text, html := parts(t, server.Mails()[i].Data)
+		subject, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, sent := range []string{subject, text, html} {
+			if shown := p.Parts[j]; strings.TrimRight(shown.Content, "\n") != strings.TrimRight(sent, "\n") {
+				t.Errorf("%s is shown as\n%s\nsent\n%s", shown.Name, shown.Content, sent)
+			}
+		}
+	}
+}

@@ -1,9 +1,11 @@
 package pagerduty
 
 import (
+	"context"
 	"unicode/utf8"
 
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/httpsend"
 )
 
 // Preview implements channel.Previewer.
@@ -16,6 +18,7 @@ func (c *Channel) Preview(m channel.Message) (channel.Preview, error) {
 	}
 	p := channel.Preview{
 		Textless: e.Payload == nil,
+		Requests: httpsend.Record(func(ctx context.Context) { _, _ = c.post(ctx, eventOf(m)) }),
 		Parts:    []channel.Part{{Name: "event", Content: channel.Readable(body)}},
 		Lengths: []channel.Length{
 			{Of: "dedup_key", Is: utf8.RuneCountInString(e.DedupKey), Limit: maxDedup, Unit: "characters"},

@@ -84,6 +84,14 @@ func (r redactingChannel) Preview(m channel.Message) (channel.Preview, error) {
 	for i, part := range preview.Parts {
 		preview.Parts[i].Content = r.redactor.Redact(part.Content)
 	}
+	for _, request := range preview.Requests {
+		for name, value := range request.Headers {
+			request.Headers[name] = r.redactor.Redact(value)
+		}
+	}
+	for i, request := range preview.Requests {
+		preview.Requests[i].Body = r.redactor.Redact(request.Body)
+	}
 	return preview, r.error(err)
 }
 

@@ -1,16 +1,26 @@
 package slack
 
 import (
+	"context"
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/httpsend"
 )
 
+// unescape reverts escape.
+var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+
+// unknown is the id of a first message, where a preview knows none.
+const unknown = "0.0"
+
 // Preview implements channel.Previewer. A resolved message of a bot is the replacement
-// of the first one, and the reply to it.
+// of the first one, and the reply to it. The text is what notifications and clients without
+// blocks show.
 func (c *Channel) Preview(m channel.Message) (channel.Preview, error) {
 	name := "chat.postMessage"
 	resolves := c.api != nil && m.Resolved() && m.Digest == nil
@@ -19,6 +29,9 @@ func (c *Channel) Preview(m channel.Message) (channel.Preview, error) {
 		name = "webhook"
 	case resolves:
 		name = "chat.update"
+		if m.Opened == "" {
+			m.Opened = unknown
+		}
 	}
 	r := c.render(m)
 	body, err := json.Marshal(struct {
@@ -30,7 +43,8 @@ func (c *Channel) Preview(m channel.Message) (channel.Preview, error) {
 		return channel.Preview{}, err
 	}
 	p := channel.Preview{
-		Parts: []channel.Part{{Name: name, Content: channel.Readable(body)}},
+		Requests: httpsend.Record(func(ctx context.Context) { _, _ = c.Send(ctx, m) }),
+		Parts:    []channel.Part{{Name: "text", Content: unescape.Replace(r.text)}, {Name: name, Content: channel.Readable(body)}},
 		Lengths: []channel.Length{
 			{Of: "text", Is: utf8.RuneCountInString(r.text), Limit: maxText, Unit: "characters"},
 			{Of: "blocks", Is: size(r), Limit: maxBlocks, Unit: "characters"},

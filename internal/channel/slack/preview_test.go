@@ -19,7 +19,7 @@ func TestPreviewIsWhatIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := c.Preview(m)
-	if err != nil || len(p.Parts) != 1 || p.Parts[0].Name != "chat.postMessage" {
+	if err != nil || len(p.Parts) != 2 || p.Parts[1].Name != "chat.postMessage" {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	var got, want struct {
@@ -28,7 +28,7 @@ func TestPreviewIsWhatIsSent(t *testing.T) {
 	}
 	sent := s.Messages()[0]
 	want.Text = sent.Text
-	for text, into := range map[string]any{p.Parts[0].Content: &got, sent.Blocks: &want.Blocks, sent.Attachments: &want.Attachments} {
+	for text, into := range map[string]any{p.Parts[1].Content: &got, sent.Blocks: &want.Blocks, sent.Attachments: &want.Attachments} {
 		if err := json.Unmarshal([]byte(text), into); err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestPreviewIsWhatIsSent(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}
-	if p, err := c.Preview(channeltest.Resolved()); err != nil || p.Parts[0].Name != "chat.update" || p.Parts[1].Content != "✅ Resolved after 2 h 5 m" {
+	if p, err := c.Preview(channeltest.Resolved()); err != nil || p.Parts[1].Name != "chat.update" || p.Parts[2].Content != "✅ Resolved after 2 h 5 m" {
 		t.Errorf("%+v, %v", p.Parts, err)
 	}
 	if n, _ := s.Requests(); n != 1 {

@@ -1,11 +1,13 @@
 package templated
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/channel/httpsend"
 )
 
 // budget is a limit of a text in a preset's body.
@@ -20,7 +22,11 @@ func (c *Channel) Preview(m channel.Message) (channel.Preview, error) {
 	if err != nil {
 		return channel.Preview{}, err
 	}
-	p := channel.Preview{Parts: []channel.Part{{Name: "body", Content: channel.Readable(body)}}}
+	p := channel.Preview{Requests: httpsend.Record(func(ctx context.Context) { _, _ = c.send(ctx, m) })}
+	for i := range p.Requests {
+		p.Parts = append(p.Parts, channel.Part{Name: "headers", Content: p.Requests[i].HeaderText()})
+	}
+	p.Parts = append(p.Parts, channel.Part{Name: "body", Content: channel.Readable(body)})
 	var doc any
 	if c.config.Body.node == nil && json.Unmarshal(body, &doc) == nil {
 		for _, b := range c.preset.budgets {
@@ -40,7 +46,8 @@ func (c *Channel) Preview(m channel.Message) (channel.Preview, error) {
 	}
 	p.Lengths = append(p.Lengths, channel.Length{Of: "body", Is: len(body), Limit: limit, Unit: "bytes"})
 	if !utf8.Valid(body) {
-		p.Parts[0].Content = strings.ToValidUTF8(p.Parts[0].Content, "�")
+		last := &p.Parts[len(p.Parts)-1]
+		last.Content = strings.ToValidUTF8(last.Content, "�")
 	}
 	return p, nil
 }

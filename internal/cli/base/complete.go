@@ -1,8 +1,11 @@
 package base
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/config"
 )
 
@@ -43,6 +46,25 @@ func (g *Globals) RuleNames(*cobra.Command, []string, string) ([]string, cobra.S
 	var names []string
 	for _, r := range l.Rules.Rules() {
 		names = append(names, r.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// SampleNames completes with the samples of a topic that is an argument; without one, with all.
+func (g *Globals) SampleNames(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	src := g.Source()
+	src.Shipped, src.Found = true, nil
+	l, _, err := config.LoadBase(src)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	samples, _ := l.ReadSamples()
+	ofTopic := len(given) > 0 && slices.ContainsFunc(samples, func(s configs.Sample) bool { return given[0] == string(s.Topic) })
+	var names []string
+	for _, s := range samples {
+		if !ofTopic || given[0] == string(s.Topic) {
+			names = append(names, s.Name)
+		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -1,8 +1,8 @@
 package channels
 
 import (
-	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -17,24 +17,27 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/registry"
 	"github.com/algotrade/notifier/internal/cli/base"
+	"github.com/algotrade/notifier/internal/cli/record"
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/suggest"
-	"github.com/algotrade/notifier/internal/topics"
 )
 
-const aboutPreview = `Show what a channel would send for a rule: the request's body or the mail, and on standard error its
-lengths against the limits and what was cut. Nothing is sent, and secrets are not shown.
+const aboutPreview = `Show what a channel would send for a rule: the request's headers and body or the mail, and on standard
+error its lengths against the limits and what was cut. Nothing is sent, and secrets are not shown: a signature
+is shown as made.
 
 The event is a sample that raises the rule, or for --state resolved one that ends it, unless --sample or
---event names one. Of a mail the HTML is only in -o json.`
+--event names one: a file, or a record of a source topic, for which brokers are needed. The HTML of a mail is
+in -o json, and in the file of --html. -o json has the requests as they would be sent.`
 
 // preview is one run of 'channels preview'.
 type preview struct {
 	g                         *base.Globals
 	rule, sample, file, state string
+	html                      string
 	digest                    int
 }
 
@@ -46,7 +49,7 @@ func newPreview(g *base.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "preview NAME --rule RULE", Short: "Show what a channel would send for a rule", Long: aboutPreview,
 		Args: base.OneArg("a channel"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case !slices.Contains(previewStates, p.state):
 				return base.Misused("--state %q is not one of %s", p.state, strings.Join(previewStates, ", "))
@@ -55,21 +58,23 @@ func newPreview(g *base.Globals) *cobra.Command {
 			case p.file != "" && p.sample != "":
 				return base.Misused("use either --event or --sample")
 			}
-			return p.run(args[0])
+			return p.run(cmd.Context(), args[0])
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.rule, "rule", "", "the `RULE` that raises the alert")
 	f.StringVar(&p.sample, "sample", "", "the sample `NAME`, such as order.rejected")
-	f.StringVar(&p.file, "event", "", "an event from `FILE` (- is standard input): one JSON document")
+	f.StringVar(&p.file, "event", "", "an event from `FILE` (- is standard input): one JSON document; or TOPIC/PARTITION@OFFSET")
+	f.StringVar(&p.html, "html", "", "write the HTML of a mail to `FILE`")
 	f.StringVar(&p.state, "state", "firing", "`STATE` of the alert: firing, reminder (after 2 h) or resolved (after 12 m)")
 	f.IntVar(&p.digest, "digest", 0, "a digest of `N` alerts")
 	base.Complete(cmd, "rule", g.RuleNames)
+	base.Complete(cmd, "sample", g.SampleNames)
 	base.Complete(cmd, "state", base.Words(previewStates...))
 	return cmd
 }
 
-func (p *preview) run(name string) error {
+func (p *preview) run(ctx context.Context, name string) error {
 	l, err := p.g.Load(p.g.Source())
 	if err != nil {
 		return err
@@ -82,7 +87,7 @@ func (p *preview) run(name string) error {
 	if err != nil {
 		return err
 	}
-	m, err := p.message(l, r)
+	m, err := p.message(ctx, l, r)
 	if err != nil {
 		return err
 	}
@@ -95,10 +100,32 @@ func (p *preview) run(name string) error {
 	if err != nil {
 		return err
 	}
+	if p.html != "" {
+		if err := writeHTML(p.html, name, shown); err != nil {
+			return err
+		}
+	}
 	if p.g.JSON() {
 		return base.NewEncoder(p.g.IO.Out).Encode(previewJSON{name, c.Kind, c.Destination(), shown, omitted(m, shown)})
 	}
 	return p.print(m, shown)
+}
+
+// writeHTML writes the HTML of a mail to a file.
+func writeHTML(path, name string, shown channel.Preview) error {
+	i := slices.IndexFunc(shown.Parts, func(part channel.Part) bool { return part.Name == "html" })
+	if i < 0 {
+		return base.Misused("--html: %s sends no mail", name)
+	}
+	f, err := safefile.Replace(path)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, safefile.Reason(err))
+	}
+	defer f.Abandon()
+	if _, err := f.WriteString(shown.Parts[i].Content); err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, safefile.Reason(err))
+	}
+	return f.Commit()
 }
 
 // previewJSON is the JSON of a preview; the names are a contract.
@@ -163,8 +190,8 @@ func findRule(set *rule.Set, name, to string) (rule.Rule, error) {
 }
 
 // message returns the message for an alert of r.
-func (p *preview) message(l *config.Loaded, r rule.Rule) (channel.Message, error) {
-	a, value, err := p.raise(l, r)
+func (p *preview) message(ctx context.Context, l *config.Loaded, r rule.Rule) (channel.Message, error) {
+	a, value, err := p.raise(ctx, l, r)
 	if err != nil {
 		return channel.Message{}, err
 	}
@@ -195,10 +222,10 @@ func (p *preview) message(l *config.Loaded, r rule.Rule) (channel.Message, error
 }
 
 // raise returns an alert of r and its event: that of the flags, or a sample's.
-func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []byte, err error) {
+func (p *preview) raise(ctx context.Context, l *config.Loaded, r rule.Rule) (a alert.Alert, value []byte, err error) {
 	decoder := l.Decoder(nil)
-	match := func(topic topics.Name, data []byte) (ok bool, why string, err error) {
-		ev, err := decoder.Decode(event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
+	match := func(rec event.Record) (ok bool, why string, err error) {
+		ev, err := decoder.Decode(rec)
 		if err != nil {
 			return false, "", err
 		}
@@ -210,18 +237,18 @@ func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []b
 		case alerts[i].State == alert.Resolved && p.state != "resolved":
 			return false, "it is one for which clear is true: use --state resolved", nil
 		}
-		a, value = alerts[i], data
+		a, value = alerts[i], rec.Value
 		return true, "", nil
 	}
 	if p.file != "" {
-		data, err := p.read()
+		records, err := p.given(ctx, l, r)
 		if err != nil {
 			return a, nil, err
 		}
 		why := ""
-		for _, topic := range r.Topics {
+		for _, rec := range records {
 			var ok bool
-			if ok, why, err = match(topic, data); ok || err != nil {
+			if ok, why, err = match(rec); ok || err != nil {
 				return a, value, err
 			}
 		}
@@ -232,7 +259,7 @@ func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []b
 		if !slices.Contains(r.Topics, s.Topic) || p.sample != "" && s.Name != p.sample {
 			continue
 		}
-		ok, why, err := match(s.Topic, s.Data)
+		ok, why, err := match(event.Record{Topic: string(s.Topic), Value: s.Data, Time: time.Now(), Arrived: time.Now()})
 		switch {
 		case err != nil:
 			return a, nil, err
@@ -254,16 +281,28 @@ func (p *preview) raise(l *config.Loaded, r rule.Rule) (a alert.Alert, value []b
 	return a, nil, base.Fail(base.ExitFailed, "no sample raises %s: give an event with --event FILE", r.Name)
 }
 
-// read returns the event of --event.
-func (p *preview) read() (data []byte, err error) {
-	const most = 16 << 20
-	if p.file == "-" {
-		data, err = io.ReadAll(io.LimitReader(p.g.IO.In, most))
-	} else {
-		data, err = safefile.Read(p.file, most)
+// given returns the event of --event as a record of each topic that it can be of: of a file,
+// the topics of the rule.
+func (p *preview) given(ctx context.Context, l *config.Loaded, r rule.Rule) (list []event.Record, err error) {
+	if !record.Is(p.file) {
+		data, err := record.ReadFile(p.g.IO.In, p.file)
+		for _, topic := range r.Topics {
+			list = append(list, event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
+		}
+		return list, err
 	}
+	place, err := record.Parse(p.file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", p.file, safefile.Reason(err))
+		return nil, err
 	}
-	return bytes.TrimSpace(data), nil
+	cl, err := p.g.Reach(ctx, &l.Kafka, "preview", record.Options()...)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	found, err := record.Find(ctx, cl, place)
+	if err != nil {
+		return nil, base.Fail(base.ExitFailed, "%w", err)
+	}
+	return []event.Record{record.Event(found)}, nil
 }

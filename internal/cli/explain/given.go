@@ -1,11 +1,9 @@
 package explain
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/outcome"
-	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/term"
 	"github.com/algotrade/notifier/internal/topics"
@@ -28,7 +25,7 @@ func given(ctx context.Context, g *base.Globals, l *config.Loaded, o *options, c
 	r := &report{asked: time.Now(), told: told{group: l.Kafka.Group, committed: -1}}
 	switch {
 	case o.file != "":
-		data, err := readFile(g, o.file)
+		data, err := record.ReadFile(g.IO.In, o.file)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -110,20 +107,6 @@ func (r *report) ofAlert(ctx context.Context, o *options, c *cluster) (*report, 
 		return r, nil, nil
 	}
 	return r, rec, err
-}
-
-// readFile returns the event of --event.
-func readFile(g *base.Globals, name string) (data []byte, err error) {
-	const most = 16 << 20
-	if name == "-" {
-		data, err = io.ReadAll(io.LimitReader(g.IO.In, most))
-	} else {
-		data, err = safefile.Read(name, most)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", name, safefile.Reason(err))
-	}
-	return bytes.TrimSpace(data), nil
 }
 
 // guess returns the topic whose samples have the type of an event, and says so.

@@ -3,8 +3,10 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/plural"
+	"github.com/algotrade/notifier/internal/safefile"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -55,6 +58,20 @@ func Parse(text string) (p Place, err error) {
 
 // String returns TOPIC/PARTITION@OFFSET.
 func (p Place) String() string { return fmt.Sprintf("%s/%d@%d", p.Topic, p.Partition, p.Offset) }
+
+// ReadFile returns the event in a file (-: of in), one document.
+func ReadFile(in io.Reader, name string) (data []byte, err error) {
+	const most = 16 << 20
+	if name == "-" {
+		data, err = io.ReadAll(io.LimitReader(in, most))
+	} else {
+		data, err = safefile.Read(name, most)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", name, safefile.Reason(err))
+	}
+	return bytes.TrimSpace(data), nil
+}
 
 // Options are those of the client that Find needs, besides the configured ones.
 func Options() []kgo.Opt {
@@ -128,7 +145,7 @@ func passedOver(ctx context.Context, cl *kgo.Client, admin *kadm.Client, p Place
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	fetches := cl.PollRecords(ctx, 1)
-	for it := fetches.RecordIter(); !it.Done(); {
+	if it := fetches.RecordIter(); !it.Done() {
 		switch r := it.Next(); {
 		case r.Offset != p.Offset:
 			e.Why, e.Ignored = fmt.Sprintf("compaction removed this record, the next one has the offset %d", r.Offset), false
