@@ -121,7 +121,7 @@ func run(ctx context.Context, g *base.Globals, o *options) error {
 		if err := r.explain(l, set, o, *rec); err != nil {
 			return err
 		}
-		if err := r.ask(ctx, c, o); err != nil {
+		if err := r.ask(ctx, c); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -72,7 +73,9 @@ type told struct {
 	committed  int64                  // the group's offset in the partition; -1: not known
 	dead       *dlq.Entry             // of an event that cannot be decoded; nil: there is none
 	deadID     string                 // that it has or would have
-	notes      []string               // what could not be found out
+
+	mu    sync.Mutex
+	notes []string // what could not be found out
 }
 
 const (
@@ -85,12 +88,14 @@ const (
 )
 
 func (t *told) note(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.notes = append(t.notes, fmt.Sprintf(format, args...))
 }
 
 // ask asks the brokers what became of the event's alerts, and what would become of them now.
 // What cannot be found out is noted.
-func (r *report) ask(ctx context.Context, c *cluster, o *options) error {
+func (r *report) ask(ctx context.Context, c *cluster) error {
 	if c.client == nil {
 		within, cancel := context.WithTimeout(ctx, reachWithin)
 		defer cancel()
@@ -104,14 +109,18 @@ func (r *report) ask(ctx context.Context, c *cluster, o *options) error {
 		if r.source, err = record.Identity(ctx, c.client, *r.place); err != nil {
 			return err
 		}
-		r.readCommitted(ctx, c)
+	}
+	var reads sync.WaitGroup // most of the time is round trips
+	defer reads.Wait()
+	if r.place != nil {
+		reads.Go(func() { r.readCommitted(ctx, c) })
 	}
 	if r.event == nil {
 		r.findDead(ctx, c)
 		return nil
 	}
 	if r.place != nil && r.deliveries == nil {
-		r.readLog(ctx, c)
+		reads.Go(func() { r.readLog(ctx, c) })
 	}
 	r.readState(ctx, c)
 	return nil
