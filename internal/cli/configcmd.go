@@ -58,6 +58,9 @@ func checkConfig(g *base.Globals) error {
 			c.Faults = append(c.Faults, yamldoc.NewFault(at, true, why))
 		}
 		c.Counts = plural.Count(len(l.Rules.Rules()), "rule") + ", " + plural.Count(len(l.Channels.Names()), "channel")
+		if n := len(l.Schemas.ByTopic); n > 0 {
+			c.Counts += ", " + plural.Count(n, "schema")
+		}
 	}
 	return g.WriteChecked(c)
 }

@@ -54,13 +54,16 @@ func newProduce(g *base.Globals) *cobra.Command {
 			}
 			src := g.Source()
 			src.Shipped = true
-			l, _, err := config.LoadBase(src)
+			l, _, err := config.LoadBase(src) // 'config check' reports its faults
 			if err != nil {
 				return base.Fail(base.ExitConfig, "%w", err)
 			}
+			if file := l.Events.Topics[string(topic)].Schema.File; file != "" && l.Schemas.ByTopic[topic] == nil && !p.Raw {
+				return fmt.Errorf("the schema %s has a fault: see 'config check', or use --raw", file)
+			}
 			samples, _ := l.ReadSamples() // 'config check' reports its faults
-			p.Decode, p.Fields = event.NewDecoder(&l.Events, nil, nil).Decode, l.Events.Topics[string(topic)]
-			p.Types = knownTypes(samples, p.Decode)
+			p.Decode, p.Fields = l.Decoder(nil).Decode, l.Events.Topics[string(topic)]
+			p.Types = knownTypes(samples, event.NewDecoder(&l.Events, nil, nil).Decode)
 			switch {
 			case file != "" && sampleName != "":
 				return base.Misused("use either -f or --sample")

@@ -146,7 +146,7 @@ func (f *testFlags) suite(g *base.Globals, l *config.Loaded, samples []configs.S
 		return nil, fmt.Errorf("%s has no tests: write them under tests: there, or in %s", rules.name, testsBeside(rules.name))
 	}
 	s := &suite{file: rules.name, sources: sources, rules: len(set.Rules())}
-	env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Samples: samples, Channels: testChannels(l)})
+	env := ruletest.New(ruletest.Params{Rules: set, Events: &l.Events, Checks: l.Checks(), Samples: samples, Channels: testChannels(l)})
 	for _, t := range tests {
 		if !wanted.MatchString(t.Name) {
 			s.partly = true

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
+
+	"github.com/algotrade/notifier/internal/outcome"
 )
 
 // Fingerprint groups entries that failed alike: eight hexadecimal digits over reason,
@@ -15,9 +17,11 @@ func (e *Entry) Fingerprint() string {
 	if e.fingerprint != "" {
 		return e.fingerprint
 	}
-	text := strings.Join([]string{
-		string(e.Reason), string(e.Scope), string(e.Cause), e.Envelope.Channel, normalise(e.Detail),
-	}, "\x00")
+	detail := normalise(e.Detail)
+	if e.Cause == outcome.Schema { // path and keyword, in which nothing varies
+		detail = e.Detail
+	}
+	text := strings.Join([]string{string(e.Reason), string(e.Scope), string(e.Cause), e.Envelope.Channel, detail}, "\x00")
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:4])
 }

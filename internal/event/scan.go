@@ -145,20 +145,25 @@ func (s *Scanner) Scan(value []byte, recorded, arrived time.Time, found []Found)
 			}
 		}
 	}
-	for _, at := range s.times {
-		if f := found[at]; f.kind > Null {
-			v, read := f.Value()
-			t, ok := readTime(v)
-			if !read || !ok || !instant.PlausibleEvent(t, recorded, arrived) || isDate(v) {
-				return false
-			}
-			break
-		}
+	if !s.readsTime(found, recorded, arrived) {
+		return false
 	}
 	for i := range s.checks {
 		c := &s.checks[i]
 		if v, _ := found[c.at].Value(); !c.accepts(v) {
 			return false
+		}
+	}
+	return true
+}
+
+// readsTime reports whether the event's time is read without a repair.
+func (s *Scanner) readsTime(found []Found, recorded, arrived time.Time) bool {
+	for _, at := range s.times {
+		if f := found[at]; f.kind > Null {
+			v, read := f.Value()
+			t, ok := readTime(v)
+			return read && ok && instant.PlausibleEvent(t, recorded, arrived) && !isDate(v)
 		}
 	}
 	return true

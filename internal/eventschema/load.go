@@ -159,7 +159,7 @@ func (l *loader) invalid(address string, v *jsonschema.ValidationError) (faults 
 	}
 	for _, cause := range v.Causes {
 		for _, f := range l.invalid(address, cause) {
-			if !slices.Contains(faults, f) {
+			if !slices.ContainsFunc(faults, func(known yamldoc.Fault) bool { return known.Pos == f.Pos }) { // the first of several alternatives
 				faults = append(faults, f)
 			}
 		}

@@ -16,6 +16,9 @@ func (s *sender) check(place string, doc []byte) (event.Event, error) {
 	switch {
 	case err != nil:
 		refused := outcome.Classify(err)
+		if refused.Cause == outcome.Schema {
+			return e, fmt.Errorf("%s: schema: %s", place, refused.Detail)
+		}
 		return e, fmt.Errorf("%s: %s%s", place, refused.Detail, hint(refused.Cause, doc))
 	case e.Repaired != "":
 		return e, fmt.Errorf("%s: %s (the notifier repairs it, other consumers do not)", place, e.Repaired)
@@ -49,7 +52,16 @@ func (s *sender) warnMembers(place string, doc event.Value) error {
 	return nil
 }
 
-// maxWarnings limits the types and members that are reported.
+// warnViolation warns once of each place and keyword of the topic's schema that
+// documents violate, where the notifier only counts such events.
+func (s *sender) warnViolation(place string, v *event.Violation) error {
+	if v == nil || !s.first("schema "+v.Path+" "+v.Keyword) {
+		return nil
+	}
+	return s.report(fmt.Sprintf("%s: warning: schema: %s", place, v))
+}
+
+// maxWarnings limits the types, members and violations that are reported.
 const maxWarnings = 20
 
 // first reports whether a warning is the first of its subject and not too many.

@@ -197,6 +197,9 @@ func (s *sender) send(ctx context.Context, place string, doc []byte) error {
 		if err := s.warnMembers(place, e.Doc); err != nil {
 			return err
 		}
+		if err := s.warnViolation(place, e.Violation); err != nil {
+			return err
+		}
 		if id := e.Doc.Get("session_id"); !id.IsNil() {
 			r.Key = []byte(id.Text())
 		}

@@ -3,9 +3,11 @@ package rule_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/topics"
@@ -71,6 +73,42 @@ func BenchmarkMatch(b *testing.B) {
 				if _, err := set.Match(&e, now); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkSchema is BenchmarkQuiet with the default rules for an event that the shipped
+// schema accepts: without a schema, with that one, which a scan decides, and with one of
+// alternatives, for which every event is decoded.
+func BenchmarkSchema(b *testing.B) {
+	const accepted = `{"event_id":"e123456","event_type":"order.accepted","occurred_at":"2026-11-30T11:59:58.123456789Z","session_id":"s12","strategy_id":"mean-reversion-7","account_id":"ACC-0042","order_id":"o-123456","symbol":"AAPL","side":"buy","order_type":"limit",` +
+		`"order_qty":"117","limit_price":"187.42","cum_qty":"100","avg_price":"187.41","commission":"0.35","currency":"USD","venue":"XNAS","mode":"live"}`
+	rec, set := record(accepted), defaults(b)
+	shipped := string(configs.Schema(topics.TradeExecutions))
+	for name, text := range map[string]string{"none": "", "shipped": shipped, "alternatives": `{"allOf": [` + shipped + `], "anyOf": [{"required": ["symbol"]}, {"required": ["account_id"]}]}`} {
+		checks := make(map[string]event.Check)
+		if text != "" {
+			text = strings.ReplaceAll(text, `"#/$defs/`, `"#/allOf/0/$defs/`)
+			if name == "shipped" {
+				text = shipped
+			}
+			checks["trade-executions"] = event.Check{Schema: shape(b, text, false)[topics.TradeExecutions].Schema.(event.JSONSchema), Reject: true}
+		}
+		d := event.NewDecoder(nil, nil, nil).Checking(checks).Keeping(set.Reads())
+		f := filtered{set, d, set.Prefilter(d)}
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(accepted)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if f.prefilter.Quiet(rec, arrived, nil) {
+					continue
+				}
+				e, err := d.Decode(rec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				match(b, set, &e, arrived)
 			}
 		})
 	}

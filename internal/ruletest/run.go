@@ -15,7 +15,8 @@ import (
 // Params is what tests run against.
 type Params struct {
 	Rules   *rule.Set
-	Events  *event.Config // nil: the defaults
+	Events  *event.Config          // nil: the defaults
+	Checks  map[string]event.Check // of events, by topic
 	Samples []configs.Sample
 	// Channels are those that messages can be expected of, by name.
 	Channels map[string]backtest.Channel
@@ -34,7 +35,7 @@ func New(p Params) *Env {
 		defaults := event.Defaults()
 		p.Events = &defaults
 	}
-	return &Env{Params: p, decoder: event.NewDecoder(p.Events, nil, nil), coverage: rule.NewCoverage(p.Rules)}
+	return &Env{Params: p, decoder: event.NewDecoder(p.Events, nil, nil).Checking(p.Checks), coverage: rule.NewCoverage(p.Rules)}
 }
 
 // Branches returns the branches of the rules, with how many events of the tests took each.

@@ -124,10 +124,13 @@ func longestOf[T ~string](names []T) (n int) {
 	return n
 }
 
-// add adds an entry to the table, with a note of the recipients that it is about, or of
-// how it was closed.
+// add adds an entry to the table, with a note of the recipients or the part of a schema
+// that it is about, or of how it was closed.
 func (l *listing) add(e *dlq.Entry, id string) {
 	l.table.Add(l.row(e, id)...)
+	if e.Cause == outcome.Schema {
+		l.table.Note(e.Detail)
+	}
 	if len(e.Recipients) > 0 {
 		l.table.Note("for " + strings.Join(e.Recipients, ", "))
 	}

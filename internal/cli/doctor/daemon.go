@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/check"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/obs/admin"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 // checkDaemon checks the notifier on http.listen.
@@ -42,7 +43,20 @@ func (d *doctor) checkDaemon(ctx context.Context) []check.Result {
 	if err != nil {
 		return append(found, check.Warnf(subject, "", "/metrics: %v", err))
 	}
-	return append(append(found, checkRepairs(string(metrics))...), checkProcess(string(metrics))...)
+	return slices.Concat(found, checkRepairs(string(metrics)), checkViolations(string(metrics)), checkProcess(string(metrics)))
+}
+
+// checkViolations returns a warning for each topic with events that violate its schema.
+func checkViolations(metrics string) (found []check.Result) {
+	const name = "notifier_schema_violations_total"
+	for line := range strings.Lines(metrics) {
+		series, count, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		if n, err := strconv.ParseFloat(count, 64); strings.HasPrefix(series, name+"{") && err == nil && n > 0 {
+			found = append(found, check.Warnf(label(line, name, "topic"), "correct the producer or the schema: the notifier's log names path and keyword, docs/schemas.md",
+				"%s violated its schema", plural.Count(int(n), "event")))
+		}
+	}
+	return found
 }
 
 // checkRepairs returns a warning for each topic with repaired events.

@@ -19,6 +19,7 @@ import (
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/schemaregistry"
 	"github.com/algotrade/notifier/internal/secret"
+	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -188,6 +189,11 @@ func (d *doctor) checkConfig(context.Context) []check.Result {
 	found := faultsOf(d.faults, func(f yamldoc.Fault) bool { return f.File != d.config.RulesFile() || d.config.RulesFile() == "" }, "correct it")
 	if len(found) == 0 {
 		found = append(found, check.Okf(d.config.File, "%s", plural.Count(len(d.config.Channels.Names()), "channel")))
+	}
+	for _, topic := range topics.All() {
+		if ref := d.config.Events.Topics[string(topic)].Schema; d.config.Schemas.ByTopic[topic] != nil {
+			found = append(found, check.Okf(ref.File, "schema of %s, mode %s", topic, ref.Mode))
+		}
 	}
 	return append(found, d.overridden()...)
 }
