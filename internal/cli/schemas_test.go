@@ -62,7 +62,7 @@ func TestRejectedEventIsDeliveredOnceSchemaIsCorrected(t *testing.T) {
 		}
 	}
 	command(t, c, "dlq", "list", "--cause", "schema").Want(t, base.ExitDone, "leg1 violates type: a number instead of an object")
-	command(t, c, "dlq", "show", wrong[0].ID).Want(t, base.ExitDone, "n violates type: a number instead of a string")
+	command(t, c, "dlq", "show", wrong[0].ID).Want(t, base.ExitDone, "the event violates the schema of its topic", "n violates type: a number instead of a string")
 
 	replaceFile(t, schema, `{"properties": {"n": {"type": "numeric"}}}`)
 	d.err.Wait(t, 20*time.Second, "orders.json:1:31: /properties/n/type: value must be one of", "the rules that were read before stay in force")

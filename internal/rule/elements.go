@@ -42,7 +42,7 @@ func (c *compiler) wantElements(n ast.Node, name string, list ast.Node, at []ins
 	if other.Kind() < event.Array {
 		text += ", such as " + quote(other)
 	}
-	c.warn(n, "%s() takes a list of %ss: the elements of %s are %s%s", name, strings.TrimPrefix(what.name, "a "), source(list), text, element(name, list, other))
+	c.warnType(n, "%s() takes a list of %ss: the elements of %s are %s%s", name, strings.TrimPrefix(what.name, "a "), source(list), text, element(name, list, other))
 }
 
 var kinds = map[event.Kind]string{event.Bool: "booleans", event.Number: "numbers", event.String: "texts", event.Array: "lists", event.Object: "objects"}

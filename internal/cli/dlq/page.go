@@ -231,6 +231,9 @@ func replayText(e *dlq.Entry) string {
 func explain(e *dlq.Entry) string {
 	switch e.Reason {
 	case outcome.Undecodable:
+		if e.Cause == outcome.Schema {
+			return "the event violates the schema of its topic, and was not matched"
+		}
 		return "the record is not an event, and was not matched"
 	case outcome.RulePanic:
 		return "a rule or the decoder panicked on this event: a defect of the notifier"
