@@ -99,19 +99,32 @@ func (w *wanted) member(name []byte) *wanted {
 // the record's memory.
 type Found struct {
 	kind Kind
-	text string // a string's content; a boolean's or a number's literal
+	read bool    // num is set
+	text string  // a string's content; a boolean's or a number's literal
+	num  float64 // of a number
 }
 
 // Value returns the value; ok is false for an array or an object, which are not read.
-func (f Found) Value() (v Value, ok bool) {
+func (f *Found) Value() (v Value, ok bool) {
 	switch f.kind {
 	case Bool:
 		return BoolValue(f.text == "true"), true
 	case Number:
-		n, _ := strconv.ParseFloat(f.text, 64) // as parser.number
-		return LiteralValue(f.text, n), true
+		return LiteralValue(f.text, f.Number()), true
 	}
 	return Value{kind: f.kind, text: f.text}, f.kind < Array
+}
+
+// Kind returns the value's type.
+func (f *Found) Kind() Kind { return f.kind }
+
+// Number returns a number's value, which is read once.
+func (f *Found) Number() float64 {
+	if !f.read {
+		f.num, _ = strconv.ParseFloat(f.text, 64) // as parser.number
+		f.read = true
+	}
+	return f.num
 }
 
 // Scan reports whether Decode would read a record with this value without an error,
@@ -138,7 +151,7 @@ func (s *Scanner) Scan(value []byte, recorded, arrived time.Time, found []Found)
 	}
 	for _, paths := range s.texts {
 		for _, at := range paths {
-			if f := found[at]; f.kind == String && !blank(f.text) || f.kind == Number {
+			if f := &found[at]; f.kind == String && !blank(f.text) || f.kind == Number {
 				break
 			} else if f.kind > Null {
 				return false
@@ -160,7 +173,7 @@ func (s *Scanner) Scan(value []byte, recorded, arrived time.Time, found []Found)
 // readsTime reports whether the event's time is read without a repair.
 func (s *Scanner) readsTime(found []Found, recorded, arrived time.Time) bool {
 	for _, at := range s.times {
-		if f := found[at]; f.kind > Null {
+		if f := &found[at]; f.kind > Null {
 			v, read := f.Value()
 			t, ok := readTime(v)
 			return read && ok && instant.PlausibleEvent(t, recorded, arrived) && !isDate(v)
@@ -236,7 +249,7 @@ func (w *wanted) scan(data []byte, i, depth int, found []Found) int {
 		if i < 0 || !plain {
 			return -1
 		}
-		*f = Found{String, share(data[start+1 : i-1])}
+		f.kind, f.text = String, share(data[start+1:i-1])
 		return i
 	case '{':
 		f.kind = Object

@@ -81,8 +81,8 @@ func (c *compiler) equality(n *ast.BinaryNode) truth {
 			x, y := left(s), right(s)
 			return s.unequal(&x, &y)
 		}
-	case isConstant(n.Right):
-		y := right(nil)
+	case isFixed(n.Right, true):
+		y := right(&scope{})
 		return func(s *scope) bool { x := left(s); return s.equal(&x, &y) }
 	}
 	return func(s *scope) bool {
@@ -95,8 +95,11 @@ func (c *compiler) equality(n *ast.BinaryNode) truth {
 func (c *compiler) ordering(n *ast.BinaryNode) truth {
 	left, right := c.value(n.Left), c.value(n.Right)
 	accepts := map[string][3]bool{"<": {true}, "<=": {true, true}, ">": {2: true}, ">=": {1: true, 2: true}}[n.Operator] // by sign
-	if isConstant(n.Right) {
-		y := right(nil)
+	if isFixed(n.Right, true) {
+		y := right(&scope{})
+		if test := c.scannedOrder(n.Left, &y, accepts); test != nil {
+			return test
+		}
 		return func(s *scope) bool {
 			x := left(s)
 			sign, ok := s.order(&x, &y)

@@ -22,6 +22,7 @@ type scope struct {
 
 	// of a Prefilter, which has no ev
 	found     []event.Found // see event.Scanner
+	wheres    []shared      // see filter.where
 	size      int           // of the event, in bytes
 	undecided bool          // a value was read that is not in found
 	known     *Resolved     // nil: nothing is known

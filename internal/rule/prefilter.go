@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -44,7 +45,8 @@ func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) bool
 	sc.known = known
 	quiet := f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, sc.found) && f.quiet(sc)
 	clear(sc.found)
-	*sc = scope{found: sc.found} // the pool must not hold a record
+	clear(sc.wheres)
+	*sc = scope{found: sc.found, wheres: sc.wheres} // the pool must not hold a record
 	f.scopes.Put(sc)
 	return quiet
 }
@@ -52,10 +54,17 @@ func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) bool
 // filter is the prefilter of one topic.
 type filter struct {
 	scanner *event.Scanner
-	steps   int         // as Set.steps
-	pins    []*pin      // of rules that begin with a comparison with texts
-	others  []condition // of the other rules
+	steps   int                   // as Set.steps
+	pins    []*pin                // of rules that begin with a comparison with texts
+	others  []condition           // of the other rules
+	wheres  map[*expression]truth // compiled once: rules of a topic share its default
 	scopes  sync.Pool
+}
+
+// shared is the result of a where that was evaluated for an event.
+type shared struct {
+	evaluated, holds bool
+	steps            int
 }
 
 // condition is when, where and clear of a rule; where and clear are nil if there is none.
@@ -69,18 +78,19 @@ type condition struct {
 type pin struct {
 	path   []string
 	at     int // its index in the found values
+	cost   int // see readCost
 	byText map[string][]condition
 	all    []condition
 	texts  int // of all rules
 }
 
 func (s *Set) filter(topic string, d *event.Decoder) *filter {
-	f := &filter{scanner: d.Scanner(topic), steps: s.steps}
+	f := &filter{scanner: d.Scanner(topic), steps: s.steps, wheres: make(map[*expression]truth)}
 	c := &compiler{vars: s.vars, zone: s.zone, scanner: f.scanner}
 	for _, r := range s.byTopic[topic] {
 		rule := condition{when: c.condition(r.when.node)}
 		if r.where != nil {
-			rule.where = c.condition(r.where.node)
+			rule.where = f.where(c, r.where)
 		}
 		path, texts := c.pins(r.when.node)
 		if r.clear != nil {
@@ -103,13 +113,35 @@ func (s *Set) filter(topic string, d *event.Decoder) *filter {
 	return f
 }
 
+// where compiles a where that several rules may have. It is evaluated once per event; its
+// steps count for each rule, as Match counts them.
+func (f *filter) where(c *compiler, e *expression) truth {
+	if test, ok := f.wheres[e]; ok {
+		return test
+	}
+	eval, at := c.condition(e.node), len(f.wheres)
+	test := func(s *scope) bool {
+		w := &s.wheres[at]
+		if w.evaluated {
+			s.spend(w.steps)
+			return w.holds
+		}
+		before := s.spent
+		w.evaluated, w.holds = true, eval(s)
+		w.steps = s.spent - before
+		return w.holds
+	}
+	f.wheres[e] = test
+	return test
+}
+
 func (f *filter) pin(path []string) *pin {
 	for _, p := range f.pins {
 		if slices.Equal(p.path, path) {
 			return p
 		}
 	}
-	p := &pin{path: path, at: f.scanner.Find(path), byText: make(map[string][]condition)}
+	p := &pin{path: path, at: f.scanner.Find(path), cost: readCost(path), byText: make(map[string][]condition)}
 	f.pins = append(f.pins, p)
 	return p
 }
@@ -124,7 +156,7 @@ func (p *pin) add(texts []string, rule condition) {
 
 // candidates returns the rules that may match an event with this text.
 func (p *pin) candidates(s *scope) []condition {
-	s.spend(p.texts * (1 + readCost(p.path, s.size) + s.size>>4)) // at least what Match takes for the others
+	s.spend(p.texts * (1 + p.cost*s.size>>10 + s.size>>4)) // at least what Match takes for the others
 	switch v, _ := s.found[p.at].Value(); v.Kind() {
 	case event.String:
 		return p.byText[v.Text()]
@@ -138,7 +170,7 @@ func (p *pin) candidates(s *scope) []condition {
 func (f *filter) scope(now time.Time, size int) *scope {
 	sc, ok := f.scopes.Get().(*scope)
 	if !ok {
-		sc = &scope{found: make([]event.Found, f.scanner.Size())}
+		sc = &scope{found: make([]event.Found, f.scanner.Size()), wheres: make([]shared, len(f.wheres))}
 	}
 	sc.now, sc.size, sc.limit = now, size, math.MaxInt
 	return sc
@@ -176,8 +208,7 @@ func (r *condition) clears(s *scope) bool {
 	if s.known == nil {
 		return true
 	}
-	var h keyHash
-	s.known.begin(&h, r.id)
+	h := s.known.begin(r.id)
 	for _, k := range r.key {
 		v := k(s)
 		switch {
@@ -190,7 +221,7 @@ func (r *condition) clears(s *scope) bool {
 			h.part(displayAll(&s.meter, v))
 		}
 	}
-	return !s.known.has(h.Sum64())
+	return !s.known.has(h.sum)
 }
 
 // scanned compiles a path below a root other than vars for a prefilter.
@@ -204,23 +235,50 @@ func (c *compiler) scanned(root string, path []string) value {
 			return event.Value{}
 		}
 	}
-	at := c.scanner.Find(path)
+	at, cost := c.scanner.Find(path), readCost(path)
 	return func(s *scope) event.Value {
-		s.spend(readCost(path, s.size))
+		s.spend(cost * s.size >> 10)
 		v, ok := s.found[at].Value()
 		s.undecided = s.undecided || !ok
 		return v
 	}
 }
 
-// readCost returns at least the steps of meter.member for a path in an event of
-// size bytes, in which a member takes 5 bytes or more.
-func readCost(path []string, size int) int {
+// scannedOrder compiles the comparison of a path with a number for a prefilter, without
+// copies: the usual condition. nil: it is none.
+func (c *compiler) scannedOrder(left ast.Node, right *event.Value, accepts [3]bool) truth {
+	names, base, rest := c.unfold(left)
+	root, ok := base.(*ast.IdentifierNode)
+	y, isNumber := number(*right)
+	if c.scanner == nil || !ok || root.Value != "event" || len(names) == 0 || rest != nil || !isNumber || right.Kind() != event.Number || math.Abs(y) >= exact {
+		return nil
+	}
+	generic, at, cost := c.scanned(root.Value, names), c.scanner.Find(names), readCost(names)
+	return func(s *scope) bool {
+		f := &s.found[at]
+		switch f.Kind() {
+		case event.Missing, event.Null:
+			s.spend(cost * s.size >> 10)
+			return false
+		case event.Number:
+			s.spend(cost * s.size >> 10)
+			x := f.Number()
+			return x-x == 0 && accepts[cmp.Compare(x, y)+1] // of a number beyond float64 there is no order
+		}
+		x := generic(s)
+		sign, ok := s.order(&x, right)
+		return ok && accepts[sign+1]
+	}
+}
+
+// readCost returns at least the steps of meter.member for a path, for each KiB of an event, in which a member takes 5
+// bytes or more.
+func readCost(path []string) int {
 	cost := 0
 	for _, name := range path {
 		cost += 64 + len(name)
 	}
-	return cost * size >> 10
+	return cost
 }
 
 // pins returns a path and texts if the condition is false for every other text,

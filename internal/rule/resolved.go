@@ -1,8 +1,8 @@
 package rule
 
 import (
-	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
@@ -54,29 +54,30 @@ func (r *Resolved) remove(key uint64) {
 	delete(r.former, key)
 }
 
-// keyHash is the hash of a rule and an alert key.
-type keyHash struct{ maphash.Hash }
+// keyHash is the hash of a rule with clear and the parts of an alert key. It depends on
+// the order of the parts and on where one ends.
+type keyHash struct {
+	seed maphash.Seed
+	sum  uint64
+}
 
-func (r *Resolved) begin(h *keyHash, id string) {
-	h.SetSeed(r.seed)
-	h.part(id)
+// begin returns the hash of a rule with clear, before the parts of the key.
+func (r *Resolved) begin(id string) keyHash {
+	return keyHash{seed: r.seed, sum: maphash.String(r.seed, id)}
 }
 
 func (h *keyHash) part(s string) {
-	var length [8]byte
-	binary.LittleEndian.PutUint64(length[:], uint64(len(s)))
-	_, _ = h.Write(length[:])
-	_, _ = h.WriteString(s)
+	high, low := bits.Mul64(h.sum^0x9e3779b97f4a7c15, maphash.String(h.seed, s)^0xd6e8feb86659fd93) // odd constants, as in wyhash
+	h.sum = high ^ low
 }
 
 // hash returns the hash of a rule with clear and the parts of an alert key.
 func (r *Resolved) hash(id string, key []string) uint64 {
-	var h keyHash
-	r.begin(&h, id)
+	h := r.begin(id)
 	for _, part := range key {
 		h.part(part)
 	}
-	return h.Sum64()
+	return h.sum
 }
 
 // note takes in an alert that was raised.
