@@ -28,44 +28,54 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/channel/webhook"
 	"github.com/algotrade/notifier/internal/daemon"
-	"github.com/algotrade/notifier/internal/devbroker"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/kafka"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/secret"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 const group = "notification-service"
 
-// desk is an in-process broker with the topics on it.
+// desk is a broker with the topics on it, and what a daemon there needs.
 type desk struct {
 	b       *testing.B
-	broker  *devbroker.Broker
 	config  kafka.Config
 	cluster string
 	log     *slog.Logger
 	shapes  []kafka.Shape
+	rules   *rule.Set
 }
 
 func newDesk(b *testing.B) *desk {
 	b.Helper()
-	br, err := devbroker.Start(b.Context(), devbroker.Config{Addr: "127.0.0.1:0", DataDir: b.TempDir()})
-	if err != nil {
-		b.Fatal(err)
+	return newDeskOf(b, 6, configs.Rules)
+}
+
+// newDeskOf returns a desk with so many source partitions and these rules.
+func newDeskOf(b *testing.B, partitions int32, rules []byte) *desk {
+	b.Helper()
+	d := &desk{b: b, config: kafka.Defaults(), log: slog.New(slog.DiscardHandler)}
+	var faults yamldoc.Faults
+	if d.rules, faults = rule.Compile("rules.yaml", rules, rule.Environment{Channels: []string{"desk"}}); len(faults.Errors()) > 0 {
+		b.Fatal(faults)
 	}
-	b.Cleanup(func() { _ = br.Close() })
-	d := &desk{b: b, broker: br, config: kafka.Defaults(), log: slog.New(slog.DiscardHandler)}
-	d.config.Brokers = []string{br.Addr()}
-	d.shapes = kafka.Layout{Group: group, Channels: []kafka.Channel{{Name: "desk", Partitions: 6}}}.Shapes(1, nil)
+	d.config.Brokers = []string{startBroker(b)}
+	d.shapes = kafka.Layout{Group: group, Partitions: partitions, Channels: []kafka.Channel{{Name: "desk", Partitions: 6}}}.Shapes(1, nil)
+	admin := kadm.NewClient(d.client())
 	for _, s := range d.shapes {
 		s.Configs["retention.bytes"] = "-1" // the backlog stays
-		if _, err := br.CreateTopics(devbroker.Topic{Name: s.Topic, Partitions: s.Partitions, Configs: s.Configs}); err != nil {
+		settings := make(map[string]*string)
+		for name, value := range s.Configs {
+			settings[name] = &value
+		}
+		if _, err := admin.CreateTopic(b.Context(), s.Partitions, 1, settings, s.Topic); err != nil {
 			b.Fatal(err)
 		}
 	}
-	md, err := kadm.NewClient(d.client()).BrokerMetadata(b.Context())
+	md, err := admin.BrokerMetadata(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -151,13 +161,9 @@ func (c *counting) records() int {
 // run starts a daemon and returns once its parts run.
 func (d *desk) run(channel channel.Channel, concurrency int) *engine {
 	d.b.Helper()
-	set, faults := rule.Compile("rules.yaml", configs.Rules, rule.Environment{Channels: []string{"desk"}})
-	if len(faults) > 0 {
-		d.b.Fatal(faults)
-	}
 	reg, started := prometheus.NewRegistry(), make(chan struct{})
 	n, err := daemon.New(daemon.Config{
-		Kafka: d.config, Events: event.Defaults(), Rules: set, MaxReplays: 3, Drain: 5 * time.Second,
+		Kafka: d.config, Events: event.Defaults(), Rules: d.rules, MaxReplays: 3, Drain: 5 * time.Second,
 		Channels: []daemon.Channel{{Name: "desk", Channel: channel, Dispatch: dispatch.Config{
 			Concurrency: concurrency, Partitions: 6, Timeout: 10 * time.Second,
 			Retry: dispatch.DefaultRetry(), Breaker: dispatch.DefaultBreaker(), Ambiguous: dispatch.Resend,
@@ -356,7 +362,7 @@ func BenchmarkLatency(b *testing.B) {
 }
 
 // BenchmarkBacklogMemory is what the process holds while it works through five
-// million waiting records. The broker runs in the same process, on disk.
+// million waiting records.
 func BenchmarkBacklogMemory(b *testing.B) {
 	const n = 5_000_000
 	if testing.Short() {

@@ -13,7 +13,7 @@ import (
 
 // BenchmarkSuspendedChannel is the CPU time of a minute in which 25,000 alerts wait for
 // a webhook that answers 401, once all are in its outbox and the channel is suspended.
-// The broker's is included; idle is that of a minute without alerts.
+// idle is that of a minute without alerts.
 func BenchmarkSuspendedChannel(b *testing.B) {
 	const alerts = 25_000
 	var refused atomic.Int64
