@@ -42,8 +42,12 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	runs := f.Int("runs", 3, "runs of each case")
 	outDir := f.String("out", "", "write DATE-COMMIT.json and chart.svg to this directory")
 	checkDir := f.String("check", "", "compare with the newest result in this directory; fail when the notifier has become worse")
+	costsFile := f.String("costs", "", "only draw what go test -bench Cost ./bench wrote to this file: charts to the directory of -out, tables to standard output")
 	if err := f.Parse(args); err != nil {
 		return flag.ErrHelp
+	}
+	if *costsFile != "" {
+		return drawCosts(*costsFile, *outDir, out)
 	}
 	chosen, err := choose(*names)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -145,6 +146,41 @@ func TestChartIsWellFormed(t *testing.T) {
 	}
 	if bars != 2 {
 		t.Errorf("%d bars", bars)
+	}
+}
+
+func TestCostsAreDrawnAndTabled(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "costs.txt")
+	const text = "commit: abc\n" +
+		"BenchmarkCost/rules/quiet-compared/10-2   1  0 ns/op  671.0 cpu-ns\n" +
+		"BenchmarkCost/rules/quiet-compared/1-2   1  600 cpu-ns\n" +
+		"BenchmarkCost/rules/quiet-compared/1-2   1  557 cpu-ns\n" +
+		"BenchmarkCost/rules/alert/10-2   1  12500 cpu-ns\n" +
+		"BenchmarkCost/types/quiet/trade-executions:order.filled-large-2   1  1500 cpu-ns\nPASS\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := drawCosts(file, dir, &b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| rules | alert | quiet-compared |\n|---|--:|--:|\n| 1 | | 0.56 |\n| 10 | 12.5 | 0.67 |\n", "| trade-executions:order.filled-large | 1.50 |", "commit: abc"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
+	}
+	for _, name := range []string{"rules", "types"} {
+		svg, err := os.ReadFile(filepath.Join(dir, "cost-"+name+".svg"))
+		if err != nil || !strings.Contains(string(svg), "12.5") && !strings.Contains(string(svg), "1.50") || xml.Unmarshal(svg, new(struct{})) != nil {
+			t.Errorf("%s: %v\n%s", name, err, svg)
+		}
+	}
+	if err := os.WriteFile(file, []byte("PASS\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := drawCosts(file, dir, &b); err == nil {
+		t.Error("a file without costs is drawn")
 	}
 }
 
