@@ -34,6 +34,7 @@ type benchCase struct {
 	prepare func(context.Context, *lab) error
 	raw     func(context.Context, *lab) (values, error)
 	run     func(context.Context, *trial) (values, error)
+	alone   func(context.Context) (values, error) // instead of all that: the notifier's code without Kafka
 }
 
 const backlog = 1_000_000 // events of the case filter
@@ -54,6 +55,8 @@ var cases = []benchCase{
 	{name: "scattered", run: scatter},
 	// 100,000 alerts for a channel that takes one a second.
 	{name: "waiting", waiting: true, channel: "pace: {rate: 1/s}", prepare: fillAlerts, run: wait},
+	// The steps of the usual paths, in units that other work on the machine does not change.
+	{name: "paths", alone: paths},
 }
 
 // trial is one program on one case.

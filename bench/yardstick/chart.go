@@ -67,7 +67,7 @@ func (r *result) chart() string {
 		text(right+6, y+13, "start", fmt.Sprintf("%.2f", ratio))
 		text(labels, y+13, "start", readable(f.Notifier)+" / "+readable(f.Peer))
 	}
-	text(8, bottom+24, "start", fmt.Sprintf("Medians of %s; Kafka %s, load, receiver and program share %s.", plural(r.Runs, "run"), r.Kafka, r.Machine))
+	text(8, bottom+24, "start", fmt.Sprintf("Medians of %s; Kafka %s, load, receiver and program share %s.", plural(r.Runs, "run"), r.cluster(), r.Machine))
 	text(8, bottom+44, "start", fmt.Sprintf("Commit %s, %s. Logarithmic scale.", r.Commit, r.Date.Format(time.DateOnly)))
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -21,32 +21,53 @@ const (
 	keys       = 500 // record keys, session ids of the events
 )
 
-// node is a fresh Kafka node with the source topics.
+// node is a fresh Kafka node with the source topics, or a cluster of three.
 type node struct {
-	dir, addr string
-	client    *kgo.Client
-	admin     *kadm.Client
+	dir    string
+	addrs  []string
+	client *kgo.Client
+	admin  *kadm.Client
 }
 
-func startNode(ctx context.Context, dir string) (n *node, err error) {
+// startNode starts one node, or three, whose topics have a replica on each.
+func startNode(ctx context.Context, dir string, nodes int) (n *node, err error) {
 	n = &node{dir: dir}
 	defer func() {
 		if err != nil {
 			n.stop()
 		}
 	}()
-	if n.addr, err = command(ctx, script, "start", dir); err != nil {
+	verb := "start"
+	if nodes > 1 {
+		verb = "cluster"
+	}
+	out, err := command(ctx, script, verb, dir)
+	if err != nil {
 		return nil, err
 	}
-	if n.client, err = kgo.NewClient(kgo.SeedBrokers(n.addr)); err != nil {
+	if n.addrs = addresses(out); len(n.addrs) != nodes {
+		return nil, fmt.Errorf("%s %s names %d nodes: %q", script, verb, len(n.addrs), out)
+	}
+	if n.client, err = kgo.NewClient(kgo.SeedBrokers(n.addrs...)); err != nil {
 		return nil, err
 	}
 	n.admin = kadm.NewClient(n.client)
-	created, err := n.admin.CreateTopics(ctx, partitions, 1, nil, topic, "portfolio-updates", "forward-test-events", peerDLQ)
+	created, err := n.admin.CreateTopics(ctx, partitions, int16(nodes), nil, topic, "portfolio-updates", "forward-test-events", peerDLQ)
 	if err != nil {
 		return nil, err
 	}
 	return n, created.Error()
+}
+
+// addresses returns the first word of each line: of a node, the address for clients.
+func addresses(out string) []string {
+	var addrs []string
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) > 0 {
+			addrs = append(addrs, f[0])
+		}
+	}
+	return addrs
 }
 
 func (n *node) stop() {
@@ -95,7 +116,7 @@ func (n *node) produce(ctx context.Context, l load, s *sink) error {
 	if l.rate > 0 {
 		linger = 0 // the load must not add to the latency
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(n.addr), kgo.DefaultProduceTopic(topic), kgo.MaxBufferedRecords(100_000), kgo.ProducerLinger(linger))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(n.addrs...), kgo.DefaultProduceTopic(topic), kgo.MaxBufferedRecords(100_000), kgo.ProducerLinger(linger))
 	if err != nil {
 		return err
 	}
@@ -126,7 +147,7 @@ func (n *node) produce(ctx context.Context, l load, s *sink) error {
 // raw consumes the n events of the topic, does nothing with them, and returns
 // how many a second.
 func (n *node) raw(ctx context.Context, events int) (float64, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(n.addr), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(n.addrs...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return 0, err
 	}

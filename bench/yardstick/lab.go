@@ -81,7 +81,7 @@ func installPeer(ctx context.Context) (python string, err error) {
 
 // measure runs a case on a node of its own: raw, peer and notifier in turn.
 func (l *lab) measure(ctx context.Context, c benchCase, r *result, progress io.Writer) (err error) {
-	if l.node, err = startNode(ctx, filepath.Join(l.dir, "kafka-"+c.name)); err != nil {
+	if l.node, err = startNode(ctx, filepath.Join(l.dir, "kafka-"+c.name), max(1, r.Nodes)); err != nil {
 		return err
 	}
 	defer l.node.stop()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -30,6 +31,14 @@ func (d *drawing) end() string {
 	return d.String()
 }
 
+// tick returns a number of a scale: 0.1, 10 or 1,000.
+func tick(v float64) string {
+	if v >= 1000 {
+		return readable([]float64{v})
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
 // palette has a colour for each series; all can be read on white and on black.
 var palette = []string{good, bad, "#3b82c4", "#a855b5"}
 
@@ -54,11 +63,11 @@ func (c *costChart) lines(title, unit string) string {
 	d.text(8, 20, "start", title+": µs of CPU time")
 	for v := lowY; v <= highY*1.001; v *= 10 {
 		d.line(fmt.Sprintf("M%.1f %.1fH%.1f", left, y(v), right), 0.25)
-		d.text(left-8, y(v)+4, "end", strings.TrimSuffix(strings.TrimSuffix(readable([]float64{v}), "0"), ".0"))
+		d.text(left-8, y(v)+4, "end", tick(v))
 	}
 	for _, p := range c.series[0].points {
 		d.line(fmt.Sprintf("M%.1f %.1fV%.1f", x(p.x), bottom, bottom+5), 1)
-		d.text(x(p.x), bottom+20, "middle", strings.TrimSuffix(readable([]float64{p.x}), ".0"))
+		d.text(x(p.x), bottom+20, "middle", tick(p.x))
 	}
 	d.text(right, bottom+40, "end", unit+", both scales logarithmic")
 	used := make(map[int]bool) // places of labels, in steps of 16
@@ -99,7 +108,7 @@ func (c *costChart) bars(title string) string {
 	d.text(8, 20, "start", title+": µs of CPU time, logarithmic scale")
 	for v := low; v <= high*1.001; v *= 10 {
 		d.line(fmt.Sprintf("M%.1f %.1fV%.1f", x(v), top-8, bottom), 0.25)
-		d.text(x(v), top-14, "middle", strings.TrimSuffix(strings.TrimSuffix(readable([]float64{v}), "0"), ".0"))
+		d.text(x(v), top-14, "middle", tick(v))
 	}
 	y := top
 	for i, s := range c.series {

@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	f := flag.NewFlagSet("yardstick", flag.ContinueOnError)
 	names := f.String("cases", strings.Join(caseNames(), ","), "cases, separated by commas")
 	runs := f.Int("runs", 3, "runs of each case")
+	nodes := f.Int("nodes", 1, "Kafka nodes: 1, or 3 with replication 3, whose result is kept apart and compared with none")
 	outDir := f.String("out", "", "write DATE-COMMIT.json and chart.svg to this directory")
 	checkDir := f.String("check", "", "compare with the newest result in this directory; fail when the notifier has become worse")
 	costsFile := f.String("costs", "", "only draw what go test -bench Cost ./bench wrote to this file: charts to the directory of -out, tables to standard output")
@@ -56,6 +57,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if *runs < 1 {
 		return errors.New("-runs is at least 1")
 	}
+	if *nodes != 1 && (*nodes != 3 || *checkDir != "") {
+		return errors.New("-nodes is 1 or 3, and 1 with -check")
+	}
 	var committed *result
 	if *checkDir != "" {
 		if committed, err = newest(*checkDir); err != nil {
@@ -64,16 +68,27 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(*runs*len(chosen))*caseLimit)
 	defer cancel()
-	l, err := newLab(ctx)
-	if err != nil {
-		return err
-	}
-	defer l.close()
 	r, err := describe(ctx, *runs)
 	if err != nil {
 		return err
 	}
+	if *nodes > 1 {
+		r.Nodes = *nodes
+	}
+	var l *lab
 	for _, c := range chosen {
+		if c.alone != nil {
+			if err := r.alone(ctx, c, progress); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			continue
+		}
+		if l == nil {
+			if l, err = newLab(ctx); err != nil {
+				return err
+			}
+			defer l.close()
+		}
 		if err := l.measure(ctx, c, r, progress); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}

@@ -49,17 +49,17 @@ func (l *lab) start(ctx context.Context, name, group, start, channel string) (*p
 	var cmd *exec.Cmd
 	if name == peer {
 		cmd = exec.Command(l.python, filepath.Join(yardstickDir, "peer", "main.py"))
-		cmd.Env = append(os.Environ(), "BROKERS="+l.node.addr, "TOPIC="+topic, "DLQ="+peerDLQ, "HOOK="+l.sink.url,
+		cmd.Env = append(os.Environ(), "BROKERS="+strings.Join(l.node.addrs, ","), "TOPIC="+topic, "DLQ="+peerDLQ, "HOOK="+l.sink.url,
 			"GROUP="+group, "INSTANCE_ID="+group, "START="+start)
 	} else {
 		p.metrics = filepath.Join(l.dir, "http.sock")
 		config := filepath.Join(l.dir, group+".yaml")
-		text := fmt.Sprintf(`kafka: { brokers: [%q], group: %s, instance_id: %s, start: %s }
+		text := fmt.Sprintf(`kafka: { brokers: [%s], group: %s, instance_id: %s, start: %s }
 rules: rules.yaml
 channels:
   hook: { webhook: { url: %q }, concurrency: 64, %s }
 http: { listen: "unix:%s" }
-`, l.node.addr, group, group, start, l.sink.url, channel, p.metrics)
+`, strings.Join(l.node.addrs, ", "), group, group, start, l.sink.url, channel, p.metrics)
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}

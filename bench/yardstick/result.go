@@ -20,6 +20,7 @@ type result struct {
 	Machine string    `json:"machine"`
 	Go      string    `json:"go"`
 	Kafka   string    `json:"kafka"`
+	Nodes   int       `json:"nodes,omitempty"` // of Kafka, each with a replica of each partition; 0: one
 	Runs    int       `json:"runs"`
 	Figures []*figure `json:"figures"`
 }
@@ -120,7 +121,7 @@ func median(v []float64) float64 {
 
 // table prints medians and ratios.
 func (r *result) table(out io.Writer) {
-	const row = "%-10s %-15s %14s %14s %14s %8s\n"
+	const row = "%-10s %-24s %14s %14s %14s %8s\n"
 	fmt.Fprintf(out, row, "case", "figure", "raw", "peer", "notifier", "ratio")
 	for _, f := range r.Figures {
 		ratio := ""
@@ -130,7 +131,15 @@ func (r *result) table(out io.Writer) {
 		fmt.Fprintf(out, row, f.Case, f.Name, readable(f.Raw), readable(f.Peer), readable(f.Notifier), ratio)
 	}
 	fmt.Fprintf(out, "medians of %s; ratio: how many times better the notifier is than the peer\n%s, Kafka %s, Go %s, commit %s\n",
-		plural(r.Runs, "run"), r.Machine, r.Kafka, r.Go, r.Commit)
+		plural(r.Runs, "run"), r.Machine, r.cluster(), r.Go, r.Commit)
+}
+
+// cluster returns Kafka's version, and how many nodes there are if there are several.
+func (r *result) cluster() string {
+	if r.Nodes > 1 {
+		return fmt.Sprintf("%s on %d nodes with replication %[2]d", r.Kafka, r.Nodes)
+	}
+	return r.Kafka
 }
 
 func plural(n int, noun string) string {
@@ -168,20 +177,28 @@ func (r *result) write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	name := r.Date.Format(time.DateOnly) + "-" + r.Commit + ".json"
-	if err := os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644); err != nil {
+	name, chart := r.Date.Format(time.DateOnly)+"-"+r.Commit, "chart"
+	if r.Nodes > 1 {
+		suffix := fmt.Sprintf("-%d-nodes", r.Nodes)
+		name, chart = name+suffix, chart+suffix
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "chart.svg"), []byte(r.chart()), 0o644)
+	if !slices.ContainsFunc(r.Figures, func(f *figure) bool { return f.ratio() > 0 }) {
+		return nil // nothing to draw
+	}
+	return os.WriteFile(filepath.Join(dir, chart+".svg"), []byte(r.chart()), 0o644)
 }
 
-// newest returns the newest result in a directory.
+// newest returns the newest result with one node in a directory. Figures that it lacks are
+// those of older results.
 func newest(dir string) (*result, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, err
 	}
-	var last *result
+	var all []*result
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -191,12 +208,33 @@ func newest(dir string) (*result, error) {
 		if err := json.Unmarshal(text, r); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		if last == nil || r.Date.After(last.Date) {
-			last = r
+		if r.Nodes == 0 {
+			all = append(all, r)
 		}
 	}
-	if last == nil {
+	if len(all) == 0 {
 		return nil, fmt.Errorf("%s has no results: make bench writes one", dir)
 	}
-	return last, nil
+	slices.SortFunc(all, func(a, b *result) int { return b.Date.Compare(a.Date) })
+	for _, older := range all[1:] {
+		for _, f := range older.Figures {
+			if all[0].find(f.Case, f.Name) == nil {
+				all[0].Figures = append(all[0].Figures, f)
+			}
+		}
+	}
+	return all[0], nil
+}
+
+// alone measures a case that needs no Kafka and has no peer.
+func (r *result) alone(ctx context.Context, c benchCase, progress io.Writer) error {
+	for i := range r.Runs {
+		v, err := c.alone(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(progress, "%s %s %d: %v\n", c.name, notifier, i+1, v)
+		r.add(c.name, notifier, v)
+	}
+	return nil
 }

@@ -90,7 +90,7 @@ func TestCheckComparesBeyondMargin(t *testing.T) {
 	}{
 		"the same":             {0, 4500, true},
 		"a little slower":      {0, 2600, true},
-		"much slower":          {0, 2400, false},
+		"much slower: a rate":  {0, 400, true},
 		"better":               {1, 1, true},
 		"much more CPU":        {1, 15, false},
 		"allocations":          {2, 2.2, true},
@@ -106,6 +106,75 @@ func TestCheckComparesBeyondMargin(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestCheckOfPathsIsTight(t *testing.T) {
+	const out = "goos: linux\nBenchmarkRelative/quiet-event-2  1  0 ns/op  0 allocs  0.50 x-json.Valid\nBenchmarkRelative/alert-2  1  0 ns/op  25.00 allocs  5.9 x-json.Valid\nPASS\n"
+	committed := &result{}
+	for _, c := range []struct {
+		old, new string
+		ok       bool
+	}{
+		{"", "", true},
+		{"0.50", "0.52", true},
+		{"0.50", "0.53", false},
+		{" 0 allocs  0.50", " 1 allocs  0.50", false},
+		{"25.00", "27.00", false},
+		{"5.9", "59", true},
+	} {
+		fresh := &result{}
+		for r, text := range map[*result]string{committed: out, fresh: strings.Replace(out, c.old, c.new, 1)} {
+			v, err := readPaths(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Figures = nil
+			r.add("paths", notifier, v)
+		}
+		if err := check(io.Discard, committed, fresh); (err == nil) != c.ok {
+			t.Errorf("%q: %v", c.new, err)
+		}
+	}
+	if _, err := readPaths("PASS\n"); err == nil {
+		t.Error("nothing was measured")
+	}
+}
+
+func TestResultOfThreeNodesIsKeptApart(t *testing.T) {
+	dir := t.TempDir()
+	one, three := example(), example()
+	three.Date, three.Commit, three.Nodes = one.Date.Add(time.Hour), "abcdef", 3
+	for _, r := range []*result{one, three} {
+		if err := r.write(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := newest(dir)
+	if err != nil || r.Commit != one.Commit {
+		t.Errorf("%+v, %v", r, err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*3-nodes*"))
+	if err != nil || len(files) != 2 || !strings.Contains(three.chart(), "on 3 nodes with replication 3") {
+		t.Error(files, err)
+	}
+	if got := addresses("127.0.0.1:1 127.0.0.1:4\n127.0.0.1:2 127.0.0.1:5\n"); !slices.Equal(got, []string{"127.0.0.1:1", "127.0.0.1:2"}) {
+		t.Error(got)
+	}
+}
+
+func TestNewestTakesMissingFiguresFromOlder(t *testing.T) {
+	dir := t.TempDir()
+	older, newer := example(), &result{Commit: "abcdef", Date: time.Unix(3600, 0).UTC()}
+	newer.add("paths", notifier, values{{"quiet-event allocs", 0}})
+	for _, r := range []*result{older, newer} {
+		if err := r.write(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := newest(dir)
+	if err != nil || r.Commit != "abcdef" || r.find("filter", "events/s") == nil || r.find("paths", "quiet-event allocs") == nil {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
