@@ -49,6 +49,7 @@ type parser struct {
 	values  int             // remaining values of the quota
 	repairs []repair        // the first of each kind
 	err     error
+	lists   *Lists // whose memory the elements of containers use; nil: their own
 }
 
 var parsers = sync.Pool{New: func() any { return &parser{stack: make([]Value, 0, 64)} }}
@@ -286,7 +287,7 @@ func (p *parser) pop(base int) []Value {
 		p.tooMany()
 		return nil
 	}
-	out := make([]Value, n)
+	out := p.lists.room(n)
 	copy(out, p.stack[base:])
 	p.high = max(p.high, len(p.stack))
 	p.stack = p.stack[:base]

@@ -99,12 +99,13 @@ func (w *wanted) member(name []byte) *wanted {
 // the record's memory.
 type Found struct {
 	kind Kind
-	read bool    // num is set
-	text string  // a string's content; a boolean's or a number's literal
+	read bool    // num or list is set
+	text string  // a string's content; the JSON of other values
 	num  float64 // of a number
+	list []Value // of an array or an object
 }
 
-// Value returns the value; ok is false for an array or an object, which are not read.
+// Value returns the value; ok is false for an array or an object, which Lists reads.
 func (f *Found) Value() (v Value, ok bool) {
 	switch f.kind {
 	case Bool:
@@ -254,7 +255,10 @@ func (w *wanted) scan(data []byte, i, depth int, found []Found) int {
 	case '{':
 		f.kind = Object
 		if w.members != nil {
-			return scanObject(data, i, depth+1, w, found)
+			if i = scanObject(data, i, depth+1, w, found); i >= 0 {
+				f.text = share(data[start:i])
+			}
+			return i
 		}
 	case '[':
 		f.kind = Array
@@ -266,7 +270,7 @@ func (w *wanted) scan(data []byte, i, depth int, found []Found) int {
 		f.kind = Number
 	}
 	i = skipValue(data, i, depth)
-	if i >= 0 && (f.kind == Number || f.kind == Bool) {
+	if i >= 0 && f.kind != Null {
 		f.text = share(data[start:i])
 	}
 	return i

@@ -16,15 +16,17 @@ import (
 type scope struct {
 	ev       *event.Event
 	now      time.Time
-	elements []event.Value // current elements of any, filter, …; the innermost last
-	cache    *cache        // see compiler.memoize; nil: empty
+	elements []event.Value  // current elements of any, filter, …; the innermost last
+	cache    *cache         // see compiler.memoize; nil: empty
+	one      [1]event.Value // the argument of a function that has one
 	meter
 
 	// of a Prefilter, which has no ev
 	found     []event.Found // see event.Scanner
 	wheres    []shared      // see filter.where
+	lists     *event.Lists  // reads those of found that are lists
 	size      int           // of the event, in bytes
-	undecided bool          // a value was read that is not in found
+	undecided bool          // a value was read that is not in found, or has too many elements
 	known     *Resolved     // nil: nothing is known
 }
 

@@ -125,8 +125,8 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
 	if len(args) == 1 {
 		eval := args[0]
 		return func(s *scope) event.Value {
-			one := [1]event.Value{eval(s)}
-			return call(s, one[:])
+			s.one[0] = eval(s) // call evaluates nothing
+			return call(s, s.one[:])
 		}
 	}
 	return func(s *scope) event.Value {

@@ -6,103 +6,107 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
+// predicate is what a list function asks of each element.
+type predicate struct {
+	eval  value // nil: the element itself
+	steps int
+}
+
+// of returns the predicate's value for an element.
+func (p *predicate) of(s *scope, e event.Value) event.Value {
+	out := e
+	s.spend(p.steps)
+	if p.eval != nil {
+		s.elements[len(s.elements)-1] = e
+		out = p.eval(s)
+	}
+	s.spendRead(out) // sum converts it to a number
+	return out
+}
+
 // listFunctions are the functions with a predicate; it is optional for sum and count.
-var listFunctions = map[string]func(list event.Value, eval func(event.Value) event.Value) event.Value{
-	"any": func(list event.Value, eval func(event.Value) event.Value) event.Value {
-		return event.BoolValue(contains(list, eval, true))
+var listFunctions = map[string]func(s *scope, list event.Value, p *predicate) event.Value{
+	"any": func(s *scope, list event.Value, p *predicate) event.Value {
+		return event.BoolValue(anyIs(s, list, p, true))
 	},
-	"all": func(list event.Value, eval func(event.Value) event.Value) event.Value {
-		return event.BoolValue(!contains(list, eval, false))
+	"all": func(s *scope, list event.Value, p *predicate) event.Value {
+		return event.BoolValue(!anyIs(s, list, p, false))
 	},
-	"none": func(list event.Value, eval func(event.Value) event.Value) event.Value {
-		return event.BoolValue(!contains(list, eval, true))
+	"none": func(s *scope, list event.Value, p *predicate) event.Value {
+		return event.BoolValue(!anyIs(s, list, p, true))
 	},
-	"count": func(list event.Value, eval func(event.Value) event.Value) event.Value {
+	"count": func(s *scope, list event.Value, p *predicate) event.Value {
 		n := 0
 		for i := range list.Len() {
-			if eval(list.At(i)).Bool() {
+			if p.of(s, list.At(i)).Bool() {
 				n++
 			}
 		}
 		return event.NumberValue(float64(n))
 	},
-	"filter": func(list event.Value, eval func(event.Value) event.Value) event.Value {
+	"filter": func(s *scope, list event.Value, p *predicate) event.Value {
 		var out []event.Value
 		for i := range list.Len() {
-			if e := list.At(i); eval(e).Bool() {
+			if e := list.At(i); p.of(s, e).Bool() {
 				out = append(out, e)
 			}
 		}
 		return event.ArrayValue(out)
 	},
-	"map": func(list event.Value, eval func(event.Value) event.Value) event.Value {
+	"map": func(s *scope, list event.Value, p *predicate) event.Value {
 		out := make([]event.Value, list.Len())
 		for i := range out {
-			out[i] = eval(list.At(i))
+			out[i] = p.of(s, list.At(i))
 		}
 		return event.ArrayValue(out)
 	},
-	"sum": func(list event.Value, eval func(event.Value) event.Value) event.Value {
+	"sum": func(s *scope, list event.Value, p *predicate) event.Value {
 		total := 0.0
 		for i := range list.Len() {
-			total += numberOrNaN(eval(list.At(i)))
+			total += numberOrNaN(p.of(s, list.At(i)))
 		}
 		return computed(total)
 	},
 }
 
-// contains reports whether the predicate is want for an element.
-func contains(list event.Value, eval func(event.Value) event.Value, want bool) bool {
+// anyIs reports whether the predicate is want for an element.
+func anyIs(s *scope, list event.Value, p *predicate, want bool) bool {
 	for i := range list.Len() {
-		if eval(list.At(i)).Bool() == want {
+		if p.of(s, list.At(i)).Bool() == want {
 			return true
 		}
 	}
 	return false
 }
 
-func (c *compiler) listCall(n ast.Node, name string, apply func(event.Value, func(event.Value) event.Value) event.Value, arguments []ast.Node) value {
+func (c *compiler) listCall(n ast.Node, name string, apply func(*scope, event.Value, *predicate) event.Value, arguments []ast.Node) value {
 	if len(arguments) == 0 || len(arguments) > 2 {
 		return c.fault(n, "%s() takes a list and a condition for its elements", name)
 	}
 	list := c.value(arguments[0])
 	c.warnDynamicList(arguments[0])
 	if len(arguments) == 1 {
-		return func(s *scope) event.Value {
-			return apply(listOrEmpty(list(s)), func(v event.Value) event.Value {
-				s.spend(1)
-				s.spendRead(v)
-				return v
-			})
-		}
+		itself := &predicate{steps: 1}
+		return func(s *scope) event.Value { return apply(s, listOrEmpty(list(s)), itself) }
 	}
-	predicate, ok := arguments[1].(*ast.PredicateNode)
+	of, ok := arguments[1].(*ast.PredicateNode)
 	if !ok {
 		return c.fault(arguments[1], "%s() takes a condition for the list's elements", name)
 	}
 	memoized := c.memoized
 	c.depth, c.memoized = c.depth+1, false
-	eval := c.value(predicate.Node)
+	eval := c.value(of.Node)
 	c.depth, c.memoized = c.depth-1, memoized
-	steps := 1 + nodes(predicate.Node)
+	steps := 1 + nodes(of.Node)
 	if name == "map" || name == "filter" {
 		steps += newElement
 	}
+	p := &predicate{eval: eval, steps: steps}
 	return func(s *scope) event.Value {
 		v := listOrEmpty(list(s))
-		if v.Len() == 0 {
-			return apply(v, nil)
-		}
 		s.elements = append(s.elements, event.Value{})
-		top := len(s.elements) - 1
-		out := apply(v, func(e event.Value) event.Value {
-			s.spend(steps)
-			s.elements[top] = e
-			out := eval(s)
-			s.spendRead(out) // sum converts it to a number
-			return out
-		})
-		s.elements = s.elements[:top]
+		out := apply(s, v, p)
+		s.elements = s.elements[:len(s.elements)-1]
 		return out
 	}
 }

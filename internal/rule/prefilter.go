@@ -1,13 +1,9 @@
 package rule
 
 import (
-	"cmp"
-	"math"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/topics"
@@ -36,18 +32,24 @@ func (s *Set) Prefilter(d *event.Decoder) *Prefilter {
 // repair, and Match certainly returns neither an alert nor an error, given what is known
 // to be resolved. The headers of the record are not read; event.Scanner.Scan says what
 // they must not be.
-func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) bool {
+func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) (quiet bool) {
 	f := p.topics[rec.Topic]
 	if f == nil {
 		return false
 	}
 	sc := f.scope(now, len(rec.Value))
+	defer func() {
+		if sc.spent <= sc.limit {
+			return // a panic is not overBudget
+		}
+		if v := recover(); v != nil && v != any(overBudget{}) {
+			panic(v)
+		}
+		quiet = false
+	}()
 	sc.known = known
-	quiet := f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, sc.found) && f.quiet(sc)
-	clear(sc.found)
-	clear(sc.wheres)
-	*sc = scope{found: sc.found, wheres: sc.wheres} // the pool must not hold a record
-	f.scopes.Put(sc)
+	quiet = f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, sc.found) && f.quiet(sc)
+	f.release(sc)
 	return quiet
 }
 
@@ -170,10 +172,23 @@ func (p *pin) candidates(s *scope) []condition {
 func (f *filter) scope(now time.Time, size int) *scope {
 	sc, ok := f.scopes.Get().(*scope)
 	if !ok {
-		sc = &scope{found: make([]event.Found, f.scanner.Size()), wheres: make([]shared, len(f.wheres))}
+		sc = &scope{found: make([]event.Found, f.scanner.Size()), wheres: make([]shared, len(f.wheres)), lists: event.NewLists()}
 	}
-	sc.now, sc.size, sc.limit = now, size, math.MaxInt
+	sc.now, sc.size, sc.limit = now, size, f.steps
 	return sc
+}
+
+// release gives a scope back, without what it holds of a record.
+func (f *filter) release(sc *scope) {
+	clear(sc.found)
+	clear(sc.wheres)
+	clear(sc.elements[:cap(sc.elements)])
+	if sc.cache != nil {
+		clear(sc.cache.slots)
+	}
+	sc.lists.Reset()
+	*sc = scope{found: sc.found, wheres: sc.wheres, lists: sc.lists, elements: sc.elements[:0], cache: sc.cache}
+	f.scopes.Put(sc)
 }
 
 // quiet reports whether certainly no rule matches.
@@ -183,7 +198,7 @@ func (f *filter) quiet(s *scope) bool {
 			return false
 		}
 	}
-	return !anyMatches(f.others, s) && s.spent <= f.steps
+	return !anyMatches(f.others, s)
 }
 
 // anyMatches reports whether a rule matches or cannot be decided.
@@ -222,99 +237,4 @@ func (r *condition) clears(s *scope) bool {
 		}
 	}
 	return !s.known.has(h.sum)
-}
-
-// scanned compiles a path below a root other than vars for a prefilter.
-func (c *compiler) scanned(root string, path []string) value {
-	switch {
-	case root == "ce": // no CloudEvent is scanned
-		return constant(event.Value{})
-	case root != "event" || len(path) == 0:
-		return func(s *scope) event.Value {
-			s.undecided = true
-			return event.Value{}
-		}
-	}
-	at, cost := c.scanner.Find(path), readCost(path)
-	return func(s *scope) event.Value {
-		s.spend(cost * s.size >> 10)
-		v, ok := s.found[at].Value()
-		s.undecided = s.undecided || !ok
-		return v
-	}
-}
-
-// scannedOrder compiles the comparison of a path with a number for a prefilter, without
-// copies: the usual condition. nil: it is none.
-func (c *compiler) scannedOrder(left ast.Node, right *event.Value, accepts [3]bool) truth {
-	names, base, rest := c.unfold(left)
-	root, ok := base.(*ast.IdentifierNode)
-	y, isNumber := number(*right)
-	if c.scanner == nil || !ok || root.Value != "event" || len(names) == 0 || rest != nil || !isNumber || right.Kind() != event.Number || math.Abs(y) >= exact {
-		return nil
-	}
-	generic, at, cost := c.scanned(root.Value, names), c.scanner.Find(names), readCost(names)
-	return func(s *scope) bool {
-		f := &s.found[at]
-		switch f.Kind() {
-		case event.Missing, event.Null:
-			s.spend(cost * s.size >> 10)
-			return false
-		case event.Number:
-			s.spend(cost * s.size >> 10)
-			x := f.Number()
-			return x-x == 0 && accepts[cmp.Compare(x, y)+1] // of a number beyond float64 there is no order
-		}
-		x := generic(s)
-		sign, ok := s.order(&x, right)
-		return ok && accepts[sign+1]
-	}
-}
-
-// readCost returns at least the steps of meter.member for a path, for each KiB of an event, in which a member takes 5
-// bytes or more.
-func readCost(path []string) int {
-	cost := 0
-	for _, name := range path {
-		cost += 64 + len(name)
-	}
-	return cost
-}
-
-// pins returns a path and texts if the condition is false for every other text,
-// and evaluating it then reads only that path; else nil.
-func (c *compiler) pins(n ast.Node) (path, texts []string) {
-	b, ok := n.(*ast.BinaryNode)
-	if !ok {
-		return nil, nil
-	}
-	switch b.Operator {
-	case "and", "&&":
-		return c.pins(b.Left)
-	case "or", "||":
-		path, texts = c.pins(b.Left)
-		if other, more := c.pins(b.Right); slices.Equal(path, other) {
-			return path, append(texts, more...)
-		}
-	case "==", "in":
-		names, base, rest := c.unfold(b.Left)
-		if root, ok := base.(*ast.IdentifierNode); !ok || root.Value != "event" || len(names) == 0 || rest != nil || !isConstant(b.Right) {
-			return nil, nil
-		}
-		list := c.value(b.Right)(nil)
-		if b.Operator == "==" {
-			list = event.ArrayValue([]event.Value{list})
-		}
-		for i := range list.Len() {
-			v := list.At(i)
-			if list.Kind() != event.Array || v.Kind() != event.String {
-				return nil, nil
-			}
-			texts = append(texts, v.Text())
-		}
-		if texts != nil {
-			return names, texts
-		}
-	}
-	return nil, nil
 }

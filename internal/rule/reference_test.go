@@ -277,7 +277,8 @@ func (r *interpreter) call(name string, arguments []ast.Node) event.Value {
 				return out
 			}
 		}
-		return over(list, of)
+		one := &scope{elements: make([]event.Value, 1)}
+		return over(one, list, &predicate{eval: func(s *scope) event.Value { return of(s.elements[0]) }})
 	}
 	args := r.all(arguments)
 	switch name {
