@@ -30,33 +30,36 @@ type node struct {
 }
 
 // startNode starts one node, or three, whose topics have a replica on each.
-func startNode(ctx context.Context, dir string, nodes int) (n *node, err error) {
-	n = &node{dir: dir}
-	defer func() {
-		if err != nil {
-			n.stop()
-		}
-	}()
+func startNode(ctx context.Context, dir string, nodes int) (*node, error) {
+	n := &node{dir: dir}
+	if err := n.start(ctx, nodes); err != nil {
+		n.stop()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *node) start(ctx context.Context, nodes int) error {
 	verb := "start"
 	if nodes > 1 {
 		verb = "cluster"
 	}
-	out, err := command(ctx, script, verb, dir)
+	out, err := command(ctx, script, verb, n.dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if n.addrs = addresses(out); len(n.addrs) != nodes {
-		return nil, fmt.Errorf("%s %s names %d nodes: %q", script, verb, len(n.addrs), out)
+		return fmt.Errorf("%s %s names %d nodes: %q", script, verb, len(n.addrs), out)
 	}
 	if n.client, err = kgo.NewClient(kgo.SeedBrokers(n.addrs...)); err != nil {
-		return nil, err
+		return err
 	}
 	n.admin = kadm.NewClient(n.client)
 	created, err := n.admin.CreateTopics(ctx, partitions, int16(nodes), nil, topic, "portfolio-updates", "forward-test-events", peerDLQ)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return n, created.Error()
+	return created.Error()
 }
 
 // addresses returns the first word of each line: of a node, the address for clients.

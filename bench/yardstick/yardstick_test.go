@@ -163,6 +163,12 @@ func TestResultOfThreeNodesIsKeptApart(t *testing.T) {
 	}
 }
 
+func TestNodeThatDoesNotStartIsAnError(t *testing.T) { // the script is in the repository's root, not here
+	if n, err := startNode(t.Context(), t.TempDir(), 3); err == nil || n != nil {
+		t.Error(n, err)
+	}
+}
+
 func TestNewestTakesMissingFiguresFromOlder(t *testing.T) {
 	dir := t.TempDir()
 	older, newer := example(), &result{Commit: "abcdef", Date: time.Unix(3600, 0).UTC()}
