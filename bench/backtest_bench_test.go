@@ -36,7 +36,7 @@ func BenchmarkBacktest(b *testing.B) {
 	e.stop()
 
 	var out, words bytes.Buffer
-	cmd := exec.CommandContext(b.Context(), program, "rules", "backtest", "--brokers", d.broker.Addr(), "--group", group, "--topic", "trade-executions", "-o", "json")
+	cmd := exec.CommandContext(b.Context(), program, "rules", "backtest", "--brokers", d.config.Brokers[0], "--group", group, "--topic", "trade-executions", "-o", "json")
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &words, b.TempDir()
 	cmd.Env = append(os.Environ(), "NOTIFIER_CONFIG=")
 	began = time.Now()
