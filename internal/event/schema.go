@@ -34,10 +34,10 @@ type Schema interface {
 	Read(index, data []byte, members map[string]bool, q *Quota, repair func(kind, what string)) (Value, error)
 }
 
-// Schemas finds schemas without waiting. It is safe for concurrent use.
+// Schemas finds schemas; those of a daemon never wait. It is safe for concurrent use.
 type Schemas interface {
 	// Find returns a schema; nil: its documents are JSON. The error is an *outcome.Error,
-	// or a *SchemaMissing if the schema is not known yet.
+	// a *SchemaMissing if the schema is not known yet, or says why it cannot be known now.
 	Find(id SchemaID) (Schema, error)
 }
 

@@ -53,8 +53,8 @@ func NewProgram(set *rule.Set, d *event.Decoder) Program {
 
 // Match decodes and matches one record that arrived at arrived; age and ago count from
 // now. What is known of keys with clear is kept in known; nil: nothing is. The event ends
-// here: what an alert needs of it is copied. The error is event.ErrTombstone or an
-// *outcome.Error.
+// here: what an alert needs of it is copied. The error is event.ErrTombstone, an
+// *outcome.Error, or one of the decoder's Schemas: the record cannot be matched yet.
 func (p *Program) Match(r *kgo.Record, arrived, now time.Time, known *rule.Resolved) ([]alert.Alert, error) {
 	rec := event.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Timestamp, Arrived: arrived}
 	if p.Prefilter != nil && plain(r.Headers) && p.Prefilter.Quiet(rec, now, known) {

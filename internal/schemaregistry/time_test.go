@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,4 +168,31 @@ func TestSchemasInMemoryAreBounded(t *testing.T) {
 	if kept < 14 || kept > 16 {
 		t.Errorf("%d schemas of 1 MB are in memory", kept)
 	}
+}
+
+func TestCommandsWaitForRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newInMemory(t)
+		m.seed(7, `"int"`)
+		m.down = true
+		var away *schemaregistry.UnavailableError
+		if _, err := m.client.Waiting(t.Context()).Find(id(7)); !errors.As(err, &away) || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("the registry is away: %v", err)
+		}
+		if took := time.Since(m.began); took < 15*time.Second || took > 21*time.Second { // a try more, at most
+			t.Errorf("given up after %s", took)
+		}
+		m.down = false
+		if s, err := m.client.Waiting(t.Context()).Find(id(7)); s == nil || err != nil {
+			t.Errorf("it is back: %v, %v", s, err)
+		}
+		if _, err := m.client.Waiting(t.Context()).Find(id(8)); outcome.Classify(err).Cause != outcome.UnknownSchema {
+			t.Errorf("a schema that there is not: %v", err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(context.DeadlineExceeded)
+		if _, err := m.client.Waiting(ctx).Find(id(9)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ctx has ended: %v", err)
+		}
+	})
 }

@@ -147,7 +147,12 @@ func (r *run) do(ctx context.Context, files []string) error {
 
 // read reads the spans and has everything counted.
 func (r *run) read(ctx context.Context, l *config.Loaded, log *dlq.Log, spans []dlq.Span, sets []set) error {
-	decoder := l.Decoder(nil)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	decoder, err := r.g.Decoder(ctx, l)
+	if err != nil {
+		return err
+	}
 	var programs []ingest.Program
 	for _, s := range sets {
 		r.versions = append(r.versions, newVersion(s, l, r.cluster, r.show))
@@ -167,7 +172,7 @@ func (r *run) read(ctx context.Context, l *config.Loaded, log *dlq.Log, spans []
 	until, err := history.Read(ctx, history.Params[matched]{
 		Log: log, Spans: spans, Since: r.since, Now: r.now, Passed: bar.Add, TooLarge: tooLarge,
 		Matcher: func(s dlq.Span) history.Matcher[matched] {
-			m := newMatcher(programs, r.topicIDs[s.Topic])
+			m := newMatcher(programs, r.topicIDs[s.Topic], cancel)
 			r.parts = append(r.parts, m)
 			return m.match
 		},

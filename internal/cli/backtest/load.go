@@ -31,7 +31,9 @@ func load(g *base.Globals, files []string, diff bool) (*config.Loaded, []set, er
 		return nil, nil, base.Fail(base.ExitConfig, "%w", err)
 	}
 	g.InUse, g.Redactor = l.Kafka.Group, base.NewRedactor(l)
-	faults = slices.DeleteFunc(faults, func(f yamldoc.Fault) bool { return f.Unresolved && !strings.HasPrefix(f.Path, "kafka.") })
+	faults = slices.DeleteFunc(faults, func(f yamldoc.Fault) bool {
+		return f.Unresolved && !strings.HasPrefix(f.Path, "kafka.") && !strings.HasPrefix(f.Path, "schema_registry.")
+	})
 	if err := g.ReportFaults("the configuration", faults.Errors()); err != nil {
 		return nil, nil, err
 	}

@@ -36,11 +36,12 @@ type matcher struct {
 	programs []ingest.Program // of the versions
 	known    []*rule.Resolved
 	topicID  string
+	fail     func(error) // ends the run: a record cannot be read now
 	events   int64
 }
 
-func newMatcher(programs []ingest.Program, topicID string) *matcher {
-	m := &matcher{programs: programs, topicID: topicID}
+func newMatcher(programs []ingest.Program, topicID string, fail func(error)) *matcher {
+	m := &matcher{programs: programs, topicID: topicID, fail: fail}
 	for range programs {
 		m.known = append(m.known, rule.NewResolved())
 	}
@@ -54,8 +55,9 @@ func (m *matcher) match(r *kgo.Record, at time.Time) (found matched, some bool) 
 		if errors.Is(err, event.ErrTombstone) {
 			return matched{}, false
 		}
-		if err != nil {
-			found.of[i].err = outcome.Classify(err)
+		if err != nil && !errors.As(err, &found.of[i].err) {
+			m.fail(fmt.Errorf("%s/%d@%d cannot be read now: %w", r.Topic, r.Partition, r.Offset, err))
+			return matched{}, false
 		}
 		found.of[i].alerts = alerts
 		some = some || err != nil || len(alerts) > 0

@@ -16,7 +16,10 @@ import (
 
 // raise returns an alert of r and its event: that of the flags, or a sample's.
 func (p *preview) raise(ctx context.Context, l *config.Loaded, r rule.Rule) (a alert.Alert, value []byte, err error) {
-	decoder := l.Decoder(nil)
+	decoder, err := p.g.Decoder(ctx, l)
+	if err != nil {
+		return a, nil, err
+	}
 	match := func(rec event.Record) (ok bool, why string, err error) {
 		ev, err := decoder.Decode(rec)
 		if err != nil {

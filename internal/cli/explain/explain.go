@@ -113,12 +113,16 @@ func run(ctx context.Context, g *base.Globals, o *options) error {
 	}
 	c := &cluster{g: g, config: &l.Kafka}
 	defer c.close()
-	r, rec, err := given(ctx, g, l, o, c)
+	decoder, err := g.Decoder(ctx, l)
+	if err != nil {
+		return err
+	}
+	r, rec, err := given(ctx, g, l, o, c, decoder)
 	if err != nil {
 		return err
 	}
 	if rec != nil {
-		if err := r.explain(l, set, o, *rec); err != nil {
+		if err := r.explain(decoder, l, set, o, *rec); err != nil {
 			return err
 		}
 		if err := r.ask(ctx, c); err != nil {
@@ -166,17 +170,19 @@ func checkRule(set *rule.Set, name string) error {
 }
 
 // explain decodes the record, and has the rules explained.
-func (r *report) explain(l *config.Loaded, set *rule.Set, o *options, rec event.Record) error {
-	decoder := l.Decoder(nil)
+func (r *report) explain(decoder *event.Decoder, l *config.Loaded, set *rule.Set, o *options, rec event.Record) error {
 	ev, err := decoder.Decode(rec)
 	r.record = &rec
+	var unreadable *outcome.Error
 	switch {
 	case errors.Is(err, event.ErrTombstone):
 		r.problem = "it is a tombstone, a record without a value: the notifier passes over it, and no rule sees it"
 		return nil
-	case err != nil:
-		r.undecodable(err)
+	case errors.As(err, &unreadable):
+		r.undecodable(unreadable)
 		return nil
+	case err != nil:
+		return base.Fail(base.ExitFailed, "the record cannot be read now: %w", err)
 	}
 	r.event = &ev
 	if rec.Offset < 0 || rec.Time.Before(ev.Time) {

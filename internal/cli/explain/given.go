@@ -21,7 +21,7 @@ import (
 
 // given returns the report of the event that the command names, and its record; nil: there
 // is none that a rule sees, and the report says why.
-func given(ctx context.Context, g *base.Globals, l *config.Loaded, o *options, c *cluster) (*report, *event.Record, error) {
+func given(ctx context.Context, g *base.Globals, l *config.Loaded, o *options, c *cluster, decoder *event.Decoder) (*report, *event.Record, error) {
 	r := &report{asked: time.Now(), told: told{group: l.Kafka.Group, committed: -1}}
 	switch {
 	case o.file != "":
@@ -31,7 +31,7 @@ func given(ctx context.Context, g *base.Globals, l *config.Loaded, o *options, c
 		}
 		rec := event.Record{Topic: o.topic, Partition: -1, Offset: -1, Value: data, Time: r.asked, Arrived: r.asked}
 		if rec.Topic == "" {
-			rec.Topic, err = guess(g, l, data)
+			rec.Topic, err = guess(g, l, decoder, data)
 		}
 		return r, &rec, err
 	case o.alert != "":
@@ -110,9 +110,8 @@ func (r *report) ofAlert(ctx context.Context, o *options, c *cluster) (*report, 
 }
 
 // guess returns the topic whose samples have the type of an event, and says so.
-func guess(g *base.Globals, l *config.Loaded, data []byte) (string, error) {
+func guess(g *base.Globals, l *config.Loaded, decoder *event.Decoder, data []byte) (string, error) {
 	samples, _ := l.RuleSamples()
-	decoder := event.NewDecoder(&l.Events, nil, nil)
 	var found, types []string
 	kind := ""
 	for _, topic := range topics.All() {

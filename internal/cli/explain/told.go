@@ -202,8 +202,7 @@ func (r *report) findDead(ctx context.Context, c *cluster) {
 var atByte = regexp.MustCompile(`\bat byte (\d+)`)
 
 // undecodable notes why an event cannot be read, and where.
-func (r *report) undecodable(err error) {
-	e := outcome.Classify(err)
+func (r *report) undecodable(e *outcome.Error) {
 	r.cause = e.Cause
 	r.problem = "it is no event, and becomes a dead letter: " + e.Detail
 	m := atByte.FindStringSubmatch(e.Detail)
