@@ -32,6 +32,7 @@ race: ## the same with the race detector, and longer: a quarter of an hour
 
 race-short: ## with the race detector, what has goroutines of its own, and the whole daemon under a few schedules
 	$(GO) test -race -skip UnpackedBatchesAreBounded ./internal/consume ./internal/dispatch ./internal/dlq ./internal/lag ./internal/ingest ./internal/control ./internal/health
+	$(GO) test -race -run ConcurrentUse ./internal/rule
 	$(GO) test -race -tags synctests ./internal/kafka
 	$(GO) test -race -tags synctests ./internal/endtoend -run "NothingIsLost|Crash|Churn|Rebalances" -schedules 6 -rebalances 30
 

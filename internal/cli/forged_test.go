@@ -74,7 +74,10 @@ func TestForgedMoveEndsAtTheLogsEnd(t *testing.T) {
 		t.Errorf("the page:\n%s", page)
 	}
 	d.seen(t)
-	command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "old: ", "waiting alerts move to\n  new, requested by eve")
+	listed := command(t, c, "channels", "list", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone, "old: ")
+	if wrapped := strings.Join(strings.Fields(listed.Out), " "); !strings.Contains(wrapped, "waiting alerts move to new, requested by eve") {
+		t.Errorf("the list:\n%s", listed.Out)
+	}
 	o := command(t, c, "channels", "list", "-o", "json", "-c", dir+"/notifier.yaml").Want(t, base.ExitDone).Objects(t)
 	for _, channel := range o {
 		moving, _ := json.Marshal(channel["moving"])

@@ -39,18 +39,16 @@ func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) (qui
 	}
 	sc := f.scope(now, len(rec.Value))
 	defer func() {
-		if sc.spent <= sc.limit {
-			return // a panic is not overBudget
+		if sc.spent > sc.limit { // or else a panic is not overBudget
+			if v := recover(); v != nil && v != any(overBudget{}) {
+				panic(v)
+			}
+			quiet = false
 		}
-		if v := recover(); v != nil && v != any(overBudget{}) {
-			panic(v)
-		}
-		quiet = false
+		f.release(sc) // last: another goroutine may have it at once
 	}()
 	sc.known = known
-	quiet = f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, sc.found) && f.quiet(sc)
-	f.release(sc)
-	return quiet
+	return f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, sc.found) && f.quiet(sc)
 }
 
 // filter is the prefilter of one topic.

@@ -3,6 +3,7 @@ package rule_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +44,22 @@ func conditions(t testing.TB, when ...string) *rule.Set {
 		t.Fatal(faults)
 	}
 	return set
+}
+
+// TestPrefilterIsSafeForConcurrentUse shows what the race detector sees.
+func TestPrefilterIsSafeForConcurrentUse(t *testing.T) {
+	f := filter(conditions(t, `event.kind == "a" and event.n > 5`, `any(event.list, .n > 5)`))
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for n := range 10_000 {
+				if quiet := f.prefilter.Quiet(record(fmt.Sprintf(`{"kind":"a","n":%d,"list":[{"n":%d}]}`, n%10, n%7)), arrived, nil); quiet != (n%10 <= 5 && n%7 <= 5) {
+					t.Errorf("event %d: quiet %t", n, quiet)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // check fails if the prefilter calls a record quiet that is not, and returns
