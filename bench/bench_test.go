@@ -7,6 +7,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/algotrade/notifier/configs"
@@ -71,10 +73,14 @@ func newDeskOf(b *testing.B, partitions int32, rules []byte) *desk {
 		for name, value := range s.Configs {
 			settings[name] = &value
 		}
-		if _, err := admin.CreateTopic(b.Context(), s.Partitions, 1, settings, s.Topic); err != nil {
+		if _, err := admin.CreateTopic(b.Context(), s.Partitions, 1, settings, s.Topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			b.Fatal(err)
 		}
 	}
+	until(b, func() bool { // a real Kafka tells later
+		all, err := admin.ListTopics(b.Context())
+		return err == nil && !slices.ContainsFunc(d.shapes, func(s kafka.Shape) bool { return !all.Has(s.Topic) })
+	})
 	md, err := admin.BrokerMetadata(b.Context())
 	if err != nil {
 		b.Fatal(err)

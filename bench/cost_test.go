@@ -176,16 +176,6 @@ func costOfPartitions(b *testing.B) {
 			d.fill(n, 0)
 			reportEach(b, d.cost(n, 0))
 		})
-		b.Run(fmt.Sprintf("idle-second/%d", partitions), func(b *testing.B) {
-			d := newDeskOf(b, partitions, configs.Rules)
-			e := d.run(&sink{}, 16)
-			time.Sleep(5 * time.Second)
-			const rest = 20
-			began := processTime()
-			time.Sleep(rest * time.Second)
-			reportEach(b, float64(processTime()-began)/rest)
-			e.stop()
-		})
 	}
 }
 

@@ -55,6 +55,13 @@ func (n *node) start(ctx context.Context, nodes int) error {
 		return err
 	}
 	n.admin = kadm.NewClient(n.client)
+	registered := until(ctx, time.Minute, func() bool {
+		md, err := n.admin.BrokerMetadata(ctx)
+		return err == nil && len(md.Brokers) == nodes
+	})
+	if !registered {
+		return fmt.Errorf("not all of the %d nodes are brokers after 1 min", nodes)
+	}
 	created, err := n.admin.CreateTopics(ctx, partitions, int16(nodes), nil, topic, "portfolio-updates", "forward-test-events", peerDLQ)
 	if err != nil {
 		return err
