@@ -42,7 +42,7 @@ var costTitles = []struct{ name, title, unit string }{
 	{"rules", "Recognising an event, by the number of rules", "rules"},
 	{"size", "An event, by its size", "bytes"},
 	{"types", "Recognising an event with the shipped rules, by its type", "type"},
-	{"partitions", "A daemon, by source partitions", "partitions"},
+	{"partitions", "An event, by source partitions", "partitions"},
 	{"backlog", "An event of a backlog, from the start of the daemon", "waiting"},
 }
 
@@ -138,7 +138,7 @@ func drawCosts(file, dir string, out io.Writer) error {
 			svg = chart.bars(t.title)
 		}
 		if dir != "" {
-			if err := os.WriteFile(filepath.Join(dir, "cost-"+t.name+".svg"), []byte(svg), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "cost-"+t.name+".svg"), []byte(svg), 0o644); err != nil {
 				return err
 			}
 		}
