@@ -96,7 +96,7 @@ bench: ## beside a peer on a real Kafka, into bench/results, some twenty minutes
 	$(BENCH_RUN) -out bench/results $(BENCH)
 
 bench-check: ## its short form: ratios and allocations against the newest of bench/results
-	$(BENCH_RUN) -cases filter,deliver -runs 1 -check bench/results
+	$(BENCH_RUN) -cases filter,deliver,paths -runs 1 -check bench/results
 
 VERSION ?=
 release: ## dist/: programs, Debian packages, bills of materials; VERSION=1.2.3, else the tag's: see docs/releasing.md
