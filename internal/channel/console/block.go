@@ -16,7 +16,7 @@ const (
 	short    = 8  // the same on a terminal that is narrower than Width
 	minTitle = 20 // columns of the title on the narrowest terminal
 	minFirst = 24 // with less room beside them, the notes get a line of their own
-	maxLines = 8  // detail lines; the rest is cut
+	maxLines = 8  // detail lines with the notes; the rest is cut
 	maxTitle = 3  // lines of a title; the rest is cut
 	between  = " · "
 )
@@ -94,18 +94,18 @@ func (l layout) details(m channel.Message) []string {
 	for _, words := range text {
 		lines = wrap(lines, words, " ", first, width)
 	}
-	if len(lines) > maxLines {
-		lines = lines[:maxLines]
-		lines[maxLines-1] = cut(lines[maxLines-1], width-2) + " …"
+	var last []string
+	if below {
+		last = wrap(nil, notes, between, width, width)
 	}
-	if side == "" {
-		return lines
+	if most := max(maxLines-len(last), 1); len(lines) > most {
+		lines = lines[:most]
+		lines[most-1] = cut(lines[most-1], width-2) + " …"
 	}
-	if !below {
+	if side != "" && !below {
 		lines[0] += padLeft(side, width-uniseg.StringWidth(lines[0]))
-		return lines
 	}
-	for _, line := range wrap(nil, notes, between, width, width) {
+	for _, line := range last {
 		lines = append(lines, padLeft(line, width))
 	}
 	return lines

@@ -153,6 +153,17 @@ func TestLongFieldsAreSplitBetweenWords(t *testing.T) {
 	}
 }
 
+// TestNotesBelowCountAsDetailLines: they do not make a long block longer.
+func TestNotesBelowCountAsDetailLines(t *testing.T) {
+	m := rejected()
+	m.Alert.Fields, m.Alert.Text = nil, alert.Text{{Text: strings.Repeat("line\n", 20), Value: false}}
+	m.MayBeDuplicate, m.Suppressed = true, 7
+	lines := strings.Split(strings.TrimSuffix(string(layout{width: 64, channel: "desk", zone: time.UTC}.block(m)), "\n"), "\n")
+	if len(lines) != 2+maxLines || !strings.HasSuffix(lines[7], "line …") || !strings.HasSuffix(lines[8], "+7 · may be a duplicate") {
+		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+}
+
 func TestBlocksFitTerminalWithoutControlCharacters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		anything := rapid.OneOf(rapid.String(), rapid.StringMatching("(\x1b\\[[0-9]+m|[\u202e\u200b\r\n]|[a-z ]{1,40}|[日本語]{1,30}){0,10}"))
