@@ -28,6 +28,19 @@ var Rules []byte
 //go:embed rules.test.yaml
 var RuleTests []byte
 
+//go:embed editor
+var editor embed.FS
+
+// EditorSchema returns the JSON Schema of a file, such as notifier for notifier.yaml; nil: there is
+// none. Package config/schema writes them.
+func EditorSchema(name string) []byte {
+	data, err := editor.ReadFile("editor/" + name + ".schema.json")
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
 //go:embed samples
 var samples embed.FS
 

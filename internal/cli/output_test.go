@@ -26,13 +26,13 @@ import (
 // printing are invocations of each command that print, without effects; nil: it prints
 // on standard error only, or runs until it is interrupted.
 var printing = map[string][]string{
-	"dev": nil, "run": nil, "dlq watch": nil, "produce": nil, "rules check": nil, "dlq import": nil, "channels move": nil, "dlq discard": nil, "alerts tail": nil, "alerts resend": nil,
+	"dev": nil, "run": nil, "dlq watch": nil, "produce": nil, "dlq import": nil, "channels move": nil, "dlq discard": nil, "alerts tail": nil, "alerts resend": nil,
 	"topics list": {"", "-o json", "-o env", "-o python", "-o go", "-o ts"}, "topics check": {"", "-o json"}, "topics create": {"--dry-run", "--dry-run -o json"},
+	"rules check": {"-o json", "-o sarif"}, "config check": {"-o json", "-o sarif"}, "config schema": {"", "rules", "tests -o json"},
 	"rules list":     {"", "-o json"},
 	"rules explain":  {"--event ../../configs/samples/trade-executions/order.rejected.json", "--event ../../configs/samples/trade-executions/order.rejected.json -o json"},
 	"rules test":     {"", "--coverage", "-o json", "-o junit"},
 	"rules backtest": {"", "-o json"},
-	"config check":   {"-o json"},
 	"config show":    {"", "-o json"},
 	"alerts list":    {"", "-o json"}, "silence add": {"rule=x --for 1h -m x", "rule=x --for 1h -m x -o json"}, "silence list": {"", "-o json"}, "silence expire": nil,
 	"alerts show": {"al_2222", "al_2222 -o json"},

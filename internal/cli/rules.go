@@ -29,8 +29,9 @@ func newRules(g *base.Globals) *cobra.Command {
 func newRulesCheck(g *base.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "check [FILE]", Short: "Report all faults of a rules file",
-		Long: "Report all faults of a rules file; without FILE, of the configured one.",
-		Args: base.AtMostOne("a file"),
+		Long:        "Report all faults of a rules file; without FILE, of the configured one.",
+		Annotations: map[string]string{base.Formats: "sarif"},
+		Args:        base.AtMostOne("a file"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, name, faults, err := readRules(g, args)
 			if err != nil {

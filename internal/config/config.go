@@ -24,23 +24,36 @@ import (
 
 // Config is notifier.yaml.
 type Config struct {
-	Kafka          kafka.Config          `yaml:"kafka"`
-	Events         event.Config          `yaml:"events"`
+	// Kafka is the connection to the cluster, and the membership in the group.
+	Kafka kafka.Config `yaml:"kafka"`
+	// Events says where an event has its id, type and time, by topic, and limits its size.
+	Events event.Config `yaml:"events"`
+	// SchemaRegistry is where the schemas of Avro and Protobuf events are.
 	SchemaRegistry schemaregistry.Config `yaml:"schema_registry"`
-	Samples        Samples               `yaml:"samples"`
-	Rules          string                `yaml:"rules"` // path of the rules file, relative to this file
-	Channels       registry.Set          `yaml:"channels"`
+	Samples Samples      `yaml:"samples"`
+	// Rules is the path of the rules file, relative to this file.
+	Rules    string       `yaml:"rules"`
+	Channels registry.Set `yaml:"channels"`
 	// NotifyTrouble is the channel that is told when another one is suspended, behind or
-	// near retention; Off: none on purpose.
-	NotifyTrouble string           `yaml:"notify_trouble"`
-	Retry         dispatch.Retry   `yaml:"retry"`
-	Breaker       dispatch.Breaker `yaml:"breaker"`
-	DLQ           DLQ              `yaml:"dlq"`
-	Lag           lag.Config       `yaml:"lag"`
-	Tracing       tracing.Config   `yaml:"tracing"`
-	HTTP          HTTP             `yaml:"http"`
-	Log           Log              `yaml:"log"`
-	Shutdown      Shutdown         `yaml:"shutdown"`
+	// near retention; off: none on purpose.
+	NotifyTrouble string `yaml:"notify_trouble"`
+	// Retry is the wait between attempts, and when a delivery is given up: the default of
+	// all channels.
+	Retry dispatch.Retry `yaml:"retry"`
+	// Breaker stops attempts while all fail: the default of all channels.
+	Breaker dispatch.Breaker `yaml:"breaker"`
+	// DLQ is about dead letters.
+	DLQ DLQ `yaml:"dlq"`
+	// Lag names the consumer groups whose lag is measured besides our own.
+	Lag lag.Config `yaml:"lag"`
+	// Tracing exports the traces of alerts and dead letters.
+	Tracing tracing.Config `yaml:"tracing"`
+	// HTTP is the server for health and metrics.
+	HTTP HTTP `yaml:"http"`
+	// Log is what is logged to standard error.
+	Log Log `yaml:"log"`
+	// Shutdown is about the stop of the daemon.
+	Shutdown Shutdown `yaml:"shutdown"`
 }
 
 // Off is the NotifyTrouble that tells nobody.
@@ -63,7 +76,7 @@ type DLQ struct {
 
 // HTTP configures the server for health and metrics.
 type HTTP struct {
-	Listen string `yaml:"listen"` // host:port, or unix:/path
+	Listen string `yaml:"listen"` // Listen is the address, host:port or unix:/path.
 	// Token authorizes other hosts to change the log level; empty: only this host.
 	Token secret.String `yaml:"token"`
 	// Hosts are accepted host names of requests, besides this host's own.
@@ -92,8 +105,8 @@ var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.
 
 // Log configures what is logged to standard error.
 type Log struct {
-	Level  Level  `yaml:"level"`                         // debug, info, warn or error
-	Format string `yaml:"format" oneof:"auto,text,json"` // auto: text on a terminal, else JSON; text; json
+	Level  Level  `yaml:"level"`                         // Level is the least severe one that is logged.
+	Format string `yaml:"format" oneof:"auto,text,json"` // Format of the lines; auto: text on a terminal, else JSON.
 }
 
 // Level is a log level whose error lists the valid ones.
@@ -113,7 +126,7 @@ func (l Level) MarshalText() ([]byte, error) { return []byte(strings.ToLower(l.S
 // Shutdown configures shutdown.
 type Shutdown struct {
 	// Drain is how long shutdown waits for deliveries in flight. It is at most 5 s
-	// less than StopTimeout.
+	// less than the limit of the whole shutdown, 30 s.
 	Drain time.Duration `yaml:"drain" range:"0s..25s: shutdown is limited to 30s"`
 }
 
@@ -141,7 +154,7 @@ func (c *Config) CheckYAML(at yamldoc.Cursor) {
 	case c.NotifyTrouble == "" && len(names) > 1:
 		at.Field("channels").Warn("notify_trouble is not set: name the channel that is told when another one is down, behind or about to lose alerts, or write off")
 	case c.Notified() != "" && c.Channels.Get(c.NotifyTrouble) == nil:
-		at.Field("notify_trouble").Fault("%s", c.Channels.Unknown(c.NotifyTrouble))
+		at.Field("notify_trouble").FaultOf(yamldoc.UnknownName, "%s", c.Channels.Unknown(c.NotifyTrouble))
 	}
 	if c.Rules == "" {
 		at.Field("rules").Fault("is empty: name the file with the rules")

@@ -185,3 +185,10 @@ func TestComposeConfigurationHasNoFaults(t *testing.T) {
 		t.Errorf("the brokers are %v", l.Kafka.Brokers)
 	}
 }
+
+func TestSectionsMayBeEmpty(t *testing.T) {
+	file := write(t, t.TempDir(), "notifier.yaml", []byte("lag: {}\nkafka:\nevents: {}\nlog: {}\nchannels: {desk: {console: }}\n"))
+	if _, faults, err := config.LoadBase(config.Source{File: file, Getenv: nothing}); err != nil || len(faults) > 0 {
+		t.Error(err, faults)
+	}
+}

@@ -79,7 +79,7 @@ func LoadBase(src Source) (*Loaded, yamldoc.Faults, error) {
 		faults = append(faults, l.fault("kafka.group", err.Error()))
 	}
 	if problem := l.Kafka.LoginInTheClear(); problem != "" {
-		faults = append(faults, l.fault("kafka.sasl", problem))
+		faults = append(faults, l.fault("kafka.sasl", problem).Of(yamldoc.Insecure))
 	}
 	faults = append(faults, l.checkTexts()...)
 	schemas, schemaFaults := l.loadSchemas()

@@ -25,7 +25,7 @@ func (l *Loaded) checkPermissions() yamldoc.Faults {
 			return
 		}
 		if warning := permissionWarning(name, info, os.Geteuid(), private, isReadOnly(name)); warning != "" {
-			faults = append(faults, yamldoc.NewFault(at, true, warning))
+			faults = append(faults, yamldoc.NewFault(at, true, warning).Of(yamldoc.Insecure))
 		}
 	}
 	const (

@@ -54,7 +54,7 @@ func (l *Loaded) ReadSamples() ([]configs.Sample, yamldoc.Faults) {
 			continue
 		}
 		warn := func(format string, args ...any) {
-			faults = append(faults, yamldoc.NewFault(l.place("samples."+string(topic)), true, fmt.Sprintf(format, args...)))
+			faults = append(faults, yamldoc.NewFault(l.place("samples."+string(topic)), true, fmt.Sprintf(format, args...)).Of(yamldoc.Sample))
 		}
 		first := len(all)
 		for _, name := range l.sampleFiles(paths, warn) {

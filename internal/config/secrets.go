@@ -53,7 +53,7 @@ func (l *Loaded) checkTexts() yamldoc.Faults {
 		switch v := value.(type) {
 		case secret.String:
 			if v.IsLiteral() && (isKey(path) || hasPassword(v.Reveal())) {
-				faults = append(faults, yamldoc.NewFault(l.place(path), true, "is a secret in the file: write env:NAME or file:PATH instead"))
+				faults = append(faults, yamldoc.NewFault(l.place(path), true, "is a secret in the file: write env:NAME or file:PATH instead").Of(yamldoc.Insecure))
 			}
 		case string:
 			if unresolved.MatchString(v) {

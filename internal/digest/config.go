@@ -13,11 +13,12 @@ import (
 // alert delays what its outbox can commit, so windows are bounded.
 type Config struct {
 	// Window is how long the alerts of a group are gathered after its first message.
-	// It doubles with each digest, up to MaxWindow.
+	// It doubles with each digest, up to max_window.
 	Window time.Duration `yaml:"window" range:"1s..15m"`
 	// CriticalWindow is Window for groups with a critical alert.
 	CriticalWindow time.Duration `yaml:"critical_window" range:"1s..15m"`
-	MaxWindow      time.Duration `yaml:"max_window" range:"1s..15m"`
+	// MaxWindow is the longest window to which it grows.
+	MaxWindow time.Duration `yaml:"max_window" range:"1s..15m"`
 	// MaxItems is how many alerts a digest lists, 1 to 100; it counts all of them.
 	MaxItems int `yaml:"max_items" range:"1..100"`
 	// CollapseOver is how many groups may wait for a channel before those that are

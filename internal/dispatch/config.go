@@ -14,13 +14,15 @@ import (
 
 // Config is what every channel has, whatever its kind.
 type Config struct {
-	// Concurrency is how many attempts may be under way at once, 1 to 1024.
+	// Concurrency is how many attempts may be under way at once.
 	Concurrency int `yaml:"concurrency" range:"1..1024"`
 	// Pace bounds how many attempts are begun in a time; without a rate there
 	// is no bound. It is exact across all instances, because a paced channel has
 	// a single owner.
-	Pace    Pace    `yaml:"pace"`
-	Retry   Retry   `yaml:"retry"`
+	Pace Pace `yaml:"pace"`
+	// Retry is the wait between attempts, and when a delivery is given up.
+	Retry Retry `yaml:"retry"`
+	// Breaker stops attempts while all fail.
 	Breaker Breaker `yaml:"breaker"`
 	// Timeout bounds one attempt.
 	Timeout time.Duration `yaml:"timeout" range:"100ms..10m"`
@@ -33,8 +35,8 @@ type Config struct {
 	// Fallback is the channel that gets what waits while this one cannot send.
 	Fallback Fallback `yaml:"fallback"`
 	// Partitions is how many partitions the channel's outbox topic is made
-	// with, 1 to 64. With a single owner it is at most one for each severity, and
-	// that if nothing else is said.
+	// with. With a rate limit or digests one instance owns them all; it is at most one
+	// for each severity then, which is the default.
 	Partitions int `yaml:"partitions" range:"1..64"`
 }
 
@@ -50,8 +52,9 @@ const (
 
 // Pace is a rate of attempts.
 type Pace struct {
+	// Rate of attempts; default: that of the kind or preset, else none.
 	Rate  Rate `yaml:"rate"`
-	Burst int  `yaml:"burst" range:"1..1000"` // attempts that may be begun at once, at least 1
+	Burst int  `yaml:"burst" range:"1..1000"` // Burst is how many attempts may be begun at once.
 }
 
 // Rate is a number of attempts a second; in files it is written 1/s, 30/m or
@@ -87,9 +90,12 @@ func (r Rate) MarshalText() ([]byte, error) {
 // Retry is the backoff between attempts: uniform in [250 ms, d], where d is
 // Initial × Factorⁿ, at most Max.
 type Retry struct {
+	// Initial is the first wait, which grows by factor.
 	Initial time.Duration `yaml:"initial" range:"1ms..1h"`
-	Factor  float64       `yaml:"factor" range:"1..10"`
-	Max     time.Duration `yaml:"max" range:"1ms..24h"`
+	// Factor by which each wait is longer than the one before it.
+	Factor float64 `yaml:"factor" range:"1..10"`
+	// Max is the longest wait.
+	Max time.Duration `yaml:"max" range:"1ms..24h"`
 	// Attempts is after how many a delivery is given up, if others succeeded
 	// meanwhile; while nothing succeeds it waits for as long as it takes.
 	Attempts int `yaml:"attempts" range:"1..1000"`
@@ -98,8 +104,10 @@ type Retry struct {
 // Breaker opens after Failures failures in a row and lets one delivery through
 // after Open.
 type Breaker struct {
-	Failures int           `yaml:"failures" range:"1..1000"`
-	Open     time.Duration `yaml:"open" range:"10ms..1h"`
+	// Failures in a row after which the circuit opens.
+	Failures int `yaml:"failures" range:"1..1000"`
+	// Open is after how long one delivery is tried.
+	Open time.Duration `yaml:"open" range:"10ms..1h"`
 }
 
 // DefaultRetry and DefaultBreaker hold for channels that say nothing else.

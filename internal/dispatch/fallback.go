@@ -19,7 +19,8 @@ import (
 // its circuit open. A rate limit is no reason, and what is gathered waits for the end of
 // its window.
 type Fallback struct {
-	To    string        `yaml:"to"` // empty: none
+	To string `yaml:"to"` // To is the channel that gets the alerts.
+	// After is how long an alert has been kept until it goes there; default: 20s.
 	After time.Duration `yaml:"after" range:"1s..24h"`
 	// Severity are the severities that go there; none: all.
 	Severity []alert.Severity `yaml:"severity"`

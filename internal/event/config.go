@@ -10,7 +10,7 @@ import (
 
 // Config limits the size of events and locates their id, type and time.
 type Config struct {
-	// MaxUnpacked limits the unpacked bytes of an event, MinUnpacked to 64 MiB.
+	// MaxUnpacked limits the unpacked bytes of an event, 16KiB to 64MiB.
 	// Every layer counts: the output of gzip or zstd, and each document inside a
 	// JSON string or a CloudEvent in addition to its container.
 	MaxUnpacked yamldoc.Size `yaml:"max_unpacked"`
@@ -32,19 +32,25 @@ const (
 // is used. The last names of a path may be one member: a.b.c is also the member "b.c"
 // of a, and the member "a.b.c".
 type Fields struct {
-	ID     []string  `yaml:"id"`
-	Type   []string  `yaml:"type"`
-	Time   []string  `yaml:"time"`
+	// ID are the paths of the event's id.
+	ID []string `yaml:"id"`
+	// Type are the paths of the event's type.
+	Type []string `yaml:"type"`
+	// Time are the paths of the event's time.
+	Time []string `yaml:"time"`
+	// Schema is the JSON Schema that events are checked with.
 	Schema SchemaRef `yaml:"schema"`
-	// Types is Strict if rules that use fields that neither the samples nor the schema
+	// Types is strict if rules that use fields that neither the samples nor the schema
 	// have, or as another type, are errors.
 	Types string `yaml:"types"`
 }
 
 // SchemaRef names the JSON Schema of a topic's events.
 type SchemaRef struct {
-	File string `yaml:"file"` // relative to the configuration, or built-in; empty: none
-	Mode string `yaml:"mode"` // what becomes of events that violate it: Warn or Reject
+	// File is the path of the schema, relative to the configuration, or built-in; empty: none.
+	File string `yaml:"file"`
+	// Mode is what becomes of events that violate it: warn or reject.
+	Mode string `yaml:"mode"`
 }
 
 // The modes of a schema, and the strictness of types.

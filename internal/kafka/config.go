@@ -15,29 +15,34 @@ import (
 
 // Config configures the connection to the cluster and the group membership.
 type Config struct {
-	// Brokers are the bootstrap addresses, host:port.
+	// Brokers are the bootstrap addresses, host:port. KAFKA_BOOTSTRAP_SERVERS replaces them.
 	Brokers []string `yaml:"brokers"`
 	// Group is the consumer group, and the prefix of our own topics.
 	Group string `yaml:"group"`
 	// InstanceID enables static membership (KIP-345); unique per process.
 	InstanceID string `yaml:"instance_id"`
-	ClientID   string `yaml:"client_id"`
+	// ClientID is the client.id, which brokers log.
+	ClientID string `yaml:"client_id"`
 	// Rack enables fetching from the closest replica (KIP-392).
 	Rack string `yaml:"rack"`
-	// Start is where a new group begins.
+	// Start is where a new group begins: earliest, latest or a time.
 	Start Start `yaml:"start"`
-	// SessionTimeout is session.timeout.ms, 6 s to 30 min.
+	// SessionTimeout is the time after which a member that is not heard of loses its partitions,
+	// session.timeout.ms.
 	SessionTimeout time.Duration `yaml:"session_timeout" range:"6s..30m, the brokers' default limits"`
-	TLS            TLS           `yaml:"tls"`
-	SASL           SASL          `yaml:"sasl"`
-	Window         Window        `yaml:"window"`
+	// TLS is the encryption of the connections to the brokers.
+	TLS TLS `yaml:"tls"`
+	// SASL is the login at the brokers.
+	SASL SASL `yaml:"sasl"`
+	// Window bounds the records in memory.
+	Window Window `yaml:"window"`
 }
 
 // Window bounds the records in memory.
 type Window struct {
-	Unsettled   int          `yaml:"unsettled" range:"16..100000"` // records per partition, 16 to 100,000
-	Bytes       yamldoc.Size `yaml:"bytes" range:"1MiB.."`         // in all, at least 1 MiB
-	Uncommitted int          `yaml:"uncommitted" range:"1..10000"` // settled and uncommitted per partition: the bound on duplicates after a crash
+	Unsettled   int          `yaml:"unsettled" range:"16..100000"` // Records per partition.
+	Bytes       yamldoc.Size `yaml:"bytes" range:"1MiB.."`         // Bytes of records in all.
+	Uncommitted int          `yaml:"uncommitted" range:"1..10000"` // Settled and uncommitted records per partition: the bound on duplicates after a crash.
 }
 
 // Outbox is what of Bytes is for the records of outboxes: pending deliveries are counted

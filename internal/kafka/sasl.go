@@ -20,9 +20,12 @@ import (
 // SASL configures authentication. With OAUTHBEARER the password is the token.
 // Secrets from files are read for every connection, so that they can change.
 type SASL struct {
-	Mechanism string        `yaml:"mechanism"`
-	Username  secret.String `yaml:"username"`
-	Password  secret.String `yaml:"password"`
+	// Mechanism of the login.
+	Mechanism string `yaml:"mechanism"`
+	// Username of the login; not with OAUTHBEARER.
+	Username secret.String `yaml:"username"`
+	// Password of the login; with OAUTHBEARER the token.
+	Password secret.String `yaml:"password"`
 	// Insecure allows password or token without TLS to other hosts.
 	Insecure bool `yaml:"insecure"`
 }

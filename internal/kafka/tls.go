@@ -19,10 +19,14 @@ import (
 // TLS configures encryption with PEM files. They are read for every connection,
 // so that certificates can change while the daemon runs.
 type TLS struct {
-	Enabled bool   `yaml:"enabled"`
-	CA      string `yaml:"ca"` // trusted instead of the system's certificates
-	Cert    string `yaml:"cert"`
-	Key     string `yaml:"key"`
+	// Enabled encrypts the connections.
+	Enabled bool `yaml:"enabled"`
+	// CA is a PEM file with certificates to trust instead of the system's.
+	CA string `yaml:"ca"`
+	// Cert is the PEM file of the client's certificate, if brokers ask for one.
+	Cert string `yaml:"cert"`
+	// Key is the PEM file of the certificate's private key.
+	Key string `yaml:"key"`
 
 	wire *wire // shared by all copies; nil before open
 }

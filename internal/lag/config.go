@@ -8,8 +8,7 @@ import (
 
 // Config configures whose lag is measured besides our own.
 type Config struct {
-	// Groups are consumer groups of other services; [all]: every group, up to
-	// MaxGroups.
+	// Groups are consumer groups of other services; [all]: every group, up to 100.
 	Groups []string `yaml:"groups"`
 }
 

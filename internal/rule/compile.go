@@ -156,6 +156,12 @@ func (b *builder) fault(at yamldoc.Pos, format string, args ...any) {
 	b.faults = append(b.faults, yamldoc.NewFault(at, false, fmt.Sprintf(format, args...)))
 }
 
+// of gives the last fault its kind.
+func (b *builder) of(kind yamldoc.Kind) {
+	last := len(b.faults) - 1
+	b.faults[last] = b.faults[last].Of(kind)
+}
+
 func (b *builder) warn(at yamldoc.Pos, format string, args ...any) {
 	b.faults = append(b.faults, yamldoc.NewFault(at, true, fmt.Sprintf(format, args...)))
 }
@@ -307,7 +313,14 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 		if c.examples.builtIn && (p.warning || p.ofTypes) {
 			p.message = builtIn.Replace(p.message)
 		}
-		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message))
+		kind := yamldoc.Expression
+		switch {
+		case p.subject != "":
+			kind = yamldoc.NotInSamples
+		case p.warning:
+			kind = yamldoc.DoubtfulExpression
+		}
+		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message).Of(kind))
 	}
 	for _, name := range c.usedVars {
 		b.usedVars[name] = true

@@ -6,6 +6,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // examples are the sample events that an expression is checked with.
@@ -81,5 +82,6 @@ func (b *builder) unsampled() {
 			continue
 		}
 		b.warn(b.doc.Rules[i].at.Field("topic").Pos(), "%s has no sample event: fields and types of its rules are not checked", topic)
+		b.of(yamldoc.NotInSamples)
 	}
 }

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -11,20 +12,37 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// document is the content of rules.yaml.
+// document is the content of rules.yaml. Comments on its fields, and on those of the
+// types below, are the descriptions in configs/editor.
 type document struct {
-	Version   version                  `yaml:"version"`
-	Timezone  zone                     `yaml:"timezone"`
-	Vars      vars                     `yaml:"vars"`
-	Routes    map[string]route         `yaml:"routes"`
+	Version version `yaml:"version"` // Version of the format: 1.
+	// Timezone of clock() and of the times in messages, an IANA name; default: UTC.
+	Timezone zone `yaml:"timezone"`
+	// Vars are values of your own, which expressions read as vars.NAME.
+	Vars vars `yaml:"vars"`
+	// Routes are channels by severity, by name; to of a rule names routes or channels.
+	Routes map[string]route `yaml:"routes"`
+	// Calendars are recurring times by name, such as the nights of the desk, for quiet hours.
 	Calendars map[string]calendarEntry `yaml:"calendars"`
-	Defaults  map[string]defaults      `yaml:"defaults"`
-	Rules     []entry                  `yaml:"rules"`
-	Tests     elsewhere                `yaml:"tests"` // see package ruletest
-	Digest    digest.Config            `yaml:"digest"`
+	// Defaults are the default where of the rules of a topic.
+	Defaults map[string]defaults `yaml:"defaults"`
+	// Rules are the rules. Each is evaluated on every event of its topics; the order does
+	// not matter.
+	Rules []entry `yaml:"rules"`
+	// Tests are events, and the alerts that they raise: see 'notifier rules test'.
+	Tests elsewhere `yaml:"tests"` // see package ruletest
+	// Digest says how alerts of a group are told together, on channels with digests.
+	Digest digest.Config `yaml:"digest"`
 
 	at yamldoc.Cursor
 }
+
+// FileType and QuietType are the types of rules.yaml and of the quiet hours of a route,
+// which describe the file.
+func FileType() reflect.Type { return reflect.TypeFor[document]() }
+
+// QuietType is the type of quiet hours.
+func QuietType() reflect.Type { return reflect.TypeFor[quiet]() }
 
 // elsewhere is a key that another package reads.
 type elsewhere struct{}
@@ -144,27 +162,50 @@ func severityNames() []string {
 }
 
 type defaults struct {
+	// Where is the condition that events have to fulfil besides when of a rule.
 	Where *yamldoc.Scalar `yaml:"where"`
 }
 
 // entry is one rule of the file.
 type entry struct {
-	Name     string           `yaml:"name"`
-	Topic    topicList        `yaml:"topic"`
-	When     yamldoc.Scalar   `yaml:"when"`
-	Where    *yamldoc.Scalar  `yaml:"where"`
-	Severity *yamldoc.Scalar  `yaml:"severity"`
-	Key      []yamldoc.Scalar `yaml:"key"`
-	GroupBy  []yamldoc.Scalar `yaml:"group_by"`
-	Throttle time.Duration    `yaml:"throttle"`
-	Expire   time.Duration    `yaml:"expire"`
-	Clear    *yamldoc.Scalar  `yaml:"clear"`
-	Remind   time.Duration    `yaml:"remind"`
-	To       []reference      `yaml:"to"`
-	Title    yamldoc.Scalar   `yaml:"title"`
-	Text     yamldoc.Scalar   `yaml:"text"`
-	Fields   []fieldEntry     `yaml:"fields"`
-	Runbook  string           `yaml:"runbook"`
+	// Name of the rule, a label of metrics: lower-case letters, digits and single hyphens.
+	Name string `yaml:"name"`
+	// Topic is the topic, or the topics, whose events the rule is evaluated on; default: all.
+	Topic topicList `yaml:"topic"`
+	// When is the condition on an event, such as event.notional >= 50000.
+	When yamldoc.Scalar `yaml:"when"`
+	// Where replaces the default condition of the topic; true: none.
+	Where *yamldoc.Scalar `yaml:"where"`
+	// Severity is one of info, warning (the default) and critical, or an expression that
+	// returns one of them.
+	Severity *yamldoc.Scalar `yaml:"severity"`
+	// Key is what an alert is about, as expressions: throttles count by it, and a channel
+	// sends the alerts of one key in order. Default: all alerts of the rule have one key.
+	Key []yamldoc.Scalar `yaml:"key"`
+	// GroupBy is what alerts that are told together have in common, as expressions;
+	// default: the key.
+	GroupBy []yamldoc.Scalar `yaml:"group_by"`
+	// Throttle is the time in which a channel gets at most one message for the key, up to
+	// 30d; default: none.
+	Throttle time.Duration `yaml:"throttle"`
+	// Expire is the age, up to 30d, from which an alert is no longer sent; default: none.
+	Expire time.Duration `yaml:"expire"`
+	// Clear is the condition on an event that ends the alert of its key: its channels are
+	// told once.
+	Clear *yamldoc.Scalar `yaml:"clear"`
+	// Remind is the time after which a message is repeated until clear, from 1m to 30d.
+	Remind time.Duration `yaml:"remind"`
+	// To are the routes or channels that get the alerts.
+	To []reference `yaml:"to"`
+	// Title of the message, a text with holes: {{ event.symbol }}.
+	Title yamldoc.Scalar `yaml:"title"`
+	// Text below the title, with holes.
+	Text yamldoc.Scalar `yaml:"text"`
+	// Fields of the message: expressions or texts with holes, each with its label or
+	// without.
+	Fields []fieldEntry `yaml:"fields"`
+	// Runbook is the web address of what to do.
+	Runbook string `yaml:"runbook"`
 
 	at yamldoc.Cursor
 }

@@ -26,10 +26,15 @@ func (c *calendarEntry) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 
 // quiet is the quiet hours of a route: what becomes of the alerts of some severities.
 type quiet struct {
-	During   reference   `yaml:"during"`
+	// During is the calendar of the quiet hours.
+	During reference `yaml:"during"`
+	// Severity are the severities that are quiet.
 	Severity []reference `yaml:"severity"`
-	Do       reference   `yaml:"do"`
-	To       []reference `yaml:"to"`
+	// Do is what becomes of the alerts: reroute, they go to other channels; drop, they go
+	// to nobody, but are counted and told in a summary.
+	Do reference `yaml:"do"`
+	// To are the channels that get the alerts instead, with reroute.
+	To []reference `yaml:"to"`
 
 	at       yamldoc.Cursor
 	calendar calendar.Calendar
@@ -44,7 +49,7 @@ const (
 // CheckYAML implements yamldoc.Checker.
 func (q *quiet) CheckYAML(at yamldoc.Cursor) {
 	q.at = at
-	if !at.IsMapping() {
+	if !at.IsMapping() && !at.IsNull() {
 		return // reported by the decoder
 	}
 	for _, key := range []string{"during", "severity", "do"} {
@@ -78,8 +83,10 @@ func (b *builder) calendar(ref reference) calendar.Calendar {
 	case known:
 	case near != "":
 		b.fault(ref.at.Pos(), "unknown calendar %q: did you mean %s?", ref.name, near)
+		b.of(yamldoc.UnknownName)
 	default:
 		b.fault(ref.at.Pos(), "unknown calendar %q: define it under calendars", ref.name)
+		b.of(yamldoc.UnknownName)
 	}
 	return c
 }

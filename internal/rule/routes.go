@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/suggest"
+	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
 // routes checks that every route leads to channels.
@@ -100,6 +101,7 @@ func (b *builder) misses() {
 			text += fmt.Sprintf(": %s %s", plural.VerbOf(len(names), "there is only", "there are"), listed(names))
 		}
 		b.fault(u.first.at.Pos(), "%s", text)
+		b.of(yamldoc.UnknownName)
 	}
 }
 

@@ -69,5 +69,6 @@ func (b *builder) strange() {
 		b.warn(s.first,
 			"%s of the rules %s in no built-in sample of %s: %s; if your producers send other events, name samples of them in notifier.yaml: samples: { %s: [samples/] }",
 			strings.Join(counts, " and "), plural.VerbOf(len(names), "is", "are"), s.topics, listed, topic)
+		b.of(yamldoc.NotInSamples)
 	}
 }

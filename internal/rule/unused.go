@@ -25,6 +25,7 @@ func (b *builder) unused() {
 	}
 	if len(names) > 0 {
 		b.warn(first, "no rule uses %s", listed(names))
+		b.of(yamldoc.Unused)
 	}
 }
 
@@ -33,6 +34,7 @@ func (b *builder) unusedCalendars() {
 	for _, name := range slices.Sorted(maps.Keys(b.doc.Calendars)) {
 		if !b.usedCalendars[name] {
 			b.warn(b.doc.at.Field("calendars").Field(name).Pos(), "no route uses this calendar")
+			b.of(yamldoc.Unused)
 		}
 	}
 }

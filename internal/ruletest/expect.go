@@ -13,15 +13,24 @@ import (
 
 // Expected is an alert. What is not given may be anything.
 type Expected struct {
-	Rule     string            `yaml:"rule"`
-	Severity string            `yaml:"severity"`
-	State    string            `yaml:"state"` // firing, which is the default, or resolved
-	Key      key               `yaml:"key"`
-	To       []string          `yaml:"to"`       // with the channels in which quiet hours drop it
-	Channels []string          `yaml:"channels"` // without those
-	Title    *string           `yaml:"title"`
-	Text     *string           `yaml:"text"`
-	Fields   map[string]string `yaml:"fields"`
+	// Rule is the name of the rule that raises the alert.
+	Rule string `yaml:"rule"`
+	// Severity of the alert.
+	Severity string `yaml:"severity"`
+	// State is one of firing (the default) and resolved.
+	State string `yaml:"state"`
+	// Key is the alert key: its parts, or one text with slashes between them.
+	Key key `yaml:"key"`
+	// To are the channels of the alert, with those in which quiet hours drop it.
+	To []string `yaml:"to"`
+	// Channels are the channels of the alert, without those in which quiet hours drop it.
+	Channels []string `yaml:"channels"`
+	// Title of the alert.
+	Title *string `yaml:"title"`
+	// Text of the alert.
+	Text *string `yaml:"text"`
+	// Fields of the alert, by label.
+	Fields map[string]string `yaml:"fields"`
 
 	at yamldoc.Cursor
 }
@@ -39,7 +48,7 @@ func (e *Expected) state() alert.State {
 // CheckYAML implements yamldoc.Checker.
 func (e *Expected) CheckYAML(at yamldoc.Cursor) {
 	e.at = at
-	if !at.IsMapping() {
+	if !at.IsMapping() && !at.IsNull() {
 		return
 	}
 	if e.Rule == "" {

@@ -12,19 +12,31 @@ import (
 // Test is one event, or several in Events, with what they lead to. What is written at the
 // test holds for each of its events that does not say otherwise.
 type Test struct {
-	Name   string     `yaml:"name"`
-	Topic  topic      `yaml:"topic"`
-	Sample string     `yaml:"sample"` // its name; empty: the event is in Event alone
-	Event  document   `yaml:"event"`  // members that replace those of the sample
-	At     moment     `yaml:"at"`     // when the clock starts; zero: at the first event's time
-	Repeat Repeat     `yaml:"repeat"`
-	Expect []Expected `yaml:"expect"` // of each event; nil: not checked
-	Events []Step     `yaml:"events"`
+	// Name of the test, in the results.
+	Name string `yaml:"name"`
+	// Topic of the events.
+	Topic topic `yaml:"topic"`
+	// Sample is the name of the sample event; without it the event is in event alone.
+	Sample string `yaml:"sample"`
+	// Event has the members of the event, or those that replace members of the sample.
+	Event document `yaml:"event"`
+	// At is when the clock starts; default: the first event's time.
+	At moment `yaml:"at"`
+	// Repeat the event, at equal distances.
+	Repeat Repeat `yaml:"repeat"`
+	// Expect are the alerts that each event raises; []: none. Without it they are not checked.
+	Expect []Expected `yaml:"expect"`
+	// Events of the test, if it has several.
+	Events []Step `yaml:"events"`
 
-	Channels   map[string]Channel  `yaml:"channels"`   // that do not send as the configuration says
-	Within     time.Duration       `yaml:"within"`     // how long the clock runs; 0: until windows have ended
-	Messages   map[string]Messages `yaml:"messages"`   // by channel; others are not checked
-	Suppressed []Suppressed        `yaml:"suppressed"` // others are not checked
+	// Channels that do not send as the configuration says.
+	Channels map[string]Channel `yaml:"channels"`
+	// Within is how long the clock runs; default: until windows have ended.
+	Within time.Duration `yaml:"within"`
+	// Messages that people get, by channel; other channels are not checked.
+	Messages map[string]Messages `yaml:"messages"`
+	// Suppressed counts alerts that are not sent; others are not checked.
+	Suppressed []Suppressed `yaml:"suppressed"`
 
 	Pos yamldoc.Pos
 	at  yamldoc.Cursor
@@ -32,13 +44,20 @@ type Test struct {
 
 // Step is an event of a test, or the same event several times.
 type Step struct {
-	Topic  topic         `yaml:"topic"`
-	Sample string        `yaml:"sample"`
-	Event  document      `yaml:"event"`
-	At     moment        `yaml:"at"`    // when it happens,
-	After  time.Duration `yaml:"after"` // or how long after the clock started
-	Repeat Repeat        `yaml:"repeat"`
-	Expect []Expected    `yaml:"expect"`
+	// Topic of the event.
+	Topic topic `yaml:"topic"`
+	// Sample is the name of the sample event; without it the event is in event alone.
+	Sample string `yaml:"sample"`
+	// Event has the members of the event, or those that replace members of the sample.
+	Event document `yaml:"event"`
+	// At is when the event happens.
+	At moment `yaml:"at"`
+	// After is how long after the clock started the event happens.
+	After time.Duration `yaml:"after"`
+	// Repeat the event, at equal distances.
+	Repeat Repeat `yaml:"repeat"`
+	// Expect are the alerts that the event raises; []: none.
+	Expect []Expected `yaml:"expect"`
 
 	at  yamldoc.Cursor
 	own bool // Expect is written here, and not at the test
@@ -46,13 +65,16 @@ type Step struct {
 
 // Repeat says how often an event happens, at equal distances.
 type Repeat struct {
-	Times int                 `yaml:"times"` // 0: once
-	Over  time.Duration       `yaml:"over"`  // from the first until after the last
-	Vary  map[string][]member `yaml:"vary"`  // values that a member has in turn
+	// Times that the event happens.
+	Times int `yaml:"times"`
+	// Over is the time from the first event until after the last.
+	Over time.Duration `yaml:"over"`
+	// Vary has values that members have in turn, by path.
+	Vary map[string][]member `yaml:"vary"`
 }
 
-// maxEvents limits the events of a test.
-const maxEvents = 10_000
+// MaxEvents limits the events of a test.
+const MaxEvents = 10_000
 
 // Parse returns the tests of a file, and its faults. A rules file may have other keys.
 func Parse(file string, data []byte, ofRules bool) ([]Test, yamldoc.Faults) {
@@ -92,7 +114,7 @@ func (t *tests) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 // CheckYAML implements yamldoc.Checker.
 func (t *Test) CheckYAML(at yamldoc.Cursor) {
 	t.Pos, t.at = at.Pos(), at
-	if !at.IsMapping() {
+	if !at.IsMapping() && !at.IsNull() {
 		return // reported by the decoder
 	}
 	if !at.Has("name") {
@@ -126,8 +148,8 @@ func (t *Test) CheckYAML(at yamldoc.Cursor) {
 	if t.Within < 0 {
 		at.Field("within").Fault("is negative")
 	}
-	if events > maxEvents {
-		at.Field("events").Fault("are %d with repetitions: a test has at most %d", events, maxEvents)
+	if events > MaxEvents {
+		at.Field("events").Fault("are %d with repetitions: a test has at most %d", events, MaxEvents)
 	}
 }
 
@@ -144,8 +166,8 @@ func (s *Step) CheckYAML(at yamldoc.Cursor) {
 
 // CheckYAML implements yamldoc.Checker.
 func (r *Repeat) CheckYAML(at yamldoc.Cursor) {
-	if at.IsMapping() && (r.Times < 1 || r.Times > maxEvents) {
-		at.Field("times").Fault("is not between 1 and %d", maxEvents)
+	if at.IsMapping() && (r.Times < 1 || r.Times > MaxEvents) {
+		at.Field("times").Fault("is not between 1 and %d", MaxEvents)
 	}
 	if r.Over < 0 {
 		at.Field("over").Fault("is negative")

@@ -48,14 +48,22 @@ func (m *Messages) count() int {
 
 // Message is a message that a channel sends. What is not given may be anything.
 type Message struct {
-	After    *time.Duration `yaml:"after"` // when, since the clock started
-	By       *time.Duration `yaml:"by"`    // when at the latest
-	Severity string         `yaml:"severity"`
-	State    string         `yaml:"state"` // firing, resolved or reminder
-	Members  *int           `yaml:"members"`
-	Edit     *bool          `yaml:"edit"`
-	Title    *string        `yaml:"title"`
-	Text     *string        `yaml:"text"` // a part of the lines below the title
+	// After is when the message is sent, since the clock started.
+	After *time.Duration `yaml:"after"`
+	// By is when the message is sent at the latest, since the clock started.
+	By *time.Duration `yaml:"by"`
+	// Severity of the message.
+	Severity string `yaml:"severity"`
+	// State is one of firing, resolved and reminder.
+	State string `yaml:"state"`
+	// Members is the number of alerts of a digest.
+	Members *int `yaml:"members"`
+	// Edit is true if the message replaces the digest before it.
+	Edit *bool `yaml:"edit"`
+	// Title of the message.
+	Title *string `yaml:"title"`
+	// Text is a part of the lines below the title.
+	Text *string `yaml:"text"`
 
 	at yamldoc.Cursor
 }
@@ -79,10 +87,14 @@ func (m *Message) CheckYAML(at yamldoc.Cursor) {
 
 // Suppressed says how often alerts of a rule are not told as a message of their own.
 type Suppressed struct {
-	Rule     string `yaml:"rule"`
+	// Rule of the alerts.
+	Rule string `yaml:"rule"`
+	// Decision is why the alerts are not sent.
 	Decision string `yaml:"decision"`
-	Channel  string `yaml:"channel"` // empty: any
-	Count    *int   `yaml:"count"`   // nil: at least once
+	// Channel that does not send them; default: any.
+	Channel string `yaml:"channel"`
+	// Count of the alerts; default: at least one.
+	Count *int `yaml:"count"`
 
 	at yamldoc.Cursor
 }

@@ -19,9 +19,12 @@ import (
 
 // Channel is how a channel sends in a test, whatever the configuration says of it.
 type Channel struct {
-	Pace   dispatch.Pace  `yaml:"pace"`
+	// Pace is the rate limit.
+	Pace dispatch.Pace `yaml:"pace"`
+	// Digest is when alerts become one message.
 	Digest digest.Setting `yaml:"digest"`
-	Edits  bool           `yaml:"edits"` // it replaces its last digest of a group by the next
+	// Edits says that the channel replaces its last digest of a group by the next.
+	Edits bool `yaml:"edits"`
 }
 
 // settings returns the channel as the configuration has it.

@@ -15,9 +15,9 @@ type Config struct {
 	// URLs are the registry's instances; the next is asked if one cannot be reached.
 	// Empty: there is no registry, and only JSON is read.
 	URLs []string `yaml:"urls"`
-	// Username and Password log in with basic authentication, such as the key and secret
-	// of an API key.
+	// Username for basic authentication, such as the key of an API key.
 	Username secret.String `yaml:"username"`
+	// Password for basic authentication, such as the secret of an API key.
 	Password secret.String `yaml:"password"`
 	// Token logs in as a bearer instead.
 	Token secret.String `yaml:"token"`

@@ -39,11 +39,18 @@ func (c Cursor) Pos() Pos {
 // Fault records an error at this place. Credentials in the message are redacted.
 func (c Cursor) Fault(format string, args ...any) { c.report(false, format, args) }
 
+// FaultOf records an error of a kind.
+func (c Cursor) FaultOf(kind Kind, format string, args ...any) {
+	c.report(false, format, args)
+	last := len(c.doc.faults) - 1
+	c.doc.faults[last] = c.doc.faults[last].Of(kind)
+}
+
 // faultOnce is Fault for what is read again. Its node has no other such fault.
-func (c Cursor) faultOnce(format string, args ...any) {
+func (c Cursor) faultOnce(kind Kind, format string, args ...any) {
 	if !c.doc.reported[c.node] {
 		c.doc.reported[c.node] = true
-		c.Fault(format, args...)
+		c.FaultOf(kind, format, args...)
 	}
 }
 
@@ -82,13 +89,13 @@ func (c Cursor) Scalar() (string, bool) {
 	n := c.resolved()
 	switch {
 	case isHole(n):
-		c.Fault("put a text with {{ in quotes: \"{{ … }}\"")
+		c.FaultOf(Syntax, "put a text with {{ in quotes: \"{{ … }}\"")
 		return "", false
 	case n.Kind != yaml.ScalarNode:
 		c.Fault("expected a single value, found %s", shape(n))
 		return "", false
 	case strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!"):
-		c.Fault("YAML reads a text that begins with ! as a tag: put it in quotes")
+		c.FaultOf(Syntax, "YAML reads a text that begins with ! as a tag: put it in quotes")
 		return "", false
 	}
 	if n.Tag == "!!null" {
@@ -115,10 +122,14 @@ func hasAnchor(n *yaml.Node) bool { return n.Anchor != "" || slices.ContainsFunc
 // Tag returns the node's YAML tag, such as !!str, !!int, !!float, !!bool.
 func (c Cursor) Tag() string { return c.resolved().ShortTag() }
 
-// Field returns the cursor at a key of a mapping. If the key is absent, its faults
-// have the place of the mapping and the path of the key.
+// Field returns the cursor at a key of a mapping. If the key is absent, it is null, and its
+// faults have the place of the mapping and the path of the key.
 func (c Cursor) Field(name string) Cursor {
-	child := Cursor{doc: c.doc, node: c.node, at: c.at, path: join(c.path, name), shared: c.isShared()}
+	place := c.node
+	if c.at != nil {
+		place = c.at
+	}
+	child := Cursor{doc: c.doc, node: &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}, at: place, path: join(c.path, name), shared: c.isShared()}
 	if n := c.value(name); n != nil {
 		child.node, child.at = n, nil
 	}
@@ -148,7 +159,7 @@ func (c Cursor) Keys() []Key {
 	n := c.resolved()
 	if n.Kind != yaml.MappingNode {
 		if n.Tag != "!!null" {
-			c.faultOnce("expected keys and values, found %s", shape(n))
+			c.faultOnce(InvalidValue, "expected keys and values, found %s", shape(n))
 		}
 		return nil
 	}
@@ -162,11 +173,11 @@ func (c Cursor) Keys() []Key {
 			Value: Cursor{doc: c.doc, node: n.Content[i+1], path: join(c.path, name), shared: c.isShared()},
 		}
 		if n.Content[i].Tag == "!!merge" {
-			k.At.faultOnce("merge keys (<<) are not supported: write the keys here, or use an alias (*name) as a whole value")
+			k.At.faultOnce(Syntax, "merge keys (<<) are not supported: write the keys here, or use an alias (*name) as a whole value")
 			continue
 		}
 		if line, duplicate := seen[name]; duplicate {
-			k.At.faultOnce("duplicate key, first in line %d", line)
+			k.At.faultOnce(DuplicateKey, "duplicate key, first in line %d", line)
 			continue
 		}
 		seen[name] = n.Content[i].Line
@@ -203,10 +214,10 @@ func (c Cursor) Items() []Cursor {
 // Unknown records the fault of an unknown key, with a suggestion.
 func (c Cursor) Unknown(name string, known []string) {
 	if s := suggest.Closest(name, known); s != "" {
-		c.Fault("unknown key: did you mean %q?", s)
+		c.FaultOf(UnknownKey, "unknown key: did you mean %q?", s)
 		return
 	}
-	c.Fault("unknown key; known keys: %s", strings.Join(known, ", "))
+	c.FaultOf(UnknownKey, "unknown key; known keys: %s", strings.Join(known, ", "))
 }
 
 func join(path, name string) string {

@@ -31,12 +31,13 @@ type Fault struct {
 	Warning bool // the file can be used
 	// Unresolved is set where the file is right, but what a reference names is missing here.
 	Unresolved bool
+	Kind    Kind
 }
 
 // NewFault returns a fault with its credentials redacted.
 func NewFault(at Pos, warning bool, message string) Fault {
 	at.Path = secret.RedactInput(at.Path)
-	return Fault{Pos: at, Message: secret.RedactInput(message), Warning: warning}
+	return Fault{Pos: at, Message: secret.RedactInput(message), Warning: warning, Kind: kindOf(warning, message)}
 }
 
 // String returns the fault as one line: file:line:column: path: message.
@@ -90,13 +91,13 @@ func Decode(file, dir string, data []byte, into any) Faults {
 	root, second, err := parse(data)
 	switch {
 	case errors.Is(err, errTooLarge), errors.Is(err, errTooMany):
-		return Faults{{Pos: Pos{File: file}, Message: err.Error()}}
+		return Faults{{Pos: Pos{File: file}, Message: err.Error(), Kind: Syntax}}
 	case err != nil:
 		return Faults{notYAML(file, data, err)}
 	}
 	if second != nil {
 		at := Cursor{doc: d, node: second}
-		at.Fault("a second document begins here: write one document per file")
+		at.FaultOf(Syntax, "a second document begins here: write one document per file")
 	}
 	if root.Kind == 0 { // an empty file
 		root = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Line: 1, Column: 1}}}
@@ -208,7 +209,7 @@ func notYAML(file string, data []byte, err error) Fault {
 			break
 		}
 	}
-	return NewFault(Pos{File: file, Line: good + 1, Column: indent + 1}, false, "not YAML: "+text)
+	return NewFault(Pos{File: file, Line: good + 1, Column: indent + 1}, false, "not YAML: "+text).Of(Syntax)
 }
 
 // hints are the remedies for lines that are often no YAML.

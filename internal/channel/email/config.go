@@ -26,15 +26,17 @@ type Config struct {
 	// To are the recipients, all in one To header.
 	To []string `yaml:"to"`
 
+	// Username of the login.
 	Username secret.String `yaml:"username"`
+	// Password of the login, or with xoauth2 the token.
 	Password secret.String `yaml:"password"`
 	// Auth is the authentication mechanism: auto (the strongest offered), plain,
 	// login, scram, cram-md5, xoauth2 (the password is the token) or none.
 	// Default: auto with a username, else none.
 	Auth string `yaml:"auth"`
 
-	// TLS is mandatory (STARTTLS, the default), implicit (TLS from the first
-	// byte, the default on port 465: RFC 8314, 7.3) or none.
+	// TLS is one of mandatory (STARTTLS, the default), implicit (TLS from the first
+	// byte, the default on port 465: RFC 8314, 7.3) and none.
 	TLS string `yaml:"tls"`
 	// CA is a PEM file with certificates to trust instead of the system's. It is
 	// read for every connection.

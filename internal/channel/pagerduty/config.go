@@ -14,7 +14,7 @@ import (
 type Config struct {
 	// RoutingKey is the integration key of an Events API v2 integration.
 	RoutingKey secret.String `yaml:"routing_key"`
-	// URL is the Events API; default: defaultURL. The EU region has another host.
+	// URL is the Events API; default: https://events.pagerduty.com/v2/enqueue. The EU region has another host.
 	URL string `yaml:"url"`
 	// CA is a PEM file with certificates to trust instead of the system's. It is
 	// read for every connection.

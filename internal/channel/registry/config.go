@@ -111,7 +111,7 @@ func (s *Set) checkFallbacks() {
 		case to == name:
 			at.Fault("is the channel itself: name another one")
 		case s.byName[to] == nil:
-			at.Fault("%s", s.Unknown(to))
+			at.FaultOf(yamldoc.UnknownName, "%s", s.Unknown(to))
 		case s.fallsBackTo(to, name):
 			at.Warn("%s falls back to %s in turn: an alert is rerouted once, so while both cannot send it waits in the outbox of the second", to, name)
 		}
@@ -178,6 +178,21 @@ func (c *Config) decodeCommon(at yamldoc.Cursor, retry dispatch.Retry, breaker d
 		c.Dispatch.Ambiguous = dispatch.Resend
 	}
 	at.DecodeBeside(&c.Dispatch, Kinds())
+}
+
+// KindConfig is a kind of channel with the zero value of its settings.
+type KindConfig struct {
+	Name     string
+	Settings any
+}
+
+// KindConfigs returns all channel kinds.
+func KindConfigs() []KindConfig {
+	list := make([]KindConfig, len(kinds))
+	for i, k := range kinds {
+		list[i] = KindConfig{k.name, k.config}
+	}
+	return list
 }
 
 // Kinds returns the names of all channel kinds.

@@ -34,6 +34,7 @@ type Deps struct {
 type kind struct {
 	name     string
 	defaults dispatch.Config
+	config   any // the zero value of its settings
 	decode   func(at yamldoc.Cursor) settings
 }
 
@@ -82,7 +83,7 @@ var kinds = []kind{
 type builder[C any] func(config C, name string, common dispatch.Config, deps Deps) (channel.Channel, error)
 
 func newKind[C any](name string, defaults dispatch.Config, build builder[C]) kind {
-	return kind{name: name, defaults: defaults, decode: func(at yamldoc.Cursor) settings {
+	return kind{name: name, defaults: defaults, config: *new(C), decode: func(at yamldoc.Cursor) settings {
 		s := &typed[C]{builder: build}
 		at.Decode(&s.config)
 		return s

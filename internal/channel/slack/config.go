@@ -18,7 +18,7 @@ import (
 // Config configures a Slack channel: a bot's token and a channel's id, or an
 // incoming webhook.
 type Config struct {
-	// Token is a bot token (xoxb-…) with the scope chat:write.
+	// Token is a bot's token (xoxb-…) with the scope chat:write.
 	Token secret.String `yaml:"token"`
 	// Channel is the channel's id, not its name: ids survive a rename.
 	Channel string `yaml:"channel"`

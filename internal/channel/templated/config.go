@@ -16,11 +16,11 @@ import (
 
 // Config configures a templated HTTP channel: a preset, or a body of one's own.
 type Config struct {
-	// Preset names a known provider, whose settings are the defaults: see Presets.
+	// Preset names a known provider, whose settings are the defaults.
 	Preset string `yaml:"preset"`
 	// URL is where requests go. It is secret, since it may contain a key.
 	URL    secret.String `yaml:"url"`
-	Method string        `yaml:"method" oneof:"POST,PUT,PATCH"` // POST (the default), PUT or PATCH
+	Method string        `yaml:"method" oneof:"POST,PUT,PATCH"` // Method is POST (the default), PUT or PATCH.
 	// Token is a Telegram bot's token; other presets send it as Authorization: Bearer.
 	Token secret.String `yaml:"token"`
 	// Chat is the id of Telegram's chat, or @name of a public channel.
@@ -38,11 +38,12 @@ type Config struct {
 	Escape string `yaml:"escape" oneof:",html,markdown,none,slack"`
 	// MaxText limits each text of the body, in characters; default: no limit.
 	MaxText int `yaml:"max_text" range:"10.."`
-	// Success, Refused and Rate are the responses that mean that the message was
-	// delivered, is refused for its content, or has to wait.
+	// Success are the responses that mean that the message was delivered.
 	Success Match `yaml:"success"`
+	// Refused are the responses that mean that the message is refused for its content.
 	Refused Match `yaml:"refused"`
-	Rate    Match `yaml:"rate"`
+	// Rate are the responses that mean that the message has to wait.
+	Rate Match `yaml:"rate"`
 	// RetryAfter is where a response says how many seconds to wait, besides Retry-After.
 	RetryAfter Place `yaml:"retry_after"`
 	// CA is a PEM file with certificates to trust instead of the system's. It is read

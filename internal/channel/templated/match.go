@@ -11,14 +11,19 @@ import (
 
 // Match is a configured condition on a response: its status, and its body.
 type Match struct {
-	Status []Status  `yaml:"status"`
-	Body   BodyMatch `yaml:"body"`
+	// Status are HTTP statuses, or ranges of them such as 200..299.
+	Status []Status `yaml:"status"`
+	// Body is a condition on the body besides.
+	Body BodyMatch `yaml:"body"`
 }
 
 // BodyMatch is a condition on a body: the value at a JSON pointer (RFC 6901), or a text.
 type BodyMatch struct {
-	Pointer  string `yaml:"pointer"`
-	Equals   Equals `yaml:"equals"`
+	// Pointer is the JSON pointer to a value of the body, such as /ok.
+	Pointer string `yaml:"pointer"`
+	// Equals is what the value is; default: anything but null.
+	Equals Equals `yaml:"equals"`
+	// Contains is a text that the body, or the value, contains.
 	Contains string `yaml:"contains"`
 }
 
@@ -41,8 +46,8 @@ func checkPointer(at yamldoc.Cursor, pointer string) {
 
 // Place is where a response says how long to wait, in seconds.
 type Place struct {
-	Pointer string `yaml:"pointer"` // JSON pointer
-	Header  string `yaml:"header"`
+	Pointer string `yaml:"pointer"` // Pointer is a JSON pointer to the number.
+	Header  string `yaml:"header"`  // Header with the number.
 }
 
 // CheckYAML implements yamldoc.Checker.

@@ -17,7 +17,7 @@ type Config struct {
 	// URL is where alerts are posted. It is secret, since it may contain a key.
 	URL secret.String `yaml:"url"`
 	// Secret signs the requests, two of them while one replaces the other; empty:
-	// unsigned. See decodeKey for its forms.
+	// unsigned.
 	Secret []secret.String `yaml:"secret"`
 	// Headers are sent with each request, such as Authorization.
 	Headers map[string]secret.String `yaml:"headers"`

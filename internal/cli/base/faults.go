@@ -24,38 +24,49 @@ type checkedJSON struct {
 }
 
 type faultJSON struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"` // 0: it has no place in the file
-	Column  int    `json:"column"`
-	Path    string `json:"path"`
-	Level   string `json:"level"` // error, warning
-	Message string `json:"message"`
+	File    string       `json:"file"`
+	Line    int          `json:"line"` // 0: it has no place in the file
+	Column  int          `json:"column"`
+	Path    string       `json:"path"`
+	Level   string       `json:"level"` // error, warning
+	Message string       `json:"message"`
+	Kind    yamldoc.Kind `json:"kind"`
 }
 
-// WriteChecked prints what was found: as one object, or as lines. It returns an error
+// WriteChecked prints what was found: as one object, as SARIF, or as lines. It returns an error
 // unless all faults are warnings.
 func (g *Globals) WriteChecked(c Checked) error {
-	n := len(c.Faults.Errors())
-	if !g.JSON() {
+	if g.Output == "text" {
 		if err := g.ReportFaults(c.What, c.Faults); err != nil {
 			return err
 		}
 		fmt.Fprintf(g.IO.Err, "%s is valid: %s\n", term.Visible(c.File), c.Counts)
 		return nil
 	}
-	j := checkedJSON{File: c.File, Valid: n == 0, Faults: []faultJSON{}}
-	for _, f := range c.Faults {
-		level := "error"
-		if f.Warning {
-			level = "warning"
-		}
-		j.Faults = append(j.Faults, faultJSON{f.File, f.Line, f.Column, f.Path, level, g.Redactor.Redact(f.Message)})
-	}
-	if err := NewEncoder(g.IO.Out).Encode(j); err != nil {
+	n := len(c.Faults.Errors())
+	if err := g.encodeChecked(c, n == 0); err != nil {
 		return err
 	}
 	if n > 0 {
 		return Fail(ExitConfig, "%s has %s", c.What, plural.Count(n, "fault"))
 	}
 	return nil
+}
+
+func (g *Globals) encodeChecked(c Checked, valid bool) error {
+	if g.Output == "sarif" {
+		return writeSARIF(g.IO.Out, c, g.Redactor)
+	}
+	j := checkedJSON{File: c.File, Valid: valid, Faults: []faultJSON{}}
+	for _, f := range c.Faults {
+		j.Faults = append(j.Faults, faultJSON{f.File, f.Line, f.Column, f.Path, level(f), g.Redactor.Redact(f.Message), f.Kind})
+	}
+	return NewEncoder(g.IO.Out).Encode(j)
+}
+
+func level(f yamldoc.Fault) string {
+	if f.Warning {
+		return "warning"
+	}
+	return "error"
 }
