@@ -22,6 +22,7 @@ var examples = map[string][]string{
 	"rules explain":    {"notifier rules explain trade-executions/3@918273", "notifier rules explain --event event.json --rule large-fill", "notifier rules explain --alert al_6f2cxyz"},
 	"rules list":       {"notifier rules list"},
 	"rules backtest":   {"notifier rules backtest --since 7d", "notifier rules backtest --diff new-rules.yaml --events", "notifier rules backtest --diff old.yaml new.yaml -o json"},
+	"samples add":      {"notifier samples add trade-executions/3@918273", "notifier samples add trade-executions/3@918273 --name margin-call-2 --keep symbol,legs.symbol --yes"},
 	"config check":     {"notifier config check", "notifier config check -c notifier.yaml -o json"},
 	"config show":      {"notifier config show", "notifier config show -o json"},
 	"config schema":    {"notifier config schema > notifier.schema.json", "notifier config schema rules > rules.schema.json"},
@@ -66,6 +67,8 @@ func addHelp(g *base.Globals, root *cobra.Command) {
 		case "produce":
 			cmd.ValidArgsFunction = base.Words(topicNames()...)
 			base.Complete(cmd, "sample", g.SampleNames)
+		case "samples add":
+			cmd.ValidArgsFunction = places
 		case "channels preview", "channels test", "channels move":
 			cmd.ValidArgsFunction = g.ChannelNames
 		case "rules check", "rules test", "rules backtest", "dlq import": // files
@@ -75,6 +78,18 @@ func addHelp(g *base.Globals, root *cobra.Command) {
 			}
 		}
 	}
+}
+
+// places completes with the beginning of TOPIC/PARTITION@OFFSET.
+func places(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(given) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var begins []string
+	for _, name := range topicNames() {
+		begins = append(begins, name+"/")
+	}
+	return begins, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 func topicNames() []string {

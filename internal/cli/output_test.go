@@ -26,7 +26,7 @@ import (
 // printing are invocations of each command that print, without effects; nil: it prints
 // on standard error only, or runs until it is interrupted.
 var printing = map[string][]string{
-	"dev": nil, "run": nil, "dlq watch": nil, "produce": nil, "dlq import": nil, "channels move": nil, "dlq discard": nil, "alerts tail": nil, "alerts resend": nil,
+	"dev": nil, "run": nil, "dlq watch": nil, "produce": nil, "dlq import": nil, "channels move": nil, "samples add": {"trade-executions/0@0 --dry-run"}, "dlq discard": nil, "alerts tail": nil, "alerts resend": nil,
 	"topics list": {"", "-o json", "-o env", "-o python", "-o go", "-o ts"}, "topics check": {"", "-o json"}, "topics create": {"--dry-run", "--dry-run -o json"},
 	"rules check": {"-o json", "-o sarif"}, "config check": {"-o json", "-o sarif"}, "config schema": {"", "rules", "tests -o json"},
 	"rules list":     {"", "-o json"},
@@ -62,6 +62,10 @@ func TestUnwrittenOutputIsFailure(t *testing.T) {
 	}
 	c.Produce(&kgo.Record{Topic: "trade-executions", Value: []byte("{}")})
 	c.Produce(&kgo.Record{Topic: topics.Deliveries(c.Group), Key: []byte(delivered.Alert), Value: value})
+	event := &kgo.Record{Topic: "trade-executions", Value: []byte(`{"event_type":"order.filled"}`)}
+	if err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), event).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
 	offsets := make(kadm.Offsets)
 	offsets.AddOffset("trade-executions", 0, 0, -1)
 	if err := c.Admin.CommitAllOffsets(t.Context(), c.Group, offsets); err != nil {

@@ -43,6 +43,7 @@ var rights = map[string][]right{
 	"topics check":   {{"Describe", "Topic", "SOURCES", false}, {"Describe", "Topic", "GROUP.", true}},
 	"topics create":  {{"Create", "Topic", "SOURCES", false}, {"Describe", "Topic", "SOURCES", false}, {"Create", "Topic", "GROUP.", true}, {"Describe", "Topic", "GROUP.", true}},
 	"produce":        {{"Write", "Topic", "SOURCES", false}},
+	"samples add":    {{"Read", "Topic", "SOURCES", false}},
 	"rules backtest": {{"Read", "Topic", "SOURCES", false}},
 	"rules explain": {
 		{"Read", "Topic", "SOURCES", false},

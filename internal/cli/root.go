@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/cli/dlq"
 	"github.com/algotrade/notifier/internal/cli/doctor"
 	"github.com/algotrade/notifier/internal/cli/lag"
+	"github.com/algotrade/notifier/internal/cli/samples"
 	"github.com/algotrade/notifier/internal/cli/silence"
 	"github.com/algotrade/notifier/internal/suggest"
 )
@@ -60,7 +61,7 @@ func newRoot(g *base.Globals) *cobra.Command {
 	f.StringVar(&g.Group, "group", "", "consumer group")
 	f.StringVarP(&g.Output, "output", "o", "text", "text or json")
 	f.StringVar(&g.LogLevel, "log-level", "", "debug, info, warn or error")
-	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), newConfig(g), channels.New(g), alerts.New(g), silence.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g))
+	root.AddCommand(newDev(g), newRun(g), newTopics(g), newProduce(g), newRules(g), samples.New(g), newConfig(g), channels.New(g), alerts.New(g), silence.New(g), dlq.New(g), lag.New(g), newHealth(g), doctor.New(g), newVersion(g))
 	addHelp(g, root)
 	wrapHelp(g, root)
 	root.InitDefaultCompletionCmd()

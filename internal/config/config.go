@@ -30,7 +30,7 @@ type Config struct {
 	Events event.Config `yaml:"events"`
 	// SchemaRegistry is where the schemas of Avro and Protobuf events are.
 	SchemaRegistry schemaregistry.Config `yaml:"schema_registry"`
-	Samples Samples      `yaml:"samples"`
+	Samples        Samples               `yaml:"samples"`
 	// Rules is the path of the rules file, relative to this file.
 	Rules    string       `yaml:"rules"`
 	Channels registry.Set `yaml:"channels"`

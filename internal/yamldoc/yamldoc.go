@@ -31,7 +31,7 @@ type Fault struct {
 	Warning bool // the file can be used
 	// Unresolved is set where the file is right, but what a reference names is missing here.
 	Unresolved bool
-	Kind    Kind
+	Kind       Kind
 }
 
 // NewFault returns a fault with its credentials redacted.
