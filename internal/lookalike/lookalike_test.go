@@ -120,7 +120,7 @@ func TestNoOriginalRemains(t *testing.T) {
 		leaf := rapid.OneOf(
 			rapid.StringMatching(`[A-Z]{2,4}-[0-9]{3,6}`).AsAny(), rapid.StringMatching(`[a-z]{4,12}( [a-zäößЖé世]{1,6})*`).AsAny(),
 			rapid.StringMatching(`-?[1-9][0-9]{3,7}(\.[0-9]{1,4})?`).AsAny(), rapid.String().AsAny(), rapid.Int64Range(-1e9, 1e9).AsAny(),
-			rapid.Float64Range(-1e6, 1e6).AsAny(), rapid.Bool().AsAny(), rapid.SampledFrom([]any{nil, "", "---", "2026-03-04T09:08:07Z"}),
+			rapid.Float64Range(-1e6, 1e6).AsAny(), rapid.Bool().AsAny(), rapid.SampledFrom([]any{nil, "", "---", "2026-03-04T09:08:07Z", "ACC-1042", "ACC-1042", json.Number("6500"), "6500"}),
 		)
 		draw = func(depth int) any {
 			switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
