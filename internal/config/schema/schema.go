@@ -25,6 +25,7 @@ type Schema struct {
 	Not         *Schema            `json:"not,omitempty"`
 	Enum        []any              `json:"enum,omitempty"`
 	Pattern     string             `json:"pattern,omitempty"`
+	Remedy      string             `json:"patternErrorMessage,omitempty"` // of VS Code and yaml-language-server
 	MinLength   int                `json:"minLength,omitempty"`
 	MaxLength   int                `json:"maxLength,omitempty"`
 	Minimum     json.Number        `json:"minimum,omitempty"`

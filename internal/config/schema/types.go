@@ -66,17 +66,17 @@ func example(s *Schema, examples ...string) *Schema {
 func secrets() *Schema { return example(text(), "env:NAME", "file:PATH") }
 
 func sizes() *Schema {
-	return &Schema{Type: []string{"string", "integer"}, Pattern: `^[0-9][0-9.,]* ?([kKmMgGtT][iI]?)?[bB]?$`, Minimum: "0"}
+	return &Schema{Type: []string{"string", "integer"}, Pattern: `^[0-9][0-9.,]* ?([kKmMgGtT][iI]?)?[bB]?$`, Remedy: "write a size as 64MiB", Minimum: "0"}
 }
 
 func durations() *Schema {
 	const goes, prometheus = `[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+|[-+]?0`, `([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?`
-	s := &Schema{Type: []string{"string", "integer"}, Pattern: "^(" + goes + "|" + prometheus + ")$", MinLength: 1, Minimum: "0", Maximum: "0"}
+	s := &Schema{Type: []string{"string", "integer"}, Pattern: "^(" + goes + "|" + prometheus + ")$", Remedy: "write a duration as 500ms, 30s, 5m, 1h, 7d or 1w", MinLength: 1, Minimum: "0", Maximum: "0"}
 	return s
 }
 
 func rates() *Schema {
-	return example(&Schema{Type: "string", Pattern: `^ *([0-9]+(\.[0-9]*)?|\.[0-9]+) */ *[smh] *$`}, "1/s", "30/m", "100/h")
+	return example(&Schema{Type: "string", Pattern: `^ *([0-9]+(\.[0-9]*)?|\.[0-9]+) */ *[smh] *$`, Remedy: "write a rate as 1/s, 30/m or 100/h"}, "1/s", "30/m", "100/h")
 }
 
 func severities() []any {
