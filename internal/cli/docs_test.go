@@ -52,8 +52,8 @@ func blocks(t *testing.T) []block {
 	return all
 }
 
-// TestCommandsInTheDocumentationWork runs every block marked sh in a copy of
-// what it needs, beside a running `notifier dev` on ports of the test's own.
+// TestCommandsInTheDocumentationWork runs every block marked sh in a directory
+// that shows the repository, so that what it writes is not kept, beside a running `notifier dev` on ports of the test's own.
 // What runs until it is stopped is stopped after a while; make is asked what
 // it would do, since a test cannot run all tests.
 func TestCommandsInTheDocumentationWork(t *testing.T) { runBlocks(t, "sh", 7) }
@@ -85,6 +85,26 @@ esac`, asMain, exe, exe, exe))
 		t.Fatal(err)
 	}
 	wrap("make", fmt.Sprintf(`exec %q -n "$@"`, makePath))
+	dir := t.TempDir()
+	top, err := filepath.Glob("../../*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range top {
+		path, err := filepath.Abs(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		here := filepath.Join(dir, filepath.Base(path))
+		if filepath.Base(path) == "configs" { // one that is a link is not used
+			err = os.CopyFS(here, os.DirFS(path))
+		} else {
+			err = os.Symlink(path, here)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	ran := 0
 	for _, b := range blocks(t) {
 		if b.info != info {
@@ -94,7 +114,7 @@ esac`, asMain, exe, exe, exe))
 		t.Run(fmt.Sprintf("%s:%d", b.file, b.line), func(t *testing.T) {
 			text := strings.NewReplacer("127.0.0.1:9092", dev.kafka, "127.0.0.1:9464", dev.http).Replace(b.text)
 			cmd := exec.Command("bash", "-euo", "pipefail", "-c", text)
-			cmd.Dir = "../.."
+			cmd.Dir = dir
 			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS="+dev.kafka, "NOTIFIER_HTTP_LISTEN=127.0.0.1:0")
 			out, err := cmd.CombinedOutput()
 			if err != nil {
