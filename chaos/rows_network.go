@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -114,7 +115,16 @@ func (s *scene) cut(ctx context.Context, proxies []*proxy, d time.Duration) erro
 	for _, p := range proxies {
 		err = errors.Join(err, p.restore())
 	}
+	s.reachable(proxies)
 	return err
+}
+
+// reachable enters the end of a fault in which members lose their partitions. They say so
+// themselves, but their log leaves out what it said within the last minute.
+func (s *scene) reachable(proxies []*proxy) {
+	if slices.Contains(s.cluster.proxy[:], proxies[0]) {
+		s.ledger.disturb("brokers can be reached again", 100*time.Millisecond)
+	}
 }
 
 type toxic struct {
@@ -134,6 +144,9 @@ func (s *scene) poisonous(ctx context.Context, proxies []*proxy, d time.Duration
 	err := pause(ctx, d)
 	for _, p := range proxies {
 		p.reset(context.Background())
+	}
+	if list[0].kind == "timeout" {
+		s.reachable(proxies)
 	}
 	return err
 }

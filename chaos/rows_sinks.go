@@ -58,6 +58,8 @@ func sinkRows() []*row {
 		},
 		{
 			name: "mail-down", what: "the mail server refuses connections for 10 s", static: true, mix: withMail(),
+			// The connections that are open break, one of them perhaps before the last answer.
+			terms:  func(*scene) ledger.Terms { return ledger.Terms{PerDisturbance: crashBound(), Marked: true} },
 			during: func(ctx context.Context, s *scene) error { return s.cut(ctx, []*proxy{s.post.proxy}, 10*time.Second) },
 		},
 	}
