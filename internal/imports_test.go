@@ -76,6 +76,10 @@ func TestImportDirections(t *testing.T) {
 		{"only cli, daemon and config import the admin server", except("internal/cli", "internal/daemon", "internal/config", "internal/obs/admin"), to("internal/obs/admin")},
 		{"only cli, daemon and config import the registry of channels", except("internal/cli", "internal/daemon", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
 		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
+		{"expressions know nothing of rules and Kafka", from("internal/expr"), func(p string) bool { return below(p, "internal/rule") || below(p, kgo) }},
+		{"what expressions calculate knows of ours only events and alerts", from("internal/expr/calc"), func(p string) bool {
+			return below(p, "internal") && p != "internal/event" && p != "internal/alert"
+		}},
 		{"a channel knows nothing of Kafka", channel, to(kgo)},
 		{"a backtest knows nothing of Kafka", from("internal/backtest"), to(kgo)},
 		{"ingest knows nothing of dispatch", from("internal/ingest"), to("internal/dispatch")},

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 var fixedNow = time.Unix(1795444265, 0)
@@ -58,27 +59,27 @@ func TestCompiledExpressionsAgreeWithReference(t *testing.T) {
 		want := (&interpreter{ev: ev, vars: vars}).eval(tree.Node)
 		free := &scope{ev: ev, now: fixedNow}
 		if got := e.eval(free); !same(got, want) {
-			t.Fatalf("%s is %s, want %s", source, display(got), display(want))
+			t.Fatalf("%s is %s, want %s", source, calc.Display(got), calc.Display(want))
 		}
-		if text := (&interpreter{}).text(want); displayAll(&meter{}, want) != text || !strings.HasPrefix(text, display(want)) {
-			t.Fatalf("%s prints %q, want %q", source, display(want), text)
+		if text := (&interpreter{}).text(want); calc.DisplayAll(&calc.Meter{}, want) != text || !strings.HasPrefix(text, calc.Display(want)) {
+			t.Fatalf("%s prints %q, want %q", source, calc.Display(want), text)
 		}
-		if free.spent == 0 {
+		if free.Spent == 0 {
 			return
 		}
-		limited := &scope{ev: ev, now: fixedNow, meter: meter{limit: free.spent}}
-		if got := e.eval(limited); !same(got, want) || limited.spent != free.spent {
-			t.Fatalf("%s takes %d steps, then %d", source, free.spent, limited.spent)
+		limited := &scope{ev: ev, now: fixedNow, Meter: calc.Meter{Limit: free.Spent}}
+		if got := e.eval(limited); !same(got, want) || limited.Spent != free.Spent {
+			t.Fatalf("%s takes %d steps, then %d", source, free.Spent, limited.Spent)
 		}
-		if free.spent > 1 && evaluates(e, &scope{ev: ev, now: fixedNow, meter: meter{limit: free.spent - 1}}) {
-			t.Fatalf("%s takes %d steps of %d", source, free.spent, free.spent-1)
+		if free.Spent > 1 && evaluates(e, &scope{ev: ev, now: fixedNow, Meter: calc.Meter{Limit: free.Spent - 1}}) {
+			t.Fatalf("%s takes %d steps of %d", source, free.Spent, free.Spent-1)
 		}
 	})
 }
 
 func evaluates(e expression, s *scope) (ok bool) {
 	defer func() {
-		if v := recover(); v != nil && v != any(overBudget{}) {
+		if v := recover(); v != nil && v != any(calc.OverBudget{}) {
 			panic(v)
 		}
 	}()
@@ -129,8 +130,8 @@ func TestSetAgreesWithLinearSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := event.ArrayValue(rapid.SliceOfN(drawElement(), 0, 30).Draw(t, "list"))
 		v := drawElement().Draw(t, "value")
-		if got, want := newSet(list).contains(&meter{}, v), (&interpreter{}).in(v, list); got != want {
-			t.Fatalf("%s in %s is %v, want %v", display(v), display(list), got, want)
+		if got, want := calc.NewSet(list).Contains(&calc.Meter{}, v), (&interpreter{}).in(v, list); got != want {
+			t.Fatalf("%s in %s is %v, want %v", calc.Display(v), calc.Display(list), got, want)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -110,5 +111,5 @@ func (b *builder) clearedKey(e *entry, r *rule) {
 }
 
 func isAbsentOrEmpty(v event.Value) bool {
-	return isAbsent(v) || v.Kind() == event.String && v.Text() == ""
+	return calc.IsAbsent(v) || v.Kind() == event.String && v.Text() == ""
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -35,7 +36,7 @@ type Sample struct {
 // Compile reads a rules file and returns all faults. The set is nil if one of
 // them is an error.
 func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
-	b := &builder{env: env, set: &Set{byName: make(map[string]*rule), byTopic: make(map[string][]*topicRule), steps: MaxSteps}, nextSlot: new(int)}
+	b := &builder{env: env, set: &Set{byName: make(map[string]*rule), byTopic: make(map[string][]*topicRule), steps: calc.MaxSteps}, nextSlot: new(int)}
 	b.doc.Digest = digest.Defaults()
 	faults := yamldoc.Decode(file, "", data, &b.doc)
 	if len(faults.Errors()) == 0 || b.doc.at != (yamldoc.Cursor{}) {

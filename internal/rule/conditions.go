@@ -79,15 +79,15 @@ func (c *compiler) equality(n *ast.BinaryNode) truth {
 	case n.Operator == "!=":
 		return func(s *scope) bool {
 			x, y := left(s), right(s)
-			return s.unequal(&x, &y)
+			return s.Unequal(&x, &y)
 		}
 	case isFixed(n.Right, true):
 		y := right(&scope{})
-		return func(s *scope) bool { x := left(s); return s.equal(&x, &y) }
+		return func(s *scope) bool { x := left(s); return s.Equal(&x, &y) }
 	}
 	return func(s *scope) bool {
 		x, y := left(s), right(s)
-		return s.equal(&x, &y)
+		return s.Equal(&x, &y)
 	}
 }
 
@@ -102,13 +102,13 @@ func (c *compiler) ordering(n *ast.BinaryNode) truth {
 		}
 		return func(s *scope) bool {
 			x := left(s)
-			sign, ok := s.order(&x, &y)
+			sign, ok := s.Order(&x, &y)
 			return ok && accepts[sign+1]
 		}
 	}
 	return func(s *scope) bool {
 		x, y := left(s), right(s)
-		sign, ok := s.order(&x, &y)
+		sign, ok := s.Order(&x, &y)
 		return ok && accepts[sign+1]
 	}
 }
@@ -121,9 +121,9 @@ func compareTexts(left, right value, f func(s, part string) bool, all bool) trut
 			return false
 		}
 		if all {
-			s.spendRead(x)
+			s.SpendRead(x)
 		}
-		s.spendRead(y)
+		s.SpendRead(y)
 		return f(x.Text(), y.Text())
 	}
 }

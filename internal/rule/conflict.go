@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // conflict reports whether two facts about the same are never both true.
@@ -21,14 +22,14 @@ func conflict(a, b fact) bool {
 	case a.operator == "startsWith" && b.operator == "startsWith":
 		return !strings.HasPrefix(a.value.Text(), b.value.Text()) && !strings.HasPrefix(b.value.Text(), a.value.Text())
 	}
-	x, xok := number(a.value)
-	y, yok := number(b.value)
+	x, xok := calc.Number(a.value)
+	y, yok := calc.Number(b.value)
 	texts := a.value.Kind() == event.String && b.value.Kind() == event.String
 	if texts && xok == yok && !disjoint(a, b, strings.Compare(a.value.Text(), b.value.Text())) { // no number lies between "22" and "6", but "3:00" does
 		return false
 	}
 	if xok && yok {
-		return sameUnit(&a.value, &b.value) && disjoint(a, b, cmp.Compare(x, y))
+		return calc.SameUnit(&a.value, &b.value) && disjoint(a, b, cmp.Compare(x, y))
 	}
 	return texts && xok == yok
 }
@@ -55,14 +56,14 @@ func (f fact) anyFits(other fact) bool {
 // mayHold reports whether a fact may be true for something that equals v: a number may
 // also be a text of the event, and the reverse.
 func (f fact) mayHold(v event.Value) bool {
-	m := &meter{}
-	x, isNumber := number(v)
+	m := &calc.Meter{}
+	x, isNumber := calc.Number(v)
 	switch f.operator {
 	case "in":
 		for i := range f.value.Len() {
 			e := f.value.At(i)
-			y, ok := number(e)
-			same := m.equal(&v, &e)
+			y, ok := calc.Number(e)
+			same := m.Equal(&v, &e)
 			if f.not && same && v.Kind() == e.Kind() && (v.Kind() != event.Number || x == y) {
 				return false
 			}
@@ -72,10 +73,10 @@ func (f fact) mayHold(v event.Value) bool {
 		}
 		return f.not
 	case "<", "<=", ">", ">=":
-		if _, ok := number(f.value); isNumber && !ok {
+		if _, ok := calc.Number(f.value); isNumber && !ok {
 			return true
 		}
-		sign, ok := m.order(&v, &f.value)
+		sign, ok := m.Order(&v, &f.value)
 		return ok && (sign == 0 && len(f.operator) == 2 || sign < 0 && f.operator[0] == '<' || sign > 0 && f.operator[0] == '>')
 	case "contains", "startsWith", "endsWith":
 		if v.Kind() == event.Number || f.value.Kind() != event.String || isNumber && f.not {

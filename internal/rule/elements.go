@@ -7,6 +7,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // wantElements warns of a call such as sum(list), without a predicate, whose lists have
@@ -24,7 +25,7 @@ func (c *compiler) wantElements(n ast.Node, name string, list ast.Node, at []ins
 		}
 		for i := range elements.Len() {
 			switch e := elements.At(i); {
-			case isAbsent(e):
+			case calc.IsAbsent(e):
 			case what.fits(e):
 				return
 			case other.Kind() == event.Missing:

@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/configs"
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // agrees reports whether the explanations say what Match does.
@@ -220,7 +221,7 @@ func TestNearestMissHasFewestFalseParts(t *testing.T) {
 func TestExplanationBoundsSteps(t *testing.T) {
 	c := costly["a list that the element chooses"]
 	set := oneRule(t, c.when)
-	set.steps = MaxSteps / 10
+	set.steps = calc.MaxSteps / 10
 	list, err := set.Explain(decodeWide(t, c.doc), time.Now(), nil)
 	if err == nil || list[0].Result != No || list[0].When.Note == "" {
 		t.Errorf("%v: %+v", err, list)

@@ -10,6 +10,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // scope holds the input and the state of evaluating one event.
@@ -19,7 +20,7 @@ type scope struct {
 	elements []event.Value  // current elements of any, filter, …; the innermost last
 	cache    *cache         // see compiler.memoize; nil: empty
 	one      [1]event.Value // the argument of a function that has one
-	meter
+	calc.Meter
 
 	// of a Prefilter, which has no ev
 	found     []event.Found // see event.Scanner
@@ -31,7 +32,7 @@ type scope struct {
 }
 
 // value and truth are compiled expressions. They are total: they return a value
-// for any event and panic only with overBudget.
+// for any event and panic only with OverBudget.
 type (
 	value func(*scope) event.Value
 	truth func(*scope) bool
@@ -184,7 +185,7 @@ func (c *compiler) list(n *ast.ArrayNode) value {
 		return constant(event.ArrayValue(list))
 	}
 	return func(s *scope) event.Value {
-		s.spend(newElement * len(elements))
+		s.Spend(calc.NewElement * len(elements))
 		out := make([]event.Value, len(elements))
 		for i, e := range elements {
 			out[i] = e(s)
@@ -199,10 +200,10 @@ func (c *compiler) unary(n *ast.UnaryNode) value {
 		return c.test(n).value
 	case "-":
 		eval := c.value(n.Node)
-		return func(s *scope) event.Value { v := eval(s); s.spendRead(v); return negative(asNumber(v)) }
+		return func(s *scope) event.Value { v := eval(s); s.SpendRead(v); return calc.Negative(calc.AsNumber(v)) }
 	case "+":
 		eval := c.value(n.Node)
-		return func(s *scope) event.Value { v := eval(s); s.spendRead(v); return asNumber(v) }
+		return func(s *scope) event.Value { v := eval(s); s.SpendRead(v); return calc.AsNumber(v) }
 	}
 	return c.fault(n, "the operator %s is not supported", n.Operator)
 }
@@ -224,17 +225,17 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 	switch n.Operator {
 	case "??":
 		return func(s *scope) event.Value {
-			if v := a(s); !isAbsent(v) {
+			if v := a(s); !calc.IsAbsent(v) {
 				return v
 			}
 			return b(s)
 		}
 	case "+":
 		joined := c.isText(n)
-		return func(s *scope) event.Value { return s.add(a(s), b(s), joined) }
+		return func(s *scope) event.Value { return s.Add(a(s), b(s), joined) }
 	case "-", "*", "/", "%":
 		operator := n.Operator
-		return func(s *scope) event.Value { return arithmetic(operator, s.number(a(s)), s.number(b(s))) }
+		return func(s *scope) event.Value { return calc.Arithmetic(operator, s.Number(a(s)), s.Number(b(s))) }
 	}
 	return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -105,7 +106,7 @@ func YAMLValue(at yamldoc.Cursor) event.Value {
 	case "!!bool":
 		return event.BoolValue(text == "true" || text == "True" || text == "TRUE")
 	case "!!int", "!!float":
-		f, ok := parseNumber(text)
+		f, ok := calc.ParseNumber(text)
 		if !ok {
 			at.Fault("unsupported number %s: write it in decimal", text)
 		}

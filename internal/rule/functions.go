@@ -10,6 +10,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -28,7 +29,7 @@ func scoped(minArgs, maxArgs int, f func(s *scope, args []event.Value) event.Val
 func pure(minArgs, maxArgs int, f func(args []event.Value) event.Value) function {
 	return scoped(minArgs, maxArgs, func(s *scope, args []event.Value) event.Value {
 		for _, a := range args {
-			s.spendRead(a)
+			s.SpendRead(a)
 		}
 		return f(args)
 	})
@@ -36,7 +37,7 @@ func pure(minArgs, maxArgs int, f func(args []event.Value) event.Value) function
 
 // numeric returns a function of one number.
 func numeric(f func(event.Value) event.Value) function {
-	return pure(1, 1, func(args []event.Value) event.Value { return f(asNumber(args[0])) })
+	return pure(1, 1, func(args []event.Value) event.Value { return f(calc.AsNumber(args[0])) })
 }
 
 func textual(f func(string) string) function {
@@ -44,7 +45,7 @@ func textual(f func(string) string) function {
 		if args[0].Kind() != event.String {
 			return event.Value{}
 		}
-		s.spendText(len(args[0].Text()))
+		s.SpendText(len(args[0].Text()))
 		return event.StringValue(f(args[0].Text()))
 	})
 }
@@ -61,7 +62,7 @@ func formatter(f func(event.Value) (string, bool)) function {
 
 // functions are the functions of the language, except listFunctions.
 var functions = map[string]function{
-	"abs":   numeric(magnitude),
+	"abs":   numeric(calc.Magnitude),
 	"num":   numeric(func(v event.Value) event.Value { return v }),
 	"lower": textual(strings.ToLower),
 	"upper": textual(strings.ToUpper),
@@ -70,15 +71,15 @@ var functions = map[string]function{
 	"min":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, -1) }),
 	"max":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, 1) }),
 	"join":  scoped(1, 2, join),
-	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!isAbsent(args[0])) }),
+	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!calc.IsAbsent(args[0])) }),
 	"bps": pure(2, 2, func(args []event.Value) event.Value {
-		return computed((numberOrNaN(args[0])/numberOrNaN(args[1]) - 1) * 10_000)
+		return calc.Computed((calc.NumberOrNaN(args[0])/calc.NumberOrNaN(args[1]) - 1) * 10_000)
 	}),
-	"money": formatter(money),
-	"pct":   formatter(percent),
-	"qty":   formatter(quantity),
+	"money": formatter(calc.Money),
+	"pct":   formatter(calc.Percent),
+	"qty":   formatter(calc.Quantity),
 	"age":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return event.NumberValue(age(s, args[0])) }),
-	"ago":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return ago(age(s, args[0])) }),
+	"ago":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return calc.Ago(age(s, args[0])) }),
 	"clock": {1, 2, func(c *compiler) func(*scope, []event.Value) event.Value {
 		return func(s *scope, args []event.Value) event.Value { return clock(s, args, c.zone) }
 	}},
@@ -169,15 +170,15 @@ func extreme(s *scope, args []event.Value, sign int) event.Value {
 	if list.Len() == 0 {
 		return event.NumberValue(math.NaN())
 	}
-	s.spend(list.Len())
+	s.Spend(list.Len())
 	best := event.Value{}
 	for i := range list.Len() {
-		s.spendRead(list.At(i))
-		v := asNumber(list.At(i))
+		s.SpendRead(list.At(i))
+		v := calc.AsNumber(list.At(i))
 		switch {
-		case isNoResult(v):
+		case calc.IsNoResult(v):
 			return v
-		case i == 0 || s.sign(&v, &best, v.Float(), best.Float()) == sign:
+		case i == 0 || s.Sign(&v, &best, v.Float(), best.Float()) == sign:
 			best = v
 		}
 	}
@@ -192,8 +193,8 @@ func join(s *scope, args []event.Value) event.Value {
 	list := listOrEmpty(args[0])
 	texts := make([]string, 0, min(list.Len(), 1024))
 	for i := range list.Len() {
-		s.spend(1 + len(separator)>>2) // before the text is built: each element adds a separator
-		texts = append(texts, displayAll(&s.meter, list.At(i)))
+		s.Spend(1 + len(separator)>>2) // before the text is built: each element adds a separator
+		texts = append(texts, calc.DisplayAll(&s.Meter, list.At(i)))
 	}
 	return event.StringValue(strings.Join(texts, separator))
 }
@@ -209,8 +210,8 @@ func age(s *scope, v event.Value) float64 {
 
 func parseTime(s *scope, v event.Value) (time.Time, bool) {
 	if v.Kind() == event.String {
-		s.spend(parsedTime)
-		s.spendRead(v)
+		s.Spend(calc.ParsedTime)
+		s.SpendRead(v)
 	}
 	return event.ParseTime(v)
 }
@@ -224,6 +225,6 @@ func clock(s *scope, args []event.Value, zone *time.Location) event.Value {
 	if len(args) == 2 && args[1].Text() != "" {
 		layout = args[1].Text()
 	}
-	s.spendText(2 * len(layout))
+	s.SpendText(2 * len(layout))
 	return event.StringValue(t.In(zone).Format(layout))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // The check of types evaluates every part of an expression on the sample events. An
@@ -29,7 +30,7 @@ func (c *compiler) check(e expression) {
 
 // empty warns of a key or a hole without a value in every sample that the rule matches.
 func (c *compiler) empty(e expression, at []instance) {
-	isEmpty := func(in instance) bool { return !in.live || display(in.eval(e.eval)) == missing }
+	isEmpty := func(in instance) bool { return !in.live || calc.Display(in.eval(e.eval)) == calc.Missing }
 	isLive := func(in instance) bool { return in.live }
 	if !slices.ContainsFunc(at, isLive) || slices.ContainsFunc(at, func(in instance) bool { return !isEmpty(in) }) {
 		return
@@ -158,11 +159,11 @@ func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
 	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
 	joined, sums, pairs := c.isText(n), 0, 0
 	for i := range a {
-		if isAbsent(a[i]) || isAbsent(b[i]) || at[i].ofSchema {
+		if calc.IsAbsent(a[i]) || calc.IsAbsent(b[i]) || at[i].ofSchema {
 			continue
 		}
-		sum := (&meter{}).add(a[i], b[i], joined)
-		if isAbsent(sum) {
+		sum := (&calc.Meter{}).Add(a[i], b[i], joined)
+		if calc.IsAbsent(sum) {
 			c.warnType(n, `%s has no result: %s, and %s; to join them, put a text between them: + "/" +`, source(n), c.describe(n.Left, a[i], at), c.describe(n.Right, b[i], at))
 			return
 		}
@@ -198,7 +199,7 @@ func (c *compiler) negatedOrder(n *ast.UnaryNode, at []instance) {
 	}
 	for _, side := range []ast.Node{order.Left, order.Right} {
 		for i, v := range c.observe(side, at) {
-			if at[i].live && isAbsent(v) {
+			if at[i].live && calc.IsAbsent(v) {
 				c.warn(n, "%s is true without %s, as in the sample %s: write %s %s %s",
 					source(n), source(side), at[i].name, source(order.Left), inverse[order.Operator], source(order.Right))
 				return
@@ -256,7 +257,7 @@ func (c *compiler) inferPredicate(n ast.Node, name string, arguments []ast.Node,
 	var elements []instance
 	warned := false
 	for i, list := range c.observe(arguments[0], at) {
-		if (name == "all" || name == "none") && at[i].live && isAbsent(list) && !warned {
+		if (name == "all" || name == "none") && at[i].live && calc.IsAbsent(list) && !warned {
 			c.warn(n, "%s() is true without %s, as in the sample %s: write len(%[2]s) > 0 and %[1]s(%[2]s, …)", name, source(arguments[0]), at[i].name)
 			warned = true
 		}

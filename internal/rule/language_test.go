@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -187,7 +188,7 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 		if e.test(s) != v.Bool() {
 			t.Fatalf("%s: as a condition it differs from its value", source)
 		}
-		_ = display(v)
+		_ = calc.Display(v)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // predicate is what a list function asks of each element.
@@ -15,12 +16,12 @@ type predicate struct {
 // of returns the predicate's value for an element.
 func (p *predicate) of(s *scope, e event.Value) event.Value {
 	out := e
-	s.spend(p.steps)
+	s.Spend(p.steps)
 	if p.eval != nil {
 		s.elements[len(s.elements)-1] = e
 		out = p.eval(s)
 	}
-	s.spendRead(out) // sum converts it to a number
+	s.SpendRead(out) // sum converts it to a number
 	return out
 }
 
@@ -63,9 +64,9 @@ var listFunctions = map[string]func(s *scope, list event.Value, p *predicate) ev
 	"sum": func(s *scope, list event.Value, p *predicate) event.Value {
 		total := 0.0
 		for i := range list.Len() {
-			total += numberOrNaN(p.of(s, list.At(i)))
+			total += calc.NumberOrNaN(p.of(s, list.At(i)))
 		}
-		return computed(total)
+		return calc.Computed(total)
 	},
 }
 
@@ -99,7 +100,7 @@ func (c *compiler) listCall(n ast.Node, name string, apply func(*scope, event.Va
 	c.depth, c.memoized = c.depth-1, memoized
 	steps := 1 + nodes(of.Node)
 	if name == "map" || name == "filter" {
-		steps += newElement
+		steps += calc.NewElement
 	}
 	p := &predicate{eval: eval, steps: steps}
 	return func(s *scope) event.Value {

@@ -66,7 +66,7 @@ func (c *compiler) unfold(n ast.Node) (names []string, base ast.Node, rest []ast
 func (c *compiler) indexes(eval value, properties []ast.Node) value {
 	for _, p := range properties {
 		base, key := eval, c.value(p)
-		eval = func(s *scope) event.Value { return s.index(base(s), key(s)) }
+		eval = func(s *scope) event.Value { return s.Index(base(s), key(s)) }
 	}
 	return eval
 }
@@ -78,12 +78,12 @@ func follow(eval value, names []string) value {
 		return eval
 	case 1:
 		name := names[0]
-		return func(s *scope) event.Value { return s.member(eval(s), name) }
+		return func(s *scope) event.Value { return s.Member(eval(s), name) }
 	}
 	return func(s *scope) event.Value {
 		v := eval(s)
 		for _, name := range names {
-			v = s.member(v, name)
+			v = s.Member(v, name)
 		}
 		return v
 	}
@@ -156,7 +156,7 @@ func (c *compiler) meta(root ast.Node, names []string) value {
 		eval = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Offset)) }
 	case "key":
 		eval = func(s *scope) event.Value {
-			s.spendText(len(s.ev.Record.Key))
+			s.SpendText(len(s.ev.Record.Key))
 			return text(s.ev.Record.Key)
 		}
 	case "time":

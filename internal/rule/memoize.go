@@ -4,6 +4,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // A predicate's subexpression that does not depend on the element is evaluated
@@ -42,7 +43,7 @@ func (c *compiler) slot() int {
 type cached struct {
 	valid bool
 	value event.Value
-	set   *set // value's elements, for in; nil: search linearly
+	set   *calc.Set // value's elements, for in; nil: search linearly
 }
 
 // cache holds the memoized values of a scope.

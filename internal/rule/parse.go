@@ -12,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // parse parses an expression; null is another word for nil.
@@ -86,6 +87,6 @@ func (c *compiler) isText(n ast.Node) bool {
 		return false
 	}
 	v := (&compiler{vars: c.vars}).value(n)(nil)
-	_, isNumber := number(v)
+	_, isNumber := calc.Number(v)
 	return v.Kind() == event.String && !isNumber
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -30,7 +31,7 @@ func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 	var other event.Value // what has no members
 	objects := 0
 	for _, v := range c.observe(n.Node, at) {
-		if v.Kind() != event.Object && !isAbsent(v) {
+		if v.Kind() != event.Object && !calc.IsAbsent(v) {
 			other = v
 		}
 		for i := range v.Len() {

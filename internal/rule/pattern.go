@@ -27,7 +27,7 @@ func (c *compiler) matches(n *ast.BinaryNode) truth {
 		if v.Kind() != event.String {
 			return false
 		}
-		s.spend(len(v.Text()) * cost)
+		s.Spend(len(v.Text()) * cost)
 		return re.MatchString(v.Text())
 	}
 }

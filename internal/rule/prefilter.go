@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -39,8 +40,8 @@ func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) (qui
 	}
 	sc := f.scope(now, len(rec.Value))
 	defer func() {
-		if sc.spent > sc.limit { // or else a panic is not overBudget
-			if v := recover(); v != nil && v != any(overBudget{}) {
+		if sc.Spent > sc.Limit { // or else a panic is not OverBudget
+			if v := recover(); v != nil && v != any(calc.OverBudget{}) {
 				panic(v)
 			}
 			quiet = false
@@ -123,12 +124,12 @@ func (f *filter) where(c *compiler, e *expression) truth {
 	test := func(s *scope) bool {
 		w := &s.wheres[at]
 		if w.evaluated {
-			s.spend(w.steps)
+			s.Spend(w.steps)
 			return w.holds
 		}
-		before := s.spent
+		before := s.Spent
 		w.evaluated, w.holds = true, eval(s)
-		w.steps = s.spent - before
+		w.steps = s.Spent - before
 		return w.holds
 	}
 	f.wheres[e] = test
@@ -156,7 +157,7 @@ func (p *pin) add(texts []string, rule condition) {
 
 // candidates returns the rules that may match an event with this text.
 func (p *pin) candidates(s *scope) []condition {
-	s.spend(p.texts * (1 + p.cost*s.size>>10 + s.size>>4)) // at least what Match takes for the others
+	s.Spend(p.texts * (1 + p.cost*s.size>>10 + s.size>>4)) // at least what Match takes for the others
 	switch v, _ := s.found[p.at].Value(); v.Kind() {
 	case event.String:
 		return p.byText[v.Text()]
@@ -172,7 +173,7 @@ func (f *filter) scope(now time.Time, size int) *scope {
 	if !ok {
 		sc = &scope{found: make([]event.Found, f.scanner.Size()), wheres: make([]shared, len(f.wheres)), lists: event.NewLists()}
 	}
-	sc.now, sc.size, sc.limit = now, size, f.steps
+	sc.now, sc.size, sc.Limit = now, size, f.steps
 	return sc
 }
 
@@ -225,13 +226,13 @@ func (r *condition) clears(s *scope) bool {
 	for _, k := range r.key {
 		v := k(s)
 		switch {
-		case isAbsent(v):
+		case calc.IsAbsent(v):
 			h.part("")
-		case v.Kind() == event.String || v.Kind() == event.Number: // as displayAll prints them
-			s.spend(1 + len(v.Text())>>2)
+		case v.Kind() == event.String || v.Kind() == event.Number: // as calc.DisplayAll prints them
+			s.Spend(1 + len(v.Text())>>2)
 			h.part(v.Text())
 		default:
-			h.part(displayAll(&s.meter, v))
+			h.part(calc.DisplayAll(&s.Meter, v))
 		}
 	}
 	return !s.known.has(h.sum)

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -51,14 +52,14 @@ var kindNames = map[event.Kind]string{
 func newValue(name string, v event.Value) Value {
 	value := Value{Name: name, Type: kindNames[v.Kind()]}
 	switch {
-	case isNoResult(v):
+	case calc.IsNoResult(v):
 		value.Type = noResult
 	case v.Kind() >= event.Array:
 		value.Text = strconv.Itoa(v.Len()) + " elements"
 		if v.Len() == 0 {
 			value.Text = "empty"
 		} else if v.Kind() == event.Array {
-			value.Text = "[" + shorten(display(v)) + "]"
+			value.Text = "[" + shorten(calc.Display(v)) + "]"
 		}
 	case v.Kind() > event.Null:
 		value.Text = quote(v)
@@ -214,7 +215,7 @@ func memberNames(known []string, doc event.Value, path []string) []string {
 
 // note says why a part could not be true, whatever the values are.
 func (t *tracer) note(n ast.Node, result event.Value) string {
-	if !isAbsent(result) && result.Kind() != event.Bool {
+	if !calc.IsAbsent(result) && result.Kind() != event.Bool {
 		return "its value is no boolean, so it is never true"
 	}
 	b, ok := n.(*ast.BinaryNode)
@@ -223,7 +224,7 @@ func (t *tracer) note(n ast.Node, result event.Value) string {
 	}
 	left, lok := t.eval(b.Left)
 	right, rok := t.eval(b.Right)
-	if !lok || !rok || isAbsent(left) || isAbsent(right) || inverse[b.Operator] == "" && b.Operator != "in" && b.Operator != "==" {
+	if !lok || !rok || calc.IsAbsent(left) || calc.IsAbsent(right) || inverse[b.Operator] == "" && b.Operator != "in" && b.Operator != "==" {
 		return ""
 	}
 	switch {

@@ -13,6 +13,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // interpreter evaluates without memoization, sets and step counting. Compiled
@@ -123,7 +124,7 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	}
 	b := r.eval(n.Right)
 	texts := a.Kind() == event.String && b.Kind() == event.String
-	x, y := numberOrNaN(a), numberOrNaN(b)
+	x, y := calc.NumberOrNaN(a), calc.NumberOrNaN(b)
 	ordered := func(want func(sign int) bool) event.Value {
 		sign, ok := r.compare(a, b)
 		if texts && !ok {
@@ -163,17 +164,17 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 	if n.Operator == "+" {
 		return r.plus(n, a, b)
 	}
-	return arithmetic(n.Operator, x, y)
+	return calc.Arithmetic(n.Operator, x, y)
 }
 
 func (r *interpreter) plus(n *ast.BinaryNode, a, b event.Value) event.Value {
-	x, y := numberOrNaN(a), numberOrNaN(b)
+	x, y := calc.NumberOrNaN(a), calc.NumberOrNaN(b)
 	joined := (&compiler{vars: r.vars}).isText(n)
 	texts := a.Kind() == event.String && b.Kind() == event.String
 	switch {
 	case !joined && (!texts || !math.IsNaN(x+y)):
-		return computed(x + y)
-	case r.text(a) == missing && a.Kind() != event.String, r.text(b) == missing && b.Kind() != event.String:
+		return calc.Computed(x + y)
+	case r.text(a) == calc.Missing && a.Kind() != event.String, r.text(b) == calc.Missing && b.Kind() != event.String:
 		return event.Value{}
 	}
 	return event.StringValue(r.text(a) + r.text(b))
@@ -181,7 +182,7 @@ func (r *interpreter) plus(n *ast.BinaryNode, a, b event.Value) event.Value {
 
 // digits returns a number with its digits.
 func digits(v event.Value) event.Value {
-	f := numberOrNaN(v)
+	f := calc.NumberOrNaN(v)
 	switch {
 	case math.IsNaN(f):
 		return event.NumberValue(f)
@@ -212,7 +213,7 @@ func wholeNumber(v event.Value) *big.Int {
 
 // compare compares numbers.
 func (r *interpreter) compare(a, b event.Value) (sign int, ok bool) {
-	x, y := numberOrNaN(a), numberOrNaN(b)
+	x, y := calc.NumberOrNaN(a), calc.NumberOrNaN(b)
 	if p, q := wholeNumber(a), wholeNumber(b); x == y && p != nil && q != nil {
 		return p.Cmp(q), true
 	}
@@ -319,12 +320,12 @@ func (r *interpreter) call(name string, arguments []ast.Node) event.Value {
 func (r *interpreter) text(v event.Value) string {
 	switch v.Kind() {
 	case event.Missing, event.Null:
-		return missing
+		return calc.Missing
 	case event.Bool:
 		return strconv.FormatBool(v.Bool())
 	case event.Number:
 		if math.IsNaN(v.Float()) {
-			return missing
+			return calc.Missing
 		}
 		return v.Text()
 	case event.String:

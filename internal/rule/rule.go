@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/calendar"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -80,29 +81,29 @@ func (s *Set) MatchKnown(ev *event.Event, now time.Time, known *Resolved) (alert
 	if len(rules) == 0 {
 		return nil, nil
 	}
-	sc := scope{ev: ev, now: now, meter: meter{limit: s.steps}}
+	sc := scope{ev: ev, now: now, Meter: calc.Meter{Limit: s.steps}}
 	var usage usage
 	var notes []noted
 	before, current := 0, 0 // steps before the current rule, and its index
 	defer func() {
-		if sc.spent <= sc.limit {
-			return // a panic is not overBudget
+		if sc.Spent <= sc.Limit {
+			return // a panic is not OverBudget
 		}
-		if v := recover(); v != any(overBudget{}) {
+		if v := recover(); v != any(calc.OverBudget{}) {
 			panic(v)
 		}
-		usage.add(rules[current].name, sc.spent-before)
-		alerts, err = nil, usage.error(sc.limit)
+		usage.add(rules[current].name, sc.Spent-before)
+		alerts, err = nil, usage.error(sc.Limit)
 	}()
 	for i, r := range rules {
-		before, current = sc.spent, i
+		before, current = sc.Spent, i
 		if state, key, raises := r.state(&sc, known); raises {
 			alerts = append(alerts, r.alert(&sc, state, key))
 			if r.clear != nil && known != nil {
 				notes = append(notes, noted{known.hash(r.clear.id, key), state})
 			}
 		}
-		usage.add(r.name, sc.spent-before)
+		usage.add(r.name, sc.Spent-before)
 	}
 	for _, n := range notes {
 		known.note(n.key, n.state)

@@ -8,6 +8,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // What a Prefilter compiles otherwise than Match: the paths of an event.
@@ -25,7 +26,7 @@ func (c *compiler) scanned(root string, path []string) value {
 	}
 	at, cost := c.scanner.Find(path), readCost(path)
 	return func(s *scope) event.Value {
-		s.spend(cost * s.size >> 10)
+		s.Spend(cost * s.size >> 10)
 		f := &s.found[at]
 		v, ok := f.Value()
 		if !ok {
@@ -41,8 +42,8 @@ func (c *compiler) scanned(root string, path []string) value {
 func (c *compiler) scannedOrder(left ast.Node, right *event.Value, accepts [3]bool) truth {
 	names, base, rest := c.unfold(left)
 	root, ok := base.(*ast.IdentifierNode)
-	y, isNumber := number(*right)
-	if c.scanner == nil || !ok || root.Value != "event" || len(names) == 0 || rest != nil || !isNumber || right.Kind() != event.Number || math.Abs(y) >= exact {
+	y, isNumber := calc.Number(*right)
+	if c.scanner == nil || !ok || root.Value != "event" || len(names) == 0 || rest != nil || !isNumber || right.Kind() != event.Number || math.Abs(y) >= calc.Exact {
 		return nil
 	}
 	generic, at, cost := c.scanned(root.Value, names), c.scanner.Find(names), readCost(names)
@@ -50,20 +51,20 @@ func (c *compiler) scannedOrder(left ast.Node, right *event.Value, accepts [3]bo
 		f := &s.found[at]
 		switch f.Kind() {
 		case event.Missing, event.Null:
-			s.spend(cost * s.size >> 10)
+			s.Spend(cost * s.size >> 10)
 			return false
 		case event.Number:
-			s.spend(cost * s.size >> 10)
+			s.Spend(cost * s.size >> 10)
 			x := f.Number()
 			return x-x == 0 && accepts[cmp.Compare(x, y)+1] // of a number beyond float64 there is no order
 		}
 		x := generic(s)
-		sign, ok := s.order(&x, right)
+		sign, ok := s.Order(&x, right)
 		return ok && accepts[sign+1]
 	}
 }
 
-// readCost returns at least the steps of meter.member for a path, for each KiB of an event, in which a member takes 5
+// readCost returns at least the steps of calc.Meter.Member for a path, for each KiB of an event, in which a member takes 5
 // bytes or more.
 func readCost(path []string) int {
 	cost := 0

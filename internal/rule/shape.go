@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -116,7 +117,7 @@ func (c *compiler) place(n ast.Node, at []instance) string {
 		return inSamples
 	}
 	for i, v := range c.observe(n, at) {
-		if !isAbsent(v) && !at[i].ofSchema {
+		if !calc.IsAbsent(v) && !at[i].ofSchema {
 			return inSamples
 		}
 	}

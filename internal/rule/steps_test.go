@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -96,7 +97,7 @@ func TestMatchStopsAtStepLimit(t *testing.T) {
 	for name, c := range costly {
 		t.Run(name, func(t *testing.T) {
 			set := oneRule(t, c.when)
-			set.steps = MaxSteps / 10
+			set.steps = calc.MaxSteps / 10
 			alerts, err := set.Match(decodeWide(t, c.doc), time.Now())
 			var failed *outcome.Error
 			if !errors.As(err, &failed) || failed.Cause != outcome.RuleBudget || failed.Rule != "costly" || len(alerts) > 0 {
@@ -162,7 +163,7 @@ rules:
 	zeros := func(n int, more string) *event.Event {
 		return decodeWide(t, `{"a":`+jsonList(n, "0")+more+`}`)
 	}
-	set.steps = MaxSteps / 10
+	set.steps = calc.MaxSteps / 10
 	if _, err := set.Match(zeros(100, `,"go":true`), time.Now()); err != nil {
 		t.Errorf("a short list: %v", err)
 	}
@@ -186,7 +187,7 @@ func TestTemplatesAndKeysTakeSteps(t *testing.T) {
 		if len(faults.Errors()) > 0 {
 			t.Fatal(faults)
 		}
-		set.steps = MaxSteps / 10
+		set.steps = calc.MaxSteps / 10
 		if _, err := set.Match(decodeWide(t, `{"a":`+jsonList(5000, "0")+`}`), time.Now()); outcome.Classify(err) == nil || outcome.Classify(err).Cause != outcome.RuleBudget {
 			t.Errorf("%s: %v", name, err)
 		}

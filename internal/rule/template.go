@@ -11,6 +11,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -42,7 +43,7 @@ func CompileTemplate(source, name string, members []string) (*Template, error) {
 }
 
 // ErrBudget is the error of a template that takes more than MaxSteps.
-var ErrBudget = fmt.Errorf("it takes more than %d steps", MaxSteps)
+var ErrBudget = fmt.Errorf("it takes more than %d steps", calc.MaxSteps)
 
 // Text evaluates the holes: the source's own text is literals, theirs is values.
 func (t *Template) Text(v event.Value) (text alert.Text, err error) {
@@ -53,7 +54,7 @@ func (t *Template) Text(v event.Value) (text alert.Text, err error) {
 			text = append(text, alert.Part{Text: seg.literal})
 			continue
 		}
-		text = append(text, alert.Part{Text: displayAll(&s.meter, seg.hole.eval(s)), Value: true})
+		text = append(text, alert.Part{Text: calc.DisplayAll(&s.Meter, seg.hole.eval(s)), Value: true})
 	}
 	return text, nil
 }
@@ -68,14 +69,14 @@ func (t *Template) Value(v event.Value) (result event.Value, ok bool, err error)
 	return t.segments[0].hole.eval(s), true, nil
 }
 
-// scope returns the scope of an evaluation, and what turns its overBudget into an error.
+// scope returns the scope of an evaluation, and what turns its OverBudget into an error.
 func (t *Template) scope(v event.Value, err *error) (s *scope, within func()) {
-	s = &scope{ev: &event.Event{Doc: v}, meter: meter{limit: MaxSteps}}
+	s = &scope{ev: &event.Event{Doc: v}, Meter: calc.Meter{Limit: calc.MaxSteps}}
 	return s, func() {
-		if s.spent <= s.limit {
-			return // a panic is not overBudget
+		if s.Spent <= s.Limit {
+			return // a panic is not OverBudget
 		}
-		if v := recover(); v != any(overBudget{}) {
+		if v := recover(); v != any(calc.OverBudget{}) {
 			panic(v)
 		}
 		*err = ErrBudget

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // template is a text with holes, such as "Drawdown {{ pct(event.drawdown) }}".
@@ -45,7 +46,7 @@ func (c *compiler) template(source string) template {
 }
 
 // text evaluates the holes: texts of the rules file are literals, texts of the
-// event are values. display copies them, so that an alert does not keep the
+// event are values. calc.Display copies them, so that an alert does not keep the
 // event's memory alive.
 func (t template) text(s *scope) alert.Text {
 	parts := make(alert.Text, len(t))
@@ -54,7 +55,7 @@ func (t template) text(s *scope) alert.Text {
 			parts[i] = alert.Part{Text: seg.literal}
 			continue
 		}
-		parts[i] = alert.Part{Text: display(seg.hole.eval(s)), Value: true}
+		parts[i] = alert.Part{Text: calc.Display(seg.hole.eval(s)), Value: true}
 	}
 	return parts
 }

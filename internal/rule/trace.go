@@ -7,6 +7,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // Part is a part of a condition: an and, an or, or what these join.
@@ -96,11 +97,11 @@ func (t *tracer) part(n ast.Node, source []rune) Part {
 // eval evaluates a node; ok is false if it takes more than the steps of an event.
 func (t *tracer) eval(n ast.Node) (v event.Value, ok bool) {
 	defer func() {
-		if r := recover(); r != nil && r != any(overBudget{}) {
+		if r := recover(); r != nil && r != any(calc.OverBudget{}) {
 			panic(r)
 		}
 	}()
-	return (&compiler{vars: t.set.vars, zone: t.set.zone}).value(n)(&scope{ev: t.ev, now: t.now, meter: meter{limit: t.set.steps}}), true
+	return (&compiler{vars: t.set.vars, zone: t.set.zone}).value(n)(&scope{ev: t.ev, now: t.now, Meter: calc.Meter{Limit: t.set.steps}}), true
 }
 
 // span returns where a node stands in its source. The parser notes where tokens are, so

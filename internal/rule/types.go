@@ -10,6 +10,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -20,7 +21,7 @@ type class struct {
 }
 
 var (
-	aNumber = class{"a number", func(v event.Value) bool { _, ok := number(v); return ok }}
+	aNumber = class{"a number", func(v event.Value) bool { _, ok := calc.Number(v); return ok }}
 	aTime   = class{"a time", func(v event.Value) bool { _, ok := event.ParseTime(v); return ok }}
 	aText   = class{"a text", func(v event.Value) bool { return v.Kind() == event.String }}
 	aList   = class{"a list", func(v event.Value) bool { return v.Kind() == event.Array }}
@@ -62,7 +63,7 @@ func (c *compiler) wantCondition(n ast.Node, at []instance) {
 func (c *compiler) misfit(n ast.Node, at []instance, fits func(event.Value) bool) (v event.Value, ok bool) {
 	for _, value := range c.observe(n, at) {
 		switch {
-		case isAbsent(value):
+		case calc.IsAbsent(value):
 		case fits(value):
 			return v, false
 		case !ok:
@@ -84,11 +85,11 @@ func (c *compiler) comparison(n *ast.BinaryNode, at []instance, warned bool) {
 	var without ast.Node // has no result in a sample
 	for i := range a {
 		switch {
-		case isNoResult(a[i]) && divides(n.Left):
+		case calc.IsNoResult(a[i]) && divides(n.Left):
 			without = n.Left
-		case isNoResult(b[i]) && divides(n.Right):
+		case calc.IsNoResult(b[i]) && divides(n.Right):
 			without = n.Right
-		case isAbsent(a[i]) || isAbsent(b[i]):
+		case calc.IsAbsent(a[i]) || calc.IsAbsent(b[i]):
 		case areComparable(n.Operator, a[i], b[i]):
 			c.texts(n, n.Left, n.Right, a, at)
 			if n.Operator == "==" || n.Operator == "!=" {
@@ -123,8 +124,8 @@ func divides(n ast.Node) bool {
 // areComparable reports whether the result of an operator depends on more than the
 // types of two values.
 func areComparable(operator string, a, b event.Value) bool {
-	_, aIsNumber := number(a)
-	_, bIsNumber := number(b)
+	_, aIsNumber := calc.Number(a)
+	_, bIsNumber := calc.Number(b)
 	texts := a.Kind() == event.String && b.Kind() == event.String
 	switch operator {
 	case "==", "!=":

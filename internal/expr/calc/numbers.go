@@ -1,4 +1,4 @@
-package rule
+package calc
 
 import (
 	"math"
@@ -20,30 +20,30 @@ type amount struct {
 	unit     string // such as USDT; empty: none
 }
 
-// number returns the value of a number, or of a text that is one: money and
+// Number returns the value of a number, or of a text that is one: money and
 // quantities are sent as texts. A number beyond float64 is none.
-func number(v event.Value) (float64, bool) {
+func Number(v event.Value) (float64, bool) {
 	switch v.Kind() {
 	case event.Number:
 		f := v.Float()
 		return f, f-f == 0 // not NaN, not ±Inf
 	case event.String:
-		return parseNumber(v.Text())
+		return ParseNumber(v.Text())
 	}
 	return math.NaN(), false
 }
 
-func numberOrNaN(v event.Value) float64 {
-	f, ok := number(v)
+func NumberOrNaN(v event.Value) float64 {
+	f, ok := Number(v)
 	if !ok {
 		return math.NaN()
 	}
 	return f
 }
 
-// parseNumber reads an amount. It accepts decimal numbers only, unlike strconv no
+// ParseNumber reads an amount. It accepts decimal numbers only, unlike strconv no
 // "inf", "nan", hexadecimal or underscores.
-func parseNumber(s string) (float64, bool) {
+func ParseNumber(s string) (float64, bool) {
 	a, ok := parseAmount(s)
 	if !ok {
 		return math.NaN(), false
@@ -138,10 +138,10 @@ func (a *amount) float() (f float64, ok bool) {
 	return f, true
 }
 
-// asNumber returns a value as a number with its digits, so that a whole number stays
+// AsNumber returns a value as a number with its digits, so that a whole number stays
 // exact beyond 2^53; NaN if it is none. Numbers that are exact cost no memory.
-func asNumber(v event.Value) event.Value {
-	f, ok := number(v)
+func AsNumber(v event.Value) event.Value {
+	f, ok := Number(v)
 	if !ok {
 		return event.NumberValue(math.NaN())
 	}
@@ -152,7 +152,7 @@ func asNumber(v event.Value) event.Value {
 	switch {
 	case !a.negative && !a.grouped:
 		return event.LiteralValue(a.decimal, f)
-	case math.Abs(f) < exact:
+	case math.Abs(f) < Exact:
 		return event.NumberValue(f)
 	}
 	digits := strings.ReplaceAll(a.decimal, ",", "")
@@ -162,10 +162,10 @@ func asNumber(v event.Value) event.Value {
 	return event.LiteralValue(digits, f)
 }
 
-// negative returns minus a number, with its digits if they are not exact.
-func negative(v event.Value) event.Value {
+// Negative returns minus a number, with its digits if they are not exact.
+func Negative(v event.Value) event.Value {
 	f := v.Float()
-	if !(math.Abs(f) >= exact) {
+	if !(math.Abs(f) >= Exact) {
 		return event.NumberValue(-f)
 	}
 	if digits, ok := strings.CutPrefix(v.Text(), "-"); ok {
@@ -174,46 +174,46 @@ func negative(v event.Value) event.Value {
 	return event.LiteralValue("-"+strings.TrimPrefix(v.Text(), "+"), -f)
 }
 
-// magnitude returns a number without its sign, with its digits.
-func magnitude(v event.Value) event.Value {
+// Magnitude returns a number without its sign, with its digits.
+func Magnitude(v event.Value) event.Value {
 	if v.Float() < 0 {
-		return negative(v)
+		return Negative(v)
 	}
 	return v
 }
 
-// computed returns the result of a computation. What is not finite, such as a
+// Computed returns the result of a computation. What is not finite, such as a
 // quotient by zero, is not a number.
-func computed(f float64) event.Value {
+func Computed(f float64) event.Value {
 	if math.IsInf(f, 0) {
 		f = math.NaN()
 	}
 	return event.NumberValue(f)
 }
 
-// isAbsent reports whether a value is missing, null or not a number.
-func isAbsent(v event.Value) bool {
-	return v.IsNil() || isNoResult(v)
+// IsAbsent reports whether a value is missing, null or not a number.
+func IsAbsent(v event.Value) bool {
+	return v.IsNil() || IsNoResult(v)
 }
 
-// isNoResult reports whether v is of a calculation without a result.
-func isNoResult(v event.Value) bool { return v.Kind() == event.Number && math.IsNaN(v.Float()) }
+// IsNoResult reports whether v is of a calculation without a result.
+func IsNoResult(v event.Value) bool { return v.Kind() == event.Number && math.IsNaN(v.Float()) }
 
-// exact is the first whole number that float64 cannot distinguish from the next.
-const exact = 1 << 53
+// Exact is the first whole number that float64 cannot distinguish from the next.
+const Exact = 1 << 53
 
-// sign compares two values whose numbers are x and y: whole numbers exactly, also
+// Sign compares two values whose numbers are x and y: whole numbers exactly, also
 // where float64 cannot distinguish them.
-func (m *meter) sign(a, b *event.Value, x, y float64) int {
+func (m *Meter) Sign(a, b *event.Value, x, y float64) int {
 	switch {
 	case x < y:
 		return -1
 	case x > y:
 		return 1
-	case math.Abs(x) < exact:
+	case math.Abs(x) < Exact:
 		return 0
 	}
-	m.spend(4)
+	m.Spend(4)
 	p, q := wholeDigits(*a), wholeDigits(*b)
 	if p == "" || q == "" {
 		return 0

@@ -1,4 +1,4 @@
-package rule
+package calc
 
 import (
 	"fmt"
@@ -12,19 +12,19 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 )
 
-// missing is printed for a value that the event does not have.
-const missing = "–"
+// Missing is printed for a value that the event does not have.
+const Missing = "–"
 
-// display prints a value for a template: numbers as sent, lists joined. It stops
+// Display prints a value for a template: numbers as sent, lists joined. It stops
 // one character beyond what alert.Bound keeps, so that Bound still truncates it.
-func display(v event.Value) string {
+func Display(v event.Value) string {
 	b := printer{limit: utf8.UTFMax * (alert.MaxValue + 1)}
 	b.value(v)
 	return b.String()
 }
 
-// displayAll prints a whole value, bounded only by the step limit.
-func displayAll(m *meter, v event.Value) string {
+// DisplayAll prints a whole value, bounded only by the step limit.
+func DisplayAll(m *Meter, v event.Value) string {
 	b := printer{limit: math.MaxInt, meter: m}
 	b.value(v)
 	return b.String()
@@ -34,12 +34,12 @@ func displayAll(m *meter, v event.Value) string {
 type printer struct {
 	strings.Builder
 	limit int
-	meter *meter // nil: steps are not counted
+	meter *Meter // nil: steps are not counted
 }
 
 func (b *printer) add(s string) {
 	if b.meter != nil {
-		b.meter.spend(1 + len(s)>>2)
+		b.meter.Spend(1 + len(s)>>2)
 	}
 	left := b.limit - b.Len()
 	for left > 0 && left < len(s) && !utf8.RuneStart(s[left]) {
@@ -49,8 +49,8 @@ func (b *printer) add(s string) {
 }
 
 func (b *printer) value(v event.Value) {
-	if isAbsent(v) {
-		b.add(missing)
+	if IsAbsent(v) {
+		b.add(Missing)
 		return
 	}
 	switch v.Kind() {
@@ -79,9 +79,9 @@ func (b *printer) list(v event.Value, before func(event.Value)) {
 	}
 }
 
-// money prints an amount with thousands separators and at least two decimals:
+// Money prints an amount with thousands separators and at least two decimals:
 // 1034210.5 is 1,034,210.50. It keeps every decimal that was sent, and the currency.
-func money(v event.Value) (string, bool) {
+func Money(v event.Value) (string, bool) {
 	whole, fraction, unit, ok := decimal(v)
 	for len(fraction) < 2 {
 		fraction += "0"
@@ -89,8 +89,8 @@ func money(v event.Value) (string, bool) {
 	return whole + "." + fraction + unit, ok
 }
 
-// quantity prints a count or a number of shares: 1,200 or 0.5.
-func quantity(v event.Value) (string, bool) {
+// Quantity prints a count or a number of shares: 1,200 or 0.5.
+func Quantity(v event.Value) (string, bool) {
 	whole, fraction, unit, ok := decimal(v)
 	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
 		whole += "." + fraction
@@ -102,7 +102,7 @@ func quantity(v event.Value) (string, bool) {
 // fraction, and its unit after a space. Beyond 1e30 it has none.
 func decimal(v event.Value) (whole, fraction, unit string, ok bool) {
 	const longest = 40 // a longer literal of a number is the noise of a computation
-	f, ok := number(v)
+	f, ok := Number(v)
 	a, split := parseAmount(v.Text())
 	if !ok || math.Abs(f) >= 1e30 {
 		return "", "", "", false
@@ -126,9 +126,9 @@ func decimal(v event.Value) (whole, fraction, unit string, ok bool) {
 	return whole, fraction, unit, true
 }
 
-// percent prints a fraction: 0.081 is 8.1 %. It uses one decimal, two below 1 %.
-func percent(v event.Value) (string, bool) {
-	f, ok := number(v)
+// Percent prints a fraction: 0.081 is 8.1 %. It uses one decimal, two below 1 %.
+func Percent(v event.Value) (string, bool) {
+	f, ok := Number(v)
 	if f *= 100; !ok || math.IsInf(f, 0) {
 		return "", false
 	}
@@ -144,8 +144,8 @@ func percent(v event.Value) (string, bool) {
 	return text + " %", true
 }
 
-// ago prints an age in seconds: 12 s ago, 4 m ago, 3 h ago.
-func ago(seconds float64) event.Value {
+// Ago prints an age in seconds: 12 s ago, 4 m ago, 3 h ago.
+func Ago(seconds float64) event.Value {
 	if math.IsNaN(seconds) || math.Abs(seconds) > 1e9 {
 		return event.Value{}
 	}

@@ -1,4 +1,4 @@
-package rule
+package calc
 
 import (
 	"math"
@@ -10,26 +10,26 @@ import (
 // The operators. They are total on all kinds and count the steps that grow with
 // the values. Those of most conditions take pointers: a copy of a value is slow.
 
-// number returns v as a number, else NaN, and counts the reading.
-func (m *meter) number(v event.Value) float64 {
-	m.spendRead(v)
-	return numberOrNaN(v)
+// Number returns v as a number, else NaN, and counts the reading.
+func (m *Meter) Number(v event.Value) float64 {
+	m.SpendRead(v)
+	return NumberOrNaN(v)
 }
 
-// equal is ==: missing and a calculation without a result equal null; a number and a text compare as numbers, two
+// Equal is ==: missing and a calculation without a result equal null; a number and a text compare as numbers, two
 // texts as texts, so that the ids "007" and "7" differ.
-func (m *meter) equal(a, b *event.Value) bool {
+func (m *Meter) Equal(a, b *event.Value) bool {
 	x, y := a.Kind(), b.Kind()
 	switch {
 	case x == event.String && y == event.String:
-		return m.equalTexts(a.Text(), b.Text())
+		return m.EqualTexts(a.Text(), b.Text())
 	case x <= event.Null || y <= event.Null:
-		return isAbsent(*a) && isAbsent(*b)
+		return IsAbsent(*a) && IsAbsent(*b)
 	case x == event.Number && y == event.Number:
 		return m.equalNumbers(a, b)
 	case x == event.Number && y == event.String, x == event.String && y == event.Number:
-		m.spendRead(*a)
-		m.spendRead(*b)
+		m.SpendRead(*a)
+		m.SpendRead(*b)
 		return m.equalNumbers(a, b)
 	case x != y:
 		return false
@@ -41,94 +41,94 @@ func (m *meter) equal(a, b *event.Value) bool {
 	return m.equalObjects(*a, *b)
 }
 
-func (m *meter) equalTexts(a, b string) bool {
+func (m *Meter) EqualTexts(a, b string) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	if len(a) > shortText {
-		m.spend(len(a) >> 4)
+		m.Spend(len(a) >> 4)
 	}
 	return a == b
 }
 
-// unequal is !=, which is false without a result.
-func (m *meter) unequal(a, b *event.Value) bool {
-	return !isNoResult(*a) && !isNoResult(*b) && !m.equal(a, b)
+// Unequal is !=, which is false without a result.
+func (m *Meter) Unequal(a, b *event.Value) bool {
+	return !IsNoResult(*a) && !IsNoResult(*b) && !m.Equal(a, b)
 }
 
-func (m *meter) equalNumbers(a, b *event.Value) bool {
-	x, y := numberOrNaN(*a), numberOrNaN(*b)
-	return x == y && m.sign(a, b, x, y) == 0
+func (m *Meter) equalNumbers(a, b *event.Value) bool {
+	x, y := NumberOrNaN(*a), NumberOrNaN(*b)
+	return x == y && m.Sign(a, b, x, y) == 0
 }
 
-func (m *meter) equalLists(a, b event.Value) bool {
+func (m *Meter) equalLists(a, b event.Value) bool {
 	if a.Len() != b.Len() {
 		return false
 	}
 	for i := range a.Len() {
-		m.spend(1)
-		if x, y := a.At(i), b.At(i); !m.equal(&x, &y) {
+		m.Spend(1)
+		if x, y := a.At(i), b.At(i); !m.Equal(&x, &y) {
 			return false
 		}
 	}
 	return true
 }
 
-func (m *meter) equalObjects(a, b event.Value) bool {
+func (m *Meter) equalObjects(a, b event.Value) bool {
 	return m.hasMembers(a, b) && m.hasMembers(b, a)
 }
 
 // hasMembers reports whether b has every member of a with an equal value.
-func (m *meter) hasMembers(a, b event.Value) bool {
+func (m *Meter) hasMembers(a, b event.Value) bool {
 	for i := range a.Len() {
-		m.spend(1)
+		m.Spend(1)
 		name := a.At(i).Name()
-		if x, y := m.member(a, name), m.member(b, name); !m.equal(&x, &y) {
+		if x, y := m.Member(a, name), m.Member(b, name); !m.Equal(&x, &y) {
 			return false
 		}
 	}
 	return true
 }
 
-// order compares for < <= > >=; ok is false if the values have no order. Two
+// Order compares for < <= > >=; ok is false if the values have no order. Two
 // texts compare as numbers if both are numbers, else by bytes. Amounts in two
 // currencies have no order.
-func (m *meter) order(a, b *event.Value) (sign int, ok bool) {
+func (m *Meter) Order(a, b *event.Value) (sign int, ok bool) {
 	if a.Kind() <= event.Null { // of many events the member is missing
-		m.spendRead(*b)
+		m.SpendRead(*b)
 		return 0, false
 	}
-	m.spendRead(*a)
-	m.spendRead(*b)
-	x, xok := number(*a)
-	y, yok := number(*b)
+	m.SpendRead(*a)
+	m.SpendRead(*b)
+	x, xok := Number(*a)
+	y, yok := Number(*b)
 	switch {
 	case xok && yok:
-		return m.sign(a, b, x, y), sameUnit(a, b)
+		return m.Sign(a, b, x, y), SameUnit(a, b)
 	case a.Kind() == event.String && b.Kind() == event.String:
 		return strings.Compare(a.Text(), b.Text()), true
 	}
 	return 0, false
 }
 
-// within is in: v is an element of a list or the name of a member.
-func (m *meter) within(v, list *event.Value) bool {
+// Within is in: v is an element of a list or the name of a member.
+func (m *Meter) Within(v, list *event.Value) bool {
 	switch list.Kind() {
 	case event.Array:
 		for i := range list.Len() {
-			m.spend(1)
-			if e := list.At(i); m.equal(v, &e) {
+			m.Spend(1)
+			if e := list.At(i); m.Equal(v, &e) {
 				return true
 			}
 		}
 	case event.Object:
-		return v.Kind() == event.String && m.member(*list, v.Text()).Kind() != event.Missing
+		return v.Kind() == event.String && m.Member(*list, v.Text()).Kind() != event.Missing
 	}
 	return false
 }
 
-// sameUnit reports whether two values that are numbers have no different units.
-func sameUnit(a, b *event.Value) bool {
+// SameUnit reports whether two values that are numbers have no different units.
+func SameUnit(a, b *event.Value) bool {
 	if a.Kind() != event.String || b.Kind() != event.String {
 		return true
 	}
@@ -137,44 +137,44 @@ func sameUnit(a, b *event.Value) bool {
 	return x.unit == "" || y.unit == "" || x.unit == y.unit
 }
 
-// arithmetic is - * / and %.
-func arithmetic(operator string, a, b float64) event.Value {
+// Arithmetic is - * / and %.
+func Arithmetic(operator string, a, b float64) event.Value {
 	switch operator {
 	case "-":
-		return computed(a - b)
+		return Computed(a - b)
 	case "*":
-		return computed(a * b)
+		return Computed(a * b)
 	case "/":
-		return computed(a / b)
+		return Computed(a / b)
 	}
-	return computed(math.Mod(a, b))
+	return Computed(math.Mod(a, b))
 }
 
-// add is +: the sum of two numbers. Two texts are joined if one of them is no number,
+// Add is +: the sum of two numbers. Two texts are joined if one of them is no number,
 // always if joined is true; then numbers are joined as they were sent.
-func (m *meter) add(a, b event.Value, joined bool) event.Value {
-	m.spendRead(a)
-	m.spendRead(b)
+func (m *Meter) Add(a, b event.Value, joined bool) event.Value {
+	m.SpendRead(a)
+	m.SpendRead(b)
 	if !joined {
-		x, xok := number(a)
-		y, yok := number(b)
+		x, xok := Number(a)
+		y, yok := Number(b)
 		if xok && yok || a.Kind() != event.String || b.Kind() != event.String {
-			return computed(x + y)
+			return Computed(x + y)
 		}
 	}
-	if isAbsent(a) || isAbsent(b) {
+	if IsAbsent(a) || IsAbsent(b) {
 		return event.Value{}
 	}
-	x, y := displayAll(m, a), displayAll(m, b)
-	m.spendText(len(x) + len(y))
+	x, y := DisplayAll(m, a), DisplayAll(m, b)
+	m.SpendText(len(x) + len(y))
 	return event.StringValue(x + y)
 }
 
-// index is list[i], from the end if i is negative, and object[name].
-func (m *meter) index(v, key event.Value) event.Value {
+// Index is list[i], from the end if i is negative, and object[name].
+func (m *Meter) Index(v, key event.Value) event.Value {
 	switch {
 	case v.Kind() == event.Object && key.Kind() == event.String:
-		return m.member(v, key.Text())
+		return m.Member(v, key.Text())
 	case v.Kind() == event.Array && key.Kind() == event.Number:
 		f := key.Float()
 		if f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {
