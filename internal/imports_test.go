@@ -77,6 +77,9 @@ func TestImportDirections(t *testing.T) {
 		{"only cli, daemon and config import the registry of channels", except("internal/cli", "internal/daemon", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
 		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
 		{"expressions know nothing of rules and Kafka", from("internal/expr"), func(p string) bool { return below(p, "internal/rule") || below(p, kgo) }},
+		{"syntax trees know of ours only events and durations", from("internal/expr/tree"), func(p string) bool {
+			return below(p, "internal") && p != "internal/event" && p != "internal/duration"
+		}},
 		{"what expressions calculate knows of ours only events and alerts", from("internal/expr/calc"), func(p string) bool {
 			return below(p, "internal") && p != "internal/event" && p != "internal/alert"
 		}},

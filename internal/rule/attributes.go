@@ -7,6 +7,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -50,22 +51,22 @@ func (c *compiler) attribute(n *ast.MemberNode, name string) {
 // lower and upper, and an event type in ce.type, which samples lack. It reports whether it does.
 func (c *compiler) neverHas(n *ast.BinaryNode, at []instance) bool {
 	field, constants := n.Left, n.Right
-	if isConstant(field) && mirrored[n.Operator] != "" {
+	if tree.IsConstant(field) && tree.Mirrored[n.Operator] != "" {
 		field, constants = constants, field
 	}
-	if n.Operator == "matches" || inverse[n.Operator] != "" || !isConstant(constants) {
+	if n.Operator == "matches" || tree.Inverse[n.Operator] != "" || !tree.IsConstant(constants) {
 		return false
 	}
 	before := len(c.problems)
-	name, _ := callee(field)
+	name, _ := tree.Callee(field)
 	isEqual := slices.Contains([]string{"==", "!=", "in"}, n.Operator)
 	for _, text := range c.literals(constants) {
 		quoted := strconv.Quote(text.value)
 		switch {
 		case name == "lower" && text.value != strings.ToLower(text.value):
-			c.warn(text.node, "%s has no capital letters: write %q instead of %s", source(field), strings.ToLower(text.value), quoted)
+			c.warn(text.node, "%s has no capital letters: write %q instead of %s", tree.Source(field), strings.ToLower(text.value), quoted)
 		case name == "upper" && text.value != strings.ToUpper(text.value):
-			c.warn(text.node, "%s has no small letters: write %q instead of %s", source(field), strings.ToUpper(text.value), quoted)
+			c.warn(text.node, "%s has no small letters: write %q instead of %s", tree.Source(field), strings.ToUpper(text.value), quoted)
 		case field.String() == "meta.topic" && isEqual && !slices.Contains(c.examples.topics, topics.Name(text.value)):
 			c.warn(text.node, "meta.topic is never %s: the rule is of %s", quoted, joinTopics(c.examples.topics))
 		case field.String() == "ce.type" && isEqual:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -30,7 +31,7 @@ func (e *entry) checkClear(at yamldoc.Cursor) {
 		at.Field("clear").Warn("without key all alerts of the rule are one: name what clears, such as key: [event.account_id]")
 	}
 	for i, g := range e.GroupBy {
-		if !slices.ContainsFunc(e.Key, func(k yamldoc.Scalar) bool { return oneLine(k.Value) == oneLine(g.Value) }) {
+		if !slices.ContainsFunc(e.Key, func(k yamldoc.Scalar) bool { return tree.OneLine(k.Value) == tree.OneLine(g.Value) }) {
 			at.Field("group_by").Fault("part %d is not a part of key: a rule with clear tells an alert and its end in one group", i+1)
 		}
 	}
@@ -83,11 +84,11 @@ func (s *Set) Clears(name string) bool { return s.byName[name] != nil && s.byNam
 func (b *builder) implied(r *rule) bool {
 	c := b.compiler(nil)
 	outside, ok := c.fact(r.when.node)
-	if !ok || inverse[outside.operator] == "" {
+	if !ok || tree.Inverse[outside.operator] == "" {
 		return false
 	}
-	outside.operator = inverse[outside.operator]
-	return slices.ContainsFunc(c.facts(joined(r.clear.when.node, "and")), func(f fact) bool { return conflict(f, outside) })
+	outside.operator = tree.Inverse[outside.operator]
+	return slices.ContainsFunc(c.facts(tree.Joined(r.clear.when.node, "and")), func(f fact) bool { return conflict(f, outside) })
 }
 
 // clearedKey warns of a part of the key that the events with clear do not have: they would

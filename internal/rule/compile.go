@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -222,12 +223,12 @@ func (b *builder) severity(e *entry, r *rule) {
 		b.fault(e.Severity.Pos, "%q is not a severity: did you mean %s?", word, s)
 		return
 	}
-	tree, err := parse(e.Severity.Value)
+	node, err := tree.Parse(e.Severity.Value)
 	if err != nil {
 		b.expression(*e.Severity, b.examples(r.topics, r.when.test, forValue)) // reports it
 		return
 	}
-	branches, ok := branches(tree.Node)
+	branches, ok := branches(node)
 	if !ok {
 		b.fault(e.Severity.Pos, `write info, warning or critical, or a conditional that returns them: event.x > 5 ? "critical" : "warning"`)
 		return

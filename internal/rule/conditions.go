@@ -8,6 +8,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // Conditions are compiled to closures that return a bool: most of what a rule does for an
@@ -81,7 +82,7 @@ func (c *compiler) equality(n *ast.BinaryNode) truth {
 			x, y := left(s), right(s)
 			return s.Unequal(&x, &y)
 		}
-	case isFixed(n.Right, true):
+	case tree.IsFixed(n.Right, true):
 		y := right(&scope{})
 		return func(s *scope) bool { x := left(s); return s.Equal(&x, &y) }
 	}
@@ -95,7 +96,7 @@ func (c *compiler) equality(n *ast.BinaryNode) truth {
 func (c *compiler) ordering(n *ast.BinaryNode) truth {
 	left, right := c.value(n.Left), c.value(n.Right)
 	accepts := map[string][3]bool{"<": {true}, "<=": {true, true}, ">": {2: true}, ">=": {1: true, 2: true}}[n.Operator] // by sign
-	if isFixed(n.Right, true) {
+	if tree.IsFixed(n.Right, true) {
 		y := right(&scope{})
 		if test := c.scannedOrder(n.Left, &y, accepts); test != nil {
 			return test

@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // Branch is one way in which a rule decides about an event, such as one side of an or.
@@ -81,17 +82,17 @@ func (c *Coverage) compile(n ast.Node) truth {
 func (c *Coverage) alternatives(r *rule, prefix string, n ast.Node, reached func(*decision) bool) {
 	switch {
 	case n == nil:
-	case isJoin(n, "or"):
-		for _, operand := range joined(n, "or") {
+	case tree.IsJoin(n, "or"):
+		for _, operand := range tree.Joined(n, "or") {
 			holds, before := c.compile(operand), reached
 			taken := func(d *decision) bool { return before(d) && holds(d.scope) }
-			c.add(r, prefix+source(operand), taken)
+			c.add(r, prefix+tree.Source(operand), taken)
 			c.alternatives(r, prefix, operand, taken)
 			reached = func(d *decision) bool { return before(d) && !holds(d.scope) }
 		}
-	case isJoin(n, "and"):
+	case tree.IsJoin(n, "and"):
 		holds := c.compile(n)
-		for _, part := range joined(n, "and") {
+		for _, part := range tree.Joined(n, "and") {
 			c.alternatives(r, prefix, part, func(d *decision) bool { return reached(d) && holds(d.scope) })
 		}
 	}
@@ -104,7 +105,7 @@ func (c *Coverage) severities(r *rule, n ast.Node, reached func(*decision) bool,
 		c.add(r, n.Value+" "+when, reached)
 	case *ast.ConditionalNode:
 		holds := c.compile(n.Cond)
-		c.severities(r, n.Exp1, func(d *decision) bool { return reached(d) && holds(d.scope) }, "if "+source(n.Cond))
+		c.severities(r, n.Exp1, func(d *decision) bool { return reached(d) && holds(d.scope) }, "if "+tree.Source(n.Cond))
 		c.severities(r, n.Exp2, func(d *decision) bool { return reached(d) && !holds(d.scope) }, "otherwise")
 	}
 }
@@ -113,7 +114,7 @@ func (c *Coverage) severities(r *rule, n ast.Node, reached func(*decision) bool,
 func (c *Coverage) hasWhere(r *rule) bool {
 	for _, topic := range r.topics {
 		for _, t := range c.set.byTopic[string(topic)] {
-			if t.rule == r && t.where != nil && t.where.node != nil && !isConstant(t.where.node) {
+			if t.rule == r && t.where != nil && t.where.node != nil && !tree.IsConstant(t.where.node) {
 				return true
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // wantElements warns of a call such as sum(list), without a predicate, whose lists have
@@ -37,13 +38,13 @@ func (c *compiler) wantElements(n ast.Node, name string, list ast.Node, at []ins
 		return
 	}
 	text := kinds[other.Kind()]
-	if !isConstant(list) {
+	if !tree.IsConstant(list) {
 		text += " in the samples"
 	}
 	if other.Kind() < event.Array {
-		text += ", such as " + quote(other)
+		text += ", such as " + tree.Quote(other)
 	}
-	c.warnType(n, "%s() takes a list of %ss: the elements of %s are %s%s", name, strings.TrimPrefix(what.name, "a "), source(list), text, element(name, list, other))
+	c.warnType(n, "%s() takes a list of %ss: the elements of %s are %s%s", name, strings.TrimPrefix(what.name, "a "), tree.Source(list), text, element(name, list, other))
 }
 
 var kinds = map[event.Kind]string{event.Bool: "booleans", event.Number: "numbers", event.String: "texts", event.Array: "lists", event.Object: "objects"}
@@ -51,7 +52,7 @@ var kinds = map[event.Kind]string{event.Bool: "booleans", event.Number: "numbers
 // element says what to write to get a value of each element.
 func element(name string, list ast.Node, e event.Value) string {
 	if name == "count" {
-		return fmt.Sprintf("; write len(%s), or a condition as the second argument", source(list))
+		return fmt.Sprintf("; write len(%s), or a condition as the second argument", tree.Source(list))
 	}
 	var member string
 	for i := range e.Len() {
@@ -64,7 +65,7 @@ func element(name string, list ast.Node, e event.Value) string {
 	case member == "":
 		return ""
 	case name == "sum":
-		return fmt.Sprintf("; write sum(%s, .%s) or another member", source(list), member)
+		return fmt.Sprintf("; write sum(%s, .%s) or another member", tree.Source(list), member)
 	}
-	return fmt.Sprintf("; write %s(map(%s, .%s)) or another member", name, source(list), member)
+	return fmt.Sprintf("; write %s(map(%s, .%s)) or another member", name, tree.Source(list), member)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // agrees reports whether the explanations say what Match does.
@@ -122,7 +123,7 @@ func TestShippedRulesAreExplainedAsTheyMatch(t *testing.T) {
 // checkPlaces: each part stands in the source where it says, inside of the one that joins it.
 func checkPlaces(t *testing.T, source string, p *Part) {
 	t.Helper()
-	if _, err := parse(string([]rune(source)[p.Start:p.End])); err != nil {
+	if _, err := tree.Parse(string([]rune(source)[p.Start:p.End])); err != nil {
 		t.Errorf("%q of %q: %v", p.Text, source, err)
 	}
 	for i := range p.Parts {

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // scope holds the input and the state of evaluating one event.
@@ -80,18 +82,22 @@ type compiler struct {
 // compile parses and checks source. The expression can be evaluated if
 // c.problems has no error.
 func (c *compiler) compile(source string) expression {
-	tree, err := parse(source)
+	node, err := tree.Parse(source)
 	if err != nil {
-		c.syntax(source, err)
+		at := 0
+		if e, ok := errors.AsType[*tree.Error](err); ok {
+			at = e.At
+		}
+		c.problems = append(c.problems, problem{at: at, message: err.Error()})
 		return expression{source: source, eval: constant(event.Value{}), test: func(*scope) bool { return false }}
 	}
 	before := len(c.problems)
-	e := expression{source: source, node: tree.Node}
-	if isTest(tree.Node) {
-		e.test = c.condition(tree.Node)
+	e := expression{source: source, node: node}
+	if isTest(node) {
+		e.test = c.condition(node)
 		e.eval = e.test.value
 	} else {
-		e.eval = c.value(tree.Node)
+		e.eval = c.value(node)
 		e.test = e.eval.truth
 	}
 	isError := func(p problem) bool { return !p.warning }
@@ -177,7 +183,7 @@ func (c *compiler) list(n *ast.ArrayNode) value {
 	for i, e := range n.Nodes {
 		elements[i] = c.value(e)
 	}
-	if isConstant(n) {
+	if tree.IsConstant(n) {
 		list := make([]event.Value, len(elements))
 		for i, e := range elements {
 			list[i] = e(nil)
@@ -208,18 +214,12 @@ func (c *compiler) unary(n *ast.UnaryNode) value {
 	return c.fault(n, "the operator %s is not supported", n.Operator)
 }
 
-// operators are those of the language.
-var operators = []string{
-	"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "and", "or", "not", "in",
-	"contains", "startsWith", "endsWith", "matches", "?:", "??",
-}
-
 func (c *compiler) binary(n *ast.BinaryNode) value {
 	if isTest(n) {
 		return c.test(n).value
 	}
 	if slices.Contains([]string{"..", "**", "^"}, n.Operator) {
-		return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
+		return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(tree.Operators, " "))
 	}
 	a, b := c.value(n.Left), c.value(n.Right)
 	switch n.Operator {
@@ -237,5 +237,5 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 		operator := n.Operator
 		return func(s *scope) event.Value { return calc.Arithmetic(operator, s.Number(a(s)), s.Number(b(s))) }
 	}
-	return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(operators, " "))
+	return c.fault(n, "the operator %s is not supported; the operators are %s", n.Operator, strings.Join(tree.Operators, " "))
 }

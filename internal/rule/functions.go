@@ -2,6 +2,7 @@ package rule
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -227,4 +229,31 @@ func clock(s *scope, args []event.Value, zone *time.Location) event.Value {
 	}
 	s.SpendText(2 * len(layout))
 	return event.StringValue(t.In(zone).Format(layout))
+}
+
+// textFunctions return a text or nothing.
+var textFunctions = []string{"ago", "clock", "join", "lower", "money", "pct", "qty", "trim", "upper"}
+
+// isText reports whether a node is a text that is no number, for every event: a
+// literal, a variable, the result of a text function, or one of these plus something.
+func (c *compiler) isText(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.ChainNode:
+		return c.isText(n.Node)
+	case *ast.ConditionalNode:
+		return c.isText(n.Exp1) && c.isText(n.Exp2)
+	case *ast.BinaryNode:
+		return n.Operator == "+" && (c.isText(n.Left) || c.isText(n.Right))
+	case *ast.BuiltinNode:
+		return slices.Contains(textFunctions, n.Name)
+	case *ast.CallNode:
+		name, ok := n.Callee.(*ast.IdentifierNode)
+		return ok && slices.Contains(textFunctions, name.Value)
+	}
+	if !tree.IsConstant(n) {
+		return false
+	}
+	v := (&compiler{vars: c.vars}).value(n)(nil)
+	_, isNumber := calc.Number(v)
+	return v.Kind() == event.String && !isNumber
 }

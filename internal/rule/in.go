@@ -5,6 +5,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // smallList is the largest list that is searched linearly, in elements.
@@ -14,14 +15,14 @@ const smallList = 16
 func (c *compiler) in(n *ast.BinaryNode) truth {
 	v, list := c.value(n.Left), c.value(n.Right)
 	switch {
-	case isConstant(n.Right):
+	case tree.IsConstant(n.Right):
 		l := list(nil)
 		if l.Kind() != event.Array || l.Len() <= smallList {
 			return inSmall(v, l)
 		}
 		all := calc.NewSet(l)
 		return func(s *scope) bool { return all.Contains(&s.Meter, v(s)) }
-	case c.depth > 0 && !c.memoized && isInvariant(n.Right):
+	case c.depth > 0 && !c.memoized && tree.IsInvariant(n.Right):
 		slot := c.slot()
 		return func(s *scope) bool {
 			x := v(s)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // The check of types evaluates every part of an expression on the sample events. An
@@ -37,9 +38,9 @@ func (c *compiler) empty(e expression, at []instance) {
 	}
 	switch c.examples.use {
 	case forText:
-		c.warn(e.node, "{{ %s }} is empty in every sample that the rule matches", oneLine(e.source))
+		c.warn(e.node, "{{ %s }} is empty in every sample that the rule matches", tree.OneLine(e.source))
 	case forKey:
-		c.warn(e.node, "%s is missing in every sample that the rule matches: these alerts share one key", oneLine(e.source))
+		c.warn(e.node, "%s is missing in every sample that the rule matches: these alerts share one key", tree.OneLine(e.source))
 	}
 }
 
@@ -82,7 +83,7 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 	switch n := n.(type) {
 	case *ast.UnaryNode:
 		if _, isBool := n.Node.(*ast.BoolNode); isBool {
-			c.warn(n, "%s is always %v", source(n), c.fixed(n).Bool())
+			c.warn(n, "%s is always %v", tree.Source(n), c.fixed(n).Bool())
 			return
 		}
 		c.infer(n.Node, at)
@@ -95,8 +96,8 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 	case *ast.BinaryNode:
 		c.inferBinary(n, at)
 	case *ast.ConditionalNode:
-		if isFixed(n.Cond, false) {
-			c.warn(n, "%s is always %v: write one of its results", source(n.Cond), c.fixed(n.Cond).Bool())
+		if tree.IsFixed(n.Cond, false) {
+			c.warn(n, "%s is always %v: write one of its results", tree.Source(n.Cond), c.fixed(n.Cond).Bool())
 			return
 		}
 		c.infer(n.Cond, at)
@@ -116,7 +117,7 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 		c.infer(n.Property, at)
 		c.want(n.Node, at, "[…]", anIndexed)
 	default:
-		for _, child := range children(n) {
+		for _, child := range tree.Children(n) {
 			c.infer(child, at)
 		}
 	}
@@ -164,7 +165,7 @@ func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
 		}
 		sum := (&calc.Meter{}).Add(a[i], b[i], joined)
 		if calc.IsAbsent(sum) {
-			c.warnType(n, `%s has no result: %s, and %s; to join them, put a text between them: + "/" +`, source(n), c.describe(n.Left, a[i], at), c.describe(n.Right, b[i], at))
+			c.warnType(n, `%s has no result: %s, and %s; to join them, put a text between them: + "/" +`, tree.Source(n), c.describe(n.Left, a[i], at), c.describe(n.Right, b[i], at))
 			return
 		}
 		pairs++
@@ -173,7 +174,7 @@ func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
 		}
 	}
 	if c.examples.use == forKey && pairs > 0 && sums == pairs {
-		c.warn(n, "%s adds two numbers: write them as two parts of the key", source(n))
+		c.warn(n, "%s adds two numbers: write them as two parts of the key", tree.Source(n))
 	}
 }
 
@@ -184,24 +185,21 @@ func (c *compiler) alternative(n *ast.BinaryNode) bool {
 	if !ok || !isText || first.Operator != "==" || n.Operator != "or" && n.Operator != "||" {
 		return false
 	}
-	c.warn(n, "%s is never true by itself: write %s in [%s, %s]", source(last), source(first.Left), source(first.Right), source(last))
+	c.warn(n, "%s is never true by itself: write %s in [%s, %s]", tree.Source(last), tree.Source(first.Left), tree.Source(first.Right), tree.Source(last))
 	return true
 }
-
-// inverse has the orderings that are true where the others are false.
-var inverse = map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 // negatedOrder warns of not (a > b) that is true because a value is missing.
 func (c *compiler) negatedOrder(n *ast.UnaryNode, at []instance) {
 	order, ok := n.Node.(*ast.BinaryNode)
-	if !ok || inverse[order.Operator] == "" {
+	if !ok || tree.Inverse[order.Operator] == "" {
 		return
 	}
 	for _, side := range []ast.Node{order.Left, order.Right} {
 		for i, v := range c.observe(side, at) {
 			if at[i].live && calc.IsAbsent(v) {
 				c.warn(n, "%s is true without %s, as in the sample %s: write %s %s %s",
-					source(n), source(side), at[i].name, source(order.Left), inverse[order.Operator], source(order.Right))
+					tree.Source(n), tree.Source(side), at[i].name, tree.Source(order.Left), tree.Inverse[order.Operator], tree.Source(order.Right))
 				return
 			}
 		}
@@ -258,7 +256,7 @@ func (c *compiler) inferPredicate(n ast.Node, name string, arguments []ast.Node,
 	warned := false
 	for i, list := range c.observe(arguments[0], at) {
 		if (name == "all" || name == "none") && at[i].live && calc.IsAbsent(list) && !warned {
-			c.warn(n, "%s() is true without %s, as in the sample %s: write len(%[2]s) > 0 and %[1]s(%[2]s, …)", name, source(arguments[0]), at[i].name)
+			c.warn(n, "%s() is true without %s, as in the sample %s: write len(%[2]s) > 0 and %[1]s(%[2]s, …)", name, tree.Source(arguments[0]), at[i].name)
 			warned = true
 		}
 		for j := range list.Len() {

@@ -11,6 +11,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // letters warns of a contains, startsWith, endsWith or matches that is true for no
@@ -26,29 +27,18 @@ func (c *compiler) letters(n *ast.BinaryNode, seen []string) bool {
 		if !holds(s) {
 			continue
 		}
-		written := "lower(" + source(n.Left) + ") " + n.Operator + " " + strconv.Quote(strings.ToLower(text))
+		written := "lower(" + tree.Source(n.Left) + ") " + n.Operator + " " + strconv.Quote(strings.ToLower(text))
 		if n.Operator == "matches" {
 			written = n.Operator + " " + strconv.Quote("(?i)"+text)
-		} else if name, ok := callee(n.Left); ok && name == "lower" {
+		} else if name, ok := tree.Callee(n.Left); ok && name == "lower" {
 			written = strconv.Quote(strings.ToLower(text))
 		} else if ok && name == "upper" {
 			written = strconv.Quote(strings.ToUpper(text))
 		}
-		c.warnType(n, "%s is true for no sample: %s is %s, and case matters; write %s", source(n), source(n.Left), quote(event.StringValue(s)), written)
+		c.warnType(n, "%s is true for no sample: %s is %s, and case matters; write %s", tree.Source(n), tree.Source(n.Left), tree.Quote(event.StringValue(s)), written)
 		return true
 	}
 	return false
-}
-
-// callee returns the name of the function that a node calls.
-func callee(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.BuiltinNode:
-		return n.Name, true
-	case *ast.CallNode:
-		return n.Callee.String(), true
-	}
-	return "", false
 }
 
 // anyCase returns an operator with a constant text as if case did not matter. A text is

@@ -5,6 +5,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // predicate is what a list function asks of each element.
@@ -98,7 +99,7 @@ func (c *compiler) listCall(n ast.Node, name string, apply func(*scope, event.Va
 	c.depth, c.memoized = c.depth+1, false
 	eval := c.value(of.Node)
 	c.depth, c.memoized = c.depth-1, memoized
-	steps := 1 + nodes(of.Node)
+	steps := 1 + tree.Size(of.Node)
 	if name == "map" || name == "filter" {
 		steps += calc.NewElement
 	}

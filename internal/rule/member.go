@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -20,7 +21,7 @@ var words = map[string]string{"null": "nil", "none": "nil", "undefined": "nil", 
 
 // member compiles event.a.b, meta.topic, vars.x, #.y and indexes.
 func (c *compiler) member(n ast.Node) value {
-	names, base, rest := c.unfold(n)
+	names, base, rest := tree.Unfold(n)
 	switch base := base.(type) {
 	case *ast.IdentifierNode:
 		return c.rooted(base, names, rest)
@@ -33,33 +34,6 @@ func (c *compiler) member(n ast.Node) value {
 	default:
 		return c.indexes(follow(c.value(base), names), rest)
 	}
-}
-
-// unfold splits a.b[c].d into its base a, the names b that follow directly, and
-// the remaining properties c and d.
-func (c *compiler) unfold(n ast.Node) (names []string, base ast.Node, rest []ast.Node) {
-	var properties []ast.Node
-	for {
-		switch m := n.(type) {
-		case *ast.ChainNode:
-			n = m.Node
-			continue
-		case *ast.MemberNode:
-			properties = append(properties, m.Property)
-			n = m.Node
-			continue
-		}
-		break
-	}
-	slices.Reverse(properties)
-	for i, p := range properties {
-		name, ok := p.(*ast.StringNode)
-		if !ok {
-			return names, n, properties[i:]
-		}
-		names = append(names, name.Value)
-	}
-	return names, n, nil
 }
 
 // indexes compiles the properties that follow the constant names.

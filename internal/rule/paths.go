@@ -9,6 +9,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -19,7 +20,7 @@ var optional = []string{"reconciliation", "trace_id", "timestamp"}
 // unknown warns of a member that no sample has, with the likely correction.
 func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 	c.attribute(n, name)
-	_, root, _ := c.unfold(n)
+	_, root, _ := tree.Unfold(n)
 	_, isDirect := n.Node.(*ast.IdentifierNode)
 	if id, ok := root.(*ast.IdentifierNode); ok && id.Value != "event" || isDirect && slices.Contains(optional, name) || !c.examples.complete {
 		return
@@ -50,12 +51,12 @@ func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 	near := suggest.Closest(name, names)
 	switch {
 	case objects > 0 && near != "":
-		message, subject = fmt.Sprintf("%s is in no sample%s: did you mean %s?", source(n), nor, near), source(n)
+		message, subject = fmt.Sprintf("%s is in no sample%s: did you mean %s?", tree.Source(n), nor, near), tree.Source(n)
 	case objects > 0:
-		subject = source(n)
-		message = fmt.Sprintf("%s is in no sample%s of %s", source(n), nor, joinTopics(c.examples.topics))
+		subject = tree.Source(n)
+		message = fmt.Sprintf("%s is in no sample%s of %s", tree.Source(n), nor, joinTopics(c.examples.topics))
 	case other.Kind() == event.Array:
-		message = fmt.Sprintf("%s is a list in the samples: write any(%[1]s, .%s …) or %[1]s[0].%[2]s", source(n.Node), name)
+		message = fmt.Sprintf("%s is a list in the samples: write any(%[1]s, .%s …) or %[1]s[0].%[2]s", tree.Source(n.Node), name)
 	case other.Kind() != event.Missing:
 		message = c.describe(n.Node, other, at) + ": it has no member " + name
 	default:

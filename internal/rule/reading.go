@@ -10,6 +10,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -59,10 +60,10 @@ func newValue(name string, v event.Value) Value {
 		if v.Len() == 0 {
 			value.Text = "empty"
 		} else if v.Kind() == event.Array {
-			value.Text = "[" + shorten(calc.Display(v)) + "]"
+			value.Text = "[" + tree.Shorten(calc.Display(v)) + "]"
 		}
 	case v.Kind() > event.Null:
-		value.Text = quote(v)
+		value.Text = tree.Quote(v)
 	}
 	return value
 }
@@ -75,7 +76,7 @@ const mostValues = 8
 func (t *tracer) values(n ast.Node) (list []Value) {
 	add := func(n ast.Node) {
 		v, ok := t.eval(n)
-		value := newValue(source(n), v)
+		value := newValue(tree.Source(n), v)
 		if !ok || len(list) >= mostValues || slices.ContainsFunc(list, func(x Value) bool { return x.Name == value.Name }) {
 			return
 		}
@@ -87,7 +88,7 @@ func (t *tracer) values(n ast.Node) (list []Value) {
 	if not, ok := n.(*ast.UnaryNode); ok {
 		n = not.Node
 	}
-	if b, ok := n.(*ast.BinaryNode); ok && !isJoin(b, "and") && !isJoin(b, "or") {
+	if b, ok := n.(*ast.BinaryNode); ok && !tree.IsJoin(b, "and") && !tree.IsJoin(b, "or") {
 		for _, side := range []ast.Node{b.Left, b.Right} {
 			if isCalculation(side) {
 				add(side)
@@ -96,7 +97,7 @@ func (t *tracer) values(n ast.Node) (list []Value) {
 	}
 	var walk func(ast.Node)
 	walk = func(n ast.Node) {
-		if (isReference(n) || isVariable(n)) && isInvariant(n) {
+		if (isReference(n) || tree.IsVariable(n)) && tree.IsInvariant(n) {
 			add(n)
 			return
 		}
@@ -106,7 +107,7 @@ func (t *tracer) values(n ast.Node) (list []Value) {
 			}
 			n = n.(*ast.BuiltinNode).Arguments[1]
 		}
-		for _, child := range children(n) {
+		for _, child := range tree.Children(n) {
 			walk(child)
 		}
 	}
@@ -118,7 +119,7 @@ func (t *tracer) values(n ast.Node) (list []Value) {
 // of map(); none where the list is empty.
 func (t *tracer) elements(n ast.Node) (list []ast.Node) {
 	call, ok := n.(*ast.BuiltinNode)
-	if !ok || len(call.Arguments) != 2 || !isInvariant(call.Arguments[0]) {
+	if !ok || len(call.Arguments) != 2 || !tree.IsInvariant(call.Arguments[0]) {
 		return nil
 	}
 	predicate, ok := call.Arguments[1].(*ast.PredicateNode)
@@ -128,14 +129,14 @@ func (t *tracer) elements(n ast.Node) (list []ast.Node) {
 	if v, ok := t.eval(call.Arguments[0]); !ok || v.Kind() != event.Array || v.Len() == 0 {
 		return nil
 	}
-	for _, and := range joined(predicate.Node, "and") {
-		for _, one := range joined(and, "or") {
+	for _, and := range tree.Joined(predicate.Node, "and") {
+		for _, one := range tree.Joined(and, "or") {
 			b, ok := one.(*ast.BinaryNode)
 			if !ok {
 				continue
 			}
 			for _, side := range []ast.Node{b.Left, b.Right} {
-				if !isInvariant(side) {
+				if !tree.IsInvariant(side) {
 					list = append(list, &ast.BuiltinNode{Name: "map", Arguments: []ast.Node{call.Arguments[0], &ast.PredicateNode{Node: side}}})
 				}
 			}
@@ -151,7 +152,7 @@ func isReference(n ast.Node) bool {
 	default:
 		return false
 	}
-	_, base, _ := (&compiler{}).unfold(n)
+	_, base, _ := tree.Unfold(n)
 	id, ok := base.(*ast.IdentifierNode)
 	return ok && slices.Contains(roots, id.Value)
 }
@@ -159,12 +160,12 @@ func isReference(n ast.Node) bool {
 // isCalculation reports whether a node has a value that depends on the event and is none of
 // it.
 func isCalculation(n ast.Node) bool {
-	return !isFixed(n, true) && !isReference(n) && !isVariable(n) && isInvariant(n)
+	return !tree.IsFixed(n, true) && !isReference(n) && !tree.IsVariable(n) && tree.IsInvariant(n)
 }
 
 // path returns the names of a path of the event.
 func (t *tracer) path(n ast.Node) ([]string, bool) {
-	names, base, rest := (&compiler{}).unfold(n)
+	names, base, rest := tree.Unfold(n)
 	id, ok := base.(*ast.IdentifierNode)
 	return names, ok && id.Value == "event" && len(names) > 0 && len(rest) == 0
 }
@@ -224,7 +225,7 @@ func (t *tracer) note(n ast.Node, result event.Value) string {
 	}
 	left, lok := t.eval(b.Left)
 	right, rok := t.eval(b.Right)
-	if !lok || !rok || calc.IsAbsent(left) || calc.IsAbsent(right) || inverse[b.Operator] == "" && b.Operator != "in" && b.Operator != "==" {
+	if !lok || !rok || calc.IsAbsent(left) || calc.IsAbsent(right) || tree.Inverse[b.Operator] == "" && b.Operator != "in" && b.Operator != "==" {
 		return ""
 	}
 	switch {

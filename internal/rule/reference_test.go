@@ -14,6 +14,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // interpreter evaluates without memoization, sets and step counting. Compiled
@@ -52,7 +53,7 @@ func (r *interpreter) eval(n ast.Node) event.Value {
 			return r.vars
 		}
 	case *ast.MemberNode:
-		if strings.HasPrefix(n.String(), "meta.") && isInvariant(n) { // a leaf: it has no loops
+		if strings.HasPrefix(n.String(), "meta.") && tree.IsInvariant(n) { // a leaf: it has no loops
 			c := &compiler{}
 			return c.value(n)(&scope{ev: r.ev})
 		}

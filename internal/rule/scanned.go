@@ -9,6 +9,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // What a Prefilter compiles otherwise than Match: the paths of an event.
@@ -40,7 +41,7 @@ func (c *compiler) scanned(root string, path []string) value {
 // scannedOrder compiles the comparison of a path with a number for a prefilter, without
 // copies: the usual condition. nil: it is none.
 func (c *compiler) scannedOrder(left ast.Node, right *event.Value, accepts [3]bool) truth {
-	names, base, rest := c.unfold(left)
+	names, base, rest := tree.Unfold(left)
 	root, ok := base.(*ast.IdentifierNode)
 	y, isNumber := calc.Number(*right)
 	if c.scanner == nil || !ok || root.Value != "event" || len(names) == 0 || rest != nil || !isNumber || right.Kind() != event.Number || math.Abs(y) >= calc.Exact {
@@ -90,8 +91,8 @@ func (c *compiler) pins(n ast.Node) (path, texts []string) {
 			return path, append(texts, more...)
 		}
 	case "==", "in":
-		names, base, rest := c.unfold(b.Left)
-		if root, ok := base.(*ast.IdentifierNode); !ok || root.Value != "event" || len(names) == 0 || rest != nil || !isConstant(b.Right) {
+		names, base, rest := tree.Unfold(b.Left)
+		if root, ok := base.(*ast.IdentifierNode); !ok || root.Value != "event" || len(names) == 0 || rest != nil || !tree.IsConstant(b.Right) {
 			return nil, nil
 		}
 		list := c.value(b.Right)(nil)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -66,7 +67,7 @@ func (c *compiler) warnType(n ast.Node, format string, args ...any) {
 // listed returns the texts that the schemas of all topics allow for a field; nil: a
 // topic has no schema that lists them, or the node is no field.
 func (c *compiler) listed(field ast.Node) []string {
-	names, base, rest := c.unfold(field)
+	names, base, rest := tree.Unfold(field)
 	if root, ok := base.(*ast.IdentifierNode); !ok || root.Value != "event" || len(names) == 0 || rest != nil {
 		return nil
 	}
@@ -95,7 +96,7 @@ func (c *compiler) unlisted(constants, field ast.Node, listed []string) {
 		if more := len(listed) - namedTexts; more > 0 {
 			names += fmt.Sprintf(" and %d more", more)
 		}
-		message := fmt.Sprintf("%q is none of the values of %s in the schema: ", text.value, source(field))
+		message := fmt.Sprintf("%q is none of the values of %s in the schema: ", text.value, tree.Source(field))
 		if near := suggest.Closest(text.value, listed); near != "" {
 			message += fmt.Sprintf("did you mean %q?", near)
 		} else {

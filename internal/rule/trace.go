@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // Part is a part of a condition: an and, an or, or what these join.
@@ -67,14 +68,14 @@ func (t *tracer) condition(e *expression) Condition {
 
 // part evaluates a node as a condition, and each of what it joins.
 func (t *tracer) part(n ast.Node, source []rune) Part {
-	start, end := span(n, source)
-	p := Part{Start: start, End: end, Text: oneLine(string(source[start:end]))}
+	start, end := tree.Span(n, source)
+	p := Part{Start: start, End: end, Text: tree.OneLine(string(source[start:end]))}
 	for _, join := range []string{"and", "or"} {
-		if !isJoin(n, join) {
+		if !tree.IsJoin(n, join) {
 			continue
 		}
 		p.Join, p.True = join, join == "and"
-		for _, operand := range joined(n, join) {
+		for _, operand := range tree.Joined(n, join) {
 			one := t.part(operand, source)
 			p.Parts = append(p.Parts, one)
 			if one.True != (join == "and") {
@@ -102,60 +103,4 @@ func (t *tracer) eval(n ast.Node) (v event.Value, ok bool) {
 		}
 	}()
 	return (&compiler{vars: t.set.vars, zone: t.set.zone}).value(n)(&scope{ev: t.ev, now: t.now, Meter: calc.Meter{Limit: t.set.steps}}), true
-}
-
-// span returns where a node stands in its source. The parser notes where tokens are, so
-// that brackets around and behind them have to be found.
-func span(n ast.Node, source []rune) (start, end int) {
-	start, end = len(source), 0
-	var widen func(ast.Node)
-	widen = func(n ast.Node) {
-		if at := n.Location(); at.To > at.From {
-			start, end = min(start, at.From), max(end, at.To)
-		}
-		for _, child := range children(n) {
-			widen(child)
-		}
-	}
-	widen(n)
-	if end = min(end, len(source)); start >= end {
-		return 0, len(source)
-	}
-	missing, open := unbalanced(source[start:end])
-	for ; missing > 0 && start > 0; start-- {
-		if slices.Contains([]rune("([{"), source[start-1]) {
-			missing--
-		}
-	}
-	for ; open > 0 && end < len(source); end++ {
-		if _, still := unbalanced(source[start : end+1]); still == 0 {
-			open = 0
-		}
-	}
-	return start, end
-}
-
-// unbalanced returns how many brackets of a text are closed and not opened, and opened and
-// not closed. Those in texts do not count.
-func unbalanced(source []rune) (missing, open int) {
-	quoted := rune(0)
-	for i := 0; i < len(source); i++ {
-		switch r := source[i]; {
-		case quoted != 0:
-			if r == '\\' && quoted != '`' {
-				i++
-			} else if r == quoted {
-				quoted = 0
-			}
-		case slices.Contains([]rune("\"'`"), r):
-			quoted = r
-		case slices.Contains([]rune("([{"), r):
-			open++
-		case slices.Contains([]rune(")]}"), r):
-			if open--; open < 0 {
-				missing, open = missing+1, 0
-			}
-		}
-	}
-	return missing, open
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
@@ -43,12 +44,12 @@ func (c *compiler) wantCondition(n ast.Node, at []instance) {
 	if !ok {
 		return
 	}
-	name, remedy := source(n), ""
+	name, remedy := tree.Source(n), ""
 	switch text := strings.ToLower(v.Text()); {
-	case v.Kind() == event.String && isConstant(n) && slices.Contains([]string{"yes", "no", "on", "off", "y", "n", "true", "false"}, text):
+	case v.Kind() == event.String && tree.IsConstant(n) && slices.Contains([]string{"yes", "no", "on", "off", "y", "n", "true", "false"}, text):
 		remedy = "write true or false"
 	case v.Kind() == event.String:
-		remedy = "compare it, such as " + name + " == " + quote(v)
+		remedy = "compare it, such as " + name + " == " + tree.Quote(v)
 	case v.Kind() == event.Number:
 		remedy = "compare it, such as " + name + " > 0"
 	case v.Kind() == event.Array:
@@ -102,11 +103,11 @@ func (c *compiler) comparison(n *ast.BinaryNode, at []instance, warned bool) {
 	}
 	if first < 0 {
 		if without != nil && !warned {
-			c.warnType(n, "%s is always false: %s has no result in any sample, such as a division by zero", source(n), source(without))
+			c.warnType(n, "%s is always false: %s has no result in any sample, such as a division by zero", tree.Source(n), tree.Source(without))
 		}
 		return
 	}
-	c.warnType(n, "%s is always %v: %s, and %s; %s", source(n), n.Operator == "!=", c.describe(n.Left, a[first], at), c.describe(n.Right, b[first], at), remedy(n, a[first], b[first]))
+	c.warnType(n, "%s is always %v: %s, and %s; %s", tree.Source(n), n.Operator == "!=", c.describe(n.Left, a[first], at), c.describe(n.Right, b[first], at), remedy(n, a[first], b[first]))
 }
 
 // divides reports whether a node is a division, which may have no result although it
@@ -145,7 +146,7 @@ func areComparable(operator string, a, b event.Value) bool {
 
 // remedy says what to write instead of a comparison of values with these types.
 func remedy(n *ast.BinaryNode, a, b event.Value) string {
-	left, right := source(n.Left), source(n.Right)
+	left, right := tree.Source(n.Left), tree.Source(n.Right)
 	either := func(kind event.Kind) bool { return a.Kind() == kind || b.Kind() == kind }
 	switch {
 	case n.Operator == "in" && b.Kind() == event.String:
@@ -172,7 +173,7 @@ func remedy(n *ast.BinaryNode, a, b event.Value) string {
 		return "compare numbers with == < <= > >="
 	}
 	field := a
-	if isConstant(n.Left) {
+	if tree.IsConstant(n.Left) {
 		field = b
 	}
 	if aNumber.fits(field) {
@@ -189,7 +190,7 @@ func isDuration(text string) bool {
 // texts warns of constant texts that a field has in no sample: of another case, or,
 // if the field is the event's type, of any.
 func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []event.Value, at []instance) {
-	if isConstant(field) || !isConstant(constants) {
+	if tree.IsConstant(field) || !tree.IsConstant(constants) {
 		return
 	}
 	if listed := c.listed(field); listed != nil && slices.Contains([]string{"==", "!=", "in"}, n.Operator) {
@@ -214,7 +215,7 @@ func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []
 		}
 	case "contains", "startsWith", "endsWith", "matches":
 		if !slices.ContainsFunc(c.observe(n, at), event.Value.Bool) && !c.letters(n, seen) && isType {
-			c.warnType(n, "%s is true for no event type in the samples of %s", source(n), joinTopics(c.examples.topics))
+			c.warnType(n, "%s is true for no event type in the samples of %s", tree.Source(n), joinTopics(c.examples.topics))
 		}
 	}
 }
@@ -225,7 +226,7 @@ func (c *compiler) text(n ast.Node, text string, field ast.Node, seen []string, 
 		return
 	}
 	if i := slices.IndexFunc(seen, func(s string) bool { return strings.EqualFold(s, text) }); i >= 0 {
-		c.warnType(n, "%s is in no sample: %s is %q, and case matters", strconv.Quote(text), source(field), seen[i])
+		c.warnType(n, "%s is in no sample: %s is %q, and case matters", strconv.Quote(text), tree.Source(field), seen[i])
 		return
 	}
 	if !isType {

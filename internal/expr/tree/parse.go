@@ -1,4 +1,7 @@
-package rule
+// Package tree answers questions about the syntax trees of expressions: what a node
+// depends on, what it joins, and how it is written. It evaluates nothing. Start reading at
+// Parse.
+package tree
 
 import (
 	"fmt"
@@ -11,17 +14,16 @@ import (
 	"github.com/expr-lang/expr/parser"
 
 	"github.com/algotrade/notifier/internal/duration"
-	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
-// parse parses an expression; null is another word for nil.
-func parse(source string) (*parser.Tree, error) {
-	tree, err := parser.Parse(source)
-	if err == nil {
-		ast.Walk(&tree.Node, nullVisitor{})
+// Parse parses an expression; null is another word for nil. Its error is an *Error.
+func Parse(source string) (ast.Node, error) {
+	parsed, err := parser.Parse(source)
+	if err != nil {
+		return nil, explain(source, err)
 	}
-	return tree, err
+	ast.Walk(&parsed.Node, nullVisitor{})
+	return parsed.Node, nil
 }
 
 type nullVisitor struct{}
@@ -32,10 +34,18 @@ func (nullVisitor) Visit(n *ast.Node) {
 	}
 }
 
+// Error is a syntax error in plain words.
+type Error struct {
+	At      int // characters from the beginning of the expression
+	message string
+}
+
+func (e *Error) Error() string { return e.message }
+
 var token = regexp.MustCompile(`^unexpected token (\w+)\("(.*)"\)$`)
 
-// syntax reports a syntax error in plain words.
-func (c *compiler) syntax(source string, err error) {
+// explain returns an error of the parser in plain words.
+func explain(source string, err error) *Error {
 	at, message := 0, err.Error()
 	if e, ok := err.(*file.Error); ok {
 		at, message = e.From, e.Message
@@ -56,37 +66,10 @@ func (c *compiler) syntax(source string, err error) {
 		if d, err := duration.Parse(text); err == nil {
 			message = fmt.Sprintf("durations are numbers of seconds: write %v for %s", d.Seconds(), text)
 		}
-	case m != nil && slices.Contains(operators, strings.ToLower(m[2])):
+	case m != nil && slices.Contains(Operators, strings.ToLower(m[2])):
 		message = fmt.Sprintf("unexpected %q: write %s", m[2], strings.ToLower(m[2]))
 	case m != nil:
 		message = fmt.Sprintf("unexpected %q", m[2])
 	}
-	c.problems = append(c.problems, problem{at: at, message: message})
-}
-
-// textFunctions return a text or nothing.
-var textFunctions = []string{"ago", "clock", "join", "lower", "money", "pct", "qty", "trim", "upper"}
-
-// isText reports whether a node is a text that is no number, for every event: a
-// literal, a variable, the result of a text function, or one of these plus something.
-func (c *compiler) isText(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.ChainNode:
-		return c.isText(n.Node)
-	case *ast.ConditionalNode:
-		return c.isText(n.Exp1) && c.isText(n.Exp2)
-	case *ast.BinaryNode:
-		return n.Operator == "+" && (c.isText(n.Left) || c.isText(n.Right))
-	case *ast.BuiltinNode:
-		return slices.Contains(textFunctions, n.Name)
-	case *ast.CallNode:
-		name, ok := n.Callee.(*ast.IdentifierNode)
-		return ok && slices.Contains(textFunctions, name.Value)
-	}
-	if !isConstant(n) {
-		return false
-	}
-	v := (&compiler{vars: c.vars}).value(n)(nil)
-	_, isNumber := calc.Number(v)
-	return v.Kind() == event.String && !isNumber
+	return &Error{at, message}
 }
