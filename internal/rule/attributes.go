@@ -17,7 +17,7 @@ var attributes = []string{"id", "source", "type", "specversion", "subject", "tim
 
 // attribute warns of ce.NAME with a name that no attribute can have, or that is nearly
 // one. Samples have no attributes.
-func (c *compiler) attribute(n *ast.MemberNode, name string) {
+func (c *checker) attribute(n *ast.MemberNode, name string) {
 	if root, ok := n.Node.(*ast.IdentifierNode); !ok || root.Value != "ce" || slices.Contains(attributes, name) {
 		return
 	}
@@ -49,7 +49,7 @@ func (c *compiler) attribute(n *ast.MemberNode, name string) {
 
 // neverHas warns of texts that a field never has, whatever the samples are: meta.topic,
 // lower and upper, and an event type in ce.type, which samples lack. It reports whether it does.
-func (c *compiler) neverHas(n *ast.BinaryNode, at []instance) bool {
+func (c *checker) neverHas(n *ast.BinaryNode, at []instance) bool {
 	field, constants := n.Left, n.Right
 	if tree.IsConstant(field) && tree.Mirrored[n.Operator] != "" {
 		field, constants = constants, field

@@ -82,7 +82,7 @@ func (s *Set) Clears(name string) bool { return s.byName[name] != nil && s.byNam
 // implied reports whether clear is true only where when is: when is one ordering, and what
 // clear says of the same is never true outside of it.
 func (b *builder) implied(r *rule) bool {
-	c := b.compiler(nil)
+	c := b.checker(nil)
 	outside, ok := c.fact(r.when.node)
 	if !ok || tree.Inverse[outside.operator] == "" {
 		return false

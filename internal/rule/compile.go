@@ -20,20 +20,6 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// Environment is what a rules file is checked against.
-type Environment struct {
-	Channels []string // configured channels; nil: unknown, any name is accepted
-	Samples  []Sample // decoded events; a path that no sample has is a warning
-	Shapes   map[topics.Name]Shape
-}
-
-// Sample is an event with its name.
-type Sample struct {
-	Name    string
-	Event   event.Event
-	BuiltIn bool // none of the producers' own: their events may have other fields
-}
-
 // Compile reads a rules file and returns all faults. The set is nil if one of
 // them is an error.
 func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
@@ -271,8 +257,13 @@ func label(source string) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
+func (b *builder) checker(ex *examples) *checker {
+	return &checker{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, examples: ex}
+}
+
+// compiler returns a compiler that checks what it compiles with examples.
 func (b *builder) compiler(ex *examples) *compiler {
-	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, nextSlot: b.nextSlot, examples: ex}
+	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, nextSlot: b.nextSlot, check: b.checker(ex).check}
 }
 
 func (b *builder) expression(s yamldoc.Scalar, ex *examples) expression {
@@ -281,19 +272,19 @@ func (b *builder) expression(s yamldoc.Scalar, ex *examples) expression {
 	}
 	c := b.compiler(ex)
 	e := c.compile(s.Value)
-	b.collect(c, s)
+	b.collect(c, s, ex)
 	return e
 }
 
 func (b *builder) template(s yamldoc.Scalar, ex *examples) template {
 	c := b.compiler(ex)
 	t := c.template(s.Value)
-	b.collect(c, s)
+	b.collect(c, s, ex)
 	return t
 }
 
 // collect adds the compiler's problems, with their places in the file, and its paths.
-func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
+func (b *builder) collect(c *compiler, s yamldoc.Scalar, ex *examples) {
 	place := func(at int) yamldoc.Pos {
 		pos := s.Pos
 		if !strings.Contains(s.Value, "\n") {
@@ -306,13 +297,13 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 			continue
 		}
 		b.reported[p.message] = true
-		if p.ofTypes && c.examples.strict {
+		if p.ofTypes && ex.strict {
 			p.warning = false
-		} else if p.subject != "" && c.examples.builtIn && !c.examples.described {
-			b.stranger(c.examples.topics, p, place(p.at))
+		} else if p.subject != "" && ex.builtIn && !ex.described {
+			b.stranger(ex.topics, p, place(p.at))
 			continue
 		}
-		if c.examples.builtIn && (p.warning || p.ofTypes) {
+		if ex.builtIn && (p.warning || p.ofTypes) {
 			p.message = builtIn.Replace(p.message)
 		}
 		kind := yamldoc.Expression
@@ -327,7 +318,7 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar) {
 	for _, name := range c.usedVars {
 		b.usedVars[name] = true
 	}
-	for _, topic := range c.examples.topics {
+	for _, topic := range ex.topics {
 		b.paths[topic] = append(b.paths[topic], c.paths...)
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // describe says of which type a node is, with an example.
-func (c *compiler) describe(n ast.Node, v event.Value, at []instance) string {
+func (c *checker) describe(n ast.Node, v event.Value, at []instance) string {
 	kind := map[event.Kind]string{event.Bool: "a boolean", event.Number: "a number", event.String: "a text", event.Array: "a list", event.Object: "an object"}[v.Kind()]
 	text := tree.Source(n) + " is " + kind
 	where := ""

@@ -24,13 +24,31 @@ type scope struct {
 	one      [1]event.Value // the argument of a function that has one
 	calc.Meter
 
-	// of a Prefilter, which has no ev
+	scanned
+}
+
+// scanned is what a scope has of an event that is not decoded.
+type scanned struct {
 	found     []event.Found // see event.Scanner
-	wheres    []shared      // see filter.where
 	lists     *event.Lists  // reads those of found that are lists
 	size      int           // of the event, in bytes
 	undecided bool          // a value was read that is not in found, or has too many elements
-	known     *Resolved     // nil: nothing is known
+}
+
+// newScanned returns a scope for what a scanner finds.
+func newScanned(scanner *event.Scanner) scope {
+	return scope{scanned: scanned{found: make([]event.Found, scanner.Size()), lists: event.NewLists()}}
+}
+
+// reset gives up what a scope of newScanned holds of an event, and keeps its memory.
+func (s *scope) reset() {
+	clear(s.found)
+	clear(s.elements[:cap(s.elements)])
+	if s.cache != nil {
+		clear(s.cache.slots)
+	}
+	s.lists.Reset()
+	*s = scope{scanned: scanned{found: s.found, lists: s.lists}, elements: s.elements[:0], cache: s.cache}
 }
 
 // value and truth are compiled expressions. They are total: they return a value
@@ -72,11 +90,9 @@ type compiler struct {
 	memoized bool       // inside an expression that is evaluated once
 	nextSlot *int       // shared by all compilers of a set
 
-	examples *examples                  // to check the types with; nil: they are not checked
-	observed map[ast.Node][]event.Value // of the nodes of the checked expression
-	chained  map[ast.Node]bool          // parts of ands and ors that are checked
-	scanner  *event.Scanner             // finds the values for a Prefilter; nil: for Match
-	object   *object                    // of a Template; nil: the expressions read events
+	check   func(expression) []problem // looks at each expression that compiles; nil: nothing does
+	scanner *event.Scanner             // finds the values of events that are not decoded; nil: they are
+	object  *object                    // of a Template; nil: the expressions read events
 }
 
 // compile parses and checks source. The expression can be evaluated if
@@ -101,8 +117,8 @@ func (c *compiler) compile(source string) expression {
 		e.test = e.eval.truth
 	}
 	isError := func(p problem) bool { return !p.warning }
-	if c.examples != nil && !slices.ContainsFunc(c.problems[before:], isError) {
-		c.check(e)
+	if c.check != nil && !slices.ContainsFunc(c.problems[before:], isError) {
+		c.problems = append(c.problems, c.check(e)...)
 	}
 	return e
 }
@@ -231,7 +247,7 @@ func (c *compiler) binary(n *ast.BinaryNode) value {
 			return b(s)
 		}
 	case "+":
-		joined := c.isText(n)
+		joined := isText(n, c.vars)
 		return func(s *scope) event.Value { return s.Add(a(s), b(s), joined) }
 	case "-", "*", "/", "%":
 		operator := n.Operator

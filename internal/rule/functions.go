@@ -236,14 +236,14 @@ var textFunctions = []string{"ago", "clock", "join", "lower", "money", "pct", "q
 
 // isText reports whether a node is a text that is no number, for every event: a
 // literal, a variable, the result of a text function, or one of these plus something.
-func (c *compiler) isText(n ast.Node) bool {
+func isText(n ast.Node, vars event.Value) bool {
 	switch n := n.(type) {
 	case *ast.ChainNode:
-		return c.isText(n.Node)
+		return isText(n.Node, vars)
 	case *ast.ConditionalNode:
-		return c.isText(n.Exp1) && c.isText(n.Exp2)
+		return isText(n.Exp1, vars) && isText(n.Exp2, vars)
 	case *ast.BinaryNode:
-		return n.Operator == "+" && (c.isText(n.Left) || c.isText(n.Right))
+		return n.Operator == "+" && (isText(n.Left, vars) || isText(n.Right, vars))
 	case *ast.BuiltinNode:
 		return slices.Contains(textFunctions, n.Name)
 	case *ast.CallNode:
@@ -253,7 +253,7 @@ func (c *compiler) isText(n ast.Node) bool {
 	if !tree.IsConstant(n) {
 		return false
 	}
-	v := (&compiler{vars: c.vars}).value(n)(nil)
+	v := (&compiler{vars: vars}).value(n)(nil)
 	_, isNumber := calc.Number(v)
 	return v.Kind() == event.String && !isNumber
 }

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,22 +16,39 @@ import (
 // operator or a function that none of them gives values of a type that it takes has
 // always the same result, which is a warning.
 
-// check warns of what is wrong with an expression that compiles.
-func (c *compiler) check(e expression) {
-	before, at := len(c.problems), c.examples.list
-	c.observed, c.chained = make(map[ast.Node][]event.Value), make(map[ast.Node]bool)
+// checker looks for what is wrong with expressions that compile.
+type checker struct {
+	vars     event.Value
+	zone     *time.Location
+	examples *examples // nil: none, only facts can be asked for
+	problems []problem
+
+	depth    int                        // nested predicates
+	observed map[ast.Node][]event.Value // of the nodes of the checked expression
+	chained  map[ast.Node]bool          // parts of ands and ors that are checked
+}
+
+// check returns what is wrong with an expression that compiles.
+func (c *checker) check(e expression) []problem {
+	at := c.examples.list
+	c.problems, c.observed, c.chained = nil, make(map[ast.Node][]event.Value), make(map[ast.Node]bool)
 	if c.examples.use == forCondition {
 		at = c.narrow(at, e.node, true)
 		c.wantCondition(e.node, at)
 	}
 	c.infer(e.node, at)
-	if len(c.problems) == before {
+	if len(c.problems) == 0 {
 		c.empty(e, at)
 	}
+	return c.problems
+}
+
+func (c *checker) warn(n ast.Node, format string, args ...any) {
+	c.problems = append(c.problems, problem{at: n.Location().From, message: fmt.Sprintf(format, args...), warning: true})
 }
 
 // empty warns of a key or a hole without a value in every sample that the rule matches.
-func (c *compiler) empty(e expression, at []instance) {
+func (c *checker) empty(e expression, at []instance) {
 	isEmpty := func(in instance) bool { return !in.live || calc.Display(in.eval(e.eval)) == calc.Missing }
 	isLive := func(in instance) bool { return in.live }
 	if !slices.ContainsFunc(at, isLive) || slices.ContainsFunc(at, func(in instance) bool { return !isEmpty(in) }) {
@@ -46,7 +64,7 @@ func (c *compiler) empty(e expression, at []instance) {
 
 // observe returns the values of a node. It evaluates each node once, so that a long
 // condition takes a time in proportion.
-func (c *compiler) observe(n ast.Node, at []instance) []event.Value {
+func (c *checker) observe(n ast.Node, at []instance) []event.Value {
 	if values, ok := c.observed[n]; ok {
 		return values
 	}
@@ -70,7 +88,7 @@ func (c *compiler) observe(n ast.Node, at []instance) []event.Value {
 }
 
 // narrow returns the instances; those for which a condition is not want are not live.
-func (c *compiler) narrow(at []instance, condition ast.Node, want bool) []instance {
+func (c *checker) narrow(at []instance, condition ast.Node, want bool) []instance {
 	narrowed := slices.Clone(at)
 	for i, v := range c.observe(condition, at) {
 		narrowed[i].live = at[i].live && v.Bool() == want
@@ -79,7 +97,7 @@ func (c *compiler) narrow(at []instance, condition ast.Node, want bool) []instan
 }
 
 // infer checks a node and its children.
-func (c *compiler) infer(n ast.Node, at []instance) {
+func (c *checker) infer(n ast.Node, at []instance) {
 	switch n := n.(type) {
 	case *ast.UnaryNode:
 		if _, isBool := n.Node.(*ast.BoolNode); isBool {
@@ -123,7 +141,7 @@ func (c *compiler) infer(n ast.Node, at []instance) {
 	}
 }
 
-func (c *compiler) inferBinary(n *ast.BinaryNode, at []instance) {
+func (c *checker) inferBinary(n *ast.BinaryNode, at []instance) {
 	if c.negatedOperand(n) || c.alwaysSame(n) {
 		return
 	}
@@ -156,9 +174,9 @@ func (c *compiler) inferBinary(n *ast.BinaryNode, at []instance) {
 }
 
 // plus checks the operands of a +.
-func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
+func (c *checker) plus(n *ast.BinaryNode, at []instance) {
 	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
-	joined, sums, pairs := c.isText(n), 0, 0
+	joined, sums, pairs := isText(n, c.vars), 0, 0
 	for i := range a {
 		if calc.IsAbsent(a[i]) || calc.IsAbsent(b[i]) || at[i].ofSchema {
 			continue
@@ -179,7 +197,7 @@ func (c *compiler) plus(n *ast.BinaryNode, at []instance) {
 }
 
 // alternative warns of a == "b" or "c".
-func (c *compiler) alternative(n *ast.BinaryNode) bool {
+func (c *checker) alternative(n *ast.BinaryNode) bool {
 	first, ok := n.Left.(*ast.BinaryNode)
 	last, isText := n.Right.(*ast.StringNode)
 	if !ok || !isText || first.Operator != "==" || n.Operator != "or" && n.Operator != "||" {
@@ -190,7 +208,7 @@ func (c *compiler) alternative(n *ast.BinaryNode) bool {
 }
 
 // negatedOrder warns of not (a > b) that is true because a value is missing.
-func (c *compiler) negatedOrder(n *ast.UnaryNode, at []instance) {
+func (c *checker) negatedOrder(n *ast.UnaryNode, at []instance) {
 	order, ok := n.Node.(*ast.BinaryNode)
 	if !ok || tree.Inverse[order.Operator] == "" {
 		return
@@ -212,7 +230,7 @@ var takes = map[string]class{
 	"age": aTime, "ago": aTime, "clock": aTime, "lower": aText, "upper": aText, "trim": aText, "join": aList, "len": aLength,
 }
 
-func (c *compiler) inferCall(n ast.Node, name string, arguments []ast.Node, at []instance) {
+func (c *checker) inferCall(n ast.Node, name string, arguments []ast.Node, at []instance) {
 	c.infer(arguments[0], at)
 	if _, ok := listFunctions[name]; ok {
 		c.inferPredicate(n, name, arguments, at)
@@ -239,7 +257,7 @@ func (c *compiler) inferCall(n ast.Node, name string, arguments []ast.Node, at [
 }
 
 // layout warns of a layout of clock() that prints the same for every time.
-func (c *compiler) layout(n ast.Node, at []instance) {
+func (c *checker) layout(n ast.Node, at []instance) {
 	reference := time.Date(2017, time.November, 23, 19, 47, 58, 0, time.UTC)
 	for _, v := range c.observe(n, at) {
 		if text := v.Text(); text != "" && reference.Format(text) == text {
@@ -250,7 +268,7 @@ func (c *compiler) layout(n ast.Node, at []instance) {
 }
 
 // inferPredicate checks the call of a list function.
-func (c *compiler) inferPredicate(n ast.Node, name string, arguments []ast.Node, at []instance) {
+func (c *checker) inferPredicate(n ast.Node, name string, arguments []ast.Node, at []instance) {
 	c.want(arguments[0], at, name+"()", aList)
 	var elements []instance
 	warned := false

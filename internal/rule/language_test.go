@@ -170,7 +170,9 @@ func TestEveryExpressionIsTotal(t *testing.T) {
 		doc, use := drawValue(3).Draw(t, "document"), use(rapid.IntRange(0, int(forText)).Draw(t, "use"))
 		sample := func(doc event.Value) Sample { return Sample{Name: "s", Event: event.Event{Doc: doc}} }
 		b := builder{env: Environment{Samples: []Sample{sample(doc), sample(drawValue(3).Draw(t, "sample"))}}}
-		c := &compiler{zone: time.UTC, examples: b.examples([]topics.Name{""}, nil, use), vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
+		vars := event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})
+		k := &checker{zone: time.UTC, examples: b.examples([]topics.Name{""}, nil, use), vars: vars}
+		c := &compiler{zone: time.UTC, check: k.check, vars: vars}
 		e := c.compile(source)
 		for _, p := range c.problems {
 			if strings.HasPrefix(p.message, "vars.") {

@@ -7,20 +7,19 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/tree"
-	"github.com/algotrade/notifier/internal/topics"
 )
 
 // The check of logic finds conditions whose result does not depend on the event. It
 // looks at comparisons with constants that are joined by and, or by or.
 
 // fixed returns the value of a fixed node.
-func (c *compiler) fixed(n ast.Node) event.Value {
+func (c *checker) fixed(n ast.Node) event.Value {
 	return (&compiler{vars: c.vars, zone: c.zone}).value(n)(&scope{})
 }
 
 // alwaysSame warns of a condition that reads nothing of the event, or that has an
 // operand that decides it.
-func (c *compiler) alwaysSame(n *ast.BinaryNode) bool {
+func (c *checker) alwaysSame(n *ast.BinaryNode) bool {
 	isAnd, isOr := tree.IsJoin(n, "and"), tree.IsJoin(n, "or")
 	switch {
 	case isAnd || isOr:
@@ -42,7 +41,7 @@ func (c *compiler) alwaysSame(n *ast.BinaryNode) bool {
 }
 
 // negatedOperand warns of not a > b, which is (not a) > b.
-func (c *compiler) negatedOperand(n *ast.BinaryNode) bool {
+func (c *checker) negatedOperand(n *ast.BinaryNode) bool {
 	not, ok := n.Left.(*ast.UnaryNode)
 	if !ok || not.Operator != "not" && not.Operator != "!" {
 		return false
@@ -74,7 +73,7 @@ type fact struct {
 }
 
 // fact returns a condition as a fact, if it is one.
-func (c *compiler) fact(n ast.Node) (f fact, ok bool) {
+func (c *checker) fact(n ast.Node) (f fact, ok bool) {
 	f.node = n
 	if u, isUnary := n.(*ast.UnaryNode); isUnary && (u.Operator == "not" || u.Operator == "!") {
 		n, f.not = u.Node, true
@@ -104,7 +103,7 @@ func (c *compiler) fact(n ast.Node) (f fact, ok bool) {
 const mostFacts = 200
 
 // facts returns the facts in a list of conditions.
-func (c *compiler) facts(conditions []ast.Node) (facts []fact) {
+func (c *checker) facts(conditions []ast.Node) (facts []fact) {
 	for _, n := range conditions {
 		if f, ok := c.fact(n); ok && len(facts) < mostFacts {
 			facts = append(facts, f)
@@ -115,7 +114,7 @@ func (c *compiler) facts(conditions []ast.Node) (facts []fact) {
 
 // contradictions warns of an and that is never true, and of an or of inequalities that
 // is always true.
-func (c *compiler) contradictions(n *ast.BinaryNode) {
+func (c *checker) contradictions(n *ast.BinaryNode) {
 	operator := "and"
 	if tree.IsJoin(n, "or") {
 		operator = "or"
@@ -140,33 +139,11 @@ func (c *compiler) contradictions(n *ast.BinaryNode) {
 }
 
 // chain notes the parts of nested ands, or of nested ors.
-func (c *compiler) chain(n ast.Node, operator string) {
+func (c *checker) chain(n ast.Node, operator string) {
 	if tree.IsJoin(n, operator) {
 		c.chained[n] = true
 		c.chain(n.(*ast.BinaryNode).Left, operator)
 		c.chain(n.(*ast.BinaryNode).Right, operator)
-	}
-}
-
-// unreachable warns of a rule whose when and where are never both true on a topic.
-func (b *builder) unreachable(e *entry, r *rule, where *expression, topic topics.Name) {
-	if where == nil || r.where != nil && topic != r.topics[0] {
-		return
-	}
-	c := b.compiler(nil)
-	for _, f := range c.facts(tree.Joined(r.when.node, "and")) {
-		for _, other := range c.facts(tree.Joined(where.node, "and")) {
-			switch {
-			case !conflict(f, other):
-				continue
-			case r.where != nil:
-				b.warn(e.Where.Pos, "%s and %s of when are never both true: remove one", tree.Source(other.node), tree.Source(f.node))
-			default:
-				b.warn(e.When.Pos, "no event of %s matches: %s and the topic's default where %s are never both true; write where: true to disable it in this rule",
-					topic, tree.Source(f.node), tree.Source(other.node))
-			}
-			return
-		}
 	}
 }
 

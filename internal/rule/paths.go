@@ -3,7 +3,6 @@ package rule
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -11,14 +10,13 @@ import (
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
-	"github.com/algotrade/notifier/internal/topics"
 )
 
 // optional are documented members that no sample has.
 var optional = []string{"reconciliation", "trace_id", "timestamp"}
 
 // unknown warns of a member that no sample has, with the likely correction.
-func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
+func (c *checker) unknown(n *ast.MemberNode, name string, at []instance) {
 	c.attribute(n, name)
 	_, root, _ := tree.Unfold(n)
 	_, isDirect := n.Node.(*ast.IdentifierNode)
@@ -67,35 +65,4 @@ func (c *compiler) unknown(n *ast.MemberNode, name string, at []instance) {
 		place = root
 	}
 	c.problems = append(c.problems, problem{at: place.Location().From, message: message, warning: true, once: true, ofTypes: true, subject: subject, near: near})
-}
-
-func joinTopics(names []topics.Name) string {
-	texts := make([]string, len(names))
-	for i, t := range names {
-		texts[i] = string(t)
-	}
-	return strings.Join(texts, ", ")
-}
-
-// members returns the top-level members that each topic's rules read.
-func (b *builder) members() map[string][]string {
-	reads := make(map[string][]string)
-	for topic, paths := range b.paths {
-		var names []string
-		whole := false
-		for _, path := range paths {
-			if len(path) == 0 {
-				whole = true
-				break
-			}
-			if !slices.Contains(names, path[0]) {
-				names = append(names, path[0])
-			}
-		}
-		if !whole {
-			slices.Sort(names)
-			reads[string(topic)] = names
-		}
-	}
-	return reads
 }

@@ -22,7 +22,7 @@ func (s *Set) Prefilter(d *event.Decoder) *Prefilter {
 	p := &Prefilter{topics: make(map[string]*filter)}
 	for _, name := range topics.All() {
 		f := s.filter(string(name), d)
-		if f.quiet(f.scope(time.Time{}, 0)) {
+		if f.quiet(f.try(time.Time{}, 0)) {
 			p.topics[string(name)] = f
 		}
 	}
@@ -38,41 +38,71 @@ func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) (qui
 	if f == nil {
 		return false
 	}
-	sc := f.scope(now, len(rec.Value))
+	t := f.try(now, len(rec.Value))
 	defer func() {
-		if sc.Spent > sc.Limit { // or else a panic is not OverBudget
+		if t.Spent > t.Limit { // or else a panic is not OverBudget
 			if v := recover(); v != nil && v != any(calc.OverBudget{}) {
 				panic(v)
 			}
 			quiet = false
 		}
-		f.release(sc) // last: another goroutine may have it at once
+		f.release(t) // last: another goroutine may have it at once
 	}()
-	sc.known = known
-	return f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, sc.found) && f.quiet(sc)
+	t.known = known
+	return f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, t.found) && f.quiet(t)
 }
 
 // filter is the prefilter of one topic.
 type filter struct {
 	scanner *event.Scanner
-	steps   int                   // as Set.steps
-	pins    []*pin                // of rules that begin with a comparison with texts
-	others  []condition           // of the other rules
-	wheres  map[*expression]truth // compiled once: rules of a topic share its default
-	scopes  sync.Pool
-}
-
-// shared is the result of a where that was evaluated for an event.
-type shared struct {
-	evaluated, holds bool
-	steps            int
+	steps   int                    // as Set.steps
+	pins    []*pin                 // of rules that begin with a comparison with texts
+	others  []condition            // of the other rules
+	wheres  map[*expression]*where // compiled once: rules of a topic share its default
+	tries   sync.Pool
 }
 
 // condition is when, where and clear of a rule; where and clear are nil if there is none.
 type condition struct {
-	when, where, clear truth
-	id                 string  // of clear: see clearing
-	key                []value // of a rule with clear
+	when, clear truth
+	where       *where
+	id          string  // of clear: see clearing
+	key         []value // of a rule with clear
+}
+
+// where is a where that several rules may have.
+type where struct {
+	test truth
+	at   int // its index in the results of a try
+}
+
+// try is the evaluation of one event.
+type try struct {
+	scope
+	wheres []whereResult
+	known  *Resolved // nil: nothing is known
+}
+
+type whereResult struct {
+	evaluated, holds bool
+	steps            int
+}
+
+// passes evaluates a where once per event; its steps count for each rule, as Match counts
+// them.
+func (t *try) passes(w *where) bool {
+	if w == nil {
+		return true
+	}
+	r := &t.wheres[w.at]
+	if r.evaluated {
+		t.Spend(r.steps)
+		return r.holds
+	}
+	before := t.Spent
+	r.evaluated, r.holds = true, w.test(&t.scope)
+	r.steps = t.Spent - before
+	return r.holds
 }
 
 // pin is a path of which rules require one of some texts.
@@ -86,20 +116,20 @@ type pin struct {
 }
 
 func (s *Set) filter(topic string, d *event.Decoder) *filter {
-	f := &filter{scanner: d.Scanner(topic), steps: s.steps, wheres: make(map[*expression]truth)}
+	f := &filter{scanner: d.Scanner(topic), steps: s.steps, wheres: make(map[*expression]*where)}
 	c := &compiler{vars: s.vars, zone: s.zone, scanner: f.scanner}
 	for _, r := range s.byTopic[topic] {
 		rule := condition{when: c.condition(r.when.node)}
 		if r.where != nil {
 			rule.where = f.where(c, r.where)
 		}
-		path, texts := c.pins(r.when.node)
+		path, texts := pins(c, r.when.node)
 		if r.clear != nil {
 			rule.clear, rule.id = c.condition(r.clear.when.node), r.clear.id
 			for _, k := range r.key {
 				rule.key = append(rule.key, c.value(k.node))
 			}
-			clears, more := c.pins(r.clear.when.node)
+			clears, more := pins(c, r.clear.when.node)
 			if !slices.Equal(path, clears) {
 				path = nil
 			}
@@ -114,26 +144,12 @@ func (s *Set) filter(topic string, d *event.Decoder) *filter {
 	return f
 }
 
-// where compiles a where that several rules may have. It is evaluated once per event; its
-// steps count for each rule, as Match counts them.
-func (f *filter) where(c *compiler, e *expression) truth {
-	if test, ok := f.wheres[e]; ok {
-		return test
+// where compiles a where that several rules may have.
+func (f *filter) where(c *compiler, e *expression) *where {
+	if f.wheres[e] == nil {
+		f.wheres[e] = &where{test: c.condition(e.node), at: len(f.wheres)}
 	}
-	eval, at := c.condition(e.node), len(f.wheres)
-	test := func(s *scope) bool {
-		w := &s.wheres[at]
-		if w.evaluated {
-			s.Spend(w.steps)
-			return w.holds
-		}
-		before := s.Spent
-		w.evaluated, w.holds = true, eval(s)
-		w.steps = s.Spent - before
-		return w.holds
-	}
-	f.wheres[e] = test
-	return test
+	return f.wheres[e]
 }
 
 func (f *filter) pin(path []string) *pin {
@@ -167,47 +183,42 @@ func (p *pin) candidates(s *scope) []condition {
 	return nil
 }
 
-// scope returns a scope for an event of size bytes.
-func (f *filter) scope(now time.Time, size int) *scope {
-	sc, ok := f.scopes.Get().(*scope)
+// try returns a try for an event of size bytes.
+func (f *filter) try(now time.Time, size int) *try {
+	t, ok := f.tries.Get().(*try)
 	if !ok {
-		sc = &scope{found: make([]event.Found, f.scanner.Size()), wheres: make([]shared, len(f.wheres)), lists: event.NewLists()}
+		t = &try{scope: newScanned(f.scanner), wheres: make([]whereResult, len(f.wheres))}
 	}
-	sc.now, sc.size, sc.Limit = now, size, f.steps
-	return sc
+	t.now, t.size, t.Limit = now, size, f.steps
+	return t
 }
 
-// release gives a scope back, without what it holds of a record.
-func (f *filter) release(sc *scope) {
-	clear(sc.found)
-	clear(sc.wheres)
-	clear(sc.elements[:cap(sc.elements)])
-	if sc.cache != nil {
-		clear(sc.cache.slots)
-	}
-	sc.lists.Reset()
-	*sc = scope{found: sc.found, wheres: sc.wheres, lists: sc.lists, elements: sc.elements[:0], cache: sc.cache}
-	f.scopes.Put(sc)
+// release gives a try back, without what it holds of a record.
+func (f *filter) release(t *try) {
+	t.reset()
+	clear(t.wheres)
+	t.known = nil
+	f.tries.Put(t)
 }
 
 // quiet reports whether certainly no rule matches.
-func (f *filter) quiet(s *scope) bool {
+func (f *filter) quiet(t *try) bool {
 	for _, p := range f.pins {
-		if anyMatches(p.candidates(s), s) {
+		if anyMatches(p.candidates(&t.scope), t) {
 			return false
 		}
 	}
-	return !anyMatches(f.others, s)
+	return !anyMatches(f.others, t)
 }
 
 // anyMatches reports whether a rule matches or cannot be decided.
-func anyMatches(rules []condition, s *scope) bool {
+func anyMatches(rules []condition, t *try) bool {
 	for i := range rules {
 		r := &rules[i]
-		if r.when(s) && (r.where == nil || r.where(s)) || s.undecided {
+		if r.when(&t.scope) && t.passes(r.where) || t.undecided {
 			return true
 		}
-		if r.clear != nil && (r.clears(s) || s.undecided) {
+		if r.clear != nil && (r.clears(t) || t.undecided) {
 			return true
 		}
 	}
@@ -215,25 +226,25 @@ func anyMatches(rules []condition, s *scope) bool {
 }
 
 // clears reports whether a rule raises a resolved alert, or that cannot be decided.
-func (r *condition) clears(s *scope) bool {
-	if !r.clear(s) || r.where != nil && !r.where(s) {
+func (r *condition) clears(t *try) bool {
+	if !r.clear(&t.scope) || !t.passes(r.where) {
 		return false
 	}
-	if s.known == nil {
+	if t.known == nil {
 		return true
 	}
-	h := s.known.begin(r.id)
+	h := t.known.begin(r.id)
 	for _, k := range r.key {
-		v := k(s)
+		v := k(&t.scope)
 		switch {
 		case calc.IsAbsent(v):
 			h.part("")
 		case v.Kind() == event.String || v.Kind() == event.Number: // as calc.DisplayAll prints them
-			s.Spend(1 + len(v.Text())>>2)
+			t.Spend(1 + len(v.Text())>>2)
 			h.part(v.Text())
 		default:
-			h.part(calc.DisplayAll(&s.Meter, v))
+			h.part(calc.DisplayAll(&t.Meter, v))
 		}
 	}
-	return !s.known.has(h.sum)
+	return !t.known.has(h.sum)
 }

@@ -170,7 +170,7 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 
 func (r *interpreter) plus(n *ast.BinaryNode, a, b event.Value) event.Value {
 	x, y := calc.NumberOrNaN(a), calc.NumberOrNaN(b)
-	joined := (&compiler{vars: r.vars}).isText(n)
+	joined := isText(n, r.vars)
 	texts := a.Kind() == event.String && b.Kind() == event.String
 	switch {
 	case !joined && (!texts || !math.IsNaN(x+y)):

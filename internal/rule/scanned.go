@@ -3,7 +3,6 @@ package rule
 import (
 	"cmp"
 	"math"
-	"slices"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -73,42 +72,4 @@ func readCost(path []string) int {
 		cost += 64 + len(name)
 	}
 	return cost
-}
-
-// pins returns a path and texts if the condition is false for every other text,
-// and evaluating it then reads only that path; else nil.
-func (c *compiler) pins(n ast.Node) (path, texts []string) {
-	b, ok := n.(*ast.BinaryNode)
-	if !ok {
-		return nil, nil
-	}
-	switch b.Operator {
-	case "and", "&&":
-		return c.pins(b.Left)
-	case "or", "||":
-		path, texts = c.pins(b.Left)
-		if other, more := c.pins(b.Right); slices.Equal(path, other) {
-			return path, append(texts, more...)
-		}
-	case "==", "in":
-		names, base, rest := tree.Unfold(b.Left)
-		if root, ok := base.(*ast.IdentifierNode); !ok || root.Value != "event" || len(names) == 0 || rest != nil || !tree.IsConstant(b.Right) {
-			return nil, nil
-		}
-		list := c.value(b.Right)(nil)
-		if b.Operator == "==" {
-			list = event.ArrayValue([]event.Value{list})
-		}
-		for i := range list.Len() {
-			v := list.At(i)
-			if list.Kind() != event.Array || v.Kind() != event.String {
-				return nil, nil
-			}
-			texts = append(texts, v.Text())
-		}
-		if texts != nil {
-			return names, texts
-		}
-	}
-	return nil, nil
 }

@@ -32,14 +32,14 @@ var (
 )
 
 // want warns of a node that has values, and none that fits.
-func (c *compiler) want(n ast.Node, at []instance, taker string, what class) {
+func (c *checker) want(n ast.Node, at []instance, taker string, what class) {
 	if v, ok := c.misfit(n, at, what.fits); ok {
 		c.warnType(n, "%s takes %s: %s", taker, what.name, c.describe(n, v, at))
 	}
 }
 
 // wantCondition warns of a condition that is never true or false.
-func (c *compiler) wantCondition(n ast.Node, at []instance) {
+func (c *checker) wantCondition(n ast.Node, at []instance) {
 	v, ok := c.misfit(n, at, func(v event.Value) bool { return v.Kind() == event.Bool })
 	if !ok {
 		return
@@ -61,7 +61,7 @@ func (c *compiler) wantCondition(n ast.Node, at []instance) {
 }
 
 // misfit returns a value of a node if it has values, and none that fits.
-func (c *compiler) misfit(n ast.Node, at []instance, fits func(event.Value) bool) (v event.Value, ok bool) {
+func (c *checker) misfit(n ast.Node, at []instance, fits func(event.Value) bool) (v event.Value, ok bool) {
 	for _, value := range c.observe(n, at) {
 		switch {
 		case calc.IsAbsent(value):
@@ -77,7 +77,7 @@ func (c *compiler) misfit(n ast.Node, at []instance, fits func(event.Value) bool
 // comparison warns of a comparison with the same result for every sample that has
 // both values, because of their types or of the texts that the samples have; warned:
 // there is a warning of an operand.
-func (c *compiler) comparison(n *ast.BinaryNode, at []instance, warned bool) {
+func (c *checker) comparison(n *ast.BinaryNode, at []instance, warned bool) {
 	if c.neverHas(n, at) {
 		return
 	}
@@ -189,7 +189,7 @@ func isDuration(text string) bool {
 
 // texts warns of constant texts that a field has in no sample: of another case, or,
 // if the field is the event's type, of any.
-func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []event.Value, at []instance) {
+func (c *checker) texts(n *ast.BinaryNode, field, constants ast.Node, values []event.Value, at []instance) {
 	if tree.IsConstant(field) || !tree.IsConstant(constants) {
 		return
 	}
@@ -221,7 +221,7 @@ func (c *compiler) texts(n *ast.BinaryNode, field, constants ast.Node, values []
 }
 
 // text warns of one text that is not among those seen.
-func (c *compiler) text(n ast.Node, text string, field ast.Node, seen []string, isType bool) {
+func (c *checker) text(n ast.Node, text string, field ast.Node, seen []string, isType bool) {
 	if slices.Contains(seen, text) {
 		return
 	}
@@ -247,7 +247,7 @@ type literal struct {
 }
 
 // literals returns the texts of a constant or of a list of constants.
-func (c *compiler) literals(n ast.Node) (texts []literal) {
+func (c *checker) literals(n ast.Node) (texts []literal) {
 	if list, ok := n.(*ast.ArrayNode); ok {
 		for _, e := range list.Nodes {
 			texts = append(texts, c.literals(e)...)

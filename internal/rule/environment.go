@@ -1,0 +1,107 @@
+package rule
+
+import (
+	"slices"
+	"time"
+
+	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/yamldoc"
+)
+
+// Shape is what is known of a topic's events besides samples.
+type Shape struct {
+	Schema Schema // nil: none
+	Strict bool   // faults of types and paths are errors
+}
+
+// Schema is a schema of a topic's events.
+type Schema interface {
+	// Examples returns documents that have all members that the schema names, with values
+	// of the types that it allows.
+	Examples() []event.Value
+	// Texts returns the texts that it allows at a path, if it lists them.
+	Texts(path ...string) []string
+}
+
+// addShapes adds what is known of the topics to their samples: the examples of a schema
+// are instances that no rule matches.
+func (b *builder) addShapes(ex *examples, sampled map[topics.Name]bool) {
+	ex.complete = true
+	for _, topic := range ex.topics {
+		shape := b.env.Shapes[topic]
+		ex.strict = ex.strict || shape.Strict
+		if shape.Schema == nil {
+			ex.schemas = append(ex.schemas, nil)
+			ex.complete = ex.complete && sampled[topic]
+			continue
+		}
+		ex.schemas = append(ex.schemas, shape.Schema)
+		ex.described = true
+		if b.documents == nil {
+			b.documents = make(map[topics.Name][]event.Value)
+		}
+		if b.documents[topic] == nil {
+			b.documents[topic] = shape.Schema.Examples()
+		}
+		now := time.Now()
+		for _, doc := range b.documents[topic] {
+			ev := &event.Event{Record: event.Record{Topic: string(topic)}, Doc: doc, Time: now}
+			ex.list = append(ex.list, instance{scope: &scope{ev: ev, now: now}, ofSchema: true})
+		}
+	}
+}
+
+// Environment is what a rules file is checked against.
+type Environment struct {
+	Channels []string // configured channels; nil: unknown, any name is accepted
+	Samples  []Sample // decoded events; a path that no sample has is a warning
+	Shapes   map[topics.Name]Shape
+}
+
+// Sample is an event with its name.
+type Sample struct {
+	Name    string
+	Event   event.Event
+	BuiltIn bool // none of the producers' own: their events may have other fields
+}
+
+// examples returns the samples of the topics. They are live if they match.
+func (b *builder) examples(sources []topics.Name, matches truth, use use) *examples {
+	found := make(map[topics.Name]bool)
+	ex := &examples{topics: sources, use: use}
+	for _, s := range b.env.Samples {
+		topic := topics.Name(s.Event.Record.Topic)
+		if !slices.Contains(sources, topic) {
+			continue
+		}
+		found[topic] = true
+		ex.builtIn = ex.builtIn || s.BuiltIn
+		in := instance{name: s.Name, scope: &scope{ev: &s.Event, now: s.Event.Time}}
+		in.live = matches == nil || matches(&scope{ev: &s.Event, now: s.Event.Time})
+		ex.list = append(ex.list, in)
+	}
+	b.addShapes(ex, found)
+	if len(ex.list) == 0 {
+		now := time.Now()
+		ex.list = []instance{{scope: &scope{ev: &event.Event{Doc: event.ObjectValue(nil), Time: now}, now: now}}}
+	}
+	return ex
+}
+
+// unsampled warns once of each topic with rules and without samples.
+func (b *builder) unsampled() {
+	for _, topic := range topics.All() {
+		if b.env.Shapes[topic].Schema != nil {
+			continue
+		}
+		hasRule := func(e entry) bool { return len(e.Topic) == 0 || slices.Contains(e.Topic, topic) }
+		isOf := func(s Sample) bool { return s.Event.Record.Topic == string(topic) }
+		i := slices.IndexFunc(b.doc.Rules, hasRule)
+		if i < 0 || len(b.env.Samples) == 0 || slices.ContainsFunc(b.env.Samples, isOf) {
+			continue
+		}
+		b.warn(b.doc.Rules[i].at.Field("topic").Pos(), "%s has no sample event: fields and types of its rules are not checked", topic)
+		b.of(yamldoc.NotInSamples)
+	}
+}

@@ -1,0 +1,39 @@
+package rule
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+func joinTopics(names []topics.Name) string {
+	texts := make([]string, len(names))
+	for i, t := range names {
+		texts[i] = string(t)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// members returns the top-level members that each topic's rules read.
+func (b *builder) members() map[string][]string {
+	reads := make(map[string][]string)
+	for topic, paths := range b.paths {
+		var names []string
+		whole := false
+		for _, path := range paths {
+			if len(path) == 0 {
+				whole = true
+				break
+			}
+			if !slices.Contains(names, path[0]) {
+				names = append(names, path[0])
+			}
+		}
+		if !whole {
+			slices.Sort(names)
+			reads[string(topic)] = names
+		}
+	}
+	return reads
+}

@@ -1,0 +1,28 @@
+package rule
+
+import (
+	"github.com/algotrade/notifier/internal/expr/tree"
+	"github.com/algotrade/notifier/internal/topics"
+)
+
+// unreachable warns of a rule whose when and where are never both true on a topic.
+func (b *builder) unreachable(e *entry, r *rule, where *expression, topic topics.Name) {
+	if where == nil || r.where != nil && topic != r.topics[0] {
+		return
+	}
+	c := b.checker(nil)
+	for _, f := range c.facts(tree.Joined(r.when.node, "and")) {
+		for _, other := range c.facts(tree.Joined(where.node, "and")) {
+			switch {
+			case !conflict(f, other):
+				continue
+			case r.where != nil:
+				b.warn(e.Where.Pos, "%s and %s of when are never both true: remove one", tree.Source(other.node), tree.Source(f.node))
+			default:
+				b.warn(e.When.Pos, "no event of %s matches: %s and the topic's default where %s are never both true; write where: true to disable it in this rule",
+					topic, tree.Source(f.node), tree.Source(other.node))
+			}
+			return
+		}
+	}
+}
