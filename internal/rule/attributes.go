@@ -72,7 +72,7 @@ func (c *checker) neverHas(n *ast.BinaryNode, at []instance) bool {
 		case field.String() == "ce.type" && isEqual:
 			var types []string
 			for _, in := range at {
-				types = append(types, in.scope.ev.Type)
+				types = append(types, in.scope.Event.Type)
 			}
 			if near := suggest.Closest(text.value, types); near != "" && !slices.Contains(types, text.value) {
 				c.warn(text.node, "%s is the event type of no sample of %s: did you mean %q?", quoted, joinTopics(c.examples.topics), near)

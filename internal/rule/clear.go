@@ -45,10 +45,10 @@ func (b *builder) clear(e *entry, r *rule) {
 	c := &clearing{when: b.expression(*e.Clear, b.examples(r.topics, nil, forCondition)), remind: e.Remind, channels: r.everyChannel()}
 	r.clear = c
 	c.id = r.name + " to " + strings.Join(c.channels, " ")
-	if r.when.node == nil || c.when.node == nil {
+	if r.when.Node == nil || c.when.Node == nil {
 		return // reported
 	}
-	if r.when.node.String() == c.when.node.String() {
+	if r.when.Node.String() == c.when.Node.String() {
 		b.fault(e.Clear.Pos, "is the same as when: write what is true when the alert is over")
 		return
 	}
@@ -56,8 +56,8 @@ func (b *builder) clear(e *entry, r *rule) {
 	var both []string
 	for _, in := range fires {
 		switch {
-		case !in.eval(c.when.eval).Bool():
-		case in.eval(r.when.eval).Bool():
+		case !in.eval(c.when.Eval).Bool():
+		case in.eval(r.when.Eval).Bool():
 			both = append(both, in.name)
 		default:
 			clears++
@@ -83,12 +83,12 @@ func (s *Set) Clears(name string) bool { return s.byName[name] != nil && s.byNam
 // clear says of the same is never true outside of it.
 func (b *builder) implied(r *rule) bool {
 	c := b.checker(nil)
-	outside, ok := c.fact(r.when.node)
+	outside, ok := c.fact(r.when.Node)
 	if !ok || tree.Inverse[outside.operator] == "" {
 		return false
 	}
 	outside.operator = tree.Inverse[outside.operator]
-	return slices.ContainsFunc(c.facts(tree.Joined(r.clear.when.node, "and")), func(f fact) bool { return conflict(f, outside) })
+	return slices.ContainsFunc(c.facts(tree.Joined(r.clear.when.Node, "and")), func(f fact) bool { return conflict(f, outside) })
 }
 
 // clearedKey warns of a part of the key that the events with clear do not have: they would
@@ -97,16 +97,16 @@ func (b *builder) clearedKey(e *entry, r *rule) {
 	var firing, clearing []instance
 	for _, in := range b.examples(r.topics, nil, forKey).list {
 		switch {
-		case in.eval(r.when.eval).Bool():
+		case in.eval(r.when.Eval).Bool():
 			firing = append(firing, in)
-		case in.eval(r.clear.when.eval).Bool():
+		case in.eval(r.clear.when.Eval).Bool():
 			clearing = append(clearing, in)
 		}
 	}
 	for i, k := range r.key {
-		has := func(in instance) bool { return !isAbsentOrEmpty(in.eval(k.eval)) }
+		has := func(in instance) bool { return !isAbsentOrEmpty(in.eval(k.Eval)) }
 		if len(clearing) > 0 && slices.ContainsFunc(firing, has) && !slices.ContainsFunc(clearing, has) {
-			b.warn(e.Key[i].Pos, "%s is missing in the events with clear, such as the sample %s: they end nothing, since their key is another", k.source, clearing[0].name)
+			b.warn(e.Key[i].Pos, "%s is missing in the events with clear, such as the sample %s: they end nothing, since their key is another", k.Source, clearing[0].name)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
@@ -112,7 +113,7 @@ func (b *builder) build() yamldoc.Faults {
 	b.paths, b.usedVars, b.usedCalendars = make(map[topics.Name][][]string), make(map[string]bool), make(map[string]bool)
 	b.calendars()
 	b.routes()
-	defaultWhere := make(map[string]*expression)
+	defaultWhere := make(map[string]*expr.Expression)
 	for name, d := range b.doc.Defaults {
 		if d.Where == nil {
 			continue
@@ -154,7 +155,7 @@ func (b *builder) warn(at yamldoc.Pos, format string, args ...any) {
 	b.faults = append(b.faults, yamldoc.NewFault(at, true, fmt.Sprintf(format, args...)))
 }
 
-func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
+func (b *builder) rule(e *entry, defaultWhere map[string]*expr.Expression) {
 	r := &rule{name: e.Name, topics: e.Topic, throttle: e.Throttle, expire: e.Expire, runbook: e.Runbook}
 	if len(r.topics) == 0 {
 		r.topics = topics.All()
@@ -162,18 +163,18 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 	b.reported = make(map[string]bool)
 	r.when = b.expression(e.When, b.examples(r.topics, nil, forCondition))
 	if e.Where != nil {
-		own := b.expression(*e.Where, b.examples(r.topics, r.when.test, forCondition))
+		own := b.expression(*e.Where, b.examples(r.topics, r.when.Test, forCondition))
 		r.where = &own
 	}
 	b.severity(e, r)
 	for _, k := range e.Key {
-		r.key = append(r.key, b.expression(k, b.examples(r.topics, r.when.test, forKey)))
+		r.key = append(r.key, b.expression(k, b.examples(r.topics, r.when.Test, forKey)))
 		r.keyNames = append(r.keyNames, keyName(k.Value))
 	}
 	for _, g := range e.GroupBy {
-		r.group = append(r.group, b.expression(g, b.examples(r.topics, r.when.test, forKey)))
+		r.group = append(r.group, b.expression(g, b.examples(r.topics, r.when.Test, forKey)))
 	}
-	texts := b.examples(r.topics, r.when.test, forText)
+	texts := b.examples(r.topics, r.when.Test, forText)
 	r.title = b.template(e.Title, texts)
 	r.text = b.template(e.Text, texts)
 	for _, f := range e.Fields {
@@ -192,7 +193,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expression) {
 // severity compiles a severity: a word, or a conditional with a word in every branch.
 func (b *builder) severity(e *entry, r *rule) {
 	constant := func(s alert.Severity) {
-		r.severity = func(*scope) alert.Severity { return s }
+		r.severity = func(*expr.Scope) alert.Severity { return s }
 		r.severities = []alert.Severity{s}
 	}
 	if e.Severity == nil {
@@ -211,7 +212,7 @@ func (b *builder) severity(e *entry, r *rule) {
 	}
 	node, err := tree.Parse(e.Severity.Value)
 	if err != nil {
-		b.expression(*e.Severity, b.examples(r.topics, r.when.test, forValue)) // reports it
+		b.expression(*e.Severity, b.examples(r.topics, r.when.Test, forValue)) // reports it
 		return
 	}
 	branches, ok := branches(node)
@@ -221,9 +222,9 @@ func (b *builder) severity(e *entry, r *rule) {
 	}
 	slices.SortFunc(branches, func(a, b alert.Severity) int { return a.Rank() - b.Rank() })
 	branches = slices.Compact(branches)
-	severity := b.expression(*e.Severity, b.examples(r.topics, r.when.test, forValue))
+	severity := b.expression(*e.Severity, b.examples(r.topics, r.when.Test, forValue))
 	r.severities, r.choice = branches, severity
-	r.severity = func(sc *scope) alert.Severity { return alert.Severity(severity.eval(sc).Text()) }
+	r.severity = func(sc *expr.Scope) alert.Severity { return alert.Severity(severity.Eval(sc).Text()) }
 }
 
 func branches(n ast.Node) ([]alert.Severity, bool) {
@@ -247,7 +248,7 @@ func (b *builder) field(f fieldEntry, ex *examples) field {
 	if f.label == "" {
 		f.label = label(f.value.Value)
 	}
-	return field{label: f.label, value: template{{hole: &e}}}
+	return field{label: f.label, value: expr.Hole(e)}
 }
 
 // label derives a label from the last name of a path: "strategy" for event.strategy_id.
@@ -262,29 +263,29 @@ func (b *builder) checker(ex *examples) *checker {
 }
 
 // compiler returns a compiler that checks what it compiles with examples.
-func (b *builder) compiler(ex *examples) *compiler {
-	return &compiler{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, nextSlot: b.nextSlot, check: b.checker(ex).check}
+func (b *builder) compiler(ex *examples) *expr.Compiler {
+	return &expr.Compiler{Vars: b.doc.Vars.value, Zone: b.doc.Timezone.Location, NextSlot: b.nextSlot, Check: b.checker(ex).check}
 }
 
-func (b *builder) expression(s yamldoc.Scalar, ex *examples) expression {
+func (b *builder) expression(s yamldoc.Scalar, ex *examples) expr.Expression {
 	if s.Pos.Line == 0 { // reported by the decoder
-		return expression{}
+		return expr.Expression{}
 	}
 	c := b.compiler(ex)
-	e := c.compile(s.Value)
+	e := c.Compile(s.Value)
 	b.collect(c, s, ex)
 	return e
 }
 
-func (b *builder) template(s yamldoc.Scalar, ex *examples) template {
+func (b *builder) template(s yamldoc.Scalar, ex *examples) expr.Text {
 	c := b.compiler(ex)
-	t := c.template(s.Value)
+	t := c.Text(s.Value)
 	b.collect(c, s, ex)
 	return t
 }
 
 // collect adds the compiler's problems, with their places in the file, and its paths.
-func (b *builder) collect(c *compiler, s yamldoc.Scalar, ex *examples) {
+func (b *builder) collect(c *expr.Compiler, s yamldoc.Scalar, ex *examples) {
 	place := func(at int) yamldoc.Pos {
 		pos := s.Pos
 		if !strings.Contains(s.Value, "\n") {
@@ -292,33 +293,33 @@ func (b *builder) collect(c *compiler, s yamldoc.Scalar, ex *examples) {
 		}
 		return pos
 	}
-	for _, p := range c.problems {
-		if p.once && b.reported[p.message] {
+	for _, p := range c.Problems {
+		if p.Once && b.reported[p.Message] {
 			continue
 		}
-		b.reported[p.message] = true
-		if p.ofTypes && ex.strict {
-			p.warning = false
-		} else if p.subject != "" && ex.builtIn && !ex.described {
-			b.stranger(ex.topics, p, place(p.at))
+		b.reported[p.Message] = true
+		if p.OfTypes && ex.strict {
+			p.Warning = false
+		} else if p.Subject != "" && ex.builtIn && !ex.described {
+			b.stranger(ex.topics, p, place(p.At))
 			continue
 		}
-		if ex.builtIn && (p.warning || p.ofTypes) {
-			p.message = builtIn.Replace(p.message)
+		if ex.builtIn && (p.Warning || p.OfTypes) {
+			p.Message = builtIn.Replace(p.Message)
 		}
 		kind := yamldoc.Expression
 		switch {
-		case p.subject != "":
+		case p.Subject != "":
 			kind = yamldoc.NotInSamples
-		case p.warning:
+		case p.Warning:
 			kind = yamldoc.DoubtfulExpression
 		}
-		b.faults = append(b.faults, yamldoc.NewFault(place(p.at), p.warning, p.message).Of(kind))
+		b.faults = append(b.faults, yamldoc.NewFault(place(p.At), p.Warning, p.Message).Of(kind))
 	}
-	for _, name := range c.usedVars {
+	for _, name := range c.UsedVars {
 		b.usedVars[name] = true
 	}
 	for _, topic := range ex.topics {
-		b.paths[topic] = append(b.paths[topic], c.paths...)
+		b.paths[topic] = append(b.paths[topic], c.Paths...)
 	}
 }

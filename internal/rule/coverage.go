@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
@@ -36,8 +37,8 @@ type branch struct {
 type decision struct {
 	fires, kept, clears bool // when is true, with where or not; clear is, and when is not
 	severity            alert.Severity
-	at                  time.Time // of the event
-	scope               *scope    // of the expressions that Coverage compiles
+	at                  time.Time   // of the event
+	scope               *expr.Scope // of the expressions that Coverage compiles
 }
 
 // NewCoverage returns the branches of a set's rules, which no event has taken yet.
@@ -53,9 +54,9 @@ func NewCoverage(s *Set) *Coverage {
 func (c *Coverage) addRule(r *rule) {
 	fires := func(d *decision) bool { return d.fires }
 	c.add(r, "fires", fires)
-	c.alternatives(r, "fires if ", r.when.node, fires)
-	if r.choice.node != nil {
-		c.severities(r, r.choice.node, fires, "otherwise")
+	c.alternatives(r, "fires if ", r.when.Node, fires)
+	if r.choice.Node != nil {
+		c.severities(r, r.choice.Node, fires, "otherwise")
 	}
 	if c.hasWhere(r) {
 		c.add(r, "where is false", func(d *decision) bool { return d.kept })
@@ -63,7 +64,7 @@ func (c *Coverage) addRule(r *rule) {
 	if r.clear != nil {
 		clears := func(d *decision) bool { return d.clears }
 		c.add(r, "is resolved", clears)
-		c.alternatives(r, "is resolved if ", r.clear.when.node, clears)
+		c.alternatives(r, "is resolved if ", r.clear.when.Node, clears)
 	}
 	c.quiet(r)
 }
@@ -73,8 +74,8 @@ func (c *Coverage) add(r *rule, text string, taken func(*decision) bool) {
 }
 
 // compile compiles a part of an expression.
-func (c *Coverage) compile(n ast.Node) truth {
-	return (&compiler{vars: c.set.vars, zone: c.set.zone, nextSlot: c.nextSlot}).condition(n)
+func (c *Coverage) compile(n ast.Node) expr.Truth {
+	return (&expr.Compiler{Vars: c.set.vars, Zone: c.set.zone, NextSlot: c.nextSlot}).Condition(n)
 }
 
 // alternatives adds the operands of each or in a condition that is evaluated where reached
@@ -114,7 +115,7 @@ func (c *Coverage) severities(r *rule, n ast.Node, reached func(*decision) bool,
 func (c *Coverage) hasWhere(r *rule) bool {
 	for _, topic := range r.topics {
 		for _, t := range c.set.byTopic[string(topic)] {
-			if t.rule == r && t.where != nil && t.where.node != nil && !tree.IsConstant(t.where.node) {
+			if t.rule == r && t.where != nil && t.where.Node != nil && !tree.IsConstant(t.where.Node) {
 				return true
 			}
 		}
@@ -143,18 +144,18 @@ func (c *Coverage) quiet(r *rule) {
 
 // Note counts the branches that an event takes; now is what Match gets.
 func (c *Coverage) Note(ev *event.Event, now time.Time) {
-	own := &scope{ev: ev, now: now}
-	sc := &scope{ev: ev, now: now}
+	own := &expr.Scope{Event: ev, Now: now}
+	sc := &expr.Scope{Event: ev, Now: now}
 	for _, t := range c.set.byTopic[ev.Record.Topic] {
 		d := decision{at: ev.Time, scope: own}
-		passes := t.where == nil || t.where.test(sc)
-		switch when := t.when.test(sc); {
+		passes := t.where == nil || t.where.Test(sc)
+		switch when := t.when.Test(sc); {
 		case when && passes:
 			d.fires, d.severity = true, t.severity(sc)
 		case when:
 			d.kept = true
 		default:
-			d.clears = t.clear != nil && passes && t.clear.when.test(sc)
+			d.clears = t.clear != nil && passes && t.clear.when.Test(sc)
 		}
 		if !d.fires && !d.kept && !d.clears {
 			continue

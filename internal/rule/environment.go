@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -47,7 +48,7 @@ func (b *builder) addShapes(ex *examples, sampled map[topics.Name]bool) {
 		now := time.Now()
 		for _, doc := range b.documents[topic] {
 			ev := &event.Event{Record: event.Record{Topic: string(topic)}, Doc: doc, Time: now}
-			ex.list = append(ex.list, instance{scope: &scope{ev: ev, now: now}, ofSchema: true})
+			ex.list = append(ex.list, instance{scope: &expr.Scope{Event: ev, Now: now}, ofSchema: true})
 		}
 	}
 }
@@ -67,7 +68,7 @@ type Sample struct {
 }
 
 // examples returns the samples of the topics. They are live if they match.
-func (b *builder) examples(sources []topics.Name, matches truth, use use) *examples {
+func (b *builder) examples(sources []topics.Name, matches expr.Truth, use use) *examples {
 	found := make(map[topics.Name]bool)
 	ex := &examples{topics: sources, use: use}
 	for _, s := range b.env.Samples {
@@ -77,14 +78,14 @@ func (b *builder) examples(sources []topics.Name, matches truth, use use) *examp
 		}
 		found[topic] = true
 		ex.builtIn = ex.builtIn || s.BuiltIn
-		in := instance{name: s.Name, scope: &scope{ev: &s.Event, now: s.Event.Time}}
-		in.live = matches == nil || matches(&scope{ev: &s.Event, now: s.Event.Time})
+		in := instance{name: s.Name, scope: &expr.Scope{Event: &s.Event, Now: s.Event.Time}}
+		in.live = matches == nil || matches(&expr.Scope{Event: &s.Event, Now: s.Event.Time})
 		ex.list = append(ex.list, in)
 	}
 	b.addShapes(ex, found)
 	if len(ex.list) == 0 {
 		now := time.Now()
-		ex.list = []instance{{scope: &scope{ev: &event.Event{Doc: event.ObjectValue(nil), Time: now}, now: now}}}
+		ex.list = []instance{{scope: &expr.Scope{Event: &event.Event{Doc: event.ObjectValue(nil), Time: now}, Now: now}}}
 	}
 	return ex
 }

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
@@ -31,13 +32,13 @@ const (
 // instance is a sample event; in a predicate, with one of the elements.
 type instance struct {
 	name  string // of the sample
-	scope *scope
+	scope *expr.Scope
 	live  bool // the rule matches it and evaluates the inspected node
 
 	ofSchema bool // it is no sample, but an example of a schema
 }
 
-func (in instance) eval(f value) event.Value {
+func (in instance) eval(f expr.Value) event.Value {
 	s := *in.scope
 	return f(&s)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 )
 
 // Result is what a rule makes of an event.
@@ -71,7 +72,7 @@ func (t *tracer) rule(r *topicRule) Explanation {
 	switch {
 	case passes && e.When.True:
 		e.Result = Fires
-		if r.choice.node != nil {
+		if r.choice.Node != nil {
 			e.Severity = t.branches(&r.choice)
 		}
 	case passes && e.Clear != nil && e.Clear.True:
@@ -81,9 +82,9 @@ func (t *tracer) rule(r *topicRule) Explanation {
 }
 
 // branches returns the conditions of a severity that were looked at, in their order.
-func (t *tracer) branches(e *expression) (tested []Part) {
-	runes := []rune(e.source)
-	for n := e.node; ; {
+func (t *tracer) branches(e *expr.Expression) (tested []Part) {
+	runes := []rune(e.Source)
+	for n := e.Node; ; {
 		c, ok := n.(*ast.ConditionalNode)
 		if !ok {
 			return tested

@@ -13,8 +13,11 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/exprtest"
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
+
+var fixedNow = time.Unix(1795444265, 0)
 
 // agrees reports whether the explanations say what Match does.
 func agrees(list []Explanation, alerts []alert.Alert) bool {
@@ -48,7 +51,7 @@ func whereOf(e Explanation) *Part {
 func drawCondition() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		one := func() string {
-			return rapid.SampledFrom([]string{"", "not "}).Draw(t, "not") + "(" + drawExpression(2, false).Draw(t, "expression") + ")"
+			return rapid.SampledFrom([]string{"", "not "}).Draw(t, "not") + "(" + exprtest.Expression(2, false).Draw(t, "expression") + ")"
 		}
 		text := one()
 		for range rapid.IntRange(0, 3).Draw(t, "more") {
@@ -68,7 +71,7 @@ func TestExplanationAgreesWithMatch(t *testing.T) {
 			t.Skip("not supported")
 		}
 		for range 10 {
-			ev := &event.Event{Record: event.Record{Topic: "trade-executions"}, Doc: drawDocument(t)}
+			ev := &event.Event{Record: event.Record{Topic: "trade-executions"}, Doc: exprtest.Document(t)}
 			alerts, err := set.Match(ev, fixedNow)
 			list, explained := set.Explain(ev, fixedNow, nil)
 			if (err == nil) != (explained == nil) || err == nil && !agrees(list, alerts) {

@@ -8,6 +8,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
@@ -21,7 +22,7 @@ type checker struct {
 	vars     event.Value
 	zone     *time.Location
 	examples *examples // nil: none, only facts can be asked for
-	problems []problem
+	problems []expr.Problem
 
 	depth    int                        // nested predicates
 	observed map[ast.Node][]event.Value // of the nodes of the checked expression
@@ -29,14 +30,14 @@ type checker struct {
 }
 
 // check returns what is wrong with an expression that compiles.
-func (c *checker) check(e expression) []problem {
+func (c *checker) check(e expr.Expression) []expr.Problem {
 	at := c.examples.list
 	c.problems, c.observed, c.chained = nil, make(map[ast.Node][]event.Value), make(map[ast.Node]bool)
 	if c.examples.use == forCondition {
-		at = c.narrow(at, e.node, true)
-		c.wantCondition(e.node, at)
+		at = c.narrow(at, e.Node, true)
+		c.wantCondition(e.Node, at)
 	}
-	c.infer(e.node, at)
+	c.infer(e.Node, at)
 	if len(c.problems) == 0 {
 		c.empty(e, at)
 	}
@@ -44,21 +45,21 @@ func (c *checker) check(e expression) []problem {
 }
 
 func (c *checker) warn(n ast.Node, format string, args ...any) {
-	c.problems = append(c.problems, problem{at: n.Location().From, message: fmt.Sprintf(format, args...), warning: true})
+	c.problems = append(c.problems, expr.Problem{At: n.Location().From, Message: fmt.Sprintf(format, args...), Warning: true})
 }
 
 // empty warns of a key or a hole without a value in every sample that the rule matches.
-func (c *checker) empty(e expression, at []instance) {
-	isEmpty := func(in instance) bool { return !in.live || calc.Display(in.eval(e.eval)) == calc.Missing }
+func (c *checker) empty(e expr.Expression, at []instance) {
+	isEmpty := func(in instance) bool { return !in.live || calc.Display(in.eval(e.Eval)) == calc.Missing }
 	isLive := func(in instance) bool { return in.live }
 	if !slices.ContainsFunc(at, isLive) || slices.ContainsFunc(at, func(in instance) bool { return !isEmpty(in) }) {
 		return
 	}
 	switch c.examples.use {
 	case forText:
-		c.warn(e.node, "{{ %s }} is empty in every sample that the rule matches", tree.OneLine(e.source))
+		c.warn(e.Node, "{{ %s }} is empty in every sample that the rule matches", tree.OneLine(e.Source))
 	case forKey:
-		c.warn(e.node, "%s is missing in every sample that the rule matches: these alerts share one key", tree.OneLine(e.source))
+		c.warn(e.Node, "%s is missing in every sample that the rule matches: these alerts share one key", tree.OneLine(e.Source))
 	}
 }
 
@@ -78,7 +79,7 @@ func (c *checker) observe(n ast.Node, at []instance) []event.Value {
 			values[i] = event.BoolValue(values[i].Bool())
 		}
 	} else {
-		eval := (&compiler{vars: c.vars, zone: c.zone, depth: c.depth}).value(n)
+		eval := (&expr.Compiler{Vars: c.vars, Zone: c.zone, Depth: c.depth}).Value(n)
 		for i, in := range at {
 			values[i] = in.eval(eval)
 		}
@@ -176,7 +177,7 @@ func (c *checker) inferBinary(n *ast.BinaryNode, at []instance) {
 // plus checks the operands of a +.
 func (c *checker) plus(n *ast.BinaryNode, at []instance) {
 	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
-	joined, sums, pairs := isText(n, c.vars), 0, 0
+	joined, sums, pairs := expr.IsText(n, c.vars), 0, 0
 	for i := range a {
 		if calc.IsAbsent(a[i]) || calc.IsAbsent(b[i]) || at[i].ofSchema {
 			continue
@@ -232,7 +233,7 @@ var takes = map[string]class{
 
 func (c *checker) inferCall(n ast.Node, name string, arguments []ast.Node, at []instance) {
 	c.infer(arguments[0], at)
-	if _, ok := listFunctions[name]; ok {
+	if expr.IsListFunction(name) {
 		c.inferPredicate(n, name, arguments, at)
 		return
 	}
@@ -279,7 +280,7 @@ func (c *checker) inferPredicate(n ast.Node, name string, arguments []ast.Node, 
 		}
 		for j := range list.Len() {
 			s := *at[i].scope
-			s.elements = append(slices.Clone(s.elements), list.At(j))
+			s.Elements = append(slices.Clone(s.Elements), list.At(j))
 			elements = append(elements, instance{at[i].name, &s, at[i].live, at[i].ofSchema})
 		}
 	}

@@ -5,14 +5,15 @@ import (
 	"strings"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 )
 
 // parts returns the parts of a key. A missing one is empty.
-func parts(sc *scope, expressions []expression) []string {
+func parts(sc *expr.Scope, expressions []expr.Expression) []string {
 	list := make([]string, len(expressions))
 	for i, e := range expressions {
-		if v := e.eval(sc); !calc.IsAbsent(v) {
+		if v := e.Eval(sc); !calc.IsAbsent(v) {
 			list[i] = calc.DisplayAll(&sc.Meter, v)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
@@ -14,7 +15,7 @@ import (
 
 // fixed returns the value of a fixed node.
 func (c *checker) fixed(n ast.Node) event.Value {
-	return (&compiler{vars: c.vars, zone: c.zone}).value(n)(&scope{})
+	return (&expr.Compiler{Vars: c.vars, Zone: c.zone}).Value(n)(&expr.Scope{})
 }
 
 // alwaysSame warns of a condition that reads nothing of the event, or that has an

@@ -7,6 +7,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
@@ -64,5 +65,5 @@ func (c *checker) unknown(n *ast.MemberNode, name string, at []instance) {
 	if _, ok := root.(*ast.IdentifierNode); ok {
 		place = root
 	}
-	c.problems = append(c.problems, problem{at: place.Location().From, message: message, warning: true, once: true, ofTypes: true, subject: subject, near: near})
+	c.problems = append(c.problems, expr.Problem{At: place.Location().From, Message: message, Warning: true, Once: true, OfTypes: true, Subject: subject, Near: near})
 }

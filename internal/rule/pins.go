@@ -6,12 +6,13 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
 // pins returns a path and texts if the condition is false for every other text,
 // and evaluating it then reads only that path; else nil.
-func pins(c *compiler, n ast.Node) (path, texts []string) {
+func pins(c *expr.Compiler, n ast.Node) (path, texts []string) {
 	b, ok := n.(*ast.BinaryNode)
 	if !ok {
 		return nil, nil
@@ -29,7 +30,7 @@ func pins(c *compiler, n ast.Node) (path, texts []string) {
 		if root, ok := base.(*ast.IdentifierNode); !ok || root.Value != "event" || len(names) == 0 || rest != nil || !tree.IsConstant(b.Right) {
 			return nil, nil
 		}
-		list := c.value(b.Right)(nil)
+		list := c.Value(b.Right)(nil)
 		if b.Operator == "==" {
 			list = event.ArrayValue([]event.Value{list})
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -49,36 +50,36 @@ func (p *Prefilter) Quiet(rec event.Record, now time.Time, known *Resolved) (qui
 		f.release(t) // last: another goroutine may have it at once
 	}()
 	t.known = known
-	return f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, t.found) && f.quiet(t)
+	return f.scanner.Scan(rec.Value, rec.Time, rec.Arrived, t.Found) && f.quiet(t)
 }
 
 // filter is the prefilter of one topic.
 type filter struct {
 	scanner *event.Scanner
-	steps   int                    // as Set.steps
-	pins    []*pin                 // of rules that begin with a comparison with texts
-	others  []condition            // of the other rules
-	wheres  map[*expression]*where // compiled once: rules of a topic share its default
+	steps   int                         // as Set.steps
+	pins    []*pin                      // of rules that begin with a comparison with texts
+	others  []condition                 // of the other rules
+	wheres  map[*expr.Expression]*where // compiled once: rules of a topic share its default
 	tries   sync.Pool
 }
 
 // condition is when, where and clear of a rule; where and clear are nil if there is none.
 type condition struct {
-	when, clear truth
+	when, clear expr.Truth
 	where       *where
-	id          string  // of clear: see clearing
-	key         []value // of a rule with clear
+	id          string       // of clear: see clearing
+	key         []expr.Value // of a rule with clear
 }
 
 // where is a where that several rules may have.
 type where struct {
-	test truth
+	test expr.Truth
 	at   int // its index in the results of a try
 }
 
 // try is the evaluation of one event.
 type try struct {
-	scope
+	expr.Scope
 	wheres []whereResult
 	known  *Resolved // nil: nothing is known
 }
@@ -100,7 +101,7 @@ func (t *try) passes(w *where) bool {
 		return r.holds
 	}
 	before := t.Spent
-	r.evaluated, r.holds = true, w.test(&t.scope)
+	r.evaluated, r.holds = true, w.test(&t.Scope)
 	r.steps = t.Spent - before
 	return r.holds
 }
@@ -116,20 +117,20 @@ type pin struct {
 }
 
 func (s *Set) filter(topic string, d *event.Decoder) *filter {
-	f := &filter{scanner: d.Scanner(topic), steps: s.steps, wheres: make(map[*expression]*where)}
-	c := &compiler{vars: s.vars, zone: s.zone, scanner: f.scanner}
+	f := &filter{scanner: d.Scanner(topic), steps: s.steps, wheres: make(map[*expr.Expression]*where)}
+	c := &expr.Compiler{Vars: s.vars, Zone: s.zone, Scanner: f.scanner}
 	for _, r := range s.byTopic[topic] {
-		rule := condition{when: c.condition(r.when.node)}
+		rule := condition{when: c.Condition(r.when.Node)}
 		if r.where != nil {
 			rule.where = f.where(c, r.where)
 		}
-		path, texts := pins(c, r.when.node)
+		path, texts := pins(c, r.when.Node)
 		if r.clear != nil {
-			rule.clear, rule.id = c.condition(r.clear.when.node), r.clear.id
+			rule.clear, rule.id = c.Condition(r.clear.when.Node), r.clear.id
 			for _, k := range r.key {
-				rule.key = append(rule.key, c.value(k.node))
+				rule.key = append(rule.key, c.Value(k.Node))
 			}
-			clears, more := pins(c, r.clear.when.node)
+			clears, more := pins(c, r.clear.when.Node)
 			if !slices.Equal(path, clears) {
 				path = nil
 			}
@@ -145,9 +146,9 @@ func (s *Set) filter(topic string, d *event.Decoder) *filter {
 }
 
 // where compiles a where that several rules may have.
-func (f *filter) where(c *compiler, e *expression) *where {
+func (f *filter) where(c *expr.Compiler, e *expr.Expression) *where {
 	if f.wheres[e] == nil {
-		f.wheres[e] = &where{test: c.condition(e.node), at: len(f.wheres)}
+		f.wheres[e] = &where{test: c.Condition(e.Node), at: len(f.wheres)}
 	}
 	return f.wheres[e]
 }
@@ -158,7 +159,7 @@ func (f *filter) pin(path []string) *pin {
 			return p
 		}
 	}
-	p := &pin{path: path, at: f.scanner.Find(path), cost: readCost(path), byText: make(map[string][]condition)}
+	p := &pin{path: path, at: f.scanner.Find(path), cost: expr.ReadCost(path), byText: make(map[string][]condition)}
 	f.pins = append(f.pins, p)
 	return p
 }
@@ -172,9 +173,9 @@ func (p *pin) add(texts []string, rule condition) {
 }
 
 // candidates returns the rules that may match an event with this text.
-func (p *pin) candidates(s *scope) []condition {
-	s.Spend(p.texts * (1 + p.cost*s.size>>10 + s.size>>4)) // at least what Match takes for the others
-	switch v, _ := s.found[p.at].Value(); v.Kind() {
+func (p *pin) candidates(s *expr.Scope) []condition {
+	s.Spend(p.texts * (1 + p.cost*s.Size>>10 + s.Size>>4)) // at least what Match takes for the others
+	switch v, _ := s.Found[p.at].Value(); v.Kind() {
 	case event.String:
 		return p.byText[v.Text()]
 	case event.Number: // equal to a text that is a number
@@ -187,15 +188,15 @@ func (p *pin) candidates(s *scope) []condition {
 func (f *filter) try(now time.Time, size int) *try {
 	t, ok := f.tries.Get().(*try)
 	if !ok {
-		t = &try{scope: newScanned(f.scanner), wheres: make([]whereResult, len(f.wheres))}
+		t = &try{Scope: expr.NewScanned(f.scanner), wheres: make([]whereResult, len(f.wheres))}
 	}
-	t.now, t.size, t.Limit = now, size, f.steps
+	t.Now, t.Size, t.Limit = now, size, f.steps
 	return t
 }
 
 // release gives a try back, without what it holds of a record.
 func (f *filter) release(t *try) {
-	t.reset()
+	t.Reset()
 	clear(t.wheres)
 	t.known = nil
 	f.tries.Put(t)
@@ -204,7 +205,7 @@ func (f *filter) release(t *try) {
 // quiet reports whether certainly no rule matches.
 func (f *filter) quiet(t *try) bool {
 	for _, p := range f.pins {
-		if anyMatches(p.candidates(&t.scope), t) {
+		if anyMatches(p.candidates(&t.Scope), t) {
 			return false
 		}
 	}
@@ -215,10 +216,10 @@ func (f *filter) quiet(t *try) bool {
 func anyMatches(rules []condition, t *try) bool {
 	for i := range rules {
 		r := &rules[i]
-		if r.when(&t.scope) && t.passes(r.where) || t.undecided {
+		if r.when(&t.Scope) && t.passes(r.where) || t.Undecided {
 			return true
 		}
-		if r.clear != nil && (r.clears(t) || t.undecided) {
+		if r.clear != nil && (r.clears(t) || t.Undecided) {
 			return true
 		}
 	}
@@ -227,7 +228,7 @@ func anyMatches(rules []condition, t *try) bool {
 
 // clears reports whether a rule raises a resolved alert, or that cannot be decided.
 func (r *condition) clears(t *try) bool {
-	if !r.clear(&t.scope) || !t.passes(r.where) {
+	if !r.clear(&t.Scope) || !t.passes(r.where) {
 		return false
 	}
 	if t.known == nil {
@@ -235,7 +236,7 @@ func (r *condition) clears(t *try) bool {
 	}
 	h := t.known.begin(r.id)
 	for _, k := range r.key {
-		v := k(&t.scope)
+		v := k(&t.Scope)
 		switch {
 		case calc.IsAbsent(v):
 			h.part("")

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
@@ -154,7 +155,7 @@ func isReference(n ast.Node) bool {
 	}
 	_, base, _ := tree.Unfold(n)
 	id, ok := base.(*ast.IdentifierNode)
-	return ok && slices.Contains(roots, id.Value)
+	return ok && slices.Contains(expr.Roots, id.Value)
 }
 
 // isCalculation reports whether a node has a value that depends on the event and is none of

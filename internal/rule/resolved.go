@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/expr"
 )
 
 // Resolved remembers the alert keys of rules with clear of which a resolved alert was
@@ -91,7 +92,7 @@ func (r *Resolved) note(key uint64, state alert.State) {
 
 // clearing is what ends the episodes of a rule.
 type clearing struct {
-	when     expression
+	when     expr.Expression
 	remind   time.Duration
 	channels []string // that an alert of any severity goes to
 	// id is of the rule and the channels: with others, what is resolved has to be told again.

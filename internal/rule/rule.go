@@ -1,7 +1,7 @@
 // Package rule compiles rules.yaml into a Set and evaluates it on events. A rule
-// is data: a condition, a severity, a key and texts in one expression language
-// (expr.go). Expressions are total: only the step limit can fail, all other
-// mistakes are found at load. Start reading at Compile and Set.Match.
+// is data: a condition, a severity, a key and texts in the language of package expr. All
+// mistakes but an event that takes too many steps are found at load. Start reading at
+// Compile and Set.Match.
 package rule
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/algotrade/notifier/internal/calendar"
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -35,34 +36,34 @@ type Set struct {
 // topicRule is a rule on one topic, with the where that applies there.
 type topicRule struct {
 	*rule
-	where *expression // nil: none
+	where *expr.Expression // nil: none
 }
 
 type rule struct {
 	name       string
 	topics     []topics.Name
-	when       expression
-	severity   func(*scope) alert.Severity
-	choice     expression       // severity, if it is a conditional; else it has no node
+	when       expr.Expression
+	severity   func(*expr.Scope) alert.Severity
+	choice     expr.Expression  // severity, if it is a conditional; else it has no node
 	severities []alert.Severity // that severity can return, the worst last
-	key        []expression
-	keyNames   []string     // of the key's parts: see keyName
-	group      []expression // nil: the key
-	title      template
-	text       template
+	key        []expr.Expression
+	keyNames   []string          // of the key's parts: see keyName
+	group      []expr.Expression // nil: the key
+	title      expr.Text
+	text       expr.Text
 	fields     []field
 	throttle   time.Duration
 	expire     time.Duration
 	runbook    string
 	channels   map[alert.Severity][]string      // outside quiet hours
 	quietly    map[alert.Severity][]destination // of severities that have quiet hours
-	where      *expression                      // the rule's own; nil: its topic's default
+	where      *expr.Expression                 // the rule's own; nil: its topic's default
 	clear      *clearing                        // nil: its alerts do not end
 }
 
 type field struct {
 	label string
-	value template
+	value expr.Text
 }
 
 // Match returns the alerts of an event in the order of the rules, bounded by
@@ -81,7 +82,7 @@ func (s *Set) MatchKnown(ev *event.Event, now time.Time, known *Resolved) (alert
 	if len(rules) == 0 {
 		return nil, nil
 	}
-	sc := scope{ev: ev, now: now, Meter: calc.Meter{Limit: s.steps}}
+	sc := expr.Scope{Event: ev, Now: now, Meter: calc.Meter{Limit: s.steps}}
 	var usage usage
 	var notes []noted
 	before, current := 0, 0 // steps before the current rule, and its index
@@ -119,8 +120,8 @@ type noted struct {
 
 // state returns whether the event raises an alert, which one, and its key. An event for
 // which when and clear are true fires.
-func (r *topicRule) state(sc *scope, known *Resolved) (alert.State, []string, bool) {
-	passes := func(e *expression) bool { return e.test(sc) && (r.where == nil || r.where.test(sc)) }
+func (r *topicRule) state(sc *expr.Scope, known *Resolved) (alert.State, []string, bool) {
+	passes := func(e *expr.Expression) bool { return e.Test(sc) && (r.where == nil || r.where.Test(sc)) }
 	switch {
 	case passes(&r.when):
 		return alert.Firing, parts(sc, r.key), true
@@ -133,11 +134,11 @@ func (r *topicRule) state(sc *scope, known *Resolved) (alert.State, []string, bo
 
 // alert returns an alert of the event. A resolved one never expires, and is as severe as
 // the least of the rule's.
-func (r *rule) alert(sc *scope, state alert.State, key []string) alert.Alert {
-	ev := sc.ev
+func (r *rule) alert(sc *expr.Scope, state alert.State, key []string) alert.Alert {
+	ev := sc.Event
 	a := alert.Alert{
 		Rule: r.name, State: state, Severity: r.severities[0], WorstSeverity: r.severities[len(r.severities)-1], Key: slices.Clone(key), KeyNames: r.keyNames,
-		Title: r.title.text(sc), Text: r.text.text(sc),
+		Title: r.title.Of(sc), Text: r.text.Of(sc),
 		EventTime: ev.Time, EventType: ev.Type, EventID: ev.ID, Topic: ev.Record.Topic,
 		Runbook: r.runbook, Throttle: r.throttle, Expire: r.expire,
 	}
@@ -147,7 +148,7 @@ func (r *rule) alert(sc *scope, state alert.State, key []string) alert.Alert {
 		}
 	}
 	for _, f := range r.fields {
-		a.Fields = append(a.Fields, alert.Field{Label: f.label, Value: f.value.text(sc)})
+		a.Fields = append(a.Fields, alert.Field{Label: f.label, Value: f.value.Of(sc)})
 	}
 	if state == alert.Firing {
 		a.Severity = r.severity(sc)
@@ -190,9 +191,9 @@ type Rule struct {
 func (s *Set) Rules() []Rule {
 	list := make([]Rule, len(s.rules))
 	for i, r := range s.rules {
-		list[i] = Rule{Name: r.name, Topics: r.topics, Severities: r.severities, Throttle: r.throttle, Expire: r.expire, When: r.when.source}
+		list[i] = Rule{Name: r.name, Topics: r.topics, Severities: r.severities, Throttle: r.throttle, Expire: r.expire, When: r.when.Source}
 		if r.clear != nil {
-			list[i].Clear, list[i].Remind = r.clear.when.source, r.clear.remind
+			list[i].Clear, list[i].Remind = r.clear.when.Source, r.clear.remind
 		}
 		list[i].Channels = r.everyChannel()
 	}

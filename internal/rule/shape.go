@@ -15,7 +15,7 @@ import (
 // warnType warns of a fault that follows from the samples and the schema.
 func (c *checker) warnType(n ast.Node, format string, args ...any) {
 	c.warn(n, format, args...)
-	c.problems[len(c.problems)-1].ofTypes = true
+	c.problems[len(c.problems)-1].OfTypes = true
 }
 
 // listed returns the texts that the schemas of all topics allow for a field; nil: a

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -27,22 +28,22 @@ type strangers struct {
 }
 
 // stranger notes a field or an event type that no built-in sample of the topics has.
-func (b *builder) stranger(sources []topics.Name, p problem, at yamldoc.Pos) {
+func (b *builder) stranger(sources []topics.Name, p expr.Problem, at yamldoc.Pos) {
 	names := joinTopics(sources)
 	i := slices.IndexFunc(b.strangers, func(s *strangers) bool { return s.topics == names })
 	if i < 0 {
 		i = len(b.strangers)
 		b.strangers = append(b.strangers, &strangers{topics: names, first: at})
 	}
-	s, name, list := b.strangers[i], p.subject, &b.strangers[i].others
-	if p.near != "" {
-		name, list = name+" (did you mean "+p.near+"?)", &s.likely
+	s, name, list := b.strangers[i], p.Subject, &b.strangers[i].others
+	if p.Near != "" {
+		name, list = name+" (did you mean "+p.Near+"?)", &s.likely
 	}
 	if slices.Contains(*list, name) {
 		return
 	}
 	*list = append(*list, name)
-	if p.subject[0] == '"' {
+	if p.Subject[0] == '"' {
 		s.types++
 	}
 }

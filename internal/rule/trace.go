@@ -7,6 +7,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
@@ -62,8 +63,8 @@ type tracer struct {
 	samples []Sample
 }
 
-func (t *tracer) condition(e *expression) Condition {
-	return Condition{Source: e.source, Part: t.part(e.node, []rune(e.source))}
+func (t *tracer) condition(e *expr.Expression) Condition {
+	return Condition{Source: e.Source, Part: t.part(e.Node, []rune(e.Source))}
 }
 
 // part evaluates a node as a condition, and each of what it joins.
@@ -102,5 +103,5 @@ func (t *tracer) eval(n ast.Node) (v event.Value, ok bool) {
 			panic(r)
 		}
 	}()
-	return (&compiler{vars: t.set.vars, zone: t.set.zone}).value(n)(&scope{ev: t.ev, now: t.now, Meter: calc.Meter{Limit: t.set.steps}}), true
+	return (&expr.Compiler{Vars: t.set.vars, Zone: t.set.zone}).Value(n)(&expr.Scope{Event: t.ev, Now: t.now, Meter: calc.Meter{Limit: t.set.steps}}), true
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/duration"
 	"github.com/algotrade/notifier/internal/event"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
@@ -202,7 +203,7 @@ func (c *checker) texts(n *ast.BinaryNode, field, constants ast.Node, values []e
 	for i, v := range values {
 		if v.Kind() == event.String && !at[i].ofSchema {
 			seen = append(seen, v.Text())
-			isType = isType && v.Text() != "" && v.Text() == at[i].scope.ev.Type
+			isType = isType && v.Text() != "" && v.Text() == at[i].scope.Event.Type
 		}
 	}
 	if len(seen) == 0 {
@@ -232,11 +233,11 @@ func (c *checker) text(n ast.Node, text string, field ast.Node, seen []string, i
 	if !isType {
 		return
 	}
-	p := problem{at: n.Location().From, warning: true, ofTypes: true, subject: strconv.Quote(text)}
-	p.message = fmt.Sprintf("%q is the event type of no sample of %s", text, joinTopics(c.examples.topics))
+	p := expr.Problem{At: n.Location().From, Warning: true, OfTypes: true, Subject: strconv.Quote(text)}
+	p.Message = fmt.Sprintf("%q is the event type of no sample of %s", text, joinTopics(c.examples.topics))
 	if s := suggest.Closest(text, seen); s != "" {
-		p.near = strconv.Quote(s)
-		p.message += ": did you mean " + p.near + "?"
+		p.Near = strconv.Quote(s)
+		p.Message += ": did you mean " + p.Near + "?"
 	}
 	c.problems = append(c.problems, p)
 }
@@ -254,7 +255,7 @@ func (c *checker) literals(n ast.Node) (texts []literal) {
 		}
 		return texts
 	}
-	v := (&compiler{vars: c.vars}).value(n)(nil)
+	v := (&expr.Compiler{Vars: c.vars}).Value(n)(nil)
 	if v.Kind() == event.String {
 		texts = append(texts, literal{n, v.Text()})
 	}

@@ -1,18 +1,19 @@
 package rule
 
 import (
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
 // unreachable warns of a rule whose when and where are never both true on a topic.
-func (b *builder) unreachable(e *entry, r *rule, where *expression, topic topics.Name) {
+func (b *builder) unreachable(e *entry, r *rule, where *expr.Expression, topic topics.Name) {
 	if where == nil || r.where != nil && topic != r.topics[0] {
 		return
 	}
 	c := b.checker(nil)
-	for _, f := range c.facts(tree.Joined(r.when.node, "and")) {
-		for _, other := range c.facts(tree.Joined(where.node, "and")) {
+	for _, f := range c.facts(tree.Joined(r.when.Node, "and")) {
+		for _, other := range c.facts(tree.Joined(where.Node, "and")) {
 			switch {
 			case !conflict(f, other):
 				continue

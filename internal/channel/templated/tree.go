@@ -9,7 +9,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
-	exprs "github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
@@ -25,7 +25,7 @@ type node struct {
 	keys  []string // of a mapping; nil: a list, if items is not nil
 	items []*node
 	json  json.RawMessage // a number, a boolean or null
-	text  *exprs.Template
+	text  *expr.Template
 }
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
@@ -66,7 +66,7 @@ func decode(at yamldoc.Cursor, ok *bool) *node {
 	case (tag == "!!int" || tag == "!!float") && valid(text):
 		return &node{json: json.RawMessage(text)}
 	}
-	compiled, err := exprs.CompileTemplate(text, root, members)
+	compiled, err := expr.CompileTemplate(text, root, members)
 	if err != nil {
 		at.Fault("%v", err)
 		*ok = false

@@ -1,4 +1,4 @@
-package rule
+package expr
 
 import (
 	"math"
@@ -19,17 +19,17 @@ import (
 // function is a function of the language, except those with a predicate.
 type function struct {
 	min, max int // arguments; max < 0: any number
-	call     func(c *compiler) func(s *scope, args []event.Value) event.Value
+	call     func(c *Compiler) func(s *Scope, args []event.Value) event.Value
 }
 
 // scoped returns a function that reads the scope and counts its own steps.
-func scoped(minArgs, maxArgs int, f func(s *scope, args []event.Value) event.Value) function {
-	return function{minArgs, maxArgs, func(*compiler) func(*scope, []event.Value) event.Value { return f }}
+func scoped(minArgs, maxArgs int, f func(s *Scope, args []event.Value) event.Value) function {
+	return function{minArgs, maxArgs, func(*Compiler) func(*Scope, []event.Value) event.Value { return f }}
 }
 
 // pure returns a function that reads each argument once and no list elements.
 func pure(minArgs, maxArgs int, f func(args []event.Value) event.Value) function {
-	return scoped(minArgs, maxArgs, func(s *scope, args []event.Value) event.Value {
+	return scoped(minArgs, maxArgs, func(s *Scope, args []event.Value) event.Value {
 		for _, a := range args {
 			s.SpendRead(a)
 		}
@@ -43,7 +43,7 @@ func numeric(f func(event.Value) event.Value) function {
 }
 
 func textual(f func(string) string) function {
-	return scoped(1, 1, func(s *scope, args []event.Value) event.Value {
+	return scoped(1, 1, func(s *Scope, args []event.Value) event.Value {
 		if args[0].Kind() != event.String {
 			return event.Value{}
 		}
@@ -70,20 +70,20 @@ var functions = map[string]function{
 	"upper": textual(strings.ToUpper),
 	"trim":  textual(strings.TrimSpace),
 	"len":   pure(1, 1, length),
-	"min":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, -1) }),
-	"max":   scoped(1, -1, func(s *scope, args []event.Value) event.Value { return extreme(s, args, 1) }),
+	"min":   scoped(1, -1, func(s *Scope, args []event.Value) event.Value { return extreme(s, args, -1) }),
+	"max":   scoped(1, -1, func(s *Scope, args []event.Value) event.Value { return extreme(s, args, 1) }),
 	"join":  scoped(1, 2, join),
-	"has":   scoped(1, 1, func(_ *scope, args []event.Value) event.Value { return event.BoolValue(!calc.IsAbsent(args[0])) }),
+	"has":   scoped(1, 1, func(_ *Scope, args []event.Value) event.Value { return event.BoolValue(!calc.IsAbsent(args[0])) }),
 	"bps": pure(2, 2, func(args []event.Value) event.Value {
 		return calc.Computed((calc.NumberOrNaN(args[0])/calc.NumberOrNaN(args[1]) - 1) * 10_000)
 	}),
 	"money": formatter(calc.Money),
 	"pct":   formatter(calc.Percent),
 	"qty":   formatter(calc.Quantity),
-	"age":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return event.NumberValue(age(s, args[0])) }),
-	"ago":   scoped(1, 1, func(s *scope, args []event.Value) event.Value { return calc.Ago(age(s, args[0])) }),
-	"clock": {1, 2, func(c *compiler) func(*scope, []event.Value) event.Value {
-		return func(s *scope, args []event.Value) event.Value { return clock(s, args, c.zone) }
+	"age":   scoped(1, 1, func(s *Scope, args []event.Value) event.Value { return event.NumberValue(age(s, args[0])) }),
+	"ago":   scoped(1, 1, func(s *Scope, args []event.Value) event.Value { return calc.Ago(age(s, args[0])) }),
+	"clock": {1, 2, func(c *Compiler) func(*Scope, []event.Value) event.Value {
+		return func(s *Scope, args []event.Value) event.Value { return clock(s, args, c.Zone) }
 	}},
 }
 
@@ -100,7 +100,7 @@ func functionNames() []string {
 	return names
 }
 
-func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
+func (c *Compiler) call(n ast.Node, name string, arguments []ast.Node) Value {
 	if over, ok := listFunctions[name]; ok {
 		return c.listCall(n, name, over, arguments)
 	}
@@ -117,9 +117,9 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
 	if len(arguments) < f.min || f.max >= 0 && len(arguments) > f.max {
 		return c.fault(n, "%s() takes %s, found %d", name, argumentCount(f.min, f.max), len(arguments))
 	}
-	args := make([]value, len(arguments))
+	args := make([]Value, len(arguments))
 	for i, a := range arguments {
-		args[i] = c.value(a)
+		args[i] = c.Value(a)
 	}
 	if name == "join" || (name == "min" || name == "max") && len(args) == 1 { // these read all elements
 		c.warnDynamicList(arguments[0])
@@ -127,12 +127,12 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) value {
 	call := f.call(c)
 	if len(args) == 1 {
 		eval := args[0]
-		return func(s *scope) event.Value {
+		return func(s *Scope) event.Value {
 			s.one[0] = eval(s) // call evaluates nothing
 			return call(s, s.one[:])
 		}
 	}
-	return func(s *scope) event.Value {
+	return func(s *Scope) event.Value {
 		values := make([]event.Value, len(args))
 		for i, a := range args {
 			values[i] = a(s)
@@ -164,7 +164,7 @@ func length(args []event.Value) event.Value {
 }
 
 // extreme returns the minimum (sign -1) or maximum (1) of the arguments or of one list.
-func extreme(s *scope, args []event.Value, sign int) event.Value {
+func extreme(s *Scope, args []event.Value, sign int) event.Value {
 	list := event.ArrayValue(args)
 	if len(args) == 1 && args[0].Kind() == event.Array {
 		list = args[0]
@@ -187,7 +187,7 @@ func extreme(s *scope, args []event.Value, sign int) event.Value {
 	return best
 }
 
-func join(s *scope, args []event.Value) event.Value {
+func join(s *Scope, args []event.Value) event.Value {
 	separator := ", "
 	if len(args) == 2 {
 		separator = args[1].Text()
@@ -202,15 +202,15 @@ func join(s *scope, args []event.Value) event.Value {
 }
 
 // age returns the seconds from a time until now, NaN if v is not a time.
-func age(s *scope, v event.Value) float64 {
+func age(s *Scope, v event.Value) float64 {
 	t, ok := parseTime(s, v)
 	if !ok {
 		return math.NaN()
 	}
-	return s.now.Sub(t).Seconds()
+	return s.Now.Sub(t).Seconds()
 }
 
-func parseTime(s *scope, v event.Value) (time.Time, bool) {
+func parseTime(s *Scope, v event.Value) (time.Time, bool) {
 	if v.Kind() == event.String {
 		s.Spend(calc.ParsedTime)
 		s.SpendRead(v)
@@ -218,7 +218,7 @@ func parseTime(s *scope, v event.Value) (time.Time, bool) {
 	return event.ParseTime(v)
 }
 
-func clock(s *scope, args []event.Value, zone *time.Location) event.Value {
+func clock(s *Scope, args []event.Value, zone *time.Location) event.Value {
 	t, ok := parseTime(s, args[0])
 	if !ok {
 		return event.Value{}
@@ -234,16 +234,16 @@ func clock(s *scope, args []event.Value, zone *time.Location) event.Value {
 // textFunctions return a text or nothing.
 var textFunctions = []string{"ago", "clock", "join", "lower", "money", "pct", "qty", "trim", "upper"}
 
-// isText reports whether a node is a text that is no number, for every event: a
+// IsText reports whether a node is a text that is no number, for every event: a
 // literal, a variable, the result of a text function, or one of these plus something.
-func isText(n ast.Node, vars event.Value) bool {
+func IsText(n ast.Node, vars event.Value) bool {
 	switch n := n.(type) {
 	case *ast.ChainNode:
-		return isText(n.Node, vars)
+		return IsText(n.Node, vars)
 	case *ast.ConditionalNode:
-		return isText(n.Exp1, vars) && isText(n.Exp2, vars)
+		return IsText(n.Exp1, vars) && IsText(n.Exp2, vars)
 	case *ast.BinaryNode:
-		return n.Operator == "+" && (isText(n.Left, vars) || isText(n.Right, vars))
+		return n.Operator == "+" && (IsText(n.Left, vars) || IsText(n.Right, vars))
 	case *ast.BuiltinNode:
 		return slices.Contains(textFunctions, n.Name)
 	case *ast.CallNode:
@@ -253,7 +253,7 @@ func isText(n ast.Node, vars event.Value) bool {
 	if !tree.IsConstant(n) {
 		return false
 	}
-	v := (&compiler{vars: vars}).value(n)(nil)
+	v := (&Compiler{Vars: vars}).Value(n)(nil)
 	_, isNumber := calc.Number(v)
 	return v.Kind() == event.String && !isNumber
 }

@@ -1,4 +1,4 @@
-package rule
+package expr
 
 import (
 	"cmp"
@@ -54,8 +54,8 @@ func (r *interpreter) eval(n ast.Node) event.Value {
 		}
 	case *ast.MemberNode:
 		if strings.HasPrefix(n.String(), "meta.") && tree.IsInvariant(n) { // a leaf: it has no loops
-			c := &compiler{}
-			return c.value(n)(&scope{ev: r.ev})
+			c := &Compiler{}
+			return c.Value(n)(&Scope{Event: r.ev})
 		}
 		return r.index(r.eval(n.Node), r.eval(n.Property))
 	case *ast.UnaryNode:
@@ -170,7 +170,7 @@ func (r *interpreter) binary(n *ast.BinaryNode) event.Value {
 
 func (r *interpreter) plus(n *ast.BinaryNode, a, b event.Value) event.Value {
 	x, y := calc.NumberOrNaN(a), calc.NumberOrNaN(b)
-	joined := isText(n, r.vars)
+	joined := IsText(n, r.vars)
 	texts := a.Kind() == event.String && b.Kind() == event.String
 	switch {
 	case !joined && (!texts || !math.IsNaN(x+y)):
@@ -279,8 +279,8 @@ func (r *interpreter) call(name string, arguments []ast.Node) event.Value {
 				return out
 			}
 		}
-		one := &scope{elements: make([]event.Value, 1)}
-		return over(one, list, &predicate{eval: func(s *scope) event.Value { return of(s.elements[0]) }})
+		one := &Scope{Elements: make([]event.Value, 1)}
+		return over(one, list, &predicate{eval: func(s *Scope) event.Value { return of(s.Elements[0]) }})
 	}
 	args := r.all(arguments)
 	switch name {
@@ -314,7 +314,7 @@ func (r *interpreter) call(name string, arguments []ast.Node) event.Value {
 		}
 		return best
 	}
-	return functions[name].call(&compiler{zone: time.UTC})(&scope{now: fixedNow}, args)
+	return functions[name].call(&Compiler{Zone: time.UTC})(&Scope{Now: fixedNow}, args)
 }
 
 // text prints a whole value.

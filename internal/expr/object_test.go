@@ -1,11 +1,11 @@
-package rule_test
+package expr_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/expr"
 )
 
 var order = event.ObjectValue([]event.Value{
@@ -13,8 +13,8 @@ var order = event.ObjectValue([]event.Value{
 	event.Member("fields", event.ArrayValue([]event.Value{event.ObjectValue([]event.Value{event.Member("label", event.StringValue("venue"))})})),
 })
 
-func compileOrder(source string) (*rule.Template, error) {
-	return rule.CompileTemplate(source, "alert", []string{"title", "count", "fields", "test"})
+func compileOrder(source string) (*expr.Template, error) {
+	return expr.CompileTemplate(source, "alert", []string{"title", "count", "fields", "test"})
 }
 
 func TestTemplateReadsItsObject(t *testing.T) {
@@ -66,7 +66,7 @@ func TestTemplateIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tmpl.Text(object); err != rule.ErrBudget {
+	if _, err := tmpl.Text(object); err != expr.ErrBudget {
 		t.Errorf("the error is %v", err)
 	}
 }

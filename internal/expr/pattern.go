@@ -1,4 +1,4 @@
-package rule
+package expr
 
 import (
 	"regexp"
@@ -11,8 +11,8 @@ import (
 )
 
 // matches compiles a regular expression (RE2, linear time). The pattern must be a literal.
-func (c *compiler) matches(n *ast.BinaryNode) truth {
-	eval := c.value(n.Left)
+func (c *Compiler) matches(n *ast.BinaryNode) Truth {
+	eval := c.Value(n.Left)
 	pattern, ok := n.Right.(*ast.StringNode)
 	if !ok {
 		return c.fault(n.Right, "the pattern of matches must be a string literal").truth
@@ -22,7 +22,7 @@ func (c *compiler) matches(n *ast.BinaryNode) truth {
 		return c.fault(n.Right, "invalid regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: ")).truth
 	}
 	cost := patternCost(pattern.Value)
-	return func(s *scope) bool {
+	return func(s *Scope) bool {
 		v := eval(s)
 		if v.Kind() != event.String {
 			return false

@@ -1,4 +1,4 @@
-package rule
+package expr
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 
 // Template is a text with holes, such as "{{ alert.title }}", whose expressions read one
 // object and no event. It is safe for concurrent use.
-type Template struct{ segments template }
+type Template struct{ segments Text }
 
 // object is the root of a Template's expressions.
 type object struct {
@@ -28,12 +28,12 @@ type object struct {
 // CompileTemplate compiles a text for an object called name that has at most these
 // members. Its error names every fault.
 func CompileTemplate(source, name string, members []string) (*Template, error) {
-	c := &compiler{zone: time.UTC, object: &object{name, members}, nextSlot: new(int)}
-	t := &Template{c.template(source)}
+	c := &Compiler{Zone: time.UTC, object: &object{name, members}, NextSlot: new(int)}
+	t := &Template{c.Text(source)}
 	var faults []string
-	for _, p := range c.problems {
-		if !p.warning {
-			faults = append(faults, fmt.Sprintf("%s (character %d)", p.message, p.at+1))
+	for _, p := range c.Problems {
+		if !p.Warning {
+			faults = append(faults, fmt.Sprintf("%s (character %d)", p.Message, p.At+1))
 		}
 	}
 	if len(faults) > 0 {
@@ -54,7 +54,7 @@ func (t *Template) Text(v event.Value) (text alert.Text, err error) {
 			text = append(text, alert.Part{Text: seg.literal})
 			continue
 		}
-		text = append(text, alert.Part{Text: calc.DisplayAll(&s.Meter, seg.hole.eval(s)), Value: true})
+		text = append(text, alert.Part{Text: calc.DisplayAll(&s.Meter, seg.hole.Eval(s)), Value: true})
 	}
 	return text, nil
 }
@@ -66,12 +66,12 @@ func (t *Template) Value(v event.Value) (result event.Value, ok bool, err error)
 	}
 	s, within := t.scope(v, &err)
 	defer within()
-	return t.segments[0].hole.eval(s), true, nil
+	return t.segments[0].hole.Eval(s), true, nil
 }
 
 // scope returns the scope of an evaluation, and what turns its OverBudget into an error.
-func (t *Template) scope(v event.Value, err *error) (s *scope, within func()) {
-	s = &scope{ev: &event.Event{Doc: v}, Meter: calc.Meter{Limit: calc.MaxSteps}}
+func (t *Template) scope(v event.Value, err *error) (s *Scope, within func()) {
+	s = &Scope{Event: &event.Event{Doc: v}, Meter: calc.Meter{Limit: calc.MaxSteps}}
 	return s, func() {
 		if s.Spent <= s.Limit {
 			return // a panic is not OverBudget
@@ -84,7 +84,7 @@ func (t *Template) scope(v event.Value, err *error) (s *scope, within func()) {
 }
 
 // member compiles a path that begins at the object.
-func (o *object) member(c *compiler, root *ast.IdentifierNode, names []string) value {
+func (o *object) member(c *Compiler, root *ast.IdentifierNode, names []string) Value {
 	if root.Value != o.name {
 		if s := suggest.Closest(root.Value, []string{o.name}); s != "" {
 			return c.fault(root, "unknown name %s: did you mean %s?", root.Value, s)
@@ -97,5 +97,5 @@ func (o *object) member(c *compiler, root *ast.IdentifierNode, names []string) v
 		}
 		return c.fault(root, "unknown name %s.%s; %s has %s", o.name, names[0], o.name, strings.Join(o.members, ", "))
 	}
-	return follow(func(s *scope) event.Value { return s.ev.Doc }, names)
+	return follow(func(s *Scope) event.Value { return s.Event.Doc }, names)
 }

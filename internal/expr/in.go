@@ -1,4 +1,4 @@
-package rule
+package expr
 
 import (
 	"github.com/expr-lang/expr/ast"
@@ -12,8 +12,8 @@ import (
 const smallList = 16
 
 // in compiles v in list. A long list that is constant or invariant becomes a set.
-func (c *compiler) in(n *ast.BinaryNode) truth {
-	v, list := c.value(n.Left), c.value(n.Right)
+func (c *Compiler) in(n *ast.BinaryNode) Truth {
+	v, list := c.Value(n.Left), c.Value(n.Right)
 	switch {
 	case tree.IsConstant(n.Right):
 		l := list(nil)
@@ -21,10 +21,10 @@ func (c *compiler) in(n *ast.BinaryNode) truth {
 			return inSmall(v, l)
 		}
 		all := calc.NewSet(l)
-		return func(s *scope) bool { return all.Contains(&s.Meter, v(s)) }
-	case c.depth > 0 && !c.memoized && tree.IsInvariant(n.Right):
+		return func(s *Scope) bool { return all.Contains(&s.Meter, v(s)) }
+	case c.Depth > 0 && !c.memoized && tree.IsInvariant(n.Right):
 		slot := c.slot()
-		return func(s *scope) bool {
+		return func(s *Scope) bool {
 			x := v(s)
 			cached := s.cached(slot)
 			if !cached.valid {
@@ -44,7 +44,7 @@ func (c *compiler) in(n *ast.BinaryNode) truth {
 	default:
 		c.warnDynamicList(n.Right)
 	}
-	return func(s *scope) bool {
+	return func(s *Scope) bool {
 		x, l := v(s), list(s)
 		return s.Within(&x, &l)
 	}
@@ -52,16 +52,16 @@ func (c *compiler) in(n *ast.BinaryNode) truth {
 
 // inSmall compiles v in a constant list that is searched linearly. Lists of texts are
 // the usual ones.
-func inSmall(v value, list event.Value) truth {
+func inSmall(v Value, list event.Value) Truth {
 	texts := make([]string, list.Len())
 	for i := range texts {
 		if e := list.At(i); list.Kind() == event.Array && e.Kind() == event.String {
 			texts[i] = e.Text()
 		} else {
-			return func(s *scope) bool { x := v(s); return s.Within(&x, &list) }
+			return func(s *Scope) bool { x := v(s); return s.Within(&x, &list) }
 		}
 	}
-	return func(s *scope) bool {
+	return func(s *Scope) bool {
 		x := v(s)
 		if x.Kind() != event.String {
 			return s.Within(&x, &list)

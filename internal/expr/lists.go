@@ -1,4 +1,4 @@
-package rule
+package expr
 
 import (
 	"github.com/expr-lang/expr/ast"
@@ -10,34 +10,37 @@ import (
 
 // predicate is what a list function asks of each element.
 type predicate struct {
-	eval  value // nil: the element itself
+	eval  Value // nil: the element itself
 	steps int
 }
 
 // of returns the predicate's value for an element.
-func (p *predicate) of(s *scope, e event.Value) event.Value {
+func (p *predicate) of(s *Scope, e event.Value) event.Value {
 	out := e
 	s.Spend(p.steps)
 	if p.eval != nil {
-		s.elements[len(s.elements)-1] = e
+		s.Elements[len(s.Elements)-1] = e
 		out = p.eval(s)
 	}
 	s.SpendRead(out) // sum converts it to a number
 	return out
 }
 
+// IsListFunction reports whether a function has a predicate for the elements of a list.
+func IsListFunction(name string) bool { return listFunctions[name] != nil }
+
 // listFunctions are the functions with a predicate; it is optional for sum and count.
-var listFunctions = map[string]func(s *scope, list event.Value, p *predicate) event.Value{
-	"any": func(s *scope, list event.Value, p *predicate) event.Value {
+var listFunctions = map[string]func(s *Scope, list event.Value, p *predicate) event.Value{
+	"any": func(s *Scope, list event.Value, p *predicate) event.Value {
 		return event.BoolValue(anyIs(s, list, p, true))
 	},
-	"all": func(s *scope, list event.Value, p *predicate) event.Value {
+	"all": func(s *Scope, list event.Value, p *predicate) event.Value {
 		return event.BoolValue(!anyIs(s, list, p, false))
 	},
-	"none": func(s *scope, list event.Value, p *predicate) event.Value {
+	"none": func(s *Scope, list event.Value, p *predicate) event.Value {
 		return event.BoolValue(!anyIs(s, list, p, true))
 	},
-	"count": func(s *scope, list event.Value, p *predicate) event.Value {
+	"count": func(s *Scope, list event.Value, p *predicate) event.Value {
 		n := 0
 		for i := range list.Len() {
 			if p.of(s, list.At(i)).Bool() {
@@ -46,7 +49,7 @@ var listFunctions = map[string]func(s *scope, list event.Value, p *predicate) ev
 		}
 		return event.NumberValue(float64(n))
 	},
-	"filter": func(s *scope, list event.Value, p *predicate) event.Value {
+	"filter": func(s *Scope, list event.Value, p *predicate) event.Value {
 		var out []event.Value
 		for i := range list.Len() {
 			if e := list.At(i); p.of(s, e).Bool() {
@@ -55,14 +58,14 @@ var listFunctions = map[string]func(s *scope, list event.Value, p *predicate) ev
 		}
 		return event.ArrayValue(out)
 	},
-	"map": func(s *scope, list event.Value, p *predicate) event.Value {
+	"map": func(s *Scope, list event.Value, p *predicate) event.Value {
 		out := make([]event.Value, list.Len())
 		for i := range out {
 			out[i] = p.of(s, list.At(i))
 		}
 		return event.ArrayValue(out)
 	},
-	"sum": func(s *scope, list event.Value, p *predicate) event.Value {
+	"sum": func(s *Scope, list event.Value, p *predicate) event.Value {
 		total := 0.0
 		for i := range list.Len() {
 			total += calc.NumberOrNaN(p.of(s, list.At(i)))
@@ -72,7 +75,7 @@ var listFunctions = map[string]func(s *scope, list event.Value, p *predicate) ev
 }
 
 // anyIs reports whether the predicate is want for an element.
-func anyIs(s *scope, list event.Value, p *predicate, want bool) bool {
+func anyIs(s *Scope, list event.Value, p *predicate, want bool) bool {
 	for i := range list.Len() {
 		if p.of(s, list.At(i)).Bool() == want {
 			return true
@@ -81,34 +84,34 @@ func anyIs(s *scope, list event.Value, p *predicate, want bool) bool {
 	return false
 }
 
-func (c *compiler) listCall(n ast.Node, name string, apply func(*scope, event.Value, *predicate) event.Value, arguments []ast.Node) value {
+func (c *Compiler) listCall(n ast.Node, name string, apply func(*Scope, event.Value, *predicate) event.Value, arguments []ast.Node) Value {
 	if len(arguments) == 0 || len(arguments) > 2 {
 		return c.fault(n, "%s() takes a list and a condition for its elements", name)
 	}
-	list := c.value(arguments[0])
+	list := c.Value(arguments[0])
 	c.warnDynamicList(arguments[0])
 	if len(arguments) == 1 {
 		itself := &predicate{steps: 1}
-		return func(s *scope) event.Value { return apply(s, listOrEmpty(list(s)), itself) }
+		return func(s *Scope) event.Value { return apply(s, listOrEmpty(list(s)), itself) }
 	}
 	of, ok := arguments[1].(*ast.PredicateNode)
 	if !ok {
 		return c.fault(arguments[1], "%s() takes a condition for the list's elements", name)
 	}
 	memoized := c.memoized
-	c.depth, c.memoized = c.depth+1, false
-	eval := c.value(of.Node)
-	c.depth, c.memoized = c.depth-1, memoized
+	c.Depth, c.memoized = c.Depth+1, false
+	eval := c.Value(of.Node)
+	c.Depth, c.memoized = c.Depth-1, memoized
 	steps := 1 + tree.Size(of.Node)
 	if name == "map" || name == "filter" {
 		steps += calc.NewElement
 	}
 	p := &predicate{eval: eval, steps: steps}
-	return func(s *scope) event.Value {
+	return func(s *Scope) event.Value {
 		v := listOrEmpty(list(s))
-		s.elements = append(s.elements, event.Value{})
+		s.Elements = append(s.Elements, event.Value{})
 		out := apply(s, v, p)
-		s.elements = s.elements[:len(s.elements)-1]
+		s.Elements = s.Elements[:len(s.Elements)-1]
 		return out
 	}
 }

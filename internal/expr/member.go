@@ -1,4 +1,4 @@
-package rule
+package expr
 
 import (
 	"slices"
@@ -13,14 +13,14 @@ import (
 	"github.com/algotrade/notifier/internal/suggest"
 )
 
-// roots are the names that an expression starts from.
-var roots = []string{"event", "meta", "ce", "vars"}
+// Roots are the names that an expression starts from.
+var Roots = []string{"event", "meta", "ce", "vars"}
 
 // words are the language's words for those of other languages.
 var words = map[string]string{"null": "nil", "none": "nil", "undefined": "nil", "true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 
 // member compiles event.a.b, meta.topic, vars.x, #.y and indexes.
-func (c *compiler) member(n ast.Node) value {
+func (c *Compiler) member(n ast.Node) Value {
 	names, base, rest := tree.Unfold(n)
 	switch base := base.(type) {
 	case *ast.IdentifierNode:
@@ -29,32 +29,32 @@ func (c *compiler) member(n ast.Node) value {
 		if base.Name != "" {
 			return c.fault(base, "#%s is not supported", base.Name)
 		}
-		at := c.depth - 1
-		return c.indexes(follow(func(s *scope) event.Value { return s.elements[at] }, names), rest)
+		at := c.Depth - 1
+		return c.indexes(follow(func(s *Scope) event.Value { return s.Elements[at] }, names), rest)
 	default:
-		return c.indexes(follow(c.value(base), names), rest)
+		return c.indexes(follow(c.Value(base), names), rest)
 	}
 }
 
 // indexes compiles the properties that follow the constant names.
-func (c *compiler) indexes(eval value, properties []ast.Node) value {
+func (c *Compiler) indexes(eval Value, properties []ast.Node) Value {
 	for _, p := range properties {
-		base, key := eval, c.value(p)
-		eval = func(s *scope) event.Value { return s.Index(base(s), key(s)) }
+		base, key := eval, c.Value(p)
+		eval = func(s *Scope) event.Value { return s.Index(base(s), key(s)) }
 	}
 	return eval
 }
 
 // follow compiles a path of constant names below eval.
-func follow(eval value, names []string) value {
+func follow(eval Value, names []string) Value {
 	switch len(names) {
 	case 0:
 		return eval
 	case 1:
 		name := names[0]
-		return func(s *scope) event.Value { return s.Member(eval(s), name) }
+		return func(s *Scope) event.Value { return s.Member(eval(s), name) }
 	}
-	return func(s *scope) event.Value {
+	return func(s *Scope) event.Value {
 		v := eval(s)
 		for _, name := range names {
 			v = s.Member(v, name)
@@ -63,23 +63,23 @@ func follow(eval value, names []string) value {
 	}
 }
 
-func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.Node) value {
-	if c.scanner != nil && root.Value != "vars" {
+func (c *Compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.Node) Value {
+	if c.Scanner != nil && root.Value != "vars" {
 		return c.indexes(c.scanned(root.Value, names), rest)
 	}
 	if c.object != nil {
 		return c.indexes(c.object.member(c, root, names), rest)
 	}
-	var eval value
+	var eval Value
 	switch root.Value {
 	case "event":
-		c.paths = append(c.paths, names)
-		eval = follow(func(s *scope) event.Value { return s.ev.Doc }, names)
+		c.Paths = append(c.Paths, names)
+		eval = follow(func(s *Scope) event.Value { return s.Event.Doc }, names)
 	case "ce":
-		eval = follow(func(s *scope) event.Value { return s.ev.CE }, names)
+		eval = follow(func(s *Scope) event.Value { return s.Event.CE }, names)
 	case "vars":
-		c.usedVars = append(c.usedVars, append(names, "")[0])
-		v := c.vars.Lookup(names...)
+		c.UsedVars = append(c.UsedVars, append(names, "")[0])
+		v := c.Vars.Lookup(names...)
 		if v.Kind() == event.Missing {
 			return c.unknownVar(root, names)
 		}
@@ -87,7 +87,7 @@ func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.N
 	case "meta":
 		eval = c.meta(root, names)
 	default:
-		if s := suggest.Closest(root.Value, roots); s != "" {
+		if s := suggest.Closest(root.Value, Roots); s != "" {
 			return c.fault(root, "unknown name %s: did you mean %s?", root.Value, s)
 		}
 		if word := words[strings.ToLower(root.Value)]; word != "" {
@@ -98,10 +98,10 @@ func (c *compiler) rooted(root *ast.IdentifierNode, names []string, rest []ast.N
 	return c.indexes(eval, rest)
 }
 
-func (c *compiler) unknownVar(root ast.Node, names []string) value {
+func (c *Compiler) unknownVar(root ast.Node, names []string) Value {
 	var known []string
-	for i := range c.vars.Len() {
-		known = append(known, c.vars.At(i).Name())
+	for i := range c.Vars.Len() {
+		known = append(known, c.Vars.At(i).Name())
 	}
 	name := strings.Join(names, ".")
 	if s := suggest.Closest(name, known); s != "" {
@@ -112,7 +112,7 @@ func (c *compiler) unknownVar(root ast.Node, names []string) value {
 
 var metaNames = []string{"topic", "partition", "offset", "key", "time", "id", "type", "schema_id", "headers"}
 
-func (c *compiler) meta(root ast.Node, names []string) value {
+func (c *Compiler) meta(root ast.Node, names []string) Value {
 	if len(names) == 0 || !slices.Contains(metaNames, names[0]) {
 		name := strings.Join(names, ".")
 		if s := suggest.Closest(name, metaNames); s != "" {
@@ -120,33 +120,33 @@ func (c *compiler) meta(root ast.Node, names []string) value {
 		}
 		return c.fault(root, "unknown name; meta has %s", strings.Join(metaNames, ", "))
 	}
-	var eval value
+	var eval Value
 	switch names[0] {
 	case "topic":
-		eval = func(s *scope) event.Value { return event.StringValue(s.ev.Record.Topic) }
+		eval = func(s *Scope) event.Value { return event.StringValue(s.Event.Record.Topic) }
 	case "partition":
-		eval = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Partition)) }
+		eval = func(s *Scope) event.Value { return event.NumberValue(float64(s.Event.Record.Partition)) }
 	case "offset":
-		eval = func(s *scope) event.Value { return event.NumberValue(float64(s.ev.Record.Offset)) }
+		eval = func(s *Scope) event.Value { return event.NumberValue(float64(s.Event.Record.Offset)) }
 	case "key":
-		eval = func(s *scope) event.Value {
-			s.SpendText(len(s.ev.Record.Key))
-			return text(s.ev.Record.Key)
+		eval = func(s *Scope) event.Value {
+			s.SpendText(len(s.Event.Record.Key))
+			return text(s.Event.Record.Key)
 		}
 	case "time":
-		eval = func(s *scope) event.Value {
-			return event.StringValue(s.ev.Time.UTC().Format(time.RFC3339Nano))
+		eval = func(s *Scope) event.Value {
+			return event.StringValue(s.Event.Time.UTC().Format(time.RFC3339Nano))
 		}
 	case "id":
-		eval = func(s *scope) event.Value { return orMissing(s.ev.ID) }
+		eval = func(s *Scope) event.Value { return orMissing(s.Event.ID) }
 	case "type":
-		eval = func(s *scope) event.Value { return orMissing(s.ev.Type) }
+		eval = func(s *Scope) event.Value { return orMissing(s.Event.Type) }
 	case "schema_id":
-		eval = func(s *scope) event.Value {
-			if s.ev.SchemaID == 0 {
+		eval = func(s *Scope) event.Value {
+			if s.Event.SchemaID == 0 {
 				return event.Value{}
 			}
-			return event.NumberValue(float64(s.ev.SchemaID))
+			return event.NumberValue(float64(s.Event.SchemaID))
 		}
 	case "headers":
 		eval = headers
@@ -155,11 +155,11 @@ func (c *compiler) meta(root ast.Node, names []string) value {
 }
 
 // headers returns meta.headers, which it builds once per scope.
-func headers(s *scope) event.Value {
+func headers(s *Scope) event.Value {
 	c := s.caches()
 	if c.headers.Kind() == event.Missing {
-		members := make([]event.Value, len(s.ev.Record.Headers))
-		for i, h := range s.ev.Record.Headers {
+		members := make([]event.Value, len(s.Event.Record.Headers))
+		for i, h := range s.Event.Record.Headers {
 			members[i] = event.Member(h.Name, text(h.Value))
 		}
 		c.headers = event.ObjectValue(members)

@@ -1,7 +1,8 @@
-package rule
+package expr
 
 import (
-	"math"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,14 +11,14 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
-	"github.com/algotrade/notifier/internal/topics"
+	"github.com/algotrade/notifier/internal/expr/exprtest"
 )
 
 const sampleDoc = `{"type":"order.filled","n":5,"s":"5","t":"abc","id":"007","big":9007199254740993,"beyond":1e999,"wei":12345678901234567890,"usdt":"-10000.01000000 USDT","grouped":"12,000.50","loss":"(12000.50)","price":"0.10","neg":-2.5,
  "nothing":null,"yes":true,"no":false,"at":"2026-11-23T14:31:05Z","list":[1,"2",null,3.5],"empty":[],"words":["a","b"],
  "positions":[{"symbol":"AAPL","weight":0.2},{"symbol":"MSFT","weight":"0.1"},{"symbol":"NVDA"}],"o":{"a":1,"b":{"c":"deep"}}}`
 
-func onSample(t *testing.T) *scope {
+func onSample(t *testing.T) *Scope {
 	t.Helper()
 	e, err := event.NewDecoder(nil, nil, nil).Decode(event.Record{
 		Topic: "trade-executions", Partition: 3, Offset: 7, Key: []byte("ses-1"), Value: []byte(sampleDoc),
@@ -26,7 +27,7 @@ func onSample(t *testing.T) *scope {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &scope{ev: &e, now: time.Date(2026, 11, 23, 14, 33, 5, 0, time.UTC)}
+	return &Scope{Event: &e, Now: time.Date(2026, 11, 23, 14, 33, 5, 0, time.UTC)}
 }
 
 func newYork(t *testing.T) *time.Location {
@@ -38,9 +39,9 @@ func newYork(t *testing.T) *time.Location {
 	return zone
 }
 
-func testCompiler(t *testing.T) *compiler {
+func testCompiler(t *testing.T) *Compiler {
 	t.Helper()
-	return &compiler{zone: newYork(t), vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4)), event.Member("name", event.StringValue("abc"))})}
+	return &Compiler{Zone: newYork(t), Vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4)), event.Member("name", event.StringValue("abc"))})}
 }
 
 func TestConditionsFollowTheDocumentation(t *testing.T) {
@@ -100,17 +101,17 @@ func TestConditionsFollowTheDocumentation(t *testing.T) {
 		`meta.headers.h == "two"`: true, `meta.headers.x == nil`: true, `meta.id == nil and meta.type == nil`: true, `meta.schema_id == nil`: true, `ce.id == nil`: true, `event.list[len(event.list) - 1] == 3.5`: true,
 	} {
 		c := testCompiler(t)
-		e := c.compile(source)
-		for _, p := range c.problems {
-			if !p.warning {
-				t.Errorf("%s: %s", source, p.message)
+		e := c.Compile(source)
+		for _, p := range c.Problems {
+			if !p.Warning {
+				t.Errorf("%s: %s", source, p.Message)
 			}
 		}
 		s := onSample(t)
-		if got := e.test(s); got != want {
+		if got := e.Test(s); got != want {
 			t.Errorf("%s is %v, want %v", source, got, want)
 		}
-		if len(s.elements) != 0 {
+		if len(s.Elements) != 0 {
 			t.Errorf("%s leaves elements in the scope", source)
 		}
 	}
@@ -130,11 +131,11 @@ func TestTemplatesPrintValuesAsSent(t *testing.T) {
 		`{{ clock(event.at, "15:04 MST") }}`: "09:31 EST", `{{ clock(event.at) }}`: "09:31:05 EST", `{{ clock(event.x) }}`: "–",
 	} {
 		c := testCompiler(t)
-		tmpl := c.template(source)
-		if len(c.problems) > 0 {
-			t.Errorf("%s: %+v", source, c.problems)
+		tmpl := c.Text(source)
+		if len(c.Problems) > 0 {
+			t.Errorf("%s: %+v", source, c.Problems)
 		}
-		if got := tmpl.text(onSample(t)).String(); got != want {
+		if got := tmpl.Of(onSample(t)).String(); got != want {
 			t.Errorf("%s is %q, want %q", source, got, want)
 		}
 	}
@@ -143,127 +144,56 @@ func TestTemplatesPrintValuesAsSent(t *testing.T) {
 func TestWordsOfOtherLanguagesAreNamed(t *testing.T) {
 	for source, want := range map[string]string{"event.x == None": "unknown name None: write nil", "event.x == undefined": "unknown name undefined: write nil", "True": "unknown name True: write true", "event.x AND event.y": `unexpected "AND": write and`, "event.x > 10m": "durations are numbers of seconds: write 600 for 10m", "event.x > 7d": "durations are numbers of seconds: write 604800 for 7d", "no": "unknown name no: write false"} {
 		c := testCompiler(t)
-		c.compile(source)
-		if len(c.problems) != 1 || c.problems[0].message != want {
-			t.Errorf("%s: %+v", source, c.problems)
+		c.Compile(source)
+		if len(c.Problems) != 1 || c.Problems[0].Message != want {
+			t.Errorf("%s: %+v", source, c.Problems)
 		}
 	}
 }
 
 func TestTemplateMarksValuesButNotLiterals(t *testing.T) {
-	parts := testCompiler(t).template(`<b>{{ "<i>" }}`).text(onSample(t))
+	parts := testCompiler(t).Text(`<b>{{ "<i>" }}`).Of(onSample(t))
 	if len(parts) != 2 || parts[0].Value || !parts[1].Value {
 		t.Errorf("%+v", parts)
 	}
 }
 
-// TestEveryExpressionIsTotal draws expressions, checks their types and evaluates them
-// on arbitrary JSON: all compile and none panics.
+// TestEveryExpressionIsTotal draws expressions and evaluates them on arbitrary JSON: all
+// compile and none panics.
 func TestEveryExpressionIsTotal(t *testing.T) {
-	for name, f := range functions {
-		if f.min < 1 {
-			t.Fatalf("the generator calls functions with arguments, %s takes none", name)
-		}
-	}
 	rapid.Check(t, func(t *rapid.T) {
-		source := drawExpression(4, false).Draw(t, "expression")
-		doc, use := drawValue(3).Draw(t, "document"), use(rapid.IntRange(0, int(forText)).Draw(t, "use"))
-		sample := func(doc event.Value) Sample { return Sample{Name: "s", Event: event.Event{Doc: doc}} }
-		b := builder{env: Environment{Samples: []Sample{sample(doc), sample(drawValue(3).Draw(t, "sample"))}}}
-		vars := event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})
-		k := &checker{zone: time.UTC, examples: b.examples([]topics.Name{""}, nil, use), vars: vars}
-		c := &compiler{zone: time.UTC, check: k.check, vars: vars}
-		e := c.compile(source)
-		for _, p := range c.problems {
-			if strings.HasPrefix(p.message, "vars.") {
+		source := exprtest.Expression(4, false).Draw(t, "expression")
+		c := &Compiler{Zone: time.UTC, Vars: event.ObjectValue([]event.Value{event.Member("limit", event.NumberValue(4))})}
+		e := c.Compile(source)
+		for _, p := range c.Problems {
+			if strings.HasPrefix(p.Message, "vars.") {
 				t.Skip("reads a variable that is not defined, which is found at load")
 			}
-			if !p.warning {
-				t.Fatalf("%s: %s", source, p.message)
+			if !p.Warning {
+				t.Fatalf("%s: %s", source, p.Message)
 			}
 		}
-		s := &scope{ev: &event.Event{Doc: doc, CE: drawValue(1).Draw(t, "ce")}, now: time.Unix(1795444265, 0)}
-		v := e.eval(s)
+		s := &Scope{Event: &event.Event{Doc: exprtest.Value(3).Draw(t, "document"), CE: exprtest.Value(1).Draw(t, "ce")}, Now: time.Unix(1795444265, 0)}
+		v := e.Eval(s)
 		if v.Kind() > event.Object {
 			t.Fatalf("%s returns kind %d", source, v.Kind())
 		}
-		if e.test(s) != v.Bool() {
+		if e.Test(s) != v.Bool() {
 			t.Fatalf("%s: as a condition it differs from its value", source)
 		}
 		_ = calc.Display(v)
 	})
 }
 
-func drawExpression(depth int, inPredicate bool) *rapid.Generator[string] {
-	return rapid.Custom(func(t *rapid.T) string {
-		leaves := []string{
-			"event", "event.a", "event.b.c", "event.list", `event["a"]`, "event.list[0]", "event.list[-2]", "event?.a", "meta.topic", "meta.key", "meta.time", "meta.headers",
-			"meta.headers.h", "meta.id", "meta.type", "meta.schema_id", "meta.offset", "meta.partition", "ce", "ce.id", "vars.limit", "1", "-3", "2.5", "0", `"a"`, `"5"`, `""`, "true", "false", "nil", "[]", `[1, "a", nil]`,
+func TestEveryFunctionIsDrawn(t *testing.T) {
+	names := slices.Sorted(maps.Keys(exprtest.Functions))
+	if !slices.Equal(names, functionNames()) {
+		t.Errorf("the generator calls %q, the functions are %q", names, functionNames())
+	}
+	for name, n := range exprtest.Functions {
+		f, ok := functions[name]
+		if ok && n != max(f.min, f.max) || !ok && n != exprtest.OverList {
+			t.Errorf("%s is drawn with %d arguments", name, n)
 		}
-		if inPredicate {
-			leaves = append(leaves, "#", ".a", "#.b.c", "#[0]")
-		}
-		if depth == 0 {
-			return rapid.SampledFrom(leaves).Draw(t, "leaf")
-		}
-		sub := func(label string) string { return drawExpression(depth-1, inPredicate).Draw(t, label) }
-		switch rapid.IntRange(0, 8).Draw(t, "form") {
-		case 0, 1:
-			return rapid.SampledFrom(leaves).Draw(t, "leaf")
-		case 2, 3:
-			op := rapid.SampledFrom([]string{"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "and", "or", "in", "not in", "contains", "not contains", "startsWith", "endsWith", "??"}).Draw(t, "operator")
-			return "(" + sub("left") + ") " + op + " (" + sub("right") + ")"
-		case 4:
-			return rapid.SampledFrom([]string{"not", "!", "-", "+"}).Draw(t, "unary") + " (" + sub("operand") + ")"
-		case 5:
-			return "(" + sub("if") + ") ? (" + sub("then") + ") : (" + sub("else") + ")"
-		case 6:
-			return "(" + sub("of") + `) matches "^[a-z]+(x|y)*$"`
-		case 7:
-			name := rapid.SampledFrom(functionNames()).Draw(t, "function")
-			if _, ok := listFunctions[name]; ok {
-				predicate := drawExpression(depth-1, true).Draw(t, "predicate")
-				return name + "(" + sub("list") + ", " + predicate + ")"
-			}
-			n := functions[name].min
-			if functions[name].max > n {
-				n = functions[name].max
-			}
-			call := name + "(" + sub("argument")
-			for range n - 1 {
-				call += ", " + sub("argument")
-			}
-			return call + ")"
-		}
-		return "(" + sub("of") + ")[" + sub("index") + "]"
-	})
-}
-
-func drawValue(depth int) *rapid.Generator[event.Value] {
-	return rapid.Custom(func(t *rapid.T) event.Value {
-		kinds := 6
-		if depth == 0 {
-			kinds = 4
-		}
-		switch rapid.IntRange(0, kinds).Draw(t, "kind") {
-		case 0:
-			return event.NullValue()
-		case 1:
-			return event.BoolValue(rapid.Bool().Draw(t, "bool"))
-		case 2:
-			f := rapid.OneOf(rapid.Float64(), rapid.Just(math.NaN()), rapid.Just(math.Inf(-1)), rapid.Just(1e300)).Draw(t, "number")
-			return event.NumberValue(f)
-		case 3:
-			return event.StringValue(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"5", "1e999", "-0", "2026-11-23T14:31:05Z", "NaN", "+", ".", "1795444265"})).Draw(t, "string"))
-		case 4:
-			return event.LiteralValue(rapid.SampledFrom([]string{"1e999", "0.10", "9007199254740993"}).Draw(t, "literal"), 9007199254740993)
-		case 5:
-			return event.ArrayValue(rapid.SliceOfN(drawValue(depth-1), 0, 4).Draw(t, "elements"))
-		}
-		var members []event.Value
-		for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "list", "id"}), 0, 5).Draw(t, "names") {
-			members = append(members, event.Member(name, drawValue(depth-1).Draw(t, "member")))
-		}
-		return event.ObjectValue(members)
-	})
+	}
 }
