@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/lint"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -42,7 +43,7 @@ func (b *builder) clear(e *entry, r *rule) {
 	if e.Clear == nil {
 		return
 	}
-	c := &clearing{when: b.expression(*e.Clear, b.examples(r.topics, nil, forCondition)), remind: e.Remind, channels: r.everyChannel()}
+	c := &clearing{when: b.expression(*e.Clear, b.examples(r.topics, nil, lint.ForCondition)), remind: e.Remind, channels: r.everyChannel()}
 	r.clear = c
 	c.id = r.name + " to " + strings.Join(c.channels, " ")
 	if r.when.Node == nil || c.when.Node == nil {
@@ -52,19 +53,19 @@ func (b *builder) clear(e *entry, r *rule) {
 		b.fault(e.Clear.Pos, "is the same as when: write what is true when the alert is over")
 		return
 	}
-	fires, clears := b.examples(r.topics, nil, forCondition).list, 0
+	fires, clears := b.examples(r.topics, nil, lint.ForCondition).List, 0
 	var both []string
 	for _, in := range fires {
 		switch {
-		case !in.eval(c.when.Eval).Bool():
-		case in.eval(r.when.Eval).Bool():
-			both = append(both, in.name)
+		case !in.Eval(c.when.Eval).Bool():
+		case in.Eval(r.when.Eval).Bool():
+			both = append(both, in.Name)
 		default:
 			clears++
 		}
 	}
 	switch {
-	case len(both) == 0 && b.implied(r):
+	case len(both) == 0 && b.checker(&examples{}).Implies(c.when.Node, r.when.Node):
 		b.fault(e.Clear.Pos, "is true only for events for which when is true: nothing ends")
 		return
 	case len(both) == 0:
@@ -79,34 +80,22 @@ func (b *builder) clear(e *entry, r *rule) {
 // Clears reports whether there is a rule with this name, with clear.
 func (s *Set) Clears(name string) bool { return s.byName[name] != nil && s.byName[name].clear != nil }
 
-// implied reports whether clear is true only where when is: when is one ordering, and what
-// clear says of the same is never true outside of it.
-func (b *builder) implied(r *rule) bool {
-	c := b.checker(nil)
-	outside, ok := c.fact(r.when.Node)
-	if !ok || tree.Inverse[outside.operator] == "" {
-		return false
-	}
-	outside.operator = tree.Inverse[outside.operator]
-	return slices.ContainsFunc(c.facts(tree.Joined(r.clear.when.Node, "and")), func(f fact) bool { return conflict(f, outside) })
-}
-
 // clearedKey warns of a part of the key that the events with clear do not have: they would
 // end nothing.
 func (b *builder) clearedKey(e *entry, r *rule) {
-	var firing, clearing []instance
-	for _, in := range b.examples(r.topics, nil, forKey).list {
+	var firing, clearing []lint.Instance
+	for _, in := range b.examples(r.topics, nil, lint.ForKey).List {
 		switch {
-		case in.eval(r.when.Eval).Bool():
+		case in.Eval(r.when.Eval).Bool():
 			firing = append(firing, in)
-		case in.eval(r.clear.when.Eval).Bool():
+		case in.Eval(r.clear.when.Eval).Bool():
 			clearing = append(clearing, in)
 		}
 	}
 	for i, k := range r.key {
-		has := func(in instance) bool { return !isAbsentOrEmpty(in.eval(k.Eval)) }
+		has := func(in lint.Instance) bool { return !isAbsentOrEmpty(in.Eval(k.Eval)) }
 		if len(clearing) > 0 && slices.ContainsFunc(firing, has) && !slices.ContainsFunc(clearing, has) {
-			b.warn(e.Key[i].Pos, "%s is missing in the events with clear, such as the sample %s: they end nothing, since their key is another", k.Source, clearing[0].name)
+			b.warn(e.Key[i].Pos, "%s is missing in the events with clear, such as the sample %s: they end nothing, since their key is another", k.Source, clearing[0].Name)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
+	"github.com/algotrade/notifier/internal/expr/lint"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
@@ -120,7 +121,7 @@ func (b *builder) build() yamldoc.Faults {
 		}
 		if topic, err := topics.Parse(name); err == nil {
 			b.reported = make(map[string]bool)
-			e := b.expression(*d.Where, b.examples([]topics.Name{topic}, nil, forCondition))
+			e := b.expression(*d.Where, b.examples([]topics.Name{topic}, nil, lint.ForCondition))
 			defaultWhere[name] = &e
 		}
 	}
@@ -161,20 +162,20 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expr.Expression) {
 		r.topics = topics.All()
 	}
 	b.reported = make(map[string]bool)
-	r.when = b.expression(e.When, b.examples(r.topics, nil, forCondition))
+	r.when = b.expression(e.When, b.examples(r.topics, nil, lint.ForCondition))
 	if e.Where != nil {
-		own := b.expression(*e.Where, b.examples(r.topics, r.when.Test, forCondition))
+		own := b.expression(*e.Where, b.examples(r.topics, r.when.Test, lint.ForCondition))
 		r.where = &own
 	}
 	b.severity(e, r)
 	for _, k := range e.Key {
-		r.key = append(r.key, b.expression(k, b.examples(r.topics, r.when.Test, forKey)))
+		r.key = append(r.key, b.expression(k, b.examples(r.topics, r.when.Test, lint.ForKey)))
 		r.keyNames = append(r.keyNames, keyName(k.Value))
 	}
 	for _, g := range e.GroupBy {
-		r.group = append(r.group, b.expression(g, b.examples(r.topics, r.when.Test, forKey)))
+		r.group = append(r.group, b.expression(g, b.examples(r.topics, r.when.Test, lint.ForKey)))
 	}
-	texts := b.examples(r.topics, r.when.Test, forText)
+	texts := b.examples(r.topics, r.when.Test, lint.ForText)
 	r.title = b.template(e.Title, texts)
 	r.text = b.template(e.Text, texts)
 	for _, f := range e.Fields {
@@ -212,7 +213,7 @@ func (b *builder) severity(e *entry, r *rule) {
 	}
 	node, err := tree.Parse(e.Severity.Value)
 	if err != nil {
-		b.expression(*e.Severity, b.examples(r.topics, r.when.Test, forValue)) // reports it
+		b.expression(*e.Severity, b.examples(r.topics, r.when.Test, lint.ForValue)) // reports it
 		return
 	}
 	branches, ok := branches(node)
@@ -222,7 +223,7 @@ func (b *builder) severity(e *entry, r *rule) {
 	}
 	slices.SortFunc(branches, func(a, b alert.Severity) int { return a.Rank() - b.Rank() })
 	branches = slices.Compact(branches)
-	severity := b.expression(*e.Severity, b.examples(r.topics, r.when.Test, forValue))
+	severity := b.expression(*e.Severity, b.examples(r.topics, r.when.Test, lint.ForValue))
 	r.severities, r.choice = branches, severity
 	r.severity = func(sc *expr.Scope) alert.Severity { return alert.Severity(severity.Eval(sc).Text()) }
 }
@@ -258,13 +259,14 @@ func label(source string) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
-func (b *builder) checker(ex *examples) *checker {
-	return &checker{vars: b.doc.Vars.value, zone: b.doc.Timezone.Location, examples: ex}
+// checker returns a checker of expressions on examples.
+func (b *builder) checker(ex *examples) *lint.Checker {
+	return &lint.Checker{Vars: b.doc.Vars.value, Zone: b.doc.Timezone.Location, Examples: &ex.Examples}
 }
 
 // compiler returns a compiler that checks what it compiles with examples.
 func (b *builder) compiler(ex *examples) *expr.Compiler {
-	return &expr.Compiler{Vars: b.doc.Vars.value, Zone: b.doc.Timezone.Location, NextSlot: b.nextSlot, Check: b.checker(ex).check}
+	return &expr.Compiler{Vars: b.doc.Vars.value, Zone: b.doc.Timezone.Location, NextSlot: b.nextSlot, Check: b.checker(ex).Check}
 }
 
 func (b *builder) expression(s yamldoc.Scalar, ex *examples) expr.Expression {
@@ -300,8 +302,8 @@ func (b *builder) collect(c *expr.Compiler, s yamldoc.Scalar, ex *examples) {
 		b.reported[p.Message] = true
 		if p.OfTypes && ex.strict {
 			p.Warning = false
-		} else if p.Subject != "" && ex.builtIn && !ex.described {
-			b.stranger(ex.topics, p, place(p.At))
+		} else if p.Subject != "" && ex.builtIn && !ex.Described {
+			b.stranger(ex.Topics, p, place(p.At))
 			continue
 		}
 		if ex.builtIn && (p.Warning || p.OfTypes) {
@@ -319,7 +321,7 @@ func (b *builder) collect(c *expr.Compiler, s yamldoc.Scalar, ex *examples) {
 	for _, name := range c.UsedVars {
 		b.usedVars[name] = true
 	}
-	for _, topic := range ex.topics {
+	for _, topic := range ex.Topics {
 		b.paths[topic] = append(b.paths[topic], c.Paths...)
 	}
 }

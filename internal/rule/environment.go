@@ -6,6 +6,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr"
+	"github.com/algotrade/notifier/internal/expr/lint"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -25,20 +26,27 @@ type Schema interface {
 	Texts(path ...string) []string
 }
 
+// examples are what the expressions of a rule are checked with.
+type examples struct {
+	lint.Examples
+	builtIn bool // one of the topics has built-in samples
+	strict  bool // faults of types and paths are errors
+}
+
 // addShapes adds what is known of the topics to their samples: the examples of a schema
 // are instances that no rule matches.
 func (b *builder) addShapes(ex *examples, sampled map[topics.Name]bool) {
-	ex.complete = true
-	for _, topic := range ex.topics {
+	ex.Complete = true
+	for _, topic := range ex.Topics {
 		shape := b.env.Shapes[topic]
 		ex.strict = ex.strict || shape.Strict
 		if shape.Schema == nil {
-			ex.schemas = append(ex.schemas, nil)
-			ex.complete = ex.complete && sampled[topic]
+			ex.Schemas = append(ex.Schemas, nil)
+			ex.Complete = ex.Complete && sampled[topic]
 			continue
 		}
-		ex.schemas = append(ex.schemas, shape.Schema)
-		ex.described = true
+		ex.Schemas = append(ex.Schemas, shape.Schema)
+		ex.Described = true
 		if b.documents == nil {
 			b.documents = make(map[topics.Name][]event.Value)
 		}
@@ -48,7 +56,7 @@ func (b *builder) addShapes(ex *examples, sampled map[topics.Name]bool) {
 		now := time.Now()
 		for _, doc := range b.documents[topic] {
 			ev := &event.Event{Record: event.Record{Topic: string(topic)}, Doc: doc, Time: now}
-			ex.list = append(ex.list, instance{scope: &expr.Scope{Event: ev, Now: now}, ofSchema: true})
+			ex.List = append(ex.List, lint.Instance{Scope: &expr.Scope{Event: ev, Now: now}, OfSchema: true})
 		}
 	}
 }
@@ -68,9 +76,9 @@ type Sample struct {
 }
 
 // examples returns the samples of the topics. They are live if they match.
-func (b *builder) examples(sources []topics.Name, matches expr.Truth, use use) *examples {
+func (b *builder) examples(sources []topics.Name, matches expr.Truth, use lint.Use) *examples {
 	found := make(map[topics.Name]bool)
-	ex := &examples{topics: sources, use: use}
+	ex := &examples{Examples: lint.Examples{Topics: sources, Use: use}}
 	for _, s := range b.env.Samples {
 		topic := topics.Name(s.Event.Record.Topic)
 		if !slices.Contains(sources, topic) {
@@ -78,14 +86,14 @@ func (b *builder) examples(sources []topics.Name, matches expr.Truth, use use) *
 		}
 		found[topic] = true
 		ex.builtIn = ex.builtIn || s.BuiltIn
-		in := instance{name: s.Name, scope: &expr.Scope{Event: &s.Event, Now: s.Event.Time}}
-		in.live = matches == nil || matches(&expr.Scope{Event: &s.Event, Now: s.Event.Time})
-		ex.list = append(ex.list, in)
+		in := lint.Instance{Name: s.Name, Scope: &expr.Scope{Event: &s.Event, Now: s.Event.Time}}
+		in.Live = matches == nil || matches(&expr.Scope{Event: &s.Event, Now: s.Event.Time})
+		ex.List = append(ex.List, in)
 	}
 	b.addShapes(ex, found)
-	if len(ex.list) == 0 {
+	if len(ex.List) == 0 {
 		now := time.Now()
-		ex.list = []instance{{scope: &expr.Scope{Event: &event.Event{Doc: event.ObjectValue(nil), Time: now}, Now: now}}}
+		ex.List = []lint.Instance{{Scope: &expr.Scope{Event: &event.Event{Doc: event.ObjectValue(nil), Time: now}, Now: now}}}
 	}
 	return ex
 }

@@ -2,18 +2,7 @@ package rule
 
 import (
 	"slices"
-	"strings"
-
-	"github.com/algotrade/notifier/internal/topics"
 )
-
-func joinTopics(names []topics.Name) string {
-	texts := make([]string, len(names))
-	for i, t := range names {
-		texts[i] = string(t)
-	}
-	return strings.Join(texts, ", ")
-}
 
 // members returns the top-level members that each topic's rules read.
 func (b *builder) members() map[string][]string {

@@ -230,7 +230,7 @@ func (t *tracer) note(n ast.Node, result event.Value) string {
 		return ""
 	}
 	switch {
-	case areComparable(b.Operator, left, right):
+	case calc.AreComparable(b.Operator, left, right):
 		return ""
 	case b.Operator == "in":
 		return fmt.Sprintf("no element is a %s", kindNames[left.Kind()])

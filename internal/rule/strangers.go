@@ -29,7 +29,7 @@ type strangers struct {
 
 // stranger notes a field or an event type that no built-in sample of the topics has.
 func (b *builder) stranger(sources []topics.Name, p expr.Problem, at yamldoc.Pos) {
-	names := joinTopics(sources)
+	names := topics.Join(sources, ", ")
 	i := slices.IndexFunc(b.strangers, func(s *strangers) bool { return s.topics == names })
 	if i < 0 {
 		i = len(b.strangers)

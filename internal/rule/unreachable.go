@@ -11,19 +11,13 @@ func (b *builder) unreachable(e *entry, r *rule, where *expr.Expression, topic t
 	if where == nil || r.where != nil && topic != r.topics[0] {
 		return
 	}
-	c := b.checker(nil)
-	for _, f := range c.facts(tree.Joined(r.when.Node, "and")) {
-		for _, other := range c.facts(tree.Joined(where.Node, "and")) {
-			switch {
-			case !conflict(f, other):
-				continue
-			case r.where != nil:
-				b.warn(e.Where.Pos, "%s and %s of when are never both true: remove one", tree.Source(other.node), tree.Source(f.node))
-			default:
-				b.warn(e.When.Pos, "no event of %s matches: %s and the topic's default where %s are never both true; write where: true to disable it in this rule",
-					topic, tree.Source(f.node), tree.Source(other.node))
-			}
-			return
-		}
+	of, other, ok := b.checker(&examples{}).Exclusive(r.when.Node, where.Node)
+	switch {
+	case !ok:
+	case r.where != nil:
+		b.warn(e.Where.Pos, "%s and %s of when are never both true: remove one", tree.Source(other), tree.Source(of))
+	default:
+		b.warn(e.When.Pos, "no event of %s matches: %s and the topic's default where %s are never both true; write where: true to disable it in this rule",
+			topic, tree.Source(of), tree.Source(other))
 	}
 }

@@ -28,7 +28,7 @@ func (s *Set) Why(name string, ev *event.Event, now time.Time) string {
 
 func (s *Set) why(r *rule, ev *event.Event, now time.Time) string {
 	if !slices.Contains(r.topics, topics.Name(ev.Record.Topic)) {
-		return fmt.Sprintf("it is of %s, the event of %s", strings.ReplaceAll(joinTopics(r.topics), ", ", " and "), ev.Record.Topic)
+		return fmt.Sprintf("it is of %s, the event of %s", topics.Join(r.topics, " and "), ev.Record.Topic)
 	}
 	i := slices.IndexFunc(s.byTopic[ev.Record.Topic], func(t *topicRule) bool { return t.rule == r })
 	t := s.byTopic[ev.Record.Topic][i]

@@ -29,6 +29,15 @@ const MaxNameLength = 249
 
 var legal = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
+// Join joins names.
+func Join(names []Name, separator string) string {
+	texts := make([]string, len(names))
+	for i, n := range names {
+		texts[i] = string(n)
+	}
+	return strings.Join(texts, separator)
+}
+
 // Parse returns the source topic called s. The error suggests the topic for another
 // spelling, such as TRADE_EXECUTIONS.
 func Parse(s string) (Name, error) {

@@ -188,3 +188,25 @@ func (m *Meter) Index(v, key event.Value) event.Value {
 	}
 	return event.Value{}
 }
+
+// AreComparable reports whether the result of an operator depends on more than the
+// types of two values.
+func AreComparable(operator string, a, b event.Value) bool {
+	_, aIsNumber := Number(a)
+	_, bIsNumber := Number(b)
+	texts := a.Kind() == event.String && b.Kind() == event.String
+	switch operator {
+	case "==", "!=":
+		return a.Kind() == b.Kind() || aIsNumber && bIsNumber
+	case "<", "<=", ">", ">=":
+		return aIsNumber && bIsNumber || texts && !aIsNumber && !bIsNumber
+	case "in":
+		for i := range b.Len() {
+			if e := b.At(i); b.Kind() == event.Array && (e.IsNil() || AreComparable("==", a, e)) {
+				return true
+			}
+		}
+		return b.Kind() == event.Object && a.Kind() == event.String || b.Kind() == event.Array && b.Len() == 0
+	}
+	return texts
+}

@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"fmt"
@@ -11,17 +11,18 @@ import (
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // optional are documented members that no sample has.
 var optional = []string{"reconciliation", "trace_id", "timestamp"}
 
 // unknown warns of a member that no sample has, with the likely correction.
-func (c *checker) unknown(n *ast.MemberNode, name string, at []instance) {
+func (c *Checker) unknown(n *ast.MemberNode, name string, at []Instance) {
 	c.attribute(n, name)
 	_, root, _ := tree.Unfold(n)
 	_, isDirect := n.Node.(*ast.IdentifierNode)
-	if id, ok := root.(*ast.IdentifierNode); ok && id.Value != "event" || isDirect && slices.Contains(optional, name) || !c.examples.complete {
+	if id, ok := root.(*ast.IdentifierNode); ok && id.Value != "event" || isDirect && slices.Contains(optional, name) || !c.Examples.Complete {
 		return
 	}
 	if slices.ContainsFunc(c.observe(n, at), func(v event.Value) bool { return v.Kind() != event.Missing }) {
@@ -44,7 +45,7 @@ func (c *checker) unknown(n *ast.MemberNode, name string, at []instance) {
 		}
 	}
 	var message, subject, nor string
-	if c.examples.described {
+	if c.Examples.Described {
 		nor = " and not in the schema"
 	}
 	near := suggest.Closest(name, names)
@@ -53,7 +54,7 @@ func (c *checker) unknown(n *ast.MemberNode, name string, at []instance) {
 		message, subject = fmt.Sprintf("%s is in no sample%s: did you mean %s?", tree.Source(n), nor, near), tree.Source(n)
 	case objects > 0:
 		subject = tree.Source(n)
-		message = fmt.Sprintf("%s is in no sample%s of %s", tree.Source(n), nor, joinTopics(c.examples.topics))
+		message = fmt.Sprintf("%s is in no sample%s of %s", tree.Source(n), nor, topics.Join(c.Examples.Topics, ", "))
 	case other.Kind() == event.Array:
 		message = fmt.Sprintf("%s is a list in the samples: write any(%[1]s, .%s …) or %[1]s[0].%[2]s", tree.Source(n.Node), name)
 	case other.Kind() != event.Missing:

@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"slices"
@@ -17,7 +17,7 @@ var attributes = []string{"id", "source", "type", "specversion", "subject", "tim
 
 // attribute warns of ce.NAME with a name that no attribute can have, or that is nearly
 // one. Samples have no attributes.
-func (c *checker) attribute(n *ast.MemberNode, name string) {
+func (c *Checker) attribute(n *ast.MemberNode, name string) {
 	if root, ok := n.Node.(*ast.IdentifierNode); !ok || root.Value != "ce" || slices.Contains(attributes, name) {
 		return
 	}
@@ -49,7 +49,7 @@ func (c *checker) attribute(n *ast.MemberNode, name string) {
 
 // neverHas warns of texts that a field never has, whatever the samples are: meta.topic,
 // lower and upper, and an event type in ce.type, which samples lack. It reports whether it does.
-func (c *checker) neverHas(n *ast.BinaryNode, at []instance) bool {
+func (c *Checker) neverHas(n *ast.BinaryNode, at []Instance) bool {
 	field, constants := n.Left, n.Right
 	if tree.IsConstant(field) && tree.Mirrored[n.Operator] != "" {
 		field, constants = constants, field
@@ -67,15 +67,15 @@ func (c *checker) neverHas(n *ast.BinaryNode, at []instance) bool {
 			c.warn(text.node, "%s has no capital letters: write %q instead of %s", tree.Source(field), strings.ToLower(text.value), quoted)
 		case name == "upper" && text.value != strings.ToUpper(text.value):
 			c.warn(text.node, "%s has no small letters: write %q instead of %s", tree.Source(field), strings.ToUpper(text.value), quoted)
-		case field.String() == "meta.topic" && isEqual && !slices.Contains(c.examples.topics, topics.Name(text.value)):
-			c.warn(text.node, "meta.topic is never %s: the rule is of %s", quoted, joinTopics(c.examples.topics))
+		case field.String() == "meta.topic" && isEqual && !slices.Contains(c.Examples.Topics, topics.Name(text.value)):
+			c.warn(text.node, "meta.topic is never %s: the rule is of %s", quoted, topics.Join(c.Examples.Topics, ", "))
 		case field.String() == "ce.type" && isEqual:
 			var types []string
 			for _, in := range at {
-				types = append(types, in.scope.Event.Type)
+				types = append(types, in.Scope.Event.Type)
 			}
 			if near := suggest.Closest(text.value, types); near != "" && !slices.Contains(types, text.value) {
-				c.warn(text.node, "%s is the event type of no sample of %s: did you mean %q?", quoted, joinTopics(c.examples.topics), near)
+				c.warn(text.node, "%s is the event type of no sample of %s: did you mean %q?", quoted, topics.Join(c.Examples.Topics, ", "), near)
 			}
 		}
 	}

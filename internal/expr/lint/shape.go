@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"fmt"
@@ -13,20 +13,20 @@ import (
 )
 
 // warnType warns of a fault that follows from the samples and the schema.
-func (c *checker) warnType(n ast.Node, format string, args ...any) {
+func (c *Checker) warnType(n ast.Node, format string, args ...any) {
 	c.warn(n, format, args...)
 	c.problems[len(c.problems)-1].OfTypes = true
 }
 
 // listed returns the texts that the schemas of all topics allow for a field; nil: a
 // topic has no schema that lists them, or the node is no field.
-func (c *checker) listed(field ast.Node) []string {
+func (c *Checker) listed(field ast.Node) []string {
 	names, base, rest := tree.Unfold(field)
 	if root, ok := base.(*ast.IdentifierNode); !ok || root.Value != "event" || len(names) == 0 || rest != nil {
 		return nil
 	}
 	var all []string
-	for _, s := range c.examples.schemas {
+	for _, s := range c.Examples.Schemas {
 		if s == nil {
 			return nil
 		}
@@ -41,7 +41,7 @@ func (c *checker) listed(field ast.Node) []string {
 }
 
 // unlisted warns of constant texts that a field never has, according to the schema.
-func (c *checker) unlisted(constants, field ast.Node, listed []string) {
+func (c *Checker) unlisted(constants, field ast.Node, listed []string) {
 	for _, text := range c.literals(constants) {
 		if slices.Contains(listed, text.value) {
 			continue
@@ -67,12 +67,12 @@ const namedTexts = 8
 const inSamples, inSchema = "in the samples", "in the schema"
 
 // place says where values of a node are known from.
-func (c *checker) place(n ast.Node, at []instance) string {
-	if !c.examples.described {
+func (c *Checker) place(n ast.Node, at []Instance) string {
+	if !c.Examples.Described {
 		return inSamples
 	}
 	for i, v := range c.observe(n, at) {
-		if !calc.IsAbsent(v) && !at[i].ofSchema {
+		if !calc.IsAbsent(v) && !at[i].OfSchema {
 			return inSamples
 		}
 	}

@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"slices"
@@ -14,13 +14,13 @@ import (
 // looks at comparisons with constants that are joined by and, or by or.
 
 // fixed returns the value of a fixed node.
-func (c *checker) fixed(n ast.Node) event.Value {
-	return (&expr.Compiler{Vars: c.vars, Zone: c.zone}).Value(n)(&expr.Scope{})
+func (c *Checker) fixed(n ast.Node) event.Value {
+	return (&expr.Compiler{Vars: c.Vars, Zone: c.Zone}).Value(n)(&expr.Scope{})
 }
 
 // alwaysSame warns of a condition that reads nothing of the event, or that has an
 // operand that decides it.
-func (c *checker) alwaysSame(n *ast.BinaryNode) bool {
+func (c *Checker) alwaysSame(n *ast.BinaryNode) bool {
 	isAnd, isOr := tree.IsJoin(n, "and"), tree.IsJoin(n, "or")
 	switch {
 	case isAnd || isOr:
@@ -42,7 +42,7 @@ func (c *checker) alwaysSame(n *ast.BinaryNode) bool {
 }
 
 // negatedOperand warns of not a > b, which is (not a) > b.
-func (c *checker) negatedOperand(n *ast.BinaryNode) bool {
+func (c *Checker) negatedOperand(n *ast.BinaryNode) bool {
 	not, ok := n.Left.(*ast.UnaryNode)
 	if !ok || not.Operator != "not" && not.Operator != "!" {
 		return false
@@ -74,7 +74,7 @@ type fact struct {
 }
 
 // fact returns a condition as a fact, if it is one.
-func (c *checker) fact(n ast.Node) (f fact, ok bool) {
+func (c *Checker) fact(n ast.Node) (f fact, ok bool) {
 	f.node = n
 	if u, isUnary := n.(*ast.UnaryNode); isUnary && (u.Operator == "not" || u.Operator == "!") {
 		n, f.not = u.Node, true
@@ -104,7 +104,7 @@ func (c *checker) fact(n ast.Node) (f fact, ok bool) {
 const mostFacts = 200
 
 // facts returns the facts in a list of conditions.
-func (c *checker) facts(conditions []ast.Node) (facts []fact) {
+func (c *Checker) facts(conditions []ast.Node) (facts []fact) {
 	for _, n := range conditions {
 		if f, ok := c.fact(n); ok && len(facts) < mostFacts {
 			facts = append(facts, f)
@@ -115,7 +115,7 @@ func (c *checker) facts(conditions []ast.Node) (facts []fact) {
 
 // contradictions warns of an and that is never true, and of an or of inequalities that
 // is always true.
-func (c *checker) contradictions(n *ast.BinaryNode) {
+func (c *Checker) contradictions(n *ast.BinaryNode) {
 	operator := "and"
 	if tree.IsJoin(n, "or") {
 		operator = "or"
@@ -140,7 +140,7 @@ func (c *checker) contradictions(n *ast.BinaryNode) {
 }
 
 // chain notes the parts of nested ands, or of nested ors.
-func (c *checker) chain(n ast.Node, operator string) {
+func (c *Checker) chain(n ast.Node, operator string) {
 	if tree.IsJoin(n, operator) {
 		c.chained[n] = true
 		c.chain(n.(*ast.BinaryNode).Left, operator)
@@ -162,4 +162,28 @@ func either(a, b fact) string {
 		return "write or, or exchange the limits"
 	}
 	return "remove one"
+}
+
+// Exclusive returns parts of two conditions that are never both true; ok is false if there
+// are none.
+func (c *Checker) Exclusive(one, other ast.Node) (ofOne, ofOther ast.Node, ok bool) {
+	for _, a := range c.facts(tree.Joined(one, "and")) {
+		for _, b := range c.facts(tree.Joined(other, "and")) {
+			if conflict(a, b) {
+				return a.node, b.node, true
+			}
+		}
+	}
+	return nil, nil, false
+}
+
+// Implies reports whether a condition is true only where an ordering is: what it says of
+// the same is never true outside of it.
+func (c *Checker) Implies(condition, ordering ast.Node) bool {
+	outside, ok := c.fact(ordering)
+	if !ok || tree.Inverse[outside.operator] == "" {
+		return false
+	}
+	outside.operator = tree.Inverse[outside.operator]
+	return slices.ContainsFunc(c.facts(tree.Joined(condition, "and")), func(f fact) bool { return conflict(f, outside) })
 }

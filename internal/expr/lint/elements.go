@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 
 // wantElements warns of a call such as sum(list), without a predicate, whose lists have
 // elements and none that is a number, or for count a boolean.
-func (c *checker) wantElements(n ast.Node, name string, list ast.Node, at []instance) {
+func (c *Checker) wantElements(n ast.Node, name string, list ast.Node, at []Instance) {
 	what := aNumber
 	if name == "count" {
 		what = class{"a boolean", func(v event.Value) bool { return v.Kind() == event.Bool }}

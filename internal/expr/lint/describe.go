@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"github.com/expr-lang/expr/ast"
@@ -8,7 +8,7 @@ import (
 )
 
 // describe says of which type a node is, with an example.
-func (c *checker) describe(n ast.Node, v event.Value, at []instance) string {
+func (c *Checker) describe(n ast.Node, v event.Value, at []Instance) string {
 	kind := map[event.Kind]string{event.Bool: "a boolean", event.Number: "a number", event.String: "a text", event.Array: "a list", event.Object: "an object"}[v.Kind()]
 	text := tree.Source(n) + " is " + kind
 	where := ""

@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"regexp"
@@ -16,7 +16,7 @@ import (
 
 // letters warns of a contains, startsWith, endsWith or matches that is true for no
 // sample, but would be if case did not matter. It reports whether it does.
-func (c *checker) letters(n *ast.BinaryNode, seen []string) bool {
+func (c *Checker) letters(n *ast.BinaryNode, seen []string) bool {
 	constants := c.literals(n.Right)
 	if len(constants) != 1 {
 		return false

@@ -1,4 +1,4 @@
-package rule
+package lint
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
 	"github.com/algotrade/notifier/internal/suggest"
+	"github.com/algotrade/notifier/internal/topics"
 )
 
 // class is a type of values that an operator or a function takes.
@@ -33,14 +34,14 @@ var (
 )
 
 // want warns of a node that has values, and none that fits.
-func (c *checker) want(n ast.Node, at []instance, taker string, what class) {
+func (c *Checker) want(n ast.Node, at []Instance, taker string, what class) {
 	if v, ok := c.misfit(n, at, what.fits); ok {
 		c.warnType(n, "%s takes %s: %s", taker, what.name, c.describe(n, v, at))
 	}
 }
 
 // wantCondition warns of a condition that is never true or false.
-func (c *checker) wantCondition(n ast.Node, at []instance) {
+func (c *Checker) wantCondition(n ast.Node, at []Instance) {
 	v, ok := c.misfit(n, at, func(v event.Value) bool { return v.Kind() == event.Bool })
 	if !ok {
 		return
@@ -62,7 +63,7 @@ func (c *checker) wantCondition(n ast.Node, at []instance) {
 }
 
 // misfit returns a value of a node if it has values, and none that fits.
-func (c *checker) misfit(n ast.Node, at []instance, fits func(event.Value) bool) (v event.Value, ok bool) {
+func (c *Checker) misfit(n ast.Node, at []Instance, fits func(event.Value) bool) (v event.Value, ok bool) {
 	for _, value := range c.observe(n, at) {
 		switch {
 		case calc.IsAbsent(value):
@@ -78,7 +79,7 @@ func (c *checker) misfit(n ast.Node, at []instance, fits func(event.Value) bool)
 // comparison warns of a comparison with the same result for every sample that has
 // both values, because of their types or of the texts that the samples have; warned:
 // there is a warning of an operand.
-func (c *checker) comparison(n *ast.BinaryNode, at []instance, warned bool) {
+func (c *Checker) comparison(n *ast.BinaryNode, at []Instance, warned bool) {
 	if c.neverHas(n, at) {
 		return
 	}
@@ -92,7 +93,7 @@ func (c *checker) comparison(n *ast.BinaryNode, at []instance, warned bool) {
 		case calc.IsNoResult(b[i]) && divides(n.Right):
 			without = n.Right
 		case calc.IsAbsent(a[i]) || calc.IsAbsent(b[i]):
-		case areComparable(n.Operator, a[i], b[i]):
+		case calc.AreComparable(n.Operator, a[i], b[i]):
 			c.texts(n, n.Left, n.Right, a, at)
 			if n.Operator == "==" || n.Operator == "!=" {
 				c.texts(n, n.Right, n.Left, b, at)
@@ -121,28 +122,6 @@ func divides(n ast.Node) bool {
 		return n.Callee.String() == "bps"
 	}
 	return false
-}
-
-// areComparable reports whether the result of an operator depends on more than the
-// types of two values.
-func areComparable(operator string, a, b event.Value) bool {
-	_, aIsNumber := calc.Number(a)
-	_, bIsNumber := calc.Number(b)
-	texts := a.Kind() == event.String && b.Kind() == event.String
-	switch operator {
-	case "==", "!=":
-		return a.Kind() == b.Kind() || aIsNumber && bIsNumber
-	case "<", "<=", ">", ">=":
-		return aIsNumber && bIsNumber || texts && !aIsNumber && !bIsNumber
-	case "in":
-		for i := range b.Len() {
-			if e := b.At(i); b.Kind() == event.Array && (e.IsNil() || areComparable("==", a, e)) {
-				return true
-			}
-		}
-		return b.Kind() == event.Object && a.Kind() == event.String || b.Kind() == event.Array && b.Len() == 0
-	}
-	return texts
 }
 
 // remedy says what to write instead of a comparison of values with these types.
@@ -190,7 +169,7 @@ func isDuration(text string) bool {
 
 // texts warns of constant texts that a field has in no sample: of another case, or,
 // if the field is the event's type, of any.
-func (c *checker) texts(n *ast.BinaryNode, field, constants ast.Node, values []event.Value, at []instance) {
+func (c *Checker) texts(n *ast.BinaryNode, field, constants ast.Node, values []event.Value, at []Instance) {
 	if tree.IsConstant(field) || !tree.IsConstant(constants) {
 		return
 	}
@@ -201,9 +180,9 @@ func (c *checker) texts(n *ast.BinaryNode, field, constants ast.Node, values []e
 	var seen []string
 	isType := true
 	for i, v := range values {
-		if v.Kind() == event.String && !at[i].ofSchema {
+		if v.Kind() == event.String && !at[i].OfSchema {
 			seen = append(seen, v.Text())
-			isType = isType && v.Text() != "" && v.Text() == at[i].scope.Event.Type
+			isType = isType && v.Text() != "" && v.Text() == at[i].Scope.Event.Type
 		}
 	}
 	if len(seen) == 0 {
@@ -216,13 +195,13 @@ func (c *checker) texts(n *ast.BinaryNode, field, constants ast.Node, values []e
 		}
 	case "contains", "startsWith", "endsWith", "matches":
 		if !slices.ContainsFunc(c.observe(n, at), event.Value.Bool) && !c.letters(n, seen) && isType {
-			c.warnType(n, "%s is true for no event type in the samples of %s", tree.Source(n), joinTopics(c.examples.topics))
+			c.warnType(n, "%s is true for no event type in the samples of %s", tree.Source(n), topics.Join(c.Examples.Topics, ", "))
 		}
 	}
 }
 
 // text warns of one text that is not among those seen.
-func (c *checker) text(n ast.Node, text string, field ast.Node, seen []string, isType bool) {
+func (c *Checker) text(n ast.Node, text string, field ast.Node, seen []string, isType bool) {
 	if slices.Contains(seen, text) {
 		return
 	}
@@ -234,7 +213,7 @@ func (c *checker) text(n ast.Node, text string, field ast.Node, seen []string, i
 		return
 	}
 	p := expr.Problem{At: n.Location().From, Warning: true, OfTypes: true, Subject: strconv.Quote(text)}
-	p.Message = fmt.Sprintf("%q is the event type of no sample of %s", text, joinTopics(c.examples.topics))
+	p.Message = fmt.Sprintf("%q is the event type of no sample of %s", text, topics.Join(c.Examples.Topics, ", "))
 	if s := suggest.Closest(text, seen); s != "" {
 		p.Near = strconv.Quote(s)
 		p.Message += ": did you mean " + p.Near + "?"
@@ -248,14 +227,14 @@ type literal struct {
 }
 
 // literals returns the texts of a constant or of a list of constants.
-func (c *checker) literals(n ast.Node) (texts []literal) {
+func (c *Checker) literals(n ast.Node) (texts []literal) {
 	if list, ok := n.(*ast.ArrayNode); ok {
 		for _, e := range list.Nodes {
 			texts = append(texts, c.literals(e)...)
 		}
 		return texts
 	}
-	v := (&expr.Compiler{Vars: c.vars}).Value(n)(nil)
+	v := (&expr.Compiler{Vars: c.Vars}).Value(n)(nil)
 	if v.Kind() == event.String {
 		texts = append(texts, literal{n, v.Text()})
 	}

@@ -1,7 +1,6 @@
-package rule
+package lint
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -17,88 +16,8 @@ import (
 // operator or a function that none of them gives values of a type that it takes has
 // always the same result, which is a warning.
 
-// checker looks for what is wrong with expressions that compile.
-type checker struct {
-	vars     event.Value
-	zone     *time.Location
-	examples *examples // nil: none, only facts can be asked for
-	problems []expr.Problem
-
-	depth    int                        // nested predicates
-	observed map[ast.Node][]event.Value // of the nodes of the checked expression
-	chained  map[ast.Node]bool          // parts of ands and ors that are checked
-}
-
-// check returns what is wrong with an expression that compiles.
-func (c *checker) check(e expr.Expression) []expr.Problem {
-	at := c.examples.list
-	c.problems, c.observed, c.chained = nil, make(map[ast.Node][]event.Value), make(map[ast.Node]bool)
-	if c.examples.use == forCondition {
-		at = c.narrow(at, e.Node, true)
-		c.wantCondition(e.Node, at)
-	}
-	c.infer(e.Node, at)
-	if len(c.problems) == 0 {
-		c.empty(e, at)
-	}
-	return c.problems
-}
-
-func (c *checker) warn(n ast.Node, format string, args ...any) {
-	c.problems = append(c.problems, expr.Problem{At: n.Location().From, Message: fmt.Sprintf(format, args...), Warning: true})
-}
-
-// empty warns of a key or a hole without a value in every sample that the rule matches.
-func (c *checker) empty(e expr.Expression, at []instance) {
-	isEmpty := func(in instance) bool { return !in.live || calc.Display(in.eval(e.Eval)) == calc.Missing }
-	isLive := func(in instance) bool { return in.live }
-	if !slices.ContainsFunc(at, isLive) || slices.ContainsFunc(at, func(in instance) bool { return !isEmpty(in) }) {
-		return
-	}
-	switch c.examples.use {
-	case forText:
-		c.warn(e.Node, "{{ %s }} is empty in every sample that the rule matches", tree.OneLine(e.Source))
-	case forKey:
-		c.warn(e.Node, "%s is missing in every sample that the rule matches: these alerts share one key", tree.OneLine(e.Source))
-	}
-}
-
-// observe returns the values of a node. It evaluates each node once, so that a long
-// condition takes a time in proportion.
-func (c *checker) observe(n ast.Node, at []instance) []event.Value {
-	if values, ok := c.observed[n]; ok {
-		return values
-	}
-	values := make([]event.Value, len(at))
-	if b, ok := n.(*ast.BinaryNode); ok && slices.Contains([]string{"and", "&&", "or", "||"}, b.Operator) {
-		left, right := c.observe(b.Left, at), c.observe(b.Right, at)
-		for i := range values {
-			if values[i] = left[i]; left[i].Bool() == (b.Operator == "and" || b.Operator == "&&") {
-				values[i] = right[i]
-			}
-			values[i] = event.BoolValue(values[i].Bool())
-		}
-	} else {
-		eval := (&expr.Compiler{Vars: c.vars, Zone: c.zone, Depth: c.depth}).Value(n)
-		for i, in := range at {
-			values[i] = in.eval(eval)
-		}
-	}
-	c.observed[n] = values
-	return values
-}
-
-// narrow returns the instances; those for which a condition is not want are not live.
-func (c *checker) narrow(at []instance, condition ast.Node, want bool) []instance {
-	narrowed := slices.Clone(at)
-	for i, v := range c.observe(condition, at) {
-		narrowed[i].live = at[i].live && v.Bool() == want
-	}
-	return narrowed
-}
-
 // infer checks a node and its children.
-func (c *checker) infer(n ast.Node, at []instance) {
+func (c *Checker) infer(n ast.Node, at []Instance) {
 	switch n := n.(type) {
 	case *ast.UnaryNode:
 		if _, isBool := n.Node.(*ast.BoolNode); isBool {
@@ -142,7 +61,7 @@ func (c *checker) infer(n ast.Node, at []instance) {
 	}
 }
 
-func (c *checker) inferBinary(n *ast.BinaryNode, at []instance) {
+func (c *Checker) inferBinary(n *ast.BinaryNode, at []Instance) {
 	if c.negatedOperand(n) || c.alwaysSame(n) {
 		return
 	}
@@ -175,11 +94,11 @@ func (c *checker) inferBinary(n *ast.BinaryNode, at []instance) {
 }
 
 // plus checks the operands of a +.
-func (c *checker) plus(n *ast.BinaryNode, at []instance) {
+func (c *Checker) plus(n *ast.BinaryNode, at []Instance) {
 	a, b := c.observe(n.Left, at), c.observe(n.Right, at)
-	joined, sums, pairs := expr.IsText(n, c.vars), 0, 0
+	joined, sums, pairs := expr.IsText(n, c.Vars), 0, 0
 	for i := range a {
-		if calc.IsAbsent(a[i]) || calc.IsAbsent(b[i]) || at[i].ofSchema {
+		if calc.IsAbsent(a[i]) || calc.IsAbsent(b[i]) || at[i].OfSchema {
 			continue
 		}
 		sum := (&calc.Meter{}).Add(a[i], b[i], joined)
@@ -192,13 +111,13 @@ func (c *checker) plus(n *ast.BinaryNode, at []instance) {
 			sums++
 		}
 	}
-	if c.examples.use == forKey && pairs > 0 && sums == pairs {
+	if c.Examples.Use == ForKey && pairs > 0 && sums == pairs {
 		c.warn(n, "%s adds two numbers: write them as two parts of the key", tree.Source(n))
 	}
 }
 
 // alternative warns of a == "b" or "c".
-func (c *checker) alternative(n *ast.BinaryNode) bool {
+func (c *Checker) alternative(n *ast.BinaryNode) bool {
 	first, ok := n.Left.(*ast.BinaryNode)
 	last, isText := n.Right.(*ast.StringNode)
 	if !ok || !isText || first.Operator != "==" || n.Operator != "or" && n.Operator != "||" {
@@ -209,16 +128,16 @@ func (c *checker) alternative(n *ast.BinaryNode) bool {
 }
 
 // negatedOrder warns of not (a > b) that is true because a value is missing.
-func (c *checker) negatedOrder(n *ast.UnaryNode, at []instance) {
+func (c *Checker) negatedOrder(n *ast.UnaryNode, at []Instance) {
 	order, ok := n.Node.(*ast.BinaryNode)
 	if !ok || tree.Inverse[order.Operator] == "" {
 		return
 	}
 	for _, side := range []ast.Node{order.Left, order.Right} {
 		for i, v := range c.observe(side, at) {
-			if at[i].live && calc.IsAbsent(v) {
+			if at[i].Live && calc.IsAbsent(v) {
 				c.warn(n, "%s is true without %s, as in the sample %s: write %s %s %s",
-					tree.Source(n), tree.Source(side), at[i].name, tree.Source(order.Left), tree.Inverse[order.Operator], tree.Source(order.Right))
+					tree.Source(n), tree.Source(side), at[i].Name, tree.Source(order.Left), tree.Inverse[order.Operator], tree.Source(order.Right))
 				return
 			}
 		}
@@ -231,7 +150,7 @@ var takes = map[string]class{
 	"age": aTime, "ago": aTime, "clock": aTime, "lower": aText, "upper": aText, "trim": aText, "join": aList, "len": aLength,
 }
 
-func (c *checker) inferCall(n ast.Node, name string, arguments []ast.Node, at []instance) {
+func (c *Checker) inferCall(n ast.Node, name string, arguments []ast.Node, at []Instance) {
 	c.infer(arguments[0], at)
 	if expr.IsListFunction(name) {
 		c.inferPredicate(n, name, arguments, at)
@@ -258,7 +177,7 @@ func (c *checker) inferCall(n ast.Node, name string, arguments []ast.Node, at []
 }
 
 // layout warns of a layout of clock() that prints the same for every time.
-func (c *checker) layout(n ast.Node, at []instance) {
+func (c *Checker) layout(n ast.Node, at []Instance) {
 	reference := time.Date(2017, time.November, 23, 19, 47, 58, 0, time.UTC)
 	for _, v := range c.observe(n, at) {
 		if text := v.Text(); text != "" && reference.Format(text) == text {
@@ -269,19 +188,19 @@ func (c *checker) layout(n ast.Node, at []instance) {
 }
 
 // inferPredicate checks the call of a list function.
-func (c *checker) inferPredicate(n ast.Node, name string, arguments []ast.Node, at []instance) {
+func (c *Checker) inferPredicate(n ast.Node, name string, arguments []ast.Node, at []Instance) {
 	c.want(arguments[0], at, name+"()", aList)
-	var elements []instance
+	var elements []Instance
 	warned := false
 	for i, list := range c.observe(arguments[0], at) {
-		if (name == "all" || name == "none") && at[i].live && calc.IsAbsent(list) && !warned {
-			c.warn(n, "%s() is true without %s, as in the sample %s: write len(%[2]s) > 0 and %[1]s(%[2]s, …)", name, tree.Source(arguments[0]), at[i].name)
+		if (name == "all" || name == "none") && at[i].Live && calc.IsAbsent(list) && !warned {
+			c.warn(n, "%s() is true without %s, as in the sample %s: write len(%[2]s) > 0 and %[1]s(%[2]s, …)", name, tree.Source(arguments[0]), at[i].Name)
 			warned = true
 		}
 		for j := range list.Len() {
-			s := *at[i].scope
+			s := *at[i].Scope
 			s.Elements = append(slices.Clone(s.Elements), list.At(j))
-			elements = append(elements, instance{at[i].name, &s, at[i].live, at[i].ofSchema})
+			elements = append(elements, Instance{at[i].Name, &s, at[i].Live, at[i].OfSchema})
 		}
 	}
 	if len(arguments) < 2 {
