@@ -4,11 +4,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/expr-lang/expr/ast"
-
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr"
+	"github.com/algotrade/notifier/internal/expr/trace"
 )
 
 // Result is what a rule makes of an event.
@@ -29,7 +28,7 @@ type Explanation struct {
 	When     Condition    `json:"when"`
 	Clear    *Condition   `json:"clear"` // nil: the rule has none
 	Where    *Condition   `json:"where"` // nil: none applies to the topic
-	Severity []Part       `json:"severity_conditions"`
+	Severity []trace.Part `json:"severity_conditions"`
 	Alert    *alert.Alert `json:"-"` // that Match raises, without an id; nil: none
 }
 
@@ -37,7 +36,7 @@ type Explanation struct {
 type Condition struct {
 	Source  string `json:"source"`            // as the file has it
 	Default bool   `json:"default,omitempty"` // it is the where of the topic
-	Part
+	trace.Part
 }
 
 // Explain returns how the rules of the event's topic come to their results, in the order
@@ -45,10 +44,10 @@ type Condition struct {
 // samples are events that have what the event may lack.
 func (s *Set) Explain(ev *event.Event, now time.Time, samples []Sample) ([]Explanation, error) {
 	alerts, err := s.Match(ev, now)
-	t := tracer{set: s, ev: ev, now: now, samples: samples}
+	t := s.tracer(ev, now, samples)
 	var list []Explanation
 	for _, r := range s.byTopic[ev.Record.Topic] {
-		e := t.rule(r)
+		e := r.explain(t)
 		if i := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Rule == r.name }); i >= 0 {
 			e.Alert = &alerts[i]
 		}
@@ -57,44 +56,38 @@ func (s *Set) Explain(ev *event.Event, now time.Time, samples []Sample) ([]Expla
 	return list, err
 }
 
-func (t *tracer) rule(r *topicRule) Explanation {
-	e := Explanation{Rule: r.name, Result: No, When: t.condition(&r.when), Severity: []Part{}}
+// tracer returns a tracer of conditions on an event.
+func (s *Set) tracer(ev *event.Event, now time.Time, samples []Sample) *trace.Tracer {
+	return &trace.Tracer{
+		Vars: s.vars, Zone: s.zone, Limit: s.steps, Event: ev, Now: now,
+		Hint: func(path []string) string { return hint(ev, samples, path) },
+	}
+}
+
+// explain returns how a rule comes to its result.
+func (r *topicRule) explain(t *trace.Tracer) Explanation {
+	condition := func(e *expr.Expression) Condition { return Condition{Source: e.Source, Part: t.Trace(e)} }
+	e := Explanation{Rule: r.name, Result: No, When: condition(&r.when), Severity: []trace.Part{}}
 	passes := true
 	if r.where != nil {
-		where := t.condition(r.where)
+		where := condition(r.where)
 		where.Default = r.where != r.rule.where
 		e.Where, passes = &where, where.True
 	}
 	if r.clear != nil {
-		c := t.condition(&r.clear.when)
+		c := condition(&r.clear.when)
 		e.Clear = &c
 	}
 	switch {
 	case passes && e.When.True:
 		e.Result = Fires
 		if r.choice.Node != nil {
-			e.Severity = t.branches(&r.choice)
+			e.Severity = t.Branches(&r.choice)
 		}
 	case passes && e.Clear != nil && e.Clear.True:
 		e.Result = Resolves
 	}
 	return e
-}
-
-// branches returns the conditions of a severity that were looked at, in their order.
-func (t *tracer) branches(e *expr.Expression) (tested []Part) {
-	runes := []rune(e.Source)
-	for n := e.Node; ; {
-		c, ok := n.(*ast.ConditionalNode)
-		if !ok {
-			return tested
-		}
-		p := t.part(c.Cond, runes)
-		tested = append(tested, p)
-		if n = c.Exp2; p.True {
-			n = c.Exp1
-		}
-	}
 }
 
 // Tally returns how many of the parts of a rule's conditions are true and false. An or is

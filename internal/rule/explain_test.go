@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/exprtest"
+	"github.com/algotrade/notifier/internal/expr/trace"
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
@@ -40,9 +41,9 @@ func agrees(list []Explanation, alerts []alert.Alert) bool {
 	return true
 }
 
-func whereOf(e Explanation) *Part {
+func whereOf(e Explanation) *trace.Part {
 	if e.Where == nil {
-		return &Part{Join: "and", True: true}
+		return &trace.Part{Join: "and", True: true}
 	}
 	return &e.Where.Part
 }
@@ -124,7 +125,7 @@ func TestShippedRulesAreExplainedAsTheyMatch(t *testing.T) {
 }
 
 // checkPlaces: each part stands in the source where it says, inside of the one that joins it.
-func checkPlaces(t *testing.T, source string, p *Part) {
+func checkPlaces(t *testing.T, source string, p *trace.Part) {
 	t.Helper()
 	if _, err := tree.Parse(string([]rune(source)[p.Start:p.End])); err != nil {
 		t.Errorf("%q of %q: %v", p.Text, source, err)
@@ -204,10 +205,10 @@ func TestSeverityBranchesAreExplained(t *testing.T) {
 
 func TestNearestMissHasFewestFalseParts(t *testing.T) {
 	part := func(values ...bool) Explanation {
-		e := Explanation{When: Condition{Part: Part{Join: "and"}}}
+		e := Explanation{When: Condition{Part: trace.Part{Join: "and"}}}
 		for _, v := range values {
 			e.Rule += strconv.FormatBool(v)[:1]
-			e.When.Parts = append(e.When.Parts, Part{True: v})
+			e.When.Parts = append(e.When.Parts, trace.Part{True: v})
 		}
 		return e
 	}

@@ -32,7 +32,7 @@ func (s *Set) why(r *rule, ev *event.Event, now time.Time) string {
 	}
 	i := slices.IndexFunc(s.byTopic[ev.Record.Topic], func(t *topicRule) bool { return t.rule == r })
 	t := s.byTopic[ev.Record.Topic][i]
-	e := (&tracer{set: s, ev: ev, now: now}).rule(t)
+	e := t.explain(s.tracer(ev, now, nil))
 	for _, condition := range []struct {
 		name string
 		*Condition
@@ -42,25 +42,9 @@ func (s *Set) why(r *rule, ev *event.Event, now time.Time) string {
 		}
 		var parts []string
 		for _, p := range condition.Decisive() {
-			parts = append(parts, p.Text+p.read())
+			parts = append(parts, p.Text+p.Reads())
 		}
 		return fmt.Sprintf("its %s is false: %s", condition.name, strings.Join(parts, "; "))
 	}
 	return ""
-}
-
-// read returns the values of a part, in words.
-func (p *Part) read() string {
-	var values []string
-	for _, v := range p.Values {
-		text := v.Text
-		if text == "" {
-			text = v.Type
-		}
-		values = append(values, v.Name+" is "+text)
-	}
-	if len(values) == 0 {
-		return ""
-	}
-	return ", where " + strings.Join(values, " and ")
 }

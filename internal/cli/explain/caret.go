@@ -6,7 +6,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
-	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/expr/trace"
 	"github.com/algotrade/notifier/internal/term"
 )
 
@@ -16,7 +16,7 @@ const mostLines = 4
 
 // marked returns the source of a condition with carets under parts of it, in lines of a
 // width.
-func marked(source string, parts []rule.Part, width int) (lines []string) {
+func marked(source string, parts []trace.Part, width int) (lines []string) {
 	runes := []rune(source)
 	segments := split(runes, width)
 	gap := false
@@ -76,7 +76,7 @@ func split(runes []rune, width int) (list []segment) {
 func columns(r rune) int { return uniseg.StringWidth(term.Visible(string(r))) }
 
 // render returns a segment's text, and the carets below it; empty: no part is in it.
-func render(runes []rune, s segment, parts []rule.Part) (text, carets string) {
+func render(runes []rune, s segment, parts []trace.Part) (text, carets string) {
 	var above, below strings.Builder
 	for i := s.start; i < s.end; i++ {
 		mark := " "

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/algotrade/notifier/internal/expr/trace"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/term"
@@ -70,7 +71,7 @@ func (p *page) brief(e *rule.Explanation) {
 }
 
 // briefPart returns a part that is false with its values.
-func briefPart(c *rule.Condition, part rule.Part) string {
+func briefPart(c *rule.Condition, part trace.Part) string {
 	text := reading(part, true)
 	if c.Default {
 		text += " (the default where of the topic)"
@@ -79,7 +80,7 @@ func briefPart(c *rule.Condition, part rule.Part) string {
 }
 
 // reading returns what a part read; named: behind the part.
-func reading(part rule.Part, named bool) string {
+func reading(part trace.Part, named bool) string {
 	var values []string
 	for _, v := range part.Values {
 		values = append(values, v.String())

@@ -1,4 +1,4 @@
-package rule
+package trace
 
 import (
 	"fmt"
@@ -12,7 +12,6 @@ import (
 	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/tree"
-	"github.com/algotrade/notifier/internal/suggest"
 )
 
 // Value is what a part of a condition read.
@@ -51,7 +50,8 @@ var kindNames = map[event.Kind]string{
 	event.Missing: "missing", event.Null: "null", event.Bool: "boolean", event.Number: "number", event.String: "text", event.Array: "list", event.Object: "object",
 }
 
-func newValue(name string, v event.Value) Value {
+// NewValue returns a value that was read, with its name.
+func NewValue(name string, v event.Value) Value {
 	value := Value{Name: name, Type: kindNames[v.Kind()]}
 	switch {
 	case calc.IsNoResult(v):
@@ -74,15 +74,15 @@ const mostValues = 8
 
 // values returns what a part read: the calculations that it compares, the paths of the
 // event and the variables.
-func (t *tracer) values(n ast.Node) (list []Value) {
+func (t *Tracer) values(n ast.Node) (list []Value) {
 	add := func(n ast.Node) {
 		v, ok := t.eval(n)
-		value := newValue(tree.Source(n), v)
+		value := NewValue(tree.Source(n), v)
 		if !ok || len(list) >= mostValues || slices.ContainsFunc(list, func(x Value) bool { return x.Name == value.Name }) {
 			return
 		}
-		if names, isPath := t.path(n); isPath && v.Kind() == event.Missing {
-			value.Hint = t.hint(names)
+		if names, isPath := t.path(n); isPath && v.Kind() == event.Missing && t.Hint != nil {
+			value.Hint = t.Hint(names)
 		}
 		list = append(list, value)
 	}
@@ -118,7 +118,7 @@ func (t *tracer) values(n ast.Node) (list []Value) {
 
 // elements returns what the predicate of a list function compares of each element, as calls
 // of map(); none where the list is empty.
-func (t *tracer) elements(n ast.Node) (list []ast.Node) {
+func (t *Tracer) elements(n ast.Node) (list []ast.Node) {
 	call, ok := n.(*ast.BuiltinNode)
 	if !ok || len(call.Arguments) != 2 || !tree.IsInvariant(call.Arguments[0]) {
 		return nil
@@ -165,58 +165,14 @@ func isCalculation(n ast.Node) bool {
 }
 
 // path returns the names of a path of the event.
-func (t *tracer) path(n ast.Node) ([]string, bool) {
+func (t *Tracer) path(n ast.Node) ([]string, bool) {
 	names, base, rest := tree.Unfold(n)
 	id, ok := base.(*ast.IdentifierNode)
 	return names, ok && id.Value == "event" && len(names) > 0 && len(rest) == 0
 }
 
-// hint says of a path that the event does not have what was probably meant: the samples of
-// the topic tell.
-func (t *tracer) hint(names []string) string {
-	var known []string
-	var of *Sample // that has it, of the event's type if there is one
-	for i := range t.samples {
-		s := &t.samples[i]
-		if s.Event.Record.Topic != t.ev.Record.Topic {
-			continue
-		}
-		if s.Event.Doc.Lookup(names...).Kind() != event.Missing && (of == nil || of.Event.Type != t.ev.Type && s.Event.Type == t.ev.Type) {
-			of = s
-		}
-		known = memberNames(known, s.Event.Doc, names)
-	}
-	if of != nil {
-		v := newValue("", of.Event.Doc.Lookup(names...))
-		if v.Text == "" {
-			v.Text = "it"
-		}
-		return "the sample " + of.Name + " has " + v.Text + ", " + v.Type
-	}
-	known = memberNames(known, t.ev.Doc, names)
-	last := len(names) - 1
-	if near := suggest.Closest(names[last], known); near != "" {
-		return "did you mean event." + strings.Join(append(slices.Clone(names[:last]), near), ".") + "?"
-	}
-	if len(t.samples) > 0 {
-		return "no sample has it"
-	}
-	return ""
-}
-
-// memberNames adds the names that a document has where a path has its last one.
-func memberNames(known []string, doc event.Value, path []string) []string {
-	parent := doc.Lookup(path[:len(path)-1]...)
-	for i := range parent.Len() {
-		if parent.Kind() == event.Object {
-			known = appendNew(known, parent.At(i).Name())
-		}
-	}
-	return known
-}
-
 // note says why a part could not be true, whatever the values are.
-func (t *tracer) note(n ast.Node, result event.Value) string {
+func (t *Tracer) note(n ast.Node, result event.Value) string {
 	if !calc.IsAbsent(result) && result.Kind() != event.Bool {
 		return "its value is no boolean, so it is never true"
 	}

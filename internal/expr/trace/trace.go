@@ -1,7 +1,11 @@
-package rule
+// Package trace shows how a condition comes to its result for an event: which of its parts
+// are true, and what they read. It evaluates the parts beside the compiled condition.
+// Start reading at Tracer.Trace.
+package trace
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -55,20 +59,22 @@ func (p *Part) Decisive() []Part {
 	return []Part{*p}
 }
 
-// tracer evaluates the parts of conditions on one event.
-type tracer struct {
-	set     *Set
-	ev      *event.Event
-	now     time.Time
-	samples []Sample
+// Tracer evaluates the parts of conditions on one event.
+type Tracer struct {
+	Vars  event.Value
+	Zone  *time.Location
+	Limit int // of steps, for each part
+	Event *event.Event
+	Now   time.Time
+	// Hint says of a path that the event does not have what was probably meant; nil: nothing.
+	Hint func(path []string) string
 }
 
-func (t *tracer) condition(e *expr.Expression) Condition {
-	return Condition{Source: e.Source, Part: t.part(e.Node, []rune(e.Source))}
-}
+// Trace evaluates a condition and its parts.
+func (t *Tracer) Trace(e *expr.Expression) Part { return t.part(e.Node, []rune(e.Source)) }
 
 // part evaluates a node as a condition, and each of what it joins.
-func (t *tracer) part(n ast.Node, source []rune) Part {
+func (t *Tracer) part(n ast.Node, source []rune) Part {
 	start, end := tree.Span(n, source)
 	p := Part{Start: start, End: end, Text: tree.OneLine(string(source[start:end]))}
 	for _, join := range []string{"and", "or"} {
@@ -97,11 +103,43 @@ func (t *tracer) part(n ast.Node, source []rune) Part {
 }
 
 // eval evaluates a node; ok is false if it takes more than the steps of an event.
-func (t *tracer) eval(n ast.Node) (v event.Value, ok bool) {
+func (t *Tracer) eval(n ast.Node) (v event.Value, ok bool) {
 	defer func() {
 		if r := recover(); r != nil && r != any(calc.OverBudget{}) {
 			panic(r)
 		}
 	}()
-	return (&expr.Compiler{Vars: t.set.vars, Zone: t.set.zone}).Value(n)(&expr.Scope{Event: t.ev, Now: t.now, Meter: calc.Meter{Limit: t.set.steps}}), true
+	return (&expr.Compiler{Vars: t.Vars, Zone: t.Zone}).Value(n)(&expr.Scope{Event: t.Event, Now: t.Now, Meter: calc.Meter{Limit: t.Limit}}), true
+}
+
+// Reads returns the values of a part, in words.
+func (p *Part) Reads() string {
+	var values []string
+	for _, v := range p.Values {
+		text := v.Text
+		if text == "" {
+			text = v.Type
+		}
+		values = append(values, v.Name+" is "+text)
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return ", where " + strings.Join(values, " and ")
+}
+
+// Branches returns the conditions of a conditional that were looked at, in their order.
+func (t *Tracer) Branches(e *expr.Expression) (tested []Part) {
+	runes := []rune(e.Source)
+	for n := e.Node; ; {
+		c, ok := n.(*ast.ConditionalNode)
+		if !ok {
+			return tested
+		}
+		p := t.part(c.Cond, runes)
+		tested = append(tested, p)
+		if n = c.Exp2; p.True {
+			n = c.Exp1
+		}
+	}
 }
