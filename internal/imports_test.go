@@ -77,6 +77,7 @@ func TestImportDirections(t *testing.T) {
 		{"only cli, daemon and config import the registry of channels", except("internal/cli", "internal/daemon", "internal/config", "internal/channel/registry"), to("internal/channel/registry")},
 		{"a rule knows nothing of Kafka", from("internal/rule"), to(kgo)},
 		{"expressions know nothing of rules and Kafka", from("internal/expr"), func(p string) bool { return below(p, "internal/rule") || below(p, kgo) }},
+		{"the rules file knows nothing of rules", from("internal/rulesfile"), to("internal/rule")},
 		{"syntax trees know of ours only events and durations", from("internal/expr/tree"), func(p string) bool {
 			return below(p, "internal") && p != "internal/event" && p != "internal/duration"
 		}},

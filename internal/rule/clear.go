@@ -3,43 +3,15 @@ package rule
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/lint"
-	"github.com/algotrade/notifier/internal/expr/tree"
-	"github.com/algotrade/notifier/internal/yamldoc"
+	"github.com/algotrade/notifier/internal/rulesfile"
 )
 
-// shortestRemind is the shortest remind: more often is a nuisance.
-const shortestRemind = time.Minute
-
-// checkClear checks what belongs to clear.
-func (e *entry) checkClear(at yamldoc.Cursor) {
-	checkDuration(at, "remind", e.Remind)
-	switch {
-	case !at.Has("remind"):
-	case !at.Has("clear"):
-		at.Field("remind").Fault("needs clear, which says when reminders end: write throttle for at most one message in this time")
-	case e.Remind > 0 && e.Remind < shortestRemind:
-		at.Field("remind").Fault("is shorter than 1m")
-	}
-	if !at.Has("clear") {
-		return
-	}
-	if len(e.Key) == 0 {
-		at.Field("clear").Warn("without key all alerts of the rule are one: name what clears, such as key: [event.account_id]")
-	}
-	for i, g := range e.GroupBy {
-		if !slices.ContainsFunc(e.Key, func(k yamldoc.Scalar) bool { return tree.OneLine(k.Value) == tree.OneLine(g.Value) }) {
-			at.Field("group_by").Fault("part %d is not a part of key: a rule with clear tells an alert and its end in one group", i+1)
-		}
-	}
-}
-
 // clear compiles the clear of a rule.
-func (b *builder) clear(e *entry, r *rule) {
+func (b *builder) clear(e *rulesfile.Entry, r *rule) {
 	if e.Clear == nil {
 		return
 	}
@@ -82,7 +54,7 @@ func (s *Set) Clears(name string) bool { return s.byName[name] != nil && s.byNam
 
 // clearedKey warns of a part of the key that the events with clear do not have: they would
 // end nothing.
-func (b *builder) clearedKey(e *entry, r *rule) {
+func (b *builder) clearedKey(e *rulesfile.Entry, r *rule) {
 	var firing, clearing []lint.Instance
 	for _, in := range b.examples(r.topics, nil, lint.ForKey).List {
 		switch {

@@ -3,7 +3,6 @@ package rule
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/expr/calc"
 	"github.com/algotrade/notifier/internal/expr/lint"
 	"github.com/algotrade/notifier/internal/expr/tree"
+	"github.com/algotrade/notifier/internal/rulesfile"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
@@ -28,7 +28,7 @@ func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
 	b := &builder{env: env, set: &Set{byName: make(map[string]*rule), byTopic: make(map[string][]*topicRule), steps: calc.MaxSteps}, nextSlot: new(int)}
 	b.doc.Digest = digest.Defaults()
 	faults := yamldoc.Decode(file, "", data, &b.doc)
-	if len(faults.Errors()) == 0 || b.doc.at != (yamldoc.Cursor{}) {
+	if len(faults.Errors()) == 0 || b.doc.At != (yamldoc.Cursor{}) {
 		faults = append(faults, b.build()...)
 		if len(faults.Errors()) == 0 {
 			b.faults = nil
@@ -44,55 +44,10 @@ func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
 	return b.set, faults
 }
 
-// CheckYAML implements yamldoc.Checker.
-func (d *document) CheckYAML(at yamldoc.Cursor) {
-	d.at = at
-	if d.Version == 0 {
-		at.Field("version").Fault("is missing: write version: 1")
-	}
-	for name := range d.Defaults {
-		if _, err := topics.Parse(name); err != nil {
-			at.Field("defaults").Field(name).Fault("%v", err)
-		}
-	}
-}
-
-var ruleName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-
-// CheckYAML implements yamldoc.Checker.
-func (e *entry) CheckYAML(at yamldoc.Cursor) {
-	e.at = at
-	if !at.IsMapping() && !at.IsNull() {
-		return // reported by the decoder
-	}
-	switch {
-	case e.Name == "":
-		at.Field("name").Fault("is missing")
-	case e.Name == alert.Notifier:
-		at.Field("name").Fault("%s is the name of the notifier's own alerts: choose another one", alert.Notifier)
-	case !ruleName.MatchString(e.Name) || len(e.Name) > 64:
-		at.Field("name").Fault("%q is not a valid rule name: use lower-case letters, digits and single hyphens, at most 64 characters", e.Name)
-	}
-	for _, key := range []string{"when", "title", "to"} {
-		if !at.Has(key) {
-			at.Field(key).Fault("is missing")
-		}
-	}
-	checkDuration(at, "throttle", e.Throttle)
-	checkDuration(at, "expire", e.Expire)
-	e.checkClear(at)
-	if at.Has("group_by") && len(e.GroupBy) == 0 {
-		at.Field("group_by").Fault("is empty: name what the alerts of one digest have in common, or leave the key out")
-	}
-	if e.Runbook != "" && alert.Link(e.Runbook) == "" {
-		at.Field("runbook").Fault("is not a web address: use https:// and no spaces, <, > or |")
-	}
-}
-
 // builder compiles a document that could be read.
 type builder struct {
 	env      Environment
-	doc      document
+	doc      rulesfile.Document
 	set      *Set
 	faults   yamldoc.Faults
 	paths    map[topics.Name][][]string // that the topic's expressions read
@@ -104,6 +59,7 @@ type builder struct {
 	usedVars   map[string]bool // by name; "": all
 
 	usedCalendars map[string]bool
+	hours         map[string]*quietHours        // by route
 	documents     map[topics.Name][]event.Value // of the schemas
 }
 
@@ -129,15 +85,15 @@ func (b *builder) build() yamldoc.Faults {
 	for i := range b.doc.Rules {
 		e := &b.doc.Rules[i]
 		if first, duplicate := names[e.Name]; duplicate && e.Name != "" {
-			b.fault(e.at.Field("name").Pos(), "duplicate rule name %q: already used in line %d", e.Name, first)
+			b.fault(e.At.Field("name").Pos(), "duplicate rule name %q: already used in line %d", e.Name, first)
 		}
-		names[e.Name] = e.at.Field("name").Pos().Line
+		names[e.Name] = e.At.Field("name").Pos().Line
 		b.rule(e, defaultWhere)
 	}
 	b.misses()
 	b.unsampled()
 	b.strange()
-	b.set.reads, b.set.vars, b.set.zone = b.members(), b.doc.Vars.value, b.doc.Timezone.Location
+	b.set.reads, b.set.vars, b.set.zone = b.members(), b.doc.Vars.Value, b.doc.Timezone.Location
 	b.set.digest = b.doc.Digest
 	return b.faults
 }
@@ -156,7 +112,7 @@ func (b *builder) warn(at yamldoc.Pos, format string, args ...any) {
 	b.faults = append(b.faults, yamldoc.NewFault(at, true, fmt.Sprintf(format, args...)))
 }
 
-func (b *builder) rule(e *entry, defaultWhere map[string]*expr.Expression) {
+func (b *builder) rule(e *rulesfile.Entry, defaultWhere map[string]*expr.Expression) {
 	r := &rule{name: e.Name, topics: e.Topic, throttle: e.Throttle, expire: e.Expire, runbook: e.Runbook}
 	if len(r.topics) == 0 {
 		r.topics = topics.All()
@@ -192,7 +148,7 @@ func (b *builder) rule(e *entry, defaultWhere map[string]*expr.Expression) {
 }
 
 // severity compiles a severity: a word, or a conditional with a word in every branch.
-func (b *builder) severity(e *entry, r *rule) {
+func (b *builder) severity(e *rulesfile.Entry, r *rule) {
 	constant := func(s alert.Severity) {
 		r.severity = func(*expr.Scope) alert.Severity { return s }
 		r.severities = []alert.Severity{s}
@@ -207,7 +163,7 @@ func (b *builder) severity(e *entry, r *rule) {
 		return
 	}
 	constant(alert.Warning)
-	if s := suggest.Closest(string(word), severityNames()); s != "" {
+	if s := suggest.Closest(string(word), rulesfile.SeverityNames()); s != "" {
 		b.fault(e.Severity.Pos, "%q is not a severity: did you mean %s?", word, s)
 		return
 	}
@@ -241,15 +197,15 @@ func branches(n ast.Node) ([]alert.Severity, bool) {
 	return nil, false
 }
 
-func (b *builder) field(f fieldEntry, ex *examples) field {
-	if strings.Contains(f.value.Value, "{{") {
-		return field{label: f.label, value: b.template(f.value, ex)}
+func (b *builder) field(f rulesfile.Field, ex *examples) field {
+	if strings.Contains(f.Value.Value, "{{") {
+		return field{label: f.Label, value: b.template(f.Value, ex)}
 	}
-	e := b.expression(f.value, ex)
-	if f.label == "" {
-		f.label = label(f.value.Value)
+	e := b.expression(f.Value, ex)
+	if f.Label == "" {
+		f.Label = label(f.Value.Value)
 	}
-	return field{label: f.label, value: expr.Hole(e)}
+	return field{label: f.Label, value: expr.Hole(e)}
 }
 
 // label derives a label from the last name of a path: "strategy" for event.strategy_id.
@@ -261,12 +217,12 @@ func label(source string) string {
 
 // checker returns a checker of expressions on examples.
 func (b *builder) checker(ex *examples) *lint.Checker {
-	return &lint.Checker{Vars: b.doc.Vars.value, Zone: b.doc.Timezone.Location, Examples: &ex.Examples}
+	return &lint.Checker{Vars: b.doc.Vars.Value, Zone: b.doc.Timezone.Location, Examples: &ex.Examples}
 }
 
 // compiler returns a compiler that checks what it compiles with examples.
 func (b *builder) compiler(ex *examples) *expr.Compiler {
-	return &expr.Compiler{Vars: b.doc.Vars.value, Zone: b.doc.Timezone.Location, NextSlot: b.nextSlot, Check: b.checker(ex).Check}
+	return &expr.Compiler{Vars: b.doc.Vars.Value, Zone: b.doc.Timezone.Location, NextSlot: b.nextSlot, Check: b.checker(ex).Check}
 }
 
 func (b *builder) expression(s yamldoc.Scalar, ex *examples) expr.Expression {

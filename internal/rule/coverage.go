@@ -125,7 +125,7 @@ func (c *Coverage) hasWhere(r *rule) bool {
 
 // quiet adds what is in and outside of each of a rule's quiet hours.
 func (c *Coverage) quiet(r *rule) {
-	var seen []*quiet
+	var seen []*quietHours
 	for _, severity := range r.severities {
 		for _, destination := range r.quietly[severity] {
 			q := destination.quiet
@@ -134,10 +134,10 @@ func (c *Coverage) quiet(r *rule) {
 			}
 			seen = append(seen, q)
 			concerns := func(on bool) func(*decision) bool {
-				return func(d *decision) bool { return d.fires && q.covers(d.severity) && q.calendar.On(d.at) == on }
+				return func(d *decision) bool { return d.fires && q.Covers(d.severity) && q.calendar.On(d.at) == on }
 			}
-			c.add(r, "in the quiet hours "+q.During.name, concerns(true))
-			c.add(r, "outside the quiet hours "+q.During.name, concerns(false))
+			c.add(r, "in the quiet hours "+q.During.Name, concerns(true))
+			c.add(r, "outside the quiet hours "+q.During.Name, concerns(false))
 		}
 	}
 }

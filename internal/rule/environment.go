@@ -7,6 +7,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/lint"
+	"github.com/algotrade/notifier/internal/rulesfile"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -104,13 +105,13 @@ func (b *builder) unsampled() {
 		if b.env.Shapes[topic].Schema != nil {
 			continue
 		}
-		hasRule := func(e entry) bool { return len(e.Topic) == 0 || slices.Contains(e.Topic, topic) }
+		hasRule := func(e rulesfile.Entry) bool { return len(e.Topic) == 0 || slices.Contains(e.Topic, topic) }
 		isOf := func(s Sample) bool { return s.Event.Record.Topic == string(topic) }
 		i := slices.IndexFunc(b.doc.Rules, hasRule)
 		if i < 0 || len(b.env.Samples) == 0 || slices.ContainsFunc(b.env.Samples, isOf) {
 			continue
 		}
-		b.warn(b.doc.Rules[i].at.Field("topic").Pos(), "%s has no sample event: fields and types of its rules are not checked", topic)
+		b.warn(b.doc.Rules[i].At.Field("topic").Pos(), "%s has no sample event: fields and types of its rules are not checked", topic)
 		b.of(yamldoc.NotInSamples)
 	}
 }

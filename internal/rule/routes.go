@@ -9,6 +9,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/plural"
+	"github.com/algotrade/notifier/internal/rulesfile"
 	"github.com/algotrade/notifier/internal/suggest"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -18,9 +19,9 @@ func (b *builder) routes() {
 	for _, name := range slices.Sorted(maps.Keys(b.doc.Routes)) {
 		r := b.doc.Routes[name]
 		if slices.Contains(b.env.Channels, name) {
-			b.fault(r.at.Pos(), "%s is also the name of a channel: rename the route", name)
+			b.fault(r.At.Pos(), "%s is also the name of a channel: rename the route", name)
 		}
-		for _, references := range r.severities {
+		for _, references := range r.Severities {
 			for _, ref := range references {
 				b.channelOf(name, ref)
 			}
@@ -30,12 +31,12 @@ func (b *builder) routes() {
 }
 
 // channelOf checks that a route's reference is the name of a channel.
-func (b *builder) channelOf(route string, ref reference) {
-	_, isRoute := b.doc.Routes[ref.name]
+func (b *builder) channelOf(route string, ref rulesfile.Reference) {
+	_, isRoute := b.doc.Routes[ref.Name]
 	switch {
-	case b.known(ref.name, b.env.Channels):
+	case b.known(ref.Name, b.env.Channels):
 	case isRoute:
-		b.fault(ref.at.Pos(), "%s is a route: name channels here", ref.name)
+		b.fault(ref.At.Pos(), "%s is a route: name channels here", ref.Name)
 	default:
 		u := b.miss(ref)
 		u.routes = appendNew(u.routes, route)
@@ -49,20 +50,20 @@ func (b *builder) known(name string, names []string) bool {
 
 // unresolved is a name that is no channel or route.
 type unresolved struct {
-	first         reference
+	first         rulesfile.Reference
 	routes, rules []string // that use it
 }
 
 // miss returns the entry of a name that is unknown. Its first reference is the first in
 // the file.
-func (b *builder) miss(ref reference) *unresolved {
-	i := slices.IndexFunc(b.unresolved, func(u *unresolved) bool { return u.first.name == ref.name })
+func (b *builder) miss(ref rulesfile.Reference) *unresolved {
+	i := slices.IndexFunc(b.unresolved, func(u *unresolved) bool { return u.first.Name == ref.Name })
 	if i < 0 {
 		i = len(b.unresolved)
 		b.unresolved = append(b.unresolved, &unresolved{first: ref})
 	}
 	u := b.unresolved[i]
-	if at, first := ref.at.Pos(), u.first.at.Pos(); at.Line < first.Line || at.Line == first.Line && at.Column < first.Column {
+	if at, first := ref.At.Pos(), u.first.At.Pos(); at.Line < first.Line || at.Line == first.Line && at.Column < first.Column {
 		u.first = ref
 	}
 	return u
@@ -78,7 +79,7 @@ func appendNew(names []string, name string) []string {
 // misses reports each unknown name once, at its first use.
 func (b *builder) misses() {
 	for _, u := range b.unresolved {
-		text := fmt.Sprintf("unknown channel or route %q", u.first.name)
+		text := fmt.Sprintf("unknown channel or route %q", u.first.Name)
 		var users []string
 		for _, use := range []struct {
 			noun  string
@@ -95,12 +96,12 @@ func (b *builder) misses() {
 		if len(u.routes) == 0 {
 			names = b.destinations()
 		}
-		if s := suggest.Closest(u.first.name, names); s != "" {
+		if s := suggest.Closest(u.first.Name, names); s != "" {
 			text += fmt.Sprintf(": did you mean %s?", s)
 		} else if len(names) > 0 {
 			text += fmt.Sprintf(": %s %s", plural.VerbOf(len(names), "there is only", "there are"), listed(names))
 		}
-		b.fault(u.first.at.Pos(), "%s", text)
+		b.fault(u.first.At.Pos(), "%s", text)
 		b.of(yamldoc.UnknownName)
 	}
 }
@@ -121,7 +122,7 @@ func (b *builder) destinations() []string {
 
 // channels resolves a rule's destinations for each severity. A channel that
 // several routes name gets one delivery.
-func (b *builder) channels(e *entry, r *rule) {
+func (b *builder) channels(e *rulesfile.Entry, r *rule) {
 	r.channels = make(map[alert.Severity][]string)
 	names := b.destinations()
 	add := func(severity alert.Severity, channel string) {
@@ -130,28 +131,28 @@ func (b *builder) channels(e *entry, r *rule) {
 		}
 	}
 	for _, to := range e.To {
-		route, isRoute := b.doc.Routes[to.name]
-		if !isRoute && !b.known(to.name, names) {
+		route, isRoute := b.doc.Routes[to.Name]
+		if !isRoute && !b.known(to.Name, names) {
 			u := b.miss(to)
-			u.rules = appendNew(u.rules, cmp.Or(e.Name, e.at.Pos().Path))
+			u.rules = appendNew(u.rules, cmp.Or(e.Name, e.At.Pos().Path))
 			continue
 		}
 		for _, severity := range r.severities {
 			if !isRoute {
-				add(severity, to.name)
+				add(severity, to.Name)
 				continue
 			}
-			channels := route.severities[severity]
+			channels := route.Severities[severity]
 			if len(channels) == 0 {
-				b.fault(to.at.Pos(), "route %s has no channel for %s, which this rule can have", to.name, severity)
+				b.fault(to.At.Pos(), "route %s has no channel for %s, which this rule can have", to.Name, severity)
 			}
 			for _, ref := range channels {
-				add(severity, ref.name)
+				add(severity, ref.Name)
 			}
 		}
 	}
 	b.quietly(e, r)
-	if len(e.To) == 0 && e.at.Has("to") {
-		b.fault(e.at.Field("to").Pos(), "has no channel")
+	if len(e.To) == 0 && e.At.Has("to") {
+		b.fault(e.At.Field("to").Pos(), "has no channel")
 	}
 }

@@ -3,11 +3,12 @@ package rule
 import (
 	"github.com/algotrade/notifier/internal/expr"
 	"github.com/algotrade/notifier/internal/expr/tree"
+	"github.com/algotrade/notifier/internal/rulesfile"
 	"github.com/algotrade/notifier/internal/topics"
 )
 
 // unreachable warns of a rule whose when and where are never both true on a topic.
-func (b *builder) unreachable(e *entry, r *rule, where *expr.Expression, topic topics.Name) {
+func (b *builder) unreachable(e *rulesfile.Entry, r *rule, where *expr.Expression, topic topics.Name) {
 	if where == nil || r.where != nil && topic != r.topics[0] {
 		return
 	}

@@ -12,9 +12,9 @@ import (
 func (b *builder) unused() {
 	var names []string
 	var first yamldoc.Pos
-	for i := range b.doc.Vars.value.Len() {
-		name := b.doc.Vars.value.At(i).Name()
-		at := b.doc.at.Field("vars").Field(name)
+	for i := range b.doc.Vars.Value.Len() {
+		name := b.doc.Vars.Value.At(i).Name()
+		at := b.doc.At.Field("vars").Field(name)
 		if b.usedVars[name] || b.usedVars[""] || at.HasAnchor() {
 			continue
 		}
@@ -33,7 +33,7 @@ func (b *builder) unused() {
 func (b *builder) unusedCalendars() {
 	for _, name := range slices.Sorted(maps.Keys(b.doc.Calendars)) {
 		if !b.usedCalendars[name] {
-			b.warn(b.doc.at.Field("calendars").Field(name).Pos(), "no route uses this calendar")
+			b.warn(b.doc.At.Field("calendars").Field(name).Pos(), "no route uses this calendar")
 			b.of(yamldoc.Unused)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/rulesfile"
 	"github.com/algotrade/notifier/internal/topics"
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
@@ -32,14 +32,14 @@ func (d *document) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 		at.Fault("write the members of the event: event: {symbol: AAPL}")
 		return
 	}
-	d.Value = rule.YAMLValue(at)
+	d.Value = rulesfile.YAMLValue(at)
 }
 
 // member is a value of a member.
 type member struct{ event.Value }
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (m *member) UnmarshalYAMLDoc(at yamldoc.Cursor) { m.Value = rule.YAMLValue(at) }
+func (m *member) UnmarshalYAMLDoc(at yamldoc.Cursor) { m.Value = rulesfile.YAMLValue(at) }
 
 type moment struct{ time.Time }
 

@@ -33,16 +33,16 @@ var amendments = map[string]func(s *Schema){
 	},
 	"templated.BodyMatch": pointer,
 	"templated.Place":     pointer,
-	"rule.document": func(s *Schema) {
+	"rulesfile.Document": func(s *Schema) {
 		s.Properties["calendars"].Names = name()
 		s.Properties["defaults"].Names = topic()
 	},
-	"rule.entry": func(s *Schema) {
+	"rulesfile.Entry": func(s *Schema) {
 		s.require("name", "when", "title", "to")
 		s.Properties["name"] = keep(s.Properties["name"], &Schema{Type: "string", Pattern: name().Pattern, MaxLength: 64, Not: &Schema{Enum: words("notifier")}})
 		s.Properties["severity"].Examples = append(severities(), `event.x > 5 ? "critical" : "warning"`)
 	},
-	"rule.quiet": func(s *Schema) {
+	"rulesfile.Quiet": func(s *Schema) {
 		s.require("during", "severity", "do")
 		s.Properties["severity"] = keep(s.Properties["severity"], listOf(&Schema{Enum: severities()}))
 		s.enum("do", "reroute", "drop")

@@ -12,7 +12,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/config"
 	"github.com/algotrade/notifier/internal/digest"
-	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/rulesfile"
 	"github.com/algotrade/notifier/internal/ruletest"
 )
 
@@ -60,7 +60,7 @@ func Notifier(root string) *Schema {
 // Rules returns the schema of rules.yaml.
 func Rules(root string) *Schema {
 	m := &maker{comments: newComments(root)}
-	s := m.of(rule.FileType(), reflect.Value{})
+	s := m.of(reflect.TypeFor[rulesfile.Document](), reflect.Value{})
 	s.Required = []string{"version"}
 	m.defaults(s.Properties["digest"], reflect.ValueOf(digest.Defaults()))
 	return m.document(s, "rules.yaml", "The notifier's rules: which events raise alerts, and for whom.")

@@ -10,7 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/digest"
 	"github.com/algotrade/notifier/internal/dispatch"
 	"github.com/algotrade/notifier/internal/event"
-	"github.com/algotrade/notifier/internal/rule"
+	"github.com/algotrade/notifier/internal/rulesfile"
 	"github.com/algotrade/notifier/internal/ruletest"
 	"github.com/algotrade/notifier/internal/topics"
 )
@@ -23,38 +23,38 @@ func init() { // it refers to itself
 		return func(*maker, reflect.Value) *Schema { return make() }
 	}
 	types = map[string]func(m *maker, defaults reflect.Value) *Schema{
-		"secret.String":    fixed(secrets),
-		"yamldoc.Scalar":   fixed(text),
-		"yamldoc.Size":     fixed(sizes),
-		"alert.Severity":   fixed(func() *Schema { return &Schema{Enum: severities()} }),
-		"dispatch.Rate":    fixed(rates),
-		"digest.Setting":   func(m *maker, _ reflect.Value) *Schema { return digests(m) },
-		"kafka.Start":      fixed(start),
-		"config.Level":     fixed(level),
-		"config.Samples":   fixed(samples),
-		"event.Config":     func(m *maker, _ reflect.Value) *Schema { return events(m) },
-		"registry.Set":     func(m *maker, _ reflect.Value) *Schema { return channels(m) },
-		"templated.Tree":   fixed(func() *Schema { return &Schema{} }),
-		"templated.Equals": fixed(text),
-		"templated.Status": fixed(status),
-		"rule.version":     fixed(func() *Schema { return &Schema{Enum: []any{1, "1"}} }),
-		"rule.zone":        fixed(zone),
-		"rule.vars":        fixed(func() *Schema { return &Schema{} }),
-		"rule.elsewhere": func(m *maker, _ reflect.Value) *Schema {
+		"secret.String":     fixed(secrets),
+		"yamldoc.Scalar":    fixed(text),
+		"yamldoc.Size":      fixed(sizes),
+		"alert.Severity":    fixed(func() *Schema { return &Schema{Enum: severities()} }),
+		"dispatch.Rate":     fixed(rates),
+		"digest.Setting":    func(m *maker, _ reflect.Value) *Schema { return digests(m) },
+		"kafka.Start":       fixed(start),
+		"config.Level":      fixed(level),
+		"config.Samples":    fixed(samples),
+		"event.Config":      func(m *maker, _ reflect.Value) *Schema { return events(m) },
+		"registry.Set":      func(m *maker, _ reflect.Value) *Schema { return channels(m) },
+		"templated.Tree":    fixed(func() *Schema { return &Schema{} }),
+		"templated.Equals":  fixed(text),
+		"templated.Status":  fixed(status),
+		"rulesfile.version": fixed(func() *Schema { return &Schema{Enum: []any{1, "1"}} }),
+		"rulesfile.zone":    fixed(zone),
+		"rulesfile.vars":    fixed(func() *Schema { return &Schema{} }),
+		"rulesfile.elsewhere": func(m *maker, _ reflect.Value) *Schema {
 			return m.of(reflect.TypeFor[[]ruletest.Test](), reflect.Value{})
 		},
-		"rule.reference":     fixed(text),
-		"rule.route":         func(m *maker, _ reflect.Value) *Schema { return route(m) },
-		"rule.topicList":     fixed(topicLists),
-		"rule.fieldEntry":    fixed(field),
-		"rule.calendarEntry": fixed(calendars),
-		"ruletest.topic":     fixed(topic),
-		"ruletest.document":  fixed(func() *Schema { return &Schema{Type: "object"} }),
-		"ruletest.member":    fixed(func() *Schema { return &Schema{} }),
-		"ruletest.Repeat":    func(m *maker, _ reflect.Value) *Schema { return repeats(m) },
-		"ruletest.Messages":  func(m *maker, _ reflect.Value) *Schema { return messages(m) },
-		"ruletest.moment":    fixed(func() *Schema { return example(text(), "2026-11-23T14:31:05Z") }),
-		"ruletest.key":       fixed(func() *Schema { return listOf(text()) }),
+		"rulesfile.Reference":     fixed(text),
+		"rulesfile.Route":         func(m *maker, _ reflect.Value) *Schema { return route(m) },
+		"rulesfile.topicList":     fixed(topicLists),
+		"rulesfile.Field":         fixed(field),
+		"rulesfile.calendarEntry": fixed(calendars),
+		"ruletest.topic":          fixed(topic),
+		"ruletest.document":       fixed(func() *Schema { return &Schema{Type: "object"} }),
+		"ruletest.member":         fixed(func() *Schema { return &Schema{} }),
+		"ruletest.Repeat":         func(m *maker, _ reflect.Value) *Schema { return repeats(m) },
+		"ruletest.Messages":       func(m *maker, _ reflect.Value) *Schema { return messages(m) },
+		"ruletest.moment":         fixed(func() *Schema { return example(text(), "2026-11-23T14:31:05Z") }),
+		"ruletest.key":            fixed(func() *Schema { return listOf(text()) }),
 	}
 }
 
@@ -180,7 +180,7 @@ func zone() *Schema { return example(text(), "UTC", "America/New_York", "Europe/
 
 // route maps severities to channels.
 func route(m *maker) *Schema {
-	s := &Schema{Type: orNull("object"), Properties: map[string]*Schema{"quiet": m.of(rule.QuietType(), reflect.Value{})}, Others: false}
+	s := &Schema{Type: orNull("object"), Properties: map[string]*Schema{"quiet": m.of(reflect.TypeFor[rulesfile.Quiet](), reflect.Value{})}, Others: false}
 	s.Properties["quiet"].Description = "When alerts of some severities go elsewhere, or to nobody."
 	for _, severity := range severities() {
 		list := listOf(text())

@@ -1,7 +1,9 @@
-package rule
+// Package rulesfile is rules.yaml as it is written: the decoder, and what is checked of a
+// key without knowing the others or what an expression means. Package rule makes rules of
+// a Document.
+package rulesfile
 
 import (
-	"reflect"
 	"slices"
 	"time"
 
@@ -13,37 +15,30 @@ import (
 	"github.com/algotrade/notifier/internal/yamldoc"
 )
 
-// document is the content of rules.yaml. Comments on its fields, and on those of the
+// Document is the content of rules.yaml. Comments on its fields, and on those of the
 // types below, are the descriptions in configs/editor.
-type document struct {
+type Document struct {
 	Version version `yaml:"version"` // Version of the format: 1.
 	// Timezone of clock() and of the times in messages, an IANA name; default: UTC.
 	Timezone zone `yaml:"timezone"`
 	// Vars are values of your own, which expressions read as vars.NAME.
 	Vars vars `yaml:"vars"`
 	// Routes are channels by severity, by name; to of a rule names routes or channels.
-	Routes map[string]route `yaml:"routes"`
+	Routes map[string]Route `yaml:"routes"`
 	// Calendars are recurring times by name, such as the nights of the desk, for quiet hours.
 	Calendars map[string]calendarEntry `yaml:"calendars"`
 	// Defaults are the default where of the rules of a topic.
 	Defaults map[string]defaults `yaml:"defaults"`
 	// Rules are the rules. Each is evaluated on every event of its topics; the order does
 	// not matter.
-	Rules []entry `yaml:"rules"`
+	Rules []Entry `yaml:"rules"`
 	// Tests are events, and the alerts that they raise: see 'notifier rules test'.
 	Tests elsewhere `yaml:"tests"` // see package ruletest
 	// Digest says how alerts of a group are told together, on channels with digests.
 	Digest digest.Config `yaml:"digest"`
 
-	at yamldoc.Cursor
+	At yamldoc.Cursor // of the whole file; zero: it could not be read
 }
-
-// FileType and QuietType are the types of rules.yaml and of the quiet hours of a route,
-// which describe the file.
-func FileType() reflect.Type { return reflect.TypeFor[document]() }
-
-// QuietType is the type of quiet hours.
-func QuietType() reflect.Type { return reflect.TypeFor[quiet]() }
 
 // elsewhere is a key that another package reads.
 type elsewhere struct{}
@@ -78,10 +73,10 @@ func (z *zone) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 }
 
 // vars are values that expressions read as vars.NAME.
-type vars struct{ value event.Value }
+type vars struct{ Value event.Value }
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (v *vars) UnmarshalYAMLDoc(at yamldoc.Cursor) { v.value = YAMLValue(at) }
+func (v *vars) UnmarshalYAMLDoc(at yamldoc.Cursor) { v.Value = YAMLValue(at) }
 
 // YAMLValue returns a node as a value of an event. Numbers keep their text.
 func YAMLValue(at yamldoc.Cursor) event.Value {
@@ -115,46 +110,47 @@ func YAMLValue(at yamldoc.Cursor) event.Value {
 	return event.StringValue(text)
 }
 
-// route maps severities to channels.
-type route struct {
-	severities map[alert.Severity][]reference
-	quiet      *quiet // nil: none
-	at         yamldoc.Cursor
+// Route maps severities to channels.
+type Route struct {
+	Severities map[alert.Severity][]Reference
+	Quiet      *Quiet // nil: none
+	At         yamldoc.Cursor
 }
 
-// reference is the name of a channel or route, with its place in the file.
-type reference struct {
-	name string
-	at   yamldoc.Cursor
-}
-
-// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (r *reference) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	r.at = at
-	r.name, _ = at.Scalar()
+// Reference is the name of a channel or route, with its place in the file.
+type Reference struct {
+	Name string
+	At   yamldoc.Cursor
 }
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (r *route) UnmarshalYAMLDoc(at yamldoc.Cursor) {
-	r.at, r.severities = at, make(map[alert.Severity][]reference)
+func (r *Reference) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	r.At = at
+	r.Name, _ = at.Scalar()
+}
+
+// UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
+func (r *Route) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+	r.At, r.Severities = at, make(map[alert.Severity][]Reference)
 	for _, k := range at.Keys() {
 		if k.Name == "quiet" {
-			r.quiet = new(quiet)
-			k.Value.Decode(r.quiet)
+			r.Quiet = new(Quiet)
+			k.Value.Decode(r.Quiet)
 			continue
 		}
 		severity := alert.Severity(k.Name)
 		if severity.Rank() == 0 {
-			k.At.Unknown(k.Name, append(severityNames(), "quiet"))
+			k.At.Unknown(k.Name, append(SeverityNames(), "quiet"))
 			continue
 		}
-		var names []reference
+		var names []Reference
 		k.Value.Decode(&names)
-		r.severities[severity] = names
+		r.Severities[severity] = names
 	}
 }
 
-func severityNames() []string {
+// SeverityNames returns the names of the severities.
+func SeverityNames() []string {
 	var names []string
 	for _, s := range alert.Severities() {
 		names = append(names, string(s))
@@ -167,8 +163,8 @@ type defaults struct {
 	Where *yamldoc.Scalar `yaml:"where"`
 }
 
-// entry is one rule of the file.
-type entry struct {
+// Entry is one rule of the file.
+type Entry struct {
 	// Name of the rule, a label of metrics: lower-case letters, digits and single hyphens.
 	Name string `yaml:"name"`
 	// Topic is the topic, or the topics, whose events the rule is evaluated on; default: all.
@@ -197,18 +193,18 @@ type entry struct {
 	// Remind is the time after which a message is repeated until clear, from 1m to 30d.
 	Remind time.Duration `yaml:"remind"`
 	// To are the routes or channels that get the alerts.
-	To []reference `yaml:"to"`
+	To []Reference `yaml:"to"`
 	// Title of the message, a text with holes: {{ event.symbol }}.
 	Title yamldoc.Scalar `yaml:"title"`
 	// Text below the title, with holes.
 	Text yamldoc.Scalar `yaml:"text"`
 	// Fields of the message: expressions or texts with holes, each with its label or
 	// without.
-	Fields []fieldEntry `yaml:"fields"`
+	Fields []Field `yaml:"fields"`
 	// Runbook is the web address of what to do.
 	Runbook string `yaml:"runbook"`
 
-	at yamldoc.Cursor
+	At yamldoc.Cursor
 }
 
 // topicList is one topic or several; none means all.
@@ -234,17 +230,17 @@ func (t *topicList) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	}
 }
 
-// fieldEntry is a field of the alert: an expression, or a label with an
+// Field is a field of the alert: an expression, or a label with an
 // expression or a template.
-type fieldEntry struct {
-	label string
-	value yamldoc.Scalar
+type Field struct {
+	Label string
+	Value yamldoc.Scalar
 }
 
 // UnmarshalYAMLDoc implements yamldoc.Unmarshaler.
-func (f *fieldEntry) UnmarshalYAMLDoc(at yamldoc.Cursor) {
+func (f *Field) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 	if !at.IsMapping() {
-		f.value.UnmarshalYAMLDoc(at)
+		f.Value.UnmarshalYAMLDoc(at)
 		return
 	}
 	keys := at.Keys()
@@ -252,7 +248,7 @@ func (f *fieldEntry) UnmarshalYAMLDoc(at yamldoc.Cursor) {
 		at.Fault("a field is one expression or one label with its expression")
 	}
 	for _, k := range keys {
-		f.label = k.Name
-		f.value.UnmarshalYAMLDoc(k.Value)
+		f.Label = k.Name
+		f.Value.UnmarshalYAMLDoc(k.Value)
 	}
 }
