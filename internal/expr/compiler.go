@@ -49,7 +49,8 @@ type Problem struct {
 }
 
 // Compiler turns a syntax tree of expr-lang's parser into closures. It does not use
-// expr-lang's own evaluation, which fails on a missing field or a wrong type.
+// expr-lang's own evaluation, which fails on a missing field or a wrong type. It has a
+// method for each kind of node: a tree is compiled by recursion through all of them.
 type Compiler struct {
 	Vars     event.Value
 	Zone     *time.Location             // of clock

@@ -44,7 +44,8 @@ func Compile(file string, data []byte, env Environment) (*Set, yamldoc.Faults) {
 	return b.set, faults
 }
 
-// builder compiles a document that could be read.
+// builder compiles a document that could be read. It has a method for each key and each
+// warning of the file: they report into one list, and some only once for all rules.
 type builder struct {
 	env      Environment
 	doc      rulesfile.Document

@@ -16,7 +16,8 @@ import (
 	"github.com/algotrade/notifier/internal/expr/tree"
 )
 
-// Checker looks for what is wrong with expressions that compile.
+// Checker looks for what is wrong with expressions that compile. It has a method for each
+// kind of warning; they share what nodes were observed to be and the list of problems.
 type Checker struct {
 	Vars     event.Value
 	Zone     *time.Location
