@@ -15,9 +15,9 @@ import (
 	"github.com/algotrade/notifier/internal/topics"
 )
 
-// TestDaemonTellsVenueOutageInOneMessageThatCounts, with a daemon, Kafka and a bot on
+// TestDaemonTellsVenueOutageInOneMessage, with a daemon, Kafka and a bot on
 // Slack: the first reject at once, then one message that is replaced.
-func TestDaemonTellsVenueOutageInOneMessageThatCounts(t *testing.T) {
+func TestDaemonTellsVenueOutageInOneMessage(t *testing.T) {
 	c := testkafka.Start(t, []kafka.Channel{{Name: "chat", Partitions: 1}})
 	chat := slacktest.Start(t, nil)
 	t.Setenv("TEST_SLACK_TOKEN", slacktest.Token)

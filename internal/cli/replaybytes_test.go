@@ -123,9 +123,9 @@ func TestLargeCompressedEventIsReplayedUnchanged(t *testing.T) {
 	become(t, c, map[dlq.State]int{dlq.Resolved: 1})
 }
 
-// TestTooLargeEventIsReplayedAfterLimitsAreRaised: 1 MB of a compressed batch holds
+// TestLargeEventIsReplayedAfterLimitsAreRaised: 1 MB of a compressed batch holds
 // more than an event may have; its dead letter keeps it nevertheless.
-func TestTooLargeEventIsReplayedAfterLimitsAreRaised(t *testing.T) {
+func TestLargeEventIsReplayedAfterLimitsAreRaised(t *testing.T) {
 	c := testkafka.Start(t, one("hook", 2))
 	hook := webhooktest.Start(t, "", nil)
 	d := start(t, files(t, c, hookChannel("hook", hook.URL), fmt.Sprintf(every, "hook")))

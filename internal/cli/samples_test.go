@@ -32,10 +32,10 @@ func withRecord(t *testing.T, value []byte) *testkafka.Cluster {
 	return c
 }
 
-// TestSampleIsKeptWhereTheSamplesOfItsTopicAre: in a new directory, which the message says
+// TestSampleIsKeptBesideThoseOfItsTopic: in a new directory, which the message says
 // how to configure; then, configured, beside the first; and in the lines of a file. 'rules
 // check' and 'produce' know it.
-func TestSampleIsKeptWhereTheSamplesOfItsTopicAre(t *testing.T) {
+func TestSampleIsKeptBesideThoseOfItsTopic(t *testing.T) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed) // read as the daemon does
 	if _, err := z.Write([]byte(realFill)); err != nil {

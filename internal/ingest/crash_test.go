@@ -78,7 +78,7 @@ func TestRecordThatKillsProcessesBecomesADeadLetter(t *testing.T) {
 	})
 }
 
-func TestRecordThatKillsOnceItsSchemaIsKnownIsFound(t *testing.T) {
+func TestRecordThatKillsWithItsSchemaIsFound(t *testing.T) {
 	quarantined(t, func(_ int, died, end chan struct{}) ingest.Params {
 		a := &await{died: died, end: end, has: true, deadly: true}
 		return ingest.Params{Program: ingest.Program{Decoder: a, Rules: plain{}}, Schemas: a}

@@ -142,8 +142,8 @@ func TestTokenIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestPageSaysThatAReadyDaemonIsInTrouble, although its channels decide nothing.
-func TestPageSaysThatAReadyDaemonIsInTrouble(t *testing.T) {
+// TestPageSaysThatReadyDaemonIsInTrouble, although its channels decide nothing.
+func TestPageSaysThatReadyDaemonIsInTrouble(t *testing.T) {
 	for trouble, ok := range map[string]bool{`<b class="bad">1 part in trouble</b>`: false, "": true} {
 		s := serve(t, Params{Listen: "127.0.0.1:0", Ready: func() []Component {
 			return []Component{{Name: "groups", OK: true, Decides: true}, {Name: "channel desk", OK: ok, State: "behind", Remedy: "move it"}}
