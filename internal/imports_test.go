@@ -93,6 +93,9 @@ func TestImportDirections(t *testing.T) {
 		{"a notice is sent by what notices something, which it does not know", from("internal/notice"), func(p string) bool {
 			return below(p, "internal") && p != "internal/alert" && p != "internal/envelope" && p != "internal/offsets"
 		}},
+		{"throttles know nothing of Kafka, nor of who asks", from("internal/throttle"), func(p string) bool {
+			return below(p, "internal/dispatch") || below(p, "internal/consume") || below(p, kgo)
+		}},
 		{"trouble knows nothing of dispatch", from("internal/trouble"), to("internal/dispatch")},
 		{"only devbroker and testkafka know kfake", except("internal/devbroker", "internal/testkafka"), to(kfake)},
 		{"only schema knows a library for Avro", except("internal/schema"), to("github.com/twmb/avro")},

@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/digest"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // all iterates over a delivery and its members.
@@ -98,20 +99,20 @@ func (t turn) items(sorted []*delivery, most int) []alert.Alert {
 // alert key, and since when.
 func (t turn) throttled() (n int, since time.Time) {
 	if len(t.d.members) == 0 {
-		return t.o.throttles.suppressed(t.d.envelope.Alert)
+		return t.o.throttles.Suppressed(t.d.envelope.Alert)
 	}
-	seen := make(map[throttleKey]bool)
+	seen := make(map[throttle.Key]bool)
 	for d := range t.d.all {
 		a := d.envelope.Alert
 		if a.Throttle <= 0 && !a.Clears {
 			continue
 		}
-		key := keyOf(a)
+		key := throttle.KeyOf(a)
 		if seen[key] {
 			continue
 		}
 		seen[key] = true
-		more, from := t.o.throttles.suppressed(a)
+		more, from := t.o.throttles.Suppressed(a)
 		n += more
 		if more > 0 {
 			since = earlier(since, from)
@@ -143,9 +144,9 @@ func (t turn) openThrottles(receipt string, now time.Time) {
 
 // traces returns the traces that the message speaks for as well.
 func (t turn) traces() []string {
-	others := t.o.throttles.traces(t.d.envelope)
+	others := t.o.throttles.Traces(t.d.envelope)
 	for _, m := range t.d.members {
-		if len(others) >= maxLinks {
+		if len(others) >= throttle.MaxLinks {
 			break
 		}
 		if m.envelope.Trace != "" {

@@ -18,6 +18,7 @@ import (
 	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/obs/tracing"
 	"github.com/algotrade/notifier/internal/outcome"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // Dispatcher brings the deliveries of one channel to it. It is the only place that
@@ -39,7 +40,7 @@ type Dispatcher struct {
 	gate      gate
 	pace      *pace
 	breaker   breaker
-	throttles throttles
+	throttles throttle.Set
 	saving    saving
 	silencing silencing
 	reminders reminders
@@ -100,10 +101,10 @@ func New(p Params) *Dispatcher {
 	}
 	o.ahead = o.mostAhead()
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
-	o.throttles.evicted, o.throttles.oldest = o.metrics.throttleEvicted, o.lanes.oldest
-	o.throttles.by, o.throttles.dropped = rand.Text(), o.throttleDropped
-	o.silencing.by = o.throttles.by
-	o.throttles.grouped = o.lanes.gather != nil
+	o.throttles.Evicted, o.throttles.Oldest = o.metrics.throttleEvicted, o.lanes.oldest
+	o.throttles.By, o.throttles.Dropped = rand.Text(), o.throttleDropped
+	o.silencing.by = o.throttles.By
+	o.throttles.Grouped = o.lanes.gather != nil
 	if p.Metrics != nil {
 		p.Metrics.watch(o)
 	}

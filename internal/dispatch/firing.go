@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // The alerts of a rule with clear are told by episode of the rule and alert key. An
@@ -16,101 +17,13 @@ import (
 // its key, and so survives this process; an alert that comes to its resolved one before it
 // could be sent opens an episode that was not told, so that one message tells both.
 
-// episode is what is known of an open episode, and its JSON form in the state topic.
-type episode struct {
-	ID    string    `json:"id"`    // of the alert that began it
-	Since time.Time `json:"since"` // the time of that alert's event
-	Told  bool      `json:"told"`  // this channel has a message of it
-	Last  time.Time `json:"last"`  // when one was sent last, by the clock of the sender
-
-	Reminders int          `json:"reminders,omitempty"` // that were sent
-	Alert     *alert.Alert `json:"alert,omitempty"`     // the last one, which a reminder repeats
-	Topic     string       `json:"topic_id,omitempty"`  // its event's
-	Partition int32        `json:"partition,omitempty"`
-	Offset    int64        `json:"offset,omitempty"`
-	put       time.Time    // when a record of it was put into the outbox last
-}
-
-// fires reports whether an episode is open that the channel was told of.
-func (s *throttled) fires() bool { return s.episode != nil && s.episode.Told }
-
-// begin returns the episode, or a new one that begins with an alert.
-func (e *episode) begin(a *alert.Alert, now time.Time) *episode {
-	if e == nil {
-		return &episode{ID: a.ID, Since: a.EventTime.UTC(), Last: now.UTC()}
-	}
-	next := *e
-	return &next
-}
-
-// tell returns the episode after an alert of it was sent.
-func (e *episode) tell(a *alert.Alert, now time.Time) *episode {
-	next := e.begin(a, now)
-	next.Told, next.Last = true, now.UTC()
-	return next
-}
-
-// pass notes an alert that is not sent since it was resolved meanwhile. The resolved
-// alert will be.
-func (t *throttles) pass(a *alert.Alert, at place, now time.Time) {
-	s := &throttled{key: keyOf(a), severity: a.Severity, throttle: a.Throttle}
-	if former := t.of(a); former != nil {
-		*s = *former
-	}
-	s.episode = s.episode.begin(a, now)
-	s.counts(a)
-	s.through.pass(at)
-	t.put(s, now)
-}
-
 // noteInDoubt notes that somebody may have a firing that is not sent any longer: its end is
 // owed then. What fires until then is sent.
 func (t turn) noteInDoubt(now time.Time) {
 	if a := t.d.envelope.Alert; a.Clears && a.State == alert.Firing && a.Reminder == 0 && t.d.mayBeDuplicate && t.d.envelope.Replay == nil {
-		t.o.throttles.pass(a, t.place(), now)
-		t.d.saves = t.o.change(throttleState(keyOf(a)), false)
+		t.o.throttles.Pass(a, t.place(), now)
+		t.d.saves = t.o.change(throttleState(throttle.KeyOf(a)), false)
 	}
-}
-
-// keepEnded is for how long at least it is remembered that an episode has ended.
-const keepEnded = 10 * time.Minute
-
-// ended ends the episode of a resolved alert whose delivery has its outcome.
-func (t *throttles) ended(a *alert.Alert, delivery string, at place, now time.Time) {
-	former := t.of(a)
-	if former == nil || former.episode == nil {
-		return
-	}
-	s := *former
-	s.delivery, s.episode, s.opened, s.count, s.since, s.traces = delivery, nil, "", 0, time.Time{}, nil
-	if until := now.Add(keepEnded); until.After(s.until) {
-		s.until = until
-	}
-	s.through.pass(at)
-	t.put(&s, now)
-}
-
-// over notes that whatever episode a former owner has opened is over.
-func (t *throttles) over(a *alert.Alert, delivery string, at place, now time.Time) {
-	s := &throttled{key: keyOf(a), severity: a.Severity, throttle: a.Throttle, delivery: delivery}
-	switch former := t.of(a); {
-	case former == nil:
-	case former.episode != nil: // it has become known
-		t.ended(a, delivery, at, now)
-		return
-	default:
-		*s = *former
-	}
-	s.until = latest(s.until, now.Add(keepEnded))
-	s.through.pass(at)
-	t.put(s, now)
-}
-
-// ends reports whether a resolved alert ends something that the channel has to be told
-// the end of.
-func (t *throttles) ends(a *alert.Alert, at place) bool {
-	s := t.of(a)
-	return !a.Since.IsZero() || s != nil && s.episode != nil && !s.through.covers(at)
 }
 
 // unneeded reports whether the delivery is a resolved alert of which no firing was told,
@@ -121,27 +34,27 @@ func (t turn) unneeded(now time.Time) bool {
 	case a.Notice(), a.State != alert.Resolved && a.Reminder == 0:
 		return false
 	case a.Reminder > 0:
-		return !t.o.throttles.reminds(a) || t.resolvedBehind()
+		return !t.o.throttles.Reminds(a) || t.resolvedBehind()
 	case t.resolvesAgain():
-		s := t.o.throttles.of(a)
-		return s == nil || s.episode == nil || a.EventTime.Before(s.episode.Since)
+		s := t.o.throttles.Of(a)
+		return s == nil || s.Episode == nil || a.EventTime.Before(s.Episode.Since)
 	case t.d.envelope.MayBeDuplicate: // its topic is evaluated again
-		if s := t.o.throttles.of(a); s != nil && s.episode != nil && a.EventTime.Before(s.episode.Since) {
+		if s := t.o.throttles.Of(a); s != nil && s.Episode != nil && a.EventTime.Before(s.Episode.Since) {
 			return true
 		}
 	}
 	if t.unsure() {
 		return t.dropUnsure(now)
 	}
-	return !t.o.throttles.ends(a, t.place())
+	return !t.o.throttles.Ends(a, t.place())
 }
 
 // ending returns when the episode began that the delivery ends: what another channel has
 // to know that sends it instead. Zero: it ends none.
 func (t turn) ending() time.Time {
 	a := t.d.envelope.Alert
-	if s := t.o.throttles.of(a); a.State == alert.Resolved && t.d.envelope.Replay == nil && s != nil && s.episode != nil && !s.through.covers(t.place()) {
-		return s.episode.Since
+	if s := t.o.throttles.Of(a); a.State == alert.Resolved && t.d.envelope.Replay == nil && s != nil && s.Episode != nil && !s.Through.Covers(t.place()) {
+		return s.Episode.Since
 	}
 	return time.Time{}
 }
@@ -203,16 +116,16 @@ func (t turn) noteTold(receipt string, now time.Time) {
 	case a.Throttle <= 0 && !a.Clears:
 		return
 	case t.d.unsure:
-		ts.over(a, t.d.envelope.Delivery, t.place(), now)
+		ts.Over(a, t.d.envelope.Delivery, t.place(), now)
 	case a.State == alert.Resolved:
-		ts.ended(a, t.d.envelope.Delivery, t.place(), now)
+		ts.Ended(a, t.d.envelope.Delivery, t.place(), now)
 	case a.Reminder > 0:
-		ts.reminded(a, t.d.envelope.Delivery, t.place(), now)
+		ts.Reminded(a, t.d.envelope.Delivery, t.place(), now)
 	default:
-		ts.sent(a, t.d.envelope.Delivery, receipt, t.place(), now)
+		ts.Sent(a, t.d.envelope.Delivery, receipt, t.place(), now)
 		t.keepAlert()
 	}
-	t.d.saves = t.o.change(throttleState(keyOf(a)), true)
+	t.d.saves = t.o.change(throttleState(throttle.KeyOf(a)), true)
 }
 
 // noteGivenUp notes that the delivery and its members become dead letters. A resolved
@@ -244,13 +157,13 @@ func (t turn) tellEpisode(m *channel.Message) {
 	if m.Digest != nil || d.envelope.Replay != nil && !t.resolvesAgain() {
 		return
 	}
-	if s := t.o.throttles.of(&m.Alert); d.sent.IsZero() { // else it is told to its other recipients
+	if s := t.o.throttles.Of(&m.Alert); d.sent.IsZero() { // else it is told to its other recipients
 		d.story = story{since: m.Alert.Since}
-		if s != nil && s.delivery != d.envelope.Delivery && (m.Alert.Clears || near(m.Alert.EventTime, s.told, threadFor)) {
-			d.story.opened, d.story.raised = s.opened, s.opened != "" && m.Alert.Severity.Rank() > s.severity.Rank()
+		if s != nil && s.Delivery != d.envelope.Delivery && s.Threads(&m.Alert) {
+			d.story.opened, d.story.raised = s.Opened, s.Opened != "" && m.Alert.Severity.Rank() > s.Severity.Rank()
 		}
-		if m.Alert.State == alert.Resolved && s != nil && s.episode != nil {
-			d.story.since, d.story.severity = s.episode.Since, s.severity
+		if m.Alert.State == alert.Resolved && s != nil && s.Episode != nil {
+			d.story.since, d.story.severity = s.Episode.Since, s.Severity
 		}
 	}
 	m.Reminder = m.Alert.Reminder > 0

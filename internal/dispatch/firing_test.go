@@ -233,32 +233,6 @@ func TestThrottleCountsAnEpisodeThatComesBack(t *testing.T) {
 	})
 }
 
-// TestEndedEpisodesAreBounded, and open ones are not evicted by throttles.
-func TestEndedEpisodesAreBounded(t *testing.T) {
-	var ts throttles
-	now := time.Now()
-	evicted := 0
-	ts.evicted = func() { evicted++ }
-	open := &alert.Alert{Rule: "r", Key: []string{"open"}, Clears: true, Severity: alert.Warning, EventTime: now}
-	ts.sent(open, "told", "", at(0), now)
-	for i := range maxThrottles {
-		ts.sent(throttledBy(time.Hour, fmt.Sprint(i)), "told", "", at(0), now)
-	}
-	clear := *open
-	clear.State = alert.Resolved
-	if !ts.ends(&clear, at(1)) || evicted != 1 {
-		t.Errorf("the open episode was evicted, with %d others", evicted)
-	}
-	for i := range maxFiring {
-		a := *open
-		a.Key = []string{fmt.Sprint("open ", i)}
-		ts.sent(&a, "told", "", at(0), now)
-	}
-	if ts.ends(&clear, at(1)) || ts.firing.Len() != maxFiring || len(ts.byKey) != maxThrottles {
-		t.Errorf("%d are open of %d", ts.firing.Len(), len(ts.byKey))
-	}
-}
-
 // TestMovedResolvedAlertTellsOfTheEpisode: the channel that gets it was told of no firing.
 func TestMovedResolvedAlertTellsOfTheEpisode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/state"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // Outlook says what would become of an alert in a channel, as far as the state topic of the
@@ -17,8 +18,8 @@ import (
 // the groups of digests, which are in the memory of their owner.
 type Outlook struct {
 	now       time.Time
-	keys      map[string]bool       // of the alerts, as the state topic writes them
-	throttles map[string]*throttles // by channel
+	keys      map[string]bool          // of the alerts, as the state topic writes them
+	throttles map[string]*throttle.Set // by channel
 	silencing silencing
 }
 
@@ -35,9 +36,9 @@ const Unneeded deliverylog.Decision = unneeded
 
 // NewOutlook returns an outlook of alerts at a time, which has learned nothing.
 func NewOutlook(now time.Time, alerts ...alert.Alert) *Outlook {
-	o := &Outlook{now: now, keys: make(map[string]bool), throttles: make(map[string]*throttles)}
+	o := &Outlook{now: now, keys: make(map[string]bool), throttles: make(map[string]*throttle.Set)}
 	for i := range alerts {
-		key := keyOf(&alerts[i])
+		key := throttle.KeyOf(&alerts[i])
 		o.keys[hex.EncodeToString(key[:])] = true
 	}
 	return o
@@ -51,25 +52,25 @@ func (o *Outlook) Learn(r state.Record) {
 	case r.Kind == state.Throttle && o.keys[r.Key]: // there may be 100,000 others
 		t := o.throttles[r.Channel]
 		if t == nil {
-			t = &throttles{by: "outlook", sweepIn: maxThrottles}
+			t = throttle.NewForecast("outlook", false)
 			o.throttles[r.Channel] = t
 		}
-		t.learn(r, func(*positions) bool { return false }, o.now)
+		t.Learn(r, func(*throttle.Positions) bool { return false }, o.now)
 	}
 }
 
 // Of returns what would become of an alert in one of its channels if nothing waited there.
 func (o *Outlook) Of(a *alert.Alert, name string) Forecast {
 	a = a.In(name)
-	var known *throttled
+	var known *throttle.Entry
 	if t := o.throttles[name]; t != nil {
-		known = t.of(a)
+		known = t.Of(a)
 	}
 	switch {
-	case a.State == alert.Resolved && (known == nil || known.episode == nil):
+	case a.State == alert.Resolved && (known == nil || known.Episode == nil):
 		return Forecast{Decision: Unneeded, Why: "no alert of its key is open here"}
 	case a.State == alert.Resolved:
-		return Forecast{Why: "it ends what fires since " + clock(known.episode.Since)}
+		return Forecast{Why: "it ends what fires since " + clock(known.Episode.Since)}
 	case hasExpired(a, o.now):
 		return Forecast{Decision: deliverylog.Expired, Why: fmt.Sprintf("it expires after %s", channel.Duration(a.Expire))}
 	case a.Quiet != "" && a.Severity != alert.Critical:
@@ -86,14 +87,14 @@ func (o *Outlook) Of(a *alert.Alert, name string) Forecast {
 		return Forecast{}
 	}
 	again := *known // suppress counts
-	alone := throttles{sweepIn: maxThrottles}
-	alone.put(&again, o.now)
-	if !alone.suppress(a, "", place{}) {
+	alone := throttle.NewForecast("", false)
+	alone.Put(&again, o.now)
+	if !alone.Suppress(a, "", throttle.Place{}) {
 		return Forecast{}
 	}
-	f := Forecast{Decision: deliverylog.Throttled, Why: known.why(a)}
-	if !known.fires() {
-		f.Until = latest(known.told, known.newest).Add(min(a.Throttle, known.throttle))
+	f := Forecast{Decision: deliverylog.Throttled, Why: known.Why(a)}
+	if !known.Fires() {
+		f.Until = known.RunsOut(a)
 	}
 	return f
 }

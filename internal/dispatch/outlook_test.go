@@ -8,6 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/deliverylog"
 	"github.com/algotrade/notifier/internal/silence"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // TestOutlookTellsWhatPolicyDoes: of a channel that has told one alert, and of one that has not.
@@ -27,9 +28,9 @@ func TestOutlookTellsWhatPolicyDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := throttles{by: "daemon"}
-	known.sent(&told, "dl_1", "", place{"topic", 0, 1}, now)
-	known.sent(&clears, "dl_2", "", place{"topic", 0, 2}, now)
+	known := throttle.NewForecast("daemon", false)
+	known.Sent(&told, "dl_1", "", throttle.Place{Topic: "topic", Offset: 1}, now)
+	known.Sent(&clears, "dl_2", "", throttle.Place{Topic: "topic", Offset: 2}, now)
 	for name, x := range map[string]struct {
 		channel, why string
 		decision     deliverylog.Decision
@@ -53,7 +54,7 @@ func TestOutlookTellsWhatPolicyDoes(t *testing.T) {
 	} {
 		o := NewOutlook(now, x.a)
 		for _, a := range []*alert.Alert{&told, &clears} {
-			o.Learn(known.record(keyOf(a), "desk"))
+			o.Learn(known.Record(throttle.KeyOf(a), "desk"))
 		}
 		o.Learn(silenced.Record())
 		for range 2 { // asking changes nothing

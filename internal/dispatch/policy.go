@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // suppress settles a delivery that policy keeps from being sent, and reports
@@ -50,13 +51,13 @@ func (t turn) policy(now time.Time) (how, why string) {
 	case t.silenced(now) != nil:
 		how, why = silenced, t.silence(now)
 		t.noteInDoubt(now)
-	case !tried && o.throttles.suppress(a, d.envelope.Delivery, t.place()):
-		how, why = throttledAway, o.throttles.of(a).why(a)
+	case !tried && o.throttles.Suppress(a, d.envelope.Delivery, t.place()):
+		how, why = throttledAway, o.throttles.Of(a).Why(a)
 		t.keepAlert()
 		t.throttle()
 	case a.Clears && d.open() && !d.inherited && t.resolvedBehind():
 		how, why = throttledAway, "it was resolved before it could be sent: the resolved alert tells of it"
-		o.throttles.pass(a, t.place(), now)
+		o.throttles.Pass(a, t.place(), now)
 		t.throttle()
 	default:
 		return "", ""
@@ -64,7 +65,7 @@ func (t turn) policy(now time.Time) (how, why string) {
 	if o.p.Tracer != nil {
 		o.begin(t.l, d, nil)
 		if how == throttledAway {
-			o.throttles.link(a, d.envelope.Trace)
+			o.throttles.Link(a, d.envelope.Trace)
 		}
 	}
 	return how, why
@@ -72,7 +73,13 @@ func (t turn) policy(now time.Time) (how, why string) {
 
 // throttle notes that the delivery is counted instead of sent.
 func (t turn) throttle() {
-	t.d.saves = t.o.change(throttleState(keyOf(t.d.envelope.Alert)), false)
+	t.d.saves = t.o.change(throttleState(throttle.KeyOf(t.d.envelope.Alert)), false)
 	t.o.metrics.suppressed(throttledAway)
 	t.o.tell(slog.LevelDebug, "throttled, not sent", t.d)
+}
+
+// place is where the delivery stands.
+func (t turn) place() throttle.Place {
+	s := t.l.source
+	return throttle.Place{Topic: s.input.Topic, Partition: s.input.Partition, Offset: t.d.at.Offset}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/algotrade/notifier/internal/alert"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // stateWithin is how long alerts with a throttle wait, after an assignment, until the
@@ -81,7 +82,7 @@ const (
 // told the firing, and that is not known.
 func (t turn) unsure() bool {
 	a := t.d.envelope.Alert
-	return t.l.source.unknown && a.State == alert.Resolved && a.Clears && !t.o.throttles.ends(a, t.place())
+	return t.l.source.unknown && a.State == alert.Resolved && a.Clears && !t.o.throttles.Ends(a, t.place())
 }
 
 // firesBehind reports whether the delivery's lane holds a firing behind it, which must not
@@ -113,7 +114,7 @@ func (t turn) dropUnsure(now time.Time) bool {
 			t.o.log.Warn("resolved alerts dropped: it is not known whether their firings were sent", "partition", s.input.Partition, "sent", maxUnsure)
 		}
 	}
-	t.o.throttles.over(t.d.envelope.Alert, t.d.envelope.Delivery, t.place(), now)
-	t.d.saves = t.o.change(throttleState(keyOf(t.d.envelope.Alert)), false)
+	t.o.throttles.Over(t.d.envelope.Alert, t.d.envelope.Delivery, t.place(), now)
+	t.d.saves = t.o.change(throttleState(throttle.KeyOf(t.d.envelope.Alert)), false)
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/envelope"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // While an episode is open, its owner puts a reminder into its own outbox at each remind
@@ -59,62 +60,34 @@ func (t turn) keepAlert() {
 	if !a.Clears {
 		return
 	}
-	s := t.o.throttles.of(a)
-	if s == nil || s.episode == nil {
+	s := t.o.throttles.Of(a)
+	if s == nil || s.Episode == nil {
 		return
 	}
-	kept, e, source := *a, *s.episode, &t.d.envelope.Source
+	kept, e, source := *a, *s.Episode, &t.d.envelope.Source
 	if b, err := a.JSON(); err != nil || len(b) > maxKept {
 		kept.Text, kept.Fields, kept.Shortened = nil, nil, true
 	}
 	e.Alert, e.Topic, e.Partition, e.Offset = &kept, source.TopicID, source.Partition, source.Offset
-	s.episode = &e
+	s.Episode = &e
 	if r := &t.o.reminders; a.Remind > 0 {
 		r.next = earlier(r.next, t.o.now().Add(a.Remind))
 	}
 }
 
-// reminds reports whether a reminder is the next one of an open episode.
-func (t *throttles) reminds(a *alert.Alert) bool {
-	s := t.of(a)
-	return s != nil && s.fires() && a.ID == alert.NewReminderID(s.episode.ID, s.episode.Reminders+1)
-}
-
-// reminded notes that a reminder has its outcome.
-func (t *throttles) reminded(a *alert.Alert, delivery string, at place, now time.Time) {
-	former := t.of(a)
-	if former == nil || former.episode == nil {
-		return
-	}
-	s, e := *former, *former.episode
-	e.Reminders, e.Last = a.Reminder, now.UTC()
-	s.delivery, s.episode, s.count, s.since, s.traces = delivery, &e, 0, time.Time{}, nil
-	s.through.pass(at)
-	t.put(&s, now)
-}
-
-// skip notes that a reminder is not sent. What it had to tell the next message does.
-func (t *throttles) skip(a *alert.Alert, at place, now time.Time) {
-	s, e := *t.of(a), *t.of(a).episode
-	e.Reminders, e.Last = a.Reminder, now.UTC()
-	s.episode = &e
-	s.through.pass(at)
-	t.put(&s, now)
-}
-
 // due returns when the next record of an episode is to be put into the outbox, and what
 // it says; zero: never.
-func (r *reminders) due(s *throttled) (at time.Time, state alert.State) {
-	e := s.episode
+func (r *reminders) due(s *throttle.Entry) (at time.Time, state alert.State) {
+	e := s.Episode
 	switch {
 	case !e.Told || e.Alert == nil:
 		return time.Time{}, ""
 	case r.rules != nil && !r.rules.Clears(e.Alert.Rule):
-		return latest(r.since.Add(goneAfter), e.put.Add(goneAfter)), alert.Resolved
+		return latest(r.since.Add(goneAfter), e.Put.Add(goneAfter)), alert.Resolved
 	case e.Alert.Remind <= 0:
 		return time.Time{}, ""
 	}
-	return latest(e.Last, e.put).Add(e.Alert.Remind), alert.Firing
+	return latest(e.Last, e.Put).Add(e.Alert.Remind), alert.Firing
 }
 
 // remind puts the records that are due into the outbox, and returns when to look again.
@@ -130,12 +103,11 @@ func (o *Dispatcher) remind(now time.Time) (again time.Time) {
 	if o.gone() {
 		return time.Time{}
 	}
-	var episodes []*episode
+	var episodes []*throttle.Episode
 	var list []*envelope.Envelope
-	for l := o.throttles.firing.Front(); l != nil; l = l.Next() {
-		s := l.Value.(*throttled)
+	for s := range o.throttles.Open {
 		at, state := r.due(s)
-		from := o.sourceOf(&s.through)
+		from := o.sourceOf(&s.Through)
 		switch {
 		case at.IsZero() || from == nil || from.unknown:
 		case at.After(now):
@@ -143,9 +115,9 @@ func (o *Dispatcher) remind(now time.Time) (again time.Time) {
 		case len(list) == maxReminders:
 			r.next = now
 		default:
-			e := *s.episode
-			e.put = now
-			s.episode = &e
+			e := *s.Episode
+			e.Put = now
+			s.Episode = &e
 			episodes, list = append(episodes, &e), append(list, o.reminder(s, from, state, now))
 		}
 	}
@@ -163,10 +135,10 @@ func (o *Dispatcher) remind(now time.Time) (again time.Time) {
 				r.next = earlier(r.next, now.Add(episodes[i].Alert.Remind))
 				continue
 			}
-			if s := o.throttles.of(list[i].Alert); s != nil && s.episode == episodes[i] {
-				e := *s.episode
-				e.put = time.Time{}
-				s.episode = &e
+			if s := o.throttles.Of(list[i].Alert); s != nil && s.Episode == episodes[i] {
+				e := *s.Episode
+				e.Put = time.Time{}
+				s.Episode = &e
 			}
 			r.next = earlier(r.next, o.now().Add(remindAgain))
 		}
@@ -180,10 +152,10 @@ func (o *Dispatcher) remind(now time.Time) (again time.Time) {
 func (o *Dispatcher) gone() bool { return o.p.Outboxes != nil && !o.p.Outboxes.Has(o.p.Name) }
 
 // reminder returns the next record of an episode.
-func (o *Dispatcher) reminder(s *throttled, from *source, state alert.State, now time.Time) *envelope.Envelope {
-	e := s.episode
+func (o *Dispatcher) reminder(s *throttle.Entry, from *source, state alert.State, now time.Time) *envelope.Envelope {
+	e := s.Episode
 	a := *e.Alert
-	a.Severity, a.State, a.EventTime, a.Expire = s.severity, state, now.UTC(), 0
+	a.Severity, a.State, a.EventTime, a.Expire = s.Severity, state, now.UTC(), 0
 	if state == alert.Resolved {
 		a.ID = alert.NewReminderID(e.ID, 0)
 		a.Text, a.Fields = alert.Text{{Text: "Its rule no longer exists, or no longer clears."}}, nil
@@ -205,15 +177,10 @@ func (o *Dispatcher) reminder(s *throttled, from *source, state alert.State, now
 
 // sourceOf returns the partition of this process that holds what is known of last; nil:
 // none does.
-func (o *Dispatcher) sourceOf(p *positions) *source {
+func (o *Dispatcher) sourceOf(p *throttle.Positions) *source {
 	for _, s := range o.lanes.sources {
-		if s.input.Topic != p.topic {
-			continue
-		}
-		for _, last := range p.last {
-			if last.partition == s.input.Partition {
-				return s
-			}
+		if p.Holds(s.input.Topic, s.input.Partition) {
+			return s
 		}
 	}
 	return nil

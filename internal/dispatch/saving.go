@@ -7,6 +7,7 @@ import (
 
 	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/state"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // State keeps what must survive this process.
@@ -32,15 +33,15 @@ const (
 // stateKey is what a record of the channel's state is about.
 type stateKey struct {
 	kind state.Kind
-	key  string // of a throttle: its throttleKey
+	key  string // of a throttle: its throttle.Key
 }
 
-func throttleState(key throttleKey) stateKey { return stateKey{state.Throttle, string(key[:])} }
+func throttleState(key throttle.Key) stateKey { return stateKey{state.Throttle, string(key[:])} }
 
 // recordOf returns what the state topic is to say of a key by now.
 func (o *Dispatcher) recordOf(k stateKey) state.Record {
 	if k.kind == state.Throttle {
-		return o.throttles.record(throttleKey([]byte(k.key)), o.p.Name)
+		return o.throttles.Record(throttle.Key([]byte(k.key)), o.p.Name)
 	}
 	return o.silencing.record(k.key, o.p.Name)
 }
@@ -178,9 +179,9 @@ func (o *Dispatcher) saveNow() {
 }
 
 // throttleDropped has a throttle deleted from the state topic, unless another process knows better.
-func (o *Dispatcher) throttleDropped(s *throttled) {
-	if o.owns(&s.through) {
-		o.change(throttleState(s.key), false)
+func (o *Dispatcher) throttleDropped(s *throttle.Entry) {
+	if o.owns(&s.Through) {
+		o.change(throttleState(s.Key), false)
 	}
 }
 
@@ -227,7 +228,7 @@ func (o *Dispatcher) Learn(r state.Record) {
 	defer o.mu.Unlock()
 	switch r.Kind {
 	case state.Throttle:
-		if key, stale := o.throttles.learn(r, o.owns, o.now()); stale {
+		if key, stale := o.throttles.Learn(r, o.owns, o.now()); stale {
 			o.change(throttleState(key), true)
 			o.pump()
 		}
@@ -237,4 +238,4 @@ func (o *Dispatcher) Learn(r state.Record) {
 }
 
 // owns reports whether this process reads one of the partitions.
-func (o *Dispatcher) owns(p *positions) bool { return o.sourceOf(p) != nil }
+func (o *Dispatcher) owns(p *throttle.Positions) bool { return o.sourceOf(p) != nil }

@@ -376,7 +376,7 @@ func TestThrottleThatRanOutIsDeletedFromTopic(t *testing.T) {
 		b.put("told", "A", hour)
 		pass(2 * time.Hour)
 		b.mu.Lock()
-		b.throttles.sweep(time.Now())
+		b.throttles.Sweep(time.Now())
 		b.mu.Unlock()
 		b.wake()
 		pass(2 * saveEvery)
@@ -385,7 +385,7 @@ func TestThrottleThatRanOutIsDeletedFromTopic(t *testing.T) {
 		}
 		other.mu.Lock()
 		defer other.mu.Unlock()
-		if len(other.throttles.byKey) != 0 {
+		if other.throttles.Of(&alert.Alert{Rule: "r", Key: []string{"A"}, Throttle: time.Hour}) != nil {
 			t.Error("the other process remembers it")
 		}
 	})

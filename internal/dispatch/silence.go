@@ -12,6 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/offsets"
 	"github.com/algotrade/notifier/internal/silence"
 	"github.com/algotrade/notifier/internal/state"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // silencing knows which alerts are not to be sent, and counts those that were not: by
@@ -86,8 +87,8 @@ func (t turn) silenceReminder(now time.Time) string {
 	c := t.silenced(now)
 	a := d.envelope.Alert
 	d.silence = c.name
-	o.throttles.skip(a, t.place(), now)
-	d.saves = o.change(throttleState(keyOf(a)), false)
+	o.throttles.Skip(a, t.place(), now)
+	d.saves = o.change(throttleState(throttle.KeyOf(a)), false)
 	o.metrics.suppressed(silenced)
 	o.tell(slog.LevelDebug, "reminder silenced, not sent", d, "silence", c.name)
 	return c.why

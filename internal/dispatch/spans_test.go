@@ -14,6 +14,7 @@ import (
 	"github.com/algotrade/notifier/internal/obs/tracing/tracingtest"
 	"github.com/algotrade/notifier/internal/outcome"
 	"github.com/algotrade/notifier/internal/testkafka"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // trace has a bench make spans; what it returns ends the bench and returns
@@ -38,7 +39,7 @@ const outboxSpan = "process notification-service.outbox.desk"
 func TestMessageSpanLinksThrottledAlerts(t *testing.T) {
 	b := newBench(t, nil)
 	end := b.trace()
-	throttle := func(s alert.Severity) func(*alert.Alert) {
+	throttledBy := func(s alert.Severity) func(*alert.Alert) {
 		return func(a *alert.Alert) { a.Throttle, a.Severity = time.Hour, s }
 	}
 	sent := func(n int) {
@@ -48,15 +49,15 @@ func TestMessageSpanLinksThrottledAlerts(t *testing.T) {
 			return b.proof > 0 && len(b.ch.ids()) == n && b.busy == 0
 		})
 	}
-	b.put("1", "A", throttle(alert.Info))
+	b.put("1", "A", throttledBy(alert.Info))
 	sent(1)
 	const n = 40 // more than are linked
 	for i := range n {
-		b.put(fmt.Sprint("throttled-", i), "A", throttle(alert.Info))
+		b.put(fmt.Sprint("throttled-", i), "A", throttledBy(alert.Info))
 	}
-	b.put("2", "A", throttle(alert.Warning))
+	b.put("2", "A", throttledBy(alert.Warning))
 	sent(2)
-	b.put("3", "A", throttle(alert.Critical))
+	b.put("3", "A", throttledBy(alert.Critical))
 	sent(3)
 	list := end()
 	var throttled []string
@@ -71,7 +72,7 @@ func TestMessageSpanLinksThrottledAlerts(t *testing.T) {
 	if len(throttled) != n {
 		t.Errorf("%d spans were throttled, want %d", len(throttled), n)
 	}
-	if got := tracingtest.Find(t, list, outboxSpan, "notifier.delivery", "2").Links; !slices.Equal(got, throttled[:maxLinks]) {
+	if got := tracingtest.Find(t, list, outboxSpan, "notifier.delivery", "2").Links; !slices.Equal(got, throttled[:throttle.MaxLinks]) {
 		t.Errorf("the next message links to %v", got)
 	}
 	for _, id := range []string{"1", "3"} {

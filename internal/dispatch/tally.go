@@ -8,6 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/silence"
 	"github.com/algotrade/notifier/internal/state"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // tally is what a cause has kept from being sent in one partition: what former owners of
@@ -24,7 +25,7 @@ func toldState(cause string) stateKey { return stateKey{state.Suppressed, silenc
 
 // count adds an alert, unless a former owner of the partition has: it was kept from being
 // sent, and no commit said so.
-func (s *silencing) count(key silence.TallyKey, c *cause, a *alert.Alert, at place, now time.Time) {
+func (s *silencing) count(key silence.TallyKey, c *cause, a *alert.Alert, at throttle.Place, now time.Time) {
 	if s.tallies == nil {
 		s.tallies = make(map[silence.TallyKey]*tally)
 	}
@@ -33,15 +34,15 @@ func (s *silencing) count(key silence.TallyKey, c *cause, a *alert.Alert, at pla
 		t = new(tally)
 		s.tallies[key] = t
 	}
-	if t.former.Count > 0 && t.former.Topic == at.topic && at.offset <= t.former.Through {
+	if t.former.Count > 0 && t.former.Topic == at.Topic && at.Offset <= t.former.Through {
 		return
 	}
 	s.look = time.Time{}
 	own := &t.own
 	own.Add(a)
 	own.Last, own.Ends = now.UTC(), c.ends.UTC()
-	if own.Topic != at.topic || at.offset > own.Through {
-		own.Topic, own.Through = at.topic, at.offset
+	if own.Topic != at.Topic || at.Offset > own.Through {
+		own.Topic, own.Through = at.Topic, at.Offset
 	}
 }
 

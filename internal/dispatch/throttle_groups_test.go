@@ -1,13 +1,20 @@
 package dispatch
 
 import (
+	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/offsets"
+	"github.com/algotrade/notifier/internal/throttle"
 )
 
 // TestThrottleOfKeyInSeveralGroups: what is gathered is told although a later alert of its
@@ -50,6 +57,41 @@ func TestOwnersOfOneKeyAgree(t *testing.T) {
 		}
 		if n := len(topic.log); n > 12 || len(a.ch.ids())+len(b.ch.ids()) != 2 {
 			t.Errorf("%d records, sent %v and %v", n, a.ch.ids(), b.ch.ids())
+		}
+	})
+}
+
+// TestEvictedThrottleOnlyAddsMessages: the alert is sent, and the metric says so.
+func TestEvictedThrottleOnlyAddsMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewPedanticRegistry()
+		m := NewMetrics(reg)
+		ch := &scripted{}
+		o := New(Params{
+			Name: "desk", Channel: ch, Config: testConfig(), Uncommitted: 64, Dead: &deadLetters{}, Metrics: m,
+			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		})
+		b := &bench{Dispatcher: o, ch: ch, src: &source{}, t: t}
+		b.join(b.src)
+		defer b.close()
+		hour := func(a *alert.Alert) { a.Throttle = time.Hour }
+		b.put("first", "A", hour)
+		synctest.Wait()
+		b.put("counted", "A", hour)
+		synctest.Wait()
+		b.mu.Lock()
+		for i := range throttle.Max {
+			a := alert.Alert{Rule: "r", Severity: alert.Warning, Key: []string{fmt.Sprint(i)}, Throttle: time.Hour, EventTime: time.Now()}
+			b.throttles.Sent(&a, "told", "", throttle.Place{Topic: "outbox-id"}, time.Now())
+		}
+		b.mu.Unlock()
+		b.put("sent", "A", hour)
+		synctest.Wait()
+		if got := fmt.Sprint(ch.ids()); got != "[first sent]" || b.left() != 0 {
+			t.Errorf("sent %s, %d left", got, b.left())
+		}
+		if n := testutil.ToFloat64(m.evictions.WithLabelValues("desk")); n != 2 { // A, and the oldest for A again
+			t.Errorf("the metric says %v", n)
 		}
 	})
 }
