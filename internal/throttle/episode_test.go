@@ -33,3 +33,17 @@ func TestEndedEpisodesAreBounded(t *testing.T) {
 		t.Errorf("%d are open of %d", ts.firing.Len(), len(ts.byKey))
 	}
 }
+
+// TestEpisodeRecordOmitsTimeOfPut: it is of this process alone.
+func TestEpisodeRecordOmitsTimeOfPut(t *testing.T) {
+	now := time.Now()
+	a := &alert.Alert{Rule: "r", Key: []string{"A"}, Clears: true, Severity: alert.Warning, EventTime: now}
+	var before, after Set
+	for _, ts := range []*Set{&before, &after} {
+		ts.Sent(a, "told", "", at(0), now)
+	}
+	after.Of(a).Episode.Put = now
+	if x, y := before.Record(KeyOf(a), "desk").Value, after.Record(KeyOf(a), "desk").Value; string(x) != string(y) {
+		t.Errorf("the record of\n%s becomes\n%s", x, y)
+	}
+}
