@@ -12,8 +12,7 @@ import (
 	"github.com/algotrade/notifier/internal/envelope"
 )
 
-// Set remembers, per rule and alert key, which event was told last. Times
-// are those of events: an alert is as far from the last one as their events are,
+// Set remembers, per rule and alert key, which event was told last. Times are those of events: an alert is as far from the last one as their events are,
 // however late the channel is. Producers choose the keys, so it has a bound:
 // beyond it the oldest is evicted, and the next alert of its key is sent although
 // it might have been counted.
@@ -48,8 +47,7 @@ type Entry struct {
 }
 
 const (
-	// Max is how many keys of a channel are remembered, at some 300 bytes
-	// each.
+	// Max is how many keys of a channel are remembered, at some 300 bytes each.
 	Max = 100_000
 	// maxFiring is how many of them have an open episode, at some kilobytes each at most.
 	maxFiring = 20_000
@@ -63,10 +61,11 @@ const (
 	keepCount = 30 * 24 * time.Hour
 )
 
-// Key identifies a rule and an alert key: the beginning of the SHA-256
-// of their parts, each after its length, since a part may hold any character.
+// Key identifies a rule and an alert key: the beginning of the SHA-256 of their
+// parts, each after its length, since a part may hold any character.
 type Key [16]byte
 
+// KeyOf returns the key of an alert.
 func KeyOf(a *alert.Alert) Key {
 	b := appendPart(make([]byte, 0, 256), a.Rule)
 	for _, part := range a.Key {

@@ -33,6 +33,7 @@ func Number(v event.Value) (float64, bool) {
 	return math.NaN(), false
 }
 
+// NumberOrNaN is Number, and NaN for what is none.
 func NumberOrNaN(v event.Value) float64 {
 	f, ok := Number(v)
 	if !ok {

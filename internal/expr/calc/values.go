@@ -41,6 +41,7 @@ func (m *Meter) Equal(a, b *event.Value) bool {
 	return m.equalObjects(*a, *b)
 }
 
+// EqualTexts reports whether two texts are the same, and counts the steps of long ones.
 func (m *Meter) EqualTexts(a, b string) bool {
 	if len(a) != len(b) {
 		return false
