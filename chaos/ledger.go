@@ -79,6 +79,16 @@ func (l *sharedLedger) number(channel, key string) int {
 // attempt enters that the channel was asked to take the alert with this title
 // under this id. It returns nil for an unexpected alert.
 func (l *sharedLedger) attempt(channel, title, id string, at time.Time) *ledger.Delivery {
+	return l.enter(channel, title, id, at, (*ledger.Ledger).Attempt)
+}
+
+// arrived is attempt for a mail: the server writes its file some time after it took it, and
+// perhaps after that of the next.
+func (l *sharedLedger) arrived(channel, title, id string, at time.Time) *ledger.Delivery {
+	return l.enter(channel, title, id, at, (*ledger.Ledger).Arrived)
+}
+
+func (l *sharedLedger) enter(channel, title, id string, at time.Time, in func(*ledger.Ledger, *ledger.Delivery, string)) *ledger.Delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.firstTry.IsZero() && l.tries != nil {
@@ -90,7 +100,7 @@ func (l *sharedLedger) attempt(channel, title, id string, at time.Time) *ledger.
 		l.book.Wrong("%s: unexpected alert: %q", channel, title)
 		return nil
 	}
-	l.book.Attempt(d, id)
+	in(l.book, d, id)
 	return d
 }
 

@@ -88,7 +88,7 @@ func (m *postfix) sweep(l *sharedLedger) {
 	}
 	slices.SortFunc(mails, func(a, b received) int { return a.at.Compare(b.at) })
 	for _, got := range mails {
-		if d := l.attempt(mail, got.title, got.id, got.at); d != nil {
+		if d := l.arrived(mail, got.title, got.id, got.at); d != nil {
 			l.took(d, got.at, got.marked)
 		}
 	}

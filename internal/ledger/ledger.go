@@ -168,14 +168,20 @@ func (l *Ledger) Next(name Lane) int {
 	return 0
 }
 
-// Attempt enters that the channel was asked to take a delivery under an id.
-func (l *Ledger) Attempt(d *Delivery, id string) {
+// Arrived enters the id under which a delivery arrived at a channel that does not show when
+// it was asked. Deliveries may be entered in any order: the times of Took are judged.
+func (l *Ledger) Arrived(d *Delivery, id string) {
 	if d.id == "" {
 		d.id = id
 		l.byID[id] = d
 	} else if d.id != id {
 		l.Wrong("%s has the id %s and the id %s", d, d.id, id)
 	}
+}
+
+// Attempt enters that the channel was asked to take a delivery under an id, when it was.
+func (l *Ledger) Attempt(d *Delivery, id string) {
+	l.Arrived(d, id)
 	if d.tried || d.Lane.Key == "" {
 		return
 	}

@@ -129,6 +129,24 @@ func TestJudgeFindsEachBrokenPromise(t *testing.T) {
 			b.Took(l[1], late, false)
 			return nil
 		}, []Kind{Disordered}},
+		"the later one's arrival is seen first": {func(b *book) []DeadLetter {
+			l := b.expect("k", 2)
+			first, second := b.later(), b.later()
+			b.Arrived(l[1], id(l[1]))
+			b.Took(l[1], second, false)
+			b.Arrived(l[0], id(l[0]))
+			b.Took(l[0], first, false)
+			return nil
+		}, nil},
+		"the later one arrives first": {func(b *book) []DeadLetter {
+			l := b.expect("k", 2)
+			first, second := b.later(), b.later()
+			b.Arrived(l[1], id(l[1]))
+			b.Took(l[1], first, false)
+			b.Arrived(l[0], id(l[0]))
+			b.Took(l[0], second, false)
+			return nil
+		}, []Kind{Disordered}},
 		"the empty key is no lane":              {func(b *book) []DeadLetter { l := b.expect("", 2); b.take(l[1], l[0]); return nil }, nil},
 		"one comes twice without a disturbance": {func(b *book) []DeadLetter { d := b.expect("k", 1)[0]; b.take(d, d); return nil }, []Kind{Duplicated}},
 		"more duplicates than one disturbance may cause": {func(b *book) []DeadLetter {
