@@ -1,7 +1,6 @@
 package backtest
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/channel"
 	"github.com/algotrade/notifier/internal/deliverylog"
+	"github.com/algotrade/notifier/internal/plural"
 )
 
 // Message is one message that a channel would send.
@@ -34,7 +34,7 @@ func Text(c *channel.Content) string {
 		lines = append(lines, line.String())
 	}
 	if c.More > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", c.More))
+		lines = append(lines, "and "+plural.Verb(c.More, "more", "more"))
 	}
 	for _, f := range c.Fields {
 		lines = append(lines, f.Label+": "+f.Value.String())

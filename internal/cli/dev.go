@@ -38,13 +38,17 @@ func newDev(g *base.Globals) *cobra.Command {
 		Use: "dev", Short: "Try it out: everything in one process, without setup", Args: base.NoArgs, Annotations: map[string]string{base.Daemon: "yes"},
 		Long: "Try it out: a Kafka broker on 127.0.0.1:9092, the topics, sample events, the rules, and alerts on\n" +
 			"this terminal, all in one process. Any Kafka client can connect to the broker. It is for trials and\n" +
-			"tests; its data is deleted at the end unless --data-dir is set.",
+			"tests; its data is deleted at the end unless --data-dir is set. Ctrl-C ends it, and so does SIGHUP.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if d.rate < 0 || d.rate > 1e6 {
 				return base.Misused("--rate is a number of events a second")
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP) // its terminal is gone: delete the data
-			defer stop()
+			ctx := cmd.Context()
+			if !signal.Ignored(syscall.SIGHUP) { // its terminal is gone: delete the data
+				var stop context.CancelFunc
+				ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+				defer stop()
+			}
 			return runDev(g, ctx, d)
 		},
 	}

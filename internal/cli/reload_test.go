@@ -78,6 +78,10 @@ func TestHangupReloadsAtOnceAndNamesRestart(t *testing.T) {
 	}
 	hangup()
 	d.err.Wait(t, 10*time.Second, `"msg":"rules reloaded: the file is unchanged"`)
+	hangup()
+	testkafka.Eventually(t, 10*time.Second, "the second one is logged, too", func() bool {
+		return strings.Count(d.err.String(), `"msg":"rules reloaded: the file is unchanged"`) == 2
+	})
 	file := filepath.Join(dir, "notifier.yaml")
 	former, err := os.ReadFile(file)
 	if err != nil {

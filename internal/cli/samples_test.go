@@ -83,6 +83,7 @@ func TestSampleIsKeptBesideThoseOfItsTopic(t *testing.T) {
 	run(add).Want(t, base.ExitDone, "has the sample order.filled-2")
 	run(add+" --file "+filepath.Join(dir, "lines.jsonl")).Want(t, base.ExitDone, "has the sample lines-1")
 	run(add+" --file "+filepath.Join(dir, "lines.jsonl")).Want(t, base.ExitDone, "has the sample lines-2")
+	run(add+" --file "+filepath.Join(dir, "extra.jsonl")).Want(t, base.ExitDone, "write in "+file+" under samples:\n  trade-executions: [samples/trade-executions, lines.jsonl, extra.jsonl]\n")
 	run(add+" --name order.filled").Want(t, base.ExitFailed, "file already exists: use another --name")
 	run("rules check").Want(t, base.ExitDone, "is valid")
 	run("produce trade-executions --dry-run --sample lines-2").Want(t, base.ExitDone, "1 record accepted")

@@ -253,7 +253,7 @@ func (p StartParams) store(ctx context.Context, adm *kadm.Client, offsets kadm.O
 func (p StartParams) list(ctx context.Context, adm *kadm.Client) (kadm.ListedOffsets, error) {
 	switch {
 	case !p.Start.At.IsZero():
-		return adm.ListOffsetsAfterMilli(ctx, p.Start.At.UnixMilli(), p.Topics...)
+		return adm.ListOffsetsAfterMilli(ctx, max(0, p.Start.At.UnixMilli()), p.Topics...)
 	case p.Start.Latest:
 		return adm.ListEndOffsets(ctx, p.Topics...)
 	default:

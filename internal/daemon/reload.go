@@ -16,6 +16,7 @@ import (
 	"github.com/algotrade/notifier/internal/event"
 	"github.com/algotrade/notifier/internal/health"
 	"github.com/algotrade/notifier/internal/ingest"
+	"github.com/algotrade/notifier/internal/obs/logging"
 	"github.com/algotrade/notifier/internal/plural"
 	"github.com/algotrade/notifier/internal/rule"
 	"github.com/algotrade/notifier/internal/schemaregistry"
@@ -174,13 +175,13 @@ func (l *reloader) reload() {
 	l.succeeded()
 	l.conditions.Clear(health.Config, "rules")
 	if unchanged {
-		l.log.Info("rules reloaded: the file is unchanged", "rules", len(set.Rules()))
+		logging.Unlimited(l.log).Info("rules reloaded: the file is unchanged", "rules", len(set.Rules()))
 		return
 	}
 	if l.reloaded != nil {
 		l.reloaded(len(set.Rules()), "")
 	}
-	l.log.Info("rules reloaded", "rules", len(set.Rules()), "added", without(set, former), "removed", without(former, set))
+	logging.Unlimited(l.log).Info("rules reloaded", "rules", len(set.Rules()), "added", without(set, former), "removed", without(former, set))
 }
 
 func (l *reloader) succeeded() {

@@ -105,6 +105,9 @@ func (s *Suppressed) CheckYAML(at yamldoc.Cursor) {
 	if s.Rule == "" {
 		at.Field("rule").Fault("is missing")
 	}
+	if s.Count != nil && *s.Count < 0 {
+		at.Field("count").Fault("is negative")
+	}
 	known := []string{string(deliverylog.Throttled), string(deliverylog.Digested), string(deliverylog.Silenced), string(deliverylog.Expired)}
 	if !slices.Contains(known, s.Decision) {
 		at.Field("decision").Fault("%q is not one of %s", s.Decision, strings.Join(known, ", "))

@@ -59,6 +59,8 @@ type outcome struct {
 	step   *Step
 	alerts [][]alert.Alert // by repetition
 	failed failure
+	// unknown is a rule that is expected, and that does not exist; empty: there is none.
+	unknown string
 }
 
 // Run runs a test.
@@ -66,7 +68,7 @@ func (e *Env) Run(t Test) Result {
 	r := Result{Test: t}
 	steps := t.steps()
 	for i := range steps {
-		r.outcomes = append(r.outcomes, outcome{step: &steps[i], alerts: make([][]alert.Alert, steps[i].Repeat.times())})
+		r.outcomes = append(r.outcomes, outcome{step: &steps[i], alerts: make([][]alert.Alert, steps[i].Repeat.times()), unknown: e.unknown(steps[i].Expect)})
 	}
 	events, start, err := e.timeline(&t, steps)
 	if err != nil {
@@ -101,6 +103,16 @@ func (e *Env) Run(t Test) Result {
 		r.Failures = append(r.Failures, r.sent.compareSuppressed(t.Suppressed)...)
 	}
 	return r
+}
+
+// unknown returns the first rule that is expected and does not exist; empty: there is none.
+func (e *Env) unknown(expected []Expected) string {
+	for _, x := range expected {
+		if !slices.ContainsFunc(e.Rules.Rules(), func(r rule.Rule) bool { return r.Name == x.Rule }) {
+			return x.Rule
+		}
+	}
+	return ""
 }
 
 // note notes which rules raised an alert, and which of these are expected to.

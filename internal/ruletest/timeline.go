@@ -13,6 +13,13 @@ import (
 // times returns how often the event happens.
 func (r *Repeat) times() int { return max(r.Times, 1) }
 
+// after returns how long after the first event the one with this number happens. The
+// product of a long time with the number would overflow.
+func (r *Repeat) after(n int) time.Duration {
+	number, times := time.Duration(n), time.Duration(r.times())
+	return r.Over/times*number + r.Over%times*number/times
+}
+
 // vary returns an event with the values that its members have in the n-th repetition.
 func (r *Repeat) vary(doc event.Value, n int) event.Value {
 	for name, values := range r.Vary {
@@ -78,7 +85,7 @@ func (e *Env) timeline(t *Test, steps []Step) (list []happening, start time.Time
 			return nil, start, fmt.Errorf("event %d is before the clock starts, at %s", i+1, start.UTC().Format(time.RFC3339))
 		}
 		for n := range s.Repeat.times() {
-			h := happening{step: i, repetition: n, now: first.Add(s.Repeat.Over * time.Duration(n) / time.Duration(s.Repeat.times()))}
+			h := happening{step: i, repetition: n, now: first.Add(s.Repeat.after(n))}
 			value, recorded := s.Repeat.vary(doc, n), t.At.Time
 			if t.followsClock() {
 				value, recorded = e.stamp(&s, value, h.now), h.now

@@ -46,6 +46,25 @@ tests:
 	}
 }
 
+// TestRepetitionsOfALongTimeKeepTheirDistance, whose product with their number overflows.
+func TestRepetitionsOfALongTimeKeepTheirDistance(t *testing.T) {
+	for _, failures := range run(t, `
+tests:
+  - name: the last of 10,000
+    topic: trade-executions
+    sample: order.filled
+    event: {last_qty: 6, tags: {desk: a}}
+    repeat: {times: 10000, over: 30d}
+    channels: {desk: {digest: off}}
+    within: 31d
+    messages: {desk: 10000}
+`) {
+		if len(failures) > 0 {
+			t.Errorf("%s", strings.Join(failures, "\n"))
+		}
+	}
+}
+
 func TestFailuresNameTheEventAndRepetition(t *testing.T) {
 	got := run(t, `
 tests:

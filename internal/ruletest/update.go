@@ -41,6 +41,9 @@ func (r *Result) Edits() ([]yamldoc.Edit, error) {
 // edits returns the edits of an event: of single values if the alerts are the expected ones,
 // else of the whole list.
 func (o *outcome) edits() ([]yamldoc.Edit, error) {
+	if o.unknown != "" {
+		return nil, fmt.Errorf("there is no rule %s: correct its name", o.unknown)
+	}
 	raised, matches := o.relevant(0)
 	for n := range o.alerts {
 		others, _ := o.relevant(n)

@@ -81,6 +81,7 @@ func (b *Bar) draw() *progressbar.ProgressBar {
 	return progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(late{b}),
 		progressbar.OptionSetDescription(b.doing),
+		progressbar.OptionSetWidth(b.room()),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString(b.what),
@@ -88,6 +89,14 @@ func (b *Bar) draw() *progressbar.ProgressBar {
 		progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine draws it, also after the end
 		progressbar.OptionClearOnFinish(),
 	)
+}
+
+// room returns the columns of the bar itself, so that the line with its numbers fits the
+// terminal; on a narrow one none are left.
+func (b *Bar) room() int {
+	const numbers = 60 // about 100 % |…| (12,345,678/12,345,678, 123456 events/s) [12m30s:12m30s]
+	width, _ := Size(b.out)
+	return min(max(width-numbers-len(b.doing)-len(b.what), 0), 40)
 }
 
 // late drops what is written before showAfter. The bar's mutex is held.

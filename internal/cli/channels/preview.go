@@ -50,7 +50,7 @@ func newPreview(g *base.Globals) *cobra.Command {
 			switch {
 			case !slices.Contains(previewStates, p.state):
 				return base.Misused("--state %q is not one of %s", p.state, strings.Join(previewStates, ", "))
-			case p.digest != 0 && (p.digest < 2 || p.digest > 100_000):
+			case cmd.Flags().Changed("digest") && (p.digest < 2 || p.digest > 100_000):
 				return base.Misused("--digest takes a number of alerts from 2 to 100,000")
 			case p.file != "" && p.sample != "":
 				return base.Misused("use either --event or --sample")

@@ -199,7 +199,7 @@ func (r *report) explain(decoder *event.Decoder, l *config.Loaded, set *rule.Set
 	if o.rule != "" {
 		list = slices.DeleteFunc(list, func(e rule.Explanation) bool { return e.Rule != o.rule })
 		if len(list) == 0 {
-			r.problem = fmt.Sprintf("%s is %s", o.rule, set.Why(o.rule, &ev, r.now))
+			r.problem = fmt.Sprintf("%s is not evaluated: %s", o.rule, set.Why(o.rule, &ev, r.now))
 		}
 	}
 	r.rules = list

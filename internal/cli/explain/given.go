@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,22 +116,27 @@ func guess(g *base.Globals, l *config.Loaded, decoder *event.Decoder, data []byt
 	samples, _ := l.RuleSamples()
 	var found, types []string
 	kind := ""
+	if len(bytes.TrimSpace(data)) == 0 {
+		return "", base.Misused("the event is empty")
+	}
+	kinds := make(map[string]string)
+	var problem error
 	for _, topic := range topics.All() {
 		ev, err := decoder.Decode(event.Record{Topic: string(topic), Value: data, Time: time.Now(), Arrived: time.Now()})
-		if err != nil {
-			return "", base.Misused("--topic is needed, since the type of the event cannot be read: %s", outcome.Classify(err).Detail)
+		kinds[string(topic)], kind = ev.Type, cmp.Or(ev.Type, kind)
+		problem = cmp.Or(problem, err) // such as a violation of one topic's schema
+	}
+	if problem != nil && kind == "" {
+		return "", base.Misused("--topic is needed, since the type of the event cannot be read: %s", outcome.Classify(problem).Detail)
+	}
+	for _, s := range samples {
+		if s.Event.Type == "" {
+			continue
 		}
-		for _, s := range samples {
-			if s.Event.Record.Topic != string(topic) || s.Event.Type == "" {
-				continue
-			}
-			types = append(types, s.Event.Type)
-			if s.Event.Type == ev.Type && !slices.Contains(found, string(topic)) {
-				found = append(found, string(topic))
-			}
-		}
-		if ev.Type != "" {
-			kind = ev.Type
+		types = append(types, s.Event.Type)
+		topic := s.Event.Record.Topic
+		if s.Event.Type == cmp.Or(kinds[topic], kind) && !slices.Contains(found, topic) {
+			found = append(found, topic)
 		}
 	}
 	switch near := suggest.Closest(kind, types); {

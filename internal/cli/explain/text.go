@@ -65,7 +65,7 @@ func (r *report) print(g *base.Globals, o *options) error {
 		default:
 			if i == full {
 				p.WriteByte('\n')
-				p.line(0, "%s (--all shows them in full):", plural.Verb(len(misses)-full, "other rule does not fire", "other rules do not fire"))
+				p.line(0, "%s in full):", plural.Verb(len(misses)-full, "other rule does not fire (--all shows it", "other rules do not fire (--all shows them"))
 			}
 			p.brief(&misses[i])
 		}
@@ -203,7 +203,7 @@ func (r *report) raised(p *page, e *rule.Explanation) {
 		p.row("severity", "%s%s", a.Severity, why)
 	}
 	key := term.OrDash(a.KeyText())
-	if a.Group != nil {
+	if strings.Join(a.Group, "") != "" {
 		key += " · group " + strings.Join(a.Group, "/")
 	}
 	p.row("key", "%s", key)

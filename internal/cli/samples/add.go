@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/algotrade/notifier/internal/alert"
 	"github.com/algotrade/notifier/internal/cli/base"
 	"github.com/algotrade/notifier/internal/cli/record"
 	"github.com/algotrade/notifier/internal/config"
@@ -121,7 +122,7 @@ func (a *adding) run(ctx context.Context, place record.Place) error {
 	}
 	fmt.Fprintf(a.g.IO.Err, "%s has the sample %s\n", term.Visible(to.file), term.Visible(to.name))
 	if to.setting != "" {
-		fmt.Fprintf(a.g.IO.Err, "add to %s, which replaces the built-in samples of the topic:\n  %s\n", term.Visible(cmp.Or(l.File, "notifier.yaml")), to.setting)
+		fmt.Fprintln(a.g.IO.Err, strings.Replace(to.setting, "%s", term.Visible(cmp.Or(l.File, "notifier.yaml")), 1))
 	}
 	return nil
 }
@@ -185,7 +186,7 @@ func (a *adding) tell(ev *event.Event, r *lookalike.Result, was, is []string) {
 	}
 }
 
-// raised returns the names of the rules that raise an alert of an event.
+// raised returns the names of the rules of which an event raises an alert, or ends one.
 func raised(l *config.Loaded, ev *event.Event) []string {
 	alerts, err := l.Rules.Match(ev, ev.Time)
 	if err != nil {
@@ -193,7 +194,11 @@ func raised(l *config.Loaded, ev *event.Event) []string {
 	}
 	var names []string
 	for _, a := range alerts {
-		names = append(names, a.Rule)
+		name := a.Rule
+		if a.State == alert.Resolved {
+			name += " (resolved)"
+		}
+		names = append(names, name)
 	}
 	return names
 }

@@ -25,7 +25,7 @@ type target struct {
 	name    string // of the sample
 	lines   bool   // the file has an event in each line, and the sample is appended
 	before  []byte // what it has
-	setting string // to add to notifier.yaml; empty: its samples include the file
+	setting string // what to write in the file %s; empty: its samples include the file
 }
 
 var sampleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -40,7 +40,7 @@ func (a *adding) target(l *config.Loaded, topic topics.Name, eventType string) (
 	if a.file != "" {
 		t, err := a.into(a.file)
 		if err == nil && !includes(l, paths, a.file) {
-			t.setting = setting(topic, append(slices.Clone(paths), relative(l, a.file)))
+			t.setting = setting(l, topic, relative(l, a.file))
 		}
 		return t, err
 	}
@@ -56,7 +56,7 @@ func (a *adding) target(l *config.Loaded, topic topics.Name, eventType string) (
 	dir := filepath.Join("samples", string(topic))
 	t, err := a.in(beside(l, dir), eventType)
 	if err == nil {
-		t.setting = setting(topic, append(slices.Clone(paths), dir))
+		t.setting = setting(l, topic, dir)
 	}
 	return t, err
 }
@@ -94,8 +94,18 @@ func includes(l *config.Loaded, paths []string, file string) bool {
 	})
 }
 
-func setting(topic topics.Name, paths []string) string {
-	return fmt.Sprintf("samples: { %s: [%s] }", topic, strings.Join(paths, ", "))
+// setting says what has to be in the configuration, so that the samples of a topic include
+// a path.
+func setting(l *config.Loaded, topic topics.Name, path string) string {
+	paths := l.Samples[string(topic)]
+	list := fmt.Sprintf("%s: [%s]", topic, strings.Join(append(slices.Clone(paths), path), ", "))
+	switch {
+	case len(paths) > 0:
+		return "write in %s under samples:\n  " + list
+	case len(l.Samples) > 0:
+		return "add to %s under samples, which replaces the built-in samples of the topic:\n  " + list
+	}
+	return "add to %s, which replaces the built-in samples of the topic:\n  samples: { " + list + " }"
 }
 
 func hasLines(path string) bool {
