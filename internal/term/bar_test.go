@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 )
 
 func TestBarIsDrawnForLongRunsOnly(t *testing.T) {
@@ -27,6 +28,26 @@ func TestBarIsDrawnForLongRunsOnly(t *testing.T) {
 		b.Finish()
 		if !strings.HasSuffix(out.String(), "\r") {
 			t.Errorf("the bar stays on the screen: %q", out.String())
+		}
+	})
+}
+
+func TestBarFitsTheTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		b := NewBar(&out, "reading trade-executions", "events")
+		b.Expect(12_345_678)
+		for range 40 {
+			time.Sleep(time.Minute)
+			b.Add(300_000)
+		}
+		b.Finish()
+		widest := 0
+		for _, line := range strings.Split(out.String(), "\r") {
+			widest = max(widest, utf8.RuneCountInString(line))
+		}
+		if widest > defaultWidth || widest < defaultWidth-20 {
+			t.Errorf("the widest line has %d columns of %d:\n%s", widest, defaultWidth, strings.ReplaceAll(out.String(), "\r", "\n"))
 		}
 	})
 }
